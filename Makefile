@@ -1,0 +1,50 @@
+# Promptreel: `make demo` first, `make help` for the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The target is Lambda's Python 3.13; where the machine has none, what python3 is will do (3.11 and up).
+PYTHON ?= $(shell for p in python3.13 $$HOME/.pyenv/versions/3.13*/bin/python3 python3; do \
+	"$$p" -c '' 2>/dev/null && { echo "$$p"; break; }; done)
+STAGE ?= dev
+PROMPT ?= A paper boat drifting down a rainy street at dusk
+
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export PYTHONWARNINGS ?= default
+export UV_PYTHON_DOWNLOADS := never
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+
+.PHONY: help demo up down test check fmt deploy lock clean
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# --- what a checkout needs, made once and again when a lock file changes -------------------------------------
+
+.venv/.ready: requirements/uv.txt requirements/dev.txt package-lock.json pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Promptreel needs Python 3.11 or newer: install python3 and try again." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Promptreel needs Python 3.11 or newer, and $(PYTHON) is older: set PYTHON=/path/to/python3." >&2; exit 1; }
+	@echo "Setting up .venv with $$("$(PYTHON)" --version) ..."
+	@test -x .venv/bin/python || "$(PYTHON)" -m venv .venv \
+		|| { echo "Python could not make a virtual environment: install its venv package (Debian: python3-venv)." >&2; exit 1; }
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@VIRTUAL_ENV=.venv uv pip sync --quiet --require-hashes requirements/dev.txt
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.venv/ministack/.ready: requirements/ministack.txt .venv/.ready
+	@echo "Setting up the local AWS (ministack) ..."
+	@uv venv --quiet --clear --python .venv/bin/python .venv/ministack
+	@VIRTUAL_ENV=.venv/ministack uv pip sync --quiet --require-hashes requirements/ministack.txt
+	@touch $@
+
+lock: .venv/.ready ## write the lock files anew from requirements/*.in and package.json
+	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; for f in uv layer ministack dev; do \
+		constraints=""; [ $$f = dev ] && constraints="-c requirements/layer.txt -c requirements/uv.txt"; \
+		uv pip compile --quiet --generate-hashes --universal --python-version 3.11 $$constraints \
+			requirements/$$f.in -o requirements/$$f.txt; done
+	@npm install --package-lock-only --silent --omit-lockfile-registry-resolved
