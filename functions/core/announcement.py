@@ -1,0 +1,58 @@
+"""Telling the world that a generation has ended: once over SNS and once on the event bus, or twice if we die in
+between."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.generation import Generation, Status
+from core.ledger import Ledger
+from core.record import as_announcement
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sns import SNSClient
+
+EVENT_SOURCE = "promptreel"
+
+
+@dataclass(frozen=True)
+class Announcer:
+    """Publishes the end of generations to the topic and to the bus."""
+
+    sns: "SNSClient"
+    topic_arn: str
+    events: "EventBridgeClient"
+    bus_name: str
+
+    def announce(self, generation: Generation, ledger: Ledger) -> None:
+        """Publish how the generation ended, unless the record says that this was done."""
+        if not generation.status.ended or generation.announced_at:
+            return
+        kind = "Completed" if generation.status is Status.COMPLETED else "Failed"
+        message = json.dumps(as_announcement(generation), ensure_ascii=False)
+        attributes = {
+            "status": str(generation.status),
+            "model": generation.model,
+            "source": generation.source.kind,
+            "owner": generation.owner,
+        }
+        self.sns.publish(
+            TopicArn=self.topic_arn,
+            Subject=f"Generation {kind}: {generation.generation_id}",
+            Message=message,
+            MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()},
+        )
+        answer = self.events.put_events(
+            Entries=[
+                {
+                    "EventBusName": self.bus_name,
+                    "Source": EVENT_SOURCE,
+                    "DetailType": f"Generation {kind}",
+                    "Detail": message,
+                }
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            raise RuntimeError(f"The event bus refused the event: {answer['Entries'][0].get('ErrorCode')}.")
+        ledger.announced(generation.generation_id)

@@ -1,0 +1,43 @@
+"""CheckStatus: what the provider says now, and when to ask again."""
+
+import logging
+from dataclasses import dataclass
+
+from core.errors import GenerationEnded, GenerationFailed, ProviderUnavailable
+from core.generation import Status
+from core.ledger import Ledger
+from core.polling import Schedule
+from core.provider import Provider, is_known
+
+logger = logging.getLogger("promptreel")
+
+
+@dataclass(frozen=True)
+class Checked:
+    status: Status
+    wait_seconds: int  # until the next check; 0 when none is needed
+
+
+def check_status(generation_id: str, ledger: Ledger, provider: Provider, schedule: Schedule) -> Checked:
+    """One look at the provider. A check that fails is `ProviderUnavailable`, until the last check is due:
+    `GenerationTimedOut`."""
+    generation = ledger.get(generation_id)
+    if generation.status.ended:
+        raise GenerationEnded(f"Generation {generation_id} has ended: there is nothing to check.")
+    if generation.status is Status.ARCHIVING:
+        return Checked(Status.ARCHIVING, 0)
+    if generation.provider_id is None or generation.submitted_at is None:
+        raise GenerationEnded(f"Generation {generation_id} was never accepted by the provider.")
+    try:
+        answer = provider.fetch(generation.provider_id)
+    except ProviderUnavailable:
+        schedule.next_check(generation.submitted_at, ledger.now())  # raises once the last check was due
+        raise
+    if not is_known(answer.status):
+        logger.warning("unknown provider status %r of generation %s", answer.status, generation_id)
+    if answer.outcome == "error":
+        raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
+    if answer.outcome == "completed" and answer.video is not None:
+        ledger.provider_finished(generation_id, answer.video, answer.credits_used)
+        return Checked(Status.ARCHIVING, 0)
+    return Checked(Status.GENERATING, schedule.next_check(generation.submitted_at, ledger.now()))

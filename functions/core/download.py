@@ -1,0 +1,134 @@
+"""Reading the provider's link: from allowed hosts only, over https, never into our own network, and never more than
+allowed.
+
+The link comes from outside, so it is treated as hostile: the address is checked on the connection itself, after the
+name was resolved, which leaves no gap for a name that resolves differently the second time.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+
+from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+MAX_REDIRECTS = 3
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Where a video may come from."""
+
+    hosts: tuple[str, ...]  # exact names
+    max_bytes: int
+    local: bool = False  # http and private addresses too: for a provider simulator beside a local cloud
+
+
+@dataclass(frozen=True)
+class Download:
+    """An open link. `length` is the number of bytes announced, None if it was not."""
+
+    response: requests.Response
+    length: int | None
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes, fewer only at the end; `VideoUnavailable` if the connection breaks before that."""
+        try:
+            return bytes(self.response.raw.read(size))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise VideoUnavailable(f"The download of the video broke off: {type(error).__name__}.") from error
+
+
+@contextmanager
+def open_video(url: str, allowed: Allowed) -> Iterator[Download]:
+    """The video behind `url`, ready to be read; redirects are followed only to where `url` itself could have led."""
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy and no .netrc between us and the address that is checked
+        if not allowed.local:
+            session.mount("https://", _PublicOnlyAdapter())
+        response = _get(session, url, allowed)
+        with response:
+            yield Download(response, _length(response, allowed))
+
+
+def _get(session: requests.Session, url: str, allowed: Allowed) -> requests.Response:
+    for _ in range(MAX_REDIRECTS + 1):
+        _check(url, allowed)
+        try:
+            response = session.get(
+                url,
+                stream=True,
+                allow_redirects=False,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                headers={"Accept-Encoding": "identity"},
+            )
+        except requests.RequestException as error:
+            raise VideoUnavailable(f"The video's link does not answer: {type(error).__name__}.") from error
+        if response.status_code not in _REDIRECTS:
+            return response
+        url = urljoin(url, response.headers.get("Location", ""))
+        response.close()
+    raise VideoUnavailable(f"The video's link redirects more than {MAX_REDIRECTS} times.")
+
+
+def _check(url: str, allowed: Allowed) -> None:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise VideoForbidden(f"The video's link cannot be read ({error}): it is not followed.") from error
+    if parts.scheme != "https" and not (allowed.local and parts.scheme == "http"):
+        raise VideoForbidden(f"The video's link is no https link ({parts.scheme or 'none'}): it is not followed.")
+    if parts.hostname not in allowed.hosts:
+        raise VideoForbidden(
+            f"The video's link leads to {parts.hostname}, which is not allowed ({', '.join(allowed.hosts)} are): "
+            "add it to the stage's video_hosts if it is the provider's."
+        )
+
+
+def _length(response: requests.Response, allowed: Allowed) -> int | None:
+    if response.status_code != requests.codes.ok:
+        raise VideoUnavailable(f"The video's link answered {response.status_code}: it may have expired.")
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind.startswith("text/") or kind == "application/json":
+        raise VideoInvalid(f"The video's link served {kind} instead of a video.")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise VideoInvalid("The video's link served an encoded body although none was asked for.")
+    length = int(response.headers["Content-Length"]) if response.headers.get("Content-Length", "").isdigit() else None
+    if length is not None and length > allowed.max_bytes:
+        raise too_large(allowed)
+    return length
+
+
+def too_large(allowed: Allowed) -> VideoForbidden:
+    """The error for a video over the cap."""
+    return VideoForbidden(
+        f"The video is larger than {allowed.max_bytes} bytes: raise the stage's max_video_bytes to archive it."
+    )
+
+
+class _PublicOnlyConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        connection = super()._new_conn()
+        address = ipaddress.ip_address(connection.getpeername()[0])
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        if not mapped.is_global or mapped.is_multicast:
+            connection.close()
+            raise VideoForbidden(f"The video's link leads to {self.host}, a private address ({address}).")
+        return connection
+
+
+class _PublicOnlyAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pool = type("PublicOnlyPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": _PublicOnlyConnection})
+        self.poolmanager.pool_classes_by_scheme = {"https": pool}

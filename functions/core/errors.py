@@ -1,0 +1,120 @@
+"""Every way a generation can go wrong, and the contract with the state machine.
+
+One leaf class a policy: its name is what `Retry` and `Catch` in statemachine/*.asl.json match, and what the record,
+the API and the announcement show as `error.name`. A message is one sentence for the user, free of secrets.
+
+    PromptreelError
+    ├── InvalidRequest          refused before anything is paid; the API answers 400
+    ├── IdempotencyConflict     the key stands for another request; the API answers 422
+    ├── Unauthorized            no valid key; the API answers 401
+    ├── NotFound                no such generation for this owner; the API answers 404
+    └── GenerationError         ends, or delays, the workflow of one generation
+        ├── ProviderUnavailable     not sent, or a check that did not go through: tried again, with back-off
+        ├── SubmissionUnknown       sent, and the answer is not known: never sent again
+        ├── SubmissionTimedOut      the provider took nothing before the deadline
+        ├── RequestRefused          the provider refuses this request
+        ├── ProviderOutOfCredits    the provider wants money
+        ├── ProviderKeyRejected     the provider does not know our key
+        ├── ProviderKeyMissing      no key is stored
+        ├── GenerationFailed        the provider tried and failed
+        ├── GenerationTimedOut      the provider never finished
+        ├── GenerationEnded         the generation had ended already: cancelled, or its failure recorded
+        ├── VideoUnavailable        the link does not answer, or broke off: tried again, with a fresh link
+        ├── VideoInvalid            what came is not the whole video: tried again
+        ├── VideoForbidden          the link leads where we do not go: host, scheme, address or size
+        ├── WorkflowStopped         the execution was aborted or ran out of time
+        └── InternalError           anything unforeseen; the execution's history says what
+"""
+
+
+class PromptreelError(Exception):
+    """Base of all errors this project raises on purpose; `str()` is one sentence for the user."""
+
+
+class InvalidRequest(PromptreelError):
+    """The request breaks the model's schema; `path` names the field, empty for the body as a whole."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class IdempotencyConflict(PromptreelError):
+    """The idempotency key was used before, for a request that differs."""
+
+
+class Unauthorized(PromptreelError):
+    """The request came without a valid API key."""
+
+
+class NotFound(PromptreelError):
+    """There is no such generation, or it is another owner's: the two are not told apart."""
+
+
+class GenerationError(PromptreelError):
+    """Base of the errors a state of the workflow may end with."""
+
+
+class ProviderUnavailable(GenerationError):
+    """The provider was not reached, or did not answer a check usefully; trying again cannot cost anything."""
+
+
+class SubmissionUnknown(GenerationError):
+    """The create call was sent and its outcome is not known: the provider may have accepted, and may charge."""
+
+
+class SubmissionTimedOut(GenerationError):
+    """The provider refused for now, or was not reached, until the submit deadline passed. Nothing was charged."""
+
+
+class RequestRefused(GenerationError):
+    """The provider refused the request for good; the message is the provider's."""
+
+
+class ProviderOutOfCredits(GenerationError):
+    """The provider answered 402 or 403."""
+
+
+class ProviderKeyRejected(GenerationError):
+    """The provider answered 401, and the stored key has not changed since."""
+
+
+class ProviderKeyMissing(GenerationError):
+    """No key for the provider is stored in Secrets Manager."""
+
+
+class GenerationFailed(GenerationError):
+    """The provider's status is `error`; such a generation is not charged."""
+
+
+class GenerationTimedOut(GenerationError):
+    """The provider did not finish within the deadline and the day of slow checks after it."""
+
+
+class GenerationEnded(GenerationError):
+    """The record says that this generation has ended, so there is nothing left to do for it."""
+
+
+class VideoUnavailable(GenerationError):
+    """The video's link could not be read to its end."""
+
+
+class VideoInvalid(GenerationError):
+    """What the link served is not the whole video: its length or its structure is wrong."""
+
+
+class VideoForbidden(GenerationError):
+    """The video's link is outside of what is allowed; changing the stage's settings can make it allowed."""
+
+
+class WorkflowStopped(GenerationError):
+    """The workflow's execution was stopped from outside, or passed its own time limit."""
+
+
+class InternalError(GenerationError):
+    """Something unforeseen ended the workflow: a fault in Promptreel or in its deployment."""
+
+
+def names() -> dict[str, type[GenerationError]]:
+    """Every error a generation can end with, by its name."""
+    return {leaf.__name__: leaf for leaf in GenerationError.__subclasses__()}

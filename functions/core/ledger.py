@@ -1,0 +1,219 @@
+"""The ledger: one DynamoDB item a generation, and the rule that it is submitted at most once.
+
+The mark before the create call is a conditional write, so only one entry into Submit can hold it:
+
+    nothing ──begin──▶ sending ──accepted──▶ accepted (provider's id)
+       ▲                  │
+       └────refused───────┘      an entry that dies in between leaves `sending`: SubmissionUnknown for all later ones
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from core.errors import GenerationEnded, NotFound
+from core.generation import Generation, Source, Status, Submission
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Clock = Callable[[], datetime]
+
+_TIMES = {
+    "created_at",
+    "updated_at",
+    "sending_since",
+    "submitted_at",
+    "generated_at",
+    "ended_at",
+    "announced_at",
+}
+_JSON = {"request", "provider_video"}  # kept as text: they may hold numbers of any kind
+_serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+
+class Ledger:
+    """Reads and changes generations; every change is one conditional write, and its time comes from `now`."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._table = table_name
+        self.now = now
+
+    def add(self, generation: Generation) -> tuple[Generation, bool]:
+        """The recorded generation and whether it is new: one that was there before stays as it is."""
+        item = {name: _write(name, value) for name, value in asdict(generation).items() if value is not None}
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(generation_id)"
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return self.get(generation.generation_id), False
+        return generation, True
+
+    def get(self, generation_id: str) -> Generation:
+        """The generation as it is now; `NotFound` where there is none."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key={"generation_id": {"S": generation_id}}, ConsistentRead=True
+        )
+        if "Item" not in answer:
+            raise NotFound(f"There is no generation {generation_id}.")
+        return _read(answer["Item"])
+
+    def begin_submission(self, generation_id: str) -> str | None:
+        """Take the mark that allows one create call: its attempt's name, or None where somebody else has or had it."""
+        attempt = uuid4().hex
+        try:
+            self._change(
+                generation_id,
+                {"submission": Submission.SENDING, "sending_since": self.now(), "attempt": attempt},
+                only_if="attribute_not_exists(submission) AND #status = :queued",
+                values={":queued": Status.QUEUED},
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
+            # The SDK repeats a write whose answer was lost; the repetition then meets the mark that this very call set.
+            held: Any = refused.response.get("Item", {})
+            return attempt if held.get("attempt") == {"S": attempt} else None
+        return attempt
+
+    def clear_submission(self, generation_id: str, attempt: str) -> None:
+        """The provider refused for certain, or was never reached: another entry may send again."""
+        self._change(
+            generation_id,
+            {},
+            remove=("submission", "sending_since", "attempt"),
+            only_if="attempt = :attempt",
+            values={":attempt": attempt},
+        )
+
+    def accept(self, generation_id: str, attempt: str, provider_id: str) -> None:
+        """The provider accepted. Its id is written even if the generation ended meanwhile, since it is paid for."""
+        accepted = {"submission": Submission.ACCEPTED, "provider_id": provider_id, "submitted_at": self.now()}
+        try:
+            self._change(
+                generation_id,
+                {**accepted, "status": Status.GENERATING},
+                only_if="attempt = :attempt AND #status = :queued",
+                values={":attempt": attempt, ":queued": Status.QUEUED},
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            self._change(generation_id, accepted, only_if="attempt = :attempt", values={":attempt": attempt})
+            raise GenerationEnded(f"Generation {generation_id} ended while it was being submitted.") from None
+
+    def provider_finished(self, generation_id: str, video: dict[str, Any], credits_used: int | None) -> None:
+        """The provider is done; what it said of the video is kept until the video is archived."""
+        self._advance(
+            generation_id,
+            {"provider_video": video, "credits_used": credits_used, "generated_at": self.now()},
+            before=(Status.GENERATING, Status.ARCHIVING),
+            after=Status.ARCHIVING,
+        )
+
+    def complete(self, generation_id: str, video: dict[str, Any]) -> None:
+        """The video is in S3, verified: the generation has ended well."""
+        self._advance(
+            generation_id,
+            {"video": video, "ended_at": self.now()},
+            before=(Status.ARCHIVING,),
+            after=Status.COMPLETED,
+        )
+
+    def fail(self, generation_id: str, name: str, message: str) -> bool:
+        """The generation has ended badly; False if it had ended already, since it keeps its first end."""
+        try:
+            self._advance(
+                generation_id,
+                {"error": {"name": name, "message": message}, "ended_at": self.now()},
+                before=(Status.QUEUED, Status.GENERATING, Status.ARCHIVING),
+                after=Status.ERROR,
+            )
+        except GenerationEnded:
+            return False
+        return True
+
+    def announced(self, generation_id: str) -> None:
+        """The end was published."""
+        self._change(generation_id, {"announced_at": self.now()})
+
+    def _advance(
+        self, generation_id: str, changes: dict[str, Any], *, before: tuple[Status, ...], after: Status
+    ) -> None:
+        names = {f":before{i}": status for i, status in enumerate(before)}
+        try:
+            self._change(
+                generation_id,
+                {**changes, "status": after},
+                only_if=f"#status IN ({', '.join(names)})",
+                values=names,
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            raise GenerationEnded(f"Generation {generation_id} is not {' or '.join(before)} any more.") from None
+
+    def _change(
+        self,
+        generation_id: str,
+        changes: dict[str, Any],
+        *,
+        remove: tuple[str, ...] = (),
+        only_if: str = "attribute_exists(generation_id)",
+        values: dict[str, Any] | None = None,
+    ) -> None:
+        changes = {**changes, "updated_at": self.now()}
+        present = {name: value for name, value in changes.items() if value is not None}
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in present)
+        if remove:
+            expression += " REMOVE " + ", ".join(remove)
+        names = {f"#{name}": name for name in {*present, *(["status"] if "#status" in only_if else [])}}
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key={"generation_id": {"S": generation_id}},
+            UpdateExpression=expression,
+            ConditionExpression=only_if,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues={
+                **{f":{name}": _write(name, value) for name, value in present.items()},
+                **{name: _serialize(str(value)) for name, value in (values or {}).items()},
+            },
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+
+
+def iso(time: datetime) -> str:
+    """A time as all records and messages show it: UTC, milliseconds, `Z`."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _write(name: str, value: Any) -> Any:
+    if name in _TIMES:
+        value = iso(value)
+    elif name in _JSON:
+        value = json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, str):
+        value = str(value)  # the serializer knows no StrEnum
+    return _serialize(value)
+
+
+def _read(item: dict[str, Any]) -> Generation:
+    fields = {name: _plain(_deserialize(value)) for name, value in item.items() if name in Generation.__annotations__}
+    for name in _TIMES & fields.keys():
+        fields[name] = datetime.fromisoformat(fields[name])
+    for name in _JSON & fields.keys():
+        fields[name] = json.loads(fields[name])
+    fields["status"] = Status(fields["status"])
+    fields["source"] = Source(**fields["source"])
+    if "submission" in fields:
+        fields["submission"] = Submission(fields["submission"])
+    return Generation(**fields)
+
+
+def _plain(value: Any) -> Any:
+    """DynamoDB's numbers as int: the records hold no others."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return int(value) if isinstance(value, Decimal) else value

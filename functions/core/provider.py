@@ -1,0 +1,255 @@
+"""The provider's contract: create a generation once, fetch it as often as needed.
+
+Source: AIML API, video generation (https://docs.aimlapi.com). Where the documentation is silent, the reading here is
+the one that cannot pay twice and cannot lose a video.
+"""
+
+import http.client
+import json
+import re
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+import certifi
+import requests
+
+from core.errors import (
+    ProviderKeyRejected,
+    ProviderOutOfCredits,
+    ProviderUnavailable,
+    RequestRefused,
+    SubmissionUnknown,
+)
+
+PATH = "/v2/video/generations"
+CONNECT_SECONDS, CREATE_SECONDS, FETCH_SECONDS = 5.0, 60.0, 20.0
+MAX_ANSWER_BYTES = 1 << 20
+_CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_PENDING = {"queued", "generating", "waiting", "active"}
+_DONE = {"completed", "succeeded"}
+
+
+class Throttled(Exception):
+    """The provider refused for now (429, or 503 with Retry-After); `retry_after` is in seconds, None if it did not
+    say."""
+
+    def __init__(self, message: str, retry_after: float | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Key(Protocol):
+    """The provider's API key, which may be rotated while we run."""
+
+    def get(self) -> str:
+        """The key, possibly remembered from before."""
+
+    def renew(self) -> bool:
+        """Fetch it afresh; whether it differs from the one remembered."""
+
+
+@dataclass(frozen=True)
+class ProviderGeneration:
+    """The provider's view: `outcome` is `pending`, `completed` or `error`; `status` is the provider's own word for
+    it."""
+
+    outcome: str
+    status: str
+    video: dict[str, Any] | None
+    error: str
+    credits_used: int | None
+
+
+class Provider:
+    """One provider account at `base_url`."""
+
+    def __init__(self, base_url: str, key: Key) -> None:
+        self._url = base_url.rstrip("/")
+        self.key = key
+
+    def create(self, request: dict[str, Any], client_request_id: str) -> str:
+        """Send the one create call; the provider's id of the generation.
+
+        Raises what the table "What counts as accepted" (docs/errors.md) says: `ProviderUnavailable` and `Throttled`
+        if it may be sent again, `RequestRefused`, `ProviderOutOfCredits`, `ProviderKeyRejected` if it was refused for
+        good, and `SubmissionUnknown` for everything else.
+        """
+        if not _CLIENT_REQUEST_ID.fullmatch(client_request_id):
+            raise ValueError("client_request_id would be dropped by the provider")
+        body = json.dumps(request).encode()
+        answer = self._post(body, client_request_id)
+        if answer.status == http.HTTPStatus.UNAUTHORIZED and self.key.renew():
+            answer = self._post(body, client_request_id)  # refused for certain, and the key is another one now
+        return _accepted_id(answer)
+
+    def fetch(self, provider_id: str) -> ProviderGeneration:
+        """How the generation stands; `ProviderUnavailable` if the provider did not say."""
+        url = f"{self._url}{PATH}?generation_id={quote(provider_id, safe='')}"
+        answer = self._get(url)
+        if answer.status_code == http.HTTPStatus.UNAUTHORIZED and self.key.renew():
+            answer = self._get(url)
+        if answer.status_code != http.HTTPStatus.OK:
+            raise ProviderUnavailable(
+                f"The provider answered a check with {answer.status_code}: {_message(answer.content)}"
+            )
+        return _generation(answer.content)
+
+    def _post(self, body: bytes, client_request_id: str) -> "_Answer":
+        """One POST on a connection of its own: the phase in which it fails tells whether it may have been sent.
+
+        That is why no HTTP library stands here: they fold a connection that was never made and one that broke after
+        sending into one error, and some repeat or redirect a POST on their own.
+        """
+        headers = {
+            "Authorization": f"Bearer {self.key.get()}",
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "X-Client-Request-Id": client_request_id,
+        }
+        connection = _connection(self._url)
+        try:
+            try:
+                connection.connect()  # DNS, TCP and TLS
+            except OSError as error:
+                raise ProviderUnavailable(f"The provider at {self._url} was not reached: {_why(error)}.") from error
+            connection.sock.settimeout(CREATE_SECONDS)
+            try:
+                connection.request("POST", urlsplit(self._url).path + PATH, body, headers)
+                response = connection.getresponse()
+                content = response.read(MAX_ANSWER_BYTES)
+            except (OSError, http.client.HTTPException) as error:
+                raise SubmissionUnknown(
+                    f"The request was sent to the provider and the answer was lost ({_why(error)}): "
+                    "the provider may have accepted it."
+                ) from error
+            return _Answer(response.status, response.headers, content)
+        finally:
+            connection.close()
+
+    def _get(self, url: str) -> requests.Response:
+        try:
+            return requests.get(
+                url,
+                headers={"Authorization": f"Bearer {self.key.get()}", "Accept": "application/json"},
+                timeout=(CONNECT_SECONDS, FETCH_SECONDS),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise ProviderUnavailable(f"The provider did not answer a check: {_why(error)}.") from error
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    content: bytes
+
+
+def _connection(url: str) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context(cafile=certifi.where())
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_SECONDS, context=context)
+    else:
+        connection = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_SECONDS)
+    connection.auto_open = 0  # never reconnect, and so never send again, behind our back
+    return connection
+
+
+def _accepted_id(answer: _Answer) -> str:
+    status, message = answer.status, _message(answer.content)
+    match status:
+        case _ if 200 <= status < 300:  # noqa: PLR2004 - documented: 200, and 201 in older schemas
+            try:
+                provider_id = json.loads(answer.content)["id"]
+            except (ValueError, TypeError, KeyError):
+                provider_id = None
+            if isinstance(provider_id, str) and provider_id:
+                return provider_id
+            raise SubmissionUnknown(
+                f"The provider answered {status} without a readable id: it may have accepted the request."
+            )
+        case 429:
+            raise Throttled(f"The provider answered 429: {message}", _retry_after(answer.headers))
+        case 503 if "Retry-After" in answer.headers:
+            raise Throttled(f"The provider answered 503: {message}", _retry_after(answer.headers))
+        case 401:
+            raise ProviderKeyRejected("The provider rejected the stored API key: store a valid one.")
+        case 402 | 403:
+            raise ProviderOutOfCredits(f"The provider refused for lack of credits ({status}): {message}")
+        case 400 | 404 | 422:
+            raise RequestRefused(f"The provider refused the request ({status}): {message}")
+        case _:
+            raise SubmissionUnknown(
+                f"The provider answered the request with {status}: it may have accepted it. It said: {message}"
+            )
+
+
+def _generation(content: bytes) -> ProviderGeneration:
+    try:
+        body = json.loads(content)
+        status = body["status"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ProviderUnavailable("The provider answered a check with something that is no generation.") from error
+    video = body.get("video")
+    has_link = isinstance(video, dict) and isinstance(video.get("url"), str)
+    if status in _DONE and not has_link:
+        raise ProviderUnavailable("The provider says that the video is done, but gives no link to it.")
+    return ProviderGeneration(
+        outcome="completed" if status in _DONE else "error" if status == "error" else "pending",
+        status=str(status),
+        video=video if has_link else None,
+        error=_error(body.get("error")),
+        credits_used=_credits(body),
+    )
+
+
+def is_known(status: str) -> bool:
+    """Whether the provider's word for a status is one we know; an unknown one counts as pending, and is logged."""
+    return status in _PENDING | _DONE | {"error"}
+
+
+def _error(error: object) -> str:
+    if isinstance(error, dict):
+        return ": ".join(str(error[part]) for part in ("name", "message") if error.get(part)) or "no reason given"
+    return str(error) if error else "no reason given"
+
+
+def _credits(body: dict[str, Any]) -> int | None:
+    try:
+        return int(body["meta"]["usage"]["credits_used"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _message(content: bytes) -> str:
+    """What the provider says in an error body, short enough for a sentence."""
+    try:
+        body = json.loads(content)
+        text = str(body["message"])
+    except (ValueError, TypeError, KeyError):
+        text = content[:200].decode("utf-8", "replace").strip() or "(no message)"
+    return text[:500]
+
+
+def _retry_after(headers: http.client.HTTPMessage) -> float | None:
+    """Seconds from a `Retry-After` header, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    value = headers.get("Retry-After", "")
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _why(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,54 @@
+"""How a generation is shown: to its owner over HTTP, to subscribers, and in the archive."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from core.generation import Generation, Status
+from core.ledger import iso
+
+# Ours → the provider's four. The finer stage is in `meta.stage`.
+_PROVIDER_STATUS = {Status.ARCHIVING: Status.GENERATING}
+
+
+def as_provider_object(generation: Generation, video_url: str | None) -> dict[str, Any]:
+    """The provider's own response object, so that code written for the provider reads it; `video_url` is a fresh
+    link."""
+    video = generation.video
+    return {
+        "id": generation.generation_id,
+        "status": str(_PROVIDER_STATUS.get(generation.status, generation.status)),
+        "video": video
+        and {
+            "url": video_url,
+            "content_type": video["content_type"],
+            "file_name": video["file_name"],
+            "file_size": video["size"],
+        },
+        "error": generation.error,
+        "meta": {"usage": {"credits_used": generation.credits_used}, "stage": str(generation.status)},
+    }
+
+
+def as_announcement(generation: Generation) -> dict[str, Any]:
+    """What is published when a generation has ended. It holds no prompt and no link that works without credentials."""
+    return {
+        "version": "1",
+        "generation_id": generation.generation_id,
+        "owner": generation.owner,
+        "status": str(generation.status),
+        "model": generation.model,
+        "source": asdict(generation.source),
+        "video": generation.video,
+        "error": generation.error,
+        "credits_used": generation.credits_used,
+        "created_at": iso(generation.created_at),
+        "ended_at": generation.ended_at and iso(generation.ended_at),
+    }
+
+
+def as_archived_record(generation: Generation) -> dict[str, Any]:
+    """The whole record, as `generation.json` beside the video; the provider's link is left out, since it expires."""
+    record = {name: iso(value) if isinstance(value, datetime) else value for name, value in asdict(generation).items()}
+    del record["provider_video"]
+    return record

@@ -1,0 +1,35 @@
+"""Settings: a frozen dataclass a function, read once from the environment, never at import."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar, cast, get_type_hints
+
+T = TypeVar("T")
+
+
+class InvalidSettings(Exception):
+    """The environment lacks a setting or holds one of the wrong type: a fault of the deployment."""
+
+
+def read(settings: type[T], environment: Mapping[str, str] = os.environ) -> T:
+    """A `settings` dataclass whose every field comes from the variable of the same name in upper case.
+
+    Fields may be `str`, `int`, `bool` ("true" or "false") or `tuple[str, ...]` (comma separated). All are required,
+    and only what is read here is set by infra/: a test holds the two against each other.
+    """
+    hints = get_type_hints(settings)
+    names = [field.name for field in fields(cast("Any", settings))]
+    return settings(**{name: _value(name.upper(), hints[name], environment) for name in names})
+
+
+def _value(name: str, kind: Any, environment: Mapping[str, str]) -> object:
+    try:
+        text = environment[name]
+        if kind is bool:
+            return {"true": True, "false": False}[text]
+        if kind == tuple[str, ...]:
+            return tuple(part for part in text.split(",") if part)
+        return kind(text)
+    except (KeyError, ValueError):
+        raise InvalidSettings(f"Environment variable {name} is missing or not a {kind}.") from None

@@ -1,0 +1,84 @@
+"""Submit: at most one create call that the provider may have accepted, however often this is entered."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.errors import (
+    GenerationEnded,
+    GenerationError,
+    ProviderUnavailable,
+    SubmissionTimedOut,
+    SubmissionUnknown,
+)
+from core.generation import Generation, Submission
+from core.ledger import Ledger
+from core.polling import backoff
+from core.provider import Provider, Throttled
+
+
+@dataclass(frozen=True)
+class Limits:
+    """In seconds."""
+
+    deadline: int  # from the request's arrival: how long a provider that refuses for now is asked again
+    timeout: int  # of the submit function: a mark older than this was left by an entry that died
+
+
+def submit(generation_id: str, ledger: Ledger, provider: Provider, limits: Limits) -> int:
+    """Seconds after which to enter again because the provider did not take the request now; 0 once it has accepted
+    it."""
+    generation = ledger.get(generation_id)
+    if generation.submission is Submission.ACCEPTED:
+        return 0
+    if generation.status.ended:
+        raise GenerationEnded(f"Generation {generation_id} has ended: nothing is submitted for it.")
+    if generation.submission is Submission.SENDING:
+        return _wait_for_the_other(generation, ledger.now(), limits)
+
+    provider.key.get()  # while nothing is marked yet: a missing key is no unknown submission
+    attempt = ledger.begin_submission(generation_id)
+    if attempt is None:
+        return submit(generation_id, ledger, provider, limits)  # another entry was faster: look at what it did
+    try:
+        provider_id = provider.create(generation.request, client_request_id=generation_id)
+    except SubmissionUnknown:
+        raise
+    except Throttled as refusal:
+        ledger.clear_submission(generation_id, attempt)
+        return _try_later(generation, ledger.now(), limits, refusal)
+    except ProviderUnavailable as error:
+        ledger.clear_submission(generation_id, attempt)
+        _check_deadline(generation, ledger.now(), limits, str(error))
+        raise
+    except GenerationError:
+        ledger.clear_submission(generation_id, attempt)
+        raise
+    try:
+        ledger.accept(generation_id, attempt, provider_id)
+    except (BotoCoreError, ClientError) as error:
+        raise SubmissionUnknown(f"The provider accepted as {provider_id}, which could not be recorded.") from error
+    return 0
+
+
+def _wait_for_the_other(generation: Generation, now: datetime, limits: Limits) -> int:
+    """The mark is another entry's. While that one may still be running, wait for it; later it is known to have died."""
+    age = now - (generation.sending_since or generation.created_at)
+    if age < timedelta(seconds=limits.timeout):
+        return limits.timeout - int(age.total_seconds())
+    raise SubmissionUnknown("The function died after it began to send the request: the provider may have accepted it.")
+
+
+def _try_later(generation: Generation, now: datetime, limits: Limits, refusal: Throttled) -> int:
+    _check_deadline(generation, now, limits, str(refusal))
+    age = (now - generation.created_at).total_seconds()
+    wait = refusal.retry_after if refusal.retry_after is not None else backoff(age)
+    return max(1, min(round(wait), limits.deadline))
+
+
+def _check_deadline(generation: Generation, now: datetime, limits: Limits, reason: str) -> None:
+    if now - generation.created_at >= timedelta(seconds=limits.deadline):
+        raise SubmissionTimedOut(
+            f"The provider took the request not once in {timedelta(seconds=limits.deadline)}; at last: {reason}"
+        )

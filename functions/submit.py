@@ -1,0 +1,47 @@
+"""State Submit: send the request to the provider, at most once."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from core import settings
+from core.ledger import Ledger
+from core.provider import Provider
+from core.secrets import ProviderKey
+from core.submit import Limits, submit
+from wiring import client, logger, now
+
+
+@dataclass(frozen=True)
+class Settings:
+    table_name: str
+    provider_url: str
+    provider_key_secret: str
+    submit_deadline_seconds: int
+    submit_timeout_seconds: int
+    poll_first_seconds: int
+
+
+@cache
+def _wired() -> tuple[Ledger, Provider, Limits, int]:
+    s = settings.read(Settings)
+    return (
+        Ledger(client("dynamodb"), s.table_name, now),
+        Provider(s.provider_url, ProviderKey(client("secretsmanager"), s.provider_key_secret)),
+        Limits(deadline=s.submit_deadline_seconds, timeout=s.submit_timeout_seconds),
+        s.poll_first_seconds,
+    )
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """{"generation_id"} → {"generation_id", "status": "queued" (enter again) or "generating", "wait_seconds"}."""
+    ledger, provider, limits, first_check = _wired()
+    generation_id = event["generation_id"]
+    again = submit(generation_id, ledger, provider, limits)
+    logger.info("submitted" if not again else "not taken yet", generation_id=generation_id, wait_seconds=again)
+    return {
+        "generation_id": generation_id,
+        "status": "queued" if again else "generating",
+        "wait_seconds": again or first_check,
+    }
