@@ -1,0 +1,180 @@
+"""The functions behind the states, one after the other, on AWS by moto and a provider simulator."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from core.errors import GenerationEnded, GenerationFailed, ProviderKeyMissing, ProviderUnavailable, VideoInvalid
+from core.generation import Status
+from tests.functions.conftest import KEY, Cloud, event
+
+Accepted = Callable[..., str]
+
+
+def test_a_prompt_becomes_an_archived_and_announced_video(cloud: Cloud, accepted: Accepted) -> None:
+    state = {"generation_id": accepted()}
+    assert cloud.invoke("submit", state) == {**state, "status": "generating", "wait_seconds": 30}
+    assert cloud.invoke("check_status", state) == {**state, "status": "archiving", "wait_seconds": 0}
+    answer = cloud.invoke("finalize", state)
+    assert answer["status"] == "completed"
+
+    s3 = boto3.client("s3")
+    body = s3.get_object(Bucket="videos", Key="videos/g1/video.mp4")["Body"].read()
+    assert answer["video"]["sha256"] == hashlib.sha256(body).hexdigest()
+    record = json.loads(s3.get_object(Bucket="videos", Key="videos/g1/generation.json")["Body"].read())
+    assert record["request"] == {"model": "veo2", "prompt": "a boat"}
+    assert record["video"] == answer["video"]
+    assert record["provider_id"].endswith(":veo2")
+    assert record["credits_used"] > 0
+
+    [message] = cloud.messages()
+    announced = json.loads(message["Message"])
+    assert announced["status"] == "completed"
+    assert announced["video"] == answer["video"]
+    assert "a boat" not in message["Message"]
+    assert {name: attribute["Value"] for name, attribute in message["MessageAttributes"].items()} == {
+        "status": "completed",
+        "model": "veo2",
+        "source": "api",
+        "owner": "ann",
+    }
+    counts = cloud.simulator.counts()
+    assert (counts.creates, counts.downloads, counts.authorization_leaks) == (1, 1, 0)
+
+
+def test_finalize_entered_twice_does_its_work_once(cloud: Cloud, accepted: Accepted) -> None:
+    state = {"generation_id": accepted()}
+    cloud.invoke("submit", state)
+    cloud.invoke("check_status", state)
+    assert cloud.invoke("finalize", state) == cloud.invoke("finalize", state)
+    assert len(cloud.messages()) == 1
+
+
+def die_in(monkeypatch: pytest.MonkeyPatch, cloud: Cloud, place: str, state: dict[str, str]) -> None:
+    """Enter Finalize, and end it as a crash would where it calls `place`."""
+
+    def die(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, die)
+        with pytest.raises(MemoryError):
+            cloud.invoke("finalize", state)
+
+
+def test_finalize_that_died_after_archiving_completes_without_the_providers_link(
+    cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {"generation_id": accepted()}
+    cloud.invoke("submit", state)
+    cloud.invoke("check_status", state)
+    die_in(monkeypatch, cloud, "core.ledger.Ledger.complete", state)
+    cloud.simulator.script("a boat", video=[{"status": 403, "repeat": True}])
+    assert cloud.invoke("finalize", state)["status"] == "completed"
+    assert len(cloud.messages()) == 1
+
+
+def test_finalize_that_died_before_announcing_announces(
+    cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {"generation_id": accepted()}
+    cloud.invoke("submit", state)
+    cloud.invoke("check_status", state)
+    die_in(monkeypatch, cloud, "core.announcement.Announcer.announce", state)
+    assert cloud.messages() == []
+    assert cloud.invoke("finalize", state)["status"] == "completed"
+    assert len(cloud.messages()) == 1
+
+
+def test_an_expired_link_is_replaced_by_a_fresh_one(cloud: Cloud, accepted: Accepted) -> None:
+    state = {"generation_id": accepted()}
+    cloud.invoke("submit", state)
+    cloud.invoke("check_status", state)
+    record = cloud.ledger.get("g1").provider_video or {}
+    cloud.ledger.provider_finished("g1", {**record, "url": record["url"] + "0"}, 1)
+    assert cloud.invoke("finalize", state)["status"] == "completed"
+
+
+def test_a_broken_video_is_not_archived(cloud: Cloud, accepted: Accepted) -> None:
+    state = {"generation_id": accepted()}
+    cloud.simulator.script("a boat", video=[{"cut": 500}])
+    cloud.invoke("submit", state)
+    cloud.invoke("check_status", state)
+    with pytest.raises(VideoInvalid):
+        cloud.invoke("finalize", state)
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="videos")
+
+
+def test_a_provider_that_fails_ends_the_generation(cloud: Cloud, accepted: Accepted) -> None:
+    state = {"generation_id": accepted()}
+    cloud.simulator.script("a boat", outcome="error", error={"name": "Nsfw", "message": "not this"})
+    cloud.invoke("submit", state)
+    with pytest.raises(GenerationFailed, match="Nsfw: not this"):
+        cloud.invoke("check_status", state)
+
+
+def test_a_key_rotated_while_running_is_picked_up(cloud: Cloud, accepted: Accepted) -> None:
+    state = {"generation_id": accepted()}
+    cloud.invoke("submit", state)
+    cloud.simulator.rotate(["new-key"])
+    with pytest.raises(ProviderUnavailable, match="401"):
+        cloud.invoke("check_status", state)
+    boto3.client("secretsmanager").put_secret_value(SecretId="provider-key", SecretString="new-key\n")
+    assert cloud.invoke("check_status", state)["status"] == "archiving"
+
+
+def test_without_a_stored_key_nothing_is_sent(
+    cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = boto3.client("secretsmanager").create_secret(Name="empty")["ARN"]
+    monkeypatch.setenv("PROVIDER_KEY_SECRET", empty)
+    with pytest.raises(ProviderKeyMissing):
+        cloud.invoke("submit", {"generation_id": accepted()})
+    assert cloud.simulator.calls() == []
+
+
+def test_a_failure_is_recorded_and_announced_once(
+    cloud: Cloud, accepted: Accepted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cause = json.dumps({"errorMessage": "The provider refused.", "errorType": "RequestRefused"})
+    payload = {"generation_id": accepted(), "error": {"Error": "RequestRefused", "Cause": cause}}
+    answer = {"generation_id": "g1", "error": {"name": "RequestRefused", "message": "The provider refused."}}
+    assert cloud.invoke("record_failure", payload) == answer
+    assert cloud.invoke("record_failure", payload) == answer
+    assert cloud.ledger.get("g1").error == answer["error"]
+    [message] = cloud.messages()
+    assert message["MessageAttributes"]["status"]["Value"] == "error"
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"GenerationFailed"' in line]
+    assert [metric["error"] for metric in metrics] == ["RequestRefused"]
+
+
+def test_an_aborted_execution_is_recorded(cloud: Cloud, accepted: Accepted) -> None:
+    accepted()
+    cloud.invoke("record_failure", event("execution_aborted"))
+    record = cloud.ledger.get("g1")
+    assert record.status is Status.ERROR
+    assert record.error is not None
+    assert record.error["name"] == "WorkflowStopped"
+    assert len(cloud.messages()) == 1
+
+
+@pytest.mark.parametrize("function", ["submit", "check_status", "finalize"])
+def test_a_generation_that_has_ended_is_left_alone(cloud: Cloud, accepted: Accepted, function: str) -> None:
+    accepted()
+    cloud.ledger.fail("g1", "WorkflowStopped", "stopped")
+    with pytest.raises(GenerationEnded):
+        cloud.invoke(function, {"generation_id": "g1"})
+
+
+def test_no_log_shows_a_prompt_or_a_key(cloud: Cloud, accepted: Accepted, capsys: pytest.CaptureFixture[str]) -> None:
+    state: dict[str, Any] = {"generation_id": accepted("a very private prompt")}
+    for function in ("submit", "check_status", "finalize"):
+        cloud.invoke(function, state)
+    output = "".join(capsys.readouterr())
+    assert "archived" in output
+    assert "private" not in output
+    assert KEY not in output

@@ -1,0 +1,36 @@
+"""Generations for tests, and a clock that a test moves."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from core.generation import Generation, Source
+
+START = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A time that moves only when told."""
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def forward(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+def generation(generation_id: str = "g1", **fields: Any) -> Generation:
+    """A generation that was accepted at START."""
+    return Generation(
+        **{
+            "generation_id": generation_id,
+            "owner": "ann",
+            "request": {"model": "veo2", "prompt": "a boat", "seed": 7},
+            "source": Source("api", "r1"),
+            "created_at": START,
+            "updated_at": START,
+            **fields,
+        }
+    )

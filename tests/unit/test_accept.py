@@ -1,0 +1,79 @@
+"""One record and one execution a generation, however often a request comes."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.accept import accept
+from core.errors import IdempotencyConflict, InvalidRequest
+from core.generation import Source, Status, new_id
+from core.ledger import Ledger
+from tests.unit.generations import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+REQUEST = {"model": "veo2", "prompt": "a boat", "seed": 7}
+
+
+class Workflow:
+    """Counts starts, as Step Functions would: the same name twice is one execution."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+
+    def start(self, generation_id: str) -> None:
+        self.started.append(generation_id)
+
+
+@pytest.fixture
+def ledger(dynamodb: "DynamoDBClient") -> Ledger:
+    return Ledger(dynamodb, "generations", Clock())
+
+
+def take(ledger: Ledger, workflow: Any, key: str | None, request: object = REQUEST, owner: str = "ann") -> str:
+    return accept(request, owner, Source("api", "r1"), key, ledger, workflow).generation_id
+
+
+def test_without_a_key_each_request_is_a_new_generation(ledger: Ledger) -> None:
+    workflow = Workflow()
+    assert take(ledger, workflow, None) != take(ledger, workflow, None)
+    assert len(workflow.started) == 2
+
+
+def test_with_a_key_a_repetition_finds_the_same_generation(ledger: Ledger) -> None:
+    workflow = Workflow()
+    first = take(ledger, workflow, "k")
+    assert take(ledger, workflow, "k", dict(reversed(REQUEST.items()))) == first
+    assert set(workflow.started) == {first}, "started again in case the first died in between; the name makes it one"
+
+
+def test_a_generation_that_has_ended_is_returned_and_not_started_again(ledger: Ledger) -> None:
+    first = take(ledger, Workflow(), "k")
+    ledger.fail(first, "GenerationFailed", "no")
+    workflow = Workflow()
+    assert take(ledger, workflow, "k") == first
+    assert workflow.started == []
+    assert ledger.get(first).status is Status.ERROR
+
+
+def test_a_key_used_for_another_request_is_a_conflict(ledger: Ledger) -> None:
+    take(ledger, Workflow(), "k")
+    with pytest.raises(IdempotencyConflict, match="use a new key"):
+        take(ledger, Workflow(), "k", {**REQUEST, "prompt": "another"})
+
+
+def test_the_same_key_of_another_owner_is_another_generation(ledger: Ledger) -> None:
+    assert take(ledger, Workflow(), "k") != take(ledger, Workflow(), "k", owner="bob")
+
+
+def test_owner_and_key_cannot_be_mixed_up() -> None:
+    assert new_id("a", "b:c") != new_id("a:b", "c")
+
+
+def test_a_bad_request_leaves_nothing_behind(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:
+    workflow = Workflow()
+    with pytest.raises(InvalidRequest):
+        take(ledger, workflow, "k", {"model": "veo2"})
+    assert dynamodb.scan(TableName="generations")["Count"] == 0
+    assert workflow.started == []

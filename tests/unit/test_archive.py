@@ -1,0 +1,173 @@
+"""Only a whole, verified video is ever archived, and archiving it again changes nothing."""
+
+import hashlib
+import tracemalloc
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from core import archive as module
+from core.archive import Archive
+from core.download import Allowed
+from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
+from tests.unit.test_mp4 import WHOLE, box
+from tests.unit.wire import Answer, http, reset, serving
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ALLOWED = Allowed(("127.0.0.1",), max_bytes=1 << 20, local=True)
+KEY = "videos/g1/video.mp4"
+
+
+@pytest.fixture
+def s3(aws: None) -> "S3Client":  # noqa: ARG001 - sets up
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="videos")
+    return client
+
+
+def keys(s3: "S3Client") -> list[str]:
+    return [item["Key"] for item in s3.list_objects_v2(Bucket="videos").get("Contents", [])]
+
+
+def uploads(s3: "S3Client") -> list[Any]:
+    return list(s3.list_multipart_uploads(Bucket="videos").get("Uploads", []))
+
+
+def test_a_whole_video_is_archived_with_what_was_verified(s3: "S3Client") -> None:
+    with serving(http(200, WHOLE, "Content-Type: video/mp4")) as wire:
+        video = Archive(s3, "videos", ALLOWED).store("g1", wire.url, len(WHOLE))
+    assert video.as_dict() == {
+        "bucket": "videos",
+        "key": KEY,
+        "s3_uri": f"s3://videos/{KEY}",
+        "content_type": "video/mp4",
+        "file_name": "g1.mp4",
+        "size": len(WHOLE),
+        "sha256": hashlib.sha256(WHOLE).hexdigest(),
+    }
+    stored = s3.get_object(Bucket="videos", Key=KEY)
+    assert (stored["Body"].read(), stored["ContentType"]) == (WHOLE, "video/mp4")
+    assert wire.header("Authorization") == []
+
+
+@pytest.mark.parametrize("content_type", ["video/mp4", "binary/octet-stream", "application/octet-stream"])
+def test_what_a_cdn_calls_it_does_not_matter(s3: "S3Client", content_type: str) -> None:
+    with serving(http(200, WHOLE, f"Content-Type: {content_type}")) as wire:
+        assert Archive(s3, "videos", ALLOWED).store("g1", wire.url, None).size == len(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "file_size", "error"),
+    [
+        (http(200, WHOLE[:-1], length=len(WHOLE)), None, VideoUnavailable),
+        (http(200, WHOLE[:-1]), None, VideoInvalid),
+        (http(200, WHOLE), len(WHOLE) + 1, VideoInvalid),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + WHOLE, len(WHOLE) + 1, VideoInvalid),
+        (http(200, b""), None, VideoInvalid),
+        (http(200, b"<html>sorry</html>", "Content-Type: text/html; charset=utf-8"), None, VideoInvalid),
+        (http(200, b"<html>sorry</html>", "Content-Type: video/mp4"), None, VideoInvalid),
+        (http(200, b'{"error": 1}', "Content-Type: application/json"), None, VideoInvalid),
+        (http(200, WHOLE, "Content-Encoding: gzip"), None, VideoInvalid),
+        (http(403, b"expired"), None, VideoUnavailable),
+        (http(500, b""), None, VideoUnavailable),
+        (reset, None, VideoUnavailable),
+        (http(200, b"", length=(1 << 20) + 1), None, VideoForbidden),
+        (
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + WHOLE + box(b"free", bytes(1 << 20)),
+            None,
+            VideoForbidden,
+        ),
+        (http(302, b"", "Location: https://example.com/video.mp4"), None, VideoForbidden),
+        (http(302, b"", "Location: /again"), None, VideoUnavailable),
+        (http(302, b""), None, VideoUnavailable),
+    ],
+)
+def test_anything_else_leaves_nothing_behind(
+    s3: "S3Client", answer: Answer, file_size: int | None, error: type[Exception]
+) -> None:
+    with serving(answer) as wire, pytest.raises(error) as raised:
+        Archive(s3, "videos", ALLOWED).store("g1", wire.url, file_size)
+    assert type(raised.value) is error
+    assert (keys(s3), uploads(s3)) == ([], [])
+
+
+def test_a_redirect_to_where_the_link_itself_could_lead_is_followed(s3: "S3Client") -> None:
+    with serving(http(302, b"", "Location: /moved"), http(200, WHOLE)) as wire:
+        assert Archive(s3, "videos", ALLOWED).store("g1", wire.url, None).size == len(WHOLE)
+    assert wire.requests[1].startswith(b"GET /moved ")
+
+
+def test_archiving_again_finds_what_is_there_and_verifies_it(s3: "S3Client") -> None:
+    archive = Archive(s3, "videos", ALLOWED)
+    assert archive.find("g1") is None
+    with serving(http(200, WHOLE)) as wire:
+        first = archive.store("g1", wire.url, None)
+    assert archive.find("g1") == first
+
+
+def test_of_two_at_once_the_first_stays_and_the_second_describes_it(s3: "S3Client") -> None:
+    other = WHOLE + box(b"free", b"another encoding")
+    archive = Archive(s3, "videos", ALLOWED)
+    with serving(http(200, WHOLE), http(200, other)) as wire:
+        first = archive.store("g1", wire.url, None)
+        second = archive.store("g1", wire.url, None)
+    assert second == first
+    assert s3.get_object(Bucket="videos", Key=KEY)["Body"].read() == WHOLE
+    assert uploads(s3) == []
+
+
+def test_a_part_that_s3_refuses_aborts_the_upload(s3: "S3Client", monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "SlowDown"}}, "UploadPart")
+
+    monkeypatch.setattr(s3, "upload_part", refuse)
+    with serving(http(200, WHOLE)) as wire, pytest.raises(ClientError, match="SlowDown"):
+        Archive(s3, "videos", ALLOWED).store("g1", wire.url, None)
+    assert (keys(s3), uploads(s3)) == ([], [])
+
+
+class Sink:
+    """Takes the place of S3 for a video that is too large to keep: it counts, and discards."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def create_multipart_upload(self, **_: object) -> dict[str, str]:
+        return {"UploadId": "u"}
+
+    def upload_part(self, *, Body: bytes, **_: object) -> dict[str, str]:  # noqa: N803 - the SDK's name
+        self.bytes += len(Body)
+        return {"ETag": "e"}
+
+    def complete_multipart_upload(self, **_: object) -> None:
+        pass
+
+
+def test_a_large_video_is_never_in_memory() -> None:
+    """Four parts of 16 MiB at most, of a video of 512 MiB."""
+    size = 512 << 20
+    head = box(b"ftyp", b"isom") + box(b"moov", b"x") + (size + 8).to_bytes(4) + b"mdat"
+
+    def pieces() -> Iterator[bytes]:
+        yield head
+        yield from (bytes(1 << 20) for _ in range(size >> 20))
+
+    def serve(connection: Any) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(head) + size}\r\n\r\n".encode())
+        for piece in pieces():
+            connection.sendall(piece)
+
+    sink: Any = Sink()
+    with serving(serve) as wire:
+        archive = Archive(sink, "videos", Allowed(("127.0.0.1",), max_bytes=1 << 30, local=True))
+        tracemalloc.start()
+        video = archive.store("g1", wire.url, len(head) + size)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert video.size == sink.bytes == len(head) + size
+    assert peak < 5 * module.PART_BYTES

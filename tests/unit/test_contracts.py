@@ -1,0 +1,44 @@
+"""The state machine and the error classes are one contract, written in two places."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import names
+
+ASL = json.loads(Path("statemachine/video_generation.asl.json").read_text("utf-8"))
+TASKS = {name: state for name, state in ASL["States"].items() if state["Type"] == "Task"}
+# Raised by a state on purpose; the others are set by RecordFailure.
+RAISED = {name for name in names() if name not in {"WorkflowStopped", "InternalError"}}
+
+
+def matched(state: dict[str, Any]) -> list[str]:
+    clauses = [*state.get("Retry", []), *state.get("Catch", [])]
+    return [name for clause in clauses for name in clause["ErrorEquals"]]
+
+
+def test_every_name_matched_is_a_class_and_every_class_raised_is_matched() -> None:
+    ours = {name for state in TASKS.values() for name in matched(state) if not name.startswith("States.")}
+    assert ours == RAISED
+
+
+@pytest.mark.parametrize("name", ["Submit", "CheckStatus", "Finalize"])
+def test_every_state_that_may_fail_leads_to_record_failure(name: str) -> None:
+    assert TASKS[name]["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "RecordFailure"}]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_catch_all_retry_is_the_last_so_that_each_error_keeps_its_policy(name: str) -> None:
+    assert [clause["ErrorEquals"] == ["States.ALL"] for clause in TASKS[name]["Retry"]][-1:] == [True]
+    assert sum("States.ALL" in clause["ErrorEquals"] for clause in TASKS[name]["Retry"]) == 1
+
+
+def test_no_error_after_which_the_provider_may_have_accepted_is_retried() -> None:
+    policy = {name: c for c in TASKS["Submit"]["Retry"] for name in c["ErrorEquals"]}
+    assert policy["SubmissionUnknown"]["MaxAttempts"] == 0
+
+
+def test_a_failed_job_is_a_failed_execution() -> None:
+    assert ASL["States"][TASKS["RecordFailure"]["Next"]]["Type"] == "Fail"

@@ -1,0 +1,83 @@
+"""The provider's link is followed only to allowed hosts, over https, and never into a private network."""
+
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from core.download import Allowed, open_video
+from core.errors import VideoForbidden, VideoUnavailable
+from tests.unit.wire import http, serving
+
+STRICT = Allowed(("cdn.example.com",), max_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cdn.example.com/v.mp4",
+        "ftp://cdn.example.com/v.mp4",
+        "file:///etc/passwd",
+        "https://evil.example.com/v.mp4",
+        "https://cdn.example.com.evil.com/v.mp4",
+        "https://cdn.example.com@evil.com/v.mp4",
+        "https://127.0.0.1/v.mp4",
+        "https://169.254.169.254/latest/meta-data",
+        "https:///v.mp4",
+        "",
+        "https://[broken",
+    ],
+)
+def test_a_link_elsewhere_is_not_followed(url: str) -> None:
+    with pytest.raises(VideoForbidden), open_video(url, STRICT):
+        pass
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "::1", "::ffff:127.0.0.1"]
+)
+def test_an_allowed_name_that_resolves_to_a_private_address_is_not_followed(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address is looked at on the connection itself; here every connection leads to this listener instead."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        real_peer = listener.getsockname()
+
+        class Peer(socket.socket):
+            def getpeername(self) -> Any:
+                return (address, 443)
+
+        def connect(*_: object, **__: object) -> socket.socket:
+            connection = Peer(socket.AF_INET, socket.SOCK_STREAM)
+            connection.connect(real_peer)
+            return connection
+
+        monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+        received: list[bytes] = []
+
+        def accept() -> None:
+            with listener.accept()[0] as connection:
+                received.append(connection.recv(10))
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        with (
+            pytest.raises(VideoForbidden, match="private address"),
+            open_video("https://cdn.example.com/v.mp4", STRICT),
+        ):
+            pass
+        thread.join()
+    assert received == [b""], "not a byte was sent there"
+
+
+def test_localhost_is_private_without_any_trick() -> None:
+    with serving(http(200, b"")) as wire:
+        url = wire.url.replace("http://127.0.0.1", "https://localhost")
+        with pytest.raises(VideoForbidden, match="private address"), open_video(url, Allowed(("localhost",), 1000)):
+            pass
+
+
+def test_a_host_that_does_not_answer_is_unavailable() -> None:
+    with pytest.raises(VideoUnavailable), open_video("https://cdn.invalid/v.mp4", Allowed(("cdn.invalid",), 1000)):
+        pass

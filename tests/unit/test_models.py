@@ -1,0 +1,87 @@
+"""Bad requests are refused before anything is paid, naming the field and what is allowed."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from core.errors import InvalidRequest
+from core.models import catalogue, validate
+
+VEO2 = {"model": "veo2", "prompt": "a boat"}
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("name", catalogue())
+def test_every_schema_is_a_schema_and_allows_its_own_example(name: str) -> None:
+    schema = catalogue()[name]
+    Draft202012Validator.check_schema(schema)
+    for example in schema["examples"]:
+        assert validate(example) == example
+        assert example["model"] == name
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "sentence"),
+    [
+        ({"model": "veo2"}, "prompt", "`prompt` is required by model veo2."),
+        ({"model": "veo2", "prompt": "  "}, "prompt", "`prompt` must not be blank."),
+        ({"model": "veo2", "prompt": 7}, "prompt", "`prompt` must be of type string, not 7."),
+        ({**VEO2, "duration": 9}, "duration", "`duration` must be one of 5, 6, 7, 8, not 9."),
+        ({**VEO2, "duration": "5"}, "duration", '`duration` must be one of 5, 6, 7, 8, not "5".'),
+        ({**VEO2, "seed": 1.5}, "seed", "`seed` must be of type integer, not 1.5."),
+        ({**VEO2, "seed": True}, "seed", "`seed` must be of type integer, not true."),
+        ({**VEO2, "aspect_ratio": "4:3"}, "aspect_ratio", '`aspect_ratio` must be one of 16:9, 9:16, not "4:3".'),
+        (
+            {"model": "veo2/image-to-video", "prompt": "x", "image_url": "file:///etc/passwd"},
+            "image_url",
+            '`image_url` must be a URL that starts with http:// or https://, not "file:///etc/passwd".',
+        ),
+    ],
+)
+def test_a_bad_field_is_named_with_what_is_allowed(request_: dict[str, Any], field: str, sentence: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        validate(request_)
+    assert str(refused.value) == sentence
+    assert refused.value.path == field
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        validate({"model": "veo2", "duration": 1, "colour": "red"})
+    for field in ("`prompt`", "`duration`", "`colour`"):
+        assert field in str(refused.value)
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidRequest, match=r"`model` \"veo9\" is not known here; use one of .*veo2") as refused:
+        validate({"model": "veo9", "prompt": "x"})
+    assert refused.value.path == "model"
+
+
+@given(JSON)
+def test_any_json_is_either_returned_unchanged_or_refused(body: object) -> None:
+    try:
+        assert validate(body) is body
+    except InvalidRequest as refused:
+        assert str(refused).endswith(".")
+
+
+@given(st.dictionaries(st.sampled_from(["prompt", "duration", "seed", "aspect_ratio", "x"]), JSON))
+def test_what_is_accepted_is_what_the_schema_accepts(fields: dict[str, Any]) -> None:
+    request = {**fields, "model": "veo2"}
+    schema_says = Draft202012Validator(catalogue()["veo2"]).is_valid(request)
+    try:
+        validate(request)
+        accepted = True
+    except InvalidRequest:
+        accepted = False
+    assert accepted is schema_says, json.dumps(request)

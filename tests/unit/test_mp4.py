@@ -1,0 +1,75 @@
+"""The structure check tells a whole MP4 from everything else, however the bytes come in."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import VideoInvalid
+from core.mp4 import Mp4Check
+
+
+def box(name: bytes, body: bytes = b"", *, large: bool = False, to_end: bool = False) -> bytes:
+    if to_end:
+        return bytes(4) + name + body
+    if large:
+        return (1).to_bytes(4) + name + (16 + len(body)).to_bytes(8) + body
+    return (8 + len(body)).to_bytes(4) + name + body
+
+
+WHOLE = box(b"ftyp", b"isom") + box(b"moov", b"x" * 40) + box(b"free") + box(b"mdat", b"y" * 100)
+
+
+def check(data: bytes, step: int = 1 << 20) -> None:
+    checked = Mp4Check()
+    for at in range(0, len(data), step):
+        checked.update(data[at : at + step])
+    checked.finish()
+
+
+@given(st.integers(1, len(WHOLE)))
+def test_a_whole_file_passes_in_pieces_of_any_size(step: int) -> None:
+    check(WHOLE, step)
+
+
+@given(st.integers(0, len(WHOLE) - 1), st.integers(1, 50))
+def test_a_file_cut_anywhere_is_refused(length: int, step: int) -> None:
+    with pytest.raises(VideoInvalid):
+        check(WHOLE[:length], step)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        WHOLE.replace(box(b"mdat", b"y" * 100), box(b"mdat", b"y" * 100, large=True)),
+        WHOLE.replace(box(b"mdat", b"y" * 100), box(b"mdat", b"y" * 100, to_end=True)),
+    ],
+    ids=["64-bit size", "to the end of the file"],
+)
+def test_the_other_ways_to_write_a_size_pass(data: bytes) -> None:
+    check(data, 7)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty body"),
+        (b"<!DOCTYPE html><html>sorry</html>", "no MP4"),
+        (box(b"ftyp", b"isom") + box(b"moov", b"x"), "no mdat"),
+        (box(b"ftyp", b"isom") + box(b"mdat", b"x"), "no moov"),
+        (box(b"ftyp", b"isom") + box(b"moov", b"x") + box(b"mdat"), "no mdat"),
+        (box(b"ftyp", b"isom") + (3).to_bytes(4) + b"moov", "smaller than its header"),
+        (WHOLE + b"trailing", "cut off"),
+        (WHOLE + b"\0\0", "cut off"),
+    ],
+)
+def test_what_is_no_whole_video_is_refused_with_the_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(VideoInvalid, match=reason):
+        check(data, 5)
+
+
+@given(st.binary())
+def test_any_bytes_are_either_passed_or_refused(data: bytes) -> None:
+    try:
+        check(data, 3)
+    except VideoInvalid as refused:
+        assert str(refused).endswith(".")

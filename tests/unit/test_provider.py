@@ -1,0 +1,210 @@
+"""The table "What counts as accepted", on the wire: what may be sent again, what never."""
+
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from core import provider as module
+from core.errors import (
+    ProviderKeyRejected,
+    ProviderOutOfCredits,
+    ProviderUnavailable,
+    RequestRefused,
+    SubmissionUnknown,
+)
+from core.provider import Provider, Throttled
+from tests.unit.wire import Answer, http, reset, serving
+
+REQUEST = {"model": "veo2", "prompt": "a boat"}
+ERROR = {"message": "the provider's words", "statusCode": 400}
+
+
+class Key:
+    """A key that may be rotated once."""
+
+    def __init__(self, *keys: str) -> None:
+        self._keys = list(keys)
+
+    def get(self) -> str:
+        return self._keys[0]
+
+    def renew(self) -> bool:
+        if len(self._keys) == 1:
+            return False
+        del self._keys[0]
+        return True
+
+
+def create(url: str, key: Key | None = None) -> str:
+    return Provider(url, key or Key("secret-key")).create(REQUEST, "client-id")
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_an_answer_with_an_id_is_accepted(status: int) -> None:
+    with serving(http(status, {"id": "abc:veo2", "status": "queued"})) as wire:
+        assert create(wire.url) == "abc:veo2"
+    assert len(wire.requests) == 1
+    assert wire.requests[0].startswith(b"POST /v2/video/generations HTTP/1.1\r\n")
+    assert wire.header("Authorization") == ["Bearer secret-key"]
+    assert wire.header("X-Client-Request-Id") == ["client-id"]
+    assert wire.requests[0].endswith(b'{"model": "veo2", "prompt": "a boat"}')
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (http(429, ERROR), Throttled),
+        (http(503, ERROR, "Retry-After: 7"), Throttled),
+        (http(400, ERROR), RequestRefused),
+        (http(404, ERROR), RequestRefused),
+        (http(422, ERROR), RequestRefused),
+        (http(401, ERROR), ProviderKeyRejected),
+        (http(402, ERROR), ProviderOutOfCredits),
+        (http(403, ERROR), ProviderOutOfCredits),
+        (http(500, ERROR), SubmissionUnknown),
+        (http(502, b"<html>"), SubmissionUnknown),
+        (http(503, ERROR), SubmissionUnknown),
+        (http(504, ERROR), SubmissionUnknown),
+        (http(302, b"", "Location: /elsewhere"), SubmissionUnknown),
+        (http(409, ERROR), SubmissionUnknown),
+        (http(200, b'{"id": "abc"', length=500), SubmissionUnknown),
+        (http(200, b"not JSON"), SubmissionUnknown),
+        (http(200, {"status": "queued"}), SubmissionUnknown),
+        (http(200, {"id": ""}), SubmissionUnknown),
+        (b"nonsense\r\n\r\n", SubmissionUnknown),
+        (b"", SubmissionUnknown),
+        (reset, SubmissionUnknown),
+    ],
+)
+def test_what_an_answer_means_and_that_it_is_never_sent_again(answer: Answer, error: type[Exception]) -> None:
+    with serving(answer) as wire, pytest.raises(error) as raised:
+        create(wire.url)
+    assert type(raised.value) is error
+    assert len(wire.requests) == 1
+    assert "secret-key" not in str(raised.value)
+
+
+def test_a_refusal_carries_the_providers_words() -> None:
+    with serving(http(400, ERROR)) as wire, pytest.raises(RequestRefused, match="the provider's words"):
+        create(wire.url)
+
+
+def test_no_answer_in_time_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CREATE_SECONDS", 0.2)
+    done = threading.Event()
+    with serving(lambda _: (done.wait(10), None)[1]) as wire:
+        with pytest.raises(SubmissionUnknown, match="answer was lost"):
+            create(wire.url)
+        done.set()
+    assert len(wire.requests) == 1
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_a_refused_connection_may_be_tried_again() -> None:
+    with pytest.raises(ProviderUnavailable, match="was not reached"):
+        create(f"http://127.0.0.1:{free_port()}")
+
+
+def test_a_name_that_does_not_resolve_may_be_tried_again() -> None:
+    with pytest.raises(ProviderUnavailable, match="was not reached"):
+        create("http://provider.invalid")
+
+
+def test_a_failed_tls_handshake_may_be_tried_again() -> None:
+    with serving(http(400, ERROR)) as wire, pytest.raises(ProviderUnavailable, match="was not reached"):
+        create(wire.url.replace("http://", "https://"))
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), ("0.5", 0.5), ("-3", 0.0), ("soon", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: float | None) -> None:
+    with serving(http(429, ERROR, f"Retry-After: {value}")) as wire, pytest.raises(Throttled) as refusal:
+        create(wire.url)
+    assert refusal.value.retry_after == seconds
+
+
+def test_retry_after_may_lie_in_the_future() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    with serving(http(429, ERROR, f"Retry-After: {date}")) as wire, pytest.raises(Throttled) as refusal:
+        create(wire.url)
+    assert refusal.value.retry_after is not None
+    assert 3500 < refusal.value.retry_after <= 3600
+
+
+def test_a_rotated_key_is_fetched_and_used_at_once() -> None:
+    with serving(http(401, ERROR), http(200, {"id": "abc"})) as wire:
+        assert create(wire.url, Key("old", "new")) == "abc"
+    assert wire.header("Authorization") == ["Bearer old", "Bearer new"]
+
+
+def test_a_key_rejected_twice_is_rejected() -> None:
+    with serving(http(401, ERROR)) as wire, pytest.raises(ProviderKeyRejected):
+        create(wire.url, Key("old", "new", "newer"))
+    assert len(wire.requests) == 2
+
+
+def fetch(url: str, key: Key | None = None) -> module.ProviderGeneration:
+    return Provider(url, key or Key("secret-key")).fetch("abc:veo2")
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        ("queued", "pending"),
+        ("generating", "pending"),
+        ("waiting", "pending"),
+        ("active", "pending"),
+        ("dreaming", "pending"),
+        ("completed", "completed"),
+        ("succeeded", "completed"),
+        ("error", "error"),
+    ],
+)
+def test_the_providers_statuses_and_their_drift(status: str, outcome: str) -> None:
+    body: dict[str, object] = {
+        "id": "abc:veo2",
+        "status": status,
+        "video": {"url": "https://x"},
+        "error": {"name": "Nsfw", "message": "no"},
+        "meta": {"usage": {"credits_used": 5}},
+    }
+    with serving(http(200, body)) as wire:
+        generation = fetch(wire.url)
+    assert (generation.outcome, generation.status, generation.credits_used) == (outcome, status, 5)
+    assert generation.error == "Nsfw: no"
+    assert wire.requests[0].startswith(b"GET /v2/video/generations?generation_id=abc%3Aveo2 HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(500, ERROR),
+        http(404, ERROR),
+        http(429, ERROR),
+        http(401, ERROR),
+        http(302, b"", "Location: /elsewhere"),
+        http(200, b"not JSON"),
+        http(200, {"id": "abc"}),
+        http(200, {"id": "abc", "status": "completed"}),
+        http(200, {"id": "abc", "status": "completed", "video": {"url": None}}),
+        http(200, b'{"status": "generating"', length=500),
+        reset,
+    ],
+)
+def test_a_check_that_fails_in_any_way_is_only_unavailable(answer: Answer) -> None:
+    with serving(answer) as wire, pytest.raises(ProviderUnavailable):
+        fetch(wire.url)
+
+
+def test_a_check_uses_a_rotated_key() -> None:
+    with serving(http(401, ERROR), http(200, {"id": "abc", "status": "queued"})) as wire:
+        assert fetch(wire.url, Key("old", "new")).outcome == "pending"

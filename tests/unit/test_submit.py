@@ -1,0 +1,198 @@
+"""At most one create call that the provider may have accepted, however often and by however many Submit is entered."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from core.errors import (
+    GenerationEnded,
+    GenerationError,
+    ProviderKeyMissing,
+    ProviderUnavailable,
+    RequestRefused,
+    SubmissionTimedOut,
+    SubmissionUnknown,
+)
+from core.generation import Status, Submission
+from core.ledger import Ledger
+from core.provider import Throttled
+from core.submit import Limits, submit
+from tests.unit.generations import START, Clock, generation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LIMITS = Limits(deadline=3600, timeout=90)
+
+
+class Provider:
+    """Answers each create call with the next of `outcomes`: an exception to raise, or an id."""
+
+    def __init__(self, *outcomes: str | Exception) -> None:
+        self.outcomes = list(outcomes)
+        self.calls: list[tuple[dict[str, Any], str]] = []
+        self.key = self
+        self.during: Callable[[], None] = lambda: None
+
+    def get(self) -> str:
+        return "key"
+
+    def create(self, request: dict[str, Any], client_request_id: str) -> str:
+        self.calls.append((request, client_request_id))
+        self.during()
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(dynamodb: "DynamoDBClient", clock: Clock) -> Ledger:
+    ledger = Ledger(dynamodb, "generations", clock)
+    ledger.add(generation())
+    return ledger
+
+
+def enter(ledger: Ledger, provider: Any) -> int:
+    return submit("g1", ledger, provider, LIMITS)
+
+
+def test_the_request_is_sent_once_and_a_second_entry_returns_what_the_first_got(ledger: Ledger) -> None:
+    provider = Provider("p1")
+    assert [enter(ledger, provider), enter(ledger, provider)] == [0, 0]
+    assert provider.calls == [({"model": "veo2", "prompt": "a boat", "seed": 7}, "g1")]
+    record = ledger.get("g1")
+    assert (record.status, record.submission, record.provider_id, record.submitted_at) == (
+        Status.GENERATING,
+        Submission.ACCEPTED,
+        "p1",
+        START,
+    )
+
+
+def test_an_unknown_outcome_is_never_sent_again(ledger: Ledger, clock: Clock) -> None:
+    provider = Provider(SubmissionUnknown("lost"), "p2")
+    with pytest.raises(SubmissionUnknown):
+        enter(ledger, provider)
+    clock.forward(LIMITS.timeout)
+    with pytest.raises(SubmissionUnknown):
+        enter(ledger, provider)
+    assert len(provider.calls) == 1
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), MemoryError(), ValueError("a bug")])
+def test_an_entry_that_dies_while_sending_blocks_all_later_ones(
+    ledger: Ledger, clock: Clock, fault: BaseException
+) -> None:
+    provider = Provider("never used")
+    provider.during = lambda: (_ for _ in ()).throw(fault)
+    with pytest.raises(type(fault)):
+        enter(ledger, provider)
+    assert enter(ledger, provider) == LIMITS.timeout, "it may still be running: wait until it cannot"
+    clock.forward(LIMITS.timeout)
+    with pytest.raises(SubmissionUnknown, match="died"):
+        enter(ledger, provider)
+    assert len(provider.calls) == 1
+
+
+def test_an_entry_that_waits_for_a_slow_one_finds_what_it_got(ledger: Ledger, clock: Clock) -> None:
+    provider = Provider("p1")
+    waits: list[int] = []
+
+    def meanwhile() -> None:
+        clock.forward(30)
+        waits.append(enter(ledger, Provider()))
+
+    provider.during = meanwhile
+    assert enter(ledger, provider) == 0
+    assert waits == [60]
+    assert enter(ledger, Provider()) == 0
+
+
+def test_twenty_entries_at_once_send_once(ledger: Ledger) -> None:
+    provider, barrier = Provider("p1"), threading.Barrier(20)
+
+    def racer(_: int) -> int:
+        barrier.wait()
+        return enter(ledger, provider)
+
+    with ThreadPoolExecutor(20) as pool:
+        results = list(pool.map(racer, range(20)))
+    assert set(results) <= {0, LIMITS.timeout}
+    assert len(provider.calls) == 1
+
+
+@pytest.mark.parametrize("error", [RequestRefused("no"), ProviderUnavailable("not reached")])
+def test_what_certainly_was_not_accepted_clears_the_mark(ledger: Ledger, error: GenerationError) -> None:
+    provider = Provider(error, "p2")
+    with pytest.raises(type(error)):
+        enter(ledger, provider)
+    assert ledger.get("g1").submission is None
+    assert enter(ledger, provider) == 0
+    assert ledger.get("g1").provider_id == "p2"
+
+
+@pytest.mark.parametrize(("retry_after", "wait"), [(7.0, 7), (0.0, 1), (None, 2), (99999.0, 3600)])
+def test_a_throttled_request_waits_as_long_as_it_was_told(ledger: Ledger, retry_after: float | None, wait: int) -> None:
+    provider = Provider(Throttled("slow down", retry_after), "p2")
+    assert enter(ledger, provider) == wait
+    assert enter(ledger, provider) == 0
+
+
+@pytest.mark.parametrize("error", [Throttled("slow down", 1), ProviderUnavailable("not reached")])
+def test_past_the_deadline_the_provider_is_not_asked_again(ledger: Ledger, clock: Clock, error: Exception) -> None:
+    clock.forward(LIMITS.deadline)
+    with pytest.raises(SubmissionTimedOut, match="took the request not once in 1:00:00; at last: "):
+        enter(ledger, Provider(error))
+
+
+def test_a_missing_key_is_told_before_anything_is_marked(ledger: Ledger) -> None:
+    provider = Provider()
+    provider.get = lambda: (_ for _ in ()).throw(ProviderKeyMissing("none"))  # type: ignore[method-assign]  # this once
+    with pytest.raises(ProviderKeyMissing):
+        enter(ledger, provider)
+    assert ledger.get("g1").submission is None
+
+
+def test_nothing_is_sent_for_a_generation_that_has_ended(ledger: Ledger) -> None:
+    ledger.fail("g1", "Cancelled", "by its owner")
+    provider = Provider("p1")
+    with pytest.raises(GenerationEnded):
+        enter(ledger, provider)
+    assert provider.calls == []
+
+
+def test_an_id_that_arrives_after_the_end_is_kept_since_it_is_paid_for(ledger: Ledger) -> None:
+    provider = Provider("p1")
+    provider.during = lambda: (ledger.fail("g1", "Cancelled", "by its owner"), None)[1]
+    with pytest.raises(GenerationEnded):
+        enter(ledger, provider)
+    record = ledger.get("g1")
+    assert (record.status, record.submission, record.provider_id) == (Status.ERROR, Submission.ACCEPTED, "p1")
+
+
+def test_an_id_that_cannot_be_recorded_is_told_in_the_error(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
+
+    monkeypatch.setattr(ledger, "accept", broken)
+    with pytest.raises(SubmissionUnknown, match="accepted as p1, which could not be recorded"):
+        enter(ledger, Provider("p1"))
+
+
+def test_a_mark_whose_answer_was_lost_is_recognised_as_ones_own(
+    ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK repeats a write whose answer was lost: the second then fails its condition because of the first."""
+    update = dynamodb.update_item
+    monkeypatch.setattr(dynamodb, "update_item", lambda **kwargs: (update(**kwargs), update(**kwargs))[1])
+    assert ledger.begin_submission("g1") is not None
