@@ -1,0 +1,123 @@
+"""An HTTP answer as a value, whole or broken the way a script says."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from local.simulator.scripts import ApiBehaviour, VideoBehaviour
+
+CHUNK_BYTES = 1 << 18
+BOX_HEADER_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    padding: int = 0  # zero bytes after the body
+    sent: int | None = None  # bytes sent before the connection is closed; the declared length stays
+    rate: float | None = None  # bytes a second
+    hang: float = 0  # seconds before the first byte
+    reset: bool = False
+
+    @property
+    def length(self) -> int:
+        """The Content-Length, in bytes."""
+        return len(self.body) + self.padding
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes to send; with a rate, twenty chunks are a second's worth."""
+        size = max(1, int(self.rate / 20)) if self.rate else CHUNK_BYTES
+        end = self.length if self.sent is None else min(self.sent, self.length)
+        for start in range(0, end, size):
+            part = self.body[start : min(start + size, end)]
+            yield part + bytes(min(size, end - start) - len(part))
+
+
+def json_answer(content: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(HTTPStatus.OK, json.dumps(content).encode(), headers=headers or {})
+
+
+def error_answer(status: int, message: str, path: str) -> Answer:
+    """The provider's error body."""
+    body = {
+        "message": message,
+        "path": path,
+        "requestId": str(uuid.uuid4()),
+        "statusCode": status,
+        "timestamp": datetime.now(UTC).isoformat(),
+    }
+    return Answer(status, json.dumps(body).encode())
+
+
+def accepts(behaviour: ApiBehaviour) -> bool:
+    """Whether a create call with this behaviour makes the job."""
+    broken = any(behaviour.get(way) for way in ("reset", "truncate", "garbage", "redirect"))
+    refused = behaviour.get("status", HTTPStatus.OK) >= HTTPStatus.MULTIPLE_CHOICES
+    return behaviour.get("accept", not broken and not refused)
+
+
+def api_answer(normal: Answer, behaviour: ApiBehaviour, path: str) -> Answer:
+    """The answer to a create or fetch call under this behaviour."""
+    answer = normal
+    status = behaviour.get("status", normal.status)
+    if "redirect" in behaviour:
+        answer = _redirect(behaviour["redirect"], behaviour.get("status"))
+    elif behaviour.get("garbage"):
+        answer = replace(normal, body=b"\x00<not json", content_type="text/plain")
+    elif status >= HTTPStatus.MULTIPLE_CHOICES:
+        answer = error_answer(status, behaviour.get("message", "Scripted by a test."), path)
+    elif status != normal.status:
+        answer = replace(normal, status=status)
+    return replace(
+        answer,
+        headers={**answer.headers, **behaviour.get("headers", {})},
+        sent=answer.length // 2 if behaviour.get("truncate") else None,
+        hang=behaviour.get("hang", 0),
+        reset=behaviour.get("reset", False),
+    )
+
+
+def video_answer(file: bytes, behaviour: VideoBehaviour) -> Answer:
+    """The answer to a request for the video under this behaviour."""
+    answer = Answer(HTTPStatus.OK, file, "video/mp4")
+    status = behaviour.get("status", HTTPStatus.OK)
+    if "redirect" in behaviour:
+        answer = _redirect(behaviour["redirect"], behaviour.get("status"))
+    elif behaviour.get("html"):
+        answer = Answer(status, b"<!doctype html><title>Not here</title><p>Come back later.", "text/html")
+    elif status != HTTPStatus.OK:
+        answer = Answer(status, b"Scripted by a test.", "text/plain")
+    elif behaviour.get("empty"):
+        answer = replace(answer, body=b"")
+    elif "cut" in behaviour:
+        answer = replace(answer, body=file[: behaviour["cut"]])
+    elif "size" in behaviour:
+        answer = _padded(answer, behaviour["size"])
+    return replace(
+        answer,
+        headers={**answer.headers, **behaviour.get("headers", {})},
+        sent=behaviour.get("truncate"),
+        rate=behaviour.get("rate"),
+        hang=behaviour.get("hang", 0),
+        reset=behaviour.get("reset", False),
+    )
+
+
+def _redirect(url: str, status: int | None) -> Answer:
+    return Answer(status or HTTPStatus.FOUND, headers={"Location": url})
+
+
+def _padded(answer: Answer, size: int) -> Answer:
+    box = size - answer.length
+    if not BOX_HEADER_BYTES <= box < 1 << 32:
+        message = f"size must be {answer.length + BOX_HEADER_BYTES} bytes or more, and less than 4 GiB."
+        return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, message.encode(), "text/plain")
+    header = box.to_bytes(4, "big") + b"free"
+    return replace(answer, body=answer.body + header, padding=box - BOX_HEADER_BYTES)

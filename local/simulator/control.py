@@ -1,0 +1,53 @@
+"""The simulator's controls for tests: typed calls to `/_simulator/...`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from local.simulator.calls import Call, Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Unpack
+
+    from local.simulator.scripts import Script
+
+TIMEOUT_SECONDS = 30
+
+
+class SimulatorControl:
+    """Controls the simulator at `url`; every method raises requests.RequestException if it cannot."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def script(self, prompt: str, **script: Unpack[Script]) -> None:
+        """Say what happens to every generation with exactly this prompt, old and new: see scripts.py."""
+        self._call("POST", "scripts", {"prompt": prompt, **script})
+
+    def rotate(self, keys: Collection[str]) -> None:
+        """Accept these API keys and no other."""
+        self._call("PUT", "keys", {"keys": list(keys)})
+
+    def capacity(self, in_flight: int | None) -> None:
+        """Answer 429 to a create while this many generations are in flight; None lifts the limit."""
+        self._call("PUT", "capacity", {"in_flight": in_flight})
+
+    def reset(self) -> None:
+        """Back to the state of the start: no generations, scripts, calls or limits, and the first keys."""
+        self._call("POST", "reset")
+
+    def calls(self) -> list[Call]:
+        """The requests for the provider's API and for files, oldest first."""
+        return [Call(**call) for call in self._call("GET", "calls")]
+
+    def counts(self) -> Counts:
+        return Counts(**self._call("GET", "counts"))
+
+    def _call(self, method: str, name: str, body: dict[str, Any] | None = None) -> Any:
+        url = f"{self.url}/_simulator/{name}"
+        response = requests.request(method, url, json=body, timeout=TIMEOUT_SECONDS)
+        response.raise_for_status()
+        return response.json()

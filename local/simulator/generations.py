@@ -1,0 +1,109 @@
+"""The generations, whose status moves with time."""
+
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from local.simulator.calls import Counts
+from local.simulator.scripts import Script, Scripts
+from local.simulator.videos import Clip
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A job the provider was asked for; `created_at` in epoch seconds."""
+
+    id: str
+    clip: Clip
+    created_at: float
+    client_request_id: str | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The status as the provider words it, and what it comes to."""
+
+    word: str
+    outcome: Literal["pending", "completed", "error"]
+
+
+class Generations:
+    """Every accepted job since the start or the last reset. Thread-safe."""
+
+    def __init__(self, scripts: Scripts, seconds: float, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self._scripts = scripts
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        with self._lock:
+            self._by_id: dict[str, Generation] = {}
+            self._in_flight: list[Generation] = []
+            self._in_flight_highest = 0
+            self.capacity: int | None = None
+
+    def draft(self, clip: Clip, client_request_id: str | None) -> Generation:
+        """A generation that nobody knows until it is added."""
+        model = clip.model.replace("/", "-")
+        return Generation(f"{uuid.uuid4()}:{model}", clip, self.clock(), client_request_id)
+
+    def add(self, generation: Generation) -> bool:
+        """Accept the job, unless as many as `capacity` are in flight."""
+        with self._lock:
+            self._forget_finished()
+            if self.capacity is not None and len(self._in_flight) >= self.capacity:
+                return False
+            self._by_id[generation.id] = generation
+            self._in_flight.append(generation)
+            self._in_flight_highest = max(self._in_flight_highest, len(self._in_flight))
+            return True
+
+    def get(self, generation_id: str) -> Generation | None:
+        return self._by_id.get(generation_id)
+
+    def all(self) -> list[Generation]:
+        with self._lock:
+            return list(self._by_id.values())
+
+    def progress(self, generation: Generation) -> Progress:
+        elapsed = self.clock() - generation.created_at
+        return _progress(self._scripts.get(generation.clip.prompt), elapsed, self._seconds)
+
+    def first_progress(self, generation: Generation) -> Progress:
+        """What the create call tells, however short the generation."""
+        return Progress(_words(self._scripts.get(generation.clip.prompt))[0], "pending")
+
+    def counts(self) -> Counts:
+        with self._lock:
+            self._forget_finished()
+            return Counts(
+                creates=len(self._by_id),
+                creates_by_prompt=dict(Counter(one.clip.prompt for one in self._by_id.values())),
+                in_flight=len(self._in_flight),
+                in_flight_highest=self._in_flight_highest,
+            )
+
+    def _forget_finished(self) -> None:
+        self._in_flight = [one for one in self._in_flight if self.progress(one).outcome == "pending"]
+
+
+def _words(script: Script) -> list[str]:
+    end = "error" if script.get("outcome") == "error" else "completed"
+    return script.get("statuses") or ["queued", "generating", end]
+
+
+def _progress(script: Script, elapsed: float, usual_seconds: float) -> Progress:
+    outcome = script.get("outcome", "completed")
+    seconds = script.get("seconds", usual_seconds)
+    words = _words(script)
+    if outcome != "never" and elapsed >= seconds:
+        return Progress(words[-1], outcome)
+    pending = words[:-1]
+    step = int(elapsed / seconds * len(pending)) if seconds else len(pending)
+    return Progress(pending[min(step, len(pending) - 1)], "pending")

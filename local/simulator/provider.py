@@ -1,0 +1,165 @@
+"""The provider's endpoints: what each call is answered with. Nothing here touches a socket."""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Collection
+from dataclasses import asdict, replace
+from email.message import Message
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlencode
+
+from local.simulator.answers import Answer, accepts, api_answer, error_answer, json_answer, video_answer
+from local.simulator.calls import Call, CallLog
+from local.simulator.generations import Generation, Generations, Progress
+from local.simulator.models import Refused, clip_of
+from local.simulator.scripts import Scripts
+from local.simulator.videos import render
+
+CREDITS_PER_DOLLAR = 2_000_000
+CREDITS_PER_SECOND = 1_000_000  # made up: the provider documents no price
+CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+GENERATION_FAILED = {"name": "GenerationFailed", "message": "The simulator was told to fail this generation."}
+
+
+class Provider:
+    """The provider's state and its answers. Thread-safe; `url` is where it is reached."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        keys: Collection[str],
+        seconds: float,
+        link_lifetime: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.url = url
+        self.keys = frozenset(keys)
+        self._first_keys = self.keys
+        self._link_lifetime = link_lifetime
+        self._link_secret = secrets.token_bytes()
+        self.scripts = Scripts()
+        self.calls = CallLog()
+        self.generations = Generations(self.scripts, seconds, clock)
+
+    def reset(self) -> None:
+        """Back to the state of the start: no generations, scripts, calls or limits, and the first keys."""
+        self.keys = self._first_keys
+        for part in (self.scripts, self.calls, self.generations):
+            part.clear()
+
+    def counts(self) -> dict[str, Any]:
+        calls, counts = self.calls, self.generations.counts()
+        return asdict(replace(counts, downloads=calls.downloads, authorization_leaks=calls.authorization_leaks))
+
+    def create(self, call: Call, headers: Message, body: bytes) -> Answer:
+        if not self._authorized(headers):
+            return _unauthorized(call.path)
+        try:
+            clip = clip_of(json.loads(body))
+        except Refused as refused:
+            return error_answer(refused.status, str(refused), call.path)
+        except (ValueError, RecursionError):
+            return error_answer(HTTPStatus.BAD_REQUEST, "The body must be JSON.", call.path)
+        client_request_id = headers.get("X-Client-Request-Id", "")
+        if not CLIENT_REQUEST_ID.fullmatch(client_request_id):
+            client_request_id = ""
+        generation = self.generations.draft(clip, client_request_id or None)
+        call.prompt, call.client_request_id = clip.prompt, generation.client_request_id
+
+        behaviour = self.scripts.take_api(clip.prompt, "create")
+        view = self._view(generation, self.generations.first_progress(generation))
+        if accepts(behaviour):
+            if not self.generations.add(generation):
+                return error_answer(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.", call.path)
+            call.generation_id = generation.id
+        return api_answer(json_answer(view, _identity(generation)), behaviour, call.path)
+
+    def fetch(self, call: Call, headers: Message, query: str) -> Answer:
+        if not self._authorized(headers):
+            return _unauthorized(call.path)
+        call.generation_id = parse_qs(query).get("generation_id", [""])[0]
+        if not call.generation_id:
+            return error_answer(HTTPStatus.BAD_REQUEST, "generation_id is required.", call.path)
+        generation = self.generations.get(call.generation_id)
+        if generation is None:
+            return error_answer(HTTPStatus.NOT_FOUND, "The generation does not exist.", call.path)
+        call.prompt, call.client_request_id = generation.clip.prompt, generation.client_request_id
+        view = self._view(generation, self.generations.progress(generation))
+        response_headers = _identity(generation)
+        if credits_used := view["meta"]["usage"]["credits_used"]:
+            response_headers["x-aimlapi-credits-used"] = str(credits_used)
+            response_headers["x-aimlapi-usd-spent"] = str(credits_used / CREDITS_PER_DOLLAR)
+        behaviour = self.scripts.take_api(generation.clip.prompt, "fetch")
+        return api_answer(json_answer(view, response_headers), behaviour, call.path)
+
+    def logs(self, call: Call, headers: Message) -> Answer:
+        """Every accepted job. The `data` list is the simulator's own: the real shape is not documented."""
+        if not self._authorized(headers):
+            return _unauthorized(call.path)
+        entries = [
+            {"inference_id": one.id, "client_request_id": one.client_request_id, "model": one.clip.model}
+            for one in self.generations.all()
+        ]
+        return json_answer({"data": entries})
+
+    def file(self, call: Call, query: str) -> Answer:
+        """The MP4 behind a link, or 403 once the link has expired or was tampered with."""
+        generation_id = unquote(call.path.split("/")[2])
+        generation = self.generations.get(generation_id)
+        given = {name: values[0] for name, values in parse_qs(query).items()}
+        expires = given.get("Expires", "")
+        genuine = hmac.compare_digest(
+            given.get("Signature", "").encode(), self._signature(generation_id, expires).encode()
+        )
+        if generation is None or not genuine or self.generations.clock() > float(expires):
+            return Answer(HTTPStatus.FORBIDDEN, b"The link has expired or is not valid.", "text/plain")
+        call.generation_id, call.prompt = generation.id, generation.clip.prompt
+        self.calls.count_download()
+        return video_answer(render(generation.clip), self.scripts.take_video(generation.clip.prompt))
+
+    def _authorized(self, headers: Message) -> bool:
+        scheme, _, key = headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and key.strip() in self.keys
+
+    def _view(self, generation: Generation, progress: Progress) -> dict[str, Any]:
+        script = self.scripts.get(generation.clip.prompt)
+        completed, failed = progress.outcome == "completed", progress.outcome == "error"
+        return {
+            "id": generation.id,
+            "status": progress.word,
+            "video": self._video(generation) if completed else None,
+            "error": script.get("error", GENERATION_FAILED) if failed else None,
+            "meta": {"usage": {"credits_used": CREDITS_PER_SECOND * generation.clip.seconds if completed else None}},
+        }
+
+    def _video(self, generation: Generation) -> dict[str, Any]:
+        prompt = generation.clip.prompt
+        expires = str(int(self.generations.clock() + self._link_lifetime))
+        signed = urlencode({"Expires": expires, "Signature": self._signature(generation.id, expires)})
+        video = {
+            "url": f"{self.url}/files/{quote(generation.id, safe='')}/output.mp4?{signed}",
+            "content_type": "video/mp4",
+            "file_name": "output.mp4",
+            "file_size": self.scripts.video_size(prompt) or len(render(generation.clip)),
+        } | self.scripts.get(prompt).get("video_fields", {})
+        return {name: value for name, value in video.items() if value is not None}
+
+    def _signature(self, generation_id: str, expires: str) -> str:
+        return hmac.new(self._link_secret, f"{generation_id}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _identity(generation: Generation) -> dict[str, str]:
+    headers = {"x-inference-id": generation.id}
+    if generation.client_request_id:
+        headers["x-client-request-id"] = generation.client_request_id
+    return headers
+
+
+def _unauthorized(path: str) -> Answer:
+    return error_answer(HTTPStatus.UNAUTHORIZED, "Unauthorized: the API key is missing or not valid.", path)

@@ -1,0 +1,73 @@
+"""What the simulator's tests call it with."""
+
+from __future__ import annotations
+
+import http.client
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from local.simulator import SimulatorControl
+
+KEY = "a-key"
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
+NEW_FORM, OLD_FORM = "/v2/video/generations", "/v2/generate/video/google/generation"
+PROMPT = "A paper boat"
+
+
+class Clock:
+    """Epoch seconds that move when told."""
+
+    now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Client:
+    """A client of the provider that has one prompt."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.control = SimulatorControl(url)
+
+    def create(
+        self, *, path: str = NEW_FORM, headers: dict[str, str] | None = None, timeout: float = 10, **fields: Any
+    ) -> requests.Response:
+        body = {"prompt": PROMPT, "model": "veo2", **fields}
+        headers = AUTHORIZED | (headers or {})
+        return requests.post(self.url + path, json=body, headers=headers, timeout=timeout, allow_redirects=False)
+
+    def fetch(self, generation_id: str, path: str = NEW_FORM) -> requests.Response:
+        query = {"generation_id": generation_id}
+        return requests.get(self.url + path, params=query, headers=AUTHORIZED, timeout=10, allow_redirects=False)
+
+    def finished(self, **fields: Any) -> dict[str, Any]:
+        """Create a generation that takes no time and fetch it."""
+        answer: dict[str, Any] = self.fetch(self.create(**fields).json()["id"]).json()
+        return answer
+
+
+def download(url: str, **options: Any) -> requests.Response:
+    return requests.get(url, timeout=10, allow_redirects=False, **options)
+
+
+def raw_get(url: str, headers: dict[str, str] | None = None) -> tuple[str | None, bytes]:
+    """The declared length and the body; raises what the socket raises, IncompleteRead if the body ends early."""
+    parts = urlsplit(url)
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=10)) as connection:
+        connection.request("GET", f"{parts.path}?{parts.query}", headers=headers or {})
+        response = connection.getresponse()
+        return response.getheader("Content-Length"), response.read()
+
+
+def boxes(file: bytes) -> list[str]:
+    """The names of an MP4's top-level boxes; fails if their sizes do not add up to the file's."""
+    names, position = [], 0
+    while position < len(file):
+        names.append(file[position + 4 : position + 8].decode())
+        position += int.from_bytes(file[position : position + 4], "big")
+    assert position == len(file)
+    return names

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.simulator import Simulator
+from tests.unit.simulator.client import KEY, Client, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def client(clock: Clock) -> Iterator[Client]:
+    with Simulator(keys=[KEY], seconds=6, link_lifetime=600, clock=clock) as simulator:
+        yield Client(simulator.url)

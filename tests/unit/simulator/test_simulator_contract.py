@@ -1,0 +1,110 @@
+"""The simulator keeps the provider's contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from local.simulator.models import MODELS
+from tests.unit.simulator.client import AUTHORIZED, KEY, NEW_FORM, OLD_FORM, PROMPT, Client, download
+
+if TYPE_CHECKING:
+    from tests.unit.simulator.client import Clock
+
+
+@pytest.mark.parametrize("path", [NEW_FORM, OLD_FORM])
+def test_a_generation_moves_with_time_from_queued_to_completed(client: Client, clock: Clock, path: str) -> None:
+    created = client.create(path=path)
+    assert created.status_code == 200
+    assert created.headers["x-simulator"] == "no AI involved"
+    generation_id = created.json()["id"]
+    assert generation_id.endswith(":veo2")
+    assert created.headers["x-inference-id"] == generation_id
+    assert (created.json()["status"], created.json()["video"]) == ("queued", None)
+
+    clock.now += 4
+    assert client.fetch(generation_id, path).json()["status"] == "generating"
+    clock.now += 2
+    fetched = client.fetch(generation_id, path)
+    done = fetched.json()
+    assert (done["status"], done["error"]) == ("completed", None)
+    assert str(done["meta"]["usage"]["credits_used"]) == fetched.headers["x-aimlapi-credits-used"]
+    file = download(done["video"]["url"])
+    assert file.headers["Content-Type"] == done["video"]["content_type"] == "video/mp4"
+    assert len(file.content) == done["video"]["file_size"]
+
+
+@pytest.mark.parametrize("authorization", [{"Authorization": "Bearer wrong"}, {"Authorization": KEY}, {}])
+def test_every_call_needs_a_known_key(client: Client, authorization: dict[str, str]) -> None:
+    for method, path in [("POST", NEW_FORM), ("GET", NEW_FORM), ("POST", OLD_FORM), ("GET", "/v2/logs")]:
+        refused = requests.request(method, client.url + path, headers=authorization, timeout=10)
+        assert refused.status_code == 401
+        assert set(refused.json()) == {"message", "path", "requestId", "statusCode", "timestamp"}
+        assert (refused.json()["statusCode"], refused.json()["path"]) == (401, path)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", '"text"', "[" * 100_000, '{"model": "veo2"}', '{"prompt": "x"}', '{"prompt": 1}']
+)
+def test_a_body_without_prompt_and_model_is_refused(client: Client, body: str) -> None:
+    assert requests.post(client.url + NEW_FORM, data=body, headers=AUTHORIZED, timeout=10).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"model": "nobody/knows"}, 404),
+        ({"duration": 4}, 400),
+        ({"duration": [5]}, 400),
+        ({"aspect_ratio": "1:1"}, 400),
+        ({"model": "google/veo-3.1-i2v"}, 400),
+    ],
+)
+def test_a_request_the_model_cannot_serve_is_refused(client: Client, fields: dict[str, Any], status: int) -> None:
+    assert client.create(**fields).status_code == status
+    assert client.control.counts().creates == 0
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_documented_model_is_known(client: Client, model: str) -> None:
+    required: dict[str, Any] = {"image_url": "x", "last_image_url": "x", "image_urls": ["x"], "video_url": "x"}
+    assert client.create(model=model, **required).status_code == 200
+
+
+def test_an_unknown_generation_and_an_unknown_path_are_not_found(client: Client) -> None:
+    assert client.fetch("nobody:veo2").status_code == 404
+    assert client.fetch("").status_code == 400
+    assert download(client.url + "/v3/anything").status_code == 404
+
+
+def test_a_well_formed_client_request_id_is_kept_and_any_other_dropped(client: Client) -> None:
+    kept = client.create(headers={"X-Client-Request-Id": "job.1:a_b-c"})
+    dropped = client.create(headers={"X-Client-Request-Id": "two words"})
+    assert kept.headers["x-client-request-id"] == "job.1:a_b-c"
+    assert "x-client-request-id" not in dropped.headers
+    logs = requests.get(client.url + "/v2/logs", headers=AUTHORIZED, timeout=10).json()["data"]
+    listed = {entry["inference_id"]: entry["client_request_id"] for entry in logs}
+    assert listed == {kept.json()["id"]: "job.1:a_b-c", dropped.json()["id"]: None}
+
+
+def test_a_link_expires_and_fetching_again_gives_a_fresh_one(client: Client, clock: Clock) -> None:
+    client.control.script(PROMPT, seconds=0)
+    done = client.finished()
+    clock.now += 601
+    assert download(done["video"]["url"]).status_code == 403
+    fresh = client.fetch(done["id"]).json()["video"]["url"]
+    assert download(fresh).status_code == 200
+    for forged in (fresh + "0", fresh.replace("Expires=1", "Expires=2"), fresh.split("?")[0], fresh + "é"):
+        assert download(forged).status_code == 403
+
+
+def test_a_key_sent_to_the_video_host_is_counted_as_a_leak(client: Client) -> None:
+    client.control.script(PROMPT, seconds=0)
+    url = client.finished()["video"]["url"]
+    download(url)
+    assert client.control.counts().authorization_leaks == 0
+    download(url, headers=AUTHORIZED)
+    assert client.control.counts().authorization_leaks == 1
+    assert client.control.counts().downloads == 2

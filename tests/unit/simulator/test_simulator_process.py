@@ -1,0 +1,63 @@
+"""The simulator as a process and in a process: it starts, says what it is and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from local.simulator import Simulator
+from tests.unit.simulator.client import AUTHORIZED, KEY, PROMPT, Client, download
+
+
+def test_leaving_the_block_ends_hanging_and_idle_connections() -> None:
+    threads_before = threading.active_count()
+    with Simulator(keys=[KEY]) as simulator, requests.Session() as session:
+        session.get(simulator.url, timeout=10)  # stays open in the session's pool
+        client = Client(simulator.url)
+        client.control.script(PROMPT, create=[{"hang": 600}])
+        with pytest.raises(requests.ReadTimeout):
+            client.create(timeout=1)
+        assert client.control.counts().creates == 1
+    assert threading.active_count() == threads_before
+
+
+def test_the_page_and_every_answer_say_that_no_ai_is_involved(client: Client) -> None:
+    page = download(client.url)
+    assert "no AI is involved" in page.text
+    assert page.headers["x-simulator"] == "no AI involved"
+
+
+def test_the_command_serves_until_it_is_told_to_end_and_logs_no_key_and_no_signature() -> None:
+    command = [sys.executable, "-m", "local.simulator", "--port", "0", "--seconds", "0"]
+    environment = os.environ | {"SIMULATOR_KEYS": KEY}
+    with subprocess.Popen(  # noqa: S603 (this interpreter, fixed arguments)
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        client = Client(process.stdout.readline().split()[-1])
+        download(client.finished()["video"]["url"], headers=AUTHORIZED)
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert [line.split("] ")[1].split()[0] for line in log.splitlines()] == ["POST", "GET", "GET"]
+    assert KEY not in log
+    assert "Signature" not in log
+
+
+def test_the_command_says_in_a_sentence_what_it_lacks(client: Client) -> None:
+    command = [sys.executable, "-m", "local.simulator", "--port", str(urlsplit(client.url).port)]
+    for keys, sentence in [("", "set SIMULATOR_KEYS"), (KEY, "choose another --port")]:
+        environment = os.environ | {"SIMULATOR_KEYS": keys}
+        ended = subprocess.run(  # noqa: S603 (this interpreter, fixed arguments)
+            command, env=environment, capture_output=True, text=True, check=False, timeout=30
+        )
+        assert ended.returncode == 1
+        assert sentence in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1

@@ -1,0 +1,110 @@
+"""The videos themselves, and scripted requests for them, as a client meets them on the wire."""
+
+from __future__ import annotations
+
+import http.client
+import io
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+
+from local.simulator.videos import Clip, render
+from tests.unit.simulator.client import PROMPT, Client, boxes, download, raw_get
+
+if TYPE_CHECKING:
+    from local.simulator.scripts import VideoBehaviour
+
+
+@pytest.mark.parametrize(("aspect_ratio", "size"), [("16:9", (640, 360)), ("9:16", (360, 640))])
+def test_a_clip_has_the_size_and_duration_asked_for_and_shows_something_that_moves(
+    aspect_ratio: str, size: tuple[int, int]
+) -> None:
+    file = render(Clip(PROMPT, "veo2", 8, aspect_ratio))
+    with av.open(io.BytesIO(file), "r") as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert container.duration is not None
+        assert abs(container.duration / av.time_base - 8) <= 1 / 12
+        frames = list(container.decode(stream))
+    assert (frames[0].width, frames[0].height) == size
+    pictures = [
+        frame.to_image().convert("L")  # type: ignore[no-untyped-call]  # PyAV left it out
+        for frame in (frames[0], frames[48], frames[95])
+    ]
+    bar = (24, size[1] - 33, size[0] - 24, size[1] - 25)
+    lit = [sum(picture.crop(bar).histogram()[128:]) for picture in pictures]
+    assert lit == sorted(set(lit)), "the bar grows"
+    darkest, brightest = pictures[0].crop((24, 24, size[0] - 24, 60)).getextrema()
+    assert darkest < 60, "the background"
+    assert brightest > 200, "the prompt"
+
+
+def test_the_index_comes_before_the_frames() -> None:
+    """A browser starts a file as it loads if `moov` precedes `mdat`."""
+    names = boxes(render(Clip(PROMPT, "veo2", 5)))
+    assert names[0] == "ftyp"
+    assert names.index("moov") < names.index("mdat")
+
+
+def test_the_same_clip_renders_to_the_same_bytes_and_another_prompt_to_others() -> None:
+    clip = Clip("Always the same", "veo2", 5)
+    first = render(clip)
+    render.cache_clear()
+    assert render(clip) == first
+    assert render(Clip("Never the same", "veo2", 5)) != first
+
+
+@pytest.mark.parametrize(
+    "prompt", ["\x00\x07\n\r", " ", "\ud800", "你好 🚣🏽\u200d♀️ مرحبا", "\u2028\u202e\uffff", "W" * 100_000]
+)
+def test_any_text_can_be_shown(client: Client, prompt: str) -> None:
+    client.control.script(prompt, seconds=0)
+    assert boxes(download(client.finished(prompt=prompt)["video"]["url"]).content)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "content_type", "length"),
+    [
+        ({"status": 503}, 503, "text/plain", 19),
+        ({"html": True}, 200, "text/html", 57),
+        ({"empty": True}, 200, "video/mp4", 0),
+        ({"cut": 5000}, 200, "video/mp4", 5000),
+        ({"rate": 1_000_000}, 200, "video/mp4", len(render(Clip(PROMPT, "veo2", 5)))),
+    ],
+)
+def test_a_video_can_be_something_else(
+    client: Client, behaviour: VideoBehaviour, status: int, content_type: str, length: int
+) -> None:
+    client.control.script(PROMPT, seconds=0, video=[behaviour])
+    done = client.finished()
+    odd = download(done["video"]["url"])
+    assert (odd.status_code, odd.headers["Content-Type"]) == (status, content_type)
+    assert len(odd.content) == int(odd.headers["Content-Length"]) == length
+    assert download(done["video"]["url"]).content == render(Clip(PROMPT, "veo2", 5))
+
+
+def test_a_video_can_be_truncated_reset_or_elsewhere(client: Client) -> None:
+    client.control.script(
+        PROMPT, seconds=0, video=[{"truncate": 1000}, {"reset": True}, {"redirect": "http://127.0.0.1:1/x"}]
+    )
+    video = client.finished()["video"]
+    with pytest.raises(http.client.IncompleteRead) as truncated:
+        raw_get(video["url"])
+    assert len(truncated.value.partial) == 1000
+    assert truncated.value.expected == video["file_size"] - 1000
+    with pytest.raises(ConnectionResetError):
+        raw_get(video["url"])
+    redirect = download(video["url"])
+    assert (redirect.status_code, redirect.headers["Location"]) == (302, "http://127.0.0.1:1/x")
+
+
+def test_a_video_can_be_padded_to_a_size_and_still_be_an_mp4(client: Client) -> None:
+    size = 3_000_001
+    client.control.script(PROMPT, seconds=0, video=[{"size": size, "repeat": True}])
+    video = client.finished()["video"]
+    file = download(video["url"]).content
+    assert len(file) == video["file_size"] == size
+    assert boxes(file)[-1] == "free"
+    with av.open(io.BytesIO(file), "r") as container:
+        assert len(list(container.decode(video=0))) == 5 * 12
