@@ -36,12 +36,14 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     is recorded."""
     ledger, announcer = _wired()
     generation_id, failure = _parse(event)
-    failure, is_new = record_failure(generation_id, failure, ledger, announcer)
-    logger.warning("failed", generation_id=generation_id, error=failure.name, reason=failure.message)
-    if is_new:
+    generation = record_failure(generation_id, failure, ledger)
+    error = (generation and generation.error) or asdict(failure)
+    logger.warning("failed", generation_id=generation_id, error=error["name"], reason=error["message"])
+    if generation and generation.error and not generation.announced_at:
         with single_metric(name="GenerationFailed", unit=MetricUnit.Count, value=1) as metric:
-            metric.add_dimension("error", failure.name)
-    return {"generation_id": generation_id, "error": asdict(failure)}
+            metric.add_dimension("error", error["name"])
+    announcer.announce(generation_id, ledger)
+    return {"generation_id": generation_id, "error": error}
 
 
 def _parse(event: dict[str, Any]) -> tuple[str, Failure]:

@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.generation import Generation, Status
+from core.errors import NotFound
+from core.generation import Status
 from core.ledger import Ledger
 from core.record import as_announcement
 
@@ -25,8 +26,12 @@ class Announcer:
     events: "EventBridgeClient"
     bus_name: str
 
-    def announce(self, generation: Generation, ledger: Ledger) -> None:
-        """Publish how the generation ended, unless the record says that this was done."""
+    def announce(self, generation_id: str, ledger: Ledger) -> None:
+        """Publish how the generation ended, unless the record says that this was done, or there is none."""
+        try:
+            generation = ledger.get(generation_id)
+        except NotFound:
+            return
         if not generation.status.ended or generation.announced_at:
             return
         kind = "Completed" if generation.status is Status.COMPLETED else "Failed"
@@ -55,4 +60,4 @@ class Announcer:
         )
         if answer["FailedEntryCount"]:
             raise RuntimeError(f"The event bus refused the event: {answer['Entries'][0].get('ErrorCode')}.")
-        ledger.announced(generation.generation_id)
+        ledger.announced(generation_id)

@@ -22,10 +22,10 @@ def check_status(generation_id: str, ledger: Ledger, provider: Provider, schedul
     """One look at the provider. A check that fails is `ProviderUnavailable`, until the last check is due:
     `GenerationTimedOut`."""
     generation = ledger.get(generation_id)
-    if generation.status.ended:
+    if generation.status is Status.ERROR:
         raise GenerationEnded(f"Generation {generation_id} has ended: there is nothing to check.")
-    if generation.status is Status.ARCHIVING:
-        return Checked(Status.ARCHIVING, 0)
+    if generation.status in (Status.ARCHIVING, Status.COMPLETED):
+        return Checked(Status.ARCHIVING, 0)  # Finalize finds what is done
     if generation.provider_id is None or generation.submitted_at is None:
         raise GenerationEnded(f"Generation {generation_id} was never accepted by the provider.")
     try:

@@ -25,7 +25,7 @@ def finalize(
         generation = ledger.get(generation_id)
     if not generation.announced_at:
         archive.store_record(generation_id, json.dumps(as_archived_record(generation), ensure_ascii=False).encode())
-        announcer.announce(generation, ledger)
+        announcer.announce(generation_id, ledger)
     return generation
 
 

@@ -1,11 +1,10 @@
-"""RecordFailure: why a generation failed goes into its record and is announced, whatever brought us here."""
+"""RecordFailure: why a generation failed goes into its record, whatever brought us here."""
 
 import json
 from dataclasses import dataclass
 
-from core.announcement import Announcer
 from core.errors import InternalError, NotFound, SubmissionUnknown, names
-from core.generation import Submission
+from core.generation import Generation, Submission
 from core.ledger import Ledger
 
 
@@ -17,22 +16,19 @@ class Failure:
     message: str
 
 
-def record_failure(generation_id: str, failure: Failure, ledger: Ledger, announcer: Announcer) -> tuple[Failure, bool]:
-    """What the record says now, and whether it is new. One that had ended already keeps its end; it is announced if
-    it was not."""
+def record_failure(generation_id: str, failure: Failure, ledger: Ledger) -> Generation | None:
+    """The generation, which has ended now: one that had ended already keeps its end. None where there is no record."""
     try:
         generation = ledger.get(generation_id)
     except NotFound:
-        return failure, False  # an execution started by hand: nobody waits for it
+        return None  # an execution started by hand: nobody waits for it
     if failure.name == InternalError.__name__ and generation.submission is Submission.SENDING:
         failure = Failure(
             SubmissionUnknown.__name__,
             "The workflow died while the request was being sent: the provider may have accepted it.",
         )
-    is_new = ledger.fail(generation_id, failure.name, failure.message)
-    generation = ledger.get(generation_id)
-    announcer.announce(generation, ledger)
-    return Failure(**generation.error) if generation.error else failure, is_new
+    ledger.fail(generation_id, failure.name, failure.message)
+    return ledger.get(generation_id)
 
 
 def from_catch(error: str, cause: str, execution: str) -> Failure:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def secret_text(secrets: "SecretsManagerClient", secret: str) -> str | None:
-    """The current text of a secret, None if none was stored yet."""
+    """The current text of a secret without white space around it, None if none was stored yet."""
     try:
-        return secrets.get_secret_value(SecretId=secret)["SecretString"]
+        return secrets.get_secret_value(SecretId=secret)["SecretString"].strip() or None
     except secrets.exceptions.ResourceNotFoundException:
         return None
 
@@ -41,8 +41,7 @@ class ProviderKey:
         """
         before = self._key
         try:
-            text = secret_text(self._secrets, self._secret)
+            self._key = secret_text(self._secrets, self._secret)
         except (BotoCoreError, ClientError) as error:
             raise ProviderUnavailable(f"The provider's key could not be read: {error}") from error
-        self._key = text.strip() if text and text.strip() else None
         return self._key is not None and self._key != before

@@ -1,26 +1,17 @@
-"""Why a generation failed is recorded in words for its owner, once, and announced."""
+"""Why a generation failed is recorded in words for its owner, once."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from core.generation import Status
 from core.ledger import Ledger
 from core.record_failure import Failure, from_catch, record_failure
 from tests.unit.generations import Clock, generation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-
-class Announcer:
-    def __init__(self) -> None:
-        self.announced: list[dict[str, str] | None] = []
-
-    def announce(self, generation: Any, ledger: Ledger) -> None:
-        if generation.status.ended and not generation.announced_at:
-            self.announced.append(generation.error)
-            ledger.announced(generation.generation_id)
 
 
 @pytest.fixture
@@ -43,22 +34,29 @@ def test_anything_unforeseen_is_an_internal_error_that_shows_nothing_of_its_text
     assert "secret" not in failure.message
 
 
-def test_the_first_end_stays_and_is_announced_once(ledger: Ledger) -> None:
-    announcer: Any = Announcer()
-    first, second = Failure("RequestRefused", "no"), Failure("WorkflowStopped", "stopped")
-    assert record_failure("g1", first, ledger, announcer) == (first, True)
-    assert record_failure("g1", second, ledger, announcer) == (first, False)
-    assert announcer.announced == [{"name": "RequestRefused", "message": "no"}]
+def test_the_first_end_stays(ledger: Ledger) -> None:
+    for failure in (Failure("RequestRefused", "no"), Failure("WorkflowStopped", "stopped")):
+        record = record_failure("g1", failure, ledger)
+        assert record is not None
+        assert (record.status, record.error) == (Status.ERROR, {"name": "RequestRefused", "message": "no"})
+
+
+def test_a_completed_generation_stays_completed(ledger: Ledger) -> None:
+    ledger.accept("g1", ledger.begin_submission("g1") or "", "p1")
+    ledger.provider_finished("g1", {"url": "https://x"}, 1)
+    ledger.complete("g1", {"key": "k"})
+    record = record_failure("g1", Failure("InternalError", "late"), ledger)
+    assert record is not None
+    assert (record.status, record.error) == (Status.COMPLETED, None)
 
 
 def test_a_crash_while_sending_is_an_unknown_submission(ledger: Ledger) -> None:
     ledger.begin_submission("g1")
-    announcer: Any = Announcer()
-    failure, _ = record_failure("g1", Failure("InternalError", "Lambda.Unknown"), ledger, announcer)
-    assert failure.name == "SubmissionUnknown"
+    record = record_failure("g1", Failure("InternalError", "Lambda.Unknown"), ledger)
+    assert record is not None
+    assert record.error is not None
+    assert record.error["name"] == "SubmissionUnknown"
 
 
 def test_an_execution_without_a_record_is_nobodys(ledger: Ledger) -> None:
-    announcer: Any = Announcer()
-    assert record_failure("nobody", Failure("RequestRefused", "no"), ledger, announcer)[1] is False
-    assert announcer.announced == []
+    assert record_failure("nobody", Failure("RequestRefused", "no"), ledger) is None

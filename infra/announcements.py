@@ -1,0 +1,30 @@
+"""Where the end of a generation is announced: an SNS topic and an EventBridge bus."""
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.functions import allow
+
+
+class Announcements(Construct):
+    """`topic` and `bus`; both say the same, to subscribers and to rules."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(scope, "Announcements")
+        self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        self.bus = events.EventBus(self, "Bus")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a function needs to announce."""
+        return {"TOPIC_ARN": self.topic.topic_arn, "BUS_NAME": self.bus.event_bus_name}
+
+    @property
+    def permissions(self) -> list[iam.PolicyStatement]:
+        """What a function may do to announce."""
+        return [
+            allow("sns:Publish", on=self.topic.topic_arn),
+            allow("events:PutEvents", on=self.bus.event_bus_arn),
+        ]

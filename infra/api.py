@@ -1,0 +1,127 @@
+"""The HTTP API: one function behind one route, and an authorizer in front of it."""
+
+import json
+from typing import cast
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from constructs import Construct
+
+from infra.config import Stage
+from infra.functions import Functions, allow, log_group
+from infra.nag import acknowledge
+from infra.storage import OWNER_INDEX, Storage
+from infra.workflow import Workflow
+
+# Who called what, and how it ended: no header, no query and no body, so neither a key nor a prompt.
+_ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTime",
+    "owner": "$context.authorizer.owner",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "milliseconds": "$context.responseLatency",
+    "error": "$context.error.message",
+    "integrationError": "$context.integrationErrorMessage",
+}
+
+
+class Api(Construct):
+    """`http_api`, its functions `api` and `authorize`, and its base `url`."""
+
+    def __init__(
+        self, scope: Construct, stage: Stage, functions: Functions, storage: Storage, workflow: Workflow
+    ) -> None:
+        super().__init__(scope, "Api")
+        self.authorize = functions.add(
+            "authorize",
+            timeout_seconds=10,
+            environment={"API_KEYS_SECRET": storage.api_keys.attr_id},
+            permissions=[allow("secretsmanager:GetSecretValue", on=storage.api_keys.attr_id)],
+        )
+        table = storage.table.table_arn
+        self.api = functions.add(
+            "api",
+            memory_mb=512,
+            timeout_seconds=29,  # API Gateway gives up at 30
+            environment={
+                "TABLE_NAME": storage.table.table_name,
+                "VIDEOS_BUCKET": storage.videos.bucket_name,
+                "STATE_MACHINE_ARN": workflow.state_machine.state_machine_arn,
+                "URL_LIFETIME_SECONDS": str(stage.url_lifetime_seconds),
+            },
+            permissions=[
+                allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table),
+                allow("dynamodb:Query", on=f"{table}/index/{OWNER_INDEX}"),
+                allow("states:StartExecution", on=workflow.state_machine.state_machine_arn),
+                # A presigned link can do what its signer may.
+                allow("s3:GetObject", on=storage.videos.arn_for_objects("videos/*")),
+            ],
+        )
+        self.http_api = self._http_api(stage)
+        self.url = self._default_stage(stage).url
+
+    def _http_api(self, stage: Stage) -> apigateway.HttpApi:
+        """Everything needs a key, except to ask for a sign of life."""
+        integration = integrations.HttpLambdaIntegration("Integration", self.api)
+        http_api = apigateway.HttpApi(
+            self,
+            "HttpApi",
+            create_default_stage=False,
+            default_integration=integration,
+            default_authorizer=authorizers.HttpLambdaAuthorizer(
+                "Authorizer",
+                self.authorize,
+                response_types=[authorizers.HttpLambdaResponseType.SIMPLE],
+                identity_source=["$request.header.Authorization"],
+                results_cache_ttl=cdk.Duration.seconds(240),
+            ),
+            cors_preflight=apigateway.CorsPreflightOptions(
+                allow_origins=list(stage.cors_origins),
+                allow_methods=[
+                    apigateway.CorsHttpMethod.GET,
+                    apigateway.CorsHttpMethod.POST,
+                    apigateway.CorsHttpMethod.DELETE,
+                ],
+                allow_headers=["authorization", "content-type", "idempotency-key"],
+            )
+            if stage.cors_origins
+            else None,
+        )
+        open_paths = {"/health": apigateway.HttpMethod.GET}
+        if stage.cors_origins:
+            # The catch-all route would ask a browser's preflight request, which carries no key, for one.
+            open_paths["/{proxy+}"] = apigateway.HttpMethod.OPTIONS
+        for path, method in open_paths.items():
+            for route in http_api.add_routes(
+                path=path,
+                methods=[method],
+                integration=integration,
+                authorizer=apigateway.HttpNoneAuthorizer(),
+            ):
+                acknowledge(route, "AwsSolutions-APIG4", "Says only that the service is there.")
+        return http_api
+
+    def _default_stage(self, stage: Stage) -> apigateway.HttpStage:
+        default = apigateway.HttpStage(
+            self,
+            "Default",
+            http_api=self.http_api,
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(rate_limit=stage.requests_per_second, burst_limit=stage.request_burst),
+        )
+        log = log_group(
+            self,
+            stage,
+            "AccessLog",
+            log_group_name=f"/aws/vendedlogs/http-api/{cdk.Stack.of(self).stack_name}",
+        )
+        cast(
+            "apigateway.CfnStage", default.node.default_child
+        ).access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=log.log_group_arn, format=json.dumps(_ACCESS_LOG)
+        )
+        return default

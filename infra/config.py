@@ -1,0 +1,101 @@
+"""The stages and everything that differs between them: `local`, `dev` and `prod`."""
+
+import platform
+from dataclasses import dataclass, replace
+from typing import Literal
+
+AIMLAPI_URL = "https://api.aimlapi.com"
+
+GIB = 1024**3
+MINUTE = 60
+HOUR = 60 * MINUTE
+
+
+class UnknownStage(Exception):
+    """There is no such stage, or it does not take what was asked; `str()` is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One deployment's settings. The defaults are dev's: as in production, but cheap to throw away."""
+
+    name: str
+
+    # the provider
+    provider_url: str = AIMLAPI_URL
+    video_hosts: tuple[str, ...] = ("cdn.aimlapi.com",)  # the only hosts a video is fetched from
+    allow_local_video_hosts: bool = False  # plain http and loopback: for the simulator, never in AWS
+    max_video_bytes: int = 2 * GIB  # some twenty times the largest Veo video: a guard, not a limit of use
+
+    # patience, in seconds
+    submit_deadline_seconds: int = 6 * HOUR  # for a provider that is down or throttles; nothing is paid yet
+    poll_first_seconds: int = 30  # the fastest model takes 40 s: looking earlier finds nothing
+    poll_every_seconds: int = 5
+    poll_deadline_seconds: int = 30 * MINUTE  # several minutes have been seen; after this, look slowly
+    poll_slow_seconds: int = 15 * MINUTE
+    poll_give_up_seconds: int = 24 * HOUR  # a day, because the video is paid for
+    url_lifetime_seconds: int = HOUR  # of the presigned links to videos: long enough to play, too short to share
+
+    # what runs
+    python: str = "3.13"
+    architecture: Literal["arm64", "x86_64"] = "arm64"  # a fifth cheaper than x86_64
+    package_platform: str | None = "aarch64-manylinux2014"  # uv's name for the above; None is this machine
+
+    # the API's door: far above one owner's use, far below what a leaked key could cost
+    requests_per_second: int = 50
+    request_burst: int = 100
+    cors_origins: tuple[str, ...] = ()  # closed: a key does not belong in a web page, unless its owner says so
+
+    # what is kept
+    keep_data: bool = False  # buckets, table and secrets outlive the stack
+    recover_table: bool = True  # point-in-time recovery of the ledger, for 35 days
+    log_days: Literal[7, 30, 90] = 30
+    prompt_days: int = 90  # prompt files; the request itself is in the ledger
+    replaced_video_days: int = 30  # versions of a video that were overwritten or deleted
+
+    # failed jobs, or errors of one function, in five minutes that are more than bad luck with a prompt;
+    # what costs money alarms at once
+    failures_alarm: int = 5
+
+
+_SIMULATED = {
+    "video_hosts": ("127.0.0.1", "localhost", "cdn.aimlapi.com"),
+    "allow_local_video_hosts": True,
+    "submit_deadline_seconds": 2 * MINUTE,
+    "poll_first_seconds": 2,
+    "poll_every_seconds": 1,
+    "poll_deadline_seconds": MINUTE,
+    "poll_slow_seconds": 5,
+    "poll_give_up_seconds": 3 * MINUTE,
+}
+
+
+def _local(provider_url: str) -> Stage:
+    """The local cloud runs functions as processes of this machine, so the layer has to be made for it.
+
+    The real provider needs the real patience, so only another one (the simulator) is polled fast.
+    """
+    stage = Stage(
+        name="local",
+        provider_url=provider_url,
+        python=".".join(platform.python_version_tuple()[:2]),
+        architecture="arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+        package_platform=None,
+        recover_table=False,
+        log_days=7,
+    )
+    return stage if provider_url == AIMLAPI_URL else replace(stage, **_SIMULATED)  # type: ignore[arg-type]  # mixed values
+
+
+def stage_named(name: str, *, provider_url: str | None = None) -> Stage:
+    """The stage of this name; `provider_url` only goes with `local`. Raises UnknownStage."""
+    if name == "local":
+        return _local(provider_url or AIMLAPI_URL)
+    if provider_url:
+        raise UnknownStage(f"Stage {name} uses {AIMLAPI_URL}: only the local stage takes another provider_url.")
+    match name:
+        case "dev":
+            return Stage(name="dev")
+        case "prod":
+            return Stage(name="prod", keep_data=True, log_days=90)
+    raise UnknownStage(f"There is no stage {name!r}: choose local, dev or prod, as in `cdk deploy -c stage=dev`.")

@@ -1,0 +1,116 @@
+"""How every Lambda function is made: one code asset and one layer for all, a role and a log group each."""
+
+from collections.abc import Mapping, Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.config import Stage
+from infra.layer import LOCK_FILE, ROOT, Layer
+from infra.nag import acknowledge
+
+
+def allow(*actions: str, on: str) -> iam.PolicyStatement:
+    """Permission for `actions` on exactly the resource `on` (an ARN)."""
+    return iam.PolicyStatement(actions=list(actions), resources=[on])
+
+
+def log_group(
+    scope: Construct, stage: Stage, name: str = "Logs", *, log_group_name: str | None = None
+) -> logs.LogGroup:
+    """A log group that forgets after the stage's days, and goes with the stack."""
+    return logs.LogGroup(
+        scope,
+        name,
+        log_group_name=log_group_name,
+        retention=_RETENTION[stage.log_days],
+        removal_policy=cdk.RemovalPolicy.DESTROY,
+    )
+
+
+_RETENTION = {
+    7: logs.RetentionDays.ONE_WEEK,
+    30: logs.RetentionDays.ONE_MONTH,
+    90: logs.RetentionDays.THREE_MONTHS,
+}
+
+
+class Functions(Construct):
+    """Makes functions whose handler is `<name>.handler` in functions/."""
+
+    def __init__(self, scope: Construct, stage: Stage) -> None:
+        super().__init__(scope, "Functions")
+        self._stage = stage
+        self._runtime = lambda_.Runtime(f"python{stage.python}", lambda_.RuntimeFamily.PYTHON)
+        acknowledge(
+            self,
+            "AwsSolutions-L1",
+            "One Python for tests, lock file and functions, changed on purpose; 3.13 lasts until mid-2029.",
+        )
+        self._architecture = (
+            lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64
+        )
+        self._code = lambda_.Code.from_asset(str(ROOT / "functions"), exclude=["__pycache__"])
+        self._layer = lambda_.LayerVersion(
+            self,
+            "Packages",
+            code=self._packages(),
+            compatible_runtimes=[self._runtime],
+            compatible_architectures=[self._architecture],
+            description="Third-party packages of requirements/layer.txt",
+        )
+
+    def add(
+        self,
+        name: str,
+        *,
+        timeout_seconds: int,
+        environment: Mapping[str, str],
+        permissions: Sequence[iam.PolicyStatement],
+        memory_mb: int = 256,
+    ) -> lambda_.Function:
+        """The function `name`; it may do what `permissions` say, write its own log and send traces."""
+        scope = Construct(self, "".join(word.title() for word in name.split("_")))
+        log = log_group(scope, self._stage)
+        role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        for statement in (
+            *permissions,
+            allow("logs:CreateLogStream", "logs:PutLogEvents", on=log.log_group_arn),
+        ):
+            role.add_to_policy(statement)
+        acknowledge(
+            role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "X-Ray's PutTraceSegments and PutTelemetryRecords know no resources.",
+        )
+        return lambda_.Function(
+            scope,
+            "Function",
+            description=f"Promptreel {self._stage.name}: {name}",
+            handler=f"{name}.handler",
+            code=self._code,
+            layers=[self._layer],
+            runtime=self._runtime,
+            architecture=self._architecture,
+            memory_size=memory_mb,
+            timeout=cdk.Duration.seconds(timeout_seconds),
+            environment={
+                **environment,
+                "POWERTOOLS_SERVICE_NAME": f"promptreel-{self._stage.name}",
+                "POWERTOOLS_METRICS_NAMESPACE": "Promptreel",
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+            },
+            role=role,
+            log_group=log,
+            tracing=lambda_.Tracing.ACTIVE,
+        )
+
+    def _packages(self) -> lambda_.Code:
+        """The layer's contents; anything at all when CDK needs no bundles (`cdk ls`, `cdk destroy`, tests)."""
+        if not cdk.Stack.of(self).bundling_required:
+            return lambda_.Code.from_asset(str(LOCK_FILE.parent))
+        layer = Layer(self._stage.python, self._stage.package_platform)
+        return lambda_.Code.from_asset(str(layer.build()), asset_hash=layer.key)

@@ -1,0 +1,114 @@
+"""What wakes someone up: alarms, each saying what to do, on a topic of their own."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.api import Api
+from infra.config import Stage
+from infra.workflow import Workflow
+
+_PERIOD = cdk.Duration.minutes(5)
+
+# Failures that cost money or stop all jobs, by their names in core/errors.py: what to do.
+_COSTLY_FAILURES = {
+    "SubmissionUnknown": "The provider may have accepted, and may charge for, a job we have no id of: look for the "
+    "generation id in the provider's log (client_request_id) and fetch the video by hand.",
+    "ProviderKeyMissing": "Every job fails: store the provider's key in the secret ProviderKey.",
+    "ProviderKeyRejected": "Every job fails: store a valid key in the secret ProviderKey.",
+    "ProviderOutOfCredits": "Every job fails: top up the account at the provider.",
+    "ProviderUnavailable": "A job was given up because the provider could not be asked about it: fetch its video by "
+    "its provider_id once the provider answers.",
+    "GenerationTimedOut": "The provider accepted a job and never finished it: ask the provider about it.",
+    "VideoUnavailable": "A paid video could not be downloaded: fetch it by its provider_id, soon.",
+    "VideoInvalid": "A paid video arrived broken every time: fetch it by its provider_id and look at it.",
+    "VideoForbidden": "A paid video is on a host, or of a size, that is not allowed: check the record's link, "
+    "then video_hosts and max_video_bytes in infra/config.py.",
+    "InternalError": "A fault of Promptreel or of its deployment ended a job, which may be paid for: its execution's "
+    "history says where.",
+}
+
+
+class Monitoring(Construct):
+    """`topic` is where alarms go: subscribe to it."""
+
+    def __init__(self, scope: Construct, stage: Stage, workflow: Workflow, api: Api) -> None:
+        super().__init__(scope, "Monitoring")
+        self.topic = sns.Topic(self, "Alarms", enforce_ssl=True)
+        # enforce_ssl gives the topic a policy, which replaces the default one that let alarms in.
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
+            )
+        )
+        self._watch_workflow(stage, workflow)
+        self._alarm(
+            "ApiErrors",
+            api.http_api.metric_server_error(period=_PERIOD, statistic="Sum"),
+            "The API answered 5xx: read the log of the function api, and of authorize.",
+        )
+        for error, what_to_do in _COSTLY_FAILURES.items():
+            metric = cloudwatch.Metric(
+                namespace="Promptreel",
+                metric_name="GenerationFailed",
+                dimensions_map={"service": f"promptreel-{stage.name}", "error": error},
+                period=_PERIOD,
+                statistic="Sum",
+            )
+            self._alarm(error, metric, what_to_do)
+
+    def _watch_workflow(self, stage: Stage, workflow: Workflow) -> None:
+        machine = workflow.state_machine
+        self._alarm(
+            "ExecutionsFailed",
+            machine.metric_failed(period=_PERIOD),
+            "Many jobs failed at once: compare their errors in the ledger; see the provider's status page.",
+            threshold=stage.failures_alarm,
+        )
+        self._alarm(
+            "ExecutionsTimedOut",
+            machine.metric_timed_out(period=_PERIOD),
+            "An execution outlived its last deadline: read its history; a state waits where it should not.",
+        )
+        self._alarm(
+            "ExecutionsAborted",
+            machine.metric_aborted(period=_PERIOD),
+            "An execution was stopped from outside: find by whom in CloudTrail.",
+        )
+        self._alarm(
+            "DeadLetters",
+            workflow.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
+            "A failure could not be recorded: read the queue and the log of record_failure, mend the cause, and "
+            "invoke record_failure with each message's event.",
+        )
+        watched = {
+            "Submit": workflow.submit,
+            "Finalize": workflow.finalize,
+            "RecordFailure": workflow.record_failure,
+        }
+        for name, function in watched.items():
+            self._alarm(
+                f"{name}Errors",
+                function.metric_errors(period=_PERIOD),
+                f"The function {name} keeps ending with errors: its log says which.",
+                threshold=stage.failures_alarm,
+            )
+
+    def _alarm(self, name: str, metric: cloudwatch.IMetric, what_to_do: str, threshold: int = 1) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=what_to_do,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))

@@ -1,0 +1,48 @@
+"""The stack: every capability once, in the order in which they need each other."""
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from infra.announcements import Announcements
+from infra.api import Api
+from infra.config import Stage
+from infra.functions import Functions
+from infra.monitoring import Monitoring
+from infra.storage import Storage
+from infra.workflow import Workflow
+
+
+class PromptreelStack(cdk.Stack):
+    """All of Promptreel in one stage; the outputs name what a client, an operator or a test needs."""
+
+    def __init__(self, scope: Construct, stage: Stage) -> None:
+        super().__init__(
+            scope,
+            f"promptreel-{stage.name}",
+            description=f"Promptreel ({stage.name}): durable text-to-video jobs.",
+            termination_protection=stage.keep_data,
+        )
+        cdk.Tags.of(self).add("project", "promptreel")
+        cdk.Tags.of(self).add("stage", stage.name)
+
+        storage = Storage(self, stage)
+        announcements = Announcements(self)
+        functions = Functions(self, stage)
+        workflow = Workflow(self, stage, functions, storage, announcements)
+        api = Api(self, stage, functions, storage, workflow)
+        monitoring = Monitoring(self, stage, workflow, api)
+
+        outputs = {
+            "ApiUrl": api.url,
+            "PromptsBucketName": storage.prompts.bucket_name,
+            "VideosBucketName": storage.videos.bucket_name,
+            "TopicArn": announcements.topic.topic_arn,
+            "BusName": announcements.bus.event_bus_name,
+            "TableName": storage.table.table_name,
+            "VideoGenerationStateMachineArn": workflow.state_machine.state_machine_arn,
+            "ProviderKeySecretArn": storage.provider_key.attr_id,
+            "ApiKeysSecretArn": storage.api_keys.attr_id,
+            "AlarmTopicArn": monitoring.topic.topic_arn,
+        }
+        for name, value in outputs.items():
+            cdk.CfnOutput(self, name, value=value)

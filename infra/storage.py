@@ -1,0 +1,108 @@
+"""What is kept: prompt files, videos, the ledger of generations, and the two secrets."""
+
+from typing import cast
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infra.config import Stage
+from infra.nag import acknowledge
+
+OWNER_INDEX = "by_owner"
+
+
+def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
+    return cast("s3.CfnBucket", bucket.node.default_child)
+
+
+class Storage(Construct):
+    """Buckets `prompts` and `videos`, the ledger `table`, and the secrets `provider_key` and `api_keys`."""
+
+    def __init__(self, scope: Construct, stage: Stage) -> None:
+        super().__init__(scope, "Storage")
+        self._stage = stage
+        # Nothing empties a bucket when a stack is destroyed: CDK's auto_delete_objects would add a custom resource
+        # whose Lambda may delete everything. So a dev stack goes only after its buckets are emptied by hand.
+        self._removal = cdk.RemovalPolicy.RETAIN if stage.keep_data else cdk.RemovalPolicy.DESTROY
+        self.prompts = self._bucket("Prompts", expire_days=stage.prompt_days)
+        self._announce_uploads(self.prompts)
+        self.videos = self._bucket("Videos", replaced_days=stage.replaced_video_days)
+        acknowledge(
+            cdk.Stack.of(self),
+            f"AwsSolutions-IAM5[Resource::<{cdk.Stack.of(self).get_logical_id(_cfn(self.videos))}.Arn>/videos/*]",
+            "A video's key holds its generation's id, which no one knows when the roles are made.",
+        )
+        self.table = self._ledger()
+        self.provider_key = self._secret("ProviderKey", "The key for the provider, as plain text.")
+        self.api_keys = self._secret("ApiKeys", "The hashed keys of this API's users, as JSON.")
+
+    def _bucket(self, name: str, *, expire_days: int | None = None, replaced_days: int | None = None) -> s3.Bucket:
+        """A private bucket; `replaced_days` makes it versioned and is how long old versions stay."""
+        bucket = s3.Bucket(
+            self,
+            name,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            versioned=replaced_days is not None,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
+                    expiration=cdk.Duration.days(expire_days) if expire_days else None,
+                    noncurrent_version_expiration=cdk.Duration.days(replaced_days) if replaced_days else None,
+                )
+            ],
+            removal_policy=self._removal,
+        )
+        acknowledge(
+            bucket,
+            "AwsSolutions-S1",
+            "Only the functions' roles and their short-lived links reach it; the API's access log and the ledger "
+            "tell who asked. Who needs more turns on CloudTrail data events.",
+        )
+        return bucket
+
+    @staticmethod
+    def _announce_uploads(bucket: s3.Bucket) -> None:
+        """EventBridge events for uploads; `event_bridge_enabled` would add a custom-resource Lambda."""
+        _cfn(bucket).add_property_override(
+            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+        )
+
+    def _ledger(self) -> dynamodb.Table:
+        """Encrypted with DynamoDB's own key, which is the default and costs nothing."""
+        table = dynamodb.Table(
+            self,
+            "Generations",
+            partition_key=dynamodb.Attribute(name="generation_id", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=self._stage.recover_table
+            ),
+            deletion_protection=self._stage.keep_data,
+            removal_policy=self._removal,
+        )
+        table.add_global_secondary_index(
+            index_name=OWNER_INDEX,
+            partition_key=dynamodb.Attribute(name="owner", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="created_at", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.ALL,
+        )
+        if not self._stage.recover_table:
+            acknowledge(table, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")
+        return table
+
+    def _secret(self, name: str, description: str) -> secretsmanager.CfnSecret:
+        """A secret without a value: no deployment can overwrite a key, and a missing one is told as such."""
+        secret = secretsmanager.CfnSecret(self, name, description=description)
+        secret.apply_removal_policy(self._removal)
+        acknowledge(
+            secret,
+            "AwsSolutions-SMG4",
+            "Its issuer rotates it, not AWS: the provider has no API for that, and API keys are their users'. "
+            "A new value is picked up while jobs run.",
+        )
+        return secret

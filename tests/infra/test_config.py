@@ -1,0 +1,50 @@
+"""Stages by name, and the one thing that may be told from outside."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.config import UnknownStage, stage_named
+
+ROOT = Path(__file__).parents[2]
+SIMULATOR = "http://127.0.0.1:9999"
+
+
+def test_the_simulator_is_polled_fast_and_may_serve_videos_from_this_machine() -> None:
+    stage = stage_named("local", provider_url=SIMULATOR)
+    assert stage.provider_url == SIMULATOR
+    assert stage.allow_local_video_hosts
+    assert "127.0.0.1" in stage.video_hosts
+    assert stage.poll_give_up_seconds < stage_named("dev").poll_first_seconds * 10
+
+
+def test_the_real_provider_gets_the_real_patience_from_the_local_stage_too() -> None:
+    """Its videos take minutes and are paid for."""
+    stage, dev = stage_named("local"), stage_named("dev")
+    assert stage.poll_give_up_seconds == dev.poll_give_up_seconds
+    assert not stage.allow_local_video_hosts
+
+
+@pytest.mark.parametrize(
+    ("name", "provider_url"), [("production", None), ("", None), ("prod", SIMULATOR), ("dev", SIMULATOR)]
+)
+def test_a_stage_that_does_not_exist_or_takes_no_other_provider_is_refused(name: str, provider_url: str | None) -> None:
+    with pytest.raises(UnknownStage):
+        stage_named(name, provider_url=provider_url)
+
+
+def test_the_app_tells_a_wrong_stage_in_one_sentence() -> None:
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={"PATH": str(Path(sys.executable).parent), "CDK_CONTEXT_JSON": '{"stage": "production"}'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "There is no stage 'production': choose local, dev or prod, as in `cdk deploy -c stage=dev`."
+    )

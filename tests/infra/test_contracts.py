@@ -1,0 +1,86 @@
+"""What infra/ promises to code and definitions, held against them."""
+
+import importlib
+import json
+import re
+from dataclasses import fields
+
+import pytest
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from core import errors, settings
+from infra.config import stage_named
+from infra.workflow import DEFINITION
+from tests.infra.templates import STAGES, functions, readable, resources
+
+POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+NAMES = ("submit", "check_status", "finalize", "record_failure", "api", "authorize")
+
+# Failures that neither cost anything nor stop other jobs, and the two that alarms on executions catch.
+NO_ALARM_OF_ITS_OWN = {
+    "SubmissionTimedOut",
+    "RequestRefused",
+    "GenerationFailed",
+    "GenerationEnded",
+    "WorkflowStopped",
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_functions_environment_is_what_its_handler_reads(stage: str, name: str) -> None:
+    given = functions(stage)[name]["Environment"]["Variables"]
+    expected = importlib.import_module(name).Settings
+    assert given.keys() - POWERTOOLS == {field.name.upper() for field in fields(expected)}
+    assert given.keys() >= POWERTOOLS
+    as_deployed = {key: readable(value) for key, value in given.items()}
+    assert settings.read(expected, as_deployed), "every value has the type its field asks for"
+
+
+def test_submit_is_told_its_own_timeout() -> None:
+    submit = functions("prod")["submit"]
+    assert submit["Environment"]["Variables"]["SUBMIT_TIMEOUT_SECONDS"] == str(submit["Timeout"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_definitions_placeholders_are_the_substitutions_each_its_function(stage: str) -> None:
+    (machine,) = resources(stage, "AWS::StepFunctions::StateMachine").values()
+    shipped = machine["Properties"]["DefinitionString"]
+    assert shipped == DEFINITION.read_text()
+    given = {name: readable(value) for name, value in machine["Properties"]["DefinitionSubstitutions"].items()}
+    assert given.keys() == set(re.findall(r"\$\{(\w+)\}", shipped))
+    assert given == {name: f"Functions{name.removesuffix('FunctionArn')}Function.Arn" for name in given}
+
+
+def test_every_failure_that_costs_money_or_stops_all_jobs_has_an_alarm() -> None:
+    watched = {
+        dimension["Value"]
+        for alarm in resources("prod", "AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Properties"]["Dimensions"]
+        if alarm["Properties"]["MetricName"] == "GenerationFailed" and dimension["Name"] == "error"
+    }
+    assert watched == errors.names().keys() - NO_ALARM_OF_ITS_OWN
+
+
+def test_an_alarm_watches_the_metric_as_the_function_counts_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A metric is found only under exactly its namespace, name and dimensions."""
+    environment = functions("prod")["record_failure"]["Environment"]["Variables"]
+    for name in POWERTOOLS:
+        monkeypatch.setenv(name, environment[name])
+    with single_metric(name="GenerationFailed", unit=MetricUnit.Count, value=1) as metric:
+        metric.add_dimension("error", "SubmissionUnknown")
+    counted = json.loads(capsys.readouterr().out)
+    alarm = resources("prod", "AWS::CloudWatch::Alarm")["MonitoringSubmissionUnknown"]["Properties"]
+    (where,) = counted["_aws"]["CloudWatchMetrics"]
+    (dimensions,) = where["Dimensions"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (where["Namespace"], "GenerationFailed")
+    assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {name: counted[name] for name in dimensions}
+
+
+def test_outside_the_local_stage_only_the_real_provider_and_its_video_host_are_spoken_to() -> None:
+    for stage in map(stage_named, ("dev", "prod")):
+        assert stage.provider_url == "https://api.aimlapi.com"
+        assert stage.video_hosts == ("cdn.aimlapi.com",)
+        assert not stage.allow_local_video_hosts

@@ -1,0 +1,162 @@
+"""Who may do what, who may call whom, and what the world may reach: nothing without a key."""
+
+import pytest
+from aws_cdk.assertions import Template
+
+from infra.config import Stage
+from tests.infra.templates import STAGES, functions, grants, listed, new_stack, readable, resources
+
+TABLE = "StorageGenerations.Arn"
+VIDEOS = "StorageVideos.Arn/videos/*"
+LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
+PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
+ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
+
+MAY = {
+    "submit": LEDGER | PROVIDER_KEY,
+    "check_status": LEDGER | PROVIDER_KEY,
+    "finalize": LEDGER
+    | PROVIDER_KEY
+    | ANNOUNCE
+    | {
+        ("s3:PutObject", VIDEOS),
+        ("s3:GetObject", VIDEOS),
+        ("s3:AbortMultipartUpload", VIDEOS),
+        ("s3:ListBucket", "StorageVideos.Arn"),
+    },
+    "record_failure": LEDGER | ANNOUNCE | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
+    "api": {
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:Query", f"{TABLE}/index/by_owner"),
+        ("states:StartExecution", "WorkflowVideoGeneration"),
+        ("s3:GetObject", VIDEOS),
+    },
+    "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("name", MAY)
+def test_a_function_may_do_what_it_needs_and_nothing_else(stage: str, name: str) -> None:
+    function = functions(stage)[name]
+    role = readable(function["Role"]).removesuffix(".Arn")
+    log = readable(function["LoggingConfig"]["LogGroup"])
+    own_traces = {
+        ("logs:CreateLogStream", f"{log}.Arn"),
+        ("logs:PutLogEvents", f"{log}.Arn"),
+        ("xray:PutTraceSegments", "*"),
+        ("xray:PutTelemetryRecords", "*"),
+    }
+    assert grants(stage, role) == MAY[name] | own_traces
+
+
+def test_every_function_is_covered_and_has_a_role_and_a_log_of_its_own() -> None:
+    found = functions("prod")
+    assert found.keys() == MAY.keys()
+    assert len({readable(f["Role"]) for f in found.values()}) == len(found)
+    assert len({readable(f["LoggingConfig"]["LogGroup"]) for f in found.values()}) == len(found)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_state_machine_may_invoke_its_four_functions_and_touch_no_other_thing(stage: str) -> None:
+    allowed = grants(stage, "WorkflowVideoGenerationRole")
+    assert {resource for action, resource in allowed if action.startswith("lambda:")} == {
+        f"Functions{name}Function.Arn" for name in ("Submit", "CheckStatus", "Finalize", "RecordFailure")
+    }
+    assert {action.split(":")[0] for action, resource in allowed if resource == "*"} == {"logs", "xray"}
+    assert {action for action, _ in allowed if action.startswith("lambda:")} == {"lambda:InvokeFunction"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_roles_are_assumed_by_their_service_only(stage: str) -> None:
+    services = {
+        readable(statement["Principal"]["Service"])
+        for role in resources(stage, "AWS::IAM::Role").values()
+        for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    }
+    assert services == {"lambda.amazonaws.com", "states.amazonaws.com"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_health_is_open_and_all_else_asks_the_authorizer(stage: str) -> None:
+    routes = resources(stage, "AWS::ApiGatewayV2::Route").values()
+    assert {r["Properties"]["RouteKey"]: r["Properties"]["AuthorizationType"] for r in routes} == {
+        "$default": "CUSTOM",
+        "GET /health": "NONE",
+    }
+    (authorizer,) = resources(stage, "AWS::ApiGatewayV2::Authorizer").values()
+    assert authorizer["Properties"]["IdentitySource"] == ["$request.header.Authorization"]
+    assert authorizer["Properties"]["AuthorizerResultTtlInSeconds"] == 240
+    assert authorizer["Properties"]["EnableSimpleResponses"] is True
+    assert "FunctionsAuthorizeFunction.Arn" in readable(authorizer["Properties"]["AuthorizerUri"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_functions_are_called_by_the_api_and_the_rule_only_and_by_no_one_elses(stage: str) -> None:
+    permissions = [p["Properties"] for p in resources(stage, "AWS::Lambda::Permission").values()]
+    assert {(p["Principal"], readable(p["FunctionName"])) for p in permissions} == {
+        ("apigateway.amazonaws.com", "FunctionsApiFunction.Arn"),
+        ("apigateway.amazonaws.com", "FunctionsAuthorizeFunction.Arn"),
+        ("events.amazonaws.com", "FunctionsRecordFailureFunction.Arn"),
+    }
+    assert all(
+        "ApiHttpApi" in readable(p["SourceArn"]) or "ExecutionEnded" in readable(p["SourceArn"]) for p in permissions
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("kind", "actions", "names"),
+    [
+        ("AWS::S3::BucketPolicy", "s3:*", {"StoragePrompts", "StorageVideos"}),
+        ("AWS::SNS::TopicPolicy", "sns:Publish", {"AnnouncementsTopic", "MonitoringAlarms"}),
+        ("AWS::SQS::QueuePolicy", "sqs:*", {"WorkflowDeadLetters"}),
+    ],
+)
+def test_without_tls_everyone_is_denied_and_only_aws_services_are_let_in(
+    stage: str, kind: str, actions: str, names: set[str]
+) -> None:
+    policies = [p["Properties"] for p in resources(stage, kind).values()]
+    protected = {readable(on) for p in policies for on in listed(p.get("Bucket") or p.get("Topics") or p["Queues"])}
+    assert protected == names
+    for policy in policies:
+        deny, *others = policy["PolicyDocument"]["Statement"]
+        assert (deny["Effect"], deny["Action"]) == ("Deny", actions)
+        assert deny["Principal"] in ("*", {"AWS": "*"})
+        assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for other in others:
+            assert other["Principal"].keys() == {"Service"}
+            assert other["Condition"], "a service is let in for this account's or this rule's sake only"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_buckets_are_private(stage: str) -> None:
+    for bucket in resources(stage, "AWS::S3::Bucket").values():
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["Properties"]["PublicAccessBlockConfiguration"]) == 4
+        assert not bucket["Properties"].keys() & {"AccessControl", "WebsiteConfiguration", "CorsConfiguration"}
+
+
+def test_web_pages_may_call_the_api_only_when_their_origin_is_configured() -> None:
+    """Then a preflight request, which carries no key, is answered without one."""
+    (closed,) = resources("prod", "AWS::ApiGatewayV2::Api").values()
+    assert "CorsConfiguration" not in closed["Properties"]
+
+    opened = Template.from_stack(new_stack(Stage(name="web", cors_origins=("https://example.com",))))
+    opened.has_resource_properties(
+        "AWS::ApiGatewayV2::Api", {"CorsConfiguration": {"AllowOrigins": ["https://example.com"]}}
+    )
+    opened.has_resource_properties(
+        "AWS::ApiGatewayV2::Route", {"RouteKey": "OPTIONS /{proxy+}", "AuthorizationType": "NONE"}
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_access_log_holds_neither_headers_nor_queries(stage: str) -> None:
+    (default,) = resources(stage, "AWS::ApiGatewayV2::Stage").values()
+    logged = default["Properties"]["AccessLogSettings"]["Format"]
+    assert "$context.requestId" in logged
+    assert not any(word in logged for word in ("header", "querystring", "body", "authorizer.key"))
+    assert default["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0

@@ -1,0 +1,166 @@
+"""What is kept, what runs, what is watched, and cdk-nag's view of every stage."""
+
+import json
+
+import aws_cdk as cdk
+import pytest
+from cdk_nag import AwsSolutionsChecks
+
+from tests.infra.templates import STAGES, functions, readable, resources, stack, template
+
+KEPT_IN_PROD = {"StoragePrompts", "StorageVideos", "StorageGenerations", "StorageProviderKey", "StorageApiKeys"}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_aws_solutions_rules_hold_or_are_acknowledged(name: str) -> None:
+    root = stack(name).node.root
+    report = AwsSolutionsChecks(root).validate_scope(root)
+    assert [f"{v.rule_name}: {v.description}" for v in report.violations] == []
+
+
+def test_cdk_nag_would_see_a_public_bucket() -> None:
+    """The clean report above is worth something: a bucket without protection does not pass."""
+    app = cdk.App()
+    cdk.aws_s3.Bucket(cdk.Stack(app, "Careless"), "Bucket")
+    assert not AwsSolutionsChecks(app).validate_scope(app).success
+
+
+@pytest.mark.parametrize(("name", "kept"), [("local", set()), ("dev", set()), ("prod", KEPT_IN_PROD)])
+def test_what_outlives_the_stack_is_the_owners_data_in_prod_and_nothing_else(name: str, kept: set[str]) -> None:
+    retained = {
+        readable({"Ref": logical_id})
+        for logical_id, resource in template(name)["Resources"].items()
+        if resource.get("DeletionPolicy") == "Retain"
+    }
+    assert retained == kept
+    (table,) = resources(name, "AWS::DynamoDB::Table").values()
+    assert table["Properties"].get("DeletionProtectionEnabled", False) is (name == "prod")
+    assert stack(name).termination_protection is (name == "prod")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_secrets_are_created_without_a_value(name: str) -> None:
+    """So a missing key is told as such, and no deployment overwrites one."""
+    secrets = resources(name, "AWS::SecretsManager::Secret")
+    assert secrets.keys() == {"StorageProviderKey", "StorageApiKeys"}
+    for secret in secrets.values():
+        assert not secret["Properties"].keys() & {"SecretString", "GenerateSecretString"}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str) -> None:
+    buckets = {key: value["Properties"] for key, value in resources(name, "AWS::S3::Bucket").items()}
+    for bucket in buckets.values():
+        (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+        assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    videos, prompts = buckets["StorageVideos"], buckets["StoragePrompts"]
+    assert videos["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert "ExpirationInDays" not in videos["LifecycleConfiguration"]["Rules"][0], (
+        "a video is kept until its owner deletes it"
+    )
+    assert prompts["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_ledger_is_found_by_id_and_listed_by_owner(name: str) -> None:
+    (table,) = resources(name, "AWS::DynamoDB::Table").values()
+    properties = table["Properties"]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["KeySchema"] == [{"AttributeName": "generation_id", "KeyType": "HASH"}]
+    (by_owner,) = properties["GlobalSecondaryIndexes"]
+    assert by_owner["IndexName"] == "by_owner"
+    assert [key["AttributeName"] for key in by_owner["KeySchema"]] == ["owner", "created_at"]
+    recovery = properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert recovery is (name != "local")
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_in_aws_functions_run_on_arm64_and_python_3_13_with_the_layer_and_traces(name: str) -> None:
+    for function in functions(name).values():
+        assert function["Architectures"] == ["arm64"]
+        assert function["Runtime"] == "python3.13"
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert list(map(readable, function["Layers"])) == ["FunctionsPackages"]
+    (layer,) = resources(name, "AWS::Lambda::LayerVersion").values()
+    assert layer["Properties"]["CompatibleArchitectures"] == ["arm64"]
+
+
+def test_all_functions_share_one_code_asset() -> None:
+    assert len({json.dumps(function["Code"]) for function in functions("prod").values()}) == 1
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_log_forgets_and_every_function_and_workflow_writes_to_one_of_ours(name: str) -> None:
+    logs = resources(name, "AWS::Logs::LogGroup")
+    assert all(log["Properties"]["RetentionInDays"] > 0 for log in logs.values())
+    used = {readable(f["LoggingConfig"]["LogGroup"]) for f in functions(name).values()}
+    (machine,) = resources(name, "AWS::StepFunctions::StateMachine").values()
+    logging = machine["Properties"]["LoggingConfiguration"]
+    (destination,) = logging["Destinations"]
+    used.add(readable(destination["CloudWatchLogsLogGroup"]["LogGroupArn"]).removesuffix(".Arn"))
+    (default,) = resources(name, "AWS::ApiGatewayV2::Stage").values()
+    used.add(readable(default["Properties"]["AccessLogSettings"]["DestinationArn"]).removesuffix(".Arn"))
+    assert used == logs.keys()
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False), "no prompt is in the log"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_executions_that_could_not_record_their_end_are_recorded_from_outside(name: str) -> None:
+    (rule,) = resources(name, "AWS::Events::Rule").values()
+    detail = rule["Properties"]["EventPattern"]["detail"]
+    assert detail["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    assert list(map(readable, detail["stateMachineArn"])) == ["WorkflowVideoGeneration"]
+    (target,) = rule["Properties"]["Targets"]
+    assert readable(target["Arn"]) == "FunctionsRecordFailureFunction.Arn"
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert readable(target["DeadLetterConfig"]["Arn"]) == "WorkflowDeadLetters.Arn"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_recording_that_keeps_failing_becomes_a_dead_letter(name: str) -> None:
+    """EventBridge only delivers; what fails inside the function is for Lambda to retry and hand over."""
+    (invoke,) = resources(name, "AWS::Lambda::EventInvokeConfig").values()
+    assert readable(invoke["Properties"]["FunctionName"]) == "FunctionsRecordFailureFunction"
+    on_failure = invoke["Properties"]["DestinationConfig"]["OnFailure"]
+    assert readable(on_failure["Destination"]) == "WorkflowDeadLetters.Arn"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_alarm_tells_someone_what_to_do(name: str) -> None:
+    for alarm in resources(name, "AWS::CloudWatch::Alarm").values():
+        assert list(map(readable, alarm["Properties"]["AlarmActions"])) == ["MonitoringAlarms"]
+        assert ":" in alarm["Properties"]["AlarmDescription"], "what happened: what to do"
+        assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
+
+
+def test_a_dead_letter_and_an_error_of_the_api_alarm_at_once() -> None:
+    alarms = resources("prod", "AWS::CloudWatch::Alarm")
+    for name in ("MonitoringDeadLetters", "MonitoringApiErrors", "MonitoringExecutionsAborted"):
+        assert alarms[name]["Properties"]["Threshold"] == 1
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_everything_that_takes_tags_says_whose_it_is(name: str) -> None:
+    wanted = {"project": "promptreel", "stage": name}
+    for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::Lambda::Function", "AWS::SecretsManager::Secret"):
+        for resource in resources(name, kind).values():
+            tags = {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
+            assert wanted.items() <= tags.items()
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
+    assert template(name)["Outputs"].keys() == {
+        "ApiUrl",
+        "PromptsBucketName",
+        "VideosBucketName",
+        "TopicArn",
+        "BusName",
+        "TableName",
+        "VideoGenerationStateMachineArn",
+        "ProviderKeySecretArn",
+        "ApiKeysSecretArn",
+        "AlarmTopicArn",
+    }
