@@ -9,11 +9,9 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= $(shell for p in python3.13 $$HOME/.pyenv/versions/3.13*/bin/python3 python3; do \
 	"$$p" -c '' 2>/dev/null && { echo "$$p"; break; }; done)
 STAGE ?= dev
-PROMPT ?= A paper boat drifting down a rainy street at dusk
 
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
-export PYTHONWARNINGS ?= default
 export UV_PYTHON_DOWNLOADS := never
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
@@ -21,6 +19,36 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# --- the product ---------------------------------------------------------------------------------------------
+
+demo: .venv/.ready .venv/ministack/.ready ## one prompt, one video, on a local cloud: make demo PROMPT="..."
+	@python -m local demo
+
+up: .venv/.ready .venv/ministack/.ready ## start and deploy the local cloud: .local/stack.json tells the endpoints
+	@python -m local up
+
+down: ## stop what up or demo started
+	@test ! -d .local || python -m local down
+
+deploy: .venv/.ready ## deploy to AWS, with the credentials of your shell: make deploy STAGE=prod
+	@cdk deploy promptreel-$(STAGE) --context stage=$(STAGE) --no-notices
+
+# --- its quality ---------------------------------------------------------------------------------------------
+
+test: .venv/.ready .venv/ministack/.ready ## all tests, the deployed stack included
+	@pytest
+
+check: .venv/.ready ## lint, types, definitions and templates
+	@ruff check --quiet && ruff format --quiet --check && mypy .
+	@for definition in statemachine/*.asl.json; do asl-validator --json-path $$definition; done
+	@for stage in local dev prod; do \
+		CDK_OUTDIR=.local/check/$$stage CDK_CONTEXT_JSON="{\"stage\": \"$$stage\", \"aws:cdk:bundling-stacks\": []}" \
+			python app.py; \
+		cfn-lint --ignore-checks W3005 -- .local/check/$$stage/*.template.json; done
+
+fmt: .venv/.ready ## format the code
+	@ruff check --quiet --fix && ruff format --quiet
 
 # --- what a checkout needs, made once and again when a lock file changes -------------------------------------
 

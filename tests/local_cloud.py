@@ -1,0 +1,102 @@
+"""The deployed stack on a local cloud of the tests' own, beside whatever `make up` runs."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import requests
+
+from core.generation import Generation
+from core.ledger import Ledger
+from local.simulator import SimulatorControl
+from local.stack import Stack, client
+from wiring import now
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass
+class LocalCloud:
+    """A client of everything that is deployed."""
+
+    stack: Stack
+    _messages: list[dict[str, Any]] = field(default_factory=list)
+
+    @cached_property
+    def simulator(self) -> SimulatorControl:
+        return SimulatorControl(self.stack.provider_url)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.aws("dynamodb"), self.stack.table_name, now)
+
+    def aws(self, service: str) -> Any:
+        return client(service, self.stack.aws_endpoint_url)
+
+    def call(self, method: str, path: str = "/v2/video/generations", **arguments: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.stack.api_key}", **arguments.pop("headers", {})}
+        return requests.request(method, self.stack.api_url + path, headers=headers, timeout=120, **arguments)
+
+    def create(self, prompt: str, **fields: Any) -> str:
+        """Send a prompt through the HTTP API: the generation's id."""
+        answer = self.call("POST", json={"model": "veo2", "prompt": prompt, **fields})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
+    def ended(self, generation_id: str) -> Generation:
+        """The generation once it has ended and its end was announced."""
+
+        def look() -> Generation | None:
+            generation = self.ledger.get(generation_id)
+            return generation if generation.announced_at else None
+
+        return eventually(look)
+
+    def execution(self, generation_id: str) -> dict[str, Any]:
+        """The generation's execution once it has ended, with what it ended with."""
+        arn = self.stack.video_generation_state_machine_arn.replace(":stateMachine:", ":execution:")
+        stepfunctions = self.aws("stepfunctions")
+
+        def look() -> dict[str, Any] | None:
+            found: dict[str, Any] = stepfunctions.describe_execution(executionArn=f"{arn}:{generation_id}")
+            return found if found["status"] != "RUNNING" else None
+
+        return eventually(look)
+
+    def announcements(self, generation_id: str) -> list[dict[str, Any]]:
+        """What was published over SNS about this generation so far."""
+        sqs, url = self.aws("sqs"), self.stack.queue_url
+        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in batch:
+                self._messages.append(json.loads(json.loads(message["Body"])["Message"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return [message for message in self._messages if message["generation_id"] == generation_id]
+
+    def archived(self, generation_id: str) -> list[str]:
+        """The keys under this generation's prefix in the videos bucket."""
+        listed = self.aws("s3").list_objects_v2(Bucket=self.stack.videos_bucket, Prefix=f"videos/{generation_id}/")
+        return [item["Key"].rpartition("/")[2] for item in listed.get("Contents", [])]
+
+    def creates(self, prompt: str) -> int:
+        """How many create calls with this prompt the provider was sent, whatever it answered."""
+        return sum(call.method == "POST" and call.prompt == prompt for call in self.simulator.calls())
+
+
+def eventually(look: Callable[[], T | None]) -> T:
+    """What `look` finds, as soon as it finds something."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if (found := look()) is not None:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"not within {PATIENCE_SECONDS:.0f} s")
+
+
+def unique(text: str) -> str:
+    """A prompt that no other test uses: the simulator's scripts and counts go by it."""
+    return f"{text} {uuid4().hex[:8]}"

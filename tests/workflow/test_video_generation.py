@@ -1,0 +1,212 @@
+"""The shipped state machine with the real functions, deployed, against every way the provider may behave."""
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.errors import names
+from core.generation import Status
+from core.ledger import iso
+from tests.local_cloud import LocalCloud, eventually, unique
+from wiring import now
+
+THROTTLED = {"status": 429, "headers": {"Retry-After": "1"}}
+
+
+def succeeded(cloud: LocalCloud, prompt: str, generation_id: str) -> None:
+    """What is true of every job that went well."""
+    record = cloud.ended(generation_id)
+    assert (record.status, record.error) == (Status.COMPLETED, None)
+    assert cloud.execution(generation_id)["status"] == "SUCCEEDED"
+    assert record.video is not None
+    stored = cloud.aws("s3").get_object(Bucket=cloud.stack.videos_bucket, Key=f"videos/{generation_id}/video.mp4")
+    body = stored["Body"].read()
+    assert (len(body), hashlib.sha256(body).hexdigest()) == (record.video["size"], record.video["sha256"])
+    assert cloud.archived(generation_id) == ["generation.json", "video.mp4"]
+    assert [message["status"] for message in cloud.announcements(generation_id)] == ["completed"]
+    assert cloud.simulator.counts().creates_by_prompt[prompt] == 1
+
+
+def failed(cloud: LocalCloud, generation_id: str, name: str) -> str:
+    """What is true of every job that failed with `name`; the reason it gives."""
+    record = cloud.ended(generation_id)
+    assert record.status is Status.ERROR
+    assert record.error is not None
+    assert record.error["name"] == name in names()
+    execution = cloud.execution(generation_id)
+    assert (execution["status"], execution["error"]) == ("FAILED", name)
+    assert execution["cause"] == record.error["message"]
+    assert cloud.archived(generation_id) == []
+    assert [message["error"] for message in cloud.announcements(generation_id)] == [record.error]
+    return record.error["message"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param({"seconds": 0}, id="straight through"),
+        pytest.param({"seconds": 4}, id="slow"),
+        pytest.param({"statuses": ["waiting", "active", "dreaming", "succeeded"]}, id="the provider's words drift"),
+        pytest.param({"create": [THROTTLED, {**THROTTLED, "status": 503}]}, id="throttled and then fine"),
+        pytest.param(
+            {"fetch": [{"status": 500}, {"reset": True}, {"garbage": True}, {"status": 404}]}, id="failing checks"
+        ),
+        pytest.param({"video": [{"truncate": 1000}, {"status": 503}]}, id="a download that breaks off"),
+        pytest.param({"video": [{"html": True}]}, id="once an HTML page instead of the video"),
+    ],
+)
+def test_a_job_that_meets_what_passes_ends_with_its_video_archived(cloud: LocalCloud, script: Any) -> None:
+    prompt = unique("a boat")
+    cloud.simulator.script(prompt, **{"seconds": 0.5, **script})
+    succeeded(cloud, prompt, cloud.create(prompt))
+
+
+@pytest.mark.parametrize(
+    ("script", "name", "reason"),
+    [
+        pytest.param(
+            {"outcome": "error", "error": {"name": "Nsfw", "message": "not this"}},
+            "GenerationFailed",
+            "Nsfw: not this",
+            id="provider error",
+        ),
+        pytest.param(
+            {"create": [{"status": 400, "message": "no boats"}]}, "RequestRefused", "no boats", id="refused request"
+        ),
+        pytest.param({"create": [{"status": 403}]}, "ProviderOutOfCredits", "credits", id="out of credits"),
+        pytest.param({"create": [{"status": 401}]}, "ProviderKeyRejected", "store a valid one", id="bad key"),
+        pytest.param({"create": [{"reset": True, "accept": True}]}, "SubmissionUnknown", "lost", id="reset"),
+        pytest.param({"create": [{"truncate": True, "accept": True}]}, "SubmissionUnknown", "id", id="truncated"),
+        pytest.param({"create": [{"status": 504, "accept": True}]}, "SubmissionUnknown", "504", id="gateway timeout"),
+        pytest.param(
+            {"video": [{"cut": 1000, "repeat": True}]}, "VideoInvalid", "announced", id="a truncated video, always"
+        ),
+        pytest.param(
+            {"video": [{"cut": 1000, "repeat": True}], "video_fields": {"file_size": None}},
+            "VideoInvalid",
+            "cut off",
+            id="a truncated video of no announced size",
+        ),
+        pytest.param({"video": [{"html": True, "repeat": True}]}, "VideoInvalid", "text/html", id="HTML, always"),
+        pytest.param({"video": [{"empty": True, "repeat": True}]}, "VideoInvalid", "", id="an empty video"),
+        pytest.param({"video": [{"status": 410, "repeat": True}]}, "VideoUnavailable", "410", id="a dead link"),
+        pytest.param(
+            {"video": [{"redirect": "https://evil.example.com/v.mp4"}]}, "VideoForbidden", "evil", id="a bad redirect"
+        ),
+    ],
+)
+def test_a_job_that_cannot_succeed_ends_with_its_reason(cloud: LocalCloud, script: Any, name: str, reason: str) -> None:
+    prompt = unique("a boat")
+    cloud.simulator.script(prompt, **{"seconds": 0, **script})
+    assert reason in failed(cloud, cloud.create(prompt), name)
+    assert cloud.creates(prompt) == 1
+
+
+def test_a_key_rotated_while_running_is_picked_up(cloud: LocalCloud) -> None:
+    prompt, secrets = unique("a boat"), cloud.aws("secretsmanager")
+    arn = cloud.stack.provider_key_secret_arn
+    old = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    cloud.simulator.script(prompt, outcome="never")
+    generation_id = cloud.create(prompt)
+    eventually(lambda: cloud.ledger.get(generation_id).provider_id)
+    cloud.simulator.rotate(["rotated"])
+    try:
+        eventually(lambda: any(call.status == 401 for call in cloud.simulator.calls()) or None)
+        secrets.put_secret_value(SecretId=arn, SecretString="rotated")
+        cloud.simulator.script(prompt, seconds=0)
+        succeeded(cloud, prompt, generation_id)
+    finally:
+        cloud.simulator.rotate([old])
+        secrets.put_secret_value(SecretId=arn, SecretString=old)
+
+
+def test_a_job_that_never_finishes_is_given_up(cloud: LocalCloud) -> None:
+    """Instead of a day, the record is made a day older."""
+    prompt = unique("a boat")
+    cloud.simulator.script(prompt, outcome="never")
+    generation_id = cloud.create(prompt)
+    eventually(lambda: cloud.ledger.get(generation_id).provider_id)
+    set_time(cloud, generation_id, "submitted_at", days_ago=2)
+    assert "did not finish within" in failed(cloud, generation_id, "GenerationTimedOut")
+
+
+def test_a_submission_that_died_is_never_sent_again(cloud: LocalCloud) -> None:
+    prompt = unique("a boat")
+    cloud.simulator.script(prompt, create=[{"status": 429, "headers": {"Retry-After": "1"}, "repeat": True}])
+    generation_id = cloud.create(prompt)
+    eventually(lambda: cloud.creates(prompt) or None)
+    eventually(lambda: cloud.ledger.begin_submission(generation_id))
+    cloud.simulator.script(prompt, seconds=0)
+    set_time(cloud, generation_id, "sending_since", days_ago=1)
+    assert "may have accepted" in failed(cloud, generation_id, "SubmissionUnknown")
+    assert cloud.simulator.counts().creates_by_prompt.get(prompt, 0) == 0
+
+
+def test_an_aborted_execution_is_recorded_and_announced(cloud: LocalCloud) -> None:
+    prompt = unique("a boat")
+    cloud.simulator.script(prompt, outcome="never")
+    generation_id = cloud.create(prompt)
+    eventually(lambda: cloud.ledger.get(generation_id).provider_id)
+    arn = cloud.stack.video_generation_state_machine_arn.replace(":stateMachine:", ":execution:")
+    cloud.aws("stepfunctions").stop_execution(executionArn=f"{arn}:{generation_id}")
+    record = cloud.ended(generation_id)
+    assert record.error is not None
+    assert record.error["name"] == "WorkflowStopped"
+    assert [message["status"] for message in cloud.announcements(generation_id)] == ["error"]
+
+
+def test_finalize_entered_twice_at_once_archives_and_announces_one_video(cloud: LocalCloud) -> None:
+    prompt = unique("a boat")
+    cloud.simulator.script(prompt, outcome="never")
+    generation_id = cloud.create(prompt)
+    eventually(lambda: cloud.ledger.get(generation_id).provider_id)
+    lambdas = cloud.aws("lambda")
+    functions = lambdas.list_functions()["Functions"]
+    finalize = next(f["FunctionName"] for f in functions if f["Handler"] == "finalize.handler")
+    check = next(f["FunctionName"] for f in functions if f["Handler"] == "check_status.handler")
+    payload = json.dumps({"generation_id": generation_id})
+    cloud.simulator.script(prompt, seconds=0, video=[{"rate": 20_000}, {"rate": 20_000}])
+    lambdas.invoke(FunctionName=check, Payload=payload)
+
+    def enter(_: int) -> dict[str, Any]:
+        answer = lambdas.invoke(FunctionName=finalize, Payload=payload)
+        result: dict[str, Any] = json.loads(answer["Payload"].read())
+        return result
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(enter, range(2))
+    assert "sha256" in json.dumps(first)
+    assert enter(0)["video"] == cloud.ended(generation_id).video
+    assert {first.get("status"), second.get("status")} <= {"completed", None}
+    listed = cloud.aws("s3").list_object_versions(Bucket=cloud.stack.videos_bucket, Prefix=f"videos/{generation_id}/v")
+    assert len(listed["Versions"]) == 1
+    assert cloud.aws("s3").list_multipart_uploads(Bucket=cloud.stack.videos_bucket).get("Uploads", []) == []
+
+
+def test_the_history_and_the_announcement_hold_no_prompt_and_no_key(cloud: LocalCloud) -> None:
+    prompt = unique("a very private boat")
+    cloud.simulator.script(prompt, seconds=0)
+    generation_id = cloud.create(prompt)
+    succeeded(cloud, prompt, generation_id)
+    arn = cloud.execution(generation_id)["executionArn"]
+    pages = cloud.aws("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)
+    text = json.dumps([pages["events"], cloud.announcements(generation_id)], default=str)
+    key = cloud.aws("secretsmanager").get_secret_value(SecretId=cloud.stack.provider_key_secret_arn)["SecretString"]
+    assert generation_id in text
+    assert prompt not in text
+    assert key not in text
+    assert cloud.simulator.counts().authorization_leaks == 0
+
+
+def set_time(cloud: LocalCloud, generation_id: str, name: str, *, days_ago: int) -> None:
+    """Make a record older than it is."""
+    cloud.aws("dynamodb").update_item(
+        TableName=cloud.stack.table_name,
+        Key={"generation_id": {"S": generation_id}},
+        UpdateExpression=f"SET {name} = :time",
+        ExpressionAttributeValues={":time": {"S": iso(now() - timedelta(days=days_ago))}},
+    )
