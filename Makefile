@@ -10,12 +10,16 @@ PYTHON ?= $(shell for p in python3.13 $$HOME/.pyenv/versions/3.13*/bin/python3 p
 	"$$p" -c '' 2>/dev/null && { echo "$$p"; break; }; done)
 STAGE ?= dev
 
-VENV := .venv
-export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# As it was typed: make would take `$$5` for a variable of its own.
+ifdef PROMPT
+override export PROMPT := $(value PROMPT)
+endif
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down test check fmt deploy lock clean
+.PHONY: help demo up down deploy test check docs bench fmt lock
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,13 +43,20 @@ deploy: .venv/.ready ## deploy to AWS, with the credentials of your shell: make 
 test: .venv/.ready .venv/ministack/.ready ## all tests, the deployed stack included
 	@pytest
 
-check: .venv/.ready ## lint, types, definitions and templates
+check: .venv/.ready ## lint, types, generated docs, definitions and templates
+	@python docs/generate_errors.py --check
 	@ruff check --quiet && ruff format --quiet --check && mypy .
 	@for definition in statemachine/*.asl.json; do asl-validator --json-path $$definition; done
 	@for stage in local dev prod; do \
 		CDK_OUTDIR=.local/check/$$stage CDK_CONTEXT_JSON="{\"stage\": \"$$stage\", \"aws:cdk:bundling-stacks\": []}" \
 			python app.py; \
 		cfn-lint --ignore-checks W3005 -- .local/check/$$stage/*.template.json; done
+
+docs: .venv/.ready ## write the generated documents anew
+	@python docs/generate_errors.py
+
+bench: .venv/.ready ## measure: what waiting costs
+	@python bench/waiting.py
 
 fmt: .venv/.ready ## format the code
 	@ruff check --quiet --fix && ruff format --quiet
@@ -64,7 +75,7 @@ fmt: .venv/.ready ## format the code
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-.venv/ministack/.ready: requirements/ministack.txt .venv/.ready
+.venv/ministack/.ready: requirements/ministack.txt | .venv/.ready
 	@echo "Setting up the local AWS (ministack) ..."
 	@uv venv --quiet --clear --python .venv/bin/python .venv/ministack
 	@VIRTUAL_ENV=.venv/ministack uv pip sync --quiet --require-hashes requirements/ministack.txt

@@ -1,0 +1,182 @@
+"""One prompt from end to end: sent, watched, downloaded from the archive, checked; then its announcement."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import av
+import requests
+
+from core.generation import Generation, Status
+from core.ledger import Ledger
+from local.services import is_simulator
+from local.settings import Checkout, LocalCloudError, say
+from local.stack import Stack, client
+
+MODEL = "veo2"
+DEFAULT_PROMPT = "A paper boat drifting down a rainy street at dusk"
+POLL_SECONDS = 1.0
+PATIENCE_SECONDS = 30 * 60.0
+ANNOUNCEMENT_SECONDS = 60.0
+
+
+class StoppedWatching(KeyboardInterrupt):
+    """The user stopped watching a generation, which goes on; `str()` says so."""
+
+
+def demo(checkout: Checkout, stack: Stack, prompt: str) -> int:
+    """Run the demo and return the exit code 0; raises `LocalCloudError` if the generation failed."""
+    simulated = is_simulator(stack.provider_url)
+    say(f'\nPrompt: "{prompt}" ({MODEL})')
+    if not simulated:
+        say(f"It goes to {stack.provider_url}: a real provider, where it costs money.")
+    ledger = Ledger(client("dynamodb", stack.aws_endpoint_url), stack.table_name, lambda: datetime.now(UTC))
+    sent_at = datetime.now(UTC)
+    generation_id = _call(stack, "POST", json={"model": MODEL, "prompt": prompt})["id"]
+    say(f"Generation {generation_id}")
+    try:
+        ended = Watch(
+            sent_at,
+            fetch=lambda: _call(stack, "GET", params={"generation_id": generation_id}),
+            read=lambda: ledger.get(generation_id),
+        ).until_ended()
+        if ended["error"]:
+            raise LocalCloudError(f"The generation failed with {ended['error']['name']}: {ended['error']['message']}")
+        video = download(ended["video"]["url"], checkout.out / f"{generation_id}.mp4")
+        announcement = receive_announcement(stack, generation_id)
+    except KeyboardInterrupt:
+        raise StoppedWatching(
+            f"Stopped watching: generation {generation_id} goes on and the local cloud stays up; make down stops it."
+        ) from None
+    say(f"\nVideo: {video.relative_to(checkout.root)}, {describe(video)}")
+    if simulated:
+        say("The provider was the simulator: no AI was involved, the video only shows the prompt.")
+    say(f"\nAnnounced over SNS: {announcement['Subject']}")
+    say(json.dumps(json.loads(announcement["Message"]), indent=2, ensure_ascii=False))
+    say("\nThe local cloud stays up, so the next make demo takes seconds; make down stops it.")
+    return 0
+
+
+class Watch:
+    """Writes a line for each stage a generation reaches, with the seconds since it was sent.
+
+    `fetch` gets it from the API, which is polled; `read` from the ledger, which knows the times.
+    """
+
+    def __init__(self, sent_at: datetime, fetch: Callable[[], dict[str, Any]], read: Callable[[], Generation]) -> None:
+        self._sent_at = sent_at
+        self._fetch = fetch
+        self._read = read
+        self._shown: list[Status] = []
+
+    def until_ended(self) -> dict[str, Any]:
+        """The generation as the API shows it once it is completed or has failed."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            seen = self._fetch()
+            stage = Status(seen["meta"]["stage"])
+            if stage not in self._shown:
+                self._show_until(stage)
+            if stage.ended:
+                return seen
+            time.sleep(POLL_SECONDS)
+        raise LocalCloudError(
+            f"The generation has not ended in {PATIENCE_SECONDS / 60:.0f} minutes and goes on; "
+            "make down stops the local cloud."
+        )
+
+    def _show_until(self, stage: Status) -> None:
+        """Show this stage, and before it those that were passed between two polls, each with its own time."""
+        times = stage_times(self._read())
+        for status in Status:
+            reached = times.get(status)
+            if status is stage:
+                self._show(status, reached or datetime.now(UTC))
+                return
+            if reached and status not in self._shown:
+                self._show(status, reached)
+
+    def _show(self, status: Status, reached: datetime) -> None:
+        self._shown.append(status)
+        seconds = max(0.0, (reached - self._sent_at).total_seconds())
+        say(f"{seconds:6.1f} s  {'done' if status is Status.COMPLETED else status}")
+
+
+def stage_times(generation: Generation) -> dict[Status, datetime]:
+    """When the generation reached each of the stages it has reached."""
+    times = {
+        Status.QUEUED: generation.created_at,
+        Status.GENERATING: generation.submitted_at,
+        Status.ARCHIVING: generation.generated_at,
+    }
+    if generation.ended_at:
+        times[generation.status] = generation.ended_at
+    return {status: reached for status, reached in times.items() if reached}
+
+
+def download(url: str, path: Path) -> Path:
+    """Save the video behind a presigned link as `path`; nothing is there before the whole of it decodes."""
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_suffix(".part")
+    try:
+        with requests.get(url, stream=True, timeout=60) as answer, part.open("wb") as file:
+            answer.raise_for_status()
+            for chunk in answer.iter_content(1 << 20):
+                file.write(chunk)
+        describe(part)
+    except (requests.RequestException, av.FFmpegError, IndexError) as error:
+        part.unlink(missing_ok=True)
+        raise LocalCloudError(f"The archived video could not be downloaded and decoded: {error}") from None
+    return part.replace(path)
+
+
+def describe(path: Path) -> str:
+    """Decode the whole video and tell what it is; raises av.FFmpegError or IndexError if it is none."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = sum(1 for _ in container.decode(stream))
+        seconds = frames / float(stream.average_rate or 1)
+        shape = f"{stream.width}x{stream.height}, {seconds:.1f} s, {stream.codec_context.name}"
+    return f"{shape}, {path.stat().st_size} bytes"
+
+
+def receive_announcement(stack: Stack, generation_id: str) -> dict[str, Any]:
+    """The SNS message of this generation, taken from the queue; those of others stay there."""
+    sqs = client("sqs", stack.aws_endpoint_url)
+    others: list[str] = []
+    deadline = time.monotonic() + ANNOUNCEMENT_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            answer = sqs.receive_message(QueueUrl=stack.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            for message in answer.get("Messages", []):
+                announcement: dict[str, Any] = json.loads(message["Body"])
+                if json.loads(announcement["Message"])["generation_id"] == generation_id:
+                    sqs.delete_message(QueueUrl=stack.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                    return announcement
+                others.append(message["ReceiptHandle"])
+    finally:
+        for handle in others:
+            sqs.change_message_visibility(QueueUrl=stack.queue_url, ReceiptHandle=handle, VisibilityTimeout=0)
+    raise LocalCloudError(
+        f"The video is in out/, but no SNS message of generation {generation_id} came; the log is .local/ministack.log."
+    )
+
+
+def _call(stack: Stack, method: str, **arguments: Any) -> dict[str, Any]:
+    answer = requests.request(
+        method,
+        f"{stack.api_url}/v2/video/generations",
+        headers={"Authorization": f"Bearer {stack.api_key}"},
+        timeout=60,
+        **arguments,
+    )
+    try:
+        body: dict[str, Any] = answer.json()
+    except requests.JSONDecodeError:
+        body = {"message": answer.text[:200] or "an empty body"}
+    if not answer.ok:
+        raise LocalCloudError(f"The API answered {answer.status_code}: {body.get('message', body)}")
+    return body

@@ -1,0 +1,129 @@
+"""Deploys the real stack to the local AWS with the CDK CLI, if anything changed since it was last."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from local.processes import Process, last_line
+from local.settings import ACCOUNT, REGION, Checkout, LocalCloudError
+
+STACK = "promptreel-local"
+SOURCES = ("app.py", "cdk.json", "infra", "functions", "statemachine", "requirements/layer.txt")
+TELLING = re.compile(r"❌|\b\w*(Error|Exception|Failed|FAILED)\b")
+
+
+def is_current(checkout: Checkout, ministack: Process, provider_url: str) -> bool:
+    """Whether this ministack has the stack exactly as the checkout holds it now."""
+    return _read_json(_deployed_path(checkout)) == _what_is_deployed(checkout, ministack, provider_url)
+
+
+def deploy(checkout: Checkout, ministack: Process, provider_url: str) -> None:
+    """Bring the stack to what the checkout holds; raises with what the CLI said if it fails."""
+    wanted = _what_is_deployed(checkout, ministack, provider_url)
+    deployed = _deployed_path(checkout)
+    (checkout.state / "deploy.log").unlink(missing_ok=True)
+    if _read_json(deployed).get("ministack") != wanted["ministack"]:
+        # Run where there is no cdk.json, so that the CLI does not synthesize the app only to ignore it.
+        _cdk(checkout, ministack, checkout.state, ["bootstrap", f"aws://{ACCOUNT}/{REGION}"])
+    deployed.write_text(json.dumps(wanted | {"content": None}))
+    _cdk(
+        checkout,
+        ministack,
+        checkout.root,
+        [
+            *("deploy", STACK, "--require-approval", "never"),
+            *("--context", "stage=local", "--context", f"provider_url={provider_url}"),
+            *("--output", str(checkout.state / "cdk.out"), "--outputs-file", str(_outputs_path(checkout))),
+        ],
+    )
+    deployed.write_text(json.dumps(wanted))
+
+
+def outputs(checkout: Checkout) -> dict[str, str]:
+    """The outputs of the stack as last deployed, by their CDK names; empty before that."""
+    found: dict[str, str] = _read_json(_outputs_path(checkout)).get(STACK, {})
+    return found
+
+
+def content_hash(root: Path, provider_url: str) -> str:
+    """A hash of everything the deployed stack is made of."""
+    digest = hashlib.sha256(provider_url.encode())
+    for path in _source_files(root):
+        digest.update(f"\0{path.relative_to(root)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _source_files(root: Path) -> Iterator[Path]:
+    for source in SOURCES:
+        path = root / source
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (file for file in files if file.is_file() and "__pycache__" not in file.parts)
+
+
+def _cdk(checkout: Checkout, ministack: Process, cwd: Path, arguments: list[str]) -> None:
+    log = checkout.state / "deploy.log"
+    command = [str(checkout.tool("node_modules/.bin/cdk")), *arguments, "--no-notices", "--no-color", "--ci"]
+    with log.open("a") as output:
+        ended = subprocess.run(  # noqa: S603 - the command is ours, and no shell reads it
+            command,
+            cwd=cwd,
+            env=_cdk_environment(checkout, ministack, os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if ended.returncode:
+        raise LocalCloudError(f"cdk {arguments[0]} failed: {telling_line(log)} (the log is {log})")
+
+
+def _cdk_environment(checkout: Checkout, ministack: Process, environ: Mapping[str, str]) -> dict[str, str]:
+    """The user's environment, which the bundling needs (caches, package index), aimed at the local AWS.
+
+    It is `isolate`d already; the tools of the checkout come first.
+    """
+    checkout.tool(".venv/bin/node")
+    return {
+        **environ,
+        "PATH": os.pathsep.join([str(checkout.root / ".venv/bin"), environ.get("PATH", os.defpath)]),
+        "AWS_ENDPOINT_URL": ministack.url,
+        "CDK_HOME": str(checkout.state / "cdk"),
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+    }
+
+
+def telling_line(log: Path) -> str:
+    """The line of the CLI's output that says what went wrong."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    telling = [line for line in lines if TELLING.search(line) and "Subprocess exited" not in line]
+    return telling[-1] if telling else last_line(log)
+
+
+def _what_is_deployed(checkout: Checkout, ministack: Process, provider_url: str) -> dict[str, Any]:
+    return {
+        "ministack": [ministack.pid, ministack.started],
+        "content": content_hash(checkout.root, provider_url),
+    }
+
+
+def _deployed_path(checkout: Checkout) -> Path:
+    return checkout.state / "deployed.json"
+
+
+def _outputs_path(checkout: Checkout) -> Path:
+    return checkout.state / "outputs.json"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found

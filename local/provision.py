@@ -1,0 +1,87 @@
+"""What the deployed stack is given: the provider's key, an API key, and a queue that hears announcements."""
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from core import api_keys
+from core.secrets import secret_text
+from local.settings import REGION
+from local.stack import Stack, client
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+QUEUE = "promptreel-local-announcements"
+OWNER = "demo"
+
+
+def provision(
+    outputs: dict[str, str],
+    endpoint_url: str,
+    *,
+    provider_url: str,
+    provider_key: str,
+    known_api_key: str | None,
+) -> Stack:
+    """Store the keys, subscribe the queue, and return where everything is; doing it again changes nothing.
+
+    `known_api_key` is used again if the stack still takes it. No key passes through a command line.
+    """
+    secrets: SecretsManagerClient = client("secretsmanager", endpoint_url)
+    if secret_text(secrets, outputs["ProviderKeySecretArn"]) != provider_key:
+        secrets.put_secret_value(SecretId=outputs["ProviderKeySecretArn"], SecretString=provider_key)
+    return Stack(
+        api_url=_without_dns(outputs["ApiUrl"], endpoint_url),
+        api_key=_ensure_api_key(secrets, outputs["ApiKeysSecretArn"], known_api_key),
+        aws_endpoint_url=endpoint_url,
+        provider_url=provider_url,
+        region=REGION,
+        prompts_bucket=outputs["PromptsBucketName"],
+        videos_bucket=outputs["VideosBucketName"],
+        topic_arn=outputs["TopicArn"],
+        bus_name=outputs["BusName"],
+        table_name=outputs["TableName"],
+        video_generation_state_machine_arn=outputs["VideoGenerationStateMachineArn"],
+        queue_url=_ensure_queue(outputs["TopicArn"], endpoint_url),
+        provider_key_secret_arn=outputs["ProviderKeySecretArn"],
+        api_keys_secret_arn=outputs["ApiKeysSecretArn"],
+    )
+
+
+def _without_dns(api_url: str, endpoint_url: str) -> str:
+    """The HTTP API's address on the local AWS, which needs no name to be resolved."""
+    api_id = api_url.removeprefix("https://").removeprefix("http://").split(".")[0]
+    return f"{endpoint_url}/_aws/execute-api/{api_id}/$default"
+
+
+def _ensure_api_key(secrets: "SecretsManagerClient", arn: str, known: str | None) -> str:
+    stored = secret_text(secrets, arn)
+    if known and api_keys.owner_of(known, stored) == OWNER:
+        return known
+    key, entry = api_keys.issue(OWNER, datetime.now(UTC))
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(json.loads(stored or "{}") | entry))
+    return key
+
+
+def _ensure_queue(topic_arn: str, endpoint_url: str) -> str:
+    sqs, sns = client("sqs", endpoint_url), client("sns", endpoint_url)
+    queue_url: str = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": queue_arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+            }
+        ],
+    }
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": json.dumps(policy)})
+    subscriptions = sns.list_subscriptions_by_topic(TopicArn=topic_arn)["Subscriptions"]
+    if queue_arn not in [subscription["Endpoint"] for subscription in subscriptions]:
+        sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
+    return queue_url

@@ -1,0 +1,119 @@
+"""The two servers of the local cloud: ministack (the AWS) and the provider simulator."""
+
+import os
+import secrets
+import shutil
+import sys
+from pathlib import Path
+
+import requests
+
+from local import processes
+from local.processes import Process
+from local.settings import LOOPBACK, Checkout, LocalCloudError, Settings, isolate
+
+MINISTACK = "ministack"
+SIMULATOR = "simulator"
+NAMES = (MINISTACK, SIMULATOR)
+
+
+def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
+    """Find this checkout's ministack, or start one."""
+    if running := _find(checkout, MINISTACK, "AWS_PORT", settings.aws_port):
+        return running
+    python = checkout.tool(".venv/ministack/bin/python")
+    scratch = checkout.state / "tmp"
+    scratch.mkdir(exist_ok=True)
+    env = _clean_environment(checkout) | {
+        "BIND_HOST": LOOPBACK,
+        "TMPDIR": str(scratch),
+        "S3_DATA_DIR": str(scratch / "s3"),
+        # Services on fixed ports, of which two checkouts would fight.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+    if settings.wait_scale:
+        env["SFN_WAIT_SCALE"] = settings.wait_scale
+    port = processes.choose_port("AWS_PORT", settings.aws_port)
+    return processes.start(
+        checkout.state,
+        MINISTACK,
+        [python, "-P", checkout.root / "local/emulator.py"],  # -P: nothing of local/ shadows its modules
+        port=port,
+        env=env | {"GATEWAY_PORT": str(port)},
+        is_ready=lambda url: _answers(f"{url}/_ministack/health"),
+    )
+
+
+def ensure_simulator(checkout: Checkout, settings: Settings) -> Process:
+    """Find this checkout's simulator, or start one that accepts `simulator_key`."""
+    if running := _find(checkout, SIMULATOR, "PROVIDER_PORT", settings.provider_port):
+        return running
+    port = processes.choose_port("PROVIDER_PORT", settings.provider_port)
+    return processes.start(
+        checkout.state,
+        SIMULATOR,
+        [sys.executable, "-m", "local.simulator", "--port", str(port)],
+        port=port,
+        # The key goes by the environment: others can read a process's arguments.
+        env=_clean_environment(checkout)
+        | {"PYTHONPATH": str(checkout.root), "SIMULATOR_KEYS": simulator_key(checkout)},
+        is_ready=is_simulator,
+    )
+
+
+def stop_all(checkout: Checkout) -> list[Process]:
+    """Stop what this checkout started; returns what ran."""
+    stopped = [processes.stop(checkout.state, name) for name in NAMES]
+    shutil.rmtree(checkout.state / "tmp", ignore_errors=True)
+    return [process for process in stopped if process]
+
+
+def simulator_key(checkout: Checkout) -> str:
+    """The key this checkout's simulator accepts, made once."""
+    path = checkout.state / "simulator.key"
+    if not path.exists():
+        write_private(path, f"simulator-{secrets.token_urlsafe(24)}")
+    return path.read_text()
+
+
+def is_simulator(url: str) -> bool:
+    """Whether a simulator of ours answers there; only this machine is asked."""
+    if not url.startswith(f"http://{LOOPBACK}:"):
+        return False
+    try:
+        return "x-simulator" in requests.get(url, timeout=5, allow_redirects=False).headers
+    except requests.RequestException:
+        return False
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file only its owner can read, whole or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    part.write_text(text)
+    part.replace(path)
+
+
+def _find(checkout: Checkout, name: str, setting: str, wanted: int | None) -> Process | None:
+    running = processes.find(checkout.state, name)
+    if running and wanted not in (None, running.port):
+        raise LocalCloudError(
+            f"This checkout's {name} already runs on port {running.port}: leave out {setting}, or make down."
+        )
+    return running
+
+
+def _clean_environment(checkout: Checkout) -> dict[str, str]:
+    """An environment of what a server needs, and nothing of the user's: no AWS profile, no proxy, no key."""
+    env = {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(checkout.state), "PYTHONUNBUFFERED": "1"}
+    isolate(env)
+    return env
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False

@@ -1,0 +1,128 @@
+"""up, down and status: bring the local cloud of this checkout up, tell what runs, and stop exactly that."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+
+from local import deploy, processes, services
+from local.provision import provision
+from local.settings import Checkout, LocalCloudError, Settings, say
+from local.stack import Stack
+
+HEALTH_SECONDS = 60.0
+
+
+def up(checkout: Checkout, settings: Settings) -> Stack:
+    """Start what does not run, deploy what has changed, and return once the HTTP API answers."""
+    steps = Steps()
+    checkout.make_state()
+    with _lock(checkout):
+        ministack = services.ensure_ministack(checkout, settings)
+        steps.done(f"local AWS at {ministack.url}")
+        provider_url, provider_key = _provider(checkout, settings)
+        steps.done(f"provider at {provider_url}" + ("" if settings.provider_url else " (simulator)"))
+        if deploy.is_current(checkout, ministack, provider_url):
+            steps.done("stack as deployed before")
+        else:
+            steps.done("deploying the stack with the CDK CLI ...")
+            deploy.deploy(checkout, ministack, provider_url)
+            steps.done("stack deployed")
+        known = Stack.load(checkout)
+        stack = provision(
+            deploy.outputs(checkout),
+            ministack.url,
+            provider_url=provider_url,
+            provider_key=provider_key,
+            known_api_key=known.api_key if known else None,
+        )
+        _wait_for_health(stack.api_url)
+        stack.save(checkout)
+        steps.done(f"HTTP API at {stack.api_url}")
+    return stack
+
+
+def down(checkout: Checkout) -> None:
+    """Stop what `up` of this checkout started, and nothing else; videos in out/ stay."""
+    if not checkout.state.exists():
+        say("Nothing was running.")
+        return
+    with _lock(checkout):
+        stopped = services.stop_all(checkout)
+        Stack.forget(checkout)
+    for process in stopped:
+        say(f"Stopped {process.name} (process {process.pid}, port {process.port}).")
+    if not stopped:
+        say("Nothing was running.")
+
+
+def status(checkout: Checkout) -> None:
+    """Tell what of this checkout runs where."""
+    running = [process for name in services.NAMES if (process := processes.find(checkout.state, name))]
+    for process in running:
+        say(f"{process.name} runs at {process.url} (process {process.pid}).")
+    stack = Stack.load(checkout)
+    if stack and running:
+        say(f"The HTTP API is {stack.api_url}, the provider {stack.provider_url}.")
+    if not running:
+        say("Nothing is running: make up starts the local cloud.")
+
+
+def summary(checkout: Checkout, stack: Stack) -> str:
+    """What the user can do now."""
+    state = os.path.relpath(checkout.state)
+    return (
+        f"\nThe local cloud is up: {state}/stack.json holds its endpoints and names.\n"
+        "Send it a prompt, then ask for the video with the id in its answer:\n\n"
+        f"  curl -sS -K {state}/curl.conf '{stack.api_url}/v2/video/generations' \\\n"
+        '    -d \'{"model": "veo2", "prompt": "A lighthouse in a storm"}\'\n'
+        f"  curl -sS -K {state}/curl.conf '{stack.api_url}/v2/video/generations?generation_id=<id>'\n\n"
+        "make demo shows one prompt from end to end; make down stops everything."
+    )
+
+
+class Steps:
+    """Writes one line for each step that is done, with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def done(self, what: str) -> None:
+        """Write the line."""
+        say(f"{time.monotonic() - self._start:6.1f} s  {what}")
+
+
+def _provider(checkout: Checkout, settings: Settings) -> tuple[str, str]:
+    """The provider's URL and key."""
+    if settings.provider_url:
+        # A provider that is not ours may take any key; it then gets one that is worth nothing.
+        return settings.provider_url, settings.provider_key or services.simulator_key(checkout)
+    return services.ensure_simulator(checkout, settings).url, services.simulator_key(checkout)
+
+
+def _wait_for_health(api_url: str) -> None:
+    deadline = time.monotonic() + HEALTH_SECONDS
+    while True:
+        try:
+            answer = requests.get(f"{api_url}/health", timeout=30)
+            if answer.ok:
+                return
+            problem = f"it answers {answer.status_code}"
+        except requests.RequestException as error:
+            problem = type(error).__name__
+        if time.monotonic() > deadline:
+            raise LocalCloudError(
+                f"The stack is deployed, but {api_url}/health fails ({problem}): see .local/ministack.log."
+            )
+        time.sleep(processes.POLL_SECONDS)
+
+
+@contextmanager
+def _lock(checkout: Checkout) -> Iterator[None]:
+    """One `up` or `down` of a checkout at a time; another one waits."""
+    with (checkout.state / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,293 @@
+"""The local cloud's life cycle, with real processes: small servers stand in for ministack, a script for the CDK CLI."""
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from local import deploy, processes, services
+from local.processes import Process
+from local.settings import AIML_API, Checkout, LocalCloudError, Settings, isolate
+from local.stack import Stack
+
+ROOT = Path(__file__).parents[2]
+# Answers every GET on GATEWAY_PORT, with its environment and the id of a child of its own.
+SERVER = f"""#!{sys.executable}
+import http.server, json, os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({{"environment": dict(os.environ), "child": child.pid}}).encode())
+http.server.HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), Handler).serve_forever()
+"""
+# Counts its deployments and writes outputs, unless there is a file `broken` in the checkout.
+CDK = f"""#!{sys.executable}
+import pathlib, sys
+if pathlib.Path("broken").exists():
+    sys.exit("❌  promptreel-local failed: the bucket is taken\\n\\nError: Subprocess exited with error 1")
+if sys.argv[1] == "deploy":
+    pathlib.Path(sys.argv[sys.argv.index("--outputs-file") + 1]).write_text('{{"promptreel-local": {{"A": "b"}}}}')
+with open(pathlib.Path(__file__).parent / "calls", "a") as calls:
+    calls.write(sys.argv[1] + "\\n")
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Checkout]:
+    made = make_checkout(tmp_path / "checkout")
+    yield made
+    services.stop_all(made)
+
+
+def make_checkout(root: Path) -> Checkout:
+    """A checkout with the stand-ins, the real local/ and the real core."""
+    (root / "infra").mkdir(parents=True)
+    shutil.copytree(ROOT / "local", root / "local")
+    shutil.copytree(ROOT / "functions", root / "functions")
+    for path, text in {".venv/ministack/bin/python": SERVER, "node_modules/.bin/cdk": CDK}.items():
+        make_tool(root / path, text)
+    make_tool(root / ".venv/bin/node", "")
+    for path in ("app.py", "cdk.json", "infra/stack.py", "statemachine/a.asl.json", "requirements/layer.txt"):
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(path)
+    made = Checkout(root)
+    made.make_state()
+    return made
+
+
+def make_tool(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def run_local(checkout: Checkout, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the command is the test's own
+        [sys.executable, "-m", "local", *arguments],
+        cwd=checkout.root,
+        env={"PATH": os.defpath, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# --- processes ---------------------------------------------------------------------------------------------
+
+
+def test_a_chosen_port_that_is_taken_is_refused_with_the_setting_to_change() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalCloudError, match=rf"Port {port} is not free .* AWS_PORT"):
+            processes.choose_port("AWS_PORT", port)
+    assert processes.choose_port("AWS_PORT", port) == port
+
+
+def test_a_second_start_finds_the_process_that_runs(checkout: Checkout) -> None:
+    first = services.ensure_ministack(checkout, Settings())
+    assert services.ensure_ministack(checkout, Settings(aws_port=first.port)) == first
+
+
+def test_asking_for_another_port_than_the_running_one_is_refused(checkout: Checkout) -> None:
+    running = services.ensure_ministack(checkout, Settings())
+    with pytest.raises(LocalCloudError, match=f"already runs on port {running.port}: .*AWS_PORT"):
+        services.ensure_ministack(checkout, Settings(aws_port=running.port + 1))
+
+
+def test_a_process_that_merely_got_the_same_id_is_neither_found_nor_stopped(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        started = processes.start_time(stranger.pid)
+        record = f'{{"name": "x", "pid": {stranger.pid}, "started": "1{started}", "port": 1}}'
+        (tmp_path / "x.json").write_text(record)
+        assert processes.find(tmp_path, "x") is None
+        assert processes.stop(tmp_path, "x") is None
+        assert stranger.poll() is None
+        stranger.communicate(b"\n")
+
+
+def test_stopping_stops_the_whole_group_of_this_checkout_and_nothing_of_another(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    other = make_checkout(tmp_path / "other")
+    mine, theirs = (services.ensure_ministack(c, Settings()) for c in (checkout, other))
+    child = requests.get(mine.url, timeout=10).json()["child"]
+    try:
+        assert services.stop_all(checkout) == [mine]
+        assert not mine.runs()
+        assert processes.start_time(child) is None
+        assert services.stop_all(checkout) == []
+        assert theirs.runs()
+    finally:
+        services.stop_all(other)
+
+
+def test_a_process_that_ignores_the_request_to_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0.0)
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1)\nwhile True: signal.pause()"
+    log = tmp_path / "stubborn.log"
+    stubborn = processes.start(
+        tmp_path,
+        "stubborn",
+        [sys.executable, "-uc", code],
+        port=1,
+        env={},
+        is_ready=lambda _: log.read_text() == "1\n",
+    )
+    assert processes.stop(tmp_path, "stubborn") == stubborn
+    assert not stubborn.runs()
+
+
+def test_a_server_that_ends_at_once_is_reported_with_the_last_line_of_its_log(checkout: Checkout) -> None:
+    make_tool(checkout.root / ".venv/ministack/bin/python", "#!/bin/sh\necho no room left\nexit 3\n")
+    with pytest.raises(LocalCloudError, match="ministack ended as soon as it was started: no room left"):
+        services.ensure_ministack(checkout, Settings())
+    assert processes.find(checkout.state, "ministack") is None
+
+
+def test_a_missing_tool_is_reported_with_what_to_do(checkout: Checkout) -> None:
+    (checkout.root / ".venv/ministack/bin/python").unlink()
+    with pytest.raises(LocalCloudError, match="ministack/bin/python is missing: run make again"):
+        services.ensure_ministack(checkout, Settings())
+
+
+# --- what servers and tools get to see -----------------------------------------------------------------------
+
+
+def test_ministack_sees_nothing_of_the_users_environment(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AIMLAPI_KEY", "HTTPS_PROXY", "ANYTHING"):
+        monkeypatch.setenv(name, "the user's")
+    running = services.ensure_ministack(checkout, Settings(wait_scale="0"))
+    environment = requests.get(running.url, timeout=10).json()["environment"]
+    assert "the user's" not in environment.values()
+    assert environment["BIND_HOST"] == "127.0.0.1"
+    assert environment["SFN_WAIT_SCALE"] == "0"
+    assert environment["TMPDIR"].startswith(str(checkout.state))
+
+
+def test_the_simulator_takes_the_checkouts_key_and_the_key_is_in_no_file_others_can_read(
+    checkout: Checkout,
+) -> None:
+    running = services.ensure_simulator(checkout, Settings())
+    key = services.simulator_key(checkout)
+    url = f"{running.url}/v2/video/generations?generation_id=none"
+    assert requests.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=10).status_code == 404
+    assert requests.get(url, headers={"Authorization": "Bearer other"}, timeout=10).status_code == 401
+    holders = [path for path in checkout.state.rglob("*") if path.is_file() and key in path.read_text()]
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in holders} == {"simulator.key": 0o600}
+
+
+def test_isolation_removes_the_users_account_and_the_providers_key_and_keeps_the_rest() -> None:
+    environ = {"AWS_PROFILE": "work", "AIMLAPI_KEY": "secret", "HOME": "/home/me", "NO_PROXY": "intra"}
+    isolate(environ)
+    assert "AWS_PROFILE" not in environ
+    assert "AIMLAPI_KEY" not in environ
+    assert environ["HOME"] == "/home/me"
+    assert environ["NO_PROXY"] == "intra,127.0.0.1,localhost"
+    assert environ["AWS_ACCESS_KEY_ID"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "key"),
+    [
+        ({}, None, None),
+        ({"PROVIDER_URL": "", "AIMLAPI_KEY": ""}, None, None),
+        ({"AIMLAPI_KEY": "k"}, AIML_API, "k"),
+        ({"PROVIDER_URL": "http://127.0.0.1:9/"}, "http://127.0.0.1:9", None),
+        ({"PROVIDER_URL": "http://127.0.0.1:9", "AIMLAPI_KEY": "k"}, "http://127.0.0.1:9", "k"),
+    ],
+)
+def test_the_provider_is_the_given_one_or_with_a_key_the_real_one_or_the_simulator(
+    environ: dict[str, str], url: str | None, key: str | None
+) -> None:
+    settings = Settings.read(environ)
+    assert (settings.provider_url, settings.provider_key) == (url, key)
+
+
+# --- deployment ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["functions/core/errors.py", "statemachine/a.asl.json", "infra/stack.py", "cdk.json"])
+def test_a_change_of_what_is_deployed_changes_the_hash(checkout: Checkout, path: str) -> None:
+    before = deploy.content_hash(checkout.root, "http://p")
+    (checkout.root / path).write_text("changed")
+    assert deploy.content_hash(checkout.root, "http://p") != before
+
+
+def test_the_hash_knows_the_provider_and_ignores_what_python_leaves_behind(checkout: Checkout) -> None:
+    before = deploy.content_hash(checkout.root, "http://p")
+    (checkout.root / "infra/__pycache__").mkdir()
+    (checkout.root / "infra/__pycache__/stack.pyc").write_text("x")
+    assert deploy.content_hash(checkout.root, "http://p") == before
+    assert deploy.content_hash(checkout.root, "http://q") != before
+
+
+def test_it_deploys_again_only_to_another_ministack_or_after_a_change(checkout: Checkout) -> None:
+    ministack = Process("ministack", 1, "started", 1)
+    assert not deploy.is_current(checkout, ministack, "http://p")
+    deploy.deploy(checkout, ministack, "http://p")
+    assert deploy.is_current(checkout, ministack, "http://p")
+    assert not deploy.is_current(checkout, replace(ministack, started="later"), "http://p")
+    assert deploy.outputs(checkout) == {"A": "b"}
+    (checkout.root / "app.py").write_text("changed")
+    assert not deploy.is_current(checkout, ministack, "http://p")
+    deploy.deploy(checkout, ministack, "http://p")
+    calls = (checkout.root / "node_modules/.bin/calls").read_text().split()
+    assert calls == ["bootstrap", "deploy", "deploy"]
+
+
+def test_a_failed_deployment_is_not_taken_for_done_and_tells_the_clis_own_error(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout.root)
+    ministack = Process("ministack", 1, "started", 1)
+    deploy.deploy(checkout, ministack, "http://p")
+    (checkout.root / "app.py").write_text("changed")
+    (checkout.root / "broken").touch()
+    with pytest.raises(LocalCloudError, match=r"cdk deploy failed: .*the bucket is taken .*deploy\.log"):
+        deploy.deploy(checkout, ministack, "http://p")
+    (checkout.root / "app.py").write_text("app.py")
+    assert not deploy.is_current(checkout, ministack, "http://p")
+
+
+# --- the command line ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("setting", [{"AWS_PORT": "eighty"}, {"PROVIDER_PORT": "65536"}, {"PROVIDER_URL": "aiml"}])
+def test_a_setting_that_makes_no_sense_is_one_sentence(checkout: Checkout, setting: dict[str, str]) -> None:
+    ended = run_local(checkout, "up", **setting)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.count("\n") == 1
+    assert all(f"{name}={value}" in ended.stderr for name, value in setting.items())
+
+
+def test_up_fails_in_one_sentence_and_down_stops_what_it_had_started(checkout: Checkout) -> None:
+    make_tool(checkout.root / "node_modules/.bin/cdk", "#!/bin/sh\necho 'Error: no such stage' >&2; exit 1\n")
+    ended = run_local(checkout, "up")
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "cdk bootstrap failed: Error: no such stage" in ended.stderr
+    started = [processes.find(checkout.state, name) for name in services.NAMES]
+    stopped = run_local(checkout, "down")
+    assert stopped.stdout.count("Stopped ") == 2
+    assert not any(process and process.runs() for process in started)
+    assert run_local(checkout, "down").stdout == "Nothing was running.\n"
+
+
+def test_stack_json_is_read_back_and_is_the_owners_alone(checkout: Checkout) -> None:
+    stack = Stack(**{field.name: field.name for field in fields(Stack)})
+    stack.save(checkout)
+    assert Stack.load(checkout) == stack
+    assert stat.S_IMODE((checkout.state / "stack.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((checkout.state / "curl.conf").stat().st_mode) == 0o600
+    Stack.forget(checkout)
+    assert Stack.load(checkout) is None

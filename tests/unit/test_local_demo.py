@@ -1,0 +1,50 @@
+"""The demo: what it shows of a generation's way, and what it keeps of what it downloads."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from core.generation import Generation, Source, Status
+from local import demo
+from local.settings import LocalCloudError
+
+
+def test_stages_passed_between_two_polls_are_shown_in_order_with_their_own_times(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "POLL_SECONDS", 0)
+    sent = datetime(2026, 1, 1, tzinfo=UTC)
+    at = [sent + timedelta(seconds=seconds) for seconds in (0, 2, 5, 7)]
+    ended = Generation(
+        "id", "demo", {"model": "veo2"}, Source("api", ""), at[0], at[3],
+        status=Status.COMPLETED, submitted_at=at[1], generated_at=at[2], ended_at=at[3],
+    )  # fmt: skip
+    records = iter([replace(ended, status=Status.QUEUED, submitted_at=None, generated_at=None, ended_at=None), ended])
+    answers = iter({"meta": {"stage": stage}} for stage in ("queued", "queued", "completed"))
+    demo.Watch(sent, lambda: next(answers), lambda: next(records)).until_ended()
+    shown = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert [stage for _, _, stage in shown] == ["queued", "generating", "archiving", "done"]
+    assert [seconds for seconds, _, _ in shown] == ["0.0", "2.0", "5.0", "7.0"]
+
+
+def test_what_is_no_video_leaves_nothing_in_out(tmp_path: Path) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>sorry</html>")
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        answering = Thread(target=server.handle_request)
+        answering.start()
+        with pytest.raises(LocalCloudError, match="could not be downloaded and decoded"):
+            demo.download(f"http://127.0.0.1:{server.server_port}/", tmp_path / "out/id.mp4")
+        answering.join()
+    assert list((tmp_path / "out").iterdir()) == []
