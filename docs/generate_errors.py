@@ -44,7 +44,7 @@ followed redirect, and a crashed or timed-out function finds its own mark in the
 
 Errors of the API have the provider's body: `{"message", "path", "requestId", "statusCode", "timestamp"}`. 400: the request
 breaks the model's schema, and the message names each field and what is allowed; nothing was recorded or paid. 401: the key
-is missing or not valid. 404: no such job of yours. 409, 422: the idempotency key stands for another request. 429: more
+is missing or not valid. 404: no such job of yours. 409: the idempotency key stands for another request, or there is no video yet. 429: more
 requests than the stage's throttle allows. 5xx: ours; try again, with the same `Idempotency-Key`, and nothing runs twice.
 """
 

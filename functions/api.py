@@ -1,6 +1,7 @@
 """The HTTP API: the provider's own contract, in front of the archive."""
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -9,22 +10,42 @@ from uuid import uuid4
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from core import settings
+from core import openapi, settings
 from core.accept import Workflow, accept
 from core.archive import presigned_url
-from core.errors import IdempotencyConflict, InvalidRequest, NotFound, PromptreelError, Unauthorized
+from core.delete import cancel, forget
+from core.errors import (
+    Conflict,
+    Forgotten,
+    IdempotencyConflict,
+    InvalidRequest,
+    NotFound,
+    PromptreelError,
+    Unauthorized,
+)
 from core.generation import Generation, Source
-from core.ledger import Ledger, iso
-from core.record import as_provider_object
+from core.ledger import CURSOR, MAX_LIMIT, Ledger, iso
+from core.models import Models
+from core.openapi import MAX_IDEMPOTENCY_KEY, OLDER_PATH, PATH
+from core.record import PROVIDER_STATUSES, as_provider_object
 from wiring import client, logger, now
 
 MAX_BODY_BYTES = 256 << 10
-MAX_IDEMPOTENCY_KEY = 255
+DEFAULT_LIMIT = 20
 _STATUS = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     NotFound: HTTPStatus.NOT_FOUND,
-    IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Forgotten: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    IdempotencyConflict: HTTPStatus.CONFLICT,
+}
+_METHODS = {
+    PATH: "GET, POST, DELETE",
+    OLDER_PATH: "GET, POST",
+    "/v2/models": "GET",
+    "/openapi.json": "GET",
+    "/health": "GET",
 }
 
 app = APIGatewayHttpResolver()
@@ -36,16 +57,28 @@ class Settings:
     videos_bucket: str
     state_machine_arn: str
     url_lifetime_seconds: int
+    allowed_models: tuple[str, ...]
+    passed_through_models: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wired:
+    ledger: Ledger
+    workflow: Workflow
+    models: Models
+    s3: Any
+    settings: Settings
 
 
 @cache
-def _wired() -> tuple[Ledger, Workflow, Any, int]:
+def _wired() -> Wired:
     s = settings.read(Settings)
-    return (
+    return Wired(
         Ledger(client("dynamodb"), s.table_name, now),
         Workflow(client("stepfunctions"), s.state_machine_arn),
+        Models(s.allowed_models, s.passed_through_models),
         client("s3", signature_version="s3v4"),
-        s.url_lifetime_seconds,
+        s,
     )
 
 
@@ -55,30 +88,79 @@ def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@app.post("/v2/video/generations")
-@app.post("/v2/generate/video/google/generation")
+@app.get("/openapi.json")
+def contract() -> Response[str]:
+    """The contract, for anyone."""
+    return _json(HTTPStatus.OK, openapi.document(_wired().models))
+
+
+@app.get("/v2/models")
+def models() -> Response[str]:
+    """What can be asked for here."""
+    _owner()
+    data = [{"id": model.name, "title": model.title, "schema": model.schema} for model in _wired().models]
+    return _json(HTTPStatus.OK, {"data": data})
+
+
+@app.post(PATH)
+@app.post(OLDER_PATH)
 def create() -> Response[str]:
     """Accept a request: its generation, `queued` unless an idempotency key finds an older one."""
-    owner = _owner()
-    ledger, workflow, _, _ = _wired()
-    request_id = app.current_event.request_context.request_id
-    generation = accept(_body(), owner, Source("api", request_id), _idempotency_key(), ledger, workflow)
+    owner, wired = _owner(), _wired()
+    source = Source("api", app.current_event.request_context.request_id)
+    generation = accept(_body(), owner, source, _idempotency_key(), wired.models, wired.ledger, wired.workflow)
     logger.info("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
     return _json(HTTPStatus.OK, _shown(generation))
 
 
-@app.get("/v2/video/generations")
-@app.get("/v2/generate/video/google/generation")
+@app.get(PATH)
+def fetch_or_list() -> Response[str]:
+    """One generation of the caller's own, with a fresh link to its video; without an id, a page of them."""
+    if "generation_id" in app.current_event.query_string_parameters:
+        return fetch()
+    owner, query = _owner(), app.current_event.query_string_parameters
+    status, limit, cursor = query.get("status"), query.get("limit", str(DEFAULT_LIMIT)), query.get("cursor")
+    if status is not None and status not in PROVIDER_STATUSES:
+        raise InvalidRequest(f"`status` must be one of {', '.join(PROVIDER_STATUSES)}.", "status")
+    if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= MAX_LIMIT:
+        raise InvalidRequest(f"`limit` must be a number from 1 to {MAX_LIMIT}.", "limit")
+    if cursor is not None and not re.fullmatch(CURSOR, cursor, re.ASCII):
+        raise InvalidRequest("`cursor` must be the `next_cursor` of an earlier page.", "cursor")
+    found, next_cursor = _wired().ledger.list(owner, PROVIDER_STATUSES.get(status or "", set()), int(limit), cursor)
+    return _json(HTTPStatus.OK, {"data": [_shown(one) for one in found], "next_cursor": next_cursor})
+
+
+@app.get(OLDER_PATH)
 def fetch() -> Response[str]:
     """One generation of the caller's own, with a fresh link to its video."""
     owner = _owner()
-    generation_id = app.current_event.query_string_parameters.get("generation_id")
-    if not generation_id:
-        raise InvalidRequest("The query parameter `generation_id` is required.", "generation_id")
-    generation = _wired()[0].get(generation_id)
-    if generation.owner != owner:
-        raise NotFound(f"There is no generation {generation_id}.")
-    return _json(HTTPStatus.OK, _shown(generation))
+    return _json(HTTPStatus.OK, _shown(_own(owner, _generation_id())))
+
+
+@app.delete(PATH)
+def delete() -> Response[str]:
+    """Cancel what runs, forget what has ended; again, the same answer."""
+    owner, wired = _owner(), _wired()
+    generation_id = _generation_id()
+    try:
+        generation = _own(owner, generation_id)
+    except Forgotten:
+        return _json(HTTPStatus.OK, {"id": generation_id, "deleted": True})
+    # One whose end is not announced yet may have been cancelled just now: that is repeated, which is harmless.
+    if not generation.announced_at:
+        return _json(HTTPStatus.OK, _shown(cancel(generation, wired.ledger, wired.workflow)))
+    forget(generation, wired.ledger, wired.s3, wired.settings.videos_bucket)
+    logger.info("forgotten", generation_id=generation_id, owner=owner)
+    return _json(HTTPStatus.OK, {"id": generation_id, "deleted": True})
+
+
+@app.get(PATH + "/<generation_id>/content")
+def content(generation_id: str) -> Response[str]:
+    """Where the MP4 is."""
+    generation = _own(_owner(), generation_id)
+    if not generation.video:
+        raise Conflict(f"Generation {generation_id} has no video; its status is {_shown(generation)['status']}.")
+    return Response(HTTPStatus.FOUND, headers={"Location": _shown(generation)["video"]["url"]}, body="")
 
 
 @app.exception_handler(list(_STATUS))  # type: ignore[untyped-decorator]  # the library leaves it untyped
@@ -97,8 +179,14 @@ def _failed(error: Exception) -> Response[str]:
 
 @app.not_found
 def _no_route(_: Exception) -> Response[str]:
+    event = app.current_event
+    is_content = re.fullmatch(PATH + "/[^/]+/content", event.path)
+    methods = _METHODS.get(event.path) or ("GET" if is_content else None)
+    if methods and event.http_method not in methods:
+        message = f"{event.http_method} is not allowed here; {methods} is."
+        return _error(HTTPStatus.METHOD_NOT_ALLOWED, message, Allow=methods)
     _owner()
-    return _error(HTTPStatus.NOT_FOUND, f"There is no {app.current_event.http_method} {app.current_event.path} here.")
+    return _error(HTTPStatus.NOT_FOUND, f"There is no {event.path} here.")
 
 
 @logger.inject_lambda_context
@@ -114,6 +202,25 @@ def _owner() -> str:
     if not owner:
         raise Unauthorized("The API key is missing or not valid: send `Authorization: Bearer <key>`.")
     return str(owner)
+
+
+def _own(owner: str, generation_id: str) -> Generation:
+    """The owner's generation; another's is told from none by nothing."""
+    missing = f"There is no generation {generation_id}."
+    try:
+        generation = _wired().ledger.get(generation_id)
+    except Forgotten as forgotten:
+        raise (forgotten if forgotten.owner == owner else NotFound(missing)) from None
+    if generation.owner != owner:
+        raise NotFound(missing)
+    return generation
+
+
+def _generation_id() -> str:
+    generation_id = app.current_event.query_string_parameters.get("generation_id")
+    if not generation_id:
+        raise InvalidRequest("The query parameter `generation_id` is required.", "generation_id")
+    return generation_id
 
 
 def _body() -> object:
@@ -136,23 +243,26 @@ def _no_constant(name: str) -> None:
 
 def _idempotency_key() -> str | None:
     key = app.current_event.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= MAX_IDEMPOTENCY_KEY:
-        raise InvalidRequest(f"The header Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY} characters.")
+    if key is not None and not re.fullmatch(f"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}", key):
+        raise InvalidRequest(
+            f"The header Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY} characters, ASCII without spaces."
+        )
     return key
 
 
 def _shown(generation: Generation) -> dict[str, Any]:
-    _, _, s3, lifetime = _wired()
-    link = presigned_url(s3, generation.video, lifetime) if generation.video else None
+    wired = _wired()
+    lifetime = wired.settings.url_lifetime_seconds
+    link = presigned_url(wired.s3, generation.video, lifetime) if generation.video else None
     return as_provider_object(generation, link)
 
 
-def _json(status: HTTPStatus, body: dict[str, Any]) -> Response[str]:
+def _json(status: HTTPStatus, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:
     text = json.dumps(body, ensure_ascii=False)
-    return Response(status_code=status, content_type="application/json", body=text)
+    return Response(status, content_type="application/json", body=text, headers=dict(headers or {}))
 
 
-def _error(status: HTTPStatus, message: str) -> Response[str]:
+def _error(status: HTTPStatus, message: str, **headers: str) -> Response[str]:
     """The provider's error body."""
     event = app.current_event
     return _json(
@@ -164,4 +274,5 @@ def _error(status: HTTPStatus, message: str) -> Response[str]:
             "statusCode": status.value,
             "timestamp": iso(now()),
         },
+        headers,
     )

@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from core import settings
+from core.accept import generation_of
 from core.announcement import Announcer
 from core.errors import WorkflowStopped
 from core.ledger import Ledger
@@ -51,9 +52,9 @@ def _parse(event: dict[str, Any]) -> tuple[str, Failure]:
         generation_id, error = event["generation_id"], event["error"]
         return generation_id, from_catch(error["Error"], error["Cause"], execution=generation_id)
     detail = event["detail"]  # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-    name, status = detail["name"], detail["status"]
+    name, status = generation_of(detail["name"]), detail["status"]
     if status == "FAILED":
-        return name, from_catch(detail.get("error") or "", detail.get("cause") or "", execution=name)
+        return name, from_catch(detail.get("error") or "", detail.get("cause") or "", execution=detail["name"])
     return name, Failure(
-        WorkflowStopped.__name__, f"The workflow ended as {status}: see the history of execution {name}."
+        WorkflowStopped.__name__, f"The workflow ended as {status}: see the history of execution {detail['name']}."
     )

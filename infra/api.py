@@ -52,13 +52,16 @@ class Api(Construct):
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "STATE_MACHINE_ARN": workflow.state_machine.state_machine_arn,
                 "URL_LIFETIME_SECONDS": str(stage.url_lifetime_seconds),
+                "ALLOWED_MODELS": ",".join(stage.allowed_models),
+                "PASSED_THROUGH_MODELS": ",".join(stage.passed_through_models),
             },
             permissions=[
                 allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table),
                 allow("dynamodb:Query", on=f"{table}/index/{OWNER_INDEX}"),
                 allow("states:StartExecution", on=workflow.state_machine.state_machine_arn),
-                # A presigned link can do what its signer may.
-                allow("s3:GetObject", on=storage.videos.arn_for_objects("videos/*")),
+                allow("states:StopExecution", on=workflow.executions_arn),
+                # A presigned link can do what its signer may; DeleteObject leaves a version for a while.
+                allow("s3:GetObject", "s3:DeleteObject", on=storage.videos.arn_for_objects("videos/*")),
             ],
         )
         self.http_api = self._http_api(stage)
@@ -91,7 +94,7 @@ class Api(Construct):
             if stage.cors_origins
             else None,
         )
-        open_paths = {"/health": apigateway.HttpMethod.GET}
+        open_paths = {"/health": apigateway.HttpMethod.GET, "/openapi.json": apigateway.HttpMethod.GET}
         if stage.cors_origins:
             # The catch-all route would ask a browser's preflight request, which carries no key, for one.
             open_paths["/{proxy+}"] = apigateway.HttpMethod.OPTIONS
@@ -102,7 +105,11 @@ class Api(Construct):
                 integration=integration,
                 authorizer=apigateway.HttpNoneAuthorizer(),
             ):
-                acknowledge(route, "AwsSolutions-APIG4", "Says only that the service is there.")
+                acknowledge(
+                    route,
+                    "AwsSolutions-APIG4",
+                    "Tells life and contract, and nothing of anybody's.",
+                )
         return http_api
 
     def _default_stage(self, stage: Stage) -> apigateway.HttpStage:

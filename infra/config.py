@@ -27,6 +27,10 @@ class Stage:
     allow_local_video_hosts: bool = False  # plain http and loopback: for the simulator, never in AWS
     max_video_bytes: int = 2 * GIB  # some twenty times the largest Veo video: a guard, not a limit of use
 
+    # the models: of those with a schema in functions/core/models, all or only these; and others, by name, as they come
+    allowed_models: tuple[str, ...] = ()
+    passed_through_models: tuple[str, ...] = ()
+
     # patience, in seconds
     submit_deadline_seconds: int = 6 * HOUR  # for a provider that is down or throttles; nothing is paid yet
     poll_first_seconds: int = 30  # the fastest model takes 40 s: looking earlier finds nothing

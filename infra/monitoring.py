@@ -27,6 +27,8 @@ _COSTLY_FAILURES = {
     "VideoInvalid": "A paid video arrived broken every time: fetch it by its provider_id and look at it.",
     "VideoForbidden": "A paid video is on a host, or of a size, that is not allowed: check the record's link, "
     "then video_hosts and max_video_bytes in infra/config.py.",
+    "WorkflowStopped": "An execution was stopped from outside, or outlived its last deadline: its history says when; "
+    "CloudTrail by whom.",
     "InternalError": "A fault of Promptreel or of its deployment ended a job, which may be paid for: its execution's "
     "history says where.",
 }
@@ -75,11 +77,6 @@ class Monitoring(Construct):
             "ExecutionsTimedOut",
             machine.metric_timed_out(period=_PERIOD),
             "An execution outlived its last deadline: read its history; a state waits where it should not.",
-        )
-        self._alarm(
-            "ExecutionsAborted",
-            machine.metric_aborted(period=_PERIOD),
-            "An execution was stopped from outside: find by whom in CloudTrail.",
         )
         self._alarm(
             "DeadLetters",

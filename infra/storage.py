@@ -82,6 +82,7 @@ class Storage(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=self._stage.recover_table
             ),
+            time_to_live_attribute="expires_at",  # only of marks of forgotten generations
             deletion_protection=self._stage.keep_data,
             removal_policy=self._removal,
         )

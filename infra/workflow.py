@@ -1,6 +1,7 @@
 """The way of one prompt: the state machine, its four functions, and the rule that catches what it cannot."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -105,6 +106,27 @@ class Workflow(Construct):
             }
         )
         self._record_executions_that_could_not()
+        acknowledge(
+            cdk.Stack.of(self),
+            "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
+            f"<{cdk.Stack.of(self).get_logical_id(self._cfn_machine)}.Name>:*]",
+            "An execution's name is its generation's id, which no one knows when the roles are made.",
+        )
+
+    @property
+    def _cfn_machine(self) -> sfn.CfnStateMachine:
+        return cast("sfn.CfnStateMachine", self.state_machine.node.default_child)
+
+    @property
+    def executions_arn(self) -> str:
+        """Every execution of the state machine."""
+        machine = self.state_machine
+        return cdk.Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{machine.state_machine_name}:*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
 
     @property
     def _provider_environment(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The deployed stack on a local cloud of the tests' own, beside whatever `make up` runs."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 import requests
 
+from core.api_keys import issue
 from core.generation import Generation
 from core.ledger import Ledger
 from local.simulator import SimulatorControl
@@ -38,9 +40,30 @@ class LocalCloud:
     def aws(self, service: str) -> Any:
         return client(service, self.stack.aws_endpoint_url)
 
+    def key_of(self, owner: str) -> str:
+        """A new API key for an owner."""
+        secrets, arn = self.aws("secretsmanager"), self.stack.api_keys_secret_arn
+        key, entry = issue(owner, now())
+        stored = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
+        secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(stored | entry))
+        return key
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        """Of a program that a test runs: what it needs to run at all, and the variables."""
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables}
+
     def call(self, method: str, path: str = "/v2/video/generations", **arguments: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.stack.api_key}", **arguments.pop("headers", {})}
         return requests.request(method, self.stack.api_url + path, headers=headers, timeout=120, **arguments)
+
+    def invoke(self, function: str, generation_id: str) -> dict[str, Any]:
+        """Enter the function of a state directly, as the state machine would."""
+        lambdas = self.aws("lambda")
+        functions = lambdas.list_functions()["Functions"]
+        name = next(f["FunctionName"] for f in functions if f["Handler"] == f"{function}.handler")
+        answer = lambdas.invoke(FunctionName=name, Payload=json.dumps({"generation_id": generation_id}))
+        result: dict[str, Any] = json.loads(answer["Payload"].read())
+        return result
 
     def create(self, prompt: str, **fields: Any) -> str:
         """Send a prompt through the HTTP API: the generation's id."""

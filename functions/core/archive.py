@@ -81,7 +81,7 @@ class Archive:
         """Put the whole record, as JSON, beside the video."""
         self._s3.put_object(
             Bucket=self._bucket,
-            Key=f"videos/{generation_id}/generation.json",
+            Key=record_key(generation_id),
             Body=record,
             ContentType="application/json",
         )
@@ -137,6 +137,11 @@ class Archive:
 def video_key(generation_id: str) -> str:
     """Where the video of a generation is in the videos bucket."""
     return f"videos/{generation_id}/video.mp4"
+
+
+def record_key(generation_id: str) -> str:
+    """Where the record of a generation is, beside its video."""
+    return f"videos/{generation_id}/generation.json"
 
 
 def presigned_url(s3: "S3Client", video: dict[str, Any], seconds: int) -> str:

@@ -5,8 +5,10 @@ the API and the announcement show as `error.name`. A message is one sentence for
 
     PromptreelError
     ├── InvalidRequest          refused before anything is paid; the API answers 400
-    ├── IdempotencyConflict     the key stands for another request; the API answers 422
+    ├── IdempotencyConflict     the key stands for another request; the API answers 409
     ├── Unauthorized            no valid key; the API answers 401
+    ├── Conflict                not as the generation stands now; the API answers 409
+    ├── NotRescuable            rescue cannot help; the command line says what can
     ├── NotFound                no such generation for this owner; the API answers 404
     └── GenerationError         ends, or delays, the workflow of one generation
         ├── ProviderUnavailable     not sent, or a check that did not go through: tried again, with back-off
@@ -22,6 +24,7 @@ the API and the announcement show as `error.name`. A message is one sentence for
         ├── VideoUnavailable        the link does not answer, or broke off: tried again, with a fresh link
         ├── VideoInvalid            what came is not the whole video: tried again
         ├── VideoForbidden          the link leads where we do not go: host, scheme, address or size
+        ├── Cancelled               its owner cancelled it
         ├── WorkflowStopped         the execution was aborted or ran out of time
         └── InternalError           anything unforeseen; the execution's history says what
 """
@@ -43,12 +46,28 @@ class IdempotencyConflict(PromptreelError):
     """The idempotency key was used before, for a request that differs."""
 
 
+class Conflict(PromptreelError):
+    """The generation is not in a state that allows this."""
+
+
+class NotRescuable(PromptreelError):
+    """Running the workflow again cannot help this generation."""
+
+
 class Unauthorized(PromptreelError):
     """The request came without a valid API key."""
 
 
 class NotFound(PromptreelError):
     """There is no such generation, or it is another owner's: the two are not told apart."""
+
+
+class Forgotten(NotFound):
+    """There was such a generation; `owner` forgot it."""
+
+    def __init__(self, message: str, owner: str) -> None:
+        super().__init__(message)
+        self.owner = owner
 
 
 class GenerationError(PromptreelError):
@@ -105,6 +124,10 @@ class VideoInvalid(GenerationError):
 
 class VideoForbidden(GenerationError):
     """The video's link is outside of what is allowed; changing the stage's settings can make it allowed."""
+
+
+class Cancelled(GenerationError):
+    """Its owner cancelled it; the message says whether the provider may still finish and charge."""
 
 
 class WorkflowStopped(GenerationError):

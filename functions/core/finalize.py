@@ -21,12 +21,22 @@ def finalize(
         raise GenerationEnded(f"Generation {generation_id} has ended with {(generation.error or {}).get('name')}.")
     if generation.status is not Status.COMPLETED:
         video = archive.find(generation_id) or _store(generation, ledger, provider, archive)
-        ledger.complete(generation_id, video.as_dict())
-        generation = ledger.get(generation_id)
+        generation = _complete(generation_id, video, ledger)
     if not generation.announced_at:
         archive.store_record(generation_id, json.dumps(as_archived_record(generation), ensure_ascii=False).encode())
         announcer.announce(generation_id, ledger)
     return generation
+
+
+def _complete(generation_id: str, video: ArchivedVideo, ledger: Ledger) -> Generation:
+    try:
+        ledger.complete(generation_id, video.as_dict())
+    except GenerationEnded:
+        generation = ledger.get(generation_id)
+        if generation.status is Status.COMPLETED:  # another entry was faster, with the very same video
+            return generation
+        raise
+    return ledger.get(generation_id)
 
 
 def _store(generation: Generation, ledger: Ledger, provider: Provider, archive: Archive) -> ArchivedVideo:

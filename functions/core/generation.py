@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
+GENERATION_ID = "^[0-9a-f]{32}$"
+
 
 class Status(StrEnum):
     """Where a generation stands. `completed` and `error` are ends and never change again."""
@@ -61,6 +63,13 @@ class Generation:
     error: dict[str, str] | None = None  # name and message
     ended_at: datetime | None = None
     announced_at: datetime | None = None
+    reopened_at: datetime | None = None  # by the latest rescue
+    rescues: int = 0
+
+    @property
+    def execution_name(self) -> str:
+        """The name of the workflow's latest execution: the id, and a number after a rescue."""
+        return f"{self.generation_id}-{self.rescues}" if self.rescues else self.generation_id
 
     @property
     def model(self) -> str:
@@ -68,7 +77,7 @@ class Generation:
 
 
 def new_id(owner: str, idempotency_key: str | None) -> str:
-    """32 hex digits: the same for the same owner and key, else random. Also the name of the workflow's execution."""
+    """32 hex digits: the same for the same owner and key, else random."""
     if idempotency_key is None:
         return uuid4().hex
     return hashlib.sha256(json.dumps([owner, idempotency_key]).encode()).hexdigest()[:32]

@@ -8,22 +8,29 @@ The mark before the create call is a conditional write, so only one entry into S
 """
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from core.errors import GenerationEnded, NotFound
+from core.errors import Forgotten, GenerationEnded, NotFound
 from core.generation import Generation, Source, Status, Submission
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Clock = Callable[[], datetime]
+
+OWNER_INDEX = "by_owner"
+MAX_LIMIT = 100
+CURSOR = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z_[0-9a-f]{32}$"
+PAGE_ITEMS, MAX_PAGES = 100, 20  # of one answer of `list`: a record has 2 KiB, a page of DynamoDB's 1 MiB
+FORGOTTEN_FOR = timedelta(days=365)
 
 _TIMES = {
     "created_at",
@@ -33,6 +40,7 @@ _TIMES = {
     "generated_at",
     "ended_at",
     "announced_at",
+    "reopened_at",
 }
 _JSON = {"request", "provider_video"}  # kept as text: they may hold numbers of any kind
 _serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
@@ -62,9 +70,44 @@ class Ledger:
         answer = self._dynamodb.get_item(
             TableName=self._table, Key={"generation_id": {"S": generation_id}}, ConsistentRead=True
         )
-        if "Item" not in answer:
+        item = answer.get("Item")
+        if item is None:
             raise NotFound(f"There is no generation {generation_id}.")
-        return _read(answer["Item"])
+        if "forgotten_at" in item:
+            raise Forgotten(f"There is no generation {generation_id}.", owner=item["owner"]["S"])
+        return _read(item)
+
+    def list(
+        self, owner: str, status: Collection[Status], limit: int, cursor: str | None
+    ) -> tuple[list[Generation], str | None]:
+        """Up to `limit` generations of an owner, newest first, and the cursor to go on with, None at the end.
+
+        `status` empty means any. A cursor is a place in time (`<created_at>_<id>`), so new arrivals do not shift it. A
+        page may hold fewer than `limit`, even none, before the end: it looks at a bounded number of records.
+        """
+        found: list[Generation] = []
+        start = _start_key(owner, cursor)
+        for _ in range(MAX_PAGES):
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                IndexName=OWNER_INDEX,
+                KeyConditionExpression="#owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":owner": {"S": owner}},
+                ScanIndexForward=False,
+                Limit=PAGE_ITEMS,
+                **cast("Any", {"ExclusiveStartKey": start} if start else {}),
+            )
+            for item in answer["Items"]:
+                generation = _read(item)
+                if not status or generation.status in status:
+                    found.append(generation)
+                start = {name: item[name] for name in ("owner", "created_at", "generation_id")}
+                if len(found) == limit:
+                    return found, _cursor(start)
+            if "LastEvaluatedKey" not in answer:
+                return found, None
+        return found, _cursor(start) if start else None
 
     def begin_submission(self, generation_id: str) -> str | None:
         """Take the mark that allows one create call: its attempt's name, or None where somebody else has or had it."""
@@ -137,6 +180,36 @@ class Ledger:
             return False
         return True
 
+    def reopen(self, generation: Generation, provider_id: str | None) -> None:
+        """A failed generation goes on: checked if the provider has it, else submitted. Its end is announced anew."""
+        now = self.now()
+        known = {"submission": Submission.ACCEPTED, "provider_id": provider_id, "submitted_at": now}
+        self._change(
+            generation.generation_id,
+            {
+                "status": Status.GENERATING if provider_id else Status.QUEUED,
+                "reopened_at": now,
+                "rescues": generation.rescues + 1,
+                **(known if provider_id else {}),
+            },
+            remove=("error", "ended_at", "announced_at"),
+            only_if="#status = :error AND #rescues = :before",
+            values={":error": Status.ERROR, ":before": generation.rescues},
+        )
+
+    def forget(self, generation: Generation) -> None:
+        """Replace an ended generation's record by the mark that its id was used; that goes after a year."""
+        now = self.now()
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={
+                "generation_id": {"S": generation.generation_id},
+                "owner": {"S": generation.owner},
+                "forgotten_at": {"S": iso(now)},
+                "expires_at": {"N": str(int((now + FORGOTTEN_FOR).timestamp()))},
+            },
+        )
+
     def announced(self, generation_id: str) -> None:
         """The end was published."""
         self._change(generation_id, {"announced_at": self.now()})
@@ -168,8 +241,8 @@ class Ledger:
         present = {name: value for name, value in changes.items() if value is not None}
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in present)
         if remove:
-            expression += " REMOVE " + ", ".join(remove)
-        names = {f"#{name}": name for name in {*present, *(["status"] if "#status" in only_if else [])}}
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+        names = {f"#{name}": name for name in {*present, *remove, *re.findall(r"#(\w+)", only_if)}}
         self._dynamodb.update_item(
             TableName=self._table,
             Key={"generation_id": {"S": generation_id}},
@@ -178,10 +251,25 @@ class Ledger:
             ExpressionAttributeNames=names,
             ExpressionAttributeValues={
                 **{f":{name}": _write(name, value) for name, value in present.items()},
-                **{name: _serialize(str(value)) for name, value in (values or {}).items()},
+                **{
+                    name: _serialize(value if isinstance(value, int) else str(value))
+                    for name, value in (values or {}).items()
+                },
             },
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
+
+
+def _cursor(key: dict[str, Any]) -> str:
+    return f"{key['created_at']['S']}_{key['generation_id']['S']}"
+
+
+def _start_key(owner: str, cursor: str | None) -> dict[str, Any] | None:
+    """Where a cursor points in the index; the owner is the caller's, whatever the cursor says."""
+    if cursor is None:
+        return None
+    created_at, _, generation_id = cursor.partition("_")
+    return {"owner": {"S": owner}, "created_at": {"S": created_at}, "generation_id": {"S": generation_id}}
 
 
 def iso(time: datetime) -> str:

@@ -7,8 +7,13 @@ from typing import Any
 from core.generation import Generation, Status
 from core.ledger import iso
 
-# Ours → the provider's four. The finer stage is in `meta.stage`.
-_PROVIDER_STATUS = {Status.ARCHIVING: Status.GENERATING}
+# The provider's four, and which of ours each stands for. The finer stage is in `meta.stage`.
+PROVIDER_STATUSES = {
+    "queued": {Status.QUEUED},
+    "generating": {Status.GENERATING, Status.ARCHIVING},
+    "completed": {Status.COMPLETED},
+    "error": {Status.ERROR},
+}
 
 
 def as_provider_object(generation: Generation, video_url: str | None) -> dict[str, Any]:
@@ -17,7 +22,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
     video = generation.video
     return {
         "id": generation.generation_id,
-        "status": str(_PROVIDER_STATUS.get(generation.status, generation.status)),
+        "status": next(name for name, ours in PROVIDER_STATUSES.items() if generation.status in ours),
         "video": video
         and {
             "url": video_url,
@@ -26,7 +31,15 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "file_size": video["size"],
         },
         "error": generation.error,
-        "meta": {"usage": {"credits_used": generation.credits_used}, "stage": str(generation.status)},
+        "meta": {
+            "usage": {"credits_used": generation.credits_used},
+            "stage": str(generation.status),
+            "request": generation.request,
+            "created_at": iso(generation.created_at),
+            "submitted_at": generation.submitted_at and iso(generation.submitted_at),
+            "ended_at": generation.ended_at and iso(generation.ended_at),
+            "source": asdict(generation.source),
+        },
     }
 
 

@@ -72,13 +72,13 @@ def _wait_for_the_other(generation: Generation, now: datetime, limits: Limits) -
 
 def _try_later(generation: Generation, now: datetime, limits: Limits, refusal: Throttled) -> int:
     _check_deadline(generation, now, limits, str(refusal))
-    age = (now - generation.created_at).total_seconds()
+    age = (now - (generation.reopened_at or generation.created_at)).total_seconds()
     wait = refusal.retry_after if refusal.retry_after is not None else backoff(age)
     return max(1, min(round(wait), limits.deadline))
 
 
 def _check_deadline(generation: Generation, now: datetime, limits: Limits, reason: str) -> None:
-    if now - generation.created_at >= timedelta(seconds=limits.deadline):
+    if now - (generation.reopened_at or generation.created_at) >= timedelta(seconds=limits.deadline):
         raise SubmissionTimedOut(
             f"The provider took the request not once in {timedelta(seconds=limits.deadline)}; at last: {reason}"
         )

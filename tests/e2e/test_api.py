@@ -1,11 +1,12 @@
 """The deployed HTTP API, as its users meet it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
 
-from tests.local_cloud import LocalCloud, unique
+from tests.local_cloud import LocalCloud, eventually, unique
 
 PATHS = ["/v2/video/generations", "/v2/generate/video/google/generation"]
 
@@ -18,15 +19,23 @@ def test_a_prompt_becomes_a_video_behind_a_link_that_needs_no_credentials(cloud:
     cloud.ended(created["id"])
     fetched = cloud.call("GET", path, params={"generation_id": created["id"]}).json()
     assert fetched["status"] == "completed"
-    video = requests.get(fetched["video"]["url"], timeout=30)
-    assert video.content[4:8] == b"ftyp"
-    assert len(video.content) == fetched["video"]["file_size"]
-    assert video.headers["Content-Type"] == "video/mp4"
+    for link in (fetched["video"]["url"], content_link(cloud, created["id"])):
+        video = requests.get(link, timeout=30)
+        assert video.content[4:8] == b"ftyp"
+        assert len(video.content) == fetched["video"]["file_size"]
+        assert video.headers["Content-Type"] == "video/mp4"
+        assert f'filename="{created["id"]}.mp4"' in video.headers["Content-Disposition"]
+
+
+def content_link(cloud: LocalCloud, generation_id: str) -> str:
+    answer = cloud.call("GET", f"{PATHS[0]}/{generation_id}/content", allow_redirects=False)
+    assert answer.status_code == 302
+    return answer.headers["Location"]
 
 
 @pytest.mark.parametrize("key", ["", "Bearer wrong", "Bearer pr_00000000_" + "a" * 43])
 def test_without_a_valid_key_everything_is_401(cloud: LocalCloud, key: str) -> None:
-    for method in ("POST", "GET"):
+    for method in ("POST", "GET", "DELETE"):
         answer = cloud.call(method, headers={"Authorization": key}, params={"generation_id": "x"}, json={})
         assert answer.status_code == 401
         assert answer.json()["message"]
@@ -40,8 +49,9 @@ def test_bad_input_is_400_in_the_providers_form(cloud: LocalCloud) -> None:
     assert cloud.call("POST", data="{").status_code == 400
 
 
-def test_health_needs_no_key(cloud: LocalCloud) -> None:
+def test_life_and_contract_need_no_key(cloud: LocalCloud) -> None:
     assert requests.get(f"{cloud.stack.api_url}/health", timeout=10).json() == {"status": "ok"}
+    assert requests.get(f"{cloud.stack.api_url}/openapi.json", timeout=10).json()["openapi"] == "3.1.0"
 
 
 def test_fifty_repetitions_at_once_with_one_key_are_one_paid_video(cloud: LocalCloud) -> None:
@@ -49,13 +59,53 @@ def test_fifty_repetitions_at_once_with_one_key_are_one_paid_video(cloud: LocalC
     cloud.simulator.script(prompt, seconds=0)
 
     def create(_: int) -> str:
-        answer = cloud.call(
-            "POST", json={"model": "veo2", "prompt": prompt}, headers={"Idempotency-Key": prompt.replace(" ", "-")}
-        )
+        headers = {"Idempotency-Key": prompt.replace(" ", "-")}
+        answer = cloud.call("POST", json={"model": "veo2", "prompt": prompt}, headers=headers)
         return str(answer.json()["id"])
 
     with ThreadPoolExecutor(50) as pool:
         ids = set(pool.map(create, range(50)))
     assert len(ids) == 1
-    cloud.ended(ids.pop())
+    generation_id = ids.pop()
+    cloud.ended(generation_id)
+    assert create(0) == generation_id, "also once it has ended"
     assert cloud.creates(prompt) == 1
+
+
+def test_owners_are_apart(cloud: LocalCloud) -> None:
+    """Another owner's job is answered exactly as one that never was."""
+    mine, bob = cloud.create(unique("a secret lighthouse")), {"Authorization": f"Bearer {cloud.key_of('bob')}"}
+
+    def asked(generation_id: str) -> list[tuple[int, Any]]:
+        calls = [("GET", PATHS[0]), ("GET", PATHS[1]), ("DELETE", PATHS[0])]
+        answers = [cloud.call(m, p, headers=bob, params={"generation_id": generation_id}) for m, p in calls]
+        answers.append(cloud.call("GET", f"{PATHS[0]}/{generation_id}/content", headers=bob))
+        return [(a.status_code, a.json()["message"].replace(generation_id, "ID")) for a in answers]
+
+    assert asked(mine) == asked("0" * 32) == [(404, "There is no generation ID.")] * 4
+    assert cloud.call("GET", headers=bob).json()["data"] == []
+
+
+def test_a_cancelled_job_stops_is_announced_and_can_then_be_forgotten(cloud: LocalCloud) -> None:
+    prompt = unique("a lighthouse")
+    cloud.simulator.script(prompt, outcome="never")
+    generation_id = cloud.create(prompt)
+    eventually(lambda: cloud.ledger.get(generation_id).provider_id)
+    query = {"generation_id": generation_id}
+    cancelled = cloud.call("DELETE", params=query).json()
+    assert cancelled["error"]["name"] == "Cancelled"
+    assert cloud.execution(generation_id)["status"] == "ABORTED"
+    cloud.ended(generation_id)
+    assert [message["error"]["name"] for message in cloud.announcements(generation_id)] == ["Cancelled"]
+    for _ in range(2):
+        assert cloud.call("DELETE", params=query).json() == {"id": generation_id, "deleted": True}
+    assert cloud.call("GET", params=query).status_code == 404
+
+
+def test_a_forgotten_video_is_gone_from_the_archive(cloud: LocalCloud) -> None:
+    prompt = unique("a lighthouse")
+    cloud.simulator.script(prompt, seconds=0)
+    generation_id = cloud.create(prompt)
+    cloud.ended(generation_id)
+    assert cloud.call("DELETE", params={"generation_id": generation_id}).json()["deleted"] is True
+    assert cloud.archived(generation_id) == []

@@ -110,6 +110,8 @@ def cloud(
         "BUS_NAME": "bus",
         "STATE_MACHINE_ARN": machine,
         "URL_LIFETIME_SECONDS": "3600",
+        "ALLOWED_MODELS": "",
+        "PASSED_THROUGH_MODELS": "",
         "SUBMIT_DEADLINE_SECONDS": "3600",
         "SUBMIT_TIMEOUT_SECONDS": "90",
         "POLL_FIRST_SECONDS": "30",

@@ -33,13 +33,9 @@ def call(
 def test_a_request_is_accepted_and_can_be_fetched(cloud: Cloud, path: str) -> None:
     status, created = call(cloud, "POST", path, body={"model": "veo2", "prompt": "a boat"})
     assert status == 200
-    assert created == {
-        "id": created["id"],
-        "status": "queued",
-        "video": None,
-        "error": None,
-        "meta": {"usage": {"credits_used": None}, "stage": "queued"},
-    }
+    assert (created["status"], created["video"], created["error"]) == ("queued", None, None)
+    assert created["meta"]["request"] == {"model": "veo2", "prompt": "a boat"}
+    assert created["meta"]["stage"] == "queued"
     assert call(cloud, "GET", path, query=f"generation_id={created['id']}") == (200, created)
     executions = boto3.client("stepfunctions").list_executions(stateMachineArn=cloud.environment["STATE_MACHINE_ARN"])
     assert [execution["name"] for execution in executions["executions"]] == [created["id"]]
@@ -96,7 +92,7 @@ def test_the_same_idempotency_key_is_the_same_generation(cloud: Cloud) -> None:
     first = call(cloud, "POST", PATHS[0], body=body, idempotency_key="k")
     assert call(cloud, "POST", PATHS[0], body=body, idempotency_key="k") == first
     status, error = call(cloud, "POST", PATHS[0], body={**body, "seed": 1}, idempotency_key="k")
-    assert (status, "another request" in error["message"]) == (422, True)
+    assert (status, "another request" in error["message"]) == (409, True)
     assert call(cloud, "POST", PATHS[0], body=body, idempotency_key="x" * 256)[0] == 400
 
 
@@ -116,7 +112,8 @@ def test_without_an_owner_nothing_is_answered(cloud: Cloud) -> None:
 
 def test_other_paths_are_not_found_and_health_is(cloud: Cloud) -> None:
     assert call(cloud, "GET", "/elsewhere")[0] == 404
-    assert call(cloud, "GET", PATHS[0])[0] == 400
+    assert call(cloud, "GET", PATHS[1])[0] == 400
+    assert call(cloud, "PATCH", PATHS[0])[0] == 405
     assert call(cloud, "GET", "/health", owner="") == (200, {"status": "ok"})
 
 
@@ -134,3 +131,124 @@ def test_the_authorizer_names_the_owner_of_a_key_and_of_no_other(cloud: Cloud) -
     for header, owner in ((f"Bearer {key}", "ann"), (f"bearer {key}", "ann"), (key, ""), ("Bearer x", ""), ("", "")):
         payload["headers"]["authorization"] = header
         assert cloud.invoke("authorize", payload) == {"isAuthorized": True, "context": {"owner": owner}}
+
+
+def finished(cloud: Cloud, prompt: str = "a boat", owner: str = "ann") -> str:
+    """A generation that is completed and announced."""
+    _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": prompt}, owner=owner)
+    for function in ("submit", "check_status", "finalize"):
+        cloud.invoke(function, {"generation_id": created["id"]})
+    return str(created["id"])
+
+
+def test_a_list_is_the_owners_own_newest_first_and_paged_past_new_arrivals(cloud: Cloud) -> None:
+    body = {"model": "veo2", "prompt": "a boat"}
+    ids = [call(cloud, "POST", PATHS[0], body=body)[1]["id"] for _ in range(5)]
+    call(cloud, "POST", PATHS[0], body=body, owner="bob")
+    _, first = call(cloud, "GET", PATHS[0], query="limit=2")
+    call(cloud, "POST", PATHS[0], body=body)  # arrives between two pages
+    _, second = call(cloud, "GET", PATHS[0], query=f"limit=2&cursor={first['next_cursor']}")
+    _, third = call(cloud, "GET", PATHS[0], query=f"limit=2&cursor={second['next_cursor']}")
+    seen = [one["id"] for page in (first, second, third) for one in page["data"]]
+    assert sorted(seen) == sorted(ids)
+    assert [one["meta"]["created_at"] for one in first["data"]] == sorted(
+        (one["meta"]["created_at"] for one in first["data"]), reverse=True
+    )
+    assert third["next_cursor"] is None or call(cloud, "GET", PATHS[0], query=f"cursor={third['next_cursor']}")[1] == {
+        "data": [],
+        "next_cursor": None,
+    }
+
+
+def test_a_list_can_be_of_one_of_the_providers_statuses(cloud: Cloud) -> None:
+    done = finished(cloud)
+    call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    _, completed = call(cloud, "GET", PATHS[0], query="status=completed")
+    assert [one["id"] for one in completed["data"]] == [done]
+    assert completed["data"][0]["video"]["url"].startswith("https://")
+    assert len(call(cloud, "GET", PATHS[0], query="status=queued")[1]["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    "query", ["status=archiving", "status=", "limit=0", "limit=101", "limit=x", "limit=1.5", "cursor=x", "cursor="]
+)
+def test_a_bad_list_is_400(cloud: Cloud, query: str) -> None:
+    status, error = call(cloud, "GET", PATHS[0], query=query)
+    assert status == 400
+    assert f"`{query.partition('=')[0]}`" in error["message"]
+
+
+def test_another_owners_cursor_shows_nothing_of_theirs(cloud: Cloud) -> None:
+    for _ in range(2):
+        call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    _, page = call(cloud, "GET", PATHS[0], query="limit=1")
+    stolen = call(cloud, "GET", PATHS[0], owner="bob", query=f"cursor={page['next_cursor']}")
+    assert stolen == (200, {"data": [], "next_cursor": None})
+
+
+def test_what_runs_is_cancelled_and_says_what_may_still_come(cloud: Cloud) -> None:
+    _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    query = f"generation_id={created['id']}"
+    cloud.invoke("submit", {"generation_id": created["id"]})
+    assert call(cloud, "DELETE", PATHS[0], query=query, owner="bob")[0] == 404
+    status, cancelled = call(cloud, "DELETE", PATHS[0], query=query)
+    assert (status, cancelled["status"], cancelled["error"]["name"]) == (200, "error", "Cancelled")
+    assert "may still finish it and charge for it" in cancelled["error"]["message"]
+    assert call(cloud, "DELETE", PATHS[0], query=query) == (200, cancelled)
+
+
+def test_what_was_not_sent_is_cancelled_for_free(cloud: Cloud) -> None:
+    _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    _, cancelled = call(cloud, "DELETE", PATHS[0], query=f"generation_id={created['id']}")
+    assert cancelled["error"]["message"] == "Cancelled by its owner before it was sent to the provider."
+
+
+def test_what_has_ended_is_forgotten_and_never_runs_again(cloud: Cloud) -> None:
+    body = {"model": "veo2", "prompt": "a boat"}
+    _, created = call(cloud, "POST", PATHS[0], body=body, idempotency_key="k")
+    for function in ("submit", "check_status", "finalize"):
+        cloud.invoke(function, {"generation_id": created["id"]})
+    query = f"generation_id={created['id']}"
+    gone = (200, {"id": created["id"], "deleted": True})
+    assert call(cloud, "DELETE", PATHS[0], query=query) == gone
+    assert call(cloud, "DELETE", PATHS[0], query=query) == gone
+    assert call(cloud, "DELETE", PATHS[0], query=query, owner="bob")[0] == 404
+    assert call(cloud, "GET", PATHS[0], query=query)[0] == 404
+    assert call(cloud, "GET", PATHS[0])[1]["data"] == []
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="videos")
+    assert "a boat" not in json.dumps(boto3.client("dynamodb").scan(TableName="generations"))
+    status, error = call(cloud, "POST", PATHS[0], body=body, idempotency_key="k")
+    assert (status, "use a new key" in error["message"]) == (409, True)
+
+
+def test_content_redirects_to_the_video_once_there_is_one(cloud: Cloud) -> None:
+    _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    assert call(cloud, "GET", f"{PATHS[0]}/{created['id']}/content")[0] == 409
+    assert call(cloud, "GET", f"{PATHS[0]}/never-was/content")[0] == 404
+    done = finished(cloud)
+    assert call(cloud, "GET", f"{PATHS[0]}/{done}/content", owner="bob")[0] == 404
+    payload = event("http_api")
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = f"{PATHS[0]}/{done}/content"
+    payload["requestContext"]["http"]["method"] = "GET"
+    answer = cloud.invoke("api", payload)
+    assert answer["statusCode"] == 302
+    assert f"videos/{done}/video.mp4" in answer["headers"]["Location"]
+
+
+def test_the_models_and_the_contract_are_what_the_deployment_offers(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOWED_MODELS", "veo2,google/veo3")
+    monkeypatch.setenv("PASSED_THROUGH_MODELS", "kling/v3")
+    _, listed = call(cloud, "GET", "/v2/models")
+    assert [model["id"] for model in listed["data"]] == ["google/veo3", "veo2", "kling/v3"]
+    assert listed["data"][2]["schema"] is None
+    _, contract = call(cloud, "GET", "/openapi.json", owner="")
+    assert contract["openapi"] == "3.1.0"
+    assert {name for name in contract["components"]["schemas"] if name.startswith("Request.")} == {
+        "Request.google.veo3",
+        "Request.veo2",
+        "Request.kling.v3",
+    }
+    assert call(cloud, "POST", PATHS[0], body={"model": "kling/v3", "prompt": "x", "cfg": 1})[0] == 200
+    assert call(cloud, "POST", PATHS[0], body={"model": "google/veo-3.1-t2v", "prompt": "x"})[0] == 400

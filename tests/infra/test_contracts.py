@@ -22,7 +22,7 @@ NO_ALARM_OF_ITS_OWN = {
     "RequestRefused",
     "GenerationFailed",
     "GenerationEnded",
-    "WorkflowStopped",
+    "Cancelled",
 }
 
 

@@ -12,6 +12,7 @@ LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
 PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
 ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
 
+EXECUTIONS = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution:WorkflowVideoGeneration.Name"
 MAY = {
     "submit": LEDGER | PROVIDER_KEY,
     "check_status": LEDGER | PROVIDER_KEY,
@@ -31,7 +32,9 @@ MAY = {
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/by_owner"),
         ("states:StartExecution", "WorkflowVideoGeneration"),
+        ("states:StopExecution", f"{EXECUTIONS}:*"),
         ("s3:GetObject", VIDEOS),
+        ("s3:DeleteObject", VIDEOS),
     },
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},
 }
@@ -80,11 +83,12 @@ def test_roles_are_assumed_by_their_service_only(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_only_health_is_open_and_all_else_asks_the_authorizer(stage: str) -> None:
+def test_only_life_and_contract_are_open_and_all_else_asks_the_authorizer(stage: str) -> None:
     routes = resources(stage, "AWS::ApiGatewayV2::Route").values()
     assert {r["Properties"]["RouteKey"]: r["Properties"]["AuthorizationType"] for r in routes} == {
         "$default": "CUSTOM",
         "GET /health": "NONE",
+        "GET /openapi.json": "NONE",
     }
     (authorizer,) = resources(stage, "AWS::ApiGatewayV2::Authorizer").values()
     assert authorizer["Properties"]["IdentitySource"] == ["$request.header.Authorization"]

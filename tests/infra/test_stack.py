@@ -137,7 +137,7 @@ def test_every_alarm_tells_someone_what_to_do(name: str) -> None:
 
 def test_a_dead_letter_and_an_error_of_the_api_alarm_at_once() -> None:
     alarms = resources("prod", "AWS::CloudWatch::Alarm")
-    for name in ("MonitoringDeadLetters", "MonitoringApiErrors", "MonitoringExecutionsAborted"):
+    for name in ("MonitoringDeadLetters", "MonitoringApiErrors", "MonitoringWorkflowStopped"):
         assert alarms[name]["Properties"]["Threshold"] == 1
 
 

@@ -8,6 +8,7 @@ from core.accept import accept
 from core.errors import IdempotencyConflict, InvalidRequest
 from core.generation import Source, Status, new_id
 from core.ledger import Ledger
+from core.models import Models
 from tests.unit.generations import Clock
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def ledger(dynamodb: "DynamoDBClient") -> Ledger:
 
 
 def take(ledger: Ledger, workflow: Any, key: str | None, request: object = REQUEST, owner: str = "ann") -> str:
-    return accept(request, owner, Source("api", "r1"), key, ledger, workflow).generation_id
+    return accept(request, owner, Source("api", "r1"), key, Models(), ledger, workflow).generation_id
 
 
 def test_without_a_key_each_request_is_a_new_generation(ledger: Ledger) -> None:

@@ -72,7 +72,7 @@ def make_tool(path: Path, text: str) -> None:
 
 
 def run_local(checkout: Checkout, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - the command is the test's own
+    return subprocess.run(
         [sys.executable, "-m", "local", *arguments],
         cwd=checkout.root,
         env={"PATH": os.defpath, **environ},

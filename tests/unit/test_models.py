@@ -1,6 +1,10 @@
 """Bad requests are refused before anything is paid, naming the field and what is allowed."""
 
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from core import models as module
 from core.errors import InvalidRequest
-from core.models import catalogue, validate
+from core.models import Models, known
 
+MODELS = Models()
 VEO2 = {"model": "veo2", "prompt": "a boat"}
+VEO2_PROPERTIES = (known()["veo2"].schema or {})["properties"]
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -20,12 +27,13 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("name", catalogue())
+@pytest.mark.parametrize("name", known())
 def test_every_schema_is_a_schema_and_allows_its_own_example(name: str) -> None:
-    schema = catalogue()[name]
+    schema = known()[name].schema
+    assert schema is not None
     Draft202012Validator.check_schema(schema)
     for example in schema["examples"]:
-        assert validate(example) == example
+        assert MODELS.validate(example) == example
         assert example["model"] == name
 
 
@@ -49,28 +57,28 @@ def test_every_schema_is_a_schema_and_allows_its_own_example(name: str) -> None:
 )
 def test_a_bad_field_is_named_with_what_is_allowed(request_: dict[str, Any], field: str, sentence: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        validate(request_)
+        MODELS.validate(request_)
     assert str(refused.value) == sentence
     assert refused.value.path == field
 
 
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(InvalidRequest) as refused:
-        validate({"model": "veo2", "duration": 1, "colour": "red"})
+        MODELS.validate({"model": "veo2", "duration": 1, "colour": "red"})
     for field in ("`prompt`", "`duration`", "`colour`"):
         assert field in str(refused.value)
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidRequest, match=r"`model` \"veo9\" is not known here; use one of .*veo2") as refused:
-        validate({"model": "veo9", "prompt": "x"})
+    with pytest.raises(InvalidRequest, match=r"`model` \"veo9\" is not offered here; use one of .*veo2") as refused:
+        MODELS.validate({"model": "veo9", "prompt": "x"})
     assert refused.value.path == "model"
 
 
 @given(JSON)
 def test_any_json_is_either_returned_unchanged_or_refused(body: object) -> None:
     try:
-        assert validate(body) is body
+        assert MODELS.validate(body) is body
     except InvalidRequest as refused:
         assert str(refused).endswith(".")
 
@@ -78,10 +86,51 @@ def test_any_json_is_either_returned_unchanged_or_refused(body: object) -> None:
 @given(st.dictionaries(st.sampled_from(["prompt", "duration", "seed", "aspect_ratio", "x"]), JSON))
 def test_what_is_accepted_is_what_the_schema_accepts(fields: dict[str, Any]) -> None:
     request = {**fields, "model": "veo2"}
-    schema_says = Draft202012Validator(catalogue()["veo2"]).is_valid(request)
+    schema = known()["veo2"].schema
+    assert schema is not None
+    schema_says = Draft202012Validator(schema).is_valid(request)
     try:
-        validate(request)
+        MODELS.validate(request)
         accepted = True
     except InvalidRequest:
         accepted = False
     assert accepted is schema_says, json.dumps(request)
+
+
+def test_a_deployment_may_offer_fewer_models() -> None:
+    models = Models(allowed=["google/veo3"])
+    assert [model.name for model in models] == ["google/veo3"]
+    with pytest.raises(InvalidRequest, match="is not offered here; use one of google/veo3"):
+        models.validate(VEO2)
+
+
+def test_a_model_without_a_schema_is_passed_through_as_it_comes() -> None:
+    models = Models(passed_through=["kling/v3"])
+    request = {"model": "kling/v3", "prompt": "a boat", "anything": [1]}
+    assert models.validate(request) == request
+    with pytest.raises(InvalidRequest, match="`prompt` must not be blank"):
+        models.validate({**request, "prompt": ""})
+
+
+def test_a_schema_decides_even_where_its_model_is_also_passed_through() -> None:
+    with pytest.raises(InvalidRequest, match="duration"):
+        Models(passed_through=["veo2"]).validate({**VEO2, "duration": 1})
+
+
+def test_a_model_is_added_by_adding_one_file(tmp_path: Path) -> None:
+    """A copy of the domain with one file more validates, lists and documents the new model."""
+    core = tmp_path / "core"
+    shutil.copytree(Path(module.__file__).parents[1], core)
+    schema = {
+        **(known()["veo2"].schema or {}),
+        "title": "New",
+        "properties": {**VEO2_PROPERTIES, "model": {"const": "new"}},
+    }
+    (core / "models" / "any-name.json").write_text(json.dumps(schema))
+    script = (
+        "from core.models import Models; from core.openapi import document;"
+        "Models().validate({'model': 'new', 'prompt': 'x'});"
+        "assert 'New' in str(document(Models())); print([m.title for m in Models()])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "New" in done.stdout

@@ -1,8 +1,6 @@
 """At most one create call that the provider may have accepted, however often and by however many Submit is entered."""
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,19 +114,6 @@ def test_an_entry_that_waits_for_a_slow_one_finds_what_it_got(ledger: Ledger, cl
     assert enter(ledger, provider) == 0
     assert waits == [60]
     assert enter(ledger, Provider()) == 0
-
-
-def test_twenty_entries_at_once_send_once(ledger: Ledger) -> None:
-    provider, barrier = Provider("p1"), threading.Barrier(20)
-
-    def racer(_: int) -> int:
-        barrier.wait()
-        return enter(ledger, provider)
-
-    with ThreadPoolExecutor(20) as pool:
-        results = list(pool.map(racer, range(20)))
-    assert set(results) <= {0, LIMITS.timeout}
-    assert len(provider.calls) == 1
 
 
 @pytest.mark.parametrize("error", [RequestRefused("no"), ProviderUnavailable("not reached")])

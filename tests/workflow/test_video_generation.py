@@ -5,13 +5,17 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from core.accept import Workflow
 from core.errors import names
 from core.generation import Status
 from core.ledger import iso
+from core.rescue import rescue
 from tests.local_cloud import LocalCloud, eventually, unique
+from tests.unit.generations import generation
 from wiring import now
 
 THROTTLED = {"status": 429, "headers": {"Retry-After": "1"}}
@@ -159,29 +163,27 @@ def test_an_aborted_execution_is_recorded_and_announced(cloud: LocalCloud) -> No
     assert [message["status"] for message in cloud.announcements(generation_id)] == ["error"]
 
 
-def test_finalize_entered_twice_at_once_archives_and_announces_one_video(cloud: LocalCloud) -> None:
+def test_submit_entered_by_six_at_once_sends_once(cloud: LocalCloud) -> None:
+    prompt = unique("a boat")
+    made = generation(uuid4().hex, request={"model": "veo2", "prompt": prompt}, created_at=now(), updated_at=now())
+    cloud.ledger.add(made)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: cloud.invoke("submit", made.generation_id), range(6)))
+    assert "generating" in {answer["status"] for answer in answers}
+    assert cloud.creates(prompt) == 1
+
+
+def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     cloud.simulator.script(prompt, outcome="never")
     generation_id = cloud.create(prompt)
     eventually(lambda: cloud.ledger.get(generation_id).provider_id)
-    lambdas = cloud.aws("lambda")
-    functions = lambdas.list_functions()["Functions"]
-    finalize = next(f["FunctionName"] for f in functions if f["Handler"] == "finalize.handler")
-    check = next(f["FunctionName"] for f in functions if f["Handler"] == "check_status.handler")
-    payload = json.dumps({"generation_id": generation_id})
     cloud.simulator.script(prompt, seconds=0, video=[{"rate": 20_000}, {"rate": 20_000}])
-    lambdas.invoke(FunctionName=check, Payload=payload)
-
-    def enter(_: int) -> dict[str, Any]:
-        answer = lambdas.invoke(FunctionName=finalize, Payload=payload)
-        result: dict[str, Any] = json.loads(answer["Payload"].read())
-        return result
-
+    cloud.invoke("check_status", generation_id)
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(enter, range(2))
-    assert "sha256" in json.dumps(first)
-    assert enter(0)["video"] == cloud.ended(generation_id).video
-    assert {first.get("status"), second.get("status")} <= {"completed", None}
+        first, second = pool.map(lambda _: cloud.invoke("finalize", generation_id), range(2))
+    assert first == second == cloud.invoke("finalize", generation_id)
+    assert first["video"] == cloud.ended(generation_id).video
     listed = cloud.aws("s3").list_object_versions(Bucket=cloud.stack.videos_bucket, Prefix=f"videos/{generation_id}/v")
     assert len(listed["Versions"]) == 1
     assert cloud.aws("s3").list_multipart_uploads(Bucket=cloud.stack.videos_bucket).get("Uploads", []) == []
@@ -210,3 +212,17 @@ def set_time(cloud: LocalCloud, generation_id: str, name: str, *, days_ago: int)
         UpdateExpression=f"SET {name} = :time",
         ExpressionAttributeValues={":time": {"S": iso(now() - timedelta(days=days_ago))}},
     )
+
+
+def test_a_rescued_job_goes_on_from_what_the_provider_has_and_is_not_paid_twice(cloud: LocalCloud) -> None:
+    prompt = unique("a boat")
+    cloud.simulator.script(prompt, seconds=0, video=[{"redirect": "https://evil.example.com/v.mp4"}])
+    generation_id = cloud.create(prompt)
+    failed(cloud, generation_id, "VideoForbidden")
+    workflow = Workflow(cloud.aws("stepfunctions"), cloud.stack.video_generation_state_machine_arn)
+    rescue(generation_id, cloud.ledger, workflow)
+    record = eventually(lambda: record if (record := cloud.ended(generation_id)).status is Status.COMPLETED else None)
+    assert record.rescues == 1
+    assert cloud.execution(f"{generation_id}-1")["status"] == "SUCCEEDED"
+    assert [message["status"] for message in cloud.announcements(generation_id)] == ["error", "completed"]
+    assert cloud.creates(prompt) == 1

@@ -1,7 +1,8 @@
 """The models that can be asked for: one JSON Schema a file beside this one, and nothing else to change to add one."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from textwrap import shorten
@@ -16,33 +17,65 @@ from core.errors import InvalidRequest
 Schema = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Model:
+    """A model of the provider; `schema` is None for one that is passed through as it comes."""
+
+    name: str
+    schema: Schema | None
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return str(self.schema["title"]) if self.schema else self.name
+
+
 @cache
-def catalogue() -> Mapping[str, Schema]:
-    """Every model's schema by the model's name, which is the `const` of its `model` property."""
+def known() -> Mapping[str, Model]:
+    """Every model with a schema, by its name, which is the `const` of the schema's `model` property."""
     schemas = [json.loads(file.read_text("utf-8")) for file in sorted(Path(__file__).parent.glob("*.json"))]
-    return {schema["properties"]["model"]["const"]: schema for schema in schemas}
+    models = [Model(schema["properties"]["model"]["const"], schema) for schema in schemas]
+    return {model.name: model for model in models}
+
+
+class Models:
+    """The models that a deployment offers: those of `known()`, or only the allowed ones, and those passed through."""
+
+    def __init__(self, allowed: Collection[str] = (), passed_through: Collection[str] = ()) -> None:
+        self._offered = {name: model for name, model in known().items() if not allowed or name in allowed}
+        self._offered |= {name: Model(name, None) for name in passed_through if name not in self._offered}
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self._offered.values())
+
+    def validate(self, request: object) -> dict[str, Any]:
+        """The request itself, if its model allows it; else `InvalidRequest` naming each field and what is allowed."""
+        if not isinstance(request, dict):
+            raise InvalidRequest("The body must be a JSON object with at least `model` and `prompt`.")
+        name = request.get("model")
+        if not isinstance(name, str):
+            raise InvalidRequest(f"`model` must be the name of a model: {_one_of(self._offered)}.", "model")
+        if name not in self._offered:
+            raise InvalidRequest(f"`model` {_shown(name)} is not offered here; use {_one_of(self._offered)}.", "model")
+        problems = sorted(_validator(name).iter_errors(request), key=lambda error: [str(part) for part in error.path])
+        if problems:
+            sentences = dict.fromkeys(_sentence(problem, name) for problem in problems)
+            raise InvalidRequest("; ".join(sentences) + ".", _field(problems[0]))
+        return cast("dict[str, Any]", request)
+
+
+# What every request has, all that is asked of a model that is passed through.
+ANY_MODEL: Schema = {
+    "type": "object",
+    "required": ["model", "prompt"],
+    "properties": {"model": {"type": "string"}, "prompt": {"type": "string", "pattern": "\\S"}},
+}
 
 
 @cache
-def _validator(model: str) -> Validator:
-    return Draft202012Validator(catalogue()[model])
-
-
-def validate(request: object) -> dict[str, Any]:
-    """The request itself, if its model's schema allows it; else `InvalidRequest` naming each field and what is
-    allowed."""
-    if not isinstance(request, dict):
-        raise InvalidRequest("The body must be a JSON object with at least `model` and `prompt`.")
-    model = request.get("model")
-    if not isinstance(model, str):
-        raise InvalidRequest(f"`model` must be the name of a model: {_one_of(catalogue())}.", "model")
-    if model not in catalogue():
-        raise InvalidRequest(f"`model` {_shown(model)} is not known here; use {_one_of(catalogue())}.", "model")
-    problems = sorted(_validator(model).iter_errors(request), key=lambda error: [str(part) for part in error.path])
-    if problems:
-        sentences = dict.fromkeys(_sentence(problem, model) for problem in problems)
-        raise InvalidRequest("; ".join(sentences) + ".", _field(problems[0]))
-    return cast("dict[str, Any]", request)
+def _validator(name: str) -> Validator:
+    model = known().get(name)
+    return Draft202012Validator(model.schema if model and model.schema else ANY_MODEL)
 
 
 def _sentence(error: ValidationError, model: str) -> str:
@@ -56,8 +89,8 @@ def _sentence(error: ValidationError, model: str) -> str:
         case "required":
             return f"{_named(_missing(error))} is required by model {model}"
         case "additionalProperties":
-            known = catalogue()[model]["properties"]
-            return f"{_named(_unknown(error))} is not a parameter of model {model}, which takes {_named(known)}"
+            taken = cast("Any", error.schema)["properties"]
+            return f"{_named(_unknown(error))} is not a parameter of model {model}, which takes {_named(taken)}"
         case "pattern" if allowed == r"\S":
             return f"{field} must not be blank"
         case "pattern":

@@ -37,7 +37,7 @@ def test_the_page_and_every_answer_say_that_no_ai_is_involved(client: Client) ->
 def test_the_command_serves_until_it_is_told_to_end_and_logs_no_key_and_no_signature() -> None:
     command = [sys.executable, "-m", "local.simulator", "--port", "0", "--seconds", "0"]
     environment = os.environ | {"SIMULATOR_KEYS": KEY}
-    with subprocess.Popen(  # noqa: S603 (this interpreter, fixed arguments)
+    with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
@@ -55,9 +55,7 @@ def test_the_command_says_in_a_sentence_what_it_lacks(client: Client) -> None:
     command = [sys.executable, "-m", "local.simulator", "--port", str(urlsplit(client.url).port)]
     for keys, sentence in [("", "set SIMULATOR_KEYS"), (KEY, "choose another --port")]:
         environment = os.environ | {"SIMULATOR_KEYS": keys}
-        ended = subprocess.run(  # noqa: S603 (this interpreter, fixed arguments)
-            command, env=environment, capture_output=True, text=True, check=False, timeout=30
-        )
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
         assert ended.returncode == 1
         assert sentence in ended.stderr
         assert len(ended.stderr.splitlines()) == 1

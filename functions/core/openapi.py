@@ -1,0 +1,238 @@
+"""The contract as OpenAPI 3.1, made of the models' schemas: what `GET /openapi.json` answers."""
+
+from typing import Any
+
+from core.generation import GENERATION_ID, Status
+from core.ledger import CURSOR, MAX_LIMIT
+from core.models import ANY_MODEL, Model, Models
+from core.record import PROVIDER_STATUSES
+
+PATH, OLDER_PATH = "/v2/video/generations", "/v2/generate/video/google/generation"
+MAX_IDEMPOTENCY_KEY = 255
+
+_TIME = {"type": ["string", "null"], "format": "date-time"}
+_GENERATION = {
+    "type": "object",
+    "required": ["id", "status", "video", "error", "meta"],
+    "properties": {
+        "id": {"type": "string", "pattern": GENERATION_ID},
+        "status": {"enum": list(PROVIDER_STATUSES)},
+        "video": {
+            "type": ["object", "null"],
+            "required": ["url", "content_type", "file_name", "file_size"],
+            "properties": {
+                "url": {
+                    "type": "string",
+                    "description": "A link that works without credentials, fresh on every fetch.",
+                },
+                "content_type": {"type": "string"},
+                "file_name": {"type": "string"},
+                "file_size": {"type": "integer", "description": "Bytes."},
+            },
+        },
+        "error": {
+            "type": ["object", "null"],
+            "required": ["name", "message"],
+            "properties": {"name": {"type": "string"}, "message": {"type": "string"}},
+        },
+        "meta": {
+            "type": "object",
+            "required": ["usage", "stage", "request", "created_at", "submitted_at", "ended_at", "source"],
+            "properties": {
+                "usage": {
+                    "type": "object",
+                    "properties": {
+                        "credits_used": {"type": ["integer", "null"], "description": "2,000,000 are one US dollar."}
+                    },
+                },
+                "stage": {"enum": [str(status) for status in Status]},
+                "request": {"type": "object"},
+                "created_at": _TIME,
+                "submitted_at": _TIME,
+                "ended_at": _TIME,
+                "source": {"type": "object"},
+            },
+        },
+    },
+}
+_ERROR = {
+    "type": "object",
+    "required": ["message"],
+    "properties": {
+        "message": {"type": "string"},
+        "path": {"type": "string"},
+        "requestId": {"type": "string"},
+        "statusCode": {"type": "integer"},
+        "timestamp": {"type": "string", "format": "date-time"},
+    },
+}
+_MEANINGS = {
+    "400": "The request is not allowed; the message names each field and what is.",
+    "401": "The API key is missing or not valid.",
+    "404": "There is no such generation of yours.",
+    "409": "Not as the generation stands now, or the idempotency key stands for another request.",
+    "405": "Another method is; the header Allow says which.",
+    "429": "More requests than are allowed.",
+}
+
+
+def document(models: Models) -> dict[str, Any]:
+    """The OpenAPI document of a deployment that offers `models`."""
+    by_id = _query("generation_id", {"type": "string", "minLength": 1}, required=True)
+    fetch = {
+        "summary": "Fetch one generation",
+        "parameters": [by_id],
+        "responses": _answers("400", "401", "404", ok=_ref("Generation")),
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Promptreel",
+            "version": "2",
+            "description": "Durable text-to-video jobs, in the video provider's own contract.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}],
+        "paths": {
+            PATH: {"post": _create(models), "get": _fetch_or_list(), "delete": _delete(by_id)},
+            PATH + "/{id}/content": {"get": _content()},
+            OLDER_PATH: {
+                "post": {**_create(models), "operationId": "createOlder"},
+                "get": {**fetch, "operationId": "fetchOlder"},
+            },
+            "/v2/models": {
+                "get": {
+                    "operationId": "models",
+                    "summary": "What can be asked for",
+                    "responses": _answers("401", ok=_page(_ref("Model"))),
+                }
+            },
+            "/openapi.json": {"get": _open("openapi", "This document")},
+            "/health": {"get": _open("health", "Life")},
+        },
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": {
+                "Generation": _GENERATION,
+                "Error": _ERROR,
+                "Model": {
+                    "type": "object",
+                    "required": ["id", "title", "schema"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "title": {"type": "string"},
+                        "schema": {"type": ["object", "null"], "description": "JSON Schema 2020-12 of a request."},
+                    },
+                },
+                **{_component(model): _request(model) for model in models},
+            },
+        },
+    }
+
+
+def _create(models: Models) -> dict[str, Any]:
+    examples = {model.name: {"value": model.schema["examples"][0]} for model in models if model.schema}
+    key = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
+    return {
+        "operationId": "create",
+        "summary": "Ask for a video",
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "The same key and body are the same generation, however often they are sent.",
+                "schema": key,
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"oneOf": [_ref(_component(model)) for model in models]},
+                    "examples": examples,
+                }
+            },
+        },
+        "responses": _answers("400", "401", "409", ok=_ref("Generation")),
+    }
+
+
+def _fetch_or_list() -> dict[str, Any]:
+    return {
+        "operationId": "fetchOrList",
+        "summary": "Fetch one generation, or list your own, newest first",
+        "parameters": [
+            _query("generation_id", {"type": "string", "minLength": 1}),
+            _query("status", {"enum": list(PROVIDER_STATUSES)}),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 20}),
+            _query("cursor", {"type": "string", "pattern": CURSOR}),
+        ],
+        "responses": _answers("400", "401", "404", ok={"anyOf": [_ref("Generation"), _page(_ref("Generation"))]}),
+    }
+
+
+def _delete(by_id: dict[str, Any]) -> dict[str, Any]:
+    deleted = {
+        "type": "object",
+        "required": ["id", "deleted"],
+        "properties": {"id": {"type": "string"}, "deleted": {"const": True}},
+    }
+    return {
+        "operationId": "delete",
+        "summary": "Cancel a generation that runs; remove one that has ended, with its video",
+        "parameters": [by_id],
+        "responses": _answers("400", "401", "404", ok={"anyOf": [_ref("Generation"), deleted]}),
+    }
+
+
+def _content() -> dict[str, Any]:
+    answers = _answers("401", "404", "409")
+    location = {"Location": {"required": True, "schema": {"type": "string"}}}
+    answers["302"] = {"description": "To the MP4.", "headers": location}
+    return {
+        "operationId": "content",
+        "summary": "Go to the MP4",
+        "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}],
+        "responses": answers,
+    }
+
+
+def _open(operation: str, summary: str) -> dict[str, Any]:
+    return {"operationId": operation, "summary": summary, "security": [], "responses": _answers(ok={"type": "object"})}
+
+
+def _answers(*errors: str, ok: dict[str, Any] | None = None) -> dict[str, Any]:
+    answers = {code: _answer(_MEANINGS[code], _ref("Error")) for code in (*errors, "405", "429")}
+    return {**({"200": _answer("OK", ok)} if ok else {}), **answers}
+
+
+def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, "schema": schema}
+
+
+def _page(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": {"type": "array", "items": item}, "next_cursor": {"type": ["string", "null"]}},
+    }
+
+
+def _request(model: Model) -> dict[str, Any]:
+    if model.schema:
+        return {name: value for name, value in model.schema.items() if name != "$schema"}
+    properties = {**ANY_MODEL["properties"], "model": {"const": model.name}}
+    return {**ANY_MODEL, "title": model.title, "properties": properties}
+
+
+def _component(model: Model) -> str:
+    return "Request." + model.name.replace("/", ".")
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
