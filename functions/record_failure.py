@@ -9,6 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from core import settings
 from core.accept import generation_of
 from core.announcement import Announcer
+from core.capacity import Capacity
 from core.errors import WorkflowStopped
 from core.ledger import Ledger
 from core.record_failure import Failure, from_catch, record_failure
@@ -20,14 +21,16 @@ class Settings:
     table_name: str
     topic_arn: str
     bus_name: str
+    in_flight_limit: int
 
 
 @cache
-def _wired() -> tuple[Ledger, Announcer]:
+def _wired() -> tuple[Ledger, Announcer, Capacity]:
     s = settings.read(Settings)
     return (
         Ledger(client("dynamodb"), s.table_name, now),
         Announcer(client("sns"), s.topic_arn, client("events"), s.bus_name),
+        Capacity(client("dynamodb"), s.table_name, client("stepfunctions"), s.in_flight_limit, now),
     )
 
 
@@ -35,7 +38,7 @@ def _wired() -> tuple[Ledger, Announcer]:
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"generation_id", "error": {"Error", "Cause"}}, or a Step Functions status change event → the same id and what
     is recorded."""
-    ledger, announcer = _wired()
+    ledger, announcer, capacity = _wired()
     generation_id, failure = _parse(event)
     generation = record_failure(generation_id, failure, ledger)
     error = (generation and generation.error) or asdict(failure)
@@ -43,6 +46,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if generation and generation.error and not generation.announced_at:
         with single_metric(name="GenerationFailed", unit=MetricUnit.Count, value=1) as metric:
             metric.add_dimension("error", error["name"])
+    if generation:
+        capacity.release(generation_id)
     announcer.announce(generation_id, ledger)
     return {"generation_id": generation_id, "error": error}
 

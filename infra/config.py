@@ -40,6 +40,13 @@ class Stage:
     poll_give_up_seconds: int = 24 * HOUR  # a day, because the video is paid for
     url_lifetime_seconds: int = HOUR  # of the presigned links to videos: long enough to play, too short to share
 
+    # the doors
+    in_flight_limit: int = 20  # generations at the provider at once, for all doors together; more of them wait
+    batch_concurrency: int = 50  # rows of one batch that are started at once; what the limit does not admit waits
+    default_model: str = "veo2"  # of a text file, and of a request that names none: the cheapest to try
+    file_owners: tuple[str, ...] = ("=files",)  # "prefix=owner" of dropped files; the longest prefix wins
+    event_owners: tuple[str, ...] = ("=events",)  # "event source=owner" of events; the empty source is any
+
     # what runs
     python: str = "3.13"
     architecture: Literal["arm64", "x86_64"] = "arm64"  # a fifth cheaper than x86_64
@@ -81,6 +88,9 @@ def _local(provider_url: str) -> Stage:
     """
     stage = Stage(
         name="local",
+        file_owners=("=demo",),
+        event_owners=("=demo",),
+        in_flight_limit=10,
         provider_url=provider_url,
         python=".".join(platform.python_version_tuple()[:2]),
         architecture="arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",

@@ -11,7 +11,7 @@ from constructs import Construct
 from infra.config import Stage
 from infra.nag import acknowledge
 
-OWNER_INDEX = "by_owner"
+OWNER_INDEX, BATCH_INDEX, QUEUE_INDEX, PLACE_INDEX = "by_owner", "by_batch", "by_queue", "by_place"
 
 
 def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
@@ -27,7 +27,7 @@ class Storage(Construct):
         # Nothing empties a bucket when a stack is destroyed: CDK's auto_delete_objects would add a custom resource
         # whose Lambda may delete everything. So a dev stack goes only after its buckets are emptied by hand.
         self._removal = cdk.RemovalPolicy.RETAIN if stage.keep_data else cdk.RemovalPolicy.DESTROY
-        self.prompts = self._bucket("Prompts", expire_days=stage.prompt_days)
+        self.prompts = self._bucket("Prompts", expire_days=stage.prompt_days, replaced_days=stage.prompt_days)
         self._announce_uploads(self.prompts)
         self.videos = self._bucket("Videos", replaced_days=stage.replaced_video_days)
         acknowledge(
@@ -91,6 +91,22 @@ class Storage(Construct):
             partition_key=dynamodb.Attribute(name="owner", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="created_at", type=dynamodb.AttributeType.STRING),
             projection_type=dynamodb.ProjectionType.ALL,
+        )
+        indexes = {  # sparse: only what is in a batch, waits or holds a place is in them
+            BATCH_INDEX: ("batch_id", "row_number", dynamodb.AttributeType.NUMBER, dynamodb.ProjectionType.ALL),
+            QUEUE_INDEX: ("queue", "queue_key", dynamodb.AttributeType.STRING, dynamodb.ProjectionType.KEYS_ONLY),
+        }
+        for name, (partition, sort, sort_type, projection) in indexes.items():
+            table.add_global_secondary_index(
+                index_name=name,
+                partition_key=dynamodb.Attribute(name=partition, type=dynamodb.AttributeType.STRING),
+                sort_key=dynamodb.Attribute(name=sort, type=sort_type),
+                projection_type=projection,
+            )
+        table.add_global_secondary_index(
+            index_name=PLACE_INDEX,
+            partition_key=dynamodb.Attribute(name="place", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
         if not self._stage.recover_table:
             acknowledge(table, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")

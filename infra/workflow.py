@@ -1,4 +1,4 @@
-"""The way of one prompt: the state machine, its four functions, and the rule that catches what it cannot."""
+"""The way of one prompt: the state machine, its functions, and the rules that catches what it cannot."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -17,14 +17,14 @@ from infra.config import Stage
 from infra.functions import Functions, allow, log_group
 from infra.layer import ROOT
 from infra.nag import acknowledge
-from infra.storage import Storage
+from infra.storage import PLACE_INDEX, QUEUE_INDEX, Storage
 
 DEFINITION = ROOT / "statemachine" / "video_generation.asl.json"
 SUBMIT_TIMEOUT_SECONDS = 90
 
 
 class Workflow(Construct):
-    """`state_machine`, the functions `submit`, `check_status`, `finalize`, `record_failure`; `dead_letters`."""
+    """`state_machine`, the functions of its states, `sweep`, and `dead_letters`."""
 
     def __init__(
         self,
@@ -37,6 +37,16 @@ class Workflow(Construct):
         super().__init__(scope, "Workflow")
         self._stage = stage
         self._storage = storage
+        self._capacity_environment = {
+            "TABLE_NAME": storage.table.table_name,
+            "IN_FLIGHT_LIMIT": str(stage.in_flight_limit),
+        }
+        self.admit = functions.add(
+            "admit",
+            timeout_seconds=60,
+            environment=self._capacity_environment,
+            permissions=[self._ledger_permission(), self._queue_permission()],
+        )
         self.submit = functions.add(
             "submit",
             timeout_seconds=SUBMIT_TIMEOUT_SECONDS,
@@ -53,13 +63,14 @@ class Workflow(Construct):
             timeout_seconds=60,
             environment={
                 **self._provider_environment,
+                **self._capacity_environment,
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
                 "POLL_EVERY_SECONDS": str(stage.poll_every_seconds),
                 "POLL_DEADLINE_SECONDS": str(stage.poll_deadline_seconds),
                 "POLL_SLOW_SECONDS": str(stage.poll_slow_seconds),
                 "POLL_GIVE_UP_SECONDS": str(stage.poll_give_up_seconds),
             },
-            permissions=self._provider_permissions(),
+            permissions=[*self._provider_permissions(), self._queue_permission()],
         )
         self.finalize = functions.add(
             "finalize",
@@ -90,15 +101,17 @@ class Workflow(Construct):
         self.record_failure = functions.add(
             "record_failure",
             timeout_seconds=60,
-            environment={"TABLE_NAME": storage.table.table_name, **announcements.environment},
+            environment={**self._capacity_environment, **announcements.environment},
             permissions=[
                 self._ledger_permission(),
+                self._queue_permission(),
                 *announcements.permissions,
                 allow("sqs:SendMessage", on=self.dead_letters.queue_arn),
             ],
         )
         self.state_machine = self._state_machine(
             {
+                "AdmitFunctionArn": self.admit,
                 "SubmitFunctionArn": self.submit,
                 "CheckStatusFunctionArn": self.check_status,
                 "FinalizeFunctionArn": self.finalize,
@@ -106,6 +119,8 @@ class Workflow(Construct):
             }
         )
         self._record_executions_that_could_not()
+        self.sweep = self._sweep(functions)
+        self._let_them_answer(self.admit, self.check_status, self.record_failure, self.sweep)
         acknowledge(
             cdk.Stack.of(self),
             "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
@@ -138,6 +153,40 @@ class Workflow(Construct):
 
     def _ledger_permission(self) -> iam.PolicyStatement:
         return allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=self._storage.table.table_arn)
+
+    def _queue_permission(self) -> iam.PolicyStatement:
+        return allow("dynamodb:Query", on=f"{self._storage.table.table_arn}/index/{QUEUE_INDEX}")
+
+    def _let_them_answer(self, *callers: lambda_.Function) -> None:
+        """Who gives out places wakes the workflows that wait. A policy apart: the state machine needs `admit` first."""
+        iam.Policy(
+            self,
+            "AnswerTasks",
+            statements=[allow("states:SendTaskSuccess", on=self.state_machine.state_machine_arn)],
+            roles=[cast("iam.IRole", caller.role) for caller in callers],
+        )
+
+    def _sweep(self, functions: Functions) -> lambda_.Function:
+        table = self._storage.table.table_arn
+        sweep = functions.add(
+            "sweep",
+            timeout_seconds=300,
+            environment={**self._capacity_environment, "STATE_MACHINE_ARN": self.state_machine.state_machine_arn},
+            permissions=[
+                self._ledger_permission(),
+                self._queue_permission(),
+                allow("dynamodb:Scan", on=f"{table}/index/{PLACE_INDEX}"),
+                allow("states:StartExecution", on=self.state_machine.state_machine_arn),
+            ],
+        )
+        events.Rule(
+            self,
+            "EveryMinute",
+            description="Makes good what a function that died left half done.",
+            schedule=events.Schedule.rate(cdk.Duration.minutes(1)),
+            targets=[targets.LambdaFunction(sweep, retry_attempts=0)],
+        )
+        return sweep
 
     def _provider_permissions(self) -> list[iam.PolicyStatement]:
         return [

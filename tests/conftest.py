@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.processes import find
 from local.services import stop_all
 from local.settings import Checkout, Settings, isolate
 from local.up import up
@@ -36,22 +37,30 @@ def aws() -> Iterator[None]:
 def dynamodb(aws: None) -> "DynamoDBClient":  # noqa: ARG001 - sets up
     """A client, and the table `generations` as infra/storage.py makes it."""
     client = boto3.client("dynamodb")
-    attribute: Any = [{"AttributeName": n, "AttributeType": "S"} for n in ("generation_id", "owner", "created_at")]
+    indexes = {
+        "by_owner": ("owner", "created_at"),
+        "by_batch": ("batch_id", "row_number"),
+        "by_queue": ("queue", "queue_key"),
+        "by_place": ("place",),
+    }
+    names = {"generation_id", *(name for keys in indexes.values() for name in keys)}
+    attribute: Any = [{"AttributeName": n, "AttributeType": "N" if n == "row_number" else "S"} for n in sorted(names)]
+    secondary: Any = [
+        {
+            "IndexName": index,
+            "KeySchema": [
+                {"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        for index, keys in indexes.items()
+    ]
     client.create_table(
         TableName="generations",
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=attribute,
         KeySchema=[{"AttributeName": "generation_id", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by_owner",
-                "KeySchema": [
-                    {"AttributeName": "owner", "KeyType": "HASH"},
-                    {"AttributeName": "created_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
+        GlobalSecondaryIndexes=secondary,
     )
     return client
 
@@ -62,7 +71,10 @@ def cloud_of_the_tests() -> Iterator[LocalCloud]:
     checkout = Checkout(Path(__file__).parent.parent, ".local/tests")
     stop_all(checkout)
     try:
-        yield LocalCloud(up(checkout, Settings(wait_scale="0.05")))
+        stack = up(checkout, Settings(wait_scale="0.05"))
+        ministack = find(checkout.state, "ministack")
+        assert ministack is not None
+        yield LocalCloud(stack, ministack.pid)
     finally:
         stop_all(checkout)
 

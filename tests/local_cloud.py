@@ -27,6 +27,7 @@ class LocalCloud:
     """A client of everything that is deployed."""
 
     stack: Stack
+    ministack_pid: int
     _messages: list[dict[str, Any]] = field(default_factory=list)
 
     @cached_property

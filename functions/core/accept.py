@@ -53,6 +53,8 @@ def accept(
     models: Models,
     ledger: Ledger,
     workflow: Workflow,
+    *,
+    batch: tuple[str, int] | None = None,
 ) -> Generation:
     """The generation for this request: a new one, or with an idempotency key the one that was accepted under it before.
 
@@ -67,6 +69,8 @@ def accept(
         source=source,
         created_at=now,
         updated_at=now,
+        batch_id=batch and batch[0],
+        row_number=batch and batch[1],
     )
     try:
         generation, is_new = ledger.add(wanted)

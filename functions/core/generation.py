@@ -64,6 +64,9 @@ class Generation:
     ended_at: datetime | None = None
     announced_at: datetime | None = None
     reopened_at: datetime | None = None  # by the latest rescue
+    place: datetime | None = None  # since when it has one of the places at the provider: see core.capacity
+    batch_id: str | None = None
+    row_number: int | None = None  # in its batch, from 1
     rescues: int = 0
 
     @property
@@ -73,7 +76,7 @@ class Generation:
 
     @property
     def model(self) -> str:
-        return str(self.request["model"])
+        return str(self.request.get("model", ""))
 
 
 def new_id(owner: str, idempotency_key: str | None) -> str:

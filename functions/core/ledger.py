@@ -9,8 +9,8 @@ The mark before the create call is a conditional write, so only one entry into S
 
 import json
 import re
-from collections.abc import Callable, Collection
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 
-OWNER_INDEX = "by_owner"
+OWNER_INDEX, BATCH_INDEX = "by_owner", "by_batch"
 MAX_LIMIT = 100
 CURSOR = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z_[0-9a-f]{32}$"
 PAGE_ITEMS, MAX_PAGES = 100, 20  # of one answer of `list`: a record has 2 KiB, a page of DynamoDB's 1 MiB
@@ -41,6 +41,7 @@ _TIMES = {
     "ended_at",
     "announced_at",
     "reopened_at",
+    "place",
 }
 _JSON = {"request", "provider_video"}  # kept as text: they may hold numbers of any kind
 _serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
@@ -57,6 +58,8 @@ class Ledger:
     def add(self, generation: Generation) -> tuple[Generation, bool]:
         """The recorded generation and whether it is new: one that was there before stays as it is."""
         item = {name: _write(name, value) for name, value in asdict(generation).items() if value is not None}
+        if not generation.status.ended:  # until its workflow waits for a place: see core.capacity
+            item |= {"queue": {"S": "accepted"}, "queue_key": {"S": iso(generation.created_at)}}
         try:
             self._dynamodb.put_item(
                 TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(generation_id)"
@@ -64,6 +67,24 @@ class Ledger:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return self.get(generation.generation_id), False
         return generation, True
+
+    def add_failed(self, generation: Generation, name: str, message: str) -> Generation:
+        """Record a request that failed before it began, unless it is there already; the record."""
+        error = {"name": name, "message": message}
+        ended = replace(generation, status=Status.ERROR, error=error, ended_at=self.now())
+        return self.add(ended)[0]
+
+    def batch(self, batch_id: str) -> Iterator[Generation]:
+        """The generations of a batch, in the order of its rows; one that was written just now may be missing."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=BATCH_INDEX,
+            KeyConditionExpression="batch_id = :batch",
+            ExpressionAttributeValues={":batch": {"S": batch_id}},
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield _read(item)
 
     def get(self, generation_id: str) -> Generation:
         """The generation as it is now; `NotFound` where there is none."""

@@ -22,7 +22,7 @@ from core.provider import Provider, Throttled
 class Limits:
     """In seconds."""
 
-    deadline: int  # from the request's arrival: how long a provider that refuses for now is asked again
+    deadline: int  # since it was admitted: how long a provider that refuses for now is asked again
     timeout: int  # of the submit function: a mark older than this was left by an entry that died
 
 
@@ -72,13 +72,18 @@ def _wait_for_the_other(generation: Generation, now: datetime, limits: Limits) -
 
 def _try_later(generation: Generation, now: datetime, limits: Limits, refusal: Throttled) -> int:
     _check_deadline(generation, now, limits, str(refusal))
-    age = (now - (generation.reopened_at or generation.created_at)).total_seconds()
+    age = (now - _since(generation)).total_seconds()
     wait = refusal.retry_after if refusal.retry_after is not None else backoff(age)
     return max(1, min(round(wait), limits.deadline))
 
 
+def _since(generation: Generation) -> datetime:
+    """Since when it is tried: it may have waited for its place for long."""
+    return generation.place or generation.reopened_at or generation.created_at
+
+
 def _check_deadline(generation: Generation, now: datetime, limits: Limits, reason: str) -> None:
-    if now - (generation.reopened_at or generation.created_at) >= timedelta(seconds=limits.deadline):
+    if now - _since(generation) >= timedelta(seconds=limits.deadline):
         raise SubmissionTimedOut(
             f"The provider took the request not once in {timedelta(seconds=limits.deadline)}; at last: {reason}"
         )

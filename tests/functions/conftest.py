@@ -112,6 +112,7 @@ def cloud(
         "URL_LIFETIME_SECONDS": "3600",
         "ALLOWED_MODELS": "",
         "PASSED_THROUGH_MODELS": "",
+        "IN_FLIGHT_LIMIT": "2",
         "SUBMIT_DEADLINE_SECONDS": "3600",
         "SUBMIT_TIMEOUT_SECONDS": "90",
         "POLL_FIRST_SECONDS": "30",

@@ -12,10 +12,12 @@ LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
 PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
 ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
 
+QUEUE = {("dynamodb:Query", f"{TABLE}/index/by_queue"), ("states:SendTaskSuccess", "WorkflowVideoGeneration")}
 EXECUTIONS = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution:WorkflowVideoGeneration.Name"
 MAY = {
+    "admit": LEDGER | QUEUE,
     "submit": LEDGER | PROVIDER_KEY,
-    "check_status": LEDGER | PROVIDER_KEY,
+    "check_status": LEDGER | PROVIDER_KEY | QUEUE,
     "finalize": LEDGER
     | PROVIDER_KEY
     | ANNOUNCE
@@ -25,7 +27,13 @@ MAY = {
         ("s3:AbortMultipartUpload", VIDEOS),
         ("s3:ListBucket", "StorageVideos.Arn"),
     },
-    "record_failure": LEDGER | ANNOUNCE | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
+    "sweep": LEDGER
+    | QUEUE
+    | {
+        ("dynamodb:Scan", f"{TABLE}/index/by_place"),
+        ("states:StartExecution", "WorkflowVideoGeneration"),
+    },
+    "record_failure": LEDGER | ANNOUNCE | QUEUE | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
     "api": {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
@@ -63,10 +71,10 @@ def test_every_function_is_covered_and_has_a_role_and_a_log_of_its_own() -> None
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_state_machine_may_invoke_its_four_functions_and_touch_no_other_thing(stage: str) -> None:
+def test_the_state_machine_may_invoke_its_functions_and_touch_no_other_thing(stage: str) -> None:
     allowed = grants(stage, "WorkflowVideoGenerationRole")
     assert {resource for action, resource in allowed if action.startswith("lambda:")} == {
-        f"Functions{name}Function.Arn" for name in ("Submit", "CheckStatus", "Finalize", "RecordFailure")
+        f"Functions{name}Function.Arn" for name in ("Admit", "Submit", "CheckStatus", "Finalize", "RecordFailure")
     }
     assert {action.split(":")[0] for action, resource in allowed if resource == "*"} == {"logs", "xray"}
     assert {action for action, _ in allowed if action.startswith("lambda:")} == {"lambda:InvokeFunction"}
@@ -104,9 +112,11 @@ def test_functions_are_called_by_the_api_and_the_rule_only_and_by_no_one_elses(s
         ("apigateway.amazonaws.com", "FunctionsApiFunction.Arn"),
         ("apigateway.amazonaws.com", "FunctionsAuthorizeFunction.Arn"),
         ("events.amazonaws.com", "FunctionsRecordFailureFunction.Arn"),
+        ("events.amazonaws.com", "FunctionsSweepFunction.Arn"),
     }
     assert all(
-        "ApiHttpApi" in readable(p["SourceArn"]) or "ExecutionEnded" in readable(p["SourceArn"]) for p in permissions
+        any(name in readable(p["SourceArn"]) for name in ("ApiHttpApi", "ExecutionEnded", "EveryMinute"))
+        for p in permissions
     )
 
 

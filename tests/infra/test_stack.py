@@ -69,9 +69,13 @@ def test_the_ledger_is_found_by_id_and_listed_by_owner(name: str) -> None:
     properties = table["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["KeySchema"] == [{"AttributeName": "generation_id", "KeyType": "HASH"}]
-    (by_owner,) = properties["GlobalSecondaryIndexes"]
-    assert by_owner["IndexName"] == "by_owner"
-    assert [key["AttributeName"] for key in by_owner["KeySchema"]] == ["owner", "created_at"]
+    indexes = {index["IndexName"]: index["KeySchema"] for index in properties["GlobalSecondaryIndexes"]}
+    assert {name: [key["AttributeName"] for key in keys] for name, keys in indexes.items()} == {
+        "by_owner": ["owner", "created_at"],
+        "by_batch": ["batch_id", "row_number"],
+        "by_queue": ["queue", "queue_key"],
+        "by_place": ["place"],
+    }
     recovery = properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     assert recovery is (name != "local")
 
@@ -108,7 +112,7 @@ def test_every_log_forgets_and_every_function_and_workflow_writes_to_one_of_ours
 
 @pytest.mark.parametrize("name", STAGES)
 def test_executions_that_could_not_record_their_end_are_recorded_from_outside(name: str) -> None:
-    (rule,) = resources(name, "AWS::Events::Rule").values()
+    rule = resources(name, "AWS::Events::Rule")["WorkflowExecutionEnded"]
     detail = rule["Properties"]["EventPattern"]["detail"]
     assert detail["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
     assert list(map(readable, detail["stateMachineArn"])) == ["WorkflowVideoGeneration"]

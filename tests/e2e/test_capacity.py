@@ -1,0 +1,85 @@
+"""Many jobs at once on the deployed stack: bounded, in order, fair, and indifferent to functions that die."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from core.generation import Status
+from infra.config import stage_named
+from tests.local_cloud import LocalCloud, eventually, unique
+
+LIMIT = stage_named("local", provider_url="http://simulator").in_flight_limit
+
+
+def create(cloud: LocalCloud, prompt: str, count: int) -> list[str]:
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda _: cloud.create(prompt), range(count)))
+
+
+def in_flight(cloud: LocalCloud) -> int:
+    key = {"generation_id": {"S": "#capacity"}}
+    return int(cloud.aws("dynamodb").get_item(TableName=cloud.stack.table_name, Key=key)["Item"]["in_flight"]["N"])
+
+
+def test_jobs_beyond_the_limit_wait_as_queued_and_each_gets_its_turn(cloud: LocalCloud) -> None:
+    prompt = unique("a crowd")
+    cloud.simulator.script(prompt, outcome="never")
+    ids = create(cloud, prompt, LIMIT + 5)
+    eventually(lambda: in_flight(cloud) == LIMIT or None)
+    eventually(lambda: cloud.creates(prompt) == LIMIT or None)
+    stages = [cloud.ledger.get(generation_id).status for generation_id in ids]
+    assert stages.count(Status.QUEUED) >= 5
+    waiting = next(i for i in ids if cloud.ledger.get(i).place is None)
+    cancelled = cloud.call("DELETE", params={"generation_id": waiting}).json()
+    assert cancelled["error"]["message"] == "Cancelled by its owner before it was sent to the provider."
+    cloud.simulator.script(prompt, seconds=0)
+    ends = [cloud.ended(generation_id).status for generation_id in ids]
+    assert sorted(ends) == [Status.COMPLETED] * (LIMIT + 4) + [Status.ERROR]
+    assert cloud.creates(prompt) == LIMIT + 4
+    assert cloud.simulator.counts().in_flight_highest <= LIMIT
+    eventually(lambda: in_flight(cloud) == 0 or None)
+
+
+def test_nothing_is_lost_when_functions_are_killed(cloud: LocalCloud) -> None:
+    """The processes that run the functions are killed at random, as the kernel kills, while jobs go through."""
+    prompt = unique("a storm")
+    cloud.simulator.script(prompt, seconds=0.3)
+    ids = create(cloud, prompt, 8)
+    random.seed(1)
+    kills = 0
+    while kills < 12 and any(cloud.ledger.get(generation_id).announced_at is None for generation_id in ids):
+        workers = [pid for pid in descendants(cloud.ministack_pid) if b"_worker.py" in command_line(pid)]
+        if workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(random.choice(workers), signal.SIGKILL)
+                kills += 1
+        time.sleep(0.3)
+    assert kills > 3
+    for generation_id in ids:
+        record = cloud.ended(generation_id)
+        assert record.status is Status.COMPLETED or (record.error or {})["name"] == "SubmissionUnknown"
+        assert record.status is not Status.COMPLETED or "video.mp4" in cloud.archived(generation_id)
+    assert cloud.simulator.counts().creates_by_prompt[prompt] <= len(ids)
+    eventually(lambda: in_flight(cloud) == 0 or None)
+
+
+def descendants(pid: int) -> list[int]:
+    """The ids of the processes that a process started."""
+    listed = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    found = []
+    for candidate in listed:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if int((Path("/proc") / str(candidate) / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(candidate)
+    return found
+
+
+def command_line(pid: int) -> bytes:
+    """What a process was started with; nothing for one that is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes()
+    return b""
