@@ -72,14 +72,14 @@ class LocalCloud:
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
 
-    def ended(self, generation_id: str) -> Generation:
+    def ended(self, generation_id: str, patience: float = PATIENCE_SECONDS) -> Generation:
         """The generation once it has ended and its end was announced."""
 
         def look() -> Generation | None:
             generation = self.ledger.get(generation_id)
             return generation if generation.announced_at else None
 
-        return eventually(look)
+        return eventually(look, patience)
 
     def execution(self, generation_id: str) -> dict[str, Any]:
         """The generation's execution once it has ended, with what it ended with."""
@@ -111,14 +111,14 @@ class LocalCloud:
         return sum(call.method == "POST" and call.prompt == prompt for call in self.simulator.calls())
 
 
-def eventually(look: Callable[[], T | None]) -> T:
-    """What `look` finds, as soon as it finds something."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def eventually(look: Callable[[], T | None], patience: float = PATIENCE_SECONDS) -> T:
+    """What `look` finds, as soon as it finds something, within `patience` seconds."""
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if (found := look()) is not None:
             return found
         time.sleep(0.1)
-    raise AssertionError(f"not within {PATIENCE_SECONDS:.0f} s")
+    raise AssertionError(f"not within {patience:.0f} s")
 
 
 def unique(text: str) -> str:
