@@ -44,7 +44,7 @@ test: .venv/.ready .venv/ministack/.ready ## all tests, the deployed stack inclu
 	@pytest
 
 check: .venv/.ready ## lint, types, generated docs, definitions and templates
-	@python docs/generate_errors.py --check
+	@for document in docs/generate_*.py; do python $$document --check; done
 	@ruff check --quiet && ruff format --quiet --check && mypy .
 	@for definition in statemachine/*.asl.json; do asl-validator --json-path $$definition; done
 	@for stage in local dev prod; do \
@@ -53,7 +53,7 @@ check: .venv/.ready ## lint, types, generated docs, definitions and templates
 		cfn-lint --ignore-checks W3005 -- .local/check/$$stage/*.template.json; done
 
 docs: .venv/.ready ## write the generated documents anew
-	@python docs/generate_errors.py
+	@for document in docs/generate_*.py; do python $$document; done
 
 bench: .venv/.ready ## measure: what waiting costs
 	@python bench/waiting.py
@@ -72,6 +72,7 @@ fmt: .venv/.ready ## format the code
 		|| { echo "Python could not make a virtual environment: install its venv package (Debian: python3-venv)." >&2; exit 1; }
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@VIRTUAL_ENV=.venv uv pip sync --quiet --require-hashes requirements/dev.txt
+	@VIRTUAL_ENV=.venv uv pip install --no-deps --no-build-isolation --quiet -e .
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 

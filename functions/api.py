@@ -15,6 +15,7 @@ from core.accept import Workflow, accept
 from core.archive import presigned_url
 from core.delete import cancel, forget
 from core.errors import (
+    Cancelled,
     Conflict,
     Forgotten,
     IdempotencyConflict,
@@ -146,6 +147,10 @@ def delete() -> Response[str]:
         generation = _own(owner, generation_id)
     except Forgotten:
         return _json(HTTPStatus.OK, {"id": generation_id, "deleted": True})
+    if app.current_event.query_string_parameters.get("only_running") == "true" and generation.status.ended:
+        if (generation.error or {}).get("name") != Cancelled.__name__:
+            raise Conflict(f"Generation {generation_id} has ended: nothing is left to cancel.")
+        return _json(HTTPStatus.OK, _shown(generation))
     # One whose end is not announced yet may have been cancelled just now: that is repeated, which is harmless.
     if not generation.announced_at:
         return _json(HTTPStatus.OK, _shown(cancel(generation, wired.ledger, wired.workflow)))

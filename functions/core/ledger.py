@@ -201,22 +201,29 @@ class Ledger:
             return False
         return True
 
-    def reopen(self, generation: Generation, provider_id: str | None) -> None:
-        """A failed generation goes on: checked if the provider has it, else submitted. Its end is announced anew."""
+    def reopen(self, generation: Generation, provider_id: str | None) -> bool:
+        """A failed generation goes on: checked if the provider has it, else submitted. Its end is announced anew.
+
+        False if another rescue was faster.
+        """
         now = self.now()
         known = {"submission": Submission.ACCEPTED, "provider_id": provider_id, "submitted_at": now}
-        self._change(
-            generation.generation_id,
-            {
-                "status": Status.GENERATING if provider_id else Status.QUEUED,
-                "reopened_at": now,
-                "rescues": generation.rescues + 1,
-                **(known if provider_id else {}),
-            },
-            remove=("error", "ended_at", "announced_at"),
-            only_if="#status = :error AND #rescues = :before",
-            values={":error": Status.ERROR, ":before": generation.rescues},
-        )
+        try:
+            self._change(
+                generation.generation_id,
+                {
+                    "status": Status.GENERATING if provider_id else Status.QUEUED,
+                    "reopened_at": now,
+                    "rescues": generation.rescues + 1,
+                    **(known if provider_id else {}),
+                },
+                remove=("error", "ended_at", "announced_at"),
+                only_if="#status = :error AND #rescues = :before",
+                values={":error": Status.ERROR, ":before": generation.rescues},
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def forget(self, generation: Generation) -> None:
         """Replace an ended generation's record by the mark that its id was used; that goes after a year."""

@@ -181,8 +181,8 @@ def _delete(by_id: dict[str, Any]) -> dict[str, Any]:
     return {
         "operationId": "delete",
         "summary": "Cancel a generation that runs; remove one that has ended, with its video",
-        "parameters": [by_id],
-        "responses": _answers("400", "401", "404", ok={"anyOf": [_ref("Generation"), deleted]}),
+        "parameters": [by_id, _query("only_running", {"const": "true", "description": "Cancel, and never remove."})],
+        "responses": _answers("400", "401", "404", "409", ok={"anyOf": [_ref("Generation"), deleted]}),
     }
 
 

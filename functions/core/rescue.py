@@ -27,7 +27,8 @@ def rescue(generation_id: str, ledger: Ledger, workflow: Workflow, provider_id: 
             "The provider may have accepted this request, under an id that is not known: look for the generation id in "
             "the provider's log (client_request_id), then rescue it with the id found there."
         )
-    ledger.reopen(generation, known)
+    if not ledger.reopen(generation, known):
+        raise NotRescuable(f"Generation {generation_id} is being rescued already: look again.")
     generation = ledger.get(generation_id)
     workflow.start(generation.execution_name)
     return generation

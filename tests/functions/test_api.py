@@ -252,3 +252,10 @@ def test_the_models_and_the_contract_are_what_the_deployment_offers(
     }
     assert call(cloud, "POST", PATHS[0], body={"model": "kling/v3", "prompt": "x", "cfg": 1})[0] == 200
     assert call(cloud, "POST", PATHS[0], body={"model": "google/veo-3.1-t2v", "prompt": "x"})[0] == 400
+
+
+def test_a_cancel_that_comes_too_late_removes_nothing(cloud: Cloud) -> None:
+    done = finished(cloud)
+    status, error = call(cloud, "DELETE", PATHS[0], query=f"generation_id={done}&only_running=true")
+    assert (status, "nothing is left to cancel" in error["message"]) == (409, True)
+    assert call(cloud, "GET", PATHS[0], query=f"generation_id={done}")[1]["status"] == "completed"

@@ -1,0 +1,125 @@
+"""Calls to the API: a time-out on each, and retries, which are safe because no call here can do a thing twice."""
+
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from promptreel.errors import ApiError, ConfigurationError, ConnectionFailed, NotFound, Unauthorized
+
+TIMEOUT_SECONDS = (10, 60)  # to connect, and between two bytes of an answer
+ATTEMPTS = 4
+BACK_OFF_SECONDS = 0.5  # before the second attempt; doubles
+LONGEST_RETRY_AFTER_SECONDS = 60.0
+RETRIED = {429, 500, 502, 503, 504}
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class Http:
+    """The API behind `base_url`. Every POST must carry an idempotency key: it is retried like the others."""
+
+    def __init__(self, base_url: str, api_key: str) -> None:
+        url = urlsplit(base_url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ConfigurationError(f"{base_url!r} is no URL of an API: it starts with https://.")
+        if url.scheme == "http" and url.hostname not in LOOPBACK:
+            raise ConfigurationError(f"{base_url} would send your API key unencrypted: use https://.")
+        if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise ConfigurationError("The API key holds characters that no key has: copy it once more.")
+        self._base_url = base_url.rstrip("/")
+        self._session = requests.Session()
+        # As `auth`, because requests would replace a plain header by what ~/.netrc has for the host.
+        self._session.auth = _Bearer(api_key)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The JSON object the API answers with; raises `ApiError` or `ConnectionFailed`."""
+        attempt = 1
+        while True:
+            try:
+                answer = self._session.request(
+                    method,
+                    self._base_url + path,
+                    params=params,
+                    json=json,
+                    headers=headers,
+                    timeout=TIMEOUT_SECONDS,
+                    allow_redirects=False,  # the key goes nowhere else
+                )
+            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+                if attempt == ATTEMPTS:
+                    raise ConnectionFailed(
+                        f"{self._base_url} does not answer ({_reason(error)}): check the URL and your connection."
+                    ) from error
+                told = None
+            except requests.RequestException as error:
+                raise ConnectionFailed(f"{self._base_url} cannot be called: {error}") from error
+            else:
+                told = _retry_after(answer)
+                too_long = told is not None and told > LONGEST_RETRY_AFTER_SECONDS
+                if answer.status_code not in RETRIED or attempt == ATTEMPTS or too_long:
+                    return _read(answer)
+            back_off = BACK_OFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+            time.sleep(back_off if told is None else told)
+            attempt += 1
+
+
+class _Bearer(requests.auth.AuthBase):
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+def _read(answer: requests.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if answer.status_code == HTTPStatus.OK and isinstance(body, dict):
+        return body
+    message = body.get("message") if isinstance(body, dict) else None
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+        raise Unauthorized(answer.status_code, "The API key is not valid: set PROMPTREEL_API_KEY to one that is")
+    if not message:
+        raise ApiError(answer.status_code, f"{answer.url} does not answer as Promptreel does: is the URL right?")
+    raise (NotFound if answer.status_code == HTTPStatus.NOT_FOUND else ApiError)(answer.status_code, str(message))
+
+
+def _retry_after(answer: requests.Response) -> float | None:
+    """The seconds that Retry-After asks for; it may hold a date instead. None if it holds nothing useful."""
+    text = answer.headers.get("Retry-After", "")
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # TypeError: a date without a zone
+        return None
+
+
+def _reason(error: requests.RequestException) -> str:
+    """In a few words: the whole chain of urllib3's and the system's errors helps nobody."""
+    if isinstance(error, requests.Timeout):
+        return "it takes too long"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted"
+    return "no connection"

@@ -1,0 +1,20 @@
+"""The command line, a file a group of commands."""
+
+from promptreel.commands import doctor, generations, keys, models, rescue, secret
+from promptreel.commands.options import app
+
+app.command()(generations.create)
+app.command()(generations.get)
+app.command("list")(generations.list_)
+app.command()(generations.download)
+app.command()(generations.cancel)
+app.command()(generations.delete)
+app.command()(models.models)
+
+OPERATORS = "Commands for operators, with AWS credentials"
+app.command(rich_help_panel=OPERATORS)(doctor.doctor)
+app.add_typer(keys.app, name="keys", rich_help_panel=OPERATORS)
+app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)
+app.command(rich_help_panel=OPERATORS)(rescue.rescue)
+
+__all__ = ["app"]

@@ -1,0 +1,78 @@
+"""What is printed: results on stdout, all else on stderr; tables on a terminal, tab-separated lines into a pipe."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from promptreel.generation import Generation
+
+
+def plain(value: object) -> str:
+    """One line of printable text: what comes from elsewhere must not steer a terminal or break a line."""
+    return "".join(character if character.isprintable() else " " for character in str(value))
+
+
+def say(text: str) -> None:
+    """A line of the result."""
+    _line(Console(), text)
+
+
+def warn(text: str) -> None:
+    """A line for the person at the terminal."""
+    _line(Console(stderr=True), text)
+
+
+def say_json(value: object) -> None:
+    """The result for programs."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def say_table(columns: Mapping[str, Mapping[str, Any] | None], rows: Sequence[Sequence[object]]) -> None:
+    """Rows under titles, with rich's options for each column, or None for one that no terminal has room for.
+
+    Into a pipe go the rows alone, with all their columns.
+    """
+    console = Console()
+    if not console.is_terminal:
+        for row in rows:
+            sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title, options in columns.items():
+        if options is not None:
+            table.add_column(title, **options)
+    for row in rows:
+        shown = [cell for cell, options in zip(row, columns.values(), strict=True) if options is not None]
+        table.add_row(*map(_escaped, shown))
+    console.print(table, highlight=False)
+
+
+def say_generation(generation: Generation) -> None:
+    """What there is to know of a generation, a line each."""
+    failed = generation.error and f"{generation.error.name}: {generation.error.message}"
+    facts = {
+        "id": generation.id,
+        "status": generation.stage,
+        "error": failed,
+        "model": generation.request.get("model"),
+        "prompt": generation.request.get("prompt"),
+        "created": generation.created_at and f"{generation.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        "ended": generation.ended_at and f"{generation.ended_at:%Y-%m-%d %H:%M:%S} UTC",
+        "credits": generation.credits_used,
+        "video": generation.video and generation.video.url,
+    }
+    for name, fact in facts.items():
+        if fact is not None:
+            say(f"{name:8} {plain(fact)}")
+
+
+def _escaped(cell: object) -> str:
+    return plain(cell).replace("[", r"\[")
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

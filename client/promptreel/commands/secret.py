@@ -1,0 +1,26 @@
+"""secret: the provider's API key."""
+
+import getpass
+import sys
+
+import typer
+
+from promptreel.commands import output
+from promptreel.commands.options import Json, deployment
+
+app = typer.Typer(help="Store the provider's API key.", no_args_is_help=True)
+
+
+@app.command("set")
+def set_(context: typer.Context, as_json: Json = False) -> None:
+    """Store the provider's API key, typed at a hidden prompt or read from stdin."""
+    with deployment(context) as deployed:
+        from promptreel.operator import provider_key  # noqa: PLC0415 - an extra, and slow to import
+
+        # Never an argument: others can read those, and the shell's history keeps them.
+        key = getpass.getpass("The provider's API key (hidden): ") if sys.stdin.isatty() else sys.stdin.readline()
+        provider_key.store(deployed, key)
+    if as_json:
+        output.say_json({"stored": True, "stack": deployed.stack_name})
+    else:
+        output.say(f"Stored for {deployed.stack_name}; running jobs take it by themselves.")

@@ -1,0 +1,66 @@
+"""What `doctor` finds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import requests
+
+from promptreel.client import Client
+from promptreel.configuration import Configuration
+from promptreel.errors import ConfigurationError, PromptreelError, Unauthorized
+
+HEALTH_SECONDS = 15
+
+
+class Verdict(StrEnum):
+    """How a thing is. Only a problem means that something is broken."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at, and what to do about it."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    remedy: str = ""
+
+
+def configured(configuration: Configuration) -> Iterator[Finding]:
+    """What needs no AWS credentials: the configuration, the API's health, the key."""
+    if configuration.warning:
+        yield Finding("configuration", Verdict.WARNING, configuration.warning)
+    try:
+        url = configuration.required_url()
+        yield _health(url)
+        yield _key(url, configuration.required_api_key())
+    except ConfigurationError as error:
+        yield Finding("configuration", Verdict.PROBLEM, str(error))
+
+
+def _health(url: str) -> Finding:
+    try:
+        answer = requests.get(f"{url.rstrip('/')}/health", timeout=HEALTH_SECONDS)
+    except requests.RequestException:
+        return Finding("API", Verdict.PROBLEM, f"{url} does not answer", "check the URL and your connection")
+    if answer.ok:
+        return Finding("API", Verdict.OK, url)
+    return Finding(
+        "API", Verdict.PROBLEM, f"{url} answers HTTP {answer.status_code}", "see the log of the function api"
+    )
+
+
+def _key(url: str, api_key: str) -> Finding:
+    try:
+        with Client(url, api_key) as client:
+            count = len(client.models())
+    except Unauthorized:
+        return Finding("your API key", Verdict.PROBLEM, "not valid", "ask for a new one (promptreel keys create)")
+    except PromptreelError as error:
+        return Finding("your API key", Verdict.PROBLEM, f"could not be checked: {error}")
+    return Finding("your API key", Verdict.OK, f"valid; {count} models are offered")

@@ -1,0 +1,80 @@
+"""What the API answers with, as frozen dataclasses. Unknown fields are ignored; `raw` has them all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Video:
+    """The archived MP4; `url` is a link that works without a key for about an hour."""
+
+    url: str
+    content_type: str | None
+    file_name: str | None
+    file_size: int | None  # bytes
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a generation failed; the names are in docs/errors.md."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One request for one video, as it stood when it was asked for."""
+
+    id: str
+    status: str  # queued, generating, completed, error
+    stage: str  # the status, or finer: archiving
+    video: Video | None
+    error: Failure | None
+    request: Mapping[str, Any]
+    credits_used: int | None  # the provider's unit: 2,000,000 are one US dollar
+    created_at: datetime | None
+    submitted_at: datetime | None
+    ended_at: datetime | None
+    raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is completed or has failed: it never changes again."""
+        return self.status in ("completed", "error")
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Generation":
+        """The generation in the API's answer; only `id` and `status` have to be there."""
+        meta = raw.get("meta") or {}
+        video, error = raw.get("video"), raw.get("error")
+        return cls(
+            id=raw["id"],
+            status=raw["status"],
+            stage=meta.get("stage") or raw["status"],
+            video=Video(video["url"], video.get("content_type"), video.get("file_name"), video.get("file_size"))
+            if video
+            else None,
+            error=Failure(str(error.get("name")), str(error.get("message"))) if error else None,
+            request=meta.get("request") or {},
+            credits_used=(meta.get("usage") or {}).get("credits_used"),
+            created_at=_time(meta.get("created_at")),
+            submitted_at=_time(meta.get("submitted_at")),
+            ended_at=_time(meta.get("ended_at")),
+            raw=raw,
+        )
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that can be asked for; `schema` is the JSON Schema of its requests, None if it takes any."""
+
+    id: str
+    title: str
+    schema: Mapping[str, Any] | None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,47 @@
+"""What `doctor` looks at in AWS."""
+
+from collections.abc import Iterator
+
+from promptreel.findings import Finding, Verdict
+from promptreel.operator import provider_key
+from promptreel.operator.deployment import Deployment
+from promptreel.operator.keys import ApiKeys
+
+
+def findings(deployment: Deployment) -> Iterator[Finding]:
+    """One finding a thing that can be wrong."""
+    yield _stack(deployment)
+    yield _provider_key(deployment)
+    yield _api_keys(deployment)
+    yield _alarms(deployment)
+
+
+def _stack(deployment: Deployment) -> Finding:
+    detail = f"{deployment.stack_name} in {deployment.region}: {deployment.status}"
+    if deployment.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        return Finding("stack", Verdict.OK, detail)
+    return Finding("stack", Verdict.PROBLEM, detail, "see the stack's events in CloudFormation, then deploy again")
+
+
+def _provider_key(deployment: Deployment) -> Finding:
+    if provider_key.is_stored(deployment):
+        return Finding("provider's key", Verdict.OK, "stored")
+    return Finding("provider's key", Verdict.PROBLEM, "not stored: every job fails", "run promptreel secret set")
+
+
+def _api_keys(deployment: Deployment) -> Finding:
+    count = len(ApiKeys(deployment.client("secretsmanager"), deployment.output("ApiKeysSecretArn")).list())
+    if count:
+        return Finding("API keys", Verdict.OK, f"{count} issued")
+    return Finding("API keys", Verdict.PROBLEM, "none: nobody can use the API", "run promptreel keys create OWNER")
+
+
+def _alarms(deployment: Deployment) -> Finding:
+    topic = deployment.output("AlarmTopicArn")
+    pages = deployment.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    subscriptions = [subscription["SubscriptionArn"] for page in pages for subscription in page["Subscriptions"]]
+    count = sum(arn.startswith("arn:") for arn in subscriptions)  # else "PendingConfirmation"
+    if count:
+        return Finding("alarms", Verdict.OK, f"{count} subscribed")
+    unheard = f"{len(subscriptions)} not confirmed yet" if subscriptions else "nobody is subscribed: they go unheard"
+    return Finding("alarms", Verdict.WARNING, unheard, f"subscribe to {topic}")

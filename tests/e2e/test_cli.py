@@ -1,0 +1,162 @@
+"""The command line and the Python client against the deployed stack, and the examples of docs/client.md."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from promptreel import Client
+from tests.local_cloud import LocalCloud, unique
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text("utf-8"), re.DOTALL)
+STACK_FILE = ROOT / ".local" / "tests" / "stack.json"
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(cloud: LocalCloud, tmp_path: Path) -> Run:  # noqa: ARG001 - it has to be up
+    """The installed command line, in an empty folder, with nothing but the local cloud to be found."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PROMPTREEL_LOCAL": str(STACK_FILE)}
+
+    def call(*arguments: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
+        ended = subprocess.run(
+            [sys.executable, "-m", "promptreel", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ended.returncode == code, ended.stderr
+        return ended
+
+    return call
+
+
+def test_a_prompt_becomes_a_file_and_stays_in_the_list(cloud: LocalCloud, run: Run, tmp_path: Path) -> None:
+    prompt = unique("a paper boat")
+    cloud.simulator.script(prompt, seconds=1)
+    made = run("create", prompt, "--wait", "-o", "boat.mp4", "--aspect-ratio", "9:16")
+    assert made.stdout == "boat.mp4\n"
+    assert "completed" in made.stderr
+    assert (tmp_path / "boat.mp4").read_bytes()[4:8] == b"ftyp"
+    generation_id = made.stderr.split()[1]
+    listed = [line.split("\t") for line in run("list", "--status", "completed").stdout.splitlines()]
+    assert [generation_id, "completed", "veo2", prompt] in [[*row[:3], row[4]] for row in listed]
+    got = json.loads(run("get", generation_id, "--json").stdout)
+    assert got["meta"]["request"] == {"model": "veo2", "prompt": prompt, "aspect_ratio": "9:16"}
+    run("download", generation_id)
+    assert (tmp_path / f"{generation_id}.mp4").read_bytes() == (tmp_path / "boat.mp4").read_bytes()
+
+
+def test_a_cancelled_generation_is_an_error_and_can_be_deleted(cloud: LocalCloud, run: Run) -> None:
+    prompt = unique("a paper boat")
+    cloud.simulator.script(prompt, outcome="never")
+    generation_id = run("create", prompt).stdout.strip()
+    run("delete", generation_id, "--yes", code=1)
+    assert generation_id in run("cancel", generation_id).stdout
+    assert "Cancelled" in run("get", generation_id, "--wait", code=1).stderr
+    cloud.ended(generation_id)
+    run("delete", generation_id, "--yes")
+    run("delete", generation_id, "--yes")
+    run("get", generation_id, code=1)
+
+
+def test_the_models_are_those_of_the_api(run: Run) -> None:
+    assert "veo2\tVeo 2, text to video" in run("models").stdout.splitlines()
+    assert "duration\t5, 6, 7, 8\t5\tLength of the video in seconds." in run("models", "veo2").stdout.splitlines()
+
+
+def test_a_key_works_once_it_is_made_and_is_gone_once_it_is_revoked(cloud: LocalCloud, run: Run) -> None:
+    made = json.loads(run("keys", "create", "ann", "--json").stdout)
+    assert made["key_id"] in run("keys", "list").stdout
+    assert made["api_key"] not in run("keys", "list", "--json").stdout
+    run("keys", "revoke", made["key_id"])
+    assert made["key_id"] not in run("keys", "list").stdout
+    assert "demo" in run("keys", "list").stdout
+    assert cloud.call("GET", "/v2/models").status_code == 200
+
+
+def test_keys_that_are_made_at_once_are_all_kept(run: Run) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda owner: run("keys", "create", owner, "--json").stdout, ["a", "b", "c", "d"]))
+    kept = run("keys", "list").stdout
+    for key in map(json.loads, made):
+        assert key["key_id"] in kept
+        run("keys", "revoke", key["key_id"])
+
+
+def test_the_providers_key_is_read_from_stdin_and_not_shown(cloud: LocalCloud, run: Run) -> None:
+    secrets, arn = cloud.aws("secretsmanager"), cloud.stack.provider_key_secret_arn
+    before = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    run("secret", "set", stdin="\n", code=1)
+    assert secrets.get_secret_value(SecretId=arn)["SecretString"] == before
+    try:
+        ended = run("secret", "set", stdin="another-key\n")
+        assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "another-key"
+        assert "another-key" not in ended.stdout + ended.stderr
+    finally:
+        run("secret", "set", stdin=before)
+
+
+def test_a_rescued_generation_goes_on_with_what_the_provider_has(cloud: LocalCloud, run: Run) -> None:
+    prompt = unique("a paper boat")
+    cloud.simulator.script(prompt, seconds=0, video=[{"redirect": "https://forbidden.invalid/"}])
+    generation_id = run("create", prompt).stdout.strip()
+    assert cloud.ended(generation_id).error
+    cloud.simulator.script(prompt, seconds=0)
+    assert "goes on" in run("rescue", generation_id).stdout
+    run("get", generation_id, "--wait")
+    assert cloud.creates(prompt) == 1
+    assert "nothing to rescue" in run("rescue", generation_id, code=1).stderr
+
+
+def test_a_healthy_stack_satisfies_the_doctor(run: Run) -> None:
+    found = json.loads(run("doctor", "--json").stdout)
+    assert {finding["name"]: finding["verdict"] for finding in found} == {
+        "API": "ok",
+        "your API key": "ok",
+        "stack": "ok",
+        "provider's key": "ok",
+        "API keys": "ok",
+        "alarms": "warning",
+    }
+
+
+def test_a_stage_that_is_not_deployed_is_told_as_such(cloud: LocalCloud) -> None:
+    environment = {"AWS_ENDPOINT_URL": cloud.stack.aws_endpoint_url, "AWS_REGION": cloud.stack.region}
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "promptreel", "--stage", "prod", "keys", "list"],
+        env={"PATH": os.environ["PATH"], **environment, **credentials},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("There is no stack promptreel-prod in us-east-1: deploy it (make deploy STAGE=prod)")
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_examples_of_the_client_run(
+    cloud: LocalCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROMPTREEL_URL", cloud.stack.api_url)
+    monkeypatch.setenv("PROMPTREEL_API_KEY", cloud.stack.api_key)
+    for prompt in ["A paper boat", *re.findall(r'create\("(.+?)"', EXAMPLES[number])]:
+        cloud.simulator.script(prompt, seconds=0)
+    with Client() as client:  # the second example shows the newest completed one
+        client.wait(client.create("A paper boat", idempotency_key="examples").id, timeout=60)
+    exec(EXAMPLES[number], {})  # noqa: S102 - our own text

@@ -1,0 +1,42 @@
+"""What the API answers."""
+
+from typing import Any
+
+from tests.unit.wire import http
+
+ID = "0123456789abcdef0123456789abcdef"
+
+
+def generation(status: str = "queued", **fields: Any) -> dict[str, Any]:
+    """A generation as the API shows it."""
+    meta = {
+        "usage": {"credits_used": None},
+        "stage": fields.pop("stage", status),
+        "request": {"model": "veo2", "prompt": fields.pop("prompt", "a boat")},
+        "created_at": "2026-01-01T12:00:00.000Z",
+        "submitted_at": None,
+        "ended_at": None,
+        "source": {"kind": "api", "ref": "r1"},
+    }
+    return {"id": ID, "status": status, "video": None, "error": None, "meta": meta, **fields}
+
+
+def shown(status: str = "queued", **fields: Any) -> bytes:
+    """The answer that holds it."""
+    return http(200, generation(status, **fields))
+
+
+def completed(url: str, size: int | None) -> bytes:
+    """The answer of one with a video."""
+    video = {"url": url, "content_type": "video/mp4", "file_name": f"{ID}.mp4", "file_size": size}
+    return shown("completed", video=video)
+
+
+def failed(name: str = "GenerationFailed", message: str = "no luck.") -> bytes:
+    """The answer of one that failed."""
+    return shown("error", error={"name": name, "message": message})
+
+
+def error(status: int, message: str = "no.", *headers: str) -> bytes:
+    """An error of the API."""
+    return http(status, {"message": message}, *headers)

@@ -1,0 +1,44 @@
+"""The client meets servers of the tests' own, and nothing of the user's configuration."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from promptreel.__main__ import main
+
+KEY = "pr_00000000_" + "a" * 43
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home and working directory, and an environment without settings."""
+    for name in ("PROMPTREEL_URL", "PROMPTREEL_API_KEY", "PROMPTREEL_STAGE", "PROMPTREEL_LOCAL", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses before retries, in seconds, which are only noted; polls follow each other at once."""
+    pauses: list[float] = []
+    monkeypatch.setattr("promptreel._http.time", SimpleNamespace(sleep=pauses.append))
+    monkeypatch.setattr("promptreel.client.POLL_SECONDS", 0)
+    return pauses
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command line: its exit code, stdout and stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
+
+    return call

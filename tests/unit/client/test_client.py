@@ -1,0 +1,173 @@
+"""The client's methods."""
+
+from pathlib import Path
+
+import pytest
+
+from promptreel import ApiError, Client, DownloadFailed, GenerationFailed, NotFinished, NotFound, WaitTimeout
+from tests.unit.client.answers import ID, completed, error, failed, generation, shown
+from tests.unit.client.conftest import KEY
+from tests.unit.wire import http, reset, serving
+
+VIDEO = b"\0\0\0\x14ftypisom" + b"v" * 1000
+
+
+def test_a_list_is_fetched_page_by_page_as_it_is_read() -> None:
+    first = http(200, {"data": [generation(prompt="1"), generation(prompt="2")], "next_cursor": "c 1"})
+    empty = http(200, {"data": [], "next_cursor": "c2"})
+    last = http(200, {"data": [generation(prompt="3")], "next_cursor": None})
+    with serving(first, empty, last) as wire, Client(wire.url, KEY) as client:
+        found = client.list("queued")
+        assert next(found).request["prompt"] == "1"
+        assert len(wire.requests) == 1
+        assert [one.request["prompt"] for one in found] == ["2", "3"]
+    assert b"status=queued" in wire.requests[2]
+    assert b"cursor=c+1" in wire.requests[1]
+
+
+def test_waiting_tells_each_stage_once() -> None:
+    answers = [shown(), shown(), shown("generating"), shown("generating", stage="archiving"), completed("u", 1)]
+    stages: list[str] = []
+    with serving(*answers) as wire, Client(wire.url, KEY) as client:
+        ended = client.wait(ID, on_change=lambda seen: stages.append(seen.stage))
+    assert ended.ended
+    assert stages == ["queued", "generating", "archiving", "completed"]
+
+
+def test_waiting_for_one_that_fails_raises_its_reason() -> None:
+    with serving(shown(), failed()) as wire, Client(wire.url, KEY) as client, pytest.raises(GenerationFailed) as caught:
+        client.wait(ID)
+    assert str(caught.value) == f"Generation {ID} failed with GenerationFailed: no luck."
+    assert caught.value.generation.error
+
+
+def test_waiting_ends_with_its_timeout() -> None:
+    with serving(shown("generating")) as wire, Client(wire.url, KEY) as client, pytest.raises(WaitTimeout) as caught:
+        client.wait(ID, timeout=0)
+    assert caught.value.generation.stage == "generating"
+
+
+def test_waiting_outlasts_a_server_that_fails_meanwhile() -> None:
+    trouble = [reset] * 4 + [error(500)] * 4
+    with serving(shown(), *trouble, completed("u", 1)) as wire, Client(wire.url, KEY) as client:
+        assert client.wait(ID).status == "completed"
+
+
+def test_waiting_ends_where_the_api_refuses() -> None:
+    with serving(shown(), error(404)) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFound):
+        client.wait(ID)
+
+
+def test_a_download_is_whole_and_sends_no_key(home: Path) -> None:
+    with (
+        serving(http(200, VIDEO)) as cdn,
+        serving(completed(cdn.url, len(VIDEO))) as wire,
+        Client(wire.url, KEY) as client,
+    ):
+        path = client.download(ID, home / "boat.mp4")
+    assert path.read_bytes() == VIDEO
+    assert [file.name for file in home.iterdir()] == ["boat.mp4"]
+    assert cdn.header("Authorization") == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [http(200, VIDEO, length=len(VIDEO) + 1), http(200, VIDEO[:-1]), http(403, b"expired"), reset],
+    ids=["broken off", "another length than the record's", "expired link", "reset"],
+)
+def test_a_download_that_is_not_whole_leaves_nothing(broken: bytes, home: Path) -> None:
+    with (
+        serving(broken) as cdn,
+        serving(completed(cdn.url, len(VIDEO))) as wire,
+        Client(wire.url, KEY) as client,
+        pytest.raises(DownloadFailed),
+    ):
+        client.download(ID, home / "boat.mp4")
+    assert list(home.iterdir()) == []
+
+
+def test_a_download_that_broke_off_is_tried_with_a_fresh_link(home: Path) -> None:
+    with (
+        serving(http(200, VIDEO, length=2000), http(200, VIDEO)) as cdn,
+        serving(completed(cdn.url, len(VIDEO))) as wire,
+        Client(wire.url, KEY) as client,
+    ):
+        client.download(ID, home / "boat.mp4")
+    assert len(wire.requests) == 2
+
+
+def test_a_download_overwrites_only_when_told(home: Path) -> None:
+    path = home / "boat.mp4"
+    path.write_text("mine")
+    with (
+        serving(http(200, VIDEO)) as cdn,
+        serving(completed(cdn.url, None)) as wire,
+        Client(wire.url, KEY) as client,
+    ):
+        with pytest.raises(FileExistsError):
+            client.download(ID, path)
+        assert (path.read_text(), wire.requests) == ("mine", [])
+        client.download(ID, path, overwrite=True)
+    assert path.read_bytes() == VIDEO
+
+
+def test_there_is_nothing_to_download_before_the_end(home: Path) -> None:
+    with serving(shown("generating"), failed()) as wire, Client(wire.url, KEY) as client:
+        with pytest.raises(NotFinished):
+            client.download(ID, home / "boat.mp4")
+        with pytest.raises(GenerationFailed):
+            client.download(ID, home / "boat.mp4")
+
+
+def test_cancel_stops_what_runs() -> None:
+    with serving(shown("generating"), failed("Cancelled")) as wire, Client(wire.url, KEY) as client:
+        stopped = client.cancel(ID)
+    assert stopped.error
+    assert stopped.error.name == "Cancelled"
+    assert wire.requests[1].startswith(b"DELETE ")
+
+
+def test_cancel_never_deletes_a_video_that_is_there_already() -> None:
+    with serving(completed("u", 1)) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFinished):
+        client.cancel(ID)
+    assert len(wire.requests) == 1
+
+
+def test_cancelling_again_changes_nothing() -> None:
+    with serving(failed("Cancelled")) as wire, Client(wire.url, KEY) as client:
+        assert client.cancel(ID).status == "error"
+    assert len(wire.requests) == 1
+
+
+def test_delete_does_not_cancel_what_runs() -> None:
+    with serving(shown("generating")) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFinished):
+        client.delete(ID)
+    assert len(wire.requests) == 1
+
+
+def test_delete_waits_until_the_end_is_announced() -> None:
+    deleted = http(200, {"id": ID, "deleted": True})
+    with serving(failed(), failed(), failed(), deleted) as wire, Client(wire.url, KEY) as client:
+        client.delete(ID)
+    assert len(wire.requests) == 4
+
+
+def test_deleting_again_changes_nothing_and_what_never_was_is_not_found() -> None:
+    with serving(error(404), http(200, {"id": ID, "deleted": True}), error(404)) as wire:
+        client = Client(wire.url, KEY)
+        client.delete(ID)
+        with pytest.raises(NotFound):
+            client.delete(ID)
+        client.close()
+
+
+def test_an_answer_with_only_what_the_provider_promises_is_read() -> None:
+    with serving(http(200, {"id": "x:veo2", "status": "waiting"})) as wire, Client(wire.url, KEY) as client:
+        found = client.get("x:veo2")
+    assert (found.stage, found.ended, found.video, found.created_at) == ("waiting", False, None, None)
+
+
+def test_a_status_that_is_none_is_refused_by_the_api() -> None:
+    refused = error(400, "`status` must be one of …")
+    with serving(refused) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError, match="must be"):
+        list(client.list("done"))  # type: ignore[arg-type]  # that is the point

@@ -1,0 +1,229 @@
+"""The command line: what it prints where, how it ends, and that it never takes a key as an argument."""
+
+import json
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.client.answers import ID, completed, error, failed, generation, shown
+from tests.unit.client.conftest import KEY
+from tests.unit.wire import Answer, http, reset, serving
+
+Run = Callable[..., tuple[int, str, str]]
+LINK = "http://127.0.0.1:1/video.mp4"
+
+
+@pytest.fixture
+def ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command against an API that gives these answers."""
+
+    def call(*arguments: str, answers: list[Answer]) -> tuple[int, str, str]:
+        with serving(*answers) as wire:
+            monkeypatch.setenv("PROMPTREEL_URL", wire.url)
+            monkeypatch.setenv("PROMPTREEL_API_KEY", KEY)
+            code, out, err = run(*arguments)
+        call.sent = wire.requests  # type: ignore[attr-defined]  # for the test to look at
+        return code, out, err
+
+    return call
+
+
+def sent(ask: Callable[..., object], number: int = 0) -> bytes:
+    """A request that the API got."""
+    requests: list[bytes] = ask.sent  # type: ignore[attr-defined]  # see ask
+    return requests[number]
+
+
+def test_create_prints_the_id_alone_on_stdout(ask: Run) -> None:
+    code, out, err = ask("create", "a boat", answers=[shown()])
+    assert (code, out) == (0, f"{ID}\n")
+    assert f"promptreel get {ID} --wait" in err
+
+
+def test_the_parameters_of_create_arrive_as_the_model_takes_them(ask: Run) -> None:
+    named = ["--model", "google/veo3", "--duration", "8", "--aspect-ratio", "9:16", "--negative-prompt", "rain"]
+    given = ["--seed", "7", "--param", "generate_audio=false", "--param", "resolution=720P", "--param", 'note="5"']
+    ask("create", "a boat", *named, *given, "--idempotency-key", "k1", answers=[shown()])
+    head, _, body = sent(ask).partition(b"\r\n\r\n")
+    assert json.loads(body) == {
+        "model": "google/veo3",
+        "prompt": "a boat",
+        "duration": 8,
+        "aspect_ratio": "9:16",
+        "negative_prompt": "rain",
+        "seed": 7,
+        "generate_audio": False,
+        "resolution": "720P",
+        "note": "5",
+    }
+    assert b"Idempotency-Key: k1\r\n" in head
+
+
+def test_waiting_prints_the_link_on_stdout_and_the_progress_on_stderr(ask: Run) -> None:
+    code, out, err = ask("create", "a boat", "--wait", answers=[shown(), shown("generating"), completed(LINK, 4)])
+    assert (code, out) == (0, f"{LINK}\n")
+    assert [line.split()[-1] for line in err.splitlines()[1:]] == ["generating", "completed"]
+    assert "\x1b" not in out + err
+
+
+def test_a_file_to_save_to_means_to_wait_and_save(ask: Run, home: Path) -> None:
+    with serving(http(200, b"film")) as cdn:
+        answer = completed(cdn.url, 4)
+        code, out, _ = ask("create", "a boat", "-o", "boat.mp4", answers=[shown(), answer])
+    assert (code, out, (home / "boat.mp4").read_bytes()) == (0, "boat.mp4\n", b"film")
+
+
+@pytest.mark.parametrize("path", ["mine.mp4", "nowhere/boat.mp4"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_paid(ask: Run, home: Path, path: str) -> None:
+    (home / "mine.mp4").write_text("mine")
+    code, _, err = ask("create", "a boat", "-o", path, answers=[shown()])
+    assert code == 1
+    assert path.split("/", maxsplit=1)[0] in err
+    assert ask.sent == []  # type: ignore[attr-defined]  # see ask
+
+
+def test_a_failed_generation_is_exit_code_1_with_its_reason(ask: Run) -> None:
+    code, out, err = ask("get", ID, "--wait", answers=[failed()])
+    assert (code, out) == (1, "")
+    assert err.endswith("failed with GenerationFailed: no luck.\n")
+
+
+def test_a_failed_generation_is_told_to_programs_too(ask: Run) -> None:
+    code, out, _ = ask("get", ID, "--wait", "--json", answers=[failed()])
+    assert code == 1
+    assert json.loads(out)["error"]["name"] == "GenerationFailed"
+
+
+def test_a_refusal_of_the_api_is_exit_code_1(ask: Run) -> None:
+    code, _, err = ask("create", "a boat", answers=[error(400, "`duration` must be one of 5, 6.")])
+    assert (code, err) == (1, "`duration` must be one of 5, 6 (HTTP 400).\n")
+
+
+def test_a_key_that_is_not_valid_is_exit_code_3(ask: Run) -> None:
+    assert ask("list", answers=[error(401)])[0] == 3
+
+
+def test_no_configuration_is_exit_code_3(run: Run) -> None:
+    code, out, err = run("list")
+    assert (code, out) == (3, "")
+    assert "PROMPTREEL_URL" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create"],
+        ["nonsense"],
+        ["list", "--status", "done"],
+        ["create", "x", "--param", "seed"],
+        ["--local", "--url", "https://x", "list"],
+        ["--local", "--stage", "prod", "list"],
+        ["delete", ID],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments)[0] == 2
+
+
+def test_a_time_out_is_exit_code_4_and_tells_the_way_back(ask: Run) -> None:
+    code, _, err = ask("get", ID, "--wait", "--timeout", "0", answers=[shown("generating")])
+    assert code == 4
+    assert f"Come back with: promptreel get {ID} --wait" in err
+
+
+def test_an_interrupt_leaves_the_job_running_and_tells_the_way_back(ask: Run) -> None:
+    def interrupt(_: object) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    code, _, err = ask("create", "x", "-o", "a b.mp4", answers=[shown(), shown("generating"), interrupt])
+    assert code == 130
+    assert f"goes on. Come back with: promptreel download {ID} --wait -o 'a b.mp4'" in err
+    assert "Traceback" not in err
+
+
+def test_a_create_that_may_have_arrived_tells_how_to_repeat_it(ask: Run) -> None:
+    code, _, err = ask("create", "a boat", "--idempotency-key", "k1", answers=[reset])
+    assert code == 1
+    assert "repeat it with the idempotency key k1" in err
+
+
+def test_a_list_into_a_pipe_is_tab_separated_and_whole(ask: Run) -> None:
+    prompt = "a very long prompt\twith\na tab and \x1b[31mcolours " + "x" * 200
+    page = http(200, {"data": [generation(prompt=prompt)], "next_cursor": None})
+    code, out, _ = ask("list", answers=[page])
+    expected = prompt.replace("\t", " ").replace("\n", " ").replace("\x1b", " ")
+    assert (code, out) == (0, f"{ID}\tqueued\tveo2\t2026-01-01 12:00\t{expected}\n")
+
+
+def test_a_list_stops_at_its_limit(ask: Run) -> None:
+    page = http(200, {"data": [generation(), generation()], "next_cursor": "more"})
+    assert len(ask("list", "--limit", "3", answers=[page])[1].splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answers"),
+    [
+        (["create", "x"], [shown()]),
+        (["create", "x", "--wait"], [shown(), completed(LINK, 1)]),
+        (["get", ID], [shown()]),
+        (["list"], [http(200, {"data": [generation()], "next_cursor": None})]),
+        (["models"], [http(200, {"data": [{"id": "m", "title": "M", "schema": None}]})]),
+        (["models", "m"], [http(200, {"data": [{"id": "m", "title": "M", "schema": None}]})]),
+        (["cancel", ID], [shown(), failed("Cancelled")]),
+        (["delete", ID, "--yes"], [failed(), http(200, {"id": ID, "deleted": True})]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
+)
+def test_json_is_all_that_programs_get_on_stdout(ask: Run, arguments: list[str], answers: list[Answer]) -> None:
+    code, out, _ = ask(*arguments, "--json", answers=answers)
+    assert code == 0
+    assert json.loads(out)
+
+
+def test_cancel_says_what_the_api_says_of_money(ask: Run) -> None:
+    _, out, _ = ask("cancel", ID, answers=[shown(), failed("Cancelled", "The provider may still charge.")])
+    assert out == f"{ID} is stopped. The provider may still charge.\n"
+
+
+def test_a_models_parameters_are_told_from_its_schema(ask: Run) -> None:
+    properties = {
+        "model": {"const": "m"},
+        "prompt": {"type": "string", "description": "What it shows."},
+        "duration": {"enum": [5, 6], "default": 5},
+        "sound": {"type": "boolean", "default": True},
+        "note": {"type": ["string", "null"]},
+    }
+    schema = {"required": ["model", "prompt"], "properties": properties}
+    answer = http(200, {"data": [{"id": "m", "title": "M", "schema": schema}]})
+    assert ask("models", "m", answers=[answer])[1].splitlines() == [
+        "prompt\tstring\trequired\tWhat it shows.",
+        "duration\t5, 6\t5\t",
+        "sound\tboolean\ttrue\t",
+        "note\tstring or null\t\t",
+    ]
+
+
+def test_a_model_that_is_not_offered_is_told_as_such(ask: Run) -> None:
+    code, _, err = ask("models", "nope", answers=[http(200, {"data": []})])
+    assert (code, "is not offered here" in err) == (1, True)
+
+
+def test_a_doctor_without_aws_checks_the_api_and_the_key(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    models = http(200, {"data": [{"id": "m", "title": "M"}]})
+    code, out, _ = ask("doctor", answers=[http(200, {"status": "ok"}), models])
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["ok", "ok", "warning"]
+
+
+def test_a_doctor_who_finds_something_broken_exits_with_1(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    code, out, _ = ask("doctor", "--json", answers=[http(503), error(401)])
+    assert code == 1
+    assert [finding["verdict"] for finding in json.loads(out)] == ["problem", "problem", "warning"]

@@ -1,0 +1,68 @@
+"""The command line's help and docs/cli.md tell everything; the wheel carries everything."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from promptreel.commands import app
+
+ROOT = Path(__file__).parents[3]
+CLI = (ROOT / "docs" / "cli.md").read_text("utf-8")
+
+
+def commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every command with its full name, groups included."""
+    yield name, group
+    for command in getattr(group, "commands", {}).values():
+        yield from commands(command, f"{name} {command.name}")
+
+
+ALL = dict(commands(typer.main.get_command(app), "promptreel"))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_and_each_of_its_parameters_has_help_and_is_documented(name: str) -> None:
+    command = ALL[name]
+    assert command.help
+    assert all(parameter.help for parameter in command.params)
+    section = CLI.partition(f"# `{name}`\n")[2].partition("\n##")[0]
+    for parameter in command.params:
+        shown = parameter.metavar if parameter.param_type_name == "argument" else max(parameter.opts, key=len)
+        assert shown in section or shown.endswith("-completion")
+
+
+def test_the_document_is_what_the_help_says_now() -> None:
+    found = importlib.util.spec_from_file_location("generate_cli", ROOT / "docs" / "generate_cli.py")
+    assert found
+    assert found.loader
+    generate_cli = importlib.util.module_from_spec(found)
+    found.loader.exec_module(generate_cli)
+    assert generate_cli.document() == CLI, "run make docs"
+
+
+def test_a_wheel_is_typed_and_carries_the_functions_code_for_operators(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    assert sorted(path.name for path in (tmp_path / "site").iterdir() if path.suffix != ".dist-info") == ["promptreel"]
+    assert (tmp_path / "site" / "promptreel" / "py.typed").exists()
+    load = "import promptreel.operator.keys as k, promptreel.operator.rescue, core; print(k.__file__, core.__path__[0])"
+    ran = subprocess.run(
+        [sys.executable, "-c", load],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.count(str(tmp_path)) == 2

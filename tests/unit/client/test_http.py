@@ -1,0 +1,122 @@
+"""What the client sends again, and what not."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from promptreel import ApiError, Client, ConfigurationError, ConnectionFailed, NotFound, Unauthorized
+from promptreel._http import ATTEMPTS
+from tests.unit.client.answers import ID, error, shown
+from tests.unit.client.conftest import KEY
+from tests.unit.wire import http, reset, serving
+
+
+@pytest.mark.parametrize("trouble", [reset, error(429), error(500), error(502), error(503), error(504)])
+def test_trouble_that_may_pass_is_tried_again(trouble: bytes, slept: list[float]) -> None:
+    with serving(trouble, trouble, shown()) as wire, Client(wire.url, KEY) as client:
+        assert client.get(ID).status == "queued"
+    assert len(wire.requests) == 3
+    assert slept[0] < slept[1]
+
+
+def test_a_repeated_create_carries_the_same_idempotency_key() -> None:
+    with serving(reset, error(503), shown()) as wire, Client(wire.url, KEY) as client:
+        client.create("a boat")
+    keys = wire.header("Idempotency-Key")
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+def test_two_creates_carry_different_idempotency_keys() -> None:
+    with serving(shown()) as wire, Client(wire.url, KEY) as client:
+        client.create("a boat")
+        client.create("a boat")
+    assert len(set(wire.header("Idempotency-Key"))) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+def test_a_refusal_is_not_tried_again(status: int, slept: list[float]) -> None:
+    with serving(error(status)) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError) as caught:
+        client.create("a boat")
+    assert caught.value.status == status
+    assert (len(wire.requests), slept) == (1, [])
+
+
+def test_the_api_may_say_when_to_try_again(slept: list[float]) -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    answers = [error(429, "no.", "Retry-After: 7"), error(503, "no.", f"Retry-After: {soon}"), shown()]
+    with serving(*answers) as wire, Client(wire.url, KEY) as client:
+        client.get(ID)
+    assert slept[0] == 7
+    assert 20 < slept[1] <= 30
+
+
+@pytest.mark.parametrize("nonsense", ["soon", "-3", "Thu, 32 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 2026 00:00:00"])
+def test_a_retry_after_that_says_nothing_is_ignored(nonsense: str, slept: list[float]) -> None:
+    with serving(error(429, "no.", f"Retry-After: {nonsense}"), shown()) as wire, Client(wire.url, KEY) as client:
+        client.get(ID)
+    assert 0 < slept[0] < 1
+
+
+def test_nobody_waits_an_hour_in_a_call(slept: list[float]) -> None:
+    with (
+        serving(error(429, "later.", "Retry-After: 3600")) as wire,
+        Client(wire.url, KEY) as client,
+        pytest.raises(ApiError, match="later"),
+    ):
+        client.get(ID)
+    assert slept == []
+
+
+def test_after_four_attempts_it_is_given_up_in_one_sentence() -> None:
+    with serving(reset) as wire, Client(wire.url, KEY) as client, pytest.raises(ConnectionFailed) as caught:
+        client.get(ID)
+    assert len(wire.requests) == ATTEMPTS
+    assert str(caught.value) == f"{wire.url} does not answer (no connection): check the URL and your connection."
+
+
+def test_a_create_whose_outcome_is_unknown_tells_its_idempotency_key() -> None:
+    with serving(reset) as wire, Client(wire.url, KEY) as client, pytest.raises(ConnectionFailed) as caught:
+        client.create("a boat")
+    assert wire.header("Idempotency-Key")[0] in caught.value.__notes__[0]
+
+
+def test_the_errors_of_the_api_are_told_apart() -> None:
+    with serving(error(401), error(404, "There is none."), error(409, "Not now.")) as wire:
+        client = Client(wire.url, KEY)
+        with pytest.raises(Unauthorized):
+            client.get(ID)
+        with pytest.raises(NotFound, match=r"There is none \(HTTP 404\)"):
+            client.get(ID)
+        with pytest.raises(ApiError, match="Not now"):
+            client.get(ID)
+        client.close()
+
+
+@pytest.mark.parametrize("answer", [http(200, b"<html>Log in</html>"), http(200, b"[]"), http(404, b"nginx")])
+def test_what_is_no_answer_of_promptreel_is_told_as_such(answer: bytes) -> None:
+    with serving(answer) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError, match="is the URL right"):
+        client.get(ID)
+
+
+def test_the_key_goes_only_where_it_was_meant_to_go() -> None:
+    with serving(shown()) as elsewhere:
+        redirect = http(302, b"", f"Location: {elsewhere.url}/")
+        with serving(redirect) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError):
+            client.get(ID)
+        assert wire.header("Authorization") == [f"Bearer {KEY}"]
+        assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("url", ["http://api.example.com", "ftp://127.0.0.1", "api.example.com", ""])
+def test_a_url_that_would_leak_the_key_or_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        Client(url, KEY)
+
+
+@pytest.mark.parametrize("key", ["a b", "a\nb", "schlüssel"])
+def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Client("http://127.0.0.1:1", key)
+    assert key not in str(caught.value)
