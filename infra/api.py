@@ -52,8 +52,7 @@ class Api(Construct):
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "STATE_MACHINE_ARN": workflow.state_machine.state_machine_arn,
                 "URL_LIFETIME_SECONDS": str(stage.url_lifetime_seconds),
-                "ALLOWED_MODELS": ",".join(stage.allowed_models),
-                "PASSED_THROUGH_MODELS": ",".join(stage.passed_through_models),
+                **stage.model_environment,
             },
             permissions=[
                 allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table),

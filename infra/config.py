@@ -68,6 +68,14 @@ class Stage:
     # what costs money alarms at once
     failures_alarm: int = 5
 
+    @property
+    def model_environment(self) -> dict[str, str]:
+        """What every function that validates requests is told."""
+        return {
+            "ALLOWED_MODELS": ",".join(self.allowed_models),
+            "PASSED_THROUGH_MODELS": ",".join(self.passed_through_models),
+        }
+
 
 _SIMULATED = {
     "video_hosts": ("127.0.0.1", "localhost", "cdn.aimlapi.com"),

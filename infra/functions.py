@@ -71,6 +71,7 @@ class Functions(Construct):
         environment: Mapping[str, str],
         permissions: Sequence[iam.PolicyStatement],
         memory_mb: int = 256,
+        ephemeral_storage_mb: int = 512,
     ) -> lambda_.Function:
         """The function `name`; it may do what `permissions` say, write its own log and send traces."""
         scope = Construct(self, "".join(word.title() for word in name.split("_")))
@@ -96,6 +97,7 @@ class Functions(Construct):
             runtime=self._runtime,
             architecture=self._architecture,
             memory_size=memory_mb,
+            ephemeral_storage_size=cdk.Size.mebibytes(ephemeral_storage_mb),
             timeout=cdk.Duration.seconds(timeout_seconds),
             environment={
                 **environment,

@@ -8,7 +8,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.api import Api
+from infra.batches import Batches
 from infra.config import Stage
+from infra.triggers import Triggers
 from infra.workflow import Workflow
 
 _PERIOD = cdk.Duration.minutes(5)
@@ -37,7 +39,9 @@ _COSTLY_FAILURES = {
 class Monitoring(Construct):
     """`topic` is where alarms go: subscribe to it."""
 
-    def __init__(self, scope: Construct, stage: Stage, workflow: Workflow, api: Api) -> None:
+    def __init__(
+        self, scope: Construct, stage: Stage, workflow: Workflow, api: Api, triggers: Triggers, batches: Batches
+    ) -> None:
         super().__init__(scope, "Monitoring")
         self.topic = sns.Topic(self, "Alarms", enforce_ssl=True)
         # enforce_ssl gives the topic a policy, which replaces the default one that let alarms in.
@@ -50,6 +54,16 @@ class Monitoring(Construct):
             )
         )
         self._watch_workflow(stage, workflow)
+        self._alarm(
+            "IngestDeadLetters",
+            triggers.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
+            "A file or an event could not be taken: read the log of ingest, mend the cause, and redrive the queue.",
+        )
+        self._alarm(
+            "BatchesFailed",
+            batches.state_machine.metric_failed(period=_PERIOD),
+            "A batch did not run to its end: its execution says why; drop the file again, and nothing is paid twice.",
+        )
         self._alarm(
             "ApiErrors",
             api.http_api.metric_server_error(period=_PERIOD, statistic="Sum"),

@@ -5,10 +5,12 @@ from constructs import Construct
 
 from infra.announcements import Announcements
 from infra.api import Api
+from infra.batches import Batches
 from infra.config import Stage
 from infra.functions import Functions
 from infra.monitoring import Monitoring
 from infra.storage import Storage
+from infra.triggers import Triggers
 from infra.workflow import Workflow
 
 
@@ -30,7 +32,9 @@ class PromptreelStack(cdk.Stack):
         functions = Functions(self, stage)
         workflow = Workflow(self, stage, functions, storage, announcements)
         api = Api(self, stage, functions, storage, workflow)
-        monitoring = Monitoring(self, stage, workflow, api)
+        batches = Batches(self, stage, functions, storage, announcements, workflow)
+        triggers = Triggers(self, stage, functions, storage, announcements, workflow, batches)
+        monitoring = Monitoring(self, stage, workflow, api, triggers, batches)
 
         outputs = {
             "ApiUrl": api.url,
@@ -40,6 +44,9 @@ class PromptreelStack(cdk.Stack):
             "BusName": announcements.bus.event_bus_name,
             "TableName": storage.table.table_name,
             "VideoGenerationStateMachineArn": workflow.state_machine.state_machine_arn,
+            "PromptBatchStateMachineArn": batches.state_machine.state_machine_arn,
+            "IngestQueueUrl": triggers.queue.queue_url,
+            "IngestDeadLetterQueueUrl": triggers.dead_letters.queue_url,
             "ProviderKeySecretArn": storage.provider_key.attr_id,
             "ApiKeysSecretArn": storage.api_keys.attr_id,
             "AlarmTopicArn": monitoring.topic.topic_arn,

@@ -30,11 +30,14 @@ class Storage(Construct):
         self.prompts = self._bucket("Prompts", expire_days=stage.prompt_days, replaced_days=stage.prompt_days)
         self._announce_uploads(self.prompts)
         self.videos = self._bucket("Videos", replaced_days=stage.replaced_video_days)
-        acknowledge(
-            cdk.Stack.of(self),
-            f"AwsSolutions-IAM5[Resource::<{cdk.Stack.of(self).get_logical_id(_cfn(self.videos))}.Arn>/videos/*]",
-            "A video's key holds its generation's id, which no one knows when the roles are made.",
-        )
+        stack = cdk.Stack.of(self)
+        prompts, videos = (f"<{stack.get_logical_id(_cfn(bucket))}.Arn>" for bucket in (self.prompts, self.videos))
+        for objects in (f"{prompts}/*", f"{videos}/videos/*", f"{videos}/batches/*", f"{videos}/results/*"):
+            acknowledge(
+                stack,
+                f"AwsSolutions-IAM5[Resource::{objects}]",
+                "A key holds a generation's or a batch's id, or is an owner's, which no one knows when roles are made.",
+            )
         self.table = self._ledger()
         self.provider_key = self._secret("ProviderKey", "The key for the provider, as plain text.")
         self.api_keys = self._secret("ApiKeys", "The hashed keys of this API's users, as JSON.")

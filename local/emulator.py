@@ -1,7 +1,8 @@
-"""Starts ministack with one thing mended: a failed function is reported by the name of what it raised, as on AWS.
+"""Starts ministack with two things mended, so that the state machines behave as on AWS.
 
 ministack 1.5.33 calls every exception of a Python function `Runtime.HandlerError`, so that no `Retry` or `Catch` in
-the state machine would match. This file runs in ministack's own environment, without anything of this project.
+the state machine would match: here it has the name of what was raised. And it does not know `MaxConcurrencyPath` of a
+Map. This file runs in ministack's own environment, without anything of this project.
 """
 
 import re
@@ -32,6 +33,17 @@ def main() -> object:
         return answer
 
     functions._execute_function_warm = execute_and_name_the_error
+
+    states: Any = import_module("ministack.services.stepfunctions")
+    execute_map = states._execute_map
+
+    def execute_map_as_bounded(definition: dict[str, Any], raw_input: Any, *arguments: Any) -> Any:
+        path = definition.get("MaxConcurrencyPath")
+        if path:
+            definition = {**definition, "MaxConcurrency": raw_input[path.removeprefix("$.")]}
+        return execute_map(definition, raw_input, *arguments)
+
+    states._execute_map = execute_map_as_bounded
     return import_module("ministack.app").main()
 
 

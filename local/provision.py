@@ -43,6 +43,7 @@ def provision(
         bus_name=outputs["BusName"],
         table_name=outputs["TableName"],
         video_generation_state_machine_arn=outputs["VideoGenerationStateMachineArn"],
+        prompt_batch_state_machine_arn=outputs["PromptBatchStateMachineArn"],
         queue_url=_ensure_queue(outputs["TopicArn"], endpoint_url),
         provider_key_secret_arn=outputs["ProviderKeySecretArn"],
         api_keys_secret_arn=outputs["ApiKeysSecretArn"],

@@ -41,6 +41,22 @@ class LocalCloud:
     def aws(self, service: str) -> Any:
         return client(service, self.stack.aws_endpoint_url)
 
+    @cached_property
+    def _outputs(self) -> dict[str, str]:
+        stack = self.aws("cloudformation").describe_stacks(StackName="promptreel-local")["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def queue_url(self, output: str) -> str:
+        """A queue of the stack, by the name of its output."""
+        return self._outputs[output]
+
+    def is_drained(self, output: str) -> bool:
+        """Whether nothing waits in a queue and nothing is being taken from it."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        queue = {"QueueUrl": self.queue_url(output), "AttributeNames": names}
+        counts = self.aws("sqs").get_queue_attributes(**queue)["Attributes"]
+        return all(count == "0" for count in counts.values())
+
     def key_of(self, owner: str) -> str:
         """A new API key for an owner."""
         secrets, arn = self.aws("secretsmanager"), self.stack.api_keys_secret_arn
@@ -92,14 +108,29 @@ class LocalCloud:
 
         return eventually(look)
 
-    def announcements(self, generation_id: str) -> list[dict[str, Any]]:
-        """What was published over SNS about this generation so far."""
+    def announcements(self, which: str, name: str = "generation_id") -> list[dict[str, Any]]:
+        """What was published over SNS about this generation, or with another `name` about a batch, so far."""
         sqs, url = self.aws("sqs"), self.stack.queue_url
         while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in batch:
                 self._messages.append(json.loads(json.loads(message["Body"])["Message"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return [message for message in self._messages if message["generation_id"] == generation_id]
+        return [message for message in self._messages if message.get(name) == which]
+
+    def of_owner(self, ref: str, owner: str = "demo") -> Generation:
+        """The generation that came by this source, once it has ended and was announced."""
+
+        def look() -> Generation | None:
+            found, _ = self.ledger.list(owner, set(), 100, None)
+            return next((g for g in found if g.source.ref == ref and g.announced_at), None)
+
+        return eventually(look)
+
+    def drop(self, key: str, body: str | bytes, **metadata: str) -> str:
+        """Put a file into the prompts bucket: its address."""
+        data = body.encode() if isinstance(body, str) else body
+        self.aws("s3").put_object(Bucket=self.stack.prompts_bucket, Key=key, Body=data, Metadata=metadata)
+        return f"s3://{self.stack.prompts_bucket}/{key}"
 
     def archived(self, generation_id: str) -> list[str]:
         """The keys under this generation's prefix in the videos bucket."""

@@ -52,13 +52,14 @@ def accept(
     idempotency_key: str | None,
     models: Models,
     ledger: Ledger,
-    workflow: Workflow,
+    workflow: Workflow | None,
     *,
     batch: tuple[str, int] | None = None,
 ) -> Generation:
-    """The generation for this request: a new one, or with an idempotency key the one that was accepted under it before.
+    """The generation for this request: a new one, or the one that was accepted under the idempotency key before.
 
-    Raises `InvalidRequest` before anything is recorded, `IdempotencyConflict` if the key stands for another request.
+    Without a `workflow` it is recorded only: a batch starts it itself. Raises `InvalidRequest` before anything is
+    recorded, `IdempotencyConflict` if the key stands for another request.
     """
     valid = models.validate(request)
     now = ledger.now()
@@ -82,6 +83,6 @@ def accept(
         raise IdempotencyConflict(
             f"Idempotency key {idempotency_key!r} was used for another request: use a new key for a new request."
         )
-    if not generation.status.ended:
+    if workflow and not generation.status.ended:
         workflow.start(generation.execution_name)
     return generation

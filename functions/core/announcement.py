@@ -3,7 +3,7 @@ between."""
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFound
 from core.generation import Status
@@ -42,22 +42,34 @@ class Announcer:
             "source": generation.source.kind,
             "owner": generation.owner,
         }
+        self._publish(f"Generation {kind}", generation.generation_id, message, attributes)
+        ledger.announced(generation_id)
+
+    def announce_batch(self, announced: dict[str, Any]) -> None:
+        """Publish that a batch has ended (`core.batch.report`)."""
+        attributes = {"status": "completed", "source": announced["source"]["kind"], "owner": announced["owner"]}
+        self._publish("Batch Completed", announced["batch_id"], json.dumps(announced, ensure_ascii=False), attributes)
+
+    def _publish(self, what: str, which: str, message: str, attributes: dict[str, str]) -> None:
+        attributes = {**attributes, "type": what.split(maxsplit=1)[0].lower()}
         self.sns.publish(
             TopicArn=self.topic_arn,
-            Subject=f"Generation {kind}: {generation.generation_id}",
+            Subject=f"{what}: {which}",
             Message=message,
-            MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()},
+            # SNS knows no empty value: what is empty is left out.
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": text} for name, text in attributes.items() if text
+            },
         )
         answer = self.events.put_events(
             Entries=[
                 {
                     "EventBusName": self.bus_name,
                     "Source": EVENT_SOURCE,
-                    "DetailType": f"Generation {kind}",
+                    "DetailType": what,
                     "Detail": message,
                 }
             ]
         )
         if answer["FailedEntryCount"]:
             raise RuntimeError(f"The event bus refused the event: {answer['Entries'][0].get('ErrorCode')}.")
-        ledger.announced(generation_id)

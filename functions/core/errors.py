@@ -5,6 +5,8 @@ the API and the announcement show as `error.name`. A message is one sentence for
 
     PromptreelError
     ├── InvalidRequest          refused before anything is paid; the API answers 400
+    ├── InvalidFile             a dropped file that cannot be read as a whole; recorded as a failed generation
+    ├── BatchIncomplete         the report of a batch is tried again: its rows are not all in the index yet
     ├── IdempotencyConflict     the key stands for another request; the API answers 409
     ├── Unauthorized            no valid key; the API answers 401
     ├── Conflict                not as the generation stands now; the API answers 409
@@ -35,11 +37,19 @@ class PromptreelError(Exception):
 
 
 class InvalidRequest(PromptreelError):
-    """The request breaks the model's schema; `path` names the field, empty for the body as a whole."""
+    """The request breaks the model's schema; the message names each field and what is allowed. Nothing was paid."""
 
     def __init__(self, message: str, path: str = "") -> None:
         super().__init__(message)
         self.path = path
+
+
+class InvalidFile(PromptreelError):
+    """The file as a whole cannot be read: its name, its encoding or its form is wrong."""
+
+
+class BatchIncomplete(PromptreelError):
+    """The index does not have all of the batch's rows yet."""
 
 
 class IdempotencyConflict(PromptreelError):
@@ -138,6 +148,7 @@ class InternalError(GenerationError):
     """Something unforeseen ended the workflow: a fault in Promptreel or in its deployment."""
 
 
-def names() -> dict[str, type[GenerationError]]:
+def names() -> dict[str, type[PromptreelError]]:
     """Every error a generation can end with, by its name."""
-    return {leaf.__name__: leaf for leaf in GenerationError.__subclasses__()}
+    refused: list[type[PromptreelError]] = [InvalidRequest, InvalidFile]  # what came by a file or an event
+    return {leaf.__name__: leaf for leaf in [*refused, *GenerationError.__subclasses__()]}

@@ -48,11 +48,11 @@ class Cloud:
     simulator: SimulatorControl
     environment: dict[str, str]
 
-    def invoke(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """Run a handler in a fresh environment, as after a cold start."""
+    def invoke(self, function: str, payload: dict[str, Any], *, warm: bool = False) -> dict[str, Any]:
+        """Run a handler in a fresh environment, as after a cold start, or in the one of before."""
         handler = importlib.import_module(function)
         for cached in ("_wired", "_stored"):
-            if hasattr(handler, cached):
+            if hasattr(handler, cached) and not warm:
                 getattr(handler, cached).cache_clear()
         answer: dict[str, Any] = handler.handler(payload, Context())
         return answer

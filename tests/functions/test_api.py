@@ -259,3 +259,12 @@ def test_a_cancel_that_comes_too_late_removes_nothing(cloud: Cloud) -> None:
     status, error = call(cloud, "DELETE", PATHS[0], query=f"generation_id={done}&only_running=true")
     assert (status, "nothing is left to cancel" in error["message"]) == (409, True)
     assert call(cloud, "GET", PATHS[0], query=f"generation_id={done}")[1]["status"] == "completed"
+
+
+def test_a_key_works_as_soon_as_it_is_made(cloud: Cloud) -> None:
+    secrets, payload = boto3.client("secretsmanager"), event("authorizer")
+    (old, entry), (new, newer) = issue("ann", START), issue("bob", START)
+    for stored, key, owner in ((entry, old, "ann"), (entry | newer, new, "bob")):
+        secrets.put_secret_value(SecretId="api-keys", SecretString=json.dumps(stored))
+        payload["headers"]["authorization"] = f"Bearer {key}"
+        assert cloud.invoke("authorize", payload, warm=owner == "bob")["context"] == {"owner": owner}

@@ -9,8 +9,8 @@ import pytest
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from core import errors, settings
+from infra import batches, workflow
 from infra.config import stage_named
-from infra.workflow import DEFINITION
 from tests.infra.templates import STAGES, functions, readable, resources
 
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
@@ -23,6 +23,8 @@ NO_ALARM_OF_ITS_OWN = {
     "GenerationFailed",
     "GenerationEnded",
     "Cancelled",
+    "InvalidRequest",
+    "InvalidFile",
 }
 
 
@@ -44,12 +46,18 @@ def test_submit_is_told_its_own_timeout() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_definitions_placeholders_are_the_substitutions_each_its_function(stage: str) -> None:
-    (machine,) = resources(stage, "AWS::StepFunctions::StateMachine").values()
-    shipped = machine["Properties"]["DefinitionString"]
-    assert shipped == DEFINITION.read_text()
-    given = {name: readable(value) for name, value in machine["Properties"]["DefinitionSubstitutions"].items()}
-    assert given.keys() == set(re.findall(r"\$\{(\w+)\}", shipped))
-    assert given == {name: f"Functions{name.removesuffix('FunctionArn')}Function.Arn" for name in given}
+    machines = resources(stage, "AWS::StepFunctions::StateMachine")
+    for name, definition in {
+        "WorkflowVideoGeneration": workflow.DEFINITION,
+        "BatchesPromptBatch": batches.DEFINITION,
+    }.items():
+        properties = machines[name]["Properties"]
+        assert properties["DefinitionString"] == definition.read_text()
+        given = {name: readable(value) for name, value in properties["DefinitionSubstitutions"].items()}
+        assert given.keys() == set(re.findall(r"\$\{(\w+)\}", properties["DefinitionString"]))
+        for placeholder, target in given.items():
+            function = f"Functions{placeholder.removesuffix('FunctionArn')}Function.Arn"
+            assert target == (function if placeholder.endswith("FunctionArn") else "WorkflowVideoGeneration")
 
 
 def test_every_failure_that_costs_money_or_stops_all_jobs_has_an_alarm() -> None:

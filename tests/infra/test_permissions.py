@@ -13,7 +13,8 @@ PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
 ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
 
 QUEUE = {("dynamodb:Query", f"{TABLE}/index/by_queue"), ("states:SendTaskSuccess", "WorkflowVideoGeneration")}
-EXECUTIONS = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution:WorkflowVideoGeneration.Name"
+EXECUTIONS_OF = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution"
+EXECUTIONS = f"{EXECUTIONS_OF}:WorkflowVideoGeneration.Name"
 MAY = {
     "admit": LEDGER | QUEUE,
     "submit": LEDGER | PROVIDER_KEY,
@@ -44,6 +45,26 @@ MAY = {
         ("s3:GetObject", VIDEOS),
         ("s3:DeleteObject", VIDEOS),
     },
+    "ingest": LEDGER
+    | ANNOUNCE
+    | {
+        ("dynamodb:PutItem", TABLE),
+        ("s3:GetObject", "StoragePrompts.Arn/*"),
+        ("s3:GetObjectVersion", "StoragePrompts.Arn/*"),
+        ("s3:ListBucket", "StoragePrompts.Arn"),
+        ("s3:PutObject", "StorageVideos.Arn/batches/*"),
+        ("s3:AbortMultipartUpload", "StorageVideos.Arn/batches/*"),
+        ("states:StartExecution", "WorkflowVideoGeneration"),
+        ("states:StartExecution", "BatchesPromptBatch"),
+        ("sqs:ReceiveMessage", "TriggersQueue.Arn"),
+        ("sqs:ChangeMessageVisibility", "TriggersQueue.Arn"),
+        ("sqs:GetQueueUrl", "TriggersQueue.Arn"),
+        ("sqs:DeleteMessage", "TriggersQueue.Arn"),
+        ("sqs:GetQueueAttributes", "TriggersQueue.Arn"),
+    },
+    "accept_row": LEDGER | ANNOUNCE | {("dynamodb:PutItem", TABLE)},
+    "report_batch": ANNOUNCE
+    | {("dynamodb:Query", f"{TABLE}/index/by_batch"), ("s3:PutObject", "StorageVideos.Arn/results/*")},
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},
 }
 
@@ -60,7 +81,9 @@ def test_a_function_may_do_what_it_needs_and_nothing_else(stage: str, name: str)
         ("xray:PutTraceSegments", "*"),
         ("xray:PutTelemetryRecords", "*"),
     }
-    assert grants(stage, role) == MAY[name] | own_traces
+    # Its own batches' executions are named by the stack.
+    batch = {("states:DescribeExecution", f"{EXECUTIONS_OF}:promptreel-{stage}-prompt-batch:*")}
+    assert grants(stage, role) == MAY[name] | own_traces | (batch if name == "ingest" else set())
 
 
 def test_every_function_is_covered_and_has_a_role_and_a_log_of_its_own() -> None:
@@ -126,7 +149,7 @@ def test_functions_are_called_by_the_api_and_the_rule_only_and_by_no_one_elses(s
     [
         ("AWS::S3::BucketPolicy", "s3:*", {"StoragePrompts", "StorageVideos"}),
         ("AWS::SNS::TopicPolicy", "sns:Publish", {"AnnouncementsTopic", "MonitoringAlarms"}),
-        ("AWS::SQS::QueuePolicy", "sqs:*", {"WorkflowDeadLetters"}),
+        ("AWS::SQS::QueuePolicy", "sqs:*", {"WorkflowDeadLetters", "TriggersQueue", "TriggersDeadLetters"}),
     ],
 )
 def test_without_tls_everyone_is_denied_and_only_aws_services_are_let_in(

@@ -100,14 +100,14 @@ def test_every_log_forgets_and_every_function_and_workflow_writes_to_one_of_ours
     logs = resources(name, "AWS::Logs::LogGroup")
     assert all(log["Properties"]["RetentionInDays"] > 0 for log in logs.values())
     used = {readable(f["LoggingConfig"]["LogGroup"]) for f in functions(name).values()}
-    (machine,) = resources(name, "AWS::StepFunctions::StateMachine").values()
-    logging = machine["Properties"]["LoggingConfiguration"]
-    (destination,) = logging["Destinations"]
-    used.add(readable(destination["CloudWatchLogsLogGroup"]["LogGroupArn"]).removesuffix(".Arn"))
+    for machine in resources(name, "AWS::StepFunctions::StateMachine").values():
+        logging = machine["Properties"]["LoggingConfiguration"]
+        (destination,) = logging["Destinations"]
+        used.add(readable(destination["CloudWatchLogsLogGroup"]["LogGroupArn"]).removesuffix(".Arn"))
+        assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False), "no prompt is in the log"
     (default,) = resources(name, "AWS::ApiGatewayV2::Stage").values()
     used.add(readable(default["Properties"]["AccessLogSettings"]["DestinationArn"]).removesuffix(".Arn"))
     assert used == logs.keys()
-    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False), "no prompt is in the log"
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -164,6 +164,9 @@ def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
         "BusName",
         "TableName",
         "VideoGenerationStateMachineArn",
+        "PromptBatchStateMachineArn",
+        "IngestQueueUrl",
+        "IngestDeadLetterQueueUrl",
         "ProviderKeySecretArn",
         "ApiKeysSecretArn",
         "AlarmTopicArn",

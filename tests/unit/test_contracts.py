@@ -11,7 +11,11 @@ from core.errors import names
 ASL = json.loads(Path("statemachine/video_generation.asl.json").read_text("utf-8"))
 TASKS = {name: state for name, state in ASL["States"].items() if state["Type"] == "Task"}
 # Raised by a state on purpose; the others are set by RecordFailure.
-RAISED = {name for name in names() if name not in {"Cancelled", "WorkflowStopped", "InternalError"}}
+RAISED = {
+    name
+    for name in names()
+    if name not in {"Cancelled", "WorkflowStopped", "InternalError", "InvalidRequest", "InvalidFile"}
+}
 
 
 def matched(state: dict[str, Any]) -> list[str]:

@@ -1,0 +1,107 @@
+"""Batches: the state machine that runs a file's rows, and its two functions."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.announcements import Announcements
+from infra.config import Stage
+from infra.functions import Functions, allow, log_group
+from infra.layer import ROOT
+from infra.nag import acknowledge
+from infra.storage import BATCH_INDEX, Storage
+from infra.workflow import Workflow
+
+DEFINITION = ROOT / "statemachine" / "prompt_batch.asl.json"
+
+
+class Batches(Construct):
+    """`state_machine`, and the functions of its states `accept_row` and `report_batch`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        stage: Stage,
+        functions: Functions,
+        storage: Storage,
+        announcements: Announcements,
+        workflow: Workflow,
+    ) -> None:
+        super().__init__(scope, "Batches")
+        table = storage.table.table_arn
+        self.accept_row = functions.add(
+            "accept_row",
+            timeout_seconds=60,
+            environment={
+                "TABLE_NAME": storage.table.table_name,
+                **stage.model_environment,
+                **announcements.environment,
+            },
+            permissions=[
+                allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table),
+                *announcements.permissions,
+            ],
+        )
+        self.report_batch = functions.add(
+            "report_batch",
+            memory_mb=1024,  # the report of a hundred thousand rows is some 30 MiB
+            timeout_seconds=300,
+            environment={"TABLE_NAME": storage.table.table_name, **announcements.environment},
+            permissions=[
+                allow("dynamodb:Query", on=f"{table}/index/{BATCH_INDEX}"),
+                allow("s3:PutObject", on=storage.videos.arn_for_objects("results/*")),
+                *announcements.permissions,
+            ],
+        )
+        self.state_machine = self._state_machine(stage, storage, workflow)
+
+    def _state_machine(self, stage: Stage, storage: Storage, workflow: Workflow) -> sfn.StateMachine:
+        stack = cdk.Stack.of(self)
+        log = log_group(self, stage, log_group_name=f"/aws/vendedlogs/states/{stack.stack_name}-prompt-batch")
+        functions = {"AcceptRowFunctionArn": self.accept_row, "ReportBatchFunctionArn": self.report_batch}
+        generation = workflow.state_machine.state_machine_arn
+        machine = sfn.StateMachine(
+            self,
+            "PromptBatch",
+            state_machine_name=f"{stack.stack_name}-prompt-batch",  # its own role names it: it starts its children
+            definition_body=sfn.DefinitionBody.from_string(DEFINITION.read_text()),
+            definition_substitutions={
+                **{name: function.function_arn for name, function in functions.items()},
+                "VideoGenerationStateMachineArn": generation,
+            },
+            logs=sfn.LogOptions(destination=log, level=sfn.LogLevel.ERROR, include_execution_data=False),
+            tracing_enabled=True,
+        )
+        own = {"service": "states", "arn_format": cdk.ArnFormat.COLON_RESOURCE_NAME}
+        name = f"{stack.stack_name}-prompt-batch"
+        itself = stack.format_arn(resource="stateMachine", resource_name=name, **own)  # type: ignore[arg-type]  # mixed
+        children = stack.format_arn(resource="execution", resource_name=f"{name}/*", **own)  # type: ignore[arg-type]  # mixed
+        # startExecution.sync hears of the end through this rule, which Step Functions manages.
+        rule = stack.format_arn(
+            service="events",
+            resource="rule",
+            resource_name="StepFunctionsGetEventsForStepFunctionsExecutionRule",
+        )
+        for statement in (
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"],
+                resources=[function.function_arn for function in functions.values()],
+            ),
+            allow("states:StartExecution", on=itself),
+            allow("states:DescribeExecution", "states:StopExecution", on=children),
+            allow("states:StartExecution", on=generation),
+            allow("states:DescribeExecution", "states:StopExecution", on=workflow.executions_arn),
+            allow("events:PutTargets", "events:PutRule", "events:DescribeRule", on=rule),
+            allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*")),
+            allow("s3:PutObject", on=storage.videos.arn_for_objects("results/*")),
+        ):
+            machine.add_to_role_policy(statement)
+        acknowledge(machine, "AwsSolutions-SF1", "Step Functions keeps every event for 90 days; the log is for errors.")
+        acknowledge(machine, "AwsSolutions-IAM5[Resource::*]", "X-Ray and log delivery know no resources.")
+        acknowledge(
+            machine,
+            f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{name}/*]",
+            "The names of a batch's child executions are made by Step Functions.",
+        )
+        return machine

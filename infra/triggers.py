@@ -1,0 +1,116 @@
+"""The doors beside HTTP: files dropped in the prompts bucket and events on the bus, by way of one queue."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.announcements import Announcements
+from infra.batches import Batches
+from infra.config import Stage
+from infra.functions import Functions, allow
+from infra.nag import acknowledge
+from infra.storage import Storage
+from infra.workflow import Workflow
+
+INGEST_SECONDS = 900
+RECEIVES = 5  # before a message goes to the dead letters
+
+
+class Triggers(Construct):
+    """`queue`, its `dead_letters`, and the function `ingest` that takes what comes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        stage: Stage,
+        functions: Functions,
+        storage: Storage,
+        announcements: Announcements,
+        workflow: Workflow,
+        batches: Batches,
+    ) -> None:
+        super().__init__(scope, "Triggers")
+        self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, retention_period=cdk.Duration.days(14))
+        acknowledge(self.dead_letters, "AwsSolutions-SQS3", "It is the dead-letter queue.")
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            enforce_ssl=True,
+            visibility_timeout=cdk.Duration.seconds(6 * INGEST_SECONDS),  # as Lambda recommends
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
+        )
+        machines = (workflow.state_machine.state_machine_arn, batches.state_machine.state_machine_arn)
+        self.ingest = functions.add(
+            "ingest",
+            memory_mb=512,
+            timeout_seconds=INGEST_SECONDS,
+            ephemeral_storage_mb=4096,  # a batch's rows, once, while they are read
+            environment={
+                "TABLE_NAME": storage.table.table_name,
+                "VIDEOS_BUCKET": storage.videos.bucket_name,
+                "STATE_MACHINE_ARN": machines[0],
+                "BATCH_STATE_MACHINE_ARN": machines[1],
+                "BATCH_CONCURRENCY": str(stage.batch_concurrency),
+                "DEFAULT_MODEL": stage.default_model,
+                "FILE_OWNERS": ",".join(stage.file_owners),
+                "EVENT_OWNERS": ",".join(stage.event_owners),
+                **stage.model_environment,
+                **announcements.environment,
+            },
+            permissions=[
+                allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=storage.table.table_arn),
+                allow("s3:GetObject", "s3:GetObjectVersion", on=storage.prompts.arn_for_objects("*")),
+                allow("s3:ListBucket", on=storage.prompts.bucket_arn),
+                allow("s3:PutObject", "s3:AbortMultipartUpload", on=storage.videos.arn_for_objects("batches/*")),
+                *(allow("states:StartExecution", on=machine) for machine in machines),
+                allow("states:DescribeExecution", on=self._executions(batches)),
+                *announcements.permissions,
+            ],
+        )
+        self.ingest.add_event_source(sources.SqsEventSource(self.queue, batch_size=5, report_batch_item_failures=True))
+        self._to_queue(
+            "FileDropped",
+            "Prompt files dropped in S3.",
+            events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={"bucket": {"name": [storage.prompts.bucket_name]}},
+            ),
+        )
+        self._to_queue(
+            "GenerationRequested",
+            "Requests on the project's bus.",
+            events.EventPattern(detail_type=["Generation Requested"]),
+            bus=announcements.bus,
+        )
+
+    def _executions(self, batches: Batches) -> str:
+        arn = cdk.Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{cdk.Stack.of(self).stack_name}-prompt-batch:*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        acknowledge(
+            cdk.Stack.of(self),
+            "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
+            f"{cdk.Stack.of(self).stack_name}-prompt-batch:*]",
+            "An execution's name is its batch's id, which no one knows when the roles are made.",
+        )
+        self.node.add_dependency(batches)
+        return arn
+
+    def _to_queue(
+        self, name: str, description: str, pattern: events.EventPattern, bus: events.IEventBus | None = None
+    ) -> None:
+        events.Rule(
+            self,
+            name,
+            description=description,
+            event_bus=bus,
+            event_pattern=pattern,
+            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
+        )

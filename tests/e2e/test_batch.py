@@ -1,0 +1,103 @@
+"""A file of many requests: bounded, every row once, a report, and nothing paid twice however often it runs."""
+
+import csv
+import io
+import json
+from typing import Any
+from uuid import uuid4
+
+from core.generation import new_id
+from tests.local_cloud import LocalCloud, eventually, unique
+
+ROWS = 1000
+
+
+def batch_id(cloud: LocalCloud, ref: str) -> str:
+    """The id that the file's bucket, key and content give its batch."""
+    bucket, _, key = ref.removeprefix("s3://").partition("/")
+    etag = cloud.aws("s3").head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
+    return new_id("demo", f"batch:{bucket}/{key}#{etag}")
+
+
+def finished(cloud: LocalCloud, which: str, patience: float = 120, times: int = 1) -> dict[str, Any]:
+    """The announcement of the batch's end, the `times`-th."""
+
+    def look() -> Any:
+        found = cloud.announcements(which, "batch_id")
+        return found[times - 1] if len(found) >= times else None
+
+    found: dict[str, Any] = eventually(look, patience)
+    return found
+
+
+def report(cloud: LocalCloud, which: str) -> list[dict[str, str]]:
+    key = f"results/{which}/report.csv"
+    body = cloud.aws("s3").get_object(Bucket=cloud.stack.videos_bucket, Key=key)["Body"].read().decode()
+    return list(csv.DictReader(io.StringIO(body, newline="")))
+
+
+def test_a_csv_runs_to_its_report_past_rows_that_fail(cloud: LocalCloud) -> None:
+    good, bad = unique("a kite, red"), unique("a kite")
+    cloud.simulator.script(good, seconds=0)
+    cloud.simulator.script(bad, seconds=0, outcome="error", error={"name": "Nsfw", "message": "no"})
+    rows = f'\ufeffprompt,model,duration,seed\r\n"{good}",veo2,6,\r\n{bad},,,\r\n\r\n"{good}",veo2,99,\r\n,veo2,,1\r\n'
+    ref = cloud.drop(f"{uuid4().hex}.csv", rows)
+    which = batch_id(cloud, ref)
+    announced = finished(cloud, which)
+    assert announced["totals"] == {"rows": 4, "completed": 1, "failed": 3}
+    assert announced["source"] == {"kind": "s3", "ref": ref}
+    lines = report(cloud, which)
+    assert [(line["row"], line["status"]) for line in lines] == [
+        ("1", "completed"),
+        ("2", "error"),
+        ("3", "error"),
+        ("4", "error"),
+    ]
+    assert lines[0]["s3_uri"].endswith(f"/videos/{lines[0]['generation_id']}/video.mp4")
+    assert "GenerationFailed" in lines[1]["error"]
+    assert "`duration` must be one of 5, 6, 7, 8" in lines[2]["error"]
+    assert "`prompt` is required" in lines[3]["error"]
+    assert (cloud.creates(good), cloud.creates(bad)) == (1, 1)
+
+
+def test_the_same_file_again_pays_for_nothing(cloud: LocalCloud) -> None:
+    prompt = unique("a kite")
+    cloud.simulator.script(prompt, seconds=0)
+    key, body = f"{uuid4().hex}.jsonl", json.dumps({"prompt": prompt}) + "\nnot JSON\n"
+    which = batch_id(cloud, cloud.drop(key, body))
+    finished(cloud, which)
+    cloud.drop(key, body)
+    eventually(lambda: cloud.is_drained("IngestQueueUrl") or None)
+    assert cloud.creates(prompt) == 1
+    assert [line["status"] for line in report(cloud, which)] == ["completed", "error"]
+
+
+def test_a_batch_that_was_stopped_half_way_goes_on_and_pays_for_nothing_twice(cloud: LocalCloud) -> None:
+    prompt = unique("a kite")
+    cloud.simulator.script(prompt, outcome="never")
+    key, body = f"{uuid4().hex}.json", json.dumps([{"prompt": prompt, "seed": seed} for seed in range(4)])
+    which = batch_id(cloud, cloud.drop(key, body))
+    eventually(lambda: cloud.creates(prompt) == 4 or None)
+    machine = cloud.stack.prompt_batch_state_machine_arn
+    arn = machine.replace(":stateMachine:", ":execution:") + f":{which}"
+    cloud.aws("stepfunctions").stop_execution(executionArn=arn)
+    cloud.simulator.script(prompt, seconds=0)
+    cloud.drop(key, body)
+    assert finished(cloud, which)["totals"] == {"rows": 4, "completed": 4, "failed": 0}
+    assert cloud.creates(prompt) == 4
+
+
+def test_a_thousand_rows_are_all_there_none_twice_and_never_too_many_at_once(cloud: LocalCloud) -> None:
+    cloud.simulator.reset()
+    mark = uuid4().hex[:8]
+    prompts = [f"kite {mark} {number}" for number in range(1, ROWS + 1)]
+    body = "".join(json.dumps({"prompt": prompt, "duration": 5}) + "\n" for prompt in prompts)
+    which = batch_id(cloud, cloud.drop(f"{uuid4().hex}.jsonl", body, max_concurrency="8"))
+    announced = finished(cloud, which, patience=900)
+    assert announced["totals"] == {"rows": ROWS, "completed": ROWS, "failed": 0}
+    lines = report(cloud, which)
+    assert [line["prompt"] for line in lines] == prompts
+    assert len({line["generation_id"] for line in lines}) == ROWS
+    counts = cloud.simulator.counts()
+    assert {prompt: counts.creates_by_prompt.get(prompt) for prompt in prompts} == dict.fromkeys(prompts, 1)
+    assert counts.in_flight_highest <= 8

@@ -1,0 +1,130 @@
+"""Files dropped in the prompts bucket and events on the bus, on the deployed stack."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from core.generation import Status
+from tests.local_cloud import LocalCloud, eventually, unique
+
+
+@pytest.mark.parametrize(
+    ("suffix", "body"),
+    [("txt", "PROMPT\n"), ("txt", "\ufeffPROMPT"), ("json", '{"prompt": "PROMPT", "duration": 6}')],
+    ids=["text", "text with a byte-order mark", "json"],
+)
+def test_a_dropped_request_becomes_a_video_in_its_owners_list(cloud: LocalCloud, suffix: str, body: str) -> None:
+    prompt = unique("a kite")
+    cloud.simulator.script(prompt, seconds=0)
+    record = cloud.of_owner(cloud.drop(f"{uuid4().hex}.{suffix}", body.replace("PROMPT", prompt)))
+    assert (record.status, record.source.kind) == (Status.COMPLETED, "s3")
+    assert record.request["prompt"] == prompt
+    assert cloud.creates(prompt) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("x.txt", b"  ", "is empty"),
+        ("x.txt", b"\xff\xfe\x00", "not UTF-8"),
+        ("x.json", b"{", "not valid JSON"),
+        ("x.json", b'{"prompt": "x", "duration": 99}', "`duration` must be one of 5, 6, 7, 8"),
+        ("x.png", b"\x89PNG", "must end in .txt, .json, .jsonl, .csv"),
+        ("x.csv", b"text\nx\n", "`prompt` among them"),
+        ("x.jsonl", b"\n\n", "is empty"),
+    ],
+)
+def test_a_bad_file_is_a_recorded_announced_failure(cloud: LocalCloud, name: str, body: bytes, reason: str) -> None:
+    record = cloud.of_owner(cloud.drop(f"{uuid4().hex}/{name}", body))
+    assert record.status is Status.ERROR
+    assert record.error is not None
+    assert reason in record.error["message"]
+    listed = cloud.call("GET", params={"status": "error", "limit": "100"}).json()["data"]
+    assert record.generation_id in [one["id"] for one in listed]
+    assert len(cloud.announcements(record.generation_id)) == 1
+
+
+def test_a_repeated_event_starts_nothing_and_new_content_is_a_new_request(cloud: LocalCloud) -> None:
+    prompts, key = [unique("a kite"), unique("a kite")], f"{uuid4().hex}.txt"
+    for prompt in prompts:
+        cloud.simulator.script(prompt, seconds=0)
+    ref = cloud.drop(key, prompts[0])
+    cloud.of_owner(ref)
+    head = cloud.aws("s3").head_object(Bucket=cloud.stack.prompts_bucket, Key=key)
+    cloud.drop(key, prompts[1])
+    stale = {
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "detail": {
+            "bucket": {"name": cloud.stack.prompts_bucket},
+            "object": {"key": key, "etag": head["ETag"].strip('"'), "version-id": head["VersionId"]},
+        },
+    }
+    for _ in range(3):  # duplicates, and later than what came after
+        cloud.aws("sqs").send_message(QueueUrl=cloud.queue_url("IngestQueueUrl"), MessageBody=json.dumps(stale))
+
+    def both() -> bool | None:
+        found, _ = cloud.ledger.list("demo", set(), 100, None)
+        return sum(g.source.ref == ref and g.announced_at is not None for g in found) == 2 or None
+
+    assert eventually(both)
+    eventually(lambda: cloud.is_drained("IngestQueueUrl") or None)
+    assert [cloud.creates(prompt) for prompt in prompts] == [1, 1]
+
+
+def put_event(cloud: LocalCloud, detail: dict[str, Any]) -> str:
+    entry = {
+        "EventBusName": cloud.stack.bus_name,
+        "Source": "my.shop",
+        "DetailType": "Generation Requested",
+        "Detail": json.dumps(detail),
+    }
+    return str(cloud.aws("events").put_events(Entries=[entry])["Entries"][0]["EventId"])
+
+
+def test_an_event_becomes_a_video_once_for_its_key(cloud: LocalCloud) -> None:
+    prompt, key = unique("a kite"), uuid4().hex
+    cloud.simulator.script(prompt, seconds=0)
+    ids = [put_event(cloud, {"prompt": prompt, "idempotency_key": key}) for _ in range(3)]
+
+    def look() -> Any:
+        found, _ = cloud.ledger.list("demo", set(), 100, None)
+        return next((g for g in found if g.source.ref in ids and g.announced_at), None)
+
+    record = eventually(look)
+    assert (record.status, record.source.kind) == (Status.COMPLETED, "event")
+    eventually(lambda: cloud.is_drained("IngestQueueUrl") or None)
+    assert cloud.creates(prompt) == 1
+
+
+def test_a_bad_event_is_a_recorded_failure(cloud: LocalCloud) -> None:
+    record = cloud.of_owner(put_event(cloud, {"prompt": "", "model": "veo2"}))
+    assert record.error == {"name": "InvalidRequest", "message": "`prompt` must not be blank."}
+
+
+def test_a_subscription_hears_only_what_its_filter_lets_through(cloud: LocalCloud) -> None:
+    sqs, sns = cloud.aws("sqs"), cloud.aws("sns")
+    queues = {}
+    for name, policy in {"failures": {"status": ["error"]}, "bobs": {"owner": ["bob"]}}.items():
+        url = sqs.create_queue(QueueName=f"{name}-{uuid4().hex}")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        filters = {"FilterPolicy": json.dumps(policy)}
+        sns.subscribe(TopicArn=cloud.stack.topic_arn, Protocol="sqs", Endpoint=arn, Attributes=filters)
+        queues[name] = url
+    good, bad, bobs = unique("a kite"), unique("a kite"), unique("a kite")
+    bob = {"Authorization": f"Bearer {cloud.key_of('bob')}"}
+    for prompt, script in {good: {}, bad: {"outcome": "error"}, bobs: {}}.items():
+        cloud.simulator.script(prompt, seconds=0, **script)  # type: ignore[arg-type]  # a script each
+    ids = {prompt: cloud.create(prompt) for prompt in (good, bad)}
+    answer = cloud.call("POST", headers=bob, json={"model": "veo2", "prompt": bobs})
+    ids[bobs] = answer.json()["id"]
+    for generation_id in ids.values():
+        cloud.ended(generation_id)
+
+    def heard(name: str) -> set[str]:
+        messages = sqs.receive_message(QueueUrl=queues[name], MaxNumberOfMessages=10).get("Messages", [])
+        return {json.loads(json.loads(message["Body"])["Message"])["generation_id"] for message in messages}
+
+    assert (heard("failures"), heard("bobs")) == ({ids[bad]}, {ids[bobs]})
