@@ -59,11 +59,11 @@ def _suffix(name: str) -> str:
 def _validated(number: int, line: int, found: object, models: Models, default_model: str) -> Row:
     if isinstance(found, Exception):
         return Row(number, line, None, str(found))
-    if isinstance(found, dict):
+    if isinstance(found, _Cells):
+        found = found.request(models, default_model)
+    elif isinstance(found, dict):
         found = {"model": default_model, **found}
     try:
-        if isinstance(found, _Cells):
-            found = found.request(models, default_model)
         request = models.validate(found)
         json.dumps(request, ensure_ascii=False).encode()  # half a surrogate pair is valid JSON, but no text
     except InvalidRequest as error:

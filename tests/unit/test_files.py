@@ -1,0 +1,159 @@
+"""Prompt files of every kind are read row by row, with what is wrong with each, and never held whole."""
+
+import csv
+import io
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InvalidFile
+from core.files import Row, is_batch, read
+from core.models import Models
+
+MODELS = Models()
+# What a cell may hold: no lone surrogates, no NUL, and not only white space.
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(str.strip)
+
+
+def rows(name: str, data: str | bytes) -> list[Row]:
+    return list(read(name, io.BytesIO(data.encode() if isinstance(data, str) else data), MODELS, "veo2"))
+
+
+def requests(name: str, data: str | bytes) -> list[dict[str, Any] | None]:
+    return [row.request for row in rows(name, data)]
+
+
+@pytest.mark.parametrize(("name", "data"), [("a.txt", "\ufeff a boat \n"), ("a.TXT", "a boat")])
+def test_a_text_is_the_prompt(name: str, data: str) -> None:
+    assert requests(name, data) == [{"model": "veo2", "prompt": "a boat"}]
+
+
+def test_json_is_a_request_or_a_list_of_them() -> None:
+    one = {"prompt": "a boat", "model": "google/veo3"}
+    assert requests("a.json", json.dumps(one)) == [one]
+    assert requests("a.json", json.dumps([one, {"prompt": "b"}])) == [one, {"model": "veo2", "prompt": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "expected"),
+    [
+        ("a.txt", b"x", False),
+        ("a.json", b' {"', False),
+        ("a.json", b"\xef\xbb\xbf [", True),
+        ("a.jsonl", b"", True),
+        ("a.csv", b"", True),
+    ],
+)
+def test_which_files_are_batches(name: str, head: bytes, expected: bool) -> None:
+    assert is_batch(name, head) is expected
+
+
+def test_a_bad_line_does_not_stop_the_next(subtests: Any) -> None:
+    data = '{"prompt": "a"}\nnot JSON\n\n{"prompt": ""}\n[1]\n{"prompt": "b"}'
+    found = rows("a.jsonl", data)
+    with subtests.test("requests"):
+        assert [row.request and row.request["prompt"] for row in found] == ["a", None, None, None, "b"]
+    with subtests.test("lines"):
+        assert [(row.number, row.line) for row in found] == [(1, 1), (2, 2), (3, 4), (4, 5), (5, 6)]
+    with subtests.test("problems"):
+        assert "not valid JSON" in str(found[1].problem)
+
+
+def test_a_line_that_is_too_long_is_a_problem_of_its_own() -> None:
+    data = json.dumps({"prompt": "x" * 300_000}) + "\n" + json.dumps({"prompt": "b"})
+    assert [row.request and row.request["prompt"] for row in rows("a.jsonl", data)] == [None, "b"]
+
+
+def test_cells_are_typed_by_the_models_schema_and_blank_ones_are_not_there() -> None:
+    data = (
+        "\ufeffprompt,model,duration,seed,enhance_prompt,negative_prompt\r\n"
+        '"a ""red"" kite, high",,5,-3,FALSE,007\r\n'
+        "123,google/veo3,8,,true,\r\n"
+        "x,veo2,5.5,,,\r\n"
+    )
+    assert requests("a.csv", data) == [
+        {
+            "prompt": 'a "red" kite, high',
+            "model": "veo2",
+            "duration": 5,
+            "seed": -3,
+            "enhance_prompt": False,
+            "negative_prompt": "007",
+        },
+        {"prompt": "123", "model": "google/veo3", "duration": 8, "enhance_prompt": True},
+        None,
+    ]
+
+
+@given(st.lists(TEXT, min_size=1, max_size=5))
+def test_any_text_survives_csv(prompts: list[str]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["prompt"])
+    writer.writerows([prompt] for prompt in prompts)
+    found = requests("a.csv", text.getvalue())
+    assert [request and request["prompt"] for request in found] == prompts
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("a.png", b"x", "must end in"),
+        ("noname", b"x", "must end in"),
+        ("a.txt", b" \n", "empty"),
+        ("a.txt", b"\xff\xff", "not UTF-8"),
+        ("a.csv", b"prompt\n\xff\xff\n", "not UTF-8"),
+        ("a.json", b"{", "not valid JSON"),
+        ("a.json", b"[]", "empty list"),
+        ("a.json", b"[" * 6_000_000, "larger than"),
+        ("a.jsonl", b"\n \n", "empty"),
+        ("a.csv", b"", "first line"),
+        ("a.csv", b"text,model\nx,veo2\n", "`prompt` among them"),
+        ("a.csv", b"prompt,prompt\nx,y\n", "twice"),
+        ("a.csv", b"prompt\n\n", "no rows"),
+        ("a.csv", b'prompt\n"never closed', "cannot be read|can be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(name: str, data: bytes, reason: str) -> None:
+    with pytest.raises(InvalidFile, match=reason):
+        rows(name, data)
+
+
+@given(st.sampled_from([".txt", ".json", ".jsonl", ".csv"]), st.binary())
+def test_any_bytes_are_rows_or_refused(suffix: str, data: bytes) -> None:
+    try:
+        assert all((row.request is None) is (row.problem is not None) for row in rows("a" + suffix, data))
+    except InvalidFile as refused:
+        assert str(refused)
+
+
+class Endless(io.RawIOBase):
+    """So many bytes of a line again and again."""
+
+    def __init__(self, line: bytes, size: int) -> None:
+        self._line, self._left = line, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = min(len(buffer), self._left, len(self._line))
+        buffer[:count] = self._line[:count]
+        self._left -= count
+        return count
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_a_large_file_is_never_in_memory(suffix: str) -> None:
+    line = b'{"prompt": "' + b"x" * 100_000 + b'"}\n' if suffix == ".jsonl" else b"prompt\n" + b"x" * 100_000 + b"\n"
+    stream = io.BufferedReader(Endless(line, len(line) * 500), buffer_size=len(line))
+    tracemalloc.start()
+    count = sum(1 for _ in read("a" + suffix, stream, MODELS, "veo2"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count >= 500
+    assert peak < 5 << 20
