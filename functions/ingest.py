@@ -108,7 +108,7 @@ def _take_file(detail: dict[str, Any]) -> None:
         try:
             if files.is_batch(key, stream.peek(1024)):
                 asked = found["Metadata"].get("max_concurrency", "")
-                _start_batch(key, stream, owner, source, identity, asked)
+                _start_batch(batch.batch_id_of(bucket, key, etag), key, stream, owner, source, asked)
             else:
                 (row,) = files.read(key, stream, wired.models, wired.settings.default_model)
                 if row.request is None:
@@ -118,11 +118,10 @@ def _take_file(detail: dict[str, Any]) -> None:
             _refuse(owner, source, identity, {}, error)
 
 
-def _start_batch(key: str, stream: io.BufferedReader, owner: str, source: Source, identity: str, asked: str) -> None:
+def _start_batch(batch_id: str, key: str, stream: io.BufferedReader, owner: str, source: Source, asked: str) -> None:
     """Read the whole file, so that one which breaks off starts nothing; then start one execution for all its rows."""
     wired = _wired()
-    batch_id, count = new_id(owner, f"batch:{identity}"), 0
-    concurrency = wired.settings.batch_concurrency
+    count, concurrency = 0, wired.settings.batch_concurrency
     prepared = batch.Batch(
         batch_id=batch_id,
         owner=owner,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from promptreel.commands import app
 from promptreel.commands.output import warn
-from promptreel.errors import ConfigurationError, PromptreelError, Unauthorized, WaitTimeout
+from promptreel.errors import BatchTimeout, ConfigurationError, PromptreelError, Unauthorized, WaitTimeout
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def exit_code(error: Exception) -> int:
     match error:
         case ConfigurationError() | Unauthorized():
             return 3
-        case WaitTimeout():
+        case WaitTimeout() | BatchTimeout():
             return 4
         case _:
             return 1

@@ -73,5 +73,9 @@ class WaitTimeout(_AboutGeneration):
     """The generation did not end within the time-out, and goes on."""
 
 
+class BatchTimeout(PromptreelError):
+    """The batch did not end within the time-out, and goes on."""
+
+
 class DownloadFailed(PromptreelError):
     """The link did not serve the whole video, several times."""

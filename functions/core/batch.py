@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import BatchIncomplete
 from core.files import Row
-from core.generation import Generation, Status
+from core.generation import Generation, Status, new_id
 from core.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -39,11 +39,21 @@ class Batch:
     @property
     def results(self) -> str:
         """Where the results are."""
-        return f"results/{self.batch_id}"
+        return results_of(self.batch_id)
 
     def as_input(self) -> str:
         """The execution's input, as JSON."""
         return json.dumps({**asdict(self), "rows_key": self.rows_key, "results": self.results})
+
+
+def batch_id_of(bucket: str, key: str, etag: str) -> str:
+    """The id of the batch that a file is: the same for the same place and content."""
+    return new_id("batch", f"{bucket}/{key}#{etag}")
+
+
+def results_of(batch_id: str) -> str:
+    """Where in the videos bucket the results of a batch are."""
+    return f"results/{batch_id}"
 
 
 def lines(rows: Iterable[Row], batch_id: str, owner: str, source_ref: str) -> Iterator[bytes]:

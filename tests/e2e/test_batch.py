@@ -6,7 +6,7 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from core.generation import new_id
+from core.batch import batch_id_of
 from tests.local_cloud import LocalCloud, eventually, unique
 
 ROWS = 1000
@@ -16,7 +16,7 @@ def batch_id(cloud: LocalCloud, ref: str) -> str:
     """The id that the file's bucket, key and content give its batch."""
     bucket, _, key = ref.removeprefix("s3://").partition("/")
     etag = cloud.aws("s3").head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
-    return new_id("demo", f"batch:{bucket}/{key}#{etag}")
+    return batch_id_of(bucket, key, etag)
 
 
 def finished(cloud: LocalCloud, which: str, patience: float = 120, times: int = 1) -> dict[str, Any]:
@@ -89,15 +89,17 @@ def test_a_batch_that_was_stopped_half_way_goes_on_and_pays_for_nothing_twice(cl
 
 def test_a_thousand_rows_are_all_there_none_twice_and_never_too_many_at_once(cloud: LocalCloud) -> None:
     cloud.simulator.reset()
-    mark = uuid4().hex[:8]
-    prompts = [f"kite {mark} {number}" for number in range(1, ROWS + 1)]
-    body = "".join(json.dumps({"prompt": prompt, "duration": 5}) + "\n" for prompt in prompts)
+    prompt = unique("a kite")
+    cloud.simulator.script(prompt, seconds=0)
+    body = "".join(json.dumps({"prompt": prompt, "seed": seed}) + "\n" for seed in range(1, ROWS + 1))
     which = batch_id(cloud, cloud.drop(f"{uuid4().hex}.jsonl", body, max_concurrency="8"))
     announced = finished(cloud, which, patience=900)
     assert announced["totals"] == {"rows": ROWS, "completed": ROWS, "failed": 0}
     lines = report(cloud, which)
-    assert [line["prompt"] for line in lines] == prompts
-    assert len({line["generation_id"] for line in lines}) == ROWS
+    assert [int(line["row"]) for line in lines] == list(range(1, ROWS + 1))
+    rows = list(cloud.ledger.batch(which))
+    assert [row.request["seed"] for row in rows] == list(range(1, ROWS + 1))
+    assert len({row.provider_id for row in rows}) == ROWS
     counts = cloud.simulator.counts()
-    assert {prompt: counts.creates_by_prompt.get(prompt) for prompt in prompts} == dict.fromkeys(prompts, 1)
+    assert counts.creates_by_prompt[prompt] == ROWS
     assert counts.in_flight_highest <= 8

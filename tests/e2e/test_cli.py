@@ -160,3 +160,22 @@ def test_the_examples_of_the_client_run(
     with Client() as client:  # the second example shows the newest completed one
         client.wait(client.create("A paper boat", idempotency_key="examples").id, timeout=60)
     exec(EXAMPLES[number], {})  # noqa: S102 - our own text
+
+
+def test_a_batch_is_checked_run_followed_and_fetched(run: Run, cloud: LocalCloud, tmp_path: Path) -> None:
+    prompts = [unique("a kite, high"), unique("a kite")]
+    for prompt in prompts:
+        cloud.simulator.script(prompt, seconds=0)
+    file = tmp_path / "prompts.csv"
+    file.write_text(f'prompt,duration\n"{prompts[0]}",5\n{prompts[1]},\nx,99\n')
+    checked = run("batch", str(file), "--dry-run", code=1)
+    assert checked.stdout == f"{file}: 3 rows, 1 with a problem.\n"
+    assert f"{file}:4: `duration` must be one of 5, 6, 7, 8, not 99." in checked.stderr
+    ran = run("batch", str(file), "--force", "--wait", "--videos", "-o", "out", code=1)
+    assert ran.stdout == "2 of 3 rows completed; the report is out/report.csv.\n"
+    assert "1 rows failed: out/report.csv says why." in ran.stderr
+    saved = sorted((tmp_path / "out").glob("*.mp4"))
+    assert [video.read_bytes()[4:8] for video in saved] == [b"ftyp", b"ftyp"]
+    again = run("batch", str(file), "--force", "--wait", "--json", code=1)
+    assert [row["status"] for row in json.loads(again.stdout)] == ["completed", "completed", "error"]
+    assert [cloud.creates(prompt) for prompt in prompts] == [1, 1]

@@ -1,6 +1,6 @@
 """The command line, a file a group of commands."""
 
-from promptreel.commands import doctor, generations, keys, models, rescue, secret
+from promptreel.commands import batch, doctor, generations, keys, models, rescue, secret
 from promptreel.commands.options import app
 
 app.command()(generations.create)
@@ -12,6 +12,7 @@ app.command()(generations.delete)
 app.command()(models.models)
 
 OPERATORS = "Commands for operators, with AWS credentials"
+app.command(rich_help_panel=OPERATORS)(batch.batch)
 app.command(rich_help_panel=OPERATORS)(doctor.doctor)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATORS)
 app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)

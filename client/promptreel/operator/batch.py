@@ -1,0 +1,95 @@
+"""A file of prompts: checked here, run there, followed in the ledger, and its report and videos fetched."""
+
+import mimetypes
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from core import errors, files
+from core.batch import batch_id_of, results_of
+from core.ledger import Ledger
+from core.models import Models
+from promptreel.client import DEFAULT_MODEL
+from promptreel.errors import PromptreelError
+from promptreel.operator.deployment import Deployment
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a file holds: the number of its rows, and a sentence for each row that is not allowed."""
+
+    rows: int
+    problems: tuple[str, ...]
+
+
+def check(path: Path) -> Checked:
+    """Validate every row against its model's schema, here; `PromptreelError` if the file as a whole cannot be read."""
+    rows, problems = 0, []
+    try:
+        with path.open("rb") as stream:
+            for row in files.read(path.name, stream, Models(), DEFAULT_MODEL):
+                rows += 1
+                if row.problem:
+                    problems.append(f"{path}:{row.line}: {row.problem}")
+    except errors.InvalidFile as invalid:
+        raise PromptreelError(f"{path}: {invalid}") from invalid
+    return Checked(rows, tuple(problems))
+
+
+@dataclass(frozen=True)
+class RunningBatch:
+    """A batch that was dropped into the prompts bucket."""
+
+    deployment: Deployment
+    batch_id: str
+    rows: int
+
+    def counts(self) -> Counter[str]:
+        """How many rows are in which status so far; rows that were not accepted yet are in none."""
+        dynamodb, table = self.deployment.client("dynamodb"), self.deployment.output("TableName")
+        ledger = Ledger(dynamodb, table, lambda: datetime.now(UTC))
+        return Counter(str(generation.status) for generation in ledger.batch(self.batch_id))
+
+    def has_report(self) -> bool:
+        """Whether the batch has ended."""
+        try:
+            self._s3.head_object(Bucket=self._bucket, Key=f"{results_of(self.batch_id)}/report.jsonl")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "403"):
+                return False
+            raise
+        return True
+
+    def fetch_report(self, folder: Path) -> list[Path]:
+        """Save report.csv and report.jsonl."""
+        folder.mkdir(parents=True, exist_ok=True)
+        saved = [folder / "report.csv", folder / "report.jsonl"]
+        for path in saved:
+            self._s3.download_file(self._bucket, f"{results_of(self.batch_id)}/{path.name}", str(path))
+        return saved
+
+    def fetch_video(self, s3_uri: str, path: Path) -> None:
+        """Save an archived video."""
+        bucket, _, key = s3_uri.removeprefix("s3://").partition("/")
+        self.deployment.client("s3").download_file(bucket, key, str(path))
+
+    @property
+    def _s3(self):  # type: ignore[no-untyped-def]  # boto3's clients are made at run time
+        return self.deployment.client("s3")
+
+    @property
+    def _bucket(self) -> str:
+        return self.deployment.output("VideosBucketName")
+
+
+def drop(deployment: Deployment, path: Path, key: str, rows: int, max_concurrency: int | None) -> RunningBatch:
+    """Put the file into the prompts bucket; the same key and content are the same batch, however often."""
+    bucket, s3 = deployment.output("PromptsBucketName"), deployment.client("s3")
+    metadata = {"max_concurrency": str(max_concurrency)} if max_concurrency else {}
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    with path.open("rb") as body:
+        etag = s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, ContentType=kind)["ETag"]
+    return RunningBatch(deployment, batch_id_of(bucket, key, etag.strip('"')), rows)

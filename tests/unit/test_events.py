@@ -1,0 +1,36 @@
+"""What is published is what docs/events.md promises."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from core import record
+from core.generation import Status
+from tests.unit.generations import START, generation
+
+SCHEMAS = Path(record.__file__).parent / "events"
+
+
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_text("utf-8"))
+    return loaded
+
+
+@pytest.mark.parametrize("name", [file.stem for file in SCHEMAS.glob("*.json")])
+def test_every_schema_is_one_and_allows_its_example(name: str) -> None:
+    Draft202012Validator.check_schema(schema(name))
+    for example in schema(name)["examples"]:
+        Draft202012Validator(schema(name)).validate(example)
+
+
+def test_a_generation_is_announced_as_promised() -> None:
+    ended = generation("0" * 32, ended_at=START, credits_used=5)
+    video = schema("generation_completed")["examples"][0]["video"]
+    completed = replace(ended, status=Status.COMPLETED, video=video)
+    failed = replace(ended, status=Status.ERROR, error={"name": "RequestRefused", "message": "no"}, request={})
+    Draft202012Validator(schema("generation_completed")).validate(record.as_announcement(completed))
+    Draft202012Validator(schema("generation_failed")).validate(record.as_announcement(failed))
