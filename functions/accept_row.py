@@ -7,8 +7,9 @@ from typing import Any
 from core import settings
 from core.accept import accept
 from core.announcement import Announcer
-from core.errors import InvalidRequest
-from core.generation import Generation, Source, new_id
+from core.batch import row_id, row_key
+from core.errors import Forgotten, IdempotencyConflict, InvalidRequest
+from core.generation import Generation, Source
 from core.ledger import Ledger
 from core.models import Models
 from wiring import client, logger, now
@@ -36,16 +37,27 @@ def _wired() -> tuple[Ledger, Models, Announcer]:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """A line of rows.jsonl (core.batch) → {"generation_id", "ended": whether there is nothing left to run}."""
+    generation_id = row_id(event["batch_id"], event["owner"], event["row"])
+    try:
+        ended = _accept(event, generation_id).status.ended
+    except Forgotten:
+        ended = True  # its owner has deleted it since
+    return {"generation_id": generation_id, "ended": ended}
+
+
+def _accept(event: dict[str, Any], generation_id: str) -> Generation:
     ledger, models, announcer = _wired()
     batch = (event["batch_id"], event["row"])
-    owner, source, key = event["owner"], Source("s3", event["source_ref"]), f"{batch[0]}:{batch[1]}"
+    owner, source = event["owner"], Source("s3", event["source_ref"])
     try:
         if "problem" in event:
             raise InvalidRequest(event["problem"])
-        generation = accept(event["request"], owner, source, key, models, ledger, None, batch=batch)
+        return accept(event["request"], owner, source, row_key(*batch), models, ledger, None, batch=batch)
+    except IdempotencyConflict:  # an earlier run took it, when the stage's default model was another
+        return ledger.get(generation_id)
     except InvalidRequest as error:
         refused = Generation(
-            generation_id=new_id(owner, f"{source.kind}:{key}"),
+            generation_id=generation_id,
             owner=owner,
             request=event.get("request") or {},
             source=source,
@@ -54,6 +66,6 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             batch_id=batch[0],
             row_number=batch[1],
         )
-        generation = ledger.add_failed(refused, InvalidRequest.__name__, str(error))
-        announcer.announce(generation.generation_id, ledger)
-    return {"generation_id": generation.generation_id, "ended": generation.status.ended}
+        recorded = ledger.add_failed(refused, InvalidRequest.__name__, str(error))
+        announcer.announce(generation_id, ledger)
+        return recorded

@@ -9,16 +9,18 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import ClientError
 
 from core import batch, files, settings
 from core.accept import Workflow, accept
 from core.announcement import Announcer
-from core.errors import IdempotencyConflict, InvalidFile, InvalidRequest
+from core.errors import Forgotten, IdempotencyConflict, InvalidFile, InvalidRequest
 from core.generation import Generation, Source, new_id
 from core.ledger import Ledger
 from core.models import Models
 from wiring import client, logger, now
 
+MAX_REASON = 2000  # characters: an announcement holds 256 KiB
 processor = BatchProcessor(event_type=EventType.SQS)
 
 
@@ -86,23 +88,25 @@ def _take_event(event: dict[str, Any]) -> None:
     source, key = Source("event", event["id"]), str(detail.get("idempotency_key") or event["id"])
     try:
         accept(request, owner, source, key, wired.models, wired.ledger, wired.workflow)
-    except InvalidRequest as error:
-        _refuse(owner, source, key, request, error)
-    except IdempotencyConflict as error:
-        _refuse(owner, source, event["id"], request, error)
+    except (InvalidRequest, IdempotencyConflict) as error:
+        _refuse(owner, source, event["id"], error)  # the key stays free for the request as it should have been
 
 
 def _take_file(detail: dict[str, Any]) -> None:
     """A file: its bucket, key and content make it one and the same, however often and in whatever order events come."""
     wired = _wired()
     bucket, key, etag = detail["bucket"]["name"], detail["object"]["key"], detail["object"]["etag"]
+    if key.endswith("/"):
+        return  # what the S3 console makes for a folder
     owner = _owner(wired.settings.file_owners, key, str.startswith)
     source, identity = Source("s3", f"s3://{bucket}/{key}"), f"{bucket}/{key}#{etag}"
     version = detail["object"].get("version-id")
     try:
         found = wired.s3.get_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
-    except (wired.s3.exceptions.NoSuchKey, wired.s3.exceptions.NoSuchVersion):
-        _refuse(owner, source, identity, {}, InvalidFile("The file was deleted before it was read: drop it again."))
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchVersion"):
+            raise
+        _refuse(owner, source, identity, InvalidFile("The file was deleted before it was read: drop it again."))
         return
     with io.BufferedReader(found["Body"]) as stream:
         try:
@@ -115,7 +119,9 @@ def _take_file(detail: dict[str, Any]) -> None:
                     raise InvalidRequest(str(row.problem))
                 accept(row.request, owner, source, identity, wired.models, wired.ledger, wired.workflow)
         except (InvalidRequest, InvalidFile) as error:
-            _refuse(owner, source, identity, {}, error)
+            _refuse(owner, source, identity, error)
+        except IdempotencyConflict as error:  # its generation was deleted: this version of the file is refused
+            _refuse(owner, source, f"{identity}#{version}", error)
 
 
 def _start_batch(batch_id: str, key: str, stream: io.BufferedReader, owner: str, source: Source, asked: str) -> None:
@@ -128,7 +134,7 @@ def _start_batch(batch_id: str, key: str, stream: io.BufferedReader, owner: str,
         source_ref=source.ref,
         bucket=wired.settings.videos_bucket,
         rows=0,
-        max_concurrency=min(concurrency, int(asked)) if asked.isdigit() and int(asked) else concurrency,
+        max_concurrency=min(concurrency, int(asked)) if asked.isdecimal() and int(asked) else concurrency,
     )
     with tempfile.TemporaryFile() as rows:
         found = files.read(key, stream, wired.models, wired.settings.default_model)
@@ -141,20 +147,27 @@ def _start_batch(batch_id: str, key: str, stream: io.BufferedReader, owner: str,
     logger.info("batch", batch_id=batch_id, rows=count, owner=owner)
 
 
-def _refuse(owner: str, source: Source, key: str, request: dict[str, Any], error: Exception) -> None:
-    """What cannot be taken is a generation that has failed: in its owner's list with the reason, and announced."""
+def _refuse(owner: str, source: Source, key: str, error: Exception) -> None:
+    """What cannot be taken is a generation that has failed: in its owner's list with the reason, and announced.
+
+    Its request is not kept: it may be anything, of any size.
+    """
     wired = _wired()
     refused = Generation(
         generation_id=new_id(owner, f"{source.kind}:{key}"),
         owner=owner,
-        request=request,
+        request={},
         source=source,
         created_at=now(),
         updated_at=now(),
     )
-    wired.ledger.add_failed(refused, type(error).__name__, str(error))
+    reason = str(error)[:MAX_REASON]
+    try:
+        wired.ledger.add_failed(refused, type(error).__name__, reason)
+    except Forgotten:
+        return  # its owner has seen and deleted it
     wired.announcer.announce(refused.generation_id, wired.ledger)
-    logger.warning("refused", generation_id=refused.generation_id, reason=str(error))
+    logger.warning("refused", generation_id=refused.generation_id, reason=reason)
 
 
 def _owner(owners: tuple[str, ...], given: str, fits: Any) -> str:

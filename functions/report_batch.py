@@ -10,8 +10,6 @@ from core.batch import Batch, report
 from core.ledger import Ledger
 from wiring import client, logger, now
 
-TRIES = 8  # as Retry in statemachine/prompt_batch.asl.json, plus one
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -32,10 +30,10 @@ def _wired() -> tuple[Ledger, Announcer, Any]:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"batch": the execution's input, "try": from 0} → what was announced."""
+    """The input of the batch's execution → {"is_complete": whether every row has ended}."""
     ledger, announcer, s3 = _wired()
-    batch = Batch(**{field.name: event["batch"][field.name] for field in fields(Batch)})
-    announced = report(batch, ledger, s3, is_last_try=event["try"] >= TRIES - 1)
+    batch = Batch(**{field.name: event[field.name] for field in fields(Batch)})
+    announced, is_complete = report(batch, ledger, s3)
     announcer.announce_batch(announced)
     logger.info("reported", batch_id=batch.batch_id, totals=announced["totals"])
-    return announced
+    return {"is_complete": is_complete}

@@ -46,9 +46,10 @@ class Batches(Construct):
         self.report_batch = functions.add(
             "report_batch",
             memory_mb=1024,  # the report of a hundred thousand rows is some 30 MiB
-            timeout_seconds=300,
+            timeout_seconds=900,  # for the one in which every row has to be looked up
             environment={"TABLE_NAME": storage.table.table_name, **announcements.environment},
             permissions=[
+                allow("dynamodb:GetItem", on=table),
                 allow("dynamodb:Query", on=f"{table}/index/{BATCH_INDEX}"),
                 allow("s3:PutObject", on=storage.videos.arn_for_objects("results/*")),
                 *announcements.permissions,
@@ -91,10 +92,18 @@ class Batches(Construct):
             allow("states:StartExecution", on=itself),
             allow("states:DescribeExecution", "states:StopExecution", on=children),
             allow("states:StartExecution", on=generation),
-            allow("states:DescribeExecution", "states:StopExecution", on=workflow.executions_arn),
+            # No StopExecution: when a batch is stopped, its generations go on, since they are paid for.
+            allow("states:DescribeExecution", on=workflow.executions_arn),
             allow("events:PutTargets", "events:PutRule", "events:DescribeRule", on=rule),
             allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*")),
-            allow("s3:PutObject", on=storage.videos.arn_for_objects("results/*")),
+            # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+            allow(
+                "s3:PutObject",
+                "s3:GetObject",
+                "s3:ListMultipartUploadParts",
+                "s3:AbortMultipartUpload",
+                on=storage.videos.arn_for_objects("results/*"),
+            ),
         ):
             machine.add_to_role_policy(statement)
         acknowledge(machine, "AwsSolutions-SF1", "Step Functions keeps every event for 90 days; the log is for errors.")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.errors import BatchIncomplete
+from core.errors import Forgotten, NotFound
 from core.files import Row
 from core.generation import Generation, Status, new_id
 from core.ledger import Ledger
@@ -82,16 +82,23 @@ def start(batch: Batch, stepfunctions: "SFNClient", state_machine_arn: str) -> N
             return
 
 
-def report(batch: Batch, ledger: Ledger, s3: "S3Client", *, is_last_try: bool) -> dict[str, Any]:
-    """Write report.csv and report.jsonl, every row once and in order; what is announced of the batch.
+def row_id(batch_id: str, owner: str, number: int) -> str:
+    """The id of the generation that a row is."""
+    return new_id(owner, f"s3:{row_key(batch_id, number)}")
 
-    `BatchIncomplete` while the index lacks rows that were written just now; at the last try a row that is still missing
-    is reported as such.
+
+def row_key(batch_id: str, number: int) -> str:
+    """The idempotency key that a row is accepted under."""
+    return f"{batch_id}:{number}"
+
+
+def report(batch: Batch, ledger: Ledger, s3: "S3Client") -> tuple[dict[str, Any], bool]:
+    """Write report.csv and report.jsonl, every row once, in order: what to announce, and whether all have ended.
+
+    A row that the index does not show as ended is looked up by its id: the index may lag behind.
     """
-    found = {g.row_number: g for g in ledger.batch(batch.batch_id)}
-    if not is_last_try and not all(n in found and found[n].status.ended for n in range(1, batch.rows + 1)):
-        raise BatchIncomplete(f"Batch {batch.batch_id} has {len(found)} of {batch.rows} rows in the index so far.")
-    rows = [_reported(number, found.get(number)) for number in range(1, batch.rows + 1)]
+    found = {g.row_number: g for g in ledger.batch(batch.batch_id) if g.status.ended}
+    rows = [_reported(number, batch, found.get(number), ledger) for number in range(1, batch.rows + 1)]
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
@@ -102,8 +109,8 @@ def report(batch: Batch, ledger: Ledger, s3: "S3Client", *, is_last_try: bool) -
         key = f"{batch.results}/report.{suffix}"
         s3.put_object(Bucket=batch.bucket, Key=key, Body=body.encode(), ContentType=kind)
         uris[suffix] = f"s3://{batch.bucket}/{key}"
-    completed = sum(row["status"] == "completed" for row in rows)
-    return {
+    completed = sum(row["status"] == Status.COMPLETED for row in rows)
+    announced = {
         "version": "1",
         "batch_id": batch.batch_id,
         "owner": batch.owner,
@@ -112,19 +119,23 @@ def report(batch: Batch, ledger: Ledger, s3: "S3Client", *, is_last_try: bool) -
         "credits_used": sum(row["credits_used"] or 0 for row in rows),
         "report": uris,
     }
+    return announced, all(row["status"] in (Status.COMPLETED, Status.ERROR) for row in rows)
 
 
-def _reported(number: int, generation: Generation | None) -> dict[str, Any]:
-    if generation is None:
-        row: dict[str, Any] = dict.fromkeys(COLUMNS)
-        return {**row, "row": number, "status": "error", "error": "The row was never accepted: drop the file again."}
-    error = generation.error and f"{generation.error['name']}: {generation.error['message']}"
+def _reported(number: int, batch: Batch, ended: Generation | None, ledger: Ledger) -> dict[str, Any]:
+    generation_id = row_id(batch.batch_id, batch.owner, number)
+    row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "generation_id": generation_id}
+    try:
+        generation = ended or ledger.get(generation_id)
+    except Forgotten:
+        return {**row, "status": str(Status.ERROR), "error": "Its owner deleted it."}
+    except NotFound:
+        return {**row, "status": "not started", "error": "The batch did not get to it: drop the file again."}
     return {
-        "row": number,
+        **row,
         "prompt": generation.request.get("prompt"),
-        "generation_id": generation.generation_id,
         "status": str(generation.status),
         "s3_uri": (generation.video or {}).get("s3_uri"),
         "credits_used": generation.credits_used,
-        "error": error if generation.status is Status.ERROR else None,
+        "error": generation.error and f"{generation.error['name']}: {generation.error['message']}",
     }

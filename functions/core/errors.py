@@ -6,8 +6,7 @@ the API and the announcement show as `error.name`. A message is one sentence for
     PromptreelError
     ├── InvalidRequest          refused before anything is paid; the API answers 400
     ├── InvalidFile             a dropped file that cannot be read as a whole; recorded as a failed generation
-    ├── BatchIncomplete         the report of a batch is tried again: its rows are not all in the index yet
-    ├── IdempotencyConflict     the key stands for another request; the API answers 409
+    ├── IdempotencyConflict     the key stands for another request; the API answers 409, an event is recorded as failed
     ├── Unauthorized            no valid key; the API answers 401
     ├── Conflict                not as the generation stands now; the API answers 409
     ├── NotRescuable            rescue cannot help; the command line says what can
@@ -46,10 +45,6 @@ class InvalidRequest(PromptreelError):
 
 class InvalidFile(PromptreelError):
     """The file as a whole cannot be read: its name, its encoding or its form is wrong."""
-
-
-class BatchIncomplete(PromptreelError):
-    """The index does not have all of the batch's rows yet."""
 
 
 class IdempotencyConflict(PromptreelError):
@@ -150,5 +145,6 @@ class InternalError(GenerationError):
 
 def names() -> dict[str, type[PromptreelError]]:
     """Every error a generation can end with, by its name."""
-    refused: list[type[PromptreelError]] = [InvalidRequest, InvalidFile]  # what came by a file or an event
+    # What came by a file or an event and was refused.
+    refused: list[type[PromptreelError]] = [InvalidRequest, InvalidFile, IdempotencyConflict]
     return {leaf.__name__: leaf for leaf in [*refused, *GenerationError.__subclasses__()]}

@@ -65,11 +65,8 @@ def _validated(number: int, line: int, found: object, models: Models, default_mo
         found = {"model": default_model, **found}
     try:
         request = models.validate(found)
-        json.dumps(request, ensure_ascii=False).encode()  # half a surrogate pair is valid JSON, but no text
     except InvalidRequest as error:
         return Row(number, line, None, str(error))
-    except UnicodeEncodeError:
-        return Row(number, line, None, "The request holds characters that are not valid Unicode.")
     return Row(number, line, request, None)
 
 

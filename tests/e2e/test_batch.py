@@ -6,7 +6,7 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from core.batch import batch_id_of
+from core.batch import Batch, batch_id_of
 from tests.local_cloud import LocalCloud, eventually, unique
 
 ROWS = 1000
@@ -85,6 +85,22 @@ def test_a_batch_that_was_stopped_half_way_goes_on_and_pays_for_nothing_twice(cl
     cloud.drop(key, body)
     assert finished(cloud, which)["totals"] == {"rows": 4, "completed": 4, "failed": 0}
     assert cloud.creates(prompt) == 4
+
+
+def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(cloud: LocalCloud) -> None:
+    which, machine = uuid4().hex, cloud.stack.prompt_batch_state_machine_arn
+    batch = Batch(which, "demo", "s3://prompts/a.csv", cloud.stack.videos_bucket, rows=1, max_concurrency=1)
+    stepfunctions = cloud.aws("stepfunctions")
+    arn = stepfunctions.start_execution(stateMachineArn=machine, name=which, input=batch.as_input())["executionArn"]
+    assert finished(cloud, which)["totals"] == {"rows": 1, "completed": 0, "failed": 1}
+    assert [line["status"] for line in report(cloud, which)] == ["not started"]
+
+    def ended() -> Any:
+        found = stepfunctions.describe_execution(executionArn=arn)
+        return found if found["status"] != "RUNNING" else None
+
+    found = eventually(ended)
+    assert (found["status"], found["error"]) == ("FAILED", "BatchIncomplete")
 
 
 def test_a_thousand_rows_are_all_there_none_twice_and_never_too_many_at_once(cloud: LocalCloud) -> None:

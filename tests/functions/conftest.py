@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from core.generation import Generation
 from core.ledger import Ledger
 from local.simulator import Simulator, SimulatorControl
 from tests.unit.generations import generation
@@ -97,6 +98,9 @@ def cloud(
     machine = boto3.client("stepfunctions").create_state_machine(
         name="generation", definition='{"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}', roleArn=role
     )["stateMachineArn"]
+    batch_machine = boto3.client("stepfunctions").create_state_machine(
+        name="batch", definition='{"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}', roleArn=role
+    )["stateMachineArn"]
     environment = {
         "TABLE_NAME": "generations",
         "PROVIDER_URL": simulator.url,
@@ -109,6 +113,11 @@ def cloud(
         "TOPIC_ARN": topic,
         "BUS_NAME": "bus",
         "STATE_MACHINE_ARN": machine,
+        "BATCH_STATE_MACHINE_ARN": batch_machine,
+        "BATCH_CONCURRENCY": "4",
+        "DEFAULT_MODEL": "veo2",
+        "FILE_OWNERS": "=files,bob/=bob",
+        "EVENT_OWNERS": "=events,my.shop=shop",
         "URL_LIFETIME_SECONDS": "3600",
         "ALLOWED_MODELS": "",
         "PASSED_THROUGH_MODELS": "",
@@ -137,3 +146,45 @@ def accepted(cloud: Cloud) -> Callable[..., str]:
         return generation_id
 
     return make
+
+
+@dataclass
+class Doors:
+    """The bucket and the queue in front of ingest."""
+
+    cloud: Cloud
+
+    def drop(self, key: str, body: str, **metadata: str) -> dict[str, Any]:
+        """Put a file into the prompts bucket: the event of it."""
+        put = boto3.client("s3").put_object(Bucket="prompts", Key=key, Body=body.encode(), Metadata=metadata)
+        created = event("object_created")
+        created["detail"]["object"] |= {"key": key, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"]}
+        return created
+
+    def take(self, *events: dict[str, Any]) -> list[str]:
+        """Hand the events to ingest as one batch of messages: the ids of those that failed."""
+        messages = [
+            {"messageId": f"message-{number}", "body": json.dumps(one), "eventSource": "aws:sqs"}
+            for number, one in enumerate(events)
+        ]
+        answer = self.cloud.invoke("ingest", {"Records": messages})
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def of(self, owner: str) -> list[Generation]:
+        """The owner's list."""
+        return self.cloud.ledger.list(owner, set(), 100, None)[0]
+
+    def executions(self, machine: str) -> list[dict[str, Any]]:
+        """The executions of a state machine, oldest first, each with its input."""
+        stepfunctions = boto3.client("stepfunctions")
+        found = stepfunctions.list_executions(stateMachineArn=self.cloud.environment[machine])["executions"]
+        described = [stepfunctions.describe_execution(executionArn=one["executionArn"]) for one in found]
+        described.sort(key=lambda one: one["startDate"])
+        return [{**one, "input": json.loads(one["input"])} for one in described]
+
+
+@pytest.fixture
+def doors(cloud: Cloud) -> Doors:
+    boto3.client("s3").create_bucket(Bucket="prompts")
+    boto3.client("s3").put_bucket_versioning(Bucket="prompts", VersioningConfiguration={"Status": "Enabled"})
+    return Doors(cloud)

@@ -23,6 +23,8 @@ from tests.functions.test_api import PATHS, call
 
 PROMPT = "a boat"
 REENTRIES = 4
+DOORS = ("api", "ingest", "accept_row", "report_batch")
+FUNCTIONS = (*DOORS, "admit", "submit", "check_status", "finalize", "record_failure", "sweep")
 
 
 class Killed(BaseException):
@@ -65,7 +67,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
         return called
 
     with monkeypatch.context() as patched:
-        for module in ("api", "admit", "submit", "check_status", "finalize", "record_failure", "sweep"):
+        for module in FUNCTIONS:
             patched.setattr(f"{module}.client", client)
         patched.setattr(provider.Provider, "_post", around(provider.Provider._post, "POST"))
         patched.setattr(provider.Provider, "_get", around(provider.Provider._get, "GET"))

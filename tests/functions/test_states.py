@@ -41,6 +41,7 @@ def test_a_prompt_becomes_an_archived_and_announced_video(cloud: Cloud, accepted
         "model": "veo2",
         "source": "api",
         "owner": "ann",
+        "type": "generation",
     }
     counts = cloud.simulator.counts()
     assert (counts.creates, counts.downloads, counts.authorization_leaks) == (1, 1, 0)

@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
@@ -13,8 +14,9 @@ from infra import batches, workflow
 from infra.config import stage_named
 from tests.infra.templates import STAGES, functions, readable, resources
 
+FUNCTIONS = Path(settings.__file__).parent.parent
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
-NAMES = ("submit", "check_status", "finalize", "record_failure", "api", "authorize")
+NAMES = sorted(file.stem for file in FUNCTIONS.glob("*.py") if file.stem != "wiring")
 
 # Failures that neither cost anything nor stop other jobs, and the two that alarms on executions catch.
 NO_ALARM_OF_ITS_OWN = {
@@ -25,6 +27,7 @@ NO_ALARM_OF_ITS_OWN = {
     "Cancelled",
     "InvalidRequest",
     "InvalidFile",
+    "IdempotencyConflict",
 }
 
 

@@ -64,7 +64,11 @@ MAY = {
     },
     "accept_row": LEDGER | ANNOUNCE | {("dynamodb:PutItem", TABLE)},
     "report_batch": ANNOUNCE
-    | {("dynamodb:Query", f"{TABLE}/index/by_batch"), ("s3:PutObject", "StorageVideos.Arn/results/*")},
+    | {
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:Query", f"{TABLE}/index/by_batch"),
+        ("s3:PutObject", "StorageVideos.Arn/results/*"),
+    },
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},
 }
 
@@ -101,6 +105,32 @@ def test_the_state_machine_may_invoke_its_functions_and_touch_no_other_thing(sta
     }
     assert {action.split(":")[0] for action, resource in allowed if resource == "*"} == {"logs", "xray"}
     assert {action for action, _ in allowed if action.startswith("lambda:")} == {"lambda:InvokeFunction"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_batch_may_run_its_rows_and_write_its_results_and_stop_no_generation(stage: str) -> None:
+    """Step Functions stops what a stopped execution waits for, if it may: but a generation is paid for."""
+    machine = f"promptreel-{stage}-prompt-batch"
+    results, a_rule = "StorageVideos.Arn/results/*", "StepFunctionsGetEventsForStepFunctionsExecutionRule"
+    managed = f"arn:AWS::Partition:events:AWS::Region:AWS::AccountId:rule/{a_rule}"
+    allowed = {(action, on) for action, on in grants(stage, "BatchesPromptBatchRole") if on != "*"}
+    assert allowed == {
+        ("lambda:InvokeFunction", "FunctionsAcceptRowFunction.Arn"),
+        ("lambda:InvokeFunction", "FunctionsReportBatchFunction.Arn"),
+        ("states:StartExecution", "WorkflowVideoGeneration"),
+        ("states:DescribeExecution", f"{EXECUTIONS}:*"),
+        ("states:StartExecution", f"arn:AWS::Partition:states:AWS::Region:AWS::AccountId:stateMachine:{machine}"),
+        ("states:DescribeExecution", f"{EXECUTIONS_OF}:{machine}/*"),
+        ("states:StopExecution", f"{EXECUTIONS_OF}:{machine}/*"),
+        ("events:PutTargets", managed),
+        ("events:PutRule", managed),
+        ("events:DescribeRule", managed),
+        ("s3:GetObject", "StorageVideos.Arn/batches/*"),
+        ("s3:PutObject", results),
+        ("s3:GetObject", results),
+        ("s3:ListMultipartUploadParts", results),
+        ("s3:AbortMultipartUpload", results),
+    }
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -139,9 +139,32 @@ def test_every_alarm_tells_someone_what_to_do(name: str) -> None:
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
 
 
+@pytest.mark.parametrize("name", STAGES)
+def test_files_and_requests_on_the_bus_reach_ingest_and_nothing_that_failed_is_dropped(name: str) -> None:
+    rules = resources(name, "AWS::Events::Rule")
+    for rule in ("TriggersFileDropped", "TriggersGenerationRequested"):
+        (target,) = rules[rule]["Properties"]["Targets"]
+        assert readable(target["Arn"]) == "TriggersQueue.Arn"
+        assert readable(target["DeadLetterConfig"]["Arn"]) == "TriggersDeadLetters.Arn"
+    file_dropped = rules["TriggersFileDropped"]["Properties"]["EventPattern"]
+    assert list(map(readable, file_dropped["detail"]["bucket"]["name"])) == ["StoragePrompts"]
+    assert readable(rules["TriggersGenerationRequested"]["Properties"]["EventBusName"]) == "AnnouncementsBus"
+    queue = resources(name, "AWS::SQS::Queue")["TriggersQueue"]["Properties"]
+    assert readable(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "TriggersDeadLetters.Arn"
+    assert queue["VisibilityTimeout"] > functions(name)["ingest"]["Timeout"], "no message comes while it is taken"
+    (mapping,) = resources(name, "AWS::Lambda::EventSourceMapping").values()
+    assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
 def test_a_dead_letter_and_an_error_of_the_api_alarm_at_once() -> None:
     alarms = resources("prod", "AWS::CloudWatch::Alarm")
-    for name in ("MonitoringDeadLetters", "MonitoringApiErrors", "MonitoringWorkflowStopped"):
+    for name in (
+        "MonitoringDeadLetters",
+        "MonitoringIngestDeadLetters",
+        "MonitoringBatchesFailed",
+        "MonitoringApiErrors",
+        "MonitoringWorkflowStopped",
+    ):
         assert alarms[name]["Properties"]["Threshold"] == 1
 
 

@@ -14,7 +14,8 @@ TASKS = {name: state for name, state in ASL["States"].items() if state["Type"] =
 RAISED = {
     name
     for name in names()
-    if name not in {"Cancelled", "WorkflowStopped", "InternalError", "InvalidRequest", "InvalidFile"}
+    if name
+    not in {"Cancelled", "WorkflowStopped", "InternalError", "InvalidRequest", "InvalidFile", "IdempotencyConflict"}
 }
 
 

@@ -14,6 +14,7 @@ from jsonschema.protocols import Validator
 
 from core.errors import InvalidRequest
 
+MAX_REQUEST_BYTES = 192 << 10  # as JSON: a batch carries a row in a state, which holds 256 KiB in all
 Schema = Mapping[str, Any]
 
 
@@ -52,6 +53,7 @@ class Models:
         """The request itself, if its model allows it; else `InvalidRequest` naming each field and what is allowed."""
         if not isinstance(request, dict):
             raise InvalidRequest("The body must be a JSON object with at least `model` and `prompt`.")
+        _check_text(request)
         name = request.get("model")
         if not isinstance(name, str):
             raise InvalidRequest(f"`model` must be the name of a model: {_one_of(self._offered)}.", "model")
@@ -62,6 +64,16 @@ class Models:
             sentences = dict.fromkeys(_sentence(problem, name) for problem in problems)
             raise InvalidRequest("; ".join(sentences) + ".", _field(problems[0]))
         return cast("dict[str, Any]", request)
+
+
+def _check_text(request: dict[str, Any]) -> None:
+    """Before anything of the request is shown or stored. Half a surrogate pair is valid JSON, but no text."""
+    try:
+        size = len(json.dumps(request, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        raise InvalidRequest("The request holds characters that are not valid Unicode.") from None
+    if size > MAX_REQUEST_BYTES:
+        raise InvalidRequest(f"The request is too large: at most {MAX_REQUEST_BYTES} bytes of JSON are allowed.")
 
 
 # What every request has, all that is asked of a model that is passed through.

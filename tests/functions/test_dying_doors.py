@@ -1,0 +1,85 @@
+"""What comes by a file or in a batch survives as well, whatever dies: each point is tried, one after another."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from core.batch import Batch
+from core.generation import Status
+from tests.functions.conftest import Cloud, Doors
+from tests.functions.test_dying import REENTRIES, Death, Killed, dying
+
+
+class DeathOfTheFunction(Death):
+    """An upload's own threads are not killed apart from the function."""
+
+    def point(self, name: str) -> None:
+        if threading.current_thread() is threading.main_thread():
+            super().point(name)
+
+
+def dying_everywhere(monkeypatch: pytest.MonkeyPatch, enter: Callable[[int], Any]) -> int:
+    """Call `enter` with 0, 1, 2, …, killed at the point of this number and called again; how many points there were."""
+    at, points = 0, 1
+    while at <= points:
+        death = DeathOfTheFunction(at)
+        with dying(monkeypatch, death):
+            for _ in range(REENTRIES):
+                try:
+                    enter(at)
+                    break
+                except Killed:
+                    continue  # the message comes again, the state is retried
+        points = len(death.points) if at == 0 else points
+        at += 1
+    return points
+
+
+@pytest.mark.parametrize(
+    ("suffix", "body", "machine"),
+    [
+        ("txt", "a boat", "STATE_MACHINE_ARN"),
+        ("jsonl", '{"prompt": "a boat"}', "BATCH_STATE_MACHINE_ARN"),
+        ("txt", "", None),
+    ],
+    ids=["a request", "a batch", "an empty file"],
+)
+def test_a_file_is_taken_once(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch, suffix: str, body: str, machine: str | None
+) -> None:
+    dropped: dict[int, dict[str, Any]] = {}
+
+    def take(at: int) -> None:
+        dropped[at] = dropped.get(at) or doors.drop(f"{at}.{suffix}", body)
+        assert doors.take(dropped[at]) == []
+
+    count = dying_everywhere(monkeypatch, take) + 1
+    assert count > 4
+    for one in ("STATE_MACHINE_ARN", "BATCH_STATE_MACHINE_ARN"):
+        assert len(doors.executions(one)) == (count if one == machine else 0)
+    failed = [one for one in doors.of("files") if one.status is Status.ERROR and one.announced_at]
+    assert len(failed) == (0 if machine else count)
+
+
+def test_a_row_is_accepted_once_and_a_report_written_and_announced(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(at: int) -> None:
+        batch = Batch(f"{at:032x}", "ann", "s3://prompts/a.csv", "videos", rows=2, max_concurrency=1)
+        line = {"batch_id": batch.batch_id, "owner": "ann", "source_ref": batch.source_ref}
+        cloud.invoke("accept_row", {**line, "row": 1, "request": {"model": "veo2", "prompt": "x"}})
+        cloud.invoke("accept_row", {**line, "row": 2, "problem": "no"})
+        (first, second) = cloud.ledger.batch(batch.batch_id)
+        assert (first.status, second.status, second.announced_at is None) == (Status.QUEUED, Status.ERROR, False)
+        cloud.invoke("report_batch", asdict(batch))
+        announced.add(batch.batch_id)
+
+    announced: set[str] = set()
+    count = dying_everywhere(monkeypatch, run) + 1
+    assert count > 20
+    said = [message["Subject"].removeprefix("Batch Completed: ") for message in cloud.messages()]
+    assert announced <= set(said)
+    assert len(announced) == count

@@ -1,0 +1,163 @@
+"""Files and events from the queue: each request once, whatever is repeated, reordered or broken."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from core.batch import batch_id_of
+from core.generation import Generation, Status
+from tests.functions.conftest import Doors, event
+
+
+def requested(event_id: str, **detail: Any) -> dict[str, Any]:
+    return {**event("generation_requested"), "id": event_id, "detail": detail}
+
+
+def test_a_text_is_a_generation_of_its_prefixs_owner_and_runs(doors: Doors) -> None:
+    dropped = doors.drop("bob/a.txt", "a boat\n")
+    assert doors.take(dropped) == []
+    (generation,) = doors.of("bob")
+    assert generation.request == {"model": "veo2", "prompt": "a boat"}
+    assert (generation.source.kind, generation.source.ref) == ("s3", "s3://prompts/bob/a.txt")
+    assert [one["name"] for one in doors.executions("STATE_MACHINE_ARN")] == [generation.generation_id]
+
+
+def test_events_of_one_key_may_come_twice_and_in_any_order(doors: Doors) -> None:
+    first, second = doors.drop("a.txt", "a boat"), doors.drop("a.txt", "a kite")
+    assert doors.take(second, first, second, first) == []
+    assert doors.take(first) == []
+    assert {generation.request["prompt"] for generation in doors.of("files")} == {"a boat", "a kite"}
+    assert len(doors.executions("STATE_MACHINE_ARN")) == 2
+
+
+def test_only_the_messages_that_failed_come_again(doors: Doors) -> None:
+    good, lost = doors.drop("a.txt", "a boat"), doors.drop("b.txt", "a kite")
+    lost["detail"]["bucket"]["name"] = "not-there"
+    assert doors.take(lost, good) == ["message-0"]
+    assert [generation.request["prompt"] for generation in doors.of("files")] == ["a boat"]
+
+
+def test_the_marker_of_a_folder_asks_for_nothing(doors: Doors) -> None:
+    assert doors.take(doors.drop("bob/", "")) == []
+    assert doors.of("bob") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "name", "reason"),
+    [
+        ("a.png", "x", "InvalidFile", "must end in"),
+        ("a.json", '{"prompt": "x", "duration": 99}', "InvalidRequest", "`duration` must be one of 5, 6, 7, 8"),
+        ("a.json", r'{"prompt": "x", "\ud800": 1}', "InvalidRequest", "not valid Unicode"),
+        ("a.txt", "x" * 300_000, "InvalidRequest", "too large"),
+        ("a.csv", 'prompt\na boat\n"never closed', "InvalidFile", "can be read"),
+    ],
+)
+def test_a_bad_file_is_a_failed_generation_announced_once(
+    doors: Doors, key: str, body: str, name: str, reason: str
+) -> None:
+    dropped = doors.drop(key, body)
+    assert doors.take(dropped, dropped) == []
+    (generation,) = doors.of("files")
+    assert generation.error is not None
+    assert generation.error["name"] == name
+    assert reason in generation.error["message"]
+    (message,) = doors.cloud.messages()
+    announced = json.loads(message["Message"])
+    assert (announced["generation_id"], announced["status"]) == (generation.generation_id, "error")
+    assert doors.executions("STATE_MACHINE_ARN") + doors.executions("BATCH_STATE_MACHINE_ARN") == []
+
+
+def test_a_file_that_was_deleted_before_it_was_read_is_a_failed_generation(doors: Doors) -> None:
+    dropped = doors.drop("a.txt", "a boat")
+    version = dropped["detail"]["object"]["version-id"]
+    boto3.client("s3").delete_object(Bucket="prompts", Key="a.txt", VersionId=version)
+    assert doors.take(dropped) == []
+    (generation,) = doors.of("files")
+    assert generation.error is not None
+    assert "deleted before it was read" in generation.error["message"]
+
+
+@pytest.mark.parametrize("body", ["a boat", " "], ids=["a request", "an empty file"])
+def test_the_same_file_after_its_generation_was_deleted_is_no_fault_of_ours(doors: Doors, body: str) -> None:
+    dropped = doors.drop("a.txt", body)
+    doors.take(dropped)
+    (generation,) = doors.of("files")
+    doors.cloud.ledger.forget(generation)
+    assert doors.take(dropped) == []
+    assert len(doors.executions("STATE_MACHINE_ARN")) == (1 if body.strip() else 0)
+    assert all(again.status is Status.ERROR for again in doors.of("files"))
+
+
+def test_a_batch_is_every_row_of_its_file_started_once(doors: Doors) -> None:
+    dropped = doors.drop("a.csv", '\ufeffprompt,duration\n"a boat, red",5\na kite,99\n')
+    assert doors.take(dropped, dropped) == []
+    (execution,) = doors.executions("BATCH_STATE_MACHINE_ARN")
+    batch_id = batch_id_of("prompts", "a.csv", dropped["detail"]["object"]["etag"])
+    given = execution["input"]
+    assert (execution["name"], given["batch_id"], given["rows"]) == (batch_id, batch_id, 2)
+    body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
+    good, bad = map(json.loads, body.splitlines())
+    assert good == {
+        "batch_id": batch_id,
+        "row": 1,
+        "owner": "files",
+        "source_ref": "s3://prompts/a.csv",
+        "request": {"model": "veo2", "prompt": "a boat, red", "duration": 5},
+    }
+    assert bad["problem"].startswith("Line 3: `duration` must be one of")
+    assert doors.of("files") == [], "rows are recorded by the batch"
+
+
+def test_a_batch_that_was_stopped_starts_again_when_its_file_is_dropped_again(doors: Doors) -> None:
+    dropped = doors.drop("a.jsonl", '{"prompt": "a boat"}')
+    doors.take(dropped)
+    (execution,) = doors.executions("BATCH_STATE_MACHINE_ARN")
+    boto3.client("stepfunctions").stop_execution(executionArn=execution["executionArn"])
+    for _ in range(2):
+        assert doors.take(doors.drop("a.jsonl", '{"prompt": "a boat"}')) == []
+    names = [one["name"] for one in doors.executions("BATCH_STATE_MACHINE_ARN")]
+    assert names == [execution["name"], f"{execution['name']}-1"]
+
+
+@pytest.mark.parametrize(("metadata", "expected"), [({}, 4), ("2", 2), ("4000", 4), ("0", 4), ("many", 4)], ids=str)
+def test_a_files_metadata_may_lower_how_many_rows_run_at_once(
+    doors: Doors, metadata: str | dict[str, str], expected: int
+) -> None:
+    asked = {"max_concurrency": metadata} if isinstance(metadata, str) else {}
+    doors.take(doors.drop("a.jsonl", '{"prompt": "a boat"}', **asked))
+    (execution,) = doors.executions("BATCH_STATE_MACHINE_ARN")
+    assert execution["input"]["max_concurrency"] == expected
+
+
+def prompts_and_errors(generations: list[Generation]) -> set[tuple[str | None, str | None]]:
+    return {(one.request.get("prompt"), one.error["name"] if one.error else None) for one in generations}
+
+
+def test_an_event_is_known_by_its_key_or_else_by_its_id(doors: Doors) -> None:
+    assert doors.take(*[requested(one, prompt="a boat", idempotency_key="k") for one in ("e1", "e2")]) == []
+    assert doors.take(*[requested(one, prompt="a kite") for one in ("e3", "e3", "e4")]) == []
+    assert [one.request["prompt"] for one in doors.of("shop")].count("a boat") == 1
+    assert [one.request["prompt"] for one in doors.of("shop")].count("a kite") == 2
+
+
+def test_a_key_that_stands_for_another_request_is_refused(doors: Doors) -> None:
+    assert doors.take(*[requested(one, prompt=one, idempotency_key="k") for one in ("e1", "e2", "e2")]) == []
+    assert prompts_and_errors(doors.of("shop")) == {("e1", None), (None, "IdempotencyConflict")}
+
+
+def test_a_bad_event_does_not_use_up_its_key(doors: Doors) -> None:
+    bad, mended = requested("e1", prompt="", idempotency_key="k"), requested("e2", prompt="x", idempotency_key="k")
+    assert doors.take(bad, bad, mended) == []
+    assert prompts_and_errors(doors.of("shop")) == {(None, "InvalidRequest"), ("x", None)}
+
+
+@pytest.mark.parametrize(
+    "detail", [{"prompt": "\ud800"}, {"prompt": 1}, {}, {"prompt": "x", "model": ["\x00"]}], ids=str
+)
+def test_a_bad_event_is_a_failed_generation_announced_once(doors: Doors, detail: dict[str, Any]) -> None:
+    assert doors.take(requested("e1", **detail), requested("e1", **detail)) == []
+    (generation,) = doors.of("shop")
+    assert (generation.error or {})["name"] == "InvalidRequest"
+    assert len(doors.cloud.messages()) == 1
