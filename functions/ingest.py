@@ -174,4 +174,4 @@ def _owner(owners: tuple[str, ...], given: str, fits: Any) -> str:
     """Of the settings "name=owner" the longest name that fits `given`; the empty name fits everything."""
     pairs = [setting.rpartition("=") for setting in owners]
     fitting = [(name, owner) for name, _, owner in pairs if not name or fits(given, name)]
-    return max(fitting, key=lambda pair: len(pair[0]))[1]
+    return max(fitting, key=lambda pair: len(pair[0]), default=("", "nobody"))[1]

@@ -1,5 +1,6 @@
 """A file of prompts: checked here, run there, followed in the ledger, and its report and videos fetched."""
 
+import json
 import mimetypes
 from collections import Counter
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class RunningBatch:
     deployment: Deployment
     batch_id: str
     rows: int
+    dropped_at: datetime
 
     def counts(self) -> Counter[str]:
         """How many rows are in which status so far; rows that were not accepted yet are in none."""
@@ -54,14 +56,16 @@ class RunningBatch:
         return Counter(str(generation.status) for generation in ledger.batch(self.batch_id))
 
     def has_report(self) -> bool:
-        """Whether the batch has ended."""
+        """Whether the batch has ended: a report of before counts only if no row is left to run."""
         try:
-            self._s3.head_object(Bucket=self._bucket, Key=f"{results_of(self.batch_id)}/report.jsonl")
+            found = self._s3.get_object(Bucket=self._bucket, Key=f"{results_of(self.batch_id)}/report.jsonl")
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "403"):
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "AccessDenied"):
                 return False
             raise
-        return True
+        if found["LastModified"] >= self.dropped_at:
+            return True
+        return all(json.loads(line)["status"] in ("completed", "error") for line in found["Body"].iter_lines())
 
     def fetch_report(self, folder: Path) -> list[Path]:
         """Save report.csv and report.jsonl."""
@@ -90,6 +94,7 @@ def drop(deployment: Deployment, path: Path, key: str, rows: int, max_concurrenc
     bucket, s3 = deployment.output("PromptsBucketName"), deployment.client("s3")
     metadata = {"max_concurrency": str(max_concurrency)} if max_concurrency else {}
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    dropped_at = datetime.now(UTC).replace(microsecond=0)  # as S3 tells times
     with path.open("rb") as body:
         etag = s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, ContentType=kind)["ETag"]
-    return RunningBatch(deployment, batch_id_of(bucket, key, etag.strip('"')), rows)
+    return RunningBatch(deployment, batch_id_of(bucket, key, etag.strip('"')), rows, dropped_at)
