@@ -30,6 +30,8 @@ class Storage(Construct):
         self.prompts = self._bucket("Prompts", expire_days=stage.prompt_days, replaced_days=stage.prompt_days)
         self._announce_uploads(self.prompts)
         self.videos = self._bucket("Videos", replaced_days=stage.replaced_video_days)
+        # What a batch reads are its prompts once more: they go as the prompt files go.
+        self.videos.add_lifecycle_rule(prefix="batches/", expiration=cdk.Duration.days(stage.prompt_days))
         stack = cdk.Stack.of(self)
         prompts, videos = (f"<{stack.get_logical_id(_cfn(bucket))}.Arn>" for bucket in (self.prompts, self.videos))
         for objects in (f"{prompts}/*", f"{videos}/videos/*", f"{videos}/batches/*", f"{videos}/results/*"):

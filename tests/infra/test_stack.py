@@ -53,13 +53,12 @@ def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str
     for bucket in buckets.values():
         (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+        (rule,) = (rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "Prefix" not in rule)
         assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     videos, prompts = buckets["StorageVideos"], buckets["StoragePrompts"]
     assert videos["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert "ExpirationInDays" not in videos["LifecycleConfiguration"]["Rules"][0], (
-        "a video is kept until its owner deletes it"
-    )
+    expiring = [rule for rule in videos["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
+    assert [rule["Prefix"] for rule in expiring] == ["batches/"], "a video is kept until its owner deletes it"
     assert prompts["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
