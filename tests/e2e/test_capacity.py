@@ -27,6 +27,7 @@ def in_flight(cloud: LocalCloud) -> int:
 
 
 def test_jobs_beyond_the_limit_wait_as_queued_and_each_gets_its_turn(cloud: LocalCloud) -> None:
+    eventually(lambda: in_flight(cloud) == 0 or None, patience=120)  # what other tests started ends first
     cloud.simulator.reset()  # jobs that other tests cancelled are still in flight there, and have no place
     prompt = unique("a crowd")
     cloud.simulator.script(prompt, outcome="never")
