@@ -24,6 +24,7 @@ from core.errors import (
     PromptreelError,
     Unauthorized,
 )
+from core.files import parse_json
 from core.generation import Generation, Source
 from core.ledger import CURSOR, MAX_LIMIT, Ledger, iso
 from core.models import Models
@@ -233,17 +234,9 @@ def _body() -> object:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
         raise InvalidRequest(f"The body is too large: at most {MAX_BODY_BYTES} bytes are allowed.")
     try:
-        body = json.loads(text, parse_constant=_no_constant)
-        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is valid JSON, but no text
-    except UnicodeEncodeError as error:
-        raise InvalidRequest("The body holds characters that are not valid Unicode.") from error
+        return parse_json(text)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body must be valid JSON: {error}.") from error
-    return body
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
 
 
 def _idempotency_key() -> str | None:

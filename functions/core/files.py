@@ -79,7 +79,7 @@ def _read_text(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
 
 def _read_json(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
     try:
-        body = _parse(_whole(stream))
+        body = parse_json(_whole(stream))
     except (ValueError, RecursionError) as error:
         raise InvalidFile(f"The file is not valid JSON: {error}.") from error
     if body == []:
@@ -101,7 +101,7 @@ def _read_jsonl(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
         elif text := data.strip():
             is_empty = False
             try:
-                yield number, _parse(text.decode("utf-8"))
+                yield number, parse_json(text.decode("utf-8"))
             except (ValueError, RecursionError) as error:
                 yield number, InvalidRequest(f"The line is not valid JSON: {error}.")
     if is_empty:
@@ -147,7 +147,7 @@ def _typed(text: str, schema: dict[str, Any]) -> object:
     if schema.get("type") == "string":
         return text
     try:
-        value = _parse(text.strip().lower() if text.strip().lower() in ("true", "false") else text)
+        value = parse_json(text.strip().lower() if text.strip().lower() in ("true", "false") else text)
     except (ValueError, RecursionError):
         return text.strip()
     allowed = schema.get("enum", [])
@@ -166,7 +166,8 @@ def _text_lines(stream: IO[bytes]) -> Iterable[str]:
     return io.TextIOWrapper(cast("Any", stream), encoding="utf-8-sig", newline="")
 
 
-def _parse(text: str) -> object:
+def parse_json(text: str) -> object:
+    """The value of a JSON text; `ValueError` for anything else, Python's own NaN and Infinity among them."""
     return json.loads(text, parse_constant=_no_constant)
 
 
