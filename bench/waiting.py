@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 
-from core.polling import Schedule  # noqa: E402 - found only now
+from core.provider.polling import Schedule  # noqa: E402 - found only now
 from infra.config import stage_named  # noqa: E402
 
 JOBS = 20_000

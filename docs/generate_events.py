@@ -7,9 +7,9 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "events.md"
-SCHEMAS = ROOT / "functions" / "core" / "events"
+SCHEMAS = ROOT / "functions" / "core" / "publish" / "events"
 
-HEAD = """<!-- Written by docs/generate_events.py from functions/core/events/. Do not edit. -->
+HEAD = """<!-- Written by docs/generate_events.py from functions/core/publish/events/. Do not edit. -->
 
 # Events
 

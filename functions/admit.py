@@ -5,20 +5,19 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.capacity import Capacity
-from wiring import client, logger, now
+from core.records.capacity import Capacity
+from wiring import logger
+from wiring.places import UsesPlaces, make_capacity
 
 
 @dataclass(frozen=True)
-class Settings:
-    table_name: str
-    in_flight_limit: int
+class Settings(UsesPlaces):
+    pass
 
 
 @cache
 def _wired() -> Capacity:
-    s = settings.read(Settings)
-    return Capacity(client("dynamodb"), s.table_name, client("stepfunctions"), s.in_flight_limit, now)
+    return make_capacity(settings.read(Settings))
 
 
 @logger.inject_lambda_context

@@ -10,27 +10,31 @@ from uuid import uuid4
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from core import openapi, settings
-from core.accept import Workflow, accept
-from core.archive import presigned_url
-from core.delete import cancel, forget
+from core import settings
+from core.api import openapi
+from core.api.openapi import MAX_IDEMPOTENCY_KEY, OLDER_PATH, PATH
+from core.archive.objects import presigned_url
+from core.delete import Deletion
 from core.errors import (
-    Cancelled,
     Conflict,
-    Forgotten,
+    Deleted,
     IdempotencyConflict,
     InvalidRequest,
     NotFound,
     PromptreelError,
     Unauthorized,
 )
-from core.files import parse_json
-from core.generation import Generation, Source
-from core.ledger import CURSOR, MAX_LIMIT, Ledger, iso
+from core.generation import Generation, Source, iso
+from core.intake.accept import accept
 from core.models import Models
-from core.openapi import MAX_IDEMPOTENCY_KEY, OLDER_PATH, PATH
-from core.record import PROVIDER_STATUSES, as_provider_object
+from core.models.validation import parse_json
+from core.publish.views import PROVIDER_STATUSES, as_provider_object
+from core.records.ledger import CURSOR, MAX_LIMIT, Ledger
+from core.workflow import Workflow
 from wiring import client, logger, now
+from wiring.ledger import UsesLedger, make_ledger
+from wiring.models import UsesModels, make_models
+from wiring.workflow import UsesWorkflow, make_workflow
 
 MAX_BODY_BYTES = 256 << 10
 DEFAULT_LIMIT = 20
@@ -38,7 +42,7 @@ _STATUS = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     NotFound: HTTPStatus.NOT_FOUND,
-    Forgotten: HTTPStatus.NOT_FOUND,
+    Deleted: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.CONFLICT,
 }
@@ -54,13 +58,9 @@ app = APIGatewayHttpResolver()
 
 
 @dataclass(frozen=True)
-class Settings:
-    table_name: str
+class Settings(UsesLedger, UsesWorkflow, UsesModels):
     videos_bucket: str
-    state_machine_arn: str
     url_lifetime_seconds: int
-    allowed_models: tuple[str, ...]
-    passed_through_models: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,7 @@ class Wired:
 @cache
 def _wired() -> Wired:
     s = settings.read(Settings)
-    return Wired(
-        Ledger(client("dynamodb"), s.table_name, now),
-        Workflow(client("stepfunctions"), s.state_machine_arn),
-        Models(s.allowed_models, s.passed_through_models),
-        client("s3", signature_version="s3v4"),
-        s,
-    )
+    return Wired(make_ledger(s), make_workflow(s), make_models(s), client("s3", signature_version="s3v4"), s)
 
 
 @app.get("/health")
@@ -141,22 +135,18 @@ def fetch() -> Response[str]:
 
 @app.delete(PATH)
 def delete() -> Response[str]:
-    """Cancel what runs, forget what has ended; again, the same answer."""
+    """Cancel what has not ended, delete what has; again, the same answer."""
     owner, wired = _owner(), _wired()
     generation_id = _generation_id()
+    only_running = app.current_event.query_string_parameters.get("only_running") == "true"
+    deletion = Deletion(wired.ledger, wired.workflow, wired.s3, wired.settings.videos_bucket)
     try:
-        generation = _own(owner, generation_id)
-    except Forgotten:
-        return _json(HTTPStatus.OK, {"id": generation_id, "deleted": True})
-    if app.current_event.query_string_parameters.get("only_running") == "true" and generation.status.ended:
-        if (generation.error or {}).get("name") != Cancelled.__name__:
-            raise Conflict(f"Generation {generation_id} has ended: nothing is left to cancel.")
-        return _json(HTTPStatus.OK, _shown(generation))
-    # One whose end is not announced yet may have been cancelled just now: that is repeated, which is harmless.
-    if not generation.announced_at:
-        return _json(HTTPStatus.OK, _shown(cancel(generation, wired.ledger, wired.workflow)))
-    forget(generation, wired.ledger, wired.s3, wired.settings.videos_bucket)
-    logger.info("forgotten", generation_id=generation_id, owner=owner)
+        cancelled = deletion.delete(_own(owner, generation_id), only_running=only_running)
+    except Deleted:
+        cancelled = None
+    if cancelled:
+        return _json(HTTPStatus.OK, _shown(cancelled))
+    logger.info("deleted", generation_id=generation_id, owner=owner)
     return _json(HTTPStatus.OK, {"id": generation_id, "deleted": True})
 
 
@@ -211,12 +201,12 @@ def _owner() -> str:
 
 
 def _own(owner: str, generation_id: str) -> Generation:
-    """The owner's generation; another's is told from none by nothing."""
+    """The owner's generation; the answer is the same for another's as for one that does not exist."""
     missing = f"There is no generation {generation_id}."
     try:
         generation = _wired().ledger.get(generation_id)
-    except Forgotten as forgotten:
-        raise (forgotten if forgotten.owner == owner else NotFound(missing)) from None
+    except Deleted as deleted:
+        raise (deleted if deleted.owner == owner else NotFound(missing)) from None
     if generation.owner != owner:
         raise NotFound(missing)
     return generation

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from core import settings
-from core.api_keys import owner_of
+from core.api.api_keys import owner_of
 from core.secrets import secret_text
 from wiring import client, logger
 

@@ -5,44 +5,38 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.capacity import Capacity
 from core.check_status import check_status
 from core.generation import Status
-from core.ledger import Ledger
-from core.polling import Schedule
-from core.provider import Provider
-from core.secrets import ProviderKey
-from wiring import client, logger, now
+from core.provider.client import Provider
+from core.provider.polling import Schedule
+from core.records.capacity import Capacity
+from core.records.ledger import Ledger
+from wiring import logger
+from wiring.ledger import make_ledger
+from wiring.places import UsesPlaces, make_capacity
+from wiring.provider import UsesProvider, make_provider
 
 
 @dataclass(frozen=True)
-class Settings:
-    table_name: str
-    provider_url: str
-    provider_key_secret: str
+class Settings(UsesPlaces, UsesProvider):
     poll_first_seconds: int
     poll_every_seconds: int
     poll_deadline_seconds: int
     poll_slow_seconds: int
     poll_give_up_seconds: int
-    in_flight_limit: int
 
 
 @cache
 def _wired() -> tuple[Ledger, Provider, Schedule, Capacity]:
     s = settings.read(Settings)
-    return (
-        Ledger(client("dynamodb"), s.table_name, now),
-        Provider(s.provider_url, ProviderKey(client("secretsmanager"), s.provider_key_secret)),
-        Schedule(
-            first=s.poll_first_seconds,
-            every=s.poll_every_seconds,
-            deadline=s.poll_deadline_seconds,
-            slow=s.poll_slow_seconds,
-            give_up=s.poll_give_up_seconds,
-        ),
-        Capacity(client("dynamodb"), s.table_name, client("stepfunctions"), s.in_flight_limit, now),
+    schedule = Schedule(
+        first=s.poll_first_seconds,
+        every=s.poll_every_seconds,
+        deadline=s.poll_deadline_seconds,
+        slow=s.poll_slow_seconds,
+        give_up=s.poll_give_up_seconds,
     )
+    return make_ledger(s), make_provider(s), schedule, make_capacity(s)
 
 
 @logger.inject_lambda_context

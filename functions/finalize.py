@@ -5,49 +5,33 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.announcement import Announcer
-from core.archive import Archive
-from core.download import Allowed
+from core.archive.store import Archive
 from core.finalize import finalize
-from core.ledger import Ledger
-from core.provider import Provider
-from core.secrets import ProviderKey
-from wiring import client, logger, now
+from core.provider.client import Provider
+from core.publish.announcer import Announcer
+from core.records.ledger import Ledger
+from wiring import logger
+from wiring.announcer import UsesAnnouncer, make_announcer
+from wiring.archive import UsesArchive, make_archive
+from wiring.ledger import UsesLedger, make_ledger
+from wiring.provider import UsesProvider, make_provider
 
 
 @dataclass(frozen=True)
-class Settings:
-    table_name: str
-    provider_url: str
-    provider_key_secret: str
-    videos_bucket: str
-    video_hosts: tuple[str, ...]
-    allow_local_video_hosts: bool
-    max_video_bytes: int
-    topic_arn: str
-    bus_name: str
+class Settings(UsesLedger, UsesProvider, UsesArchive, UsesAnnouncer):
+    pass
 
 
 @cache
 def _wired() -> tuple[Ledger, Provider, Archive, Announcer]:
     s = settings.read(Settings)
-    allowed = Allowed(s.video_hosts, s.max_video_bytes, local=s.allow_local_video_hosts)
-    return (
-        Ledger(client("dynamodb"), s.table_name, now),
-        Provider(s.provider_url, ProviderKey(client("secretsmanager"), s.provider_key_secret)),
-        Archive(client("s3"), s.videos_bucket, allowed),
-        Announcer(client("sns"), s.topic_arn, client("events"), s.bus_name),
-    )
+    return make_ledger(s), make_provider(s), make_archive(s), make_announcer(s)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"generation_id"} → {"generation_id", "status": "completed", "video": where it is and what was verified}."""
-    ledger, provider, archive, announcer = _wired()
-    generation = finalize(event["generation_id"], ledger, provider, archive, announcer)
-    logger.info("archived", generation_id=generation.generation_id, video=generation.video)
-    return {
-        "generation_id": generation.generation_id,
-        "status": generation.status,
-        "video": generation.video,
-    }
+    generation = finalize(event["generation_id"], *_wired())
+    video = generation.video and generation.video.as_dict()
+    logger.info("archived", generation_id=generation.generation_id, video=video)
+    return {"generation_id": generation.generation_id, "status": generation.status, "video": video}

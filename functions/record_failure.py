@@ -7,31 +7,28 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from core import settings
-from core.accept import generation_of
-from core.announcement import Announcer
-from core.capacity import Capacity
 from core.errors import WorkflowStopped
-from core.ledger import Ledger
-from core.record_failure import Failure, from_catch, record_failure
-from wiring import client, logger, now
+from core.generation import Failure
+from core.publish.announcer import Announcer
+from core.record_failure import from_catch, record_failure
+from core.records.capacity import Capacity
+from core.records.ledger import Ledger
+from core.workflow import generation_of
+from wiring import logger
+from wiring.announcer import UsesAnnouncer, make_announcer
+from wiring.ledger import make_ledger
+from wiring.places import UsesPlaces, make_capacity
 
 
 @dataclass(frozen=True)
-class Settings:
-    table_name: str
-    topic_arn: str
-    bus_name: str
-    in_flight_limit: int
+class Settings(UsesPlaces, UsesAnnouncer):
+    pass
 
 
 @cache
 def _wired() -> tuple[Ledger, Announcer, Capacity]:
     s = settings.read(Settings)
-    return (
-        Ledger(client("dynamodb"), s.table_name, now),
-        Announcer(client("sns"), s.topic_arn, client("events"), s.bus_name),
-        Capacity(client("dynamodb"), s.table_name, client("stepfunctions"), s.in_flight_limit, now),
-    )
+    return make_ledger(s), make_announcer(s), make_capacity(s)
 
 
 @logger.inject_lambda_context
@@ -41,15 +38,15 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     ledger, announcer, capacity = _wired()
     generation_id, failure = _parse(event)
     generation = record_failure(generation_id, failure, ledger)
-    error = (generation and generation.error) or asdict(failure)
-    logger.warning("failed", generation_id=generation_id, error=error["name"], reason=error["message"])
+    recorded = (generation and generation.error) or failure
+    logger.warning("failed", generation_id=generation_id, error=recorded.name, reason=recorded.message)
     if generation and generation.error and not generation.announced_at:
         with single_metric(name="GenerationFailed", unit=MetricUnit.Count, value=1) as metric:
-            metric.add_dimension("error", error["name"])
+            metric.add_dimension("error", recorded.name)
     if generation:
         capacity.release(generation_id)
     announcer.announce(generation_id, ledger)
-    return {"generation_id": generation_id, "error": error}
+    return {"generation_id": generation_id, "error": asdict(recorded)}
 
 
 def _parse(event: dict[str, Any]) -> tuple[str, Failure]:

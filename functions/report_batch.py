@@ -5,27 +5,24 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.announcement import Announcer
-from core.batch import Batch, report
-from core.ledger import Ledger
-from wiring import client, logger, now
+from core.batch import Batch
+from core.publish.announcer import Announcer
+from core.publish.batch_report import report
+from core.records.ledger import Ledger
+from wiring import client, logger
+from wiring.announcer import UsesAnnouncer, make_announcer
+from wiring.ledger import UsesLedger, make_ledger
 
 
 @dataclass(frozen=True)
-class Settings:
-    table_name: str
-    topic_arn: str
-    bus_name: str
+class Settings(UsesLedger, UsesAnnouncer):
+    pass
 
 
 @cache
 def _wired() -> tuple[Ledger, Announcer, Any]:
     s = settings.read(Settings)
-    return (
-        Ledger(client("dynamodb"), s.table_name, now),
-        Announcer(client("sns"), s.topic_arn, client("events"), s.bus_name),
-        client("s3"),
-    )
+    return make_ledger(s), make_announcer(s), client("s3")
 
 
 @logger.inject_lambda_context

@@ -5,18 +5,16 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.ledger import Ledger
-from core.provider import Provider
-from core.secrets import ProviderKey
+from core.provider.client import Provider
+from core.records.ledger import Ledger
 from core.submit import Limits, submit
-from wiring import client, logger, now
+from wiring import logger
+from wiring.ledger import UsesLedger, make_ledger
+from wiring.provider import UsesProvider, make_provider
 
 
 @dataclass(frozen=True)
-class Settings:
-    table_name: str
-    provider_url: str
-    provider_key_secret: str
+class Settings(UsesLedger, UsesProvider):
     submit_deadline_seconds: int
     submit_timeout_seconds: int
     poll_first_seconds: int
@@ -25,12 +23,8 @@ class Settings:
 @cache
 def _wired() -> tuple[Ledger, Provider, Limits, int]:
     s = settings.read(Settings)
-    return (
-        Ledger(client("dynamodb"), s.table_name, now),
-        Provider(s.provider_url, ProviderKey(client("secretsmanager"), s.provider_key_secret)),
-        Limits(deadline=s.submit_deadline_seconds, timeout=s.submit_timeout_seconds),
-        s.poll_first_seconds,
-    )
+    limits = Limits(deadline=s.submit_deadline_seconds, timeout=s.submit_timeout_seconds)
+    return make_ledger(s), make_provider(s), limits, s.poll_first_seconds
 
 
 @logger.inject_lambda_context

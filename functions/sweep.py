@@ -5,24 +5,22 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.accept import Workflow
-from core.capacity import Capacity
-from wiring import client, logger, now
+from core.records.capacity import Capacity
+from core.workflow import Workflow
+from wiring import logger
+from wiring.places import UsesPlaces, make_capacity
+from wiring.workflow import UsesWorkflow, make_workflow
 
 
 @dataclass(frozen=True)
-class Settings:
-    table_name: str
-    in_flight_limit: int
-    state_machine_arn: str
+class Settings(UsesPlaces, UsesWorkflow):
+    pass
 
 
 @cache
 def _wired() -> tuple[Capacity, Workflow]:
     s = settings.read(Settings)
-    stepfunctions = client("stepfunctions")
-    capacity = Capacity(client("dynamodb"), s.table_name, stepfunctions, s.in_flight_limit, now)
-    return capacity, Workflow(stepfunctions, s.state_machine_arn)
+    return make_capacity(s), make_workflow(s)
 
 
 @logger.inject_lambda_context

@@ -11,7 +11,7 @@ import av
 import requests
 
 from core.generation import Generation, Status
-from core.ledger import Ledger
+from core.records.ledger import Ledger
 from local.services import is_simulator
 from local.settings import Checkout, LocalCloudError, say
 from local.stack import Stack, client

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core import api_keys
+from core.api import api_keys
 from core.secrets import secret_text
 from local.settings import REGION
 from local.stack import Stack, client

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import requests
 
-from core.api_keys import issue
+from core.api.api_keys import issue
 from core.generation import Generation
-from core.ledger import Ledger
+from core.records.ledger import Ledger
 from local.simulator import SimulatorControl
 from local.stack import Stack, client
 from wiring import now

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from core.errors import GenerationEnded, GenerationFailed, ProviderUnavailable
 from core.generation import Status
-from core.ledger import Ledger
-from core.polling import Schedule
-from core.provider import Provider, is_known
+from core.provider.client import Provider, is_known
+from core.provider.polling import Schedule
+from core.records.ledger import Ledger
 
 logger = logging.getLogger("promptreel")
 

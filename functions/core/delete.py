@@ -1,29 +1,49 @@
-"""DELETE: cancel what runs; forget what has ended. Doing it again changes nothing."""
+"""DELETE: cancel what has not ended; delete what has. Doing it again changes nothing."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.accept import Workflow
-from core.archive import record_key, video_key
-from core.errors import Cancelled
-from core.generation import Generation
-from core.ledger import Ledger
+from core.archive.objects import record_key, video_key
+from core.errors import Cancelled, Conflict
+from core.generation import Failure, Generation
+from core.records.ledger import Ledger
+from core.workflow import Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def cancel(generation: Generation, ledger: Ledger, workflow: Workflow) -> Generation:
-    """The generation, ended as `Cancelled`; the message says what may still come, since the provider cannot cancel."""
-    reason = "Cancelled by its owner before it was sent to the provider."
-    if generation.submission is not None:
-        reason = "Cancelled by its owner; the provider has the request, and may still finish it and charge for it."
-    ledger.fail(generation.generation_id, Cancelled.__name__, reason)
-    workflow.stop(generation.execution_name)
-    return ledger.get(generation.generation_id)
+@dataclass(frozen=True)
+class Deletion:
+    """What deletes generations, their videos in `bucket` included."""
 
+    ledger: Ledger
+    workflow: Workflow
+    s3: "S3Client"
+    bucket: str
 
-def forget(generation: Generation, ledger: Ledger, s3: "S3Client", bucket: str) -> None:
-    """Remove the archived objects, then the record; a mark stays, so that the id never runs again."""
-    for key in (video_key(generation.generation_id), record_key(generation.generation_id)):
-        s3.delete_object(Bucket=bucket, Key=key)
-    ledger.forget(generation)
+    def delete(self, generation: Generation, *, only_running: bool) -> Generation | None:
+        """The generation if it was cancelled, None if it was deleted.
+
+        With `only_running` nothing is deleted, and `Conflict` says that the generation had ended.
+        """
+        if only_running and generation.status.ended:
+            if generation.error is None or generation.error.name != Cancelled.__name__:
+                raise Conflict(f"Generation {generation.generation_id} has ended: nothing is left to cancel.")
+            return generation
+        # One whose end is not announced yet may have been cancelled just now: that is repeated, which is harmless.
+        if not generation.announced_at:
+            return self._cancel(generation)
+        for key in (video_key(generation.generation_id), record_key(generation.generation_id)):
+            self.s3.delete_object(Bucket=self.bucket, Key=key)
+        self.ledger.delete(generation)
+        return None
+
+    def _cancel(self, generation: Generation) -> Generation:
+        """It ends as `Cancelled`; the message says what may still come, since the provider cannot cancel."""
+        reason = "Cancelled by its owner before it was sent to the provider."
+        if generation.submission is not None:
+            reason = "Cancelled by its owner; the provider has the request, and may still finish it and charge for it."
+        self.ledger.fail(generation.generation_id, Failure(Cancelled.__name__, reason))
+        self.workflow.stop(generation.execution_name)
+        return self.ledger.get(generation.generation_id)

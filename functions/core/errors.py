@@ -11,6 +11,8 @@ the API and the announcement show as `error.name`. A message is one sentence for
     ├── Conflict                not as the generation stands now; the API answers 409
     ├── NotRescuable            rescue cannot help; the command line says what can
     ├── NotFound                no such generation for this owner; the API answers 404
+    │   └── Deleted                 there was one, and its owner deleted it
+    ├── LedgerUnavailable       what had to be recorded could not be
     └── GenerationError         ends, or delays, the workflow of one generation
         ├── ProviderUnavailable     not sent, or a check that did not go through: tried again, with back-off
         ├── SubmissionUnknown       sent, and the answer is not known: never sent again
@@ -67,12 +69,16 @@ class NotFound(PromptreelError):
     """There is no such generation, or it is another owner's: the two are not told apart."""
 
 
-class Forgotten(NotFound):
-    """There was such a generation; `owner` forgot it."""
+class Deleted(NotFound):
+    """There was such a generation; `owner` deleted it."""
 
     def __init__(self, message: str, owner: str) -> None:
         super().__init__(message)
         self.owner = owner
+
+
+class LedgerUnavailable(PromptreelError):
+    """The table did not take a write; what it was to say is in the message."""
 
 
 class GenerationError(PromptreelError):

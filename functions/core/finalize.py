@@ -3,13 +3,13 @@
 import json
 from dataclasses import replace
 
-from core.announcement import Announcer
-from core.archive import Archive, ArchivedVideo
+from core.archive.store import Archive
 from core.errors import GenerationEnded, VideoUnavailable
-from core.generation import Generation, Status
-from core.ledger import Ledger
-from core.provider import Provider
-from core.record import as_archived_record
+from core.generation import ArchivedVideo, Generation, Status
+from core.provider.client import Provider
+from core.publish.announcer import Announcer
+from core.publish.views import as_archived_record
+from core.records.ledger import Ledger
 
 
 def finalize(
@@ -18,7 +18,7 @@ def finalize(
     """The completed generation, its video and record in S3 and its end announced."""
     generation = ledger.get(generation_id)
     if generation.status is Status.ERROR:
-        raise GenerationEnded(f"Generation {generation_id} has ended with {(generation.error or {}).get('name')}.")
+        raise GenerationEnded(f"Generation {generation_id} has ended: {generation.error}")
     if generation.status is not Status.COMPLETED:
         video = archive.find(generation_id) or _store(generation, ledger, provider, archive)
         generation = _complete(generation_id, video, ledger)
@@ -30,7 +30,7 @@ def finalize(
 
 def _complete(generation_id: str, video: ArchivedVideo, ledger: Ledger) -> Generation:
     try:
-        ledger.complete(generation_id, video.as_dict())
+        ledger.complete(generation_id, video)
     except GenerationEnded:
         generation = ledger.get(generation_id)
         if generation.status is Status.COMPLETED:  # another entry was faster, with the very same video

@@ -2,13 +2,18 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
+from core.workflow import execution_name
+
 GENERATION_ID = "^[0-9a-f]{32}$"
+
+Clock = Callable[[], datetime]  # the time now, with its zone
 
 
 class Status(StrEnum):
@@ -29,16 +34,48 @@ class Submission(StrEnum):
     """How far the one create call got. Absent from the record: nothing was sent, or what was sent was refused."""
 
     SENDING = "sending"  # written before the call; found by a later entry, the outcome is unknown
-    ACCEPTED = "accepted"  # the provider's id is in the record
+    SUBMITTED = "submitted"  # the provider has it, and its id is in the record
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Submission | None":
+        return cls.SUBMITTED if value == "accepted" else None  # as 0.1.0 wrote it
 
 
 @dataclass(frozen=True)
 class Source:
-    """Which door the request came by (`api`, `s3`, `event`) and what it was there: a request id, an object, an event
+    """Where the request came from (`api`, `s3`, `event`) and what it was there: a request id, an object, an event
     id."""
 
     kind: str
     ref: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a generation failed: `name` is one of the classes in core.errors, `message` one sentence for the user."""
+
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+@dataclass(frozen=True)
+class ArchivedVideo:
+    """Where the archived video is, and what was verified."""
+
+    bucket: str
+    key: str
+    s3_uri: str
+    content_type: str
+    file_name: str
+    size: int  # bytes
+    sha256: str  # hex
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is recorded and announced."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -59,33 +96,41 @@ class Generation:
     provider_video: dict[str, Any] | None = None  # as the provider gave it; the link expires
     generated_at: datetime | None = None
     credits_used: int | None = None  # the provider's unit: 2,000,000 are one US dollar
-    video: dict[str, Any] | None = None  # what is archived: see core.archive
-    error: dict[str, str] | None = None  # name and message
+    video: ArchivedVideo | None = None
+    error: Failure | None = None
     ended_at: datetime | None = None
     announced_at: datetime | None = None
     reopened_at: datetime | None = None  # by the latest rescue
-    place: datetime | None = None  # since when it has one of the places at the provider: see core.capacity
+    place: datetime | None = None  # since when it has one of the places at the provider: see core.records.capacity
     batch_id: str | None = None
     row_number: int | None = None  # in its batch, from 1
     rescues: int = 0
 
     @property
     def execution_name(self) -> str:
-        """The name of the workflow's latest execution: the id, and a number after a rescue."""
-        return f"{self.generation_id}-{self.rescues}" if self.rescues else self.generation_id
+        """The name of the workflow's latest execution."""
+        return execution_name(self.generation_id, self.rescues)
 
     @property
     def model(self) -> str:
         return str(self.request.get("model", ""))
 
 
-def new_id(owner: str, idempotency_key: str | None) -> str:
-    """32 hex digits: the same for the same owner and key, else random."""
-    if idempotency_key is None:
-        return uuid4().hex
-    return hashlib.sha256(json.dumps([owner, idempotency_key]).encode()).hexdigest()[:32]
+def generation_id_for(owner: str, source: str, key: str | None) -> str:
+    """32 hex digits: the same for the same owner, kind of source and idempotency key; random without a key."""
+    return uuid4().hex if key is None else digest(owner, f"{source}:{key}")
+
+
+def digest(*parts: str) -> str:
+    """32 hex digits that stand for these texts."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def fingerprint(request: dict[str, Any]) -> str:
     """SHA-256 of the request, whatever the order of its fields: tells a repetition from another request."""
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+
+
+def iso(time: datetime) -> str:
+    """A time as all records and messages show it: UTC, milliseconds, `Z`."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

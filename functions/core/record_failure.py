@@ -1,19 +1,10 @@
 """RecordFailure: why a generation failed goes into its record, whatever brought us here."""
 
 import json
-from dataclasses import dataclass
 
 from core.errors import InternalError, NotFound, SubmissionUnknown, names
-from core.generation import Generation, Submission
-from core.ledger import Ledger
-
-
-@dataclass(frozen=True)
-class Failure:
-    """`name` is one of the classes in core.errors, `message` one sentence for the user."""
-
-    name: str
-    message: str
+from core.generation import Failure, Generation, Submission
+from core.records.ledger import Ledger
 
 
 def record_failure(generation_id: str, failure: Failure, ledger: Ledger) -> Generation | None:
@@ -27,7 +18,7 @@ def record_failure(generation_id: str, failure: Failure, ledger: Ledger) -> Gene
             SubmissionUnknown.__name__,
             "The workflow died while the request was being sent: the provider may have accepted it.",
         )
-    ledger.fail(generation_id, failure.name, failure.message)
+    ledger.fail(generation_id, failure)
     return ledger.get(generation_id)
 
 

@@ -1,9 +1,9 @@
 """Rescue: a failed generation goes on from what the provider already has, in a fresh execution of its workflow."""
 
-from core.accept import Workflow
 from core.errors import GenerationFailed, NotRescuable
 from core.generation import Generation, Status, Submission
-from core.ledger import Ledger
+from core.records.ledger import Ledger
+from core.workflow import Workflow
 
 
 def rescue(generation_id: str, ledger: Ledger, workflow: Workflow, provider_id: str | None = None) -> Generation:
@@ -19,7 +19,7 @@ def rescue(generation_id: str, ledger: Ledger, workflow: Workflow, provider_id: 
             raise NotRescuable(f"Generation {generation_id} is completed: there is nothing to rescue.")
         workflow.start(generation.execution_name)  # opened by a rescue that died before it started the workflow
         return generation
-    if (generation.error or {}).get("name") == GenerationFailed.__name__:
+    if generation.error and generation.error.name == GenerationFailed.__name__:
         raise NotRescuable("The provider itself failed to generate this video, and did not charge: create a new one.")
     known = generation.provider_id or provider_id
     if generation.submission is Submission.SENDING and not known:

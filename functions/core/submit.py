@@ -3,19 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from core.errors import (
     GenerationEnded,
     GenerationError,
+    LedgerUnavailable,
     ProviderUnavailable,
     SubmissionTimedOut,
     SubmissionUnknown,
 )
 from core.generation import Generation, Submission
-from core.ledger import Ledger
-from core.polling import backoff
-from core.provider import Provider, Throttled
+from core.provider.client import Provider, Throttled
+from core.provider.polling import backoff
+from core.records.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -23,21 +22,21 @@ class Limits:
     """In seconds."""
 
     deadline: int  # since it was admitted: how long a provider that refuses for now is asked again
-    timeout: int  # of the submit function: a mark older than this was left by an entry that died
+    timeout: int  # of the submit function: a claim older than this was left by an entry that died
 
 
 def submit(generation_id: str, ledger: Ledger, provider: Provider, limits: Limits) -> int:
     """Seconds after which to enter again because the provider did not take the request now; 0 once it has accepted
     it."""
     generation = ledger.get(generation_id)
-    if generation.submission is Submission.ACCEPTED:
+    if generation.submission is Submission.SUBMITTED:
         return 0
     if generation.status.ended:
         raise GenerationEnded(f"Generation {generation_id} has ended: nothing is submitted for it.")
     if generation.submission is Submission.SENDING:
         return _wait_for_the_other(generation, ledger.now(), limits)
 
-    provider.key.get()  # while nothing is marked yet: a missing key is no unknown submission
+    provider.key.get()  # before anything is claimed: a missing key is no unknown submission
     attempt = ledger.begin_submission(generation_id)
     if attempt is None:
         return submit(generation_id, ledger, provider, limits)  # another entry was faster: look at what it did
@@ -56,14 +55,14 @@ def submit(generation_id: str, ledger: Ledger, provider: Provider, limits: Limit
         ledger.clear_submission(generation_id, attempt)
         raise
     try:
-        ledger.accept(generation_id, attempt, provider_id)
-    except (BotoCoreError, ClientError) as error:
-        raise SubmissionUnknown(f"The provider accepted as {provider_id}, which could not be recorded.") from error
+        ledger.submitted(generation_id, attempt, provider_id)
+    except LedgerUnavailable as error:
+        raise SubmissionUnknown(str(error)) from error
     return 0
 
 
 def _wait_for_the_other(generation: Generation, now: datetime, limits: Limits) -> int:
-    """The mark is another entry's. While that one may still be running, wait for it; later it is known to have died."""
+    """Another entry holds the claim: wait while it may still be running; after that it is known to have died."""
     age = now - (generation.sending_since or generation.created_at)
     if age < timedelta(seconds=limits.timeout):
         return limits.timeout - int(age.total_seconds())
@@ -84,6 +83,5 @@ def _since(generation: Generation) -> datetime:
 
 def _check_deadline(generation: Generation, now: datetime, limits: Limits, reason: str) -> None:
     if now - _since(generation) >= timedelta(seconds=limits.deadline):
-        raise SubmissionTimedOut(
-            f"The provider took the request not once in {timedelta(seconds=limits.deadline)}; at last: {reason}"
-        )
+        tried = timedelta(seconds=limits.deadline)
+        raise SubmissionTimedOut(f"The provider did not accept the request within {tried}; the last reason: {reason}")

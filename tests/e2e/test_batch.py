@@ -16,7 +16,7 @@ def batch_id(cloud: LocalCloud, ref: str) -> str:
     """The id that the file's bucket, key and content give its batch."""
     bucket, _, key = ref.removeprefix("s3://").partition("/")
     etag = cloud.aws("s3").head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
-    return batch_id_of(bucket, key, etag)
+    return batch_id_of(f"{bucket}/{key}#{etag}")
 
 
 def finished(cloud: LocalCloud, which: str, patience: float = 120, times: int = 1) -> dict[str, Any]:

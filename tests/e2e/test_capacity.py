@@ -66,7 +66,7 @@ def test_nothing_is_lost_when_functions_are_killed(cloud: LocalCloud) -> None:
         record = cloud.ended(
             generation_id, patience=200
         )  # a mark of a dead Submit is believed after 90 s, a sweep is 60 s
-        assert record.status is Status.COMPLETED or (record.error or {})["name"] == "SubmissionUnknown"
+        assert record.status is Status.COMPLETED or (record.error and record.error.name) == "SubmissionUnknown"
         assert record.status is not Status.COMPLETED or "video.mp4" in cloud.archived(generation_id)
     assert cloud.simulator.counts().creates_by_prompt[prompt] <= len(ids)
     eventually(lambda: in_flight(cloud) == 0 or None)

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from core.generation import Status
+from core.generation import Failure, Status
 from tests.local_cloud import LocalCloud, eventually, unique
 
 
@@ -40,7 +40,7 @@ def test_a_bad_file_is_a_recorded_announced_failure(cloud: LocalCloud, name: str
     record = cloud.of_owner(cloud.drop(f"{uuid4().hex}/{name}", body))
     assert record.status is Status.ERROR
     assert record.error is not None
-    assert reason in record.error["message"]
+    assert reason in record.error.message
     listed = cloud.call("GET", params={"status": "error", "limit": "100"}).json()["data"]
     assert record.generation_id in [one["id"] for one in listed]
     assert len(cloud.announcements(record.generation_id)) == 1
@@ -101,7 +101,7 @@ def test_an_event_becomes_a_video_once_for_its_key(cloud: LocalCloud) -> None:
 
 def test_a_bad_event_is_a_recorded_failure(cloud: LocalCloud) -> None:
     record = cloud.of_owner(put_event(cloud, {"prompt": "", "model": "veo2"}))
-    assert record.error == {"name": "InvalidRequest", "message": "`prompt` must not be blank."}
+    assert record.error == Failure("InvalidRequest", "`prompt` must not be blank.")
 
 
 def test_a_subscription_hears_only_what_its_filter_lets_through(cloud: LocalCloud) -> None:

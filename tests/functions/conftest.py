@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from core.generation import Generation
-from core.ledger import Ledger
+from core.records.ledger import Ledger
 from local.simulator import Simulator, SimulatorControl
 from tests.unit.generations import generation
 from wiring import logger, now

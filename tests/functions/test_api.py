@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from core.api_keys import issue
+from core.api.api_keys import issue
 from tests.functions.conftest import Cloud, event
 from tests.unit.generations import START
 

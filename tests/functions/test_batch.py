@@ -10,10 +10,12 @@ from typing import Any
 import boto3
 from jsonschema import Draft202012Validator
 
-from core import record
-from core.batch import COLUMNS, Batch
-from core.generation import Status
+from core.batch import Batch
+from core.generation import Failure, Status
+from core.publish import views as record
+from core.publish.batch_report import COLUMNS
 from tests.functions.conftest import Cloud
+from tests.unit.generations import archived
 
 BATCH_ID = "6f1ed002ab5595859014ebf0951522d9"
 SCHEMAS = Path(record.__file__).parent / "events"
@@ -65,7 +67,7 @@ def test_a_row_with_a_problem_has_failed_and_is_announced_once(cloud: Cloud) -> 
 
 def test_a_row_whose_record_its_owner_deleted_is_not_run_again(cloud: Cloud) -> None:
     answer = accept(cloud, 1)
-    cloud.ledger.forget(cloud.ledger.get(answer["generation_id"]))
+    cloud.ledger.delete(cloud.ledger.get(answer["generation_id"]))
     assert accept(cloud, 1) == {**answer, "ended": True}
 
 
@@ -77,8 +79,8 @@ def test_a_row_that_runs_is_found_though_the_stages_default_model_has_changed(cl
 
 def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(cloud: Cloud) -> None:
     ids = [accept(cloud, row, prompt)["generation_id"] for row, prompt in ((2, 'b, "quoted"\n'), (1, "a"))]
-    video = {"s3_uri": "s3://videos/v.mp4"}
-    cloud.ledger.fail(ids[0], "GenerationFailed", "no")
+    video = archived(ids[1], s3_uri="s3://videos/v.mp4")
+    cloud.ledger.fail(ids[0], Failure("GenerationFailed", "no"))
     boto3.client("dynamodb").update_item(
         TableName="generations",
         Key={"generation_id": {"S": ids[1]}},
@@ -109,8 +111,8 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
 
 def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(cloud: Cloud) -> None:
     deleted, waiting = accept(cloud, 1)["generation_id"], accept(cloud, 2)["generation_id"]
-    cloud.ledger.fail(deleted, "GenerationFailed", "no")
-    cloud.ledger.forget(cloud.ledger.get(deleted))
+    cloud.ledger.fail(deleted, Failure("GenerationFailed", "no"))
+    cloud.ledger.delete(cloud.ledger.get(deleted))
     assert report(cloud, rows=3) == {"is_complete": False}
     body = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/report.jsonl")["Body"].read()
     lines = [json.loads(text) for text in body.splitlines()]
@@ -119,5 +121,5 @@ def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(clo
         ("queued", None),
         ("not started", "The batch did not get to it: drop the file again."),
     ]
-    cloud.ledger.fail(waiting, "GenerationFailed", "no")
+    cloud.ledger.fail(waiting, Failure("GenerationFailed", "no"))
     assert report(cloud, rows=2) == {"is_complete": True}

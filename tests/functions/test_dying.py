@@ -9,14 +9,17 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import boto3
 import pytest
 
 import wiring
-from core import download, errors, provider
+from core import errors
+from core.archive import download
 from core.generation import Status
+from core.provider import client as provider
 from core.record_failure import from_catch
 from tests.functions.conftest import Cloud, event
 from tests.functions.test_api import PATHS, call
@@ -49,10 +52,9 @@ class Death:
 @contextmanager
 def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
     """Every call of a function to AWS or to the provider passes a point before and a point after it."""
-    make_client = wiring.client
 
     def client(service: str, **options: Any) -> Any:
-        made = make_client(service, **options)
+        made = cast("Any", boto3).client(service, **options)
         made.meta.events.register("before-call.*", lambda model, **_: death.point(f"before {service} {model.name}"))
         made.meta.events.register("after-call.*", lambda model, **_: death.point(f"after {service} {model.name}"))
         return made
@@ -67,8 +69,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
         return called
 
     with monkeypatch.context() as patched:
-        for module in FUNCTIONS:
-            patched.setattr(f"{module}.client", client)
+        patched.setattr(wiring, "boto3", SimpleNamespace(client=client))
         patched.setattr(provider.Provider, "_post", around(provider.Provider._post, "POST"))
         patched.setattr(provider.Provider, "_get", around(provider.Provider._get, "GET"))
         patched.setattr(download, "_get", around(download._get, "download"))
@@ -140,7 +141,7 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
     assert record.place is None, where
     if record.status is Status.ERROR:
         assert record.error is not None
-        assert record.error["name"] == "SubmissionUnknown", where
+        assert record.error.name == "SubmissionUnknown", where
     else:
         assert paid == 1, where
     return death

@@ -61,8 +61,8 @@ def test_a_bad_file_is_a_failed_generation_announced_once(
     assert doors.take(dropped, dropped) == []
     (generation,) = doors.of("files")
     assert generation.error is not None
-    assert generation.error["name"] == name
-    assert reason in generation.error["message"]
+    assert generation.error.name == name
+    assert reason in generation.error.message
     (message,) = doors.cloud.messages()
     announced = json.loads(message["Message"])
     assert (announced["generation_id"], announced["status"]) == (generation.generation_id, "error")
@@ -76,7 +76,7 @@ def test_a_file_that_was_deleted_before_it_was_read_is_a_failed_generation(doors
     assert doors.take(dropped) == []
     (generation,) = doors.of("files")
     assert generation.error is not None
-    assert "deleted before it was read" in generation.error["message"]
+    assert "deleted before it was read" in generation.error.message
 
 
 @pytest.mark.parametrize("body", ["a boat", " "], ids=["a request", "an empty file"])
@@ -84,7 +84,7 @@ def test_the_same_file_after_its_generation_was_deleted_is_no_fault_of_ours(door
     dropped = doors.drop("a.txt", body)
     doors.take(dropped)
     (generation,) = doors.of("files")
-    doors.cloud.ledger.forget(generation)
+    doors.cloud.ledger.delete(generation)
     assert doors.take(dropped) == []
     assert len(doors.executions("STATE_MACHINE_ARN")) == (1 if body.strip() else 0)
     assert all(again.status is Status.ERROR for again in doors.of("files"))
@@ -94,7 +94,7 @@ def test_a_batch_is_every_row_of_its_file_started_once(doors: Doors) -> None:
     dropped = doors.drop("a.csv", '\ufeffprompt,duration\n"a boat, red",5\na kite,99\n')
     assert doors.take(dropped, dropped) == []
     (execution,) = doors.executions("BATCH_STATE_MACHINE_ARN")
-    batch_id = batch_id_of("prompts", "a.csv", dropped["detail"]["object"]["etag"])
+    batch_id = batch_id_of(f"prompts/a.csv#{dropped['detail']['object']['etag']}")
     given = execution["input"]
     assert (execution["name"], given["batch_id"], given["rows"]) == (batch_id, batch_id, 2)
     body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
@@ -132,7 +132,7 @@ def test_a_files_metadata_may_lower_how_many_rows_run_at_once(
 
 
 def prompts_and_errors(generations: list[Generation]) -> set[tuple[str | None, str | None]]:
-    return {(one.request.get("prompt"), one.error["name"] if one.error else None) for one in generations}
+    return {(one.request.get("prompt"), one.error.name if one.error else None) for one in generations}
 
 
 def test_an_event_is_known_by_its_key_or_else_by_its_id(doors: Doors) -> None:
@@ -159,5 +159,5 @@ def test_a_bad_event_does_not_use_up_its_key(doors: Doors) -> None:
 def test_a_bad_event_is_a_failed_generation_announced_once(doors: Doors, detail: dict[str, Any]) -> None:
     assert doors.take(requested("e1", **detail), requested("e1", **detail)) == []
     (generation,) = doors.of("shop")
-    assert (generation.error or {})["name"] == "InvalidRequest"
+    assert (generation.error and generation.error.name) == "InvalidRequest"
     assert len(doors.cloud.messages()) == 1

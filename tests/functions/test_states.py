@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import boto3
 import pytest
 
 from core.errors import GenerationEnded, GenerationFailed, ProviderKeyMissing, ProviderUnavailable, VideoInvalid
-from core.generation import Status
+from core.generation import Failure, Status
 from tests.functions.conftest import KEY, Cloud, event
 
 Accepted = Callable[..., str]
@@ -73,7 +74,7 @@ def test_finalize_that_died_after_archiving_completes_without_the_providers_link
     state = {"generation_id": accepted()}
     cloud.invoke("submit", state)
     cloud.invoke("check_status", state)
-    die_in(monkeypatch, cloud, "core.ledger.Ledger.complete", state)
+    die_in(monkeypatch, cloud, "core.records.ledger.Ledger.complete", state)
     cloud.simulator.script("a boat", video=[{"status": 403, "repeat": True}])
     assert cloud.invoke("finalize", state)["status"] == "completed"
     assert len(cloud.messages()) == 1
@@ -85,7 +86,7 @@ def test_finalize_that_died_before_announcing_announces(
     state = {"generation_id": accepted()}
     cloud.invoke("submit", state)
     cloud.invoke("check_status", state)
-    die_in(monkeypatch, cloud, "core.announcement.Announcer.announce", state)
+    die_in(monkeypatch, cloud, "core.publish.announcer.Announcer.announce", state)
     assert cloud.messages() == []
     assert cloud.invoke("finalize", state)["status"] == "completed"
     assert len(cloud.messages()) == 1
@@ -143,10 +144,11 @@ def test_a_failure_is_recorded_and_announced_once(
 ) -> None:
     cause = json.dumps({"errorMessage": "The provider refused.", "errorType": "RequestRefused"})
     payload = {"generation_id": accepted(), "error": {"Error": "RequestRefused", "Cause": cause}}
-    answer = {"generation_id": "g1", "error": {"name": "RequestRefused", "message": "The provider refused."}}
+    refused = Failure("RequestRefused", "The provider refused.")
+    answer = {"generation_id": "g1", "error": asdict(refused)}
     assert cloud.invoke("record_failure", payload) == answer
     assert cloud.invoke("record_failure", payload) == answer
-    assert cloud.ledger.get("g1").error == answer["error"]
+    assert cloud.ledger.get("g1").error == refused
     [message] = cloud.messages()
     assert message["MessageAttributes"]["status"]["Value"] == "error"
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"GenerationFailed"' in line]
@@ -159,14 +161,14 @@ def test_an_aborted_execution_is_recorded(cloud: Cloud, accepted: Accepted) -> N
     record = cloud.ledger.get("g1")
     assert record.status is Status.ERROR
     assert record.error is not None
-    assert record.error["name"] == "WorkflowStopped"
+    assert record.error.name == "WorkflowStopped"
     assert len(cloud.messages()) == 1
 
 
 @pytest.mark.parametrize("function", ["submit", "check_status", "finalize"])
 def test_a_generation_that_has_ended_is_left_alone(cloud: Cloud, accepted: Accepted, function: str) -> None:
     accepted()
-    cloud.ledger.fail("g1", "WorkflowStopped", "stopped")
+    cloud.ledger.fail("g1", Failure("WorkflowStopped", "stopped"))
     with pytest.raises(GenerationEnded):
         cloud.invoke(function, {"generation_id": "g1"})
 

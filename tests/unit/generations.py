@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.generation import Generation, Source
+from core.generation import ArchivedVideo, Generation, Source
 
 START = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -31,6 +31,23 @@ def generation(generation_id: str = "g1", **fields: Any) -> Generation:
             "source": Source("api", "r1"),
             "created_at": START,
             "updated_at": START,
+            **fields,
+        }
+    )
+
+
+def archived(generation_id: str, **fields: Any) -> ArchivedVideo:
+    """The archived video of a generation."""
+    key = f"videos/{generation_id}/video.mp4"
+    return ArchivedVideo(
+        **{
+            "bucket": "videos",
+            "key": key,
+            "s3_uri": f"s3://videos/{key}",
+            "content_type": "video/mp4",
+            "file_name": f"{generation_id}.mp4",
+            "size": 7,
+            "sha256": "0" * 64,
             **fields,
         }
     )

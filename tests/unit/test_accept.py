@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.accept import accept
 from core.errors import IdempotencyConflict, InvalidRequest
-from core.generation import Source, Status, new_id
-from core.ledger import Ledger
-from core.models import Models
+from core.generation import Failure, Source, Status, generation_id_for
+from core.intake.accept import accept
+from core.models import offered
+from core.records.ledger import Ledger
 from tests.unit.generations import Clock
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def ledger(dynamodb: "DynamoDBClient") -> Ledger:
 
 
 def take(ledger: Ledger, workflow: Any, key: str | None, request: object = REQUEST, owner: str = "ann") -> str:
-    return accept(request, owner, Source("api", "r1"), key, Models(), ledger, workflow).generation_id
+    return accept(request, owner, Source("api", "r1"), key, offered(), ledger, workflow).generation_id
 
 
 def test_without_a_key_each_request_is_a_new_generation(ledger: Ledger) -> None:
@@ -51,7 +51,7 @@ def test_with_a_key_a_repetition_finds_the_same_generation(ledger: Ledger) -> No
 
 def test_a_generation_that_has_ended_is_returned_and_not_started_again(ledger: Ledger) -> None:
     first = take(ledger, Workflow(), "k")
-    ledger.fail(first, "GenerationFailed", "no")
+    ledger.fail(first, Failure("GenerationFailed", "no"))
     workflow = Workflow()
     assert take(ledger, workflow, "k") == first
     assert workflow.started == []
@@ -69,7 +69,7 @@ def test_the_same_key_of_another_owner_is_another_generation(ledger: Ledger) -> 
 
 
 def test_owner_and_key_cannot_be_mixed_up() -> None:
-    assert new_id("a", "b:c") != new_id("a:b", "c")
+    assert generation_id_for("a", "b", "c") != generation_id_for("a:b", "", "c")
 
 
 def test_a_bad_request_leaves_nothing_behind(ledger: Ledger, dynamodb: "DynamoDBClient") -> None:

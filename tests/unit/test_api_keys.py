@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.api_keys import issue, owner_of
+from core.api.api_keys import issue, owner_of
 from tests.unit.generations import START
 
 

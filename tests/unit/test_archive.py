@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from core import archive as module
-from core.archive import Archive
-from core.download import Allowed
+from core.archive import store as module
+from core.archive.download import Allowed
+from core.archive.store import Archive
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
 from tests.unit.test_mp4 import WHOLE, box
 from tests.unit.wire import Answer, http, reset, serving

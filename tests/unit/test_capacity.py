@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 
-from core.capacity import Capacity
 from core.errors import GenerationEnded
-from core.ledger import Ledger
+from core.generation import Failure
+from core.records.capacity import Capacity
+from core.records.ledger import Ledger
 from tests.unit.generations import Clock, generation
 from tests.unit.test_accept import Workflow
 
@@ -50,7 +51,7 @@ class House:
 
     def end(self, *names: str) -> None:
         for name in names:
-            self.ledger.fail(name, "GenerationFailed", "no")
+            self.ledger.fail(name, Failure("GenerationFailed", "no"))
             self.capacity.release(name)
 
     @property
@@ -97,7 +98,7 @@ def test_giving_back_twice_gives_back_once(house: House) -> None:
 
 def test_one_that_is_cancelled_while_it_waits_is_passed_over(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3", "ann4")
-    house.ledger.fail("ann3", "Cancelled", "by its owner")
+    house.ledger.fail("ann3", Failure("Cancelled", "by its owner"))
     house.end("ann1")
     assert house.ledger.get("ann4").place is not None
     assert "ann3" in house.admitted, "its workflow goes on, and finds that it has ended"
@@ -115,7 +116,7 @@ def test_admit_entered_again_keeps_its_turn_and_answers_the_new_token(house: Hou
 
 
 def test_what_has_ended_waits_for_nothing(house: House) -> None:
-    house.ledger.add_failed(generation("ann1"), "InvalidRequest", "no")
+    house.ledger.add_failed(generation("ann1"), Failure("InvalidRequest", "no"))
     with pytest.raises(GenerationEnded):
         house.capacity.admit("ann1", "ann1")
 
@@ -142,7 +143,7 @@ def test_a_sweep_starts_what_was_accepted_and_never_started(house: House) -> Non
 
 def test_a_sweep_takes_back_a_place_whose_holder_ended_without_giving_it_back(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3")
-    house.ledger.fail("ann1", "GenerationFailed", "no")
+    house.ledger.fail("ann1", Failure("GenerationFailed", "no"))
     house.capacity.sweep(Workflow())  # type: ignore[arg-type]  # it has what is used
     assert house.ledger.get("ann3").place is not None
     assert house.in_flight == LIMIT

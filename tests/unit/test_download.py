@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.download import Allowed, open_video
+from core.archive.download import Allowed, open_video
 from core.errors import VideoForbidden, VideoUnavailable
 from tests.unit.wire import http, serving
 

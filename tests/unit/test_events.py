@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from core import record
-from core.generation import Status
+from core.generation import ArchivedVideo, Failure, Status
+from core.publish import views as record
 from tests.unit.generations import START, generation
 
 SCHEMAS = Path(record.__file__).parent / "events"
@@ -29,8 +29,8 @@ def test_every_schema_is_one_and_allows_its_example(name: str) -> None:
 
 def test_a_generation_is_announced_as_promised() -> None:
     ended = generation("0" * 32, ended_at=START, credits_used=5)
-    video = schema("generation_completed")["examples"][0]["video"]
+    video = ArchivedVideo(**schema("generation_completed")["examples"][0]["video"])
     completed = replace(ended, status=Status.COMPLETED, video=video)
-    failed = replace(ended, status=Status.ERROR, error={"name": "RequestRefused", "message": "no"}, request={})
+    failed = replace(ended, status=Status.ERROR, error=Failure("RequestRefused", "no"), request={})
     Draft202012Validator(schema("generation_completed")).validate(record.as_announcement(completed))
     Draft202012Validator(schema("generation_failed")).validate(record.as_announcement(failed))

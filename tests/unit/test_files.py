@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidFile
-from core.files import Row, is_batch, read
-from core.models import Models
+from core.intake.files import Row, is_batch, read
+from core.models import offered
 
-MODELS = Models()
+MODELS = offered()
 # What a cell may hold: no lone surrogates, no NUL, and not only white space.
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(str.strip)
 

@@ -14,9 +14,10 @@ from jsonschema import Draft202012Validator
 
 from core import models as module
 from core.errors import InvalidRequest
-from core.models import Models, known
+from core.models import known, offered
+from core.models.validation import validate
 
-MODELS = Models()
+MODELS = offered()
 VEO2 = {"model": "veo2", "prompt": "a boat"}
 VEO2_PROPERTIES = (known()["veo2"].schema or {})["properties"]
 
@@ -33,7 +34,7 @@ def test_every_schema_is_a_schema_and_allows_its_own_example(name: str) -> None:
     assert schema is not None
     Draft202012Validator.check_schema(schema)
     for example in schema["examples"]:
-        assert MODELS.validate(example) == example
+        assert validate(example, MODELS) == example
         assert example["model"] == name
 
 
@@ -57,28 +58,28 @@ def test_every_schema_is_a_schema_and_allows_its_own_example(name: str) -> None:
 )
 def test_a_bad_field_is_named_with_what_is_allowed(request_: dict[str, Any], field: str, sentence: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        MODELS.validate(request_)
+        validate(request_, MODELS)
     assert str(refused.value) == sentence
     assert refused.value.path == field
 
 
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(InvalidRequest) as refused:
-        MODELS.validate({"model": "veo2", "duration": 1, "colour": "red"})
+        validate({"model": "veo2", "duration": 1, "colour": "red"}, MODELS)
     for field in ("`prompt`", "`duration`", "`colour`"):
         assert field in str(refused.value)
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidRequest, match=r"`model` \"veo9\" is not offered here; use one of .*veo2") as refused:
-        MODELS.validate({"model": "veo9", "prompt": "x"})
+        validate({"model": "veo9", "prompt": "x"}, MODELS)
     assert refused.value.path == "model"
 
 
 @given(JSON)
 def test_any_json_is_either_returned_unchanged_or_refused(body: object) -> None:
     try:
-        assert MODELS.validate(body) is body
+        assert validate(body, MODELS) is body
     except InvalidRequest as refused:
         assert str(refused).endswith(".")
 
@@ -90,7 +91,7 @@ def test_what_is_accepted_is_what_the_schema_accepts(fields: dict[str, Any]) -> 
     assert schema is not None
     schema_says = Draft202012Validator(schema).is_valid(request)
     try:
-        MODELS.validate(request)
+        validate(request, MODELS)
         accepted = True
     except InvalidRequest:
         accepted = False
@@ -98,23 +99,23 @@ def test_what_is_accepted_is_what_the_schema_accepts(fields: dict[str, Any]) -> 
 
 
 def test_a_deployment_may_offer_fewer_models() -> None:
-    models = Models(allowed=["google/veo3"])
+    models = offered(allowed=["google/veo3"])
     assert [model.name for model in models] == ["google/veo3"]
     with pytest.raises(InvalidRequest, match="is not offered here; use one of google/veo3"):
-        models.validate(VEO2)
+        validate(VEO2, models)
 
 
 def test_a_model_without_a_schema_is_passed_through_as_it_comes() -> None:
-    models = Models(passed_through=["kling/v3"])
+    models = offered(passed_through=["kling/v3"])
     request = {"model": "kling/v3", "prompt": "a boat", "anything": [1]}
-    assert models.validate(request) == request
+    assert validate(request, models) == request
     with pytest.raises(InvalidRequest, match="`prompt` must not be blank"):
-        models.validate({**request, "prompt": ""})
+        validate({**request, "prompt": ""}, models)
 
 
 def test_a_schema_decides_even_where_its_model_is_also_passed_through() -> None:
     with pytest.raises(InvalidRequest, match="duration"):
-        Models(passed_through=["veo2"]).validate({**VEO2, "duration": 1})
+        validate({**VEO2, "duration": 1}, offered(passed_through=["veo2"]))
 
 
 def test_a_model_is_added_by_adding_one_file(tmp_path: Path) -> None:
@@ -128,9 +129,10 @@ def test_a_model_is_added_by_adding_one_file(tmp_path: Path) -> None:
     }
     (core / "models" / "any-name.json").write_text(json.dumps(schema))
     script = (
-        "from core.models import Models; from core.openapi import document;"
-        "Models().validate({'model': 'new', 'prompt': 'x'});"
-        "assert 'New' in str(document(Models())); print([m.title for m in Models()])"
+        "from core.models import offered; from core.models.validation import validate;"
+        "from core.api.openapi import document;"
+        "validate({'model': 'new', 'prompt': 'x'}, offered());"
+        "assert 'New' in str(document(offered())); print([m.title for m in offered()])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "New" in done.stdout

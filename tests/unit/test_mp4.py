@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.archive.mp4 import Mp4Check
 from core.errors import VideoInvalid
-from core.mp4 import Mp4Check
 
 
 def box(name: bytes, body: bytes = b"", *, large: bool = False, to_end: bool = False) -> bytes:

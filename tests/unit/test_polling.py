@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import GenerationTimedOut
-from core.polling import Schedule, backoff
+from core.provider.polling import Schedule, backoff
 
 SCHEDULE = Schedule(first=30, every=5, deadline=1800, slow=900, give_up=86400)
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,6 @@ from email.utils import format_datetime
 
 import pytest
 
-from core import provider as module
 from core.errors import (
     ProviderKeyRejected,
     ProviderOutOfCredits,
@@ -15,7 +14,8 @@ from core.errors import (
     RequestRefused,
     SubmissionUnknown,
 )
-from core.provider import Provider, Throttled
+from core.provider import client as module
+from core.provider.client import Provider, Throttled
 from tests.unit.wire import Answer, http, reset, serving
 
 REQUEST = {"model": "veo2", "prompt": "a boat"}

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.generation import Status
-from core.ledger import Ledger
-from core.record_failure import Failure, from_catch, record_failure
-from tests.unit.generations import Clock, generation
+from core.generation import Failure, Status
+from core.record_failure import from_catch, record_failure
+from core.records.ledger import Ledger
+from tests.unit.generations import Clock, archived, generation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,13 +38,13 @@ def test_the_first_end_stays(ledger: Ledger) -> None:
     for failure in (Failure("RequestRefused", "no"), Failure("WorkflowStopped", "stopped")):
         record = record_failure("g1", failure, ledger)
         assert record is not None
-        assert (record.status, record.error) == (Status.ERROR, {"name": "RequestRefused", "message": "no"})
+        assert (record.status, record.error) == (Status.ERROR, Failure("RequestRefused", "no"))
 
 
 def test_a_completed_generation_stays_completed(ledger: Ledger) -> None:
-    ledger.accept("g1", ledger.begin_submission("g1") or "", "p1")
+    ledger.submitted("g1", ledger.begin_submission("g1") or "", "p1")
     ledger.provider_finished("g1", {"url": "https://x"}, 1)
-    ledger.complete("g1", {"key": "k"})
+    ledger.complete("g1", archived("g1"))
     record = record_failure("g1", Failure("InternalError", "late"), ledger)
     assert record is not None
     assert (record.status, record.error) == (Status.COMPLETED, None)
@@ -55,7 +55,7 @@ def test_a_crash_while_sending_is_an_unknown_submission(ledger: Ledger) -> None:
     record = record_failure("g1", Failure("InternalError", "Lambda.Unknown"), ledger)
     assert record is not None
     assert record.error is not None
-    assert record.error["name"] == "SubmissionUnknown"
+    assert record.error.name == "SubmissionUnknown"
 
 
 def test_an_execution_without_a_record_is_nobodys(ledger: Ledger) -> None:

@@ -15,9 +15,9 @@ from core.errors import (
     SubmissionTimedOut,
     SubmissionUnknown,
 )
-from core.generation import Status, Submission
-from core.ledger import Ledger
-from core.provider import Throttled
+from core.generation import Failure, Status, Submission
+from core.provider.client import Throttled
+from core.records.ledger import Ledger
 from core.submit import Limits, submit
 from tests.unit.generations import START, Clock, generation
 
@@ -71,7 +71,7 @@ def test_the_request_is_sent_once_and_a_second_entry_returns_what_the_first_got(
     record = ledger.get("g1")
     assert (record.status, record.submission, record.provider_id, record.submitted_at) == (
         Status.GENERATING,
-        Submission.ACCEPTED,
+        Submission.SUBMITTED,
         "p1",
         START,
     )
@@ -136,7 +136,7 @@ def test_a_throttled_request_waits_as_long_as_it_was_told(ledger: Ledger, retry_
 @pytest.mark.parametrize("error", [Throttled("slow down", 1), ProviderUnavailable("not reached")])
 def test_past_the_deadline_the_provider_is_not_asked_again(ledger: Ledger, clock: Clock, error: Exception) -> None:
     clock.forward(LIMITS.deadline)
-    with pytest.raises(SubmissionTimedOut, match="took the request not once in 1:00:00; at last: "):
+    with pytest.raises(SubmissionTimedOut, match="did not accept the request within 1:00:00; the last reason: "):
         enter(ledger, Provider(error))
 
 
@@ -149,7 +149,7 @@ def test_a_missing_key_is_told_before_anything_is_marked(ledger: Ledger) -> None
 
 
 def test_nothing_is_sent_for_a_generation_that_has_ended(ledger: Ledger) -> None:
-    ledger.fail("g1", "Cancelled", "by its owner")
+    ledger.fail("g1", Failure("Cancelled", "by its owner"))
     provider = Provider("p1")
     with pytest.raises(GenerationEnded):
         enter(ledger, provider)
@@ -158,18 +158,24 @@ def test_nothing_is_sent_for_a_generation_that_has_ended(ledger: Ledger) -> None
 
 def test_an_id_that_arrives_after_the_end_is_kept_since_it_is_paid_for(ledger: Ledger) -> None:
     provider = Provider("p1")
-    provider.during = lambda: (ledger.fail("g1", "Cancelled", "by its owner"), None)[1]
+    provider.during = lambda: (ledger.fail("g1", Failure("Cancelled", "by its owner")), None)[1]
     with pytest.raises(GenerationEnded):
         enter(ledger, provider)
     record = ledger.get("g1")
-    assert (record.status, record.submission, record.provider_id) == (Status.ERROR, Submission.ACCEPTED, "p1")
+    assert (record.status, record.submission, record.provider_id) == (Status.ERROR, Submission.SUBMITTED, "p1")
 
 
-def test_an_id_that_cannot_be_recorded_is_told_in_the_error(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
+def test_an_id_that_cannot_be_recorded_is_told_in_the_error(
+    ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = dynamodb.update_item
 
-    monkeypatch.setattr(ledger, "accept", broken)
+    def broken(**kwargs: Any) -> Any:
+        if ":provider_id" in kwargs["ExpressionAttributeValues"]:
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
+        return update(**kwargs)
+
+    monkeypatch.setattr(dynamodb, "update_item", broken)
     with pytest.raises(SubmissionUnknown, match="accepted as p1, which could not be recorded"):
         enter(ledger, Provider("p1"))
 

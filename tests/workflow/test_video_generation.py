@@ -9,11 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from core.accept import Workflow
 from core.errors import names
-from core.generation import Status
-from core.ledger import iso
+from core.generation import Status, iso
 from core.rescue import rescue
+from core.workflow import Workflow
 from tests.local_cloud import LocalCloud, eventually, unique
 from tests.unit.generations import generation
 from wiring import now
@@ -29,7 +28,7 @@ def succeeded(cloud: LocalCloud, prompt: str, generation_id: str) -> None:
     assert record.video is not None
     stored = cloud.aws("s3").get_object(Bucket=cloud.stack.videos_bucket, Key=f"videos/{generation_id}/video.mp4")
     body = stored["Body"].read()
-    assert (len(body), hashlib.sha256(body).hexdigest()) == (record.video["size"], record.video["sha256"])
+    assert (len(body), hashlib.sha256(body).hexdigest()) == (record.video.size, record.video.sha256)
     assert cloud.archived(generation_id) == ["generation.json", "video.mp4"]
     assert [message["status"] for message in cloud.announcements(generation_id)] == ["completed"]
     assert cloud.simulator.counts().creates_by_prompt[prompt] == 1
@@ -40,13 +39,13 @@ def failed(cloud: LocalCloud, generation_id: str, name: str) -> str:
     record = cloud.ended(generation_id)
     assert record.status is Status.ERROR
     assert record.error is not None
-    assert record.error["name"] == name in names()
+    assert record.error.name == name in names()
     execution = cloud.execution(generation_id)
     assert (execution["status"], execution["error"]) == ("FAILED", name)
-    assert execution["cause"] == record.error["message"]
+    assert execution["cause"] == record.error.message
     assert cloud.archived(generation_id) == []
     assert [message["error"] for message in cloud.announcements(generation_id)] == [record.error]
-    return record.error["message"]
+    return record.error.message
 
 
 @pytest.mark.parametrize(
@@ -159,7 +158,7 @@ def test_an_aborted_execution_is_recorded_and_announced(cloud: LocalCloud) -> No
     cloud.aws("stepfunctions").stop_execution(executionArn=f"{arn}:{generation_id}")
     record = cloud.ended(generation_id)
     assert record.error is not None
-    assert record.error["name"] == "WorkflowStopped"
+    assert record.error.name == "WorkflowStopped"
     assert [message["status"] for message in cloud.announcements(generation_id)] == ["error"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from promptreel.commands import output
-from promptreel.commands.options import Json, Wait, again, deployment, require_operator_extra
+from promptreel.commands.options import Json, Wait, again, client, configured, deployment, require_operator_extra
 from promptreel.commands.progress import telling_interrupts
 from promptreel.errors import BatchTimeout, PromptreelError
+from promptreel.generation import Model
 
 if TYPE_CHECKING:
     from promptreel.operator.batch import RunningBatch
@@ -53,12 +55,13 @@ def batch(
 ) -> None:
     """Run a file of requests; the same file again is the same batch, and pays for nothing twice.
 
-    Prints the batch's id. With --dry-run it needs no deployment.
+    Prints the batch's id. The rows are checked against the models that the deployment offers; with --dry-run and no
+    deployment, against those that this version knows.
     """
     require_operator_extra()
     from promptreel.operator import batch as operator  # noqa: PLC0415 - an extra, and slow to import
 
-    checked = operator.check(file)
+    checked = operator.check(file, _offered(context))
     for problem in checked.problems:
         output.warn(output.plain(problem))
     summary = f"{checked.rows} rows, {len(checked.problems)} with a problem"
@@ -83,6 +86,16 @@ def batch(
             stopped.add_note(f"The batch goes on. Come back with: {again(context, f'batch {file} --wait')}")
             raise
         _finish(running, save_to or Path(f"batch-{running.batch_id}"), videos, as_json)
+
+
+def _offered(context: typer.Context) -> tuple[Model, ...] | None:
+    """The models that the deployment offers; None, and a word about it, where none is configured."""
+    found = configured(context)
+    if found.url and found.api_key:
+        with closing(client(context)) as api:
+            return api.models()
+    output.warn("No API is configured: the rows are checked against the models that this version knows.")
+    return None
 
 
 def _follow(running: "RunningBatch", timeout: float) -> None:

@@ -3,16 +3,19 @@
 import json
 import mimetypes
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from core import errors, files
+from core import errors
 from core.batch import batch_id_of, results_of
-from core.ledger import Ledger
-from core.models import Models
+from core.intake import files
+from core.models import Model, Models, offered
+from core.records.ledger import Ledger
+from promptreel import generation
 from promptreel.client import DEFAULT_MODEL
 from promptreel.errors import PromptreelError
 from promptreel.operator.deployment import Deployment
@@ -26,12 +29,16 @@ class Checked:
     problems: tuple[str, ...]
 
 
-def check(path: Path) -> Checked:
-    """Validate every row against its model's schema, here; `PromptreelError` if the file as a whole cannot be read."""
+def check(path: Path, models: Iterable[generation.Model] | None) -> Checked:
+    """Validate every row against its model's schema, here; `PromptreelError` if the file as a whole cannot be read.
+
+    `models` are those that the deployment offers; None stands for those that this version knows.
+    """
     rows, problems = 0, []
+    judging = offered() if models is None else Models(Model(model.id, model.schema) for model in models)
     try:
         with path.open("rb") as stream:
-            for row in files.read(path.name, stream, Models(), DEFAULT_MODEL):
+            for row in files.read(path.name, stream, judging, DEFAULT_MODEL):
                 rows += 1
                 if row.problem:
                     problems.append(f"{path}:{row.line}: {row.problem}")
@@ -96,5 +103,6 @@ def drop(deployment: Deployment, path: Path, key: str, rows: int, max_concurrenc
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     dropped_at = datetime.now(UTC).replace(microsecond=0)  # as S3 tells times
     with path.open("rb") as body:
-        etag = s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, ContentType=kind)["ETag"]
-    return RunningBatch(deployment, batch_id_of(bucket, key, etag.strip('"')), rows, dropped_at)
+        put = s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, ContentType=kind)
+    etag = put["ETag"].strip('"')
+    return RunningBatch(deployment, batch_id_of(f"{bucket}/{key}#{etag}"), rows, dropped_at)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from core import api_keys
+from core.api import api_keys
 from promptreel.errors import PromptreelError
 
 if TYPE_CHECKING:

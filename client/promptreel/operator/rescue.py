@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from core import errors
-from core.accept import Workflow
-from core.ledger import Ledger
-from core.record import as_provider_object
+from core.publish.views import as_provider_object
+from core.records.ledger import Ledger
 from core.rescue import rescue as rescue_with
+from core.workflow import Workflow
 from promptreel.errors import PromptreelError
 from promptreel.generation import Generation
 from promptreel.operator.deployment import Deployment

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from core.api_keys import owner_of
+from core.api.api_keys import owner_of
 from promptreel import PromptreelError
 from promptreel.operator.keys import ApiKeys
 

@@ -11,7 +11,7 @@ import re
 import secrets
 from datetime import datetime
 
-from core.ledger import iso
+from core.generation import iso
 
 KeyRecord = dict[str, str]
 _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")

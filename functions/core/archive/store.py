@@ -8,14 +8,15 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.download import Allowed, open_video, too_large
+from core.archive.download import Allowed, open_video, too_large
+from core.archive.mp4 import Mp4Check
+from core.archive.objects import record_key, video_key
 from core.errors import VideoInvalid
-from core.mp4 import Mp4Check
+from core.generation import ArchivedVideo
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,23 +25,6 @@ if TYPE_CHECKING:
 PART_BYTES = 16 << 20  # two in flight and one being read: about 50 MiB, whatever the video's size
 UPLOADERS = 2
 CONTENT_TYPE = "video/mp4"
-
-
-@dataclass(frozen=True)
-class ArchivedVideo:
-    """What the record says of the video: where it is, and what was verified."""
-
-    bucket: str
-    key: str
-    s3_uri: str
-    content_type: str
-    file_name: str
-    size: int  # bytes
-    sha256: str  # hex
-
-    def as_dict(self) -> dict[str, Any]:
-        """As it is recorded and announced."""
-        return asdict(self)
 
 
 class Readable(Protocol):
@@ -132,30 +116,6 @@ class Archive:
                 if number >= UPLOADERS:
                     done[number - UPLOADERS].result()  # bounds the parts in memory, and stops at the first that fails
         return [future.result() for future in done]
-
-
-def video_key(generation_id: str) -> str:
-    """Where the video of a generation is in the videos bucket."""
-    return f"videos/{generation_id}/video.mp4"
-
-
-def record_key(generation_id: str) -> str:
-    """Where the record of a generation is, beside its video."""
-    return f"videos/{generation_id}/generation.json"
-
-
-def presigned_url(s3: "S3Client", video: dict[str, Any], seconds: int) -> str:
-    """A link to an archived video (`ArchivedVideo.as_dict`) that works without credentials for `seconds`."""
-    return s3.generate_presigned_url(
-        "get_object",
-        Params={
-            "Bucket": video["bucket"],
-            "Key": video["key"],
-            "ResponseContentType": video["content_type"],
-            "ResponseContentDisposition": f'inline; filename="{video["file_name"]}"',
-        },
-        ExpiresIn=seconds,
-    )
 
 
 class _Verified:

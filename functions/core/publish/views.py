@@ -4,8 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from core.generation import Generation, Status
-from core.ledger import iso
+from core.generation import Generation, Status, iso
 
 # The provider's four, and which of ours each stands for. The finer stage is in `meta.stage`.
 PROVIDER_STATUSES = {
@@ -26,11 +25,11 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
         "video": video
         and {
             "url": video_url,
-            "content_type": video["content_type"],
-            "file_name": video["file_name"],
-            "file_size": video["size"],
+            "content_type": video.content_type,
+            "file_name": video.file_name,
+            "file_size": video.size,
         },
-        "error": generation.error,
+        "error": generation.error and asdict(generation.error),
         "meta": {
             "usage": {"credits_used": generation.credits_used},
             "stage": str(generation.status),
@@ -52,8 +51,8 @@ def as_announcement(generation: Generation) -> dict[str, Any]:
         "status": str(generation.status),
         "model": generation.model,
         "source": asdict(generation.source),
-        "video": generation.video,
-        "error": generation.error,
+        "video": generation.video and generation.video.as_dict(),
+        "error": generation.error and asdict(generation.error),
         "credits_used": generation.credits_used,
         "created_at": iso(generation.created_at),
         "ended_at": generation.ended_at and iso(generation.ended_at),

@@ -1,4 +1,9 @@
-"""What every handler needs: the clock, a logger that never sees a secret, and AWS clients with time-outs."""
+"""What handlers are made of: the clock, a logger, AWS clients with time-outs, and a file for each thing they use.
+
+Each file has the settings that its thing needs (`Uses…`) and the function that makes it from them. A handler's
+`Settings` derive from those, so that a setting is spelled once; infra/ sets exactly these (a test holds the two
+together). They are files apart so that a function loads only what it uses.
+"""
 
 from datetime import UTC, datetime
 from typing import Any, cast

@@ -5,7 +5,7 @@ places and the queue are in the ledger's table:
 
     item "#capacity"       in_flight: places taken; turn: of the last one admitted
     item "#owner:<name>"   turn: of the owner's last arrival
-    a generation           queue: accepted, waiting or granted, sorted by queue_key in the index; place: since when
+    a generation           queue: arriving, waiting or granted, sorted by queue_key in the index; place: since when
 
 Fairness between owners is start-time fair queuing: an arrival's turn is one more than its owner's last, but never
 less than where the queue stands. So an owner's thousand jobs have a thousand turns, and another owner's first the next.
@@ -20,16 +20,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.accept import Workflow
 from core.errors import GenerationEnded
-from core.generation import Status, Submission
-from core.ledger import Clock, Ledger, iso
+from core.generation import Clock, Status, Submission, iso
+from core.records.ledger import Ledger
+from core.records.table import BY_PLACE, BY_QUEUE
+from core.workflow import Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_stepfunctions import SFNClient
 
-QUEUE_INDEX, PLACE_INDEX = "by_queue", "by_place"
 _CAPACITY = {"generation_id": {"S": "#capacity"}}
 _PATIENCE = timedelta(minutes=1)  # what is older was left by somebody who died
 _CONFLICTS = 20  # transactions on the one counter that may collide before the next in line is left to another
@@ -54,7 +54,7 @@ class Capacity:
         if generation.status is Status.ERROR:
             raise GenerationEnded(f"Generation {generation_id} has ended: it waits for no place.")
         item = self._item(generation_id)
-        if "place" in item or generation.submission is Submission.ACCEPTED:  # entered again, or rescued
+        if "place" in item or generation.submission is Submission.SUBMITTED:  # entered again, or rescued
             self._answer(task_token)
             return
         is_waiting = item.get("queue") == {"S": "waiting"}
@@ -88,7 +88,7 @@ class Capacity:
 
     def sweep(self, workflow: Workflow) -> None:
         """Make good what anyone left half done: run it every minute."""
-        for generation_id, key in self._queued("accepted"):
+        for generation_id, key in self._queued("arriving"):
             if self._now() - datetime.fromisoformat(key) > _PATIENCE:
                 workflow.start(self._ledger.get(generation_id).execution_name)
         for generation_id, _ in self._queued("granted"):
@@ -197,7 +197,7 @@ class Capacity:
         """(id, key) of those in a queue, first come first."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
-            IndexName=QUEUE_INDEX,
+            IndexName=BY_QUEUE.name,
             KeyConditionExpression="#queue = :queue",
             ExpressionAttributeNames={"#queue": "queue"},
             ExpressionAttributeValues={":queue": {"S": queue}},
@@ -209,7 +209,7 @@ class Capacity:
 
     def _holders(self) -> Iterator[str]:
         """The generations that have a place; there are no more than the limit."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table, IndexName=PLACE_INDEX)
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table, IndexName=BY_PLACE.name)
         for page in pages:
             for item in page["Items"]:
                 yield item["generation_id"]["S"]

@@ -7,7 +7,6 @@ not stop at a bad row: the row says its problem, and the next one is read.
 import codecs
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -15,6 +14,7 @@ from typing import IO, Any, cast
 
 from core.errors import InvalidFile, InvalidRequest
 from core.models import Models
+from core.models.validation import parse_json, validate
 
 SUFFIXES = (".txt", ".json", ".jsonl", ".csv")
 MAX_WHOLE_BYTES = 5 << 20  # of a .txt or .json: a larger one is a .jsonl
@@ -64,7 +64,7 @@ def _validated(number: int, line: int, found: object, models: Models, default_mo
     elif isinstance(found, dict):
         found = {"model": default_model, **found}
     try:
-        request = models.validate(found)
+        request = validate(found, models)
     except InvalidRequest as error:
         return Row(number, line, None, str(error))
     return Row(number, line, request, None)
@@ -137,8 +137,8 @@ class _Cells(dict[str, str]):
     def request(self, models: Models, default_model: str) -> dict[str, Any]:
         filled = {name: text for name, text in self.items() if text.strip()}
         filled.setdefault("model", default_model)
-        schema = next((model.schema for model in models if model.name == filled["model"]), None)
-        properties = cast("dict[str, Any]", (schema or {}).get("properties", {}))
+        model = models.get(filled["model"])
+        properties = cast("dict[str, Any]", ((model and model.schema) or {}).get("properties", {}))
         return {name: _typed(text, properties.get(name, {})) for name, text in filled.items()}
 
 
@@ -164,15 +164,6 @@ def _whole(stream: IO[bytes]) -> str:
 def _text_lines(stream: IO[bytes]) -> Iterable[str]:
     """Lines with their ends, as csv wants them. A byte-order mark is not part of the first name."""
     return io.TextIOWrapper(cast("Any", stream), encoding="utf-8-sig", newline="")
-
-
-def parse_json(text: str) -> object:
-    """The value of a JSON text; `ValueError` for anything else, Python's own NaN and Infinity among them."""
-    return json.loads(text, parse_constant=_no_constant)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
 
 
 _READERS = {".txt": _read_text, ".json": _read_json, ".jsonl": _read_jsonl, ".csv": _read_csv}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFound
 from core.generation import Status
-from core.ledger import Ledger
-from core.record import as_announcement
+from core.publish.views import as_announcement
+from core.records.ledger import Ledger
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -46,7 +46,7 @@ class Announcer:
         ledger.announced(generation_id)
 
     def announce_batch(self, announced: dict[str, Any]) -> None:
-        """Publish that a batch has ended (`core.batch.report`)."""
+        """Publish that a batch has ended (`core.intake.batch.report`)."""
         attributes = {"status": "completed", "source": announced["source"]["kind"], "owner": announced["owner"]}
         self._publish("Batch Completed", announced["batch_id"], json.dumps(announced, ensure_ascii=False), attributes)
 

@@ -1,0 +1,20 @@
+"""The domain. No handler, no Powertools and no CDK is imported here.
+
+The steps of a generation, each called by the function of the same name:
+
+    submit, check_status, finalize, record_failure      the states of the workflow
+    delete, rescue                                      what a user and an operator may do to a generation
+
+and what they are made of:
+
+    generation, errors, settings    the words of the domain
+    intake/                         how a request becomes a generation: accepting, prompt files, batches
+    models/                         what may be asked for: a JSON Schema a model
+    records/                        the table: its ledger of generations, and the places at the provider
+    provider/                       the provider's contract, its key, and when to ask it
+    archive/                        a verified video in S3
+    publish/                        how a generation is shown and announced
+    api/                            the HTTP API's contract and keys
+    workflow                        the state machine's executions
+    secrets                         Secrets Manager
+"""

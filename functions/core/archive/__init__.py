@@ -1,0 +1,1 @@
+"""A verified video in S3."""

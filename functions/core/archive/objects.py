@@ -1,0 +1,32 @@
+"""The objects of a generation in the videos bucket: their keys, and links to them."""
+
+from typing import TYPE_CHECKING
+
+from core.generation import ArchivedVideo
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def video_key(generation_id: str) -> str:
+    """Where the video of a generation is in the videos bucket."""
+    return f"videos/{generation_id}/video.mp4"
+
+
+def record_key(generation_id: str) -> str:
+    """Where the record of a generation is, beside its video."""
+    return f"videos/{generation_id}/generation.json"
+
+
+def presigned_url(s3: "S3Client", video: ArchivedVideo, seconds: int) -> str:
+    """A link to an archived video that works without credentials for `seconds`."""
+    return s3.generate_presigned_url(
+        "get_object",
+        Params={
+            "Bucket": video.bucket,
+            "Key": video.key,
+            "ResponseContentType": video.content_type,
+            "ResponseContentDisposition": f'inline; filename="{video.file_name}"',
+        },
+        ExpiresIn=seconds,
+    )

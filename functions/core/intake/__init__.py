@@ -1,0 +1,1 @@
+"""How a request becomes a generation, whichever way it comes."""

@@ -1,0 +1,106 @@
+"""Whether a request is one that its model allows; if not, what is wrong and what is allowed."""
+
+import json
+from collections.abc import Iterable
+from textwrap import shorten
+from typing import Any, cast
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from core.errors import InvalidRequest
+from core.models import ANY_MODEL, Models
+
+MAX_REQUEST_BYTES = 192 << 10  # as JSON: a batch carries a row in a state, which holds 256 KiB in all
+
+
+def parse_json(text: str) -> object:
+    """The value of a JSON text; `ValueError` for anything else, Python's own NaN and Infinity among them."""
+    return json.loads(text, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def validate(request: object, models: Models) -> dict[str, Any]:
+    """The request itself, if its model allows it; else `InvalidRequest` naming each field and what is allowed."""
+    if not isinstance(request, dict):
+        raise InvalidRequest("The body must be a JSON object with at least `model` and `prompt`.")
+    _check_text(request)
+    names = (model.name for model in models)
+    name, model = request.get("model"), models.get(request.get("model"))
+    if not isinstance(name, str):
+        raise InvalidRequest(f"`model` must be the name of a model: {_one_of(names)}.", "model")
+    if model is None:
+        raise InvalidRequest(f"`model` {_shown(name)} is not offered here; use {_one_of(names)}.", "model")
+    validator = Draft202012Validator(model.schema or ANY_MODEL)
+    problems = sorted(validator.iter_errors(request), key=lambda error: [str(part) for part in error.path])
+    if problems:
+        sentences = dict.fromkeys(_sentence(problem, name) for problem in problems)
+        raise InvalidRequest("; ".join(sentences) + ".", _field(problems[0]))
+    return cast("dict[str, Any]", request)
+
+
+def _check_text(request: dict[str, Any]) -> None:
+    """Before anything of the request is shown or stored. Half a surrogate pair is valid JSON, but no text."""
+    try:
+        size = len(json.dumps(request, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        raise InvalidRequest("The request holds characters that are not valid Unicode.") from None
+    if size > MAX_REQUEST_BYTES:
+        raise InvalidRequest(f"The request is too large: at most {MAX_REQUEST_BYTES} bytes of JSON are allowed.")
+
+
+def _sentence(error: ValidationError, model: str) -> str:
+    """What is wrong and what is allowed, for the keywords the schemas use; the library's own words for any other."""
+    field, allowed = f"`{_field(error)}`", cast("Any", error.validator_value)
+    match error.validator:
+        case "enum":
+            return f"{field} must be {_one_of(allowed)}, not {_shown(error.instance)}"
+        case "type":
+            return f"{field} must be of type {allowed}, not {_shown(error.instance)}"
+        case "required":
+            return f"{_named(_missing(error))} is required by model {model}"
+        case "additionalProperties":
+            taken = cast("Any", error.schema)["properties"]
+            return f"{_named(_unknown(error))} is not a parameter of model {model}, which takes {_named(taken)}"
+        case "pattern" if allowed == r"\S":
+            return f"{field} must not be blank"
+        case "pattern":
+            return f"{field} must be a URL that starts with http:// or https://, not {_shown(error.instance)}"
+        case _:
+            return f"{field}: {error.message}"
+
+
+def _field(error: ValidationError) -> str:
+    """The name of the field to look at: for a missing or an unknown one, the first of them."""
+    match error.validator:
+        case "required":
+            return _missing(error)[0]
+        case "additionalProperties":
+            return _unknown(error)[0]
+        case _:
+            return ".".join(str(part) for part in error.absolute_path)
+
+
+def _missing(error: ValidationError) -> list[str]:
+    instance, required = cast("Any", error.instance), cast("Any", error.validator_value)
+    return [name for name in required if name not in instance]
+
+
+def _unknown(error: ValidationError) -> list[str]:
+    instance, schema = cast("Any", error.instance), cast("Any", error.schema)
+    return [name for name in instance if name not in schema["properties"]]
+
+
+def _one_of(allowed: Iterable[object]) -> str:
+    return "one of " + ", ".join(str(value) for value in allowed)
+
+
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _shown(value: object) -> str:
+    return shorten(json.dumps(value, ensure_ascii=False), width=60)

@@ -1,0 +1,1 @@
+"""The provider's contract, its key, and when to ask it."""

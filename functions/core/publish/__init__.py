@@ -1,0 +1,1 @@
+"""How a generation is shown to its owner and announced to the world."""

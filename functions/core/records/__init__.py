@@ -1,0 +1,1 @@
+"""The table: the ledger of generations, and the places at the provider."""
