@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Unpack
 
-    from local.simulator.scripts import Script
+    from local.simulator.scripts import ApiBehaviour, Script
 
 TIMEOUT_SECONDS = 30
 
@@ -26,6 +26,14 @@ class SimulatorControl:
     def script(self, prompt: str, **script: Unpack[Script]) -> None:
         """Say what happens to every generation with exactly this prompt, old and new: see scripts.py."""
         self._call("POST", "scripts", {"prompt": prompt, **script})
+
+    def script_logs(self, *behaviours: ApiBehaviour | None) -> None:
+        """Say how the next calls for the request log go; with none, normally again."""
+        self._call("PUT", "logs", {"behaviours": behaviours})
+
+    def log_others(self, count: int, model: str = "veo2") -> None:
+        """Put that many rows of other requests into the log of every accepted key, made now."""
+        self._call("POST", "others", {"count": count, "model": model})
 
     def rotate(self, keys: Collection[str]) -> None:
         """Accept these API keys and no other."""

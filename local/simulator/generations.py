@@ -1,5 +1,6 @@
 """The generations, whose status moves with time."""
 
+import math
 import threading
 import time
 import uuid
@@ -12,6 +13,8 @@ from local.simulator.calls import Counts
 from local.simulator.scripts import Script, Scripts
 from local.simulator.videos import Clip
 
+CREDITS_PER_SECOND = 1_000_000  # made up: the provider documents no price
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -21,6 +24,11 @@ class Generation:
     clip: Clip
     created_at: float
     client_request_id: str | None
+
+    @property
+    def credits(self) -> int:
+        """What it costs once it is completed."""
+        return CREDITS_PER_SECOND * self.clip.seconds
 
 
 @dataclass(frozen=True)
@@ -67,13 +75,16 @@ class Generations:
     def get(self, generation_id: str) -> Generation | None:
         return self._by_id.get(generation_id)
 
-    def all(self) -> list[Generation]:
-        with self._lock:
-            return list(self._by_id.values())
-
     def progress(self, generation: Generation) -> Progress:
         elapsed = self.clock() - generation.created_at
         return _progress(self._scripts.get(generation.clip.prompt), elapsed, self._seconds)
+
+    def ends_at(self, generation: Generation) -> float:
+        """Epoch seconds, infinite for a generation that never ends."""
+        script = self._scripts.get(generation.clip.prompt)
+        if script.get("outcome") == "never":
+            return math.inf
+        return generation.created_at + script.get("seconds", self._seconds)
 
     def first_progress(self, generation: Generation) -> Progress:
         """What the create call tells, however short the generation."""

@@ -16,12 +16,12 @@ from urllib.parse import parse_qs, quote, unquote, urlencode
 from local.simulator.answers import Answer, accepts, api_answer, error_answer, json_answer, video_answer
 from local.simulator.calls import Call, CallLog
 from local.simulator.generations import Generation, Generations, Progress
+from local.simulator.log_query import parse_query
+from local.simulator.logs import CREDITS_PER_DOLLAR, Entry, RequestLog
 from local.simulator.models import Refused, clip_of
 from local.simulator.scripts import Scripts
-from local.simulator.videos import render
+from local.simulator.videos import Clip, render
 
-CREDITS_PER_DOLLAR = 2_000_000
-CREDITS_PER_SECOND = 1_000_000  # made up: the provider documents no price
 CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 GENERATION_FAILED = {"name": "GenerationFailed", "message": "The simulator was told to fail this generation."}
 
@@ -46,11 +46,12 @@ class Provider:
         self.scripts = Scripts()
         self.calls = CallLog()
         self.generations = Generations(self.scripts, seconds, clock)
+        self.request_log = RequestLog(self.scripts, self.generations)
 
     def reset(self) -> None:
         """Back to the state of the start: no generations, scripts, calls or limits, and the first keys."""
         self.keys = self._first_keys
-        for part in (self.scripts, self.calls, self.generations):
+        for part in (self.scripts, self.calls, self.generations, self.request_log):
             part.clear()
 
     def counts(self) -> dict[str, Any]:
@@ -58,7 +59,8 @@ class Provider:
         return asdict(replace(counts, downloads=calls.downloads, authorization_leaks=calls.authorization_leaks))
 
     def create(self, call: Call, headers: Message, body: bytes) -> Answer:
-        if not self._authorized(headers):
+        key = self._key(headers)
+        if key is None:
             return _unauthorized(call.path)
         try:
             clip = clip_of(json.loads(body))
@@ -78,10 +80,13 @@ class Provider:
             if not self.generations.add(generation):
                 return error_answer(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.", call.path)
             call.generation_id = generation.id
+            self.request_log.add(Entry(key, generation))
+        elif behaviour.get("failed_row"):
+            self.request_log.add(Entry(key, generation, made_job=False))
         return api_answer(json_answer(view, _identity(generation)), behaviour, call.path)
 
     def fetch(self, call: Call, headers: Message, query: str) -> Answer:
-        if not self._authorized(headers):
+        if self._key(headers) is None:
             return _unauthorized(call.path)
         call.generation_id = parse_qs(query).get("generation_id", [""])[0]
         if not call.generation_id:
@@ -98,15 +103,28 @@ class Provider:
         behaviour = self.scripts.take_api(generation.clip.prompt, "fetch")
         return api_answer(json_answer(view, response_headers), behaviour, call.path)
 
-    def logs(self, call: Call, headers: Message) -> Answer:
-        """Every accepted job. The `data` list is the simulator's own: the real shape is not documented."""
-        if not self._authorized(headers):
+    def logs(self, call: Call, headers: Message, query: str) -> Answer:
+        """A page of the request log: the rows of the calls made with the same key."""
+        key = self._key(headers)
+        if key is None:
             return _unauthorized(call.path)
-        entries = [
-            {"inference_id": one.id, "client_request_id": one.client_request_id, "model": one.clip.model}
-            for one in self.generations.all()
-        ]
-        return json_answer({"data": entries})
+        if not self.request_log.admit(key):
+            return error_answer(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.", call.path)
+        try:
+            wanted = parse_query(query, self.generations.clock())
+        except Refused as refused:
+            return error_answer(refused.status, str(refused), call.path)
+        if not key.startswith(wanted.key_prefix):
+            return error_answer(HTTPStatus.FORBIDDEN, "key_prefix is of another key.", call.path)
+        page = self.request_log.page(key, wanted)
+        return api_answer(json_answer(page), self.scripts.take_logs(), call.path)
+
+    def log_others(self, count: int, model: str) -> None:
+        """Rows of requests that this simulator never got: they are in the log of every key and nowhere else."""
+        for key in self.keys:
+            for _ in range(count):
+                other = self.generations.draft(Clip("Another request", model, 5), None)
+                self.request_log.add(Entry(key, other))
 
     def file(self, call: Call, query: str) -> Answer:
         """The MP4 behind a link, or 403 once the link has expired or was tampered with."""
@@ -123,9 +141,10 @@ class Provider:
         self.calls.count_download()
         return video_answer(render(generation.clip), self.scripts.take_video(generation.clip.prompt))
 
-    def _authorized(self, headers: Message) -> bool:
+    def _key(self, headers: Message) -> str | None:
+        """The API key of the call, if it is an accepted one."""
         scheme, _, key = headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and key.strip() in self.keys
+        return key.strip() if scheme.lower() == "bearer" and key.strip() in self.keys else None
 
     def _view(self, generation: Generation, progress: Progress) -> dict[str, Any]:
         script = self.scripts.get(generation.clip.prompt)
@@ -135,7 +154,7 @@ class Provider:
             "status": progress.word,
             "video": self._video(generation) if completed else None,
             "error": script.get("error", GENERATION_FAILED) if failed else None,
-            "meta": {"usage": {"credits_used": CREDITS_PER_SECOND * generation.clip.seconds if completed else None}},
+            "meta": {"usage": {"credits_used": generation.credits if completed else None}},
         }
 
     def _video(self, generation: Generation) -> dict[str, Any]:

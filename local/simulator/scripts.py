@@ -2,16 +2,16 @@
 
 A script holds for every generation with exactly its prompt, from the moment it is set. Its lists `create`,
 `fetch` and `video` are used up one entry a call; null, {} and what follows the list mean normal. A last entry
-with `"repeat": true` goes on for ever.
+with `"repeat": true` goes on for ever. Calls for the request log belong to no prompt and have a list of their own.
 """
 
 import copy
 import threading
-from typing import Any, Literal, TypedDict, TypeVar, cast
+from typing import Any, Literal, TypedDict, TypeVar, cast, get_args
 
 
 class ApiBehaviour(TypedDict, total=False):
-    """How one create or fetch call goes."""
+    """How one create or fetch call, or one call for the request log, goes."""
 
     status: int  # from 300 on, with the provider's error body; below, the normal body
     message: str  # of that error body
@@ -22,6 +22,7 @@ class ApiBehaviour(TypedDict, total=False):
     garbage: bool  # 200 with a body that is no JSON
     redirect: str  # 302 (or `status`) to this URL
     accept: bool  # create only: whether the job is made; by default, if the answer is a whole 2xx
+    failed_row: bool  # create only, where no job is made: the request log has a row for the call, as failed
     repeat: bool
 
 
@@ -42,6 +43,9 @@ class VideoBehaviour(TypedDict, total=False):
     repeat: bool
 
 
+Logged = Literal["at_once", "at_end", "never"]
+
+
 class Script(TypedDict, total=False):
     """What happens to the generations of one prompt."""
 
@@ -50,6 +54,8 @@ class Script(TypedDict, total=False):
     error: dict[str, Any] | None  # the generation's `error` object
     statuses: list[str]  # the words to use instead, spread evenly over the time, the last for the end
     video_fields: dict[str, Any]  # replaces fields of the `video` object; null removes one
+    logged: Logged  # when the rows of its create calls come into the request log; by default at once
+    log_delay: float  # seconds later than that
     create: list[ApiBehaviour | None]
     fetch: list[ApiBehaviour | None]
     video: list[VideoBehaviour | None]
@@ -64,17 +70,27 @@ class Scripts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._scripts: dict[str, Script] = {}
+        self._logs: list[ApiBehaviour | None] = []
 
     def put(self, prompt: str, script: dict[str, Any]) -> None:
         """Set or replace a prompt's script; raises ValueError on what no script can hold."""
         _check_names("script", script, Script)
         if len(script.get("statuses", ["", ""])) < 2:  # noqa: PLR2004 (one before the end, one at the end)
             raise ValueError("statuses needs two words or more")
+        if script.get("logged", "at_once") not in get_args(Logged):
+            raise ValueError(f"logged must be one of {get_args(Logged)}")
         for step, allowed in (("create", ApiBehaviour), ("fetch", ApiBehaviour), ("video", VideoBehaviour)):
             for behaviour in script.get(step, []):
                 _check_names(step, behaviour or {}, allowed)
         with self._lock:
             self._scripts[prompt] = cast("Script", copy.deepcopy(script))
+
+    def put_logs(self, behaviours: list[dict[str, Any] | None]) -> None:
+        """Set or replace the behaviours of the next calls for the request log; raises ValueError as put does."""
+        for behaviour in behaviours:
+            _check_names("logs", behaviour or {}, ApiBehaviour)
+        with self._lock:
+            self._logs = cast("list[ApiBehaviour | None]", copy.deepcopy(behaviours))
 
     def get(self, prompt: str) -> Script:
         """The prompt's script, empty where there is none. Not to be changed."""
@@ -84,6 +100,11 @@ class Scripts:
         """The behaviour of this call, used up."""
         with self._lock:
             return _next(self.get(prompt).get(step, [])) or {}
+
+    def take_logs(self) -> ApiBehaviour:
+        """The behaviour of this call for the request log, used up."""
+        with self._lock:
+            return _next(self._logs) or {}
 
     def take_video(self, prompt: str) -> VideoBehaviour:
         """The behaviour of this request for the file, used up."""
@@ -99,6 +120,7 @@ class Scripts:
     def clear(self) -> None:
         with self._lock:
             self._scripts.clear()
+            self._logs = []
 
 
 def _next(behaviours: list[_Behaviour | None]) -> _Behaviour | None:

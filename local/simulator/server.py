@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         if call.path in GENERATION_PATHS and call.method == "GET":
             return provider.fetch(call, self.headers, query)
         if call.path == "/v2/logs" and call.method == "GET":
-            return provider.logs(call, self.headers)
+            return provider.logs(call, self.headers, query)
         if call.path.startswith("/files/") and call.method == "GET":
             return provider.file(call, query)
         return error_answer(HTTPStatus.NOT_FOUND, f"Cannot {call.method} {call.path}", call.path)
@@ -140,6 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
                     provider.scripts.put(script.pop("prompt"), script)
                 case "POST", "reset":
                     provider.reset()
+                case "PUT", "logs":
+                    provider.scripts.put_logs(json.loads(body)["behaviours"])
+                case "POST", "others":
+                    provider.log_others(**json.loads(body))
                 case "PUT", "keys":
                     provider.keys = frozenset(json.loads(body)["keys"])
                 case "PUT", "capacity":

@@ -44,6 +44,17 @@ class Client:
         query = {"generation_id": generation_id}
         return requests.get(self.url + path, params=query, headers=AUTHORIZED, timeout=10, allow_redirects=False)
 
+    def logs(self, *, key: str = KEY, timeout: float = 10, **query: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {key}"}
+        return requests.get(self.url + "/v2/logs", params=query, headers=headers, timeout=timeout)
+
+    def rows(self, **query: Any) -> list[dict[str, Any]]:
+        """The first page of the request log, of the last hour unless told."""
+        rows: list[dict[str, Any]] = self.logs(**(query if "start" in query else {"period": "1h"} | query)).json()[
+            "data"
+        ]
+        return rows
+
     def finished(self, **fields: Any) -> dict[str, Any]:
         """Create a generation that takes no time and fetch it."""
         answer: dict[str, Any] = self.fetch(self.create(**fields).json()["id"]).json()

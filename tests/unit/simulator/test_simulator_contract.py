@@ -84,8 +84,7 @@ def test_a_well_formed_client_request_id_is_kept_and_any_other_dropped(client: C
     dropped = client.create(headers={"X-Client-Request-Id": "two words"})
     assert kept.headers["x-client-request-id"] == "job.1:a_b-c"
     assert "x-client-request-id" not in dropped.headers
-    logs = requests.get(client.url + "/v2/logs", headers=AUTHORIZED, timeout=10).json()["data"]
-    listed = {entry["inference_id"]: entry["client_request_id"] for entry in logs}
+    listed = {row["inference_id"]: row["client_request_id"] for row in client.rows()}
     assert listed == {kept.json()["id"]: "job.1:a_b-c", dropped.json()["id"]: None}
 
 
