@@ -1,0 +1,83 @@
+"""What each function may import at its start: an import that creeps in makes every cold start slower, unnoticed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wiring
+
+FUNCTIONS = Path(wiring.__file__).parents[1]
+
+# Every function: the SDK with what it needs, Powertools' logger with what it needs.
+BASE = {"aws_lambda_powertools", "boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six"}
+BASE |= {
+    "typing_extensions",
+    "urllib3",
+    "logging",
+    "metrics",
+    "tracing",
+    "shared",
+    "warnings",
+    "utilities.jmespath_utils",
+}
+HTTP = {"requests", "charset_normalizer", "idna"}  # asks the provider, or downloads
+SCHEMAS = {"jsonschema", "jsonschema_specifications", "referencing", "rpds", "attr", "attrs"}  # validates requests
+SCHEMAS |= {"jsonpointer", "idna"}  # jsonschema's format checks, where they are installed
+PARSING = {"utilities.data_classes"}  # Powertools' reading of events
+
+BUDGET = {
+    "admit": set(),
+    "submit": HTTP,
+    "check_status": HTTP,
+    "finalize": HTTP,
+    "record_failure": set(),
+    "api": {*SCHEMAS, *PARSING, "event_handler", "middleware_factory"},
+    "authorize": set(),
+    "ingest": {*SCHEMAS, *PARSING, "middleware_factory", "utilities.batch"},
+    "accept_row": SCHEMAS,
+    "report_batch": set(),
+    "sweep": set(),
+}
+PROBE = """
+import importlib, json, sys
+importlib.import_module(sys.argv[1])
+print(json.dumps(sorted(set(sys.modules))))
+"""
+
+
+def imported(function: str) -> set[str]:
+    """Third-party packages by name, and Powertools' features by theirs, in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, function],
+        env={"PYTHONPATH": str(FUNCTIONS), "POWERTOOLS_SERVICE_NAME": "test"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = [name.split(".") for name in json.loads(done.stdout)]
+    own = {path.stem for path in FUNCTIONS.iterdir()}
+    packages = {path[0] for path in modules} - sys.stdlib_module_names - own - {"cython_runtime"}
+    features = {path[1] for path in modules if path[0] == "aws_lambda_powertools" and len(path) > 1}
+    features |= {
+        ".".join(path[1:3]) for path in modules if path[:2] == ["aws_lambda_powertools", "utilities"] and len(path) > 2
+    }
+    features -= {"exceptions", "package_logger", "utilities", "utilities.typing"}
+    return {name for name in packages if not name.startswith("_")} | features
+
+
+def test_every_function_has_a_budget() -> None:
+    assert BUDGET.keys() == {path.stem for path in FUNCTIONS.glob("*.py")}
+
+
+@pytest.mark.parametrize("function", BUDGET)
+def test_a_function_imports_at_its_start_only_what_its_budget_names(function: str) -> None:
+    assert imported(function) - BASE - BUDGET[function] == set()
+
+
+@pytest.mark.parametrize("function", BUDGET)
+def test_a_budget_names_nothing_that_is_not_needed(function: str) -> None:
+    optional = {"jsonpointer", "idna", "attr", "charset_normalizer"}
+    assert BUDGET[function] - imported(function) - optional == set()
