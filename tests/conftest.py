@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from core.records.table import INDEXES, KEY
 from local.processes import find
 from local.services import stop_all
 from local.settings import Checkout, Settings, isolate
@@ -35,34 +36,32 @@ def aws() -> Iterator[None]:
 
 @pytest.fixture
 def dynamodb(aws: None) -> "DynamoDBClient":  # noqa: ARG001 - sets up
-    """A client, and the table `generations` as infra/storage.py makes it."""
+    """A client, and the table `generations`."""
     client = boto3.client("dynamodb")
-    indexes = {
-        "by_owner": ("owner", "created_at"),
-        "by_batch": ("batch_id", "row_number"),
-        "by_queue": ("queue", "queue_key"),
-        "by_place": ("place",),
-    }
-    names = {"generation_id", *(name for keys in indexes.values() for name in keys)}
-    attribute: Any = [{"AttributeName": n, "AttributeType": "N" if n == "row_number" else "S"} for n in sorted(names)]
-    secondary: Any = [
-        {
-            "IndexName": index,
-            "KeySchema": [
-                {"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-            ],
-            "Projection": {"ProjectionType": "ALL"},
-        }
-        for index, keys in indexes.items()
-    ]
-    client.create_table(
-        TableName="generations",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=attribute,
-        KeySchema=[{"AttributeName": "generation_id", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=secondary,
-    )
+    client.create_table(TableName="generations", **table_definition())
     return client
+
+
+def table_definition() -> Any:
+    """What CreateTable is told: the names of core.records.table, as infra/ tells CloudFormation (a test compares)."""
+    keys = [(KEY, "S"), *((index.partition, "S") for index in INDEXES)]
+    keys += [(index.sort, index.sort_type) for index in INDEXES if index.sort]
+    return {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in sorted(set(keys))],
+        "KeySchema": [{"AttributeName": KEY, "KeyType": "HASH"}],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": index.name,
+                "KeySchema": [
+                    {"AttributeName": index.partition, "KeyType": "HASH"},
+                    *([{"AttributeName": index.sort, "KeyType": "RANGE"}] if index.sort else []),
+                ],
+                "Projection": {"ProjectionType": index.projection},
+            }
+            for index in INDEXES
+        ],
+    }
 
 
 @pytest.fixture(scope="session")

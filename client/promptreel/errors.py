@@ -7,8 +7,9 @@ PromptreelError
 │   ├── Unauthorized        401: the key is missing or not valid
 │   └── NotFound            404: no such generation of yours
 ├── GenerationFailed        the generation ended as `error`: `generation`
-├── NotFinished             the generation has not ended, or has, and that does not allow this: `generation`
+├── NotFinished             not as the generation stands now: `generation`
 ├── WaitTimeout             `wait` gave up; the generation goes on: `generation`
+├── BatchTimeout            the batch did not end in time, and goes on
 └── DownloadFailed          the link did not serve the whole video
 """
 
@@ -66,7 +67,7 @@ class GenerationFailed(_AboutGeneration):
 
 
 class NotFinished(_AboutGeneration):
-    """The generation stands where this cannot be done with it."""
+    """The generation is not in a state that allows this: it still runs, or it has ended already."""
 
 
 class WaitTimeout(_AboutGeneration):

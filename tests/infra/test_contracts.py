@@ -12,6 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from core import errors, settings
 from infra import batches, workflow
 from infra.config import stage_named
+from tests.conftest import table_definition
 from tests.infra.templates import STAGES, functions, readable, resources
 
 FUNCTIONS = Path(settings.__file__).parent.parent
@@ -40,6 +41,17 @@ def test_a_functions_environment_is_what_its_handler_reads(stage: str, name: str
     assert given.keys() >= POWERTOOLS
     as_deployed = {key: readable(value) for key, value in given.items()}
     assert settings.read(expected, as_deployed), "every value has the type its field asks for"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_table_is_the_one_that_code_and_tests_name_projections_included(stage: str) -> None:
+    ((_, table),) = resources(stage, "AWS::DynamoDB::Table").items()
+    named = table_definition()
+    deployed = {name: table["Properties"][name] for name in named}
+    for definition in (named, deployed):
+        definition["AttributeDefinitions"].sort(key=lambda one: one["AttributeName"])
+        definition["GlobalSecondaryIndexes"].sort(key=lambda one: one["IndexName"])
+    assert deployed == named
 
 
 def test_submit_is_told_its_own_timeout() -> None:

@@ -1,14 +1,18 @@
-"""The state machine and the error classes are one contract, written in two places."""
+"""The state machine and the error classes are one contract, written in two places; so is the tree that shows them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import promptreel.errors
+from core import errors
 from core.errors import names
 
-ASL = json.loads(Path("statemachine/video_generation.asl.json").read_text("utf-8"))
+ROOT = Path(__file__).parents[2]
+ASL = json.loads((ROOT / "statemachine" / "video_generation.asl.json").read_text("utf-8"))
 TASKS = {name: state for name, state in ASL["States"].items() if state["Type"] == "Task"}
 # Raised by a state on purpose; the others are set by RecordFailure.
 RAISED = {
@@ -29,7 +33,7 @@ def test_every_name_matched_is_a_class_and_every_class_raised_is_matched() -> No
     assert ours == RAISED
 
 
-@pytest.mark.parametrize("name", ["Submit", "CheckStatus", "Finalize"])
+@pytest.mark.parametrize("name", TASKS.keys() - {"RecordFailure"})
 def test_every_state_that_may_fail_leads_to_record_failure(name: str) -> None:
     assert TASKS[name]["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "RecordFailure"}]
 
@@ -47,3 +51,36 @@ def test_no_error_after_which_the_provider_may_have_accepted_is_retried() -> Non
 
 def test_a_failed_job_is_a_failed_execution() -> None:
     assert ASL["States"][TASKS["RecordFailure"]["Next"]]["Type"] == "Fail"
+
+
+def drawn(tree: str) -> dict[str, str]:
+    """The tree of a module's docstring: each class, and the one that it stands under."""
+    parents: dict[str, str] = {}
+    path: list[tuple[int, str]] = []
+    for line in tree.splitlines():
+        found = re.match(r"^(?P<indent>[│├└─ ]*)(?P<name>[A-Z]\w+Error|[A-Z]\w+)(?: {2,}|$)", line)
+        if found is None:
+            continue
+        depth = len(found["indent"])
+        path = [(d, n) for d, n in path if d < depth]
+        if path:
+            parents[found["name"]] = path[-1][1]
+        path.append((depth, found["name"]))
+    return parents
+
+
+def written(base: type[Exception]) -> dict[str, str]:
+    """The classes below `base`, each with the public one above it."""
+    found: dict[str, str] = {}
+    for leaf in base.__subclasses__():
+        below = written(leaf)
+        if leaf.__name__.startswith("_"):
+            found |= {name: base.__name__ if above == leaf.__name__ else above for name, above in below.items()}
+        else:
+            found |= {leaf.__name__: base.__name__, **below}
+    return found
+
+
+@pytest.mark.parametrize("module", [errors, promptreel.errors], ids=["core", "client"])
+def test_the_tree_in_the_docstring_is_the_tree_of_the_classes(module: Any) -> None:
+    assert drawn(module.__doc__) == written(module.PromptreelError)
