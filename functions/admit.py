@@ -5,9 +5,10 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.records.capacity import Capacity
+from core.places.admission import Admission
+from core.workflow import Run
 from wiring import logger
-from wiring.places import UsesPlaces, make_capacity
+from wiring.places import UsesPlaces, make_admission
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,12 @@ class Settings(UsesPlaces):
 
 
 @cache
-def _wired() -> Capacity:
-    return make_capacity(settings.read(Settings))
+def _wired() -> Admission:
+    return make_admission(settings.read(Settings))
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> None:
-    """{"generation_id", "task_token"}: the workflow goes on when the token is answered, now or later."""
-    _wired().admit(event["generation_id"], event["task_token"])
+    """{"generation_id", "execution", "task_token"}: the workflow goes on when the token is answered, now or later."""
+    _wired().admit(Run.of_state(event), event["task_token"])
     logger.info("queued", generation_id=event["generation_id"])

@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from core import settings
 from core.api import openapi
 from core.api.openapi import MAX_IDEMPOTENCY_KEY, OLDER_PATH, PATH
-from core.archive.objects import presigned_url
+from core.archive.objects import Objects, presigned_url
 from core.delete import Deletion
 from core.errors import (
     Conflict,
@@ -139,7 +139,7 @@ def delete() -> Response[str]:
     owner, wired = _owner(), _wired()
     generation_id = _generation_id()
     only_running = app.current_event.query_string_parameters.get("only_running") == "true"
-    deletion = Deletion(wired.ledger, wired.workflow, wired.s3, wired.settings.videos_bucket)
+    deletion = Deletion(wired.ledger, wired.workflow, Objects(wired.s3, wired.settings.videos_bucket))
     try:
         cancelled = deletion.delete(_own(owner, generation_id), only_running=only_running)
     except Deleted:

@@ -7,13 +7,14 @@ from typing import Any
 from core import settings
 from core.check_status import check_status
 from core.generation import Status
+from core.places.admission import Admission
 from core.provider.client import Provider
 from core.provider.polling import Schedule
-from core.records.capacity import Capacity
 from core.records.ledger import Ledger
+from core.workflow import Run
 from wiring import logger
 from wiring.ledger import make_ledger
-from wiring.places import UsesPlaces, make_capacity
+from wiring.places import UsesPlaces, make_admission
 from wiring.provider import UsesProvider, make_provider
 
 
@@ -27,7 +28,7 @@ class Settings(UsesPlaces, UsesProvider):
 
 
 @cache
-def _wired() -> tuple[Ledger, Provider, Schedule, Capacity]:
+def _wired() -> tuple[Ledger, Provider, Schedule, Admission]:
     s = settings.read(Settings)
     schedule = Schedule(
         first=s.poll_first_seconds,
@@ -36,16 +37,17 @@ def _wired() -> tuple[Ledger, Provider, Schedule, Capacity]:
         slow=s.poll_slow_seconds,
         give_up=s.poll_give_up_seconds,
     )
-    return make_ledger(s), make_provider(s), schedule, make_capacity(s)
+    return make_ledger(s), make_provider(s), schedule, make_admission(s)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id"} → {"generation_id", "status": "generating" (look again) or "archiving", "wait_seconds"}."""
-    ledger, provider, schedule, capacity = _wired()
+    """{"generation_id", "execution"} → {"generation_id", "status": "generating" (look again) or "archiving",
+    "wait_seconds"}."""
+    ledger, provider, schedule, admission = _wired()
     generation_id = event["generation_id"]
-    checked = check_status(generation_id, ledger, provider, schedule)
+    checked = check_status(Run.of_state(event), ledger, provider, schedule)
     if checked.status is Status.ARCHIVING:
-        capacity.release(generation_id)
+        admission.release(generation_id)
     logger.info("checked", generation_id=generation_id, status=checked.status)
     return {"generation_id": generation_id, "status": checked.status, "wait_seconds": checked.wait_seconds}

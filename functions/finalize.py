@@ -10,6 +10,7 @@ from core.finalize import finalize
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
+from core.workflow import Run
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.archive import UsesArchive, make_archive
@@ -30,8 +31,8 @@ def _wired() -> tuple[Ledger, Provider, Archive, Announcer]:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id"} → {"generation_id", "status": "completed", "video": where it is and what was verified}."""
-    generation = finalize(event["generation_id"], *_wired())
+    """{"generation_id", "execution"} → {"generation_id", "status": "completed", "video": where it is, as verified}."""
+    generation = finalize(Run.of_state(event), *_wired())
     video = generation.video and generation.video.as_dict()
     logger.info("archived", generation_id=generation.generation_id, video=video)
     return {"generation_id": generation.generation_id, "status": generation.status, "video": video}

@@ -4,20 +4,18 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
-
 from core import settings
-from core.errors import WorkflowStopped
 from core.generation import Failure
+from core.places.admission import Admission
 from core.publish.announcer import Announcer
-from core.record_failure import from_catch, record_failure
-from core.records.capacity import Capacity
+from core.record_failure import close, from_catch, from_end, record_failure
 from core.records.ledger import Ledger
-from core.workflow import generation_of
+from core.workflow import Ended, Run
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.ledger import make_ledger
-from wiring.places import UsesPlaces, make_capacity
+from wiring.metrics import count_failure
+from wiring.places import UsesPlaces, make_admission
 
 
 @dataclass(frozen=True)
@@ -26,37 +24,32 @@ class Settings(UsesPlaces, UsesAnnouncer):
 
 
 @cache
-def _wired() -> tuple[Ledger, Announcer, Capacity]:
+def _wired() -> tuple[Ledger, Admission, Announcer]:
     s = settings.read(Settings)
-    return make_ledger(s), make_announcer(s), make_capacity(s)
+    return make_ledger(s), make_admission(s), make_announcer(s)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id", "error": {"Error", "Cause"}}, or a Step Functions status change event → the same id and what
-    is recorded."""
-    ledger, announcer, capacity = _wired()
-    generation_id, failure = _parse(event)
-    generation = record_failure(generation_id, failure, ledger)
+    """{"generation_id", "execution", "error": {"Error", "Cause"}}, or a Step Functions status change event → the id and
+    what is recorded."""
+    run, failure = _parse(event)
+    ledger, admission, announcer = _wired()
+    generation = record_failure(run, failure, ledger)
     recorded = (generation and generation.error) or failure
-    logger.warning("failed", generation_id=generation_id, error=recorded.name, reason=recorded.message)
-    if generation and generation.error and not generation.announced_at:
-        with single_metric(name="GenerationFailed", unit=MetricUnit.Count, value=1) as metric:
-            metric.add_dimension("error", recorded.name)
+    logger.warning("failed", generation_id=run.generation_id, error=recorded.name, reason=recorded.message)
     if generation:
-        capacity.release(generation_id)
-    announcer.announce(generation_id, ledger)
-    return {"generation_id": generation_id, "error": asdict(recorded)}
+        if generation.error and not generation.announced_at:
+            count_failure(generation.error)
+        close(generation, ledger, admission, announcer)
+    return {"generation_id": run.generation_id, "error": asdict(recorded)}
 
 
-def _parse(event: dict[str, Any]) -> tuple[str, Failure]:
+def _parse(event: dict[str, Any]) -> tuple[Run, Failure]:
     if "detail" not in event:
-        generation_id, error = event["generation_id"], event["error"]
-        return generation_id, from_catch(error["Error"], error["Cause"], execution=generation_id)
+        error = event["error"]
+        execution = event.get("execution", event["generation_id"])
+        return Run.of_state(event), from_catch(error["Error"], error["Cause"], execution)
     detail = event["detail"]  # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-    name, status = generation_of(detail["name"]), detail["status"]
-    if status == "FAILED":
-        return name, from_catch(detail.get("error") or "", detail.get("cause") or "", execution=detail["name"])
-    return name, Failure(
-        WorkflowStopped.__name__, f"The workflow ended as {status}: see the history of execution {detail['name']}."
-    )
+    ended = Ended(detail["status"], detail.get("error") or "", detail.get("cause") or "")
+    return Run.of(detail["name"]), from_end(ended, detail["name"])

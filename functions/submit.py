@@ -8,6 +8,7 @@ from core import settings
 from core.provider.client import Provider
 from core.records.ledger import Ledger
 from core.submit import Limits, submit
+from core.workflow import Run
 from wiring import logger
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.provider import UsesProvider, make_provider
@@ -29,11 +30,12 @@ def _wired() -> tuple[Ledger, Provider, Limits, int]:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id"} → {"generation_id", "status": "queued" (enter again) or "generating", "wait_seconds"}."""
+    """{"generation_id", "execution"} → {"generation_id", "status": "queued" (enter again) or "generating",
+    "wait_seconds"}."""
     ledger, provider, limits, first_check = _wired()
     generation_id = event["generation_id"]
-    again = submit(generation_id, ledger, provider, limits)
-    logger.info("submitted" if not again else "not taken yet", generation_id=generation_id, wait_seconds=again)
+    again = submit(Run.of_state(event), ledger, provider, limits)
+    logger.info("submitted" if not again else "refused for now", generation_id=generation_id, wait_seconds=again)
     return {
         "generation_id": generation_id,
         "status": "queued" if again else "generating",

@@ -9,10 +9,11 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
+from core.records.table import BY_OWNER
 from infra.config import Stage
 from infra.functions import Functions, allow, log_group
 from infra.nag import acknowledge
-from infra.storage import OWNER_INDEX, Storage
+from infra.storage import Storage
 from infra.workflow import Workflow
 
 # Who called what, and how it ended: no header, no query and no body, so neither a key nor a prompt.
@@ -42,21 +43,19 @@ class Api(Construct):
             environment={"API_KEYS_SECRET": storage.api_keys.attr_id},
             permissions=[allow("secretsmanager:GetSecretValue", on=storage.api_keys.attr_id)],
         )
-        table = storage.table.table_arn
         self.api = functions.add(
             "api",
             memory_mb=512,
             timeout_seconds=29,  # API Gateway gives up at 30
             environment={
-                "TABLE_NAME": storage.table.table_name,
+                **storage.ledger.environment,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "STATE_MACHINE_ARN": workflow.state_machine.state_machine_arn,
                 "URL_LIFETIME_SECONDS": str(stage.url_lifetime_seconds),
                 **stage.model_environment,
             },
             permissions=[
-                allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table),
-                allow("dynamodb:Query", on=f"{table}/index/{OWNER_INDEX}"),
+                *storage.ledger.permissions(adds=True, reads=BY_OWNER),
                 allow("states:StartExecution", on=workflow.state_machine.state_machine_arn),
                 allow("states:StopExecution", on=workflow.executions_arn),
                 # A presigned link can do what its signer may; DeleteObject leaves a version for a while.
@@ -67,7 +66,7 @@ class Api(Construct):
         self.url = self._default_stage(stage).url
 
     def _http_api(self, stage: Stage) -> apigateway.HttpApi:
-        """Everything needs a key, except to ask for a sign of life."""
+        """Everything needs a key, except to ask for a sign of life or for the contract."""
         integration = integrations.HttpLambdaIntegration("Integration", self.api)
         http_api = apigateway.HttpApi(
             self,

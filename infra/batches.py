@@ -1,19 +1,17 @@
 """Batches: the state machine that runs a file's rows, and its two functions."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from core.records.table import BY_BATCH
 from infra.announcements import Announcements
 from infra.config import Stage
-from infra.functions import Functions, allow, log_group
-from infra.layer import ROOT
+from infra.functions import Functions, allow
 from infra.nag import acknowledge
-from infra.storage import BATCH_INDEX, Storage
+from infra.state_machine import state_machine
+from infra.storage import Storage
 from infra.workflow import Workflow
-
-DEFINITION = ROOT / "statemachine" / "prompt_batch.asl.json"
 
 
 class Batches(Construct):
@@ -29,17 +27,16 @@ class Batches(Construct):
         workflow: Workflow,
     ) -> None:
         super().__init__(scope, "Batches")
-        table = storage.table.table_arn
         self.accept_row = functions.add(
             "accept_row",
             timeout_seconds=60,
             environment={
-                "TABLE_NAME": storage.table.table_name,
+                **storage.ledger.environment,
                 **stage.model_environment,
                 **announcements.environment,
             },
             permissions=[
-                allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=table),
+                *storage.ledger.permissions(adds=True),
                 *announcements.permissions,
             ],
         )
@@ -47,10 +44,9 @@ class Batches(Construct):
             "report_batch",
             memory_mb=1024,  # the report of a hundred thousand rows is some 30 MiB
             timeout_seconds=900,  # for the one in which every row has to be looked up
-            environment={"TABLE_NAME": storage.table.table_name, **announcements.environment},
+            environment={**storage.ledger.environment, **announcements.environment},
             permissions=[
-                allow("dynamodb:GetItem", on=table),
-                allow("dynamodb:Query", on=f"{table}/index/{BATCH_INDEX}"),
+                *storage.ledger.permissions(changes=False, reads=BY_BATCH),
                 allow("s3:PutObject", on=storage.videos.arn_for_objects("results/*")),
                 *announcements.permissions,
             ],
@@ -59,20 +55,14 @@ class Batches(Construct):
 
     def _state_machine(self, stage: Stage, storage: Storage, workflow: Workflow) -> sfn.StateMachine:
         stack = cdk.Stack.of(self)
-        log = log_group(self, stage, log_group_name=f"/aws/vendedlogs/states/{stack.stack_name}-prompt-batch")
-        functions = {"AcceptRowFunctionArn": self.accept_row, "ReportBatchFunctionArn": self.report_batch}
         generation = workflow.state_machine.state_machine_arn
-        machine = sfn.StateMachine(
+        machine = state_machine(
             self,
-            "PromptBatch",
-            state_machine_name=f"{stack.stack_name}-prompt-batch",  # its own role names it: it starts its children
-            definition_body=sfn.DefinitionBody.from_string(DEFINITION.read_text()),
-            definition_substitutions={
-                **{name: function.function_arn for name, function in functions.items()},
-                "VideoGenerationStateMachineArn": generation,
-            },
-            logs=sfn.LogOptions(destination=log, level=sfn.LogLevel.ERROR, include_execution_data=False),
-            tracing_enabled=True,
+            stage,
+            "prompt_batch",
+            {"accept_row": self.accept_row, "report_batch": self.report_batch},
+            others={"VideoGenerationStateMachineArn": generation},
+            is_named=True,  # its own role names it: it starts its children
         )
         own = {"service": "states", "arn_format": cdk.ArnFormat.COLON_RESOURCE_NAME}
         name = f"{stack.stack_name}-prompt-batch"
@@ -85,10 +75,6 @@ class Batches(Construct):
             resource_name="StepFunctionsGetEventsForStepFunctionsExecutionRule",
         )
         for statement in (
-            iam.PolicyStatement(
-                actions=["lambda:InvokeFunction"],
-                resources=[function.function_arn for function in functions.values()],
-            ),
             allow("states:StartExecution", on=itself),
             allow("states:DescribeExecution", "states:StopExecution", on=children),
             allow("states:StartExecution", on=generation),
@@ -106,8 +92,6 @@ class Batches(Construct):
             ),
         ):
             machine.add_to_role_policy(statement)
-        acknowledge(machine, "AwsSolutions-SF1", "Step Functions keeps every event for 90 days; the log is for errors.")
-        acknowledge(machine, "AwsSolutions-IAM5[Resource::*]", "X-Ray and log delivery know no resources.")
         acknowledge(
             machine,
             f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{name}/*]",

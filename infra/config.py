@@ -38,6 +38,7 @@ class Stage:
     poll_deadline_seconds: int = 30 * MINUTE  # several minutes have been seen; after this, look slowly
     poll_slow_seconds: int = 15 * MINUTE
     poll_give_up_seconds: int = 24 * HOUR  # a day, because the video is paid for
+    look_up_seconds: int = 24 * HOUR  # for a submission whose answer was lost, in the provider's log
     url_lifetime_seconds: int = HOUR  # of the presigned links to videos: long enough to play, too short to share
 
     # the doors
@@ -86,6 +87,7 @@ _SIMULATED = {
     "poll_deadline_seconds": MINUTE,
     "poll_slow_seconds": 5,
     "poll_give_up_seconds": 3 * MINUTE,
+    "look_up_seconds": 10,
 }
 
 

@@ -1,17 +1,17 @@
-"""What is kept: prompt files, videos, the ledger of generations, and the two secrets."""
+"""What is kept: prompt files, videos, the two tables, and the two secrets."""
 
 from typing import cast
 
 import aws_cdk as cdk
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.config import Stage
+from infra.ledger import Ledger
 from infra.nag import acknowledge
-
-OWNER_INDEX, BATCH_INDEX, QUEUE_INDEX, PLACE_INDEX = "by_owner", "by_batch", "by_queue", "by_place"
+from infra.places import Places
+from infra.provider import Provider
 
 
 def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
@@ -19,7 +19,7 @@ def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
 
 
 class Storage(Construct):
-    """Buckets `prompts` and `videos`, the ledger `table`, and the secrets `provider_key` and `api_keys`."""
+    """Buckets `prompts` and `videos`, the `ledger`, the `places`, the `provider`'s key, and the `api_keys`."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "Storage")
@@ -40,8 +40,10 @@ class Storage(Construct):
                 f"AwsSolutions-IAM5[Resource::{objects}]",
                 "A key holds a generation's or a batch's id, or is an owner's, which no one knows when roles are made.",
             )
-        self.table = self._ledger()
+        self.ledger = Ledger(self, stage, self._removal)
+        self.places = Places(self, stage, self._removal, self.ledger)
         self.provider_key = self._secret("ProviderKey", "The key for the provider, as plain text.")
+        self.provider = Provider(stage.provider_url, self.provider_key)
         self.api_keys = self._secret("ApiKeys", "The hashed keys of this API's users, as JSON.")
 
     def _bucket(self, name: str, *, expire_days: int | None = None, replaced_days: int | None = None) -> s3.Bucket:
@@ -76,46 +78,6 @@ class Storage(Construct):
         _cfn(bucket).add_property_override(
             "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
         )
-
-    def _ledger(self) -> dynamodb.Table:
-        """Encrypted with DynamoDB's own key, which is the default and costs nothing."""
-        table = dynamodb.Table(
-            self,
-            "Generations",
-            partition_key=dynamodb.Attribute(name="generation_id", type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=self._stage.recover_table
-            ),
-            time_to_live_attribute="expires_at",  # only of marks of forgotten generations
-            deletion_protection=self._stage.keep_data,
-            removal_policy=self._removal,
-        )
-        table.add_global_secondary_index(
-            index_name=OWNER_INDEX,
-            partition_key=dynamodb.Attribute(name="owner", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="created_at", type=dynamodb.AttributeType.STRING),
-            projection_type=dynamodb.ProjectionType.ALL,
-        )
-        indexes = {  # sparse: only what is in a batch, waits or holds a place is in them
-            BATCH_INDEX: ("batch_id", "row_number", dynamodb.AttributeType.NUMBER, dynamodb.ProjectionType.ALL),
-            QUEUE_INDEX: ("queue", "queue_key", dynamodb.AttributeType.STRING, dynamodb.ProjectionType.KEYS_ONLY),
-        }
-        for name, (partition, sort, sort_type, projection) in indexes.items():
-            table.add_global_secondary_index(
-                index_name=name,
-                partition_key=dynamodb.Attribute(name=partition, type=dynamodb.AttributeType.STRING),
-                sort_key=dynamodb.Attribute(name=sort, type=sort_type),
-                projection_type=projection,
-            )
-        table.add_global_secondary_index(
-            index_name=PLACE_INDEX,
-            partition_key=dynamodb.Attribute(name="place", type=dynamodb.AttributeType.STRING),
-            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
-        )
-        if not self._stage.recover_table:
-            acknowledge(table, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")
-        return table
 
     def _secret(self, name: str, description: str) -> secretsmanager.CfnSecret:
         """A secret without a value: no deployment can overwrite a key, and a missing one is told as such."""

@@ -49,7 +49,7 @@ class Triggers(Construct):
             timeout_seconds=INGEST_SECONDS,
             ephemeral_storage_mb=4096,  # a batch's rows, once, while they are read
             environment={
-                "TABLE_NAME": storage.table.table_name,
+                **storage.ledger.environment,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "STATE_MACHINE_ARN": machines[0],
                 "BATCH_STATE_MACHINE_ARN": machines[1],
@@ -61,7 +61,7 @@ class Triggers(Construct):
                 **announcements.environment,
             },
             permissions=[
-                allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=storage.table.table_arn),
+                *storage.ledger.permissions(adds=True),
                 allow("s3:GetObject", "s3:GetObjectVersion", on=storage.prompts.arn_for_objects("*")),
                 allow("s3:ListBucket", on=storage.prompts.bucket_arn),
                 allow("s3:PutObject", "s3:AbortMultipartUpload", on=storage.videos.arn_for_objects("batches/*")),

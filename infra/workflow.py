@@ -1,6 +1,5 @@
-"""The way of one prompt: the state machine, its functions, and the rules that catches what it cannot."""
+"""The way of one prompt: the state machine, its functions, and what makes good where it could not."""
 
-from collections.abc import Mapping
 from typing import cast
 
 import aws_cdk as cdk
@@ -12,14 +11,14 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from core.records.table import BY_WATCH
 from infra.announcements import Announcements
 from infra.config import Stage
-from infra.functions import Functions, allow, log_group
-from infra.layer import ROOT
+from infra.functions import Functions, allow
 from infra.nag import acknowledge
-from infra.storage import PLACE_INDEX, QUEUE_INDEX, Storage
+from infra.state_machine import state_machine
+from infra.storage import Storage
 
-DEFINITION = ROOT / "statemachine" / "video_generation.asl.json"
 SUBMIT_TIMEOUT_SECONDS = 90
 
 
@@ -35,49 +34,58 @@ class Workflow(Construct):
         announcements: Announcements,
     ) -> None:
         super().__init__(scope, "Workflow")
-        self._stage = stage
-        self._storage = storage
-        self._capacity_environment = {
-            "TABLE_NAME": storage.table.table_name,
-            "IN_FLIGHT_LIMIT": str(stage.in_flight_limit),
-        }
+        ledger, places, provider = storage.ledger, storage.places, storage.provider
         self.admit = functions.add(
             "admit",
             timeout_seconds=60,
-            environment=self._capacity_environment,
-            permissions=[self._ledger_permission(), self._queue_permission()],
+            environment=places.environment,
+            permissions=places.permissions,
         )
         self.submit = functions.add(
             "submit",
             timeout_seconds=SUBMIT_TIMEOUT_SECONDS,
             environment={
-                **self._provider_environment,
+                **ledger.environment,
+                **provider.environment,
                 "SUBMIT_DEADLINE_SECONDS": str(stage.submit_deadline_seconds),
                 "SUBMIT_TIMEOUT_SECONDS": str(SUBMIT_TIMEOUT_SECONDS),
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
             },
-            permissions=self._provider_permissions(),
+            permissions=[*ledger.permissions(), *provider.permissions],
+        )
+        self.look_up_submission = functions.add(
+            "look_up_submission",
+            timeout_seconds=300,  # twenty pages of the provider's log
+            environment={
+                **ledger.environment,
+                **provider.environment,
+                "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
+                "POLL_SLOW_SECONDS": str(stage.poll_slow_seconds),
+                "LOOK_UP_SECONDS": str(stage.look_up_seconds),
+            },
+            permissions=[*ledger.permissions(), *provider.permissions],
         )
         self.check_status = functions.add(
             "check_status",
             timeout_seconds=60,
             environment={
-                **self._provider_environment,
-                **self._capacity_environment,
+                **places.environment,
+                **provider.environment,
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
                 "POLL_EVERY_SECONDS": str(stage.poll_every_seconds),
                 "POLL_DEADLINE_SECONDS": str(stage.poll_deadline_seconds),
                 "POLL_SLOW_SECONDS": str(stage.poll_slow_seconds),
                 "POLL_GIVE_UP_SECONDS": str(stage.poll_give_up_seconds),
             },
-            permissions=[*self._provider_permissions(), self._queue_permission()],
+            permissions=[*places.permissions, *provider.permissions],
         )
         self.finalize = functions.add(
             "finalize",
             memory_mb=1024,  # Lambda gives network and CPU by memory; the video itself is never held in it
             timeout_seconds=900,
             environment={
-                **self._provider_environment,
+                **ledger.environment,
+                **provider.environment,
                 **announcements.environment,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "VIDEO_HOSTS": ",".join(stage.video_hosts),
@@ -85,11 +93,13 @@ class Workflow(Construct):
                 "MAX_VIDEO_BYTES": str(stage.max_video_bytes),
             },
             permissions=[
-                *self._provider_permissions(),
+                *ledger.permissions(),
+                *provider.permissions,
                 *announcements.permissions,
                 allow(
                     "s3:PutObject",
                     "s3:GetObject",
+                    "s3:DeleteObject",
                     "s3:AbortMultipartUpload",
                     on=storage.videos.arn_for_objects("videos/*"),
                 ),
@@ -101,25 +111,28 @@ class Workflow(Construct):
         self.record_failure = functions.add(
             "record_failure",
             timeout_seconds=60,
-            environment={**self._capacity_environment, **announcements.environment},
+            environment={**places.environment, **announcements.environment},
             permissions=[
-                self._ledger_permission(),
-                self._queue_permission(),
+                *places.permissions,
                 *announcements.permissions,
                 allow("sqs:SendMessage", on=self.dead_letters.queue_arn),
             ],
         )
-        self.state_machine = self._state_machine(
+        self.state_machine = state_machine(
+            self,
+            stage,
+            "video_generation",
             {
-                "AdmitFunctionArn": self.admit,
-                "SubmitFunctionArn": self.submit,
-                "CheckStatusFunctionArn": self.check_status,
-                "FinalizeFunctionArn": self.finalize,
-                "RecordFailureFunctionArn": self.record_failure,
-            }
+                "admit": self.admit,
+                "submit": self.submit,
+                "look_up_submission": self.look_up_submission,
+                "check_status": self.check_status,
+                "finalize": self.finalize,
+                "record_failure": self.record_failure,
+            },
         )
         self._record_executions_that_could_not()
-        self.sweep = self._sweep(functions)
+        self.sweep = self._sweep(stage, functions, storage, announcements)
         self._let_them_answer(self.admit, self.check_status, self.record_failure, self.sweep)
         acknowledge(
             cdk.Stack.of(self),
@@ -143,20 +156,6 @@ class Workflow(Construct):
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
 
-    @property
-    def _provider_environment(self) -> dict[str, str]:
-        return {
-            "TABLE_NAME": self._storage.table.table_name,
-            "PROVIDER_URL": self._stage.provider_url,
-            "PROVIDER_KEY_SECRET": self._storage.provider_key.attr_id,
-        }
-
-    def _ledger_permission(self) -> iam.PolicyStatement:
-        return allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=self._storage.table.table_arn)
-
-    def _queue_permission(self) -> iam.PolicyStatement:
-        return allow("dynamodb:Query", on=f"{self._storage.table.table_arn}/index/{QUEUE_INDEX}")
-
     def _let_them_answer(self, *callers: lambda_.Function) -> None:
         """Who gives out places wakes the workflows that wait. A policy apart: the state machine needs `admit` first."""
         iam.Policy(
@@ -166,17 +165,28 @@ class Workflow(Construct):
             roles=[cast("iam.IRole", caller.role) for caller in callers],
         )
 
-    def _sweep(self, functions: Functions) -> lambda_.Function:
-        table = self._storage.table.table_arn
+    def _sweep(
+        self, stage: Stage, functions: Functions, storage: Storage, announcements: Announcements
+    ) -> lambda_.Function:
         sweep = functions.add(
             "sweep",
             timeout_seconds=300,
-            environment={**self._capacity_environment, "STATE_MACHINE_ARN": self.state_machine.state_machine_arn},
+            environment={
+                **storage.places.environment,
+                **storage.provider.environment,
+                **announcements.environment,
+                "STATE_MACHINE_ARN": self.state_machine.state_machine_arn,
+                "VIDEOS_BUCKET": storage.videos.bucket_name,
+                "POLL_DEADLINE_SECONDS": str(stage.poll_deadline_seconds),
+            },
             permissions=[
-                self._ledger_permission(),
-                self._queue_permission(),
-                allow("dynamodb:Scan", on=f"{table}/index/{PLACE_INDEX}"),
+                *storage.ledger.permissions(reads=BY_WATCH),
+                *storage.places.permissions,
+                *storage.provider.permissions,
+                *announcements.permissions,
                 allow("states:StartExecution", on=self.state_machine.state_machine_arn),
+                allow("states:DescribeExecution", "states:StopExecution", on=self.executions_arn),
+                allow("s3:DeleteObject", on=storage.videos.arn_for_objects("videos/*")),
             ],
         )
         events.Rule(
@@ -187,46 +197,6 @@ class Workflow(Construct):
             targets=[targets.LambdaFunction(sweep, retry_attempts=0)],
         )
         return sweep
-
-    def _provider_permissions(self) -> list[iam.PolicyStatement]:
-        return [
-            self._ledger_permission(),
-            allow("secretsmanager:GetSecretValue", on=self._storage.provider_key.attr_id),
-        ]
-
-    def _state_machine(self, tasks: Mapping[str, lambda_.Function]) -> sfn.StateMachine:
-        """The definition as shipped; `tasks` are its placeholders' functions, and all that it may invoke."""
-        log = log_group(
-            self,
-            self._stage,
-            # The prefix spares the account's one, limited, resource policy for log delivery.
-            log_group_name=f"/aws/vendedlogs/states/{cdk.Stack.of(self).stack_name}-video-generation",
-        )
-        machine = sfn.StateMachine(
-            self,
-            "VideoGeneration",
-            definition_body=sfn.DefinitionBody.from_string(DEFINITION.read_text()),
-            definition_substitutions={name: function.function_arn for name, function in tasks.items()},
-            logs=sfn.LogOptions(destination=log, level=sfn.LogLevel.ERROR, include_execution_data=False),
-            tracing_enabled=True,
-        )
-        machine.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["lambda:InvokeFunction"],
-                resources=[function.function_arn for function in tasks.values()],
-            )
-        )
-        acknowledge(
-            machine,
-            "AwsSolutions-SF1",
-            "Step Functions keeps every event of an execution for 90 days; the log is for errors.",
-        )
-        acknowledge(
-            machine,
-            "AwsSolutions-IAM5[Resource::*]",
-            "X-Ray and the set-up of log delivery know no resources.",
-        )
-        return machine
 
     def _dead_letters(self) -> sqs.Queue:
         queue = sqs.Queue(

@@ -42,6 +42,7 @@ def provision(
         topic_arn=outputs["TopicArn"],
         bus_name=outputs["BusName"],
         table_name=outputs["TableName"],
+        places_table_name=outputs["PlacesTableName"],
         video_generation_state_machine_arn=outputs["VideoGenerationStateMachineArn"],
         prompt_batch_state_machine_arn=outputs["PromptBatchStateMachineArn"],
         queue_url=_ensure_queue(outputs["TopicArn"], endpoint_url),

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from core.places import table as places
 from core.records.table import INDEXES, KEY
 from local.processes import find
 from local.services import stop_all
@@ -36,10 +37,21 @@ def aws() -> Iterator[None]:
 
 @pytest.fixture
 def dynamodb(aws: None) -> "DynamoDBClient":  # noqa: ARG001 - sets up
-    """A client, and the table `generations`."""
+    """A client, and the tables `generations` and `places`."""
     client = boto3.client("dynamodb")
     client.create_table(TableName="generations", **table_definition())
+    client.create_table(TableName="places", **places_definition())
     return client
+
+
+def places_definition() -> Any:
+    """What CreateTable is told of the places."""
+    keys = {places.PART: "HASH", places.ITEM: "RANGE"}
+    return {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+    }
 
 
 def table_definition() -> Any:

@@ -8,6 +8,7 @@ from core.generation import Status
 from core.provider.client import Provider, is_known
 from core.provider.polling import Schedule
 from core.records.ledger import Ledger
+from core.workflow import Run
 
 logger = logging.getLogger("promptreel")
 
@@ -18,26 +19,24 @@ class Checked:
     wait_seconds: int  # until the next check; 0 when none is needed
 
 
-def check_status(generation_id: str, ledger: Ledger, provider: Provider, schedule: Schedule) -> Checked:
+def check_status(run: Run, ledger: Ledger, provider: Provider, schedule: Schedule) -> Checked:
     """One look at the provider. A check that fails is `ProviderUnavailable`, until the last check is due:
     `GenerationTimedOut`."""
-    generation = ledger.get(generation_id)
-    if generation.status is Status.ERROR:
-        raise GenerationEnded(f"Generation {generation_id} has ended: there is nothing to check.")
+    generation = ledger.get_for(run)
     if generation.status in (Status.ARCHIVING, Status.COMPLETED):
         return Checked(Status.ARCHIVING, 0)  # Finalize finds what is done
     if generation.provider_id is None or generation.submitted_at is None:
-        raise GenerationEnded(f"Generation {generation_id} was never accepted by the provider.")
+        raise GenerationEnded(f"Generation {run.generation_id} was never accepted by the provider.")
     try:
         answer = provider.fetch(generation.provider_id)
     except ProviderUnavailable:
         schedule.next_check(generation.submitted_at, ledger.now())  # raises once the last check was due
         raise
     if not is_known(answer.status):
-        logger.warning("unknown provider status %r of generation %s", answer.status, generation_id)
+        logger.warning("unknown provider status %r of generation %s", answer.status, run.generation_id)
     if answer.outcome == "error":
         raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
     if answer.outcome == "completed" and answer.video is not None:
-        ledger.provider_finished(generation_id, answer.video, answer.credits_used)
+        ledger.provider_finished(run, answer.video, answer.credits_used)
         return Checked(Status.ARCHIVING, 0)
     return Checked(Status.GENERATING, schedule.next_check(generation.submitted_at, ledger.now()))

@@ -5,38 +5,43 @@ from dataclasses import replace
 
 from core.archive.store import Archive
 from core.errors import GenerationEnded, VideoUnavailable
-from core.generation import ArchivedVideo, Generation, Status
+from core.generation import ArchivedVideo, Generation, Status, Tombstone
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
 from core.publish.views import as_archived_record
 from core.records.ledger import Ledger
+from core.workflow import Run
 
 
-def finalize(
-    generation_id: str, ledger: Ledger, provider: Provider, archive: Archive, announcer: Announcer
-) -> Generation:
+def finalize(run: Run, ledger: Ledger, provider: Provider, archive: Archive, announcer: Announcer) -> Generation:
     """The completed generation, its video and record in S3 and its end announced."""
-    generation = ledger.get(generation_id)
-    if generation.status is Status.ERROR:
-        raise GenerationEnded(f"Generation {generation_id} has ended: {generation.error}")
+    generation = ledger.get_for(run)
     if generation.status is not Status.COMPLETED:
-        video = archive.find(generation_id) or _store(generation, ledger, provider, archive)
-        generation = _complete(generation_id, video, ledger)
+        video = archive.find(run.generation_id) or _store(generation, ledger, provider, archive)
+        generation = _complete(run, video, ledger, archive)
     if not generation.announced_at:
-        archive.store_record(generation_id, json.dumps(as_archived_record(generation), ensure_ascii=False).encode())
-        announcer.announce(generation_id, ledger)
+        record = json.dumps(as_archived_record(generation), ensure_ascii=False)
+        archive.store_record(run.generation_id, record.encode())
+        announcer.announce(run.generation_id, ledger)
     return generation
 
 
-def _complete(generation_id: str, video: ArchivedVideo, ledger: Ledger) -> Generation:
+def _complete(run: Run, video: ArchivedVideo, ledger: Ledger, archive: Archive) -> Generation:
     try:
-        ledger.complete(generation_id, video)
+        ledger.complete(run, video)
     except GenerationEnded:
-        generation = ledger.get(generation_id)
+        try:
+            generation = ledger.get_for(run)
+        except GenerationEnded:
+            if isinstance(
+                ledger.submission(run.generation_id), Tombstone
+            ):  # while the video was being stored: nobody would ever find it
+                archive.objects.remove(run.generation_id)
+            raise
         if generation.status is Status.COMPLETED:  # another entry was faster, with the very same video
             return generation
         raise
-    return ledger.get(generation_id)
+    return ledger.get_for(run)
 
 
 def _store(generation: Generation, ledger: Ledger, provider: Provider, archive: Archive) -> ArchivedVideo:
@@ -47,7 +52,7 @@ def _store(generation: Generation, ledger: Ledger, provider: Provider, archive: 
         answer = provider.fetch(generation.provider_id or "")
         if answer.video is None or answer.video == generation.provider_video:
             raise
-        ledger.provider_finished(generation.generation_id, answer.video, answer.credits_used)
+        ledger.provider_finished(generation.run, answer.video, answer.credits_used)
         return _from(replace(generation, provider_video=answer.video), archive)
 
 

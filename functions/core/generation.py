@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from core.workflow import execution_name
+from core.errors import GenerationFailed
+from core.workflow import Run
 
 GENERATION_ID = "^[0-9a-f]{32}$"
 
@@ -90,6 +91,7 @@ class Generation:
     updated_at: datetime
     status: Status = Status.QUEUED
     submission: Submission | None = None
+    attempt: str | None = None  # names the create call that was claimed last
     sending_since: datetime | None = None
     submitted_at: datetime | None = None
     provider_id: str | None = None
@@ -101,19 +103,37 @@ class Generation:
     ended_at: datetime | None = None
     announced_at: datetime | None = None
     reopened_at: datetime | None = None  # by the latest rescue
-    place: datetime | None = None  # since when it has one of the places at the provider: see core.records.capacity
+    place: int | None = None  # the number of its place at the provider: see core.places
+    admitted_at: datetime | None = None  # when it was given its place
     batch_id: str | None = None
     row_number: int | None = None  # in its batch, from 1
     rescues: int = 0
 
     @property
-    def execution_name(self) -> str:
-        """The name of the workflow's latest execution."""
-        return execution_name(self.generation_id, self.rescues)
+    def run(self) -> Run:
+        """The latest run of its workflow."""
+        return Run(self.generation_id, self.rescues)
 
     @property
     def model(self) -> str:
         return str(self.request.get("model", ""))
+
+    @property
+    def at_provider(self) -> bool:
+        """Whether the provider has the request, or may have it, and has not said that the job ended."""
+        failed_there = self.error is not None and self.error.name == GenerationFailed.__name__
+        return self.submission is not None and self.generated_at is None and not failed_there
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """What is left of a deleted generation: that its id was used, and what became of its submission."""
+
+    generation_id: str
+    submission: Submission | None = None
+    sending_since: datetime | None = None
+    submitted_at: datetime | None = None
+    provider_id: str | None = None
 
 
 def generation_id_for(owner: str, source: str, key: str | None) -> str:

@@ -15,6 +15,7 @@ from core.generation import Generation, Submission
 from core.provider.client import Provider, Throttled
 from core.provider.polling import backoff
 from core.records.ledger import Ledger
+from core.workflow import Run
 
 
 @dataclass(frozen=True)
@@ -25,37 +26,39 @@ class Limits:
     timeout: int  # of the submit function: a claim older than this was left by an entry that died
 
 
-def submit(generation_id: str, ledger: Ledger, provider: Provider, limits: Limits) -> int:
+def submit(run: Run, ledger: Ledger, provider: Provider, limits: Limits) -> int:
     """Seconds after which to enter again because the provider did not take the request now; 0 once it has accepted
     it."""
-    generation = ledger.get(generation_id)
+    generation = ledger.get_for(run)
     if generation.submission is Submission.SUBMITTED:
         return 0
     if generation.status.ended:
-        raise GenerationEnded(f"Generation {generation_id} has ended: nothing is submitted for it.")
+        raise GenerationEnded(f"Generation {run.generation_id} has ended: nothing is submitted for it.")
     if generation.submission is Submission.SENDING:
         return _wait_for_the_other(generation, ledger.now(), limits)
 
     provider.key.get()  # before anything is claimed: a missing key is no unknown submission
-    attempt = ledger.begin_submission(generation_id)
+    attempt = ledger.begin_submission(run)
     if attempt is None:
-        return submit(generation_id, ledger, provider, limits)  # another entry was faster: look at what it did
+        return submit(run, ledger, provider, limits)  # another entry was faster: look at what it did
     try:
-        provider_id = provider.create(generation.request, client_request_id=generation_id)
+        provider_id = provider.create(
+            generation.request, client_request_id=client_request_id(run.generation_id, attempt)
+        )
     except SubmissionUnknown:
         raise
     except Throttled as refusal:
-        ledger.clear_submission(generation_id, attempt)
+        ledger.clear_submission(run, attempt)
         return _try_later(generation, ledger.now(), limits, refusal)
     except ProviderUnavailable as error:
-        ledger.clear_submission(generation_id, attempt)
+        ledger.clear_submission(run, attempt)
         _check_deadline(generation, ledger.now(), limits, str(error))
         raise
     except GenerationError:
-        ledger.clear_submission(generation_id, attempt)
+        ledger.clear_submission(run, attempt)
         raise
     try:
-        ledger.submitted(generation_id, attempt, provider_id)
+        ledger.submitted(run, attempt, provider_id)
     except LedgerUnavailable as error:
         raise SubmissionUnknown(str(error)) from error
     return 0
@@ -72,13 +75,19 @@ def _wait_for_the_other(generation: Generation, now: datetime, limits: Limits) -
 def _try_later(generation: Generation, now: datetime, limits: Limits, refusal: Throttled) -> int:
     _check_deadline(generation, now, limits, str(refusal))
     age = (now - _since(generation)).total_seconds()
-    wait = refusal.retry_after if refusal.retry_after is not None else backoff(age)
-    return max(1, min(round(wait), limits.deadline))
+    # Never sooner than the back-off: an execution's history holds 25,000 events, and each turn takes nine.
+    wait = max(refusal.retry_after or 0, backoff(age))
+    return min(round(wait), limits.deadline)
+
+
+def client_request_id(generation_id: str, attempt: str) -> str:
+    """What names one create call in the provider's log: there may have been others, which were refused."""
+    return f"{generation_id}.{attempt}"
 
 
 def _since(generation: Generation) -> datetime:
     """Since when it is tried: it may have waited for its place for long."""
-    return generation.place or generation.reopened_at or generation.created_at
+    return generation.admitted_at or generation.reopened_at or generation.created_at
 
 
 def _check_deadline(generation: Generation, now: datetime, limits: Limits, reason: str) -> None:

@@ -1,11 +1,49 @@
 """The workflow of a generation: the executions of video_generation.asl.json, and how they are named."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a generation's workflow: the first, or the one after so many rescues.
+
+    What a run writes counts only while it is the latest, so that what an earlier one left behind (a function that still
+    runs, an event that comes late) cannot touch a rescued generation.
+    """
+
+    generation_id: str
+    rescues: int | None = 0  # None is whichever is the latest
+
+    @classmethod
+    def of(cls, execution: str) -> "Run":
+        """The run whose execution has this name."""
+        generation_id, _, rescues = execution.partition("-")
+        return cls(generation_id, int(rescues or 0))
+
+    @classmethod
+    def of_state(cls, payload: Mapping[str, Any]) -> "Run":
+        """The run that a state of the workflow was entered by: 0.1.0 said only which generation."""
+        return cls.of(payload["execution"]) if "execution" in payload else cls(payload["generation_id"], None)
+
+    @property
+    def execution(self) -> str:
+        """The name of its execution."""
+        return f"{self.generation_id}-{self.rescues}" if self.rescues else self.generation_id
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an execution ended: its status, and of a failed one the error and its cause."""
+
+    status: str
+    error: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -15,31 +53,37 @@ class Workflow:
     stepfunctions: "SFNClient"
     state_machine_arn: str
 
-    def start(self, name: str) -> None:
-        """Start the execution of this name (`execution_name`); one started before is the one we want."""
+    def start(self, run: Run) -> None:
+        """Start the run's execution; one started before is the one we want."""
         try:
             self.stepfunctions.start_execution(
                 stateMachineArn=self.state_machine_arn,
-                name=name,
-                input=json.dumps({"generation_id": generation_of(name)}),
+                name=run.execution,
+                input=json.dumps({"generation_id": run.generation_id}),
             )
         except self.stepfunctions.exceptions.ExecutionAlreadyExists:
             return
 
-    def stop(self, name: str) -> None:
-        """Stop the execution of this name, if it runs."""
-        arn = self.state_machine_arn.replace(":stateMachine:", ":execution:")
+    def stop(self, run: Run) -> None:
+        """Stop the run's execution, if it runs."""
         try:
-            self.stepfunctions.stop_execution(executionArn=f"{arn}:{name}")
+            self.stepfunctions.stop_execution(executionArn=self._arn(run))
         except self.stepfunctions.exceptions.ExecutionDoesNotExist:
             return
 
+    def ended(self, run: Run) -> Ended | None:
+        """How the run's execution ended, None while it runs; `NotStarted` if there is none."""
+        try:
+            found = self.stepfunctions.describe_execution(executionArn=self._arn(run))
+        except self.stepfunctions.exceptions.ExecutionDoesNotExist:
+            raise NotStarted from None
+        if found["status"] in ("RUNNING", "PENDING_REDRIVE"):
+            return None
+        return Ended(found["status"], found.get("error", ""), found.get("cause", ""))
 
-def execution_name(generation_id: str, rescues: int) -> str:
-    """The name of a generation's execution: its id, and after a rescue how many there were."""
-    return f"{generation_id}-{rescues}" if rescues else generation_id
+    def _arn(self, run: Run) -> str:
+        return f"{self.state_machine_arn.replace(':stateMachine:', ':execution:')}:{run.execution}"
 
 
-def generation_of(execution: str) -> str:
-    """The id of the generation whose execution has this name."""
-    return execution.partition("-")[0]
+class NotStarted(Exception):
+    """The run has no execution."""

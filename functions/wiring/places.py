@@ -1,18 +1,20 @@
-"""The places at the provider."""
+"""The places at the provider, and who is let to them."""
 
 from dataclasses import dataclass
 
 import wiring
-from core.records.capacity import Capacity
-from wiring.ledger import UsesLedger
+from core.places.admission import Admission
+from core.places.table import PlacesTable
+from wiring.ledger import UsesLedger, make_ledger
 
 
 @dataclass(frozen=True)
 class UsesPlaces(UsesLedger):
+    places_table_name: str
     in_flight_limit: int
 
 
-def make_capacity(settings: UsesPlaces) -> Capacity:
+def make_admission(settings: UsesPlaces) -> Admission:
     """The places, as many as the limit, and the queue for them."""
-    clients = wiring.client("dynamodb"), wiring.client("stepfunctions")
-    return Capacity(clients[0], settings.table_name, clients[1], settings.in_flight_limit, wiring.now)
+    table = PlacesTable(wiring.client("dynamodb"), settings.places_table_name, settings.table_name)
+    return Admission(table, make_ledger(settings), wiring.client("stepfunctions"), settings.in_flight_limit)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from core.generation import Generation
+from core.generation import Failure, Generation
+from core.places.table import PlacesTable
 from core.records.ledger import Ledger
 from local.simulator import Simulator, SimulatorControl
 from tests.unit.generations import generation
@@ -57,6 +58,17 @@ class Cloud:
                 getattr(handler, cached).cache_clear()
         answer: dict[str, Any] = handler.handler(payload, Context())
         return answer
+
+    def delete(self, generation_id: str) -> None:
+        """What its owner deletes has ended, and its end was announced."""
+        self.ledger.fail(self.ledger.get(generation_id).run, Failure("Cancelled", "by its owner"))
+        self.ledger.announced(self.ledger.get(generation_id))
+        self.ledger.delete(self.ledger.get(generation_id))
+
+    @property
+    def holders(self) -> list[str]:
+        """The generations that hold a place."""
+        return [place.holder for place in PlacesTable(boto3.client("dynamodb"), "places", "generations").held()]
 
     def messages(self) -> list[dict[str, Any]]:
         """What was published to the topic so far, and not yet read."""
@@ -103,6 +115,8 @@ def cloud(
     )["stateMachineArn"]
     environment = {
         "TABLE_NAME": "generations",
+        "PLACES_TABLE_NAME": "places",
+        "LOOK_UP_SECONDS": "86400",
         "PROVIDER_URL": simulator.url,
         "PROVIDER_KEY_SECRET": provider_key,
         "API_KEYS_SECRET": api_keys,

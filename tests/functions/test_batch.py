@@ -14,6 +14,7 @@ from core.batch import Batch
 from core.generation import Failure, Status
 from core.publish import views as record
 from core.publish.batch_report import COLUMNS
+from core.workflow import Run
 from tests.functions.conftest import Cloud
 from tests.unit.generations import archived
 
@@ -67,7 +68,7 @@ def test_a_row_with_a_problem_has_failed_and_is_announced_once(cloud: Cloud) -> 
 
 def test_a_row_whose_record_its_owner_deleted_is_not_run_again(cloud: Cloud) -> None:
     answer = accept(cloud, 1)
-    cloud.ledger.delete(cloud.ledger.get(answer["generation_id"]))
+    cloud.delete(answer["generation_id"])
     assert accept(cloud, 1) == {**answer, "ended": True}
 
 
@@ -80,7 +81,7 @@ def test_a_row_that_runs_is_found_though_the_stages_default_model_has_changed(cl
 def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(cloud: Cloud) -> None:
     ids = [accept(cloud, row, prompt)["generation_id"] for row, prompt in ((2, 'b, "quoted"\n'), (1, "a"))]
     video = archived(ids[1], s3_uri="s3://videos/v.mp4")
-    cloud.ledger.fail(ids[0], Failure("GenerationFailed", "no"))
+    cloud.ledger.fail(Run(ids[0]), Failure("GenerationFailed", "no"))
     boto3.client("dynamodb").update_item(
         TableName="generations",
         Key={"generation_id": {"S": ids[1]}},
@@ -88,7 +89,7 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={":archiving": {"S": Status.ARCHIVING.value}, ":credits": {"N": "5"}},
     )
-    cloud.ledger.complete(ids[1], video)
+    cloud.ledger.complete(Run(ids[1]), video)
 
     assert report(cloud, rows=2) == {"is_complete": True}
     (announced,) = published(cloud, "batch")
@@ -111,8 +112,8 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
 
 def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(cloud: Cloud) -> None:
     deleted, waiting = accept(cloud, 1)["generation_id"], accept(cloud, 2)["generation_id"]
-    cloud.ledger.fail(deleted, Failure("GenerationFailed", "no"))
-    cloud.ledger.delete(cloud.ledger.get(deleted))
+    cloud.ledger.fail(Run(deleted), Failure("GenerationFailed", "no"))
+    cloud.delete(deleted)
     assert report(cloud, rows=3) == {"is_complete": False}
     body = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/report.jsonl")["Body"].read()
     lines = [json.loads(text) for text in body.splitlines()]
@@ -121,5 +122,5 @@ def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(clo
         ("queued", None),
         ("not started", "The batch did not get to it: drop the file again."),
     ]
-    cloud.ledger.fail(waiting, Failure("GenerationFailed", "no"))
+    cloud.ledger.fail(Run(waiting), Failure("GenerationFailed", "no"))
     assert report(cloud, rows=2) == {"is_complete": True}

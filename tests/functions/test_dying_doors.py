@@ -1,16 +1,20 @@
 """What comes by a file or in a batch survives as well, whatever dies: each point is tried, one after another."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import boto3
 import pytest
 
+from core.api.api_keys import issue
 from core.batch import Batch
 from core.generation import Status
 from tests.functions.conftest import Cloud, Doors
 from tests.functions.test_dying import REENTRIES, Death, Killed, dying
+from wiring import now
 
 
 class DeathOfTheFunction(Death):
@@ -83,3 +87,15 @@ def test_a_row_is_accepted_once_and_a_report_written_and_announced(
     said = [message["Subject"].removeprefix("Batch Completed: ") for message in cloud.messages()]
     assert announced <= set(said)
     assert len(announced) == count
+
+
+def test_a_key_is_recognised_after_a_death(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, entry = issue("ann", now())
+    secret = cloud.environment["API_KEYS_SECRET"]
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(entry))
+
+    def ask(_: int) -> None:
+        answer = cloud.invoke("authorize", {"headers": {"authorization": f"Bearer {key}"}})
+        assert answer["context"]["owner"] == "ann"
+
+    assert dying_everywhere(monkeypatch, ask) > 1

@@ -84,7 +84,7 @@ def test_the_same_file_after_its_generation_was_deleted_is_no_fault_of_ours(door
     dropped = doors.drop("a.txt", body)
     doors.take(dropped)
     (generation,) = doors.of("files")
-    doors.cloud.ledger.delete(generation)
+    doors.cloud.delete(generation.generation_id)
     assert doors.take(dropped) == []
     assert len(doors.executions("STATE_MACHINE_ARN")) == (1 if body.strip() else 0)
     assert all(again.status is Status.ERROR for again in doors.of("files"))

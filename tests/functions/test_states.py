@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import GenerationEnded, GenerationFailed, ProviderKeyMissing, ProviderUnavailable, VideoInvalid
 from core.generation import Failure, Status
+from core.workflow import Run
 from tests.functions.conftest import KEY, Cloud, event
 
 Accepted = Callable[..., str]
@@ -97,7 +98,7 @@ def test_an_expired_link_is_replaced_by_a_fresh_one(cloud: Cloud, accepted: Acce
     cloud.invoke("submit", state)
     cloud.invoke("check_status", state)
     record = cloud.ledger.get("g1").provider_video or {}
-    cloud.ledger.provider_finished("g1", {**record, "url": record["url"] + "0"}, 1)
+    cloud.ledger.provider_finished(Run("g1"), {**record, "url": record["url"] + "0"}, 1)
     assert cloud.invoke("finalize", state)["status"] == "completed"
 
 
@@ -168,7 +169,7 @@ def test_an_aborted_execution_is_recorded(cloud: Cloud, accepted: Accepted) -> N
 @pytest.mark.parametrize("function", ["submit", "check_status", "finalize"])
 def test_a_generation_that_has_ended_is_left_alone(cloud: Cloud, accepted: Accepted, function: str) -> None:
     accepted()
-    cloud.ledger.fail("g1", Failure("WorkflowStopped", "stopped"))
+    cloud.ledger.fail(Run("g1"), Failure("WorkflowStopped", "stopped"))
     with pytest.raises(GenerationEnded):
         cloud.invoke(function, {"generation_id": "g1"})
 

@@ -10,9 +10,9 @@ import pytest
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from core import errors, settings
-from infra import batches, workflow
 from infra.config import stage_named
-from tests.conftest import table_definition
+from infra.state_machine import DEFINITIONS
+from tests.conftest import places_definition, table_definition
 from tests.infra.templates import STAGES, functions, readable, resources
 
 FUNCTIONS = Path(settings.__file__).parent.parent
@@ -45,13 +45,14 @@ def test_a_functions_environment_is_what_its_handler_reads(stage: str, name: str
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_table_is_the_one_that_code_and_tests_name_projections_included(stage: str) -> None:
-    ((_, table),) = resources(stage, "AWS::DynamoDB::Table").items()
-    named = table_definition()
-    deployed = {name: table["Properties"][name] for name in named}
-    for definition in (named, deployed):
-        definition["AttributeDefinitions"].sort(key=lambda one: one["AttributeName"])
-        definition["GlobalSecondaryIndexes"].sort(key=lambda one: one["IndexName"])
-    assert deployed == named
+    tables = resources(stage, "AWS::DynamoDB::Table")
+    assert tables.keys() == {"StorageGenerations", "StoragePlaces"}
+    for table, named in (("StorageGenerations", table_definition()), ("StoragePlaces", places_definition())):
+        deployed = {name: tables[table]["Properties"].get(name) for name in named}
+        for definition in (named, deployed):
+            definition["AttributeDefinitions"].sort(key=lambda one: one["AttributeName"])
+            definition.get("GlobalSecondaryIndexes", []).sort(key=lambda one: one["IndexName"])
+        assert deployed == named
 
 
 def test_submit_is_told_its_own_timeout() -> None:
@@ -63,11 +64,11 @@ def test_submit_is_told_its_own_timeout() -> None:
 def test_the_definitions_placeholders_are_the_substitutions_each_its_function(stage: str) -> None:
     machines = resources(stage, "AWS::StepFunctions::StateMachine")
     for name, definition in {
-        "WorkflowVideoGeneration": workflow.DEFINITION,
-        "BatchesPromptBatch": batches.DEFINITION,
+        "WorkflowVideoGeneration": "video_generation",
+        "BatchesPromptBatch": "prompt_batch",
     }.items():
         properties = machines[name]["Properties"]
-        assert properties["DefinitionString"] == definition.read_text()
+        assert properties["DefinitionString"] == (DEFINITIONS / f"{definition}.asl.json").read_text()
         given = {name: readable(value) for name, value in properties["DefinitionSubstitutions"].items()}
         assert given.keys() == set(re.findall(r"\$\{(\w+)\}", properties["DefinitionString"]))
         for placeholder, target in given.items():

@@ -12,29 +12,39 @@ LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
 PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
 ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
 
-QUEUE = {("dynamodb:Query", f"{TABLE}/index/by_queue"), ("states:SendTaskSuccess", "WorkflowVideoGeneration")}
+PLACES = {
+    *((f"dynamodb:{action}", "StoragePlaces.Arn") for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
+    ("states:SendTaskSuccess", "WorkflowVideoGeneration"),
+}
 EXECUTIONS_OF = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution"
 EXECUTIONS = f"{EXECUTIONS_OF}:WorkflowVideoGeneration.Name"
 MAY = {
-    "admit": LEDGER | QUEUE,
+    "admit": LEDGER | PLACES,
     "submit": LEDGER | PROVIDER_KEY,
-    "check_status": LEDGER | PROVIDER_KEY | QUEUE,
+    "look_up_submission": LEDGER | PROVIDER_KEY,
+    "check_status": LEDGER | PROVIDER_KEY | PLACES,
     "finalize": LEDGER
     | PROVIDER_KEY
     | ANNOUNCE
     | {
         ("s3:PutObject", VIDEOS),
         ("s3:GetObject", VIDEOS),
+        ("s3:DeleteObject", VIDEOS),
         ("s3:AbortMultipartUpload", VIDEOS),
         ("s3:ListBucket", "StorageVideos.Arn"),
     },
     "sweep": LEDGER
-    | QUEUE
+    | PLACES
+    | PROVIDER_KEY
+    | ANNOUNCE
     | {
-        ("dynamodb:Scan", f"{TABLE}/index/by_place"),
+        ("dynamodb:Query", f"{TABLE}/index/by_watch"),
         ("states:StartExecution", "WorkflowVideoGeneration"),
+        ("states:DescribeExecution", f"{EXECUTIONS}:*"),
+        ("states:StopExecution", f"{EXECUTIONS}:*"),
+        ("s3:DeleteObject", VIDEOS),
     },
-    "record_failure": LEDGER | ANNOUNCE | QUEUE | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
+    "record_failure": LEDGER | ANNOUNCE | PLACES | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
     "api": {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
@@ -101,7 +111,8 @@ def test_every_function_is_covered_and_has_a_role_and_a_log_of_its_own() -> None
 def test_the_state_machine_may_invoke_its_functions_and_touch_no_other_thing(stage: str) -> None:
     allowed = grants(stage, "WorkflowVideoGenerationRole")
     assert {resource for action, resource in allowed if action.startswith("lambda:")} == {
-        f"Functions{name}Function.Arn" for name in ("Admit", "Submit", "CheckStatus", "Finalize", "RecordFailure")
+        f"Functions{name}Function.Arn"
+        for name in ("Admit", "Submit", "LookUpSubmission", "CheckStatus", "Finalize", "RecordFailure")
     }
     assert {action.split(":")[0] for action, resource in allowed if resource == "*"} == {"logs", "xray"}
     assert {action for action, _ in allowed if action.startswith("lambda:")} == {"lambda:InvokeFunction"}

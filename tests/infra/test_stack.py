@@ -8,7 +8,14 @@ from cdk_nag import AwsSolutionsChecks
 
 from tests.infra.templates import STAGES, functions, readable, resources, stack, template
 
-KEPT_IN_PROD = {"StoragePrompts", "StorageVideos", "StorageGenerations", "StorageProviderKey", "StorageApiKeys"}
+KEPT_IN_PROD = {
+    "StoragePlaces",
+    "StoragePrompts",
+    "StorageVideos",
+    "StorageGenerations",
+    "StorageProviderKey",
+    "StorageApiKeys",
+}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -33,8 +40,8 @@ def test_what_outlives_the_stack_is_the_owners_data_in_prod_and_nothing_else(nam
         if resource.get("DeletionPolicy") == "Retain"
     }
     assert retained == kept
-    (table,) = resources(name, "AWS::DynamoDB::Table").values()
-    assert table["Properties"].get("DeletionProtectionEnabled", False) is (name == "prod")
+    for table in resources(name, "AWS::DynamoDB::Table").values():
+        assert table["Properties"].get("DeletionProtectionEnabled", False) is (name == "prod")
     assert stack(name).termination_protection is (name == "prod")
 
 
@@ -64,16 +71,14 @@ def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_ledger_is_found_by_id_and_listed_by_owner(name: str) -> None:
-    (table,) = resources(name, "AWS::DynamoDB::Table").values()
-    properties = table["Properties"]
+    properties = resources(name, "AWS::DynamoDB::Table")["StorageGenerations"]["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["KeySchema"] == [{"AttributeName": "generation_id", "KeyType": "HASH"}]
     indexes = {index["IndexName"]: index["KeySchema"] for index in properties["GlobalSecondaryIndexes"]}
     assert {name: [key["AttributeName"] for key in keys] for name, keys in indexes.items()} == {
         "by_owner": ["owner", "created_at"],
         "by_batch": ["batch_id", "row_number"],
-        "by_queue": ["queue", "queue_key"],
-        "by_place": ["place"],
+        "by_watch": ["watch", "watch_at"],
     }
     recovery = properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     assert recovery is (name != "local")
@@ -180,6 +185,7 @@ def test_everything_that_takes_tags_says_whose_it_is(name: str) -> None:
 def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
     assert template(name)["Outputs"].keys() == {
         "ApiUrl",
+        "PlacesTableName",
         "PromptsBucketName",
         "VideosBucketName",
         "TopicArn",

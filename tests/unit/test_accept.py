@@ -9,6 +9,7 @@ from core.generation import Failure, Source, Status, generation_id_for
 from core.intake.accept import accept
 from core.models import offered
 from core.records.ledger import Ledger
+from core.workflow import Run
 from tests.unit.generations import Clock
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ class Workflow:
     def __init__(self) -> None:
         self.started: list[str] = []
 
-    def start(self, generation_id: str) -> None:
-        self.started.append(generation_id)
+    def start(self, run: Run) -> None:
+        self.started.append(run.execution)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_with_a_key_a_repetition_finds_the_same_generation(ledger: Ledger) -> No
 
 def test_a_generation_that_has_ended_is_returned_and_not_started_again(ledger: Ledger) -> None:
     first = take(ledger, Workflow(), "k")
-    ledger.fail(first, Failure("GenerationFailed", "no"))
+    ledger.fail(Run(first), Failure("GenerationFailed", "no"))
     workflow = Workflow()
     assert take(ledger, workflow, "k") == first
     assert workflow.started == []

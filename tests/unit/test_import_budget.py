@@ -39,7 +39,8 @@ BUDGET = {
     "ingest": {*SCHEMAS, *PARSING, "middleware_factory", "utilities.batch"},
     "accept_row": SCHEMAS,
     "report_batch": set(),
-    "sweep": set(),
+    "sweep": HTTP,
+    "look_up_submission": HTTP,
 }
 PROBE = """
 import importlib, json, sys

@@ -8,6 +8,7 @@ import pytest
 from core.generation import Failure, Status
 from core.record_failure import from_catch, record_failure
 from core.records.ledger import Ledger
+from core.workflow import Run
 from tests.unit.generations import Clock, archived, generation
 
 if TYPE_CHECKING:
@@ -36,27 +37,27 @@ def test_anything_unforeseen_is_an_internal_error_that_shows_nothing_of_its_text
 
 def test_the_first_end_stays(ledger: Ledger) -> None:
     for failure in (Failure("RequestRefused", "no"), Failure("WorkflowStopped", "stopped")):
-        record = record_failure("g1", failure, ledger)
+        record = record_failure(Run("g1"), failure, ledger)
         assert record is not None
         assert (record.status, record.error) == (Status.ERROR, Failure("RequestRefused", "no"))
 
 
 def test_a_completed_generation_stays_completed(ledger: Ledger) -> None:
-    ledger.submitted("g1", ledger.begin_submission("g1") or "", "p1")
-    ledger.provider_finished("g1", {"url": "https://x"}, 1)
-    ledger.complete("g1", archived("g1"))
-    record = record_failure("g1", Failure("InternalError", "late"), ledger)
+    ledger.submitted(Run("g1"), ledger.begin_submission(Run("g1")) or "", "p1")
+    ledger.provider_finished(Run("g1"), {"url": "https://x"}, 1)
+    ledger.complete(Run("g1"), archived("g1"))
+    record = record_failure(Run("g1"), Failure("InternalError", "late"), ledger)
     assert record is not None
     assert (record.status, record.error) == (Status.COMPLETED, None)
 
 
 def test_a_crash_while_sending_is_an_unknown_submission(ledger: Ledger) -> None:
-    ledger.begin_submission("g1")
-    record = record_failure("g1", Failure("InternalError", "Lambda.Unknown"), ledger)
+    ledger.begin_submission(Run("g1"))
+    record = record_failure(Run("g1"), Failure("InternalError", "Lambda.Unknown"), ledger)
     assert record is not None
     assert record.error is not None
     assert record.error.name == "SubmissionUnknown"
 
 
 def test_an_execution_without_a_record_is_nobodys(ledger: Ledger) -> None:
-    assert record_failure("nobody", Failure("RequestRefused", "no"), ledger) is None
+    assert record_failure(Run("nobody"), Failure("RequestRefused", "no"), ledger) is None

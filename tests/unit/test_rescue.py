@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.errors import NotRescuable
+from core.errors import GenerationEnded, NotRescuable
 from core.generation import Failure, Generation, Status, Submission
 from core.records.ledger import Ledger
-from core.rescue import rescue
+from core.rescue import rescue, resolve
+from core.workflow import Run
 from tests.unit.generations import Clock, archived, generation
 from tests.unit.test_accept import Workflow
 
@@ -22,15 +23,21 @@ def ledger(dynamodb: "DynamoDBClient") -> Ledger:
     return ledger
 
 
-def run(ledger: Ledger, provider_id: str | None = None) -> tuple[Generation, list[str]]:
+def run(ledger: Ledger) -> tuple[Generation, list[str]]:
     workflow: Any = Workflow()
-    return rescue("g1", ledger, workflow, provider_id), workflow.started
+    return rescue("g1", ledger, workflow), workflow.started
+
+
+def told(ledger: Ledger, provider_id: str | None) -> tuple[Generation, list[str]]:
+    """What an operator says of the submission."""
+    workflow: Any = Workflow()
+    return resolve("g1", ledger, workflow, provider_id), workflow.started
 
 
 def test_what_the_provider_accepted_is_checked_and_not_sent_again(ledger: Ledger) -> None:
-    ledger.submitted("g1", ledger.begin_submission("g1") or "", "p1")
-    ledger.fail("g1", Failure("VideoForbidden", "no"))
-    ledger.announced("g1")
+    ledger.submitted(Run("g1"), ledger.begin_submission(Run("g1")) or "", "p1")
+    ledger.fail(Run("g1"), Failure("VideoForbidden", "no"))
+    ledger.announced(ledger.get("g1"))
     record, started = run(ledger)
     assert (record.status, record.submission, record.provider_id) == (Status.GENERATING, Submission.SUBMITTED, "p1")
     assert (record.error, record.ended_at, record.announced_at) == (None, None, None)
@@ -38,42 +45,73 @@ def test_what_the_provider_accepted_is_checked_and_not_sent_again(ledger: Ledger
 
 
 def test_what_was_certainly_not_accepted_is_sent(ledger: Ledger) -> None:
-    ledger.fail("g1", Failure("ProviderOutOfCredits", "no"))
+    ledger.fail(Run("g1"), Failure("ProviderOutOfCredits", "no"))
     record, started = run(ledger)
     assert (record.status, record.submission, started) == (Status.QUEUED, None, ["g1-1"])
 
 
-def test_an_unknown_submission_needs_the_providers_id(ledger: Ledger) -> None:
-    ledger.begin_submission("g1")
-    ledger.fail("g1", Failure("SubmissionUnknown", "lost"))
+def test_an_unknown_submission_goes_on_with_the_id_that_an_operator_found(ledger: Ledger) -> None:
+    ledger.begin_submission(Run("g1"))
+    ledger.fail(Run("g1"), Failure("SubmissionUnknown", "lost"))
     with pytest.raises(NotRescuable, match="client_request_id"):
         run(ledger)
-    record, started = run(ledger, provider_id="p7")
+    record, started = told(ledger, "p7")
     assert (record.status, record.submission, record.provider_id) == (Status.GENERATING, Submission.SUBMITTED, "p7")
     assert started == ["g1-1"]
 
 
+def test_an_unknown_submission_is_sent_again_only_when_an_operator_says_that_it_was_not_accepted(
+    ledger: Ledger,
+) -> None:
+    ledger.begin_submission(Run("g1"))
+    ledger.fail(Run("g1"), Failure("SubmissionUnknown", "lost"))
+    record, started = told(ledger, None)
+    assert (record.status, record.submission, started) == (Status.QUEUED, None, ["g1-1"])
+    assert ledger.begin_submission(record.run)
+
+
+@pytest.mark.parametrize("provider_id", ["p7", None])
+def test_what_is_still_looked_for_is_resolved_in_its_own_run(ledger: Ledger, provider_id: str | None) -> None:
+    ledger.begin_submission(Run("g1"))
+    record, started = told(ledger, provider_id)
+    assert (record.provider_id, record.submission) == (provider_id, Submission.SUBMITTED if provider_id else None)
+    assert started == []
+    with pytest.raises(NotRescuable, match="nothing to resolve"):
+        told(ledger, "p8")
+
+
+def test_what_an_earlier_run_left_behind_cannot_touch_the_rescued_one(ledger: Ledger) -> None:
+    ledger.fail(Run("g1"), Failure("ProviderOutOfCredits", "no"))
+    ended = ledger.get("g1")
+    record, _ = run(ledger)
+    assert not ledger.fail(Run("g1"), Failure("WorkflowStopped", "a late event"))
+    ledger.announced(ended)
+    assert ledger.get("g1") == record
+    with pytest.raises(GenerationEnded):
+        ledger.get_for(Run("g1"))
+
+
 def test_each_rescue_is_an_execution_of_its_own(ledger: Ledger) -> None:
     for number in (1, 2):
-        ledger.fail("g1", Failure("RequestRefused", "no"))
+        ledger.fail(Run("g1", number - 1), Failure("RequestRefused", "no"))
         assert run(ledger)[1] == [f"g1-{number}"]
 
 
 def test_a_rescue_that_died_before_it_started_the_workflow_is_finished(ledger: Ledger) -> None:
-    ledger.fail("g1", Failure("RequestRefused", "no"))
+    ledger.fail(Run("g1"), Failure("RequestRefused", "no"))
     ledger.reopen(ledger.get("g1"), None)
     assert run(ledger)[1] == ["g1-1"]
 
 
 def test_what_the_provider_itself_failed_at_is_not_rescued(ledger: Ledger) -> None:
-    ledger.fail("g1", Failure("GenerationFailed", "no"))
+    ledger.fail(Run("g1"), Failure("GenerationFailed", "no"))
     with pytest.raises(NotRescuable, match="create a new one"):
         run(ledger)
 
 
 def test_what_is_completed_is_not_rescued(ledger: Ledger) -> None:
-    ledger.submitted("g1", ledger.begin_submission("g1") or "", "p1")
-    ledger.provider_finished("g1", {"url": "https://x"}, 1)
-    ledger.complete("g1", archived("g1"))
+    ledger.submitted(Run("g1"), ledger.begin_submission(Run("g1")) or "", "p1")
+    ledger.provider_finished(Run("g1"), {"url": "https://x"}, 1)
+    ledger.complete(Run("g1"), archived("g1"))
     with pytest.raises(NotRescuable, match="nothing to rescue"):
         run(ledger)

@@ -12,7 +12,7 @@ import pytest
 from core.errors import names
 from core.generation import Status, iso
 from core.rescue import rescue
-from core.workflow import Workflow
+from core.workflow import Run, Workflow
 from tests.local_cloud import LocalCloud, eventually, unique
 from tests.unit.generations import generation
 from wiring import now
@@ -142,7 +142,7 @@ def test_a_submission_that_died_is_never_sent_again(cloud: LocalCloud) -> None:
     cloud.simulator.script(prompt, create=[{"status": 429, "headers": {"Retry-After": "1"}, "repeat": True}])
     generation_id = cloud.create(prompt)
     eventually(lambda: cloud.creates(prompt) or None)
-    eventually(lambda: cloud.ledger.begin_submission(generation_id))
+    eventually(lambda: cloud.ledger.begin_submission(Run(generation_id)))
     cloud.simulator.script(prompt, seconds=0)
     set_time(cloud, generation_id, "sending_since", days_ago=1)
     assert "may have accepted" in failed(cloud, generation_id, "SubmissionUnknown")

@@ -17,5 +17,6 @@ app.command(rich_help_panel=OPERATORS)(doctor.doctor)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATORS)
 app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)
 app.command(rich_help_panel=OPERATORS)(rescue.rescue)
+app.command(rich_help_panel=OPERATORS)(rescue.resolve)
 
 __all__ = ["app"]

@@ -1,4 +1,4 @@
-"""rescue: a failed generation's second chance."""
+"""rescue and resolve: a failed generation's second chance."""
 
 from typing import Annotated
 
@@ -6,30 +6,48 @@ import typer
 
 from promptreel.commands import output
 from promptreel.commands.options import GenerationId, Json, again, deployment
+from promptreel.generation import Generation
 
 
-def rescue(
-    context: typer.Context,
-    generation_id: GenerationId,
-    provider_id: Annotated[
-        str | None,
-        typer.Option(
-            help="The provider's id of a job whose submission is unknown, as found in the provider's log.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Json = False,
-) -> None:
+def rescue(context: typer.Context, generation_id: GenerationId, as_json: Json = False) -> None:
     """Run a failed generation's workflow again, from what the provider already has.
 
     Nothing is submitted that the provider may have accepted before.
     """
     with deployment(context) as deployed:
+        from promptreel.operator.rescue import rescue_failed  # noqa: PLC0415 - an extra, and slow to import
+
+        generation = rescue_failed(deployed, generation_id)
+    _say(context, generation, as_json=as_json)
+
+
+def resolve(
+    context: typer.Context,
+    generation_id: GenerationId,
+    provider_id: Annotated[
+        str | None, typer.Option(help="It was accepted, under this id of the provider's.", show_default=False)
+    ] = None,
+    not_accepted: Annotated[
+        bool, typer.Option("--not-accepted", help="It was not accepted: send it again, which is paid for.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what became of a submission whose answer was lost (`SubmissionUnknown`).
+
+    Look for the generation's id in the provider's log: the column client_request_id begins with it.
+    """
+    if (provider_id is None) is not not_accepted:
+        raise typer.BadParameter("say one of the two", param_hint="--provider-id, --not-accepted")
+    with deployment(context) as deployed:
         from promptreel.operator import rescue as operator  # noqa: PLC0415 - an extra, and slow to import
 
-        generation = operator.rescue(deployed, generation_id, provider_id)
+        generation = operator.resolve(deployed, generation_id, provider_id)
+    _say(context, generation, as_json=as_json)
+
+
+def _say(context: typer.Context, generation: Generation, *, as_json: bool) -> None:
     if as_json:
         output.say_json(generation.raw)
-    else:
-        output.say(f"{generation.id} goes on: {generation.stage}.")
-        output.warn(f"Its owner can follow it with: {again(context, f'get {generation.id} --wait')}")
+        return
+    output.say(f"{generation.id} goes on: {generation.stage}.")
+    output.warn(f"Its owner can follow it with: {again(context, f'get {generation.id} --wait')}")

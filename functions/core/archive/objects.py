@@ -1,5 +1,6 @@
-"""The objects of a generation in the videos bucket: their keys, and links to them."""
+"""The objects of a generation in the videos bucket: their keys, links to them, and their end."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.generation import ArchivedVideo
@@ -16,6 +17,19 @@ def video_key(generation_id: str) -> str:
 def record_key(generation_id: str) -> str:
     """Where the record of a generation is, beside its video."""
     return f"videos/{generation_id}/generation.json"
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of generations in the videos bucket."""
+
+    s3: "S3Client"
+    bucket: str
+
+    def remove(self, generation_id: str) -> None:
+        """Remove what there is of a generation; again, if need be."""
+        for key in (video_key(generation_id), record_key(generation_id)):
+            self.s3.delete_object(Bucket=self.bucket, Key=key)
 
 
 def presigned_url(s3: "S3Client", video: ArchivedVideo, seconds: int) -> str:

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core.archive.download import Allowed, open_video, too_large
 from core.archive.mp4 import Mp4Check
-from core.archive.objects import record_key, video_key
+from core.archive.objects import Objects, record_key, video_key
 from core.errors import VideoInvalid
 from core.generation import ArchivedVideo
 
@@ -39,6 +39,7 @@ class Archive:
         self._s3 = s3
         self._bucket = bucket
         self._allowed = allowed
+        self.objects = Objects(s3, bucket)
 
     def find(self, generation_id: str) -> ArchivedVideo | None:
         """The video that an earlier entry archived, read once more from end to end; None if there is none."""

@@ -40,7 +40,7 @@ def accept(
             f"Idempotency key {idempotency_key!r} was used for another request: use a new key for a new request."
         )
     if workflow and not generation.status.ended:
-        workflow.start(generation.execution_name)
+        workflow.start(generation.run)
     return generation
 
 

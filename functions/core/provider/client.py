@@ -9,13 +9,14 @@ import json
 import re
 import ssl
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import certifi
 import requests
+import urllib3
 
 from core.errors import (
     ProviderKeyRejected,
@@ -24,10 +25,16 @@ from core.errors import (
     RequestRefused,
     SubmissionUnknown,
 )
+from core.generation import iso
 
-PATH = "/v2/video/generations"
+PATH, LOG_PATH = "/v2/video/generations", "/v2/logs"
 CONNECT_SECONDS, CREATE_SECONDS, FETCH_SECONDS = 5.0, 60.0, 20.0
 MAX_ANSWER_BYTES = 1 << 20
+MAX_TEXT = 500  # characters of what the provider says, in a message of ours
+MAX_CREDITS = 10**15  # half a billion dollars: what is more is no amount
+MAX_URL = 8192  # characters of a link: longer ones are signed by nobody
+LOG_PAGE, LOG_PAGES = 100, 20  # rows of the log in an answer, and answers read for one look
+LOG_WINDOW = timedelta(minutes=10)  # around the call: clocks differ, and the row may be dated when it was answered
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _PENDING = {"queued", "generating", "waiting", "active"}
 _DONE = {"completed", "succeeded"}
@@ -64,6 +71,14 @@ class ProviderGeneration:
     credits_used: int | None
 
 
+@dataclass(frozen=True)
+class LoggedCall:
+    """A create call as the provider's log has it. One that has not failed may still be at work."""
+
+    provider_id: str
+    has_failed: bool
+
+
 class Provider:
     """One provider account at `base_url`."""
 
@@ -88,15 +103,33 @@ class Provider:
 
     def fetch(self, provider_id: str) -> ProviderGeneration:
         """How the generation stands; `ProviderUnavailable` if the provider did not say."""
-        url = f"{self._url}{PATH}?generation_id={quote(provider_id, safe='')}"
-        answer = self._get(url)
-        if answer.status_code == http.HTTPStatus.UNAUTHORIZED and self.key.renew():
-            answer = self._get(url)
-        if answer.status_code != http.HTTPStatus.OK:
-            raise ProviderUnavailable(
-                f"The provider answered a check with {answer.status_code}: {_message(answer.content)}"
-            )
-        return _generation(answer.content)
+        status, content = self._get(f"{PATH}?{urlencode({'generation_id': provider_id})}")
+        if status != http.HTTPStatus.OK:
+            raise ProviderUnavailable(f"The provider answered a check with {status}: {_message(content)}")
+        return _generation(content)
+
+    def find(self, client_request_id: str, sent_at: datetime) -> LoggedCall | None:
+        """The create call of this name in the provider's log, None if it is not listed (yet).
+
+        The log has the rows of the key that asks, and no filter on names, so the rows around `sent_at` are read.
+        `ProviderUnavailable` if it cannot be read whole.
+        """
+        window = {"start": iso(sent_at - LOG_WINDOW), "end": iso(sent_at + LOG_WINDOW), "limit": LOG_PAGE}
+        failed = None
+        for page in range(LOG_PAGES):
+            status, content = self._get(f"{LOG_PATH}?{urlencode({**window, 'offset': page * LOG_PAGE})}")
+            if status != http.HTTPStatus.OK:
+                raise ProviderUnavailable(f"The provider's log answered with {status}: {_message(content)}")
+            rows, has_more = _log_page(content)
+            for row in rows:
+                if row.get("client_request_id") == client_request_id and isinstance(row.get("inference_id"), str):
+                    logged = LoggedCall(row["inference_id"], row.get("status") == "failed")
+                    if not logged.has_failed:
+                        return logged
+                    failed = logged
+            if not has_more:
+                return failed
+        raise ProviderUnavailable(f"The provider's log has more than {LOG_PAGES * LOG_PAGE} rows of that time.")
 
     def _post(self, body: bytes, client_request_id: str) -> "_Answer":
         """One POST on a connection of its own: the phase in which it fails tells whether it may have been sent.
@@ -130,16 +163,31 @@ class Provider:
         finally:
             connection.close()
 
-    def _get(self, url: str) -> requests.Response:
+    def _get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of a call that changes nothing; `ProviderUnavailable` without them."""
+        answer = self._get_once(path)
+        if answer[0] == http.HTTPStatus.UNAUTHORIZED and self.key.renew():
+            answer = self._get_once(path)
+        return answer
+
+    def _get_once(self, path: str) -> tuple[int, bytes]:
+        headers = {
+            "Authorization": f"Bearer {self.key.get()}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # else a small answer may unpack to a huge one
+        }
+        timeout = (CONNECT_SECONDS, FETCH_SECONDS)
         try:
-            return requests.get(
-                url,
-                headers={"Authorization": f"Bearer {self.key.get()}", "Accept": "application/json"},
-                timeout=(CONNECT_SECONDS, FETCH_SECONDS),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise ProviderUnavailable(f"The provider did not answer a check: {_why(error)}.") from error
+            with requests.get(
+                self._url + path, headers=headers, timeout=timeout, allow_redirects=False, stream=True
+            ) as answer:
+                content = answer.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+                encoding = answer.headers.get("Content-Encoding", "identity")
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise ProviderUnavailable(f"The provider did not answer: {_why(error)}.") from error
+        if len(content) > MAX_ANSWER_BYTES or encoding != "identity":
+            raise ProviderUnavailable(f"The provider's answer is encoded, or larger than {MAX_ANSWER_BYTES} bytes.")
+        return answer.status_code, content
 
 
 @dataclass(frozen=True)
@@ -168,9 +216,9 @@ def _accepted_id(answer: _Answer) -> str:
         case _ if 200 <= status < 300:  # noqa: PLR2004 - documented: 200, and 201 in older schemas
             try:
                 provider_id = json.loads(answer.content)["id"]
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 provider_id = None
-            if isinstance(provider_id, str) and provider_id:
+            if isinstance(provider_id, str) and 0 < len(provider_id) <= MAX_TEXT:
                 return provider_id
             raise SubmissionUnknown(
                 f"The provider answered {status} without a readable id: it may have accepted the request."
@@ -194,20 +242,36 @@ def _accepted_id(answer: _Answer) -> str:
 def _generation(content: bytes) -> ProviderGeneration:
     try:
         body = json.loads(content)
-        status = body["status"]
-    except (ValueError, TypeError, KeyError) as error:
+        status = str(body["status"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ProviderUnavailable("The provider answered a check with something that is no generation.") from error
-    video = body.get("video")
-    has_link = isinstance(video, dict) and isinstance(video.get("url"), str)
-    if status in _DONE and not has_link:
+    video = _video(body.get("video"))
+    if status in _DONE and video is None:
         raise ProviderUnavailable("The provider says that the video is done, but gives no link to it.")
     return ProviderGeneration(
         outcome="completed" if status in _DONE else "error" if status == "error" else "pending",
-        status=str(status),
-        video=video if has_link else None,
+        status=status[:MAX_TEXT],
+        video=video,
         error=_error(body.get("error")),
         credits_used=_credits(body),
     )
+
+
+def _video(video: object) -> dict[str, Any] | None:
+    """What the provider says of the video, as far as it is of use: a record holds 400 KB. None without a link."""
+    if not isinstance(video, dict) or not isinstance(video.get("url"), str) or len(video["url"]) > MAX_URL:
+        return None
+    texts = {name: video[name][:MAX_TEXT] for name in ("content_type", "file_name") if isinstance(video.get(name), str)}
+    size = video.get("file_size")
+    return {"url": video["url"], **texts, **({"file_size": size} if type(size) is int else {})}
+
+
+def _log_page(content: bytes) -> tuple[list[dict[str, Any]], bool]:
+    try:
+        body = json.loads(content)
+        return [row for row in body["data"] if isinstance(row, dict)], bool(body["pagination"]["has_more"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ProviderUnavailable("The provider's log answered with something that is no page of it.") from error
 
 
 def is_known(status: str) -> bool:
@@ -217,15 +281,18 @@ def is_known(status: str) -> bool:
 
 def _error(error: object) -> str:
     if isinstance(error, dict):
-        return ": ".join(str(error[part]) for part in ("name", "message") if error.get(part)) or "no reason given"
-    return str(error) if error else "no reason given"
+        said = ": ".join(str(error[part]) for part in ("name", "message") if error.get(part))
+    else:
+        said = str(error) if error else ""
+    return said[:MAX_TEXT] or "no reason given"
 
 
 def _credits(body: dict[str, Any]) -> int | None:
     try:
-        return int(body["meta"]["usage"]["credits_used"])
-    except (KeyError, TypeError, ValueError):
+        used = int(body["meta"]["usage"]["credits_used"])
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    return used if 0 <= used < MAX_CREDITS else None
 
 
 def _message(content: bytes) -> str:
@@ -233,9 +300,9 @@ def _message(content: bytes) -> str:
     try:
         body = json.loads(content)
         text = str(body["message"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         text = content[:200].decode("utf-8", "replace").strip() or "(no message)"
-    return text[:500]
+    return text[:MAX_TEXT]
 
 
 def _retry_after(headers: http.client.HTTPMessage) -> float | None:

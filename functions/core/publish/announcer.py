@@ -43,7 +43,7 @@ class Announcer:
             "owner": generation.owner,
         }
         self._publish(f"Generation {kind}", generation.generation_id, message, attributes)
-        ledger.announced(generation_id)
+        ledger.announced(generation)
 
     def announce_batch(self, announced: dict[str, Any]) -> None:
         """Publish that a batch has ended (`core.intake.batch.report`)."""

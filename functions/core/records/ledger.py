@@ -9,6 +9,7 @@ Before the create call its claim is written on a condition, so only one entry in
 
 import json
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,10 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.errors import Deleted, GenerationEnded, LedgerUnavailable, NotFound
-from core.generation import ArchivedVideo, Clock, Failure, Generation, Source, Status, Submission, iso
-from core.records.table import BY_BATCH, BY_OWNER, EXPIRES_AT, KEY, ConditionFailed, Item, Table
+from core.errors import Conflict, Deleted, GenerationEnded, LedgerUnavailable, NotFound
+from core.generation import ArchivedVideo, Clock, Failure, Generation, Source, Status, Submission, Tombstone, iso
+from core.records.table import BY_BATCH, BY_OWNER, BY_WATCH, EXPIRES_AT, KEY, ConditionFailed, Item, Table
+from core.workflow import Run
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,6 +30,12 @@ CURSOR = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z_[0-9a-f]{32}$"
 PAGE_ITEMS, MAX_PAGES = 100, 20  # of one answer of `list`: a record has 2 KiB, a page of DynamoDB's 1 MiB
 TOMBSTONE_FOR = timedelta(days=365)
 TOMBSTONE = ("deleted_at", "forgotten_at")  # 0.1.0 wrote the second
+SUBMISSION = ("submission", "attempt", "sending_since", "provider_id", "submitted_at")
+
+WATCH = (BY_WATCH.partition, str(BY_WATCH.sort))
+WATCHED = "yes"
+SOON = timedelta(minutes=1)  # what is not under way by then was left by somebody who died
+LONGEST_FUNCTION = timedelta(minutes=16)  # after which nothing that was entered before still runs
 
 _TIMES = {
     "created_at",
@@ -38,25 +46,25 @@ _TIMES = {
     "ended_at",
     "announced_at",
     "reopened_at",
-    "place",
+    "admitted_at",
 }
 _JSON = {"request", "provider_video"}  # kept as text: they may hold numbers of any kind
 
 
 class Ledger:
-    """Reads and changes generations; every change is one conditional write, and its time comes from `now`."""
+    """Reads and changes generations; every change is one conditional write, and its time comes from `now`.
+
+    What is not ended, or ended and not announced, or deleted a short while ago, is watched: `sweep` looks at it.
+    """
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
-        self._table = Table(dynamodb, table_name)
+        self.table = Table(dynamodb, table_name)
         self.now = now
 
     def add(self, generation: Generation) -> tuple[Generation, bool]:
         """The recorded generation and whether it is new: one that was there before stays as it is."""
-        item = _written(asdict(generation))
-        if not generation.status.ended:  # until its workflow waits for a place: see core.records.capacity
-            item |= {"queue": "arriving", "queue_key": iso(generation.created_at)}
         try:
-            self._table.put(item, only_if_new=True)
+            self.table.put({**_written(asdict(generation)), **self._watched(SOON)}, f"attribute_not_exists({KEY})")
         except ConditionFailed:
             return self.get(generation.generation_id), False
         return generation, True
@@ -68,16 +76,49 @@ class Ledger:
 
     def batch(self, batch_id: str) -> Iterator[Generation]:
         """The generations of a batch, in the order of its rows; one that was written just now may be missing."""
-        return map(_read, self._table.query(BY_BATCH, batch_id))
+        return map(_read, self.table.query(BY_BATCH, batch_id))
 
     def get(self, generation_id: str) -> Generation:
         """The generation as it is now; `NotFound` where there is none, `Deleted` where there was one."""
-        item = self._table.get(generation_id)
+        item = self.table.get(generation_id)
         if item is None:
             raise NotFound(f"There is no generation {generation_id}.")
         if any(name in item for name in TOMBSTONE):
             raise Deleted(f"There is no generation {generation_id}.", owner=item["owner"])
         return _read(item)
+
+    def get_for(self, run: Run) -> Generation:
+        """The generation, for a step of this run; `GenerationEnded` if there is nothing left for the run to do."""
+        try:
+            generation = self.get(run.generation_id)
+        except NotFound:
+            raise GenerationEnded(f"Generation {run.generation_id} was deleted.") from None
+        if generation.status is Status.ERROR:
+            raise GenerationEnded(f"Generation {run.generation_id} has ended: {generation.error}")
+        if run.rescues not in (None, generation.rescues):
+            raise GenerationEnded(f"Generation {run.generation_id} goes on in a later run.")
+        return generation
+
+    def submission(self, generation_id: str) -> Generation | Tombstone | None:
+        """What is known of a generation's submission, although it may have been deleted."""
+        item = self.table.get(generation_id)
+        if item is None:
+            return None
+        return _read_tombstone(item) if any(name in item for name in TOMBSTONE) else _read(item)
+
+    def watched(self) -> Iterator[str]:
+        """The ids of what is due to be looked at, the longest due first; it may lag behind."""
+        for item in self.table.query(BY_WATCH, WATCHED, up_to=iso(self.now())):
+            yield item[KEY]
+
+    def watch_again(self, generation_id: str, after: timedelta) -> None:
+        """Look at it again after so long, if it is still watched."""
+        with suppress(ConditionFailed):
+            self.table.update(generation_id, self._watched(after), only_if="attribute_exists(#watch)")
+
+    def unwatch(self, generation_id: str) -> None:
+        """Nothing is left to be looked at."""
+        self.table.update(generation_id, {}, remove=tuple(WATCH))
 
     def list(
         self, owner: str, status: Collection[Status], limit: int, cursor: str | None
@@ -90,7 +131,7 @@ class Ledger:
         found: list[Generation] = []
         start = _start_key(owner, cursor)
         for _ in range(MAX_PAGES):
-            items, has_more = self._table.query_back(BY_OWNER, owner, start, PAGE_ITEMS)
+            items, has_more = self.table.query_back(BY_OWNER, owner, start, PAGE_ITEMS)
             for item in items:
                 generation = _read(item)
                 if not status or generation.status in status:
@@ -102,74 +143,110 @@ class Ledger:
                 return found, None
         return found, _cursor(start) if start else None
 
-    def begin_submission(self, generation_id: str) -> str | None:
+    def not_accepted(self, generation: Generation) -> None:
+        """The provider is known not to have accepted what was sent: it may be sent again."""
+        self._change(
+            generation.run,
+            {},
+            remove=("submission", "sending_since", "attempt"),
+            only_if="#submission = :sending AND #sending_since = :since",
+            values={":sending": Submission.SENDING, ":since": iso(generation.sending_since or self.now())},
+        )
+
+    def wait_with(self, run: Run, task_token: str) -> None:
+        """Note what the run's workflow waits with for its place; of no effect if it waits for none any more."""
+        with suppress(ConditionFailed):
+            self._change(
+                run, {"task_token": task_token}, only_if="#status = :queued", values={":queued": Status.QUEUED}
+            )
+
+    def task_token(self, generation_id: str) -> str | None:
+        """What the generation's workflow waited with last."""
+        return (self.table.get(generation_id) or {}).get("task_token")
+
+    def begin_submission(self, run: Run) -> str | None:
         """Claim the one create call: the name of the attempt, or None where somebody else has or had it."""
         attempt = uuid4().hex
         try:
             self._change(
-                generation_id,
+                run,
                 {"submission": Submission.SENDING, "sending_since": self.now(), "attempt": attempt},
                 only_if="attribute_not_exists(#submission) AND #status = :queued",
                 values={":queued": Status.QUEUED},
             )
-        except ConditionFailed as refused:
-            # The SDK repeats a write whose answer was lost; the repetition then meets the claim of this very call.
-            return attempt if refused.item.get("attempt") == attempt else None
+        except ConditionFailed:
+            return None
         return attempt
 
-    def clear_submission(self, generation_id: str, attempt: str) -> None:
+    def clear_submission(self, run: Run, attempt: str) -> None:
         """The provider refused for certain, or was never reached: another entry may send again."""
         self._change(
-            generation_id,
+            run,
             {},
             remove=("submission", "sending_since", "attempt"),
             only_if="#attempt = :attempt",
             values={":attempt": attempt},
         )
 
-    def submitted(self, generation_id: str, attempt: str, provider_id: str) -> None:
-        """The provider accepted. Its id is written even if the generation ended meanwhile, since it is paid for.
+    def submitted(self, run: Run, attempt: str, provider_id: str) -> None:
+        """The provider accepted. Its id is written even if the generation ended, or was deleted, since it is paid for.
 
         Raises `GenerationEnded` if it did, and `LedgerUnavailable` if the id could not be written.
         """
         known = {"submission": Submission.SUBMITTED, "provider_id": provider_id, "submitted_at": self.now()}
+        whatever = Run(run.generation_id, None)
         try:
             try:
                 self._change(
-                    generation_id,
+                    run,
                     {**known, "status": Status.GENERATING},
                     only_if="#attempt = :attempt AND #status = :queued",
                     values={":attempt": attempt, ":queued": Status.QUEUED},
                 )
             except ConditionFailed:
-                self._change(generation_id, known, only_if="#attempt = :attempt", values={":attempt": attempt})
-                raise GenerationEnded(f"Generation {generation_id} ended while it was being submitted.") from None
+                self._change(whatever, known, only_if="#attempt = :attempt", values={":attempt": attempt})
+                raise GenerationEnded(f"Generation {run.generation_id} ended while it was being submitted.") from None
         except (BotoCoreError, ClientError, ConditionFailed) as error:
             raise LedgerUnavailable(f"The provider accepted as {provider_id}, which could not be recorded.") from error
 
-    def provider_finished(self, generation_id: str, video: dict[str, Any], credits_used: int | None) -> None:
+    def found(self, run: Run, provider_id: str) -> None:
+        """A submission whose answer was lost was found at the provider; `GenerationEnded` if it ended meanwhile."""
+        generation = self.get_for(run)
+        self._advance(
+            run,
+            {
+                "submission": Submission.SUBMITTED,
+                "provider_id": provider_id,
+                "submitted_at": generation.sending_since or self.now(),
+            },
+            before=(Status.QUEUED,),
+            after=Status.GENERATING,
+        )
+
+    def provider_finished(self, run: Run, video: dict[str, Any], credits_used: int | None) -> None:
         """The provider is done; what it said of the video is kept until the video is archived."""
         self._advance(
-            generation_id,
+            run,
             {"provider_video": video, "credits_used": credits_used, "generated_at": self.now()},
             before=(Status.GENERATING, Status.ARCHIVING),
             after=Status.ARCHIVING,
         )
 
-    def complete(self, generation_id: str, video: ArchivedVideo) -> None:
+    def complete(self, run: Run, video: ArchivedVideo) -> None:
         """The video is in S3, verified: the generation has ended well."""
         self._advance(
-            generation_id,
+            run,
             {"video": video.as_dict(), "ended_at": self.now()},
             before=(Status.ARCHIVING,),
             after=Status.COMPLETED,
         )
 
-    def fail(self, generation_id: str, failure: Failure) -> bool:
-        """The generation has ended badly; False if it had ended already, since it keeps its first end."""
+    def fail(self, run: Run, failure: Failure) -> bool:
+        """The generation has ended badly; False if it had ended already, since it keeps its first end, or if a later
+        run has it."""
         try:
             self._advance(
-                generation_id,
+                run,
                 {"error": asdict(failure), "ended_at": self.now()},
                 before=(Status.QUEUED, Status.GENERATING, Status.ARCHIVING),
                 after=Status.ERROR,
@@ -178,62 +255,86 @@ class Ledger:
             return False
         return True
 
-    def reopen(self, generation: Generation, provider_id: str | None) -> bool:
+    def reopen(self, generation: Generation, provider_id: str | None, *, send_again: bool = False) -> bool:
         """A failed generation goes on: checked if the provider has it, else submitted. Its end is announced anew.
 
-        False if another rescue was faster.
+        `send_again` forgets a claim, since the provider is known not to have accepted. False if another rescue was
+        faster.
         """
         now = self.now()
         known = {"submission": Submission.SUBMITTED, "provider_id": provider_id, "submitted_at": now}
+        forgotten = ("submission", "sending_since", "attempt") if send_again else ()
         try:
             self._change(
-                generation.generation_id,
+                generation.run,
                 {
                     "status": Status.GENERATING if provider_id else Status.QUEUED,
                     "reopened_at": now,
                     "rescues": generation.rescues + 1,
                     **(known if provider_id else {}),
+                    **self._watched(SOON),
                 },
-                remove=("error", "ended_at", "announced_at"),
-                only_if="#status = :error AND #rescues = :before",
-                values={":error": Status.ERROR, ":before": generation.rescues},
+                remove=("error", "ended_at", "announced_at", *(() if provider_id else ("place",)), *forgotten),
+                only_if="#status = :error",
+                values={":error": Status.ERROR},
             )
         except ConditionFailed:
             return False
         return True
 
     def delete(self, generation: Generation) -> None:
-        """Replace an ended generation's record by a tombstone: its id is not used again for a year."""
+        """Replace an ended generation's record by a tombstone: its id is not used again for a year.
+
+        What is known of its submission stays, if the provider may still work on it. Raises `Conflict` if the
+        generation has changed since it was read.
+        """
         now = self.now()
-        self._table.put(
-            {
-                KEY: generation.generation_id,
-                "owner": generation.owner,
-                "deleted_at": iso(now),
-                EXPIRES_AT: int((now + TOMBSTONE_FOR).timestamp()),
-            }
-        )
-
-    def announced(self, generation_id: str) -> None:
-        """The end was published."""
-        self._change(generation_id, {"announced_at": self.now()})
-
-    def _advance(
-        self, generation_id: str, changes: dict[str, Any], *, before: tuple[Status, ...], after: Status
-    ) -> None:
-        values = {f":before{i}": status for i, status in enumerate(before)}
+        item = self.table.get(generation.generation_id) or {}
+        submission = SUBMISSION if generation.at_provider else ()
+        kept = {name: item[name] for name in (KEY, "owner", *submission) if name in item}
         try:
-            self._change(
-                generation_id,
-                {**changes, "status": after},
-                only_if=f"#status IN ({', '.join(values)})",
-                values=values,
+            self.table.put(
+                {
+                    **kept,
+                    "deleted_at": iso(now),
+                    EXPIRES_AT: int((now + TOMBSTONE_FOR).timestamp()),
+                    **self._watched(LONGEST_FUNCTION),
+                },
+                # As it was read just now: a Submit that still runs may be about to write the provider's id.
+                only_if="#last_write = :seen AND #rescues = :run AND attribute_exists(#announced_at)",
+                values={":seen": item.get("last_write", ""), ":run": generation.rescues},
             )
         except ConditionFailed:
-            raise GenerationEnded(f"Generation {generation_id} is not {' or '.join(before)} any more.") from None
+            raise Conflict(f"Generation {generation.generation_id} has changed just now: look again.") from None
 
-    def _change(self, generation_id: str, changes: dict[str, Any], **condition: Any) -> None:
-        self._table.update(generation_id, _written({**changes, "updated_at": self.now()}), **condition)
+    def announced(self, generation: Generation) -> None:
+        """The end was published; of no effect if the generation goes on in a later run."""
+        with suppress(ConditionFailed):
+            self._change(
+                generation.run,
+                {"announced_at": self.now()},
+                remove=tuple(WATCH),
+                only_if="#status IN (:completed, :error)",
+                values={":completed": Status.COMPLETED, ":error": Status.ERROR},
+            )
+
+    def _advance(self, run: Run, changes: dict[str, Any], *, before: tuple[Status, ...], after: Status) -> None:
+        values = {f":before{i}": status for i, status in enumerate(before)}
+        try:
+            self._change(run, {**changes, "status": after}, only_if=f"#status IN ({', '.join(values)})", values=values)
+        except ConditionFailed:
+            raise GenerationEnded(f"Generation {run.generation_id} is not {' or '.join(before)} any more.") from None
+
+    def _change(
+        self, run: Run, changes: dict[str, Any], *, only_if: str, values: Item, remove: tuple[str, ...] = ()
+    ) -> None:
+        if run.rescues is not None:
+            only_if, values = f"({only_if}) AND #rescues = :run", {**values, ":run": run.rescues}
+        changes = _written({**changes, "updated_at": self.now()})
+        self.table.update(run.generation_id, changes, remove=remove, only_if=only_if, values=values)
+
+    def _watched(self, after: timedelta) -> Item:
+        return dict(zip(WATCH, (WATCHED, iso(self.now() + after)), strict=True))
 
 
 def _cursor(key: Item) -> str:
@@ -246,6 +347,16 @@ def _start_key(owner: str, cursor: str | None) -> Item | None:
         return None
     created_at, _, generation_id = cursor.partition("_")
     return {"owner": owner, "created_at": created_at, KEY: generation_id}
+
+
+def _read_tombstone(item: Item) -> Tombstone:
+    times = {name: datetime.fromisoformat(item[name]) for name in ("sending_since", "submitted_at") if name in item}
+    return Tombstone(
+        generation_id=item[KEY],
+        submission=Submission(item["submission"]) if "submission" in item else None,
+        provider_id=item.get("provider_id"),
+        **times,
+    )
 
 
 def _written(fields: dict[str, Any]) -> Item:

@@ -3,11 +3,14 @@
 infra/ledger.py makes the table from these names, and the tests make theirs.
 """
 
+import random
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, cast
+from uuid import uuid4
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]  # plain values: str, int, bool, and lists and dicts of these
 
 KEY = "generation_id"
+MOST_CONFLICTS = 20  # transactions that may be in the way of one write
 EXPIRES_AT = "expires_at"  # DynamoDB removes the item after this time, in seconds since 1970
 
 
@@ -33,9 +37,8 @@ class Index:
 
 BY_OWNER = Index("by_owner", "owner", "created_at")
 BY_BATCH = Index("by_batch", "batch_id", "row_number", sort_type="N")
-BY_QUEUE = Index("by_queue", "queue", "queue_key", projection="KEYS_ONLY")
-BY_PLACE = Index("by_place", "place", None, projection="KEYS_ONLY")
-INDEXES = (BY_OWNER, BY_BATCH, BY_QUEUE, BY_PLACE)
+BY_WATCH = Index("by_watch", "watch", "watch_at", projection="KEYS_ONLY")  # what sweep has to look at, and when
+INDEXES = (BY_OWNER, BY_BATCH, BY_WATCH)
 
 
 class ConditionFailed(Exception):
@@ -47,7 +50,11 @@ class ConditionFailed(Exception):
 
 
 class Table:
-    """The table by its name; every read is consistent, except through an index."""
+    """The table by its name; every read is consistent, except through an index.
+
+    The SDK repeats a write whose answer was lost, and the repetition then fails its condition because of the first. So
+    every conditional write carries a token of its own, `last_write`, by which it knows its own traces.
+    """
 
     def __init__(self, dynamodb: "DynamoDBClient", name: str) -> None:
         self._dynamodb = dynamodb
@@ -58,63 +65,51 @@ class Table:
         answer = self._dynamodb.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True)
         return read(answer["Item"]) if "Item" in answer else None
 
-    def put(self, item: Item, *, only_if_new: bool = False) -> None:
-        """Write a whole item, values that are None left out; `ConditionFailed` if it must be new and is not."""
-        condition: Any = {"ConditionExpression": f"attribute_not_exists({KEY})"} if only_if_new else {}
-        try:
-            self._dynamodb.put_item(TableName=self._name, Item=_write(item), **condition)
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
-            raise ConditionFailed(read(cast("Any", refused.response).get("Item", {}))) from None
+    def put(self, item: Item, only_if: str, values: Item | None = None) -> None:
+        """Write a whole item, values that are None left out; `ConditionFailed` if `only_if` does not hold."""
+        token = uuid4().hex
+        written = {"TableName": self._name, "Item": write({**item, "last_write": token}), **_condition(only_if, values)}
+        self._write(lambda: self._dynamodb.put_item(**written), token)
 
-    def update(self, key: str, changes: Item, **options: Any) -> None:
-        """Change one item under a condition (`update_of`); `ConditionFailed` if it does not hold."""
-        try:
-            self._dynamodb.update_item(
-                **self.update_of(key, changes, **options), ReturnValuesOnConditionCheckFailure="ALL_OLD"
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
-            raise ConditionFailed(read(cast("Any", refused.response).get("Item", {}))) from None
-
-    def update_of(
+    def update(
         self,
         key: str,
         changes: Item,
         *,
         remove: tuple[str, ...] = (),
         only_if: str = f"attribute_exists({KEY})",
-        values: Mapping[str, object] | None = None,
-    ) -> dict[str, Any]:
-        """The parameters of an update, as a transaction takes them too.
+        values: Item | None = None,
+    ) -> None:
+        """Set `changes`, those that are None left as they are, and remove the attributes named in `remove`.
 
-        `changes` are set, those that are None left as they are, and the names in `remove` are removed. The condition
-        `only_if` names attributes as `#name` and the values of `values` as they are written there.
+        The condition `only_if` names attributes as `#name` and the values of `values` as they are written there;
+        `ConditionFailed` if it does not hold.
         """
-        present = {name: value for name, value in changes.items() if value is not None}
-        parts = []
-        if present:
-            parts.append("SET " + ", ".join(f"#{name} = :{name}" for name in present))
-        if remove:
-            parts.append("REMOVE " + ", ".join(f"#{name}" for name in remove))
-        names = {f"#{name}": name for name in {*present, *remove, *re.findall(r"#(\w+)", only_if)}}
-        given = {**{f":{name}": value for name, value in present.items()}, **(values or {})}
-        return {
-            "TableName": self._name,
-            "Key": _key(key),
-            "UpdateExpression": " ".join(parts),
-            "ConditionExpression": only_if,
-            **({"ExpressionAttributeNames": names} if names else {}),
-            **({"ExpressionAttributeValues": _write(given)} if given else {}),
-        }
+        token = uuid4().hex
+        updated = update_of(key, {**changes, "last_write": token}, remove=remove, only_if=only_if, values=values)
+        self._write(lambda: self._dynamodb.update_item(TableName=self._name, **updated), token)
 
-    def query(self, index: Index, partition: str, page_size: int | None = None) -> Iterator[Item]:
-        """The items of an index under one partition key, in the order of its sort key."""
+    def _write(self, call: Callable[[], object], token: str) -> None:
+        try:
+            retried(call, self._dynamodb)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
+            item = read(cast("Any", refused.response).get("Item", {}))
+            if item.get("last_write") != token:
+                raise ConditionFailed(item) from None
+
+    def query(self, index: Index, partition: str, up_to: str | None = None) -> Iterator[Item]:
+        """The items of an index under one partition key, in the order of its sort key, up to one if that is given."""
+        names, values = {"#partition": index.partition}, {":partition": partition}
+        condition = "#partition = :partition"
+        if up_to is not None:
+            condition += " AND #sort <= :up_to"
+            names["#sort"], values[":up_to"] = str(index.sort), up_to
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             IndexName=index.name,
-            KeyConditionExpression="#partition = :partition",
-            ExpressionAttributeNames={"#partition": index.partition},
-            ExpressionAttributeValues={":partition": {"S": partition}},
-            PaginationConfig={"PageSize": page_size} if page_size else {},
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=write(values),
         )
         for page in pages:
             yield from map(read, page["Items"])
@@ -129,20 +124,55 @@ class Table:
             ExpressionAttributeValues={":partition": {"S": partition}},
             ScanIndexForward=False,
             Limit=limit,
-            **cast("Any", {"ExclusiveStartKey": _write(before)} if before else {}),
+            **cast("Any", {"ExclusiveStartKey": write(before)} if before else {}),
         )
         return [read(item) for item in answer["Items"]], "LastEvaluatedKey" in answer
 
-    def scan(self, index: Index) -> Iterator[Item]:
-        """All items of an index."""
-        for page in self._dynamodb.get_paginator("scan").paginate(TableName=self._name, IndexName=index.name):
-            yield from map(read, page["Items"])
+
+def update_of(
+    key: str,
+    changes: Item,
+    *,
+    remove: tuple[str, ...] = (),
+    only_if: str,
+    values: Item | None = None,
+) -> Any:
+    """The parameters of `Table.update`, as a transaction takes them, but for the table's name."""
+    present = {name: value for name, value in changes.items() if value is not None}
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in present)
+    if remove:
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+    condition = _condition(only_if, {**{f":{name}": value for name, value in present.items()}, **(values or {})})
+    names = {f"#{name}": name for name in (*present, *remove)} | condition.get("ExpressionAttributeNames", {})
+    return {"Key": _key(key), "UpdateExpression": expression, **condition, "ExpressionAttributeNames": names}
+
+
+def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:
+    """A write, again for a while if a transaction is in its way: that is in no retry list of the SDK."""
+    for attempt in range(MOST_CONFLICTS):
+        try:
+            call()
+        except dynamodb.exceptions.TransactionConflictException:
+            time.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - nothing secret
+        else:
+            return
+    call()
 
 
 def read(item: Mapping[str, Any]) -> Item:
     """DynamoDB's form of an item → plain values."""
     deserialize = TypeDeserializer().deserialize
     return {name: _plain(deserialize(value)) for name, value in item.items()}
+
+
+def write(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values → DynamoDB's form, None left out. (Its serializer knows no StrEnum.)"""
+    serialize = TypeSerializer().serialize
+    return {
+        name: serialize(str(value) if isinstance(value, str) else value)
+        for name, value in item.items()
+        if value is not None
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -152,13 +182,13 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, Decimal) else value
 
 
-def _write(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values → DynamoDB's form, None left out. (Its serializer knows no StrEnum.)"""
-    serialize = TypeSerializer().serialize
+def _condition(only_if: str, values: Item | None) -> Any:
+    names = {f"#{name}": name for name in re.findall(r"#(\w+)", only_if)}
     return {
-        name: serialize(str(value) if isinstance(value, str) else value)
-        for name, value in item.items()
-        if value is not None
+        "ConditionExpression": only_if,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        **({"ExpressionAttributeNames": names} if names else {}),
+        **({"ExpressionAttributeValues": write(values)} if values else {}),
     }
 
 

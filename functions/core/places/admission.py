@@ -1,0 +1,144 @@
+"""Who is next: the generation of the owner who holds the fewest places, and among those the one that came first.
+
+That is decided when a place is given out, from what each owner holds and has waiting at that moment. An owner with a
+thousand jobs has no thousandth turn to wait for, and one who was served for long has no debt.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from core.generation import Generation, Status
+from core.places.table import Place, PlacesTable, Refused, Waiting, after_owner
+from core.records.ledger import Ledger
+from core.workflow import Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+TURN = timedelta(seconds=10)  # after which who gives places out is taken for dead
+MOST_LOOKS = 40  # pages of the queue that are looked at for the next one; an owner takes one at most
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Lets generations to the provider, `limit` at once."""
+
+    table: PlacesTable
+    ledger: Ledger
+    stepfunctions: "SFNClient"
+    limit: int
+
+    def admit(self, run: Run, task_token: str) -> None:
+        """Let the workflow that waits with `task_token` go on when its generation has a place: perhaps at once.
+
+        Entering again changes nothing but the token. Raises `GenerationEnded` for a run that has nothing left to do.
+        """
+        self.ledger.wait_with(run, task_token)
+        generation = self.ledger.get_for(run)
+        if _needs_place(generation):
+            self.table.wait(Waiting.of(generation))
+            self.give_out()
+        else:
+            self._answer(task_token)
+
+    def leave(self, generation: Generation) -> None:
+        """The generation has ended: it waits no longer, and its place is free if the provider does not work on it."""
+        self.table.leave(Waiting.of(generation))
+        if not generation.at_provider:
+            self.release(generation.generation_id)
+
+    def release(self, generation_id: str) -> None:
+        """The provider's work on it is over: give its place back, and let the next one in."""
+        for place in self.table.held():
+            if place.holder == generation_id:
+                self.table.release(place)
+        self.give_out()
+
+    def wake(self, generation_id: str) -> None:
+        """Tell the generation's workflow that it may go on; one that was told before does not mind."""
+        token = self.ledger.task_token(generation_id)
+        if token is not None:
+            self._answer(token)
+
+    def give_out(self) -> None:
+        """Give out places until none is free or nobody waits.
+
+        One at a time does it, so that they are not in each other's way; who comes meanwhile makes that one look again.
+        Nothing but speed depends on it: two that do it at once, or one that dies, can do no wrong.
+        """
+        who = uuid4().hex
+        while self.table.take_turn(who, self.ledger.now(), self.ledger.now() + TURN):
+            try:
+                self._give_out()
+            finally:
+                is_over = self.table.end_turn(who)
+            if is_over:
+                return
+
+    def _give_out(self) -> None:
+        held = {place.number: place for place in self.table.held()}
+        while True:
+            free = [number for number in range(self.limit) if number not in held]
+            over = [place for number, place in held.items() if number >= self.limit]
+            if over:  # the limit is lower than it was: until they are within it, nobody else is let in
+                if not free:
+                    return
+                self._move(over[0], free[0])
+                held = {place.number: place for place in self.table.held()}
+                continue
+            if not free or (waiting := self._next(held.values())) is None:
+                return
+            try:
+                self.table.grant(waiting, free[0], self.ledger.now())
+            except Refused as refused:
+                if refused.is_settled:
+                    self.table.leave(waiting)
+                held = {place.number: place for place in self.table.held()}
+                if not refused.is_settled:
+                    continue
+            else:
+                held[free[0]] = Place(free[0], waiting.generation_id, waiting.owner, self.ledger.now())
+            self.wake(waiting.generation_id)
+
+    def _move(self, place: Place, number: int) -> None:
+        try:
+            self.table.move(place, number)
+        except Refused:
+            return  # given back, or taken, meanwhile
+
+    def _next(self, held: Collection[Place]) -> Waiting | None:
+        """The first of each owner is looked at, beginning behind the owner who was served last, all around."""
+        places = Counter(place.owner for place in held)
+        latest = max(held, key=lambda place: place.since, default=None)
+        start = after = after_owner(latest.owner) if latest else ""
+        has_wrapped = not start
+        heads: dict[str, Waiting] = {}
+        for _ in range(MOST_LOOKS):
+            page, has_more = self.table.waiting(after)
+            for waiting in page:
+                heads.setdefault(waiting.owner, waiting)
+            if has_more:
+                after = after_owner(page[-1].owner)
+            elif not has_wrapped:
+                after, has_wrapped = "", True
+            else:
+                break
+            if has_wrapped and start and after >= start:
+                break
+        return min(heads.values(), key=lambda head: (places[head.owner], head.since), default=None)
+
+    def _answer(self, task_token: str) -> None:
+        errors = self.stepfunctions.exceptions
+        try:
+            self.stepfunctions.send_task_success(taskToken=task_token, output=json.dumps({}))
+        except (errors.TaskDoesNotExist, errors.TaskTimedOut, errors.InvalidToken):
+            return  # answered before, or its workflow has ended
+
+
+def _needs_place(generation: Generation) -> bool:
+    return generation.status is Status.QUEUED and generation.place is None and generation.submission is None

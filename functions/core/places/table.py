@@ -1,0 +1,229 @@
+"""The items of the table of places: a place is there if it is held, and names its holder; who waits is in the queue.
+
+    PART "place"    ITEM its number, from 0       a held place
+    PART "waiting"  ITEM owner/since/generation   a generation that waits, the owner's first one first
+    PART "turn"     ITEM "turn"                   who gives places out at the moment (core.places.admission)
+
+How many are held is how many items there are: there is no number beside them that could differ. Only `grant` makes a
+place, in one transaction with the generation, so that a generation is given one place and a place one generation.
+All reads are consistent.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from core.generation import Generation, Status, iso
+from core.records import table as records
+from core.records.table import read, write
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PART, ITEM = "part", "item"
+PLACE, WAITING, TURN = "place", "waiting", "turn"
+PAGE = 25  # items of one look at the queue: most often all that it holds
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A generation in the queue."""
+
+    generation_id: str
+    owner: str
+    since: str  # ISO 8601, UTC
+
+    @property
+    def item(self) -> str:
+        """Its sort key: owners apart, and of one owner the first to come first."""
+        return f"{_owner(self.owner)}/{self.since}/{self.generation_id}"
+
+    @classmethod
+    def of(cls, generation: Generation) -> "Waiting":
+        """The generation's one entry in the queue, however often it comes."""
+        since = generation.reopened_at or generation.created_at
+        return cls(generation.generation_id, generation.owner, iso(since))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A held place."""
+
+    number: int
+    holder: str  # a generation's id
+    owner: str
+    since: datetime
+
+
+class Refused(Exception):
+    """A transaction was not made: one of its conditions did not hold, or another transaction was in the way."""
+
+    def __init__(self, *, is_settled: bool) -> None:
+        super().__init__()
+        self.is_settled = is_settled  # the generation has a place already, or waits for none
+
+
+class PlacesTable:
+    """The table of places, and the generations' part in it."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", name: str, generations: str) -> None:
+        self._dynamodb = dynamodb
+        self._name = name
+        self._generations = generations
+
+    def held(self) -> list[Place]:
+        """All places that are held, by number."""
+        return [
+            Place(int(item[ITEM]), item["holder"], item["owner"], datetime.fromisoformat(item["since"]))
+            for item in self._query(PLACE)
+        ]
+
+    def waiting(self, after: str = "") -> tuple[list[Waiting], bool]:
+        """The next few that wait, owner by owner, after a sort key; whether there are more."""
+        answer = self._dynamodb.query(
+            TableName=self._name,
+            KeyConditionExpression=f"{PART} = :part AND {ITEM} > :after",
+            ExpressionAttributeValues={":part": {"S": WAITING}, ":after": {"S": after or " "}},
+            ConsistentRead=True,
+            Limit=PAGE,
+        )
+        found = [read(item) for item in answer["Items"]]
+        waiting = [Waiting(item["holder"], item["owner"], item["since"]) for item in found]
+        return waiting, "LastEvaluatedKey" in answer
+
+    def wait(self, waiting: Waiting) -> None:
+        """Put it in the queue, if it is not there."""
+        fields = {"holder": waiting.generation_id, "owner": waiting.owner, "since": waiting.since}
+        item = write({PART: WAITING, ITEM: waiting.item, **fields})
+        self._retried(lambda: self._dynamodb.put_item(TableName=self._name, Item=item))
+
+    def leave(self, waiting: Waiting) -> None:
+        """Take it out of the queue, if it is there."""
+        self._delete(WAITING, waiting.item, waiting.generation_id)
+
+    def grant(self, waiting: Waiting, number: int, now: datetime) -> None:
+        """Give the place to who waits, all or nothing; `Refused`."""
+        admitted = records.update_of(
+            waiting.generation_id,
+            {"place": number, "admitted_at": iso(now)},
+            only_if="#status = :queued AND attribute_not_exists(#place)",
+            values={":queued": Status.QUEUED},
+        )
+        admitted.pop("ReturnValuesOnConditionCheckFailure")
+        self._transact(
+            {"Put": self._new(Place(number, waiting.generation_id, waiting.owner, now))},
+            {"Delete": self._of(WAITING, waiting.item, waiting.generation_id)},
+            {"Update": {"TableName": self._generations, **admitted}},
+        )
+
+    def move(self, place: Place, number: int) -> None:
+        """Let the holder have another place instead, since the limit is lower now; `Refused`."""
+        old = self._of(PLACE, _number(place.number), place.holder)
+        self._transact({"Put": self._new(replace(place, number=number))}, {"Delete": old})
+
+    def release(self, place: Place) -> None:
+        """Give the place back, if its holder still has it."""
+        self._delete(PLACE, _number(place.number), place.holder)
+
+    def take_turn(self, who: str, now: datetime, until: datetime) -> bool:
+        """Whether it is `who` that gives places out now. If not, whoever does is told to look once more."""
+        try:
+            self._retried(
+                lambda: self._dynamodb.update_item(
+                    TableName=self._name,
+                    Key=_key(TURN, TURN),
+                    UpdateExpression="SET who = :who, #until = :until REMOVE again",
+                    ConditionExpression="attribute_not_exists(who) OR who = :who OR #until < :now",
+                    ExpressionAttributeNames={"#until": "until"},
+                    ExpressionAttributeValues=write({":who": who, ":until": iso(until), ":now": iso(now)}),
+                )
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._name,
+                    Key=_key(TURN, TURN),
+                    UpdateExpression="SET again = :yes",
+                    ConditionExpression="attribute_exists(who)",
+                    ExpressionAttributeValues=write({":yes": who}),
+                )
+            except self._dynamodb.exceptions.ConditionalCheckFailedException:
+                return self.take_turn(who, now, until)  # it has ended just now
+            return False
+        return True
+
+    def end_turn(self, who: str) -> bool:
+        """Whether the turn is over; if not, somebody came meanwhile, and `who` looks once more."""
+        try:
+            self._retried(
+                lambda: self._dynamodb.update_item(
+                    TableName=self._name,
+                    Key=_key(TURN, TURN),
+                    UpdateExpression="REMOVE who, #until",
+                    ConditionExpression="who = :who AND attribute_not_exists(again)",
+                    ExpressionAttributeNames={"#until": "until"},
+                    ExpressionAttributeValues=write({":who": who}),
+                )
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _query(self, part: str) -> Iterator[dict[str, Any]]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression=f"{PART} = :part",
+            ExpressionAttributeValues={":part": {"S": part}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from map(read, page["Items"])
+
+    def _new(self, place: Place) -> dict[str, Any]:
+        fields = {"holder": place.holder, "owner": place.owner, "since": iso(place.since)}
+        item = write({PART: PLACE, ITEM: _number(place.number), **fields})
+        return {"TableName": self._name, "Item": item, "ConditionExpression": f"attribute_not_exists({PART})"}
+
+    def _of(self, part: str, item: str, holder: str) -> dict[str, Any]:
+        """An item, on condition that it is this generation's."""
+        return {
+            "TableName": self._name,
+            "Key": _key(part, item),
+            "ConditionExpression": "holder = :holder",
+            "ExpressionAttributeValues": write({":holder": holder}),
+        }
+
+    def _delete(self, part: str, item: str, holder: str) -> None:
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # gone before, or another's by now
+            self._retried(lambda: self._dynamodb.delete_item(**self._of(part, item, holder)))
+
+    def _transact(self, *items: dict[str, Any]) -> None:
+        try:
+            self._dynamodb.transact_write_items(TransactItems=items)  # type: ignore[arg-type]  # plain dicts
+        except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
+            codes = [str(reason.get("Code")) for reason in cancelled.response["CancellationReasons"]]
+            raise Refused(is_settled=codes[2:] == ["ConditionalCheckFailed"]) from None
+
+    def _retried(self, call: Any) -> None:
+        """A write, again while another's transaction is in the way, which the SDK does not try again."""
+        records.retried(call, self._dynamodb)
+
+
+def after_owner(owner: str) -> str:
+    """A sort key behind all that wait of this owner."""
+    return f"{_owner(owner)}0"  # which follows "/" in ASCII
+
+
+def _owner(owner: str) -> str:
+    return quote(owner, safe="")
+
+
+def _number(number: int) -> str:
+    return f"{number:06d}"
+
+
+def _key(part: str, item: str) -> dict[str, Any]:
+    return {PART: {"S": part}, ITEM: {"S": item}}

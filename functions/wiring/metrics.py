@@ -1,0 +1,11 @@
+"""What the alarms count."""
+
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from core.generation import Failure
+
+
+def count_failure(failure: Failure) -> None:
+    """One generation more that failed, by the name of its error."""
+    with single_metric(name="GenerationFailed", unit=MetricUnit.Count, value=1) as metric:
+        metric.add_dimension("error", failure.name)

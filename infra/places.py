@@ -1,0 +1,49 @@
+"""The table of places at the provider, as core/places/table.py names it."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from core.places import table as names
+from infra.config import Stage
+from infra.functions import allow
+from infra.ledger import Ledger
+from infra.nag import acknowledge
+
+
+class Places:
+    """`table`, and what a function is told and allowed that lets generations to the provider."""
+
+    def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, ledger: Ledger) -> None:
+        self._limit = stage.in_flight_limit
+        self._ledger = ledger
+        self.table = dynamodb.Table(
+            scope,
+            "Places",
+            partition_key=dynamodb.Attribute(name=names.PART, type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name=names.ITEM, type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=stage.recover_table
+            ),
+            deletion_protection=stage.keep_data,
+            removal_policy=removal,
+        )
+        if not stage.recover_table:
+            acknowledge(self.table, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where places and generations are, and how many places there are."""
+        return {
+            **self._ledger.environment,
+            "PLACES_TABLE_NAME": self.table.table_name,
+            "IN_FLIGHT_LIMIT": str(self._limit),
+        }
+
+    @property
+    def permissions(self) -> list[iam.PolicyStatement]:
+        """To wait for a place, to give it out, and to give it back. (To answer who waits: infra/workflow.py.)"""
+        actions = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
+        return [*self._ledger.permissions(), allow(*actions, on=self.table.table_arn)]

@@ -1,0 +1,154 @@
+"""Places at a provider, with everything around them that can be told what to do."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+
+from core.archive.objects import Objects
+from core.generation import Failure, Generation
+from core.places.admission import Admission
+from core.places.table import PlacesTable
+from core.record_failure import close
+from core.records.ledger import Ledger
+from core.sweep import Sweep
+from core.workflow import Ended, NotStarted, Run
+from tests.unit.generations import Clock, generation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LONGEST = timedelta(minutes=30)
+
+
+class StepFunctions:
+    """Hears which workflows may go on: a token is answered once, and unknown after that."""
+
+    exceptions = boto3.client("stepfunctions", region_name="us-east-1").exceptions
+
+    def __init__(self) -> None:
+        self.answered: list[str] = []
+
+    def send_task_success(self, *, taskToken: str, output: str) -> None:  # noqa: N803 - the SDK's names
+        assert output == "{}"
+        if taskToken in self.answered:
+            raise self.exceptions.TaskDoesNotExist({"Error": {"Code": "TaskDoesNotExist"}}, "SendTaskSuccess")
+        self.answered.append(taskToken)
+
+
+class Executions:
+    """The workflow's executions, by their names; None is one that runs."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Ended | None] = {}
+        self.started: list[str] = []
+
+    def start(self, run: Run) -> None:
+        if run.execution not in self.known:
+            self.started.append(run.execution)
+            self.known[run.execution] = None
+
+    def stop(self, run: Run) -> None:
+        if run.execution in self.known:
+            self.known[run.execution] = Ended("ABORTED")
+
+    def ended(self, run: Run) -> Ended | None:
+        if run.execution not in self.known:
+            raise NotStarted
+        return self.known[run.execution]
+
+
+class Announcer:
+    """Marks as announced, and remembers what."""
+
+    def __init__(self) -> None:
+        self.announced: list[str] = []
+
+    def announce(self, generation_id: str, ledger: Ledger) -> None:
+        found = ledger.get(generation_id)
+        if found.status.ended and not found.announced_at:
+            self.announced.append(generation_id)
+            ledger.announced(found)
+
+
+class ProviderJobs:
+    """What the provider says of its jobs, which have the ids of their generations; it works on those in `working`."""
+
+    def __init__(self) -> None:
+        self.working: set[str] = set()
+
+    def fetch(self, provider_id: str) -> Any:
+        return type("Answer", (), {"outcome": "pending" if provider_id in self.working else "completed"})
+
+
+class House:
+    """Tables, a clock and the admission, with jobs that are named after their owner: `ann1`."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", limit: int = 2) -> None:
+        self.clock = Clock()
+        self.stepfunctions, self.executions, self.announcer = StepFunctions(), Executions(), Announcer()
+        self.provider = ProviderJobs()
+        self.ledger = Ledger(dynamodb, "generations", self.clock)
+        self.table = PlacesTable(dynamodb, "places", "generations")
+        self.limit_to(limit)
+
+    def limit_to(self, limit: int) -> None:
+        """As a deployment with another limit would."""
+        self.limit = limit
+        self.admission = Admission(self.table, self.ledger, cast("Any", self.stepfunctions), limit)
+
+    def arrive(self, *names: str) -> None:
+        for name in names:
+            self.accept(name)
+            self.admission.admit(Run(name), name)
+
+    def accept(self, name: str) -> None:
+        self.clock.forward(0.001)
+        self.ledger.add(generation(name, owner=name[:3], created_at=self.clock.time, updated_at=self.clock.time))
+        self.executions.start(Run(name))
+
+    def submit(self, name: str) -> None:
+        """The provider has it, and works."""
+        run = self.ledger.get(name).run
+        attempt = self.ledger.begin_submission(run)
+        assert attempt is not None
+        self.provider.working.add(name)
+        self.ledger.submitted(run, attempt, name)
+
+    def end(self, *names: str) -> None:
+        """The provider has failed at it, or it was never sent, and that is recorded."""
+        for name in names:
+            self.provider.working.discard(name)
+            self.ledger.fail(self.ledger.get(name).run, Failure("GenerationFailed", "no"))
+            self.close(name)
+
+    def close(self, name: str) -> None:
+        close(self.ledger.get(name), self.ledger, self.admission, cast("Any", self.announcer))
+
+    def sweep(self, seconds: float = 61) -> None:
+        """A sweep some time later."""
+        self.clock.forward(seconds)
+        self.sweeper().run(until=self.clock.time)
+
+    def sweeper(self, objects: Objects | None = None) -> Sweep:
+        return Sweep(
+            self.ledger,
+            self.admission,
+            cast("Any", self.executions),
+            cast("Any", self.announcer),
+            cast("Any", self.provider),
+            cast("Any", objects),
+            LONGEST,
+            lambda _: None,
+        )
+
+    @property
+    def admitted(self) -> list[str]:
+        return list(self.stepfunctions.answered)
+
+    @property
+    def holders(self) -> list[str]:
+        return [place.holder for place in self.table.held()]
+
+    def record(self, name: str) -> Generation:
+        return self.ledger.get(name)

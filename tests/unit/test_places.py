@@ -1,0 +1,248 @@
+"""Never more at the provider than allowed, fairly between owners, and no place is ever lost."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import GenerationEnded
+from core.generation import Failure
+from core.places.admission import Admission
+from core.places.table import PlacesTable, Waiting
+from core.sweep import SweepIncomplete
+from core.workflow import Ended, Run
+from tests.unit.generations import generation
+from tests.unit.house import LONGEST, House
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LIMIT = 2
+
+
+@pytest.fixture
+def house(dynamodb: "DynamoDBClient") -> House:
+    return House(dynamodb, LIMIT)
+
+
+def test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends(house: House) -> None:
+    house.arrive("ann1", "ann2", "ann3", "ann4")
+    assert (house.admitted, house.holders) == (["ann1", "ann2"], ["ann1", "ann2"])
+    house.end("ann2")
+    assert (house.admitted, house.holders) == (["ann1", "ann2", "ann3"], ["ann1", "ann3"])
+    house.end("ann1", "ann3", "ann4")
+    assert house.holders == []
+
+
+def test_an_owner_with_many_jobs_does_not_keep_another_waiting(house: House) -> None:
+    house.arrive(*(f"ann{n}" for n in range(9)), "bob1", "bob2", "cyd1")
+    order = []
+    while house.holders:
+        order.append(house.holders[0])
+        house.end(house.holders[0])
+    assert house.admitted[:2] == ["ann0", "ann1"]
+    assert {"bob1", "cyd1"} <= set(house.admitted[2:5])
+    assert [name for name in house.admitted if name.startswith("ann")] == [f"ann{n}" for n in range(9)]
+    assert len(house.admitted) == 12
+
+
+def test_jobs_that_arrive_together_wait_no_longer_for_it(house: House) -> None:
+    """An owner's many arrivals at once are one owner's arrivals, not a debt that others are served before."""
+    house.arrive("zed1", "zed2")
+    for n in range(10):
+        house.accept(f"ann{n}")
+    for n in range(10):
+        house.admission.admit(Run(f"ann{n}"), f"ann{n}")
+    house.arrive("bob1")
+    house.end("zed1", "zed2")
+    assert set(house.holders) == {"ann0", "bob1"}
+
+
+def test_who_was_served_for_long_has_no_debt(house: House) -> None:
+    for n in range(20):
+        house.arrive(f"ann{n:02}")
+        house.end(f"ann{n:02}")
+    house.arrive("bob1", "bob2", "bob3", "ann20")
+    house.end("bob1")
+    assert house.admitted[-1] == "ann20"
+
+
+def test_many_owners_all_have_their_turn(house: House) -> None:
+    names = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}x1" for n in range(60)]
+    house.arrive(*names)
+    while house.holders:
+        house.end(house.holders[0])
+    assert sorted(house.admitted) == names
+
+
+def test_giving_back_twice_gives_back_once(house: House) -> None:
+    house.arrive("ann1", "ann2", "ann3")
+    house.end("ann1", "ann1")
+    house.admission.release("ann1")
+    assert house.holders == ["ann3", "ann2"]
+
+
+def test_one_that_is_cancelled_while_it_waits_is_passed_over(house: House) -> None:
+    house.arrive("ann1", "ann2", "ann3", "ann4")
+    house.ledger.fail(Run("ann3"), Failure("Cancelled", "by its owner"))
+    house.end("ann1")
+    assert house.holders == ["ann4", "ann2"]
+    assert "ann3" in house.admitted, "its workflow goes on, and finds that it has ended"
+
+
+def test_admit_entered_again_has_one_place_and_the_new_token_is_answered(house: House) -> None:
+    house.arrive("ann1", "ann2", "ann3", "ann4")
+    house.admission.admit(Run("ann3"), "ann3-again")
+    house.end("ann1")
+    assert house.admitted[-1] == "ann3-again"
+    house.admission.admit(Run("ann3"), "ann3-yet-again")
+    assert house.admitted[-1] == "ann3-yet-again"
+    assert house.holders == ["ann3", "ann2"]
+
+
+def test_forty_arrivals_entered_twice_take_no_place_twice(house: House) -> None:
+    for n in range(40):
+        house.arrive(f"ann{n:02}")
+        house.admission.admit(Run(f"ann{n:02}"), f"again{n:02}")
+        house.end(f"ann{n:02}")
+    assert house.holders == []
+
+
+def test_admit_entered_twice_at_once_has_one_place(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other entry comes to the end of its work between this one's look and its place in the queue."""
+    wait = PlacesTable.wait
+
+    def overtaken(table: PlacesTable, waiting: Waiting) -> None:
+        monkeypatch.setattr(PlacesTable, "wait", wait)
+        house.admission.admit(Run("ann1"), "ann1-other")
+        wait(table, waiting)
+
+    house.accept("ann1")
+    monkeypatch.setattr(PlacesTable, "wait", overtaken)
+    house.admission.admit(Run("ann1"), "ann1")
+    assert (house.holders, house.table.waiting()[0]) == (["ann1"], [])
+
+
+def test_what_has_ended_waits_for_nothing(house: House) -> None:
+    house.ledger.add_failed(generation("ann1"), Failure("InvalidRequest", "no"))
+    with pytest.raises(GenerationEnded):
+        house.admission.admit(Run("ann1"), "ann1")
+    with pytest.raises(GenerationEnded):
+        house.admission.admit(Run("nobody"), "nobody")
+
+
+def test_a_place_is_free_only_when_the_provider_is_done(house: House) -> None:
+    house.arrive("ann1", "ann2", "ann3")
+    house.submit("ann1")
+    house.ledger.fail(Run("ann1"), Failure("Cancelled", "by its owner"))
+    house.close("ann1")
+    house.sweep()
+    assert house.holders == ["ann1", "ann2"], "the provider works on, whatever its owner wants"
+    house.provider.working.discard("ann1")
+    house.sweep()
+    assert house.holders == ["ann3", "ann2"]
+
+
+def test_a_place_is_free_when_the_provider_must_have_ended_though_nobody_can_ask(house: House) -> None:
+    house.arrive("ann1", "ann2", "ann3")
+    house.ledger.begin_submission(Run("ann1"))
+    house.ledger.fail(Run("ann1"), Failure("SubmissionUnknown", "lost"))
+    house.close("ann1")
+    house.sweep(LONGEST.total_seconds() - 1)
+    assert house.holders == ["ann1", "ann2"]
+    house.sweep(2)
+    assert house.holders == ["ann3", "ann2"]
+
+
+def test_a_place_of_a_deleted_generation_is_kept_while_the_provider_works(house: House) -> None:
+    house.arrive("ann1", "ann2", "ann3")
+    house.submit("ann1")
+    house.ledger.fail(Run("ann1"), Failure("Cancelled", "by its owner"))
+    house.close("ann1")
+    house.ledger.delete(house.record("ann1"))
+    house.sweep()
+    assert house.holders == ["ann1", "ann2"]
+    house.provider.working.discard("ann1")
+    house.sweep()
+    assert house.holders == ["ann3", "ann2"]
+
+
+def test_a_lower_limit_lets_nobody_in_until_it_is_kept_and_a_higher_one_does_at_once(house: House) -> None:
+    house.limit_to(4)
+    house.arrive(*(f"ann{n}" for n in range(8)))
+    assert len(house.holders) == 4
+    house.limit_to(2)
+    house.end("ann0")
+    house.end("ann1")
+    assert set(house.holders) == {"ann2", "ann3"}
+    house.end("ann2")
+    assert set(house.holders) == {"ann3", "ann4"}
+    house.limit_to(3)
+    house.admission.give_out()
+    assert set(house.holders) == {"ann3", "ann4", "ann5"}
+
+
+def test_a_sweep_wakes_whom_a_dead_grantor_did_not(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Admission, "wake", lambda *_: None)
+        house.arrive("ann1")
+    assert house.admitted == []
+    house.sweep()
+    assert house.admitted == ["ann1"]
+
+
+def test_a_sweep_starts_what_was_accepted_and_never_started(house: House) -> None:
+    house.ledger.add(generation("ann1", owner="ann"))
+    house.sweep(30)
+    assert house.executions.started == [], "its door may still be about to start it"
+    house.sweep(31)
+    assert house.executions.started == ["ann1"]
+
+
+def test_a_sweep_takes_back_a_place_whose_holder_ended_without_giving_it_back(house: House) -> None:
+    house.arrive("ann1", "ann2", "ann3")
+    house.ledger.fail(Run("ann1"), Failure("GenerationFailed", "no"))
+    house.sweep()
+    assert house.holders == ["ann3", "ann2"]
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
+def test_a_sweep_records_an_end_whose_event_was_lost(house: House, status: str) -> None:
+    house.arrive("ann1")
+    house.executions.known["ann1"] = Ended(status, "States.Timeout")
+    house.sweep()
+    error = house.record("ann1").error
+    assert error is not None
+    assert error.name == ("InternalError" if status == "FAILED" else "WorkflowStopped")
+    assert (house.announcer.announced, house.holders) == (["ann1"], [])
+
+
+def test_a_sweep_announces_what_ended_unannounced_once(house: House) -> None:
+    house.arrive("ann1")
+    house.ledger.fail(Run("ann1"), Failure("RequestRefused", "no"))
+    house.executions.known["ann1"] = Ended("FAILED")
+    house.sweep()
+    house.sweep()
+    assert house.announcer.announced == ["ann1"]
+
+
+def test_a_sweep_starts_a_rescue_that_died_before_its_start(house: House) -> None:
+    house.arrive("ann1")
+    house.end("ann1")
+    house.ledger.reopen(house.record("ann1"), None)
+    house.sweep()
+    assert house.executions.started == ["ann1", "ann1-1"]
+
+
+def test_one_fault_does_not_keep_a_sweep_from_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.arrive("ann1", "ann2", "ann3")
+    house.submit("ann1")
+    for name in ("ann1", "ann2"):
+        house.ledger.fail(Run(name), Failure("Cancelled", "by its owner"))
+
+    def throttled(_: str) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(house.provider, "fetch", throttled)
+    with pytest.raises(SweepIncomplete, match="1 of what was due"):
+        house.sweep()
+    assert house.holders == ["ann1", "ann3"]

@@ -1,0 +1,230 @@
+"""Whatever comes in whatever order, and whoever dies in it: places are held by who may, and by nobody else.
+
+Hypothesis makes up the histories: arrivals, states entered twice, functions that die before or after a call, answers
+that are lost, cancels, deletes, rescues, other limits, sweeps. After each step what must always be true is looked at;
+at the end everything is let run out, and then nothing may be left.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from moto import mock_aws
+
+from core.errors import Conflict, GenerationEnded, NotFound, NotRescuable
+from core.generation import Failure, Status, Submission
+from core.rescue import rescue
+from core.workflow import Ended
+from tests.conftest import places_definition, table_definition
+from tests.unit.house import LONGEST, House
+
+OWNERS = ("ann", "bob", "cyd")
+
+
+class Killed(BaseException):
+    """The function is dead: whatever it still wants to call, nothing is called."""
+
+
+class Mortal:
+    """A client of DynamoDB that kills who calls, or loses an answer, when it is told to."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+        self.exceptions = real.exceptions
+        self.get_paginator = real.get_paginator
+        self.revive()
+
+    def revive(self) -> None:
+        self.at, self.how, self.is_dead = -1, "", False
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        real = getattr(self._real, name)
+
+        def call(**kwargs: Any) -> Any:
+            self.at -= 1
+            if self.is_dead or (self.at == 0 and self.how == "before"):
+                self.is_dead = True
+                raise Killed
+            answer = real(**kwargs)
+            if self.at == 0 and self.how == "after":
+                self.is_dead = True
+                raise Killed
+            if self.at == 0 and self.how == "lost" and name != "transact_write_items":  # AWS makes that one idempotent
+                answer = real(**kwargs)  # as the SDK does
+            return answer
+
+        return call
+
+
+class Places(RuleBasedStateMachine):
+    jobs: Bundle[str] = Bundle("jobs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aws = mock_aws()
+        self.aws.start()
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(TableName="generations", **table_definition())
+        client.create_table(TableName="places", **places_definition())
+        self.client = Mortal(client)
+        self.house = House(self.client, limit=2)  # type: ignore[arg-type]  # it has what is used
+        self.names: list[str] = []
+        self.held_before = 0
+        self.tokens = 0
+
+    def teardown(self) -> None:
+        try:
+            self._run_out()
+        finally:
+            self.aws.stop()
+
+    def _maybe_dying(self, fate: tuple[int, str], what: Callable[[], Any]) -> None:
+        self.client.at, self.client.how = fate
+        try:
+            what()
+        except (Killed, GenerationEnded, NotFound, NotRescuable, Conflict):
+            pass
+        finally:
+            self.client.revive()
+
+    fates = st.one_of(st.just((0, "")), st.tuples(st.integers(1, 14), st.sampled_from(["before", "after", "lost"])))
+
+    @rule(target=jobs, owner=st.sampled_from(OWNERS), fate=fates)
+    def arrive(self, owner: str, fate: tuple[int, str]) -> str:
+        name = f"{owner}{len(self.names)}"
+        self.names.append(name)
+        self.house.accept(name)
+        self._maybe_dying(fate, lambda: self._admit(name))
+        return name
+
+    def _admit(self, name: str) -> None:
+        self.tokens += 1
+        self.house.admission.admit(self.house.record(name).run, f"{name}/{self.tokens}")
+
+    @rule(name=jobs, fate=fates)
+    def enter_again(self, name: str, fate: tuple[int, str]) -> None:
+        self._maybe_dying(fate, lambda: self._admit(name))
+
+    @rule(name=jobs, fate=fates)
+    def submit(self, name: str, fate: tuple[int, str]) -> None:
+        def enter() -> None:
+            if any(token.startswith(f"{name}/") for token in self.house.admitted):
+                generation = self.house.ledger.get_for(self.house.record(name).run)
+                if generation.place is not None and generation.submission is None:
+                    self.house.submit(name)
+
+        self._maybe_dying(fate, enter)
+
+    @rule(name=jobs, fate=fates, well=st.booleans())
+    def the_provider_ends(self, name: str, fate: tuple[int, str], *, well: bool) -> None:
+        self.house.provider.working.discard(name)
+
+        def told() -> None:
+            generation = self.house.ledger.get_for(self.house.record(name).run)
+            if generation.submission is Submission.SUBMITTED and well:
+                self.house.ledger.provider_finished(generation.run, {"url": "x"}, 1)
+                self.house.admission.release(name)
+            elif generation.submission is Submission.SUBMITTED:
+                self.house.end(name)
+
+        self._maybe_dying(fate, told)
+
+    @rule(name=jobs, fate=fates)
+    def cancel(self, name: str, fate: tuple[int, str]) -> None:
+        def by_its_owner() -> None:
+            self.house.ledger.fail(self.house.record(name).run, Failure("Cancelled", "by its owner"))
+            self.house.executions.stop(self.house.record(name).run)
+            self.house.close(name)
+
+        self._maybe_dying(fate, by_its_owner)
+
+    @rule(name=jobs, fate=fates)
+    def rescue(self, name: str, fate: tuple[int, str]) -> None:
+        executions: Any = self.house.executions
+        self._maybe_dying(fate, lambda: rescue(name, self.house.ledger, executions))
+
+    @rule(name=consumes(jobs), fate=fates)
+    def delete(self, name: str, fate: tuple[int, str]) -> None:
+        self._maybe_dying(fate, lambda: self.house.ledger.delete(self.house.record(name)))
+
+    @rule(limit=st.integers(1, 4))
+    def another_limit(self, limit: int) -> None:
+        self.house.limit_to(limit)
+
+    @rule(fate=fates, seconds=st.sampled_from([1, 61, 300]))
+    def sweep(self, fate: tuple[int, str], seconds: int) -> None:
+        self._maybe_dying(fate, lambda: self._sweep(seconds))
+
+    def _sweep(self, seconds: int) -> None:
+        class Objects:
+            def remove(self, _: str) -> None:
+                """There are none."""
+
+        self.house.clock.forward(seconds)
+        objects: Any = Objects()
+        self.house.sweeper(objects).run(until=self.house.clock.time)
+
+    @invariant()
+    def never_more_than_the_limit_are_let_in(self) -> None:
+        held = len(self.house.holders)
+        assert held <= max(self.house.limit, self.held_before)
+        self.held_before = held
+
+    @invariant()
+    def nobody_has_two_places(self) -> None:
+        assert len(set(self.house.holders)) == len(self.house.holders)
+
+    @invariant()
+    def what_the_provider_works_on_has_a_place(self) -> None:
+        for name in self.house.provider.working:
+            found = self.house.ledger.submission(name)
+            assert found is not None
+            since = found.submitted_at or found.sending_since or self.house.clock.time
+            assert name in self.house.holders or self.house.clock.time - since > LONGEST
+
+    def _run_out(self) -> None:
+        """Everybody goes on, nobody dies any more: all that came has its turn and ends, and no place is left held."""
+        for _ in range(4 * len(self.names) + 4):
+            self._sweep(121)
+            self.house.provider.working.clear()
+            for name in self.names:
+                self._go_on(name)
+        assert self.house.holders == []
+        assert self.house.table.waiting()[0] == []
+        assert list(self.house.ledger.watched()) == []
+        for name in self.names:
+            try:
+                record = self.house.record(name)
+            except NotFound:
+                continue
+            assert record.status.ended
+            assert record.announced_at is not None
+
+    def _go_on(self, name: str) -> None:
+        """What Step Functions would do with a workflow that is not over."""
+        try:
+            generation = self.house.ledger.get_for(self.house.record(name).run)
+            if self.house.executions.known.get(generation.run.execution, "none") is not None:
+                return
+            if generation.status is Status.QUEUED and generation.place is None and generation.submission is None:
+                self._admit(name)
+            elif generation.submission is Submission.SENDING:
+                self.house.ledger.fail(generation.run, Failure("SubmissionUnknown", "lost"))
+                self.house.close(name)
+                self.house.clock.forward(1801)
+            elif not generation.status.ended:
+                self.house.end(name)
+            self.house.executions.known[generation.run.execution] = (
+                Ended("FAILED") if self.house.record(name).status.ended else None
+            )
+        except (GenerationEnded, NotFound):
+            return
+
+
+Places.TestCase.settings = settings(
+    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestPlaces = Places.TestCase
