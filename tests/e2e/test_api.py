@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.local_cloud import LocalCloud, eventually, unique
+from tests.support.local_cloud import LocalCloud, eventually, unique
 
 PATHS = ["/v2/video/generations", "/v2/generate/video/google/generation"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from core.batch import Batch, batch_id_of
-from tests.local_cloud import LocalCloud, eventually, unique
+from tests.support.local_cloud import LocalCloud, eventually, unique
 
 ROWS = 1000
 

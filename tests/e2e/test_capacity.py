@@ -11,7 +11,7 @@ from pathlib import Path
 from core.generation import Status
 from core.places.table import PlacesTable
 from infra.config import stage_named
-from tests.local_cloud import LocalCloud, eventually, unique
+from tests.support.local_cloud import LocalCloud, eventually, unique
 
 LIMIT = stage_named("local", provider_url="http://simulator").in_flight_limit
 

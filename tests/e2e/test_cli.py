@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from promptreel import Client
-from tests.local_cloud import LocalCloud, unique
+from tests.support.local_cloud import LocalCloud, unique
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text("utf-8"), re.DOTALL)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local_cloud import LocalCloud
+from tests.support.local_cloud import LocalCloud
 
 CREATE = "(create|createOlder)"
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from core.generation import Failure, Status
-from tests.local_cloud import LocalCloud, eventually, unique
+from tests.support.local_cloud import LocalCloud, eventually, unique
 
 
 @pytest.mark.parametrize(

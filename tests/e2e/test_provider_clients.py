@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.local_cloud import LocalCloud, unique
+from tests.support.local_cloud import LocalCloud, unique
 
 CLIENTS = Path(__file__).parent / "clients"
 

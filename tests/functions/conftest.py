@@ -1,85 +1,21 @@
 """AWS in this process and a provider simulator: each handler runs as Lambda runs it, from its environment."""
 
-import importlib
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
-from core.generation import Failure, Generation
-from core.places.table import PlacesTable
 from core.records.ledger import Ledger
 from local.simulator import Simulator, SimulatorControl
-from tests.unit.generations import generation
+from tests.support.functions import KEY, Cloud, Doors
+from tests.support.generations import generation
 from wiring import logger, now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-EVENTS = Path(__file__).parent.parent / "events"
-KEY = "provider-key"
-
-
-def event(name: str) -> dict[str, Any]:
-    """A recorded event."""
-    loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
-    return loaded
-
-
-@dataclass(frozen=True)
-class Context:
-    """What Lambda tells a function of its invocation."""
-
-    function_name: str = "function"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:function"
-    aws_request_id: str = "52fdfc07-2182-154f-163f-5f0f9a621d72"
-
-
-@dataclass
-class Cloud:
-    """The AWS resources of a stack, by moto, and the provider beside them."""
-
-    ledger: Ledger
-    simulator: SimulatorControl
-    environment: dict[str, str]
-
-    def invoke(self, function: str, payload: dict[str, Any], *, warm: bool = False) -> dict[str, Any]:
-        """Run a handler in a fresh environment, as after a cold start, or in the one of before."""
-        handler = importlib.import_module(function)
-        for cached in ("_wired", "_stored"):
-            if hasattr(handler, cached) and not warm:
-                getattr(handler, cached).cache_clear()
-        answer: dict[str, Any] = handler.handler(payload, Context())
-        return answer
-
-    def delete(self, generation_id: str) -> None:
-        """What its owner deletes has ended, and its end was announced."""
-        self.ledger.fail(self.ledger.get(generation_id).run, Failure("Cancelled", "by its owner"))
-        self.ledger.announced(self.ledger.get(generation_id))
-        self.ledger.delete(self.ledger.get(generation_id))
-
-    @property
-    def holders(self) -> list[str]:
-        """The generations that hold a place."""
-        return [place.holder for place in PlacesTable(boto3.client("dynamodb"), "places", "generations").held()]
-
-    def messages(self) -> list[dict[str, Any]]:
-        """What was published to the topic so far, and not yet read."""
-        sqs = boto3.client("sqs")
-        url = sqs.get_queue_url(QueueName="announcements")["QueueUrl"]
-        found = []
-        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            found += [json.loads(message["Body"]) for message in batch]
-            for message in batch:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
 
 
 @pytest.fixture
@@ -160,41 +96,6 @@ def accepted(cloud: Cloud) -> Callable[..., str]:
         return generation_id
 
     return make
-
-
-@dataclass
-class Doors:
-    """The bucket and the queue in front of ingest."""
-
-    cloud: Cloud
-
-    def drop(self, key: str, body: str, **metadata: str) -> dict[str, Any]:
-        """Put a file into the prompts bucket: the event of it."""
-        put = boto3.client("s3").put_object(Bucket="prompts", Key=key, Body=body.encode(), Metadata=metadata)
-        created = event("object_created")
-        created["detail"]["object"] |= {"key": key, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"]}
-        return created
-
-    def take(self, *events: dict[str, Any]) -> list[str]:
-        """Hand the events to ingest as one batch of messages: the ids of those that failed."""
-        messages = [
-            {"messageId": f"message-{number}", "body": json.dumps(one), "eventSource": "aws:sqs"}
-            for number, one in enumerate(events)
-        ]
-        answer = self.cloud.invoke("ingest", {"Records": messages})
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-    def of(self, owner: str) -> list[Generation]:
-        """The owner's list."""
-        return self.cloud.ledger.list(owner, set(), 100, None)[0]
-
-    def executions(self, machine: str) -> list[dict[str, Any]]:
-        """The executions of a state machine, oldest first, each with its input."""
-        stepfunctions = boto3.client("stepfunctions")
-        found = stepfunctions.list_executions(stateMachineArn=self.cloud.environment[machine])["executions"]
-        described = [stepfunctions.describe_execution(executionArn=one["executionArn"]) for one in found]
-        described.sort(key=lambda one: one["startDate"])
-        return [{**one, "input": json.loads(one["input"])} for one in described]
 
 
 @pytest.fixture

@@ -1,32 +1,14 @@
 """The HTTP API's two functions: the provider's contract, and who may see what."""
 
 import json
-from typing import Any
 
 import boto3
 import pytest
 
 from core.api.api_keys import issue
-from tests.functions.conftest import Cloud, event
-from tests.unit.generations import START
-
-PATHS = ["/v2/video/generations", "/v2/generate/video/google/generation"]
-
-
-def call(
-    cloud: Cloud, method: str, path: str, *, body: object = None, owner: str = "ann", query: str = "", **headers: str
-) -> tuple[int, dict[str, Any]]:
-    payload = event("http_api")
-    payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
-    payload["requestContext"]["http"]["method"] = method
-    payload["requestContext"]["authorizer"]["lambda"]["owner"] = owner
-    payload["headers"].update({name.replace("_", "-"): value for name, value in headers.items()})
-    payload["body"] = body if isinstance(body, str | None) else json.dumps(body)
-    payload["rawQueryString"] = query
-    if query:
-        payload["queryStringParameters"] = dict(part.split("=", 1) for part in query.split("&"))
-    answer = cloud.invoke("api", payload)
-    return answer["statusCode"], json.loads(answer["body"])
+from tests.support.events import event
+from tests.support.functions import PATHS, Cloud, call
+from tests.support.generations import START
 
 
 @pytest.mark.parametrize("path", PATHS)

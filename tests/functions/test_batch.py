@@ -15,8 +15,8 @@ from core.generation import Failure, Status
 from core.publish import views as record
 from core.publish.batch_report import COLUMNS
 from core.workflow import Run
-from tests.functions.conftest import Cloud
-from tests.unit.generations import archived
+from tests.support.functions import Cloud
+from tests.support.generations import archived
 
 BATCH_ID = "6f1ed002ab5595859014ebf0951522d9"
 SCHEMAS = Path(record.__file__).parent / "events"

@@ -12,8 +12,8 @@ import pytest
 from core.api.api_keys import issue
 from core.batch import Batch
 from core.generation import Status
-from tests.functions.conftest import Cloud, Doors
-from tests.functions.test_dying import REENTRIES, Death, Killed, dying
+from tests.support.dying import REENTRIES, Death, Killed, dying
+from tests.support.functions import Cloud, Doors
 from wiring import now
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from core.batch import batch_id_of
 from core.generation import Generation, Status
-from tests.functions.conftest import Doors, event
+from tests.support.events import event
+from tests.support.functions import Doors
 
 
 def requested(event_id: str, **detail: Any) -> dict[str, Any]:

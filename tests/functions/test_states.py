@@ -12,7 +12,8 @@ import pytest
 from core.errors import GenerationEnded, GenerationFailed, ProviderKeyMissing, ProviderUnavailable, VideoInvalid
 from core.generation import Failure, Status
 from core.workflow import Run
-from tests.functions.conftest import KEY, Cloud, event
+from tests.support.events import event
+from tests.support.functions import KEY, Cloud
 
 Accepted = Callable[..., str]
 

@@ -12,8 +12,8 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from core import errors, settings
 from infra.config import stage_named
 from infra.state_machine import DEFINITIONS
-from tests.conftest import places_definition, table_definition
-from tests.infra.templates import STAGES, functions, readable, resources
+from tests.support.tables import places_definition, table_definition
+from tests.support.templates import STAGES, functions, readable, resources
 
 FUNCTIONS = Path(settings.__file__).parent.parent
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}

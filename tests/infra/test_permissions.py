@@ -4,7 +4,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from infra.config import Stage
-from tests.infra.templates import STAGES, functions, grants, listed, new_stack, readable, resources
+from tests.support.templates import STAGES, functions, grants, listed, new_stack, readable, resources
 
 TABLE = "StorageGenerations.Arn"
 VIDEOS = "StorageVideos.Arn/videos/*"

@@ -6,7 +6,7 @@ import aws_cdk as cdk
 import pytest
 from cdk_nag import AwsSolutionsChecks
 
-from tests.infra.templates import STAGES, functions, readable, resources, stack, template
+from tests.support.templates import STAGES, functions, readable, resources, stack, template
 
 KEPT_IN_PROD = {
     "StoragePlaces",

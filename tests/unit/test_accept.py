@@ -10,22 +10,13 @@ from core.intake.accept import accept
 from core.models import offered
 from core.records.ledger import Ledger
 from core.workflow import Run
-from tests.unit.generations import Clock
+from tests.support.generations import Clock
+from tests.support.stepfunctions import Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 REQUEST = {"model": "veo2", "prompt": "a boat", "seed": 7}
-
-
-class Workflow:
-    """Counts starts, as Step Functions would: the same name twice is one execution."""
-
-    def __init__(self) -> None:
-        self.started: list[str] = []
-
-    def start(self, run: Run) -> None:
-        self.started.append(run.execution)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.api.api_keys import issue, owner_of
-from tests.unit.generations import START
+from tests.support.generations import START
 
 
 def test_an_issued_key_is_recognised_and_not_kept() -> None:

@@ -13,8 +13,8 @@ from core.archive import store as module
 from core.archive.download import Allowed
 from core.archive.store import Archive
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
-from tests.unit.test_mp4 import WHOLE, box
-from tests.unit.wire import Answer, http, reset, serving
+from tests.support.mp4 import WHOLE, box
+from tests.support.wire import Answer, http, reset, serving
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -8,7 +8,7 @@ import pytest
 
 from core.archive.download import Allowed, open_video
 from core.errors import VideoForbidden, VideoUnavailable
-from tests.unit.wire import http, serving
+from tests.support.wire import http, serving
 
 STRICT = Allowed(("cdn.example.com",), max_bytes=1000)
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from core.generation import ArchivedVideo, Failure, Status
 from core.publish import views as record
-from tests.unit.generations import START, generation
+from tests.support.generations import START, generation
 
 SCHEMAS = Path(record.__file__).parent / "events"
 

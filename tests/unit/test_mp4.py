@@ -6,17 +6,7 @@ from hypothesis import strategies as st
 
 from core.archive.mp4 import Mp4Check
 from core.errors import VideoInvalid
-
-
-def box(name: bytes, body: bytes = b"", *, large: bool = False, to_end: bool = False) -> bytes:
-    if to_end:
-        return bytes(4) + name + body
-    if large:
-        return (1).to_bytes(4) + name + (16 + len(body)).to_bytes(8) + body
-    return (8 + len(body)).to_bytes(4) + name + body
-
-
-WHOLE = box(b"ftyp", b"isom") + box(b"moov", b"x" * 40) + box(b"free") + box(b"mdat", b"y" * 100)
+from tests.support.mp4 import WHOLE, box
 
 
 def check(data: bytes, step: int = 1 << 20) -> None:

@@ -10,8 +10,8 @@ from core.places.admission import Admission
 from core.places.table import PlacesTable, Waiting
 from core.sweep import SweepIncomplete
 from core.workflow import Ended, Run
-from tests.unit.generations import generation
-from tests.unit.house import LONGEST, House
+from tests.support.generations import generation
+from tests.support.house import LONGEST, House
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -18,8 +18,8 @@ from core.errors import Conflict, GenerationEnded, NotFound, NotRescuable
 from core.generation import Failure, Status, Submission
 from core.rescue import rescue
 from core.workflow import Ended
-from tests.conftest import places_definition, table_definition
-from tests.unit.house import LONGEST, House
+from tests.support.house import LONGEST, House
+from tests.support.tables import places_definition, table_definition
 
 OWNERS = ("ann", "bob", "cyd")
 

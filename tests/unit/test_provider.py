@@ -16,7 +16,7 @@ from core.errors import (
 )
 from core.provider import client as module
 from core.provider.client import Provider, Throttled
-from tests.unit.wire import Answer, http, reset, serving
+from tests.support.wire import Answer, http, reset, serving
 
 REQUEST = {"model": "veo2", "prompt": "a boat"}
 ERROR = {"message": "the provider's words", "statusCode": 400}

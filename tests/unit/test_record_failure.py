@@ -9,7 +9,7 @@ from core.generation import Failure, Status
 from core.record_failure import from_catch, record_failure
 from core.records.ledger import Ledger
 from core.workflow import Run
-from tests.unit.generations import Clock, archived, generation
+from tests.support.generations import Clock, archived, generation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

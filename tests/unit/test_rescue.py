@@ -9,8 +9,8 @@ from core.generation import Failure, Generation, Status, Submission
 from core.records.ledger import Ledger
 from core.rescue import rescue, resolve
 from core.workflow import Run
-from tests.unit.generations import Clock, archived, generation
-from tests.unit.test_accept import Workflow
+from tests.support.generations import Clock, archived, generation
+from tests.support.stepfunctions import Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

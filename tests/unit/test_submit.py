@@ -20,7 +20,7 @@ from core.provider.client import Throttled
 from core.records.ledger import Ledger
 from core.submit import Limits, submit
 from core.workflow import Run
-from tests.unit.generations import START, Clock, generation
+from tests.support.generations import START, Clock, generation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

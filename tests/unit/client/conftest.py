@@ -8,8 +8,6 @@ import pytest
 
 from promptreel.__main__ import main
 
-KEY = "pr_00000000_" + "a" * 43
-
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from promptreel import ApiError, Client, DownloadFailed, GenerationFailed, NotFinished, NotFound, WaitTimeout
-from tests.unit.client.answers import ID, completed, error, failed, generation, shown
-from tests.unit.client.conftest import KEY
-from tests.unit.wire import http, reset, serving
+from tests.support.api_answers import ID, KEY, completed, error, failed, generation, shown
+from tests.support.wire import http, reset, serving
 
 VIDEO = b"\0\0\0\x14ftypisom" + b"v" * 1000
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.client.answers import ID, completed, error, failed, generation, shown
-from tests.unit.client.conftest import KEY
-from tests.unit.wire import Answer, http, reset, serving
+from tests.support.api_answers import ID, KEY, completed, error, failed, generation, shown
+from tests.support.wire import Answer, http, reset, serving
 
 Run = Callable[..., tuple[int, str, str]]
 LINK = "http://127.0.0.1:1/video.mp4"

@@ -7,9 +7,8 @@ import pytest
 
 from promptreel import ApiError, Client, ConfigurationError, ConnectionFailed, NotFound, Unauthorized
 from promptreel._http import ATTEMPTS
-from tests.unit.client.answers import ID, error, shown
-from tests.unit.client.conftest import KEY
-from tests.unit.wire import http, reset, serving
+from tests.support.api_answers import ID, KEY, error, shown
+from tests.support.wire import http, reset, serving
 
 
 @pytest.mark.parametrize("trouble", [reset, error(429), error(500), error(502), error(503), error(504)])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.simulator import Simulator
-from tests.unit.simulator.client import KEY, Client, Clock
+from tests.support.simulator_client import KEY, Client, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

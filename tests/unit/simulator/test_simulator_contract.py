@@ -8,10 +8,10 @@ import pytest
 import requests
 
 from local.simulator.models import MODELS
-from tests.unit.simulator.client import AUTHORIZED, KEY, NEW_FORM, OLD_FORM, PROMPT, Client, download
+from tests.support.simulator_client import AUTHORIZED, KEY, NEW_FORM, OLD_FORM, PROMPT, Client, download
 
 if TYPE_CHECKING:
-    from tests.unit.simulator.client import Clock
+    from tests.support.simulator_client import Clock
 
 
 @pytest.mark.parametrize("path", [NEW_FORM, OLD_FORM])

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from tests.unit.simulator.client import KEY, PROMPT, Client
+from tests.support.simulator_client import KEY, PROMPT, Client
 
 if TYPE_CHECKING:
     from local.simulator.scripts import ApiBehaviour
-    from tests.unit.simulator.client import Clock
+    from tests.support.simulator_client import Clock
 
 OURS = {"X-Client-Request-Id": "job-1"}
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from local.simulator import Simulator
-from tests.unit.simulator.client import AUTHORIZED, KEY, PROMPT, Client, download
+from tests.support.simulator_client import AUTHORIZED, KEY, PROMPT, Client, download
 
 
 def test_leaving_the_block_ends_hanging_and_idle_connections() -> None:

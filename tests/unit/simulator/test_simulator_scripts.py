@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.unit.simulator.client import AUTHORIZED, NEW_FORM, PROMPT, Client, raw_get
+from tests.support.simulator_client import AUTHORIZED, NEW_FORM, PROMPT, Client, raw_get
 
 if TYPE_CHECKING:
     from local.simulator.scripts import ApiBehaviour
-    from tests.unit.simulator.client import Clock
+    from tests.support.simulator_client import Clock
 
 
 def test_a_generation_can_fail_with_a_scripted_error(client: Client) -> None:

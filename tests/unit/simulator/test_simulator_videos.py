@@ -10,7 +10,7 @@ import av
 import pytest
 
 from local.simulator.videos import Clip, render
-from tests.unit.simulator.client import PROMPT, Client, boxes, download, raw_get
+from tests.support.simulator_client import PROMPT, Client, boxes, download, raw_get
 
 if TYPE_CHECKING:
     from local.simulator.scripts import VideoBehaviour

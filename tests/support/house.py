@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
-
 from core.archive.objects import Objects
 from core.generation import Failure, Generation
 from core.places.admission import Admission
@@ -12,50 +10,14 @@ from core.places.table import PlacesTable
 from core.record_failure import close
 from core.records.ledger import Ledger
 from core.sweep import Sweep
-from core.workflow import Ended, NotStarted, Run
-from tests.unit.generations import Clock, generation
+from core.workflow import Run
+from tests.support.generations import Clock, generation
+from tests.support.stepfunctions import StepFunctions, Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LONGEST = timedelta(minutes=30)
-
-
-class StepFunctions:
-    """Hears which workflows may go on: a token is answered once, and unknown after that."""
-
-    exceptions = boto3.client("stepfunctions", region_name="us-east-1").exceptions
-
-    def __init__(self) -> None:
-        self.answered: list[str] = []
-
-    def send_task_success(self, *, taskToken: str, output: str) -> None:  # noqa: N803 - the SDK's names
-        assert output == "{}"
-        if taskToken in self.answered:
-            raise self.exceptions.TaskDoesNotExist({"Error": {"Code": "TaskDoesNotExist"}}, "SendTaskSuccess")
-        self.answered.append(taskToken)
-
-
-class Executions:
-    """The workflow's executions, by their names; None is one that runs."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, Ended | None] = {}
-        self.started: list[str] = []
-
-    def start(self, run: Run) -> None:
-        if run.execution not in self.known:
-            self.started.append(run.execution)
-            self.known[run.execution] = None
-
-    def stop(self, run: Run) -> None:
-        if run.execution in self.known:
-            self.known[run.execution] = Ended("ABORTED")
-
-    def ended(self, run: Run) -> Ended | None:
-        if run.execution not in self.known:
-            raise NotStarted
-        return self.known[run.execution]
 
 
 class Announcer:
@@ -86,7 +48,7 @@ class House:
 
     def __init__(self, dynamodb: "DynamoDBClient", limit: int = 2) -> None:
         self.clock = Clock()
-        self.stepfunctions, self.executions, self.announcer = StepFunctions(), Executions(), Announcer()
+        self.stepfunctions, self.executions, self.announcer = StepFunctions(), Workflow(), Announcer()
         self.provider = ProviderJobs()
         self.ledger = Ledger(dynamodb, "generations", self.clock)
         self.table = PlacesTable(dynamodb, "places", "generations")

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from tests.unit.wire import http
+from tests.support.wire import http
 
+KEY = "pr_00000000_" + "a" * 43
 ID = "0123456789abcdef0123456789abcdef"
 
 

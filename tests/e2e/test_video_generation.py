@@ -13,8 +13,8 @@ from core.errors import names
 from core.generation import Status, iso
 from core.rescue import rescue
 from core.workflow import Run, Workflow
-from tests.local_cloud import LocalCloud, eventually, unique
-from tests.unit.generations import generation
+from tests.support.generations import generation
+from tests.support.local_cloud import LocalCloud, eventually, unique
 from wiring import now
 
 THROTTLED = {"status": 429, "headers": {"Retry-After": "1"}}

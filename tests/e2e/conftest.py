@@ -1,0 +1,32 @@
+"""The deployed stack, for all tests of this folder and for no others."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.processes import find
+from local.services import stop_all
+from local.settings import Checkout, Settings
+from local.up import up
+from tests.support.local_cloud import LocalCloud
+
+
+@pytest.fixture(scope="session")
+def cloud_of_the_tests() -> Iterator[LocalCloud]:
+    """The real stack, deployed to a local AWS of the tests' own in which waits take a twentieth of their time."""
+    checkout = Checkout(Path(__file__).parents[2], ".local/tests")
+    stop_all(checkout)
+    try:
+        stack = up(checkout, Settings(wait_scale="0.05"))
+        ministack = find(checkout.state, "ministack")
+        assert ministack is not None
+        yield LocalCloud(stack, ministack.pid)
+    finally:
+        stop_all(checkout)
+
+
+@pytest.fixture
+def cloud(cloud_of_the_tests: LocalCloud) -> LocalCloud:
+    """The deployed stack."""
+    return cloud_of_the_tests

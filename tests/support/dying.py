@@ -1,0 +1,119 @@
+"""Functions that die at a chosen point, and a Step Functions that enters them again."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import boto3
+import pytest
+
+import wiring
+from core import errors
+from core.archive import download
+from core.generation import iso
+from core.provider import client as provider
+from core.record_failure import from_catch
+from tests.support.functions import Cloud
+from wiring import now
+
+REENTRIES = 4
+DOORS = {"api", "authorize", "ingest", "accept_row", "report_batch"}
+FUNCTIONS = {*DOORS, "admit", "submit", "look_up_submission", "check_status", "finalize", "record_failure", "sweep"}
+
+
+class Killed(BaseException):
+    """The function's environment is gone: no handler catches this."""
+
+
+@dataclass
+class Death:
+    """Kills at the `at`-th point that is passed, once."""
+
+    at: int
+    passed: int = 0
+    points: list[str] = field(default_factory=list)
+
+    def point(self, name: str) -> None:
+        self.passed += 1
+        self.points.append(name)
+        if self.passed == self.at:
+            raise Killed(name)
+
+
+@contextmanager
+def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
+    """Every call of a function to AWS or to the provider passes a point before and a point after it."""
+
+    def client(service: str, **options: Any) -> Any:
+        made = cast("Any", boto3).client(service, **options)
+        made.meta.events.register("before-call.*", lambda model, **_: death.point(f"before {service} {model.name}"))
+        made.meta.events.register("after-call.*", lambda model, **_: death.point(f"after {service} {model.name}"))
+        return made
+
+    def around(function: Any, name: str) -> Any:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            death.point(f"before {name}")
+            answer = function(*args, **kwargs)
+            death.point(f"after {name}")
+            return answer
+
+        return called
+
+    with monkeypatch.context() as patched:
+        patched.setattr(wiring, "boto3", SimpleNamespace(client=client))
+        patched.setattr(provider.Provider, "_post", around(provider.Provider._post, "POST"))
+        patched.setattr(provider.Provider, "_get", around(provider.Provider._get, "GET"))
+        patched.setattr(download, "_get", around(download._get, "download"))
+        yield
+
+
+@dataclass
+class Driver:
+    """Step Functions, for one generation."""
+
+    cloud: Cloud
+    generation_id: str
+
+    def enter(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+        for _ in range(REENTRIES):
+            try:
+                return self.cloud.invoke(function, payload)
+            except Killed:
+                if function == "submit":
+                    self._let_time_pass(91)
+        raise AssertionError(f"{function} died {REENTRIES} times")
+
+    def run(self) -> None:
+        payload = {"generation_id": self.generation_id}
+        try:
+            self.enter("admit", {**payload, "task_token": "token"})
+            self._submit(payload)
+            while self.enter("check_status", payload)["status"] != "archiving":
+                pass
+            self.enter("finalize", payload)
+        except errors.GenerationError as error:
+            cause = json.dumps({"errorMessage": str(error)})
+            assert from_catch(type(error).__name__, cause, "").name == type(error).__name__
+            self.enter("record_failure", {**payload, "error": {"Error": type(error).__name__, "Cause": cause}})
+
+    def _submit(self, payload: dict[str, Any]) -> None:
+        try:
+            while self.enter("submit", payload)["status"] == "queued":
+                self._let_time_pass(91)
+        except errors.SubmissionUnknown:
+            while self.enter("look_up_submission", payload)["status"] != "generating":
+                self._let_time_pass(24 * 3600 + 1)
+
+    def _let_time_pass(self, seconds: float) -> None:
+        """A claim that a dead entry left is believed only once its function's time is over, and looked up for a day."""
+        boto3.client("dynamodb").update_item(
+            TableName="generations",
+            Key={"generation_id": {"S": self.generation_id}},
+            UpdateExpression="SET sending_since = :old",
+            ConditionExpression="attribute_exists(generation_id)",
+            ExpressionAttributeValues={":old": {"S": iso(now() - timedelta(seconds=seconds))}},
+        )

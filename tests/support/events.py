@@ -1,0 +1,13 @@
+"""The recorded events."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+EVENTS = Path(__file__).parent.parent / "events"
+
+
+def event(name: str) -> dict[str, Any]:
+    """A recorded event."""
+    loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
+    return loaded
