@@ -21,8 +21,8 @@ class Places:
         self.table = dynamodb.Table(
             scope,
             "Places",
-            partition_key=dynamodb.Attribute(name=names.PART, type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name=names.ITEM, type=dynamodb.AttributeType.STRING),
+            partition_key=dynamodb.Attribute(name=names.PK, type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name=names.SK, type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=stage.recover_table

@@ -8,7 +8,7 @@ from core.records.table import INDEXES, KEY
 
 def places_definition() -> Any:
     """What CreateTable is told of the places."""
-    keys = {places.PART: "HASH", places.ITEM: "RANGE"}
+    keys = {places.PK: "HASH", places.SK: "RANGE"}
     return {
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in keys],

@@ -1,8 +1,8 @@
 """The items of the table of places: a place is there if it is held, and names its holder; who waits is in the queue.
 
-    PART "place"    ITEM its number, from 0       a held place
-    PART "waiting"  ITEM owner/since/generation   a generation that waits, the owner's first one first
-    PART "turn"     ITEM "turn"                   who gives places out at the moment (core.places.admission)
+    pk "place"    sk its number, from 0       a held place
+    pk "waiting"  sk owner/since/generation   a generation that waits, the owner's first one first
+    pk "turn"     sk "turn"                   who gives places out at the moment (core.places.admission)
 
 How many are held is how many items there are: there is no number beside them that could differ. Only `grant` makes a
 place, in one transaction with the generation, so that a generation is given one place and a place one generation.
@@ -23,7 +23,7 @@ from core.records.table import read, write
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-PART, ITEM = "part", "item"
+PK, SK = "pk", "sk"  # neither is a word of DynamoDB's own
 PLACE, WAITING, TURN = "place", "waiting", "turn"
 PAGE = 25  # items of one look at the queue: most often all that it holds
 
@@ -37,7 +37,7 @@ class Waiting:
     since: str  # ISO 8601, UTC
 
     @property
-    def item(self) -> str:
+    def sort_key(self) -> str:
         """Its sort key: owners apart, and of one owner the first to come first."""
         return f"{_owner(self.owner)}/{self.since}/{self.generation_id}"
 
@@ -77,7 +77,7 @@ class PlacesTable:
     def held(self) -> list[Place]:
         """All places that are held, by number."""
         return [
-            Place(int(item[ITEM]), item["holder"], item["owner"], datetime.fromisoformat(item["since"]))
+            Place(int(item[SK]), item["holder"], item["owner"], datetime.fromisoformat(item["since"]))
             for item in self._query(PLACE)
         ]
 
@@ -85,8 +85,8 @@ class PlacesTable:
         """The next few that wait, owner by owner, after a sort key; whether there are more."""
         answer = self._dynamodb.query(
             TableName=self._name,
-            KeyConditionExpression=f"{PART} = :part AND {ITEM} > :after",
-            ExpressionAttributeValues={":part": {"S": WAITING}, ":after": {"S": after or " "}},
+            KeyConditionExpression=f"{PK} = :pk AND {SK} > :after",
+            ExpressionAttributeValues={":pk": {"S": WAITING}, ":after": {"S": after or " "}},
             ConsistentRead=True,
             Limit=PAGE,
         )
@@ -97,12 +97,12 @@ class PlacesTable:
     def wait(self, waiting: Waiting) -> None:
         """Put it in the queue, if it is not there."""
         fields = {"holder": waiting.generation_id, "owner": waiting.owner, "since": waiting.since}
-        item = write({PART: WAITING, ITEM: waiting.item, **fields})
+        item = write({PK: WAITING, SK: waiting.sort_key, **fields})
         self._retried(lambda: self._dynamodb.put_item(TableName=self._name, Item=item))
 
     def leave(self, waiting: Waiting) -> None:
         """Take it out of the queue, if it is there."""
-        self._delete(WAITING, waiting.item, waiting.generation_id)
+        self._delete(WAITING, waiting.sort_key, waiting.generation_id)
 
     def grant(self, waiting: Waiting, number: int, now: datetime) -> None:
         """Give the place to who waits, all or nothing; `Refused`."""
@@ -115,7 +115,7 @@ class PlacesTable:
         admitted.pop("ReturnValuesOnConditionCheckFailure")
         self._transact(
             {"Put": self._new(Place(number, waiting.generation_id, waiting.owner, now))},
-            {"Delete": self._of(WAITING, waiting.item, waiting.generation_id)},
+            {"Delete": self._of(WAITING, waiting.sort_key, waiting.generation_id)},
             {"Update": {"TableName": self._generations, **admitted}},
         )
 
@@ -175,8 +175,8 @@ class PlacesTable:
     def _query(self, part: str) -> Iterator[dict[str, Any]]:
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
-            KeyConditionExpression=f"{PART} = :part",
-            ExpressionAttributeValues={":part": {"S": part}},
+            KeyConditionExpression=f"{PK} = :pk",
+            ExpressionAttributeValues={":pk": {"S": part}},
             ConsistentRead=True,
         )
         for page in pages:
@@ -184,8 +184,8 @@ class PlacesTable:
 
     def _new(self, place: Place) -> dict[str, Any]:
         fields = {"holder": place.holder, "owner": place.owner, "since": iso(place.since)}
-        item = write({PART: PLACE, ITEM: _number(place.number), **fields})
-        return {"TableName": self._name, "Item": item, "ConditionExpression": f"attribute_not_exists({PART})"}
+        item = write({PK: PLACE, SK: _number(place.number), **fields})
+        return {"TableName": self._name, "Item": item, "ConditionExpression": f"attribute_not_exists({PK})"}
 
     def _of(self, part: str, item: str, holder: str) -> dict[str, Any]:
         """An item, on condition that it is this generation's."""
@@ -226,4 +226,4 @@ def _number(number: int) -> str:
 
 
 def _key(part: str, item: str) -> dict[str, Any]:
-    return {PART: {"S": part}, ITEM: {"S": item}}
+    return {PK: {"S": part}, SK: {"S": item}}
