@@ -5,14 +5,14 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from core import settings
 from core.api import openapi
-from core.api.openapi import MAX_IDEMPOTENCY_KEY, OLDER_PATH, PATH
+from core.api.openapi import OLDER_PATH, PATH
 from core.archive.objects import Objects, presigned_url
 from core.delete import Deletion
 from core.errors import (
@@ -24,8 +24,8 @@ from core.errors import (
     PromptreelError,
     Unauthorized,
 )
-from core.generation import Generation, Source, iso
-from core.intake.accept import accept
+from core.generation import GENERATION_ID, Generation, Source, generation_id_for, iso
+from core.intake.accept import accept, idempotency_key
 from core.models import Models
 from core.models.validation import parse_json
 from core.publish.views import PROVIDER_STATUSES, as_provider_object
@@ -53,6 +53,8 @@ _METHODS = {
     "/openapi.json": "GET",
     "/health": "GET",
 }
+# Answers hold prompts and links that work: nobody on the way keeps them, or takes them for anything but JSON.
+_PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 app = APIGatewayHttpResolver()
 
@@ -79,9 +81,9 @@ def _wired() -> Wired:
 
 
 @app.get("/health")
-def health() -> dict[str, str]:
+def health() -> Response[str]:
     """Life, for anyone."""
-    return {"status": "ok"}
+    return _json(HTTPStatus.OK, {"status": "ok"})
 
 
 @app.get("/openapi.json")
@@ -104,7 +106,8 @@ def create() -> Response[str]:
     """Accept a request: its generation, `queued` unless an idempotency key finds an older one."""
     owner, wired = _owner(), _wired()
     source = Source("api", app.current_event.request_context.request_id)
-    generation = accept(_body(), owner, source, _idempotency_key(), wired.models, wired.ledger, wired.workflow)
+    generation_id = generation_id_for(owner, source.kind, _idempotency_key())
+    generation = accept(_body(), generation_id, owner, source, wired.models, wired.ledger, wired.workflow)
     logger.info("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
     return _json(HTTPStatus.OK, _shown(generation))
 
@@ -156,7 +159,8 @@ def content(generation_id: str) -> Response[str]:
     generation = _own(_owner(), generation_id)
     if not generation.video:
         raise Conflict(f"Generation {generation_id} has no video; its status is {_shown(generation)['status']}.")
-    return Response(HTTPStatus.FOUND, headers={"Location": _shown(generation)["video"]["url"]}, body="")
+    headers = {"Location": _shown(generation)["video"]["url"], **_PRIVATE}
+    return Response(HTTPStatus.FOUND, headers=cast("Any", headers), body="")
 
 
 @app.exception_handler(list(_STATUS))  # type: ignore[untyped-decorator]  # the library leaves it untyped
@@ -188,6 +192,8 @@ def _no_route(_: Exception) -> Response[str]:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """An HTTP API event, payload 2.0 → its answer."""
+    # A base URL that ends in a slash makes `//v2/...` of a path.
+    event["rawPath"] = re.sub("^/+", "/", event["rawPath"])
     return app.resolve(event, context)
 
 
@@ -202,7 +208,9 @@ def _owner() -> str:
 
 def _own(owner: str, generation_id: str) -> Generation:
     """The owner's generation; the answer is the same for another's as for one that does not exist."""
-    missing = f"There is no generation {generation_id}."
+    missing = f"There is no generation {generation_id[:64]}."
+    if not re.fullmatch(GENERATION_ID, generation_id, re.ASCII):
+        raise NotFound(missing)  # the table holds other things, under other names
     try:
         generation = _wired().ledger.get(generation_id)
     except Deleted as deleted:
@@ -220,7 +228,10 @@ def _generation_id() -> str:
 
 
 def _body() -> object:
-    text = app.current_event.decoded_body or ""
+    try:
+        text = app.current_event.decoded_body or ""
+    except ValueError:
+        raise InvalidRequest("The body must be JSON, as UTF-8 text.") from None
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
         raise InvalidRequest(f"The body is too large: at most {MAX_BODY_BYTES} bytes are allowed.")
     try:
@@ -231,11 +242,7 @@ def _body() -> object:
 
 def _idempotency_key() -> str | None:
     key = app.current_event.headers.get("idempotency-key")
-    if key is not None and not re.fullmatch(f"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}", key):
-        raise InvalidRequest(
-            f"The header Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY} characters, ASCII without spaces."
-        )
-    return key
+    return None if key is None else idempotency_key(key, "Idempotency-Key")
 
 
 def _shown(generation: Generation) -> dict[str, Any]:
@@ -247,7 +254,7 @@ def _shown(generation: Generation) -> dict[str, Any]:
 
 def _json(status: HTTPStatus, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:
     text = json.dumps(body, ensure_ascii=False)
-    return Response(status, content_type="application/json", body=text, headers=dict(headers or {}))
+    return Response(status, content_type="application/json", body=text, headers={**(headers or {}), **_PRIVATE})
 
 
 def _error(status: HTTPStatus, message: str, **headers: str) -> Response[str]:

@@ -11,10 +11,11 @@ from functools import cache, lru_cache
 from typing import Any
 
 from core import settings
-from core.api.api_keys import owner_of
+from core.api.api_keys import is_key, owner_of
 from core.secrets import secret_text
 from wiring import client, logger
 
+RETRY_SECONDS = 2  # after which a new key is known at the latest
 REMEMBER_SECONDS = 30  # with the gateway's 240 s a revoked key stops within five minutes
 
 
@@ -28,8 +29,9 @@ def _wired() -> tuple[Any, str]:
     return client("secretsmanager"), settings.read(Settings).api_keys_secret
 
 
-@lru_cache(maxsize=1)
-def _stored(_period: int) -> str | None:
+@lru_cache(maxsize=2)
+def _stored(_seconds: int, _period: int) -> str | None:
+    """The keys, read once in a period of so many seconds: whoever guesses keys does not make more calls."""
     secrets, secret = _wired()
     return secret_text(secrets, secret)
 
@@ -43,9 +45,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _owner(key: str) -> str | None:
-    period = int(time.monotonic() / REMEMBER_SECONDS)
-    owner = owner_of(key, _stored(period))
-    if owner is None:  # the key may be newer than what is remembered
-        _stored.cache_clear()
-        owner = owner_of(key, _stored(period))
+    now = time.monotonic()
+    owner = owner_of(key, _stored(REMEMBER_SECONDS, int(now / REMEMBER_SECONDS)))
+    if owner is None and is_key(key):  # it may be newer than what is remembered
+        owner = owner_of(key, _stored(RETRY_SECONDS, int(now / RETRY_SECONDS)))
     return owner

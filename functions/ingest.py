@@ -12,7 +12,7 @@ from core import settings
 from core.intake.batches import Batches
 from core.intake.dropped_file import DroppedFile, FileIntake
 from core.intake.event import take_event
-from core.intake.owners import owner_of
+from core.intake.owners import owner_of_event, owner_of_file
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.ledger import UsesLedger, make_ledger
@@ -58,8 +58,8 @@ def _take(record: SQSRecord) -> None:
                 etag=detail["object"]["etag"],
                 version=detail["object"].get("version-id"),
             )
-            files.take(file, owner_of(s.file_owners, file.key, str.startswith))
+            files.take(file, owner_of_file(s.file_owners, file.key))
             logger.info("file taken", file=file.uri)
         case "Generation Requested":
-            owner = owner_of(s.event_owners, event["source"], str.__eq__)
+            owner = owner_of_event(s.event_owners, event["source"])
             take_event(event, owner, s.default_model, files.models, files.ledger, files.workflow, files.announcer)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from core.generation import digest, generation_id_for
+from core.generation import digest
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,14 @@ class Batch:
         return json.dumps({**asdict(self), "rows_key": self.rows_key, "results": self.results})
 
 
-def batch_id_of(file: str) -> str:
-    """The id of the batch that a file is (`core.intake.dropped_file.DroppedFile.identity`)."""
-    return digest("batch", file)
+def file_id(what: str, bucket: str, key: str, sha256: str) -> str:
+    """The id of `what` a file is ("batch", "request"): the same for the same place and content, however it came."""
+    return digest(what, f"{bucket}/{key}#{sha256}")
 
 
-def row_id(batch_id: str, owner: str, number: int) -> str:
+def row_id(batch_id: str, number: int) -> str:
     """The id of the generation that a row is."""
-    return generation_id_for(owner, "s3", row_key(batch_id, number))
-
-
-def row_key(batch_id: str, number: int) -> str:
-    """The idempotency key that a row is accepted under."""
-    return f"{batch_id}:{number}"
+    return digest("row", batch_id, str(number))
 
 
 def results_of(batch_id: str) -> str:

@@ -137,7 +137,10 @@ class Tombstone:
 
 
 def generation_id_for(owner: str, source: str, key: str | None) -> str:
-    """32 hex digits: the same for the same owner, kind of source and idempotency key; random without a key."""
+    """The id of a request: the same for the same owner, kind of source and idempotency key; random without a key.
+
+    Of a file and its rows see `core.batch`: what they are does not depend on whose they are.
+    """
     return uuid4().hex if key is None else digest(owner, f"{source}:{key}")
 
 

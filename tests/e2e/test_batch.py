@@ -1,12 +1,13 @@
 """A file of many requests: bounded, every row once, a report, and nothing paid twice however often it runs."""
 
 import csv
+import hashlib
 import io
 import json
 from typing import Any
 from uuid import uuid4
 
-from core.batch import Batch, batch_id_of
+from core.batch import Batch, file_id
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
 ROWS = 1000
@@ -15,8 +16,8 @@ ROWS = 1000
 def batch_id(cloud: LocalCloud, ref: str) -> str:
     """The id that the file's bucket, key and content give its batch."""
     bucket, _, key = ref.removeprefix("s3://").partition("/")
-    etag = cloud.aws("s3").head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
-    return batch_id_of(f"{bucket}/{key}#{etag}")
+    body = cloud.aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return file_id("batch", bucket, key, hashlib.sha256(body).hexdigest())
 
 
 def finished(cloud: LocalCloud, which: str, patience: float = 120, times: int = 1) -> dict[str, Any]:

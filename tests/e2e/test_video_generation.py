@@ -3,6 +3,7 @@
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -44,7 +45,7 @@ def failed(cloud: LocalCloud, generation_id: str, name: str) -> str:
     assert (execution["status"], execution["error"]) == ("FAILED", name)
     assert execution["cause"] == record.error.message
     assert cloud.archived(generation_id) == []
-    assert [message["error"] for message in cloud.announcements(generation_id)] == [record.error]
+    assert [message["error"] for message in cloud.announcements(generation_id)] == [asdict(record.error)]
     return record.error.message
 
 
@@ -60,6 +61,13 @@ def failed(cloud: LocalCloud, generation_id: str, name: str) -> str:
         ),
         pytest.param({"video": [{"truncate": 1000}, {"status": 503}]}, id="a download that breaks off"),
         pytest.param({"video": [{"html": True}]}, id="once an HTML page instead of the video"),
+        pytest.param({"create": [{"reset": True, "accept": True}]}, id="a lost answer"),
+        pytest.param({"create": [{"truncate": True, "accept": True}]}, id="half an answer"),
+        pytest.param({"create": [{"status": 504, "accept": True}]}, id="a gateway's time-out"),
+        pytest.param(
+            {"create": [{"reset": True, "accept": True}], "logged": "at_end", "seconds": 2},
+            id="a lost answer that is logged late",
+        ),
     ],
 )
 def test_a_job_that_meets_what_passes_ends_with_its_video_archived(cloud: LocalCloud, script: Any) -> None:
@@ -82,9 +90,15 @@ def test_a_job_that_meets_what_passes_ends_with_its_video_archived(cloud: LocalC
         ),
         pytest.param({"create": [{"status": 403}]}, "ProviderOutOfCredits", "credits", id="out of credits"),
         pytest.param({"create": [{"status": 401}]}, "ProviderKeyRejected", "store a valid one", id="bad key"),
-        pytest.param({"create": [{"reset": True, "accept": True}]}, "SubmissionUnknown", "lost", id="reset"),
-        pytest.param({"create": [{"truncate": True, "accept": True}]}, "SubmissionUnknown", "id", id="truncated"),
-        pytest.param({"create": [{"status": 504, "accept": True}]}, "SubmissionUnknown", "504", id="gateway timeout"),
+        pytest.param(
+            {"create": [{"reset": True, "failed_row": True}]}, "GenerationFailed", "not charged", id="a lost failure"
+        ),
+        pytest.param(
+            {"create": [{"reset": True, "accept": True}], "logged": "never"},
+            "SubmissionUnknown",
+            "does not list it",
+            id="a lost answer that is never logged",
+        ),
         pytest.param(
             {"video": [{"cut": 1000, "repeat": True}]}, "VideoInvalid", "announced", id="a truncated video, always"
         ),
@@ -182,10 +196,13 @@ def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) ->
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: cloud.invoke("finalize", generation_id), range(2))
     assert first == second == cloud.invoke("finalize", generation_id)
-    assert first["video"] == cloud.ended(generation_id).video
+    video = cloud.ended(generation_id).video
+    assert video is not None
+    assert first["video"] == video.as_dict()
     listed = cloud.aws("s3").list_object_versions(Bucket=cloud.stack.videos_bucket, Prefix=f"videos/{generation_id}/v")
     assert len(listed["Versions"]) == 1
-    assert cloud.aws("s3").list_multipart_uploads(Bucket=cloud.stack.videos_bucket).get("Uploads", []) == []
+    uploads = cloud.aws("s3").list_multipart_uploads(Bucket=cloud.stack.videos_bucket).get("Uploads", [])
+    assert [one for one in uploads if generation_id in one["Key"]] == []
 
 
 def test_the_history_and_the_announcement_hold_no_prompt_and_no_key(cloud: LocalCloud) -> None:

@@ -1,11 +1,14 @@
 """The HTTP API's two functions: the provider's contract, and who may see what."""
 
 import json
+from typing import Any
 
 import boto3
 import pytest
 
+import authorize
 from core.api.api_keys import issue
+from core.secrets import secret_text
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.generations import START
@@ -250,3 +253,69 @@ def test_a_key_works_as_soon_as_it_is_made(cloud: Cloud) -> None:
         secrets.put_secret_value(SecretId="api-keys", SecretString=json.dumps(stored))
         payload["headers"]["authorization"] = f"Bearer {key}"
         assert cloud.invoke("authorize", payload, warm=owner == "bob")["context"] == {"owner": owner}
+
+
+@pytest.mark.parametrize("depth", [40, 2000, 60_000])
+def test_a_body_that_is_nested_without_end_is_refused(cloud: Cloud, depth: int) -> None:
+    body = '{"model": "veo2", "prompt": "x", "a": ' + "[" * depth + "]" * depth + "}"
+    assert call(cloud, "POST", PATHS[0], body=body)[0] == 400
+
+
+def test_a_body_that_is_no_text_is_refused(cloud: Cloud) -> None:
+    payload = event("http_api")
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = PATHS[0]
+    payload["requestContext"]["http"]["method"] = "POST"
+    payload["requestContext"]["authorizer"]["lambda"]["owner"] = "ann"
+    payload |= {"body": "/////w==", "isBase64Encoded": True}
+    assert cloud.invoke("api", payload)["statusCode"] == 400
+
+
+@pytest.mark.parametrize("generation_id", ["%23owner:x", "x" * 3000, "0" * 31 + "g", "é" * 32])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_an_id_that_is_none_is_not_there(cloud: Cloud, method: str, generation_id: str) -> None:
+    status, error = call(cloud, method, PATHS[0], query=f"generation_id={generation_id}")
+    assert status == 404
+    assert len(error["message"]) < 200
+
+
+def test_a_base_url_may_end_in_a_slash(cloud: Cloud) -> None:
+    assert call(cloud, "GET", f"/{PATHS[0]}")[0] == 200
+
+
+def test_no_answer_is_kept_on_the_way_or_taken_for_another_type(cloud: Cloud) -> None:
+    payload = event("http_api")
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = "/health"
+    payload["requestContext"]["http"]["method"] = "GET"
+    headers = cloud.invoke("api", payload)["headers"]
+    assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+def test_a_page_of_huge_requests_fits_into_an_answer(cloud: Cloud) -> None:
+    for n in range(40):
+        body = {"model": "veo2", "prompt": f"{n}" + "x" * 150_000}
+        assert call(cloud, "POST", PATHS[0], body=body)[0] == 200
+    found, cursor = 0, ""
+    while True:
+        _, page = call(cloud, "GET", PATHS[0], query=f"limit=100{cursor}")
+        assert len(json.dumps(page)) < 6 << 20
+        found += len(page["data"])
+        if not page["next_cursor"]:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert found == 40
+
+
+def test_guessing_keys_does_not_read_the_secret_each_time(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = 0
+    real = secret_text
+
+    def counted(*args: Any) -> str | None:
+        nonlocal reads
+        reads += 1
+        return real(*args)
+
+    monkeypatch.setattr(authorize, "secret_text", counted)
+    for n in range(50):
+        guess = f"pr_{n:08x}_" + "a" * 43
+        cloud.invoke("authorize", {"headers": {"authorization": f"Bearer {guess}"}}, warm=n > 0)
+    assert reads <= 4

@@ -1,12 +1,14 @@
 """Files and events from the queue: each request once, whatever is repeated, reordered or broken."""
 
+import hashlib
 import json
+import os
 from typing import Any
 
 import boto3
 import pytest
 
-from core.batch import batch_id_of
+from core.batch import file_id
 from core.generation import Generation, Status
 from tests.support.events import event
 from tests.support.functions import Doors
@@ -95,7 +97,8 @@ def test_a_batch_is_every_row_of_its_file_started_once(doors: Doors) -> None:
     dropped = doors.drop("a.csv", '\ufeffprompt,duration\n"a boat, red",5\na kite,99\n')
     assert doors.take(dropped, dropped) == []
     (execution,) = doors.executions("BATCH_STATE_MACHINE_ARN")
-    batch_id = batch_id_of(f"prompts/a.csv#{dropped['detail']['object']['etag']}")
+    content = '\ufeffprompt,duration\n"a boat, red",5\na kite,99\n'.encode()
+    batch_id = file_id("batch", "prompts", "a.csv", hashlib.sha256(content).hexdigest())
     given = execution["input"]
     assert (execution["name"], given["batch_id"], given["rows"]) == (batch_id, batch_id, 2)
     body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
@@ -109,6 +112,39 @@ def test_a_batch_is_every_row_of_its_file_started_once(doors: Doors) -> None:
     }
     assert bad["problem"].startswith("Line 3: `duration` must be one of")
     assert doors.of("files") == [], "rows are recorded by the batch"
+
+
+def test_a_file_is_the_same_however_it_was_uploaded_and_whosever_it_is_by_now(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doors.take(doors.drop("a.jsonl", '{"prompt": "a boat"}'), doors.drop("a.txt", "a boat"))
+    in_parts = doors.drop("a.jsonl", '{"prompt": "a boat"}')
+    in_parts["detail"]["object"]["etag"] = "cb1c8e0f6c2b7b1f8c2d6e1e0a7b9c3d-2"  # as S3 calls what came in parts
+    monkeypatch.setitem(os.environ, "FILE_OWNERS", "=others")
+    doors.take(in_parts, doors.drop("a.txt", "a boat"))
+    assert len(doors.executions("BATCH_STATE_MACHINE_ARN")) == 1
+    assert len(doors.executions("STATE_MACHINE_ARN")) == 1
+
+
+def test_a_refused_file_that_is_dropped_again_as_it_should_be_is_taken(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = json.dumps({"model": "google/veo3", "prompt": "a boat"})
+    with monkeypatch.context() as patched:
+        patched.setitem(os.environ, "ALLOWED_MODELS", "veo2")
+        assert doors.take(doors.drop("a.json", body)) == []
+    assert doors.take(doors.drop("a.json", body)) == []
+    assert prompts_and_errors(doors.of("files")) == {(None, "InvalidRequest"), ("a boat", None)}
+
+
+def test_a_list_after_many_blanks_is_a_batch(doors: Doors) -> None:
+    assert doors.take(doors.drop("a.json", " " * 9000 + '[{"prompt": "a boat"}]')) == []
+    assert len(doors.executions("BATCH_STATE_MACHINE_ARN")) == 1
+
+
+def test_a_folder_is_its_owners_and_a_name_that_begins_like_it_is_not(doors: Doors) -> None:
+    doors.take(doors.drop("bob/a.txt", "a boat"), doors.drop("bob-evil.txt", "a kite"))
+    assert [one.request["prompt"] for one in doors.of("bob")] == ["a boat"]
 
 
 def test_a_batch_that_was_stopped_starts_again_when_its_file_is_dropped_again(doors: Doors) -> None:
@@ -155,7 +191,16 @@ def test_a_bad_event_does_not_use_up_its_key(doors: Doors) -> None:
 
 
 @pytest.mark.parametrize(
-    "detail", [{"prompt": "\ud800"}, {"prompt": 1}, {}, {"prompt": "x", "model": ["\x00"]}], ids=str
+    "detail",
+    [
+        {"prompt": "\ud800"},
+        {"prompt": 1},
+        {},
+        {"prompt": "x", "model": ["\x00"]},
+        {"prompt": "x", "idempotency_key": 0},
+        {"prompt": "x", "idempotency_key": ""},
+    ],
+    ids=str,
 )
 def test_a_bad_event_is_a_failed_generation_announced_once(doors: Doors, detail: dict[str, Any]) -> None:
     assert doors.take(requested("e1", **detail), requested("e1", **detail)) == []

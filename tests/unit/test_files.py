@@ -44,12 +44,16 @@ def test_json_is_a_request_or_a_list_of_them() -> None:
         ("a.txt", b"x", False),
         ("a.json", b' {"', False),
         ("a.json", b"\xef\xbb\xbf [", True),
+        ("a.json", b"\n" * 600_000 + b"[", True),
+        ("a.json", b" " * 600_000, False),
         ("a.jsonl", b"", True),
         ("a.csv", b"", True),
     ],
 )
 def test_which_files_are_batches(name: str, head: bytes, expected: bool) -> None:
-    assert is_batch(name, head) is expected
+    stream = io.BytesIO(head)
+    assert is_batch(name, stream) is expected
+    assert stream.tell() == 0
 
 
 def test_a_bad_line_does_not_stop_the_next(subtests: Any) -> None:
@@ -157,3 +161,24 @@ def test_a_large_file_is_never_in_memory(suffix: str) -> None:
     tracemalloc.stop()
     assert count >= 500
     assert peak < 5 << 20
+
+
+def test_a_prompt_in_a_table_may_be_as_long_as_anywhere() -> None:
+    prompt = "x" * (150 << 10)
+    (row,) = read("a.csv", io.BytesIO(f"prompt\n{prompt}\n".encode()), MODELS, "veo2")
+    assert (row.request or {}).get("prompt") == prompt
+
+
+def test_what_is_wrong_with_a_row_is_said_in_few_words_however_much_it_is() -> None:
+    many = {f"field{n}{'y' * 200}": n for n in range(800)}
+    (row,) = read("a.jsonl", io.BytesIO(json.dumps({"prompt": 1, **many}).encode()), MODELS, "veo2")
+    assert row.problem is not None
+    assert "`prompt` must be of type string" in row.problem
+    assert len(row.problem) < 5000
+
+
+@pytest.mark.parametrize("depth", [40, 2000, 100_000])
+def test_a_row_that_is_nested_without_end_is_refused(depth: int) -> None:
+    deep = '{"prompt": "x", "a": ' + "[" * depth + "]" * depth + "}"
+    (row,) = read("a.jsonl", io.BytesIO(deep.encode()), MODELS, "veo2")
+    assert row.request is None

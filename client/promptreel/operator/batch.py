@@ -1,5 +1,6 @@
 """A file of prompts: checked here, run there, followed in the ledger, and its report and videos fetched."""
 
+import hashlib
 import json
 import mimetypes
 from collections import Counter
@@ -11,7 +12,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from core import errors
-from core.batch import batch_id_of, results_of
+from core.batch import file_id, results_of
 from core.intake import files
 from core.models import Model, Models, offered
 from core.records.ledger import Ledger
@@ -103,6 +104,7 @@ def drop(deployment: Deployment, path: Path, key: str, rows: int, max_concurrenc
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     dropped_at = datetime.now(UTC).replace(microsecond=0)  # as S3 tells times
     with path.open("rb") as body:
-        put = s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, ContentType=kind)
-    etag = put["ETag"].strip('"')
-    return RunningBatch(deployment, batch_id_of(f"{bucket}/{key}#{etag}"), rows, dropped_at)
+        sha256 = hashlib.file_digest(body, "sha256").hexdigest()
+        body.seek(0)
+        s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, ContentType=kind)
+    return RunningBatch(deployment, file_id("batch", bucket, key, sha256), rows, dropped_at)

@@ -24,6 +24,11 @@ def issue(owner: str, now: datetime) -> tuple[str, dict[str, KeyRecord]]:
     return key, {key_id: {"owner": owner, "sha256": _hash(key), "created_at": iso(now)}}
 
 
+def is_key(text: str) -> bool:
+    """Whether it has the form of a key, whoever's it may be."""
+    return _KEY.fullmatch(text) is not None
+
+
 def owner_of(key: str, stored: str | None) -> str | None:
     """Who presents `key`, given the secret's text; None if the key is not valid."""
     match = _KEY.fullmatch(key)

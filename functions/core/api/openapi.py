@@ -3,12 +3,12 @@
 from typing import Any
 
 from core.generation import GENERATION_ID, Status
+from core.intake.accept import MAX_IDEMPOTENCY_KEY
 from core.models import ANY_MODEL, Model, Models
 from core.publish.views import PROVIDER_STATUSES
 from core.records.ledger import CURSOR, MAX_LIMIT
 
 PATH, OLDER_PATH = "/v2/video/generations", "/v2/generate/video/google/generation"
-MAX_IDEMPOTENCY_KEY = 255
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _GENERATION = {

@@ -6,6 +6,7 @@ name was resolved, which leaves no gap for a name that resolves differently the 
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
 
@@ -83,9 +86,12 @@ def _get(session: requests.Session, url: str, allowed: Allowed) -> requests.Resp
 
 def _check(url: str, allowed: Allowed) -> None:
     try:
-        parts = urlsplit(url)
-    except ValueError as error:
+        parts, connected = urlsplit(url), parse_url(url)
+    except (ValueError, LocationParseError) as error:
         raise VideoForbidden(f"The video's link cannot be read ({error}): it is not followed.") from error
+    # Parsers disagree on what is no plain link, and it is the other one's host that is connected to.
+    if parts.hostname != connected.host or "@" in parts.netloc or not re.fullmatch(r"[!-\[\]-~]+", url):
+        raise VideoForbidden("The video's link is not a plain one: it is not followed.")
     if parts.scheme != "https" and not (allowed.local and parts.scheme == "http"):
         raise VideoForbidden(f"The video's link is no https link ({parts.scheme or 'none'}): it is not followed.")
     if parts.hostname not in allowed.hosts:

@@ -1,44 +1,53 @@
 """Accepting a request: one record and one execution a generation, wherever it came from and however often."""
 
-from core.errors import Deleted, IdempotencyConflict, PromptreelError
-from core.generation import Failure, Generation, Source, fingerprint, generation_id_for
+import re
+
+from core.errors import Deleted, IdempotencyConflict, InvalidRequest, PromptreelError
+from core.generation import Failure, Generation, Source, fingerprint
 from core.models import Models
 from core.models.validation import validate
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
 from core.workflow import Workflow
 
-MAX_REASON = 2000  # characters: an announcement holds 256 KiB
+MAX_IDEMPOTENCY_KEY = 255
 BatchRow = tuple[str, int]  # the batch's id, and the row's number from 1
+
+
+def idempotency_key(key: object, name: str) -> str:
+    """The key that a request came with, as `name` says it; `InvalidRequest` for anything that is none."""
+    if not isinstance(key, str) or not re.fullmatch(f"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}", key):
+        raise InvalidRequest(
+            f"{name} must be a text of 1 to {MAX_IDEMPOTENCY_KEY} characters, ASCII without spaces.", name
+        )
+    return key
 
 
 def accept(
     request: object,
+    generation_id: str,
     owner: str,
     source: Source,
-    idempotency_key: str | None,
     models: Models,
     ledger: Ledger,
     workflow: Workflow | None,
     *,
     row: BatchRow | None = None,
 ) -> Generation:
-    """The generation for this request: a new one, or the one that was accepted under the idempotency key before.
+    """The generation for this request: a new one, or the one that was accepted under this id before.
 
     Without a `workflow` it is recorded only: a batch starts it itself. Raises `InvalidRequest` before anything is
-    recorded, `IdempotencyConflict` if the key stands for another request.
+    recorded, `IdempotencyConflict` if the id stands for another request.
     """
     valid = validate(request, models)
     try:
-        generation, is_new = ledger.add(_generation(valid, owner, source, idempotency_key, ledger, row))
+        generation, is_new = ledger.add(_generation(valid, generation_id, owner, source, ledger, row))
     except Deleted:
         raise IdempotencyConflict(
-            f"Idempotency key {idempotency_key!r} was used for a generation that was deleted: use a new key."
+            "The idempotency key was used for a generation that was deleted: use a new key."
         ) from None
     if not is_new and fingerprint(generation.request) != fingerprint(valid):
-        raise IdempotencyConflict(
-            f"Idempotency key {idempotency_key!r} was used for another request: use a new key for a new request."
-        )
+        raise IdempotencyConflict("The idempotency key was used for another request: use a new key for a new request.")
     if workflow and not generation.status.ended:
         workflow.start(generation.run)
     return generation
@@ -46,9 +55,9 @@ def accept(
 
 def refuse(
     error: PromptreelError,
+    generation_id: str,
     owner: str,
     source: Source,
-    key: str,
     ledger: Ledger,
     announcer: Announcer,
     *,
@@ -58,12 +67,12 @@ def refuse(
     """What cannot be accepted, and has nobody to answer to, is a generation that has failed: in its owner's list with
     the reason, and announced. None if its owner has seen and deleted it.
 
-    A `request` is kept only if it has the form of one: anything else may be of any size.
+    Its id is not the one that it would be accepted under, which stays free for the request as it should have been.
     """
-    failure = Failure(type(error).__name__, str(error)[:MAX_REASON])
+    failure = Failure(type(error).__name__, str(error))
     asked = request if isinstance(request, dict) else {}
     try:
-        refused = ledger.add_failed(_generation(asked, owner, source, key, ledger, row), failure)
+        refused = ledger.add_failed(_generation(asked, generation_id, owner, source, ledger, row), failure)
     except Deleted:
         return None
     announcer.announce(refused.generation_id, ledger)
@@ -71,11 +80,11 @@ def refuse(
 
 
 def _generation(
-    request: dict[str, object], owner: str, source: Source, key: str | None, ledger: Ledger, row: BatchRow | None
+    request: dict[str, object], generation_id: str, owner: str, source: Source, ledger: Ledger, row: BatchRow | None
 ) -> Generation:
     now = ledger.now()
     return Generation(
-        generation_id=generation_id_for(owner, source.kind, key),
+        generation_id=generation_id,
         owner=owner,
         request=request,
         source=source,

@@ -1,14 +1,15 @@
 """A prompt file that was dropped in S3: one request, or a batch of them."""
 
-import io
+import hashlib
+import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from core.batch import batch_id_of
+from core.batch import file_id
 from core.errors import IdempotencyConflict, InvalidFile, InvalidRequest
-from core.generation import Source
+from core.generation import Source, digest
 from core.intake import files
 from core.intake.accept import accept, refuse
 from core.intake.batches import Batches
@@ -19,6 +20,9 @@ from core.workflow import Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+MAX_FILE_BYTES = 1 << 30  # twice in the function's storage: as it came, and as rows
+CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,9 @@ class DroppedFile:
         return f"s3://{self.bucket}/{self.key}"
 
     @property
-    def identity(self) -> str:
-        """The same however often, and in whatever order, the events of it come."""
-        return f"{self.bucket}/{self.key}#{self.etag}"
+    def refused_id(self) -> str:
+        """The id of the refusal of this version, however often its event comes."""
+        return digest("refused", f"{self.bucket}/{self.key}#{self.etag}#{self.version}")
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,32 @@ class FileIntake:
         """Accept the request, or start the batch, that a file holds; refuse a file that cannot be read."""
         source = Source("s3", file.uri)
         try:
-            self._take(file, owner, source)
+            with tempfile.TemporaryFile() as copy:
+                asked_concurrency, sha256 = self._download(file, copy)
+                self._take(file, copy, sha256, owner, source, asked_concurrency)
         except (InvalidRequest, InvalidFile) as error:
-            refuse(error, owner, source, file.identity, self.ledger, self.announcer)
-        except IdempotencyConflict as error:  # its generation was deleted: this version of the file is refused
-            refuse(error, owner, source, f"{file.identity}#{file.version}", self.ledger, self.announcer)
+            refuse(error, file.refused_id, owner, source, self.ledger, self.announcer)
+        except IdempotencyConflict:
+            deleted = InvalidFile("The generation of this very file was deleted: change the file to run it again.")
+            refuse(deleted, file.refused_id, owner, source, self.ledger, self.announcer)
 
-    def _take(self, file: DroppedFile, owner: str, source: Source) -> None:
+    def _take(
+        self, file: DroppedFile, copy: IO[bytes], sha256: str, owner: str, source: Source, asked_concurrency: str
+    ) -> None:
+        is_batch = files.is_batch(file.key, copy)
+        rows = files.read(file.key, copy, self.models, self.default_model)
+        if is_batch:
+            batch_id = file_id("batch", file.bucket, file.key, sha256)
+            self.batches.start(batch_id, owner, file.uri, rows, asked_concurrency)
+            return
+        (row,) = rows
+        if row.request is None:
+            raise InvalidRequest(str(row.problem))
+        generation_id = file_id("request", file.bucket, file.key, sha256)
+        accept(row.request, generation_id, owner, source, self.models, self.ledger, self.workflow)
+
+    def _download(self, file: DroppedFile, copy: IO[bytes]) -> tuple[str, str]:
+        """The file into `copy`, from its beginning; the concurrency that its metadata ask for, and its SHA-256."""
         version = {"VersionId": file.version} if file.version else {}
         try:
             found = self.s3.get_object(Bucket=file.bucket, Key=file.key, **version)  # type: ignore[arg-type]  # optional
@@ -71,13 +94,11 @@ class FileIntake:
             if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion"):
                 raise InvalidFile("The file was deleted before it was read: drop it again.") from None
             raise
-        with io.BufferedReader(found["Body"]) as stream:  # type: ignore[type-var]  # a body is a raw stream
-            rows = files.read(file.key, stream, self.models, self.default_model)
-            if files.is_batch(file.key, stream.peek(1024)):
-                asked = found["Metadata"].get("max_concurrency", "")
-                self.batches.start(batch_id_of(file.identity), owner, file.uri, rows, asked)
-                return
-            (row,) = rows
-            if row.request is None:
-                raise InvalidRequest(str(row.problem))
-            accept(row.request, owner, source, file.identity, self.models, self.ledger, self.workflow)
+        if found["ContentLength"] > MAX_FILE_BYTES:
+            raise InvalidFile(f"The file is larger than {MAX_FILE_BYTES} bytes: split it.")
+        sha256 = hashlib.sha256()
+        for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
+            sha256.update(chunk)
+            copy.write(chunk)
+        copy.seek(0)
+        return found["Metadata"].get("max_concurrency", ""), sha256.hexdigest()

@@ -3,12 +3,14 @@
 from typing import Any
 
 from core.errors import IdempotencyConflict, InvalidRequest
-from core.generation import Source
-from core.intake.accept import accept, refuse
+from core.generation import Source, digest, generation_id_for
+from core.intake.accept import accept, idempotency_key, refuse
 from core.models import Models
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
 from core.workflow import Workflow
+
+KEY = "idempotency_key"
 
 
 def take_event(
@@ -25,10 +27,11 @@ def take_event(
     The event's id, or a key that it brings, makes a repetition the same generation.
     """
     detail = event["detail"]
-    request = {"model": default_model, **{name: value for name, value in detail.items() if name != "idempotency_key"}}
-    source, key = Source("event", event["id"]), str(detail.get("idempotency_key") or event["id"])
+    request = {"model": default_model, **{name: value for name, value in detail.items() if name != KEY}}
+    source = Source("event", event["id"])
     try:
-        accept(request, owner, source, key, models, ledger, workflow)
+        key = idempotency_key(detail[KEY], KEY) if KEY in detail else event["id"]
+        generation_id = generation_id_for(owner, source.kind, key)
+        accept(request, generation_id, owner, source, models, ledger, workflow)
     except (InvalidRequest, IdempotencyConflict) as error:
-        # By its own id: the key stays free for the request as it should have been.
-        refuse(error, owner, source, event["id"], ledger, announcer)
+        refuse(error, digest("refused", event["id"]), owner, source, ledger, announcer)

@@ -31,11 +31,16 @@ class Row:
     problem: str | None
 
 
-def is_batch(name: str, head: bytes) -> bool:
-    """Whether a file of this name that begins with `head` holds many requests rather than one."""
+def is_batch(name: str, stream: IO[bytes]) -> bool:
+    """Whether the file holds many requests rather than one; `stream` is at its beginning, then and now."""
     suffix = _suffix(name)
-    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    return suffix in (".jsonl", ".csv") or (suffix == ".json" and text.startswith(b"["))
+    if suffix != ".json":
+        return suffix in (".jsonl", ".csv")
+    found = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8).lstrip()
+    while not found and (chunk := stream.read(MAX_LINE_BYTES)):
+        found = chunk.lstrip()
+    stream.seek(0)
+    return found.startswith(b"[")
 
 
 def read(name: str, stream: IO[bytes], models: Models, default_model: str) -> Iterator[Row]:
@@ -109,6 +114,7 @@ def _read_jsonl(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
 
 
 def _read_csv(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
+    csv.field_size_limit(MAX_LINE_BYTES)  # of the module, which knows no other: a prompt may be longer than its 128 KiB
     lines = csv.reader(_text_lines(stream), strict=True)
     header = [name.strip() for name in next(lines, [])]
     if "prompt" not in header:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.batch import row_id, row_key
+from core.batch import row_id
 from core.errors import Deleted, IdempotencyConflict, InvalidRequest
 from core.generation import Generation, Source
 from core.intake.accept import accept, refuse
@@ -13,7 +13,7 @@ from core.records.ledger import Ledger
 
 def accept_row(line: dict[str, Any], models: Models, ledger: Ledger, announcer: Announcer) -> tuple[str, bool]:
     """A line of rows.jsonl (core.intake.batches) → the generation's id, and whether nothing is left to run."""
-    generation_id = row_id(line["batch_id"], line["owner"], line["row"])
+    generation_id = row_id(line["batch_id"], line["row"])
     try:
         generation = _accept(line, generation_id, models, ledger, announcer)
     except Deleted:
@@ -25,12 +25,12 @@ def _accept(
     line: dict[str, Any], generation_id: str, models: Models, ledger: Ledger, announcer: Announcer
 ) -> Generation | None:
     row = (line["batch_id"], line["row"])
-    owner, source, key = line["owner"], Source("s3", line["source_ref"]), row_key(*row)
+    owner, source = line["owner"], Source("s3", line["source_ref"])
     try:
         if "problem" in line:
             raise InvalidRequest(line["problem"])
-        return accept(line["request"], owner, source, key, models, ledger, None, row=row)
+        return accept(line["request"], generation_id, owner, source, models, ledger, None, row=row)
     except IdempotencyConflict:  # an earlier run took it, when the stage's default model was another
         return ledger.get(generation_id)
     except InvalidRequest as error:
-        return refuse(error, owner, source, key, ledger, announcer, request=line.get("request"), row=row)
+        return refuse(error, generation_id, owner, source, ledger, announcer, request=line.get("request"), row=row)

@@ -11,6 +11,8 @@ from jsonschema.exceptions import ValidationError
 from core.errors import InvalidRequest
 from core.models import ANY_MODEL, Models
 
+MAX_PROBLEMS, MAX_PROBLEM = 10, 400  # of one request, and characters of each: a batch carries them, and reports them
+MAX_DEPTH = 32  # of lists and objects in each other: no model asks for more than three
 MAX_REQUEST_BYTES = 192 << 10  # as JSON: a batch carries a row in a state, which holds 256 KiB in all
 
 
@@ -37,13 +39,21 @@ def validate(request: object, models: Models) -> dict[str, Any]:
     validator = Draft202012Validator(model.schema or ANY_MODEL)
     problems = sorted(validator.iter_errors(request), key=lambda error: [str(part) for part in error.path])
     if problems:
-        sentences = dict.fromkeys(_sentence(problem, name) for problem in problems)
-        raise InvalidRequest("; ".join(sentences) + ".", _field(problems[0]))
+        sentences = list(dict.fromkeys(_sentence(problem, name) for problem in problems))
+        more = f"; and {len(sentences) - MAX_PROBLEMS} more" if len(sentences) > MAX_PROBLEMS else ""
+        shown = (shorten(sentence, MAX_PROBLEM, placeholder=" ...") for sentence in sentences[:MAX_PROBLEMS])
+        raise InvalidRequest("; ".join(shown) + more + ".", _field(problems[0]))
     return cast("dict[str, Any]", request)
 
 
 def _check_text(request: dict[str, Any]) -> None:
     """Before anything of the request is shown or stored. Half a surrogate pair is valid JSON, but no text."""
+    level: list[Any] = [request]
+    for _ in range(MAX_DEPTH):
+        level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
+        level = [value for value in level if isinstance(value, dict | list)]
+    if level:
+        raise InvalidRequest(f"The request is nested too deeply: at most {MAX_DEPTH} levels are allowed.")
     try:
         size = len(json.dumps(request, ensure_ascii=False).encode())
     except UnicodeEncodeError:

@@ -1,14 +1,17 @@
 """The provider's API key: remembered for a while, and read anew when it is rejected."""
 
+import re
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.errors import ProviderKeyMissing, ProviderUnavailable
+from core.errors import ProviderKeyMissing, ProviderKeyRejected, ProviderUnavailable
 from core.secrets import secret_text
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+KEY = re.compile(r"[!-~]{1,512}")  # what may stand in a header, without spaces
 
 
 class ProviderKey:
@@ -34,7 +37,10 @@ class ProviderKey:
         """
         before = self._key
         try:
-            self._key = secret_text(self._secrets, self._secret)
+            stored = secret_text(self._secrets, self._secret)
         except (BotoCoreError, ClientError) as error:
-            raise ProviderUnavailable(f"The provider's key could not be read: {error}") from error
+            raise ProviderUnavailable(f"The provider's key could not be read: {type(error).__name__}.") from error
+        if stored is not None and not KEY.fullmatch(stored):  # a client would show it, refusing it as a header
+            raise ProviderKeyRejected("The stored key of the provider is none: store it again, on one line.")
+        self._key = stored
         return self._key is not None and self._key != before

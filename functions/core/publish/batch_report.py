@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from core.batch import Batch, row_id
@@ -14,40 +17,61 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 COLUMNS = ("row", "prompt", "generation_id", "status", "s3_uri", "credits_used", "error")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a cell that begins so for
 
 
 def report(batch: Batch, ledger: Ledger, s3: "S3Client") -> tuple[dict[str, Any], bool]:
     """Write report.csv and report.jsonl, every row once, in order: what to announce, and whether all have ended.
 
-    A row that the index does not show as ended is looked up by its id: the index may lag behind.
+    One row is held at a time, however many there are.
     """
-    found = {g.row_number: g for g in ledger.batch(batch.batch_id) if g.status.ended}
-    rows = [_reported(number, batch, found.get(number), ledger) for number in range(1, batch.rows + 1)]
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
-    writer.writerows(rows)
-    as_jsonl = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    uris = {}
-    for suffix, body, kind in (("csv", text.getvalue(), "text/csv"), ("jsonl", as_jsonl, "application/jsonl")):
-        key = f"{batch.results}/report.{suffix}"
-        s3.put_object(Bucket=batch.bucket, Key=key, Body=body.encode(), ContentType=kind)
-        uris[suffix] = f"s3://{batch.bucket}/{key}"
-    completed = sum(row["status"] == Status.COMPLETED for row in rows)
+    statuses: Counter[str] = Counter()
+    credits_used = 0
+    with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as lines:
+        text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        for row in _rows(batch, ledger):
+            statuses[row["status"]] += 1
+            credits_used += row["credits_used"] or 0
+            writer.writerow({name: _cell(value) for name, value in row.items()})
+            lines.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        text.detach()
+        uris = {}
+        for suffix, file, kind in (("csv", table, "text/csv"), ("jsonl", lines, "application/jsonl")):
+            file.seek(0)
+            key = f"{batch.results}/report.{suffix}"
+            s3.upload_fileobj(file, batch.bucket, key, ExtraArgs={"ContentType": kind})
+            uris[suffix] = f"s3://{batch.bucket}/{key}"
     announced = {
         "version": "1",
         "batch_id": batch.batch_id,
         "owner": batch.owner,
         "source": {"kind": "s3", "ref": batch.source_ref},
-        "totals": {"rows": batch.rows, "completed": completed, "failed": batch.rows - completed},
-        "credits_used": sum(row["credits_used"] or 0 for row in rows),
+        "totals": {
+            "rows": batch.rows,
+            "completed": statuses[Status.COMPLETED],
+            "failed": batch.rows - statuses[Status.COMPLETED],
+        },
+        "credits_used": credits_used,
         "report": uris,
     }
-    return announced, all(row["status"] in (Status.COMPLETED, Status.ERROR) for row in rows)
+    return announced, statuses[Status.COMPLETED] + statuses[Status.ERROR] == batch.rows
 
 
-def _reported(number: int, batch: Batch, ended: Generation | None, ledger: Ledger) -> dict[str, Any]:
-    generation_id = row_id(batch.batch_id, batch.owner, number)
+def _rows(batch: Batch, ledger: Ledger) -> Iterator[dict[str, Any]]:
+    """Every row in order. One that the index does not show as ended is looked up by its id: the index may lag."""
+    found = ledger.batch(batch.batch_id)
+    known = next(found, None)
+    for number in range(1, batch.rows + 1):
+        while known is not None and (known.row_number or 0) < number:
+            known = next(found, None)
+        is_it = known is not None and known.row_number == number and known.status.ended
+        yield _row(number, batch, known if is_it else None, ledger)
+
+
+def _row(number: int, batch: Batch, ended: Generation | None, ledger: Ledger) -> dict[str, Any]:
+    generation_id = row_id(batch.batch_id, number)
     row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "generation_id": generation_id}
     try:
         generation = ended or ledger.get(generation_id)
@@ -63,3 +87,8 @@ def _reported(number: int, batch: Batch, ended: Generation | None, ledger: Ledge
         "credits_used": generation.credits_used,
         "error": generation.error and str(generation.error),
     }
+
+
+def _cell(value: Any) -> Any:
+    """A value that a spreadsheet shows as it is: a prompt that looks like a formula is not run as one."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

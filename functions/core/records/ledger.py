@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_LIMIT = 100
+MAX_PAGE_BYTES = 3 << 20  # of requests in one answer: Lambda's has 6 MiB, and a request 192 KiB
 CURSOR = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z_[0-9a-f]{32}$"
 PAGE_ITEMS, MAX_PAGES = 100, 20  # of one answer of `list`: a record has 2 KiB, a page of DynamoDB's 1 MiB
 TOMBSTONE_FOR = timedelta(days=365)
@@ -129,6 +130,7 @@ class Ledger:
         page may hold fewer than `limit`, even none, before the end: it looks at a bounded number of records.
         """
         found: list[Generation] = []
+        size = 0
         start = _start_key(owner, cursor)
         for _ in range(MAX_PAGES):
             items, has_more = self.table.query_back(BY_OWNER, owner, start, PAGE_ITEMS)
@@ -136,8 +138,9 @@ class Ledger:
                 generation = _read(item)
                 if not status or generation.status in status:
                     found.append(generation)
+                    size += len(item["request"].encode())
                 start = {name: item[name] for name in ("owner", "created_at", KEY)}
-                if len(found) == limit:
+                if len(found) == limit or size > MAX_PAGE_BYTES:
                     return found, _cursor(start)
             if not has_more:
                 return found, None
