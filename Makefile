@@ -19,10 +19,10 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down deploy test check docs bench fmt lock
+.PHONY: help demo up down deploy test unit e2e check docs bench fmt lock
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 # --- the product ---------------------------------------------------------------------------------------------
 
@@ -40,8 +40,13 @@ deploy: .venv/.ready ## deploy to AWS, with the credentials of your shell: make 
 
 # --- its quality ---------------------------------------------------------------------------------------------
 
-test: .venv/.ready .venv/ministack/.ready ## all tests, the deployed stack included
-	@pytest
+test: unit e2e ## all tests
+
+unit: .venv/.ready ## tests without the local cloud, and what of the code they reach
+	@pytest --ignore tests/e2e --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered
+
+e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
+	@pytest tests/e2e
 
 check: .venv/.ready ## lint, types, generated docs, definitions and templates
 	@for document in docs/generate_*.py; do python $$document --check; done

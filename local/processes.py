@@ -8,17 +8,17 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from local.settings import LOOPBACK, LocalCloudError
 
-PROC = Path("/proc")
-LINUX = (PROC / "self/stat").exists()  # elsewhere ps tells
+SAME_START_SECONDS = 60.0  # a start time moves when the system's clock is set
 POLL_SECONDS = 0.05
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -31,7 +31,7 @@ class Process:
 
     name: str
     pid: int
-    started: str
+    started: float
     port: int
 
     @property
@@ -39,21 +39,19 @@ class Process:
         return f"http://{LOOPBACK}:{self.port}"
 
     def runs(self) -> bool:
-        return start_time(self.pid) == self.started
+        started = start_time(self.pid)
+        return started is not None and abs(started - self.started) < SAME_START_SECONDS
 
 
-def start_time(pid: int) -> str | None:
-    """When the process started, in the system's own unit and only to be compared; None if it does not run."""
+def start_time(pid: int) -> float | None:
+    """When the process started, in epoch seconds; None if it does not run."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # a child of ours that ended would stay as a zombie
-    if LINUX:
-        fields = _proc_stat(pid)
-        return fields[19] if fields else None
-    ps = subprocess.run(  # noqa: S603 - a number is all that varies
-        ["/bin/ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    state, _, started = ps.stdout.strip().partition(" ")
-    return None if not started or state.startswith("Z") else started.strip()
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return process.create_time()
+    return None
 
 
 def choose_port(setting: str, wanted: int | None) -> int:
@@ -99,7 +97,7 @@ def start(
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
     )
-    process = Process(name, pid, start_time(pid) or "", port)
+    process = Process(name, pid, start_time(pid) or 0.0, port)
     _record(state, name).write_text(json.dumps(asdict(process)))
     deadline = time.monotonic() + READY_SECONDS
     while process.runs():
@@ -142,25 +140,14 @@ def _wait_while(holds: Callable[[], bool], seconds: float) -> None:
 
 
 def _has_members(group: int) -> bool:
-    """Whether anything of a process group still runs."""
-    if LINUX:  # asking by signal would count those that ended and wait for process 1 to notice
-        stats = (_proc_stat(int(path.name)) for path in PROC.glob("[0-9]*"))
-        return any(fields and fields[2] == str(group) for fields in stats)
-    try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
+    """Whether anything of a process group still runs; a signal would also count what has ended and was not reaped."""
+    return any(_group(process) == group for process in psutil.process_iter())
 
 
-def _proc_stat(pid: int) -> list[str] | None:
-    """What Linux says of a process, from its state on; None if it does not run. See proc_pid_stat(5)."""
-    try:
-        text = (PROC / str(pid) / "stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    fields = text.rpartition(")")[2].split()  # before it comes the name, in parentheses, which may hold anything
-    return None if fields[0] == "Z" else fields
+def _group(process: psutil.Process) -> int | None:
+    with suppress(psutil.NoSuchProcess, ProcessLookupError):
+        return None if process.status() == psutil.STATUS_ZOMBIE else os.getpgid(process.pid)
+    return None
 
 
 def last_line(log: Path) -> str:

@@ -1,11 +1,15 @@
 """What tests of several folders share."""
 
 import os
+import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import hypothesis
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 from moto import mock_aws
 
 from local.settings import isolate
@@ -14,9 +18,17 @@ from tests.support.tables import places_definition, table_definition
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+ROOT = Path(__file__).parents[1]
+
 # As infra/functions.py sets them; Powertools reads them when it is imported.
 os.environ.update(POWERTOOLS_SERVICE_NAME="promptreel", POWERTOOLS_METRICS_NAMESPACE="Promptreel")
+# The tools of the checkout are found without make, too.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
+# What a property costs is the machine's affair, and what hypothesis keeps belongs to the checkout.
+hypothesis.settings.register_profile("promptreel", deadline=None)
+hypothesis.settings.load_profile("promptreel")
+set_hypothesis_home_dir(ROOT / ".hypothesis")
 
 # No test can reach a real account, or be changed by its settings.
 isolate(os.environ)
@@ -25,7 +37,11 @@ isolate(os.environ)
 @pytest.fixture
 def aws() -> Iterator[None]:
     """AWS in this process, by moto; loopback passes through to the tests' own servers."""
-    with mock_aws(config={"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}):
+    core: Any = {
+        "passthrough": {"urls": [r"http://127\.0\.0\.1.*"]},
+        "reset_boto3_session": False,  # a new one reads the service models again: half of the time
+    }
+    with mock_aws(config={"core": core}):
         yield
 
 

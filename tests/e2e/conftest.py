@@ -11,6 +11,14 @@ from local.settings import Checkout, Settings
 from local.up import up
 from tests.support.local_cloud import LocalCloud
 
+TIMEOUT_SECONDS = 600  # jobs of a minute and sweeps of another are waited for
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
+
 
 @pytest.fixture(scope="session")
 def cloud_of_the_tests() -> Iterator[LocalCloud]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -48,6 +49,7 @@ class Death:
 def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
     """Every call of a function to AWS or to the provider passes a point before and a point after it."""
 
+    @cache  # a cold start makes its clients anew, which takes half of its time and changes nothing here
     def client(service: str, **options: Any) -> Any:
         made = cast("Any", boto3).client(service, **options)
         made.meta.events.register("before-call.*", lambda model, **_: death.point(f"before {service} {model.name}"))

@@ -107,7 +107,8 @@ def test_asking_for_another_port_than_the_running_one_is_refused(checkout: Check
 def test_a_process_that_merely_got_the_same_id_is_neither_found_nor_stopped(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
         started = processes.start_time(stranger.pid)
-        record = f'{{"name": "x", "pid": {stranger.pid}, "started": "1{started}", "port": 1}}'
+        assert started is not None
+        record = f'{{"name": "x", "pid": {stranger.pid}, "started": {started - 3600}, "port": 1}}'
         (tmp_path / "x.json").write_text(record)
         assert processes.find(tmp_path, "x") is None
         assert processes.stop(tmp_path, "x") is None
@@ -232,11 +233,11 @@ def test_the_hash_knows_the_provider_and_ignores_what_python_leaves_behind(check
 
 
 def test_it_deploys_again_only_to_another_ministack_or_after_a_change(checkout: Checkout) -> None:
-    ministack = Process("ministack", 1, "started", 1)
+    ministack = Process("ministack", 1, 1.0, 1)
     assert not deploy.is_current(checkout, ministack, "http://p")
     deploy.deploy(checkout, ministack, "http://p")
     assert deploy.is_current(checkout, ministack, "http://p")
-    assert not deploy.is_current(checkout, replace(ministack, started="later"), "http://p")
+    assert not deploy.is_current(checkout, replace(ministack, started=2.0), "http://p")
     assert deploy.outputs(checkout) == {"A": "b"}
     (checkout.root / "app.py").write_text("changed")
     assert not deploy.is_current(checkout, ministack, "http://p")
@@ -249,7 +250,7 @@ def test_a_failed_deployment_is_not_taken_for_done_and_tells_the_clis_own_error(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(checkout.root)
-    ministack = Process("ministack", 1, "started", 1)
+    ministack = Process("ministack", 1, 1.0, 1)
     deploy.deploy(checkout, ministack, "http://p")
     (checkout.root / "app.py").write_text("changed")
     (checkout.root / "broken").touch()

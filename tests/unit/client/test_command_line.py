@@ -138,7 +138,11 @@ def test_an_interrupt_leaves_the_job_running_and_tells_the_way_back(ask: Run) ->
     def interrupt(_: object) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    code, _, err = ask("create", "x", "-o", "a b.mp4", answers=[shown(), shown("generating"), interrupt])
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        code, _, err = ask("create", "x", "-o", "a b.mp4", answers=[shown(), shown("generating"), interrupt])
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert code == 130
     assert f"goes on. Come back with: promptreel download {ID} --wait -o 'a b.mp4'" in err
     assert "Traceback" not in err

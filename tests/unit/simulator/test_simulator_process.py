@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,6 +15,8 @@ import requests
 
 from local.simulator import Simulator
 from tests.support.simulator_client import AUTHORIZED, KEY, PROMPT, Client, download
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_leaving_the_block_ends_hanging_and_idle_connections() -> None:
@@ -36,7 +39,7 @@ def test_the_page_and_every_answer_say_that_no_ai_is_involved(client: Client) ->
 
 def test_the_command_serves_until_it_is_told_to_end_and_logs_no_key_and_no_signature() -> None:
     command = [sys.executable, "-m", "local.simulator", "--port", "0", "--seconds", "0"]
-    environment = os.environ | {"SIMULATOR_KEYS": KEY}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SIMULATOR_KEYS": KEY}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -54,7 +57,7 @@ def test_the_command_serves_until_it_is_told_to_end_and_logs_no_key_and_no_signa
 def test_the_command_says_in_a_sentence_what_it_lacks(client: Client) -> None:
     command = [sys.executable, "-m", "local.simulator", "--port", str(urlsplit(client.url).port)]
     for keys, sentence in [("", "set SIMULATOR_KEYS"), (KEY, "choose another --port")]:
-        environment = os.environ | {"SIMULATOR_KEYS": keys}
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "SIMULATOR_KEYS": keys}
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
         assert ended.returncode == 1
         assert sentence in ended.stderr
