@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,13 @@ app = typer.Typer(
 )
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version of the installed package, and no more."""
+    if wanted:
+        typer.echo(f"promptreel {metadata.version('promptreel')}")
+        raise typer.Exit
+
+
 @app.callback()
 def shared(
     context: typer.Context,
@@ -48,6 +56,9 @@ def shared(
         str | None,
         typer.Option(help="The deployment to operate: dev, prod, local (or PROMPTREEL_STAGE).", show_default=False),
     ] = None,
+    version: Annotated[  # noqa: ARG001 - ends in its callback
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Turn prompts into videos that are kept, with a Promptreel of your own.
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import threading
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.support.api_answers import ID, KEY, completed, error, failed, generat
 from tests.support.wire import Answer, http, reset, serving
 
 Run = Callable[..., tuple[int, str, str]]
+ROOT = Path(__file__).parents[3]
 LINK = "http://127.0.0.1:1/video.mp4"
 
 
@@ -34,6 +36,11 @@ def sent(ask: Callable[..., object], number: int = 0) -> bytes:
     """A request that the API got."""
     requests: list[bytes] = ask.sent  # type: ignore[attr-defined]  # see ask
     return requests[number]
+
+
+def test_the_version_is_the_one_of_the_project_file(run: Run) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert run("--version") == (0, f"promptreel {project['version']}\n", "")
 
 
 def test_create_prints_the_id_alone_on_stdout(ask: Run) -> None:
