@@ -40,10 +40,11 @@ deploy: .venv/.ready ## deploy to AWS, with the credentials of your shell: make 
 
 # --- its quality ---------------------------------------------------------------------------------------------
 
-test: unit e2e ## all tests
+test: COVERAGE := --cov
+test: unit e2e ## all tests, and which branches those without the local cloud leave out
 
-unit: .venv/.ready ## tests without the local cloud, and what of the code they reach
-	@pytest --ignore tests/e2e --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered
+unit: .venv/.ready ## tests without the local cloud
+	@pytest --ignore tests/e2e --numprocesses 2 --dist worksteal $(COVERAGE)
 
 e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e
