@@ -7,6 +7,7 @@ it is killed once. What must be true in the end does not depend on where.
 
 from pathlib import Path
 
+import boto3
 import pytest
 
 import admit
