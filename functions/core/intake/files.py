@@ -7,7 +7,7 @@ not stop at a bad row: the row says its problem, and the next one is read.
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
@@ -115,7 +115,15 @@ def _read_jsonl(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
 
 def _read_csv(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
     csv.field_size_limit(MAX_LINE_BYTES)  # of the module, which knows no other: a prompt may be longer than its 128 KiB
-    lines = csv.reader(_text_lines(stream), strict=True)
+    # Lines with their ends, as csv wants them. A byte-order mark is not part of the first name.
+    text = io.TextIOWrapper(cast("Any", stream), encoding="utf-8-sig", newline="")
+    try:
+        yield from _read_table(csv.reader(text, strict=True))
+    finally:
+        text.detach()  # the stream is not ours to close
+
+
+def _read_table(lines: "csv._reader") -> Iterator[tuple[int, object]]:
     header = [name.strip() for name in next(lines, [])]
     if "prompt" not in header:
         raise InvalidFile("The file's first line must name the columns, `prompt` among them.")
@@ -165,11 +173,6 @@ def _whole(stream: IO[bytes]) -> str:
     if len(data) > MAX_WHOLE_BYTES:
         raise InvalidFile(f"The file is larger than {MAX_WHOLE_BYTES} bytes: write it as .jsonl, a request a line.")
     return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
-
-
-def _text_lines(stream: IO[bytes]) -> Iterable[str]:
-    """Lines with their ends, as csv wants them. A byte-order mark is not part of the first name."""
-    return io.TextIOWrapper(cast("Any", stream), encoding="utf-8-sig", newline="")
 
 
 _READERS = {".txt": _read_text, ".json": _read_json, ".jsonl": _read_jsonl, ".csv": _read_csv}
