@@ -123,7 +123,7 @@ def _read_csv(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
         text.detach()  # the stream is not ours to close
 
 
-def _read_table(lines: "csv._reader") -> Iterator[tuple[int, object]]:
+def _read_table(lines: Any) -> Iterator[tuple[int, object]]:
     header = [name.strip() for name in next(lines, [])]
     if "prompt" not in header:
         raise InvalidFile("The file's first line must name the columns, `prompt` among them.")
