@@ -40,11 +40,12 @@ deploy: .venv/.ready ## deploy to AWS, with the credentials of your shell: make 
 
 # --- its quality ---------------------------------------------------------------------------------------------
 
-test: COVERAGE := --cov
-test: unit e2e ## all tests, and which branches those without the local cloud leave out
+test: .venv/.ready ## all tests, and which branches those without the local cloud leave out
+	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup --cov
+	@$(MAKE) e2e
 
-unit: .venv/.ready ## tests without the local cloud
-	@pytest --ignore tests/e2e --numprocesses 2 --dist worksteal $(COVERAGE)
+unit: .venv/.ready ## tests without the local cloud, but for the exhaustive ones: the fast way while you work
+	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not exhaustive"
 
 e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e

@@ -34,9 +34,23 @@ set_hypothesis_home_dir(ROOT / ".hypothesis")
 isolate(os.environ)
 
 
+_new_client: Any = boto3.client
+_clients: dict[str, Any] = {}
+
+
+def _client(service: str, **options: Any) -> Any:
+    """A client, made once: to make one takes longer than most of what is done with it, and it holds no state."""
+    config = getattr(options.get("config"), "_user_provided_options", None)
+    key = f"{service} {sorted(options.items() - {('config', options.get('config'))})} {config}"
+    if key not in _clients:
+        _clients[key] = _new_client(service, **options)
+    return _clients[key]
+
+
 @pytest.fixture
-def aws() -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """AWS in this process, by moto; loopback passes through to the tests' own servers."""
+    monkeypatch.setattr(boto3, "client", _client)
     core: Any = {
         "passthrough": {"urls": [r"http://127\.0\.0\.1.*"]},
         "reset_boto3_session": False,  # a new one reads the service models again: half of the time

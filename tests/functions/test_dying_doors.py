@@ -16,6 +16,8 @@ from tests.support.dying import REENTRIES, Death, Killed, dying
 from tests.support.functions import Cloud, Doors
 from wiring import now
 
+pytestmark = pytest.mark.exhaustive
+
 
 class DeathOfTheFunction(Death):
     """An upload's own threads are not killed apart from the function."""

@@ -51,7 +51,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
 
     @cache  # a cold start makes its clients anew, which takes half of its time and changes nothing here
     def client(service: str, **options: Any) -> Any:
-        made = cast("Any", boto3).client(service, **options)
+        made = cast("Any", boto3.DEFAULT_SESSION).client(service, **options)  # not one that others have
         made.meta.events.register("before-call.*", lambda model, **_: death.point(f"before {service} {model.name}"))
         made.meta.events.register("after-call.*", lambda model, **_: death.point(f"after {service} {model.name}"))
         return made

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import wiring
 
+pytestmark = pytest.mark.xdist_group("imports")  # each function is imported once
 FUNCTIONS = Path(wiring.__file__).parents[1]
 
 # Every function: the SDK with what it needs, Powertools' logger with what it needs.
@@ -49,6 +51,7 @@ print(json.dumps(sorted(set(sys.modules))))
 """
 
 
+@cache
 def imported(function: str) -> set[str]:
     """Third-party packages by name, and Powertools' features by theirs, in a fresh process."""
     done = subprocess.run(

@@ -66,6 +66,7 @@ def test_who_was_served_for_long_has_no_debt(house: House) -> None:
     assert house.admitted[-1] == "ann20"
 
 
+@pytest.mark.exhaustive
 def test_many_owners_all_have_their_turn(house: House) -> None:
     names = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}x1" for n in range(60)]
     house.arrive(*names)
@@ -99,6 +100,7 @@ def test_admit_entered_again_has_one_place_and_the_new_token_is_answered(house: 
     assert house.holders == ["ann3", "ann2"]
 
 
+@pytest.mark.exhaustive
 def test_forty_arrivals_entered_twice_take_no_place_twice(house: House) -> None:
     for n in range(40):
         house.arrive(f"ann{n:02}")

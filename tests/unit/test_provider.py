@@ -117,7 +117,8 @@ def test_a_name_that_does_not_resolve_may_be_tried_again() -> None:
         create("http://provider.invalid")
 
 
-def test_a_failed_tls_handshake_may_be_tried_again() -> None:
+def test_a_failed_tls_handshake_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
     with serving(http(400, ERROR)) as wire, pytest.raises(ProviderUnavailable, match="was not reached"):
         create(wire.url.replace("http://", "https://"))
 
