@@ -96,7 +96,7 @@ def test_a_job_that_meets_what_passes_ends_with_its_video_archived(cloud: LocalC
         pytest.param(
             {"create": [{"reset": True, "accept": True}], "logged": "never"},
             "SubmissionUnknown",
-            "does not list it",
+            "may have accepted it",
             id="a lost answer that is never logged",
         ),
         pytest.param(
