@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down deploy test unit e2e check docs bench fmt lock
+.PHONY: help demo up down bootstrap deploy destroy test unit e2e check docs bench fmt lock
 
 help: ## what can be made
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,8 +35,14 @@ up: .venv/.ready .venv/ministack/.ready ## start and deploy the local cloud: .lo
 down: ## stop what up or demo started
 	@test ! -d .local || python -m local down
 
+bootstrap: .venv/.ready ## prepare an AWS account and region for CDK, once: make bootstrap
+	@cdk bootstrap --no-notices
+
 deploy: .venv/.ready ## deploy to AWS, with the credentials of your shell: make deploy STAGE=prod
 	@cdk deploy promptreel-$(STAGE) --context stage=$(STAGE) --no-notices
+
+destroy: .venv/.ready ## delete a stack from AWS; what it keeps is told: make destroy STAGE=dev
+	@python -m infra.destroy $(STAGE)
 
 # --- its quality ---------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from core import settings
 from core.api import openapi
 from core.api.openapi import OLDER_PATH, PATH
-from core.archive.objects import Objects, presigned_url
+from core.archive.objects import PRESIGNING, Objects, presigned_url
 from core.delete import Deletion
 from core.errors import (
     Conflict,
@@ -77,7 +77,7 @@ class Wired:
 @cache
 def _wired() -> Wired:
     s = settings.read(Settings)
-    return Wired(make_ledger(s), make_workflow(s), make_models(s), client("s3", signature_version="s3v4"), s)
+    return Wired(make_ledger(s), make_workflow(s), make_models(s), client("s3", **PRESIGNING), s)
 
 
 @app.get("/health")

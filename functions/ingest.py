@@ -19,6 +19,7 @@ from wiring.ledger import UsesLedger, make_ledger
 from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
 
+RETRY_SECONDS, MOST_SECONDS = 30, 900
 processor = BatchProcessor(event_type=EventType.SQS)
 
 
@@ -27,6 +28,7 @@ class Settings(UsesLedger, UsesWorkflow, UsesModels, UsesAnnouncer):
     videos_bucket: str
     batch_state_machine_arn: str
     batch_concurrency: int
+    queue_url: str
     default_model: str
     file_owners: tuple[str, ...]
     event_owners: tuple[str, ...]
@@ -47,6 +49,19 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
 
 def _take(record: SQSRecord) -> None:
+    try:
+        _take_event(record)
+    except Exception:
+        # Soon again, and less often each time; else it would be hidden for as long as a large file may take.
+        receives = int(record.attributes.approximate_receive_count or 1)
+        seconds = min(RETRY_SECONDS * receives, MOST_SECONDS)
+        client("sqs").change_message_visibility(
+            QueueUrl=_wired()[1].queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
+        )
+        raise
+
+
+def _take_event(record: SQSRecord) -> None:
     files, s = _wired()
     event = json.loads(record.body)
     detail = event["detail"]

@@ -2,9 +2,11 @@
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from core.publish.announcer import EVENT_SOURCE
 from infra.functions import allow
 
 
@@ -13,7 +15,8 @@ class Announcements(Construct):
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, "Announcements")
-        self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        key = kms.Alias.from_alias_name(self, "Key", "alias/aws/sns")  # AWS's own, which costs nothing
+        self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
         self.bus = events.EventBus(self, "Bus")
 
     @property
@@ -26,5 +29,13 @@ class Announcements(Construct):
         """What a function may do to announce."""
         return [
             allow("sns:Publish", on=self.topic.topic_arn),
-            allow("events:PutEvents", on=self.bus.event_bus_arn),
+            # Only as announcements: a request on this bus orders a video.
+            iam.PolicyStatement(
+                actions=["events:PutEvents"],
+                resources=[self.bus.event_bus_arn],
+                conditions={
+                    "StringEquals": {"events:source": EVENT_SOURCE},
+                    "StringLike": {"events:detail-type": ["* Completed", "* Failed"]},
+                },
+            ),
         ]

@@ -29,9 +29,12 @@ _ACCESS_LOG = {
     "integrationError": "$context.integrationErrorMessage",
 }
 
+_OPEN = ("/health", "/openapi.json")
+_OPEN_PER_SECOND = 5
+
 
 class Api(Construct):
-    """`http_api`, its functions `api` and `authorize`, and its base `url`."""
+    """`http_api`, and its functions `api` and `authorize`."""
 
     def __init__(
         self, scope: Construct, stage: Stage, functions: Functions, storage: Storage, workflow: Workflow
@@ -62,8 +65,9 @@ class Api(Construct):
                 allow("s3:GetObject", "s3:DeleteObject", on=storage.videos.arn_for_objects("videos/*")),
             ],
         )
+        self._open_routes: list[apigateway.HttpRoute] = []
         self.http_api = self._http_api(stage)
-        self.url = self._default_stage(stage).url
+        self._default_stage(stage)
 
     def _http_api(self, stage: Stage) -> apigateway.HttpApi:
         """Everything needs a key, except to ask for a sign of life or for the contract."""
@@ -92,7 +96,7 @@ class Api(Construct):
             if stage.cors_origins
             else None,
         )
-        open_paths = {"/health": apigateway.HttpMethod.GET, "/openapi.json": apigateway.HttpMethod.GET}
+        open_paths = dict.fromkeys(_OPEN, apigateway.HttpMethod.GET)
         if stage.cors_origins:
             # The catch-all route would ask a browser's preflight request, which carries no key, for one.
             open_paths["/{proxy+}"] = apigateway.HttpMethod.OPTIONS
@@ -103,6 +107,7 @@ class Api(Construct):
                 integration=integration,
                 authorizer=apigateway.HttpNoneAuthorizer(),
             ):
+                self._open_routes.append(route)
                 acknowledge(
                     route,
                     "AwsSolutions-APIG4",
@@ -124,9 +129,18 @@ class Api(Construct):
             "AccessLog",
             log_group_name=f"/aws/vendedlogs/http-api/{cdk.Stack.of(self).stack_name}",
         )
-        cast(
-            "apigateway.CfnStage", default.node.default_child
-        ).access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+        cfn = cast("apigateway.CfnStage", default.node.default_child)
+        # What needs no key must not use up what those with a key may ask.
+        cfn.add_property_override(
+            "RouteSettings",
+            {
+                f"GET {path}": {"ThrottlingRateLimit": _OPEN_PER_SECOND, "ThrottlingBurstLimit": _OPEN_PER_SECOND}
+                for path in _OPEN
+            },
+        )
+        for route in self._open_routes:
+            default.node.add_dependency(route)
+        cfn.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=log.log_group_arn, format=json.dumps(_ACCESS_LOG)
         )
         return default

@@ -47,7 +47,7 @@ class Batches(Construct):
             environment={**storage.ledger.environment, **announcements.environment},
             permissions=[
                 *storage.ledger.permissions(changes=False, reads=BY_BATCH),
-                allow("s3:PutObject", on=storage.videos.arn_for_objects("results/*")),
+                allow("s3:PutObject", "s3:AbortMultipartUpload", on=storage.videos.arn_for_objects("results/*")),
                 *announcements.permissions,
             ],
         )
@@ -81,14 +81,13 @@ class Batches(Construct):
             # No StopExecution: when a batch is stopped, its generations go on, since they are paid for.
             allow("states:DescribeExecution", on=workflow.executions_arn),
             allow("events:PutTargets", "events:PutRule", "events:DescribeRule", on=rule),
-            allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*")),
             # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
             allow(
                 "s3:PutObject",
                 "s3:GetObject",
                 "s3:ListMultipartUploadParts",
                 "s3:AbortMultipartUpload",
-                on=storage.videos.arn_for_objects("results/*"),
+                on=storage.videos.arn_for_objects("batches/*"),
             ),
         ):
             machine.add_to_role_policy(statement)

@@ -54,6 +54,7 @@ class Functions(Construct):
             lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64
         )
         self._code = lambda_.Code.from_asset(str(ROOT / "functions"), exclude=["__pycache__"])
+        self.made: dict[str, lambda_.Function] = {}  # by their names, in title case
         self._layer = lambda_.LayerVersion(
             self,
             "Packages",
@@ -74,7 +75,8 @@ class Functions(Construct):
         ephemeral_storage_mb: int = 512,
     ) -> lambda_.Function:
         """The function `name`; it may do what `permissions` say, write its own log and send traces."""
-        scope = Construct(self, "".join(word.title() for word in name.split("_")))
+        title = "".join(word.title() for word in name.split("_"))
+        scope = Construct(self, title)
         log = log_group(scope, self._stage)
         role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         for statement in (
@@ -87,7 +89,7 @@ class Functions(Construct):
             "AwsSolutions-IAM5[Resource::*]",
             "X-Ray's PutTraceSegments and PutTelemetryRecords know no resources.",
         )
-        return lambda_.Function(
+        self.made[title] = lambda_.Function(
             scope,
             "Function",
             description=f"Promptreel {self._stage.name}: {name}",
@@ -109,6 +111,7 @@ class Functions(Construct):
             log_group=log,
             tracing=lambda_.Tracing.ACTIVE,
         )
+        return self.made[title]
 
     def _packages(self) -> lambda_.Code:
         """The layer's contents; anything at all when CDK needs no bundles (`cdk ls`, `cdk destroy`, tests)."""

@@ -18,7 +18,7 @@ CACHE = ROOT / "cdk.out" / "layers"
 # Tests are dead weight; scripts, and the list that holds their hashes, differ between machines.
 _UNUSED = (".lock", "bin", "**/tests", "*.dist-info/RECORD")
 # botocore describes 400 services, which is two thirds of the layer: unpacked at every cold start, for these few.
-_AWS_SERVICES = ("dynamodb", "events", "s3", "secretsmanager", "sns", "stepfunctions", "sts")
+_AWS_SERVICES = ("dynamodb", "events", "s3", "secretsmanager", "sns", "sqs", "stepfunctions", "sts")
 
 
 class BundlingFailed(Exception):
@@ -35,8 +35,13 @@ class Layer:
     @property
     def key(self) -> str:
         """Names the contents: it changes with the lock file, the target and what is left out."""
-        parts = (LOCK_FILE.read_text(), self.python, self.platform or sysconfig.get_platform(), sys.version)
+        parts = (LOCK_FILE.read_text(), self.python, self.platform or sysconfig.get_platform(), str(self._has_bytecode))
         return hashlib.sha256("\n".join(parts + _UNUSED + _AWS_SERVICES).encode()).hexdigest()[:32]
+
+    @property
+    def _has_bytecode(self) -> bool:
+        """Whether the Python that bundles writes bytecode that the target reads."""
+        return self.python == ".".join(map(str, sys.version_info[:2]))
 
     def build(self) -> Path:
         """A directory laid out as Lambda expects (python/<package>), built only if it is not there yet.
@@ -70,7 +75,7 @@ class Layer:
         unused += [path for pattern in _UNUSED for path in target.glob(pattern)]
         for path in unused:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        if self.python == ".".join(map(str, sys.version_info[:2])):
+        if self._has_bytecode:
             # Lambda cannot keep bytecode beside a layer's files, so without this every cold start would compile them.
             compileall.compile_dir(
                 target,

@@ -10,10 +10,12 @@ from constructs import Construct
 from infra.api import Api
 from infra.batches import Batches
 from infra.config import Stage
+from infra.functions import Functions
 from infra.triggers import Triggers
 from infra.workflow import Workflow
 
 _PERIOD = cdk.Duration.minutes(5)
+_METRICS = 10  # that one alarm may watch
 
 # Failures that cost money or stop all jobs, by their names in core/errors.py: what to do.
 _COSTLY_FAILURES = {
@@ -40,7 +42,14 @@ class Monitoring(Construct):
     """`topic` is where alarms go: subscribe to it."""
 
     def __init__(
-        self, scope: Construct, stage: Stage, workflow: Workflow, api: Api, triggers: Triggers, batches: Batches
+        self,
+        scope: Construct,
+        stage: Stage,
+        functions: Functions,
+        workflow: Workflow,
+        api: Api,
+        triggers: Triggers,
+        batches: Batches,
     ) -> None:
         super().__init__(scope, "Monitoring")
         self.topic = sns.Topic(self, "Alarms", enforce_ssl=True)
@@ -54,6 +63,13 @@ class Monitoring(Construct):
             )
         )
         self._watch_workflow(stage, workflow)
+        self._watch_functions(stage, functions)
+        self._alarm(
+            "IngestLate",
+            triggers.queue.metric_approximate_age_of_oldest_message(period=_PERIOD),
+            "A file or an event has waited for long: the log of ingest says why; it is tried again by itself.",
+            threshold=15 * 60,
+        )
         self._alarm(
             "IngestDeadLetters",
             triggers.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
@@ -63,6 +79,19 @@ class Monitoring(Construct):
             "BatchesFailed",
             batches.state_machine.metric_failed(period=_PERIOD),
             "A batch did not run to its end: its execution says why; drop the file again, and nothing is paid twice.",
+        )
+        ended_from_outside = cloudwatch.MathExpression(
+            expression="aborted + late",
+            using_metrics={
+                "aborted": batches.state_machine.metric_aborted(period=_PERIOD),
+                "late": batches.state_machine.metric_timed_out(period=_PERIOD),
+            },
+            period=_PERIOD,
+        )
+        self._alarm(
+            "BatchesStopped",
+            ended_from_outside,
+            "A batch was stopped: its rows that run go on, the others do not start; drop the file again to go on.",
         )
         self._alarm(
             "ApiErrors",
@@ -98,17 +127,26 @@ class Monitoring(Construct):
             "A failure could not be recorded: read the queue and the log of record_failure, mend the cause, and "
             "invoke record_failure with each message's event.",
         )
-        watched = {
-            "Submit": workflow.submit,
-            "Finalize": workflow.finalize,
-            "RecordFailure": workflow.record_failure,
-        }
-        for name, function in watched.items():
+
+    def _watch_functions(self, stage: Stage, functions: Functions) -> None:
+        """Errors of each function; and together, those that were called and could not run."""
+        for name, function in functions.made.items():
+            if name != "ReportBatch":  # which ends a batch as failed
+                self._alarm(
+                    f"{name}FunctionErrors" if name == "Api" else f"{name}Errors",
+                    function.metric_errors(period=_PERIOD),
+                    f"The function {name} keeps ending with errors: its log says which.",
+                    threshold=stage.failures_alarm,
+                )
+        names = list(functions.made)
+        for number, some in enumerate((names[:_METRICS], names[_METRICS:]), start=1):
+            throttled = {f"t{i}": functions.made[name].metric_throttles(period=_PERIOD) for i, name in enumerate(some)}
             self._alarm(
-                f"{name}Errors",
-                function.metric_errors(period=_PERIOD),
-                f"The function {name} keeps ending with errors: its log says which.",
-                threshold=stage.failures_alarm,
+                f"Throttled{number}",
+                cloudwatch.MathExpression(expression=" + ".join(throttled), using_metrics=throttled, period=_PERIOD),
+                "Functions were called and could not run: they are tried again for hours, but everything is slow; "
+                "ask AWS for more concurrent executions in this account.",
+                threshold=100,
             )
 
     def _alarm(self, name: str, metric: cloudwatch.IMetric, what_to_do: str, threshold: int = 1) -> None:

@@ -34,10 +34,10 @@ class PromptreelStack(cdk.Stack):
         api = Api(self, stage, functions, storage, workflow)
         batches = Batches(self, stage, functions, storage, announcements, workflow)
         triggers = Triggers(self, stage, functions, storage, announcements, workflow, batches)
-        monitoring = Monitoring(self, stage, workflow, api, triggers, batches)
+        monitoring = Monitoring(self, stage, functions, workflow, api, triggers, batches)
 
         outputs = {
-            "ApiUrl": api.url,
+            "ApiUrl": api.http_api.api_endpoint,  # without a slash at its end: paths begin with one
             "PromptsBucketName": storage.prompts.bucket_name,
             "VideosBucketName": storage.videos.bucket_name,
             "TopicArn": announcements.topic.topic_arn,
@@ -47,6 +47,7 @@ class PromptreelStack(cdk.Stack):
             "VideoGenerationStateMachineArn": workflow.state_machine.state_machine_arn,
             "PromptBatchStateMachineArn": batches.state_machine.state_machine_arn,
             "IngestQueueUrl": triggers.queue.queue_url,
+            "IngestQueueArn": triggers.queue.queue_arn,
             "IngestDeadLetterQueueUrl": triggers.dead_letters.queue_url,
             "ProviderKeySecretArn": storage.provider_key.attr_id,
             "ApiKeysSecretArn": storage.api_keys.attr_id,

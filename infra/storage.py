@@ -13,6 +13,8 @@ from infra.nag import acknowledge
 from infra.places import Places
 from infra.provider import Provider
 
+REPLACED_PROMPT_DAYS = 14  # as long as a message about it may wait in the dead letters
+
 
 def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
     return cast("s3.CfnBucket", bucket.node.default_child)
@@ -26,12 +28,21 @@ class Storage(Construct):
         self._stage = stage
         # Nothing empties a bucket when a stack is destroyed: CDK's auto_delete_objects would add a custom resource
         # whose Lambda may delete everything. So a dev stack goes only after its buckets are emptied by hand.
-        self._removal = cdk.RemovalPolicy.RETAIN if stage.keep_data else cdk.RemovalPolicy.DESTROY
-        self.prompts = self._bucket("Prompts", expire_days=stage.prompt_days, replaced_days=stage.prompt_days)
+        # A first deployment that fails leaves nothing behind, so that it can be repeated.
+        kept = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        self._removal = kept if stage.keep_data else cdk.RemovalPolicy.DESTROY
+        # Both together are what the setting says: a deleted object stays a version for a while.
+        self.prompts = self._bucket(
+            "Prompts", expire_days=stage.prompt_days - REPLACED_PROMPT_DAYS, replaced_days=REPLACED_PROMPT_DAYS
+        )
         self._announce_uploads(self.prompts)
         self.videos = self._bucket("Videos", replaced_days=stage.replaced_video_days)
         # What a batch reads are its prompts once more: they go as the prompt files go.
-        self.videos.add_lifecycle_rule(prefix="batches/", expiration=cdk.Duration.days(stage.prompt_days))
+        self.videos.add_lifecycle_rule(
+            prefix="batches/",
+            expiration=cdk.Duration.days(stage.prompt_days - 1),
+            noncurrent_version_expiration=cdk.Duration.days(1),
+        )
         stack = cdk.Stack.of(self)
         prompts, videos = (f"<{stack.get_logical_id(_cfn(bucket))}.Arn>" for bucket in (self.prompts, self.videos))
         for objects in (f"{prompts}/*", f"{videos}/videos/*", f"{videos}/batches/*", f"{videos}/results/*"):

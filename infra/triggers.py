@@ -39,7 +39,7 @@ class Triggers(Construct):
             self,
             "Queue",
             enforce_ssl=True,
-            visibility_timeout=cdk.Duration.seconds(6 * INGEST_SECONDS),  # as Lambda recommends
+            visibility_timeout=cdk.Duration.seconds(6 * INGEST_SECONDS),  # as Lambda recommends; ingest shortens it
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
         )
         machines = (workflow.state_machine.state_machine_arn, batches.state_machine.state_machine_arn)
@@ -54,6 +54,7 @@ class Triggers(Construct):
                 "STATE_MACHINE_ARN": machines[0],
                 "BATCH_STATE_MACHINE_ARN": machines[1],
                 "BATCH_CONCURRENCY": str(stage.batch_concurrency),
+                "QUEUE_URL": self.queue.queue_url,
                 "DEFAULT_MODEL": stage.default_model,
                 "FILE_OWNERS": ",".join(stage.file_owners),
                 "EVENT_OWNERS": ",".join(stage.event_owners),
@@ -70,7 +71,14 @@ class Triggers(Construct):
                 *announcements.permissions,
             ],
         )
-        self.ingest.add_event_source(sources.SqsEventSource(self.queue, batch_size=5, report_batch_item_failures=True))
+        self.ingest.add_event_source(
+            sources.SqsEventSource(
+                self.queue,
+                batch_size=1,  # a large file has the function's time for itself
+                max_concurrency=10,  # the account's functions are not all taken by files
+                report_batch_item_failures=True,
+            )
+        )
         self._to_queue(
             "FileDropped",
             "Prompt files dropped in S3.",

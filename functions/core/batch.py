@@ -29,7 +29,11 @@ class Batch:
 
     def as_input(self) -> str:
         """The execution's input, as JSON."""
-        return json.dumps({**asdict(self), "rows_key": self.rows_key, "results": self.results})
+        # What the Map writes of its children holds requests: it goes as the rows go.
+        map_results = f"batches/{self.batch_id}/map"
+        return json.dumps(
+            {**asdict(self), "rows_key": self.rows_key, "results": self.results, "map_results": map_results}
+        )
 
 
 def file_id(what: str, bucket: str, key: str, sha256: str) -> str:

@@ -69,11 +69,12 @@ def test_nothing_is_lost_when_functions_are_killed(cloud: LocalCloud) -> None:
 
 def kill_a_function(cloud: LocalCloud) -> bool:
     """Kill one of the processes that run functions, if there is one."""
-    ministack = psutil.Process(cloud.ministack_pid)
-    with contextlib.suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
-        if workers := [
-            child for child in ministack.children() if any("_worker.py" in part for part in child.cmdline())
-        ]:
+    workers = []
+    for child in psutil.Process(cloud.ministack_pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, and may not be buried yet
+            if any("_worker.py" in part for part in child.cmdline()):
+                workers.append(child)
+    if workers:
+        with contextlib.suppress(psutil.NoSuchProcess):
             random.choice(workers).kill()
-            return True
-    return False
+    return bool(workers)

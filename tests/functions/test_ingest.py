@@ -3,11 +3,14 @@
 import hashlib
 import json
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
+import ingest
 from core.batch import file_id
 from core.generation import Generation, Status
 from tests.support.events import event
@@ -207,3 +210,20 @@ def test_a_bad_event_is_a_failed_generation_announced_once(doors: Doors, detail:
     (generation,) = doors.of("shop")
     assert (generation.error and generation.error.name) == "InvalidRequest"
     assert len(doors.cloud.messages()) == 1
+
+
+def test_a_message_that_fails_comes_again_soon_and_then_less_often(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not after the 90 minutes for which a message is hidden because a large file may take long."""
+    hidden: list[int] = []
+    sqs: Any = SimpleNamespace(change_message_visibility=lambda **asked: hidden.append(asked["VisibilityTimeout"]))
+    monkeypatch.setattr(ingest, "client", lambda service, **_: sqs if service == "sqs" else boto3.client(service))
+    monkeypatch.setitem(os.environ, "TABLE_NAME", "no-such-table")
+    body = json.dumps(requested("e1", prompt="a boat"))
+    for receives in ("1", "2", "1000"):
+        attributes = {"ApproximateReceiveCount": receives}
+        message = {"messageId": "m", "body": body, "receiptHandle": "r", "attributes": attributes}
+        with pytest.raises(BatchProcessingError):  # every message of it failed: Lambda returns them all
+            doors.cloud.invoke("ingest", {"Records": [{**message, "eventSource": "aws:sqs"}]})
+    assert hidden == [30, 60, 900]

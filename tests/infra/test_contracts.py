@@ -80,7 +80,7 @@ def test_every_failure_that_costs_money_or_stops_all_jobs_has_an_alarm() -> None
     watched = {
         dimension["Value"]
         for alarm in resources("prod", "AWS::CloudWatch::Alarm").values()
-        for dimension in alarm["Properties"]["Dimensions"]
+        for dimension in alarm["Properties"].get("Dimensions", [])
         if alarm["Properties"]["MetricName"] == "GenerationFailed" and dimension["Name"] == "error"
     }
     assert watched == errors.names().keys() - NO_ALARM_OF_ITS_OWN

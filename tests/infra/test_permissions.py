@@ -1,5 +1,7 @@
 """Who may do what, who may call whom, and what the world may reach: nothing without a key."""
 
+import fnmatch
+
 import pytest
 from aws_cdk.assertions import Template
 
@@ -78,6 +80,7 @@ MAY = {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/by_batch"),
         ("s3:PutObject", "StorageVideos.Arn/results/*"),
+        ("s3:AbortMultipartUpload", "StorageVideos.Arn/results/*"),
     },
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},
 }
@@ -122,7 +125,7 @@ def test_the_state_machine_may_invoke_its_functions_and_touch_no_other_thing(sta
 def test_a_batch_may_run_its_rows_and_write_its_results_and_stop_no_generation(stage: str) -> None:
     """Step Functions stops what a stopped execution waits for, if it may: but a generation is paid for."""
     machine = f"promptreel-{stage}-prompt-batch"
-    results, a_rule = "StorageVideos.Arn/results/*", "StepFunctionsGetEventsForStepFunctionsExecutionRule"
+    results, a_rule = "StorageVideos.Arn/batches/*", "StepFunctionsGetEventsForStepFunctionsExecutionRule"
     managed = f"arn:AWS::Partition:events:AWS::Region:AWS::AccountId:rule/{a_rule}"
     allowed = {(action, on) for action, on in grants(stage, "BatchesPromptBatchRole") if on != "*"}
     assert allowed == {
@@ -136,7 +139,6 @@ def test_a_batch_may_run_its_rows_and_write_its_results_and_stop_no_generation(s
         ("events:PutTargets", managed),
         ("events:PutRule", managed),
         ("events:DescribeRule", managed),
-        ("s3:GetObject", "StorageVideos.Arn/batches/*"),
         ("s3:PutObject", results),
         ("s3:GetObject", results),
         ("s3:ListMultipartUploadParts", results),
@@ -238,3 +240,34 @@ def test_the_access_log_holds_neither_headers_nor_queries(stage: str) -> None:
     assert "$context.requestId" in logged
     assert not any(word in logged for word in ("header", "querystring", "body", "authorizer.key"))
     assert default["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_who_announces_cannot_order_a_video(stage: str) -> None:
+    conditions = [
+        statement["Condition"]
+        for policy in resources(stage, "AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "events:PutEvents"
+    ]
+    assert len(conditions) >= 5
+    for condition in conditions:
+        assert condition["StringEquals"] == {"events:source": "promptreel"}
+        assert condition["StringLike"] == {"events:detail-type": ["* Completed", "* Failed"]}
+        assert not any(
+            fnmatch.fnmatch("Generation Requested", one) for one in condition["StringLike"]["events:detail-type"]
+        )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_open_routes_have_a_throttle_of_their_own(stage: str) -> None:
+    (default,) = resources(stage, "AWS::ApiGatewayV2::Stage").values()
+    routes = resources(stage, "AWS::ApiGatewayV2::Route").values()
+    open_routes = {r["Properties"]["RouteKey"] for r in routes if r["Properties"]["AuthorizationType"] == "NONE"}
+    assert default["Properties"]["RouteSettings"].keys() == open_routes
+    for settings in default["Properties"]["RouteSettings"].values():
+        assert settings["ThrottlingRateLimit"] < default["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
+
+
+def test_announcements_are_encrypted() -> None:
+    assert "KmsMasterKeyId" in resources("prod", "AWS::SNS::Topic")["AnnouncementsTopic"]["Properties"]

@@ -37,7 +37,7 @@ def test_what_outlives_the_stack_is_the_owners_data_in_prod_and_nothing_else(nam
     retained = {
         readable({"Ref": logical_id})
         for logical_id, resource in template(name)["Resources"].items()
-        if resource.get("DeletionPolicy") == "Retain"
+        if resource.get("DeletionPolicy") == "RetainExceptOnCreate"
     }
     assert retained == kept
     for table in resources(name, "AWS::DynamoDB::Table").values():
@@ -185,6 +185,7 @@ def test_everything_that_takes_tags_says_whose_it_is(name: str) -> None:
 def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
     assert template(name)["Outputs"].keys() == {
         "ApiUrl",
+        "IngestQueueArn",
         "PlacesTableName",
         "PromptsBucketName",
         "VideosBucketName",

@@ -4,15 +4,19 @@ import hashlib
 import tracemalloc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from core.archive import store as module
 from core.archive.download import Allowed
+from core.archive.objects import PRESIGNING, presigned_url
 from core.archive.store import Archive
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
+from tests.support.generations import archived
 from tests.support.mp4 import WHOLE, box
 from tests.support.wire import Answer, http, reset, serving
 
@@ -171,3 +175,16 @@ def test_a_large_video_is_never_in_memory() -> None:
         tracemalloc.stop()
     assert video.size == sink.bytes == len(head) + size
     assert peak < 5 * module.PART_BYTES
+
+
+def test_a_link_has_the_host_of_its_region() -> None:
+    """Newer regions answer nothing under the global host."""
+    s3 = boto3.client(
+        "s3",
+        region_name="eu-south-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(**PRESIGNING),
+    )
+    link = presigned_url(s3, archived("g1"), 60)
+    assert urlsplit(link).hostname == "videos.s3.eu-south-1.amazonaws.com"

@@ -1,12 +1,15 @@
 """The objects of a generation in the videos bucket: their keys, links to them, and their end."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.generation import ArchivedVideo
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+# Links have the region's host: the global one answers 400 in newer regions, and for a while 307 in the others.
+PRESIGNING: dict[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
 
 
 def video_key(generation_id: str) -> str:
