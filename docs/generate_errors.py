@@ -28,17 +28,17 @@ TAIL = """
 ## What counts as accepted
 
 What the provider's answer to the one create call means. Nothing else repeats a create call: no retrying HTTP adapter, no
-followed redirect, and a crashed or timed-out function finds its own mark in the ledger when it is entered again.
+followed redirect, and a crashed or timed-out function finds its own claim in the ledger when it is entered again.
 
 | seen on the create call | meaning | then |
 |---|---|---|
 | DNS, connect or TLS failure, refused connection | not sent | `ProviderUnavailable`: retried with back-off until the submit deadline |
-| 429; 503 with `Retry-After` | refused for now | waited as told, until the submit deadline: `SubmissionTimedOut` |
+| 429; 503 with `Retry-After` | refused for now | waits as long as it says, until the submit deadline: `SubmissionTimedOut` |
 | 400, 404, 422 | refused | `RequestRefused`, with the provider's message |
 | 401 | refused | the key is fetched afresh, once; sent again only if it changed, else `ProviderKeyRejected` |
 | 402, 403 | refused: no money | `ProviderOutOfCredits` |
 | 2xx with a readable id | accepted | the id is in the ledger before the function returns |
-| read time-out, reset after sending, unreadable 2xx, a redirect, any other status | **unknown** | `SubmissionUnknown`: never sent again |
+| read time-out, reset after sending, unreadable 2xx, a redirect, any other status | **unknown** | looked up in the provider's log for a day, then `SubmissionUnknown`: never sent again |
 
 ## The HTTP API
 

@@ -31,7 +31,7 @@ def _wired() -> tuple[Any, str]:
 
 @lru_cache(maxsize=2)
 def _stored(_seconds: int, _period: int) -> str | None:
-    """The keys, read once in a period of so many seconds: whoever guesses keys does not make more calls."""
+    """The keys, read once in a period of so many seconds: guessing keys causes no further calls."""
     secrets, secret = _wired()
     return secret_text(secrets, secret)
 

@@ -41,8 +41,8 @@ class Stage:
     look_up_seconds: int = 24 * HOUR  # for a submission whose answer was lost, in the provider's log
     url_lifetime_seconds: int = HOUR  # of the presigned links to videos: long enough to play, too short to share
 
-    # the doors
-    in_flight_limit: int = 20  # generations at the provider at once, for all doors together; more of them wait
+    # the ways in
+    in_flight_limit: int = 20  # generations at the provider at once, whichever way they came in; more of them wait
     batch_concurrency: int = 50  # rows of one batch that are started at once; what the limit does not admit waits
     default_model: str = "veo2"  # of a text file, and of a request that names none: the cheapest to try
     file_owners: tuple[str, ...] = ("=files",)  # "prefix=owner" of dropped files; the longest prefix wins
@@ -53,7 +53,7 @@ class Stage:
     architecture: Literal["arm64", "x86_64"] = "arm64"  # a fifth cheaper than x86_64
     package_platform: str | None = "aarch64-manylinux2014"  # uv's name for the above; None is this machine
 
-    # the API's door: far above one owner's use, far below what a leaked key could cost
+    # the API's throttle: far above one owner's use, far below what a leaked key could cost
     requests_per_second: int = 50
     request_burst: int = 100
     cors_origins: tuple[str, ...] = ()  # closed: a key does not belong in a web page, unless its owner says so

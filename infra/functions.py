@@ -21,7 +21,7 @@ def allow(*actions: str, on: str) -> iam.PolicyStatement:
 def log_group(
     scope: Construct, stage: Stage, name: str = "Logs", *, log_group_name: str | None = None
 ) -> logs.LogGroup:
-    """A log group that forgets after the stage's days, and goes with the stack."""
+    """A log group with the stage's retention, deleted with the stack."""
     return logs.LogGroup(
         scope,
         name,

@@ -1,4 +1,4 @@
-"""The doors beside HTTP: files dropped in the prompts bucket and events on the bus, by way of one queue."""
+"""The ways in beside HTTP: files dropped in the prompts bucket and events on the bus, through one queue."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events

@@ -19,7 +19,7 @@ class Batch:
 
     @property
     def rows_key(self) -> str:
-        """What the Distributed Map reads: a row a line, in JSON."""
+        """What the Distributed Map reads: one row per line, in JSON."""
         return f"batches/{self.batch_id}/rows.jsonl"
 
     @property

@@ -73,7 +73,9 @@ class Sweep:
             return True
         if isinstance(holder, Generation) and not holder.status.ended:
             if holder.submission is None and self.ledger.now() - place.since > SOON:
-                self.admission.wake(place.holder)  # whoever gave it the place may have died before saying so
+                self.admission.wake(
+                    place.holder
+                )  # the function that granted the place may have died before it woke the workflow
             return False
         return bool(holder.provider_id) and self.provider.fetch(str(holder.provider_id)).outcome != "pending"
 

@@ -37,10 +37,10 @@ def batch(
     wait: Wait = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check every row, here; nothing is sent.")] = False,
     key: Annotated[
-        str | None, typer.Option(help="Its name in the prompts bucket; the file's, unless told.", show_default=False)
+        str | None, typer.Option(help="Its name in the prompts bucket; by default the file's.", show_default=False)
     ] = None,
     max_concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Rows at once; the stage's, unless told.", show_default=False)
+        int | None, typer.Option(min=1, help="Rows at once; by default the stage's setting.", show_default=False)
     ] = None,
     save_to: Annotated[
         Path | None,

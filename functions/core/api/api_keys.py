@@ -25,7 +25,7 @@ def issue(owner: str, now: datetime) -> tuple[str, dict[str, KeyRecord]]:
 
 
 def is_key(text: str) -> bool:
-    """Whether it has the form of a key, whoever's it may be."""
+    """Whether it has the form of a key; it may still be nobody's."""
     return _KEY.fullmatch(text) is not None
 
 

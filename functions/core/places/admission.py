@@ -60,7 +60,7 @@ class Admission:
         self.give_out()
 
     def wake(self, generation_id: str) -> None:
-        """Tell the generation's workflow that it may go on; one that was told before does not mind."""
+        """Tell the generation's workflow that it may go on; telling it again does no harm."""
         token = self.ledger.task_token(generation_id)
         if token is not None:
             self._answer(token)

@@ -129,7 +129,7 @@ class PlacesTable:
         self._delete(PLACE, _number(place.number), place.holder)
 
     def take_turn(self, who: str, now: datetime, until: datetime) -> bool:
-        """Whether it is `who` that gives places out now. If not, whoever does is told to look once more."""
+        """Whether `who` may give places out now. If not, the one that does is asked to look once more."""
         try:
             self._retried(
                 lambda: self._dynamodb.update_item(

@@ -261,12 +261,12 @@ class Ledger:
     def reopen(self, generation: Generation, provider_id: str | None, *, send_again: bool = False) -> bool:
         """A failed generation goes on: checked if the provider has it, else submitted. Its end is announced anew.
 
-        `send_again` forgets a claim, since the provider is known not to have accepted. False if another rescue was
+        `send_again` clears the claim, since the provider is known not to have accepted. False if another rescue was
         faster.
         """
         now = self.now()
         known = {"submission": Submission.SUBMITTED, "provider_id": provider_id, "submitted_at": now}
-        forgotten = ("submission", "sending_since", "attempt") if send_again else ()
+        cleared = ("submission", "sending_since", "attempt") if send_again else ()
         try:
             self._change(
                 generation.run,
@@ -277,7 +277,7 @@ class Ledger:
                     **(known if provider_id else {}),
                     **self._watched(SOON),
                 },
-                remove=("error", "ended_at", "announced_at", *(() if provider_id else ("place",)), *forgotten),
+                remove=("error", "ended_at", "announced_at", *(() if provider_id else ("place",)), *cleared),
                 only_if="#status = :error",
                 values={":error": Status.ERROR},
             )
