@@ -19,8 +19,8 @@ _METRICS = 10  # that one alarm may watch
 
 # Failures that cost money or stop all jobs, by their names in core/errors.py: what to do.
 _COSTLY_FAILURES = {
-    "SubmissionUnknown": "The provider may have accepted, and may charge for, a job we have no id of, and did not list it "
-    "for a day: look for the generation's id in its log (client_request_id), then use promptreel resolve.",
+    "SubmissionUnknown": "The provider may have accepted, and may charge for, a job we have no id of, and did not list "
+    "it for a day: look for the generation's id in its log (client_request_id), then use promptreel resolve.",
     "ProviderKeyMissing": "Every job fails: store the provider's key in the secret ProviderKey.",
     "ProviderKeyRejected": "Every job fails: store a valid key in the secret ProviderKey.",
     "ProviderOutOfCredits": "Every job fails: top up the account at the provider.",
