@@ -124,3 +124,12 @@ def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(clo
     ]
     cloud.ledger.fail(Run(waiting), Failure("GenerationFailed", "no"))
     assert report(cloud, rows=2) == {"is_complete": True}
+
+
+def test_a_prompt_that_looks_like_a_formula_is_none_in_a_spreadsheet(cloud: Cloud) -> None:
+    for row, prompt in enumerate(("=1+1", "@SUM(A1)", "a - b"), start=1):
+        accept(cloud, row, prompt)
+    report(cloud, rows=3)
+    table = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/report.csv")["Body"].read().decode()
+    shown = [line["prompt"] for line in csv.DictReader(io.StringIO(table))]
+    assert shown == ["'=1+1", "'@SUM(A1)", "a - b"]

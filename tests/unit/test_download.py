@@ -27,6 +27,10 @@ STRICT = Allowed(("cdn.example.com",), max_bytes=1000)
         "https:///v.mp4",
         "",
         "https://[broken",
+        "https://evil.example.com\\@cdn.example.com/v.mp4",  # parsers disagree: which of them is the host?
+        "https://evil.example.com\\.cdn.example.com/v.mp4",
+        "https://cdn.example.com\t/v.mp4",
+        "https://evil.example.com#@cdn.example.com/v.mp4",
     ],
 )
 def test_a_link_elsewhere_is_not_followed(url: str) -> None:

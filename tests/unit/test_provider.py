@@ -1,5 +1,6 @@
 """The table "What counts as accepted", on the wire: what may be sent again, what never."""
 
+import gzip
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
@@ -198,6 +199,9 @@ def test_the_providers_statuses_and_their_drift(status: str, outcome: str) -> No
         http(200, {"id": "abc", "status": "completed"}),
         http(200, {"id": "abc", "status": "completed", "video": {"url": None}}),
         http(200, b'{"status": "generating"', length=500),
+        http(200, b'{"status": "generating", "x": "' + b"x" * (2 << 20) + b'"}'),
+        http(200, gzip.compress(b'{"status": "generating"}'), "Content-Encoding: gzip"),
+        http(200, b'{"status": ' + b"[" * 100_000),
         reset,
     ],
 )
@@ -209,3 +213,57 @@ def test_a_check_that_fails_in_any_way_is_only_unavailable(answer: Answer) -> No
 def test_a_check_uses_a_rotated_key() -> None:
     with serving(http(401, ERROR), http(200, {"id": "abc", "status": "queued"})) as wire:
         assert fetch(wire.url, Key("old", "new")).outcome == "pending"
+
+
+def test_of_a_huge_answer_only_what_is_needed_is_kept() -> None:
+    body: dict[str, object] = {
+        "id": "abc",
+        "status": "completed",
+        "video": {"url": "https://x/v.mp4", "file_size": 7, "file_name": "n" * 9000, "preview": "p" * 500_000},
+        "error": {"name": "n", "message": "m" * 300_000},
+        "meta": {"usage": {"credits_used": 10**40}},
+    }
+    with serving(http(200, body)) as wire:
+        generation = fetch(wire.url)
+    assert generation.video == {"url": "https://x/v.mp4", "file_size": 7, "file_name": "n" * 500}
+    assert len(generation.error) <= 500
+    assert generation.credits_used is None
+
+
+LOGGED: dict[str, object] = {"client_request_id": "g1.a", "inference_id": "p1", "status": "succeeded"}
+
+
+def log(*rows: dict[str, object], has_more: bool = False) -> Answer:
+    return http(200, {"data": list(rows), "pagination": {"has_more": has_more}})
+
+
+def look(url: str) -> module.LoggedCall | None:
+    return Provider(url, Key("secret-key")).find("g1.a", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_a_call_is_found_in_the_log_on_whichever_page_it_is() -> None:
+    other = {**LOGGED, "client_request_id": "g1.b", "inference_id": "p0"}
+    with serving(log(other, has_more=True), log(LOGGED)) as wire:
+        assert look(wire.url) == module.LoggedCall("p1", has_failed=False)
+    assert b"offset=0" in wire.requests[0]
+    assert b"offset=100" in wire.requests[1]
+    assert b"start=2025-12-31T23%3A50" in wire.requests[0]
+
+
+def test_a_row_that_failed_counts_only_if_none_of_the_call_succeeded() -> None:
+    failed = {**LOGGED, "inference_id": "p0", "status": "failed"}
+    with serving(log(failed, LOGGED)) as wire:
+        assert look(wire.url) == module.LoggedCall("p1", has_failed=False)
+    with serving(log(failed)) as wire:
+        assert look(wire.url) == module.LoggedCall("p0", has_failed=True)
+
+
+def test_what_is_not_listed_is_not_found() -> None:
+    with serving(log()) as wire:
+        assert look(wire.url) is None
+
+
+@pytest.mark.parametrize("answer", [http(429, ERROR), http(503, ERROR), http(200, b"[]"), http(200, b"{"), reset])
+def test_a_log_that_cannot_be_read_says_nothing(answer: Answer) -> None:
+    with serving(answer) as wire, pytest.raises(ProviderUnavailable):
+        look(wire.url)

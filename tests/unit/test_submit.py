@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from core.errors import (
+    Conflict,
     GenerationEnded,
     GenerationError,
     ProviderKeyMissing,
@@ -15,12 +16,12 @@ from core.errors import (
     SubmissionTimedOut,
     SubmissionUnknown,
 )
-from core.generation import Failure, Status, Submission
+from core.generation import Failure, Status, Submission, Tombstone
 from core.provider.client import Throttled
 from core.records.ledger import Ledger
 from core.submit import Limits, submit
 from core.workflow import Run
-from tests.support.generations import START, Clock, generation
+from tests.support.generations import START, Clock, archived, generation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -192,3 +193,72 @@ def test_a_mark_whose_answer_was_lost_is_recognised_as_ones_own(
     update = dynamodb.update_item
     monkeypatch.setattr(dynamodb, "update_item", lambda **kwargs: (update(**kwargs), update(**kwargs))[1])
     assert ledger.begin_submission(Run("g1")) is not None
+
+
+def test_an_id_that_comes_after_its_generation_was_deleted_is_kept(ledger: Ledger) -> None:
+    """Cancelled and deleted while the call was on its way: the provider works, and its id must not be lost."""
+    provider = Provider("p1")
+
+    def deleted() -> None:
+        ledger.fail(Run("g1"), Failure("Cancelled", "by its owner"))
+        ledger.announced(ledger.get("g1"))
+        ledger.delete(ledger.get("g1"))
+
+    provider.during = deleted
+    with pytest.raises(GenerationEnded):
+        enter(ledger, provider)
+    left = ledger.submission("g1")
+    assert isinstance(left, Tombstone)
+    assert (left.provider_id, left.submission) == ("p1", Submission.SUBMITTED)
+
+
+def test_a_deletion_does_not_overwrite_what_was_written_meanwhile(ledger: Ledger) -> None:
+    ledger.fail(Run("g1"), Failure("Cancelled", "by its owner"))
+    ledger.announced(ledger.get("g1"))
+    seen = ledger.get("g1")
+    ledger.reopen(seen, "p7")
+    with pytest.raises(Conflict):
+        ledger.delete(seen)
+    assert ledger.get("g1").provider_id == "p7"
+
+
+def test_a_write_that_is_in_a_transactions_way_is_tried_again(
+    ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, conflicts = dynamodb.update_item, iter([True, True, False])
+
+    def in_the_way(**kwargs: Any) -> Any:
+        if next(conflicts):
+            error = {"Error": {"Code": "TransactionConflictException", "Message": ""}}
+            raise dynamodb.exceptions.TransactionConflictException(error, "UpdateItem")  # type: ignore[arg-type]  # short
+        return update(**kwargs)
+
+    monkeypatch.setattr(dynamodb, "update_item", in_the_way)
+    assert ledger.begin_submission(Run("g1"))
+
+
+@pytest.mark.parametrize("step", ["submitted", "reopen", "fail", "complete"])
+def test_a_write_whose_answer_was_lost_knows_its_own_traces(
+    ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The SDK repeats it, and the repetition meets what the first one wrote."""
+    run = Run("g1")
+    attempt = ledger.begin_submission(run) or ""
+    if step != "submitted":
+        ledger.submitted(run, attempt, "p1")
+    if step == "complete":
+        ledger.provider_finished(run, {"url": "https://x"}, 1)
+    if step == "reopen":
+        ledger.fail(run, Failure("VideoForbidden", "no"))
+    update = dynamodb.update_item
+    monkeypatch.setattr(dynamodb, "update_item", lambda **kwargs: (update(**kwargs), update(**kwargs))[1])
+    match step:
+        case "submitted":
+            ledger.submitted(run, attempt, "p1")
+            assert ledger.get("g1").status is Status.GENERATING
+        case "reopen":
+            assert ledger.reopen(ledger.get("g1"), "p1")
+        case "fail":
+            assert ledger.fail(run, Failure("RequestRefused", "no"))
+        case "complete":
+            ledger.complete(run, archived("g1"))
