@@ -15,7 +15,6 @@ from infra.triggers import Triggers
 from infra.workflow import Workflow
 
 _PERIOD = cdk.Duration.minutes(5)
-_METRICS = 10  # that one alarm may watch
 
 # Failures that cost money or stop all jobs, by their names in core/errors.py: what to do.
 _COSTLY_FAILURES = {
@@ -80,19 +79,15 @@ class Monitoring(Construct):
             batches.state_machine.metric_failed(period=_PERIOD),
             "A batch did not run to its end: its execution says why; drop the file again, and nothing is paid twice.",
         )
-        ended_from_outside = cloudwatch.MathExpression(
-            expression="aborted + late",
-            using_metrics={
-                "aborted": batches.state_machine.metric_aborted(period=_PERIOD),
-                "late": batches.state_machine.metric_timed_out(period=_PERIOD),
-            },
-            period=_PERIOD,
-        )
-        self._alarm(
-            "BatchesStopped",
-            ended_from_outside,
-            "A batch was stopped: its rows that run go on, the others do not start; drop the file again to go on.",
-        )
+        for name, metric in (
+            ("BatchesAborted", batches.state_machine.metric_aborted(period=_PERIOD)),
+            ("BatchesTimedOut", batches.state_machine.metric_timed_out(period=_PERIOD)),
+        ):
+            self._alarm(
+                name,
+                metric,
+                "A batch was stopped: its rows that run go on, the others do not start; drop the file again to go on.",
+            )
         self._alarm(
             "ApiErrors",
             api.http_api.metric_server_error(period=_PERIOD, statistic="Sum"),
@@ -129,7 +124,7 @@ class Monitoring(Construct):
         )
 
     def _watch_functions(self, stage: Stage, functions: Functions) -> None:
-        """Errors of each function; and together, those that were called and could not run."""
+        """Errors of each function; and of all functions in the account, those that were called and could not run."""
         for name, function in functions.made.items():
             if name != "ReportBatch":  # which ends a batch as failed
                 self._alarm(
@@ -138,16 +133,13 @@ class Monitoring(Construct):
                     f"The function {name} keeps ending with errors: its log says which.",
                     threshold=stage.failures_alarm,
                 )
-        names = list(functions.made)
-        for number, some in enumerate((names[:_METRICS], names[_METRICS:]), start=1):
-            throttled = {f"t{i}": functions.made[name].metric_throttles(period=_PERIOD) for i, name in enumerate(some)}
-            self._alarm(
-                f"Throttled{number}",
-                cloudwatch.MathExpression(expression=" + ".join(throttled), using_metrics=throttled, period=_PERIOD),
-                "Functions were called and could not run: they are tried again for hours, but everything is slow; "
-                "ask AWS for more concurrent executions in this account.",
-                threshold=100,
-            )
+        self._alarm(
+            "Throttles",
+            cloudwatch.Metric(namespace="AWS/Lambda", metric_name="Throttles", period=_PERIOD, statistic="Sum"),
+            "Functions of this account were called and could not run: they are tried again for hours, but everything "
+            "is slow; ask AWS for more concurrent executions.",
+            threshold=100,
+        )
 
     def _alarm(self, name: str, metric: cloudwatch.IMetric, what_to_do: str, threshold: int = 1) -> None:
         alarm = cloudwatch.Alarm(

@@ -1,14 +1,24 @@
-"""Starts ministack with two things mended, so that the state machines behave as on AWS.
+"""Starts ministack with two things mended, so that the state machines behave as on AWS, and with a guard in front.
 
 ministack 1.5.33 calls every exception of a Python function `Runtime.HandlerError`, so that no `Retry` or `Catch` in
 the state machine would match: here it has the name of what was raised. And it does not know `MaxConcurrencyPath` of a
-Map. This file runs in ministack's own environment, without anything of this project.
+Map. This file runs in ministack's own environment, in which only the guard is imported from this project.
 """
 
 import re
 import sys
+from collections.abc import Awaitable, Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from local.guard import refusal
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 UNNAMED = "Runtime.HandlerError"
 
@@ -19,6 +29,26 @@ def raised(log: str) -> str | None:
     # Frames are indented; the exception is the first line that is not: `module.Name: message`.
     line = re.search(r"^(?:\w+\.)*(\w+)(?::|$)", traceback, re.MULTILINE)
     return line and line[1]
+
+
+def guarded(app: App) -> App:
+    """The ASGI application behind the guard: what is refused does not reach it."""
+
+    async def guard(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await app(scope, receive, send)
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        reason = refusal(headers)
+        if reason is None:
+            return await app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        plain = [(b"content-type", b"text/plain; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 403, "headers": plain})
+        await send({"type": "http.response.body", "body": reason.encode()})
+        return None
+
+    return guard
 
 
 def main() -> object:
@@ -44,7 +74,9 @@ def main() -> object:
         return execute_map(definition, raw_input, *arguments)
 
     states._execute_map = execute_map_as_bounded
-    return import_module("ministack.app").main()
+    server: Any = import_module("ministack.app")
+    server.app = guarded(server.app)
+    return server.main()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from local.guard import refusal
 from local.simulator.answers import Answer, error_answer, json_answer
 from local.simulator.calls import Call
 from local.simulator.provider import Provider
@@ -100,6 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if reason := refusal({name.lower(): value for name, value in self.headers.items()}):
+            self._send(error_answer(HTTPStatus.FORBIDDEN, reason, url.path))
+            return
         if url.path == "/":
             self._send(Answer(HTTPStatus.OK, PAGE, "text/html; charset=utf-8"))
         elif url.path.startswith("/_simulator/"):

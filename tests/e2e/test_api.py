@@ -109,3 +109,15 @@ def test_a_forgotten_video_is_gone_from_the_archive(cloud: LocalCloud) -> None:
     cloud.ended(generation_id)
     assert cloud.call("DELETE", params={"generation_id": generation_id}).json()["deleted"] is True
     assert cloud.archived(generation_id) == []
+
+
+def test_a_web_page_cannot_use_the_local_aws(cloud: LocalCloud) -> None:
+    """It asks for no credentials, so it must not listen to whatever page a developer visits."""
+    for headers in (
+        {"Origin": "https://evil.example.com"},
+        {"Host": "evil.example.com"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
+        answer = requests.get(f"{cloud.stack.aws_endpoint_url}/_ministack/health", headers=headers, timeout=10)
+        assert (answer.status_code, "Access-Control-Allow-Origin" in answer.headers) == (403, False)
+        assert cloud.call("GET", headers=headers).status_code == 403

@@ -1,0 +1,79 @@
+"""No web page can use the local cloud: neither the local AWS nor the simulator of the provider."""
+
+import asyncio
+import http.client
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.emulator import guarded
+from local.guard import refusal
+from local.simulator import Simulator
+
+OWN = [
+    {"host": "127.0.0.1:4566"},
+    {"host": "localhost"},
+    {"host": "[::1]:4566"},
+    {"host": "abc.execute-api.localhost:4566"},
+    {"host": "127.0.0.1:1", "sec-fetch-site": "none"},  # a link that is opened from the terminal
+    {"host": "127.0.0.1:1", "sec-fetch-site": "same-origin"},
+]
+FOREIGN = [
+    {},
+    {"host": "evil.example.com"},
+    {"host": "evil.example.com:4566"},
+    {"host": "127.0.0.1.evil.example.com:4566"},
+    {"host": "localhost.evil.example.com"},
+    {"host": "evillocalhost"},
+    {"host": "127.0.0.1:4566", "origin": "https://evil.example.com"},
+    {"host": "127.0.0.1:4566", "origin": "null"},
+    {"host": "127.0.0.1:4566", "sec-fetch-site": "cross-site"},  # an image of a page, without an origin
+    {"host": "127.0.0.1:4566", "sec-fetch-site": "same-site"},
+]
+
+
+@pytest.mark.parametrize("headers", OWN, ids=str)
+def test_a_program_of_this_machine_is_let_in(headers: dict[str, str]) -> None:
+    assert refusal(headers) is None
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_a_page_is_not(headers: dict[str, str]) -> None:
+    assert refusal(headers)
+
+
+@pytest.mark.parametrize("headers", [*OWN, *FOREIGN], ids=str)
+def test_nothing_that_is_refused_reaches_the_local_aws(headers: dict[str, str]) -> None:
+    reached, sent = [], []
+
+    async def app(scope: dict[str, Any], *_: Any) -> None:
+        reached.append(scope)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {}
+
+    scope = {"type": "http", "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
+
+    async def ask() -> None:
+        await guarded(app)(scope, receive, send)
+
+    asyncio.run(ask())
+    assert bool(reached) is (headers in OWN)
+    assert [message["status"] for message in sent if "status" in message] == ([] if headers in OWN else [403])
+
+
+@pytest.mark.parametrize("headers", [one for one in FOREIGN if "host" in one], ids=str)
+def test_nothing_that_is_refused_reaches_the_simulator(headers: dict[str, str]) -> None:
+    with Simulator(keys=["key"], seconds=0) as simulator:
+        for path in ("/_simulator/reset", "/v2/video/generations"):
+            connection = http.client.HTTPConnection(urlsplit(simulator.url).netloc)
+            connection.putrequest("POST", path, skip_host=True)
+            for name, value in {**headers, "content-length": "0", "authorization": "Bearer key"}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            assert connection.getresponse().status == 403
+            connection.close()
