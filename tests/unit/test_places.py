@@ -1,6 +1,6 @@
 """Never more at the provider than allowed, fairly between owners, and no place is ever lost."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -8,6 +8,7 @@ from core.errors import GenerationEnded
 from core.generation import Failure
 from core.places.admission import Admission
 from core.places.table import PlacesTable, Waiting
+from core.rescue import resolve
 from core.sweep import SweepIncomplete
 from core.workflow import Ended, Run
 from tests.support.generations import generation
@@ -122,6 +123,21 @@ def test_admit_entered_twice_at_once_has_one_place(house: House, monkeypatch: py
     monkeypatch.setattr(PlacesTable, "wait", overtaken)
     house.admission.admit(Run("ann1"), "ann1")
     assert (house.holders, house.table.waiting()[0]) == (["ann1"], [])
+
+
+def test_one_that_is_sent_again_keeps_the_place_that_it_has(house: House) -> None:
+    house.arrive("ann1", "bob1", "bob2")
+    house.ledger.begin_submission(Run("ann1"))
+    house.ledger.fail(Run("ann1"), Failure("SubmissionUnknown", "lost"))
+    house.close("ann1")
+    assert house.holders == ["ann1", "bob1"], "the provider may work on it"
+    executions: Any = house.executions
+    resolve("ann1", house.ledger, executions, None)
+    house.end("bob1")
+    house.admission.admit(Run("ann1", 1), "ann1-1")
+    assert house.holders == ["ann1", "bob2"]
+    house.end("ann1")
+    assert house.holders == ["bob2"]
 
 
 def test_what_has_ended_waits_for_nothing(house: House) -> None:

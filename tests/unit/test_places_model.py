@@ -17,7 +17,7 @@ from moto import mock_aws
 
 from core.errors import Conflict, GenerationEnded, NotFound, NotRescuable
 from core.generation import Failure, Status, Submission
-from core.rescue import rescue
+from core.rescue import rescue, resolve
 from core.workflow import Ended
 from tests.support.house import LONGEST, House
 from tests.support.tables import places_definition, table_definition
@@ -147,6 +147,21 @@ class Places(RuleBasedStateMachine):
     def rescue(self, name: str, fate: tuple[int, str]) -> None:
         executions: Any = self.house.executions
         self._maybe_dying(fate, lambda: rescue(name, self.house.ledger, executions))
+
+    @rule(name=jobs, fate=fates, was_accepted=st.booleans())
+    def resolve(self, name: str, fate: tuple[int, str], *, was_accepted: bool) -> None:
+        executions: Any = self.house.executions
+        known = name if was_accepted else None
+        self._maybe_dying(fate, lambda: resolve(name, self.house.ledger, executions, known))
+
+    @rule(name=jobs, fate=fates)
+    def an_answer_is_lost(self, name: str, fate: tuple[int, str]) -> None:
+        def sent() -> None:
+            generation = self.house.ledger.get_for(self.house.record(name).run)
+            if generation.place is not None and generation.submission is None:
+                self.house.ledger.begin_submission(generation.run)
+
+        self._maybe_dying(fate, sent)
 
     @rule(name=consumes(jobs), fate=fates)
     def delete(self, name: str, fate: tuple[int, str]) -> None:

@@ -93,8 +93,10 @@ class Admission:
                 continue
             if not free or (waiting := self._next(held.values())) is None:
                 return
+            # One that goes on after an operator resolved its submission may still have its place.
+            number = next((place.number for place in held.values() if place.holder == waiting.generation_id), free[0])
             try:
-                self.table.grant(waiting, free[0], self.ledger.now())
+                self.table.grant(waiting, number, self.ledger.now())
             except Refused as refused:
                 if refused.is_settled:
                     self.table.leave(waiting)
@@ -102,7 +104,7 @@ class Admission:
                 if not refused.is_settled:
                     continue
             else:
-                held[free[0]] = Place(free[0], waiting.generation_id, waiting.owner, self.ledger.now())
+                held[number] = Place(number, waiting.generation_id, waiting.owner, self.ledger.now())
             self.wake(waiting.generation_id)
 
     def _move(self, place: Place, number: int) -> None:

@@ -105,7 +105,7 @@ class PlacesTable:
         self._delete(WAITING, waiting.sort_key, waiting.generation_id)
 
     def grant(self, waiting: Waiting, number: int, now: datetime) -> None:
-        """Give the place to who waits, all or nothing; `Refused`."""
+        """Give the place to who waits, or let it keep the one that it has from before, all or nothing; `Refused`."""
         admitted = records.update_of(
             waiting.generation_id,
             {"place": number, "admitted_at": iso(now)},
@@ -185,7 +185,12 @@ class PlacesTable:
     def _new(self, place: Place) -> dict[str, Any]:
         fields = {"holder": place.holder, "owner": place.owner, "since": iso(place.since)}
         item = write({PK: PLACE, SK: _number(place.number), **fields})
-        return {"TableName": self._name, "Item": item, "ConditionExpression": f"attribute_not_exists({PK})"}
+        return {
+            "TableName": self._name,
+            "Item": item,
+            "ConditionExpression": f"attribute_not_exists({PK}) OR holder = :holder",
+            "ExpressionAttributeValues": write({":holder": place.holder}),
+        }
 
     def _of(self, part: str, item: str, holder: str) -> dict[str, Any]:
         """An item, on condition that it is this generation's."""
