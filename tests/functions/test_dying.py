@@ -16,7 +16,7 @@ from tests.support.dying import FUNCTIONS, REENTRIES, Death, Driver, Killed, dyi
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # which a busy machine may need
 PROMPT = "a boat"
 PARTS = 8  # of the points, so that they are tried in parallel
 

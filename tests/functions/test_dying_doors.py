@@ -16,7 +16,7 @@ from tests.support.dying import REENTRIES, Death, Killed, dying
 from tests.support.functions import Cloud, Doors
 from wiring import now
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # which a busy machine may need
 
 
 class DeathOfTheFunction(Death):

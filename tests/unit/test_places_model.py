@@ -22,7 +22,7 @@ from core.workflow import Ended
 from tests.support.house import LONGEST, House
 from tests.support.tables import places_definition, table_definition
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # which a busy machine may need
 OWNERS = ("ann", "bob", "cyd")
 
 
