@@ -72,10 +72,9 @@ class Sweep:
         if since and self.ledger.now() - since > self.longest:
             return True
         if isinstance(holder, Generation) and not holder.status.ended:
+            # The function that granted the place may have died before it woke the workflow.
             if holder.submission is None and self.ledger.now() - place.since > SOON:
-                self.admission.wake(
-                    place.holder
-                )  # the function that granted the place may have died before it woke the workflow
+                self.admission.wake(place.holder)
             return False
         return bool(holder.provider_id) and self.provider.fetch(str(holder.provider_id)).outcome != "pending"
 
