@@ -1,8 +1,8 @@
-"""Starts ministack with two things mended, so that the state machines behave as on AWS, and with a guard in front.
+"""Starts ministack with some things mended, so that the state machines behave as on AWS, and with a guard in front.
 
 ministack 1.5.33 calls every exception of a Python function `Runtime.HandlerError`, so that no `Retry` or `Catch` in
 the state machine would match: here it has the name of what was raised. And it does not know `MaxConcurrencyPath` of a
-Map. This file runs in ministack's own environment, in which only the guard is imported from this project.
+Map. What ran when it was stopped goes on (`local/restart.py`). All of this runs in ministack's own environment.
 """
 
 import re
@@ -15,6 +15,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from local.guard import refusal
+from local.restart import go_on_after_restart, until_the_end
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -62,7 +63,7 @@ def main() -> object:
             answer["body"]["errorType"] = raised(answer.get("log", "")) or UNNAMED
         return answer
 
-    functions._execute_function_warm = execute_and_name_the_error
+    functions._execute_function_warm = until_the_end(execute_and_name_the_error)
 
     states: Any = import_module("ministack.services.stepfunctions")
     execute_map = states._execute_map
@@ -76,6 +77,7 @@ def main() -> object:
     states._execute_map = execute_map_as_bounded
     server: Any = import_module("ministack.app")
     server.app = guarded(server.app)
+    go_on_after_restart()
     return server.main()
 
 

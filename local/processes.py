@@ -124,7 +124,7 @@ def stop(state: Path, name: str) -> Process | None:
     """Stop the recorded process with its whole group, wait for its end, and return it if it ran."""
     process = find(state, name)
     if process:
-        os.killpg(process.pid, signal.SIGTERM)
+        os.kill(process.pid, signal.SIGTERM)  # not its group: it ends what it started in its own order
         _wait_while(process.runs, STOP_SECONDS)
         with suppress(ProcessLookupError, PermissionError):  # what is left of the group, if anything is
             os.killpg(process.pid, signal.SIGKILL)

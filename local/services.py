@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import requests
@@ -22,11 +23,15 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
     if running := _find(checkout, MINISTACK, "AWS_PORT", settings.aws_port):
         return running
     python = checkout.tool(".venv/ministack/bin/python")
-    scratch = checkout.state / "tmp"
+    scratch = _scratch(checkout)
     scratch.mkdir(exist_ok=True)
     env = _clean_environment(checkout) | {
         "BIND_HOST": LOOPBACK,
         "TMPDIR": str(scratch),
+        # What it holds is written when it is told to end, and read at its next start.
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(scratch / "state"),
+        "S3_PERSIST": "1",
         "S3_DATA_DIR": str(scratch / "s3"),
         # Services on fixed ports, of which two checkouts would fight.
         "IOT_MTLS_ENABLED": "0",
@@ -62,10 +67,18 @@ def ensure_simulator(checkout: Checkout, settings: Settings) -> Process:
     )
 
 
+def restart_ministack(checkout: Checkout, settings: Settings) -> Process:
+    """Stop the local AWS and start it again with all that it held, at the same port; what ran goes on."""
+    running = processes.stop(checkout.state, MINISTACK)
+    if running is None:
+        raise LocalCloudError("The local AWS does not run: make up starts it.")
+    return ensure_ministack(checkout, replace(settings, aws_port=running.port))
+
+
 def stop_all(checkout: Checkout) -> list[Process]:
     """Stop what this checkout started; returns what ran."""
     stopped = [processes.stop(checkout.state, name) for name in NAMES]
-    shutil.rmtree(checkout.state / "tmp", ignore_errors=True)
+    shutil.rmtree(_scratch(checkout), ignore_errors=True)
     return [process for process in stopped if process]
 
 
@@ -94,6 +107,11 @@ def write_private(path: Path, text: str) -> None:
     part.touch(mode=0o600)
     part.write_text(text)
     part.replace(path)
+
+
+def _scratch(checkout: Checkout) -> Path:
+    """Where the local AWS keeps its files."""
+    return checkout.state / "tmp"
 
 
 def _find(checkout: Checkout, name: str, setting: str, wanted: int | None) -> Process | None:

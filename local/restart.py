@@ -1,0 +1,104 @@
+"""What ran in ministack when it was stopped goes on when it is started again, as if AWS had never been away.
+
+ministack 1.5.33 writes what it holds when it is told to end, but calls every execution that ran then failed. Here the
+functions are stopped first, so that nothing happens any more that is not written; and what ran starts anew at its first
+state, with its name and its input. That is allowed: every state of ours may be entered twice. Messages that a function
+was given come again at once. Runs in ministack's own environment.
+"""
+
+import contextvars
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+_ended = threading.Event()
+
+
+def go_on_after_restart() -> None:
+    """Mend ministack, which is about to start."""
+    app: Any = import_module("ministack.app")
+    states: Any = import_module("ministack.services.stepfunctions")
+    queues: Any = import_module("ministack.services.sqs")
+    running: list[tuple[str, str, str]] = []
+
+    restore, restore_queues = states._restore_state, queues._restore_state
+    load, save = app._load_persisted_state, app.save_all
+
+    def restore_running(data: dict[str, Any]) -> None:
+        found = _running(data["executions"]) if data else []
+        restore(data)
+        for account, region, arn in found:
+            execution = states._executions._data[account, region, arn]
+            execution.update(status="RUNNING", stopDate=None)
+            del execution["error"], execution["cause"]
+        running.extend(found)
+
+    def restore_taken(data: dict[str, Any]) -> None:
+        restore_queues(data)
+        for queue in queues._queues._data.values():
+            for message in queue["messages"]:
+                if message["receipt_handle"] is not None:
+                    message["visible_at"] = 0
+
+    def load_and_go_on() -> None:
+        load()
+        threading.Thread(target=_go_on, args=(states, running), daemon=True).start()
+
+    def save_and_end(services: dict[str, Any]) -> None:
+        _stop_functions()
+        save(services)
+        os._exit(0)  # the threads of executions would wait for answers that never come
+
+    states._restore_state, queues._restore_state = restore_running, restore_taken
+    app._load_persisted_state, app.save_all = load_and_go_on, save_and_end
+
+
+def until_the_end(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """Call a function; once ministack ends, nobody hears how it went."""
+
+    def called(*arguments: Any) -> Any:
+        if not _ended.is_set():
+            answer = execute(*arguments)
+        if _ended.is_set():
+            threading.Event().wait()
+        return answer
+
+    return called
+
+
+def _running(executions: Any) -> list[tuple[str, str, str]]:
+    """Account, region and name of what ran; the children of a Map come again with their parent."""
+    return [
+        key
+        for key, execution in executions._data.items()
+        if execution["status"] == "RUNNING" and "mapRunArn" not in execution
+    ]
+
+
+def _go_on(states: Any, running: list[tuple[str, str, str]]) -> None:
+    responses: Any = import_module("ministack.core.responses")
+    _wait_for_server()
+    for account, region, arn in running:
+        context = contextvars.copy_context()
+        context.run(responses._request_account_id.set, account)
+        context.run(responses._request_region.set, region)
+        threading.Thread(target=context.run, args=(states._run_execution, arn), daemon=True).start()
+
+
+def _wait_for_server() -> None:
+    """The functions that are called will call back."""
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", int(os.environ["GATEWAY_PORT"]))) == 0:
+                return
+        time.sleep(0.05)
+
+
+def _stop_functions() -> None:
+    runtime: Any = import_module("ministack.core.lambda_runtime")
+    _ended.set()
+    runtime.reset()
