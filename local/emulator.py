@@ -1,8 +1,9 @@
 """Starts ministack with some things mended, so that the state machines behave as on AWS, and with a guard in front.
 
 ministack 1.5.33 calls every exception of a Python function `Runtime.HandlerError`, so that no `Retry` or `Catch` in
-the state machine would match: here it has the name of what was raised. And it does not know `MaxConcurrencyPath` of a
-Map. What ran when it was stopped goes on (`local/restart.py`). All of this runs in ministack's own environment.
+the state machine would match: here it has the name of what was raised. It does not know `MaxConcurrencyPath` of a Map,
+and goes on waiting for a task's token when the function that should answer it has failed. What ran when it was stopped
+goes on (`local/restart.py`). All of this runs in ministack's own environment.
 """
 
 import re
@@ -75,6 +76,21 @@ def main() -> object:
         return execute_map(definition, raw_input, *arguments)
 
     states._execute_map = execute_map_as_bounded
+
+    call = states._call_lambda
+
+    def call_and_fail_the_waiting_task(function: Any, event: Any) -> Any:
+        try:
+            return call(function, event)
+        except states._ExecutionError as error:
+            for token in event.values() if isinstance(event, dict) else ():
+                task = states._task_tokens.get(token) if isinstance(token, str) else None
+                if task and not task["event"].is_set():
+                    task["error"] = {"Error": error.error, "Cause": error.cause}
+                    task["event"].set()
+            raise
+
+    states._call_lambda = call_and_fail_the_waiting_task
     server: Any = import_module("ministack.app")
     server.app = guarded(server.app)
     go_on_after_restart()

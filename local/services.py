@@ -25,7 +25,8 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
     python = checkout.tool(".venv/ministack/bin/python")
     scratch = _scratch(checkout)
     scratch.mkdir(exist_ok=True)
-    env = _clean_environment(checkout) | {
+    env = _clean_environment(checkout) | settings.functions_see
+    env |= {
         "BIND_HOST": LOOPBACK,
         "TMPDIR": str(scratch),
         # What it holds is written when it is told to end, and read at its next start.

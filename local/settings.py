@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 REGION = "us-east-1"
@@ -52,6 +52,7 @@ class Settings:
     provider_url: str | None = None
     provider_key: str | None = None
     wait_scale: str | None = None
+    functions_see: Mapping[str, str] = field(default_factory=dict)  # more environment, of the local AWS and its functions
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Settings":
