@@ -19,7 +19,8 @@ from wiring.ledger import UsesLedger, make_ledger
 from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
 
-RETRY_SECONDS, MOST_SECONDS = 30, 900
+RETRY_SECONDS, MOST_SECONDS = 30, 900  # how long a message is hidden, at most as long as Lambda lets this run
+BYTES_PER_SECOND = 500_000  # of a file, at the least
 processor = BatchProcessor(event_type=EventType.SQS)
 
 
@@ -49,21 +50,29 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
 
 def _take(record: SQSRecord) -> None:
+    """Take it; after an error or this function's death it comes again soon, and less often each time."""
+    event = json.loads(record.body)
+    seconds = RETRY_SECONDS * int(record.attributes.approximate_receive_count or 1)
+    size = event["detail"]["object"]["size"] if event["detail-type"] == "Object Created" else 0
+    # The queue's own time is for the largest file, six times: too long to wait after a death.
+    _hide(record, seconds + RETRY_SECONDS + size // BYTES_PER_SECOND)
     try:
-        _take_event(record)
+        _take_event(event)
     except Exception:
-        # Soon again, and less often each time; else it would be hidden for as long as a large file may take.
-        receives = int(record.attributes.approximate_receive_count or 1)
-        seconds = min(RETRY_SECONDS * receives, MOST_SECONDS)
-        client("sqs").change_message_visibility(
-            QueueUrl=_wired()[1].queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=seconds
-        )
+        _hide(record, seconds)
         raise
 
 
-def _take_event(record: SQSRecord) -> None:
+def _hide(record: SQSRecord, seconds: int) -> None:
+    client("sqs").change_message_visibility(
+        QueueUrl=_wired()[1].queue_url,
+        ReceiptHandle=record.receipt_handle,
+        VisibilityTimeout=min(seconds, MOST_SECONDS),
+    )
+
+
+def _take_event(event: dict[str, Any]) -> None:
     files, s = _wired()
-    event = json.loads(record.body)
     detail = event["detail"]
     match event["detail-type"]:
         case "Object Created" if not detail["object"]["key"].endswith("/"):  # which the S3 console makes for a folder

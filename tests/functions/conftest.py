@@ -65,7 +65,7 @@ def cloud(
         "STATE_MACHINE_ARN": machine,
         "BATCH_STATE_MACHINE_ARN": batch_machine,
         "BATCH_CONCURRENCY": "4",
-        "QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/ingest",
+        "QUEUE_URL": sqs.create_queue(QueueName="ingest")["QueueUrl"],
         "DEFAULT_MODEL": "veo2",
         "FILE_OWNERS": "=files,bob/=bob",
         "EVENT_OWNERS": "=events,my.shop=shop",

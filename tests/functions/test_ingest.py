@@ -198,6 +198,7 @@ def test_a_bad_event_does_not_use_up_its_key(doors: Doors) -> None:
     [
         {"prompt": "\ud800"},
         {"prompt": 1},
+        {"object": "x"},
         {},
         {"prompt": "x", "model": ["\x00"]},
         {"prompt": "x", "idempotency_key": 0},
@@ -215,15 +216,17 @@ def test_a_bad_event_is_a_failed_generation_announced_once(doors: Doors, detail:
 def test_a_message_that_fails_comes_again_soon_and_then_less_often(
     doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not after the 90 minutes for which a message is hidden because a large file may take long."""
+    """Not after the 90 minutes of the queue; and while it is taken, it is hidden for what its file may need."""
     hidden: list[int] = []
     sqs: Any = SimpleNamespace(change_message_visibility=lambda **asked: hidden.append(asked["VisibilityTimeout"]))
     monkeypatch.setattr(ingest, "client", lambda service, **_: sqs if service == "sqs" else boto3.client(service))
     monkeypatch.setitem(os.environ, "TABLE_NAME", "no-such-table")
-    body = json.dumps(requested("e1", prompt="a boat"))
-    for receives in ("1", "2", "1000"):
+    small, large = requested("e1", prompt="a boat"), doors.drop("a.txt", "a boat")
+    large["detail"]["object"]["size"] = 100_000_000
+    for receives, asked in (("1", small), ("2", small), ("1000", small), ("1", large)):
+        body = json.dumps(asked)
         attributes = {"ApproximateReceiveCount": receives}
         message = {"messageId": "m", "body": body, "receiptHandle": "r", "attributes": attributes}
         with pytest.raises(BatchProcessingError):  # every message of it failed: Lambda returns them all
             doors.cloud.invoke("ingest", {"Records": [{**message, "eventSource": "aws:sqs"}]})
-    assert hidden == [30, 60, 900]
+    assert hidden == [60, 30, 90, 60, 900, 900, 260, 30]

@@ -100,11 +100,23 @@ class Doors:
     def take(self, *events: dict[str, Any]) -> list[str]:
         """Hand the events to ingest as one batch of messages: the ids of those that failed."""
         messages = [
-            {"messageId": f"message-{number}", "body": json.dumps(one), "eventSource": "aws:sqs"}
+            {
+                "messageId": f"message-{number}",
+                "receiptHandle": self._receipt(one),
+                "body": json.dumps(one),
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "eventSource": "aws:sqs",
+            }
             for number, one in enumerate(events)
         ]
         answer = self.cloud.invoke("ingest", {"Records": messages})
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def _receipt(self, asked: dict[str, Any]) -> str:
+        """What SQS gives to who receives this from the queue."""
+        sqs, url = boto3.client("sqs"), self.cloud.environment["QUEUE_URL"]
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(asked))
+        return str(sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"])
 
     def of(self, owner: str) -> list[Generation]:
         """The owner's list."""
