@@ -33,10 +33,11 @@ class Process:
     pid: int
     started: float
     port: int
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"{self.scheme}://{LOOPBACK}:{self.port}"
 
     def runs(self) -> bool:
         started = start_time(self.pid)
@@ -77,6 +78,7 @@ def start(
     port: int,
     env: Mapping[str, str],
     is_ready: Callable[[str], bool],
+    scheme: str = "http",
 ) -> Process:
     """Start `command` detached from the terminal, log to `<state>/<name>.log`; return when it is ready.
 
@@ -97,7 +99,7 @@ def start(
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
     )
-    process = Process(name, pid, start_time(pid) or 0.0, port)
+    process = Process(name, pid, start_time(pid) or 0.0, port, scheme)
     _record(state, name).write_text(json.dumps(asdict(process)))
     deadline = time.monotonic() + READY_SECONDS
     while process.runs():

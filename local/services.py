@@ -9,7 +9,7 @@ from pathlib import Path
 
 import requests
 
-from local import processes
+from local import processes, tls
 from local.processes import Process
 from local.settings import LOOPBACK, Checkout, LocalCloudError, Settings, isolate
 
@@ -25,7 +25,7 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
     python = checkout.tool(".venv/ministack/bin/python")
     scratch = _scratch(checkout)
     scratch.mkdir(exist_ok=True)
-    env = _clean_environment(checkout) | settings.functions_see
+    env = _clean_environment(checkout) | dict(settings.functions_see)
     env |= {
         "BIND_HOST": LOOPBACK,
         "TMPDIR": str(scratch),
@@ -40,6 +40,9 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
     }
     if settings.wait_scale:
         env["SFN_WAIT_SCALE"] = settings.wait_scale
+    if settings.is_strict:
+        env |= {"AUTH": "true", **tls.serving(checkout)}
+        os.environ.update(tls.trusting(checkout))
     port = processes.choose_port("AWS_PORT", settings.aws_port)
     return processes.start(
         checkout.state,
@@ -48,6 +51,7 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
         port=port,
         env=env | {"GATEWAY_PORT": str(port)},
         is_ready=lambda url: _answers(f"{url}/_ministack/health"),
+        scheme="https" if settings.is_strict else "http",
     )
 
 

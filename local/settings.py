@@ -52,7 +52,8 @@ class Settings:
     provider_url: str | None = None
     provider_key: str | None = None
     wait_scale: str | None = None
-    functions_see: Mapping[str, str] = field(default_factory=dict)  # more environment, of the local AWS and its functions
+    is_strict: bool = False  # the local AWS asks whether the caller may, and takes nothing but TLS, as AWS does
+    functions_see: Mapping[str, str] = field(default_factory=dict)  # more environment, and the local AWS sees it, too
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Settings":

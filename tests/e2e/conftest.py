@@ -22,11 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cloud_of_the_tests() -> Iterator[LocalCloud]:
-    """The real stack, deployed to a local AWS of the tests' own in which waits take a twentieth of their time."""
+    """The real stack, deployed to a local AWS of the tests' own in which waits take a twentieth of their time.
+
+    It enforces what the functions' roles may do, and takes nothing but TLS: a grant that is missing fails a test.
+    """
     checkout = Checkout(Path(__file__).parents[2], ".local/tests")
     stop_all(checkout)
     try:
-        stack = up(checkout, Settings(wait_scale="0.05"))
+        stack = up(checkout, Settings(wait_scale="0.05", is_strict=True))
         ministack = find(checkout.state, "ministack")
         assert ministack is not None
         yield LocalCloud(stack, ministack.pid)

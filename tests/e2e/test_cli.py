@@ -1,7 +1,6 @@
 """The command line and the Python client against the deployed stack, and the examples of docs/client.md."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -22,9 +21,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(cloud: LocalCloud, tmp_path: Path) -> Run:  # noqa: ARG001 - it has to be up
+def run(cloud: LocalCloud, tmp_path: Path) -> Run:
     """The installed command line, in an empty folder, with nothing but the local cloud to be found."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PROMPTREEL_LOCAL": str(STACK_FILE)}
+    environment = cloud.environment(HOME=str(tmp_path), PROMPTREEL_LOCAL=str(STACK_FILE))
 
     def call(*arguments: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
         ended = subprocess.run(
@@ -127,6 +126,7 @@ def test_a_healthy_stack_satisfies_the_doctor(run: Run) -> None:
         "API": "ok",
         "your API key": "ok",
         "stack": "ok",
+        "permissions": "ok",
         "provider's key": "ok",
         "API keys": "ok",
         "alarms": "warning",
@@ -138,7 +138,7 @@ def test_a_stage_that_is_not_deployed_is_told_as_such(cloud: LocalCloud) -> None
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     ended = subprocess.run(
         [sys.executable, "-m", "promptreel", "--stage", "prod", "keys", "list"],
-        env={"PATH": os.environ["PATH"], **environment, **credentials},
+        env=cloud.environment(**environment, **credentials),
         capture_output=True,
         text=True,
         timeout=60,

@@ -16,6 +16,7 @@ from core.generation import Generation
 from core.records.ledger import Ledger
 from local.simulator import SimulatorControl
 from local.stack import Stack, client
+from local.tls import TRUST
 from wiring import now
 
 T = TypeVar("T")
@@ -67,7 +68,8 @@ class LocalCloud:
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Of a program that a test runs: what it needs to run at all, and the variables."""
-        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables}
+        trusted = {name: os.environ[name] for name in TRUST if name in os.environ}
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **trusted, **variables}
 
     def call(self, method: str, path: str = "/v2/video/generations", **arguments: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.stack.api_key}", **arguments.pop("headers", {})}

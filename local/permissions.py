@@ -1,0 +1,34 @@
+"""What ministack does not know of who may do what, where it enforces that (`Settings.is_strict`).
+
+It takes `*` for the resource of SendTaskSuccess, which on AWS is the state machine whose task it is, and knows nothing
+of the events that PutEvents carries, which a policy's conditions may speak of.
+"""
+
+import json
+from importlib import import_module
+from typing import Any
+
+
+def know_tasks_and_events() -> None:
+    """Let ministack see both before it decides."""
+    actions: Any = import_module("ministack.core.iam_actions")
+    states: Any = import_module("ministack.services.stepfunctions")
+    resource, context = actions.extract_resource_arn, actions.request_tag_context
+
+    def resource_or_state_machine(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
+        if service == "states" and str(headers.get("x-amz-target", "")).endswith(".SendTaskSuccess"):
+            # It keeps no record of whose a token is; there is one state machine that gives tokens away.
+            machines = list(states._state_machines.items())
+            return next((str(arn) for arn, one in machines if "waitForTaskToken" in one["definition"]), "*")
+        return str(resource(service, method, path, headers, body, *rest))
+
+    def context_with_events(service: str, action: str, body: bytes, *rest: Any) -> dict[str, Any]:
+        found = dict(context(service, action, body, *rest))
+        if action == "events:PutEvents":
+            entries = json.loads(body)["Entries"]
+            found["events:source"] = entries[0]["Source"]
+            found["events:detail-type"] = entries[0]["DetailType"]
+        return found
+
+    actions.extract_resource_arn = resource_or_state_machine
+    actions.request_tag_context = context_with_events
