@@ -49,6 +49,7 @@ class Stage:
     event_owners: tuple[str, ...] = ("=events",)  # "event source=owner" of events; the empty source is any
 
     # what runs
+    ingest_seconds: int = 15 * MINUTE  # Lambda's limit: for a file of 1 GiB; and after it a message comes again at last
     python: str = "3.13"
     architecture: Literal["arm64", "x86_64"] = "arm64"  # a fifth cheaper than x86_64
     package_platform: str | None = "aarch64-manylinux2014"  # uv's name for the above; None is this machine
@@ -88,6 +89,7 @@ _SIMULATED = {
     "poll_slow_seconds": 5,
     "poll_give_up_seconds": 3 * MINUTE,
     "look_up_seconds": 10,
+    "ingest_seconds": MINUTE,
 }
 
 

@@ -53,5 +53,7 @@ class PromptreelStack(cdk.Stack):
             "ApiKeysSecretArn": storage.api_keys.attr_id,
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }
+        # `promptreel doctor` asks what these may do.
+        outputs |= {f"{name}RoleArn": role.role_arn for name, role in workflow.task_roles.items()}
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

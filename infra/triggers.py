@@ -15,7 +15,6 @@ from infra.nag import acknowledge
 from infra.storage import Storage
 from infra.workflow import Workflow
 
-INGEST_SECONDS = 900
 RECEIVES = 5  # before a message goes to the dead letters
 
 
@@ -39,14 +38,14 @@ class Triggers(Construct):
             self,
             "Queue",
             enforce_ssl=True,
-            visibility_timeout=cdk.Duration.seconds(6 * INGEST_SECONDS),  # as Lambda recommends; ingest shortens it
+            visibility_timeout=cdk.Duration.seconds(stage.ingest_seconds + 30),  # until ingest sets it for a message
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
         )
         machines = (workflow.state_machine.state_machine_arn, batches.state_machine.state_machine_arn)
         self.ingest = functions.add(
             "ingest",
             memory_mb=512,
-            timeout_seconds=INGEST_SECONDS,
+            timeout_seconds=stage.ingest_seconds,
             ephemeral_storage_mb=4096,  # a batch's rows, once, while they are read
             environment={
                 **storage.ledger.environment,

@@ -133,7 +133,7 @@ class Workflow(Construct):
         )
         self._record_executions_that_could_not()
         self.sweep = self._sweep(stage, functions, storage, announcements)
-        self._let_them_answer(self.admit, self.check_status, self.record_failure, self.sweep)
+        self._let_them_answer()
         acknowledge(
             cdk.Stack.of(self),
             "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
@@ -156,13 +156,24 @@ class Workflow(Construct):
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
 
-    def _let_them_answer(self, *callers: lambda_.Function) -> None:
+    @property
+    def task_roles(self) -> dict[str, iam.IRole]:
+        """The roles of the functions that give out places."""
+        callers = {
+            "Admit": self.admit,
+            "CheckStatus": self.check_status,
+            "RecordFailure": self.record_failure,
+            "Sweep": self.sweep,
+        }
+        return {name: cast("iam.IRole", function.role) for name, function in callers.items()}
+
+    def _let_them_answer(self) -> None:
         """Who gives out places wakes the workflows that wait. A policy apart: the state machine needs `admit` first."""
         iam.Policy(
             self,
             "AnswerTasks",
             statements=[allow("states:SendTaskSuccess", on=self.state_machine.state_machine_arn)],
-            roles=[cast("iam.IRole", caller.role) for caller in callers],
+            roles=list(self.task_roles.values()),
         )
 
     def _sweep(

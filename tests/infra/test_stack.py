@@ -186,6 +186,10 @@ def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
     assert template(name)["Outputs"].keys() == {
         "ApiUrl",
         "IngestQueueArn",
+        "AdmitRoleArn",
+        "CheckStatusRoleArn",
+        "RecordFailureRoleArn",
+        "SweepRoleArn",
         "PlacesTableName",
         "PromptsBucketName",
         "VideosBucketName",

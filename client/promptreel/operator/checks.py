@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from botocore.exceptions import ClientError
+
 from promptreel.findings import Finding, Verdict
 from promptreel.operator import provider_key
 from promptreel.operator.deployment import Deployment
@@ -11,6 +13,7 @@ from promptreel.operator.keys import ApiKeys
 def findings(deployment: Deployment) -> Iterator[Finding]:
     """One finding a thing that can be wrong."""
     yield _stack(deployment)
+    yield _permissions(deployment)
     yield _provider_key(deployment)
     yield _api_keys(deployment)
     yield _alarms(deployment)
@@ -21,6 +24,27 @@ def _stack(deployment: Deployment) -> Finding:
     if deployment.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         return Finding("stack", Verdict.OK, detail)
     return Finding("stack", Verdict.PROBLEM, detail, "see the stack's events in CloudFormation, then deploy again")
+
+
+def _permissions(deployment: Deployment) -> Finding:
+    """Whether who gives out places may wake who waits for one: what no local cloud decides as AWS does."""
+    machine = deployment.output("VideoGenerationStateMachineArn")
+    asked = {"ActionNames": ["states:SendTaskSuccess"], "ResourceArns": [machine]}
+    iam, denied = deployment.client("iam"), []
+    try:
+        for name in ("Admit", "CheckStatus", "RecordFailure", "Sweep"):
+            role = deployment.output(f"{name}RoleArn")
+            answer = iam.simulate_principal_policy(PolicySourceArn=role, **asked)
+            denied += [name for result in answer["EvaluationResults"] if result["EvalDecision"] != "allowed"]
+    except ClientError as error:
+        detail = f"not checked: {error.response['Error']['Code']}"
+        return Finding("permissions", Verdict.WARNING, detail, "allow yourself iam:SimulatePrincipalPolicy")
+    if denied:
+        detail = f"{', '.join(denied)} may not wake a workflow: jobs wait until the next sweep, or for ever"
+        return Finding(
+            "permissions", Verdict.PROBLEM, detail, "deploy again, and see what else denies it (an SCP, say)"
+        )
+    return Finding("permissions", Verdict.OK, "what gives out places may wake the workflows that wait")
 
 
 def _provider_key(deployment: Deployment) -> Finding:
