@@ -1,12 +1,14 @@
 """Files dropped in S3 and events on the bus, both by way of one queue: they become generations and batches."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core import settings
 from core.intake.batches import Batches
@@ -54,7 +56,7 @@ def _take(record: SQSRecord) -> None:
     event = json.loads(record.body)
     seconds = RETRY_SECONDS * int(record.attributes.approximate_receive_count or 1)
     size = event["detail"]["object"]["size"] if event["detail-type"] == "Object Created" else 0
-    # The queue's own time is for the largest file, six times: too long to wait after a death.
+    # The queue's own time is for the largest file: too long to wait after a death.
     _hide(record, seconds + RETRY_SECONDS + size // BYTES_PER_SECOND)
     try:
         _take_event(event)
@@ -64,11 +66,12 @@ def _take(record: SQSRecord) -> None:
 
 
 def _hide(record: SQSRecord, seconds: int) -> None:
-    client("sqs").change_message_visibility(
-        QueueUrl=_wired()[1].queue_url,
-        ReceiptHandle=record.receipt_handle,
-        VisibilityTimeout=min(seconds, MOST_SECONDS),
-    )
+    with suppress(BotoCoreError, ClientError):  # then it is hidden for as long as the queue says
+        client("sqs").change_message_visibility(
+            QueueUrl=_wired()[1].queue_url,
+            ReceiptHandle=record.receipt_handle,
+            VisibilityTimeout=min(seconds, MOST_SECONDS),
+        )
 
 
 def _take_event(event: dict[str, Any]) -> None:
