@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down bootstrap deploy destroy test unit e2e check docs bench fmt lock
+.PHONY: help demo up down bootstrap deploy destroy test unit e2e torture mutants check docs bench fmt lock
 
 help: ## what can be made
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -55,6 +55,12 @@ unit: .venv/.ready ## tests without the local cloud, but for the exhaustive ones
 
 e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e
+
+torture: .venv/.ready .venv/ministack/.ready ## harm the deployed stack in every way we know: docs/reliability.md
+	@python -m tests.torture
+
+mutants: .venv/.ready ## break the code on purpose, and show which test notices
+	@python -m tests.mutants
 
 check: .venv/.ready ## lint, types, generated docs, definitions and templates
 	@for document in docs/generate_*.py; do python $$document --check; done

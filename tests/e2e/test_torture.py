@@ -1,0 +1,26 @@
+"""Two minutes of the torture; `make torture` takes the whole of it, and writes docs/reliability.md."""
+
+from random import Random
+
+from tests.torture.cases import Case, all_cases, as_text, sample
+from tests.torture.chamber import chamber
+
+CASES = 48
+
+
+def is_quick(case: Case) -> bool:
+    """Another entry takes over from a dead Submit only after a minute and a half."""
+    return not any(fault.function == "submit" and fault.do in ("kill", "thaw") for fault in case.faults)
+
+
+def test_no_promise_breaks_whatever_goes_wrong() -> None:
+    with chamber(".local/tests-torture") as place:
+        place.torture.sweep_after_seconds = 15
+        cases = list(filter(is_quick, all_cases(place.torture.learn(), place.commands)))
+        Random(1).shuffle(cases)
+        done = place.torture.run(sample(cases, CASES))
+        broken = list(place.torture.settle().broken_as_a_whole())
+    assert [(as_text(one.case), one.broken) for one in done if one.broken] == []
+    assert broken == []
+    harmed = {repr(one.case) for one in done if one.struck}
+    assert len(harmed) > CASES / 2, "most of the faults struck"

@@ -1,0 +1,225 @@
+"""`python -m tests.mutants`: breaks the code in one place after another and shows which test notices.
+
+Each mutant is a mistake that somebody could make: a green suite beside it would prove nothing. The tests run on a copy.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[1]
+CORE = Path("functions/core")
+FILES = ["pyproject.toml", "README.md"]
+COPIED = [
+    "client",
+    "docs",
+    "functions",
+    "infra",
+    "local",
+    "statemachine",
+    "tests",
+    "app.py",
+    "pyproject.toml",
+    "README.md",
+]
+PYTEST = ["-m", "pytest", "-x", "-q", "-n", "2", "-p", "no:cacheprovider", "-m", "not exhaustive"]
+TESTS = ["tests/unit", "tests/functions"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A mistake: one text of a file in place of another."""
+
+    name: str
+    file: Path
+    old: str
+    new: str
+
+    def apply(self, root: Path) -> None:
+        """Make the mistake in the copy there."""
+        path = root / self.file
+        text = path.read_text()
+        if text.count(self.old) != 1:
+            sys.exit(f"{self.name}: {self.file} holds this {text.count(self.old)} times, not once:\n{self.old}")
+        path.write_text(text.replace(self.old, self.new))
+
+
+MUTANTS = [
+    Mutant(
+        "an end is recorded as announced before it is published",
+        CORE / "publish/announcer.py",
+        """        self._publish(f"Generation {kind}", generation.generation_id, message, attributes)
+        ledger.announced(generation)
+""",
+        """        ledger.announced(generation)
+        self._publish(f"Generation {kind}", generation.generation_id, message, attributes)
+""",
+    ),
+    Mutant(
+        "a generation is recorded as completed before its video is archived",
+        CORE / "finalize.py",
+        "        video = archive.find(run.generation_id) or _store(generation, ledger, provider, archive)\n",
+        """        if generation.status is Status.ARCHIVING:
+            key = f"videos/{run.generation_id}/video.mp4"
+            ledger.complete(
+                run, ArchivedVideo(archive.objects.bucket, key, f"s3://{key}", "video/mp4", "video.mp4", 1, "")
+            )
+        video = archive.find(run.generation_id) or _store(generation, ledger, provider, archive)
+""",
+    ),
+    Mutant(
+        "the token of a waiting workflow is never answered",
+        CORE / "places/admission.py",
+        "            self.stepfunctions.send_task_success(taskToken=task_token, output=json.dumps({}))\n",
+        "            json.dumps(task_token)\n",
+    ),
+    Mutant(
+        "only the sweep gives places back",
+        CORE / "places/admission.py",
+        """            if place.holder == generation_id:
+                self.table.release(place)
+""",
+        """            if place.holder == generation_id:
+                pass
+""",
+    ),
+    Mutant(
+        "a submission is claimed without a condition",
+        CORE / "records/ledger.py",
+        'only_if="attribute_not_exists(#submission) AND #status = :queued"',
+        'only_if="#status = :queued"',
+    ),
+    Mutant(
+        "a submission whose answer was lost is sent again",
+        CORE / "submit.py",
+        """    except SubmissionUnknown:
+        raise
+""",
+        """    except SubmissionUnknown:
+        ledger.clear_submission(run, attempt)
+        raise
+""",
+    ),
+    Mutant(
+        "what the provider's log does not list yet is taken for not accepted",
+        CORE / "look_up_submission.py",
+        """    if age >= timedelta(seconds=patience.give_up):
+""",
+        """    if logged is None:
+        return LookedUp("unsent", 0)
+    if age >= timedelta(seconds=patience.give_up):
+""",
+    ),
+    Mutant(
+        "a step of an old run goes on after a rescue",
+        CORE / "records/ledger.py",
+        "        if run.rescues not in (None, generation.rescues):\n            raise GenerationEnded(",
+        "        if run.rescues not in (None, generation.rescues) and not run:\n            raise GenerationEnded(",
+    ),
+    Mutant(
+        "what an old run writes counts after a rescue",
+        CORE / "records/ledger.py",
+        "        if run.rescues is not None:\n            only_if, values",
+        "        if run.rescues is not None and not run:\n            only_if, values",
+    ),
+    Mutant(
+        "a second upload replaces an archived video",
+        CORE / "archive/store.py",
+        '                IfNoneMatch="*",\n',
+        "",
+    ),
+    Mutant(
+        "a video that is cut off is archived",
+        CORE / "archive/mp4.py",
+        "        if self._left or self._header:\n",
+        "        if not self._position:\n",
+    ),
+    Mutant(
+        "the link of a video may lead anywhere",
+        CORE / "archive/download.py",
+        "    if parts.hostname not in allowed.hosts:\n",
+        "    if not parts.hostname:\n",
+    ),
+    Mutant(
+        "a generation is given a second place",
+        CORE / "places/table.py",
+        'only_if="#status = :queued AND attribute_not_exists(#place)"',
+        'only_if="#status = :queued"',
+    ),
+    Mutant(
+        "cancelling gives the place back while the provider works",
+        CORE / "places/admission.py",
+        "        if not generation.at_provider:\n            self.release",
+        "        if generation:\n            self.release",
+    ),
+    Mutant(
+        "the sweep does not ask what became of an execution",
+        CORE / "sweep.py",
+        "            if not generation.status.ended:\n                failure = from_end",
+        "            if not generation:\n                failure = from_end",
+    ),
+    Mutant(
+        "a rescue does not start the workflow",
+        CORE / "rescue.py",
+        "    workflow.start(generation.run)\n    return generation\n",
+        "    return generation\n",
+    ),
+    Mutant(
+        "a video that was archived while its generation was deleted stays",
+        CORE / "finalize.py",
+        "                archive.objects.remove(run.generation_id)\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "everybody sees every generation",
+        Path("functions/api.py"),
+        "    if generation.owner != owner:\n",
+        "    if not generation.owner:\n",
+    ),
+]
+
+
+def red_test(mutant: Mutant | None) -> str | None:
+    """The first test that fails beside the mutant, or without one; None if all pass."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, copy / name)
+        if mutant:
+            mutant.apply(copy)
+        env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        ran = subprocess.run(
+            [sys.executable, *PYTEST, *TESTS], cwd=copy, env=env, capture_output=True, text=True, check=False
+        )
+    if ran.returncode == 0:
+        return None
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ran.stdout, re.MULTILINE)
+    return failed[1] if failed else (ran.stdout + ran.stderr)[-2000:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("name", nargs="?", default="", help="only the mutants whose name holds this")
+    wanted = parser.parse_args().name
+    if failed := red_test(None):
+        sys.exit(f"The tests fail without a mutant: {failed}")
+    survivors = 0
+    for mutant in MUTANTS:
+        if wanted in mutant.name:
+            failed = red_test(mutant)
+            survivors += failed is None
+            print(f"{'red  ' if failed else 'GREEN'}  {mutant.name}\n         {failed or ''}", flush=True)  # noqa: T201
+    sys.exit(1 if survivors else 0)
+
+
+if __name__ == "__main__":
+    main()

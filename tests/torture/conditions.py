@@ -1,0 +1,80 @@
+"""What befalls the whole cloud while cases run on it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from local.services import restart_ministack
+from local.settings import Checkout, Settings
+from tests.support.local_cloud import LocalCloud
+from tests.torture.cases import ANY, BROKEN, DOORS, ERROR, FLOWS, Case, Commands
+from tests.torture.faults import Fault
+
+RESTART_EVERY_SECONDS = 10.0
+LOG_FAULTS = 12  # in a row
+
+
+@dataclass
+class Restarts:
+    """Stops the local AWS and starts it again, every ten seconds."""
+
+    checkout: Checkout
+    settings: Settings
+    most: int
+    count: int = 0
+    _last: float = 0.0
+
+    def __call__(self) -> None:
+        self._last = self._last or time.monotonic()
+        if self.count < self.most and time.monotonic() > self._last + RESTART_EVERY_SECONDS:
+            restart_ministack(self.checkout, self.settings)
+            self.count, self._last = self.count + 1, time.monotonic()
+
+
+def restarted() -> Iterator[Case]:
+    """Generations of each kind that run while the local AWS is restarted."""
+    ends = {"failed": ERROR}
+    for number in range(6):
+        for flow, script in FLOWS.items():
+            slow = {**script, "seconds": 2 + 3 * number}
+            end = frozenset({ends.get(flow, "completed")})
+            yield Case("the local AWS is restarted", f"{flow}, {slow['seconds']} s", slow, ends=end)
+        for flow, door in DOORS.items():
+            yield Case("the local AWS is restarted", f"{flow} {number}", door=door)
+
+
+@contextmanager
+def events_lost(cloud: LocalCloud) -> Iterator[None]:
+    """No event of Step Functions arrives."""
+    events = cloud.aws("events")
+    rules = [rule["Name"] for rule in events.list_rules()["Rules"] if "aws.states" in rule.get("EventPattern", "")]
+    assert rules, "the stack has a rule for them"
+    for rule in rules:
+        events.disable_rule(Name=rule)
+    try:
+        yield
+    finally:
+        for rule in rules:
+            events.enable_rule(Name=rule)
+
+
+def unannounced(commands: Commands) -> Iterator[Case]:
+    """Executions that end without a word."""
+    group = "the event of its execution's end is lost"
+    stop = dict(commands.meanwhile("check_status"))["its execution is stopped meanwhile"]
+    for function in ("admit", "submit", "check_status", "finalize"):
+        fault = Fault(function, "entered 1", "run", command=stop, env=commands.env)
+        yield Case(group, f"it is stopped in {function}", faults=[fault], ends=ANY)
+    failing = Fault("record_failure", "entered 1", "kill", times=12)
+    yield Case(group, "record_failure dies each time", FLOWS["failed"], [failing], frozenset({ERROR}))
+
+
+def with_a_broken_log(cloud: LocalCloud, run: Callable[[list[Case]], None]) -> None:
+    """Answers to create calls are lost while the provider's log fails many times."""
+    faults: dict[str, Any] = {f"answers {status}": {"status": status} for status in (401, 403, 429, 500, 503)}
+    for name, behaviour in {**faults, **BROKEN}.items():
+        cloud.simulator.script_logs(*[behaviour] * LOG_FAULTS)
+        run([Case("provider: log", f"{name} {LOG_FAULTS} times", FLOWS["unknown"])])
+        cloud.simulator.script_logs()

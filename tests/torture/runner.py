@@ -1,0 +1,204 @@
+"""Runs cases on the deployed stack, many at once, until each has ended; then the world is read."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import requests
+
+from core.generation import generation_id_for
+from tests.support.local_cloud import LocalCloud
+from tests.torture.cases import ANY, DELETED, DOORS, FLOWS, Case, Learnt, as_text
+from tests.torture.faults import Fault, Plans
+from tests.torture.world import World, items
+
+AT_ONCE = 16
+TRIES = 2  # of a case whose point was not passed: who grants a turn, and which process is new, differs between runs
+PATIENCE_SECONDS = 400.0
+LOOPS = 3  # a call that an entry makes more often than that is one of a loop
+SWEEP_EVERY_SECONDS = 5.0
+ORDER = [*FLOWS, *DOORS]
+PLACES_SECONDS = 100.0  # a cancelled job's place is free when the provider must have ended (the local stage: 60 s)
+
+
+@dataclass
+class Running:
+    """A case on its way."""
+
+    case: Case
+    token: str
+    started: float
+    generation_id: str = ""
+    seconds: float | None = None  # until it had ended and was announced
+    status: str = ""
+    struck: int = 0  # how often its faults did
+    was_swept: bool = False
+    broken: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Torture:
+    """The deployed stack under torture."""
+
+    cloud: LocalCloud
+    plans: Plans
+    sweep_after_seconds: float = 120.0  # what nothing else has mended by then is the sweep's
+    _swept: float = 0.0
+
+    def learn(self) -> Learnt:
+        """The points that clean generations of each flow pass."""
+        cases = [Case("clean", flow, script, ends=ANY) for flow, script in FLOWS.items()]
+        cases += [Case("clean", flow, door=door) for flow, door in DOORS.items()]
+        done = self.run(cases)
+        learnt: Learnt = {}
+        known: set[str] = set()
+        for one in sorted(done, key=lambda one: list(ORDER).index(one.case.name)):
+            points = self.plans.points(one.token) + self.plans.points(one.generation_id)
+            # What several flows have in common is tortured in the first of them; but each door has its own way in.
+            learnt[one.case.name] = [point for point in points if point.function not in known and point.number <= LOOPS]
+            known |= {point.function for point in points} - {"ingest"}
+        return learnt
+
+    def run(
+        self,
+        cases: Sequence[Case],
+        say: Callable[[str], object] = lambda _: None,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> list[Running]:
+        """Run them to their ends, with `meanwhile` between two looks; what is broken of each is in its list."""
+        todo, running, done = list(cases), list[Running](), list[Running]()
+        tried: Counter[str] = Counter()
+        while todo or running:
+            while todo and len(running) < AT_ONCE:
+                running.append(self._start(todo.pop(0)))
+            time.sleep(0.5)
+            meanwhile()
+            self._look_at(running)
+            for one in [one for one in running if one.seconds is not None or _is_late(one)]:
+                running.remove(one)
+                done.append(one)
+                one.struck = self.plans.struck(one.token) + self.plans.struck(one.generation_id)
+                tried[repr(one.case)] += 1
+                if one.case.faults and not one.struck and tried[repr(one.case)] < TRIES:
+                    todo.append(one.case)
+                of = len(done) + len(running) + len(todo)
+                say(f"{len(done):4} of {of}  {one.status or 'LATE':9}  {as_text(one.case)}")
+        self._judge(done)
+        return done
+
+    def _start(self, case: Case) -> Running:
+        token = uuid4().hex
+        one = Running(case, token, time.monotonic())
+        prompt = f"torture {token}"
+        self.cloud.simulator.script(prompt, **case.script)
+        if case.door == "api":
+            one.generation_id = generation_id_for("demo", "api", token)
+        self._plan(one)
+        match case.door:
+            case "api":
+                self._create(one, prompt)
+            case "file":
+                for _ in range(case.arrives):
+                    self.cloud.drop(f"{token}.jsonl", json.dumps({"prompt": prompt}) + "\n")
+            case "event":
+                detail = json.dumps({"prompt": prompt, "model": "veo2", "idempotency_key": token})
+                entry = {"Source": "torture", "DetailType": "Generation Requested", "Detail": detail}
+                bus = {"EventBusName": self.cloud.stack.bus_name}
+                self.cloud.aws("events").put_events(Entries=[{**entry, **bus}] * case.arrives)
+        return one
+
+    def _plan(self, one: Running) -> None:
+        faults = [_filled(fault, one.generation_id) for fault in one.case.faults]
+        for token in filter(None, (one.token, one.generation_id)):
+            self.plans.write(token, faults)
+
+    def _create(self, one: Running, prompt: str) -> None:
+        """As a client does that wants its video: again, with the same key, until there is an answer."""
+        for _ in range(4):
+            with suppress(requests.RequestException):
+                answer = self.cloud.call(
+                    "POST", json={"model": "veo2", "prompt": prompt}, headers={"Idempotency-Key": one.token}
+                )
+                if answer.status_code == 200:
+                    assert answer.json()["id"] == one.generation_id
+                    return
+            recorded = one.generation_id in {str(item["generation_id"]) for item in self._records()}
+            if recorded and not one.case.is_sent_again:
+                return  # it is for the sweep to start it
+
+    def _records(self) -> list[dict[str, Any]]:
+        return list(items(self.cloud, self.cloud.stack.table_name))
+
+    def _look_at(self, running: list[Running]) -> None:
+        records = self._records()
+        by_id = {str(item["generation_id"]): item for item in records}
+        overdue = False
+        for one in running:
+            if not one.generation_id:
+                one.generation_id = next(
+                    (str(item["generation_id"]) for item in records if one.token in item.get("request", "")), ""
+                )
+            record = by_id.get(one.generation_id, {})
+            if "deleted_at" in record or (record.get("announced_at") and self._is_reported(record)):
+                one.seconds = time.monotonic() - one.started
+                one.status = DELETED if "deleted_at" in record else record["status"]
+            elif time.monotonic() - one.started > self.sweep_after_seconds and record:
+                one.was_swept = overdue = True
+                self._make_due(one.generation_id)
+        if overdue and time.monotonic() > self._swept + SWEEP_EVERY_SECONDS:
+            self.sweep()
+
+    def _is_reported(self, record: dict[str, Any]) -> bool:
+        """Whether the batch that it may be of was announced, too."""
+        return "batch_id" not in record or bool(self.cloud.announcements(record["batch_id"], "batch_id"))
+
+    def _make_due(self, generation_id: str) -> None:
+        """As if the minutes had passed after which a sweep looks at it."""
+        dynamodb = self.cloud.aws("dynamodb")
+        with suppress(dynamodb.exceptions.ConditionalCheckFailedException):
+            dynamodb.update_item(
+                TableName=self.cloud.stack.table_name,
+                Key={"generation_id": {"S": generation_id}},
+                UpdateExpression="SET watch_at = :past",
+                ConditionExpression="attribute_exists(watch_at)",
+                ExpressionAttributeValues={":past": {"S": (datetime.now(UTC) - timedelta(days=1)).isoformat()}},
+            )
+
+    def sweep(self) -> None:
+        """One run of the sweep, which EventBridge would start."""
+        self._swept = time.monotonic()
+        self.cloud.invoke("sweep", "")
+
+    def settle(self) -> World:
+        """The world once all places are given back, or the time is over after which they must be."""
+        deadline = time.monotonic() + PLACES_SECONDS
+        while time.monotonic() < deadline and any(
+            item["pk"] != "turn" for item in items(self.cloud, self.cloud.stack.places_table_name)
+        ):
+            time.sleep(2)
+            self.sweep()
+        return World.of(self.cloud)
+
+    def _judge(self, done: Sequence[Running]) -> None:
+        world = World.of(self.cloud)
+        for one in done:
+            one.broken += [] if one.seconds is not None else ["not ended in time"]
+            if one.seconds is not None and one.status not in one.case.ends:
+                record = world.records[one.generation_id]
+                one.broken.append(f"ended as {one.status}: {record.get('error')}")
+            one.broken += world.broken(one.generation_id)
+
+
+def _is_late(one: Running) -> bool:
+    return time.monotonic() - one.started > PATIENCE_SECONDS
+
+
+def _filled(fault: Fault, generation_id: str) -> Fault:
+    command = [part.replace("{generation_id}", generation_id) for part in fault.command]
+    return Fault(**{**asdict(fault), "command": command})

@@ -1,0 +1,154 @@
+"""An independent reader: what the table, the buckets, the topic and the provider hold, against what was promised.
+
+It uses nothing of `core`: what it knows of the records is what docs/events.md and the table's items show.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from local.simulator.calls import Call
+from local.simulator.videos import Clip, render
+from tests.support.local_cloud import LocalCloud
+
+
+@dataclass
+class World:
+    """Everything there is at one moment."""
+
+    records: dict[str, dict[str, Any]]  # by generation
+    places: list[dict[str, Any]]
+    objects: dict[str, bytes]  # of the videos bucket, by key
+    announcements: dict[str, list[dict[str, Any]]]  # by generation
+    calls: list[Call]
+    executions: list[dict[str, Any]]
+    logs: list[str]
+    secrets: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, cloud: LocalCloud) -> "World":
+        announcements = defaultdict(list)
+        for message in cloud.announcements("", "nothing") or cloud._messages:
+            announcements[str(message.get("generation_id"))].append(message)
+        return cls(
+            records={str(item["generation_id"]): item for item in items(cloud, cloud.stack.table_name)},
+            places=list(items(cloud, cloud.stack.places_table_name)),
+            objects=dict(_objects(cloud)),
+            announcements=announcements,
+            calls=cloud.simulator.calls(),
+            executions=list(_executions(cloud)),
+            logs=list(_logs(cloud)),
+            secrets=[cloud.stack.api_key, _provider_key(cloud)],
+        )
+
+    def broken(self, generation_id: str) -> Iterator[str]:
+        """The promises that do not hold for this generation, each in a few words."""
+        record = self.records.get(generation_id)
+        calls = [
+            call
+            for call in self.calls
+            if call.method == "POST" and (call.client_request_id or "").startswith(generation_id)
+        ]
+        accepted = [call for call in calls if call.generation_id or call.status is None or _is_unclear(call.status)]
+        if len(accepted) > 1:
+            yield f"{len(accepted)} create calls that the provider may have accepted"
+        if record is None:
+            yield "no record"
+            return
+        if "deleted_at" in record:
+            if any(key.startswith(f"videos/{generation_id}/") for key in self.objects):
+                yield "deleted, and still in the archive"
+            return
+        status = record["status"]
+        if status not in ("completed", "error"):
+            yield f"not ended: {status}"
+            return
+        told = self.announcements.get(generation_id, [])
+        if not told or not record.get("announced_at"):
+            yield "its end was not announced"
+        elif told[-1]["status"] != status:
+            yield f"announced as {told[-1]['status']}, recorded as {status}"
+        if status == "completed":
+            yield from self._broken_video(generation_id, record)
+        for execution in self.executions:
+            if execution["name"].startswith(generation_id) and execution["status"] == "RUNNING":
+                yield "its workflow still runs"
+
+    def _broken_video(self, generation_id: str, record: dict[str, Any]) -> Iterator[str]:
+        request = json.loads(record["request"])
+        wanted = render(Clip(request["prompt"], request["model"], int(request.get("duration", 5))))
+        if self.objects.get(f"videos/{generation_id}/video.mp4") != wanted:
+            yield "completed, and the video is not what the provider made"
+        if f"videos/{generation_id}/generation.json" not in self.objects:
+            yield "completed, and the record beside the video is missing"
+
+    def broken_as_a_whole(self) -> Iterator[str]:
+        """The promises that are no single generation's."""
+        for place in self.places:
+            if place["pk"] == "place":
+                yield f"a place is held by {place['holder']}"
+            if place["pk"] == "waiting":
+                yield f"{place['holder']} still waits"
+        for key in self.objects:
+            which = re.fullmatch("videos/([0-9a-f]{32})/.*", key)
+            if which and "status" not in self.records.get(which[1], {}):
+                yield f"{key} has no record"
+        for name, text in self._texts():
+            if any(secret in text for secret in self.secrets):
+                yield f"a secret in {name}"
+
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        yield "the table", json.dumps(list(self.records.values()), default=str)
+        yield "the announcements", json.dumps(self.announcements)
+        yield "the executions", json.dumps(self.executions, default=str)
+        yield "the logs", "\n".join(self.logs)
+        for key, body in self.objects.items():
+            if not key.endswith(".mp4"):
+                yield key, body.decode(errors="replace")
+
+
+def items(cloud: LocalCloud, table: str) -> Iterator[dict[str, Any]]:
+    """All items of a table."""
+    read = TypeDeserializer().deserialize
+    for page in cloud.aws("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        for item in page["Items"]:
+            yield {name: read(value) for name, value in item.items()}
+
+
+def _objects(cloud: LocalCloud) -> Iterator[tuple[str, bytes]]:
+    s3, bucket = cloud.aws("s3"), cloud.stack.videos_bucket
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in page.get("Contents", []):
+            yield item["Key"], s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+
+
+def _executions(cloud: LocalCloud) -> Iterator[dict[str, Any]]:
+    stepfunctions = cloud.aws("stepfunctions")
+    pages = stepfunctions.get_paginator("list_executions")
+    for arn in (cloud.stack.video_generation_state_machine_arn, cloud.stack.prompt_batch_state_machine_arn):
+        for page in pages.paginate(stateMachineArn=arn):
+            for execution in page["executions"]:
+                yield stepfunctions.describe_execution(executionArn=execution["executionArn"])
+
+
+def _logs(cloud: LocalCloud) -> Iterator[str]:
+    logs = cloud.aws("logs")
+    for group in logs.describe_log_groups()["logGroups"]:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+            yield from (event["message"] for event in page["events"])
+
+
+def _provider_key(cloud: LocalCloud) -> str:
+    secret = cloud.aws("secretsmanager").get_secret_value(SecretId=cloud.stack.provider_key_secret_arn)
+    return str(secret["SecretString"])
+
+
+def _is_unclear(status: int) -> bool:
+    """Whether an answer to a create call leaves open that it was accepted (docs/errors.md)."""
+    refused = {400, 401, 402, 403, 404, 422, 429, 503}
+    return status not in refused
