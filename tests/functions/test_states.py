@@ -94,6 +94,18 @@ def test_finalize_that_died_before_announcing_announces(
     assert len(cloud.messages()) == 1
 
 
+def test_finalize_that_died_while_announcing_announces(
+    cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {"generation_id": accepted()}
+    cloud.invoke("submit", state)
+    cloud.invoke("check_status", state)
+    die_in(monkeypatch, cloud, "core.publish.announcer.Announcer._publish", state)
+    assert cloud.messages() == []
+    assert cloud.invoke("finalize", state)["status"] == "completed"
+    assert len(cloud.messages()) == 1
+
+
 def test_an_expired_link_is_replaced_by_a_fresh_one(cloud: Cloud, accepted: Accepted) -> None:
     state = {"generation_id": accepted()}
     cloud.invoke("submit", state)

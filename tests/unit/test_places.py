@@ -7,7 +7,7 @@ import pytest
 from core.errors import GenerationEnded
 from core.generation import Failure
 from core.places.admission import Admission
-from core.places.table import PlacesTable, Waiting
+from core.places.table import PlacesTable, Refused, Waiting
 from core.rescue import resolve
 from core.sweep import SweepIncomplete
 from core.workflow import Ended, Run
@@ -32,6 +32,16 @@ def test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends(house: H
     assert (house.admitted, house.holders) == (["ann1", "ann2", "ann3"], ["ann1", "ann3"])
     house.end("ann1", "ann3", "ann4")
     assert house.holders == []
+
+
+def test_a_generation_is_not_given_a_second_place(house: House) -> None:
+    house.arrive("ann1")
+    table, waiting = house.admission.table, Waiting.of(house.ledger.get("ann1"))
+    table.wait(waiting)
+    with pytest.raises(Refused) as refused:
+        table.grant(waiting, 1, house.ledger.now())
+    assert refused.value.is_settled
+    assert house.holders == ["ann1"]
 
 
 def test_an_owner_with_many_jobs_does_not_keep_another_waiting(house: House) -> None:

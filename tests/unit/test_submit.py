@@ -81,6 +81,11 @@ def test_the_request_is_sent_once_and_a_second_entry_returns_what_the_first_got(
     )
 
 
+def test_of_two_that_read_the_record_at_once_only_one_may_send(ledger: Ledger) -> None:
+    assert ledger.begin_submission(Run("g1"))
+    assert ledger.begin_submission(Run("g1")) is None
+
+
 def test_an_unknown_outcome_is_never_sent_again(ledger: Ledger, clock: Clock) -> None:
     provider = Provider(SubmissionUnknown("lost"), "p2")
     with pytest.raises(SubmissionUnknown):

@@ -1,0 +1,110 @@
+"""A submission whose answer was lost is looked for in the provider's log, with patience, and never sent again."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.errors import GenerationEnded, GenerationFailed, ProviderUnavailable, SubmissionUnknown
+from core.generation import Failure, Status, Submission
+from core.look_up_submission import LookedUp, Patience, look_up_submission
+from core.provider.client import LoggedCall
+from core.records.ledger import Ledger
+from core.workflow import Run
+from tests.support.generations import START, Clock, generation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+RUN = Run("g1")
+PATIENCE = Patience(first=30, slow=900, give_up=86_400)
+
+
+class Log:
+    """Answers each look with the next of `outcomes`."""
+
+    def __init__(self, *outcomes: LoggedCall | Exception | None) -> None:
+        self.outcomes = list(outcomes)
+        self.asked: list[str] = []
+
+    def find(self, client_request_id: str, sent_at: object) -> LoggedCall | None:
+        self.asked.append(client_request_id)
+        assert sent_at == START
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(dynamodb: "DynamoDBClient", clock: Clock) -> Ledger:
+    """Of a generation whose create call was begun at START, and nothing is known of it since."""
+    ledger = Ledger(dynamodb, "generations", clock)
+    ledger.add(generation())
+    assert ledger.begin_submission(RUN)
+    return ledger
+
+
+def look(ledger: Ledger, log: Any) -> LookedUp:
+    return look_up_submission(RUN, ledger, log, PATIENCE)
+
+
+def test_one_that_the_log_lists_goes_on_as_if_nothing_had_happened(ledger: Ledger, clock: Clock) -> None:
+    clock.forward(100)
+    log = Log(LoggedCall("p1", has_failed=False))
+    assert look(ledger, log) == LookedUp("generating", PATIENCE.first)
+    assert log.asked == [f"g1.{ledger.get('g1').attempt}"]
+    record = ledger.get("g1")
+    assert (record.status, record.submission, record.provider_id) == (Status.GENERATING, Submission.SUBMITTED, "p1")
+    assert record.submitted_at == START, "what is polled, and for how long, counts from when it was sent"
+    assert look(ledger, Log()) == LookedUp("generating", PATIENCE.first), "entered again, nothing is asked"
+
+
+@pytest.mark.parametrize("outcome", [None, ProviderUnavailable("503")])
+def test_one_that_is_not_listed_yet_is_looked_for_less_and_less_often(
+    ledger: Ledger, clock: Clock, outcome: Exception | None
+) -> None:
+    """Not being in the log says nothing: it may be listed only after it has ended."""
+    waits = []
+    for _ in range(4):
+        looked_up = look(ledger, Log(outcome))
+        assert looked_up.status == "queued"
+        waits.append(looked_up.wait_seconds)
+        clock.forward(1800)
+    assert waits == [30, 450, 900, 900]
+    assert ledger.get("g1").submission is Submission.SENDING, "nothing is ever sent again"
+
+
+def test_after_a_day_it_is_unknown(ledger: Ledger, clock: Clock) -> None:
+    clock.forward(PATIENCE.give_up - 1)
+    assert look(ledger, Log(None)).status == "queued"
+    clock.forward(1)
+    with pytest.raises(SubmissionUnknown, match="promptreel resolve g1"):
+        look(ledger, Log(None))
+    assert ledger.get("g1").submission is Submission.SENDING
+
+
+def test_one_that_the_log_lists_as_failed_was_not_charged(ledger: Ledger) -> None:
+    with pytest.raises(GenerationFailed, match="not charged"):
+        look(ledger, Log(LoggedCall("p1", has_failed=True)))
+
+
+def test_what_an_operator_says_meanwhile_counts(ledger: Ledger) -> None:
+    ledger.not_accepted(ledger.get("g1"))
+    assert look(ledger, Log()) == LookedUp("unsent", 0)
+
+
+def test_one_that_was_cancelled_meanwhile_has_ended(ledger: Ledger) -> None:
+    log: Any = Log()
+
+    def find(*_: object) -> LoggedCall:
+        ledger.fail(RUN, Failure("Cancelled", "by its owner"))
+        return LoggedCall("p1", has_failed=False)
+
+    log.find = find
+    with pytest.raises(GenerationEnded):
+        look(ledger, log)
