@@ -28,8 +28,7 @@ COPIED = [
     "pyproject.toml",
     "README.md",
 ]
-PYTEST = ["-m", "pytest", "-x", "-q", "-n", "2", "-p", "no:cacheprovider", "-m", "not exhaustive"]
-TESTS = ["tests/unit", "tests/functions"]
+PYTEST = ["-m", "pytest", "-x", "-q", "-n", "2", "-p", "no:cacheprovider", "tests/unit", "tests/functions"]
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,8 @@ MUTANTS = [
         "        video = archive.find(run.generation_id) or _store(generation, ledger, provider, archive)\n",
         """        if generation.status is Status.ARCHIVING:
             key = f"videos/{run.generation_id}/video.mp4"
-            ledger.complete(
-                run, ArchivedVideo(archive.objects.bucket, key, f"s3://{key}", "video/mp4", "video.mp4", 1, "")
-            )
+            too_early = ArchivedVideo(archive.objects.bucket, key, f"s3://{key}", "video/mp4", "video.mp4", 1, "")
+            ledger.complete(run, too_early, ledger.now())
         video = archive.find(run.generation_id) or _store(generation, ledger, provider, archive)
 """,
     ),
@@ -173,8 +171,26 @@ MUTANTS = [
     Mutant(
         "a video that was archived while its generation was deleted stays",
         CORE / "finalize.py",
-        "                archive.objects.remove(run.generation_id)\n",
-        "                pass\n",
+        "            archive.objects.remove(generation.generation_id)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "of two looks at once the later one ends the generation",
+        CORE / "look_up_submission.py",
+        "        if ledger.get_for(run).submission is not Submission.SUBMITTED:  # else another entry was faster\n",
+        "        if run:\n",
+    ),
+    Mutant(
+        "a completed generation's record is stored after its end",
+        CORE / "finalize.py",
+        """    _store_record(completed, archive)
+    try:
+        ledger.complete(generation.run, video, now)
+""",
+        """    try:
+        ledger.complete(generation.run, video, now)
+        _store_record(completed, archive)
+""",
     ),
     Mutant(
         "everybody sees every generation",
@@ -197,11 +213,13 @@ def red_test(mutant: Mutant | None) -> str | None:
         if mutant:
             mutant.apply(copy)
         env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        ran = subprocess.run(
-            [sys.executable, *PYTEST, *TESTS], cwd=copy, env=env, capture_output=True, text=True, check=False
-        )
-    if ran.returncode == 0:
-        return None
+        for which in ("not exhaustive", "exhaustive"):
+            command = [sys.executable, *PYTEST, "-m", which]
+            ran = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, check=False)
+            if ran.returncode:
+                break
+        else:
+            return None
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ran.stdout, re.MULTILINE)
     return failed[1] if failed else (ran.stdout + ran.stderr)[-2000:]
 

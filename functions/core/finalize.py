@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.archive.store import Archive
 from core.errors import GenerationEnded, VideoUnavailable
-from core.generation import ArchivedVideo, Generation, Status, Tombstone
+from core.generation import ArchivedVideo, Generation, Status
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
 from core.publish.views import as_archived_record
@@ -18,30 +18,31 @@ def finalize(run: Run, ledger: Ledger, provider: Provider, archive: Archive, ann
     generation = ledger.get_for(run)
     if generation.status is not Status.COMPLETED:
         video = archive.find(run.generation_id) or _store(generation, ledger, provider, archive)
-        generation = _complete(run, video, ledger, archive)
-    if not generation.announced_at:
-        record = json.dumps(as_archived_record(generation), ensure_ascii=False)
-        archive.store_record(run.generation_id, record.encode())
-        announcer.announce(run.generation_id, ledger)
+        generation = _complete(ledger.get_for(run), video, ledger, archive)
+    announcer.announce(run.generation_id, ledger)
     return generation
 
 
-def _complete(run: Run, video: ArchivedVideo, ledger: Ledger, archive: Archive) -> Generation:
+def _complete(generation: Generation, video: ArchivedVideo, ledger: Ledger, archive: Archive) -> Generation:
+    now = ledger.now()
+    completed = replace(generation, status=Status.COMPLETED, video=video, ended_at=now, updated_at=now)
+    # Before the ledger says so: whoever ends this execution after that would leave the video without its record.
+    _store_record(completed, archive)
     try:
-        ledger.complete(run, video)
+        ledger.complete(generation.run, video, now)
     except GenerationEnded:
-        try:
-            generation = ledger.get_for(run)
-        except GenerationEnded:
-            if isinstance(
-                ledger.submission(run.generation_id), Tombstone
-            ):  # while the video was being stored: nobody would ever find it
-                archive.objects.remove(run.generation_id)
-            raise
-        if generation.status is Status.COMPLETED:  # another entry was faster, with the very same video
-            return generation
-        raise
-    return ledger.get_for(run)
+        ended = ledger.submission(generation.generation_id)
+        if isinstance(ended, Generation):
+            _store_record(ended, archive)
+        else:  # deleted while the video was being stored: nobody would ever find it
+            archive.objects.remove(generation.generation_id)
+        return ledger.get_for(generation.run)  # another entry was faster, with the very same video; or it raises
+    return completed
+
+
+def _store_record(generation: Generation, archive: Archive) -> None:
+    record = json.dumps(as_archived_record(generation), ensure_ascii=False)
+    archive.store_record(generation.generation_id, record.encode())
 
 
 def _store(generation: Generation, ledger: Ledger, provider: Provider, archive: Archive) -> ArchivedVideo:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.errors import GenerationFailed, ProviderUnavailable, SubmissionUnknown
+from core.errors import GenerationEnded, GenerationFailed, ProviderUnavailable, SubmissionUnknown
 from core.generation import Submission
 from core.provider.client import Provider
 from core.records.ledger import Ledger
@@ -47,11 +47,19 @@ def look_up_submission(run: Run, ledger: Ledger, provider: Provider, patience: P
     if logged is not None and logged.has_failed:
         raise GenerationFailed("The provider's log says that the request failed. It was not charged.")
     if logged is not None:
-        ledger.found(run, logged.provider_id)
-        return LookedUp("generating", patience.first)
+        return _found(run, ledger, logged.provider_id, patience)
     if age >= timedelta(seconds=patience.give_up):
         raise SubmissionUnknown(
             f"The request was sent and its answer was lost: the provider may have accepted it. {reason} "
             f"Once you know, say so with `promptreel resolve {run.generation_id}`."
         )
     return LookedUp("queued", int(min(patience.slow, max(patience.first, age.total_seconds() / 4))))
+
+
+def _found(run: Run, ledger: Ledger, provider_id: str, patience: Patience) -> LookedUp:
+    try:
+        ledger.found(run, provider_id)
+    except GenerationEnded:
+        if ledger.get_for(run).submission is not Submission.SUBMITTED:  # else another entry was faster
+            raise
+    return LookedUp("generating", patience.first)

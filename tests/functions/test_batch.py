@@ -89,7 +89,7 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={":archiving": {"S": Status.ARCHIVING.value}, ":credits": {"N": "5"}},
     )
-    cloud.ledger.complete(Run(ids[1]), video)
+    cloud.ledger.complete(Run(ids[1]), video, cloud.ledger.now())
 
     assert report(cloud, rows=2) == {"is_complete": True}
     (announced,) = published(cloud, "batch")

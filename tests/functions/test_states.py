@@ -3,14 +3,17 @@
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 
 from core.errors import GenerationEnded, GenerationFailed, ProviderKeyMissing, ProviderUnavailable, VideoInvalid
-from core.generation import Failure, Status
+from core.generation import ArchivedVideo, Failure, Status, iso
+from core.records.ledger import Ledger
 from core.workflow import Run
 from tests.support.events import event
 from tests.support.functions import KEY, Cloud
@@ -28,7 +31,7 @@ def test_a_prompt_becomes_an_archived_and_announced_video(cloud: Cloud, accepted
     s3 = boto3.client("s3")
     body = s3.get_object(Bucket="videos", Key="videos/g1/video.mp4")["Body"].read()
     assert answer["video"]["sha256"] == hashlib.sha256(body).hexdigest()
-    record = json.loads(s3.get_object(Bucket="videos", Key="videos/g1/generation.json")["Body"].read())
+    record = beside_the_video()
     assert record["request"] == {"model": "veo2", "prompt": "a boat"}
     assert record["video"] == answer["video"]
     assert record["provider_id"].endswith(":veo2")
@@ -80,6 +83,50 @@ def test_finalize_that_died_after_archiving_completes_without_the_providers_link
     cloud.simulator.script("a boat", video=[{"status": 403, "repeat": True}])
     assert cloud.invoke("finalize", state)["status"] == "completed"
     assert len(cloud.messages()) == 1
+
+
+def beside_the_video() -> dict[str, Any]:
+    body = boto3.client("s3").get_object(Bucket="videos", Key="videos/g1/generation.json")["Body"]
+    record: dict[str, Any] = json.load(body)
+    return record
+
+
+def test_what_is_completed_has_its_record_beside_its_video_already(
+    cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {"generation_id": accepted()}
+    cloud.invoke("submit", state)
+    cloud.invoke("check_status", state)
+    die_in(monkeypatch, cloud, "core.publish.announcer.Announcer.announce", state)
+    record, generation = beside_the_video(), cloud.ledger.get("g1")
+    assert generation.video is not None
+    assert generation.ended_at is not None
+    assert (record["status"], record["video"]) == ("completed", generation.video.as_dict())
+    assert record["ended_at"] == iso(generation.ended_at)
+
+
+@pytest.mark.parametrize("status", ["completed", "error"])
+def test_the_record_beside_the_video_says_how_it_ended_whoever_ended_it(
+    cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    state = {"generation_id": accepted()}
+    cloud.invoke("submit", state)
+    cloud.invoke("check_status", state)
+    complete = Ledger.complete
+
+    def be_late(ledger: Ledger, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
+        if status == "completed":
+            complete(ledger, run, video, ended_at + timedelta(seconds=1))
+        else:
+            ledger.fail(run, Failure("Cancelled", "by its owner"))
+        complete(ledger, run, video, ended_at)
+
+    monkeypatch.setattr(Ledger, "complete", be_late)
+    with nullcontext() if status == "completed" else pytest.raises(GenerationEnded):
+        assert cloud.invoke("finalize", state)["status"] == status
+    generation = cloud.ledger.get("g1")
+    assert generation.ended_at is not None
+    assert (beside_the_video()["status"], beside_the_video()["ended_at"]) == (status, iso(generation.ended_at))
 
 
 def test_finalize_that_died_before_announcing_announces(

@@ -98,6 +98,17 @@ def test_what_an_operator_says_meanwhile_counts(ledger: Ledger) -> None:
     assert look(ledger, Log()) == LookedUp("unsent", 0)
 
 
+def test_of_two_looks_at_once_both_find_it(ledger: Ledger) -> None:
+    log: Any = Log()
+
+    def find(*_: object) -> LoggedCall:
+        ledger.found(RUN, "p1")
+        return LoggedCall("p1", has_failed=False)
+
+    log.find = find
+    assert look(ledger, log) == LookedUp("generating", PATIENCE.first)
+
+
 def test_one_that_was_cancelled_meanwhile_has_ended(ledger: Ledger) -> None:
     log: Any = Log()
 

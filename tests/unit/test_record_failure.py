@@ -9,7 +9,7 @@ from core.generation import Failure, Status
 from core.record_failure import from_catch, record_failure
 from core.records.ledger import Ledger
 from core.workflow import Run
-from tests.support.generations import Clock, archived, generation
+from tests.support.generations import START, Clock, archived, generation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -45,7 +45,7 @@ def test_the_first_end_stays(ledger: Ledger) -> None:
 def test_a_completed_generation_stays_completed(ledger: Ledger) -> None:
     ledger.submitted(Run("g1"), ledger.begin_submission(Run("g1")) or "", "p1")
     ledger.provider_finished(Run("g1"), {"url": "https://x"}, 1)
-    ledger.complete(Run("g1"), archived("g1"))
+    ledger.complete(Run("g1"), archived("g1"), START)
     record = record_failure(Run("g1"), Failure("InternalError", "late"), ledger)
     assert record is not None
     assert (record.status, record.error) == (Status.COMPLETED, None)

@@ -9,7 +9,7 @@ from core.generation import Failure, Generation, Status, Submission
 from core.records.ledger import Ledger
 from core.rescue import rescue, resolve
 from core.workflow import Run
-from tests.support.generations import Clock, archived, generation
+from tests.support.generations import START, Clock, archived, generation
 from tests.support.stepfunctions import Workflow
 
 if TYPE_CHECKING:
@@ -112,6 +112,6 @@ def test_what_the_provider_itself_failed_at_is_not_rescued(ledger: Ledger) -> No
 def test_what_is_completed_is_not_rescued(ledger: Ledger) -> None:
     ledger.submitted(Run("g1"), ledger.begin_submission(Run("g1")) or "", "p1")
     ledger.provider_finished(Run("g1"), {"url": "https://x"}, 1)
-    ledger.complete(Run("g1"), archived("g1"))
+    ledger.complete(Run("g1"), archived("g1"), START)
     with pytest.raises(NotRescuable, match="nothing to rescue"):
         run(ledger)

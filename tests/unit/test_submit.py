@@ -266,4 +266,4 @@ def test_a_write_whose_answer_was_lost_knows_its_own_traces(
         case "fail":
             assert ledger.fail(run, Failure("RequestRefused", "no"))
         case "complete":
-            ledger.complete(run, archived("g1"))
+            ledger.complete(run, archived("g1"), START)

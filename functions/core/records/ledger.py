@@ -235,11 +235,11 @@ class Ledger:
             after=Status.ARCHIVING,
         )
 
-    def complete(self, run: Run, video: ArchivedVideo) -> None:
+    def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
         """The video is in S3, verified: the generation has ended well."""
         self._advance(
             run,
-            {"video": video.as_dict(), "ended_at": self.now()},
+            {"video": video.as_dict(), "ended_at": ended_at},
             before=(Status.ARCHIVING,),
             after=Status.COMPLETED,
         )
