@@ -43,6 +43,10 @@ class SimulatorControl:
         """Answer 429 to a create while this many generations are in flight; None lifts the limit."""
         self._call("PUT", "capacity", {"in_flight": in_flight})
 
+    def log_limit(self, calls: int | None) -> None:
+        """Answer 429 to a key that has asked for the log so often in 60 seconds; None lifts the limit."""
+        self._call("PUT", "log_limit", {"calls": calls})
+
     def reset(self) -> None:
         """Back to the state of the start: no generations, scripts, calls or limits, and the first keys."""
         self._call("POST", "reset")

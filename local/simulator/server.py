@@ -152,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
                     provider.keys = frozenset(json.loads(body)["keys"])
                 case "PUT", "capacity":
                     provider.generations.capacity = json.loads(body)["in_flight"]
+                case "PUT", "log_limit":
+                    provider.request_log.most_calls = json.loads(body)["calls"]
                 case "GET", "calls":
                     return json_answer([asdict(call) for call in provider.calls.all()])
                 case "GET", "counts":

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -23,19 +23,17 @@ MOST_RESTARTS = 6
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--sample", type=int, help="so many cases of the matrix, and no page")
-    parser.add_argument("--group", help="only the groups whose name begins so, and no page")
+    parser.add_argument("--group", default="", help="only the groups whose name begins so, and no page")
     arguments = parser.parse_args()
     isolate(os.environ)
     start = time.monotonic()
     with chamber(".local/torture") as place:
         cases = list(all_cases(place.torture.learn(), place.commands))
-        if arguments.group:
-            cases = [case for case in cases if case.group.startswith(arguments.group)]
+        Random(1).shuffle(cases)  # so that those which take long are not all at the end
         if arguments.sample:
             cases = sample(cases, arguments.sample)
-        Random(1).shuffle(cases)  # so that those which take long are not all at the end
         is_whole = not (arguments.group or arguments.sample)
-        done, restarts = _run(place, cases, is_whole=is_whole)
+        done, restarts = _run(place, cases, arguments.group)
         broken = list(place.torture.settle().broken_as_a_whole())
     page = report(done, broken, (time.monotonic() - start) / 60, restarts)
     if is_whole:
@@ -44,15 +42,20 @@ def main() -> None:
     sys.exit(1 if broken or any(one.broken for one in done) else 0)
 
 
-def _run(place: Chamber, cases: Sequence[Case], *, is_whole: bool) -> tuple[list[Running], int]:
-    torture = place.torture
-    done = torture.run(cases, _say)
+def _run(place: Chamber, cases: Sequence[Case], group: str) -> tuple[list[Running], int]:
+    done: list[Running] = []
     restarts = Restarts(place.checkout, place.settings, MOST_RESTARTS)
-    if is_whole:
-        with events_lost(torture.cloud):
-            done += torture.run(list(unannounced(place.commands)), _say)
-        with_a_broken_log(torture.cloud, lambda cases: done.extend(torture.run(cases, _say)))
-        done += torture.run(list(restarted()), _say, meanwhile=restarts)
+
+    def run(cases: Iterable[Case], meanwhile: Callable[[], object] = lambda: None) -> None:
+        wanted = [case for case in cases if case.group.startswith(group)]
+        if wanted:
+            done.extend(place.torture.run(wanted, _say, meanwhile))
+
+    run(cases)
+    with events_lost(place.torture.cloud):
+        run(unannounced(place.commands))
+    with_a_broken_log(place.torture.cloud, run)
+    run(restarted(), meanwhile=restarts)
     return done, restarts.count
 
 

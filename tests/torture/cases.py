@@ -18,11 +18,13 @@ ANY = frozenset({COMPLETED, ERROR, DELETED})
 Door = Literal["api", "file", "event"]
 Script = dict[str, Any]
 
+ELSEWHERE = "https://elsewhere.example/video.mp4"
+
 # What makes a generation pass all functions: of each, a clean one is run first to learn the points of its functions.
 LOST: Script = {"reset": True, "accept": True}  # accepted, and the answer is lost
 FLOWS: dict[str, Script] = {
     "made": {"seconds": 1},
-    "failed": {"seconds": 1, "outcome": "error"},
+    "failed": {"seconds": 1, "video": [{"redirect": ELSEWHERE, "repeat": True}]},
     "unknown": {"seconds": 1, "create": [LOST]},
 }
 DOORS: dict[str, Door] = {"dropped": "file", "sent": "event"}
@@ -77,6 +79,8 @@ def of_provider() -> Iterator[Case]:
         yield _provider("fetch", f"answers {status} three times", {"status": status}, COMPLETED, times=3)
     for name, behaviour in BROKEN.items():
         yield _provider("fetch", f"{name} three times", behaviour, COMPLETED, times=3)
+    failed = {"seconds": 1, "outcome": "error"}
+    yield Case("provider: fetch", "says that it failed", failed, ends=frozenset({ERROR}))
     for status in (403, 404, 429, 500, 503):
         yield _provider("video", f"answers {status} twice", {"status": status}, COMPLETED, times=2)
     videos: dict[str, Script] = {
@@ -85,7 +89,7 @@ def of_provider() -> Iterator[Case]:
         "is cut, and its length agrees": {"cut": 2000},
         "is a web page": {"html": True},
         "is empty": {"empty": True},
-        "leads elsewhere": {"redirect": "http://127.0.0.1:9/"},
+        "leads elsewhere": {"redirect": ELSEWHERE},
     }
     for name, behaviour in videos.items():
         end = ERROR if "redirect" in behaviour else COMPLETED
@@ -164,7 +168,7 @@ class Commands:
         yield "DELETE meanwhile", [sys.executable, "-c", _DELETE, "1"]
         yield "DELETE twice meanwhile", [sys.executable, "-c", _DELETE, "2"]
         yield "its execution is stopped meanwhile", [sys.executable, "-c", _STOP]
-        yield "the end of its execution is told meanwhile", [sys.executable, "-c", _TELL]
+        yield "its execution is stopped meanwhile, and that is told three times", [sys.executable, "-c", _STOP + _TELL]
         if function == "record_failure":
             yield "rescued meanwhile", self.rescue
 
@@ -210,13 +214,13 @@ for _ in range(2):
 def with_rescues(learnt: Learnt, commands: Commands) -> Iterator[Case]:
     """A generation fails since its video is elsewhere, is rescued at once, and its old run's end is told while the new
     one is at work."""
-    script = {"seconds": 1, "video": [{"redirect": "http://127.0.0.1:9/"}]}
+    script = {"seconds": 1, "video": [{"redirect": ELSEWHERE}]}
     rescue = Fault("record_failure", "after dynamodb UpdateItem 3", "run", command=commands.rescue, env=commands.env)
-    tell = dict(commands.meanwhile("finalize"))["the end of its execution is told meanwhile"]
+    tell = [sys.executable, "-c", _TELL]
     for point in learnt["made"]:
         if point.function == "finalize" and point.name != "entered":
             late = Fault("finalize", str(point), "run", command=tell, env=commands.env)
-            yield Case("the end of an old run is told late", f"finalize, {point}", script, (rescue, late), ANY)
+            yield Case("the end of an old run is told late", f"finalize, {point}", script, (rescue, late))
 
 
 def sample(cases: Sequence[Case], count: int) -> list[Case]:

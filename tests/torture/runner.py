@@ -72,6 +72,7 @@ class Torture:
         meanwhile: Callable[[], object] = lambda: None,
     ) -> list[Running]:
         """Run them to their ends, with `meanwhile` between two looks; what is broken of each is in its list."""
+        self.cloud.simulator.log_limit(None)  # it is for a provider's usual load, of which this is many times
         todo, running, done = list(cases), list[Running](), list[Running]()
         tried: Counter[str] = Counter()
         while todo or running:
@@ -88,7 +89,7 @@ class Torture:
                 if one.case.faults and not one.struck and tried[repr(one.case)] < TRIES:
                     todo.append(one.case)
                 of = len(done) + len(running) + len(todo)
-                say(f"{len(done):4} of {of}  {one.status or 'LATE':9}  {as_text(one.case)}")
+                say(f"{len(done):4} of {of}  {one.status or 'LATE':9} {one.seconds or 0:4.0f} s  {as_text(one.case)}")
         self._judge(done)
         return done
 

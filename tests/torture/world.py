@@ -26,6 +26,7 @@ class World:
     objects: dict[str, bytes]  # of the videos bucket, by key
     announcements: dict[str, list[dict[str, Any]]]  # by generation
     calls: list[Call]
+    created: dict[str, int]  # jobs that the provider accepted, by prompt
     executions: list[dict[str, Any]]
     logs: list[str]
     secrets: list[str] = field(default_factory=list)
@@ -41,6 +42,7 @@ class World:
             objects=dict(_objects(cloud)),
             announcements=announcements,
             calls=cloud.simulator.calls(),
+            created=cloud.simulator.counts().creates_by_prompt,
             executions=list(_executions(cloud)),
             logs=list(_logs(cloud)),
             secrets=[cloud.stack.api_key, _provider_key(cloud)],
@@ -49,6 +51,9 @@ class World:
     def broken(self, generation_id: str) -> Iterator[str]:
         """The promises that do not hold for this generation, each in a few words."""
         record = self.records.get(generation_id)
+        if not generation_id:
+            yield "no record"
+            return
         calls = [
             call
             for call in self.calls
@@ -57,6 +62,8 @@ class World:
         accepted = [call for call in calls if call.generation_id or call.status is None or _is_unclear(call.status)]
         if len(accepted) > 1:
             yield f"{len(accepted)} create calls that the provider may have accepted"
+        if record and "request" in record and self.created.get(json.loads(record["request"])["prompt"], 0) > 1:
+            yield "paid twice"
         if record is None:
             yield "no record"
             return

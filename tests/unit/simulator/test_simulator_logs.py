@@ -130,6 +130,8 @@ def test_more_than_200_calls_in_60_seconds_are_throttled(client: Client, clock: 
     assert client.logs(key="another", period="1h").status_code == 200
     clock.now += 0.1
     assert client.logs(period="1h").status_code == 200
+    client.control.log_limit(None)
+    assert {client.logs(period="1h").status_code for _ in range(201)} == {200}
 
 
 @pytest.mark.parametrize("behaviour", [{"reset": True}, {"truncate": True}, {"status": 502}, {"hang": 600}])
