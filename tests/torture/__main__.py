@@ -17,7 +17,7 @@ from tests.torture.runner import Running
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
-MOST_RESTARTS = 6
+MOST_RESTARTS = 4
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def _run(place: Chamber, cases: Sequence[Case], group: str) -> tuple[list[Runnin
     done: list[Running] = []
     restarts = Restarts(place.checkout, place.settings, MOST_RESTARTS)
 
-    def run(cases: Iterable[Case], meanwhile: Callable[[], object] = lambda: None) -> None:
+    def run(cases: Iterable[Case], meanwhile: Callable[[float], object] = lambda _: None) -> None:
         wanted = [case for case in cases if case.group.startswith(group)]
         if wanted:
             done.extend(place.torture.run(wanted, _say, meanwhile))

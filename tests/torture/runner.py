@@ -69,9 +69,12 @@ class Torture:
         self,
         cases: Sequence[Case],
         say: Callable[[str], object] = lambda _: None,
-        meanwhile: Callable[[], object] = lambda: None,
+        meanwhile: Callable[[float], object] = lambda _: None,
     ) -> list[Running]:
-        """Run them to their ends, with `meanwhile` between two looks; what is broken of each is in its list."""
+        """Run them to their ends; what is broken of each is in its list.
+
+        Between two looks, `meanwhile` is told how many seconds ago the last one was started.
+        """
         self.cloud.simulator.log_limit(None)  # it is for a provider's usual load, of which this is many times
         todo, running, done = list(cases), list[Running](), list[Running]()
         tried: Counter[str] = Counter()
@@ -79,7 +82,7 @@ class Torture:
             while todo and len(running) < AT_ONCE:
                 running.append(self._start(todo.pop(0)))
             time.sleep(0.5)
-            meanwhile()
+            meanwhile(time.monotonic() - max((one.started for one in running), default=0))
             self._look_at(running)
             for one in [one for one in running if one.seconds is not None or _is_late(one)]:
                 running.remove(one)
