@@ -13,6 +13,9 @@ from infra.state_machine import state_machine
 from infra.storage import Storage
 from infra.workflow import Workflow
 
+# A Map Run's child is named `<state machine>/<map run>:<id>`, and with ":" in AWS's own example policy.
+_BEFORE_A_CHILDS_NAME = ("/", ":")
+
 
 class Batches(Construct):
     """`state_machine`, and the functions of its states `accept_row` and `report_batch`."""
@@ -67,7 +70,10 @@ class Batches(Construct):
         own = {"service": "states", "arn_format": cdk.ArnFormat.COLON_RESOURCE_NAME}
         name = f"{stack.stack_name}-prompt-batch"
         itself = stack.format_arn(resource="stateMachine", resource_name=name, **own)  # type: ignore[arg-type]  # mixed
-        children = stack.format_arn(resource="execution", resource_name=f"{name}/*", **own)  # type: ignore[arg-type]  # mixed
+        children = [
+            stack.format_arn(resource="execution", resource_name=f"{name}{separator}*", **own)  # type: ignore[arg-type]  # mixed
+            for separator in _BEFORE_A_CHILDS_NAME
+        ]
         # startExecution.sync hears of the end through this rule, which Step Functions manages.
         rule = stack.format_arn(
             service="events",
@@ -76,7 +82,7 @@ class Batches(Construct):
         )
         for statement in (
             allow("states:StartExecution", on=itself),
-            allow("states:DescribeExecution", "states:StopExecution", on=children),
+            allow("states:DescribeExecution", "states:StopExecution", "states:RedriveExecution", on=children),
             allow("states:StartExecution", on=generation),
             # No StopExecution: when a batch is stopped, its generations go on, since they are paid for.
             allow("states:DescribeExecution", on=workflow.executions_arn),
@@ -91,9 +97,11 @@ class Batches(Construct):
             ),
         ):
             machine.add_to_role_policy(statement)
-        acknowledge(
-            machine,
-            f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{name}/*]",
-            "The names of a batch's child executions are made by Step Functions.",
-        )
+        for separator in _BEFORE_A_CHILDS_NAME:
+            acknowledge(
+                machine,
+                "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:"
+                f"execution:{name}{separator}*]",
+                "The names of a batch's child executions are made by Step Functions.",
+            )
         return machine

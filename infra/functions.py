@@ -13,9 +13,9 @@ from infra.layer import LOCK_FILE, ROOT, Layer
 from infra.nag import acknowledge
 
 
-def allow(*actions: str, on: str) -> iam.PolicyStatement:
-    """Permission for `actions` on exactly the resource `on` (an ARN)."""
-    return iam.PolicyStatement(actions=list(actions), resources=[on])
+def allow(*actions: str, on: str | list[str]) -> iam.PolicyStatement:
+    """Permission for `actions` on exactly the resource `on` (an ARN), or on each of several."""
+    return iam.PolicyStatement(actions=list(actions), resources=[on] if isinstance(on, str) else on)
 
 
 def log_group(

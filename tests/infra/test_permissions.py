@@ -134,8 +134,11 @@ def test_a_batch_may_run_its_rows_and_write_its_results_and_stop_no_generation(s
         ("states:StartExecution", "WorkflowVideoGeneration"),
         ("states:DescribeExecution", f"{EXECUTIONS}:*"),
         ("states:StartExecution", f"arn:AWS::Partition:states:AWS::Region:AWS::AccountId:stateMachine:{machine}"),
-        ("states:DescribeExecution", f"{EXECUTIONS_OF}:{machine}/*"),
-        ("states:StopExecution", f"{EXECUTIONS_OF}:{machine}/*"),
+        *(
+            (f"states:{action}", f"{EXECUTIONS_OF}:{machine}{separator}*")
+            for action in ("DescribeExecution", "StopExecution", "RedriveExecution")
+            for separator in "/:"
+        ),
         ("events:PutTargets", managed),
         ("events:PutRule", managed),
         ("events:DescribeRule", managed),
