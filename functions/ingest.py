@@ -53,16 +53,20 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
 def _take(record: SQSRecord) -> None:
     """Take it; after an error or this function's death it comes again soon, and less often each time."""
-    event = json.loads(record.body)
     seconds = RETRY_SECONDS * int(record.attributes.approximate_receive_count or 1)
-    size = event["detail"]["object"]["size"] if event["detail-type"] == "Object Created" else 0
-    # The queue's own time is for the largest file: too long to wait after a death.
-    _hide(record, seconds + RETRY_SECONDS + size // BYTES_PER_SECOND)
     try:
+        event = json.loads(record.body)
+        # The queue's own time is for the largest file: too long to wait after a death.
+        _hide(record, seconds + RETRY_SECONDS + _size(event) // BYTES_PER_SECOND)
         _take_event(event)
     except Exception:
         _hide(record, seconds)
         raise
+
+
+def _size(event: dict[str, Any]) -> int:
+    """Bytes of the file that the event is about. Who sends an old event again may leave them out."""
+    return int(event["detail"]["object"].get("size", 0)) if event["detail-type"] == "Object Created" else 0
 
 
 def _hide(record: SQSRecord, seconds: int) -> None:

@@ -45,6 +45,13 @@ def test_only_the_messages_that_failed_come_again(doors: Doors) -> None:
     assert [generation.request["prompt"] for generation in doors.of("files")] == ["a boat"]
 
 
+def test_an_event_that_is_sent_again_by_hand_need_not_tell_the_size(doors: Doors) -> None:
+    dropped = doors.drop("a.txt", "a boat")
+    del dropped["detail"]["object"]["size"]
+    assert doors.take(dropped) == []
+    assert [generation.request["prompt"] for generation in doors.of("files")] == ["a boat"]
+
+
 def test_the_marker_of_a_folder_asks_for_nothing(doors: Doors) -> None:
     assert doors.take(doors.drop("bob/", "")) == []
     assert doors.of("bob") == []
@@ -230,3 +237,16 @@ def test_a_message_that_fails_comes_again_soon_and_then_less_often(
         with pytest.raises(BatchProcessingError):  # every message of it failed: Lambda returns them all
             doors.cloud.invoke("ingest", {"Records": [{**message, "eventSource": "aws:sqs"}]})
     assert hidden == [60, 30, 90, 60, 900, 900, 260, 30]
+
+
+@pytest.mark.parametrize("body", ["{", "[]", json.dumps({"detail-type": "Object Created", "detail": {}})])
+def test_a_message_that_is_no_event_goes_to_the_dead_letters_soon(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    hidden: list[int] = []
+    sqs: Any = SimpleNamespace(change_message_visibility=lambda **asked: hidden.append(asked["VisibilityTimeout"]))
+    monkeypatch.setattr(ingest, "client", lambda service, **_: sqs if service == "sqs" else boto3.client(service))
+    message = {"messageId": "m", "body": body, "receiptHandle": "r", "eventSource": "aws:sqs"}
+    with pytest.raises(BatchProcessingError):
+        doors.cloud.invoke("ingest", {"Records": [{**message, "attributes": {"ApproximateReceiveCount": "2"}}]})
+    assert hidden == [60], "its second time"
