@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -51,7 +52,7 @@ class Monitoring(Construct):
         batches: Batches,
     ) -> None:
         super().__init__(scope, "Monitoring")
-        self.topic = sns.Topic(self, "Alarms", enforce_ssl=True)
+        self.topic = sns.Topic(self, "Alarms", enforce_ssl=True, master_key=self._key())
         # enforce_ssl gives the topic a policy, which replaces the default one that let alarms in.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -102,6 +103,25 @@ class Monitoring(Construct):
                 statistic="Sum",
             )
             self._alarm(error, metric, what_to_do)
+
+    def _key(self) -> kms.Key:
+        """A key of our own for what alarms say: CloudWatch may not use AWS's own key of SNS."""
+        key = kms.Key(
+            self,
+            "AlarmsKey",
+            description=f"{cdk.Stack.of(self).stack_name}: alarms on their way to who subscribed",
+            enable_key_rotation=True,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["kms:GenerateDataKey*", "kms:Decrypt"],
+                resources=["*"],  # in a key's policy: this key
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
+            )
+        )
+        return key
 
     def _watch_workflow(self, stage: Stage, workflow: Workflow) -> None:
         machine = workflow.state_machine

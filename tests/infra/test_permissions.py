@@ -272,5 +272,17 @@ def test_open_routes_have_a_throttle_of_their_own(stage: str) -> None:
         assert settings["ThrottlingRateLimit"] < default["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
 
 
-def test_announcements_are_encrypted() -> None:
-    assert "KmsMasterKeyId" in resources("prod", "AWS::SNS::Topic")["AnnouncementsTopic"]["Properties"]
+@pytest.mark.parametrize("stage", STAGES)
+def test_topics_are_encrypted_and_alarms_by_a_key_that_cloudwatch_may_use(stage: str) -> None:
+    """AWS's own key, which the announcements have, lets no alarm through."""
+    topics = {name: topic["Properties"] for name, topic in resources(stage, "AWS::SNS::Topic").items()}
+    assert topics.keys() == {"AnnouncementsTopic", "MonitoringAlarms"}
+    assert readable(topics["AnnouncementsTopic"]["KmsMasterKeyId"]).endswith(":alias/aws/sns")
+    assert readable(topics["MonitoringAlarms"]["KmsMasterKeyId"]) == "MonitoringAlarmsKey.Arn"
+    (key,) = resources(stage, "AWS::KMS::Key").values()
+    assert key["Properties"]["EnableKeyRotation"] is True
+    owner, alarms = key["Properties"]["KeyPolicy"]["Statement"]
+    assert owner["Principal"].keys() == {"AWS"}
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert set(alarms["Action"]) == {"kms:GenerateDataKey*", "kms:Decrypt"}
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
