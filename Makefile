@@ -54,7 +54,7 @@ unit: .venv/.ready ## tests without the local cloud, but for the exhaustive ones
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not exhaustive"
 
 e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
-	@pytest tests/e2e
+	@pytest tests/e2e --numprocesses 4 --dist loadgroup --maxschedchunk 1
 
 torture: .venv/.ready .venv/ministack/.ready ## harm the deployed stack in every way we know: docs/reliability.md
 	@python -m tests.torture

@@ -45,7 +45,7 @@ def provision(
         places_table_name=outputs["PlacesTableName"],
         video_generation_state_machine_arn=outputs["VideoGenerationStateMachineArn"],
         prompt_batch_state_machine_arn=outputs["PromptBatchStateMachineArn"],
-        queue_url=_ensure_queue(outputs["TopicArn"], endpoint_url),
+        queue_url=ensure_queue(outputs["TopicArn"], endpoint_url, QUEUE),
         provider_key_secret_arn=outputs["ProviderKeySecretArn"],
         api_keys_secret_arn=outputs["ApiKeysSecretArn"],
     )
@@ -66,9 +66,10 @@ def _ensure_api_key(secrets: "SecretsManagerClient", arn: str, known: str | None
     return key
 
 
-def _ensure_queue(topic_arn: str, endpoint_url: str) -> str:
+def ensure_queue(topic_arn: str, endpoint_url: str, name: str) -> str:
+    """The URL of the queue of this name, which hears what is announced."""
     sqs, sns = client("sqs", endpoint_url), client("sns", endpoint_url)
-    queue_url: str = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+    queue_url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = {
         "Version": "2012-10-17",

@@ -21,6 +21,8 @@ NAMES = (MINISTACK, SIMULATOR)
 def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
     """Find this checkout's ministack, or start one."""
     if running := _find(checkout, MINISTACK, "AWS_PORT", settings.aws_port):
+        if settings.is_strict:
+            os.environ.update(tls.trusting(checkout))
         return running
     python = checkout.tool(".venv/ministack/bin/python")
     scratch = _scratch(checkout)

@@ -1,43 +1,64 @@
-"""The deployed stack, for all tests of this folder and for no others."""
+"""The deployed stack, for all tests of this folder and for no others: one for all workers of a run."""
 
+import fcntl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from local.processes import find
+from local.provision import ensure_queue
 from local.services import stop_all
 from local.settings import Checkout, Settings
 from local.up import up
 from tests.support.local_cloud import LocalCloud
 
-TIMEOUT_SECONDS = 600  # jobs of a minute and sweeps of another are waited for
+TIMEOUT_SECONDS = 900  # jobs of a minute and sweeps of another are waited for, and other tests at the same time
+CHECKOUT = Checkout(Path(__file__).parents[2], ".local/tests")
+LOCK = "apart"  # held together by all tests, and by one alone where nothing else may go on
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever starts the run begins with nothing, and leaves nothing; its workers share what the first one starts."""
+    if not hasattr(config, "workerinput"):
+        stop_all(CHECKOUT)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        stop_all(CHECKOUT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first; what must be alone comes last, and one after another."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
+            if item.get_closest_marker("alone"):
+                item.add_marker(pytest.mark.xdist_group("alone"))
+    items.sort(key=lambda item: (item.get_closest_marker("alone") is not None, item.path.stem != "test_torture"))
 
 
 @pytest.fixture(scope="session")
-def cloud_of_the_tests() -> Iterator[LocalCloud]:
+def cloud_of_the_tests() -> LocalCloud:
     """The real stack, deployed to a local AWS of the tests' own in which waits take a twentieth of their time.
 
     It enforces what the functions' roles may do, and takes nothing but TLS: a grant that is missing fails a test.
     """
-    checkout = Checkout(Path(__file__).parents[2], ".local/tests")
-    stop_all(checkout)
-    try:
-        stack = up(checkout, Settings(wait_scale="0.05", is_strict=True))
-        ministack = find(checkout.state, "ministack")
-        assert ministack is not None
-        yield LocalCloud(stack, ministack.pid)
-    finally:
-        stop_all(checkout)
+    stack = up(CHECKOUT, Settings(wait_scale="0.05", is_strict=True))
+    ministack = find(CHECKOUT.state, "ministack")
+    assert ministack is not None
+    # A queue of this worker's own: what one takes from a queue no other hears.
+    own = ensure_queue(stack.topic_arn, stack.aws_endpoint_url, f"tests-{uuid4().hex}")
+    return LocalCloud(replace(stack, queue_url=own), ministack.pid)
 
 
 @pytest.fixture
-def cloud(cloud_of_the_tests: LocalCloud) -> LocalCloud:
-    """The deployed stack."""
-    return cloud_of_the_tests
+def cloud(cloud_of_the_tests: LocalCloud, request: pytest.FixtureRequest) -> Iterator[LocalCloud]:
+    """The deployed stack, beside other tests or, for one that is marked so, alone."""
+    is_alone = request.node.get_closest_marker("alone") is not None
+    with (CHECKOUT.state / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+        yield cloud_of_the_tests

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -74,7 +75,7 @@ def test_fifty_repetitions_at_once_with_one_key_are_one_paid_video(cloud: LocalC
 
 def test_owners_are_apart(cloud: LocalCloud) -> None:
     """Another owner's job is answered exactly as one that never was."""
-    mine, bob = cloud.create(unique("a secret lighthouse")), {"Authorization": f"Bearer {cloud.key_of('bob')}"}
+    mine, bob = cloud.create(unique("a secret lighthouse")), {"Authorization": f"Bearer {cloud.key_of(uuid4().hex)}"}
 
     def asked(generation_id: str) -> list[tuple[int, Any]]:
         calls = [("GET", PATHS[0]), ("GET", PATHS[1]), ("DELETE", PATHS[0])]

@@ -7,6 +7,8 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from core.batch import Batch, file_id
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
@@ -104,6 +106,7 @@ def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(c
     assert (found["status"], found["error"]) == ("FAILED", "BatchIncomplete")
 
 
+@pytest.mark.alone
 def test_a_thousand_rows_are_all_there_none_twice_and_never_too_many_at_once(cloud: LocalCloud) -> None:
     cloud.simulator.reset()
     prompt = unique("a kite")

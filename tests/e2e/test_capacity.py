@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
+import pytest
 
 from core.generation import Status
 from core.places.table import PlacesTable
@@ -24,6 +25,7 @@ def in_flight(cloud: LocalCloud) -> int:
     return len(PlacesTable(cloud.aws("dynamodb"), cloud.stack.places_table_name, cloud.stack.table_name).held())
 
 
+@pytest.mark.alone
 def test_jobs_beyond_the_limit_wait_as_queued_and_each_gets_its_turn(cloud: LocalCloud) -> None:
     eventually(lambda: in_flight(cloud) == 0 or None, patience=200)  # what other tests started ends first
     cloud.simulator.reset()  # jobs that other tests cancelled are still in flight there, and have no place
@@ -45,6 +47,7 @@ def test_jobs_beyond_the_limit_wait_as_queued_and_each_gets_its_turn(cloud: Loca
     eventually(lambda: in_flight(cloud) == 0 or None)
 
 
+@pytest.mark.alone
 def test_nothing_is_lost_when_functions_are_killed(cloud: LocalCloud) -> None:
     """The processes that run the functions are killed at random, as the kernel kills, while jobs go through."""
     prompt = unique("a storm")

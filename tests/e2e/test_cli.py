@@ -95,6 +95,7 @@ def test_keys_that_are_made_at_once_are_all_kept(run: Run) -> None:
         run("keys", "revoke", key["key_id"])
 
 
+@pytest.mark.alone
 def test_the_providers_key_is_read_from_stdin_and_not_shown(cloud: LocalCloud, run: Run) -> None:
     secrets, arn = cloud.aws("secretsmanager"), cloud.stack.provider_key_secret_arn
     before = secrets.get_secret_value(SecretId=arn)["SecretString"]

@@ -66,8 +66,7 @@ def test_a_repeated_event_starts_nothing_and_new_content_is_a_new_request(cloud:
         cloud.aws("sqs").send_message(QueueUrl=cloud.queue_url("IngestQueueUrl"), MessageBody=json.dumps(stale))
 
     def both() -> bool | None:
-        found, _ = cloud.ledger.list("demo", set(), 100, None)
-        return sum(g.source.ref == ref and g.announced_at is not None for g in found) == 2 or None
+        return sum(g.source.ref == ref and g.announced_at is not None for g in cloud.listed()) == 2 or None
 
     assert eventually(both)
     eventually(lambda: cloud.is_drained("IngestQueueUrl") or None)
@@ -89,11 +88,7 @@ def test_an_event_becomes_a_video_once_for_its_key(cloud: LocalCloud) -> None:
     cloud.simulator.script(prompt, seconds=0)
     ids = [put_event(cloud, {"prompt": prompt, "idempotency_key": key}) for _ in range(3)]
 
-    def look() -> Any:
-        found, _ = cloud.ledger.list("demo", set(), 100, None)
-        return next((g for g in found if g.source.ref in ids and g.announced_at), None)
-
-    record = eventually(look)
+    record = eventually(lambda: next((g for g in cloud.listed() if g.source.ref in ids and g.announced_at), None))
     assert (record.status, record.source.kind) == (Status.COMPLETED, "event")
     eventually(lambda: cloud.is_drained("IngestQueueUrl") or None)
     assert cloud.creates(prompt) == 1

@@ -123,6 +123,7 @@ def test_a_job_that_cannot_succeed_ends_with_its_reason(cloud: LocalCloud, scrip
     assert cloud.creates(prompt) == 1
 
 
+@pytest.mark.alone
 def test_a_key_rotated_while_running_is_picked_up(cloud: LocalCloud) -> None:
     prompt, secrets = unique("a boat"), cloud.aws("secretsmanager")
     arn = cloud.stack.provider_key_secret_arn

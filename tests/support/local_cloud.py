@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -11,16 +11,16 @@ from uuid import uuid4
 
 import requests
 
-from core.api.api_keys import issue
 from core.generation import Generation
 from core.records.ledger import Ledger
 from local.simulator import SimulatorControl
 from local.stack import Stack, client
 from local.tls import TRUST
+from promptreel.operator.keys import ApiKeys
 from wiring import now
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0  # other tests, and other programs, may keep the machine busy
 
 
 @dataclass
@@ -60,11 +60,7 @@ class LocalCloud:
 
     def key_of(self, owner: str) -> str:
         """A new API key for an owner."""
-        secrets, arn = self.aws("secretsmanager"), self.stack.api_keys_secret_arn
-        key, entry = issue(owner, now())
-        stored = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
-        secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(stored | entry))
-        return key
+        return ApiKeys(self.aws("secretsmanager"), self.stack.api_keys_secret_arn).create(owner)[0]
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Of a program that a test runs: what it needs to run at all, and the variables."""
@@ -122,11 +118,16 @@ class LocalCloud:
     def of_owner(self, ref: str, owner: str = "demo") -> Generation:
         """The generation that came by this source, once it has ended and was announced."""
 
-        def look() -> Generation | None:
-            found, _ = self.ledger.list(owner, set(), 100, None)
-            return next((g for g in found if g.source.ref == ref and g.announced_at), None)
+        return eventually(lambda: next((g for g in self.listed(owner) if g.source.ref == ref and g.announced_at), None))
 
-        return eventually(look)
+    def listed(self, owner: str = "demo") -> Iterator[Generation]:
+        """All generations of an owner, newest first."""
+        cursor: str | None = None
+        while True:
+            found, cursor = self.ledger.list(owner, set(), 100, cursor)
+            yield from found
+            if cursor is None:
+                return
 
     def drop(self, key: str, body: str | bytes, **metadata: str) -> str:
         """Put a file into the prompts bucket: its address."""

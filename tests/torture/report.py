@@ -26,7 +26,8 @@ And for all of them together: nothing that has ended holds a place or waits for 
 and no key is in a record, an announcement, an execution, a log or an object.
 
 Its limits: the provider is the simulator and AWS is the local cloud, on one machine. There, a wait takes a twentieth of
-its time, and the sweep, which AWS runs every five minutes, runs after two minutes for what has not ended by then.
+its time, and the sweep, which AWS runs every minute, runs only after two minutes, for what has not ended by then: so it
+shows what needs it.
 """
 
 
