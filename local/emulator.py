@@ -2,9 +2,9 @@
 
 ministack 1.5.33 calls every exception of a Python function `Runtime.HandlerError`, so that no `Retry` or `Catch` in
 the state machine would match: here it has the name of what was raised. It does not know `MaxConcurrencyPath` of a Map,
-and goes on waiting for a task's token when the function that should answer it has failed. What ran when it was stopped
-goes on (`local/restart.py`), and what it enforces of policies is what they say (`local/permissions.py`). All of this
-runs in ministack's own environment.
+and goes on waiting for a task's token when the function that should answer it has failed. Functions run a few at once
+(`local/function_processes.py`), what ran when it was stopped goes on (`local/restart.py`), and what it enforces of
+policies is what they say (`local/permissions.py`). All of this runs in ministack's own environment.
 """
 
 import re
@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from local.function_processes import bound_functions
 from local.guard import refusal
 from local.permissions import know_tasks_and_events
 from local.restart import go_on_after_restart, until_the_end
@@ -93,6 +94,7 @@ def main() -> object:
             raise
 
     states._call_lambda = call_and_fail_the_waiting_task
+    bound_functions()
     know_tasks_and_events()
     server: Any = import_module("ministack.app")
     server.app = guarded(server.app)

@@ -36,6 +36,8 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
         "STATE_DIR": str(scratch / "state"),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(scratch / "s3"),
+        # It would refuse calls beyond what it takes the machine for; here they wait (local/function_processes.py).
+        "LAMBDA_ACCOUNT_CONCURRENCY": "0",
         # Services on fixed ports, of which two checkouts would fight.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",

@@ -11,6 +11,7 @@ import pytest
 from core.generation import Status
 from core.places.table import PlacesTable
 from infra.config import stage_named
+from local.function_processes import PROCESSES
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
 LIMIT = stage_named("local", provider_url="http://simulator").in_flight_limit
@@ -70,14 +71,38 @@ def test_nothing_is_lost_when_functions_are_killed(cloud: LocalCloud) -> None:
     eventually(lambda: in_flight(cloud) == 0 or None, patience=200)
 
 
+def test_a_crowd_is_served_by_a_few_processes(cloud: LocalCloud) -> None:
+    """Without a bound, 30 jobs that come at once are more than a hundred processes, of 60 MiB each."""
+    prompt = unique("a rush")
+    cloud.simulator.script(prompt, seconds=0)
+    highest = 0
+    with ThreadPoolExecutor(30) as pool:
+        created = [pool.submit(cloud.create, prompt) for _ in range(30)]
+        while not all(one.done() for one in created):
+            highest = max(highest, len(processes_of_functions(cloud)))
+            time.sleep(0.2)
+    for one in created:
+        assert cloud.ended(one.result(), patience=200).status is Status.COMPLETED
+        highest = max(highest, len(processes_of_functions(cloud)))
+    assert 0 < highest <= PROCESSES
+    # The sweep comes every minute: its process may be there.
+    eventually(lambda: len(processes_of_functions(cloud)) <= 1 or None, patience=90)
+
+
 def kill_a_function(cloud: LocalCloud) -> bool:
     """Kill one of the processes that run functions, if there is one."""
+    workers = processes_of_functions(cloud)
+    if workers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            random.choice(workers).kill()
+    return bool(workers)
+
+
+def processes_of_functions(cloud: LocalCloud) -> list[psutil.Process]:
+    """The processes that run functions."""
     workers = []
     for child in psutil.Process(cloud.ministack_pid).children():
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, and may not be buried yet
             if any("_worker.py" in part for part in child.cmdline()):
                 workers.append(child)
-    if workers:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            random.choice(workers).kill()
-    return bool(workers)
+    return workers

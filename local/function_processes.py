@@ -1,0 +1,89 @@
+"""How many functions run at once on this machine, and how long their processes stay.
+
+ministack 1.5.33 gives every call that finds no idle process another one, as AWS does, and keeps the first of each
+function for good. A batch of 50 rows came to 286 processes, 16 GiB and a machine that did nothing but start them. Here
+a call waits for its turn, the processes of all functions together are few, and those that have nothing to do are ended.
+Runs in ministack's own environment.
+"""
+
+import contextvars
+import os
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+AT_ONCE = 4 * (os.cpu_count() or 1)  # functions of workflows; they mostly wait for ministack, which has one core
+OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: somebody waits for them, so not behind a batch's workflows
+PROCESSES = 4 * AT_ONCE  # at most, with those that are kept warm: 2 GiB on two cores
+IDLE_SECONDS = 25.0  # ministack looks every 30: a minute after the last call there is none
+
+Execute = Callable[..., Any]
+
+# Whether this call is made by one that has its turn, and so must not wait for another: it might be for its own.
+_has_turn: contextvars.ContextVar[bool] = contextvars.ContextVar("has_turn", default=False)
+
+
+def bound_functions() -> None:
+    """Mend ministack, which is about to start."""
+    functions: Any = import_module("ministack.services.lambda_svc")
+    states: Any = import_module("ministack.services.stepfunctions")
+    runtime: Any = import_module("ministack.core.lambda_runtime")
+    states._call_lambda = in_turn(states._call_lambda, threading.Semaphore(AT_ONCE))
+    functions._execute_function_warm = in_turn(functions._execute_function_warm, threading.Semaphore(OTHERS_AT_ONCE))
+
+    depth, acquire, release = functions._inbound_invoke_depth, functions.acquire_worker, functions.release_worker
+
+    def depth_and_turn(headers: dict[str, str]) -> Any:
+        is_awaited = headers.get("x-amz-invocation-type", "RequestResponse") == "RequestResponse"
+        # A function's calls carry the header: it waits for this one, in its turn.
+        _has_turn.set(is_awaited and functions._INVOKE_DEPTH_HEADER in headers)
+        return depth(headers)
+
+    def acquire_one_of_few(*arguments: Any, **options: Any) -> Any:
+        acquired = acquire(*arguments, **options)
+        end_idle(runtime, most=PROCESSES)
+        return acquired
+
+    def release_and_note(worker: Any) -> None:
+        if worker is not None:
+            worker.last_used = time.time()  # idle from now on, and not since it was called
+        release(worker)
+
+    functions._inbound_invoke_depth = depth_and_turn
+    functions.acquire_worker, functions.release_worker = acquire_one_of_few, release_and_note
+    functions.reap_idle_workers = lambda: end_idle(runtime, longer_than=IDLE_SECONDS)
+
+
+def in_turn(execute: Execute, turns: threading.Semaphore) -> Execute:
+    """Call a function when it is its turn, which lasts for all that it calls and waits for."""
+
+    def called(*arguments: Any) -> Any:
+        if _has_turn.get():
+            return execute(*arguments)
+        with turns:
+            token = _has_turn.set(True)
+            try:
+                return execute(*arguments)
+            finally:
+                _has_turn.reset(token)
+
+    return called
+
+
+def end_idle(runtime: Any, *, most: int | None = None, longer_than: float = 0.0) -> int:
+    """End the processes that are idle for `longer_than` seconds, the longest first; with `most`, only what is over it.
+
+    Returns how many were ended. `runtime` is ministack's module with its processes by function.
+    """
+    before = time.time() - longer_than
+    with runtime._lock:
+        workers = [(worker.last_used, key, worker) for key, group in runtime._workers.items() for worker in group]
+        idle = sorted((one for one in workers if not one[2].in_use and one[0] <= before), key=lambda one: one[0])
+        if most is not None:
+            idle = idle[: max(0, len(workers) - most)]
+        for _, key, worker in idle:
+            runtime._workers[key].remove(worker)
+    runtime.kill_workers([worker for _, _, worker in idle])
+    return len(idle)
