@@ -153,7 +153,7 @@ def receive_announcement(stack: Stack, generation_id: str) -> dict[str, Any]:
             answer = sqs.receive_message(QueueUrl=stack.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
             for message in answer.get("Messages", []):
                 announcement: dict[str, Any] = json.loads(message["Body"])
-                if json.loads(announcement["Message"])["generation_id"] == generation_id:
+                if json.loads(announcement["Message"]).get("generation_id") == generation_id:  # a batch has none
                     sqs.delete_message(QueueUrl=stack.queue_url, ReceiptHandle=message["ReceiptHandle"])
                     return announcement
                 others.append(message["ReceiptHandle"])

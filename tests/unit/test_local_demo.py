@@ -1,16 +1,20 @@
 """The demo: what it shows of a generation's way, and what it keeps of what it downloads."""
 
-from dataclasses import replace
+import json
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from core.generation import Generation, Source, Status
 from local import demo
 from local.settings import LocalCloudError
+from local.stack import Stack
 
 
 def test_stages_passed_between_two_polls_are_shown_in_order_with_their_own_times(
@@ -48,3 +52,18 @@ def test_what_is_no_video_leaves_nothing_in_out(tmp_path: Path) -> None:
             demo.download(f"http://127.0.0.1:{server.server_port}/", tmp_path / "out/id.mp4")
         answering.join()
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_announcement_of_the_demo_is_found_behind_that_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch's announcement carries no generation's id, and stays in the queue."""
+    with mock_aws():
+        sqs = boto3.client("sqs", region_name="us-east-1")
+        url = sqs.create_queue(QueueName="announcements")["QueueUrl"]
+        for message in ({"batch_id": "b1"}, {"generation_id": "other"}, {"generation_id": "mine"}):
+            sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Message": json.dumps(message)}))
+        monkeypatch.setattr(demo, "client", lambda *_: sqs)
+        stack = Stack(**dict.fromkeys([field.name for field in fields(Stack)], "") | {"queue_url": url})
+        found = demo.receive_announcement(stack, "mine")
+        assert json.loads(found["Message"]) == {"generation_id": "mine"}
+        left = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+        assert len(left) == 2
