@@ -71,6 +71,7 @@ def test_nothing_is_lost_when_functions_are_killed(cloud: LocalCloud) -> None:
     eventually(lambda: in_flight(cloud) == 0 or None, patience=200)
 
 
+@pytest.mark.alone
 def test_a_crowd_is_served_by_a_few_processes(cloud: LocalCloud) -> None:
     """Without a bound, 30 jobs that come at once are more than a hundred processes, of 60 MiB each."""
     prompt = unique("a rush")
