@@ -55,7 +55,11 @@ class Layer:
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             partial = Path(scratch) / "layer"
             self._install(partial / "python")
-            partial.rename(built)
+            try:
+                partial.rename(built)
+            except OSError:
+                if not built.exists():  # another deployment of this checkout was not faster, either
+                    raise
         return built
 
     def _install(self, target: Path) -> None:

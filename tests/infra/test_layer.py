@@ -48,3 +48,16 @@ def test_a_failed_build_leaves_nothing_that_looks_like_a_layer(
     with pytest.raises(BundlingFailed, match="hash"):
         LOCAL.build()
     assert list(cache.iterdir()) == []
+
+
+def test_of_two_deployments_at_once_the_slower_one_takes_the_others_layer(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install_while_another_one_does(_: Layer, target: Path) -> None:
+        for built in (target, cache / LOCAL.key / "python"):
+            built.mkdir(parents=True)
+            (built / "package.py").touch()
+
+    monkeypatch.setattr(Layer, "_install", install_while_another_one_does)
+    assert (LOCAL.build() / "python" / "package.py").exists()
+    assert list(cache.iterdir()) == [cache / LOCAL.key]
