@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down bootstrap deploy destroy test unit e2e torture mutants check docs bench fmt lock
+.PHONY: help demo up down reset bootstrap deploy destroy test unit e2e torture mutants check docs bench fmt lock
 
 help: ## what can be made
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,8 +32,11 @@ demo: .venv/.ready .venv/ministack/.ready ## one prompt, one video, on a local c
 up: .venv/.ready .venv/ministack/.ready ## start and deploy the local cloud: .local/stack.json tells the endpoints
 	@python -m local up
 
-down: ## stop what up or demo started
+down: ## stop what up or demo started; what it holds stays, and make up goes on with it
 	@test ! -d .local || python -m local down
+
+reset: ## stop the local cloud and throw away what it holds, after telling what that is (FORCE=1 does not ask)
+	@test ! -d .local || python -m local reset
 
 bootstrap: .venv/.ready ## prepare an AWS account and region for CDK, once: make bootstrap
 	@cdk bootstrap --no-notices

@@ -1,4 +1,4 @@
-"""The local cloud's command line: `python -m local up|demo|status|down`; the Makefile calls it."""
+"""The local cloud's command line: `python -m local up|demo|status|down|reset`; the Makefile calls it."""
 
 import argparse
 import os
@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from requests import RequestException
 
 from local.demo import DEFAULT_PROMPT, StoppedWatching, demo
+from local.reset import reset
 from local.settings import Checkout, LocalCloudError, Settings, isolate, say
 from local.up import down, status, summary, up
 
@@ -19,7 +20,8 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start and deploy the local cloud, and leave it running")
     commands.add_parser("status", help="tell what runs")
-    commands.add_parser("down", help="stop what up or demo started")
+    commands.add_parser("down", help="stop what up or demo started; what it holds stays")
+    commands.add_parser("reset", help="stop it, and throw away what it holds (asks; $FORCE=1 does not)")
     prompt = commands.add_parser("demo", help="one prompt from end to end").add_argument
     prompt("prompt", nargs="?", help="what to generate (default: $PROMPT, or an example)")
     arguments = parser.parse_args()
@@ -33,6 +35,8 @@ def main() -> int:
                 say(summary(checkout, up(checkout, settings)))
             case "down":
                 down(checkout)
+            case "reset":
+                reset(checkout, is_forced=os.environ.get("FORCE") == "1")
             case "status":
                 status(checkout)
             case "demo":
@@ -44,7 +48,7 @@ def main() -> int:
     except (RequestException, BotoCoreError, ClientError) as error:
         sys.stderr.write(
             f"The local cloud does not answer as it should ({error}): see .local/ministack.log,"
-            " then make down and try again.\n"
+            " then make down and try again; make reset begins anew.\n"
         )
         return 1
     except BrokenPipeError:  # who reads has seen enough, as in `make demo | head`

@@ -17,17 +17,29 @@ SOURCES = ("app.py", "cdk.json", "infra", "functions", "statemachine", "requirem
 TELLING = re.compile(r"❌|\b\w*(Error|Exception|Failed|FAILED)\b")
 
 
-def is_current(checkout: Checkout, ministack: Process, provider_url: str) -> bool:
-    """Whether this ministack has the stack exactly as the checkout holds it now."""
-    return _read_json(_deployed_path(checkout)) == _what_is_deployed(checkout, ministack, provider_url)
+def is_current(checkout: Checkout, provider_url: str) -> bool:
+    """Whether the local AWS has the stack exactly as the checkout holds it now."""
+    return _read_json(_deployed_path(checkout)) == _what_is_deployed(checkout, provider_url)
+
+
+def is_kept(checkout: Checkout) -> bool:
+    """Whether all that was deployed is on the disk: a local AWS that was killed at once may have lost a part of it."""
+    snapshots = [float(path.read_text()) for path in (checkout.data / "aws").glob("*/complete")]
+    deployed = _deployed_path(checkout)
+    return deployed.exists() and max(snapshots, default=0.0) >= deployed.stat().st_mtime
+
+
+def forget(checkout: Checkout) -> None:
+    """Deploy anew the next time."""
+    _deployed_path(checkout).unlink(missing_ok=True)
 
 
 def deploy(checkout: Checkout, ministack: Process, provider_url: str) -> None:
     """Bring the stack to what the checkout holds; raises with what the CLI said if it fails."""
-    wanted = _what_is_deployed(checkout, ministack, provider_url)
+    wanted = _what_is_deployed(checkout, provider_url)
     deployed = _deployed_path(checkout)
     (checkout.state / "deploy.log").unlink(missing_ok=True)
-    if _read_json(deployed).get("ministack") != wanted["ministack"]:
+    if not deployed.exists():
         # Run where there is no cdk.json, so that the CLI does not synthesize the app only to ignore it.
         _cdk(checkout, ministack, checkout.state, ["bootstrap", f"aws://{ACCOUNT}/{REGION}"])
     deployed.write_text(json.dumps(wanted | {"content": None}))
@@ -106,19 +118,16 @@ def telling_line(log: Path) -> str:
     return telling[-1] if telling else last_line(log)
 
 
-def _what_is_deployed(checkout: Checkout, ministack: Process, provider_url: str) -> dict[str, Any]:
-    return {
-        "ministack": [ministack.pid, ministack.started],
-        "content": content_hash(checkout.root, provider_url),
-    }
+def _what_is_deployed(checkout: Checkout, provider_url: str) -> dict[str, Any]:
+    return {"content": content_hash(checkout.root, provider_url)}
 
 
 def _deployed_path(checkout: Checkout) -> Path:
-    return checkout.state / "deployed.json"
+    return checkout.data / "deployed.json"
 
 
 def _outputs_path(checkout: Checkout) -> Path:
-    return checkout.state / "outputs.json"
+    return checkout.data / "outputs.json"
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 ministack 1.5.33 calls every exception of a Python function `Runtime.HandlerError`, so that no `Retry` or `Catch` in
 the state machine would match: here it has the name of what was raised. It does not know `MaxConcurrencyPath` of a Map,
 and goes on waiting for a task's token when the function that should answer it has failed. Functions run a few at once
-(`local/function_processes.py`), what ran when it was stopped goes on (`local/restart.py`), and what it enforces of
-policies is what they say (`local/permissions.py`). All of this runs in ministack's own environment.
+(`local/function_processes.py`), what it holds is kept (`local/snapshots.py`), what ran when it was stopped goes on
+(`local/restart.py`), and what it enforces of policies is what they say (`local/permissions.py`). All of this runs in
+ministack's own environment.
 """
 
+import os
 import re
 import sys
-from collections.abc import Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,7 @@ from local.function_processes import bound_functions
 from local.guard import refusal
 from local.permissions import know_tasks_and_events
 from local.restart import go_on_after_restart, until_the_end
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+from local.snapshots import App, Receive, Send, Snapshots
 
 UNNAMED = "Runtime.HandlerError"
 
@@ -97,8 +95,12 @@ def main() -> object:
     bound_functions()
     know_tasks_and_events()
     server: Any = import_module("ministack.app")
-    server.app = guarded(server.app)
-    go_on_after_restart()
+    snapshots = Snapshots(Path(os.environ["STATE_DIR"]))
+    for name in ("dynamodb", "stepfunctions"):
+        service: Any = import_module(f"ministack.services.{name}")
+        service.handle_request = snapshots.journaled(service.handle_request)
+    server.app = guarded(snapshots.watching(server.app))
+    go_on_after_restart(snapshots)
     return server.main()
 
 

@@ -1,12 +1,13 @@
 """What ran in ministack when it was stopped goes on when it is started again, as if AWS had never been away.
 
-ministack 1.5.33 writes what it holds when it is told to end, but calls every execution that ran then failed. Here the
-functions are stopped first, so that nothing happens any more that is not written; and what ran starts anew at its first
+ministack 1.5.33 calls every execution that ran when it was stopped failed. Here what ran starts anew at its first
 state, with its name and its input. That is allowed: every state of ours may be entered twice. Messages that a function
-was given come again at once. Runs in ministack's own environment.
+was given come again at once. Where it is told to end, the functions are stopped first, so that nothing happens any more
+that is not written (`local/snapshots.py`). Runs in ministack's own environment.
 """
 
-import contextvars
+import json
+import logging
 import os
 import socket
 import threading
@@ -15,10 +16,12 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from local.snapshots import Snapshots, in_scope_of
+
 _ended = threading.Event()
 
 
-def go_on_after_restart() -> None:
+def go_on_after_restart(snapshots: Snapshots) -> None:
     """Mend ministack, which is about to start."""
     app: Any = import_module("ministack.app")
     states: Any = import_module("ministack.services.stepfunctions")
@@ -26,7 +29,7 @@ def go_on_after_restart() -> None:
     running: list[tuple[str, str, str]] = []
 
     restore, restore_queues = states._restore_state, queues._restore_state
-    load, save = app._load_persisted_state, app.save_all
+    load = app._load_persisted_state
 
     def restore_running(data: dict[str, Any]) -> None:
         found = _running(data["executions"]) if data else []
@@ -45,12 +48,18 @@ def go_on_after_restart() -> None:
                     message["visible_at"] = 0
 
     def load_and_go_on() -> None:
-        load()
-        threading.Thread(target=_go_on, args=(states, running), daemon=True).start()
+        try:
+            starts = snapshots.load(load)
+        except Exception:
+            # The server would go on without, and look as if it had held nothing.
+            logging.getLogger(__name__).exception("What was kept could not be read.")
+            os._exit(1)
+        snapshots.keep()
+        threading.Thread(target=_go_on, args=(states, running, starts), daemon=True).start()
 
-    def save_and_end(services: dict[str, Any]) -> None:
+    def save_and_end(_services: dict[str, Any]) -> None:
         _stop_functions()
-        save(services)
+        snapshots.save()
         os._exit(0)  # the threads of executions would wait for answers that never come
 
     states._restore_state, queues._restore_state = restore_running, restore_taken
@@ -79,14 +88,14 @@ def _running(executions: Any) -> list[tuple[str, str, str]]:
     ]
 
 
-def _go_on(states: Any, running: list[tuple[str, str, str]]) -> None:
-    responses: Any = import_module("ministack.core.responses")
+def _go_on(states: Any, running: list[tuple[str, str, str]], starts: list[dict[str, Any]]) -> None:
+    """Run what ran, and start what was started since the last snapshot."""
     _wait_for_server()
     for account, region, arn in running:
-        context = contextvars.copy_context()
-        context.run(responses._request_account_id.set, account)
-        context.run(responses._request_region.set, region)
-        threading.Thread(target=context.run, args=(states._run_execution, arn), daemon=True).start()
+        scope = {"account": account, "region": region}
+        threading.Thread(target=in_scope_of, args=(scope, states._run_execution, arn), daemon=True).start()
+    for start in starts:
+        in_scope_of(start, states._start_execution, json.loads(start["body"]))
 
 
 def _wait_for_server() -> None:

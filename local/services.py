@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 import sys
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
 
 import requests
@@ -25,17 +25,18 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
             os.environ.update(tls.trusting(checkout))
         return running
     python = checkout.tool(".venv/ministack/bin/python")
-    scratch = _scratch(checkout)
-    scratch.mkdir(exist_ok=True)
+    scratch = checkout.state / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
     env = _clean_environment(checkout) | dict(settings.functions_see)
     env |= {
         "BIND_HOST": LOOPBACK,
         "TMPDIR": str(scratch),
-        # What it holds is written when it is told to end, and read at its next start.
+        # What it holds stays (local/snapshots.py).
         "PERSIST_STATE": "1",
-        "STATE_DIR": str(scratch / "state"),
+        "STATE_DIR": str(checkout.data / "aws"),
         "S3_PERSIST": "1",
-        "S3_DATA_DIR": str(scratch / "s3"),
+        "S3_DATA_DIR": str(checkout.data / "s3"),
         # It would refuse calls beyond what it takes the machine for; here they wait (local/function_processes.py).
         "LAMBDA_ACCOUNT_CONCURRENCY": "0",
         # Services on fixed ports, of which two checkouts would fight.
@@ -47,7 +48,7 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
     if settings.is_strict:
         env |= {"AUTH": "true", **tls.serving(checkout)}
         os.environ.update(tls.trusting(checkout))
-    port = processes.choose_port("AWS_PORT", settings.aws_port)
+    port = _same_port(checkout, MINISTACK, "AWS_PORT", settings.aws_port)
     return processes.start(
         checkout.state,
         MINISTACK,
@@ -63,11 +64,11 @@ def ensure_simulator(checkout: Checkout, settings: Settings) -> Process:
     """Find this checkout's simulator, or start one that accepts `simulator_key`."""
     if running := _find(checkout, SIMULATOR, "PROVIDER_PORT", settings.provider_port):
         return running
-    port = processes.choose_port("PROVIDER_PORT", settings.provider_port)
+    port = _same_port(checkout, SIMULATOR, "PROVIDER_PORT", settings.provider_port)
     return processes.start(
         checkout.state,
         SIMULATOR,
-        [sys.executable, "-m", "local.simulator", "--port", str(port)],
+        [sys.executable, "-m", "local.simulator", "--port", str(port), "--jobs", checkout.data / "simulator.jsonl"],
         port=port,
         # The key goes by the environment: others can read a process's arguments.
         env=_clean_environment(checkout)
@@ -78,17 +79,23 @@ def ensure_simulator(checkout: Checkout, settings: Settings) -> Process:
 
 def restart_ministack(checkout: Checkout, settings: Settings) -> Process:
     """Stop the local AWS and start it again with all that it held, at the same port; what ran goes on."""
-    running = processes.stop(checkout.state, MINISTACK)
-    if running is None:
+    if processes.stop(checkout.state, MINISTACK) is None:
         raise LocalCloudError("The local AWS does not run: make up starts it.")
-    return ensure_ministack(checkout, replace(settings, aws_port=running.port))
+    return ensure_ministack(checkout, settings)
 
 
 def stop_all(checkout: Checkout) -> list[Process]:
-    """Stop what this checkout started; returns what ran."""
+    """Stop what this checkout started; returns what ran. What it holds stays."""
     stopped = [processes.stop(checkout.state, name) for name in NAMES]
-    shutil.rmtree(_scratch(checkout), ignore_errors=True)
+    shutil.rmtree(checkout.state / "tmp", ignore_errors=True)
     return [process for process in stopped if process]
+
+
+def throw_away(checkout: Checkout) -> list[Process]:
+    """Stop what this checkout started, and remove all that it holds; returns what ran."""
+    stopped = stop_all(checkout)
+    shutil.rmtree(checkout.data, ignore_errors=True)
+    return stopped
 
 
 def simulator_key(checkout: Checkout) -> str:
@@ -97,6 +104,17 @@ def simulator_key(checkout: Checkout) -> str:
     if not path.exists():
         write_private(path, f"simulator-{secrets.token_urlsafe(24)}")
     return path.read_text()
+
+
+def api_key(checkout: Checkout) -> str | None:
+    """The API key of the owner "demo" from the last time, if there was one."""
+    path = checkout.data / "api.key"
+    return path.read_text() if path.exists() else None
+
+
+def keep_api_key(checkout: Checkout, key: str) -> None:
+    """Let the next `up` have the same API key."""
+    write_private(checkout.data / "api.key", key)
 
 
 def is_simulator(url: str) -> bool:
@@ -118,9 +136,17 @@ def write_private(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _scratch(checkout: Checkout) -> Path:
-    """Where the local AWS keeps its files."""
-    return checkout.state / "tmp"
+def _same_port(checkout: Checkout, name: str, setting: str, wanted: int | None) -> int:
+    """The wanted port, or the one from last time if it is free, since users and running jobs know it; or any."""
+    path = checkout.data / f"{name}.port"
+    port = wanted
+    if wanted is None and path.exists():
+        with suppress(LocalCloudError):
+            port = processes.choose_port(setting, int(path.read_text()))
+    port = processes.choose_port(setting, port)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(str(port))
+    return port
 
 
 def _find(checkout: Checkout, name: str, setting: str, wanted: int | None) -> Process | None:

@@ -31,9 +31,15 @@ class Checkout:
     def out(self) -> Path:
         return self.root / "out"
 
+    @property
+    def data(self) -> Path:
+        """What the local cloud holds, over its stops and starts: videos, records, running jobs, its key and ports."""
+        return self.state / "data"
+
     def make_state(self) -> None:
         """Create the state directory, closed to other users: it holds keys."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.data.mkdir(exist_ok=True)
 
     def tool(self, path: str) -> Path:
         """The executable at `path` below the root, as `make` installs it; raises where it is missing."""

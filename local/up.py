@@ -10,6 +10,7 @@ import requests
 
 from local import deploy, processes, services
 from local.provision import provision
+from local.reset import note_provider
 from local.settings import Checkout, LocalCloudError, Settings, say
 from local.stack import Stack
 
@@ -20,25 +21,29 @@ def up(checkout: Checkout, settings: Settings) -> Stack:
     """Start what does not run, deploy what has changed, and return once the HTTP API answers."""
     steps = Steps()
     checkout.make_state()
-    with _lock(checkout):
+    with lock(checkout):
+        if not processes.find(checkout.state, services.MINISTACK) and not deploy.is_kept(checkout):
+            deploy.forget(checkout)
         ministack = services.ensure_ministack(checkout, settings)
         steps.done(f"local AWS at {ministack.url}")
         provider_url, provider_key = _provider(checkout, settings)
         steps.done(f"provider at {provider_url}" + ("" if settings.provider_url else " (simulator)"))
-        if deploy.is_current(checkout, ministack, provider_url):
+        is_simulated = not settings.provider_url or services.is_simulator(provider_url)
+        note_provider(checkout, provider_url, is_simulator=is_simulated)
+        if deploy.is_current(checkout, provider_url):
             steps.done("stack as deployed before")
         else:
             steps.done("deploying the stack with the CDK CLI ...")
             deploy.deploy(checkout, ministack, provider_url)
             steps.done("stack deployed")
-        known = Stack.load(checkout)
         stack = provision(
             deploy.outputs(checkout),
             ministack.url,
             provider_url=provider_url,
             provider_key=provider_key,
-            known_api_key=known.api_key if known else None,
+            known_api_key=services.api_key(checkout),
         )
+        services.keep_api_key(checkout, stack.api_key)
         _wait_for_health(stack.api_url)
         stack.save(checkout)
         steps.done(f"HTTP API at {stack.api_url}")
@@ -46,17 +51,17 @@ def up(checkout: Checkout, settings: Settings) -> Stack:
 
 
 def down(checkout: Checkout) -> None:
-    """Stop what `up` of this checkout started, and nothing else; videos in out/ stay."""
+    """Stop what `up` of this checkout started, and nothing else; what it holds stays, and what ran goes on at `up`."""
     if not checkout.state.exists():
         say("Nothing was running.")
         return
-    with _lock(checkout):
+    with lock(checkout):
         stopped = services.stop_all(checkout)
         Stack.forget(checkout)
     for process in stopped:
         say(f"Stopped {process.name} (process {process.pid}, port {process.port}).")
-    if not stopped:
-        say("Nothing was running.")
+    kept = "What it holds stays: make up goes on with it, make reset throws it away."
+    say(kept if stopped else "Nothing was running.")
 
 
 def status(checkout: Checkout) -> None:
@@ -80,7 +85,7 @@ def summary(checkout: Checkout, stack: Stack) -> str:
         f"  curl -sS -K {state}/curl.conf '{stack.api_url}/v2/video/generations' \\\n"
         '    -d \'{"model": "veo2", "prompt": "A lighthouse in a storm"}\'\n'
         f"  curl -sS -K {state}/curl.conf '{stack.api_url}/v2/video/generations?generation_id=<id>'\n\n"
-        "make demo shows one prompt from end to end; make down stops everything."
+        "make demo shows one prompt from end to end; make down stops everything, and the next make up goes on."
     )
 
 
@@ -121,7 +126,7 @@ def _wait_for_health(api_url: str) -> None:
 
 
 @contextmanager
-def _lock(checkout: Checkout) -> Iterator[None]:
+def lock(checkout: Checkout) -> Iterator[None]:
     """One `up` or `down` of a checkout at a time; another one waits."""
     with (checkout.state / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

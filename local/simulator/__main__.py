@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 from local.simulator.server import Simulator
 
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=4571, help="on 127.0.0.1; 0 takes a free one (default: 4571)")
     parser.add_argument("--seconds", type=float, default=6, help="how long a generation takes (default: 6)")
     parser.add_argument("--link-lifetime", type=float, default=600, help="seconds a video's link lives (default: 600)")
+    parser.add_argument("--jobs", type=Path, help="a file that keeps the jobs over a restart (default: none is kept)")
     arguments = parser.parse_args()
     keys = [key.strip() for key in os.environ.get("SIMULATOR_KEYS", "").split(",") if key.strip()]
     if not keys:
@@ -28,7 +30,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
         simulator = Simulator(
-            keys=keys, port=arguments.port, seconds=arguments.seconds, link_lifetime=arguments.link_lifetime
+            keys=keys,
+            port=arguments.port,
+            seconds=arguments.seconds,
+            link_lifetime=arguments.link_lifetime,
+            jobs=arguments.jobs,
         )
     except (OSError, OverflowError) as error:
         sys.exit(f"The simulator cannot listen on 127.0.0.1:{arguments.port} ({error}): choose another --port.")

@@ -72,6 +72,12 @@ class Generations:
             self._in_flight_highest = max(self._in_flight_highest, len(self._in_flight))
             return True
 
+    def restore(self, generation: Generation) -> None:
+        """A job that was accepted before a restart, and went on meanwhile."""
+        with self._lock:
+            self._by_id[generation.id] = generation
+            self._in_flight.append(generation)
+
     def get(self, generation_id: str) -> Generation | None:
         return self._by_id.get(generation_id)
 

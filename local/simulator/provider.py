@@ -10,12 +10,14 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 from email.message import Message
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from local.simulator.answers import Answer, accepts, api_answer, error_answer, json_answer, video_answer
 from local.simulator.calls import Call, CallLog
 from local.simulator.generations import Generation, Generations, Progress
+from local.simulator.job_file import JobFile
 from local.simulator.log_query import parse_query
 from local.simulator.logs import CREDITS_PER_DOLLAR, Entry, RequestLog
 from local.simulator.models import Refused, clip_of
@@ -37,6 +39,7 @@ class Provider:
         seconds: float,
         link_lifetime: float,
         clock: Callable[[], float] = time.time,
+        jobs: Path | None = None,
     ) -> None:
         self.url = url
         self.keys = frozenset(keys)
@@ -47,12 +50,18 @@ class Provider:
         self.calls = CallLog()
         self.generations = Generations(self.scripts, seconds, clock)
         self.request_log = RequestLog(self.scripts, self.generations)
+        self._jobs = JobFile(jobs) if jobs else None
+        for entry in self._jobs.load(self.keys) if self._jobs else ():
+            self.generations.restore(entry.generation)
+            self.request_log.add(entry)
 
     def reset(self) -> None:
         """Back to the state of the start: no generations, scripts, calls or limits, and the first keys."""
         self.keys = self._first_keys
         for part in (self.scripts, self.calls, self.generations, self.request_log):
             part.clear()
+        if self._jobs:
+            self._jobs.clear()
 
     def counts(self) -> dict[str, Any]:
         calls, counts = self.calls, self.generations.counts()
@@ -80,7 +89,10 @@ class Provider:
             if not self.generations.add(generation):
                 return error_answer(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.", call.path)
             call.generation_id = generation.id
-            self.request_log.add(Entry(key, generation))
+            entry = Entry(key, generation)
+            if self._jobs:
+                self._jobs.add(entry)  # before the answer: what was accepted is paid for
+            self.request_log.add(entry)
         elif behaviour.get("failed_row"):
             self.request_log.add(Entry(key, generation, made_job=False))
         return api_answer(json_answer(view, _identity(generation)), behaviour, call.path)

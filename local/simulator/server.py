@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ class Simulator:
     """A provider on 127.0.0.1 for as long as the `with` block lasts; raises OSError if the port is taken.
 
     `seconds` is how long a generation takes and `link_lifetime` how long its link lives, both by `clock`,
-    which gives epoch seconds.
+    which gives epoch seconds. The file `jobs` keeps the jobs over a restart; scripts and counts of calls are not kept.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Simulator:
         seconds: float = 6,
         link_lifetime: float = 600,
         clock: Callable[[], float] = time.time,
+        jobs: Path | None = None,
     ) -> None:
         self._server = _Server(port)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._server.provider = Provider(
-            url=self.url, keys=keys, seconds=seconds, link_lifetime=link_lifetime, clock=clock
+            url=self.url, keys=keys, seconds=seconds, link_lifetime=link_lifetime, clock=clock, jobs=jobs
         )
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 

@@ -10,7 +10,7 @@ import pytest
 
 from local.processes import find
 from local.provision import ensure_queue
-from local.services import stop_all
+from local.services import throw_away
 from local.settings import Checkout, Settings
 from local.up import up
 from tests.support.local_cloud import LocalCloud
@@ -23,12 +23,12 @@ LOCK = "apart"  # held together by all tests, and by one alone where nothing els
 def pytest_configure(config: pytest.Config) -> None:
     """Whoever starts the run begins with nothing, and leaves nothing; its workers share what the first one starts."""
     if not hasattr(config, "workerinput"):
-        stop_all(CHECKOUT)
+        throw_away(CHECKOUT)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        stop_all(CHECKOUT)
+        throw_away(CHECKOUT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.processes import find
-from local.services import stop_all
+from local.services import throw_away
 from local.settings import Checkout, Settings
 from local.up import up
 from tests.support.local_cloud import LocalCloud
@@ -31,7 +31,7 @@ class Chamber:
 def chamber(state: str) -> Iterator[Chamber]:
     """Deploy the stack to a local cloud of its own, whose state is in that folder, and stop it in the end."""
     checkout = Checkout(ROOT, state)
-    stop_all(checkout)
+    throw_away(checkout)
     checkout.make_state()
     plans = Plans(checkout.state / "plans")
     plans.clear()
@@ -43,7 +43,7 @@ def chamber(state: str) -> Iterator[Chamber]:
         cloud = LocalCloud(stack, ministack.pid)
         yield Chamber(checkout, settings, Torture(cloud, plans), _commands(checkout, cloud))
     finally:
-        stop_all(checkout)
+        throw_away(checkout)
 
 
 def _commands(checkout: Checkout, cloud: LocalCloud) -> Commands:

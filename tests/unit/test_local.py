@@ -6,8 +6,9 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import requests
 
 from local import deploy, processes, services
 from local.processes import Process
+from local.reset import note_provider, videos
 from local.settings import AIML_API, Checkout, LocalCloudError, Settings, isolate
 from local.stack import Stack
 
@@ -46,7 +48,7 @@ with open(pathlib.Path(__file__).parent / "calls", "a") as calls:
 def checkout(tmp_path: Path) -> Iterator[Checkout]:
     made = make_checkout(tmp_path / "checkout")
     yield made
-    services.stop_all(made)
+    services.throw_away(made)
 
 
 def make_checkout(root: Path) -> Checkout:
@@ -232,18 +234,30 @@ def test_the_hash_knows_the_provider_and_ignores_what_python_leaves_behind(check
     assert deploy.content_hash(checkout.root, "http://q") != before
 
 
-def test_it_deploys_again_only_to_another_ministack_or_after_a_change(checkout: Checkout) -> None:
+def test_it_deploys_again_only_to_an_empty_ministack_or_after_a_change(checkout: Checkout) -> None:
     ministack = Process("ministack", 1, 1.0, 1)
-    assert not deploy.is_current(checkout, ministack, "http://p")
+    assert not deploy.is_current(checkout, "http://p")
     deploy.deploy(checkout, ministack, "http://p")
-    assert deploy.is_current(checkout, ministack, "http://p")
-    assert not deploy.is_current(checkout, replace(ministack, started=2.0), "http://p")
+    assert deploy.is_current(checkout, "http://p")
     assert deploy.outputs(checkout) == {"A": "b"}
     (checkout.root / "app.py").write_text("changed")
-    assert not deploy.is_current(checkout, ministack, "http://p")
+    assert not deploy.is_current(checkout, "http://p")
     deploy.deploy(checkout, ministack, "http://p")
     calls = (checkout.root / "node_modules/.bin/calls").read_text().split()
     assert calls == ["bootstrap", "deploy", "deploy"]
+
+
+def test_what_a_killed_ministack_may_have_lost_is_deployed_again(checkout: Checkout) -> None:
+    deploy.deploy(checkout, Process("ministack", 1, 1.0, 1), "http://p")
+    assert not deploy.is_kept(checkout), "nothing of it is on the disk"
+    complete = checkout.data / "aws/1/complete"
+    complete.parent.mkdir(parents=True)
+    complete.write_text(str(time.time()))
+    assert deploy.is_kept(checkout)
+    complete.write_text(str(time.time() - 60))  # of a moment before the deployment
+    assert not deploy.is_kept(checkout)
+    deploy.forget(checkout)
+    assert not deploy.is_current(checkout, "http://p")
 
 
 def test_a_failed_deployment_is_not_taken_for_done_and_tells_the_clis_own_error(
@@ -257,7 +271,47 @@ def test_a_failed_deployment_is_not_taken_for_done_and_tells_the_clis_own_error(
     with pytest.raises(LocalCloudError, match=r"cdk deploy failed: .*the bucket is taken .*deploy\.log"):
         deploy.deploy(checkout, ministack, "http://p")
     (checkout.root / "app.py").write_text("app.py")
-    assert not deploy.is_current(checkout, ministack, "http://p")
+    assert not deploy.is_current(checkout, "http://p")
+
+
+# --- what is kept --------------------------------------------------------------------------------------------
+
+
+def test_the_next_start_has_the_ports_of_the_last_one_unless_they_are_taken(checkout: Checkout) -> None:
+    port = services.ensure_ministack(checkout, Settings()).port
+    services.stop_all(checkout)
+    assert services.ensure_ministack(checkout, Settings()).port == port
+    services.stop_all(checkout)
+    with socket.create_server(("127.0.0.1", port)):
+        assert services.ensure_ministack(checkout, Settings()).port != port
+
+
+def archive_video(checkout: Checkout, generation_id: str, at: float) -> None:
+    path = checkout.data / f"s3/000000000000/videos-bucket/videos/{generation_id}/video.mp4"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a video")
+    os.utime(path, (at, at))
+
+
+def test_a_reset_tells_what_would_be_lost_and_throws_nothing_away_unasked(checkout: Checkout) -> None:
+    note_provider(checkout, "http://127.0.0.1:1", is_simulator=True)
+    archive_video(checkout, "simulated", time.time())
+    time.sleep(0.01)
+    note_provider(checkout, AIML_API, is_simulator=False)
+    note_provider(checkout, AIML_API, is_simulator=False)
+    archive_video(checkout, "paid", time.time())
+    archive_video(checkout, "of unknown origin", 1.0)
+    services.ensure_ministack(checkout, Settings())
+    refused = run_local(checkout, "reset")
+    assert refused.returncode == 1
+    assert "3 videos, 2 of them paid for with a real key" in refused.stdout
+    assert refused.stderr == "Nothing was thrown away: say FORCE=1 where there is no terminal to ask on.\n"
+    assert videos(checkout) == (3, 2)
+    assert processes.find(checkout.state, services.MINISTACK)
+    assert run_local(checkout, "reset", FORCE="1").returncode == 0
+    assert not checkout.data.exists()
+    assert not processes.find(checkout.state, services.MINISTACK)
+    assert run_local(checkout, "reset").stdout == "Nothing is there to throw away.\n"
 
 
 # --- the command line ----------------------------------------------------------------------------------------

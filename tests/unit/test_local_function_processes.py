@@ -1,15 +1,19 @@
 """How local/function_processes.py bounds the functions that run at once, and their processes."""
 
 import contextvars
+import shutil
+import tempfile
 import threading
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.function_processes import end_idle, in_turn
+from local.function_processes import UnpackedOnce, end_idle, in_turn
 
 
 @dataclass
@@ -92,3 +96,21 @@ def test_every_process_that_has_been_idle_for_long_is_ended() -> None:
     runtime = Runtime({"submit": [Worker("old", now - 60), Worker("new", now)], "admit": [Worker("busy", 0, True)]})
     end_idle(runtime, longer_than=25)
     assert runtime.killed == ["old"]
+
+
+def test_what_is_unpacked_once_is_given_to_all_by_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folders = []
+    for number, text in enumerate(["same", "same", "other"]):
+        file, folder = tmp_path / f"{number}.zip", tmp_path / f"{number}" / "code"
+        with zipfile.ZipFile(file, "w") as writer:
+            writer.writestr(zipfile.ZipInfo("code/handler.py"), text)
+        folder.mkdir(parents=True)
+        with UnpackedOnce(str(file)) as code:
+            assert code.namelist() == ([] if number == 1 else ["code/handler.py"])
+            code.extractall(str(folder))
+        assert (folder / "code/handler.py").read_text() == text
+        folders.append(folder.resolve())
+    assert folders[0] == folders[1] != folders[2]
+    shutil.rmtree(tmp_path / "1")  # as a process is ended
+    assert (tmp_path / "0/code/code/handler.py").read_text() == "same"

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ import pytest
 import requests
 
 from local.simulator import Simulator
-from tests.support.simulator_client import AUTHORIZED, KEY, PROMPT, Client, download
+from tests.support.simulator_client import AUTHORIZED, KEY, PROMPT, Client, Clock, download
 
 ROOT = Path(__file__).parents[3]
 
@@ -62,3 +63,27 @@ def test_the_command_says_in_a_sentence_what_it_lacks(client: Client) -> None:
         assert ended.returncode == 1
         assert sentence in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
+
+
+def test_accepted_jobs_outlive_the_simulator_and_go_on_meanwhile(tmp_path: Path) -> None:
+    """Its keys are not in the file; a job's row of the request log is."""
+    clock, jobs = Clock(), tmp_path / "jobs"
+    clock.now = time.time()
+    with Simulator(keys=[KEY], seconds=10, clock=clock, jobs=jobs) as simulator:
+        client = Client(simulator.url)
+        created = client.create().json()
+        assert client.fetch(created["id"]).json()["status"] == "queued"
+    with jobs.open("a") as file:
+        file.write('{"key": "killed in the mid')
+    assert KEY not in jobs.read_text()
+    clock.now += 11
+    with Simulator(keys=[KEY], seconds=10, clock=clock, jobs=jobs) as simulator:
+        client = Client(simulator.url)
+        fetched = client.fetch(created["id"]).json()
+        assert fetched["status"] == "completed"
+        assert download(fetched["video"]["url"]).content[4:8] == b"ftyp"
+        assert client.control.counts().creates == 1
+        assert [row["inference_id"] for row in client.rows()] == [created["id"]]
+        client.control.reset()
+    with Simulator(keys=[KEY], jobs=jobs) as simulator:
+        assert Client(simulator.url).control.counts().creates == 0

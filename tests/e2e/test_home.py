@@ -1,0 +1,105 @@
+"""The local cloud is a home: what it holds outlives its stops and its deaths, and what ran goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import requests
+
+from core.generation import Status
+from local.processes import find
+from local.services import NAMES, throw_away
+from local.settings import Checkout, Settings
+from local.up import down, up
+from tests.e2e.conftest import CHECKOUT
+from tests.support.local_cloud import LocalCloud, eventually, unique
+
+SETTINGS = Settings(wait_scale="0.2")
+
+
+@dataclass
+class Home:
+    """A local cloud of its own, which is stopped, killed and started again."""
+
+    checkout: Checkout
+
+    def up(self) -> LocalCloud:
+        stack = up(self.checkout, SETTINGS)
+        ministack = find(self.checkout.state, "ministack")
+        assert ministack is not None
+        return LocalCloud(stack, ministack.pid)
+
+    def kill(self, *names: str) -> None:
+        for name in names:
+            process = find(self.checkout.state, name)
+            assert process is not None
+            os.kill(process.pid, signal.SIGKILL)
+            eventually(lambda process=process: None if process.runs() else True)  # type: ignore[misc]
+
+    def reset(self, **environ: str) -> subprocess.CompletedProcess[str]:
+        code = (
+            "import os; from pathlib import Path; from local.reset import reset; from local.settings import Checkout\n"
+            f"reset(Checkout(Path({str(self.checkout.root)!r}), {self.checkout.name!r}),"
+            " is_forced=os.environ.get('FORCE') == '1')"
+        )
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=self.checkout.root,
+            env={"PATH": os.defpath, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    checkout = Checkout(CHECKOUT.root, ".local/home")
+    throw_away(checkout)
+    yield Home(checkout)
+    throw_away(checkout)
+
+
+@pytest.mark.alone
+def test_what_the_local_cloud_holds_outlives_stops_and_kills_until_it_is_reset(home: Home) -> None:
+    cloud = home.up()
+    first = cloud.create(unique("before all"))
+    assert cloud.ended(first).status is Status.COMPLETED
+
+    def sent(prompt: str) -> str:
+        """A generation that the provider works on: it has been paid for."""
+        cloud.simulator.script(prompt, seconds=8)
+        generation_id = cloud.create(prompt)
+        eventually(lambda: cloud.creates(prompt) or None)
+        return generation_id
+
+    for what in ("the local AWS is killed", "it is stopped", "both are killed"):
+        prompt = unique(what)
+        running = sent(prompt)
+        waiting = cloud.create(unique("just created"))
+        before = cloud.stack
+        if what == "it is stopped":
+            down(home.checkout)
+        else:
+            home.kill(*NAMES[: 2 if what.startswith("both") else 1])
+        cloud = home.up()
+        assert cloud.stack == before, "whoever has its addresses and its key goes on"
+        for generation_id in (running, waiting):
+            record = cloud.ended(generation_id, patience=120)
+            assert record.status is Status.COMPLETED, record.error
+        assert cloud.simulator.counts().creates_by_prompt[prompt] == 1
+        seen = cloud.call("GET", params={"generation_id": first}).json()
+        assert requests.get(seen["video"]["url"], timeout=30).content[4:8] == b"ftyp"
+
+    refused = home.reset()
+    assert "7 videos, 0 of them paid for with a real key" in refused.stdout
+    assert "Nothing was thrown away: say FORCE=1" in refused.stderr
+    assert cloud.ledger.get(first).status is Status.COMPLETED
+    assert home.reset(FORCE="1").returncode == 0
+    assert not home.checkout.data.exists()
+    assert [find(home.checkout.state, name) for name in NAMES] == [None, None]
