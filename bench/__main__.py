@@ -21,8 +21,8 @@ SECTIONS = ("archive", "waiting", "cold_start", "cost", "scale")
 
 HEAD = """# Performance
 
-`make bench` wrote this page: every row was measured in one run, beside its peers, in turn with them. Ratios carry over to
-another machine, seconds do not. A number is a median; in brackets are the lowest and the highest.
+`make bench` wrote this page: every row was measured in one run, beside its peers, in turn with them. Ratios carry over
+to another machine, seconds do not. A number is a median; in brackets are the lowest and the highest.
 """
 
 
