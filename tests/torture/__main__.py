@@ -4,14 +4,14 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
 from local.settings import isolate
 from tests.torture.cases import Case, all_cases, sample
 from tests.torture.chamber import Chamber, chamber
-from tests.torture.conditions import Restarts, events_lost, restarted, unannounced, with_a_broken_log
+from tests.torture.conditions import Restarts, broken_logs, events_lost, restarted, unannounced
 from tests.torture.report import report
 from tests.torture.runner import Running
 
@@ -27,36 +27,38 @@ def main() -> None:
     arguments = parser.parse_args()
     isolate(os.environ)
     start = time.monotonic()
-    with chamber(".local/torture") as place:
-        cases = list(all_cases(place.torture.learn(), place.commands))
-        Random(1).shuffle(cases)  # so that those which take long are not all at the end
-        if arguments.sample:
-            cases = sample(cases, arguments.sample)
-        is_whole = not (arguments.group or arguments.sample)
-        done, restarts = _run(place, cases, arguments.group)
-        broken = list(place.torture.settle().broken_as_a_whole())
-    page = report(done, broken, (time.monotonic() - start) / 60, restarts)
+    done, broken, restarts = list[Running](), list[str](), 0
+    is_whole = not (arguments.group or arguments.sample)
+    try:
+        with chamber(".local/torture") as place:
+            cases = list(all_cases(place.torture.learn(), place.commands))
+            Random(1).shuffle(cases)  # so that those which take long are not all at the end
+            if arguments.sample:
+                cases = sample(cases, arguments.sample)
+            for ran, restarts in _run(place, cases, arguments.group):
+                done += ran
+            broken += place.torture.settle().broken_as_a_whole()
+    finally:  # what was found counts, whatever stops the rest
+        page = report(done, broken, (time.monotonic() - start) / 60, restarts)
+        _say(page)
     if is_whole:
         PAGE.write_text(page)
-    _say(page)
     sys.exit(1 if broken or any(one.broken for one in done) else 0)
 
 
-def _run(place: Chamber, cases: Sequence[Case], group: str) -> tuple[list[Running], int]:
-    done: list[Running] = []
+def _run(place: Chamber, cases: Sequence[Case], group: str) -> Iterator[tuple[list[Running], int]]:
+    """What ran, a part of the matrix after the other, and how often the local AWS was restarted until then."""
     restarts = Restarts(place.checkout, place.settings, MOST_RESTARTS)
 
-    def run(cases: Iterable[Case], meanwhile: Callable[[float], object] = lambda _: None) -> None:
-        wanted = [case for case in cases if case.group.startswith(group)]
-        if wanted:
-            done.extend(place.torture.run(wanted, _say, meanwhile))
+    def run(cases: Iterable[Case], meanwhile: Callable[[float], object] = lambda _: None) -> list[Running]:
+        return place.torture.run([case for case in cases if case.group.startswith(group)], _say, meanwhile)
 
-    run(cases)
+    yield run(cases), 0
     with events_lost(place.torture.cloud):
-        run(unannounced(place.commands))
-    with_a_broken_log(place.torture.cloud, run)
-    run(restarted(), meanwhile=restarts)
-    return done, restarts.count
+        yield run(unannounced(place.commands)), 0
+    for with_broken_log in broken_logs(place.torture.cloud):
+        yield run(with_broken_log), 0
+    yield run(restarted(), meanwhile=restarts), restarts.count
 
 
 def _say(text: str) -> None:

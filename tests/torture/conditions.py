@@ -1,7 +1,7 @@
 """What befalls the whole cloud while cases run on it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -73,10 +73,10 @@ def unannounced(commands: Commands) -> Iterator[Case]:
     yield Case(group, "record_failure dies each time", FLOWS["failed"], [failing], frozenset({ERROR}))
 
 
-def with_a_broken_log(cloud: LocalCloud, run: Callable[[list[Case]], None]) -> None:
-    """Answers to create calls are lost while the provider's log fails many times."""
+def broken_logs(cloud: LocalCloud) -> Iterator[list[Case]]:
+    """Answers to create calls are lost while the provider's log fails many times, each time in another way."""
     faults: dict[str, Any] = {f"answers {status}": {"status": status} for status in (401, 403, 429, 500, 503)}
     for name, behaviour in {**faults, **BROKEN}.items():
         cloud.simulator.script_logs(*[behaviour] * LOG_FAULTS)
-        run([Case("provider: log", f"{name} {LOG_FAULTS} times", FLOWS["unknown"])])
+        yield [Case("provider: log", f"{name} {LOG_FAULTS} times", FLOWS["unknown"])]
         cloud.simulator.script_logs()
