@@ -11,7 +11,7 @@ from random import Random
 from local.settings import isolate
 from tests.torture.cases import Case, all_cases, sample
 from tests.torture.chamber import Chamber, chamber
-from tests.torture.conditions import Restarts, broken_logs, events_lost, restarted, unannounced
+from tests.torture.conditions import Restarts, broken_logs, events_lost, of_restarts, unannounced
 from tests.torture.report import report
 from tests.torture.runner import Running
 
@@ -35,8 +35,8 @@ def main() -> None:
             Random(1).shuffle(cases)  # so that those which take long are not all at the end
             if arguments.sample:
                 cases = sample(cases, arguments.sample)
-            for ran, restarts in _run(place, cases, arguments.group):
-                done += ran
+            for ran, restarted in _run(place, cases, arguments.group):
+                done, restarts = [*done, *ran], restarted
             broken += place.torture.settle().broken_as_a_whole()
     finally:  # what was found counts, whatever stops the rest
         page = report(done, broken, (time.monotonic() - start) / 60, restarts)
@@ -58,7 +58,7 @@ def _run(place: Chamber, cases: Sequence[Case], group: str) -> Iterator[tuple[li
         yield run(unannounced(place.commands)), 0
     for with_broken_log in broken_logs(place.torture.cloud):
         yield run(with_broken_log), 0
-    yield run(restarted(), meanwhile=restarts), restarts.count
+    yield run(of_restarts(), meanwhile=restarts), restarts.count
 
 
 def _say(text: str) -> None:

@@ -35,7 +35,7 @@ class Restarts:
             self.count, self._last = self.count + 1, time.monotonic()
 
 
-def restarted() -> Iterator[Case]:
+def of_restarts() -> Iterator[Case]:
     """Generations of each kind that run while the local AWS is restarted."""
     ends = {"failed": ERROR}
     for number in range(6):
