@@ -28,10 +28,12 @@ from core.generation import GENERATION_ID, Generation, Source, generation_id_for
 from core.intake.accept import accept, idempotency_key
 from core.models import Models
 from core.models.validation import parse_json
+from core.provider.generation_times import GenerationTimes, Times
 from core.publish.views import PROVIDER_STATUSES, as_provider_object
 from core.records.ledger import CURSOR, MAX_LIMIT, Ledger
 from core.workflow import Workflow
 from wiring import client, logger, now
+from wiring.generation_times import UsesGenerationTimes, make_generation_times
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
@@ -60,7 +62,7 @@ app = APIGatewayHttpResolver()
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesWorkflow, UsesModels):
+class Settings(UsesLedger, UsesWorkflow, UsesModels, UsesGenerationTimes):
     videos_bucket: str
     url_lifetime_seconds: int
 
@@ -70,6 +72,7 @@ class Wired:
     ledger: Ledger
     workflow: Workflow
     models: Models
+    times: GenerationTimes
     s3: Any
     settings: Settings
 
@@ -77,7 +80,8 @@ class Wired:
 @cache
 def _wired() -> Wired:
     s = settings.read(Settings)
-    return Wired(make_ledger(s), make_workflow(s), make_models(s), client("s3", **PRESIGNING), s)
+    times = make_generation_times(s)
+    return Wired(make_ledger(s), make_workflow(s), make_models(s), times, client("s3", **PRESIGNING), s)
 
 
 @app.get("/health")
@@ -94,9 +98,19 @@ def contract() -> Response[str]:
 
 @app.get("/v2/models")
 def models() -> Response[str]:
-    """What can be asked for here."""
+    """What can be asked for here, and how long it takes."""
     _owner()
-    data = [{"id": model.name, "title": model.title, "schema": model.schema} for model in _wired().models]
+    wired = _wired()
+    times = wired.times.of_models()
+    data = [
+        {
+            "id": model.name,
+            "title": model.title,
+            "schema": model.schema,
+            "takes": times.get(model.name, Times()).shown(),
+        }
+        for model in wired.models
+    ]
     return _json(HTTPStatus.OK, {"data": data})
 
 

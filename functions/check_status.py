@@ -5,49 +5,57 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.check_status import check_status
+from core.check_status import Checks
 from core.generation import Status
 from core.places.admission import Admission
-from core.provider.client import Provider
-from core.provider.polling import Schedule
-from core.records.ledger import Ledger
+from core.provider.polling import Look, Schedule
 from core.workflow import Run
 from wiring import logger
+from wiring.generation_times import UsesGenerationTimes, make_generation_times
 from wiring.ledger import make_ledger
 from wiring.places import UsesPlaces, make_admission
 from wiring.provider import UsesProvider, make_provider
 
 
 @dataclass(frozen=True)
-class Settings(UsesPlaces, UsesProvider):
+class Settings(UsesPlaces, UsesProvider, UsesGenerationTimes):
     poll_first_seconds: int
-    poll_every_seconds: int
+    poll_every_seconds: float
+    poll_stay_seconds: int
     poll_deadline_seconds: int
     poll_slow_seconds: int
     poll_give_up_seconds: int
 
 
 @cache
-def _wired() -> tuple[Ledger, Provider, Schedule, Admission]:
+def _wired() -> tuple[Checks, Admission]:
     s = settings.read(Settings)
     schedule = Schedule(
         first=s.poll_first_seconds,
         every=s.poll_every_seconds,
+        stay=s.poll_stay_seconds,
         deadline=s.poll_deadline_seconds,
         slow=s.poll_slow_seconds,
         give_up=s.poll_give_up_seconds,
     )
-    return make_ledger(s), make_provider(s), schedule, make_admission(s)
+    return Checks(make_ledger(s), make_provider(s), schedule, make_generation_times(s)), make_admission(s)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id", "execution"} → {"generation_id", "status": "generating" (look again) or "archiving",
-    "wait_seconds"}."""
-    ledger, provider, schedule, admission = _wired()
+    """{"generation_id", "execution", "wait_seconds", "pending_seconds"} → {"generation_id", "status":
+    "generating" (look again), "queued" (submit it) or "archiving", "wait_seconds", "pending_seconds"}."""
+    checks, admission = _wired()
     generation_id = event["generation_id"]
-    checked = check_status(Run.of_state(event), ledger, provider, schedule)
+    # 0.1.0 did not say what it waited.
+    before = Look(event["pending_seconds"], event["wait_seconds"]) if "pending_seconds" in event else None
+    checked = checks.check_status(Run.of_state(event), before)
     if checked.status is Status.ARCHIVING:
         admission.release(generation_id)
     logger.info("checked", generation_id=generation_id, status=checked.status)
-    return {"generation_id": generation_id, "status": checked.status, "wait_seconds": checked.wait_seconds}
+    return {
+        "generation_id": generation_id,
+        "status": checked.status,
+        "wait_seconds": checked.wait_seconds,
+        "pending_seconds": checked.pending_seconds,
+    }

@@ -31,8 +31,13 @@ def _wired() -> tuple[Ledger, Provider, Patience]:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"generation_id", "execution"} → {"generation_id", "status": "generating" (found), "unsent" (submit it) or
-    "queued" (look again), "wait_seconds"}."""
+    "queued" (look again), "wait_seconds", "pending_seconds"}."""
     looked_up = look_up_submission(Run.of_state(event), *_wired())
     generation_id = event["generation_id"]
     logger.info("looked up", generation_id=generation_id, status=looked_up.status)
-    return {"generation_id": generation_id, "status": looked_up.status, "wait_seconds": looked_up.wait_seconds}
+    return {
+        "generation_id": generation_id,
+        "status": looked_up.status,
+        "wait_seconds": looked_up.wait_seconds,
+        "pending_seconds": 0,
+    }

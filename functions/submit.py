@@ -5,39 +5,43 @@ from functools import cache
 from typing import Any
 
 from core import settings
+from core.generation import Status
 from core.provider.client import Provider
+from core.provider.generation_times import GenerationTimes
 from core.records.ledger import Ledger
 from core.submit import Limits, submit
 from core.workflow import Run
 from wiring import logger
+from wiring.generation_times import UsesGenerationTimes, make_generation_times
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.provider import UsesProvider, make_provider
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesProvider):
+class Settings(UsesLedger, UsesProvider, UsesGenerationTimes):
     submit_deadline_seconds: int
     submit_timeout_seconds: int
     poll_first_seconds: int
 
 
 @cache
-def _wired() -> tuple[Ledger, Provider, Limits, int]:
+def _wired() -> tuple[Ledger, Provider, Limits, GenerationTimes]:
     s = settings.read(Settings)
-    limits = Limits(deadline=s.submit_deadline_seconds, timeout=s.submit_timeout_seconds)
-    return make_ledger(s), make_provider(s), limits, s.poll_first_seconds
+    limits = Limits(s.submit_deadline_seconds, s.submit_timeout_seconds, s.poll_first_seconds)
+    return make_ledger(s), make_provider(s), limits, make_generation_times(s)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"generation_id", "execution"} → {"generation_id", "status": "queued" (enter again) or "generating",
-    "wait_seconds"}."""
-    ledger, provider, limits, first_check = _wired()
+    "wait_seconds", "pending_seconds"}."""
+    submitted = submit(Run.of_state(event), *_wired())
     generation_id = event["generation_id"]
-    again = submit(Run.of_state(event), ledger, provider, limits)
-    logger.info("submitted" if not again else "refused for now", generation_id=generation_id, wait_seconds=again)
+    outcome = "submitted" if submitted.status is Status.GENERATING else "refused for now"
+    logger.info(outcome, generation_id=generation_id, wait_seconds=submitted.wait_seconds)
     return {
         "generation_id": generation_id,
-        "status": "queued" if again else "generating",
-        "wait_seconds": again or first_check,
+        "status": submitted.status,
+        "wait_seconds": submitted.wait_seconds,
+        "pending_seconds": 0,
     }

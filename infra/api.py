@@ -52,6 +52,7 @@ class Api(Construct):
             timeout_seconds=29,  # API Gateway gives up at 30
             environment={
                 **storage.ledger.environment,
+                **storage.places.learned_environment,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "STATE_MACHINE_ARN": workflow.state_machine.state_machine_arn,
                 "URL_LIFETIME_SECONDS": str(stage.url_lifetime_seconds),
@@ -59,6 +60,7 @@ class Api(Construct):
             },
             permissions=[
                 *storage.ledger.permissions(adds=True, reads=BY_OWNER),
+                storage.places.reads_learned,
                 allow("states:StartExecution", on=workflow.state_machine.state_machine_arn),
                 allow("states:StopExecution", on=workflow.executions_arn),
                 # A presigned link can do what its signer may; DeleteObject leaves a version for a while.

@@ -33,8 +33,13 @@ class Stage:
 
     # patience, in seconds
     submit_deadline_seconds: int = 6 * HOUR  # for a provider that is down or throttles; nothing is paid yet
-    poll_first_seconds: int = 30  # the fastest model takes 40 s: looking earlier finds nothing
-    poll_every_seconds: int = 5
+    poll_first_seconds: int = 20  # until it is learned how long a model takes: the fastest is said to take 40
+    # Between two looks while a generation may be done at any moment. This trades lag, which is half of it on average,
+    # against calls to the provider.
+    poll_every_seconds: float = 2.5
+    # How long a check may stay in its function and look again, which costs less than to start another. Each that stays
+    # is one of the account's concurrent invocations; 0 lets none stay.
+    poll_stay_seconds: int = 100
     poll_deadline_seconds: int = 30 * MINUTE  # several minutes have been seen; after this, look slowly
     poll_slow_seconds: int = 15 * MINUTE
     poll_give_up_seconds: int = 24 * HOUR  # a day, because the video is paid for
@@ -84,7 +89,7 @@ _SIMULATED = {
     "allow_local_video_hosts": True,
     "submit_deadline_seconds": 2 * MINUTE,
     "poll_first_seconds": 2,
-    "poll_every_seconds": 1,
+    "poll_every_seconds": 0.5,
     "poll_deadline_seconds": MINUTE,
     "poll_slow_seconds": 5,
     "poll_give_up_seconds": 3 * MINUTE,
@@ -103,6 +108,7 @@ def _local(provider_url: str) -> Stage:
         file_owners=("=demo",),
         event_owners=("=demo",),
         in_flight_limit=10,
+        poll_stay_seconds=1,  # few functions run at once here, and transitions cost nothing
         provider_url=provider_url,
         python=".".join(platform.python_version_tuple()[:2]),
         architecture="arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",

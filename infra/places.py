@@ -34,11 +34,21 @@ class Places:
             acknowledge(self.table, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")
 
     @property
+    def learned_environment(self) -> dict[str, str]:
+        """Where it is that is learned how long generations take."""
+        return {"PLACES_TABLE_NAME": self.table.table_name}
+
+    @property
+    def reads_learned(self) -> iam.PolicyStatement:
+        """To read how long generations take."""
+        return allow("dynamodb:Query", on=self.table.table_arn)
+
+    @property
     def environment(self) -> dict[str, str]:
         """Where places and generations are, and how many places there are."""
         return {
             **self._ledger.environment,
-            "PLACES_TABLE_NAME": self.table.table_name,
+            **self.learned_environment,
             "IN_FLIGHT_LIMIT": str(self._limit),
         }
 

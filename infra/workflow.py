@@ -20,6 +20,7 @@ from infra.state_machine import state_machine
 from infra.storage import Storage
 
 SUBMIT_TIMEOUT_SECONDS = 90
+CHECK_SECONDS = 60  # of one look at the provider, its time-outs included
 
 
 class Workflow(Construct):
@@ -49,9 +50,10 @@ class Workflow(Construct):
                 **provider.environment,
                 "SUBMIT_DEADLINE_SECONDS": str(stage.submit_deadline_seconds),
                 "SUBMIT_TIMEOUT_SECONDS": str(SUBMIT_TIMEOUT_SECONDS),
+                **places.learned_environment,
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
             },
-            permissions=[*ledger.permissions(), *provider.permissions],
+            permissions=[*ledger.permissions(), *provider.permissions, places.reads_learned],
         )
         self.look_up_submission = functions.add(
             "look_up_submission",
@@ -67,12 +69,13 @@ class Workflow(Construct):
         )
         self.check_status = functions.add(
             "check_status",
-            timeout_seconds=60,
+            timeout_seconds=stage.poll_stay_seconds + CHECK_SECONDS,
             environment={
                 **places.environment,
                 **provider.environment,
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
                 "POLL_EVERY_SECONDS": str(stage.poll_every_seconds),
+                "POLL_STAY_SECONDS": str(stage.poll_stay_seconds),
                 "POLL_DEADLINE_SECONDS": str(stage.poll_deadline_seconds),
                 "POLL_SLOW_SECONDS": str(stage.poll_slow_seconds),
                 "POLL_GIVE_UP_SECONDS": str(stage.poll_give_up_seconds),

@@ -198,6 +198,42 @@ MUTANTS = [
         "    if generation.owner != owner:\n",
         "    if not generation.owner:\n",
     ),
+    Mutant(
+        "a check that stays does not read the record again",
+        CORE / "check_status.py",
+        """        while True:
+            generation = self.ledger.get_for(run)
+""",
+        """        generation = self.ledger.get_for(run)
+        while True:
+""",
+    ),
+    Mutant(
+        "a check stays as long as it likes",
+        CORE / "provider/polling.py",
+        "pause <= TURN_SECONDS and stayed + pause <= self.stay",
+        "pause <= TURN_SECONDS",
+    ),
+    Mutant(
+        "what the first look finds done is taken to have been done just now",
+        CORE / "provider/polling.py",
+        "SOONER = 0.8",
+        "SOONER = 1.0",
+    ),
+    Mutant(
+        "what was done while looks failed is taken for slow",
+        CORE / "provider/polling.py",
+        "if age - self.age > self.pause + LATE_SECONDS:",
+        "if age < self.age:",
+    ),
+    Mutant(
+        "a fault of the table in which times are noted ends the job",
+        CORE / "provider/generation_times.py",
+        """        except (BotoCoreError, ClientError) as error:
+            logger.warning("the time of""",
+        """        except KeyError as error:
+            logger.warning("the time of""",
+    ),
 ]
 
 

@@ -1,12 +1,15 @@
 """CheckStatus: what the provider says now, and when to ask again."""
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.errors import GenerationEnded, GenerationFailed, ProviderUnavailable
-from core.generation import Status
-from core.provider.client import Provider, is_known
-from core.provider.polling import Schedule
+from core.errors import GenerationFailed, ProviderUnavailable
+from core.generation import Generation, Status
+from core.provider.client import Provider, ProviderGeneration, is_known
+from core.provider.generation_times import GenerationTimes, Times
+from core.provider.polling import Look, Schedule
 from core.records.ledger import Ledger
 from core.workflow import Run
 
@@ -15,28 +18,68 @@ logger = logging.getLogger("promptreel")
 
 @dataclass(frozen=True)
 class Checked:
-    status: Status
-    wait_seconds: int  # until the next check; 0 when none is needed
+    status: Status  # queued: it has to be submitted first
+    wait_seconds: int = 0  # until the next check; 0 when none is needed
+    pending_seconds: int = 0  # after its submission, when it was last seen pending
 
 
-def check_status(run: Run, ledger: Ledger, provider: Provider, schedule: Schedule) -> Checked:
-    """One look at the provider. A check that fails is `ProviderUnavailable`, until the last check is due:
-    `GenerationTimedOut`."""
-    generation = ledger.get_for(run)
-    if generation.status in (Status.ARCHIVING, Status.COMPLETED):
-        return Checked(Status.ARCHIVING, 0)  # Finalize finds what is done
-    if generation.provider_id is None or generation.submitted_at is None:
-        raise GenerationEnded(f"Generation {run.generation_id} was never accepted by the provider.")
-    try:
-        answer = provider.fetch(generation.provider_id)
-    except ProviderUnavailable:
-        schedule.next_check(generation.submitted_at, ledger.now())  # raises once the last check was due
-        raise
-    if not is_known(answer.status):
-        logger.warning("unknown provider status %r of generation %s", answer.status, run.generation_id)
-    if answer.outcome == "error":
-        raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
-    if answer.outcome == "completed" and answer.video is not None:
-        ledger.provider_finished(run, answer.video, answer.credits_used)
-        return Checked(Status.ARCHIVING, 0)
-    return Checked(Status.GENERATING, schedule.next_check(generation.submitted_at, ledger.now()))
+@dataclass(frozen=True)
+class Checks:
+    """What checks a generation: the provider, when to ask it, and what is learned of it."""
+
+    ledger: Ledger
+    provider: Provider
+    schedule: Schedule
+    times: GenerationTimes
+    sleep: Callable[[float], None] = time.sleep
+
+    def check_status(self, run: Run, before: Look | None) -> Checked:
+        """Look at the provider; while it may be done at any moment, stay and look again. `before` is the look before,
+        None if it is not known.
+
+        A look that fails is `ProviderUnavailable`, until the last one is due: `GenerationTimedOut`. Every look reads
+        the record first: what is cancelled or deleted meanwhile raises `GenerationEnded`.
+        """
+        entered = self.ledger.now()
+        times: Times | None = None
+        while True:
+            generation = self.ledger.get_for(run)
+            if generation.status in (Status.ARCHIVING, Status.COMPLETED):
+                return Checked(Status.ARCHIVING)  # Finalize finds what is done
+            if generation.provider_id is None:
+                return Checked(Status.QUEUED)
+            answer = self._look(generation, generation.provider_id)
+            age = self._age(generation)
+            if answer.outcome == "completed" and answer.video is not None:
+                self.ledger.provider_finished(run, answer.video, answer.credits_used)
+                self._learn(generation, before, age)
+                return Checked(Status.ARCHIVING)
+            if times is None:
+                times = self.times.of(generation.request)
+            pause = self.schedule.pause(age, times)
+            if not self.schedule.stays(pause, (self.ledger.now() - entered).total_seconds()):
+                return Checked(Status.GENERATING, max(1, round(pause)), int(age))
+            self.sleep(pause)
+            before = Look(age, pause)
+
+    def _look(self, generation: Generation, provider_id: str) -> ProviderGeneration:
+        try:
+            answer = self.provider.fetch(provider_id)
+        except ProviderUnavailable:
+            self.schedule.pause(self._age(generation), Times())  # raises once the last look was due
+            raise
+        if not is_known(answer.status):
+            logger.warning("unknown provider status %r of generation %s", answer.status, generation.generation_id)
+        if answer.outcome == "error":
+            raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
+        return answer
+
+    def _learn(self, generation: Generation, before: Look | None, age: float) -> None:
+        """After the record says that it is done: what dies in between forgets a time, and repeats none."""
+        took = before.took(age) if before else None
+        # A rescued generation's submission is dated by its rescue.
+        if took is not None and not generation.rescues and age < self.schedule.deadline:
+            self.times.note(generation, took)
+
+    def _age(self, generation: Generation) -> float:
+        return (self.ledger.now() - (generation.submitted_at or generation.created_at)).total_seconds()

@@ -15,8 +15,8 @@ class InvalidSettings(Exception):
 def read(settings: type[T], environment: Mapping[str, str] = os.environ) -> T:
     """A `settings` dataclass whose every field comes from the variable of the same name in upper case.
 
-    Fields may be `str`, `int`, `bool` ("true" or "false") or `tuple[str, ...]` (comma separated). All are required,
-    and only what is read here is set by infra/: a test holds the two against each other.
+    Fields may be `str`, `int`, `float`, `bool` ("true" or "false") or `tuple[str, ...]` (comma separated). All are
+    required, and only what is read here is set by infra/: a test holds the two against each other.
     """
     hints = get_type_hints(settings)
     names = [field.name for field in fields(cast("Any", settings))]

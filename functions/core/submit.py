@@ -11,9 +11,10 @@ from core.errors import (
     SubmissionTimedOut,
     SubmissionUnknown,
 )
-from core.generation import Generation, Submission
+from core.generation import Generation, Status, Submission
 from core.provider.client import Provider, Throttled
-from core.provider.polling import backoff
+from core.provider.generation_times import GenerationTimes
+from core.provider.polling import backoff, first_wait
 from core.records.ledger import Ledger
 from core.workflow import Run
 
@@ -24,12 +25,27 @@ class Limits:
 
     deadline: int  # since it was admitted: how long a provider that refuses for now is asked again
     timeout: int  # of the submit function: a claim older than this was left by an entry that died
+    first_look: int  # since it was submitted, as long as nothing is known of its model
 
 
-def submit(run: Run, ledger: Ledger, provider: Provider, limits: Limits) -> int:
+@dataclass(frozen=True)
+class Submitted:
+    status: Status  # generating: the provider has accepted it; queued: enter again, it did not take it now
+    wait_seconds: int  # until then, or until the first look at it
+
+
+def submit(run: Run, ledger: Ledger, provider: Provider, limits: Limits, times: GenerationTimes) -> Submitted:
+    """Send the request, unless that was done; when to look at it."""
+    generation = ledger.get_for(run)
+    again = _submit(generation, run, ledger, provider, limits)
+    if again:
+        return Submitted(Status.QUEUED, again)
+    return Submitted(Status.GENERATING, first_wait(limits.first_look, times.of(generation.request)))
+
+
+def _submit(generation: Generation, run: Run, ledger: Ledger, provider: Provider, limits: Limits) -> int:
     """Seconds after which to enter again because the provider did not take the request now; 0 once it has accepted
     it."""
-    generation = ledger.get_for(run)
     if generation.submission is Submission.SUBMITTED:
         return 0
     if generation.status.ended:
@@ -40,7 +56,8 @@ def submit(run: Run, ledger: Ledger, provider: Provider, limits: Limits) -> int:
     provider.key.get()  # before anything is claimed: a missing key is no unknown submission
     attempt = ledger.begin_submission(run)
     if attempt is None:
-        return submit(run, ledger, provider, limits)  # another entry was faster: look at what it did
+        # Another entry was faster: look at what it did.
+        return _submit(ledger.get_for(run), run, ledger, provider, limits)
     try:
         provider_id = provider.create(
             generation.request, client_request_id=client_request_id(run.generation_id, attempt)
@@ -75,7 +92,7 @@ def _wait_for_the_other(generation: Generation, now: datetime, limits: Limits) -
 def _try_later(generation: Generation, now: datetime, limits: Limits, refusal: Throttled) -> int:
     _check_deadline(generation, now, limits, str(refusal))
     age = (now - _since(generation)).total_seconds()
-    # Never sooner than the back-off: an execution's history holds 25,000 events, and each turn takes nine.
+    # Never sooner than the back-off: an execution's history holds 25,000 events, and each turn takes fourteen.
     wait = max(refusal.retry_after or 0, backoff(age))
     return min(round(wait), limits.deadline)
 

@@ -77,6 +77,7 @@ def cloud(
         "SUBMIT_TIMEOUT_SECONDS": "90",
         "POLL_FIRST_SECONDS": "30",
         "POLL_EVERY_SECONDS": "5",
+        "POLL_STAY_SECONDS": "0",
         "POLL_DEADLINE_SECONDS": "1800",
         "POLL_SLOW_SECONDS": "900",
         "POLL_GIVE_UP_SECONDS": "86400",

@@ -27,6 +27,7 @@ def test_a_generation_goes_through_all_its_states(cloud: Cloud, accepted: Accept
         "generation_id": "g1",
         "status": "generating",
         "wait_seconds": 30,
+        "pending_seconds": 0,
     }
     assert cloud.invoke("check_status", given("check_status"))["status"] == "archiving"
     assert cloud.holders == [], "the provider is done with it"

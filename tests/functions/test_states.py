@@ -16,15 +16,18 @@ from core.generation import ArchivedVideo, Failure, Status, iso
 from core.records.ledger import Ledger
 from core.workflow import Run
 from tests.support.events import event
-from tests.support.functions import KEY, Cloud
+from tests.support.functions import KEY, Cloud, call
+from wiring import now
 
 Accepted = Callable[..., str]
 
 
 def test_a_prompt_becomes_an_archived_and_announced_video(cloud: Cloud, accepted: Accepted) -> None:
     state = {"generation_id": accepted()}
-    assert cloud.invoke("submit", state) == {**state, "status": "generating", "wait_seconds": 30}
-    assert cloud.invoke("check_status", state) == {**state, "status": "archiving", "wait_seconds": 0}
+    submitted = cloud.invoke("submit", state)
+    assert submitted == {**state, "status": "generating", "wait_seconds": 30, "pending_seconds": 0}
+    checked = cloud.invoke("check_status", submitted)
+    assert checked == {**state, "status": "archiving", "wait_seconds": 0, "pending_seconds": 0}
     answer = cloud.invoke("finalize", state)
     assert answer["status"] == "completed"
 
@@ -51,6 +54,39 @@ def test_a_prompt_becomes_an_archived_and_announced_video(cloud: Cloud, accepted
     }
     counts = cloud.simulator.counts()
     assert (counts.creates, counts.downloads, counts.authorization_leaks) == (1, 1, 0)
+
+
+def test_what_the_provider_did_not_take_is_sent_back_to_submit(cloud: Cloud, accepted: Accepted) -> None:
+    state = {"generation_id": accepted()}
+    cloud.simulator.script("a boat", create=[{"status": 429, "headers": {"Retry-After": "7"}}])
+    refused = cloud.invoke("submit", state)
+    assert refused == {**state, "status": "queued", "wait_seconds": 7, "pending_seconds": 0}
+    assert cloud.invoke("check_status", refused)["status"] == "queued"
+    assert cloud.invoke("submit", state)["status"] == "generating"
+
+
+def test_how_long_a_model_takes_is_learned_shown_and_waited_for(cloud: Cloud, accepted: Accepted) -> None:
+    for number in range(5):
+        accepted(generation_id=f"g{number}")
+        state = cloud.invoke("submit", {"generation_id": f"g{number}"})
+        assert state["wait_seconds"] == 30
+        boto3.client("dynamodb").update_item(
+            TableName="generations",
+            Key={"generation_id": {"S": f"g{number}"}},
+            UpdateExpression="SET submitted_at = :then",
+            ExpressionAttributeValues={":then": {"S": iso(now() - timedelta(seconds=51))}},
+        )
+        assert cloud.invoke("check_status", {**state, "pending_seconds": 49})["status"] == "archiving"
+    _, listed = call(cloud, "GET", "/v2/models")
+    takes = {model["id"]: model["takes"] for model in listed["data"]}
+    assert takes.pop("veo2") == {
+        "median_seconds": pytest.approx(50, abs=1),
+        "slowest_tenth_seconds": pytest.approx(50, abs=1),
+        "jobs": 5,
+    }
+    assert set(takes.values()) == {None}
+    accepted(generation_id="g5")
+    assert 35 < cloud.invoke("submit", {"generation_id": "g5"})["wait_seconds"] < 50
 
 
 def test_finalize_entered_twice_does_its_work_once(cloud: Cloud, accepted: Accepted) -> None:

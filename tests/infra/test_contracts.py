@@ -10,6 +10,7 @@ import pytest
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from core import errors, settings
+from core.provider import client
 from infra.config import stage_named
 from infra.state_machine import DEFINITIONS
 from tests.support.tables import places_definition, table_definition
@@ -58,6 +59,14 @@ def test_the_table_is_the_one_that_code_and_tests_name_projections_included(stag
 def test_submit_is_told_its_own_timeout() -> None:
     submit = functions("prod")["submit"]
     assert submit["Environment"]["Variables"]["SUBMIT_TIMEOUT_SECONDS"] == str(submit["Timeout"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_check_that_stays_ends_well_before_its_function(stage: str) -> None:
+    """Its last look may begin when it has stayed as long as it may, and may take all of the provider's time-outs."""
+    check = functions(stage)["check_status"]
+    look = 2 * (client.CONNECT_SECONDS + client.FETCH_SECONDS)  # twice, if the key was renewed
+    assert int(check["Environment"]["Variables"]["POLL_STAY_SECONDS"]) + look < check["Timeout"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -11,6 +11,7 @@ from tests.support.templates import STAGES, functions, grants, listed, new_stack
 TABLE = "StorageGenerations.Arn"
 VIDEOS = "StorageVideos.Arn/videos/*"
 LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
+LEARNED = {("dynamodb:Query", "StoragePlaces.Arn")}  # how long generations take
 PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
 ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
 
@@ -22,7 +23,7 @@ EXECUTIONS_OF = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution"
 EXECUTIONS = f"{EXECUTIONS_OF}:WorkflowVideoGeneration.Name"
 MAY = {
     "admit": LEDGER | PLACES,
-    "submit": LEDGER | PROVIDER_KEY,
+    "submit": LEDGER | PROVIDER_KEY | LEARNED,
     "look_up_submission": LEDGER | PROVIDER_KEY,
     "check_status": LEDGER | PROVIDER_KEY | PLACES,
     "finalize": LEDGER
@@ -47,7 +48,8 @@ MAY = {
         ("s3:DeleteObject", VIDEOS),
     },
     "record_failure": LEDGER | ANNOUNCE | PLACES | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
-    "api": {
+    "api": LEARNED
+    | {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:UpdateItem", TABLE),

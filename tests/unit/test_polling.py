@@ -1,27 +1,109 @@
-"""When the provider is asked again, and when it is given up."""
+"""When the provider is looked at, and when it is given up."""
 
-from datetime import UTC, datetime, timedelta
+import math
+import random
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import GenerationTimedOut
-from core.provider.polling import Schedule, backoff
+from core.provider.generation_times import FEW, Times
+from core.provider.polling import TURN_SECONDS, Look, Schedule, backoff, first_wait
 
-SCHEDULE = Schedule(first=30, every=5, deadline=1800, slow=900, give_up=86400)
-START = datetime(2026, 1, 1, tzinfo=UTC)
+SCHEDULE = Schedule(first=30, every=2.5, stay=100, deadline=1800, slow=900, give_up=86400)
+NOTHING = Times()
+SAME = Times.of([40.0] * 20)
+TWO_KINDS = Times.of([28.0, 30.0, 32.0] * 10 + [115.0, 120.0, 125.0] * 10)
+SECONDS = st.floats(0, 2000)
 
 
 @pytest.mark.parametrize(
-    ("age", "wait"),
-    [(0, 30), (10, 20), (29, 5), (30, 5), (1799, 5), (1800, 900), (1800 + 86399, 900)],
+    ("age", "pause"),
+    [(0, 30), (10, 20), (29, 2.5), (30, 2.5), (1799, 2.5), (1800, 900), (1800 + 86399, 900)],
 )
-def test_checks_begin_late_then_come_often_and_past_the_deadline_seldom(age: int, wait: int) -> None:
-    assert SCHEDULE.next_check(START, START + timedelta(seconds=age)) == wait
+def test_before_anything_is_known_looks_begin_late_then_come_often_and_past_the_deadline_seldom(
+    age: int, pause: float
+) -> None:
+    assert SCHEDULE.pause(age, NOTHING) == pause
 
 
 def test_a_day_past_the_deadline_the_generation_is_given_up() -> None:
     with pytest.raises(GenerationTimedOut, match="did not finish within 1 day, 0:30:00"):
-        SCHEDULE.next_check(START, START + timedelta(seconds=1800 + 86400))
+        SCHEDULE.pause(1800 + 86400, SAME)
+
+
+def test_the_first_look_comes_when_the_fastest_are_done_once_that_is_known() -> None:
+    assert first_wait(30, NOTHING) == 30
+    assert first_wait(30, Times.of([90.0] * (FEW - 1))) == 30, "they may be a moment's"
+    assert first_wait(30, Times.of([90.0] * FEW)) < 90
+    assert first_wait(30, SAME) == 40
+    assert first_wait(30, Times.of([0.1] * 50)) == 1, "Step Functions waits for whole seconds"
+
+
+def test_one_outlier_moves_nothing() -> None:
+    usual = [40.0 + at / 10 for at in range(99)]
+    for outlier in (0.001, 1799.0):
+        assert abs(first_wait(30, Times.of([*usual, outlier])) - first_wait(30, Times.of(usual))) <= 1
+
+
+def test_between_the_fast_and_the_slow_ones_nobody_looks() -> None:
+    assert SCHEDULE.pause(31, TWO_KINDS) == SCHEDULE.every, "one of the fast may still come"
+    pause = SCHEDULE.pause(38, TWO_KINDS)
+    assert TURN_SECONDS < pause <= 115 - 38
+    assert not SCHEDULE.stays(pause, 0)
+
+
+def test_who_outlives_all_that_is_known_may_be_done_at_any_moment() -> None:
+    assert SCHEDULE.pause(41, SAME) == SCHEDULE.pause(1000, TWO_KINDS) == SCHEDULE.every
+
+
+def test_a_check_stays_for_short_pauses_and_for_a_bounded_time() -> None:
+    assert SCHEDULE.stays(2.5, 0)
+    assert SCHEDULE.stays(2.5, 97.5)
+    assert not SCHEDULE.stays(2.5, 98)
+    assert not SCHEDULE.stays(23, 0)
+    assert not replace(SCHEDULE, stay=0).stays(2.5, 0)
+
+
+@given(st.lists(SECONDS, max_size=100), SECONDS)
+def test_a_pause_is_never_shorter_than_the_setting_and_ends_before_the_known_ones_do(
+    seconds: list[float], age: float
+) -> None:
+    pause, times = SCHEDULE.pause(age, Times.of(seconds)), Times.of(seconds)
+    if age >= SCHEDULE.deadline:
+        assert pause == SCHEDULE.slow
+        return
+    assert pause >= SCHEDULE.every
+    later = sorted(one for one in seconds if one > age)
+    if times and pause > SCHEDULE.every:
+        done = sum(one <= age + pause for one in later)
+        assert done <= len(later) * 0.05 + 1, "hardly one is done meanwhile"
+
+
+@given(st.lists(st.floats(1, 2000), min_size=FEW, max_size=100), st.floats(0, 1))
+def test_what_is_early_lies_among_the_known_or_a_little_before(seconds: list[float], share: float) -> None:
+    early = Times.of(seconds).early()
+    assert early is not None
+    assert 0.75 * min(seconds) <= early <= max(seconds)
+    assert (Times.of(one + share for one in seconds).early() or 0) >= early - 1e-9
+
+
+def test_what_is_done_is_known_as_nearly_as_it_was_looked_at() -> None:
+    assert Look(40, 2.5).took(42.5) == 41.25
+    assert Look(0, 30).took(31) == pytest.approx(24.8), "sooner than the first look: by how much is not known"
+    assert Look(0, 30).took(41) is None, "looks have failed in between, and it may have been done for long"
+
+
+def test_a_model_that_gets_faster_is_followed_though_each_look_finds_it_done() -> None:
+    known, wait = [100.0] * 20, first_wait(30, Times.of([100.0] * 20))
+    for at in range(200):
+        known[random.Random(at).randrange(20)] = Look(0, wait).took(wait) or math.inf
+        wait = first_wait(30, Times.of(known))
+        if wait <= 12:
+            return
+    raise AssertionError(f"still {wait} s")
 
 
 def test_refusals_without_a_time_are_waited_out_ever_longer_up_to_a_minute() -> None:

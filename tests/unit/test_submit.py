@@ -1,7 +1,7 @@
 """At most one create call that the provider may have accepted, however often and by however many Submit is entered."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -18,6 +18,7 @@ from core.errors import (
 )
 from core.generation import Failure, Status, Submission, Tombstone
 from core.provider.client import Throttled
+from core.provider.generation_times import Times
 from core.records.ledger import Ledger
 from core.submit import Limits, submit
 from core.workflow import Run
@@ -26,7 +27,7 @@ from tests.support.generations import START, Clock, archived, generation
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LIMITS = Limits(deadline=3600, timeout=90)
+LIMITS = Limits(deadline=3600, timeout=90, first_look=30)
 
 
 class Provider:
@@ -62,8 +63,20 @@ def ledger(dynamodb: "DynamoDBClient", clock: Clock) -> Ledger:
     return ledger
 
 
+class NoTimes:
+    """Nothing is known."""
+
+    def of(self, _: object) -> Times:
+        return Times()
+
+
 def enter(ledger: Ledger, provider: Any) -> int:
-    return submit(Run("g1"), ledger, provider, LIMITS)
+    """Seconds after which to enter again, 0 if it was accepted."""
+    submitted = submit(Run("g1"), ledger, provider, LIMITS, cast("Any", NoTimes()))
+    if submitted.status is Status.GENERATING:
+        assert submitted.wait_seconds == LIMITS.first_look
+        return 0
+    return submitted.wait_seconds
 
 
 def test_the_request_is_sent_once_and_a_second_entry_returns_what_the_first_got(ledger: Ledger) -> None:

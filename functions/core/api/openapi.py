@@ -55,6 +55,16 @@ _GENERATION = {
         },
     },
 }
+_TAKES = {
+    "type": ["object", "null"],
+    "description": "How long the latest generations took at the provider; null where none has been seen.",
+    "required": ["median_seconds", "slowest_tenth_seconds", "jobs"],
+    "properties": {
+        "median_seconds": {"type": "number"},
+        "slowest_tenth_seconds": {"type": "number", "description": "One in ten takes as long, or longer."},
+        "jobs": {"type": "integer", "description": "Of how many generations this is known."},
+    },
+}
 _ERROR = {
     "type": "object",
     "required": ["message"],
@@ -118,11 +128,12 @@ def document(models: Models) -> dict[str, Any]:
                 "Error": _ERROR,
                 "Model": {
                     "type": "object",
-                    "required": ["id", "title", "schema"],
+                    "required": ["id", "title", "schema", "takes"],
                     "properties": {
                         "id": {"type": "string"},
                         "title": {"type": "string"},
                         "schema": {"type": ["object", "null"], "description": "JSON Schema 2020-12 of a request."},
+                        "takes": _TAKES,
                     },
                 },
                 **{_component(model): _request(model) for model in models},

@@ -3,6 +3,7 @@
     pk "place"    sk its number, from 0       a held place
     pk "waiting"  sk owner/since/generation   a generation that waits, the owner's first one first
     pk "turn"     sk "turn"                   who gives places out at the moment (core.places.admission)
+    pk "times"    sk model and parameters     how long such generations took (core.provider.generation_times)
 
 How many are held is how many items there are: there is no number beside them that could differ. Only `grant` makes a
 place, in one transaction with the generation, so that a generation is given one place and a place one generation.

@@ -1,0 +1,172 @@
+"""A check: one look, or several while it stays."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from core.check_status import Checked, Checks
+from core.errors import GenerationEnded, GenerationFailed, GenerationTimedOut, ProviderUnavailable
+from core.generation import Failure, Status
+from core.provider.client import ProviderGeneration
+from core.provider.generation_times import GenerationTimes
+from core.provider.polling import Look, Schedule
+from core.records.ledger import Ledger
+from core.workflow import Run
+from tests.support.generations import Clock, generation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+RUN = Run("g1")
+SUBMITTED = Look(0, 30)
+
+
+class House:
+    """A generation that was submitted just now; the provider needs `takes` seconds for it."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", takes: float = 45, stay: int = 100) -> None:
+        self.clock, self.takes, self.looked_at = Clock(), takes, list[float]()
+        self.ledger = Ledger(dynamodb, "generations", self.clock)
+        self.times = GenerationTimes(dynamodb, "places")
+        self.before_look: Callable[[float], None] = lambda _: None
+        schedule = Schedule(first=30, every=2.5, stay=stay, deadline=1800, slow=900, give_up=86400)
+        self.checks = Checks(self.ledger, cast("Any", self), schedule, self.times, self.clock.forward)
+        self.ledger.add(generation())
+        self.start = self.clock.time
+        attempt = self.ledger.begin_submission(RUN)
+        assert attempt
+        self.ledger.submitted(RUN, attempt, "p1")
+
+    @property
+    def age(self) -> float:
+        return (self.clock.time - self.start).total_seconds()
+
+    def fetch(self, provider_id: str) -> ProviderGeneration:
+        assert provider_id == "p1"
+        self.looked_at.append(self.age)
+        self.before_look(self.age)
+        if self.age < self.takes:
+            return ProviderGeneration("pending", "generating", None, "", None)
+        return ProviderGeneration("completed", "completed", {"url": "https://cdn.example/v"}, "", 1)
+
+    def check(self, after: float, before: Look | None = SUBMITTED) -> Checked:
+        self.clock.forward(after)
+        return self.checks.check_status(RUN, before)
+
+    @property
+    def known(self) -> tuple[float, ...]:
+        return self.times.of({"model": "veo2"}).seconds
+
+
+@pytest.fixture
+def house(dynamodb: "DynamoDBClient") -> House:
+    return House(dynamodb)
+
+
+def test_a_check_stays_until_it_is_done_and_notes_how_long_it_took(house: House) -> None:
+    assert house.check(30) == Checked(Status.ARCHIVING)
+    assert house.looked_at == [30, 32.5, 35, 37.5, 40, 42.5, 45]
+    assert house.ledger.get("g1").status is Status.ARCHIVING
+    assert house.known == (43.75,), "between the last two looks"
+
+
+def test_a_check_that_has_stayed_long_enough_leaves_and_the_next_one_learns_from_where_it_was(house: House) -> None:
+    house.takes = 131
+    left = house.check(30)
+    assert (left.status, house.age) == (Status.GENERATING, 130)
+    assert (left.wait_seconds, left.pending_seconds) == (2, 130)
+    assert house.check(left.wait_seconds, Look(left.pending_seconds, left.wait_seconds)).status is Status.ARCHIVING
+    assert house.known == (131,)
+
+
+def test_a_stage_may_let_no_check_stay(dynamodb: "DynamoDBClient") -> None:
+    house = House(dynamodb, stay=0)
+    assert house.check(30) == Checked(Status.GENERATING, 2, 30)
+    assert house.looked_at == [30]
+
+
+def test_an_entry_that_comes_again_finds_what_is_done_and_learns_nothing_twice(house: House) -> None:
+    house.check(30)
+    before = house.known
+    house.clock.forward(100)
+    assert house.check(0) == Checked(Status.ARCHIVING)
+    assert (house.known, len(house.looked_at)) == (before, 7)
+
+
+@pytest.mark.parametrize("what", ["cancelled", "deleted", "rescued"])
+def test_a_check_that_stays_sees_that_there_is_nothing_left_to_do(house: House, what: str) -> None:
+    def happen(age: float) -> None:
+        if age != 40:
+            return
+        house.ledger.fail(RUN, Failure("Cancelled", "by its owner"))
+        if what == "deleted":
+            house.ledger.announced(house.ledger.get("g1"))
+            house.ledger.delete(house.ledger.get("g1"))
+        if what == "rescued":
+            house.ledger.reopen(house.ledger.get("g1"), "p1")
+
+    house.before_look = happen
+    with pytest.raises(GenerationEnded):
+        house.check(30)
+    assert house.looked_at[-1] == 40, "it does not look again"
+    assert house.known == ()
+
+
+def test_a_provider_that_does_not_answer_ends_the_check_at_once(house: House) -> None:
+    def down(age: float) -> None:
+        if age >= 35:
+            raise ProviderUnavailable("down")
+
+    house.before_look = down
+    with pytest.raises(ProviderUnavailable):
+        house.check(30)
+    assert house.age == 35
+    with pytest.raises(GenerationTimedOut):
+        house.check(2 * 86400)
+
+
+def test_what_was_done_while_the_provider_did_not_answer_is_not_taken_for_slow(house: House) -> None:
+    assert house.check(600).status is Status.ARCHIVING
+    assert house.known == ()
+
+
+def test_a_rescued_one_teaches_nothing(house: House) -> None:
+    house.ledger.fail(RUN, Failure("VideoInvalid", "no"))
+    house.ledger.reopen(house.ledger.get("g1"), "p1")
+    house.clock.forward(30)
+    assert house.checks.check_status(Run("g1", 1), SUBMITTED) == Checked(Status.ARCHIVING)
+    assert house.known == ()
+
+
+def test_one_that_is_later_than_all_patience_teaches_nothing(house: House) -> None:
+    assert house.check(2000, Look(1990, 10)) == Checked(Status.ARCHIVING)
+    assert house.known == ()
+
+
+def test_an_execution_of_0_1_0_goes_on_and_learns_what_it_can(house: House) -> None:
+    assert house.check(50, None) == Checked(Status.ARCHIVING)
+    assert house.known == ()
+
+
+def test_what_the_provider_could_not_do_ends_it_and_teaches_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house, "fetch", lambda _: ProviderGeneration("error", "error", None, "Nsfw", None))
+    with pytest.raises(GenerationFailed, match="Nsfw"):
+        house.check(30)
+    assert house.known == ()
+
+
+def test_what_is_not_submitted_is_sent_there(dynamodb: "DynamoDBClient") -> None:
+    house = House(dynamodb)
+    house.ledger.add(generation("g2"))
+    assert house.checks.check_status(Run("g2"), SUBMITTED) == Checked(Status.QUEUED)
+    assert house.looked_at == []
+
+
+def test_one_that_finishes_while_nothing_can_be_noted_is_done_all_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house.times, "_name", "no-such-table")
+    assert house.check(30) == Checked(Status.ARCHIVING)

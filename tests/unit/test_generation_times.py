@@ -1,0 +1,117 @@
+"""What is learned of how long generations take."""
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from core.provider import generation_times
+from core.provider.generation_times import FEW, SLOTS, GenerationTimes, Times
+from tests.support.generations import generation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def times(dynamodb: "DynamoDBClient") -> GenerationTimes:
+    return GenerationTimes(dynamodb, "places")
+
+
+def note(times: GenerationTimes, *seconds: float, start: int = 0, **request: Any) -> None:
+    """Generations of this request took so long."""
+    for number, second in enumerate(seconds, start):
+        made = generation(f"g{number}", request={"model": "veo2", "prompt": "a boat", **request})
+        times.note(made, second)
+
+
+def items() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = boto3.client("dynamodb").scan(TableName="places")["Items"]
+    return found
+
+
+def test_what_was_noted_is_known(times: GenerationTimes) -> None:
+    note(times, 40, 42.5, 44, 41, 43)
+    assert times.of({"model": "veo2"}) == Times((40, 41, 42.5, 43, 44))
+
+
+def test_the_same_generation_counts_once_however_often_it_is_noted(times: GenerationTimes) -> None:
+    for seconds in (40, 40, 41):
+        times.note(generation("g1"), seconds)
+    assert times.of({"model": "veo2"}).seconds == (41,)
+
+
+def test_a_kind_remembers_so_many_and_forgets_what_was_long_ago(times: GenerationTimes) -> None:
+    note(times, *[40.0] * 150)
+    note(times, *[90.0] * 600, start=150)
+    (item,) = items()
+    assert len(item) - 2 <= SLOTS
+    assert set(times.of({"model": "veo2"}).seconds) == {90}
+    assert sum(len(name) + len(str(value)) for name, value in item.items()) < 4096
+
+
+def test_other_parameters_are_another_kind_and_stand_in_for_one_of_which_little_is_known(
+    times: GenerationTimes,
+) -> None:
+    note(times, *[40.0] * FEW, duration=5)
+    note(times, 80, duration=8)
+    assert times.of({"model": "veo2", "duration": 5}).seconds == (40,) * FEW
+    assert times.of({"model": "veo2", "duration": 8}).seconds == (*(40,) * FEW, 80)
+    note(times, *[80.0] * FEW, duration=8, start=50)
+    assert times.of({"model": "veo2", "duration": 8}).seconds == (80,) * (FEW + 1)
+
+
+def test_another_model_stands_in_for_none_though_it_has_the_same_beginning(times: GenerationTimes) -> None:
+    note(times, *[40.0] * FEW, model="google/veo-3.1-t2v")
+    assert not times.of({"model": "google/veo-3.1-t2v-fast"})
+    assert not times.of({"model": "google/veo-3.1"})
+
+
+@pytest.mark.parametrize("value", ["x" * 5000, {"a": []}, [1] * 3000, None, "a b\nc", -1e300])
+def test_parameters_of_any_kind_make_one_small_key(times: GenerationTimes, value: Any) -> None:
+    for _ in range(2):
+        note(times, *[40.0] * FEW, duration=value, model="m" * 3000)
+    assert len(times.of({"model": "m" * 3000, "duration": value}).seconds) == FEW
+    assert len(items()) == 1
+
+
+def test_the_models_are_shown_with_all_that_is_known_of_each(times: GenerationTimes) -> None:
+    note(times, *range(1, 11), duration=5)
+    note(times, 100, duration=8)
+    note(times, 7.04, model="google/veo3")
+    assert {model: known.shown() for model, known in times.of_models().items()} == {
+        "veo2": {"median_seconds": 6, "slowest_tenth_seconds": 10, "jobs": 11},
+        "google/veo3": {"median_seconds": 7.0, "slowest_tenth_seconds": 7.0, "jobs": 1},
+    }
+    assert Times().shown() is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ClientError({"Error": {"Code": "InternalServerError"}}, "Query"), EndpointConnectionError(endpoint_url="")],
+)
+def test_a_table_that_fails_holds_nobody_up(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def query(self, **_: object) -> None:
+            raise error
+
+        update_item = query
+
+    times = GenerationTimes(Broken(), "places")  # type: ignore[arg-type]
+    times.note(generation(), 40)
+    assert not times.of({"model": "veo2"})
+    assert times.of_models() == {}
+    assert len(caplog.records) == 3
+
+
+def test_a_write_is_one_unit(times: GenerationTimes) -> None:
+    """DynamoDB counts a name's bytes, and of a number a byte for two digits and one more; 1 KiB is a unit."""
+    note(times, *[1799.999] * 1000, model="google/veo-3.1-first-last-image-to-video", duration=8, resolution="1080p")
+    (item,) = items()
+    sizes = [
+        len(name) + (len(value["S"]) if "S" in value else len(value["N"]) // 2 + 2) for name, value in item.items()
+    ]
+    assert len(item) == SLOTS + 2
+    assert sum(sizes) < 1024
+    assert generation_times.TIMES in {value["S"] for value in item.values() if "S" in value}
