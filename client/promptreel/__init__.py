@@ -13,7 +13,7 @@ from promptreel.errors import (
     Unauthorized,
     WaitTimeout,
 )
-from promptreel.generation import Failure, Generation, Model, Video
+from promptreel.generation import Failure, Generation, Model, Takes, Video
 
 __all__ = [
     "ApiError",
@@ -28,6 +28,7 @@ __all__ = [
     "NotFinished",
     "NotFound",
     "PromptreelError",
+    "Takes",
     "Unauthorized",
     "Video",
     "WaitTimeout",

@@ -180,9 +180,9 @@ class Client:
         raise NotFinished(f"Generation {generation_id} has only just ended: delete it in a minute.", generation)
 
     def models(self) -> tuple[Model, ...]:
-        """The models that can be asked for, with the JSON Schema of their requests."""
+        """The models that can be asked for, with the JSON Schema of their requests, and how long they take."""
         found = self._http.call("GET", "/v2/models")["data"]
-        return tuple(Model(model["id"], model["title"], model.get("schema")) for model in found)
+        return tuple(map(Model.from_json, found))
 
     def _delete(self, generation_id: str, **parameters: str) -> dict[str, Any]:
         return self._http.call("DELETE", PATH, params={"generation_id": generation_id, **parameters})

@@ -68,12 +68,36 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class Takes:
+    """How long the latest generations of a model took at the provider."""
+
+    median_seconds: float
+    slowest_tenth_seconds: float  # one in ten takes as long, or longer
+    jobs: int  # of how many this is known
+
+    def __str__(self) -> str:
+        return f"{self.median_seconds:.0f} s, one in ten {self.slowest_tenth_seconds:.0f} s or more"
+
+
+@dataclass(frozen=True)
 class Model:
     """A model that can be asked for; `schema` is the JSON Schema of its requests, None if it takes any."""
 
     id: str
     title: str
     schema: Mapping[str, Any] | None
+    takes: Takes | None = None  # where that has been seen
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Model":
+        """The model in the API's answer; only `id` and `title` have to be there."""
+        takes = raw.get("takes")
+        return cls(
+            id=raw["id"],
+            title=raw["title"],
+            schema=raw.get("schema"),
+            takes=Takes(takes["median_seconds"], takes["slowest_tenth_seconds"], takes["jobs"]) if takes else None,
+        )
 
 
 def _time(text: str | None) -> datetime | None:

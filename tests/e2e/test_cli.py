@@ -72,7 +72,7 @@ def test_a_cancelled_generation_is_an_error_and_can_be_deleted(cloud: LocalCloud
 
 
 def test_the_models_are_those_of_the_api(run: Run) -> None:
-    assert "veo2\tVeo 2, text to video" in run("models").stdout.splitlines()
+    assert any(line.startswith("veo2\tVeo 2, text to video\t") for line in run("models").stdout.splitlines())
     assert "duration\t5, 6, 7, 8\t5\tLength of the video in seconds." in run("models", "veo2").stdout.splitlines()
 
 

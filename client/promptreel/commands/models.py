@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -21,21 +22,23 @@ def models(
 ) -> None:
     """List the models that can be asked for, or one model's parameters.
 
-    Into a pipe go tab-separated lines: id, title; of one model: parameter, what it may be, its default, what it means.
+    Into a pipe go tab-separated lines: id, title, how long the latest took; of one model: parameter, what it may be,
+    its default, what it means.
     """
     with closing(client(context)) as api:
         offered = api.models()
     if model is None:
         if as_json:
-            output.say_json([{"id": one.id, "title": one.title, "schema": one.schema} for one in offered])
+            output.say_json([asdict(one) for one in offered])
         else:
-            output.say_table({"MODEL": {"no_wrap": True}, "TITLE": {}}, [(one.id, one.title) for one in offered])
+            rows = [(one.id, one.title, one.takes or "") for one in offered]
+            output.say_table({"MODEL": {"no_wrap": True}, "TITLE": {}, "TAKES": {}}, rows)
         return
     found = next((one for one in offered if one.id == model), None)
     if found is None:
         raise PromptreelError(f"Model {model!r} is not offered here: `promptreel models` lists those that are.")
     if as_json:
-        output.say_json({"id": found.id, "title": found.title, "schema": found.schema})
+        output.say_json(asdict(found))
     else:
         _show(found)
 

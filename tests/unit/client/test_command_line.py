@@ -217,6 +217,14 @@ def test_a_models_parameters_are_told_from_its_schema(ask: Run) -> None:
     ]
 
 
+def test_how_long_a_model_takes_is_told_where_it_is_known(ask: Run) -> None:
+    takes = {"median_seconds": 44.6, "slowest_tenth_seconds": 70.2, "jobs": 100}
+    answer = http(200, {"data": [{"id": "m", "title": "M", "takes": takes}, {"id": "n", "title": "N", "takes": None}]})
+    assert ask("models", answers=[answer])[1].splitlines() == ["m\tM\t45 s, one in ten 70 s or more", "n\tN\t"]
+    answer = http(200, {"data": [{"id": "m", "title": "M", "takes": takes}]})
+    assert json.loads(ask("models", "m", "--json", answers=[answer])[1])["takes"] == takes
+
+
 def test_a_model_that_is_not_offered_is_told_as_such(ask: Run) -> None:
     code, _, err = ask("models", "nope", answers=[http(200, {"data": []})])
     assert (code, "is not offered here" in err) == (1, True)
