@@ -1,0 +1,202 @@
+"""Throughput and scale: what the deployed stack does on a local cloud, and how what it does grows."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
+
+from bench.scale import cloud, memory, places, quotas  # noqa: E402 - found only now
+from infra.config import stage_named  # noqa: E402
+
+LONG_RUNS = Path(__file__).parent / "long_runs"  # what takes longer than `make bench` may: run alone, and kept
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Everything of the section; `quick` with less of each."""
+    with cloud.cloud() as running:
+        found: dict[str, Any] = {
+            "creates": cloud.creates(running, 16 if quick else 60),
+            "overhead": cloud.overhead(running, 2 if quick else 5),
+            "batch": cloud.batch(running, 10 if quick else 100),
+            "crowd": cloud.crowd(running, 4, 3 if quick else 10),
+        }
+    sizes = (100, 1000) if quick else (1000, 10_000, 100_000)
+    found["memory"] = [
+        {"function": function, "rows": rows, **memory.measure(function, rows)}
+        for function in ("ingest", "report_batch")
+        for rows in sizes
+    ]
+    rushes = ((10, 20),) if quick else ((10, 100), (50, 100), (50, 300), (200, 300), (200, 1000))
+    found["rushes"] = [places.rush(limit, jobs) for limit, jobs in rushes]
+    queues = ((10, 1), (1000, 1), (1000, 40)) if quick else ((10, 1), (1000, 1), (10_000, 1), (1000, 40), (1000, 1000))
+    found["queues"] = [places.queue(waiting, owners) for waiting, owners in queues]
+    return found
+
+
+def keep(name: str, found: dict[str, Any]) -> None:
+    """Keep the result of a long run for the page."""
+    LONG_RUNS.mkdir(exist_ok=True)
+    dated = {"date": datetime.now(UTC).date().isoformat(), **found}
+    (LONG_RUNS / f"{name}.json").write_text(json.dumps(dated, indent=2) + "\n")
+
+
+def page(results: dict[str, Any]) -> str:
+    """The section in Markdown."""
+    return "\n".join(
+        [
+            "## Throughput and scale\n",
+            *_on_the_local_cloud(results),
+            *_long_runs(),
+            *_memory(results["memory"]),
+            *_rushes(results["rushes"]),
+            *_queues(results["queues"]),
+            *_quotas(results["rushes"]),
+        ]
+    )
+
+
+def plots(_results: dict[str, Any], _folder: Path) -> list[Path]:
+    """None: the tables are short."""
+    return []
+
+
+def _on_the_local_cloud(results: dict[str, Any]) -> list[str]:
+    made, late, rows, crowd = (results[name] for name in ("creates", "overhead", "batch", "crowd"))
+    return [
+        f"On the local cloud, which is one process for all of AWS: {made['clients']} clients together get"
+        f" {made['per_second']:.1f} creates a second, each after {made['latency']['median']:.2f} s (p95"
+        f" {made['latency']['p95']:.2f}, highest {made['latency']['highest']:.2f}; {made['count']} creates).\n",
+        f"| from the provider's `completed`, {late['count']} generations one after another | s |",
+        "|---|---|",
+        *(
+            f"| to {what} | {late[name]['median']:.2f} [{late[name]['lowest']:.2f}..{late[name]['highest']:.2f}] |"
+            for name, what in (
+                ("noticed", "noticed by a check"),
+                ("archived", "the object in S3, verified, and `completed`"),
+                ("announced", "the announcement over SNS and EventBridge"),
+            )
+        ),
+        "",
+        *_batches([rows]),
+        *_crowds([crowd]),
+    ]
+
+
+def _batches(runs: list[dict[str, Any]]) -> list[str]:
+    return [
+        "The bound of a batch is its rows by the seconds of a job, over the limit.\n",
+        "| batch: rows | limit | s | bound, s | ratio | creates | processes | MiB |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {run['rows']:,}{_when(run)} | {run['limit']} | {run['seconds']:.0f} | {run['bound']:.0f} |"
+            f" {run['ratio']:.2f} | {run['creates']:,} | {run['processes']} | {run['mib']:,} |"
+            for run in runs
+        ),
+        "",
+    ]
+
+
+def _crowds(runs: list[dict[str, Any]]) -> list[str]:
+    return [
+        "A place is given unfairly if it goes to an owner who holds more places than another one who waits.\n",
+        "| owners, jobs of each | limit | s | completed | creates | most at the provider | places given unfairly |"
+        " owners' last job after s: first, median, last | processes | MiB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {run['owners']}, {run['jobs']}{_when(run)} | {run['limit']} | {run['seconds']:.0f} |"
+            f" {run['completed']:,} | {run['creates']:,} | {run['in_flight_highest']} |"
+            f" {run['granted_to_one_who_held_more']} | {run['owners_ended_after']['first']:.0f},"
+            f" {run['owners_ended_after']['median']:.0f}, {run['owners_ended_after']['last']:.0f} |"
+            f" {run['processes']} | {run['mib']:,} |"
+            for run in runs
+        ),
+        "",
+    ]
+
+
+def _when(run: dict[str, Any]) -> str:
+    return f" ({run['date']})" if "date" in run else ""
+
+
+def _long_runs() -> list[str]:
+    runs = [json.loads(path.read_text()) for path in sorted(LONG_RUNS.glob("*.json"))]
+    batches, crowds = [run for run in runs if "rows" in run], [run for run in runs if "owners" in run]
+    return [
+        *(
+            ["Longer than this page may take, run alone (`python -m bench.scale --rows … --keep`):\n"]
+            if batches
+            else []
+        ),
+        *(_batches(batches) if batches else []),
+        *(["And `python -m bench.scale --owners … --jobs … --keep`:\n"] if crowds else []),
+        *(_crowds(crowds) if crowds else []),
+    ]
+
+
+def _memory(found: list[dict[str, Any]]) -> list[str]:
+    return [
+        "Memory of the functions of a batch, in a fresh process, on a stand-in for S3 and DynamoDB:\n",
+        "| function | rows | MiB above the idle process |",
+        "|---|---|---|",
+        *(f"| {one['function']} | {one['rows']:,} | {one['mib']:.1f} |" for one in found),
+        "",
+    ]
+
+
+def _rushes(found: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"Places: jobs that come within {places.HELD_SECONDS:.0f} s and hold their place for as long. It is the shipped"
+        " code, on a stand-in that takes as long as DynamoDB and refuses what is in a transaction's way. The bound is"
+        " when the last one would be done if giving out took no time.\n",
+        "| limit | jobs | DynamoDB calls a job | of these writes | transactions that collide | s | bound | given out a"
+        " second |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {one['limit']} | {one['jobs']:,} | {one['calls']:.1f} | {one['writes']:.1f} |"
+            f" {one['collisions']:.0%} | {one['seconds']:.1f} | {one['bound']:.1f} |"
+            f" {one['jobs'] / one['seconds']:.0f} |"
+            for one in found
+        ),
+        "",
+    ]
+
+
+def _queues(found: list[dict[str, Any]]) -> list[str]:
+    return [
+        "From a place that becomes free until it is given out, by how many wait:\n",
+        "| waiting | owners who wait | DynamoDB calls | read units (consistent, of 4 KiB) | CPU ms |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {one['waiting']:,} | {one['owners']:,} | {one['calls']:.0f} | {one['read_units']:.0f} |"
+            f" {one['cpu_ms']:.1f} |"
+            for one in found
+        ),
+        "",
+        "It depends on how many owners wait, not on how many jobs: the queue is read owner by owner, in 40 queries at"
+        " most.\n",
+    ]
+
+
+def _quotas(rushes: list[dict[str, Any]]) -> list[str]:
+    found = quotas.limits(
+        in_flight=stage_named("prod").in_flight_limit,
+        given_out_a_second=max(one["jobs"] / one["seconds"] for one in rushes),
+    )
+    lines = ["Which limit is met first, for jobs of 45 s, with AWS's published quotas:\n"]
+    for rate in quotas.RATES:
+        met = [one for one in found if one.jobs_a_minute < rate]
+        what = "; ".join(f"{one.name} (at {one.jobs_a_minute:,.0f} a minute): {one.then}" for one in met)
+        lines.append(f"- {rate:,} jobs a minute: {what or 'none'}.")
+    after = [one for one in found if one.jobs_a_minute >= quotas.RATES[-1]]
+    lines += [
+        "",
+        "| beyond that | met at jobs a minute | then |",
+        "|---|---|---|",
+        *(f"| {one.name} | {one.jobs_a_minute:,.0f} | {one.then} |" for one in after),
+        "",
+    ]
+    return lines

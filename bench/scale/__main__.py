@@ -1,0 +1,33 @@
+"""`python -m bench.scale [--quick]`, or one measurement alone: `--rows 10000`, `--owners 40 --jobs 50`."""
+
+import argparse
+import json
+import sys
+
+from bench import scale
+from bench.scale import cloud
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=scale.__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, for a look")
+    parser.add_argument("--rows", type=int, help="only one batch of so many rows on the local cloud")
+    parser.add_argument("--owners", type=int, help="only so many owners on the local cloud ...")
+    parser.add_argument("--jobs", type=int, default=50, help="... with so many jobs each (default: 50)")
+    parser.add_argument("--keep", action="store_true", help="keep the result of one measurement alone for the page")
+    arguments = parser.parse_args()
+    if arguments.rows or arguments.owners:
+        with cloud.cloud() as running:
+            if arguments.rows:
+                found = cloud.batch(running, arguments.rows)
+            else:
+                found = cloud.crowd(running, arguments.owners, arguments.jobs)
+        if arguments.keep:
+            scale.keep(f"rows{arguments.rows}" if arguments.rows else f"owners{arguments.owners}", found)
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    else:
+        sys.stdout.write(scale.page(scale.measure(arguments.quick)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What the functions of a batch need in memory, each in a fresh process: `python -m bench.scale.memory ingest 100000`.
+
+They run the shipped code on a stand-in for S3 and DynamoDB that makes up rows as they are read, and holds none. What is
+told is the highest memory of the process above what it had before its first row.
+"""
+
+import io
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from core.batch import Batch, row_id
+from core.intake.batches import Batches
+from core.intake.dropped_file import DroppedFile, FileIntake
+from core.models import offered
+from core.publish.batch_report import report
+from core.records.ledger import Ledger
+from core.records.table import write
+
+PROMPT = "A lighthouse in a storm, seen from the sea, waves breaking over the rocks, at dusk. " * 3
+PAGE_ROWS = 1000  # of one answer to a query: 1 MiB holds about as many
+
+
+def measure(function: str, rows: int) -> dict[str, Any]:
+    """MiB above the idle process, and its seconds."""
+    command = [sys.executable, "-m", "bench.scale.memory", function, str(rows)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+class _S3:
+    """Reads a file of so many rows; takes whatever it is given."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        return {"ContentLength": 1, "Metadata": {}, "Body": self}
+
+    def iter_chunks(self, size: int) -> Iterator[bytes]:
+        chunk = b""
+        for number in range(self._rows):
+            chunk += json.dumps({"model": "veo2", "prompt": PROMPT, "seed": number}).encode() + b"\n"
+            if len(chunk) > size:
+                yield chunk
+                chunk = b""
+        yield chunk
+
+    def upload_fileobj(self, file: io.BufferedIOBase, *_: Any, **__: Any) -> None:
+        while file.read(1 << 20):
+            continue
+
+
+class _DynamoDB:
+    """A table that holds a whole batch, all of it completed."""
+
+    def __init__(self, batch_id: str, rows: int) -> None:
+        self._batch_id, self._rows = batch_id, rows
+
+    def get_paginator(self, _name: str) -> "_DynamoDB":
+        return self
+
+    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
+        for first in range(1, self._rows + 1, PAGE_ROWS):
+            yield {"Items": [self._item(row) for row in range(first, min(first + PAGE_ROWS, self._rows + 1))]}
+
+    def _item(self, row: int) -> dict[str, Any]:
+        generation_id = row_id(self._batch_id, row)
+        return write(
+            {
+                "generation_id": generation_id,
+                "owner": "ann",
+                "request": json.dumps({"model": "veo2", "prompt": PROMPT, "seed": row}),
+                "source": {"kind": "s3", "ref": "s3://prompts/a.jsonl"},
+                "created_at": "2026-01-01T00:00:00.000Z",
+                "updated_at": "2026-01-01T00:00:00.000Z",
+                "status": "completed",
+                "credits_used": 5_000_000,
+                "rescues": 0,
+                "batch_id": self._batch_id,
+                "row_number": row,
+                "video": {
+                    "bucket": "videos",
+                    "key": f"videos/{generation_id}/video.mp4",
+                    "s3_uri": f"s3://videos/videos/{generation_id}/video.mp4",
+                    "content_type": "video/mp4",
+                    "file_name": f"{generation_id}.mp4",
+                    "size": 5_000_000,
+                    "sha256": "0" * 64,
+                },
+            }
+        )
+
+
+class _StepFunctions:
+    def start_execution(self, **_: Any) -> None:
+        """It is started."""
+
+
+def _ingest(rows: int) -> None:
+    s3: Any = _S3(rows)
+    batches = Batches(s3, "videos", _StepFunctions(), "arn", 50)  # type: ignore[arg-type]  # stand-ins
+    nothing: Any = None
+    intake = FileIntake(s3, offered((), ()), "veo2", nothing, nothing, batches, nothing)
+    intake.take(DroppedFile("prompts", "a.jsonl", "etag", None), "ann")
+
+
+def _report_batch(rows: int) -> None:
+    batch = Batch("b" * 32, "ann", "s3://prompts/a.jsonl", "videos", rows, 50)
+    dynamodb: Any = _DynamoDB(batch.batch_id, rows)
+    s3: Any = _S3(rows)
+    announced, is_complete = report(batch, Ledger(dynamodb, "table", lambda: datetime.now(UTC)), s3)
+    if not is_complete or announced["totals"]["completed"] != rows:
+        raise AssertionError(announced)
+
+
+def main() -> None:
+    """Run the function once for few rows, so that all is imported, and once for these."""
+    function = {"ingest": _ingest, "report_batch": _report_batch}[sys.argv[1]]
+    function(10)
+    before = _peak()
+    function(int(sys.argv[2]))
+    sys.stdout.write(json.dumps({"mib": (_peak() - before) / 1024, "process_mib": _peak() / 1024}))
+
+
+def _peak() -> int:
+    """KiB, on Linux."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What a place at the provider costs in DynamoDB: the shipped code of core.places, many jobs at once, counted.
+
+Each job is a thread that does what its workflow does: Admit, wait for its token, hold the place, give it back. The
+table is a stand-in that takes as long as DynamoDB and refuses what is in a transaction's way (bench/scale/dynamodb.py).
+"""
+
+import statistics
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from bench.scale.dynamodb import DynamoDB
+from core.generation import Generation, Source, generation_id_for
+from core.places import table as places
+from core.places.admission import Admission
+from core.places.table import Place, PlacesTable, Waiting
+from core.records.ledger import Ledger
+from core.records.table import KEY, write
+
+KEYS = {"places": (places.PK, places.SK), "generations": (KEY,)}
+SECONDS = {"get_item": 0.004, "query": 0.005, "put_item": 0.006, "update_item": 0.006, "delete_item": 0.006}
+SECONDS["transact_write_items"] = 0.015
+HELD_SECONDS = 1.0  # by one job
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class _StepFunctions:
+    """Lets whoever waits with a token go on."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, threading.Event] = {}
+        self.exceptions = SimpleNamespace(TaskDoesNotExist=KeyError, TaskTimedOut=KeyError, InvalidToken=KeyError)
+
+    def send_task_success(self, *, taskToken: str, output: str) -> None:  # noqa: N803, ARG002 - boto3's names
+        self.tokens[taskToken].set()
+
+
+def rush(limit: int, jobs: int) -> dict[str, Any]:
+    """So many jobs of ten owners come within the time that one holds its place: calls and collisions a job."""
+    dynamodb, stepfunctions = DynamoDB(KEYS, SECONDS), _StepFunctions()
+    admission = _admission(dynamodb, stepfunctions, limit)
+    generations = [_generation(f"owner{number % 10}", number) for number in range(jobs)]
+    for one in generations:
+        stepfunctions.tokens[one.generation_id] = threading.Event()
+        admission.ledger.add(one)
+    dynamodb.reset_counts()
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def go(number: int, one: Generation) -> None:
+        nonlocal at_once, most
+        time.sleep(HELD_SECONDS * number / jobs)
+        admission.admit(one.run, one.generation_id)
+        stepfunctions.tokens[one.generation_id].wait()
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(HELD_SECONDS)
+        with lock:
+            at_once -= 1
+        admission.release(one.generation_id)
+
+    threads = [threading.Thread(target=go, args=each) for each in enumerate(generations)]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.monotonic() - started
+    if most > limit:
+        raise AssertionError(f"{most} at once with a limit of {limit}")
+    calls = dynamodb.calls
+    transactions = calls["transact_write_items"]
+    writes = calls["put_item"] + calls["update_item"] + calls["delete_item"]
+    return {
+        "limit": limit,
+        "jobs": jobs,
+        "calls": (calls["get_item"] + calls["query"] + writes + transactions) / jobs,
+        "writes": (writes + transactions) / jobs,
+        "transactions": transactions / jobs,
+        "collisions": (calls["conflicts of transactions"] + calls["transactions refused"]) / transactions,
+        "write_conflicts": calls["conflicts of writes"] / jobs,
+        "seconds": seconds,
+        "bound": HELD_SECONDS * (1 + jobs / limit),
+    }
+
+
+def queue(waiting: int, owners: int) -> dict[str, Any]:
+    """A place becomes free while so many jobs of so many owners wait: what is called and read until it is given."""
+    dynamodb, stepfunctions = DynamoDB(KEYS, {}), _StepFunctions()
+    admission = _admission(dynamodb, stepfunctions, 1)
+    for number in range(waiting):
+        one = _generation(f"owner{number % owners}", number)
+        stepfunctions.tokens[one.generation_id] = threading.Event()
+        admission.ledger.add(one)
+        admission.ledger.wait_with(one.run, one.generation_id)
+        admission.table.wait(Waiting.of(one))
+    holder = Place(0, "holder", "owner0", START)
+    dynamodb.put_item(TableName="places", Item=_place(holder))
+    calls, reads, seconds = [], [], []
+    for _ in range(5):
+        dynamodb.reset_counts()
+        started = time.perf_counter()
+        admission.release(holder.holder)
+        seconds.append(time.perf_counter() - started)
+        calls.append(sum(count for name, count in dynamodb.calls.items() if " " not in name))
+        reads.append(dynamodb.read_bytes / 4096)
+        (holder,) = admission.table.held()
+    return {
+        "waiting": waiting,
+        "owners": owners,
+        "calls": statistics.median(calls),
+        "read_units": statistics.median(reads),
+        "cpu_ms": 1000 * statistics.median(seconds),
+    }
+
+
+def _admission(dynamodb: Any, stepfunctions: Any, limit: int) -> Admission:
+    ledger = Ledger(dynamodb, "generations", lambda: datetime.now(UTC))
+    return Admission(PlacesTable(dynamodb, "places", "generations"), ledger, stepfunctions, limit)
+
+
+def _generation(owner: str, number: int) -> Generation:
+    created = START + timedelta(milliseconds=number)
+    return Generation(
+        generation_id_for(owner, "bench", str(number)), owner, {"model": "veo2"}, Source("api", ""), created, created
+    )
+
+
+def _place(place: Place) -> Any:
+    fields = {"holder": place.holder, "owner": place.owner, "since": place.since.isoformat()}
+    return write({places.PK: places.PLACE, places.SK: f"{place.number:06d}", **fields})

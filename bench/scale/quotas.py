@@ -1,0 +1,72 @@
+"""Which limit is met first at a rate of jobs: AWS's published quotas, and our own, against what a job needs of each.
+
+AWS's: the pages on quotas of Step Functions, Lambda and DynamoDB, for the regions with the lower ones and without an
+increase. New accounts begin with less of Lambda and of transitions. What one job needs: 19 transitions and some 10 s of
+functions (this page's sections on waiting and costs), 8 writes of its record of up to 2 KiB, 4 of its watch.
+"""
+
+from dataclasses import dataclass
+
+RATES = (10, 100, 1000)  # jobs a minute
+PROVIDER_SECONDS = 45  # veo2, 5 seconds of video
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`allowed` a second, or at once where `seconds` says for how long a job holds it."""
+
+    name: str
+    allowed: float
+    needed: float  # of one job: so many, or so many at once
+    then: str  # what to change where it is met
+    seconds: float = 1.0
+
+    @property
+    def jobs_a_minute(self) -> float:
+        """At which it is met."""
+        return 60 * self.allowed / (self.needed * self.seconds)
+
+
+def limits(*, in_flight: int, given_out_a_second: float) -> list[Limit]:
+    """What is met first comes first. Transitions and Lambda seconds of a job: bench's sections on waiting and costs."""
+    found = [
+        Limit(
+            f"`in_flight_limit` = {in_flight}, ours",
+            in_flight,
+            1,
+            "raise it to what the provider allows: 0.75 places for each job a minute",
+            PROVIDER_SECONDS,
+        ),
+        Limit(
+            "Lambda, concurrent executions of a new account: 10",
+            10,
+            1,
+            "ask for an increase (`promptreel doctor` tells what the account has)",
+            10,
+        ),
+        Limit("Lambda, concurrent executions: 1,000", 1000, 1, "ask for an increase", 10),
+        Limit(
+            f"places given out, one after another: {given_out_a_second:.0f} a second, ours",
+            given_out_a_second,
+            1,
+            "a second stack with a key of its own, or places split into shards",
+        ),
+        Limit(
+            "Step Functions, StateTransition: 800 a second", 800, 19, "a check that stays and looks again; an increase"
+        ),
+        Limit("Step Functions, StartExecution: 150 a second", 150, 1, "ask for an increase"),
+        Limit("Step Functions, SendTaskSuccess: 300 a second", 300, 1, "ask for an increase"),
+        Limit(
+            "DynamoDB, one partition of the index by_owner, all jobs one owner's: 1,000 write units a second",
+            1000,
+            16,
+            "several owners; else shard the index by day",
+        ),
+        Limit(
+            "DynamoDB, the one partition of the index by_watch: 1,000 write units a second",
+            1000,
+            4,
+            "shard the index",
+        ),
+    ]
+    return sorted(found, key=lambda one: one.jobs_a_minute)

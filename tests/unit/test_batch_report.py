@@ -1,0 +1,72 @@
+"""The report of a batch is written as its rows are read: its memory does not depend on how many there are."""
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+from typing import IO, Any
+
+from core.batch import Batch, row_id
+from core.publish.batch_report import report
+from core.records.ledger import Ledger
+from core.records.table import write
+from tests.support.generations import Clock
+
+BATCH_ID = "b" * 32
+PROMPT = "a boat " * 3000  # 20 KiB
+ROWS_OF_A_PAGE = 50  # DynamoDB's pages are of 1 MiB
+
+
+class Table:
+    """A table that makes up the rows of a batch as they are read."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+
+    def get_paginator(self, _name: str) -> "Table":
+        return self
+
+    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
+        for first in range(1, self._rows + 1, ROWS_OF_A_PAGE):
+            rows = range(first, min(first + ROWS_OF_A_PAGE, self._rows + 1))
+            yield {"Items": [self._item(row) for row in rows]}
+
+    def _item(self, row: int) -> dict[str, Any]:
+        return write(
+            {
+                "generation_id": row_id(BATCH_ID, row),
+                "owner": "ann",
+                "request": json.dumps({"model": "veo2", "prompt": f"{row} {PROMPT}"}),
+                "source": {"kind": "s3", "ref": "s3://prompts/a.csv"},
+                "created_at": "2026-01-01T00:00:00.000Z",
+                "updated_at": "2026-01-01T00:00:00.000Z",
+                "status": "completed",
+                "credits_used": 1,
+                "rescues": 0,
+                "row_number": row,
+            }
+        )
+
+
+class Bucket:
+    """Takes files, and keeps how long they were."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def upload_fileobj(self, file: IO[bytes], *_: Any, **__: Any) -> None:
+        self.sizes.append(sum(len(chunk) for chunk in iter(lambda: file.read(1 << 16), b"")))
+
+
+def test_a_large_report_is_never_in_memory() -> None:
+    rows = 500
+    dynamodb: Any = Table(rows)
+    bucket: Any = Bucket()
+    batch = Batch(BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, max_concurrency=4)
+    tracemalloc.start()
+    announced, is_complete = report(batch, Ledger(dynamodb, "table", Clock()), bucket)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert is_complete
+    assert announced["totals"] == {"rows": rows, "completed": rows, "failed": 0}
+    assert min(bucket.sizes) > rows * len(PROMPT)  # 10 MB each
+    assert peak < 6 << 20
