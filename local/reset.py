@@ -37,15 +37,17 @@ def reset(checkout: Checkout, *, is_forced: bool) -> None:
         return
     count, paid = videos(checkout)
     say(
-        f"This throws away the local cloud of {os.path.relpath(checkout.root)}: {count} videos, {paid} of them paid for"
-        " with a real key, all records, API keys and jobs that still run. What was saved in out/ stays."
+        f"This throws away what the local cloud in {os.path.relpath(checkout.state)} holds: {count} videos, {paid} of them"
+        " paid for with a real key, all records, API keys and jobs that still run. What was saved in out/ stays."
     )
     if not is_forced:
         if not sys.stdin.isatty():
             raise LocalCloudError("Nothing was thrown away: say FORCE=1 where there is no terminal to ask on.")
         if input('Type "yes" to throw it away: ').strip() != "yes":
             raise LocalCloudError("Nothing was thrown away.")
-    for process in services.throw_away(checkout):
+    with services.lock(checkout):
+        stopped = services.throw_away(checkout)
+    for process in stopped:
         say(f"Stopped {process.name} (process {process.pid}, port {process.port}).")
     say("The local cloud is empty: make up starts a new one.")
 

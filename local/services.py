@@ -1,10 +1,12 @@
 """The two servers of the local cloud: ministack (the AWS) and the provider simulator."""
 
+import fcntl
 import os
 import secrets
 import shutil
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -96,6 +98,14 @@ def throw_away(checkout: Checkout) -> list[Process]:
     stopped = stop_all(checkout)
     shutil.rmtree(checkout.data, ignore_errors=True)
     return stopped
+
+
+@contextmanager
+def lock(checkout: Checkout) -> Iterator[None]:
+    """One `up`, `down` or `reset` of a checkout at a time; another one waits."""
+    with (checkout.state / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def simulator_key(checkout: Checkout) -> str:

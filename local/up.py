@@ -1,10 +1,7 @@
 """up, down and status: bring the local cloud of this checkout up, tell what runs, and stop exactly that."""
 
-import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import requests
 
@@ -21,7 +18,7 @@ def up(checkout: Checkout, settings: Settings) -> Stack:
     """Start what does not run, deploy what has changed, and return once the HTTP API answers."""
     steps = Steps()
     checkout.make_state()
-    with lock(checkout):
+    with services.lock(checkout):
         if not processes.find(checkout.state, services.MINISTACK) and not deploy.is_kept(checkout):
             deploy.forget(checkout)
         ministack = services.ensure_ministack(checkout, settings)
@@ -55,7 +52,7 @@ def down(checkout: Checkout) -> None:
     if not checkout.state.exists():
         say("Nothing was running.")
         return
-    with lock(checkout):
+    with services.lock(checkout):
         stopped = services.stop_all(checkout)
         Stack.forget(checkout)
     for process in stopped:
@@ -123,11 +120,3 @@ def _wait_for_health(api_url: str) -> None:
                 f"The stack is deployed, but {api_url}/health fails ({problem}): see .local/ministack.log."
             )
         time.sleep(processes.POLL_SECONDS)
-
-
-@contextmanager
-def lock(checkout: Checkout) -> Iterator[None]:
-    """One `up` or `down` of a checkout at a time; another one waits."""
-    with (checkout.state / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

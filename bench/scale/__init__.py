@@ -32,7 +32,11 @@ def measure(quick: bool) -> dict[str, Any]:
     ]
     rushes = ((10, 20),) if quick else ((10, 100), (50, 100), (50, 300), (200, 300), (200, 1000))
     found["rushes"] = [places.rush(limit, jobs) for limit, jobs in rushes]
-    queues = ((10, 1), (1000, 1), (1000, 40)) if quick else ((10, 1), (1000, 1), (10_000, 1), (1000, 40), (1000, 1000))
+    queues = (
+        ((10, 1), (1000, 1), (1000, 40))
+        if quick
+        else ((10, 1), (1000, 1), (100_000, 1), (10, 10), (1000, 40), (1000, 1000))
+    )
     found["queues"] = [places.queue(waiting, owners) for waiting, owners in queues]
     return found
 
