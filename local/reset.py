@@ -37,7 +37,7 @@ def reset(checkout: Checkout, *, is_forced: bool) -> None:
         return
     count, paid = videos(checkout)
     say(
-        f"This throws away what the local cloud in {os.path.relpath(checkout.state)} holds: {count} videos, {paid} of them"
+        f"This throws away what {os.path.relpath(checkout.state)} holds: {count} videos, {paid} of them"
         " paid for with a real key, all records, API keys and jobs that still run. What was saved in out/ stays."
     )
     if not is_forced:
