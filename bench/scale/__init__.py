@@ -180,8 +180,7 @@ def _queues(found: list[dict[str, Any]]) -> list[str]:
             for one in found
         ),
         "",
-        "It depends on how many owners wait, not on how many jobs: the queue is read owner by owner, in 40 queries at"
-        " most.\n",
+        "It depends neither on how many jobs wait nor on how many owners do.\n",
     ]
 
 

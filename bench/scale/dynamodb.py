@@ -129,7 +129,7 @@ class DynamoDB:
                 error: Any = {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": copy.copy(found)}
                 raise ConditionalCheckFailed(error, name)
             self._apply(action)
-        return {}
+            return {"Attributes": copy.copy(self._items[where[0]].get(where[1], {}))}
 
     def _where(self, action: Item) -> tuple[str, tuple[str, ...]]:
         ((_, what),) = action.items()

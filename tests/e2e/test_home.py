@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import requests
@@ -15,7 +16,6 @@ from local.processes import find
 from local.services import NAMES, throw_away
 from local.settings import Checkout, Settings
 from local.up import down, up
-from tests.e2e.conftest import CHECKOUT
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
 SETTINGS = Settings(wait_scale="0.2")
@@ -59,7 +59,7 @@ class Home:
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    checkout = Checkout(CHECKOUT.root, ".local/home")
+    checkout = Checkout(Path(__file__).parents[2], ".local/home")
     throw_away(checkout)
     yield Home(checkout)
     throw_away(checkout)

@@ -77,6 +77,19 @@ def test_who_was_served_for_long_has_no_debt(house: House) -> None:
     assert house.admitted[-1] == "ann20"
 
 
+def test_who_comes_late_waits_for_one_round_and_not_for_all_that_came_before(house: House) -> None:
+    """More owners wait than there are places: nobody holds any, and it is not always the first to come who is next."""
+    house.arrive(*(f"{name}{n}" for name in ("ann", "bob", "cyd", "dan") for n in range(5)))
+    house.arrive("zed1")
+    before = len(house.admitted)
+    while "zed1" not in house.admitted:
+        house.end(house.holders[0])
+    assert len(house.admitted) - before <= 5
+    while house.holders:
+        house.end(house.holders[0])
+    assert len(house.admitted) == 21
+
+
 @pytest.mark.exhaustive
 def test_many_owners_all_have_their_turn(house: House) -> None:
     names = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}x1" for n in range(60)]

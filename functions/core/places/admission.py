@@ -1,7 +1,8 @@
-"""Who is next: the generation of the owner who holds the fewest places, and among those the one that came first.
+"""Who is next: the owner who holds the fewest places; among equals the next one after who was served last, all around.
 
 That is decided when a place is given out, from what each owner holds and has waiting at that moment. An owner with a
-thousand jobs has no thousandth turn to wait for, and one who was served for long has no debt.
+thousand jobs has no thousandth turn to wait for, one who was served for long has no debt, and one who comes late, where
+many wait for few places, waits for one round and not for all that came before. Of one owner the first to come is first.
 """
 
 import json
@@ -72,27 +73,37 @@ class Admission:
         Nothing but speed depends on it: two that do it at once, or one that dies, can do no wrong.
         """
         who = uuid4().hex
-        while self.table.take_turn(who, self.ledger.now(), self.ledger.now() + TURN):
+        while (served := self._take_turn(who)) is not None:
             try:
-                self._give_out()
+                served = self._give_out(who, served)
             finally:
-                is_over = self.table.end_turn(who)
+                is_over = self.table.end_turn(who, served)
             if is_over:
                 return
 
-    def _give_out(self) -> None:
+    def _take_turn(self, who: str) -> str | None:
+        return self.table.take_turn(who, self.ledger.now(), self.ledger.now() + TURN)
+
+    def _give_out(self, who: str, served: str) -> str:
+        """Give places out in the turn of `who`, after the owner that was `served` last; who that is then."""
         held = {place.number: place for place in self.table.held()}
+        renew_at = self.ledger.now() + TURN / 2
         while True:
+            if self.ledger.now() > renew_at:
+                if self._take_turn(who) is None:
+                    return served
+                held = {place.number: place for place in self.table.held()}
+                renew_at = self.ledger.now() + TURN / 2
             free = [number for number in range(self.limit) if number not in held]
             over = [place for number, place in held.items() if number >= self.limit]
             if over:  # the limit is lower than it was: until they are within it, nobody else is let in
                 if not free:
-                    return
+                    return served
                 self._move(over[0], free[0])
                 held = {place.number: place for place in self.table.held()}
                 continue
-            if not free or (waiting := self._next(held.values())) is None:
-                return
+            if not free or (waiting := self._next(held.values(), served)) is None:
+                return served
             # One that goes on after an operator resolved its submission may still have its place.
             number = next((place.number for place in held.values() if place.holder == waiting.generation_id), free[0])
             try:
@@ -105,6 +116,7 @@ class Admission:
                     continue
             else:
                 held[number] = Place(number, waiting.generation_id, waiting.owner, self.ledger.now())
+                served = waiting.owner
             self.wake(waiting.generation_id)
 
     def _move(self, place: Place, number: int) -> None:
@@ -113,16 +125,20 @@ class Admission:
         except Refused:
             return  # given back, or taken, meanwhile
 
-    def _next(self, held: Collection[Place]) -> Waiting | None:
-        """The first of each owner is looked at, beginning behind the owner who was served last, all around."""
+    def _next(self, held: Collection[Place], served: str) -> Waiting | None:
+        """The first of each owner is looked at, beginning behind the owner who was served last, all around.
+
+        Most often the first look finds somebody who holds nothing, and nobody can hold less.
+        """
         places = Counter(place.owner for place in held)
-        latest = max(held, key=lambda place: place.since, default=None)
-        start = after = after_owner(latest.owner) if latest else ""
+        start = after = after_owner(served) if served else ""
         has_wrapped = not start
         heads: dict[str, Waiting] = {}
         for _ in range(MOST_LOOKS):
             page, has_more = self.table.waiting(after)
             for waiting in page:
+                if not places[waiting.owner]:
+                    return waiting
                 heads.setdefault(waiting.owner, waiting)
             if has_more:
                 after = after_owner(page[-1].owner)
@@ -132,7 +148,7 @@ class Admission:
                 break
             if has_wrapped and start and after >= start:
                 break
-        return min(heads.values(), key=lambda head: (places[head.owner], head.since), default=None)
+        return min(heads.values(), key=lambda head: places[head.owner], default=None)
 
     def _answer(self, task_token: str) -> None:
         errors = self.stepfunctions.exceptions

@@ -2,7 +2,7 @@
 
     pk "place"    sk its number, from 0       a held place
     pk "waiting"  sk owner/since/generation   a generation that waits, the owner's first one first
-    pk "turn"     sk "turn"                   who gives places out at the moment (core.places.admission)
+    pk "turn"     sk "turn"                   who gives places out, and who was served last (core.places.admission)
     pk "times"    sk model and parameters     how long such generations took (core.provider.generation_times)
 
 How many are held is how many items there are: there is no number beside them that could differ. Only `grant` makes a
@@ -129,19 +129,25 @@ class PlacesTable:
         """Give the place back, if its holder still has it."""
         self._delete(PLACE, _number(place.number), place.holder)
 
-    def take_turn(self, who: str, now: datetime, until: datetime) -> bool:
-        """Whether `who` may give places out now. If not, the one that does is asked to look once more."""
-        try:
-            self._retried(
-                lambda: self._dynamodb.update_item(
-                    TableName=self._name,
-                    Key=_key(TURN, TURN),
-                    UpdateExpression="SET who = :who, #until = :until REMOVE again",
-                    ConditionExpression="attribute_not_exists(who) OR who = :who OR #until < :now",
-                    ExpressionAttributeNames={"#until": "until"},
-                    ExpressionAttributeValues=write({":who": who, ":until": iso(until), ":now": iso(now)}),
-                )
+    def take_turn(self, who: str, now: datetime, until: datetime) -> str | None:
+        """`who` gives places out now: the owner who was served last, "" if nobody was. None if another one does, who is
+        asked to look once more."""
+        taken: dict[str, Any] = {}
+
+        def take() -> None:
+            answer = self._dynamodb.update_item(
+                TableName=self._name,
+                Key=_key(TURN, TURN),
+                UpdateExpression="SET who = :who, #until = :until REMOVE again",
+                ConditionExpression="attribute_not_exists(who) OR who = :who OR #until < :now",
+                ExpressionAttributeNames={"#until": "until"},
+                ExpressionAttributeValues=write({":who": who, ":until": iso(until), ":now": iso(now)}),
+                ReturnValues="ALL_NEW",
             )
+            taken.update(read(answer["Attributes"]))
+
+        try:
+            self._retried(take)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             try:
                 self._dynamodb.update_item(
@@ -153,20 +159,21 @@ class PlacesTable:
                 )
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
                 return self.take_turn(who, now, until)  # it has ended just now
-            return False
-        return True
+            return None
+        return str(taken.get("served", ""))
 
-    def end_turn(self, who: str) -> bool:
-        """Whether the turn is over; if not, somebody came meanwhile, and `who` looks once more."""
+    def end_turn(self, who: str, served: str) -> bool:
+        """Whether the turn is over, in which `served` was the last; if not, somebody came meanwhile, and `who` looks
+        once more."""
         try:
             self._retried(
                 lambda: self._dynamodb.update_item(
                     TableName=self._name,
                     Key=_key(TURN, TURN),
-                    UpdateExpression="REMOVE who, #until",
+                    UpdateExpression="SET served = :served REMOVE who, #until",
                     ConditionExpression="who = :who AND attribute_not_exists(again)",
                     ExpressionAttributeNames={"#until": "until"},
-                    ExpressionAttributeValues=write({":who": who}),
+                    ExpressionAttributeValues=write({":who": who, ":served": served}),
                 )
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
