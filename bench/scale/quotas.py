@@ -1,13 +1,15 @@
 """Which limit is met first at a rate of jobs: AWS's published quotas, and our own, against what a job needs of each.
 
 AWS's: the pages on quotas of Step Functions, Lambda and DynamoDB, for the regions with the lower ones and without an
-increase. New accounts begin with less of Lambda and of transitions. What one job needs: 19 transitions and some 10 s of
-functions (this page's sections on waiting and costs), 8 writes of its record of up to 2 KiB, 4 of its watch.
+increase. New accounts begin with less of Lambda and of transitions. What one job needs: 7 transitions, some 30 s of
+functions, most of it a check that stays and looks again (the section on waiting), 8 writes of its record of up to 2 KiB,
+and 4 of its watch.
 """
 
 from dataclasses import dataclass
 
 RATES = (10, 100, 1000)  # jobs a minute
+FUNCTION_SECONDS = 30
 PROVIDER_SECONDS = 45  # veo2, 5 seconds of video
 
 
@@ -41,19 +43,17 @@ def limits(*, in_flight: int, given_out_a_second: float) -> list[Limit]:
             "Lambda, concurrent executions of a new account: 10",
             10,
             1,
-            "ask for an increase (`promptreel doctor` tells what the account has)",
-            10,
+            "ask for an increase (`promptreel doctor` tells what the account has); until then, no check that stays",
+            FUNCTION_SECONDS,
         ),
-        Limit("Lambda, concurrent executions: 1,000", 1000, 1, "ask for an increase", 10),
+        Limit("Lambda, concurrent executions: 1,000", 1000, 1, "ask for an increase", FUNCTION_SECONDS),
         Limit(
             f"places given out, one after another: {given_out_a_second:.0f} a second, ours",
             given_out_a_second,
             1,
             "a second stack with a key of its own, or places split into shards",
         ),
-        Limit(
-            "Step Functions, StateTransition: 800 a second", 800, 19, "a check that stays and looks again; an increase"
-        ),
+        Limit("Step Functions, StateTransition: 800 a second", 800, 7, "ask for an increase"),
         Limit("Step Functions, StartExecution: 150 a second", 150, 1, "ask for an increase"),
         Limit("Step Functions, SendTaskSuccess: 300 a second", 300, 1, "ask for an increase"),
         Limit(
