@@ -11,7 +11,7 @@ from uuid import uuid4
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from core import settings
-from core.api import openapi
+from core.api import listing, openapi
 from core.api.openapi import OLDER_PATH, PATH
 from core.archive.objects import PRESIGNING, Objects, presigned_url
 from core.delete import Deletion
@@ -24,13 +24,14 @@ from core.errors import (
     PromptreelError,
     Unauthorized,
 )
-from core.generation import GENERATION_ID, Generation, Source, generation_id_for, iso
+from core.generation import BEGINNING, GENERATION_ID, Generation, Source, generation_id_for, iso
 from core.intake.accept import accept, idempotency_key
 from core.models import Models
 from core.models.validation import parse_json
+from core.places.table import PlacesTable
 from core.provider.generation_times import GenerationTimes, Times
-from core.publish.views import PROVIDER_STATUSES, as_provider_object
-from core.records.ledger import CURSOR, MAX_LIMIT, Ledger
+from core.publish.views import as_provider_object
+from core.records.ledger import Ledger
 from core.workflow import Workflow
 from wiring import client, logger, now
 from wiring.generation_times import UsesGenerationTimes, make_generation_times
@@ -39,7 +40,6 @@ from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
 
 MAX_BODY_BYTES = 256 << 10
-DEFAULT_LIMIT = 20
 _STATUS = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
@@ -73,6 +73,7 @@ class Wired:
     workflow: Workflow
     models: Models
     times: GenerationTimes
+    places: PlacesTable
     s3: Any
     settings: Settings
 
@@ -80,8 +81,16 @@ class Wired:
 @cache
 def _wired() -> Wired:
     s = settings.read(Settings)
-    times = make_generation_times(s)
-    return Wired(make_ledger(s), make_workflow(s), make_models(s), times, client("s3", **PRESIGNING), s)
+    places = PlacesTable(client("dynamodb"), s.places_table_name, s.table_name)
+    return Wired(
+        make_ledger(s),
+        make_workflow(s),
+        make_models(s),
+        make_generation_times(s),
+        places,
+        client("s3", **PRESIGNING),
+        s,
+    )
 
 
 @app.get("/health")
@@ -131,23 +140,19 @@ def fetch_or_list() -> Response[str]:
     """One generation of the caller's own, with a fresh link to its video; without an id, a page of them."""
     if "generation_id" in app.current_event.query_string_parameters:
         return fetch()
-    owner, query = _owner(), app.current_event.query_string_parameters
-    status, limit, cursor = query.get("status"), query.get("limit", str(DEFAULT_LIMIT)), query.get("cursor")
-    if status is not None and status not in PROVIDER_STATUSES:
-        raise InvalidRequest(f"`status` must be one of {', '.join(PROVIDER_STATUSES)}.", "status")
-    if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= MAX_LIMIT:
-        raise InvalidRequest(f"`limit` must be a number from 1 to {MAX_LIMIT}.", "limit")
-    if cursor is not None and not re.fullmatch(CURSOR, cursor, re.ASCII):
-        raise InvalidRequest("`cursor` must be the `next_cursor` of an earlier page.", "cursor")
-    found, next_cursor = _wired().ledger.list(owner, PROVIDER_STATUSES.get(status or "", set()), int(limit), cursor)
+    owner = _owner()
+    found, next_cursor = _wired().ledger.list(owner, *listing.read(app.current_event.query_string_parameters))
     return _json(HTTPStatus.OK, {"data": [_shown(one) for one in found], "next_cursor": next_cursor})
 
 
 @app.get(OLDER_PATH)
 def fetch() -> Response[str]:
     """One generation of the caller's own, with a fresh link to its video."""
-    owner = _owner()
-    return _json(HTTPStatus.OK, _shown(_own(owner, _generation_id())))
+    generation = _own(_owner(), _generation_id())
+    shown = _shown(generation)
+    if generation.waits_for_place:
+        shown["meta"]["ahead"] = _wired().places.ahead(generation)
+    return _json(HTTPStatus.OK, shown)
 
 
 @app.delete(PATH)
@@ -155,6 +160,8 @@ def delete() -> Response[str]:
     """Cancel what has not ended, delete what has; again, the same answer."""
     owner, wired = _owner(), _wired()
     generation_id = _generation_id()
+    if re.fullmatch(BEGINNING, generation_id, re.ASCII):
+        raise InvalidRequest("The beginning of an id is not enough to cancel or delete: name the whole of it.")
     only_running = app.current_event.query_string_parameters.get("only_running") == "true"
     deletion = Deletion(wired.ledger, wired.workflow, Objects(wired.s3, wired.settings.videos_bucket))
     try:
@@ -223,6 +230,8 @@ def _owner() -> str:
 def _own(owner: str, generation_id: str) -> Generation:
     """The owner's generation; the answer is the same for another's as for one that does not exist."""
     missing = f"There is no generation {generation_id[:64]}."
+    if re.fullmatch(BEGINNING, generation_id, re.ASCII):
+        return _meant(owner, generation_id, missing)
     if not re.fullmatch(GENERATION_ID, generation_id, re.ASCII):
         raise NotFound(missing)  # the table holds other things, under other names
     try:
@@ -232,6 +241,18 @@ def _own(owner: str, generation_id: str) -> Generation:
     if generation.owner != owner:
         raise NotFound(missing)
     return generation
+
+
+def _meant(owner: str, beginning: str, missing: str) -> Generation:
+    """The one of the owner's generations whose id begins so."""
+    match list(_wired().ledger.meant(owner, beginning)):
+        case []:
+            raise NotFound(missing)
+        case [generation]:
+            return generation
+        case several:
+            ids = ", ".join(generation.generation_id for generation in several)
+            raise InvalidRequest(f"Several of your generations begin with {beginning}, name one: {ids}.")
 
 
 def _generation_id() -> str:

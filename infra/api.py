@@ -9,7 +9,7 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
-from core.records.table import BY_OWNER
+from core.records.table import BY_ID, BY_OWNER
 from infra.config import Stage
 from infra.functions import Functions, allow, log_group
 from infra.nag import acknowledge
@@ -59,7 +59,7 @@ class Api(Construct):
                 **stage.model_environment,
             },
             permissions=[
-                *storage.ledger.permissions(adds=True, reads=BY_OWNER),
+                *storage.ledger.permissions(adds=True, reads=[BY_OWNER, BY_ID]),
                 storage.places.reads_learned,
                 allow("states:StartExecution", on=workflow.state_machine.state_machine_arn),
                 allow("states:StopExecution", on=workflow.executions_arn),

@@ -49,7 +49,7 @@ class Batches(Construct):
             timeout_seconds=900,  # for the one in which every row has to be looked up
             environment={**storage.ledger.environment, **announcements.environment},
             permissions=[
-                *storage.ledger.permissions(changes=False, reads=BY_BATCH),
+                *storage.ledger.permissions(changes=False, reads=[BY_BATCH]),
                 allow("s3:PutObject", "s3:AbortMultipartUpload", on=storage.videos.arn_for_objects("results/*")),
                 *announcements.permissions,
             ],

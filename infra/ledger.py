@@ -1,5 +1,7 @@
 """The table of generations, as core/records/table.py names it."""
 
+from collections.abc import Collection
+
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -47,14 +49,14 @@ class Ledger:
         return {"TABLE_NAME": self.table.table_name}
 
     def permissions(
-        self, *, adds: bool = False, changes: bool = True, reads: names.Index | None = None
+        self, *, adds: bool = False, changes: bool = True, reads: Collection[names.Index] = ()
     ) -> list[iam.PolicyStatement]:
-        """To read a generation by its id; to change it, unless told; to add one, and to read an index, if told."""
+        """To read a generation by its id; to change it, unless told; to add one, and to read indexes, if told."""
         actions = ["dynamodb:GetItem"]
         actions += ["dynamodb:PutItem"] if adds else []
         actions += ["dynamodb:UpdateItem"] if changes else []
-        index = [allow("dynamodb:Query", on=f"{self.table.table_arn}/index/{reads.name}")] if reads else []
-        return [allow(*actions, on=self.table.table_arn), *index]
+        indexes = [allow("dynamodb:Query", on=f"{self.table.table_arn}/index/{index.name}") for index in reads]
+        return [allow(*actions, on=self.table.table_arn), *indexes]
 
 
 def _attribute(name: str, kind: str = "S") -> dynamodb.Attribute:

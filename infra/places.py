@@ -35,12 +35,12 @@ class Places:
 
     @property
     def learned_environment(self) -> dict[str, str]:
-        """Where it is that is learned how long generations take."""
+        """Where it is that is learned how long generations take, and who waits."""
         return {"PLACES_TABLE_NAME": self.table.table_name}
 
     @property
     def reads_learned(self) -> iam.PolicyStatement:
-        """To read how long generations take."""
+        """To read how long generations take, and who waits."""
         return allow("dynamodb:Query", on=self.table.table_arn)
 
     @property

@@ -194,7 +194,7 @@ class Workflow(Construct):
                 "POLL_DEADLINE_SECONDS": str(stage.poll_deadline_seconds),
             },
             permissions=[
-                *storage.ledger.permissions(reads=BY_WATCH),
+                *storage.ledger.permissions(reads=[BY_WATCH]),
                 *storage.places.permissions,
                 *storage.provider.permissions,
                 *announcements.permissions,

@@ -13,6 +13,7 @@ from core.errors import GenerationFailed
 from core.workflow import Run
 
 GENERATION_ID = "^[0-9a-f]{32}$"
+BEGINNING = "^[0-9a-f]{4,31}$"  # of an id: as much as tells it from the owner's others
 
 Clock = Callable[[], datetime]  # the time now, with its zone
 
@@ -117,6 +118,11 @@ class Generation:
     @property
     def model(self) -> str:
         return str(self.request.get("model", ""))
+
+    @property
+    def waits_for_place(self) -> bool:
+        """Whether it may be in the queue for a place at the provider."""
+        return self.status is Status.QUEUED and self.place is None and self.submission is None
 
     @property
     def at_provider(self) -> bool:

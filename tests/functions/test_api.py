@@ -1,6 +1,7 @@
 """The HTTP API's two functions: the provider's contract, and who may see what."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -8,10 +9,11 @@ import pytest
 
 import authorize
 from core.api.api_keys import issue
+from core.places.table import PlacesTable, Waiting
 from core.secrets import secret_text
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
-from tests.support.generations import START
+from tests.support.generations import START, generation
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -155,7 +157,13 @@ def test_a_list_can_be_of_one_of_the_providers_statuses(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["status=archiving", "status=", "limit=0", "limit=101", "limit=x", "limit=1.5", "cursor=x", "cursor="]
+    "query",
+    [
+        *("status=archiving", "status=", "limit=0", "limit=101", "limit=x", "limit=1.5", "cursor=x", "cursor="),
+        *("model=", "text=", f"text={'x' * 201}", "batch=", "batch=abc", "batch=xyzt"),
+        *("created_after=", "created_after=yesterday", "created_after=2026-01-31", "created_after=2026-01-31T12:00:00"),
+        *("created_before=2026-01-32T12:00:00Z", "created_before=2026-01-31T12:00:60Z"),
+    ],
 )
 def test_a_bad_list_is_400(cloud: Cloud, query: str) -> None:
     status, error = call(cloud, "GET", PATHS[0], query=query)
@@ -319,3 +327,92 @@ def test_guessing_keys_does_not_read_the_secret_each_time(cloud: Cloud, monkeypa
         guess = f"pr_{n:08x}_" + "a" * 43
         cloud.invoke("authorize", {"headers": {"authorization": f"Bearer {guess}"}}, warm=n > 0)
     assert reads <= 4
+
+
+def recorded(cloud: Cloud, n: int, **fields: Any) -> str:
+    """A generation of ann's, accepted `n` minutes after START."""
+    at = START + timedelta(minutes=n)
+    made = generation(f"{n:04x}" * 8, created_at=at, updated_at=at, **fields)
+    cloud.ledger.add(made)
+    return made.generation_id
+
+
+def ids(cloud: Cloud, query: str, owner: str = "ann") -> list[str]:
+    return [one["id"] for one in call(cloud, "GET", PATHS[0], owner=owner, query=query)[1]["data"]]
+
+
+def test_a_list_can_be_of_a_model_a_batch_or_a_text(cloud: Cloud) -> None:
+    boat = recorded(cloud, 1, request={"model": "google/veo3", "prompt": "A Paper BOAT"})
+    kite = recorded(cloud, 2, request={"model": "veo2", "prompt": "a straße kite"}, batch_id="b" * 32, row_number=1)
+    assert ids(cloud, "model=google/veo3") == [boat]
+    assert ids(cloud, "text=boat") == [boat]
+    assert ids(cloud, "text=STRASSE") == [kite]
+    assert ids(cloud, f"batch={'b' * 32}") == ids(cloud, "batch=bbbb") == [kite]
+    assert ids(cloud, "batch=bbbc") == ids(cloud, "model=veo") == ids(cloud, "text=boat&model=veo2") == []
+    assert ids(cloud, "text=boat", owner="bob") == []
+
+
+def test_a_list_can_be_of_a_time_whose_end_is_not_in_it(cloud: Cloud) -> None:
+    made = [recorded(cloud, n) for n in range(4)]
+    assert ids(cloud, "created_after=2026-01-01T12:01:00Z&created_before=2026-01-01T12:03:00Z") == [made[2], made[1]]
+    assert ids(cloud, "created_after=2026-01-01T12:02:00.0001Z") == [made[3]]
+    assert ids(cloud, "created_before=2026-01-01T12:00:00.0001Z") == [made[0]]
+    assert ids(cloud, "created_after=2026-01-01T14:03:00%2B02:00".replace("%2B", "+")) == [made[3]]
+    assert ids(cloud, "created_after=2026-01-02T00:00:00Z&created_before=2026-01-01T00:00:00Z") == []
+    assert len(ids(cloud, "created_after=0001-01-01T00:00:00Z&created_before=9999-12-31T23:59:59Z")) == 4
+
+
+def test_a_page_of_a_filtered_list_goes_on_where_it_stopped(cloud: Cloud) -> None:
+    made = [recorded(cloud, n, request={"model": "veo2", "prompt": f"{n % 2}"}) for n in range(6)]
+    _, first = call(cloud, "GET", PATHS[0], query="text=1&limit=2&created_before=2026-01-01T12:06:00Z")
+    query = f"text=1&created_before=2026-01-01T12:06:00Z&cursor={first['next_cursor']}"
+    assert [one["id"] for one in first["data"]] + ids(cloud, query) == [made[5], made[3], made[1]]
+
+
+@pytest.mark.parametrize(
+    ("query", "seen"),
+    [("created_after=2026-01-01T12:05:00Z", 0), ("created_before=2026-01-01T12:01:00Z", 1)],
+)
+def test_a_cursor_of_another_list_is_harmless(cloud: Cloud, query: str, seen: int) -> None:
+    """DynamoDB refuses to start outside of what it is asked for."""
+    for n in range(6):
+        recorded(cloud, n)
+    cursor = call(cloud, "GET", PATHS[0], query="limit=3")[1]["next_cursor"]
+    assert len(ids(cloud, f"{query}&cursor={cursor}")) == seen
+
+
+def test_the_beginning_of_an_id_is_enough_if_it_tells_one(cloud: Cloud) -> None:
+    one = recorded(cloud, 0x1A2B)
+    for beginning in (one[:4], one[:31]):
+        assert call(cloud, "GET", PATHS[0], query=f"generation_id={beginning}")[1]["id"] == one
+    assert call(cloud, "GET", f"{PATHS[0]}/{one[:8]}/content")[0] == 409
+    for unknown, owner in ((one[:3], "ann"), ("ffff", "ann"), (one[:8], "bob")):
+        assert call(cloud, "GET", PATHS[0], owner=owner, query=f"generation_id={unknown}")[0] == 404
+
+
+def test_the_beginning_of_several_ids_is_answered_with_them(cloud: Cloud) -> None:
+    cloud.ledger.add(generation("abcd" + "0" * 28))
+    cloud.ledger.add(generation("abcd" + "1" * 28))
+    cloud.ledger.add(generation("abcd" + "2" * 28, owner="bob"))
+    status, error = call(cloud, "GET", PATHS[0], query="generation_id=abcd")
+    listed = f"abcd{'0' * 28}, abcd{'1' * 28}."
+    assert (status, error["message"]) == (400, f"Several of your generations begin with abcd, name one: {listed}")
+    cloud.delete("abcd" + "1" * 28)  # what is left of it is not in the way
+    assert call(cloud, "GET", PATHS[0], query="generation_id=abcd")[1]["id"] == f"abcd{'0' * 28}"
+
+
+def test_nothing_is_removed_by_the_beginning_of_its_id(cloud: Cloud) -> None:
+    one = recorded(cloud, 0x1A2B)
+    status, error = call(cloud, "DELETE", PATHS[0], query=f"generation_id={one[:31]}")
+    assert (status, "the whole of it" in error["message"]) == (400, True)
+    assert call(cloud, "GET", PATHS[0], query=f"generation_id={one}")[1]["status"] == "queued"
+
+
+def test_who_waits_for_a_place_sees_how_many_of_theirs_are_before_it(cloud: Cloud) -> None:
+    waiting = PlacesTable(boto3.client("dynamodb"), "places", "generations")
+    seen = []
+    for n in range(3):
+        recorded(cloud, n)
+        waiting.wait(Waiting.of(cloud.ledger.get(f"{n:04x}" * 8)))
+        seen.append(call(cloud, "GET", PATHS[0], query=f"generation_id={f'{n:04x}' * 8}")[1]["meta"]["ahead"])
+    assert seen == [0, 1, 2]

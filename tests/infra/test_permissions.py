@@ -54,6 +54,8 @@ MAY = {
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/by_owner"),
+        ("dynamodb:Query", f"{TABLE}/index/by_id"),
+        ("dynamodb:Query", "StoragePlaces.Arn"),
         ("states:StartExecution", "WorkflowVideoGeneration"),
         ("states:StopExecution", f"{EXECUTIONS}:*"),
         ("s3:GetObject", VIDEOS),

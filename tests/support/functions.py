@@ -10,6 +10,7 @@ import boto3
 from core.generation import Failure, Generation
 from core.places.table import PlacesTable
 from core.records.ledger import Ledger
+from core.records.wanted import Wanted
 from local.simulator import SimulatorControl
 from tests.support.events import event
 
@@ -120,7 +121,7 @@ class Doors:
 
     def of(self, owner: str) -> list[Generation]:
         """The owner's list."""
-        return self.cloud.ledger.list(owner, set(), 100, None)[0]
+        return self.cloud.ledger.list(owner, Wanted(), 100, None)[0]
 
     def executions(self, machine: str) -> list[dict[str, Any]]:
         """The executions of a state machine, oldest first, each with its input."""

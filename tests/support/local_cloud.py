@@ -13,6 +13,7 @@ import requests
 
 from core.generation import Generation
 from core.records.ledger import Ledger
+from core.records.wanted import Wanted
 from local.simulator import SimulatorControl
 from local.stack import Stack, client
 from local.tls import TRUST
@@ -124,7 +125,7 @@ class LocalCloud:
         """All generations of an owner, newest first."""
         cursor: str | None = None
         while True:
-            found, cursor = self.ledger.list(owner, set(), 100, cursor)
+            found, cursor = self.ledger.list(owner, Wanted(), 100, cursor)
             yield from found
             if cursor is None:
                 return

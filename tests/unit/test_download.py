@@ -39,6 +39,15 @@ def test_a_link_elsewhere_is_not_followed(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "url", ["https://cdn.example.com:x/v.mp4?Signature=s3cr3t", "https://[broken/v?Signature=s3cr3t"]
+)
+def test_a_link_that_cannot_be_read_is_not_in_the_error(url: str) -> None:
+    with pytest.raises(VideoForbidden) as refused, open_video(url, STRICT):
+        pass
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "::1", "::ffff:127.0.0.1"]
 )
 def test_an_allowed_name_that_resolves_to_a_private_address_is_not_followed(

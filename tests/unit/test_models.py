@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from core import models as module
 from core.errors import InvalidRequest
-from core.models import known, offered
+from core.models import closest, known, offered
 from core.models.validation import validate
 
 MODELS = offered()
@@ -71,8 +71,8 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidRequest, match=r"`model` \"veo9\" is not offered here; use one of .*veo2") as refused:
-        validate({"model": "veo9", "prompt": "x"}, MODELS)
+    with pytest.raises(InvalidRequest, match=r"`model` \"horse\" is not offered here; use one of .*veo2") as refused:
+        validate({"model": "horse", "prompt": "x"}, MODELS)
     assert refused.value.path == "model"
 
 
@@ -101,7 +101,7 @@ def test_what_is_accepted_is_what_the_schema_accepts(fields: dict[str, Any]) -> 
 def test_a_deployment_may_offer_fewer_models() -> None:
     models = offered(allowed=["google/veo3"])
     assert [model.name for model in models] == ["google/veo3"]
-    with pytest.raises(InvalidRequest, match="is not offered here; use one of google/veo3"):
+    with pytest.raises(InvalidRequest, match=r"here; did you mean google/veo3\? Else use one of google/veo3"):
         validate(VEO2, models)
 
 
@@ -136,3 +136,21 @@ def test_a_model_is_added_by_adding_one_file(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "New" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("veo3", "google/veo3"),
+        ("Google/Veo3", "google/veo3"),
+        ("google/veo2", "veo2"),
+        ("veo2-image-to-video", "veo2/image-to-video"),
+    ],
+)
+def test_a_model_that_is_not_offered_is_answered_with_the_likeliest_one(name: str, meant: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"did you mean {meant}[?]"):
+        validate({"model": name, "prompt": "x"}, offered())
+
+
+def test_a_model_that_is_like_none_is_answered_with_no_guess() -> None:
+    assert closest("x" * 100_000, ["veo2"]) is None

@@ -287,3 +287,16 @@ def test_one_fault_does_not_keep_a_sweep_from_the_others(house: House, monkeypat
     with pytest.raises(SweepIncomplete, match="1 of what was due"):
         house.sweep()
     assert house.holders == ["ann1", "ann3"]
+
+
+def test_who_waits_can_be_told_how_many_of_its_own_are_before_it(house: House) -> None:
+    house.arrive("ann1", "ann2", "ann3", "bob1", "ann4")
+    ahead = {name: house.admission.table.ahead(house.ledger.get(name)) for name in ("ann2", "ann3", "ann4", "bob1")}
+    assert ahead == {"ann2": None, "ann3": 0, "ann4": 1, "bob1": 0}
+
+
+def test_a_long_queue_is_not_counted_to_its_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.places.table.MOST_AHEAD", 3)
+    house.arrive(*(f"ann{n}" for n in range(9)))
+    ahead = [house.admission.table.ahead(house.ledger.get(f"ann{n}")) for n in range(2, 9)]
+    assert ahead == [0, 1, 2, 3, 3, 3, 3]

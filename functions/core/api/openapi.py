@@ -2,15 +2,22 @@
 
 from typing import Any
 
+from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.generation import GENERATION_ID, Status
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
 from core.models import ANY_MODEL, Model, Models
+from core.places.table import MOST_AHEAD
 from core.publish.views import PROVIDER_STATUSES
 from core.records.ledger import CURSOR, MAX_LIMIT
 
 PATH, OLDER_PATH = "/v2/video/generations", "/v2/generate/video/google/generation"
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
+_ID = {
+    "type": "string",
+    "minLength": 1,
+    "description": "The whole id, or at least four of its first digits, if no other of yours begins with them.",
+}
 _GENERATION = {
     "type": "object",
     "required": ["id", "status", "video", "error", "meta"],
@@ -37,7 +44,7 @@ _GENERATION = {
         },
         "meta": {
             "type": "object",
-            "required": ["usage", "stage", "request", "created_at", "submitted_at", "ended_at", "source"],
+            "required": ["usage", "stage", "ahead", "request", "created_at", "submitted_at", "ended_at", "source"],
             "properties": {
                 "usage": {
                     "type": "object",
@@ -46,6 +53,12 @@ _GENERATION = {
                     },
                 },
                 "stage": {"enum": [str(status) for status in Status]},
+                "ahead": {
+                    "type": ["integer", "null"],
+                    "maximum": MOST_AHEAD,
+                    "description": "How many of yours are before it in the queue for a place at the provider, of which "
+                    f"no more than {MOST_AHEAD} are counted. Null in lists, and for one that is not in the queue.",
+                },
                 "request": {"type": "object"},
                 "created_at": _TIME,
                 "submitted_at": _TIME,
@@ -88,7 +101,8 @@ _MEANINGS = {
 
 def document(models: Models) -> dict[str, Any]:
     """The OpenAPI document of a deployment that offers `models`."""
-    by_id = _query("generation_id", {"type": "string", "minLength": 1}, required=True)
+    by_id = _query("generation_id", _ID, required=True)
+    whole_id = _query("generation_id", {"type": "string", "minLength": 1}, required=True)
     fetch = {
         "summary": "Fetch one generation",
         "parameters": [by_id],
@@ -105,7 +119,7 @@ def document(models: Models) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": {
-            PATH: {"post": _create(models), "get": _fetch_or_list(), "delete": _delete(by_id)},
+            PATH: {"post": _create(models), "get": _fetch_or_list(), "delete": _delete(whole_id)},
             PATH + "/{id}/content": {"get": _content()},
             OLDER_PATH: {
                 "post": {**_create(models), "operationId": "createOlder"},
@@ -174,9 +188,17 @@ def _fetch_or_list() -> dict[str, Any]:
         "operationId": "fetchOrList",
         "summary": "Fetch one generation, or list your own, newest first",
         "parameters": [
-            _query("generation_id", {"type": "string", "minLength": 1}),
+            _query("generation_id", _ID),
             _query("status", {"enum": list(PROVIDER_STATUSES)}),
-            _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 20}),
+            _query("model", {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}),
+            _query("batch", {"type": "string", "pattern": BATCH, "description": "The batch's id, or how it begins."}),
+            _query(
+                "text",
+                {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "Somewhere in the prompt."},
+            ),
+            _query("created_after", {"type": "string", "format": "date-time", "description": "At this time or later."}),
+            _query("created_before", {"type": "string", "format": "date-time"}),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
             _query("cursor", {"type": "string", "pattern": CURSOR}),
         ],
         "responses": _answers("400", "401", "404", ok={"anyOf": [_ref("Generation"), _page(_ref("Generation"))]}),
@@ -198,13 +220,13 @@ def _delete(by_id: dict[str, Any]) -> dict[str, Any]:
 
 
 def _content() -> dict[str, Any]:
-    answers = _answers("401", "404", "409")
+    answers = _answers("400", "401", "404", "409")
     location = {"Location": {"required": True, "schema": {"type": "string"}}}
     answers["302"] = {"description": "To the MP4.", "headers": location}
     return {
         "operationId": "content",
         "summary": "Go to the MP4",
-        "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}],
+        "parameters": [{"name": "id", "in": "path", "required": True, "schema": _ID}],
         "responses": answers,
     }
 

@@ -87,8 +87,8 @@ def _get(session: requests.Session, url: str, allowed: Allowed) -> requests.Resp
 def _check(url: str, allowed: Allowed) -> None:
     try:
         parts, connected = urlsplit(url), parse_url(url)
-    except (ValueError, LocationParseError) as error:
-        raise VideoForbidden(f"The video's link cannot be read ({error}): it is not followed.") from error
+    except (ValueError, LocationParseError):  # which may hold the link, signature and all
+        raise VideoForbidden("The video's link cannot be read: it is not followed.") from None
     # Parsers disagree on what is no plain link, and it is the other one's host that is connected to.
     if parts.hostname != connected.host or "@" in parts.netloc or not re.fullmatch(r"[!-\[\]-~]+", url):
         raise VideoForbidden("The video's link is not a plain one: it is not followed.")

@@ -52,6 +52,16 @@ class Models:
         return self._by_name.get(name) if isinstance(name, str) else None
 
 
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """The one of the names that `name` is most like, with its vendor or without; None if it is like none."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for a name that is wrong, which is seldom
+
+    forms = {form.lower(): full for full in names for form in (full.rpartition("/")[2], full)}
+    whole = name[:100].lower()
+    found = get_close_matches(whole.rpartition("/")[2], forms, n=1) or get_close_matches(whole, forms, n=1)
+    return forms[found[0]] if found else None
+
+
 def offered(allowed: Collection[str] = (), passed_through: Collection[str] = ()) -> Models:
     """The models that a deployment offers: those of `known()`, or only the allowed ones, and those passed through."""
     taken = {name: model for name, model in known().items() if not allowed or name in allowed}

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from core.errors import InvalidRequest
-from core.models import ANY_MODEL, Models
+from core.models import ANY_MODEL, Models, closest
 
 MAX_PROBLEMS, MAX_PROBLEM = 10, 400  # of one request, and characters of each: a batch carries them, and reports them
 MAX_DEPTH = 32  # of lists and objects in each other: no model asks for more than three
@@ -30,12 +30,14 @@ def validate(request: object, models: Models) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise InvalidRequest("The body must be a JSON object with at least `model` and `prompt`.")
     _check_text(request)
-    names = (model.name for model in models)
+    names = [model.name for model in models]
     name, model = request.get("model"), models.get(request.get("model"))
     if not isinstance(name, str):
         raise InvalidRequest(f"`model` must be the name of a model: {_one_of(names)}.", "model")
     if model is None:
-        raise InvalidRequest(f"`model` {_shown(name)} is not offered here; use {_one_of(names)}.", "model")
+        meant = closest(name, names)
+        hint = f"did you mean {meant}? Else use" if meant else "use"
+        raise InvalidRequest(f"`model` {_shown(name)} is not offered here; {hint} {_one_of(names)}.", "model")
     validator = Draft202012Validator(model.schema or ANY_MODEL)
     problems = sorted(validator.iter_errors(request), key=lambda error: [str(part) for part in error.path])
     if problems:

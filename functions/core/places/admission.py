@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from core.generation import Generation, Status
+from core.generation import Generation
 from core.places.table import Place, PlacesTable, Refused, Waiting, after_owner
 from core.records.ledger import Ledger
 from core.workflow import Run
@@ -41,7 +41,7 @@ class Admission:
         """
         self.ledger.wait_with(run, task_token)
         generation = self.ledger.get_for(run)
-        if _needs_place(generation):
+        if generation.waits_for_place:
             self.table.wait(Waiting.of(generation))
             self.give_out()
         else:
@@ -156,7 +156,3 @@ class Admission:
             self.stepfunctions.send_task_success(taskToken=task_token, output=json.dumps({}))
         except (errors.TaskDoesNotExist, errors.TaskTimedOut, errors.InvalidToken):
             return  # answered before, or its workflow has ended
-
-
-def _needs_place(generation: Generation) -> bool:
-    return generation.status is Status.QUEUED and generation.place is None and generation.submission is None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PK, SK = "pk", "sk"  # neither is a word of DynamoDB's own
 PLACE, WAITING, TURN = "place", "waiting", "turn"
+MOST_AHEAD = 100  # that are counted for one who asks
 PAGE = 25  # items of one look at the queue: most often all that it holds
 
 
@@ -94,6 +95,24 @@ class PlacesTable:
         found = [read(item) for item in answer["Items"]]
         waiting = [Waiting(item["holder"], item["owner"], item["since"]) for item in found]
         return waiting, "LastEvaluatedKey" in answer
+
+    def ahead(self, generation: Generation) -> int | None:
+        """How many of the owner's own are before this one in the queue, at most `MOST_AHEAD`; None if it is not there.
+
+        When they are let in depends on the other owners, too: see `core.places.admission`.
+        """
+        own = Waiting.of(generation).sort_key
+        answer = self._dynamodb.query(
+            TableName=self._name,
+            KeyConditionExpression=f"{PK} = :pk AND {SK} BETWEEN :first AND :own",
+            ExpressionAttributeValues=write({":pk": WAITING, ":first": f"{_owner(generation.owner)}/", ":own": own}),
+            ProjectionExpression=SK,
+            Limit=MOST_AHEAD + 1,
+        )
+        if len(answer["Items"]) > MOST_AHEAD:
+            return MOST_AHEAD
+        found = [read(item)[SK] for item in answer["Items"]]
+        return len(found) - 1 if found[-1:] == [own] else None
 
     def wait(self, waiting: Waiting) -> None:
         """Put it in the queue, if it is not there."""

@@ -34,6 +34,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "usage": {"credits_used": generation.credits_used},
             "stage": str(generation.status),
             "request": generation.request,
+            "ahead": None,  # counted for who asks for this one: see functions/api.py
             "created_at": iso(generation.created_at),
             "submitted_at": generation.submitted_at and iso(generation.submitted_at),
             "ended_at": generation.ended_at and iso(generation.ended_at),

@@ -8,7 +8,7 @@ Before the create call its claim is written on a condition, so only one entry in
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -19,7 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import Conflict, Deleted, GenerationEnded, LedgerUnavailable, NotFound
 from core.generation import ArchivedVideo, Clock, Failure, Generation, Source, Status, Submission, Tombstone, iso
-from core.records.table import BY_BATCH, BY_OWNER, BY_WATCH, EXPIRES_AT, KEY, ConditionFailed, Item, Table
+from core.records.table import BY_BATCH, BY_ID, BY_OWNER, BY_WATCH, EXPIRES_AT, KEY, ConditionFailed, Item, Table
+from core.records.wanted import Wanted
 from core.workflow import Run
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 MAX_LIMIT = 100
 MAX_PAGE_BYTES = 3 << 20  # of requests in one answer: Lambda's has 6 MiB, and a request 192 KiB
 CURSOR = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z_[0-9a-f]{32}$"
+MOST_MEANT = 20  # generations that are looked at for the beginning of an id
 PAGE_ITEMS, MAX_PAGES = 100, 20  # of one answer of `list`: a record has 2 KiB, a page of DynamoDB's 1 MiB
 TOMBSTONE_FOR = timedelta(days=365)
 TOMBSTONE = ("deleted_at", "forgotten_at")  # 0.1.0 wrote the second
@@ -121,22 +123,31 @@ class Ledger:
         """Nothing is left to be looked at."""
         self.table.update(generation_id, {}, remove=tuple(WATCH))
 
-    def list(
-        self, owner: str, status: Collection[Status], limit: int, cursor: str | None
-    ) -> tuple[list[Generation], str | None]:
+    def meant(self, owner: str, beginning: str) -> Iterator[Generation]:
+        """The owner's generations whose ids begin so, some of them if there are many."""
+        for item in self.table.beginning_with(BY_ID, owner, beginning, MOST_MEANT):
+            with suppress(NotFound):  # deleted
+                yield self.get(item[KEY])
+
+    def list(self, owner: str, wanted: Wanted, limit: int, cursor: str | None) -> tuple[list[Generation], str | None]:
         """Up to `limit` generations of an owner, newest first, and the cursor to go on with, None at the end.
 
-        `status` empty means any. A cursor is a point in time (`<created_at>_<id>`), so new arrivals do not shift it. A
-        page may hold fewer than `limit`, even none, before the end: it looks at a bounded number of records.
+        A cursor is a point in time (`<created_at>_<id>`), so new arrivals do not shift it. A page may hold fewer than
+        `limit`, even none, before the end: it looks at a bounded number of records.
         """
         found: list[Generation] = []
         size = 0
+        first, last = wanted.created
         start = _start_key(owner, cursor)
+        if start and start["created_at"] > last:  # a cursor of another list
+            start = None
+        if first > last or (start and start["created_at"] < first):
+            return [], None
         for _ in range(MAX_PAGES):
-            items, has_more = self.table.query_back(BY_OWNER, owner, start, PAGE_ITEMS)
+            items, has_more = self.table.query_back(BY_OWNER, owner, (first, last), start, PAGE_ITEMS)
             for item in items:
                 generation = _read(item)
-                if not status or generation.status in status:
+                if wanted.includes(generation):
                     found.append(generation)
                     size += len(item["request"].encode())
                 start = {name: item[name] for name in ("owner", "created_at", KEY)}

@@ -37,8 +37,9 @@ class Index:
 
 BY_OWNER = Index("by_owner", "owner", "created_at")
 BY_BATCH = Index("by_batch", "batch_id", "row_number", sort_type="N")
+BY_ID = Index("by_id", "owner", KEY, projection="KEYS_ONLY")  # an id of which only the beginning is known
 BY_WATCH = Index("by_watch", "watch", "watch_at", projection="KEYS_ONLY")  # what sweep has to look at, and when
-INDEXES = (BY_OWNER, BY_BATCH, BY_WATCH)
+INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH)
 
 
 class ConditionFailed(Exception):
@@ -114,14 +115,29 @@ class Table:
         for page in pages:
             yield from map(read, page["Items"])
 
-    def query_back(self, index: Index, partition: str, before: Item | None, limit: int) -> tuple[list[Item], bool]:
-        """Up to `limit` items of an index, the last ones first, before the keys in `before`; whether there are more."""
+    def beginning_with(self, index: Index, partition: str, beginning: str, limit: int) -> list[Item]:
+        """Up to `limit` items of an index whose sort key begins so."""
         answer = self._dynamodb.query(
             TableName=self._name,
             IndexName=index.name,
-            KeyConditionExpression="#partition = :partition",
-            ExpressionAttributeNames={"#partition": index.partition},
-            ExpressionAttributeValues={":partition": {"S": partition}},
+            KeyConditionExpression="#partition = :partition AND begins_with(#sort, :beginning)",
+            ExpressionAttributeNames={"#partition": index.partition, "#sort": str(index.sort)},
+            ExpressionAttributeValues=write({":partition": partition, ":beginning": beginning}),
+            Limit=limit,
+        )
+        return [read(item) for item in answer["Items"]]
+
+    def query_back(
+        self, index: Index, partition: str, between: tuple[str, str], before: Item | None, limit: int
+    ) -> tuple[list[Item], bool]:
+        """Up to `limit` items of an index, the last ones first, whose sort key is between two, these included, and
+        before the keys in `before`, which are between them too; whether there are more."""
+        answer = self._dynamodb.query(
+            TableName=self._name,
+            IndexName=index.name,
+            KeyConditionExpression="#partition = :partition AND #sort BETWEEN :first AND :last",
+            ExpressionAttributeNames={"#partition": index.partition, "#sort": str(index.sort)},
+            ExpressionAttributeValues=write({":partition": partition, ":first": between[0], ":last": between[1]}),
             ScanIndexForward=False,
             Limit=limit,
             **cast("Any", {"ExclusiveStartKey": write(before)} if before else {}),
