@@ -12,7 +12,12 @@ HEAD = """<!-- Written by docs/generate_cli.py from the help of client/promptree
 # The command line
 
 In a checkout, `make up` starts a local cloud, and then `promptreel --local create "A paper boat" -o boat.mp4` is all it
-takes. Elsewhere `pip install .` in a checkout installs it; who runs a deployment needs `pip install '.[operator]'`.
+takes. Elsewhere it is installed from a checkout, with pipx or into a virtual environment:
+
+```sh
+pipx install .                     # or: python3 -m venv .venv && . .venv/bin/activate && pip install .
+pipx install --force '.[operator]' # who runs a deployment: with what `batch`, `doctor`, `keys`, `secret`, `rescue` need
+```
 
 ## Configuration
 
@@ -29,12 +34,19 @@ Each setting comes from the first of these that has it:
 above; `PROMPTREEL_LOCAL` may also name such a file). `keys`, `secret`, `rescue` and `doctor` use the AWS credentials and
 the region of your shell, as `aws` does.
 
-`promptreel --install-completion` completes commands and options in your shell.
+A URL may end in `/` or in `/v2`, as the provider's does. `promptreel --install-completion` completes commands, options,
+models, statuses and the ids of your newest generations in your shell: what the API knows, within two seconds or not at all.
+
+## Ids
+
+Wherever a generation's id goes, its first digits are enough, four at least, if no other of your generations begins with
+them; if one does, they are listed and nothing is done. `list` shows eight.
 
 ## Output
 
 Results go to stdout; progress, hints and errors to stderr. A table on a terminal becomes tab-separated lines without
-titles in a pipe. With `--json` stdout holds JSON and nothing else, in the API's own words. An error is one sentence.
+titles in a pipe. `list` fits every width: id, status and time are never cut, and a prompt that has no room beside them goes
+below. With `--json` stdout holds JSON and nothing else, in the API's own words. An error is one sentence.
 
 ## Exit codes
 

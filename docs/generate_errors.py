@@ -8,6 +8,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "functions"))
 
 from core import errors  # noqa: E402 - found only now
+from promptreel.remedies import remedy  # noqa: E402 - not a third-party package
 
 DOCUMENT = ROOT / "docs" / "errors.md"
 DEFINITION = ROOT / "statemachine" / "video_generation.asl.json"
@@ -18,10 +19,10 @@ HEAD = """<!-- Written by docs/generate_errors.py from functions/core/errors.py 
 
 A job that fails ends with one of these names in `error.name`, in its record, in the API's answer, in the announcement and
 as the error of its failed execution; `error.message` says in one sentence what happened and what to do. "Tried again" is
-what the state machine does by itself before a job fails.
+what the state machine does by itself before a job fails; what mends it then is also said by `promptreel get`.
 
-| name | what happened | tried again |
-|---|---|---|
+| name | what happened | tried again | what mends it |
+|---|---|---|---|
 """
 
 TAIL = """
@@ -72,7 +73,7 @@ def _described(clause: dict[str, int]) -> str:
 def document() -> str:
     """The whole of docs/errors.md."""
     rows = [
-        f"| `{name}` | {' '.join((error.__doc__ or '').split())} | {policy(name)} |"
+        f"| `{name}` | {' '.join((error.__doc__ or '').split())} | {policy(name)} | {remedy(name, 'ID') or 'nothing needs to be'} |"
         for name, error in errors.names().items()
     ]
     return HEAD + "\n".join(rows) + "\n" + TAIL

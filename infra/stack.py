@@ -49,6 +49,7 @@ class PromptreelStack(cdk.Stack):
             "IngestQueueUrl": triggers.queue.queue_url,
             "IngestQueueArn": triggers.queue.queue_arn,
             "IngestDeadLetterQueueUrl": triggers.dead_letters.queue_url,
+            "ProviderUrl": stage.provider_url,
             "ProviderKeySecretArn": storage.provider_key.attr_id,
             "ApiKeysSecretArn": storage.api_keys.attr_id,
             "AlarmTopicArn": monitoring.topic.topic_arn,

@@ -1,8 +1,12 @@
-"""Promptreel's client: `Client` for programs; the command line `promptreel` is built on it."""
+"""Promptreel's client: `Client` and `AsyncClient` for programs; the command line `promptreel` is built on it."""
 
+from importlib import metadata
+
+from promptreel.asynchronous import AsyncClient
 from promptreel.client import Client
 from promptreel.errors import (
     ApiError,
+    BatchTimeout,
     ConfigurationError,
     ConnectionFailed,
     DownloadFailed,
@@ -15,8 +19,12 @@ from promptreel.errors import (
 )
 from promptreel.generation import Failure, Generation, Model, Takes, Video
 
+__version__ = metadata.version("promptreel")
+
 __all__ = [
     "ApiError",
+    "AsyncClient",
+    "BatchTimeout",
     "Client",
     "ConfigurationError",
     "ConnectionFailed",
@@ -32,4 +40,5 @@ __all__ = [
     "Unauthorized",
     "Video",
     "WaitTimeout",
+    "__version__",
 ]

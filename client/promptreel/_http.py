@@ -1,6 +1,7 @@
 """Calls to the API: a time-out on each, and retries, which are safe because no call here can do a thing twice."""
 
 import random
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,10 +22,21 @@ RETRIED = {429, 500, 502, 503, 504}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-class Http:
-    """The API behind `base_url`. Every POST must carry an idempotency key: it is retried like the others."""
+def address(base_url: str) -> str:
+    """The URL that paths follow: one that was written for the provider ends in `/v2`, which they begin with."""
+    return base_url.strip().rstrip("/").removesuffix("/v2").rstrip("/")
 
-    def __init__(self, base_url: str, api_key: str) -> None:
+
+class Http:
+    """The API behind `base_url`. Every POST must carry an idempotency key: it is retried like the others.
+
+    May be used by several threads at once.
+    """
+
+    def __init__(
+        self, base_url: str, api_key: str, *, attempts: int = ATTEMPTS, timeout: tuple[float, float] = TIMEOUT_SECONDS
+    ) -> None:
+        base_url = address(base_url)
         url = urlsplit(base_url)
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ConfigurationError(f"{base_url!r} is no URL of an API: it starts with https://.")
@@ -32,14 +44,28 @@ class Http:
             raise ConfigurationError(f"{base_url} would send your API key unencrypted: use https://.")
         if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
             raise ConfigurationError("The API key holds characters that no key has: copy it once more.")
-        self._base_url = base_url.rstrip("/")
-        self._session = requests.Session()
+        self._base_url = base_url
         # As `auth`, because requests would replace a plain header by what ~/.netrc has for the host.
-        self._session.auth = _Bearer(api_key)
+        self._auth = _Bearer(api_key)
+        self._attempts, self._timeout = attempts, timeout
+        self._of_this_thread = threading.local()  # a session is for one thread
+        self._sessions: list[requests.Session] = []
+        self._is_closed = False
 
     def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+        """Close the connections; what is being tried in other threads is not tried again."""
+        self._is_closed = True
+        for session in self._sessions:
+            session.close()
+
+    @property
+    def _session(self) -> requests.Session:
+        found: requests.Session | None = getattr(self._of_this_thread, "session", None)
+        if found is None:
+            found = self._of_this_thread.session = requests.Session()
+            found.auth = self._auth
+            self._sessions.append(found)
+        return found
 
     def call(
         self,
@@ -60,21 +86,21 @@ class Http:
                     params=params,
                     json=json,
                     headers=headers,
-                    timeout=TIMEOUT_SECONDS,
+                    timeout=self._timeout,
                     allow_redirects=False,  # the key goes nowhere else
                 )
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-                if attempt == ATTEMPTS:
+                if attempt >= self._attempts or self._is_closed:
                     raise ConnectionFailed(
                         f"{self._base_url} does not answer ({_reason(error)}): check the URL and your connection."
                     ) from error
                 told = None
             except requests.RequestException as error:
-                raise ConnectionFailed(f"{self._base_url} cannot be called: {error}") from error
+                raise ConnectionFailed(f"{self._base_url} cannot be called: is it the right URL?") from error
             else:
                 told = _retry_after(answer)
                 too_long = told is not None and told > LONGEST_RETRY_AFTER_SECONDS
-                if answer.status_code not in RETRIED or attempt == ATTEMPTS or too_long:
+                if answer.status_code not in RETRIED or attempt >= self._attempts or too_long or self._is_closed:
                     return _read(answer)
             back_off = BACK_OFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
             time.sleep(back_off if told is None else told)

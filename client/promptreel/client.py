@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 from uuid import uuid4
 
 from promptreel import _download, configuration
-from promptreel._http import Http
+from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, Http
 from promptreel.errors import (
     ApiError,
     ConnectionFailed,
@@ -29,23 +31,37 @@ PAGE = 100
 DOWNLOAD_ATTEMPTS = 3
 DELETE_ATTEMPTS = 5
 
+ID_DIGITS = 32  # of a whole id
+
 Status = Literal["queued", "generating", "completed", "error"]
+Which = str | Generation  # a generation, its id, or as much of that as tells it from your others: 4 digits at least
+OnChange = Callable[[Generation], None]
 
 
 class Client:
     """Creates, follows, fetches and deletes the generations of one API key.
 
     Every call has a time-out, and is tried up to four times where the network or the server fails; nothing runs twice
-    by that. All methods raise errors of `promptreel.errors`. To be used by one thread at a time, and as a context
-    manager where connections should be closed.
+    by that. All methods raise errors of `promptreel.errors`. Several threads may use it at once; as a context manager
+    it closes its connections. Where an id goes, a `Generation` may go too, or the beginning of an id.
     """
 
-    def __init__(self, base_url: str | None = None, api_key: str | None = None) -> None:
-        """What is not given comes from PROMPTREEL_URL, PROMPTREEL_API_KEY or the configuration file."""
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        attempts: int = ATTEMPTS,
+        timeout: tuple[float, float] = TIMEOUT_SECONDS,
+    ) -> None:
+        """What is not given comes from PROMPTREEL_URL, PROMPTREEL_API_KEY or the configuration file.
+
+        `timeout` is in seconds: to connect, and between two bytes of an answer.
+        """
         if base_url is None or api_key is None:
             found = configuration.load()
             base_url, api_key = base_url or found.required_url(), api_key or found.required_api_key()
-        self._http = Http(base_url, api_key)
+        self._http = Http(base_url, api_key, attempts=attempts, timeout=timeout)
 
     def __enter__(self) -> "Client":
         return self
@@ -73,77 +89,72 @@ class Client:
             return Generation.from_json(self._http.call("POST", PATH, json=body, headers={"Idempotency-Key": key}))
         except (PromptreelError, KeyboardInterrupt) as error:
             if not isinstance(error, ApiError) or error.may_pass:
-                error.add_note(
-                    f"The request may have arrived: repeat it with the idempotency key {key}, and it runs only once."
-                )
+                error.add_note(may_have_arrived(key))
             raise
 
-    def get(self, generation_id: str) -> Generation:
+    def get(self, generation: Which) -> Generation:
         """The generation as it is now, with a fresh link to its video; `NotFound`."""
-        return Generation.from_json(self._http.call("GET", PATH, params={"generation_id": generation_id}))
+        return Generation.from_json(self._http.call("GET", PATH, params={"generation_id": id_of(generation)}))
 
-    def list(self, status: Status | None = None) -> Iterator[Generation]:
-        """Your generations, newest first, fetched as you iterate."""
-        params: dict[str, str | int] = {"limit": PAGE} | ({"status": status} if status else {})
-        while True:
-            page = self._http.call("GET", PATH, params=params)
-            yield from map(Generation.from_json, page["data"])
-            if not page.get("next_cursor"):
-                return
-            params["cursor"] = page["next_cursor"]
+    def list(
+        self,
+        status: Status | None = None,
+        *,
+        limit: int | None = None,
+        model: str | None = None,
+        batch: str | None = None,
+        text: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> Iterator[Generation]:
+        """Your generations, newest first, at most `limit`, fetched as you iterate.
+
+        `text` is looked for in the prompts; `batch` is a batch's id. `created_after` itself is included,
+        `created_before` is not; a time without a zone is local.
+        """
+        pages = Pages(status, limit, model, batch, text, created_after, created_before)
+        while (params := pages.next_params()) is not None:
+            yield from pages.read(self._http.call("GET", PATH, params=params))
 
     def wait(
-        self,
-        generation_id: str,
-        timeout: float = DEFAULT_TIMEOUT_SECONDS,
-        on_change: Callable[[Generation], None] | None = None,
+        self, generation: Which, timeout: float = DEFAULT_TIMEOUT_SECONDS, on_change: OnChange | None = None
     ) -> Generation:
         """The generation once it is completed; `GenerationFailed` if it fails, `WaitTimeout` after `timeout` seconds.
 
-        `on_change` hears of it at first and whenever its stage changes. A server or network that fails meanwhile is no
-        reason to give up.
+        `on_change` hears of it at first, and whenever its stage changes or how many are before it in the queue. A
+        server or network that fails meanwhile is no reason to give up.
         """
-        deadline = time.monotonic() + timeout
-        generation, shown = self.get(generation_id), None
-        while True:
-            if on_change and generation.stage != shown:
-                on_change(generation)
-                shown = generation.stage
-            if generation.status == "error":
-                raise GenerationFailed(generation)
-            if generation.ended:
-                return generation
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise WaitTimeout(
-                    f"Generation {generation.id} is still {generation.stage} after {timeout:.0f} s, and goes on.",
-                    generation,
-                )
-            time.sleep(min(POLL_SECONDS, left))
-            try:
-                generation = self.get(generation_id)
-            except (ConnectionFailed, ApiError) as error:
-                if isinstance(error, ApiError) and not error.may_pass:
-                    raise
+        watch = Watch(timeout, on_change)
+        seen = self.get(generation)
+        while (pause := watch.pause_after(seen)) is not None:
+            time.sleep(pause)
+            with watch.bearing_faults():
+                seen = self.get(seen)
+        return seen
 
-    def download(self, generation_id: str, path: str | Path, *, overwrite: bool = False) -> Path:
+    def download(self, generation: Which, path: str | Path, *, overwrite: bool = False) -> Path:
         """Save the video as `path`, which is there only once it is whole.
 
         Raises FileExistsError unless `overwrite`, `NotFinished` or `GenerationFailed` if there is no video,
         `DownloadFailed` if it broke off three times, and OSError if it cannot be written.
         """
-        path = Path(path)
+        return self._save(generation, Path(path), overwrite=overwrite)
+
+    def _save(
+        self, generation: Which, path: Path, *, overwrite: bool, is_stopped: Callable[[], bool] = lambda: False
+    ) -> Path:
         if not overwrite:
             _download.refuse_existing(path)
         attempt = 1
         while True:
-            generation = self.get(generation_id)  # each time, for a fresh link
-            if generation.status == "error":
-                raise GenerationFailed(generation)
-            if generation.video is None:
-                raise NotFinished(f"Generation {generation_id} has no video yet: it is {generation.stage}.", generation)
+            seen = self.get(generation)  # each time, for a fresh link
+            if seen.status == "error":
+                raise GenerationFailed(seen)
+            if seen.video is None:
+                raise NotFinished(f"Generation {seen.id} has no video yet: it is {seen.stage}.", seen)
             try:
-                _download.save(generation.video.url, generation.video.file_size, path, overwrite=overwrite)
+                video = seen.video
+                _download.save(video.url, video.file_size, path, overwrite=overwrite, is_stopped=is_stopped)
             except DownloadFailed:
                 if attempt == DOWNLOAD_ATTEMPTS:
                     raise
@@ -151,33 +162,35 @@ class Client:
             else:
                 return path
 
-    def cancel(self, generation_id: str) -> Generation:
+    def cancel(self, generation: Which) -> Generation:
         """Stop a running generation; the provider may still finish it, and charge.
 
         The generation is then `error`, named `Cancelled`. Raises `NotFinished` if it has ended before: the API's same
         call would delete it.
         """
-        generation = self.get(generation_id)
-        if generation.error and generation.error.name == "Cancelled":
-            return generation
-        if generation.ended:
-            raise NotFinished(f"Generation {generation_id} has ended: nothing is left to cancel.", generation)
-        return Generation.from_json(self._delete(generation_id, only_running="true"))
+        seen = self.get(generation)
+        if seen.error and seen.error.name == "Cancelled":
+            return seen
+        if seen.ended:
+            raise NotFinished(f"Generation {seen.id} has ended: nothing is left to cancel.", seen)
+        return Generation.from_json(self._delete(seen.id, only_running="true"))
 
-    def delete(self, generation_id: str) -> None:
+    def delete(self, generation: Which) -> None:
         """Remove an ended generation, its video included; again, nothing happens. `NotFinished` if it still runs."""
         try:
-            generation = self.get(generation_id)
+            seen = self.get(generation)
         except NotFound:
-            self._delete(generation_id)  # tells one that was deleted from one that never was
+            if len(id_of(generation)) < ID_DIGITS:
+                raise
+            self._delete(id_of(generation))  # tells one that was deleted from one that never was
             return
-        if not generation.ended:
-            raise NotFinished(f"Generation {generation_id} is {generation.stage}: cancel it first.", generation)
+        if not seen.ended:
+            raise NotFinished(f"Generation {seen.id} is {seen.stage}: cancel it first.", seen)
         for attempt in range(DELETE_ATTEMPTS):
-            if self._delete(generation_id).get("deleted"):
+            if self._delete(seen.id).get("deleted"):
                 return
             time.sleep(POLL_SECONDS if attempt else 0)  # its end is announced first
-        raise NotFinished(f"Generation {generation_id} has only just ended: delete it in a minute.", generation)
+        raise NotFinished(f"Generation {seen.id} has only just ended: delete it in a minute.", seen)
 
     def models(self) -> tuple[Model, ...]:
         """The models that can be asked for, with the JSON Schema of their requests, and how long they take."""
@@ -186,3 +199,92 @@ class Client:
 
     def _delete(self, generation_id: str, **parameters: str) -> dict[str, Any]:
         return self._http.call("DELETE", PATH, params={"generation_id": generation_id, **parameters})
+
+
+def may_have_arrived(key: str) -> str:
+    """What is said of a `create` that was not answered."""
+    return f"The request may have arrived: repeat it with the idempotency key {key}, and it runs only once."
+
+
+def id_of(generation: Which) -> str:
+    """Its id, or what was given for it."""
+    return generation.id if isinstance(generation, Generation) else generation
+
+
+class Watch:
+    """Looking at one generation until it has ended: what the two clients' `wait` have in common."""
+
+    def __init__(self, timeout: float, on_change: OnChange | None) -> None:
+        self._timeout, self._on_change = timeout, on_change
+        self._deadline = time.monotonic() + timeout
+        self._told: object = None
+
+    def pause_after(self, seen: Generation) -> float | None:
+        """Seconds until the next look, None if it is completed; `GenerationFailed`, `WaitTimeout`."""
+        if self._on_change and (seen.stage, seen.ahead) != self._told:
+            self._on_change(seen)
+            self._told = (seen.stage, seen.ahead)
+        if seen.status == "error":
+            raise GenerationFailed(seen)
+        if seen.ended:
+            return None
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise WaitTimeout(
+                f"Generation {seen.id} is still {seen.stage} after {self._timeout:.0f} s, and goes on.", seen
+            )
+        return min(POLL_SECONDS, left)
+
+    @contextmanager
+    def bearing_faults(self) -> Iterator[None]:
+        """A look that does not come about is made up for by the next."""
+        try:
+            yield
+        except (ConnectionFailed, ApiError) as error:
+            if isinstance(error, ApiError) and not error.may_pass:
+                raise
+
+
+class Pages:
+    """The pages of a list, one after the other: what the two clients' `list` have in common."""
+
+    def __init__(
+        self,
+        status: str | None,
+        limit: int | None,
+        model: str | None,
+        batch: str | None,
+        text: str | None,
+        created_after: datetime | None,
+        created_before: datetime | None,
+    ) -> None:
+        asked: dict[str, str | None] = {
+            "status": status,
+            "model": model,
+            "batch": batch,
+            "text": text,
+            "created_after": _iso(created_after) if created_after else None,
+            "created_before": _iso(created_before) if created_before else None,
+        }
+        self._params: dict[str, str | int] = {name: value for name, value in asked.items() if value is not None}
+        self._left = limit
+        self._is_over = False
+
+    def next_params(self) -> dict[str, str | int] | None:
+        """The query of the next page; None after the last."""
+        if self._is_over or self._left == 0:
+            return None
+        return {"limit": PAGE if self._left is None else min(PAGE, self._left), **self._params}
+
+    def read(self, page: dict[str, Any]) -> Iterator[Generation]:
+        """The generations of a page."""
+        for raw in page["data"][: self._left]:
+            if self._left is not None:
+                self._left -= 1
+            yield Generation.from_json(raw)
+        self._is_over = not page.get("next_cursor")
+        self._params["cursor"] = page.get("next_cursor") or ""
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

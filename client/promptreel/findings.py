@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import requests
 
+from promptreel._http import address
 from promptreel.client import Client
 from promptreel.configuration import Configuration
 from promptreel.errors import ConfigurationError, PromptreelError, Unauthorized
@@ -45,7 +46,7 @@ def configured(configuration: Configuration) -> Iterator[Finding]:
 
 def _health(url: str) -> Finding:
     try:
-        answer = requests.get(f"{url.rstrip('/')}/health", timeout=HEALTH_SECONDS)
+        answer = requests.get(f"{address(url)}/health", timeout=HEALTH_SECONDS)
     except requests.RequestException:
         return Finding("API", Verdict.PROBLEM, f"{url} does not answer", "check the URL and your connection")
     if answer.ok:

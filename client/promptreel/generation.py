@@ -10,7 +10,7 @@ from typing import Any
 class Video:
     """The archived MP4; `url` is a link that works without a key for about an hour."""
 
-    url: str
+    url: str = field(repr=False)  # whoever has it can use it
     content_type: str | None
     file_name: str | None
     file_size: int | None  # bytes
@@ -35,6 +35,7 @@ class Generation:
     error: Failure | None
     request: Mapping[str, Any]
     credits_used: int | None  # the provider's unit: 2,000,000 are one US dollar
+    ahead: int | None  # of yours that are before it in the queue for a place at the provider; None if it is not in it
     created_at: datetime | None
     submitted_at: datetime | None
     ended_at: datetime | None
@@ -60,6 +61,7 @@ class Generation:
             error=Failure(str(error.get("name")), str(error.get("message"))) if error else None,
             request=meta.get("request") or {},
             credits_used=(meta.get("usage") or {}).get("credits_used"),
+            ahead=meta.get("ahead"),
             created_at=_time(meta.get("created_at")),
             submitted_at=_time(meta.get("submitted_at")),
             ended_at=_time(meta.get("ended_at")),

@@ -1,11 +1,12 @@
 """The command line, a file a group of commands."""
 
-from promptreel.commands import batch, doctor, generations, keys, models, rescue, secret
+from promptreel.commands import batch, create, doctor, generations, keys, listing, models, rescue, secret
 from promptreel.commands.options import app
 
-app.command()(generations.create)
+app.command()(create.create)
 app.command()(generations.get)
-app.command("list")(generations.list_)
+app.command("list")(listing.list_)
+app.command("open")(generations.open_)
 app.command()(generations.download)
 app.command()(generations.cancel)
 app.command()(generations.delete)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from promptreel.commands import output
 from promptreel.commands.options import Json, Wait, again, client, configured, deployment, require_operator_extra
-from promptreel.commands.progress import telling_interrupts
+from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import BatchTimeout, PromptreelError
 from promptreel.generation import Model
 

@@ -1,66 +1,30 @@
-"""create, get, list, download, cancel, delete: what users do."""
+"""get, open, download, cancel, delete: what users do with one generation."""
 
-import json
-import shlex
+import os
 import sys
+import webbrowser
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated
 
 import typer
 
-from promptreel.client import DEFAULT_MODEL, Client, Status
-from promptreel.commands import output, progress
-from promptreel.commands.options import WAIT_SECONDS, Force, GenerationId, Json, Output, Timeout, Wait, again, client
-from promptreel.errors import GenerationFailed
-from promptreel.generation import Generation
-
-
-def create(
-    context: typer.Context,
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What the video shows.", show_default=False)],
-    model: Annotated[str, typer.Option(help="See promptreel models.")] = DEFAULT_MODEL,
-    duration: Annotated[int | None, typer.Option(help="Length in seconds.", show_default=False)] = None,
-    aspect_ratio: Annotated[str | None, typer.Option(help="Such as 16:9 or 9:16.", show_default=False)] = None,
-    negative_prompt: Annotated[str | None, typer.Option(help="What it must not show.", show_default=False)] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives similar videos.", show_default=False)] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="Any other parameter of the model; the value is JSON, or else text. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(help="The same key and request are the same job, however often.", show_default=False),
-    ] = None,
-    wait: Wait = False,
-    timeout: Timeout = WAIT_SECONDS,
-    save_as: Output = None,
-    force: Force = False,
-    as_json: Json = False,
-) -> None:
-    """Ask for a video; with -o, wait for it and save it.
-
-    Prints the generation's id, with --wait its video's link, with -o the file.
-    """
-    named = {"duration": duration, "aspect_ratio": aspect_ratio, "negative_prompt": negative_prompt, "seed": seed}
-    parameters = {name: value for name, value in named.items() if value is not None} | _parameters(param or [])
-    if save_as:
-        _refuse_unwritable(save_as, force)  # before anything is paid
-    with closing(client(context)) as api, progress.telling_interrupts():
-        generation = api.create(prompt, model, idempotency_key=idempotency_key, **parameters)
-        if wait or save_as:
-            output.warn(f"Generation {generation.id}")
-            _ended(context, api, generation.id, timeout, save_as, force, as_json)
-        elif as_json:
-            output.say_json(generation.raw)
-        else:
-            output.say(generation.id)
-            output.warn(f"It runs. Follow it with: {again(context, f'get {generation.id} --wait')}")
+from promptreel.client import ID_DIGITS
+from promptreel.commands import output
+from promptreel.commands.options import (
+    WAIT_SECONDS,
+    Force,
+    GenerationId,
+    Json,
+    Notify,
+    Output,
+    Timeout,
+    Wait,
+    client,
+    remedy_of,
+)
+from promptreel.commands.waiting import finish, refuse_unwritable, save, telling_interrupts, wait_for
+from promptreel.errors import GenerationFailed, NotFinished
 
 
 def get(
@@ -68,46 +32,37 @@ def get(
     generation_id: GenerationId,
     wait: Wait = False,
     timeout: Timeout = WAIT_SECONDS,
+    notify: Notify = False,
     as_json: Json = False,
 ) -> None:
     """Show a generation, with a fresh link to its video."""
-    with closing(client(context)) as api, progress.telling_interrupts():
-        generation = _waited(context, api, generation_id, timeout, None, as_json) if wait else api.get(generation_id)
+    with closing(client(context)) as api, telling_interrupts():
+        generation = api.get(generation_id)
+        if wait or notify:
+            generation = wait_for(context, api, generation, timeout, notify=notify, as_json=as_json)
     if as_json:
         output.say_json(generation.raw)
     else:
-        output.say_generation(generation)
+        output.say_generation(generation, remedy_of(context, generation))
 
 
-def list_(
-    context: typer.Context,
-    status: Annotated[
-        str | None, typer.Option(help=f"Only those: {', '.join(get_args(Status))}.", show_default=False)
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """List your generations, newest first.
-
-    Into a pipe go tab-separated lines: id, status, model, time of creation, prompt.
-    """
-    if status is not None and status not in get_args(Status):
-        raise typer.BadParameter(f"it must be one of {', '.join(get_args(Status))}.", param_hint="--status")
+def open_(context: typer.Context, generation_id: GenerationId) -> None:
+    """Open a generation's video in your browser or player; where there is no display, print its link."""
     with closing(client(context)) as api:
-        found = list(islice(api.list(status), limit))  # type: ignore[arg-type]  # checked above
-    if as_json:
-        output.say_json([generation.raw for generation in found])
-        return
-    output.say_table(
-        {
-            "ID": {"no_wrap": True, "min_width": 32},
-            "STATUS": {"no_wrap": True, "min_width": 10},
-            "MODEL": None,
-            "CREATED": {"no_wrap": True, "min_width": 16},
-            "PROMPT": {"no_wrap": True, "ratio": 1},
-        },
-        [_row(generation) for generation in found],
-    )
+        generation = api.get(generation_id)
+    if generation.status == "error":
+        raise GenerationFailed(generation)
+    if generation.video is None:
+        raise NotFinished(f"Generation {generation.id} has no video yet: it is {generation.stage}.", generation)
+    if _has_display() and webbrowser.open(generation.video.url):
+        output.warn(f"The video of {generation.id} opens in your browser.")
+    else:
+        output.say(generation.video.url)
+
+
+def _has_display() -> bool:
+    """Whether a page can be seen here. (Without one, webbrowser would take the terminal for a text browser.)"""
+    return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
 
 
 def download(
@@ -117,16 +72,20 @@ def download(
     force: Force = False,
     wait: Wait = False,
     timeout: Timeout = WAIT_SECONDS,
+    notify: Notify = False,
     as_json: Json = False,
 ) -> None:
     """Save a generation's MP4, as ID.mp4 unless told otherwise."""
-    path = save_as or Path(f"{output.plain(generation_id).replace('/', '_')}.mp4")
-    _refuse_unwritable(path, force)
-    with closing(client(context)) as api, progress.telling_interrupts():
-        if wait:
-            _ended(context, api, generation_id, timeout, path, force, as_json)
+    if save_as:
+        refuse_unwritable(save_as, force)
+    with closing(client(context)) as api, telling_interrupts():
+        generation = api.get(generation_id)
+        path = save_as or Path(f"{output.plain(generation.id).replace('/', '_')}.mp4")
+        refuse_unwritable(path, force)
+        if wait or notify:
+            finish(context, api, generation, timeout, path, force, notify=notify, as_json=as_json)
         else:
-            _saved(api, api.get(generation_id), path, force, as_json)
+            save(api, generation, path, force, as_json)
 
 
 def cancel(context: typer.Context, generation_id: GenerationId, as_json: Json = False) -> None:
@@ -146,80 +105,15 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """Remove an ended generation: its video and its record."""
-    if not yes:
-        if not sys.stdin.isatty():
-            raise typer.BadParameter("it is needed where nobody can be asked.", param_hint="--yes")
-        typer.confirm(f"Remove generation {output.plain(generation_id)} and its video?", abort=True, err=True)
+    if not (yes or sys.stdin.isatty()):
+        raise typer.BadParameter("it is needed where nobody can be asked.", param_hint="--yes")
     with closing(client(context)) as api:
+        if len(generation_id) < ID_DIGITS:
+            generation_id = api.get(generation_id).id
+        if not yes:
+            typer.confirm(f"Remove generation {output.plain(generation_id)} and its video?", abort=True, err=True)
         api.delete(generation_id)
     if as_json:
         output.say_json({"id": generation_id, "deleted": True})
     else:
         output.say(f"{output.plain(generation_id)} is removed.")
-
-
-def _ended(
-    context: typer.Context,
-    api: Client,
-    generation_id: str,
-    timeout: float,
-    path: Path | None,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Wait, then save the video or print its link."""
-    generation = _waited(context, api, generation_id, timeout, path, as_json)
-    if path:
-        _saved(api, generation, path, force, as_json)
-    elif as_json:
-        output.say_json(generation.raw)
-    elif generation.video:
-        output.say(generation.video.url)
-
-
-def _waited(
-    context: typer.Context, api: Client, generation_id: str, timeout: float, path: Path | None, as_json: bool
-) -> Generation:
-    back = f"get {generation_id} --wait"
-    if path:
-        back = f"download {generation_id} --wait -o {shlex.quote(str(path))}"
-    try:
-        return progress.wait(api, generation_id, timeout, again(context, back))
-    except GenerationFailed as failed:
-        if as_json:
-            output.say_json(failed.generation.raw)
-        raise
-
-
-def _saved(api: Client, generation: Generation, path: Path, force: bool, as_json: bool) -> None:
-    api.download(generation.id, path, overwrite=force)
-    if as_json:
-        output.say_json({**generation.raw, "path": str(path)})
-    else:
-        output.say(str(path))
-
-
-def _refuse_unwritable(path: Path, force: bool) -> None:
-    if not path.parent.is_dir():
-        raise NotADirectoryError(f"There is no folder {path.parent}: make it first, or choose another one.")
-    if not force and path.exists():
-        raise FileExistsError(f"{path} exists already: choose another name, or overwrite it with --force.")
-
-
-def _parameters(given: list[str]) -> dict[str, Any]:
-    parameters: dict[str, Any] = {}
-    for text in given:
-        name, separator, value = text.partition("=")
-        if not name or not separator:
-            raise typer.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint="--param")
-        try:
-            parameters[name] = json.loads(value)
-        except ValueError:
-            parameters[name] = value
-    return parameters
-
-
-def _row(generation: Generation) -> list[object]:
-    created = generation.created_at and f"{generation.created_at:%Y-%m-%d %H:%M}"
-    request = generation.request
-    return [generation.id, generation.stage, request.get("model", ""), created or "", request.get("prompt", "")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from promptreel.commands import output
+from promptreel.commands import completion, output
 from promptreel.commands.options import Json, client
 from promptreel.errors import PromptreelError
 from promptreel.generation import Model
@@ -16,7 +16,10 @@ from promptreel.generation import Model
 def models(
     context: typer.Context,
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="Show this model's parameters.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="MODEL", help="Show this model's parameters.", show_default=False, autocompletion=completion.models
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -36,11 +39,22 @@ def models(
         return
     found = next((one for one in offered if one.id == model), None)
     if found is None:
-        raise PromptreelError(f"Model {model!r} is not offered here: `promptreel models` lists those that are.")
+        raise PromptreelError(
+            f"Model {model!r} is not offered here{_guess(model, offered)} `promptreel models` lists those that are."
+        )
     if as_json:
         output.say_json(asdict(found))
     else:
         _show(found)
+
+
+def _guess(name: str, offered: tuple[Model, ...]) -> str:
+    """The model that was meant, by the API's own rule."""
+    import promptreel.operator  # noqa: F401, PLC0415 - finds core, of which this needs nothing that is an extra
+    from core.models import closest  # noqa: PLC0415
+
+    meant = closest(name, [model.id for model in offered])
+    return f"; did you mean {meant}?" if meant else ":"
 
 
 def _show(model: Model) -> None:

@@ -1,5 +1,6 @@
 """The app, the options that stand before a command, and what commands make of them."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -8,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptreel import configuration
+from promptreel import configuration, remedies
 from promptreel.client import DEFAULT_TIMEOUT_SECONDS, Client
+from promptreel.commands import completion
 from promptreel.commands.output import warn
 from promptreel.configuration import Configuration
 from promptreel.errors import ConfigurationError
+from promptreel.generation import Generation
 
 if TYPE_CHECKING:
     from promptreel.operator.deployment import Deployment
@@ -21,9 +24,23 @@ if TYPE_CHECKING:
 EXIT_CODES = """Exit codes: 0 done; 1 the generation failed, or the API or AWS refused; 2 wrong usage; 3 no URL, key or
 AWS credentials, or not valid ones; 4 --wait timed out, and the generation goes on; 130 interrupted."""
 
-GenerationId = Annotated[str, typer.Argument(metavar="ID", help="The generation's id.", show_default=False)]
+GenerationId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The generation's id, or at least four of its first digits.",
+        show_default=False,
+        autocompletion=completion.ids,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it has ended, and show its progress.")]
+Notify = Annotated[
+    bool,
+    typer.Option(
+        "--notify", help="Wait, then ring the terminal's bell, and show a notification where the terminal can (OSC 9)."
+    ),
+]
 Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the MP4 here.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")]
@@ -102,7 +119,8 @@ def require_operator_extra() -> None:
         import jsonschema  # noqa: F401, PLC0415 - an extra
     except ImportError as missing:
         raise ConfigurationError(
-            f"This command works on AWS and needs {missing.name}: install promptreel[operator]."
+            f"This command works on AWS and needs {missing.name}: in a checkout of Promptreel, with the Python that "
+            "runs this, pip install '.[operator]' (with pipx: pipx install --force '.[operator]')."
         ) from None
 
 
@@ -112,5 +130,11 @@ def again(context: typer.Context, command: str) -> str:
     flags = ["--local"] if shared_options["local"] else []
     for name in ("url", "stage"):
         if value := shared_options[name]:
-            flags += [f"--{name}", value]
+            flags += [f"--{name}", shlex.quote(value)]
     return " ".join(["promptreel", *flags, command])
+
+
+def remedy_of(context: typer.Context, generation: Generation) -> str | None:
+    """What mends a generation that failed, if anything does, with the options that stood before this command."""
+    found = remedies.remedy(generation.error.name, generation.id) if generation.error else None
+    return found and found.replace("`promptreel ", f"`{again(context, '')}")

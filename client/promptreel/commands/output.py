@@ -5,8 +5,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from promptreel.generation import Generation
 
@@ -31,6 +33,38 @@ def say_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def say_rows(rows: Sequence[Sequence[object]]) -> None:
+    """Tab-separated lines."""
+    for row in rows:
+        sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
+
+
+def width() -> int | None:
+    """The columns of the terminal; None if stdout is none."""
+    console = Console()
+    return console.width if console.is_terminal else None
+
+
+def cut(text: object, size: int, *, pad: bool = True) -> str:
+    """Text on so many columns of a terminal: an ellipsis for what does not fit, or spaces for what is not there."""
+    line = plain(str(text)[: 4 * size])
+    if cell_len(line) > size:
+        return set_cell_size(line, size - 1) + "…"
+    return set_cell_size(line, size) if pad else line
+
+
+def say_line(text: str, style: str = "") -> None:
+    """A line of a terminal's own width."""
+    Console().print(Text(text.rstrip(), style), soft_wrap=True)
+
+
+def notify(text: str) -> None:
+    """Ring the bell of the terminal, and let it show a notification if it knows how (OSC 9)."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\x1b]9;{plain(text)}\x07\x07")
+        sys.stderr.flush()
+
+
 def say_table(columns: Mapping[str, Mapping[str, Any] | None], rows: Sequence[Sequence[object]]) -> None:
     """Rows under titles, with rich's options for each column, or None for one that no terminal has room for.
 
@@ -38,8 +72,7 @@ def say_table(columns: Mapping[str, Mapping[str, Any] | None], rows: Sequence[Se
     """
     console = Console()
     if not console.is_terminal:
-        for row in rows:
-            sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
+        say_rows(rows)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title, options in columns.items():
@@ -51,13 +84,15 @@ def say_table(columns: Mapping[str, Mapping[str, Any] | None], rows: Sequence[Se
     console.print(table, highlight=False)
 
 
-def say_generation(generation: Generation) -> None:
-    """What there is to know of a generation, a line each."""
+def say_generation(generation: Generation, remedy: str | None) -> None:
+    """What there is to know of a generation, a line each, and what mends it if it failed."""
     failed = generation.error and f"{generation.error.name}: {generation.error.message}"
     facts = {
         "id": generation.id,
         "status": generation.stage,
         "error": failed,
+        "mend": remedy,
+        "ahead": generation.ahead and f"{generation.ahead} of yours before it in the queue",
         "model": generation.request.get("model"),
         "prompt": generation.request.get("prompt"),
         "created": generation.created_at and f"{generation.created_at:%Y-%m-%d %H:%M:%S} UTC",

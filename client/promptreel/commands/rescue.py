@@ -1,11 +1,13 @@
 """rescue and resolve: a failed generation's second chance."""
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
+from promptreel.client import ID_DIGITS
 from promptreel.commands import output
-from promptreel.commands.options import GenerationId, Json, again, deployment
+from promptreel.commands.options import GenerationId, Json, again, client, deployment
 from promptreel.generation import Generation
 
 
@@ -17,7 +19,7 @@ def rescue(context: typer.Context, generation_id: GenerationId, as_json: Json = 
     with deployment(context) as deployed:
         from promptreel.operator.rescue import rescue_failed  # noqa: PLC0415 - an extra, and slow to import
 
-        generation = rescue_failed(deployed, generation_id)
+        generation = rescue_failed(deployed, _whole(context, generation_id))
     _say(context, generation, as_json=as_json)
 
 
@@ -41,8 +43,16 @@ def resolve(
     with deployment(context) as deployed:
         from promptreel.operator import rescue as operator  # noqa: PLC0415 - an extra, and slow to import
 
-        generation = operator.resolve(deployed, generation_id, provider_id)
+        generation = operator.resolve(deployed, _whole(context, generation_id), provider_id)
     _say(context, generation, as_json=as_json)
+
+
+def _whole(context: typer.Context, generation_id: str) -> str:
+    """The id that begins so, among the generations of who is configured."""
+    if len(generation_id) >= ID_DIGITS:
+        return generation_id
+    with closing(client(context)) as api:
+        return api.get(generation_id).id
 
 
 def _say(context: typer.Context, generation: Generation, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
+from core import errors
 from promptreel.findings import Finding, Verdict
 from promptreel.operator import provider_key
 from promptreel.operator.deployment import Deployment
@@ -48,9 +49,18 @@ def _permissions(deployment: Deployment) -> Finding:
 
 
 def _provider_key(deployment: Deployment) -> Finding:
-    if provider_key.is_stored(deployment):
-        return Finding("provider's key", Verdict.OK, "stored")
-    return Finding("provider's key", Verdict.PROBLEM, "not stored: every job fails", "run promptreel secret set")
+    name, url = "provider's key", deployment.output("ProviderUrl")
+    try:
+        provider_key.try_it(deployment)
+    except errors.ProviderKeyMissing:
+        return Finding(name, Verdict.PROBLEM, "not stored: every job fails", "run promptreel secret set")
+    except errors.ProviderKeyRejected:
+        return Finding(name, Verdict.PROBLEM, f"{url} rejects it: every job fails", "run promptreel secret set")
+    except errors.ProviderOutOfCredits as error:
+        return Finding(name, Verdict.PROBLEM, str(error), "top up the provider's account")
+    except errors.ProviderUnavailable as error:
+        return Finding(name, Verdict.WARNING, f"stored; not tried: {error}", f"look whether {url} works, and try again")
+    return Finding(name, Verdict.OK, f"{url} takes it")
 
 
 def _api_keys(deployment: Deployment) -> Finding:

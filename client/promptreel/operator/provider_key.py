@@ -1,6 +1,7 @@
 """The provider's API key, in the secret that the functions read it from."""
 
-from core.secrets import secret_text
+from core.provider.client import Provider
+from core.provider.key import ProviderKey
 from promptreel.errors import PromptreelError
 from promptreel.operator.deployment import Deployment
 
@@ -17,7 +18,11 @@ def store(deployment: Deployment, key: str) -> None:
     )
 
 
-def is_stored(deployment: Deployment) -> bool:
-    """Whether there is one; it is not checked with the provider."""
-    secrets = deployment.client("secretsmanager")
-    return secret_text(secrets, deployment.output("ProviderKeySecretArn")) is not None
+def try_it(deployment: Deployment) -> None:
+    """Ask the provider whether it knows the stored key, which costs nothing and shows nothing of it.
+
+    Raises what is wrong, of core.errors: `ProviderKeyMissing`, `ProviderKeyRejected`, `ProviderOutOfCredits`,
+    `ProviderUnavailable`.
+    """
+    key = ProviderKey(deployment.client("secretsmanager"), deployment.output("ProviderKeySecretArn"))
+    Provider(deployment.output("ProviderUrl"), key).try_key()

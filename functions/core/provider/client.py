@@ -35,6 +35,7 @@ MAX_CREDITS = 10**15  # half a billion dollars: what is more is no amount
 MAX_URL = 8192  # characters of a link: longer ones are signed by nobody
 LOG_PAGE, LOG_PAGES = 100, 20  # rows of the log in an answer, and answers read for one look
 LOG_WINDOW = timedelta(minutes=10)  # around the call: clocks differ, and the row may be dated when it was answered
+NO_GENERATION = "00000000-0000-0000-0000-000000000000"
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _PENDING = {"queued", "generating", "waiting", "active"}
 _DONE = {"completed", "succeeded"}
@@ -107,6 +108,23 @@ class Provider:
         if status != http.HTTPStatus.OK:
             raise ProviderUnavailable(f"The provider answered a check with {status}: {_message(content)}")
         return _generation(content)
+
+    def try_key(self) -> None:
+        """Whether the provider knows our key, at no cost: `ProviderKeyRejected`, `ProviderOutOfCredits` if not.
+
+        It is asked for a generation that there is not, and answers 404 to a key that it knows. `ProviderUnavailable`
+        for an answer that tells nothing of the key.
+        """
+        status, content = self._get(f"{PATH}?{urlencode({'generation_id': NO_GENERATION})}")
+        match status:
+            case http.HTTPStatus.OK | http.HTTPStatus.NOT_FOUND:
+                return
+            case http.HTTPStatus.UNAUTHORIZED:
+                raise ProviderKeyRejected("The provider rejected the stored API key: store a valid one.")
+            case http.HTTPStatus.PAYMENT_REQUIRED | http.HTTPStatus.FORBIDDEN:
+                raise ProviderOutOfCredits(f"The provider refuses for lack of credits ({status}): {_message(content)}")
+            case _:
+                raise ProviderUnavailable(f"The provider answered with {status}: {_message(content)}")
 
     def find(self, client_request_id: str, sent_at: datetime) -> LoggedCall | None:
         """The create call of this name in the provider's log, None if it is not listed (yet).

@@ -7,6 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from promptreel.__main__ import main
+from tests.support.api_answers import KEY
+from tests.support.wire import Answer, serving
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -38,5 +42,20 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
         except SystemExit as end:
             code = int(end.code or 0)
         return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command against an API that gives these answers."""
+
+    def call(*arguments: str, answers: list[Answer]) -> tuple[int, str, str]:
+        with serving(*answers) as wire:
+            monkeypatch.setenv("PROMPTREEL_URL", wire.url)
+            monkeypatch.setenv("PROMPTREEL_API_KEY", KEY)
+            code, out, err = run(*arguments)
+        call.sent = wire.requests  # type: ignore[attr-defined]  # for the test to look at
+        return code, out, err
 
     return call

@@ -1,5 +1,8 @@
 """The client's methods."""
 
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -170,3 +173,91 @@ def test_a_status_that_is_none_is_refused_by_the_api() -> None:
     refused = error(400, "`status` must be one of …")
     with serving(refused) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError, match="must be"):
         list(client.list("done"))  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_generation_may_stand_for_its_id() -> None:
+    done = completed("http://127.0.0.1:1/v", 1)
+    with serving(shown(), shown(), done, done, failed("Cancelled")) as wire, Client(wire.url, KEY) as client:
+        made = client.create("a boat")
+        assert client.get(made).id == ID
+        assert client.wait(made).ended
+        with pytest.raises(NotFinished):
+            client.cancel(made)
+        client.cancel(made)
+    assert all(f"generation_id={ID}".encode() in request for request in wire.requests[1:])
+
+
+def test_a_list_can_be_limited_and_filtered() -> None:
+    page = http(200, {"data": [generation()] * 2, "next_cursor": "c"})
+    berlin = timezone(timedelta(hours=1))
+    with serving(page) as wire, Client(wire.url, KEY) as client:
+        found = client.list(limit=3, model="m", text="é", created_after=datetime(2026, 1, 1, tzinfo=berlin))
+        assert len(list(found)) == 3
+        assert list(client.list(limit=0)) == []
+    first, second = wire.requests
+    assert first.split()[1].endswith(b"?limit=3&model=m&text=%C3%A9&created_after=2025-12-31T23%3A00%3A00Z")
+    assert b"limit=1&" in second
+    assert b"cursor=c" in second
+
+
+def test_the_beginning_of_an_id_that_is_not_there_is_not_deleted() -> None:
+    with serving(error(404)) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFound):
+        client.delete(ID[:5])
+    assert len(wire.requests) == 1
+
+
+def test_deleting_and_cancelling_name_the_whole_id() -> None:
+    gone = http(200, {"id": ID, "deleted": True})
+    with serving(shown(), failed("Cancelled"), failed(), gone) as wire, Client(wire.url, KEY) as client:
+        client.cancel(ID[:5])
+        client.delete(ID[:5])
+    assert f"generation_id={ID}&".encode() in wire.requests[1]
+    assert f"generation_id={ID} ".encode() in wire.requests[3]
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/v2", "/v2/", "//", " "])
+def test_a_url_may_end_as_the_providers_does(ending: str) -> None:
+    with serving(shown()) as wire, Client(wire.url + ending, KEY) as client:
+        client.get(ID)
+    assert wire.requests[0].split()[1] == f"/v2/video/generations?generation_id={ID}".encode()
+
+
+def everything(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://127.0.0.1:1/v.mp4?X-Amz-Signature=s3cr3t",  # refused
+        "http://127.0.0.1:99999/v.mp4?X-Amz-Signature=s3cr3t",  # no port
+        "http://[broken/v.mp4?X-Amz-Signature=s3cr3t",
+        "nothing?X-Amz-Signature=s3cr3t",
+        "https://does-not-exist.invalid/v.mp4?X-Amz-Signature=s3cr3t",
+    ],
+)
+def test_no_error_and_no_traceback_tells_the_link(link: str, home: Path) -> None:
+    with serving(completed(link, 4)) as wire, Client(wire.url, KEY) as client:
+        with pytest.raises(DownloadFailed) as caught:
+            client.download(ID, home / "boat.mp4")
+        with pytest.raises(NotFinished) as ended:
+            client.cancel(ID)
+        assert "s3cr3t" not in repr(client.get(ID))
+    assert "s3cr3t" not in everything(caught.value)
+    assert "s3cr3t" not in everything(ended.value) + repr(ended.value.generation)
+
+
+def test_a_link_that_breaks_off_or_answers_an_error_is_not_told_either(home: Path) -> None:
+    for answer in (http(200, VIDEO, length=len(VIDEO) + 9), http(403, b"expired"), reset):
+        with serving(answer) as cdn, serving(completed(f"{cdn.url}/v?Signature=s3cr3t", None)) as wire:
+            client = Client(wire.url, KEY)
+            with pytest.raises(DownloadFailed) as caught:
+                client.download(ID, home / "boat.mp4")
+            client.close()
+        assert "s3cr3t" not in everything(caught.value)
+
+
+def test_several_threads_may_use_one_client() -> None:
+    with serving(shown()) as wire, Client(wire.url, KEY) as client, ThreadPoolExecutor(8) as pool:
+        assert {one.id for one in pool.map(client.get, [ID] * 40)} == {ID}
+        assert len(client._http._sessions) <= 8

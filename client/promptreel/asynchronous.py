@@ -1,0 +1,139 @@
+"""The client for asyncio.
+
+Each call of `Client` runs in a thread, since its connections are requests'. Pauses and whole waits are asyncio's, so
+that a thousand that wait need no thread each.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
+
+from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS
+from promptreel.client import (
+    DEFAULT_MODEL,
+    DEFAULT_TIMEOUT_SECONDS,
+    PATH,
+    Client,
+    OnChange,
+    Pages,
+    Status,
+    Watch,
+    Which,
+    may_have_arrived,
+)
+from promptreel.generation import Generation, Model
+
+CALLS_AT_ONCE = 32
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """`Client` with methods of the same names to be awaited; `list` is an asynchronous iterator.
+
+    A task that is cancelled goes on at once. The call that it waited for ends by itself, within its time-outs: a
+    `create` may have arrived, and with its idempotency key it can be repeated; a `download` leaves nothing behind.
+    `CALLS_AT_ONCE` calls are under way at once, and more wait their turn.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        attempts: int = ATTEMPTS,
+        timeout: tuple[float, float] = TIMEOUT_SECONDS,
+    ) -> None:
+        """As `Client`: what is not given comes from the environment or the configuration file."""
+        self._client = Client(base_url, api_key, attempts=attempts, timeout=timeout)
+        self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="promptreel")
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; what has not been sent is not."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    async def create(
+        self, prompt: str, model: str = DEFAULT_MODEL, *, idempotency_key: str | None = None, **parameters: Any
+    ) -> Generation:
+        """Ask for a video; returns at once. See `Client.create`."""
+        key = idempotency_key or uuid4().hex
+        try:
+            return await self._call(self._client.create, prompt, model, idempotency_key=key, **parameters)
+        except asyncio.CancelledError as cancelled:
+            cancelled.add_note(may_have_arrived(key))
+            raise
+
+    async def get(self, generation: Which) -> Generation:
+        """The generation as it is now, with a fresh link to its video; `NotFound`."""
+        return await self._call(self._client.get, generation)
+
+    async def list(
+        self,
+        status: Status | None = None,
+        *,
+        limit: int | None = None,
+        model: str | None = None,
+        batch: str | None = None,
+        text: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> AsyncIterator[Generation]:
+        """Your generations, newest first, fetched as you iterate. See `Client.list`."""
+        pages = Pages(status, limit, model, batch, text, created_after, created_before)
+        while (params := pages.next_params()) is not None:
+            for generation in pages.read(await self._call(self._client._http.call, "GET", PATH, params=params)):
+                yield generation
+
+    async def wait(
+        self, generation: Which, timeout: float = DEFAULT_TIMEOUT_SECONDS, on_change: OnChange | None = None
+    ) -> Generation:
+        """The generation once it is completed; `GenerationFailed`, `WaitTimeout`. See `Client.wait`."""
+        watch = Watch(timeout, on_change)
+        seen = await self.get(generation)
+        while (pause := watch.pause_after(seen)) is not None:
+            await asyncio.sleep(pause)
+            with watch.bearing_faults():
+                seen = await self.get(seen)
+        return seen
+
+    async def download(self, generation: Which, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Save the video as `path`, which is there only once it is whole. See `Client.download`."""
+        is_left = Event()
+        try:
+            return await self._call(
+                self._client._save, generation, Path(path), overwrite=overwrite, is_stopped=is_left.is_set
+            )
+        finally:
+            is_left.set()
+
+    async def cancel(self, generation: Which) -> Generation:
+        """Stop a running generation; the provider may still finish it, and charge. See `Client.cancel`."""
+        return await self._call(self._client.cancel, generation)
+
+    async def delete(self, generation: Which) -> None:
+        """Remove an ended generation, its video included; `NotFinished` if it still runs."""
+        await self._call(self._client.delete, generation)
+
+    async def models(self) -> tuple[Model, ...]:
+        """The models that can be asked for."""
+        return await self._call(self._client.models)
+
+    async def _call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(method, *args, **kwargs))

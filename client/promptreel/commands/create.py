@@ -1,0 +1,246 @@
+"""create: a prompt, and one video of it or several."""
+
+import json
+import re
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from promptreel.client import DEFAULT_MODEL, Client
+from promptreel.commands import completion, output
+from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Output, Timeout, Wait, again, client
+from promptreel.commands.waiting import finish, refuse_unwritable, telling_interrupts, wait_for
+from promptreel.errors import ApiError, ConfigurationError, PromptreelError, WaitTimeout
+from promptreel.generation import Generation
+
+MOST = 100  # of one prompt: more of them are a file's rows
+MAX_PROMPT_BYTES = 192 << 10  # the API takes no larger request
+CREDITS_PER_DOLLAR = 2_000_000
+
+
+@dataclass
+class Take:
+    """One of several of the same prompt: its seed or its number, and what became of it."""
+
+    number: int
+    path: Path | None
+    generation: Generation | None = None
+    error: Exception | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The generation in the API's words; of one that could not be asked for, why."""
+        if self.generation is None:
+            error = {"name": type(self.error).__name__, "message": str(self.error)}
+            return {"id": None, "status": "error", "error": error}
+        saved = {"path": str(self.path)} if self.path and not self.error else {}
+        return {**self.generation.raw, **saved}
+
+
+def create(
+    context: typer.Context,
+    prompt: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROMPT",
+            help="What the video shows; `-` reads it from stdin, `@FILE` from a file.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help="See promptreel models.", autocompletion=completion.models)
+    ] = DEFAULT_MODEL,
+    duration: Annotated[int | None, typer.Option(help="Length in seconds.", show_default=False)] = None,
+    aspect_ratio: Annotated[str | None, typer.Option(help="Such as 16:9 or 9:16.", show_default=False)] = None,
+    negative_prompt: Annotated[str | None, typer.Option(help="What it must not show.", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives similar videos.", show_default=False)] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="So many videos of it.", show_default=False)
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="A video for each of these seeds, such as 1-4 or 1,5,9.", show_default=False),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Any other parameter of the model; the value is JSON, or else text. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(help="The same key and request are the same job, however often.", show_default=False),
+    ] = None,
+    wait: Wait = False,
+    timeout: Timeout = WAIT_SECONDS,
+    notify: Notify = False,
+    save_as: Output = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Ask for a video, or for several; with -o, wait and save.
+
+    Prints the generation's id, with --wait its video's link, with -o the file. Of several, a line each, and with -o
+    boat.mp4 the files boat-1.mp4, boat-2.mp4 and so on, named after their seeds or numbers. One that fails does not
+    keep you from the others.
+    """
+    takes = [Take(number, _numbered(save_as, number)) for number in _numbers(count, seeds, seed)]
+    named = {"duration": duration, "aspect_ratio": aspect_ratio, "negative_prompt": negative_prompt, "seed": seed}
+    parameters = {name: value for name, value in named.items() if value is not None} | _parameters(param or [])
+    for path in [take.path for take in takes] or [save_as]:
+        if path:
+            refuse_unwritable(path, force)  # before anything is paid
+    text = _prompt(prompt)
+    waits = wait or notify or save_as is not None
+    with closing(client(context)) as api, telling_interrupts():
+        if takes:
+            key = idempotency_key or uuid4().hex
+            try:
+                for take in takes:
+                    own = {**parameters, "seed": take.number} if seeds else parameters
+                    _ask(api, take, takes, text, model, f"{key}-{take.number}", own)
+                    if take.generation and not (waits or as_json):
+                        output.say(take.generation.id)
+                if waits:
+                    _finish(context, api, takes, timeout, force=force, as_json=as_json)
+            except KeyboardInterrupt as interrupt:
+                interrupt.add_note(f"What was asked for goes on. {_again(key)}")
+                raise
+            _end(takes, key, waits=waits, notify=notify, as_json=as_json)
+            return
+        generation = api.create(text, model, idempotency_key=idempotency_key, **parameters)
+        if waits:
+            output.warn(f"Generation {generation.id}")
+            finish(context, api, generation, timeout, save_as, force, notify=notify, as_json=as_json)
+        elif as_json:
+            output.say_json(generation.raw)
+        else:
+            output.say(generation.id)
+            output.warn(f"It runs. Follow it with: {again(context, f'get {generation.id} --wait')}")
+
+
+def _ask(
+    api: Client, take: Take, takes: list[Take], prompt: str, model: str, key: str, parameters: dict[str, Any]
+) -> None:
+    """Ask for one of them. What would be refused for all is raised at the first."""
+    try:
+        take.generation = api.create(prompt, model, idempotency_key=key, **parameters)
+    except PromptreelError as error:
+        concerns_all = isinstance(error, ConfigurationError) or (isinstance(error, ApiError) and not error.may_pass)
+        if concerns_all and take is takes[0]:
+            raise
+        take.error = error
+        output.warn(f"{take.number}: {' '.join([str(error), *getattr(error, '__notes__', [])])}")
+
+
+def _finish(
+    context: typer.Context, api: Client, takes: list[Take], timeout: float, *, force: bool, as_json: bool
+) -> None:
+    """Wait for all, one after the other, since they run at once; save or print each as it ends."""
+    deadline = time.monotonic() + timeout
+    for take in takes:
+        if take.generation is None:
+            continue
+        output.warn(f"{take.number}: generation {take.generation.id}")
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            take.generation = wait_for(context, api, take.generation, left, take.path, notify=False, as_json=False)
+            if take.path:
+                api.download(take.generation, take.path, overwrite=force)
+        except (PromptreelError, OSError) as error:
+            take.error = error
+            take.generation = getattr(error, "generation", take.generation)
+            output.warn(" ".join([str(error), *getattr(error, "__notes__", [])]))
+        else:
+            link = take.generation.video.url if take.generation.video else ""
+            if not as_json:
+                output.say(str(take.path) if take.path else link)
+
+
+def _end(takes: list[Take], key: str, *, waits: bool, notify: bool, as_json: bool) -> None:
+    """How many there are of how many, and what they cost; 1 if one failed, 4 if only the time-out was in the way."""
+    errors = [take.error for take in takes if take.error]
+    credits_used = sum(take.generation.credits_used or 0 for take in takes if take.generation)
+    cost = f", {credits_used / CREDITS_PER_DOLLAR:.2f} USD in all" if credits_used else ""
+    total = f"{len(takes) - len(errors)} of {len(takes)} {'completed' if waits else 'asked for'}{cost}"
+    if as_json:
+        output.say_json([take.as_json() for take in takes])
+    output.warn(f"{total}. {_again(key)}" if errors or not waits else f"{total}.")
+    if notify:
+        output.notify(f"Promptreel: {total}")
+    if errors:
+        raise typer.Exit(4 if all(isinstance(error, WaitTimeout) for error in errors) else 1)
+
+
+def _again(key: str) -> str:
+    return f"The same command with --idempotency-key {key} asks for nothing twice."
+
+
+def _numbers(count: int | None, seeds: str | None, seed: int | None) -> list[int]:
+    """The numbers or seeds of several; empty if one is wanted."""
+    if count is None and seeds is None:
+        return []
+    if count is not None and seeds is not None:
+        raise typer.BadParameter("it says how many: leave out --count.", param_hint="--seeds")
+    if seed is not None:
+        raise typer.BadParameter("it makes one video: name several with --seeds.", param_hint="--seed")
+    if seeds is None:
+        return list(range(1, (count or 0) + 1))
+    found: dict[int, None] = {}
+    for part in seeds.split(","):
+        match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part, re.ASCII)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last < first + MOST:
+            raise typer.BadParameter(f"{part!r} is no seed, and no range of up to {MOST}.", param_hint="--seeds")
+        found |= dict.fromkeys(range(first, last + 1))
+    if len(found) > MOST:
+        raise typer.BadParameter(f"more than {MOST} belong into a file (promptreel batch).", param_hint="--seeds")
+    return list(found)
+
+
+def _numbered(path: Path | None, number: int) -> Path | None:
+    return path and path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _prompt(given: str) -> str:
+    """The prompt itself, or what stdin or the file holds, without the line break at its end."""
+    try:
+        if given == "-":
+            content = sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1)
+        elif given.startswith("@"):
+            with Path(given[1:]).open("rb") as file:
+                content = file.read(MAX_PROMPT_BYTES + 1)
+        else:
+            return given
+        text = content.decode("utf-8-sig").strip()
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{given[1:]!r} cannot be read ({error.strerror}); a prompt that begins with @ itself comes by stdin (-).",
+            param_hint="PROMPT",
+        ) from None
+    except UnicodeDecodeError:
+        raise typer.BadParameter("it is no text in UTF-8.", param_hint="PROMPT") from None
+    if not text or len(content) > MAX_PROMPT_BYTES:
+        problem = f"larger than {MAX_PROMPT_BYTES >> 10} KiB" if text else "empty"
+        raise typer.BadParameter(f"it is {problem}.", param_hint="PROMPT")
+    return text
+
+
+def _parameters(given: list[str]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not name or not separator:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint="--param")
+        try:
+            parameters[name] = json.loads(value)
+        except ValueError:
+            parameters[name] = value
+    return parameters

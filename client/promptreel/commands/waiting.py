@@ -1,0 +1,159 @@
+"""Waiting for a generation: a line for each stage it reaches, and on a terminal a live one, all on stderr."""
+
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from promptreel.client import Client
+from promptreel.commands import output
+from promptreel.commands.options import again, remedy_of
+from promptreel.errors import GenerationFailed, PromptreelError, WaitTimeout
+from promptreel.generation import Generation
+
+MOST_AHEAD = 100  # that the API counts
+
+
+def finish(
+    context: typer.Context,
+    api: Client,
+    generation: Generation,
+    timeout: float,
+    path: Path | None,
+    force: bool,
+    *,
+    notify: bool,
+    as_json: bool,
+) -> Generation:
+    """Wait, then save the video as `path`, or print its link."""
+    generation = wait_for(context, api, generation, timeout, path, notify=notify, as_json=as_json)
+    if path:
+        save(api, generation, path, force, as_json)
+    elif as_json:
+        output.say_json(generation.raw)
+    elif generation.video:
+        output.say(generation.video.url)
+    return generation
+
+
+def wait_for(
+    context: typer.Context,
+    api: Client,
+    generation: Generation,
+    timeout: float,
+    path: Path | None = None,
+    *,
+    notify: bool,
+    as_json: bool,
+) -> Generation:
+    """`Client.wait`, shown; a failure with what mends it. Ctrl-C and a time-out leave it running and tell the way
+    back."""
+    back = f"get {generation.id} --wait"
+    if path:
+        back = f"download {generation.id} --wait -o {shlex.quote(str(path))}"
+    ended = "interrupted"
+    try:
+        seen = _watched(api, generation, timeout)
+        ended = "completed"
+    except KeyboardInterrupt as interrupt:
+        way_back = again(context, back)
+        interrupt.add_note(f"Stopped watching; generation {generation.id} goes on. Come back with: {way_back}")
+        raise
+    except WaitTimeout as late:
+        ended = "goes on"
+        late.add_note(f"Come back with: {again(context, back)}")
+        raise
+    except GenerationFailed as failed:
+        ended = "failed"
+        if as_json:
+            output.say_json(failed.generation.raw)
+        if mended := remedy_of(context, failed.generation):
+            failed.add_note(f"To mend it: {mended}.")
+        raise
+    finally:
+        if notify and ended != "interrupted":
+            output.notify(f"Promptreel: {generation.id[:8]} {ended}")
+    return seen
+
+
+def save(api: Client, generation: Generation, path: Path, force: bool, as_json: bool) -> None:
+    """Save the video and print where it is."""
+    api.download(generation, path, overwrite=force)
+    if as_json:
+        output.say_json({**generation.raw, "path": str(path)})
+    else:
+        output.say(str(path))
+
+
+def refuse_unwritable(path: Path, force: bool) -> None:
+    """Before anything is paid or waited for."""
+    if not path.parent.is_dir():
+        raise NotADirectoryError(f"There is no folder {path.parent}: make it first, or choose another one.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it.")
+    if not force and path.exists():
+        raise FileExistsError(f"{path} exists already: choose another name, or overwrite it with --force.")
+
+
+@contextmanager
+def telling_interrupts() -> Iterator[None]:
+    """The notes of a Ctrl-C on stderr; it then ends the program with 130."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        for note in getattr(interrupt, "__notes__", []):
+            Console(stderr=True).print(f"\n{note}", markup=False, highlight=False, soft_wrap=True)
+        raise
+
+
+def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
+    started, console, stage = time.monotonic(), Console(stderr=True), ""
+    usual = _usual(api, generation) if console.is_terminal and not generation.ended else ""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        live = progress.add_task("", total=None)
+        if usual:
+            progress.console.print(usual, markup=False, highlight=False, soft_wrap=True)
+
+        def show(seen: Generation) -> None:
+            nonlocal stage
+            place = _place(seen)
+            progress.update(live, description=output.plain(seen.stage) + place)
+            if seen.stage != stage:
+                stage = seen.stage
+                line = f"{time.monotonic() - started:6.1f} s  {output.plain(stage)}{place}"
+                progress.console.print(line, markup=False, highlight=False)
+
+        return api.wait(generation, timeout, show)
+
+
+def _usual(api: Client, generation: Generation) -> str:
+    """How long such a one takes, if that is known; no reason for the waiting to fail."""
+    try:
+        takes = next((model.takes for model in api.models() if model.id == generation.request.get("model")), None)
+    except PromptreelError:
+        return ""
+    if takes is None:
+        return ""
+    return f"{output.plain(generation.request.get('model'))} usually takes {takes}."
+
+
+def _place(generation: Generation) -> str:
+    """Where it is in the queue; others' jobs are let in between, so this is no time."""
+    if generation.ahead is None:
+        return ""
+    if generation.ahead == 0:
+        return ", the next of yours"
+    number = f"{MOST_AHEAD} or more" if generation.ahead >= MOST_AHEAD else str(generation.ahead)
+    return f", {number} of yours before it"

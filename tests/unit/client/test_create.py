@@ -1,0 +1,214 @@
+"""create: where its prompt comes from, several of one prompt, and what is shown while they are waited for."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from promptreel.errors import PromptreelError
+from promptreel.remedies import REMEDIES
+from tests.support.api_answers import ID, completed, error, failed, shown
+from tests.support.wire import Answer, http, reset, serving
+
+Run = Callable[..., tuple[int, str, str]]
+OTHER = "f" * 32
+
+
+def asked(ask: Callable[..., object]) -> list[dict[str, Any]]:
+    """The bodies of the requests for videos, each with its key."""
+    requests: list[bytes] = ask.sent  # type: ignore[attr-defined]  # see the fixture
+    found = []
+    for request in requests:
+        head, _, body = request.partition(b"\r\n\r\n")
+        if head.startswith(b"POST "):
+            key = next(line for line in head.decode().split("\r\n") if line.startswith("Idempotency-Key: "))
+            found.append({**json.loads(body), "key": key.split(": ")[1]})
+    return found
+
+
+def stdin(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content), isatty=lambda: False))
+
+
+def test_a_dash_reads_the_prompt_from_stdin(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin(monkeypatch, "\ufeffa böat\nat dusk\n".encode())
+    assert ask("create", "-", answers=[shown()])[0] == 0
+    assert asked(ask)[0]["prompt"] == "a böat\nat dusk"
+
+
+def test_an_at_sign_reads_the_prompt_from_a_file(ask: Run, home: Path) -> None:
+    (home / "prompt.txt").write_text("a boat\n")
+    ask("create", "@prompt.txt", answers=[shown()])
+    assert asked(ask)[0]["prompt"] == "a boat"
+
+
+@pytest.mark.parametrize("given", ["@nowhere.txt", "@", "@.", "@empty.txt", "@binary.txt", "@huge.txt", "-"])
+def test_a_prompt_that_cannot_be_read_is_wrong_usage_and_sends_nothing(
+    ask: Run, home: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    stdin(monkeypatch, b" \n")
+    (home / "empty.txt").write_text("\n")
+    (home / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    (home / "huge.txt").write_text("x" * 300_000)
+    code, _, err = ask("create", given, answers=[shown()])
+    assert (code, asked(ask), "PROMPT" in err) == (2, [], True)
+
+
+def test_several_are_asked_for_with_a_key_each_that_the_same_command_repeats(ask: Run) -> None:
+    code, out, err = ask("create", "x", "--count", "3", "--idempotency-key", "k", answers=[shown()])
+    assert (code, out) == (0, f"{ID}\n" * 3)
+    assert [one["key"] for one in asked(ask)] == ["k-1", "k-2", "k-3"]
+    assert err == "3 of 3 asked for. The same command with --idempotency-key k asks for nothing twice.\n"
+
+
+def test_several_without_a_key_have_keys_of_their_own_that_are_told(ask: Run) -> None:
+    _, _, err = ask("create", "x", "--count", "2", answers=[shown()])
+    first, second = [one["key"] for one in asked(ask)]
+    assert first != second
+    assert f"--idempotency-key {first.removesuffix('-1')} asks" in err
+
+
+def test_a_video_for_each_seed(ask: Run) -> None:
+    ask("create", "x", "--seeds", "3-5, 9,4", "--idempotency-key", "k", answers=[shown()])
+    assert [(one["seed"], one["key"]) for one in asked(ask)] == [(3, "k-3"), (4, "k-4"), (5, "k-5"), (9, "k-9")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["--seeds", text] for text in ("", "a", "4-1", "1-", "-3", "1-101", "0-60,100-160", "1..3")),
+        *(["--count", text] for text in ("0", "101", "-1", "x")),
+        ["--count", "2", "--seeds", "1-2"],
+        ["--count", "2", "--seed", "1"],
+        ["--seeds", "1", "--seed", "1"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_number_is_wrong_usage_and_sends_nothing(ask: Run, arguments: list[str]) -> None:
+    assert ask("create", "x", *arguments, answers=[shown()])[0] == 2
+    assert asked(ask) == []
+
+
+def test_several_are_saved_in_files_of_their_own(ask: Run, home: Path) -> None:
+    with serving(http(200, b"film")) as cdn:
+        done = completed(cdn.url, 4)
+        code, out, err = ask(
+            "create", "x", "--seeds", "1,7", "-o", "boat.mp4", answers=[shown(), shown(), done, done, done, done]
+        )
+    assert (code, out) == (0, "boat-1.mp4\nboat-7.mp4\n")
+    assert sorted(file.name for file in home.glob("*.mp4")) == ["boat-1.mp4", "boat-7.mp4"]
+    assert err.endswith("2 of 2 completed.\n")
+
+
+def test_a_file_of_several_that_cannot_be_written_is_told_before_anything_is_paid(ask: Run, home: Path) -> None:
+    (home / "boat-2.mp4").touch()
+    code, _, err = ask("create", "x", "--count", "2", "-o", "boat.mp4", answers=[shown()])
+    assert (code, asked(ask), "boat-2.mp4 exists" in err) == (1, [], True)
+
+
+def test_a_folder_is_told_before_anything_is_paid(ask: Run, home: Path) -> None:
+    (home / "videos").mkdir()
+    code, _, err = ask("create", "x", "-o", "videos", "--force", answers=[shown()])
+    assert (code, asked(ask), "is a folder" in err) == (1, [], True)
+
+
+def test_one_of_several_that_fails_does_not_hide_the_others(ask: Run) -> None:
+    """The second is not answered, the third fails."""
+    lost: list[Answer] = [reset] * 4
+    answers = [shown(), *lost, shown(id=OTHER), completed("http://127.0.0.1:1/v", 1), failed()]
+    code, out, err = ask("create", "x", "--count", "3", "--wait", "--idempotency-key", "k", answers=answers)
+    assert (code, out) == (1, "http://127.0.0.1:1/v\n")
+    assert "2: " in err
+    assert "idempotency key k-2" in err
+    assert "failed with GenerationFailed" in err
+    assert "1 of 3 completed. The same command with --idempotency-key k asks" in err
+
+
+def test_what_is_refused_for_all_is_asked_for_once(ask: Run) -> None:
+    code, _, err = ask("create", "x", "--count", "3", answers=[error(400, "`duration` must be one of 5.")])
+    assert (code, len(asked(ask)), err) == (1, 1, "`duration` must be one of 5 (HTTP 400).\n")
+    assert ask("create", "x", "--count", "3", answers=[error(401)])[0] == 3
+
+
+def test_several_are_an_array_for_programs_and_what_they_cost_is_told(ask: Run) -> None:
+    meta = {"usage": {"credits_used": 1_000_000}}
+    done = shown("completed", video={"url": "http://127.0.0.1:1/v"}, meta=meta)
+    answers = [shown(), error(500), error(500), error(500), error(500), done]
+    code, out, err = ask("create", "x", "--count", "2", "--wait", "--json", answers=answers)
+    assert code == 1
+    assert [one["status"] for one in json.loads(out)] == ["completed", "error"]
+    assert "1 of 2 completed, 0.50 USD in all." in err
+
+
+def test_several_that_are_late_are_exit_code_4(ask: Run) -> None:
+    code, _, err = ask("create", "x", "--count", "2", "--wait", "--timeout", "0", answers=[shown()])
+    assert (code, err.count(f"Come back with: promptreel get {ID} --wait")) == (4, 2)
+
+
+def test_waiting_tells_the_place_in_the_queue(ask: Run) -> None:
+    queue = [shown(meta={"ahead": ahead, "stage": "queued"}) for ahead in (100, 3)]
+    _, _, err = ask("get", ID, "--wait", answers=[queue[0], *queue, shown("generating"), completed("u", 1)])
+    assert "queued, 100 or more of yours before it" in err
+
+
+def test_waiting_on_a_terminal_tells_how_long_it_usually_takes(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    takes = {"median_seconds": 44.6, "slowest_tenth_seconds": 61, "jobs": 50}
+    models = http(200, {"data": [{"id": "veo2", "title": "Veo 2", "takes": takes}]})
+    _, _, err = ask("get", ID, "--wait", answers=[shown(), models, completed("u", 1)])
+    assert "veo2 usually takes 45 s, one in ten 61 s or more." in err
+    for unknown in (http(200, {"data": [{"id": "veo2", "title": "Veo 2", "takes": None}]}), error(404)):
+        code, _, err = ask("get", ID, "--wait", answers=[shown(), unknown, completed("u", 1)])
+        assert (code, "usually" in err) == (0, False)
+
+
+def test_a_notification_is_for_a_terminal_and_means_to_wait(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [shown(), shown("generating"), completed("http://127.0.0.1:1/v", 1)]
+    _, out, err = ask("create", "x", "--notify", answers=answers)
+    assert (out, "\a" in err) == ("http://127.0.0.1:1/v\n", False)
+    monkeypatch.setattr("promptreel.commands.output.sys.stderr.isatty", lambda: True)
+    models = http(200, {"data": []})  # on a terminal it is told how long it takes
+    _, _, err = ask("create", "x", "--notify", answers=[answers[0], models, *answers[1:]])
+    assert err.endswith(f"\x1b]9;Promptreel: {ID[:8]} completed\a\a")
+    _, _, err = ask("get", ID, "--notify", answers=[failed()])
+    assert f"\x1b]9;Promptreel: {ID[:8]} failed\a\a" in err
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+def test_a_failure_tells_the_commands_that_mend_it(ask: Run, name: str) -> None:
+    _, _, err = ask("get", ID, "--wait", answers=[failed(name)])
+    expected = REMEDIES[name].replace("{id}", ID)
+    assert f"To mend it: {expected}." in err
+    _, out, _ = ask("get", ID, answers=[failed(name)])
+    assert f"mend     {expected}\n" in out
+
+
+def test_the_commands_that_mend_carry_the_options_of_this_one(ask: Run) -> None:
+    _, out, _ = ask("--stage", "my prod", "get", ID, answers=[failed("ProviderKeyRejected")])
+    assert "`promptreel --stage 'my prod' secret set`" in out
+    assert f"`promptreel --stage 'my prod' rescue {ID}`" in out
+
+
+def test_what_needs_no_mending_says_nothing(ask: Run) -> None:
+    assert "mend" not in ask("get", ID, answers=[failed("Cancelled")])[1]
+
+
+def test_the_beginning_of_an_id_becomes_the_whole_of_it(ask: Run, home: Path) -> None:
+    with serving(http(200, b"film")) as cdn:
+        ask("download", ID[:5], answers=[completed(cdn.url, 4)])
+    assert (home / f"{ID}.mp4").exists()
+    code, out, _ = ask("delete", ID[:5], "--yes", answers=[failed(), failed(), http(200, {"id": ID, "deleted": True})])
+    assert (code, out) == (0, f"{ID} is removed.\n")
+
+
+def test_errors_of_the_package_are_all_exported() -> None:
+    import promptreel  # noqa: PLC0415 - as a user does
+    from promptreel import errors  # noqa: PLC0415
+
+    kinds = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
+    public = {name for name, kind in kinds.items() if issubclass(kind, PromptreelError)}
+    assert {name for name in public if not name.startswith("_")} <= set(promptreel.__all__)

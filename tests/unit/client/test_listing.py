@@ -1,0 +1,145 @@
+"""list and open: what a terminal shows on every width, and what is asked of the API."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from tests.support.api_answers import ID, completed, failed, generation, shown
+from tests.support.wire import http
+
+Run = Callable[..., tuple[int, str, str]]
+LINK = "http://127.0.0.1:1/video.mp4?Signature=s3cr3t"
+LONG = "a very long prompt of a paper boat " * 20
+WIDTHS = [20, 34, 40, 60, 80, 100, 120, 200]
+
+
+def page(*found: dict[str, Any]) -> bytes:
+    return http(200, {"data": list(found), "next_cursor": None})
+
+
+def query(ask: Callable[..., object]) -> dict[str, str]:
+    """The query of the first request."""
+    [request, *_] = ask.sent  # type: ignore[attr-defined]  # see the fixture
+    return {name: value for name, [value] in parse_qs(request.split()[1].decode().partition("?")[2]).items()}
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    def be(width: int) -> None:
+        monkeypatch.setenv("TTY_COMPATIBLE", "1")
+        monkeypatch.setenv("NO_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", str(width))
+
+    return be
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "prompt", [LONG, "短い" * 100, "x", "[red]a\x1b[31m\n" + LONG], ids=["long", "wide", "short", "evil"]
+)
+def test_a_terminal_shows_id_status_time_and_why_on_every_width(
+    ask: Run, terminal: Callable[[int], None], width: int, prompt: str
+) -> None:
+    terminal(width)
+    broken = generation("error", prompt=prompt, error={"name": "ProviderKeyRejected", "message": "The key. " * 20})
+    broken["meta"]["request"]["model"] = "google/veo-3.1-first-last-image-to-video-fast"
+    code, out, _ = ask("list", answers=[page(generation(prompt=prompt, stage="generating"), broken)])
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.splitlines()]
+    assert code == 0
+    assert all(ID[:8] in line for line in lines if line.startswith("0"))
+    assert [line.split()[1] for line in lines if line.startswith("0")] == ["generating", "error"]
+    assert len(re.findall(r"01-01 12:00", out)) == 2
+    assert "! ProviderKeyRe" in out
+    assert ("2026-01-01" in out) is (width >= 38)
+    assert prompt[:6] in out
+    assert "\x1b[31m" not in out
+    if width >= 34:  # what is narrower is no terminal
+        assert all(cells(line) <= width for line in lines), lines
+
+
+def cells(line: str) -> int:
+    return sum(2 if character in "短い" else 1 for character in line)
+
+
+def test_a_wide_terminal_shows_the_whole_id_and_the_model(ask: Run, terminal: Callable[[int], None]) -> None:
+    terminal(120)
+    out = re.sub(" +", " ", ask("list", answers=[page(generation())])[1])
+    assert f"{ID} queued 2026-01-01 12:00 veo2 a boat\n" in out
+
+
+def test_an_empty_list_prints_nothing(ask: Run, terminal: Callable[[int], None]) -> None:
+    terminal(80)
+    assert ask("list", answers=[page()]) == (0, "", "")
+
+
+def test_a_pipe_gets_why_a_generation_failed(ask: Run) -> None:
+    broken = generation("error", error={"name": "GenerationFailed", "message": "no\tluck."})
+    assert ask("list", answers=[page(broken)])[1].split("\t")[5:] == ["GenerationFailed: no luck.\n"]
+
+
+def test_filters_are_asked_of_the_api(ask: Run) -> None:
+    given = ["--status", "error", "--model", "veo2", "--batch", "abcd", "--text", "a boat", "--limit", "7"]
+    ask("list", *given, "--since", "2026-01-31", "--until", "2026-01-31", answers=[page()])
+    assert query(ask) == {
+        "limit": "7",
+        "status": "error",
+        "model": "veo2",
+        "batch": "abcd",
+        "text": "a boat",
+        "created_after": "2026-01-31T00:00:00Z",
+        "created_before": "2026-02-01T00:00:00Z",  # the whole day
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [("30m", timedelta(minutes=30)), ("12h", timedelta(hours=12)), ("2d", timedelta(days=2)), ("1w", timedelta(7))],
+)
+def test_a_time_may_be_so_long_ago(ask: Run, text: str, ago: timedelta) -> None:
+    before = datetime.now(UTC)
+    ask("list", "--since", text, answers=[page()])
+    assert before - ago <= datetime.fromisoformat(query(ask)["created_after"]) <= datetime.now(UTC) - ago
+
+
+def test_a_time_without_a_zone_is_utc_as_what_is_shown(ask: Run) -> None:
+    ask("list", "--since", "2026-01-31T12:00", "--until", "2026-01-31T12:00+02:00", answers=[page()])
+    assert query(ask)["created_after"] == "2026-01-31T12:00:00Z"
+    assert query(ask)["created_before"] == "2026-01-31T10:00:00Z"
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2", "99999999d", "2026-02-30", "9999-12-31x", "0d0"])
+def test_what_is_no_time_is_wrong_usage(run: Run, text: str) -> None:
+    code, _, err = run("list", "--since", text)
+    assert (code, "no time" in err) == (2, True)
+
+
+def test_open_opens_the_link_in_a_browser_and_does_not_print_it(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)  # type: ignore[func-returns-value]
+    code, out, err = ask("open", ID[:4], answers=[completed(LINK, 1)])
+    assert (code, out, opened) == (0, "", [LINK])
+    assert "s3cr3t" not in err
+
+
+@pytest.mark.parametrize("display", [None, ":0"])
+def test_open_prints_the_link_where_nothing_can_be_opened(
+    ask: Run, monkeypatch: pytest.MonkeyPatch, display: str | None
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    if display:
+        monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("webbrowser.open", lambda _: not display)
+    assert ask("open", ID, answers=[completed(LINK, 1)])[:2] == (0, f"{LINK}\n")
+
+
+def test_there_is_nothing_to_open_before_the_end(ask: Run) -> None:
+    assert ask("open", ID, answers=[shown("generating")])[0] == 1
+    code, _, err = ask("open", ID, answers=[failed()])
+    assert (code, "no luck" in err) == (1, True)
