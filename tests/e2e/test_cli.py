@@ -58,6 +58,26 @@ def test_a_prompt_becomes_a_file_and_stays_in_the_list(cloud: LocalCloud, run: R
     assert (tmp_path / f"{generation_id}.mp4").read_bytes() == (tmp_path / "boat.mp4").read_bytes()
 
 
+def test_several_of_a_prompt_are_made_found_and_saved(cloud: LocalCloud, run: Run, tmp_path: Path) -> None:
+    prompt = unique("a paper boat")
+    cloud.simulator.script(prompt, seconds=0)
+    for _ in range(2):  # again: nothing is asked for twice
+        made = run(
+            "create", "-", "--seeds", "1-3", "-o", "boat.mp4", "--force", "--idempotency-key", prompt[-8:], stdin=prompt
+        )
+        assert made.stdout.split() == ["boat-1.mp4", "boat-2.mp4", "boat-3.mp4"]
+    assert cloud.creates(prompt) == 3
+    assert all((tmp_path / f"boat-{seed}.mp4").read_bytes()[4:8] == b"ftyp" for seed in (1, 2, 3))
+    listed = [line.split("\t") for line in run("list", "--text", prompt.upper(), "--since", "1h").stdout.splitlines()]
+    assert len(listed) == 3
+    assert run("list", "--text", prompt, "--until", "2020-01-01").stdout == ""
+    whole = listed[0][0]
+    assert json.loads(run("get", whole[:12], "--json").stdout)["id"] == whole
+    assert run("open", whole[:12]).stdout.startswith("http")
+    run("delete", whole[:12], "--yes")
+    assert "There is no generation" in run("get", whole[:12], code=1).stderr
+
+
 def test_a_cancelled_generation_is_an_error_and_can_be_deleted(cloud: LocalCloud, run: Run) -> None:
     prompt = unique("a paper boat")
     cloud.simulator.script(prompt, outcome="never")

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
 import promptreel.errors
 from core import errors
 from core.errors import names
+from promptreel.commands import app
+from promptreel.remedies import REMEDIES
 
 ROOT = Path(__file__).parents[2]
 ASL = json.loads((ROOT / "statemachine" / "video_generation.asl.json").read_text("utf-8"))
@@ -86,3 +89,14 @@ def written(base: type[Exception]) -> dict[str, str]:
 @pytest.mark.parametrize("module", [errors, promptreel.errors], ids=["core", "client"])
 def test_the_tree_in_the_docstring_is_the_tree_of_the_classes(module: Any) -> None:
     assert drawn(module.__doc__) == written(module.PromptreelError)
+
+
+def test_every_error_that_ends_a_generation_says_what_mends_it() -> None:
+    assert REMEDIES.keys() == errors.names().keys() - {"Cancelled", "GenerationEnded"}
+
+
+def test_commands_that_mend_are_commands_that_there_are() -> None:
+    group = typer.main.get_command(app)
+    for text in REMEDIES.values():
+        for command in re.findall("`promptreel ([a-z]+)", text):
+            assert command in group.commands  # type: ignore[attr-defined]  # a group has them

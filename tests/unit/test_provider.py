@@ -267,3 +267,29 @@ def test_what_is_not_listed_is_not_found() -> None:
 def test_a_log_that_cannot_be_read_says_nothing(answer: Answer) -> None:
     with serving(answer) as wire, pytest.raises(ProviderUnavailable):
         look(wire.url)
+
+
+@pytest.mark.parametrize("answer", [http(404, ERROR), http(200, {"id": "x", "status": "queued"})])
+def test_a_key_that_the_provider_knows_is_found_good_with_a_call_that_makes_nothing(answer: Answer) -> None:
+    with serving(answer) as wire:
+        Provider(wire.url, Key("secret-key")).try_key()
+    assert [request.split(b" ")[0] for request in wire.requests] == [b"GET"]
+    assert wire.header("Authorization") == ["Bearer secret-key"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (http(401, ERROR), ProviderKeyRejected),
+        (http(402, ERROR), ProviderOutOfCredits),
+        (http(403, ERROR), ProviderOutOfCredits),
+        (http(400, ERROR), ProviderUnavailable),
+        (http(500, ERROR), ProviderUnavailable),
+        (http(302, ERROR), ProviderUnavailable),
+        (reset, ProviderUnavailable),
+    ],
+)
+def test_a_key_is_found_bad_only_by_an_answer_that_says_so(answer: Answer, error: type[Exception]) -> None:
+    with serving(answer) as wire, pytest.raises(error) as caught:
+        Provider(wire.url, Key("secret-key")).try_key()
+    assert "secret-key" not in str(caught.value)

@@ -119,8 +119,13 @@ def test_what_is_no_time_is_wrong_usage(run: Run, text: str) -> None:
 
 def test_open_opens_the_link_in_a_browser_and_does_not_print_it(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
+
+    def browse(url: str) -> bool:
+        opened.append(url)
+        return True
+
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)  # type: ignore[func-returns-value]
+    monkeypatch.setattr("webbrowser.open", browse)
     code, out, err = ask("open", ID[:4], answers=[completed(LINK, 1)])
     assert (code, out, opened) == (0, "", [LINK])
     assert "s3cr3t" not in err
