@@ -8,11 +8,10 @@ from http import HTTPStatus
 from typing import Any, cast
 from uuid import uuid4
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.api_gateway import APIGatewayHttpResolver, Response
 
 from core import settings
-from core.api import listing, openapi
-from core.api.openapi import OLDER_PATH, PATH
+from core.api import OLDER_PATH, PATH, listing
 from core.archive.objects import PRESIGNING, Objects, presigned_url
 from core.delete import Deletion
 from core.errors import (
@@ -71,10 +70,8 @@ class Settings(UsesLedger, UsesWorkflow, UsesModels, UsesGenerationTimes):
 class Wired:
     ledger: Ledger
     workflow: Workflow
-    models: Models
     times: GenerationTimes
     places: PlacesTable
-    s3: Any
     settings: Settings
 
 
@@ -82,15 +79,16 @@ class Wired:
 def _wired() -> Wired:
     s = settings.read(Settings)
     places = PlacesTable(client("dynamodb"), s.places_table_name, s.table_name)
-    return Wired(
-        make_ledger(s),
-        make_workflow(s),
-        make_models(s),
-        make_generation_times(s),
-        places,
-        client("s3", **PRESIGNING),
-        s,
-    )
+    return Wired(make_ledger(s), make_workflow(s), make_generation_times(s), places, s)
+
+
+def _models() -> Models:
+    """Their files are read only when somebody asks for one of them."""
+    return make_models(_wired().settings)
+
+
+def _s3() -> Any:
+    return client("s3", **PRESIGNING)
 
 
 @app.get("/health")
@@ -102,15 +100,16 @@ def health() -> Response[str]:
 @app.get("/openapi.json")
 def contract() -> Response[str]:
     """The contract, for anyone."""
-    return _json(HTTPStatus.OK, openapi.document(_wired().models))
+    from core.api import openapi  # noqa: PLC0415 - it is large, and few ask for it
+
+    return _json(HTTPStatus.OK, openapi.document(_models()))
 
 
 @app.get("/v2/models")
 def models() -> Response[str]:
     """What can be asked for here, and how long it takes."""
     _owner()
-    wired = _wired()
-    times = wired.times.of_models()
+    times = _wired().times.of_models()
     data = [
         {
             "id": model.name,
@@ -118,7 +117,7 @@ def models() -> Response[str]:
             "schema": model.schema,
             "takes": times.get(model.name, Times()).shown(),
         }
-        for model in wired.models
+        for model in _models()
     ]
     return _json(HTTPStatus.OK, {"data": data})
 
@@ -130,7 +129,7 @@ def create() -> Response[str]:
     owner, wired = _owner(), _wired()
     source = Source("api", app.current_event.request_context.request_id)
     generation_id = generation_id_for(owner, source.kind, _idempotency_key())
-    generation = accept(_body(), generation_id, owner, source, wired.models, wired.ledger, wired.workflow)
+    generation = accept(_body(), generation_id, owner, source, _models(), wired.ledger, wired.workflow)
     logger.info("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
     return _json(HTTPStatus.OK, _shown(generation))
 
@@ -163,7 +162,7 @@ def delete() -> Response[str]:
     if re.fullmatch(BEGINNING, generation_id, re.ASCII):
         raise InvalidRequest("The beginning of an id is not enough to cancel or delete: name the whole of it.")
     only_running = app.current_event.query_string_parameters.get("only_running") == "true"
-    deletion = Deletion(wired.ledger, wired.workflow, Objects(wired.s3, wired.settings.videos_bucket))
+    deletion = Deletion(wired.ledger, wired.workflow, Objects(_s3(), wired.settings.videos_bucket))
     try:
         cancelled = deletion.delete(_own(owner, generation_id), only_running=only_running)
     except Deleted:
@@ -281,9 +280,8 @@ def _idempotency_key() -> str | None:
 
 
 def _shown(generation: Generation) -> dict[str, Any]:
-    wired = _wired()
-    lifetime = wired.settings.url_lifetime_seconds
-    link = presigned_url(wired.s3, generation.video, lifetime) if generation.video else None
+    lifetime = _wired().settings.url_lifetime_seconds
+    link = presigned_url(_s3(), generation.video, lifetime) if generation.video else None
     return as_provider_object(generation, link)
 
 

@@ -2,8 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import IO, TYPE_CHECKING
 
 from core.generation import digest
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -49,3 +53,12 @@ def row_id(batch_id: str, number: int) -> str:
 def results_of(batch_id: str) -> str:
     """Where in the videos bucket the results of a batch are."""
     return f"results/{batch_id}"
+
+
+def upload(s3: "S3Client", file: IO[bytes], bucket: str, key: str, content_type: str) -> None:
+    """Write all of a file to S3, in parts if it is large."""
+    from s3transfer.manager import TransferManager  # noqa: PLC0415 - it takes as long to load as a small file to send
+
+    file.seek(0)
+    with TransferManager(s3) as transfers:
+        transfers.upload(file, bucket, key, {"ContentType": content_type}).result()

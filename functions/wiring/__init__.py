@@ -6,9 +6,10 @@ together). They are files apart so that a function loads only what it uses.
 """
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 
-import boto3
+import botocore.session
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
@@ -22,6 +23,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+_made: dict[str, Any] = {}
+
+
 def client(service: str, **options: Any) -> Any:
-    """An AWS client of `service`; retries are the SDK's, for AWS only: the provider is never called through one."""
-    return cast("Any", boto3).client(service, config=_CONFIG.merge(Config(**options)))
+    """The AWS client of `service`; retries are the SDK's, for AWS only: the provider is never called through one.
+
+    It is made once, since that takes longer than what is done with it, and by botocore: boto3 adds nothing that is used
+    here to what a start costs.
+    """
+    key = f"{service} {options}"
+    if key not in _made:
+        _made[key] = _session().create_client(service, config=_CONFIG.merge(Config(**options)))
+    return _made[key]
+
+
+@cache
+def _session() -> Any:
+    return cast("Any", botocore.session).get_session()

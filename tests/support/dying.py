@@ -66,7 +66,8 @@ def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
         return called
 
     with monkeypatch.context() as patched:
-        patched.setattr(wiring, "boto3", SimpleNamespace(client=client))
+        patched.setattr(wiring, "_session", lambda: SimpleNamespace(create_client=client))
+        patched.setattr(wiring, "_made", {})
         patched.setattr(provider.Provider, "_post", around(provider.Provider._post, "POST"))
         patched.setattr(provider.Provider, "_get", around(provider.Provider._get, "GET"))
         patched.setattr(download, "_get", around(download._get, "download"))

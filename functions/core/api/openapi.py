@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.api import OLDER_PATH, PATH
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.generation import GENERATION_ID, Status
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
@@ -9,8 +10,6 @@ from core.models import ANY_MODEL, Model, Models
 from core.places.table import MOST_AHEAD
 from core.publish.views import PROVIDER_STATUSES
 from core.records.ledger import CURSOR, MAX_LIMIT
-
-PATH, OLDER_PATH = "/v2/video/generations", "/v2/generate/video/google/generation"
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _ID = {

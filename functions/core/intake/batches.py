@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from core.batch import Batch
+from core.batch import Batch, upload
 from core.intake.files import Row
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class Batches:
             for row in rows:
                 file.write(_line(row, prepared))
                 count += 1
-            file.seek(0)
-            self.s3.upload_fileobj(file, prepared.bucket, prepared.rows_key)
+            upload(self.s3, file, prepared.bucket, prepared.rows_key, "application/jsonl")
         self._start(replace(prepared, rows=count))
 
     def _start(self, batch: Batch) -> None:

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterable
 from textwrap import shorten
-from typing import Any, cast
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import InvalidRequest
 from core.models import ANY_MODEL, Models, closest
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 MAX_PROBLEMS, MAX_PROBLEM = 10, 400  # of one request, and characters of each: a batch carries them, and reports them
 MAX_DEPTH = 32  # of lists and objects in each other: no model asks for more than three
@@ -38,6 +38,8 @@ def validate(request: object, models: Models) -> dict[str, Any]:
         meant = closest(name, names)
         hint = f"did you mean {meant}? Else use" if meant else "use"
         raise InvalidRequest(f"`model` {_shown(name)} is not offered here; {hint} {_one_of(names)}.", "model")
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - of the functions that can validate, few starts do
+
     validator = Draft202012Validator(model.schema or ANY_MODEL)
     problems = sorted(validator.iter_errors(request), key=lambda error: [str(part) for part in error.path])
     if problems:
@@ -64,7 +66,7 @@ def _check_text(request: dict[str, Any]) -> None:
         raise InvalidRequest(f"The request is too large: at most {MAX_REQUEST_BYTES} bytes of JSON are allowed.")
 
 
-def _sentence(error: ValidationError, model: str) -> str:
+def _sentence(error: "ValidationError", model: str) -> str:
     """What is wrong and what is allowed, for the keywords the schemas use; the library's own words for any other."""
     field, allowed = f"`{_field(error)}`", cast("Any", error.validator_value)
     match error.validator:
@@ -85,7 +87,7 @@ def _sentence(error: ValidationError, model: str) -> str:
             return f"{field}: {error.message}"
 
 
-def _field(error: ValidationError) -> str:
+def _field(error: "ValidationError") -> str:
     """The name of the field to look at: for a missing or an unknown one, the first of them."""
     match error.validator:
         case "required":
@@ -96,12 +98,12 @@ def _field(error: ValidationError) -> str:
             return ".".join(str(part) for part in error.absolute_path)
 
 
-def _missing(error: ValidationError) -> list[str]:
+def _missing(error: "ValidationError") -> list[str]:
     instance, required = cast("Any", error.instance), cast("Any", error.validator_value)
     return [name for name in required if name not in instance]
 
 
-def _unknown(error: ValidationError) -> list[str]:
+def _unknown(error: "ValidationError") -> list[str]:
     instance, schema = cast("Any", error.instance), cast("Any", error.schema)
     return [name for name in instance if name not in schema["properties"]]
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from core.batch import Batch, row_id
+from core.batch import Batch, row_id, upload
 from core.errors import Deleted, NotFound
 from core.generation import Generation, Status
 from core.records.ledger import Ledger
@@ -39,9 +39,8 @@ def report(batch: Batch, ledger: Ledger, s3: "S3Client") -> tuple[dict[str, Any]
         text.detach()
         uris = {}
         for suffix, file, kind in (("csv", table, "text/csv"), ("jsonl", lines, "application/jsonl")):
-            file.seek(0)
             key = f"{batch.results}/report.{suffix}"
-            s3.upload_fileobj(file, batch.bucket, key, ExtraArgs={"ContentType": kind})
+            upload(s3, file, batch.bucket, key, kind)
             uris[suffix] = f"s3://{batch.bucket}/{key}"
     announced = {
         "version": "1",

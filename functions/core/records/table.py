@@ -8,11 +8,8 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
-
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -177,25 +174,45 @@ def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:
 
 def read(item: Mapping[str, Any]) -> Item:
     """DynamoDB's form of an item → plain values."""
-    deserialize = TypeDeserializer().deserialize
-    return {name: _plain(deserialize(value)) for name, value in item.items()}
+    return {name: _plain(value) for name, value in item.items()}
 
 
 def write(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values → DynamoDB's form, None left out. (Its serializer knows no StrEnum.)"""
-    serialize = TypeSerializer().serialize
-    return {
-        name: serialize(str(value) if isinstance(value, str) else value)
-        for name, value in item.items()
-        if value is not None
-    }
+    """Plain values → DynamoDB's form, None left out."""
+    return {name: _typed(value) for name, value in item.items() if value is not None}
 
 
-def _plain(value: Any) -> Any:
+# boto3.dynamodb.types does the same, and more; but it loads all of boto3, a tenth of what a start takes.
+def _typed(value: Any) -> Any:
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": str(value)}
+        case list() | tuple():
+            return {"L": [_typed(inner) for inner in value]}
+        case dict():
+            return {"M": {name: _typed(inner) for name, inner in value.items()}}
+    raise TypeError(f"The table holds no {type(value).__name__}.")
+
+
+def _plain(typed: Mapping[str, Any]) -> Any:
     """Numbers as int: the records hold no others."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return int(value) if isinstance(value, Decimal) else value
+    [(kind, value)] = typed.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return int(value)
+        case "L":
+            return [_plain(inner) for inner in value]
+        case "M":
+            return {name: _plain(inner) for name, inner in value.items()}
+    return value
 
 
 def _condition(only_if: str, values: Item | None) -> Any:
