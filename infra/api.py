@@ -59,7 +59,7 @@ class Api(Construct):
                 **stage.model_environment,
             },
             permissions=[
-                *storage.ledger.permissions(adds=True, reads=[BY_OWNER, BY_ID]),
+                *storage.ledger.permissions(adds=True, finds=True, reads=[BY_OWNER, BY_ID]),
                 storage.places.reads_learned,
                 allow("states:StartExecution", on=workflow.state_machine.state_machine_arn),
                 allow("states:StopExecution", on=workflow.executions_arn),

@@ -4,7 +4,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from core.records.table import BY_BATCH
 from infra.announcements import Announcements
 from infra.config import Stage
 from infra.functions import Functions, allow
@@ -49,7 +48,7 @@ class Batches(Construct):
             timeout_seconds=900,  # for the one in which every row has to be looked up
             environment={**storage.ledger.environment, **announcements.environment},
             permissions=[
-                *storage.ledger.permissions(changes=False, reads=[BY_BATCH]),
+                *storage.ledger.permissions(gets=False, changes=False, finds=True),
                 allow("s3:PutObject", "s3:AbortMultipartUpload", on=storage.videos.arn_for_objects("results/*")),
                 *announcements.permissions,
             ],

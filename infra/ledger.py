@@ -13,7 +13,6 @@ from infra.functions import allow
 from infra.nag import acknowledge
 
 _TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER}
-_PROJECTIONS = {"ALL": dynamodb.ProjectionType.ALL, "KEYS_ONLY": dynamodb.ProjectionType.KEYS_ONLY}
 
 
 class Ledger:
@@ -38,7 +37,10 @@ class Ledger:
                 index_name=index.name,
                 partition_key=_attribute(index.partition),
                 sort_key=_attribute(index.sort, index.sort_type) if index.sort else None,
-                projection_type=_PROJECTIONS[index.projection],
+                projection_type=dynamodb.ProjectionType.INCLUDE
+                if index.includes
+                else dynamodb.ProjectionType.KEYS_ONLY,
+                non_key_attributes=list(index.includes) or None,
             )
         if not stage.recover_table:
             acknowledge(self.table, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")
@@ -49,10 +51,18 @@ class Ledger:
         return {"TABLE_NAME": self.table.table_name}
 
     def permissions(
-        self, *, adds: bool = False, changes: bool = True, reads: Collection[names.Index] = ()
+        self,
+        *,
+        gets: bool = True,
+        changes: bool = True,
+        adds: bool = False,
+        finds: bool = False,
+        reads: Collection[names.Index] = (),
     ) -> list[iam.PolicyStatement]:
-        """To read a generation by its id; to change it, unless told; to add one, and to read indexes, if told."""
-        actions = ["dynamodb:GetItem"]
+        """To read a generation by its id and to change it, unless told; to add one, to find many by their ids, and to
+        read indexes, if told."""
+        actions = ["dynamodb:GetItem"] if gets else []
+        actions += ["dynamodb:BatchGetItem"] if finds else []
         actions += ["dynamodb:PutItem"] if adds else []
         actions += ["dynamodb:UpdateItem"] if changes else []
         indexes = [allow("dynamodb:Query", on=f"{self.table.table_arn}/index/{index.name}") for index in reads]

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from core.batch import Batch, file_id
+from core.batch import Batch, file_id, row_id
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
 ROWS = 1000
@@ -117,7 +117,7 @@ def test_a_thousand_rows_are_all_there_none_twice_and_never_too_many_at_once(clo
     assert announced["totals"] == {"rows": ROWS, "completed": ROWS, "failed": 0}
     lines = report(cloud, which)
     assert [int(line["row"]) for line in lines] == list(range(1, ROWS + 1))
-    rows = list(cloud.ledger.batch(which))
+    rows = [cloud.ledger.get(row_id(which, number)) for number in range(1, ROWS + 1)]
     assert [row.request["seed"] for row in rows] == list(range(1, ROWS + 1))
     assert len({row.provider_id for row in rows}) == ROWS
     counts = cloud.simulator.counts()

@@ -50,7 +50,8 @@ def test_a_row_entered_twice_is_one_generation(cloud: Cloud) -> None:
     first, second = accept(cloud, 1), accept(cloud, 1)
     assert first == second
     assert first["ended"] is False
-    (generation,) = cloud.ledger.batch(BATCH_ID)
+    assert list(cloud.ledger.statuses(BATCH_ID)) == [Status.QUEUED]
+    generation = cloud.ledger.get(first["generation_id"])
     assert (generation.generation_id, generation.row_number) == (first["generation_id"], 1)
     assert (generation.source.kind, generation.source.ref) == ("s3", "s3://prompts/a.csv")
 

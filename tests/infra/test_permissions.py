@@ -53,6 +53,7 @@ MAY = {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:BatchGetItem", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/by_owner"),
         ("dynamodb:Query", f"{TABLE}/index/by_id"),
         ("dynamodb:Query", "StoragePlaces.Arn"),
@@ -81,8 +82,7 @@ MAY = {
     "accept_row": LEDGER | ANNOUNCE | {("dynamodb:PutItem", TABLE)},
     "report_batch": ANNOUNCE
     | {
-        ("dynamodb:GetItem", TABLE),
-        ("dynamodb:Query", f"{TABLE}/index/by_batch"),
+        ("dynamodb:BatchGetItem", TABLE),
         ("s3:PutObject", "StorageVideos.Arn/results/*"),
         ("s3:AbortMultipartUpload", "StorageVideos.Arn/results/*"),
     },

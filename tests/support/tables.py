@@ -31,7 +31,9 @@ def table_definition() -> Any:
                     {"AttributeName": index.partition, "KeyType": "HASH"},
                     *([{"AttributeName": index.sort, "KeyType": "RANGE"}] if index.sort else []),
                 ],
-                "Projection": {"ProjectionType": index.projection},
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.includes)}
+                if index.includes
+                else {"ProjectionType": "KEYS_ONLY"},
             }
             for index in INDEXES
         ],

@@ -61,7 +61,7 @@ class RunningBatch:
         """How many rows are in which status so far; rows that were not accepted yet are in none."""
         dynamodb, table = self.deployment.client("dynamodb"), self.deployment.output("TableName")
         ledger = Ledger(dynamodb, table, lambda: datetime.now(UTC))
-        return Counter(str(generation.status) for generation in ledger.batch(self.batch_id))
+        return Counter(map(str, ledger.statuses(self.batch_id)))
 
     def has_report(self) -> bool:
         """Whether the batch has ended: a report of before counts only if no row is left to run."""

@@ -72,6 +72,8 @@ class Admission:
         One at a time does it, so that they are not in each other's way; who comes meanwhile makes that one look again.
         Nothing but speed depends on it: two that do it at once, or one that dies, can do no wrong.
         """
+        if not self._may_give_out():
+            return
         who = uuid4().hex
         while (served := self._take_turn(who)) is not None:
             try:
@@ -80,6 +82,15 @@ class Admission:
                 is_over = self.table.end_turn(who, served)
             if is_over:
                 return
+
+    def _may_give_out(self) -> bool:
+        """Whether somebody waits and a place is free: a look, which costs a tenth of a turn.
+
+        Who comes or goes has written so before this look, and reads what all the others have: of two who do at once,
+        the later one sees both.
+        """
+        waiting, _ = self.table.waiting()
+        return bool(waiting) and len({place.number for place in self.table.held()} & {*range(self.limit)}) < self.limit
 
     def _take_turn(self, who: str) -> str | None:
         return self.table.take_turn(who, self.ledger.now(), self.ledger.now() + TURN)

@@ -8,7 +8,7 @@ Before the create call its claim is written on a condition, so only one entry in
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -19,7 +19,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import Conflict, Deleted, GenerationEnded, LedgerUnavailable, NotFound
 from core.generation import ArchivedVideo, Clock, Failure, Generation, Source, Status, Submission, Tombstone, iso
-from core.records.table import BY_BATCH, BY_ID, BY_OWNER, BY_WATCH, EXPIRES_AT, KEY, ConditionFailed, Item, Table
+from core.records.table import (
+    AT_ONCE,
+    BY_BATCH,
+    BY_ID,
+    BY_OWNER,
+    BY_WATCH,
+    EXPIRES_AT,
+    KEY,
+    ConditionFailed,
+    Item,
+    Table,
+)
 from core.records.wanted import Wanted
 from core.workflow import Run
 
@@ -77,9 +88,14 @@ class Ledger:
         ended = replace(generation, status=Status.ERROR, error=failure, ended_at=self.now())
         return self.add(ended)[0]
 
-    def batch(self, batch_id: str) -> Iterator[Generation]:
-        """The generations of a batch, in the order of its rows; one that was written just now may be missing."""
-        return map(_read, self.table.query(BY_BATCH, batch_id))
+    def statuses(self, batch_id: str) -> Iterator[Status]:
+        """Those of a batch's generations, in the order of its rows; what was written just now may be missing."""
+        return (Status(item["status"]) for item in self.table.query(BY_BATCH, batch_id))
+
+    def find(self, ids: Sequence[str]) -> dict[str, Generation | None]:
+        """The generations as they are now, by their ids; None is one that was deleted."""
+        items = self.table.find(ids)
+        return {key: None if any(name in item for name in TOMBSTONE) else _read(item) for key, item in items.items()}
 
     def get(self, generation_id: str) -> Generation:
         """The generation as it is now; `NotFound` where there is none, `Deleted` where there was one."""
@@ -144,18 +160,24 @@ class Ledger:
         if first > last or (start and start["created_at"] < first):
             return [], None
         for _ in range(MAX_PAGES):
-            items, has_more = self.table.query_back(BY_OWNER, owner, (first, last), start, PAGE_ITEMS)
-            for item in items:
-                generation = _read(item)
-                if wanted.includes(generation):
+            keys, has_more = self.table.query_back(BY_OWNER, owner, (first, last), start, PAGE_ITEMS)
+            for key, generation in self._each(keys):
+                if generation and wanted.includes(generation):
                     found.append(generation)
-                    size += len(item["request"].encode())
-                start = {name: item[name] for name in ("owner", "created_at", KEY)}
+                    size += len(json.dumps(generation.request, ensure_ascii=False).encode())
+                start = key
                 if len(found) == limit or size > MAX_PAGE_BYTES:
                     return found, _cursor(start)
             if not has_more:
                 return found, None
         return found, _cursor(start) if start else None
+
+    def _each(self, keys: Sequence[Item]) -> Iterator[tuple[Item, Generation | None]]:
+        """Each key of an index with its generation, read a few at a time."""
+        for first in range(0, len(keys), AT_ONCE):
+            some = keys[first : first + AT_ONCE]
+            generations = self.find([key[KEY] for key in some])
+            yield from ((key, generations.get(key[KEY])) for key in some)
 
     def not_accepted(self, generation: Generation) -> None:
         """The provider is known not to have accepted what was sent: it may be sent again."""
@@ -185,6 +207,7 @@ class Ledger:
             self._change(
                 run,
                 {"submission": Submission.SENDING, "sending_since": self.now(), "attempt": attempt},
+                remove=("task_token",),  # which was answered, and makes every write after this one dearer
                 only_if="attribute_not_exists(#submission) AND #status = :queued",
                 values={":queued": Status.QUEUED},
             )

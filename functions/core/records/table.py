@@ -6,7 +6,7 @@ infra/ledger.py makes the table from these names, and the tests make theirs.
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
@@ -17,25 +17,29 @@ if TYPE_CHECKING:
 Item = dict[str, Any]  # plain values: str, int, bool, and lists and dicts of these
 
 KEY = "generation_id"
+AT_ONCE = 25  # items of one BatchGetItem, which answers 16 MiB: the largest have some 200 KiB
 MOST_CONFLICTS = 20  # transactions that may be in the way of one write
 EXPIRES_AT = "expires_at"  # DynamoDB removes the item after this time, in seconds since 1970
 
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index. It holds only the items that have its keys."""
+    """A global secondary index: of the items that have its keys, these keys and what it includes.
+
+    A write that changes none of those costs nothing here. What is looked for is found by its index, and read by its id.
+    """
 
     name: str
     partition: str
     sort: str | None
     sort_type: Literal["S", "N"] = "S"
-    projection: Literal["ALL", "KEYS_ONLY"] = "ALL"
+    includes: tuple[str, ...] = ()
 
 
 BY_OWNER = Index("by_owner", "owner", "created_at")
-BY_BATCH = Index("by_batch", "batch_id", "row_number", sort_type="N")
-BY_ID = Index("by_id", "owner", KEY, projection="KEYS_ONLY")  # an id of which only the beginning is known
-BY_WATCH = Index("by_watch", "watch", "watch_at", projection="KEYS_ONLY")  # what sweep has to look at, and when
+BY_BATCH = Index("by_batch", "batch_id", "row_number", sort_type="N", includes=("status",))
+BY_ID = Index("by_id", "owner", KEY)  # an id of which only the beginning is known
+BY_WATCH = Index("by_watch", "watch", "watch_at")  # what sweep has to look at, and when
 INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH)
 
 
@@ -62,6 +66,25 @@ class Table:
         """The item as it is now."""
         answer = self._dynamodb.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True)
         return read(answer["Item"]) if "Item" in answer else None
+
+    def find(self, keys: Sequence[str]) -> dict[str, Item]:
+        """The items as they are now, by their keys; those that are not there are left out."""
+        found: dict[str, Item] = {}
+        for start in range(0, len(keys), AT_ONCE):
+            asked: Any = {
+                self._name: {"Keys": [_key(key) for key in keys[start : start + AT_ONCE]], "ConsistentRead": True}
+            }
+            for attempt in range(MOST_CONFLICTS):
+                answer = self._dynamodb.batch_get_item(RequestItems=asked)
+                items = map(read, answer["Responses"].get(self._name, []))
+                found |= {item[KEY]: item for item in items}
+                asked = answer.get("UnprocessedKeys")
+                if not asked:
+                    break
+                time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - nothing secret
+            else:
+                raise TimeoutError(f"DynamoDB did not read all items in {MOST_CONFLICTS} calls.")
+        return found
 
     def put(self, item: Item, only_if: str, values: Item | None = None) -> None:
         """Write a whole item, values that are None left out; `ConditionFailed` if `only_if` does not hold."""

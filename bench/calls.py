@@ -1,0 +1,145 @@
+"""What recorded calls are in the units that AWS charges for.
+
+The rules are those of DynamoDB's developer guide: a write is charged for each begun KiB of the larger of the item
+before and after, twice in a transaction, and once more for each index whose entry it changes (twice where the entry
+moves); a read for each begun 4 KiB, half where it is not consistent.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.records.table import INDEXES, KEY, Index
+
+PRICES: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text())
+USD: dict[str, float] = PRICES["usd"]
+WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
+S3_READS = {"GetObject", "HeadObject"}
+S3_FREE = {"DeleteObject", "AbortMultipartUpload"}
+
+Typed = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry into a function; times in seconds, `start_cpu` is 0 where it was warm."""
+
+    function: str
+    wall: float
+    cpu: float
+    start_cpu: float
+    log_bytes: int
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def operations(self) -> Counter[str]:
+        """Its calls to AWS: how many of each."""
+        return Counter(f"{call['service']} {call['operation']}" for call in self.calls)
+
+    @property
+    def write_units(self) -> float:
+        """DynamoDB's write request units."""
+        return sum(map(_write_units, self.calls))
+
+    @property
+    def read_units(self) -> float:
+        """DynamoDB's read request units."""
+        return sum(map(_read_units, self.calls))
+
+
+def usd(entries: Iterable[Entry]) -> Counter[str]:
+    """What the calls of entries cost, by part, in US dollars. Lambda's own part is not in it."""
+    costs: Counter[str] = Counter()
+    for entry in entries:
+        costs["DynamoDB"] += entry.write_units * USD["DynamoDB write request unit"]  # type: ignore[assignment]
+        costs["DynamoDB"] += entry.read_units * USD["DynamoDB read request unit"]  # type: ignore[assignment]
+        for operation, count in entry.operations.items():
+            part, price = _price(*operation.split())
+            if price:
+                costs[part] += count * price  # type: ignore[assignment]
+    return costs
+
+
+def _price(service: str, operation: str) -> tuple[str, float]:
+    match service:
+        case "s3" if operation in S3_READS:
+            return "S3", USD["S3 GET or HEAD"]
+        case "s3":
+            return "S3", 0 if operation in S3_FREE else USD["S3 PUT, COPY, POST or LIST"]
+        case "sns":
+            return "SNS", USD["SNS publish"]
+        case "events":
+            return "EventBridge", USD["EventBridge custom event"]
+        case "secretsmanager":
+            return "Secrets Manager", USD["Secrets Manager call"]
+        case "sqs":
+            return "SQS", USD["SQS request"]
+        case _:
+            return service, 0
+
+
+def _write_units(call: Mapping[str, Any]) -> float:
+    if call["service"] != "dynamodb" or call["operation"] not in WRITES:
+        return 0
+    times = 2 if call["operation"] == "TransactWriteItems" else 1
+    units = 0.0
+    for write in call["writes"]:
+        old, new = write["old"], write["new"]
+        units += times * max(1, math.ceil(max(size(old), size(new)) / 1024))
+        has_indexes = KEY in (old or new or {})
+        units += sum(_index_units(index, old, new) for index in INDEXES) if has_indexes else 0
+    return units
+
+
+def _index_units(index: Index, old: Typed | None, new: Typed | None) -> int:
+    before, after = _projected(index, old), _projected(index, new)
+    if before == after:
+        return 0
+    keys = [name for name in (index.partition, index.sort) if name]
+    sizes = [max(1, math.ceil(size(entry) / 1024)) for entry in (before, after) if entry is not None]
+    has_moved = before is not None and after is not None and any(before[name] != after[name] for name in keys)
+    return sum(sizes) if has_moved else max(sizes)
+
+
+def _projected(index: Index, item: Typed | None) -> Typed | None:
+    """The index's entry for an item; None if it has none."""
+    keys = [KEY, *(name for name in (index.partition, index.sort) if name)]
+    if item is None or any(name not in item for name in keys):
+        return None
+    return {name: item[name] for name in (*keys, *index.includes) if name in item}
+
+
+def _read_units(call: Mapping[str, Any]) -> float:
+    if call["service"] != "dynamodb" or call["operation"] in WRITES:
+        return 0
+    units = max(1, math.ceil(sum(map(size, call.get("items", []))) / 4096))
+    return units if call.get("is_consistent") else units / 2
+
+
+def size(item: Typed | None) -> int:
+    """Bytes of an item in DynamoDB's form, as it counts them."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in (item or {}).items())
+
+
+def _value_size(typed: Typed) -> int:
+    [(kind, value)] = typed.items()
+    match kind:
+        case "S":
+            return len(value.encode())
+        case "N":
+            return math.ceil(len(value) / 2) + 1
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_size(inner) for name, inner in value.items())
+        case "L":
+            return 3 + sum(1 + _value_size(inner) for inner in value)
+        case _:
+            return 1
+
+
+def entry_of(line: Mapping[str, Any]) -> Entry:
+    """An entry as the hook wrote it."""
+    return Entry(**line)

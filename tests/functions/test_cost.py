@@ -1,0 +1,91 @@
+"""What a job calls, counted: each call costs money for every video, so one that creeps in has to be seen.
+
+A change that needs another call changes this table, and says why; `python -m bench.cost` tells what it costs.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.client
+import pytest
+
+from bench.calls import Entry, entry_of
+from bench.hook.sitecustomize import Recorder
+from tests.support.functions import Cloud, call
+
+# Of a job that is alone: its calls to AWS, and DynamoDB's units to write and to read.
+CALLS = {
+    "api": {"dynamodb PutItem": 1, "stepfunctions StartExecution": 1},
+    "admit": {
+        "dynamodb GetItem": 2,
+        "dynamodb PutItem": 1,
+        "dynamodb Query": 6,
+        "dynamodb UpdateItem": 3,
+        "dynamodb TransactWriteItems": 1,
+        "stepfunctions SendTaskSuccess": 1,
+    },
+    "submit": {"dynamodb GetItem": 1, "secretsmanager GetSecretValue": 1, "dynamodb UpdateItem": 2},
+    "check_status": {
+        "dynamodb GetItem": 1,
+        "secretsmanager GetSecretValue": 1,
+        "dynamodb UpdateItem": 1,
+        "dynamodb Query": 2,
+        "dynamodb DeleteItem": 1,
+    },
+    "finalize": {
+        "dynamodb GetItem": 3,
+        "s3 GetObject": 1,
+        "s3 CreateMultipartUpload": 1,
+        "s3 UploadPart": 1,
+        "s3 CompleteMultipartUpload": 1,
+        "s3 PutObject": 1,
+        "dynamodb UpdateItem": 2,
+        "sns Publish": 1,
+        "events PutEvents": 1,
+    },
+}
+WRITE_UNITS = {"api": 3, "admit": 12, "submit": 3, "check_status": 2, "finalize": 5}
+READ_UNITS = {"api": 0, "admit": 8, "submit": 1, "check_status": 3, "finalize": 3}
+TASK_TOKEN = "t" * 700  # as long as those of Step Functions
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    client: Any = botocore.client.BaseClient
+    monkeypatch.setattr(client, "_make_api_call", client._make_api_call)  # put back at the end
+    monkeypatch.setattr(logging.Handler, "format", logging.Handler.format)
+    recorder = Recorder()
+    recorder.install()
+    yield recorder
+    recorder.end()
+
+
+@pytest.fixture
+def job(cloud: Cloud, recorder: Recorder) -> list[Entry]:
+    """The entries of one job, from its request to its announcement."""
+
+    def enter(function: str, payload: dict[str, Any]) -> Any:
+        recorder.begin(function)
+        answer = cloud.invoke(function, payload)
+        recorder.end()
+        return answer
+
+    recorder.begin("api")
+    _, made = call(cloud, "POST", "/v2/video/generations", body={"model": "veo2", "prompt": "a boat"})
+    recorder.end()
+    run = {"generation_id": made["id"], "execution": made["id"]}
+    enter("admit", {**run, "task_token": TASK_TOKEN})
+    assert enter("submit", run)["status"] == "generating"
+    assert enter("check_status", run)["status"] == "archiving"
+    assert enter("finalize", run)["status"] == "completed"
+    return list(map(entry_of, recorder.lines))
+
+
+def test_a_job_makes_these_calls_and_no_others(job: list[Entry]) -> None:
+    assert {entry.function: dict(entry.operations) for entry in job} == CALLS
+
+
+def test_a_job_writes_and_reads_so_much_and_no_more(job: list[Entry]) -> None:
+    assert {entry.function: entry.write_units for entry in job} == WRITE_UNITS
+    assert {entry.function: entry.read_units for entry in job} == READ_UNITS
