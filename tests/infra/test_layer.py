@@ -1,5 +1,6 @@
 """The layer is built whole, once, or not at all. (That it works is what the deployed tests show.)"""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,24 @@ def test_of_two_deployments_at_once_the_slower_one_takes_the_others_layer(
     monkeypatch.setattr(Layer, "_install", install_while_another_one_does)
     assert (LOCAL.build() / "python" / "package.py").exists()
     assert list(cache.iterdir()) == [cache / LOCAL.key]
+
+
+def test_a_layer_of_another_python_is_compiled_by_that_python(tmp_path: Path) -> None:
+    """The Python that deploys may be any: the one that the functions run on compiles. Without one, nothing is built."""
+    module = tmp_path / "package" / "module.py"
+    module.parent.mkdir()
+    module.write_text("ANSWER = 42\n")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    uv = tools / "uv"
+    uv.write_text(f'#!/bin/sh\necho "$*" > {tmp_path}/asked\necho {sys.executable}\n')
+    uv.chmod(0o755)
+    Layer("2.7", None)._compile(str(uv), tmp_path)
+    assert "python find" in (tmp_path / "asked").read_text()
+    (compiled,) = (module.parent / "__pycache__").iterdir()
+    flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
+    assert flags == 0b01, "it is not compared with the source, whose time is another on Lambda"
+    assert b"/opt/python/package/module.py" in compiled.read_bytes()
+    uv.write_text("#!/bin/sh\nexit 2\n")
+    with pytest.raises(BundlingFailed, match=r"^Python 2\.7, .* was not found: install it .* deploy again\.$"):
+        Layer("2.7", None)._compile(str(uv), tmp_path)
