@@ -9,7 +9,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Entry:
     """One entry into a function; times in seconds, `start_cpu` is 0 where it was warm."""
 
     function: str
+    at: float  # when, in seconds since 1970
     wall: float
     cpu: float
     start_cpu: float
@@ -142,4 +143,4 @@ def _value_size(typed: Typed) -> int:
 
 def entry_of(line: Mapping[str, Any]) -> Entry:
     """An entry as the hook wrote it."""
-    return Entry(**line)
+    return Entry(**{one.name: line[one.name] for one in fields(Entry)})

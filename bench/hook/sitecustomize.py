@@ -4,6 +4,7 @@ A line of JSON an entry into a function: its calls to AWS, with the items that a
 that `bench/calls.py` can tell what they cost. Tests record with the same class in their own process.
 """
 
+import io
 import json
 import os
 import sys
@@ -20,14 +21,18 @@ class Recorder:
     def __init__(self) -> None:
         self.lines: list[Line] = []
         self.entry: Line | None = None
-        self._is_aside = False
+        self._is_aside = False  # while a call is made, within which the SDK may make others
+        self._is_looking = False  # while this file makes calls of its own
 
-    def begin(self, function: str, *, is_cold: bool = False) -> None:
-        """A function is entered; the entry before is over."""
+    def begin(self, function: str, *, event: Any = None, is_cold: bool = False) -> None:
+        """A function is entered; the entry before is over. Of the first one all is kept that is needed to play it
+        again."""
         self.end()
         began = {"wall": time.perf_counter(), "cpu": time.process_time()}
         start = time.process_time() if is_cold else 0.0  # of the process, up to here
-        self.entry = {"function": function, "start_cpu": start, "calls": [], "log_bytes": 0, **began}
+        self.entry = {"function": function, "at": time.time(), "start_cpu": start, "calls": [], "log_bytes": 0, **began}
+        if is_cold:
+            self.entry |= {"event": event, "environment": dict(os.environ), "answers": []}
 
     def end(self) -> None:
         """The entry is over."""
@@ -42,9 +47,12 @@ class Recorder:
         import logging  # noqa: PLC0415 - this file is loaded by every Python; few of them record
 
         import botocore.client  # noqa: PLC0415
+        import urllib3  # noqa: PLC0415
 
         client_class: Any = botocore.client.BaseClient
         handler_class: Any = logging.Handler
+        pool_class: Any = urllib3.connectionpool.HTTPConnectionPool
+        ask = pool_class.urlopen
         call, form = client_class._make_api_call, handler_class.format
         recorder = self
 
@@ -57,6 +65,8 @@ class Recorder:
                 service = client.meta.service_model.service_name
                 found: Line = {"service": service, "operation": operation, "error": ""}
                 entry["calls"].append(found)
+                if "answers" in entry:
+                    found["parameters"] = _as_json(parameters)
                 is_table = service == "dynamodb"
                 writes = recorder._writes(operation, parameters) if is_table else []
                 before = [recorder._item(call, client, write) for write in writes]
@@ -84,7 +94,27 @@ class Recorder:
                 recorder.entry["log_bytes"] += len(text.encode())
             return text
 
+        def ask_and_keep(pool: Any, method: str, url: str, *arguments: Any, **options: Any) -> Any:
+            answer = ask(pool, method, url, *arguments, **options)
+            if recorder.entry is None or recorder._is_looking or "answers" not in recorder.entry:
+                return answer
+            body = answer.read(decode_content=False)
+            target = {**(options.get("headers") or {})}.get("X-Amz-Target", b"")
+            kept = {
+                "method": method,
+                "port": pool.port,
+                "url": url,
+                "status": answer.status,
+                "body": body.decode("latin-1"),
+            }
+            kept["target"] = target.decode() if isinstance(target, bytes) else target
+            recorder.entry["answers"].append({**kept, "headers": dict(answer.headers)})
+            again = urllib3.HTTPResponse(io.BytesIO(body), answer.headers, answer.status, preload_content=False)
+            again._original_response = getattr(answer, "_original_response", None)
+            return again
+
         client_class._make_api_call = call_and_record
+        pool_class.urlopen = ask_and_keep
         handler_class.format = format_and_count
 
     @staticmethod
@@ -93,14 +123,29 @@ class Recorder:
             return [next(iter(item.values())) for item in parameters["TransactItems"]]
         return [parameters] if operation in ("PutItem", "UpdateItem", "DeleteItem") else []
 
-    @staticmethod
-    def _item(call: Any, client: Any, write: Any) -> Any:
+    def _item(self, call: Any, client: Any, write: Any) -> Any:
         item = write.get("Item") or {}
         key = write.get("Key") or {name: item[name] for name in ("generation_id", "pk", "sk") if name in item}
-        table = write["TableName"]
-        if "pk" in key:
-            key = {name: key[name] for name in ("pk", "sk")}
-        return call(client, "GetItem", {"TableName": table, "Key": key, "ConsistentRead": True}).get("Item")
+        self._is_looking = True
+        try:
+            return call(client, "GetItem", {"TableName": write["TableName"], "Key": key, "ConsistentRead": True}).get(
+                "Item"
+            )
+        finally:
+            self._is_looking = False
+
+
+def _as_json(value: Any) -> Any:
+    """Parameters of a call; a body as {"bytes": how many}."""
+    if isinstance(value, dict):
+        return {name: _as_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(inner) for inner in value]
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"bytes": len(value)}
+    if hasattr(value, "read"):
+        return {"bytes": len(value) if hasattr(value, "__len__") else 1}
+    return value
 
 
 class Entries:
@@ -125,7 +170,7 @@ class Entries:
             if "module" in message:
                 self._function = message["module"]
             else:
-                self._recorder.begin(self._function, is_cold=self._is_cold)
+                self._recorder.begin(self._function, event=message["event"], is_cold=self._is_cold)
                 self._is_cold = False
         return text
 

@@ -1,0 +1,215 @@
+"""What every function is entered with, calls and is answered, recorded on a local cloud of its own.
+
+One of each: a job by HTTP, one that waits for its place, one that fails, one whose answer is lost, a dropped file, a batch.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from bench.calls import Entry, entry_of
+from core.generation import Generation, Source, Status, Submission, iso
+from infra.config import stage_named
+from local.processes import find
+from local.services import throw_away
+from local.settings import Checkout, Settings
+from local.up import up
+from tests.support.local_cloud import LocalCloud, eventually
+from wiring import now
+
+ROOT = Path(__file__).parents[1]
+HOOK = Path(__file__).with_name("hook")
+SWEPT_AFTER_MINUTES = (1, 2, 4, 8, 16, 32)  # when, in its first hour, core.sweep looks at what waits
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job came to: its entries into functions, and the states that its execution entered."""
+
+    entries: list[Entry]
+    states: list[str]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All of it; `first` holds each function's first entry, with what it was answered."""
+
+    alone: Job
+    cold: Job
+    queued: Job  # its own entries, and those that looked after it while it waited
+    row: Job  # of a batch
+    sweep: Entry  # with nothing to do
+    first: dict[str, dict[str, Any]]
+
+
+@cache
+def record() -> Recording:
+    """Deploy, run, and stop: half a minute."""
+    checkout = Checkout(ROOT, ".local/bench")
+    throw_away(checkout)
+    checkout.make_state()
+    calls = checkout.state / "calls"
+    calls.mkdir()
+    # Waits are not what is measured: they are as long as they are.
+    settings = Settings(functions_see={"RECORD_CALLS": str(calls), "PYTHONPATH": str(HOOK)})
+    try:
+        stack = up(checkout, settings)
+        ministack = find(checkout.state, "ministack")
+        assert ministack is not None
+        return _Recorded(LocalCloud(stack, ministack.pid), calls).record()
+    finally:
+        throw_away(checkout)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    cloud: LocalCloud
+    folder: Path
+
+    def record(self) -> Recording:
+        self._be_as_patient_as_in_production()
+        cold = self._job("cold")
+        first = {**self._others(), **self._first()}
+        row = self._batch_row()
+        sweep = self._sweep()
+        alone = self._job("alone", seconds=45)
+        queued = self._queued()
+        return Recording(alone, cold, queued, row, sweep, {**first, **self._first()})
+
+    def _be_as_patient_as_in_production(self) -> None:
+        """The local stage looks sooner and more often than a real provider would be asked."""
+        prod = vars(stage_named("prod"))
+        lambdas = self.cloud.aws("lambda")
+        for function in lambdas.list_functions()["Functions"]:
+            variables = function["Environment"]["Variables"]
+            patient = {
+                name: str(prod[name.lower()]) for name in variables if name.startswith("POLL_") and name.lower() in prod
+            }
+            if patient:
+                lambdas.update_function_configuration(
+                    FunctionName=function["FunctionName"], Environment={"Variables": {**variables, **patient}}
+                )
+
+    def _job(self, name: str, seconds: float = 1) -> Job:
+        prompt = f"{name} {uuid4().hex}"
+        self.cloud.simulator.script(prompt, seconds=seconds)
+        since = time.time()
+        generation_id = self.cloud.create(prompt)
+        self.cloud.ended(generation_id, patience=180)
+        return Job(self._entries(since), self._states(generation_id))
+
+    def _others(self) -> dict[str, dict[str, Any]]:
+        """What no job that goes well enters."""
+        refused, lost = f"refused {uuid4().hex}", f"lost {uuid4().hex}"
+        self.cloud.simulator.script(refused, create=[{"status": 400}])
+        self.cloud.simulator.script(lost, create=[{"reset": True, "accept": True}], seconds=1)
+        ids = [self.cloud.create(refused), self.cloud.create(lost)]
+        self.cloud.drop(f"{uuid4().hex}.txt", f"dropped {uuid4().hex}")
+        for generation_id in ids:
+            self.cloud.ended(generation_id, patience=180)
+        self._sweep()
+        return self._first()
+
+    def _batch_row(self) -> Job:
+        prompt = f"row {uuid4().hex}"
+        self.cloud.simulator.script(prompt, seconds=1)
+        since = time.time()
+        body = json.dumps({"model": "veo2", "prompt": prompt})
+        ref = self.cloud.drop(f"{uuid4().hex}.jsonl", body)
+        generation = self.cloud.of_owner(ref)
+        eventually(lambda: self._has("report_batch", since))
+        return Job(self._entries(since), self._states(generation.generation_id))
+
+    def _has(self, function: str, since: float) -> bool | None:
+        return any(entry.function == function for entry in self._entries(since)) or None
+
+    def _sweep(self) -> Entry:
+        since = time.time()
+        self.cloud.invoke("sweep", "")
+        return next(entry for entry in self._all(since) if entry.function == "sweep")
+
+    def _queued(self) -> Job:
+        """It finds every place taken, waits, is looked at by the sweep, and goes on when a place is free."""
+        dynamodb, places = self.cloud.aws("dynamodb"), self.cloud.stack.places_table_name
+        limit = int(self._variables("admit")["IN_FLIGHT_LIMIT"])
+        holder = uuid4().hex
+        self.cloud.ledger.add(_generating(holder))
+        taken = [{"pk": {"S": "place"}, "sk": {"S": f"{number:06d}"}} for number in range(limit)]
+        held = {"holder": {"S": holder}, "owner": {"S": "other"}, "since": {"S": iso(now())}}
+        for key in taken:
+            dynamodb.put_item(TableName=places, Item={**key, **held})
+        prompt = f"queued {uuid4().hex}"
+        self.cloud.simulator.script(prompt, seconds=45)
+        since = time.time()
+        generation_id = self.cloud.create(prompt)
+        eventually(lambda: self._has("admit", since))
+        for minutes in SWEPT_AFTER_MINUTES:
+            self._age(generation_id, minutes)
+            self.cloud.invoke("sweep", "")
+        for key in taken:
+            dynamodb.delete_item(TableName=places, Key=key)
+        self.cloud.invoke("sweep", "")
+        self.cloud.ended(generation_id, patience=180)
+        return Job(self._all(since), self._states(generation_id))
+
+    def _age(self, generation_id: str, minutes: int) -> None:
+        """As if it had come so long ago, and were due to be looked at."""
+        self.cloud.aws("dynamodb").update_item(
+            TableName=self.cloud.stack.table_name,
+            Key={"generation_id": {"S": generation_id}},
+            UpdateExpression="SET created_at = :then, watch_at = :due",
+            ExpressionAttributeValues={
+                ":then": {"S": iso(now() - timedelta(minutes=minutes))},
+                ":due": {"S": iso(now() - timedelta(seconds=1))},
+            },
+        )
+
+    def _variables(self, function: str) -> dict[str, str]:
+        functions = self.cloud.aws("lambda").list_functions()["Functions"]
+        found: dict[str, str] = next(
+            one["Environment"]["Variables"] for one in functions if one["Handler"] == f"{function}.handler"
+        )
+        return found
+
+    def _states(self, generation_id: str) -> list[str]:
+        self.cloud.execution(generation_id)
+        arn = self.cloud.stack.video_generation_state_machine_arn.replace(":stateMachine:", ":execution:")
+        pages = self.cloud.aws("stepfunctions").get_paginator("get_execution_history")
+        events = [event for page in pages.paginate(executionArn=f"{arn}:{generation_id}") for event in page["events"]]
+        return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+
+    def _entries(self, since: float) -> list[Entry]:
+        """Those since then, but for the sweep's, which comes every minute whatever else there is."""
+        return [entry for entry in self._all(since) if entry.function != "sweep"]
+
+    def _all(self, since: float) -> list[Entry]:
+        time.sleep(0.5)  # an entry is written once its worker waits for the next one
+        return sorted((entry_of(line) for line in self._lines() if line["at"] >= since), key=lambda entry: entry.at)
+
+    def _first(self) -> dict[str, dict[str, Any]]:
+        return {line["function"]: line for line in reversed(list(self._lines())) if "answers" in line}
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        for file in sorted(self.folder.glob("*.jsonl")):
+            yield from map(json.loads, file.read_text().splitlines())
+
+
+def _generating(generation_id: str) -> Generation:
+    return Generation(
+        generation_id=generation_id,
+        owner="other",
+        request={"model": "veo2", "prompt": "x"},
+        source=Source("api", "x"),
+        created_at=now(),
+        updated_at=now(),
+        status=Status.GENERATING,
+        submission=Submission.SUBMITTED,
+        provider_id="x",
+        submitted_at=now(),
+    )
