@@ -1,6 +1,6 @@
 """What every function is entered with, calls and is answered, recorded on a local cloud of its own.
 
-One of each: a job by HTTP, one that waits for its place, one that fails, one whose answer is lost, a dropped file, a batch.
+One of each: a job by HTTP, one that waits for its place, one that fails, one whose answer is lost, a file, a batch.
 """
 
 import json
@@ -16,7 +16,6 @@ from uuid import uuid4
 from bench.calls import Entry, entry_of
 from core.generation import Generation, Source, Status, Submission, iso
 from infra.config import stage_named
-from local.processes import find
 from local.services import throw_away
 from local.settings import Checkout, Settings
 from local.up import up
@@ -46,6 +45,8 @@ class Recording:
     row: Job  # of a batch
     sweep: Entry  # with nothing to do
     first: dict[str, dict[str, Any]]
+    memory: dict[str, int]  # MiB, by function
+    alarms: int
 
 
 @cache
@@ -60,9 +61,7 @@ def record() -> Recording:
     settings = Settings(functions_see={"RECORD_CALLS": str(calls), "PYTHONPATH": str(HOOK)})
     try:
         stack = up(checkout, settings)
-        ministack = find(checkout.state, "ministack")
-        assert ministack is not None
-        return _Recorded(LocalCloud(stack, ministack.pid), calls).record()
+        return _Recorded(LocalCloud(stack, 0), calls).record()
     finally:
         throw_away(checkout)
 
@@ -80,13 +79,20 @@ class _Recorded:
         sweep = self._sweep()
         alone = self._job("alone", seconds=45)
         queued = self._queued()
-        return Recording(alone, cold, queued, row, sweep, {**first, **self._first()})
+        memory = {one["Handler"].partition(".")[0]: one["MemorySize"] for one in self._functions()}
+        alarms = self.cloud.aws("cloudwatch").get_paginator("describe_alarms").paginate()
+        count = sum(len(page["MetricAlarms"]) for page in alarms)
+        return Recording(alone, cold, queued, row, sweep, {**first, **self._first()}, memory, count)
+
+    def _functions(self) -> list[Any]:
+        found: list[Any] = self.cloud.aws("lambda").list_functions()["Functions"]
+        return found
 
     def _be_as_patient_as_in_production(self) -> None:
         """The local stage looks sooner and more often than a real provider would be asked."""
         prod = vars(stage_named("prod"))
         lambdas = self.cloud.aws("lambda")
-        for function in lambdas.list_functions()["Functions"]:
+        for function in self._functions():
             variables = function["Environment"]["Variables"]
             patient = {
                 name: str(prod[name.lower()]) for name in variables if name.startswith("POLL_") and name.lower() in prod
@@ -171,9 +177,8 @@ class _Recorded:
         )
 
     def _variables(self, function: str) -> dict[str, str]:
-        functions = self.cloud.aws("lambda").list_functions()["Functions"]
         found: dict[str, str] = next(
-            one["Environment"]["Variables"] for one in functions if one["Handler"] == f"{function}.handler"
+            one["Environment"]["Variables"] for one in self._functions() if one["Handler"] == f"{function}.handler"
         )
         return found
 

@@ -43,16 +43,17 @@ class Recorder:
             self.entry = None
 
     def install(self) -> None:
-        """Record every call of the SDK, and what is logged."""
+        """Record every call of the SDK, what is logged, and of the first entry every answer."""
+        self._install_calls()
+        self._install_answers()
+
+    def _install_calls(self) -> None:
         import logging  # noqa: PLC0415 - this file is loaded by every Python; few of them record
 
         import botocore.client  # noqa: PLC0415
-        import urllib3  # noqa: PLC0415
 
         client_class: Any = botocore.client.BaseClient
         handler_class: Any = logging.Handler
-        pool_class: Any = urllib3.connectionpool.HTTPConnectionPool
-        ask = pool_class.urlopen
         call, form = client_class._make_api_call, handler_class.format
         recorder = self
 
@@ -94,6 +95,16 @@ class Recorder:
                 recorder.entry["log_bytes"] += len(text.encode())
             return text
 
+        client_class._make_api_call = call_and_record
+        handler_class.format = format_and_count
+
+    def _install_answers(self) -> None:
+        import urllib3  # noqa: PLC0415
+
+        pool_class: Any = urllib3.connectionpool.HTTPConnectionPool
+        ask = pool_class.urlopen
+        recorder = self
+
         def ask_and_keep(pool: Any, method: str, url: str, *arguments: Any, **options: Any) -> Any:
             answer = ask(pool, method, url, *arguments, **options)
             if recorder.entry is None or recorder._is_looking or "answers" not in recorder.entry:
@@ -113,9 +124,7 @@ class Recorder:
             again._original_response = getattr(answer, "_original_response", None)
             return again
 
-        client_class._make_api_call = call_and_record
         pool_class.urlopen = ask_and_keep
-        handler_class.format = format_and_count
 
     @staticmethod
     def _writes(operation: str, parameters: Any) -> list[Any]:
@@ -127,12 +136,16 @@ class Recorder:
         item = write.get("Item") or {}
         key = write.get("Key") or {name: item[name] for name in ("generation_id", "pk", "sk") if name in item}
         self._is_looking = True
+        wall, cpu = time.perf_counter(), time.process_time()
         try:
             return call(client, "GetItem", {"TableName": write["TableName"], "Key": key, "ConsistentRead": True}).get(
                 "Item"
             )
         finally:
             self._is_looking = False
+            if self.entry is not None:  # what this takes is not the function's
+                self.entry["wall"] += time.perf_counter() - wall
+                self.entry["cpu"] += time.process_time() - cpu
 
 
 def _as_json(value: Any) -> Any:

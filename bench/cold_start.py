@@ -1,0 +1,294 @@
+"""What a start costs: import and first call of every function, beside what its calls alone would take.
+
+Each function is entered in a fresh process with what it was entered with when `bench.recording` recorded it, and is
+given the answers that it was given then, by a server on this machine. Its floor makes the same calls with plain boto3
+and requests: the clients that they need, and nothing of ours. The server plays for both.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit
+
+from bench.recording import record
+from infra.layer import Layer
+
+ROOT = Path(__file__).parents[1]
+FUNCTIONS = ROOT / "functions"
+GOALS = defaultdict(lambda: 1.1, api=1.3, ingest=1.3)
+ROOM_GOAL = 0.35
+ROOMS = (  # what needs no AWS client, and no connection to anywhere
+    "core.models",
+    "core.models.validation",
+    "core.api.openapi",
+    "core.api.api_keys",
+    "core.publish.views",
+    "core.archive.mp4",
+    "core.provider.polling",
+)
+RUNS, QUICK_RUNS = 9, 3
+
+FUNCTION = """
+import json, os, sys, time
+entry = json.load(open(sys.argv[1]))
+class Context:
+    function_name = "function"; memory_limit_in_mb = 256; aws_request_id = "id"
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:function"
+    def get_remaining_time_in_millis(self): return 60000
+wall, cpu = time.perf_counter(), time.process_time()
+handler = __import__(entry["function"]).handler
+imported = time.process_time() - cpu
+try:
+    handler(entry["event"], Context())
+except Exception as error:
+    if type(error).__name__ not in ("SubmissionUnknown",): raise
+print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, imported]))
+"""
+FLOOR = """
+import json, sys, time
+entry = json.load(open(sys.argv[1]))
+wall, cpu = time.perf_counter(), time.process_time()
+import boto3
+imported = time.process_time() - cpu
+def value(of):
+    if isinstance(of, dict) and of.keys() == {"bytes"}: return b"x" * of["bytes"]
+    if isinstance(of, dict): return {name: value(one) for name, one in of.items()}
+    return [value(one) for one in of] if isinstance(of, list) else of
+clients = {}
+for call in entry["calls"]:
+    if call["service"] not in clients: clients[call["service"]] = boto3.client(call["service"])
+    operation = __import__("botocore").xform_name(call["operation"])
+    try: answer = getattr(clients[call["service"]], operation)(**value(call["parameters"]))
+    except Exception: continue
+    if hasattr(answer.get("Body"), "read"): answer["Body"].read()
+if entry["asked"]:
+    import requests
+    for method, url in entry["asked"]:
+        try: requests.request(method, url, timeout=5)
+        except requests.RequestException: pass
+print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, imported]))
+"""
+IMPORT = """
+import json, sys, time
+wall, cpu = time.perf_counter(), time.process_time()
+{}
+print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, 0]))
+"""
+
+
+def measure(quick: bool = False) -> dict[str, Any]:
+    """Seconds of wall and of CPU for each, several runs, everything in turn."""
+    first = record().first
+    layer = Layer(".".join(map(str, sys.version_info[:2])), None).build()
+    runs: dict[str, list[list[float]]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        bare = _without_bytecode(scratch / "layer", layer / "python")
+        for turn in range(-1, QUICK_RUNS if quick else RUNS):
+            for name, entry in first.items():
+                with _playing(entry) as url:
+                    played = _played(entry, url)
+                    file = scratch / f"{name}.json"
+                    file.write_text(json.dumps(played))
+                    took = _run(FLOOR, played, layer / "python", file)
+                runs[f"floor {name}"].append(took)
+                with _playing(entry) as url:
+                    played = _played(entry, url)
+                    file.write_text(json.dumps(played))
+                    runs[f"function {name}"].append(_run(FUNCTION, played, layer / "python", file))
+                if name in ("submit", "api"):
+                    with _playing(entry) as url:
+                        played = _played(entry, url)
+                        file.write_text(json.dumps(played))
+                        runs[f"bare {name}"].append(_run(FUNCTION, played, bare, file))
+            runs["s3"].append(_run(IMPORT.format("import boto3; boto3.client('s3')"), {}, layer / "python"))
+            for room in ROOMS:
+                runs[f"room {room}"].append(_run(IMPORT.format(f"import {room}"), {}, layer / "python"))
+            if turn < 0:
+                runs.clear()  # the first one warms the disk's cache
+    size = sum(file.stat().st_size for file in layer.rglob("*") if file.is_file())
+    return {"runs": dict(runs), "functions": sorted(first), "layer_bytes": size}
+
+
+def page(results: dict[str, Any]) -> str:
+    """The section of docs/performance.md."""
+    lines = [
+        "## Cold start",
+        "",
+        "Import and first call of each function in a fresh process ÷ its floor: plain boto3 that makes the same calls",
+        "with the clients they need, and requests where the function asks the provider. Both get recorded answers from a",
+        "server on this machine. CPU is what Lambda's share of a core stretches.",
+        "",
+        "| function | wall ÷ floor | CPU ÷ floor | floor, CPU ms | goal |",
+        "|---|---|---|---|---|",
+    ]
+    missed = []
+    for name in results["functions"]:
+        wall, cpu = (_ratio(results, f"function {name}", f"floor {name}", which) for which in (0, 1))
+        lines.append(f"| {name} | {_shown(wall)} | {_shown(cpu)} | {_ms(results, f'floor {name}')} | {GOALS[name]} |")
+        if median(wall) > GOALS[name]:
+            missed.append(name)
+    lines += ["", _missed(missed), ""]
+    lines += [
+        "What needs no AWS client, imported alone ÷ boto3 plus an S3 client (the goal is 0.35):",
+        "",
+        "| module | wall | CPU |",
+        "|---|---|---|",
+    ]
+    for room in ROOMS:
+        wall, cpu = (_ratio(results, f"room {room}", "s3", which) for which in (0, 1))
+        lines.append(f"| {room} | {_shown(wall)} | {_shown(cpu)} |")
+    bare = {name: _ratio(results, f"bare {name}", f"function {name}", 1) for name in ("submit", "api")}
+    lines += [
+        "",
+        f"The layer has {results['layer_bytes'] / 2**20:.1f} MiB, bytecode included. Without it a start would take",
+        ", ".join(f"{_shown(ratio)} times as long ({name})" for name, ratio in bare.items())
+        + ", so a deployment without a Python of the functions' version to write it is refused.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def plots(results: dict[str, Any], folder: Path) -> list[Path]:  # noqa: ARG001 - as every section has it
+    """None: a table says it."""
+    return []
+
+
+def _missed(names: list[str]) -> str:
+    if not names:
+        return "All goals are met."
+    return (
+        f"Above the goal: {', '.join(names)}. What is left is Powertools (whose logger brings its metrics and tracer), "
+        "this code, and where requests are validated jsonschema."
+    )
+
+
+def _ratio(results: dict[str, Any], ours: str, floor: str, which: int) -> list[float]:
+    """Run by run: the two ran one after the other."""
+    runs = results["runs"]
+    return [a[which] / b[which] for a, b in zip(runs[ours], runs[floor], strict=True)]
+
+
+def _shown(ratios: list[float]) -> str:
+    return f"{median(ratios):.2f} [{min(ratios):.2f}..{max(ratios):.2f}]"
+
+
+def _ms(results: dict[str, Any], name: str) -> str:
+    return f"{1000 * median(run[1] for run in results['runs'][name]):.0f}"
+
+
+def _without_bytecode(target: Path, layer: Path) -> Path:
+    """The layer as links to all that is no bytecode."""
+    for file in layer.rglob("*"):
+        if file.is_file() and file.suffix != ".pyc":
+            link = target / file.relative_to(layer)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file)
+    return target
+
+
+def _played(entry: dict[str, Any], url: str) -> dict[str, Any]:
+    """The entry as it is played: AWS and the provider are where `url` says."""
+    ports = {str(answer["port"]) for answer in entry["answers"]}
+    aws = str(urlsplit(entry["environment"]["AWS_ENDPOINT_URL"]).port)
+    asked = [(answer["method"], url + answer["url"]) for answer in entry["answers"] if str(answer["port"]) != aws]
+    text = json.dumps({name: entry[name] for name in ("function", "event", "environment", "calls")})
+    for port in ports | {aws}:
+        text = text.replace(f"127.0.0.1:{port}", urlsplit(url).netloc)
+    return {**json.loads(text), "asked": asked}
+
+
+def _run(program: str, played: dict[str, Any], packages: Path, file: Path | None = None) -> list[float]:
+    recorded = played.get("environment", {})
+    environment = {name: value for name, value in recorded.items() if not name.startswith(("PYTHON", "RECORD"))}
+    environment |= {"PYTHONPATH": os.pathsep.join([str(FUNCTIONS), str(packages)]), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    done = subprocess.run(  # noqa: S603 - the programs above
+        [sys.executable, "-S", "-c", program, *([str(file)] if file else [])],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{played.get('function')} could not be started:\n{done.stderr}")
+    took: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return took
+
+
+@contextmanager
+def _playing(entry: dict[str, Any]) -> Iterator[str]:
+    """A server that answers as AWS and the provider did: equal questions in their order, the last one for ever."""
+    kept: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for answer in entry["answers"]:
+        kept[answer["method"], urlsplit(answer["url"]).path, answer["target"]].append(answer)
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            self._read_body()
+            key = (self.command, urlsplit(self.path).path, self.headers.get("X-Amz-Target", ""))
+            with lock:
+                answers = kept.get(key, [])
+                answer = answers.pop(0) if len(answers) > 1 else next(iter(answers), None)
+            self._answer(answer)
+
+        def _read_body(self) -> None:
+            if self.headers.get("Expect") == "100-continue":
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if "chunked" in self.headers.get("Transfer-Encoding", ""):
+                while size := int(self.rfile.readline().partition(b";")[0], 16):
+                    self.rfile.read(size + 2)
+                while self.rfile.readline().strip():
+                    pass
+            else:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+        def _answer(self, answer: dict[str, Any] | None) -> None:
+            body = answer["body"] if answer else ""
+            for port in {one["port"] for one in entry["answers"]}:
+                body = body.replace(f"127.0.0.1:{port}", f"127.0.0.1:{server.server_port}")
+            data = body.encode("latin-1")
+            self.send_response(answer["status"] if answer else 404)
+            skipped = {"content-length", "transfer-encoding", "connection", "x-amz-crc32", "date", "server"}
+            for name, value in (answer["headers"] if answer else {}).items():
+                if name.lower() not in skipped:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    print(page(measure(parser.parse_args().quick)))  # noqa: T201 - what it is for

@@ -1,0 +1,152 @@
+"""What a video costs in AWS, from what was counted on the local cloud and AWS's list prices."""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.calls import PRICES, USD, Entry, usd
+from bench.recording import Job, Recording, record
+
+TARGET = 0.0003  # USD a video, besides storage and egress
+DOORS = {"api", "authorize", "ingest"}  # each entry is a trace of its own; a workflow's entries are all in one
+PLATFORM_LOG_BYTES = 400  # what Lambda itself logs of an entry: START, END, REPORT
+FULL_CORE_MB = 1769  # the memory with which a function has one core
+HOURS = 730  # of a month
+A_MONTH = 10_000
+EMPTY_RECEIVES = 15 * 60 * HOURS  # Lambda asks a queue with five pollers, each for 20 seconds
+ROW_STATES = 5  # of a batch, in its own map: AcceptRow, its choice, the run, and a Distributed Map's own
+WHO = {
+    "alone": "a job of 45 s",
+    "cold": "the same, each function at its first entry",
+    "queued": "a job of 45 s that waited an hour for its place",
+    "row": "a row of a batch of one, with all that the batch is",
+}
+
+
+def measure(quick: bool = False) -> dict[str, Any]:  # noqa: ARG001 - as every section has it
+    """USD by part for each kind of job, and for a month."""
+    recorded = record()
+    jobs = {name: _cost(getattr(recorded, name), recorded.memory) for name in WHO}
+    return {
+        "usd": {name: dict(cost) for name, cost in jobs.items()},
+        "counts": {name: _counts(getattr(recorded, name)) for name in WHO},
+        "month": _month(recorded, sum(jobs["alone"].values())),
+    }
+
+
+def page(results: dict[str, Any]) -> str:
+    """The section of docs/performance.md."""
+    parts = sorted({part for cost in results["usd"].values() for part in cost})
+    lines = [
+        "## Cost",
+        "",
+        "USD a video besides storage and egress, from calls counted on the local cloud (its functions record what they",
+        "call, with the items that each write found and left) with production's patience, times list prices:",
+        f"{PRICES['source']} ({PRICES['date']}).",
+        "",
+        "| part | " + " | ".join(WHO.values()) + " |",
+        "|---" * (len(WHO) + 1) + "|",
+    ]
+    for part in parts:
+        lines.append(f"| {part} | " + " | ".join(f"{results['usd'][who].get(part, 0):.6f}" for who in WHO) + " |")
+    month = results["month"]["all"]
+    totals = {who: sum(results["usd"][who].values()) for who in WHO}
+    lines.append("| **all** | " + " | ".join(f"**{totals[who]:.6f}**" for who in WHO) + " |")
+    lines += ["", f"The goal is {TARGET} USD: {_verdict(totals['alone'], results)}", ""]
+    lines += ["| count | " + " | ".join(WHO.values()) + " |", "|---" * (len(WHO) + 1) + "|"]
+    for name in results["counts"]["alone"]:
+        lines.append(f"| {name} | " + " | ".join(f"{results['counts'][who][name]:g}" for who in WHO) + " |")
+    lines += [
+        "",
+        f"A month of {A_MONTH} videos is {month:.2f} USD, that is {month / A_MONTH:.6f} a video:",
+        "",
+        "| part of the month | USD |",
+        "|---|---|",
+        *(f"| {part} | {cost:.2f} |" for part, cost in results["month"].items()),
+        "",
+        "Lambda's time is what it took here, its share of CPU stretched to what the function's memory is given of a",
+        "core, and so rather too much: this machine's DynamoDB is slower than AWS's. Not counted: storage, egress (about",
+        "0.09 USD a GB that leaves AWS), what polling clients ask, and free tiers. A row of a batch adds four to five",
+        "transitions to its job's.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def plots(results: dict[str, Any], folder: Path) -> list[Path]:  # noqa: ARG001 - as every section has it
+    """None: a table says it."""
+    return []
+
+
+def _verdict(total: float, results: dict[str, Any]) -> str:
+    if total <= TARGET:
+        return f"a job of 45 s is {total / TARGET:.2f} of it."
+    cost = Counter(results["usd"]["alone"])
+    (first, most), (second, more) = cost.most_common(2)
+    return (
+        f"a job of 45 s is {total / TARGET:.2f} times that. {first} ({most:.6f}) and {second} ({more:.6f}) stand in "
+        "the way: what they cost follows from how often and how long the provider is asked."
+    )
+
+
+def _cost(job: Job, memory: dict[str, int]) -> Counter[str]:
+    costs: Counter[str] = Counter()
+    costs.update(usd(job.entries))
+    costs.update(_running(job.entries, memory))
+    is_row = any(entry.function == "accept_row" for entry in job.entries)
+    transitions = len(job.states) + (ROW_STATES if is_row else 0)
+    costs["Step Functions"] += transitions * USD["state transition"]  # type: ignore[assignment]
+    traces = 1 + sum(entry.function in DOORS | {"sweep"} for entry in job.entries)
+    costs["X-Ray"] += traces * USD["X-Ray trace"]  # type: ignore[assignment]
+    requests = sum(entry.function == "api" for entry in job.entries)
+    costs["HTTP API"] += requests * USD["HTTP API request"]  # type: ignore[assignment]
+    return costs
+
+
+def _running(entries: Iterable[Entry], memory: dict[str, int]) -> Counter[str]:
+    costs: Counter[str] = Counter()
+    for entry in entries:
+        megabytes = memory[entry.function]
+        stretched = (entry.cpu + entry.start_cpu) * max(1.0, FULL_CORE_MB / megabytes)
+        seconds = max(0.0, entry.wall - entry.cpu) + stretched
+        costs["Lambda time"] += seconds * megabytes / 1024 * USD["Lambda arm64 GB-second"]  # type: ignore[assignment]
+        costs["Lambda requests"] += USD["Lambda request"]  # type: ignore[assignment]
+        logged = entry.log_bytes + PLATFORM_LOG_BYTES
+        costs["Logs"] += logged / 1e9 * USD["CloudWatch log GB"]  # type: ignore[assignment]
+    return costs
+
+
+def _counts(job: Job) -> dict[str, float]:
+    entries = job.entries
+    return {
+        "state transitions": len(job.states),
+        "entries into functions": len(entries),
+        "DynamoDB write units": sum(entry.write_units for entry in entries),
+        "DynamoDB read units": sum(entry.read_units for entry in entries),
+        "calls to S3": sum(call["service"] == "s3" for entry in entries for call in entry.calls),
+        "calls to Secrets Manager": sum(
+            call["service"] == "secretsmanager" for entry in entries for call in entry.calls
+        ),
+    }
+
+
+def _month(recorded: Recording, each: float) -> dict[str, float]:
+    sweeps = 60 * HOURS
+    sweep = sum(usd([recorded.sweep]).values()) + sum(_running([recorded.sweep], recorded.memory).values())
+    parts = {
+        f"{A_MONTH} videos": each * A_MONTH,
+        f"the sweep, {sweeps} times": sweep * sweeps,
+        "traces of the sweep": sweeps * USD["X-Ray trace"],
+        f"the queue asked {EMPTY_RECEIVES} times": EMPTY_RECEIVES * USD["SQS request"],
+        "two secrets": 2 * 0.4,
+        f"{recorded.alarms} alarms": recorded.alarms * 0.1,
+    }
+    return {**parts, "all": sum(parts.values())}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    print(page(measure(parser.parse_args().quick)))  # noqa: T201 - what it is for
