@@ -37,7 +37,7 @@ ROOMS = (  # what needs no AWS client, and no connection to anywhere
     "core.archive.mp4",
     "core.provider.polling",
 )
-RUNS, QUICK_RUNS = 9, 3
+RUNS, QUICK_RUNS = 7, 2
 
 FUNCTION = """
 import json, os, sys, time
@@ -127,8 +127,8 @@ def page(results: dict[str, Any]) -> str:
         "## Cold start",
         "",
         "Import and first call of each function in a fresh process ÷ its floor: plain boto3 that makes the same calls",
-        "with the clients they need, and requests where the function asks the provider. Both get recorded answers from a",
-        "server on this machine. CPU is what Lambda's share of a core stretches.",
+        "with the clients they need, and requests where the function asks the provider. Both get recorded answers from",
+        "a server on this machine. CPU is what Lambda's share of a core stretches.",
         "",
         "| function | wall ÷ floor | CPU ÷ floor | floor, CPU ms | goal |",
         "|---|---|---|---|---|",

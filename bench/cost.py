@@ -67,8 +67,8 @@ def page(results: dict[str, Any]) -> str:
         *(f"| {part} | {cost:.2f} |" for part, cost in results["month"].items()),
         "",
         "Lambda's time is what it took here, its share of CPU stretched to what the function's memory is given of a",
-        "core, and so rather too much: this machine's DynamoDB is slower than AWS's. Not counted: storage, egress (about",
-        "0.09 USD a GB that leaves AWS), what polling clients ask, and free tiers. A row of a batch adds four to five",
+        "core, and so rather too much: this machine's DynamoDB is slower than AWS's. Not counted: storage, egress",
+        "(some 0.09 USD a GB that leaves AWS), what polling clients ask, free tiers. A batch row adds four to five",
         "transitions to its job's.",
         "",
     ]
