@@ -25,7 +25,12 @@ CALLS = {
         "dynamodb TransactWriteItems": 1,
         "stepfunctions SendTaskSuccess": 1,
     },
-    "submit": {"dynamodb GetItem": 1, "secretsmanager GetSecretValue": 1, "dynamodb UpdateItem": 2},
+    "submit": {
+        "dynamodb GetItem": 1,
+        "dynamodb Query": 1,
+        "dynamodb UpdateItem": 2,
+        "secretsmanager GetSecretValue": 1,
+    },
     "check_status": {
         "dynamodb GetItem": 1,
         "secretsmanager GetSecretValue": 1,
@@ -45,8 +50,8 @@ CALLS = {
         "events PutEvents": 1,
     },
 }
-WRITE_UNITS = {"api": 3, "admit": 12, "submit": 3, "check_status": 2, "finalize": 5}
-READ_UNITS = {"api": 0, "admit": 8, "submit": 1, "check_status": 3, "finalize": 3}
+WRITE_UNITS = {"api": 4, "admit": 12, "submit": 3, "check_status": 2, "finalize": 5}
+READ_UNITS = {"api": 0, "admit": 8, "submit": 2, "check_status": 3, "finalize": 3}
 TASK_TOKEN = "t" * 700  # as long as those of Step Functions
 
 
