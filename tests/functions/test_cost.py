@@ -51,7 +51,7 @@ CALLS = {
     },
 }
 WRITE_UNITS = {"api": 4, "admit": 12, "submit": 3, "check_status": 2, "finalize": 5}
-READ_UNITS = {"api": 0, "admit": 8, "submit": 2, "check_status": 3, "finalize": 3}
+READ_UNITS = {"api": 0, "admit": 8, "submit": 1.5, "check_status": 3, "finalize": 3}
 TASK_TOKEN = "t" * 700  # as long as those of Step Functions
 
 
