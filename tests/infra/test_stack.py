@@ -78,6 +78,7 @@ def test_the_ledger_is_found_by_id_and_listed_by_owner(name: str) -> None:
     assert {name: [key["AttributeName"] for key in keys] for name, keys in indexes.items()} == {
         "by_owner": ["owner", "created_at"],
         "by_batch": ["batch_id", "row_number"],
+        "by_id": ["owner", "generation_id"],
         "by_watch": ["watch", "watch_at"],
     }
     recovery = properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
@@ -185,6 +186,7 @@ def test_everything_that_takes_tags_says_whose_it_is(name: str) -> None:
 def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
     assert template(name)["Outputs"].keys() == {
         "ApiUrl",
+        "ProviderUrl",
         "IngestQueueArn",
         "AdmitRoleArn",
         "CheckStatusRoleArn",
