@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import requests
 
@@ -49,13 +50,13 @@ class Http:
         self._auth = _Bearer(api_key)
         self._attempts, self._timeout = attempts, timeout
         self._of_this_thread = threading.local()  # a session is for one thread
-        self._sessions: list[requests.Session] = []
+        self._sessions: WeakSet[requests.Session] = WeakSet()  # each goes with its thread
         self._is_closed = False
 
     def close(self) -> None:
         """Close the connections; what is being tried in other threads is not tried again."""
         self._is_closed = True
-        for session in self._sessions:
+        for session in list(self._sessions):
             session.close()
 
     @property
@@ -64,7 +65,7 @@ class Http:
         if found is None:
             found = self._of_this_thread.session = requests.Session()
             found.auth = self._auth
-            self._sessions.append(found)
+            self._sessions.add(found)
         return found
 
     def call(
