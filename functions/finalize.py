@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import settings
 from core.archive.store import Archive
@@ -17,6 +17,11 @@ from wiring.archive import UsesArchive, make_archive
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.provider import UsesProvider, make_provider
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+TO_STOP_SECONDS = 45.0  # to let a read time out, an upload of a part end, and keep what there is
+
 
 @dataclass(frozen=True)
 class Settings(UsesLedger, UsesProvider, UsesArchive, UsesAnnouncer):
@@ -30,9 +35,13 @@ def _wired() -> tuple[Ledger, Provider, Archive, Announcer]:
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """{"generation_id", "execution"} → {"generation_id", "status": "completed", "video": where it is, as verified}."""
-    generation = finalize(Run.of_state(event), *_wired())
+
+    def seconds_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000 - TO_STOP_SECONDS
+
+    generation = finalize(Run.of_state(event), *_wired(), seconds_left)
     video = generation.video and generation.video.as_dict()
     logger.info("archived", generation_id=generation.generation_id, video=video)
     return {"generation_id": generation.generation_id, "status": generation.status, "video": video}

@@ -29,6 +29,7 @@ _COSTLY_FAILURES = {
     "GenerationTimedOut": "The provider accepted a job and never finished it: ask the provider about it.",
     "VideoUnavailable": "A paid video could not be downloaded: fetch it by its provider_id, soon.",
     "VideoInvalid": "A paid video arrived broken every time: fetch it by its provider_id and look at it.",
+    "VideoIncomplete": "A paid video came in a thousand pieces and not to its end: fetch it by its provider_id, soon.",
     "VideoForbidden": "A paid video is on a host, or of a size, that is not allowed: check the record's link, "
     "then video_hosts and max_video_bytes in infra/config.py.",
     "WorkflowStopped": "An execution was stopped from outside, or outlived its last deadline: its history says when; "

@@ -104,6 +104,7 @@ class Workflow(Construct):
                     "s3:GetObject",
                     "s3:DeleteObject",
                     "s3:AbortMultipartUpload",
+                    "s3:ListMultipartUploadParts",
                     on=storage.videos.arn_for_objects("videos/*"),
                 ),
                 # Without it S3 answers 403, not 404, for an object that is not there yet.

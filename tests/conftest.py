@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import hypothesis
 import pytest
+from botocore import handlers
+from botocore.awsrequest import AWSPreparedRequest
 from hypothesis.configuration import set_hypothesis_home_dir
 from moto import mock_aws
 
@@ -34,6 +36,13 @@ set_hypothesis_home_dir(ROOT / ".hypothesis")
 isolate(os.environ)
 
 
+def _as_bytes(request: AWSPreparedRequest, **_: object) -> None:
+    """moto knows no bytearray, which boto3 and every server take for a body."""
+    if isinstance(request.body, bytearray):
+        request.body = bytes(request.body)
+
+
+handlers.BUILTIN_HANDLERS.insert(0, ("before-send", _as_bytes))  # before moto's own
 _new_client: Any = boto3.client
 _clients: dict[str, Any] = {}
 

@@ -63,12 +63,12 @@ MUTANTS = [
     Mutant(
         "a generation is recorded as completed before its video is archived",
         CORE / "finalize.py",
-        "        video = archive.find(run.generation_id) or _store(generation, ledger, provider, archive)\n",
+        "        video = _store(generation, ledger, provider, archive, seconds_left)\n",
         """        if generation.status is Status.ARCHIVING:
             key = f"videos/{run.generation_id}/video.mp4"
             too_early = ArchivedVideo(archive.objects.bucket, key, f"s3://{key}", "video/mp4", "video.mp4", 1, "")
             ledger.complete(run, too_early, ledger.now())
-        video = archive.find(run.generation_id) or _store(generation, ledger, provider, archive)
+        video = _store(generation, ledger, provider, archive, seconds_left)
 """,
     ),
     Mutant(
@@ -128,9 +128,39 @@ MUTANTS = [
     ),
     Mutant(
         "a second upload replaces an archived video",
+        CORE / "archive/multipart.py",
+        '            IfNoneMatch="*",\n',
+        "",
+    ),
+    Mutant(
+        "a second put replaces an archived video",
         CORE / "archive/store.py",
         '                IfNoneMatch="*",\n',
         "",
+    ),
+    Mutant(
+        "parts of two videos are put together",
+        CORE / "archive/source.py",
+        "        if _validator(response) not in (None, found.validator):\n",
+        "        if not found.validator:\n",
+    ),
+    Mutant(
+        "a part that arrives early is checked early",
+        CORE / "archive/transfer.py",
+        "self._failure or self._passed == first)",
+        "self._failure or self._passed <= first)",
+    ),
+    Mutant(
+        "what another entry kept is not compared with what is there now",
+        CORE / "archive/store.py",
+        "            if before and (before.length, before.validator) != (found.length, found.validator):\n",
+        "            if before and found.length is None:\n",
+    ),
+    Mutant(
+        "an upload is completed before it is checked",
+        CORE / "archive/store.py",
+        "            check.finish(found.length or order.file_size)\n            upload.complete()\n",
+        "            upload.complete()\n            check.finish(found.length or order.file_size)\n",
     ),
     Mutant(
         "a video that is cut off is archived",

@@ -24,8 +24,9 @@ the API and the announcement show as `error.name`. A message is one sentence for
         ├── GenerationFailed        the provider tried and failed
         ├── GenerationTimedOut      the provider never finished
         ├── GenerationEnded         the generation had ended already: cancelled, or its failure recorded
-        ├── VideoUnavailable        the link does not answer, or broke off: tried again, with a fresh link
+        ├── VideoUnavailable        the link does not answer, or breaks off: tried again, with a fresh link
         ├── VideoInvalid            what came is not the whole video: tried again
+        ├── VideoIncomplete         part of the video is stored, and the next entry goes on after it
         ├── VideoForbidden          the link leads where we do not go: host, scheme, address or size
         ├── Cancelled               its owner cancelled it
         ├── WorkflowStopped         the execution was aborted or ran out of time
@@ -131,6 +132,10 @@ class VideoUnavailable(GenerationError):
 
 class VideoInvalid(GenerationError):
     """What the link served is not the whole video: its length or its structure is wrong."""
+
+
+class VideoIncomplete(GenerationError):
+    """Part of the video is in S3 and checked; archiving it goes on from there, as long as it gets further."""
 
 
 class VideoForbidden(GenerationError):

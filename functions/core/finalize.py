@@ -1,10 +1,11 @@
 """Finalize: what the provider finished is archived, recorded and announced, whichever of these was done before."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
-from core.archive.store import Archive
-from core.errors import GenerationEnded, VideoUnavailable
+from core.archive.store import Archive, Order
+from core.errors import GenerationEnded
 from core.generation import ArchivedVideo, Generation, Status
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
@@ -13,11 +14,21 @@ from core.records.ledger import Ledger
 from core.workflow import Run
 
 
-def finalize(run: Run, ledger: Ledger, provider: Provider, archive: Archive, announcer: Announcer) -> Generation:
-    """The completed generation, its video and record in S3 and its end announced."""
+def finalize(
+    run: Run,
+    ledger: Ledger,
+    provider: Provider,
+    archive: Archive,
+    announcer: Announcer,
+    seconds_left: Callable[[], float],
+) -> Generation:
+    """The completed generation, its video and record in S3 and its end announced.
+
+    When no `seconds_left` it stops with `VideoIncomplete`; entered again, it goes on where it was.
+    """
     generation = ledger.get_for(run)
     if generation.status is not Status.COMPLETED:
-        video = archive.find(run.generation_id) or _store(generation, ledger, provider, archive)
+        video = _store(generation, ledger, provider, archive, seconds_left)
         generation = _complete(ledger.get_for(run), video, ledger, archive)
     announcer.announce(run.generation_id, ledger)
     return generation
@@ -45,19 +56,28 @@ def _store_record(generation: Generation, archive: Archive) -> None:
     archive.store_record(generation.generation_id, record.encode())
 
 
-def _store(generation: Generation, ledger: Ledger, provider: Provider, archive: Archive) -> ArchivedVideo:
+def _store(
+    generation: Generation, ledger: Ledger, provider: Provider, archive: Archive, seconds_left: Callable[[], float]
+) -> ArchivedVideo:
     """Archive from the link in the record; if it is dead, from the fresh one that fetching again may give."""
-    try:
-        return _from(generation, archive)
-    except VideoUnavailable:
+
+    def renew() -> str | None:
         answer = provider.fetch(generation.provider_id or "")
         if answer.video is None or answer.video == generation.provider_video:
-            raise
+            return None
         ledger.provider_finished(generation.run, answer.video, answer.credits_used)
-        return _from(replace(generation, provider_video=answer.video), archive)
+        return str(answer.video.get("url"))
 
-
-def _from(generation: Generation, archive: Archive) -> ArchivedVideo:
     video = generation.provider_video or {}
     size = video.get("file_size")
-    return archive.store(generation.generation_id, str(video.get("url")), size if isinstance(size, int) else None)
+    return archive.store(
+        Order(
+            generation.generation_id,
+            url=str(video.get("url")),
+            file_size=size if isinstance(size, int) else None,
+            renew=renew,
+            seconds_left=seconds_left,
+            upload=generation.upload,
+            keep=lambda upload: ledger.keep_upload(generation.run, upload),
+        )
+    )

@@ -97,6 +97,7 @@ class Generation:
     submitted_at: datetime | None = None
     provider_id: str | None = None
     provider_video: dict[str, Any] | None = None  # as the provider gave it; the link expires
+    upload: dict[str, Any] | None = None  # of a video that is archived in part: core.archive.store.Interrupted
     generated_at: datetime | None = None
     credits_used: int | None = None  # the provider's unit: 2,000,000 are one US dollar
     video: ArchivedVideo | None = None

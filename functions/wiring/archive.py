@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import wiring
 from core.archive.download import Allowed
-from core.archive.store import Archive
+from core.archive.store import OPTIONS, Archive
 
 
 @dataclass(frozen=True)
@@ -18,4 +18,4 @@ class UsesArchive:
 def make_archive(settings: UsesArchive) -> Archive:
     """The videos bucket, and where videos may come from."""
     allowed = Allowed(settings.video_hosts, settings.max_video_bytes, local=settings.allow_local_video_hosts)
-    return Archive(wiring.client("s3"), settings.videos_bucket, allowed)
+    return Archive(wiring.client("s3", **OPTIONS), settings.videos_bucket, allowed)

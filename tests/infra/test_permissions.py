@@ -34,6 +34,7 @@ MAY = {
         ("s3:GetObject", VIDEOS),
         ("s3:DeleteObject", VIDEOS),
         ("s3:AbortMultipartUpload", VIDEOS),
+        ("s3:ListMultipartUploadParts", VIDEOS),
         ("s3:ListBucket", "StorageVideos.Arn"),
     },
     "sweep": LEDGER

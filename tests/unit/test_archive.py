@@ -1,20 +1,16 @@
 """Only a whole, verified video is ever archived, and archiving it again changes nothing."""
 
 import hashlib
-import tracemalloc
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from core.archive import store as module
 from core.archive.download import Allowed
 from core.archive.objects import PRESIGNING, presigned_url
-from core.archive.store import Archive
+from core.archive.store import Archive, Order
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
 from tests.support.generations import archived
 from tests.support.mp4 import WHOLE, box
@@ -34,6 +30,10 @@ def s3(aws: None) -> "S3Client":  # noqa: ARG001 - sets up
     return client
 
 
+def order(url: str, file_size: int | None = None) -> Order:
+    return Order("g1", url, file_size, lambda: None, lambda: 900.0, None, lambda _: None)
+
+
 def keys(s3: "S3Client") -> list[str]:
     return [item["Key"] for item in s3.list_objects_v2(Bucket="videos").get("Contents", [])]
 
@@ -44,7 +44,7 @@ def uploads(s3: "S3Client") -> list[Any]:
 
 def test_a_whole_video_is_archived_with_what_was_verified(s3: "S3Client") -> None:
     with serving(http(200, WHOLE, "Content-Type: video/mp4")) as wire:
-        video = Archive(s3, "videos", ALLOWED).store("g1", wire.url, len(WHOLE))
+        video = Archive(s3, "videos", ALLOWED).store(order(wire.url, len(WHOLE)))
     assert video.as_dict() == {
         "bucket": "videos",
         "key": KEY,
@@ -62,7 +62,7 @@ def test_a_whole_video_is_archived_with_what_was_verified(s3: "S3Client") -> Non
 @pytest.mark.parametrize("content_type", ["video/mp4", "binary/octet-stream", "application/octet-stream"])
 def test_what_a_cdn_calls_it_does_not_matter(s3: "S3Client", content_type: str) -> None:
     with serving(http(200, WHOLE, f"Content-Type: {content_type}")) as wire:
-        assert Archive(s3, "videos", ALLOWED).store("g1", wire.url, None).size == len(WHOLE)
+        assert Archive(s3, "videos", ALLOWED).store(order(wire.url)).size == len(WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ def test_anything_else_leaves_nothing_behind(
     s3: "S3Client", answer: Answer, file_size: int | None, error: type[Exception]
 ) -> None:
     with serving(answer) as wire, pytest.raises(error) as raised:
-        Archive(s3, "videos", ALLOWED).store("g1", wire.url, file_size)
+        Archive(s3, "videos", ALLOWED).store(order(wire.url, file_size))
     assert type(raised.value) is error
     assert (keys(s3), uploads(s3)) == ([], [])
 
 
 def test_a_redirect_to_where_the_link_itself_could_lead_is_followed(s3: "S3Client") -> None:
     with serving(http(302, b"", "Location: /moved"), http(200, WHOLE)) as wire:
-        assert Archive(s3, "videos", ALLOWED).store("g1", wire.url, None).size == len(WHOLE)
+        assert Archive(s3, "videos", ALLOWED).store(order(wire.url)).size == len(WHOLE)
     assert wire.requests[1].startswith(b"GET /moved ")
 
 
@@ -110,7 +110,7 @@ def test_archiving_again_finds_what_is_there_and_verifies_it(s3: "S3Client") -> 
     archive = Archive(s3, "videos", ALLOWED)
     assert archive.find("g1") is None
     with serving(http(200, WHOLE)) as wire:
-        first = archive.store("g1", wire.url, None)
+        first = archive.store(order(wire.url))
     assert archive.find("g1") == first
 
 
@@ -118,63 +118,11 @@ def test_of_two_at_once_the_first_stays_and_the_second_describes_it(s3: "S3Clien
     other = WHOLE + box(b"free", b"another encoding")
     archive = Archive(s3, "videos", ALLOWED)
     with serving(http(200, WHOLE), http(200, other)) as wire:
-        first = archive.store("g1", wire.url, None)
-        second = archive.store("g1", wire.url, None)
+        first = archive.store(order(wire.url))
+        second = archive.store(order(wire.url))
     assert second == first
     assert s3.get_object(Bucket="videos", Key=KEY)["Body"].read() == WHOLE
     assert uploads(s3) == []
-
-
-def test_a_part_that_s3_refuses_aborts_the_upload(s3: "S3Client", monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "SlowDown"}}, "UploadPart")
-
-    monkeypatch.setattr(s3, "upload_part", refuse)
-    with serving(http(200, WHOLE)) as wire, pytest.raises(ClientError, match="SlowDown"):
-        Archive(s3, "videos", ALLOWED).store("g1", wire.url, None)
-    assert (keys(s3), uploads(s3)) == ([], [])
-
-
-class Sink:
-    """Takes the place of S3 for a video that is too large to keep: it counts, and discards."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-
-    def create_multipart_upload(self, **_: object) -> dict[str, str]:
-        return {"UploadId": "u"}
-
-    def upload_part(self, *, Body: bytes, **_: object) -> dict[str, str]:  # noqa: N803 - the SDK's name
-        self.bytes += len(Body)
-        return {"ETag": "e"}
-
-    def complete_multipart_upload(self, **_: object) -> None:
-        pass
-
-
-def test_a_large_video_is_never_in_memory() -> None:
-    """Four parts of 16 MiB at most, of a video of 512 MiB."""
-    size = 512 << 20
-    head = box(b"ftyp", b"isom") + box(b"moov", b"x") + (size + 8).to_bytes(4) + b"mdat"
-
-    def pieces() -> Iterator[bytes]:
-        yield head
-        yield from (bytes(1 << 20) for _ in range(size >> 20))
-
-    def serve(connection: Any) -> None:
-        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(head) + size}\r\n\r\n".encode())
-        for piece in pieces():
-            connection.sendall(piece)
-
-    sink: Any = Sink()
-    with serving(serve) as wire:
-        archive = Archive(sink, "videos", Allowed(("127.0.0.1",), max_bytes=1 << 30, local=True))
-        tracemalloc.start()
-        video = archive.store("g1", wire.url, len(head) + size)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert video.size == sink.bytes == len(head) + size
-    assert peak < 5 * module.PART_BYTES
 
 
 def test_a_link_has_the_host_of_its_region() -> None:

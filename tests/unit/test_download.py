@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.archive.download import Allowed, open_video
+from core.archive.download import Allowed, Connection
 from core.errors import VideoForbidden, VideoUnavailable
 from tests.support.wire import http, serving
 
@@ -34,8 +34,8 @@ STRICT = Allowed(("cdn.example.com",), max_bytes=1000)
     ],
 )
 def test_a_link_elsewhere_is_not_followed(url: str) -> None:
-    with pytest.raises(VideoForbidden), open_video(url, STRICT):
-        pass
+    with pytest.raises(VideoForbidden):
+        Connection(STRICT).get(url, {})
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,8 @@ def test_an_allowed_name_that_resolves_to_a_private_address_is_not_followed(
 
         thread = threading.Thread(target=accept)
         thread.start()
-        with (
-            pytest.raises(VideoForbidden, match="private address"),
-            open_video("https://cdn.example.com/v.mp4", STRICT),
-        ):
-            pass
+        with pytest.raises(VideoForbidden, match="private address"):
+            Connection(STRICT).get("https://cdn.example.com/v.mp4", {})
         thread.join()
     assert received == [b""], "not a byte was sent there"
 
@@ -87,10 +84,10 @@ def test_an_allowed_name_that_resolves_to_a_private_address_is_not_followed(
 def test_localhost_is_private_without_any_trick() -> None:
     with serving(http(200, b"")) as wire:
         url = wire.url.replace("http://127.0.0.1", "https://localhost")
-        with pytest.raises(VideoForbidden, match="private address"), open_video(url, Allowed(("localhost",), 1000)):
-            pass
+        with pytest.raises(VideoForbidden, match="private address"):
+            Connection(Allowed(("localhost",), 1000)).get(url, {})
 
 
 def test_a_host_that_does_not_answer_is_unavailable() -> None:
-    with pytest.raises(VideoUnavailable), open_video("https://cdn.invalid/v.mp4", Allowed(("cdn.invalid",), 1000)):
-        pass
+    with pytest.raises(VideoUnavailable):
+        Connection(Allowed(("cdn.invalid",), 1000)).get("https://cdn.invalid/v.mp4", {})

@@ -8,8 +8,7 @@ name was resolved, which leaves no gap for a name that resolves differently the 
 import ipaddress
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -23,7 +22,7 @@ from urllib3.util import parse_url
 
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0  # what breaks off goes on where it broke
 MAX_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -37,51 +36,55 @@ class Allowed:
     local: bool = False  # http and private addresses too: for a provider simulator beside a local cloud
 
 
-@dataclass(frozen=True)
-class Download:
-    """An open link. `length` is the number of bytes announced, None if it was not."""
+class Connection:
+    """Asks for a link, and for where it redirects to, which is only where the link itself could have led.
 
-    response: requests.Response
-    length: int | None
+    What it opened stays open for the next request to the same host. It belongs to one thread.
+    """
 
-    def read(self, size: int) -> bytes:
-        """Exactly `size` bytes, fewer only at the end; `VideoUnavailable` if the connection breaks before that."""
-        try:
-            return bytes(self.response.raw.read(size))
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise VideoUnavailable(f"The download of the video broke off: {type(error).__name__}.") from error
-
-
-@contextmanager
-def open_video(url: str, allowed: Allowed) -> Iterator[Download]:
-    """The video behind `url`, ready to be read; redirects are followed only to where `url` itself could have led."""
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy and no .netrc between us and the address that is checked
+    def __init__(self, allowed: Allowed) -> None:
+        self._allowed = allowed
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy and no .netrc between us and the address that is checked
         if not allowed.local:
-            session.mount("https://", _PublicOnlyAdapter())
-        response = _get(session, url, allowed)
-        with response:
-            yield Download(response, _length(response, allowed))
+            self._session.mount("https://", _PublicOnlyAdapter())
+
+    def get(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        """The answer, its body still to be read; `VideoUnavailable` if there is none."""
+        for _ in range(MAX_REDIRECTS + 1):
+            _check(url, self._allowed)
+            response = _get(self._session, url, headers)
+            if response.status_code not in _REDIRECTS:
+                return response
+            url = urljoin(url, response.headers.get("Location", ""))
+            response.close()
+        raise VideoUnavailable(f"The video's link redirects more than {MAX_REDIRECTS} times.")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
 
 
-def _get(session: requests.Session, url: str, allowed: Allowed) -> requests.Response:
-    for _ in range(MAX_REDIRECTS + 1):
-        _check(url, allowed)
-        try:
-            response = session.get(
-                url,
-                stream=True,
-                allow_redirects=False,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                headers={"Accept-Encoding": "identity"},
-            )
-        except requests.RequestException as error:
-            raise VideoUnavailable(f"The video's link does not answer: {type(error).__name__}.") from error
-        if response.status_code not in _REDIRECTS:
-            return response
-        url = urljoin(url, response.headers.get("Location", ""))
-        response.close()
-    raise VideoUnavailable(f"The video's link redirects more than {MAX_REDIRECTS} times.")
+def _get(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
+    try:
+        return session.get(
+            url,
+            stream=True,
+            allow_redirects=False,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            headers={"Accept-Encoding": "identity", **headers},
+        )
+    except requests.RequestException as error:
+        raise VideoUnavailable(f"The video's link does not answer: {type(error).__name__}.") from error
+
+
+def check_body(response: requests.Response) -> None:
+    """`VideoInvalid` if what was answered cannot be a video, or not byte for byte."""
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind.startswith("text/") or kind == "application/json":
+        raise VideoInvalid(f"The video's link served {kind} instead of a video.")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise VideoInvalid("The video's link served an encoded body although none was asked for.")
 
 
 def _check(url: str, allowed: Allowed) -> None:
@@ -99,20 +102,6 @@ def _check(url: str, allowed: Allowed) -> None:
             f"The video's link leads to {parts.hostname}, which is not allowed ({', '.join(allowed.hosts)} are): "
             "add it to the stage's video_hosts if it is the provider's."
         )
-
-
-def _length(response: requests.Response, allowed: Allowed) -> int | None:
-    if response.status_code != requests.codes.ok:
-        raise VideoUnavailable(f"The video's link answered {response.status_code}: it may have expired.")
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind.startswith("text/") or kind == "application/json":
-        raise VideoInvalid(f"The video's link served {kind} instead of a video.")
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise VideoInvalid("The video's link served an encoded body although none was asked for.")
-    length = int(response.headers["Content-Length"]) if response.headers.get("Content-Length", "").isdigit() else None
-    if length is not None and length > allowed.max_bytes:
-        raise too_large(allowed)
-    return length
 
 
 def too_large(allowed: Allowed) -> VideoForbidden:

@@ -5,6 +5,8 @@ bit, big endian, header included), `type` (four characters), and a 64-bit size a
 means "to the end of the file". A file that was cut off, or is something else, does not add up.
 """
 
+from typing import Any
+
 from core.errors import VideoInvalid
 
 _HEADER, _LARGE_HEADER = 8, 16
@@ -12,16 +14,37 @@ _REQUIRED = (b"ftyp", b"moov", b"mdat")
 
 
 class Mp4Check:
-    """Feed it every byte in order with `update`, then ask `finish`."""
+    """Feed it every byte in order with `update`, then ask `finish`; one that has to stop goes on from its `state`."""
 
     def __init__(self) -> None:
         self._header = bytearray()
         self._left = 0  # bytes of the current box still to pass
         self._open_ended = False  # the current box goes on to the end of the file
-        self._bodies: dict[bytes, int] = {}  # the boxes seen, and the bytes within
-        self._position = 0
+        self._bodies: dict[bytes, int] = {}  # of the boxes that it must have, those seen, and the bytes within
+        self.position = 0
 
-    def update(self, data: bytes | memoryview) -> None:
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where it stands, as JSON holds it."""
+        return {
+            "header": self._header.hex(),
+            "left": self._left,
+            "open_ended": self._open_ended,
+            "bodies": {name.decode(): size for name, size in self._bodies.items()},
+            "position": self.position,
+        }
+
+    @classmethod
+    def at(cls, state: dict[str, Any]) -> "Mp4Check":
+        """One that stands where another stood."""
+        check = cls()
+        check._header = bytearray.fromhex(state["header"])
+        check._left, check._open_ended = state["left"], state["open_ended"]
+        check._bodies = {name.encode(): size for name, size in state["bodies"].items()}
+        check.position = state["position"]
+        return check
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
         """Pass bytes of any number; `VideoInvalid` as soon as they cannot be an MP4's."""
         at = 0
         while at < len(data):
@@ -34,14 +57,14 @@ class Mp4Check:
                 self._header += data[at : at + step]
                 self._begin_box()
             at += step
-            self._position += step
+            self.position += step
 
     def finish(self) -> None:
         """The bytes are over: `VideoInvalid` unless they were a whole MP4."""
-        if self._position == 0:
+        if self.position == 0:
             raise VideoInvalid("The video's link served an empty body.")
         if self._left or self._header:
-            raise VideoInvalid(f"The video is cut off after {self._position} bytes, in the middle of a box.")
+            raise VideoInvalid(f"The video is cut off after {self.position} bytes, in the middle of a box.")
         for name in _REQUIRED:
             if not self._bodies.get(name):
                 raise VideoInvalid(f"The video is no playable MP4: it has no {name.decode()} box with something in it.")
@@ -60,7 +83,8 @@ class Mp4Check:
         self._open_ended = size == 0
         body = 1 if self._open_ended else size - len(header)
         if body < 0:
-            raise VideoInvalid(f"The video is damaged: a box at byte {self._position} is smaller than its header.")
+            raise VideoInvalid(f"The video is damaged: a box at byte {self.position} is smaller than its header.")
         self._left = 0 if self._open_ended else body
-        self._bodies[name] = self._bodies.get(name, 0) + body
+        if name in _REQUIRED:
+            self._bodies[name] = self._bodies.get(name, 0) + body
         header.clear()

@@ -1,66 +1,118 @@
 """The archive: a verified video in S3, uploaded as it is downloaded.
 
-Nothing is visible under the key before the last byte was checked: the multipart upload is completed only then, and
-aborted otherwise. So an object that is there is a whole video, and archiving again finds it and is done.
+Nothing is visible under the key before the last byte was checked: a multipart upload is completed only then. So an
+object that is there is a whole video, and archiving again finds it and is done. What was interrupted goes on where it
+was: with the parts that S3 has, if the host still has the same video.
 """
 
-import hashlib
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from core.archive.download import Allowed, open_video, too_large
-from core.archive.mp4 import Mp4Check
+from core.archive.check import Check
+from core.archive.download import Allowed
+from core.archive.flow import MOST_CONNECTIONS, Flow, Stopped
+from core.archive.multipart import Multipart, crc32
 from core.archive.objects import Objects, record_key, video_key
-from core.errors import VideoInvalid
+from core.archive.source import Changed, Found, Link, Reader
+from core.archive.transfer import Transfer
+from core.errors import GenerationEnded, VideoForbidden, VideoIncomplete, VideoInvalid, VideoUnavailable
 from core.generation import ArchivedVideo
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-PART_BYTES = 16 << 20  # two in flight and one being read: about 50 MiB, whatever the video's size
-UPLOADERS = 2
+PART_BYTES = 8 << 20  # what fits in one is stored at once; of a larger video one a connection is in memory
 CONTENT_TYPE = "video/mp4"
+KEEP_EVERY_SECONDS = 60.0
+# Bodies carry a CRC32, over TLS: to sign them too would be another SHA-256 over all of it.
+OPTIONS: dict[str, Any] = {"s3": {"payload_signing_enabled": False}}
+_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}  # another entry was faster
 
 
-class Readable(Protocol):
-    def read(self, size: int, /) -> bytes:
-        """Exactly `size` bytes, fewer only at the end."""
+@dataclass(frozen=True)
+class Interrupted:
+    """An upload to go on with: of which video, how many of its parts are in S3 and checked, and where the check was."""
+
+    upload_id: str
+    length: int
+    validator: str
+    part_bytes: int
+    parts: int
+    structure: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """The bytes that need not be read again."""
+        return self.parts * self.part_bytes
+
+
+@dataclass(frozen=True)
+class Order:
+    """A video to archive: where it is, and what is known of it."""
+
+    generation_id: str
+    url: str
+    file_size: int | None  # in bytes, as the provider announced it
+    renew: Callable[[], str | None]  # asks the provider for a fresh link
+    seconds_left: Callable[[], float]  # until it must stop
+    upload: dict[str, Any] | None  # of an `Interrupted`
+    keep: Callable[[dict[str, Any]], None]  # takes an `Interrupted` to be given again; raises if there is no more use
 
 
 class Archive:
     """The videos bucket."""
 
-    def __init__(self, s3: "S3Client", bucket: str, allowed: Allowed) -> None:
+    def __init__(
+        self,
+        s3: "S3Client",
+        bucket: str,
+        allowed: Allowed,
+        part_bytes: int = PART_BYTES,
+        most_connections: int = MOST_CONNECTIONS,
+    ) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._allowed = allowed
+        self._part_bytes = part_bytes
+        self._most_connections = most_connections
         self.objects = Objects(s3, bucket)
 
     def find(self, generation_id: str) -> ArchivedVideo | None:
-        """The video that an earlier entry archived, read once more from end to end; None if there is none."""
-        key = video_key(generation_id)
+        """The video that is archived already, read once more from end to end; None if there is none."""
         try:
-            body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
+            body = self._s3.get_object(Bucket=self._bucket, Key=video_key(generation_id))["Body"]
         except self._s3.exceptions.NoSuchKey:
             return None
-        source = _Verified(body, None, self._allowed)
-        for _ in source.parts():
-            pass
-        return self._archived(generation_id, source)
+        check = Check(self._allowed)
+        with body:
+            for chunk in body.iter_chunks(1 << 20):
+                check.update(chunk)
+        check.finish(None)
+        return self._archived(generation_id, check)
 
-    def store(self, generation_id: str, url: str, file_size: int | None) -> ArchivedVideo:
-        """Stream the video behind `url` into the bucket; `file_size` is what the provider announced, in bytes."""
-        with open_video(url, self._allowed) as download:
-            if None not in (file_size, download.length) and file_size != download.length:
-                raise VideoInvalid(f"The provider announced {file_size} bytes, and the link serves {download.length}.")
-            source = _Verified(download, download.length or file_size, self._allowed)
-            is_ours = self._upload(video_key(generation_id), source)
-        return (None if is_ours else self.find(generation_id)) or self._archived(generation_id, source)
+    def store(self, order: Order) -> ArchivedVideo:
+        """Bring the video into the bucket, unless it is there.
+
+        Raises `VideoIncomplete` if it has to be called again to go on, with the `Interrupted` that it gave to `keep`.
+        """
+        try:
+            for _ in range(2):
+                with suppress(Changed):
+                    return self._store(order)
+                order = replace(order, upload=None)
+            raise VideoUnavailable("The video changed while it was read, twice: it is read again later.")
+        except Stopped:
+            raise VideoUnavailable("The video arrives too slowly to be archived in one go.") from None
+        except (VideoUnavailable, VideoInvalid, VideoForbidden):
+            # An earlier entry may have archived it, and died before it could say so.
+            if found := self.find(order.generation_id):
+                return found
+            raise
 
     def store_record(self, generation_id: str, record: bytes) -> None:
         """Put the whole record, as JSON, beside the video."""
@@ -71,7 +123,95 @@ class Archive:
             ContentType="application/json",
         )
 
-    def _archived(self, generation_id: str, source: "_Verified") -> ArchivedVideo:
+    def _store(self, order: Order) -> ArchivedVideo:
+        link = Link(order.url, order.renew)
+        flow = Flow(order.seconds_left, self._most_connections)
+        before = Interrupted(**order.upload) if order.upload else None
+        with Reader(link, self._allowed, flow) as reader:
+            found = reader.look(before.size if before else 0, self._part_bytes)
+            if before and (before.length, before.validator) != (found.length, found.validator):
+                self._multipart(order, before.upload_id).abort()
+                before, found = None, reader.look(0, self._part_bytes)
+            if None not in (order.file_size, found.length) and order.file_size != found.length:
+                raise VideoInvalid(f"The provider announced {order.file_size} bytes, and the link has {found.length}.")
+            if found.length is not None and found.length <= self._part_bytes:
+                return self._put(order, found, reader)
+            return self._upload(order, before, found, flow, reader, lambda: Reader(link, self._allowed, flow))
+
+    def _put(self, order: Order, found: Found, reader: Reader) -> ArchivedVideo:
+        """A video that fits in memory."""
+        body = bytearray(found.length or 0)
+        reader.fill(memoryview(body), 0, found)
+        check = Check(self._allowed)
+        check.update(body)
+        check.finish(found.length)
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=video_key(order.generation_id),
+                Body=cast("bytes", body),  # boto3 takes both
+                ContentType=CONTENT_TYPE,
+                ChecksumCRC32=crc32(body),
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            return self._of_another_entry(order, error)
+        return self._archived(order.generation_id, check)
+
+    def _upload(
+        self,
+        order: Order,
+        before: Interrupted | None,
+        found: Found,
+        flow: Flow,
+        reader: Reader,
+        another: Callable[[], Reader],
+    ) -> ArchivedVideo:
+        """A video that does not."""
+        if before is None and (there := self.find(order.generation_id)):
+            return there
+        upload = self._multipart(order, before.upload_id if before else None)
+        part_bytes = before.part_bytes if before else self._part_bytes
+        if before and not upload.find(before.parts, part_bytes):
+            if there := self.find(order.generation_id):
+                return there
+            raise Changed  # S3 has forgotten it
+        check = Check(self._allowed, before.structure if before else None)
+        progress = _Progress(order, before, upload, found, part_bytes, check)
+        transfer = Transfer(upload, check, flow, part_bytes, progress.reached)
+        try:
+            if found.validator and found.length:
+                transfer.ranges(found.length, found, reader, another)
+            else:
+                transfer.stream(found.length, reader)
+            check.finish(found.length or order.file_size)
+            upload.complete()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _TAKEN:
+                upload.abort()
+                return self._of_another_entry(order, error)
+            progress.interrupted(error)
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            progress.interrupted(error)
+        if check.sha256:
+            return self._archived(order.generation_id, check)
+        if there := self.find(order.generation_id):
+            return there
+        raise VideoUnavailable("The video was removed as soon as it was archived.")
+
+    def _multipart(self, order: Order, upload_id: str | None) -> Multipart:
+        key = video_key(order.generation_id)
+        if upload_id is None:
+            return Multipart.begin(self._s3, self._bucket, key, CONTENT_TYPE)
+        return Multipart(self._s3, self._bucket, key, upload_id)
+
+    def _of_another_entry(self, order: Order, error: ClientError) -> ArchivedVideo:
+        """What stands under the key instead; raises `error` if that is not why it was refused."""
+        if error.response["Error"]["Code"] in _TAKEN and (there := self.find(order.generation_id)):
+            return there
+        raise error
+
+    def _archived(self, generation_id: str, check: Check) -> ArchivedVideo:
         key = video_key(generation_id)
         return ArchivedVideo(
             bucket=self._bucket,
@@ -79,65 +219,63 @@ class Archive:
             s3_uri=f"s3://{self._bucket}/{key}",
             content_type=CONTENT_TYPE,
             file_name=f"{generation_id}.mp4",
-            size=source.size,
-            sha256=source.sha256.hexdigest(),
+            size=check.size,
+            sha256=check.sha256 or "",
         )
 
-    def _upload(self, key: str, source: "_Verified") -> bool:
-        """Whether it is this upload that stands under the key now; if not, another entry was faster."""
-        upload_id = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=CONTENT_TYPE)["UploadId"]
-        try:
-            parts = self._upload_parts(key, upload_id, source)
-            self._s3.complete_multipart_upload(
-                Bucket=self._bucket,
-                Key=key,
-                UploadId=upload_id,
-                MultipartUpload={"Parts": parts},
-                IfNoneMatch="*",
-            )
-        except BaseException as error:
-            with suppress(BotoCoreError, ClientError):  # the bucket's lifecycle rule removes what this leaves
-                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "PreconditionFailed":
-                return False
-            raise
-        return True
 
-    def _upload_parts(self, key: str, upload_id: str, source: "_Verified") -> "list[CompletedPartTypeDef]":
-        def upload(number: int, body: bytes) -> "CompletedPartTypeDef":
-            answer = self._s3.upload_part(
-                Bucket=self._bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=body
-            )
-            return {"PartNumber": number, "ETag": answer["ETag"]}
+class _Progress:
+    """How far an upload is, and what becomes of it if it stops there."""
 
-        done: list[Future[CompletedPartTypeDef]] = []
-        with ThreadPoolExecutor(UPLOADERS) as uploaders:
-            for number, body in enumerate(source.parts(), start=1):
-                done.append(uploaders.submit(upload, number, body))
-                if number >= UPLOADERS:
-                    done[number - UPLOADERS].result()  # bounds the parts in memory, and stops at the first that fails
-        return [future.result() for future in done]
+    def __init__(
+        self,
+        order: Order,
+        before: Interrupted | None,
+        upload: Multipart,
+        found: Found,
+        part_bytes: int,
+        check: Check,
+    ) -> None:
+        self._order = order
+        self._before = self._latest = before
+        self._upload = upload
+        self._found = found
+        self._part_bytes = part_bytes
+        self._check = check
+        self._kept_at = time.monotonic()
 
+    def reached(self) -> None:
+        """One more part is checked and in S3. After the last one there is nothing to go on with: it is read again."""
+        length, validator = self._found.length, self._found.validator
+        if length is None or validator is None or self._check.size >= length:
+            return
+        self._latest = Interrupted(
+            upload_id=self._upload.upload_id,
+            length=length,
+            validator=validator,
+            part_bytes=self._part_bytes,
+            parts=self._check.size // self._part_bytes,
+            structure=self._check.state,
+        )
+        if time.monotonic() - self._kept_at >= KEEP_EVERY_SECONDS:
+            self._keep(self._latest)
 
-class _Verified:
-    """Passes a video on in parts and knows, at its end, that it was whole; raises `VideoInvalid` if not."""
+    def interrupted(self, error: Exception) -> NoReturn:
+        """Keep what there is for the next entry, or nothing if it is of no use; raises what became of it."""
+        done = self._latest
+        if done is None or isinstance(error, VideoInvalid | VideoForbidden | GenerationEnded | Changed):
+            self._upload.abort()
+        elif done is not self._before:
+            try:
+                self._keep(done)
+            except GenerationEnded:
+                self._upload.abort()
+                raise
+            raise VideoIncomplete(
+                f"{done.size} of the video's {done.length} bytes are stored, and the rest follows."
+            ) from error
+        raise error
 
-    def __init__(self, source: Readable, length: int | None, allowed: Allowed) -> None:
-        self._source = source
-        self._length = length
-        self._allowed = allowed
-        self.size = 0
-        self.sha256 = hashlib.sha256()
-
-    def parts(self) -> Iterator[bytes]:
-        structure = Mp4Check()
-        while part := self._source.read(PART_BYTES):
-            self.size += len(part)
-            if self.size > self._allowed.max_bytes:
-                raise too_large(self._allowed)
-            structure.update(part)
-            self.sha256.update(part)
-            yield part
-        if self._length is not None and self.size != self._length:
-            raise VideoInvalid(f"The video should have {self._length} bytes, and {self.size} came.")
-        structure.finish()
+    def _keep(self, done: Interrupted) -> None:
+        self._order.keep(asdict(done))
+        self._kept_at = time.monotonic()

@@ -61,7 +61,7 @@ def as_announcement(generation: Generation) -> dict[str, Any]:
 
 
 def as_archived_record(generation: Generation) -> dict[str, Any]:
-    """The whole record, as `generation.json` beside the video; the provider's link is left out, since it expires."""
+    """The whole record, as `generation.json` beside the video, without what is of no use any more."""
     record = {name: iso(value) if isinstance(value, datetime) else value for name, value in asdict(generation).items()}
-    del record["provider_video"]
+    del record["provider_video"], record["upload"]
     return record

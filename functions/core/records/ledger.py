@@ -62,7 +62,7 @@ _TIMES = {
     "reopened_at",
     "admitted_at",
 }
-_JSON = {"request", "provider_video"}  # kept as text: they may hold numbers of any kind
+_JSON = {"request", "provider_video", "upload"}  # kept as text: they may hold numbers of any kind
 
 
 class Ledger:
@@ -269,11 +269,16 @@ class Ledger:
             after=Status.ARCHIVING,
         )
 
+    def keep_upload(self, run: Run, upload: dict[str, Any]) -> None:
+        """Part of the video is archived: what the next entry needs to go on."""
+        self._advance(run, {"upload": upload}, before=(Status.ARCHIVING,), after=Status.ARCHIVING)
+
     def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
         """The video is in S3, verified: the generation has ended well."""
         self._advance(
             run,
             {"video": video.as_dict(), "ended_at": ended_at},
+            remove=("upload",),
             before=(Status.ARCHIVING,),
             after=Status.COMPLETED,
         )
@@ -355,10 +360,19 @@ class Ledger:
                 values={":completed": Status.COMPLETED, ":error": Status.ERROR},
             )
 
-    def _advance(self, run: Run, changes: dict[str, Any], *, before: tuple[Status, ...], after: Status) -> None:
+    def _advance(
+        self,
+        run: Run,
+        changes: dict[str, Any],
+        *,
+        before: tuple[Status, ...],
+        after: Status,
+        remove: tuple[str, ...] = (),
+    ) -> None:
         values = {f":before{i}": status for i, status in enumerate(before)}
+        only_if = f"#status IN ({', '.join(values)})"
         try:
-            self._change(run, {**changes, "status": after}, only_if=f"#status IN ({', '.join(values)})", values=values)
+            self._change(run, {**changes, "status": after}, remove=remove, only_if=only_if, values=values)
         except ConditionFailed:
             raise GenerationEnded(f"Generation {run.generation_id} is not {' or '.join(before)} any more.") from None
 

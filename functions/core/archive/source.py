@@ -1,0 +1,237 @@
+"""The video behind a link that may break, expire, be slow or change: its bytes, or that it is not the same any more."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Self
+
+import requests
+import urllib3
+
+from core.archive.download import Allowed, Connection, check_body, too_large
+from core.archive.flow import Flow
+from core.errors import VideoUnavailable
+
+CHUNK_BYTES = 128 << 10
+_OK, _PARTIAL, _NOT_SATISFIABLE = 200, 206, 416
+_DEAD = {401, 403, 404, 410}
+_BUSY = {429, 503}
+
+
+class Changed(Exception):
+    """It is not the video that it was, or cannot be read in parts any more: what was read of it is worth nothing."""
+
+
+class Link:
+    """Where the video is. Who finds it dead has it renewed, once for all who do, and again only if it was of use."""
+
+    def __init__(self, url: str, renew: Callable[[], str | None]) -> None:
+        self.url = url
+        self._renew = renew
+        self._lock = threading.Lock()
+        self._may_renew = True
+
+    def renew(self, dead: str, error: VideoUnavailable) -> None:
+        """Replace the link `dead`; raises `error` if there is no other."""
+        with self._lock:
+            if self.url != dead:
+                return
+            fresh = self._renew() if self._may_renew else None
+            self._may_renew = False
+            if fresh in (None, dead):
+                raise error
+            self.url = str(fresh)
+
+    def served(self) -> None:
+        """It was of use."""
+        self._may_renew = True
+
+
+@dataclass(frozen=True)
+class Found:
+    """A video as it was found: its bytes, None if not told, and what tells it from another (an HTTP validator).
+
+    Without a validator it can be read only once, from its beginning.
+    """
+
+    length: int | None
+    validator: str | None
+
+
+class Reader:
+    """Reads a video over one connection at a time; of a video with a validator many may read at once."""
+
+    def __init__(self, link: Link, allowed: Allowed, flow: Flow) -> None:
+        self._link = link
+        self._allowed = allowed
+        self._flow = flow
+        self._connection = Connection(allowed)
+        self._response: requests.Response | None = None
+        self._is_connected = False
+        self._at = 0  # where the open response goes on
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._drop()
+        self._connection.close()
+
+    def look(self, first: int, size: int) -> Found:
+        """What is behind the link, opened at byte `first` and for `size` bytes, or at 0 if it cannot be read so."""
+        try:
+            return self._look(first, size)
+        except (VideoUnavailable, _Answered) as error:
+            self._link.renew(self._link.url, _told(error))
+        try:
+            return self._look(first, size)
+        except _Answered as answer:
+            raise _told(answer) from None
+
+    def _look(self, first: int, size: int) -> Found:
+        response = self._ask({"Range": f"bytes={first}-{first + size - 1}"})
+        length = _length_of_whole(response, first, size)
+        validator = _validator(response) if length is not None else None
+        if length is None or (validator is None and length > size) or (validator is None and first):
+            if response.status_code != _OK:  # it does strange things with ranges
+                response = self._ask({})
+            if response.status_code != _OK:
+                raise _Answered(response)
+            announced = response.headers.get("Content-Length", "")
+            length, validator, first = (int(announced) if announced.isdigit() else None), None, 0
+        check_body(response)
+        if length is not None and length > self._allowed.max_bytes:
+            raise too_large(self._allowed)
+        self._at = first
+        return Found(length, validator)
+
+    def read(self, into: memoryview) -> int:
+        """The bytes that come next, as many as there is room for; fewer only at the end of the video."""
+        got = 0
+        while got < len(into) and (size := self._receive(into[got:])):
+            got += size
+        return got
+
+    def fill(self, into: memoryview, first: int, found: Found) -> None:
+        """The video's bytes from `first` on, as many as there is room for, over as many connections as that takes.
+
+        `Changed` if the host has another video now, `VideoUnavailable` if nothing comes any more.
+        """
+        got = tries = 0
+        while got < len(into):
+            dead = self._link.url
+            try:
+                if self._response is None or self._at != first + got:
+                    self._open(first + got, first + len(into), found)
+                while got < len(into):
+                    size = self._receive(into[got:])
+                    if not size:
+                        raise VideoUnavailable("The download of the video ended too early.")
+                    got += size
+                    tries = 0
+            except VideoUnavailable as error:
+                self._drop()
+                if found.validator is None:
+                    raise
+                tries += 1
+                self._flow.failed(error, tries)
+            except _Answered as answer:
+                if answer.status in _DEAD:
+                    self._link.renew(dead, _told(answer))
+                    continue
+                if answer.status in _BUSY:
+                    self._flow.refused()
+                tries += 1
+                self._flow.failed(_told(answer), tries, answer.wait)
+        self._drop()
+
+    def _open(self, first: int, end: int, found: Found) -> None:
+        if found.validator is None:
+            raise VideoUnavailable("The download of the video broke off, and its host cannot go on in the middle.")
+        response = self._ask({"Range": f"bytes={first}-{end - 1}", "If-Range": found.validator})
+        length = _length_of_whole(response, first, end - first)
+        if response.status_code in (_OK, _NOT_SATISFIABLE) or length not in (None, found.length):
+            raise Changed
+        if length is None:
+            raise _Answered(response)
+        if _validator(response) not in (None, found.validator):
+            raise Changed
+        check_body(response)
+        self._at = first
+
+    def _ask(self, headers: dict[str, str]) -> requests.Response:
+        self._drop()
+        self._response = self._connection.get(self._link.url, headers)
+        if not self._is_connected:
+            self._is_connected = True
+            self._flow.began()
+        return self._response
+
+    def _receive(self, into: memoryview) -> int:
+        if self._response is None:
+            return 0
+        try:
+            data = self._response.raw.read(min(len(into), CHUNK_BYTES))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise VideoUnavailable(f"The download of the video broke off: {type(error).__name__}.") from error
+        size = len(data)
+        into[:size] = data
+        self._at += size
+        if size:
+            self._link.served()
+            self._flow.received(size)
+        return size
+
+    def _drop(self) -> None:
+        """Of no more use: what is read to its end leaves its connection to the next, anything else closes it."""
+        if self._response is not None:
+            self._response.close()
+            self._response = None
+
+
+class _Answered(Exception):
+    """Instead of the video; `wait` is for how many seconds the host asks."""
+
+    def __init__(self, response: requests.Response) -> None:
+        super().__init__()
+        self.status = response.status_code
+        wait = response.headers.get("Retry-After", "")
+        self.wait = float(wait) if wait.isdigit() else 0.0
+
+
+def _told(error: VideoUnavailable | _Answered) -> VideoUnavailable:
+    if isinstance(error, _Answered):
+        return VideoUnavailable(f"The video's link answered {error.status}: it may have expired.")
+    return error
+
+
+def _length_of_whole(response: requests.Response, first: int, size: int) -> int | None:
+    """Of how many bytes in all these are the ones asked for; None if they are not."""
+    unit, _, told = response.headers.get("Content-Range", "").partition(" ")
+    extent, _, whole = told.partition("/")
+    if response.status_code != _PARTIAL or unit != "bytes" or not whole.isdigit():
+        return None
+    last = min(first + size, int(whole)) - 1
+    length = response.headers.get("Content-Length", str(last - first + 1))
+    as_asked = extent == f"{first}-{last}" and length == str(last - first + 1)
+    return int(whole) if as_asked else None
+
+
+def _validator(response: requests.Response) -> str | None:
+    """What If-Range takes: a strong ETag, or else a time of change that is no second old any more.
+
+    Source: RFC 9110, 13.1.5 and 8.8.2.2.
+    """
+    tag = response.headers.get("ETag", "")
+    if tag.startswith('"'):
+        return tag
+    changed = response.headers.get("Last-Modified")
+    with suppress(ValueError, KeyError, TypeError):
+        now = parsedate_to_datetime(response.headers["Date"])
+        if changed and now - parsedate_to_datetime(changed) >= timedelta(seconds=1):
+            return changed
+    return None

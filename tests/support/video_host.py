@@ -1,0 +1,130 @@
+"""A host of one video that speaks ranges, over many connections at once, and breaks the way a test says."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one request is answered."""
+
+    status: int | None = None  # instead of the video
+    sent: int | None = None  # bytes of the body, then the connection is closed
+    ranges: bool = True
+    content_range: str | None = None  # instead of the right one
+    headers: dict[str, str] = field(default_factory=dict)
+    etag: str | None = '"1"'
+
+
+@dataclass
+class Asked:
+    """One request: its path, its headers, the bytes it asked for (None: all), and how many of them it was sent."""
+
+    path: str
+    headers: dict[str, str]
+    first: int | None
+    sent: int = 0
+
+
+@dataclass
+class VideoHost:
+    """`body` is the video; `manner` is asked before each answer, with the request's number from 0."""
+
+    body: bytes
+    manner: Callable[[int, Asked], Manner] = lambda _number, _asked: Manner()
+    url: str = ""
+    asked: list[Asked] = field(default_factory=list)
+    at_once: int = 0  # the most requests that were being answered
+
+    @property
+    def sent(self) -> int:
+        """The bytes of the video that it sent in all."""
+        return sum(one.sent for one in self.asked)
+
+
+@contextmanager
+def hosting(body: bytes, manner: Callable[[int, Asked], Manner] | None = None) -> Iterator[VideoHost]:
+    """The host, at its `url`."""
+    host = VideoHost(body) if manner is None else VideoHost(body, manner)
+    lock = threading.Lock()
+    answering = 0
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_GET(self) -> None:
+            nonlocal answering
+            wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            asked = Asked(self.path, dict(self.headers), int(wanted[1]) if wanted else None)
+            with lock:
+                host.asked.append(asked)
+                number = len(host.asked) - 1
+                answering += 1
+                host.at_once = max(host.at_once, answering)
+            try:
+                self._answer(asked, wanted, host.manner(number, asked))
+            finally:
+                with lock:
+                    answering -= 1
+
+        def _answer(self, asked: Asked, wanted: re.Match[str] | None, manner: Manner) -> None:
+            size = len(host.body)
+            fresh = self.headers.get("If-Range") in (None, manner.etag)
+            if manner.status is not None:
+                self._head(manner.status, 0, manner.headers)
+                return
+            headers = dict(manner.headers)
+            if manner.etag and manner.ranges:
+                headers["ETag"] = manner.etag
+            if wanted and manner.ranges and fresh:
+                first, end = int(wanted[1]), min(int(wanted[2]) + 1, size)
+                if first >= size:
+                    self._head(416, 0, {"Content-Range": f"bytes */{size}"})
+                    return
+                headers["Content-Range"] = manner.content_range or f"bytes {first}-{end - 1}/{size}"
+                self._head(206, end - first, headers)
+            else:
+                first, end = 0, size
+                self._head(200, size, headers)
+            last = end if manner.sent is None else min(end, first + manner.sent)
+            for at in range(first, last, 1 << 16):
+                piece = host.body[at : min(at + (1 << 16), last)]
+                self.wfile.write(piece)
+                asked.sent += len(piece)
+            self.wfile.flush()
+            if last < end:
+                self.close_connection = True
+
+        def _head(self, status: int, length: int, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in {"Content-Length": str(length), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.flush()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 64
+
+        def handle_error(self, *_: Any) -> None:
+            pass  # who asked has hung up
+
+    server = Server(("127.0.0.1", 0), Handler)
+    host.url = f"http://127.0.0.1:{server.server_port}/video.mp4"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield host
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,523 @@
+"""A large video arrives over links that break, expire, lie and change: whole, once, and never all in memory."""
+
+import hashlib
+import random
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from core.archive import flow as flow_module
+from core.archive import store as store_module
+from core.archive.download import Allowed
+from core.archive.store import Archive, Order
+from core.errors import (
+    GenerationEnded,
+    VideoForbidden,
+    VideoIncomplete,
+    VideoInvalid,
+    VideoUnavailable,
+)
+from core.generation import ArchivedVideo
+from tests.support.mp4 import box
+from tests.support.strict_s3 import StrictS3, strict_s3
+from tests.support.video_host import Asked, Manner, VideoHost, hosting
+
+KIB = 1 << 10
+PART = 256 * KIB
+ALLOWED = Allowed(("127.0.0.1",), max_bytes=1 << 30, local=True)
+KEY = "videos/g1/video.mp4"
+
+
+def video(size: int) -> bytes:
+    """A whole MP4 of that many bytes, no two parts alike."""
+    head = box(b"ftyp", b"isom") + box(b"moov", b"x" * 40)
+    return head + box(b"mdat", random.Random(size).randbytes(size - len(head) - 8))
+
+
+VIDEO = video(8 * PART + 1000)
+OTHER = video(8 * PART + 1000)[:-1] + b"!"
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow_module, "FIRST_WAIT_SECONDS", 0.0)
+
+
+@pytest.fixture
+def s3() -> Iterator[StrictS3]:
+    with strict_s3(least_part=PART) as state:
+        yield state
+
+
+@dataclass
+class Finalizes:
+    """The entries of one generation into Finalize: what one keeps, the next is given."""
+
+    s3: StrictS3
+    url: str
+    file_size: int | None = None
+    renew: Callable[[], str | None] = lambda: None
+    kept: dict[str, Any] | None = None
+    times_kept: int = 0
+    ended: bool = False
+
+    def keep(self, upload: dict[str, Any]) -> None:
+        if self.ended:
+            raise GenerationEnded("cancelled")
+        self.kept = upload
+        self.times_kept += 1
+
+    def enter(self, seconds_left: Callable[[], float] = lambda: 900.0, most: int = 4) -> ArchivedVideo:
+        archive = Archive(self.s3.client, "videos", ALLOWED, PART, most)
+        order = Order("g1", self.url, self.file_size, self.renew, seconds_left, self.kept, self.keep)
+        return archive.store(order)
+
+
+def is_archived(s3: StrictS3, stored: ArchivedVideo, expected: bytes = VIDEO) -> None:
+    """It stands under its key as it is described, and nothing else is left."""
+    assert s3.objects == {KEY: expected}
+    assert (stored.size, stored.sha256) == (len(expected), hashlib.sha256(expected).hexdigest())
+    assert s3.uploads == {}
+
+
+def nothing_is_there(s3: StrictS3) -> None:
+    assert (s3.objects, s3.uploads) == ({}, {})
+
+
+@pytest.mark.parametrize("size", [300, PART - 1, PART])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_small_video_is_one_get_and_one_put(s3: StrictS3, size: int, ranges: bool) -> None:
+    with hosting(video(size), lambda *_: Manner(ranges=ranges)) as host:
+        is_archived(s3, Finalizes(s3, host.url, size).enter(), video(size))
+    assert (len(host.asked), s3.calls) == (1, ["put"])
+
+
+@pytest.mark.parametrize("size", [PART + 1, 2 * PART, 8 * PART + 1000])
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("most", [1, 4, 8])
+def test_a_large_video_is_uploaded_in_parts_and_read_once(s3: StrictS3, size: int, ranges: bool, most: int) -> None:
+    with hosting(video(size), lambda *_: Manner(ranges=ranges)) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter(most=most), video(size))
+    assert host.sent == size
+    assert s3.called("part") == -(-size // PART)
+    assert host.at_once <= most
+
+
+def test_parts_that_arrive_in_any_order_are_checked_in_theirs(s3: StrictS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second part comes only after three later ones have been uploaded, as many as there are others at work."""
+    monkeypatch.setattr(flow_module, "FIRST_CONNECTIONS", 4)
+
+    def manner(_number: int, asked: Asked) -> Manner:
+        if asked.first == PART:
+            eventually(lambda: s3.called("part") == 4 - 1)
+        return Manner()
+
+    with hosting(VIDEO, manner) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter())
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("broken", range(9))
+def test_what_breaks_in_mid_body_goes_on_where_it_broke(s3: StrictS3, broken: int) -> None:
+    breaks: list[Asked] = []
+
+    def manner(_number: int, asked: Asked) -> Manner:
+        if asked.first == broken * PART and not breaks:
+            breaks.append(asked)
+            return Manner(sent=700)
+        return Manner()
+
+    with hosting(VIDEO, manner) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter())
+    assert host.sent == len(VIDEO), "not a byte was read twice"
+    assert {one.headers["If-Range"] for one in host.asked[1:]} == {'"1"'}
+
+
+def test_a_break_on_every_connection_loses_nothing(s3: StrictS3) -> None:
+    with hosting(VIDEO, lambda *_: Manner(sent=70 * KIB)) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter())
+    assert host.sent == len(VIDEO)
+
+
+def test_a_small_video_goes_on_too(s3: StrictS3) -> None:
+    small = video(PART - 5)
+    with hosting(small, lambda *_: Manner(sent=100 * KIB)) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter(), small)
+    assert (host.sent, s3.calls) == (len(small), ["put"])
+
+
+def test_a_host_from_which_nothing_comes_any_more_is_given_up(s3: StrictS3) -> None:
+    with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
+        entries = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete, match=f"of the video's {len(VIDEO)} bytes"):
+            entries.enter(most=1)
+        assert len(host.asked) < 20
+        with pytest.raises(VideoUnavailable, match="500"):
+            entries.enter(most=1)
+        assert s3.objects == {}
+        host.manner = lambda *_: Manner()
+        is_archived(s3, entries.enter())
+    assert host.sent == len(VIDEO), "the parts of the first entry were not read again"
+
+
+def test_an_entry_that_is_out_of_time_is_gone_on_with_by_the_next(s3: StrictS3) -> None:
+    with hosting(VIDEO) as host:
+        entries = Finalizes(s3, host.url)
+        entered = 0
+        while s3.objects == {}:
+            entered += 1
+            before = host.sent
+            try:
+                stored = entries.enter(lambda: 1 if host.sent - before < 3 * PART + 9 else -1, most=2)  # noqa: B023
+            except VideoIncomplete:
+                assert s3.called("begin") == 1
+                assert s3.objects == {}
+        is_archived(s3, stored)
+    assert entered > 2
+    assert host.sent < 2 * len(VIDEO)
+
+
+def test_an_entry_that_died_is_gone_on_with_from_what_it_kept(s3: StrictS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps where it is now and then, and not only at its end."""
+    monkeypatch.setattr(store_module, "KEEP_EVERY_SECONDS", 0.0)
+
+    class Killed(BaseException):
+        pass
+
+    with hosting(VIDEO) as host:
+        entries = Finalizes(s3, host.url)
+        real = s3.s3.upload_part
+        died: list[int] = []
+
+        def upload_part(**kwargs: Any) -> Any:
+            if kwargs["PartNumber"] == 6 and not died:
+                died.append(6)
+                raise Killed
+            return real(**kwargs)
+
+        monkeypatch.setattr(s3.s3, "upload_part", upload_part)
+        with pytest.raises(Killed):
+            entries.enter(most=1)
+        assert entries.kept is not None
+        assert entries.kept["parts"] == 5
+        asked = len(host.asked)
+        is_archived(s3, entries.enter())
+    assert host.asked[asked].first == 5 * PART
+
+
+@pytest.mark.parametrize("manner", [Manner(etag='"2"'), Manner(ranges=False), Manner(etag=None)], ids=str)
+def test_a_video_that_changed_between_entries_starts_anew(s3: StrictS3, manner: Manner) -> None:
+    with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
+        entries = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete):
+            entries.enter(most=1)
+        host.body, host.manner = OTHER, lambda *_: manner
+        is_archived(s3, entries.enter(), OTHER)
+
+
+def test_a_video_that_got_shorter_between_entries_starts_anew(s3: StrictS3) -> None:
+    with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
+        entries = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete):
+            entries.enter(most=1)
+        host.body, host.manner = video(300), lambda *_: Manner()
+        is_archived(s3, entries.enter(), video(300))
+
+
+def test_a_video_that_changes_while_it_is_read_starts_anew(s3: StrictS3) -> None:
+    with hosting(VIDEO) as host:
+
+        def manner(number: int, _asked: Asked) -> Manner:
+            if number == 4:
+                host.body = OTHER
+            return Manner() if number < 4 else Manner(etag='"2"')
+
+        host.manner = manner
+        is_archived(s3, Finalizes(s3, host.url).enter(), OTHER)
+
+
+def test_a_host_that_ignores_if_range_and_serves_another_video_is_seen_through(s3: StrictS3) -> None:
+    """Its answer carries its own ETag."""
+    with hosting(VIDEO) as host:
+
+        def manner(number: int, asked: Asked) -> Manner:
+            if number < 4:
+                return Manner()
+            host.body = OTHER
+            return Manner(etag=asked.headers.get("If-Range", '"2"'), headers={"ETag": '"2"'})
+
+        host.manner = manner
+        is_archived(s3, Finalizes(s3, host.url).enter(), OTHER)
+
+
+def test_a_video_that_never_stays_the_same_is_not_archived(s3: StrictS3) -> None:
+    with (
+        hosting(VIDEO, lambda number, _: Manner(etag=f'"{number}"')) as host,
+        pytest.raises(VideoUnavailable, match="changed"),
+    ):
+        Finalizes(s3, host.url).enter()
+    nothing_is_there(s3)
+
+
+@pytest.mark.parametrize(
+    "content_range",
+    ["bytes 1-262144/2098152", "bytes 0-9/2098152", "bytes 0-262143/*", "bytes 0-262143/9", "items 0-1/2", "bytes"],
+)
+def test_a_first_answer_with_a_wrong_range_is_asked_for_without(s3: StrictS3, content_range: str) -> None:
+    with hosting(VIDEO, lambda *_: Manner(content_range=content_range)) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter())
+    assert host.asked[1].first is None
+
+
+def test_a_later_answer_with_a_wrong_range_is_not_taken(s3: StrictS3) -> None:
+    wrong = Manner(content_range=f"bytes 5-{PART + 4}/{len(VIDEO)}")
+    with hosting(VIDEO, lambda number, _: wrong if number == 2 else Manner()) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter())
+
+
+def test_without_a_validator_nothing_is_pieced_together(s3: StrictS3) -> None:
+    with hosting(VIDEO, lambda number, _: Manner(etag=None, sent=5 * PART if number else None)) as host:
+        with pytest.raises(VideoUnavailable, match="broke off"):
+            Finalizes(s3, host.url).enter()
+        nothing_is_there(s3)
+        host.manner = lambda *_: Manner(etag=None)
+        is_archived(s3, Finalizes(s3, host.url).enter())
+
+
+@pytest.mark.parametrize(("age", "pieced"), [("00:00:05", True), ("00:00:10", False)])
+def test_a_time_of_change_is_a_validator_once_it_is_old_enough(s3: StrictS3, age: str, pieced: bool) -> None:
+    headers = {"Last-Modified": f"Wed, 25 Nov 2026 {age} GMT"}
+    with pytest.MonkeyPatch.context() as patched, hosting(VIDEO) as host:
+        patched.setattr(
+            "http.server.BaseHTTPRequestHandler.date_time_string", lambda *_: "Wed, 25 Nov 2026 00:00:10 GMT"
+        )
+        known = headers["Last-Modified"]
+        host.manner = lambda _, asked: Manner(
+            etag=None if "If-Range" not in asked.headers else known, headers={**headers, "ETag": 'W/"1"'}
+        )
+        is_archived(s3, Finalizes(s3, host.url).enter())
+    assert ({one.headers.get("If-Range") for one in host.asked} == {None, known}) == pieced
+
+
+def test_a_host_that_asks_for_less_gets_less(s3: StrictS3) -> None:
+    refused: list[Asked] = []
+
+    def manner(number: int, asked: Asked) -> Manner:
+        if number in (2, 3):
+            refused.append(asked)
+            return Manner(status=429 if number == 2 else 503, headers={"Retry-After": "0"})
+        return Manner()
+
+    with hosting(VIDEO, manner) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter())
+    assert len(refused) == 2
+
+
+def test_a_link_that_expires_under_way_is_renewed_and_nothing_is_read_twice(s3: StrictS3) -> None:
+    def manner(number: int, asked: Asked) -> Manner:
+        return Manner(status=403) if number >= 4 and asked.path.endswith("?1") else Manner()
+
+    with hosting(VIDEO, manner) as host:
+        renewed: list[str] = []
+
+        def renew() -> str:
+            renewed.append(f"{host.url}?{len(renewed) + 2}")
+            return renewed[-1]
+
+        is_archived(s3, Finalizes(s3, f"{host.url}?1", renew=renew).enter())
+    assert (len(renewed), host.sent) == (1, len(VIDEO))
+
+
+def test_a_link_signed_anew_at_each_fetch_is_not_downloaded_twice(s3: StrictS3) -> None:
+    """Of a host without ranges all that came is lost, and another link to it would be no better."""
+    renewed: list[int] = []
+    with hosting(VIDEO, lambda *_: Manner(ranges=False, sent=5 * PART)) as host:
+
+        def renew() -> str:
+            renewed.append(1)
+            return f"{host.url}?{len(renewed)}"
+
+        with pytest.raises(VideoUnavailable):
+            Finalizes(s3, host.url, renew=renew).enter()
+    assert (len(host.asked), renewed) == (1, [])
+    nothing_is_there(s3)
+
+
+def test_the_next_entry_goes_on_by_another_link(s3: StrictS3) -> None:
+    with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
+        entries = Finalizes(s3, f"{host.url}?1")
+        with pytest.raises(VideoIncomplete):
+            entries.enter(most=1)
+        host.manner = lambda _, asked: Manner(status=403) if asked.path.endswith("?1") else Manner()
+        entries.renew = lambda: f"{host.url}?2"
+        is_archived(s3, entries.enter())
+    assert host.sent == len(VIDEO)
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (VIDEO[:-1], VideoInvalid),
+        (VIDEO + b"\0" * 4, VideoInvalid),
+        (b"<html>" * PART, VideoInvalid),
+        (box(b"ftyp", b"isom") + box(b"mdat", bytes(5 * PART)), VideoInvalid),
+    ],
+)
+def test_what_is_no_whole_video_leaves_nothing_behind(
+    s3: StrictS3, body: bytes, error: type[Exception], ranges: bool
+) -> None:
+    with hosting(body, lambda *_: Manner(ranges=ranges)) as host, pytest.raises(error):
+        Finalizes(s3, host.url).enter()
+    nothing_is_there(s3)
+
+
+def test_a_length_that_is_not_the_announced_one_is_refused_before_it_is_read(s3: StrictS3) -> None:
+    with hosting(VIDEO) as host, pytest.raises(VideoInvalid, match="announced"):
+        Finalizes(s3, host.url, len(VIDEO) + 1).enter()
+    nothing_is_there(s3)
+
+
+def test_a_video_over_the_cap_is_refused_before_it_is_read(s3: StrictS3) -> None:
+    small = replace(ALLOWED, max_bytes=len(VIDEO) - 1)
+    with hosting(VIDEO) as host, pytest.raises(VideoForbidden):
+        Archive(s3.client, "videos", small, PART).store(
+            Order("g1", host.url, None, lambda: None, lambda: 900.0, None, lambda _: None)
+        )
+    nothing_is_there(s3)
+
+
+@pytest.mark.parametrize("call", ["part", "complete"])
+def test_what_s3_refuses_for_now_is_gone_on_with(s3: StrictS3, call: str) -> None:
+    s3.refuse = lambda called: (503, "SlowDown") if called == call and s3.called("part") > 4 else None
+    with hosting(VIDEO) as host:
+        entries = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete):
+            entries.enter(most=1)
+        s3.refuse = lambda _: None
+        asked = len(host.asked)
+        is_archived(s3, entries.enter())
+    assert (host.asked[asked].first or 0) >= 3 * PART
+
+
+def test_what_s3_always_refuses_is_told(s3: StrictS3) -> None:
+    s3.refuse = lambda called: (403, "AccessDenied") if called == "complete" else None
+    with hosting(VIDEO) as host:
+        entries = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete):
+            entries.enter()
+        with pytest.raises(s3.client.exceptions.ClientError, match="AccessDenied"):
+            entries.enter()
+    assert s3.objects == {}
+
+
+def test_an_upload_that_s3_has_forgotten_starts_anew(s3: StrictS3) -> None:
+    with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
+        entries = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete):
+            entries.enter(most=1)
+        s3.uploads.clear()
+        host.manner = lambda *_: Manner()
+        is_archived(s3, entries.enter())
+
+
+@pytest.mark.parametrize("size", [300, len(VIDEO)])
+def test_of_two_at_once_one_video_stays_and_both_describe_it(s3: StrictS3, size: int) -> None:
+    """The first is entered when the second is about to make its video visible, and is done before it."""
+    body = video(size)
+    raced: list[ArchivedVideo] = []
+    with hosting(body) as host:
+
+        def race(call: str) -> None:
+            if call in ("put", "complete"):
+                s3.refuse = lambda _: None
+                raced.append(Finalizes(s3, host.url).enter())
+
+        s3.refuse = race
+        stored = Finalizes(s3, host.url).enter()
+    assert [stored] == raced
+    is_archived(s3, stored, body)
+
+
+def test_one_that_ended_meanwhile_leaves_nothing_behind(s3: StrictS3) -> None:
+    with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
+        entries = Finalizes(s3, host.url, ended=True)
+        with pytest.raises(GenerationEnded):
+            entries.enter(most=1)
+    nothing_is_there(s3)
+
+
+def test_what_is_there_needs_no_link(s3: StrictS3) -> None:
+    s3.objects[KEY] = VIDEO
+    with hosting(VIDEO, lambda *_: Manner(status=403)) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter())
+
+
+class Discarding:
+    """Takes the place of S3 for a video that is too large to keep."""
+
+    class exceptions:  # noqa: N801 - the SDK's name
+        class NoSuchKey(Exception):
+            pass
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def get_object(self, **_: object) -> None:
+        raise self.exceptions.NoSuchKey
+
+    def create_multipart_upload(self, **_: object) -> dict[str, str]:
+        return {"UploadId": "u"}
+
+    def upload_part(self, *, Body: bytes, **_: object) -> dict[str, str]:  # noqa: N803 - the SDK's name
+        self.size += len(Body)
+        return {"ETag": "e"}
+
+    def complete_multipart_upload(self, **_: object) -> None:
+        pass
+
+
+@dataclass
+class Endless:
+    """The bytes of a huge video, made as they are asked for."""
+
+    size: int
+    head: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        start = box(b"ftyp", b"isom") + box(b"moov", b"x")
+        self.head = start + (1).to_bytes(4) + b"mdat" + (self.size - len(start)).to_bytes(8)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, at: slice) -> bytes:
+        first, end = int(at.start), int(at.stop)
+        return self.head[first:end] + bytes(end - max(first, len(self.head)))
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("size", [64 << 20, 320 << 20])
+def test_a_video_is_never_in_memory_whatever_its_size(size: int, ranges: bool) -> None:
+    part, most = 1 << 20, 4
+    sink: Any = Discarding()
+    body: Any = Endless(size)
+    host: VideoHost
+    with hosting(body, lambda *_: Manner(ranges=ranges)) as host:
+        archive = Archive(sink, "videos", ALLOWED, part, most)
+        tracemalloc.start()
+        stored = archive.store(Order("g1", host.url, size, lambda: None, lambda: 900.0, None, lambda _: None))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert stored.size == sink.size == size
+    assert peak < most * part + (4 << 20)
