@@ -1,10 +1,13 @@
 """An HTTP answer as a value, whole or broken the way a script says."""
 
 import json
+import re
 import uuid
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +24,8 @@ class Answer:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     padding: int = 0  # zero bytes after the body
+    first: int = 0  # where the range that is sent begins, and where it ends: None is the end
+    end: int | None = None
     sent: int | None = None  # bytes sent before the connection is closed; the declared length stays
     rate: float | None = None  # bytes a second
     hang: float = 0  # seconds before the first byte
@@ -29,15 +34,21 @@ class Answer:
     @property
     def length(self) -> int:
         """The Content-Length, in bytes."""
+        return (self.whole if self.end is None else self.end) - self.first
+
+    @property
+    def whole(self) -> int:
+        """The bytes of the file, whatever part of it is sent."""
         return len(self.body) + self.padding
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes to send; with a rate, twenty chunks are a second's worth."""
         size = max(1, int(self.rate / 20)) if self.rate else CHUNK_BYTES
         end = self.length if self.sent is None else min(self.sent, self.length)
-        for start in range(0, end, size):
-            part = self.body[start : min(start + size, end)]
-            yield part + bytes(min(size, end - start) - len(part))
+        for start in range(self.first, self.first + end, size):
+            stop = min(start + size, self.first + end)
+            part = self.body[start:stop]
+            yield part + bytes(stop - start - len(part))
 
 
 def json_answer(content: Any, headers: Mapping[str, str] | None = None) -> Answer:
@@ -84,8 +95,8 @@ def api_answer(normal: Answer, behaviour: ApiBehaviour, path: str) -> Answer:
     )
 
 
-def video_answer(file: bytes, behaviour: VideoBehaviour) -> Answer:
-    """The answer to a request for the video under this behaviour."""
+def video_answer(file: bytes, behaviour: VideoBehaviour, asked: Message) -> Answer:
+    """The answer to a request for the video under this behaviour; `asked` are the request's headers."""
     answer = Answer(HTTPStatus.OK, file, "video/mp4")
     status = behaviour.get("status", HTTPStatus.OK)
     if "redirect" in behaviour:
@@ -100,6 +111,8 @@ def video_answer(file: bytes, behaviour: VideoBehaviour) -> Answer:
         answer = replace(answer, body=file[: behaviour["cut"]])
     elif "size" in behaviour:
         answer = _padded(answer, behaviour["size"])
+    if answer.status == HTTPStatus.OK and behaviour.get("ranges", True):
+        answer = _ranged(answer, behaviour.get("etag"), asked)
     return replace(
         answer,
         headers={**answer.headers, **behaviour.get("headers", {})},
@@ -108,6 +121,21 @@ def video_answer(file: bytes, behaviour: VideoBehaviour) -> Answer:
         hang=behaviour.get("hang", 0),
         reset=behaviour.get("reset", False),
     )
+
+
+def _ranged(answer: Answer, etag: str | None, asked: Message) -> Answer:
+    """The one range asked for, if the file is the one that it was asked of."""
+    etag = etag or f'"{zlib.crc32(answer.body):08x}-{answer.padding}"'
+    answer = replace(answer, headers={"ETag": etag, "Accept-Ranges": "bytes"})
+    wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.get("Range", ""))
+    if wanted is None or asked.get("If-Range", etag) != etag:
+        return answer
+    first, end = int(wanted[1]), min(int(wanted[2] or answer.whole) + 1, answer.whole)
+    if first >= end:
+        headers = {"Content-Range": f"bytes */{answer.whole}"}
+        return Answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
+    headers = {**answer.headers, "Content-Range": f"bytes {first}-{end - 1}/{answer.whole}"}
+    return replace(answer, status=HTTPStatus.PARTIAL_CONTENT, headers=headers, first=first, end=end)
 
 
 def _redirect(url: str, status: int | None) -> Answer:

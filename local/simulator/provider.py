@@ -138,7 +138,7 @@ class Provider:
                 other = self.generations.draft(Clip("Another request", model, 5), None)
                 self.request_log.add(Entry(key, other))
 
-    def file(self, call: Call, query: str) -> Answer:
+    def file(self, call: Call, headers: Message, query: str) -> Answer:
         """The MP4 behind a link, or 403 once the link has expired or was tampered with."""
         generation_id = unquote(call.path.split("/")[2])
         generation = self.generations.get(generation_id)
@@ -151,7 +151,7 @@ class Provider:
             return Answer(HTTPStatus.FORBIDDEN, b"The link has expired or is not valid.", "text/plain")
         call.generation_id, call.prompt = generation.id, generation.clip.prompt
         self.calls.count_download()
-        return video_answer(render(generation.clip), self.scripts.take_video(generation.clip.prompt))
+        return video_answer(render(generation.clip), self.scripts.take_video(generation.clip.prompt), headers)
 
     def _key(self, headers: Message) -> str | None:
         """The API key of the call, if it is an accepted one."""

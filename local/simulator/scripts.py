@@ -33,12 +33,14 @@ class VideoBehaviour(TypedDict, total=False):
     headers: dict[str, str]
     hang: float
     reset: bool
-    truncate: int  # this many bytes under the full Content-Length, then the connection is closed
+    truncate: int  # this many bytes under the full Content-Length, of the range if one was asked for, then it is closed
     cut: int  # this many bytes under a Content-Length that agrees with them
     html: bool  # an HTML page with status 200
     empty: bool  # no byte, status 200
     redirect: str
     rate: float  # bytes a second
+    ranges: bool  # false: Range is ignored, as by a host that knows none
+    etag: str  # of the file, instead of the one of its bytes
     size: int  # the file padded by a `free` box to this many bytes; file_size says the same
     repeat: bool
 

@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         if call.path == "/v2/logs" and call.method == "GET":
             return provider.logs(call, self.headers, query)
         if call.path.startswith("/files/") and call.method == "GET":
-            return provider.file(call, query)
+            return provider.file(call, self.headers, query)
         return error_answer(HTTPStatus.NOT_FOUND, f"Cannot {call.method} {call.path}", call.path)
 
     def _control(self, name: str, body: bytes) -> Answer:

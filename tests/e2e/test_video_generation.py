@@ -18,6 +18,7 @@ from tests.support.generations import generation
 from tests.support.local_cloud import LocalCloud, eventually, unique
 from wiring import now
 
+LARGE = {"size": 20 << 20}  # of several parts
 THROTTLED = {"status": 429, "headers": {"Retry-After": "1"}}
 
 
@@ -60,6 +61,11 @@ def failed(cloud: LocalCloud, generation_id: str, name: str) -> str:
             {"fetch": [{"status": 500}, {"reset": True}, {"garbage": True}, {"status": 404}]}, id="failing checks"
         ),
         pytest.param({"video": [{"truncate": 1000}, {"status": 503}]}, id="a download that breaks off"),
+        pytest.param(
+            {"video": [{**LARGE, "truncate": 3 << 20, "repeat": True}]},
+            id="a large video that breaks off on every connection",
+        ),
+        pytest.param({"video": [{**LARGE, "ranges": False, "repeat": True}]}, id="a large video without ranges"),
         pytest.param({"video": [{"html": True}]}, id="once an HTML page instead of the video"),
         pytest.param({"create": [{"reset": True, "accept": True}]}, id="a lost answer"),
         pytest.param({"create": [{"truncate": True, "accept": True}]}, id="half an answer"),
@@ -204,6 +210,17 @@ def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) ->
     assert len(listed["Versions"]) == 1
     uploads = cloud.aws("s3").list_multipart_uploads(Bucket=cloud.stack.videos_bucket).get("Uploads", [])
     assert [one for one in uploads if generation_id in one["Key"]] == []
+
+
+def test_what_is_archived_in_part_is_gone_on_with_by_the_next_entry(cloud: LocalCloud) -> None:
+    prompt = unique("a boat")
+    broken = [{**LARGE, "status": 500}] * 12
+    cloud.simulator.script(prompt, seconds=0.5, video=[LARGE, LARGE, *broken, {**LARGE, "repeat": True}])
+    generation_id = cloud.create(prompt)
+    succeeded(cloud, prompt, generation_id)
+    arn = cloud.execution(generation_id)["executionArn"]
+    history = cloud.aws("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)["events"]
+    assert "VideoIncomplete" in json.dumps(history, default=str)
 
 
 def test_the_history_and_the_announcement_hold_no_prompt_and_no_key(cloud: LocalCloud) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import av
 import pytest
+import requests
 
 from local.simulator.videos import Clip, render
 from tests.support.simulator_client import PROMPT, Client, boxes, download, raw_get
@@ -108,3 +109,27 @@ def test_a_video_can_be_padded_to_a_size_and_still_be_an_mp4(client: Client) -> 
     assert boxes(file)[-1] == "free"
     with av.open(io.BytesIO(file), "r") as container:
         assert len(list(container.decode(video=0))) == 5 * 12
+
+
+def test_a_range_is_served_as_asked_and_only_of_the_file_it_was_asked_of(client: Client) -> None:
+    client.control.script(PROMPT, seconds=0, video=[{"size": 200_000, "repeat": True}])
+    url = client.finished()["video"]["url"]
+    whole = download(url)
+    etag = whole.headers["ETag"]
+    for first, last in [(0, 9), (1000, 150_000), (199_990, 500_000)]:
+        part = requests.get(url, headers={"Range": f"bytes={first}-{last}", "If-Range": etag}, timeout=10)
+        assert (part.status_code, part.content) == (206, whole.content[first : last + 1])
+        assert part.headers["Content-Range"] == f"bytes {first}-{min(last, 199_999)}/200000"
+    other = requests.get(url, headers={"Range": "bytes=5-9", "If-Range": '"other"'}, timeout=10)
+    assert (other.status_code, other.content) == (200, whole.content)
+    beyond = requests.get(url, headers={"Range": "bytes=200000-"}, timeout=10)
+    assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, "bytes */200000")
+
+
+def test_a_host_may_know_no_ranges_and_a_range_may_break_off(client: Client) -> None:
+    client.control.script(PROMPT, seconds=0, video=[{"ranges": False}, {"truncate": 10}])
+    url = client.finished()["video"]["url"]
+    assert requests.get(url, headers={"Range": "bytes=5-9"}, timeout=10).status_code == 200
+    with pytest.raises(http.client.IncompleteRead) as broken:
+        raw_get(url, {"Range": "bytes=5-99"})
+    assert len(broken.value.partial) == 10
