@@ -1,0 +1,262 @@
+"""Archiving a video, beside every other way to bring one into S3: `python -m bench.archive [--quick]`.
+
+Each run is a fresh process (archive_peers.py) between a host of videos and an S3 that discards (archive_servers.py),
+each a process of its own, all over TLS. The ways take turns within a round, so that what else the machine does meets
+them all.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import trustme
+
+ROOT = Path(__file__).parents[1]
+MIB, GIB = 1 << 20, 1 << 30
+OF_THE_PEERS = {"smart_open", "s3fs", "crt", "curl_aws"}  # in an environment of their own, since they pin botocore
+PEERS = ("naive", "upload_fileobj", "smart_open", "s3fs", "temp_file", "crt", "curl_aws")
+NAMES = {
+    "promptreel": "**Promptreel**",
+    "promptreel, 4": "**Promptreel**, at most 4 connections",
+    "naive": "`requests.get().content`, `put_object`",
+    "upload_fileobj": "`upload_fileobj(response.raw)`",
+    "smart_open": "smart_open",
+    "s3fs": "s3fs",
+    "temp_file": "temporary file, `upload_file`",
+    "crt": "`upload_fileobj`, CRT",
+    "curl_aws": "`curl \\| aws s3 cp -`",
+    "curl": "`curl \\| curl -T -`",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One video from one host, archived in several ways, `rounds` times; `once` is measured in the first round only."""
+
+    name: str
+    path: str
+    ways: tuple[str, ...]
+    once: tuple[str, ...] = ()
+    rounds: int = 3
+
+
+LIMITED = "rate=20000000&delay=0.03"
+CASES = (
+    Case("limited", f"{256 * MIB}?{LIMITED}", ("promptreel", "promptreel, 4", "upload_fileobj"), (*PEERS, "curl")),
+    Case("no ranges", f"{256 * MIB}?rate=50000000&delay=0.03&ranges=0", ("promptreel", "curl")),
+    Case("fast", f"{GIB}", ("promptreel", "curl", "upload_fileobj"), PEERS),
+    Case("small, 2 MiB", f"{2 * MIB}", ("promptreel", "curl", "upload_fileobj", "naive"), rounds=7),
+    Case("small, 8 MiB", f"{8 * MIB}", ("promptreel", "curl", "upload_fileobj", "naive"), rounds=7),
+    Case("memory, 64 MiB", f"{64 * MIB}", ("promptreel",)),
+    Case("memory, 4 GiB", f"{4 * GIB}", ("promptreel",), rounds=1),
+)
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Of every case, by way: wall and CPU in seconds, memory above the idle process in MiB."""
+    with servers() as (host, s3, environment):
+        return {case.name: _measured(case, host, s3, environment) for case in (map(_quick, CASES) if quick else CASES)}
+
+
+def _quick(case: Case) -> Case:
+    path = case.path.replace(str(GIB), str(256 * MIB)).replace(str(4 * GIB), str(512 * MIB))
+    if case.name == "limited":
+        path = path.replace(str(256 * MIB), str(64 * MIB))
+    return replace(case, path=path, once=(), rounds=min(case.rounds, 2) if "small" in case.name else 1)
+
+
+def _measured(case: Case, host: str, s3: str, environment: dict[str, str]) -> dict[str, Any]:
+    runs: dict[str, list[dict[str, float]]] = {}
+    for number in range(case.rounds):
+        others = tuple(way for way in case.once if way not in case.ways) if number == 0 else ()
+        for way in (*case.ways, *others):
+            runs.setdefault(way, []).append(_run(way, f"{host}/{case.path}", s3, environment))
+    figures = {
+        way: {
+            kind: {
+                "median": statistics.median(run[kind] for run in done),
+                "lowest": min(run[kind] for run in done),
+                "highest": max(run[kind] for run in done),
+            }
+            for kind in ("wall", "cpu", "memory")
+        }
+        for way, done in runs.items()
+    }
+    return {"bytes": int(case.path.partition("?")[0]), "rounds": case.rounds, "ways": figures}
+
+
+def _run(way: str, url: str, s3: str, environment: dict[str, str]) -> dict[str, float]:
+    name, _, most = way.partition(", ")
+    python = ROOT / (".venv/bench" if name in OF_THE_PEERS else ".venv") / "bin" / "python"
+    done = subprocess.run(
+        [python, "-m", "bench.archive_peers", name, url, s3],
+        env=environment | ({"MOST_CONNECTIONS": most} if most else {}),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    told: dict[str, float] = json.loads(done.stdout)
+    return told
+
+
+@contextmanager
+def servers() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """The host of videos, the S3 that discards, and an environment that trusts and knows both."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+        certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
+            "PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}",
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **dict.fromkeys(("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(folder / "ca.pem")),
+        }
+        with subprocess.Popen(
+            [sys.executable, "-m", "bench.archive_servers", str(folder / "server.pem")],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            ports = process.stdout.readline().split() if process.stdout else []
+            host, s3 = (f"https://127.0.0.1:{port}" for port in ports)
+            try:
+                yield host, s3, environment
+            finally:
+                process.terminate()
+
+
+def _of(results: dict[str, Any], case: str, way: str, kind: str = "wall") -> float:
+    return float(results[case]["ways"][way][kind]["median"])
+
+
+def _ratio(results: dict[str, Any], case: str, way: str, to: str) -> str:
+    """How many times as long as `to`, with the spread of `way`."""
+    base = _of(results, case, to)
+    wall = results[case]["ways"][way]["wall"]
+    return f"{wall['median'] / base:.2f} [{wall['lowest'] / base:.2f}..{wall['highest'] / base:.2f}]"
+
+
+def _times(results: dict[str, Any], way: str) -> str:
+    """How many times as fast as `upload_fileobj` at the host that limits each connection, with the spread of `way`."""
+    base = _of(results, "limited", "upload_fileobj")
+    wall = results["limited"]["ways"][way]["wall"]
+    return f"{base / wall['median']:.2f} [{base / wall['highest']:.2f}..{base / wall['lowest']:.2f}]"
+
+
+def _row(way: str, *cells: str) -> str:
+    return f"| {NAMES[way]} | {' | '.join(cells)} |"
+
+
+def page(results: dict[str, Any]) -> str:
+    """The section of docs/performance.md."""
+    limited, fast = results["limited"]["ways"], results["fast"]["ways"]
+
+    def costs(way: str, case: str) -> tuple[str, str]:
+        size = results[case]["bytes"] / GIB
+        memory = results[case]["ways"][way]["memory"]["median"]
+        return f"{_of(results, case, way, 'cpu') / size:.2f}", f"{memory:.0f}" if not way.startswith("curl") else "-"
+
+    lines = [
+        "## Archiving a video",
+        "",
+        "Each run is a fresh process between a host of videos and an S3 that discards, each a process of its own",
+        "(`bench/archive_servers.py`: threads and TLS), all on one machine, so what is fast is bound by its cores.",
+        "All but `curl` hash with SHA-256. Memory is the peak above the idle process, in MiB; CPU is of the process",
+        "and of what it starts.",
+        "",
+        f"### A host that limits each connection (20 MB/s, 30 ms), {results['limited']['bytes'] // MIB} MiB",
+        "",
+        "| way | times as fast as `upload_fileobj` | target | memory |",
+        "|---|---|---|---|",
+    ]
+    targets = {"promptreel": "4.4", "promptreel, 4": "2.4"}
+    lines += [_row(way, _times(results, way), targets.get(way, ""), costs(way, "limited")[1]) for way in limited]
+    lines += [
+        "",
+        f"### A fast host, {results['fast']['bytes'] // MIB} MiB",
+        "",
+        "| way | wall ÷ `curl \\| curl` | CPU s/GiB | memory |",
+        "|---|---|---|---|",
+        *[_row(way, _ratio(results, "fast", way, "curl"), *costs(way, "fast")) for way in fast],
+        "",
+        "Targets: 1.1 times, 2.5 s.",
+        "",
+        "### A host without ranges, and small videos",
+        "",
+        "| | wall ÷ `curl \\| curl` | target | `upload_fileobj` | `put_object` |",
+        "|---|---|---|---|---|",
+    ]
+    for case, target in (("no ranges", "1.05"), ("small, 2 MiB", "1.1"), ("small, 8 MiB", "1.1")):
+        others = [
+            _ratio(results, case, way, "curl") if way in results[case]["ways"] else ""
+            for way in ("promptreel", "upload_fileobj", "naive")
+        ]
+        lines.append(f"| {case} | {others[0]} | {target} | {others[1]} | {others[2]} |")
+    lines += [
+        "",
+        "### Memory",
+        "",
+        "| video | peak above idle, MiB |",
+        "|---|---|",
+        *[
+            f"| {results[case]['bytes'] // MIB} MiB | {_of(results, case, 'promptreel', 'memory'):.0f} |"
+            for case in results
+            if case.startswith("memory")
+        ],
+        "",
+        "At most 8 buffers of 8 MiB and 4 MiB: 68. How many there are follows what the host gives.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def plots(results: dict[str, Any], folder: Path) -> list[Path]:
+    """Memory against time of every way, at the host that limits each connection."""
+    import matplotlib as mpl  # noqa: PLC0415 - only who draws needs it
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    mpl.rcParams["svg.hashsalt"] = "promptreel"  # the same results draw the same file
+
+    grey = "#808080"  # legible on white and on black
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    figure.patch.set_alpha(0)
+    axes.patch.set_alpha(0)
+    for way, figures in results["limited"]["ways"].items():
+        if way.startswith("curl"):
+            continue
+        ours = way.startswith("promptreel")
+        at = figures["wall"]["median"], max(figures["memory"]["median"], 1)
+        axes.scatter(*at, color="#e07b00" if ours else grey)
+        axes.annotate(way, at, xytext=(6, 3), textcoords="offset points", color="#e07b00" if ours else grey)
+    axes.set_yscale("log")
+    axes.set_xlim(left=0)
+    axes.set_xlabel("seconds", color=grey)
+    axes.set_ylabel("memory above idle, MiB", color=grey)
+    axes.set_title(f"{results['limited']['bytes'] // MIB} MiB at 20 MB/s a connection", color=grey)
+    axes.tick_params(colors=grey, which="both")
+    for spine in axes.spines.values():
+        spine.set_color(grey)
+    path = folder / "archive.svg"
+    figure.savefig(path, metadata={"Date": None})
+    return [path]
+
+
+if __name__ == "__main__":
+    found = measure("--quick" in sys.argv)
+    sys.stdout.write(page(found) + "\n" + json.dumps(found) + "\n")
