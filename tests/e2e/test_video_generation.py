@@ -18,7 +18,7 @@ from tests.support.generations import generation
 from tests.support.local_cloud import LocalCloud, eventually, unique
 from wiring import now
 
-LARGE = {"size": 20 << 20}  # of several parts
+LARGE = {"size": 40 << 20}  # of several parts
 THROTTLED = {"status": 429, "headers": {"Retry-After": "1"}}
 
 
@@ -62,7 +62,7 @@ def failed(cloud: LocalCloud, generation_id: str, name: str) -> str:
         ),
         pytest.param({"video": [{"truncate": 1000}, {"status": 503}]}, id="a download that breaks off"),
         pytest.param(
-            {"video": [{**LARGE, "truncate": 3 << 20, "repeat": True}]},
+            {"video": [{**LARGE, "truncate": 6 << 20, "repeat": True}]},
             id="a large video that breaks off on every connection",
         ),
         pytest.param({"video": [{**LARGE, "ranges": False, "repeat": True}]}, id="a large video without ranges"),
@@ -214,7 +214,7 @@ def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) ->
 
 def test_what_is_archived_in_part_is_gone_on_with_by_the_next_entry(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
-    broken = [{**LARGE, "status": 500}] * 12
+    broken = [{**LARGE, "status": 500}] * 10  # of two connections: what the first entry bears
     cloud.simulator.script(prompt, seconds=0.5, video=[LARGE, LARGE, *broken, {**LARGE, "repeat": True}])
     generation_id = cloud.create(prompt)
     succeeded(cloud, prompt, generation_id)

@@ -1,5 +1,7 @@
 """The structure check tells a whole MP4 from everything else, however the bytes come in."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +65,23 @@ def test_any_bytes_are_either_passed_or_refused(data: bytes) -> None:
         check(data, 3)
     except VideoInvalid as refused:
         assert str(refused).endswith(".")
+
+
+@pytest.mark.parametrize("cut", range(len(WHOLE)))
+def test_one_that_stopped_anywhere_goes_on_from_its_state(cut: int) -> None:
+    first = Mp4Check()
+    first.update(WHOLE[:cut])
+    second = Mp4Check.at(json.loads(json.dumps(first.state)))
+    second.update(WHOLE[cut:])
+    second.finish()
+    assert second.state == checked(WHOLE).state
+    third = Mp4Check.at(first.state)
+    third.update(WHOLE[cut:-1])
+    with pytest.raises(VideoInvalid):
+        third.finish()
+
+
+def checked(data: bytes) -> Mp4Check:
+    check = Mp4Check()
+    check.update(data)
+    return check

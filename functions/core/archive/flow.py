@@ -33,7 +33,7 @@ class Flow:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._fruitless = 0
-        self._speed_before = 0.0
+        self._before, self._speed_before = 0, 0.0  # how many there were last, and how fast they were together
         self._since, self._bytes = clock(), 0
 
     def began(self) -> None:
@@ -53,13 +53,15 @@ class Flow:
                 self._measured(self._bytes / seconds)
 
     def _measured(self, speed: float) -> None:
-        if speed > WORTH_IT * self._speed_before:
-            self._speed_before = speed
+        if speed <= WORTH_IT * self._speed_before:
+            self._growing = False
+            self.connections = self._before
+        elif self.connections == self._most:
+            self._growing = False
+        else:
+            self._before, self._speed_before = self.connections, speed
             self.connections = min(2 * self.connections, self._most)
             self._since, self._bytes = self._clock(), 0
-        else:
-            self.connections //= 2
-            self._growing = False
 
     def refused(self) -> None:
         """The host asks for fewer connections."""
