@@ -24,6 +24,7 @@ REMEDIES: Mapping[str, str] = {
     "GenerationTimedOut": f"the operator's {_GO_ON} looks whether the provider has finished by now",
     "VideoUnavailable": _FETCH,
     "VideoInvalid": _FETCH,
+    "VideoIncomplete": _FETCH,
     "VideoForbidden": "the operator allows it in the stage's settings (infra/config.py) and deploys; then "
     f"{_GO_ON} fetches it, and pays nothing twice",
     "WorkflowStopped": f"the operator's {_GO_ON} goes on from what the provider has",
