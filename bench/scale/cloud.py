@@ -142,18 +142,16 @@ def batch(cloud: Cloud, rows: int) -> dict[str, Any]:
     prompt = prompt_of(cloud, JOB_SECONDS)
     lines = "".join(json.dumps({"model": "veo2", "prompt": prompt, "seed": row}) + "\n" for row in range(rows))
     stepfunctions = client("stepfunctions", cloud.stack.aws_endpoint_url)
+    before = {run["executionArn"] for run in _executions(cloud, stepfunctions)}
     with _watching(cloud) as seen:
         started = time.monotonic()
         client("s3", cloud.stack.aws_endpoint_url).put_object(
             Bucket=cloud.stack.prompts_bucket, Key=f"{uuid4().hex}.jsonl", Body=lines
         )
-        known = len(_executions(cloud, stepfunctions))
-        while True:
-            runs = _executions(cloud, stepfunctions)
-            if len(runs) > known and all(run["status"] != "RUNNING" for run in runs):
-                break
-            known = min(known, len(runs) - 1)
+        runs: list[Any] = []
+        while not runs or runs[0]["status"] == "RUNNING":
             time.sleep(0.5)
+            runs = [run for run in _executions(cloud, stepfunctions) if run["executionArn"] not in before]
         seconds = time.monotonic() - started
     made = cloud.simulator.counts().creates_by_prompt.get(prompt, 0)
     bound = rows * JOB_SECONDS / LIMIT
