@@ -2,8 +2,8 @@
 
 AWS's: the pages on quotas of Step Functions, Lambda and DynamoDB, for the regions with the lower ones and without an
 increase. New accounts begin with less of Lambda and of transitions. What one job needs: 7 transitions, some 30 s of
-functions, most of it a check that stays and looks again (the section on waiting), 8 writes of its record of up to 2 KiB,
-and 4 of its watch.
+functions, most of it a check that stays and looks again (the section on waiting), 8 writes of its record of up to
+2 KiB, and 4 of its watch.
 """
 
 from dataclasses import dataclass
