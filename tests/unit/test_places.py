@@ -1,5 +1,6 @@
 """Never more at the provider than allowed, fairly between owners, and no place is ever lost."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,6 +89,17 @@ def test_who_comes_late_waits_for_one_round_and_not_for_all_that_came_before(hou
     while house.holders:
         house.end(house.holders[0])
     assert len(house.admitted) == 21
+
+
+def test_who_was_served_last_is_known_although_others_come_all_the_time(house: House) -> None:
+    """A turn that others disturb is not ended but goes on."""
+    table, now = house.admission.table, house.ledger.now()
+    until = now + timedelta(seconds=10)
+    assert table.take_turn("one", now, until) == ""
+    assert table.take_turn("other", now, until) is None
+    assert not table.end_turn("one", "ann")
+    assert table.take_turn("one", now, until, "ann") == "ann"
+    assert table.take_turn("other", until + timedelta(seconds=1), until + timedelta(seconds=9)) == "ann"
 
 
 @pytest.mark.exhaustive

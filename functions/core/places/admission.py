@@ -75,7 +75,8 @@ class Admission:
         if not self._may_give_out():
             return
         who = uuid4().hex
-        while (served := self._take_turn(who)) is not None:
+        served: str | None = None
+        while (served := self._take_turn(who, served)) is not None:
             try:
                 served = self._give_out(who, served)
             finally:
@@ -92,8 +93,8 @@ class Admission:
         waiting, _ = self.table.waiting()
         return bool(waiting) and len({place.number for place in self.table.held()} & {*range(self.limit)}) < self.limit
 
-    def _take_turn(self, who: str) -> str | None:
-        return self.table.take_turn(who, self.ledger.now(), self.ledger.now() + TURN)
+    def _take_turn(self, who: str, served: str | None) -> str | None:
+        return self.table.take_turn(who, self.ledger.now(), self.ledger.now() + TURN, served)
 
     def _give_out(self, who: str, served: str) -> str:
         """Give places out in the turn of `who`, after the owner that was `served` last; who that is then."""
@@ -101,7 +102,7 @@ class Admission:
         renew_at = self.ledger.now() + TURN / 2
         while True:
             if self.ledger.now() > renew_at:
-                if self._take_turn(who) is None:
+                if self._take_turn(who, served) is None:
                     return served
                 held = {place.number: place for place in self.table.held()}
                 renew_at = self.ledger.now() + TURN / 2

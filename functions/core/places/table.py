@@ -148,19 +148,24 @@ class PlacesTable:
         """Give the place back, if its holder still has it."""
         self._delete(PLACE, _number(place.number), place.holder)
 
-    def take_turn(self, who: str, now: datetime, until: datetime) -> str | None:
+    def take_turn(self, who: str, now: datetime, until: datetime, served: str | None = None) -> str | None:
         """`who` gives places out now: the owner who was served last, "" if nobody was. None if another one does, who is
-        asked to look once more."""
+        asked to look once more.
+
+        Who takes it again says who was `served` by then: where others come all the time, a turn goes on and on.
+        """
         taken: dict[str, Any] = {}
+        and_served = ", served = :served" if served else ""
+        known = {":who": who, ":until": iso(until), ":now": iso(now), ":served": served}
 
         def take() -> None:
             answer = self._dynamodb.update_item(
                 TableName=self._name,
                 Key=_key(TURN, TURN),
-                UpdateExpression="SET who = :who, #until = :until REMOVE again",
+                UpdateExpression=f"SET who = :who, #until = :until {and_served} REMOVE again",
                 ConditionExpression="attribute_not_exists(who) OR who = :who OR #until < :now",
                 ExpressionAttributeNames={"#until": "until"},
-                ExpressionAttributeValues=write({":who": who, ":until": iso(until), ":now": iso(now)}),
+                ExpressionAttributeValues=write({name: value for name, value in known.items() if value}),
                 ReturnValues="ALL_NEW",
             )
             taken.update(read(answer["Attributes"]))
@@ -177,7 +182,7 @@ class PlacesTable:
                     ExpressionAttributeValues=write({":yes": who}),
                 )
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
-                return self.take_turn(who, now, until)  # it has ended just now
+                return self.take_turn(who, now, until, served)  # it has ended just now
             return None
         return str(taken.get("served", ""))
 
