@@ -214,7 +214,7 @@ def _run(program: str, played: dict[str, Any], packages: Path, file: Path | None
     environment = {name: value for name, value in recorded.items() if not name.startswith(("PYTHON", "RECORD"))}
     environment |= {"PYTHONPATH": os.pathsep.join([str(FUNCTIONS), str(packages)]), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    done = subprocess.run(  # noqa: S603 - the programs above
+    done = subprocess.run(
         [sys.executable, "-S", "-c", program, *([str(file)] if file else [])],
         env=environment,
         capture_output=True,

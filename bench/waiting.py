@@ -236,7 +236,7 @@ class Client:
     first: float | None = None
 
     def replay(self, takes: list[float]) -> list[Job]:
-        of, jobs = random.Random(1), []  # noqa: S311 - nothing secret
+        of, jobs = random.Random(1), []
         for seconds in takes:
             job = Job("", seconds)
             while job.noticed is None:
@@ -296,7 +296,7 @@ def measure(quick: bool) -> dict[str, Any]:
     for name, times in DISTRIBUTIONS.items():
         measured: dict[str, list[dict[str, float]]] = {way: [] for way in _ways()}
         for run in range(runs):
-            of = random.Random(run)  # noqa: S311 - nothing secret
+            of = random.Random(run)
             takes = [times(of, number / jobs) for number in range(jobs)]
             for way, replays in _ways().items():
                 measured[way].append(_figures(replays.replay(takes)))

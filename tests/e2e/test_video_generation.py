@@ -14,11 +14,12 @@ from core.errors import names
 from core.generation import Status, iso
 from core.rescue import rescue
 from core.workflow import Run, Workflow
+from local.simulator.scripts import VideoBehaviour
 from tests.support.generations import generation
 from tests.support.local_cloud import LocalCloud, eventually, unique
 from wiring import now
 
-LARGE = {"size": 40 << 20}  # of several parts
+LARGE: VideoBehaviour = {"size": 40 << 20}  # of several parts
 THROTTLED = {"status": 429, "headers": {"Retry-After": "1"}}
 
 
@@ -214,7 +215,7 @@ def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) ->
 
 def test_what_is_archived_in_part_is_gone_on_with_by_the_next_entry(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
-    broken = [{**LARGE, "status": 500}] * 10  # of two connections: what the first entry bears
+    broken: list[VideoBehaviour] = [{**LARGE, "status": 500}] * 10  # of two connections: what the first entry bears
     cloud.simulator.script(prompt, seconds=0.5, video=[LARGE, LARGE, *broken, {**LARGE, "repeat": True}])
     generation_id = cloud.create(prompt)
     succeeded(cloud, prompt, generation_id)

@@ -1,6 +1,5 @@
 """Items as the table holds them: in DynamoDB's form, as boto3 writes it."""
 
-from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.generation import Status
 from core.records.table import read, write
 
 PLAIN: Any = st.recursive(
@@ -24,7 +24,7 @@ def test_what_is_written_is_read_as_it_was_and_is_what_boto3_writes(item: dict[s
 
 
 def test_a_word_of_ours_is_written_as_its_text() -> None:
-    assert write({"status": StrEnum("Status", ["DONE"]).DONE}) == {"status": {"S": "done"}}
+    assert write({"status": Status.COMPLETED}) == {"status": {"S": "completed"}}
 
 
 def test_what_the_table_does_not_hold_is_refused() -> None:
