@@ -26,7 +26,7 @@ def test_every_answer_is_as_the_contract_says(cloud: LocalCloud, tmp_path: Path,
     config.write_text('headers = { Authorization = "Bearer ${API_KEY}" }\nmax-redirects = 0\n')
     url = cloud.stack.api_url
     command = ["schemathesis", "--config-file", str(config), "run", f"{url}/openapi.json", "--url", url]
-    command += ["--checks", "all", "--seed", "1", "--no-color", *scope]
+    command += ["--checks", "all", "--seed", "1", "--no-color", "--request-timeout", "60", *scope]
     done = subprocess.run(
         command,
         cwd=tmp_path,

@@ -101,25 +101,27 @@ def test_a_bad_event_is_a_recorded_failure(cloud: LocalCloud) -> None:
 
 def test_a_subscription_hears_only_what_its_filter_lets_through(cloud: LocalCloud) -> None:
     sqs, sns = cloud.aws("sqs"), cloud.aws("sns")
+    ann, bob = uuid4().hex, uuid4().hex
     queues = {}
-    for name, policy in {"failures": {"status": ["error"]}, "bobs": {"owner": ["bob"]}}.items():
+    for name, policy in {"failures": {"owner": [ann], "status": ["error"]}, "bobs": {"owner": [bob]}}.items():
         url = sqs.create_queue(QueueName=f"{name}-{uuid4().hex}")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         filters = {"FilterPolicy": json.dumps(policy)}
         sns.subscribe(TopicArn=cloud.stack.topic_arn, Protocol="sqs", Endpoint=arn, Attributes=filters)
         queues[name] = url
-    good, bad, bobs = unique("a kite"), unique("a kite"), unique("a kite")
-    bob = {"Authorization": f"Bearer {cloud.key_of('bob')}"}
-    for prompt, script in {good: {}, bad: {"outcome": "error"}, bobs: {}}.items():
-        cloud.simulator.script(prompt, seconds=0, **script)  # type: ignore[arg-type]  # a script each
-    ids = {prompt: cloud.create(prompt) for prompt in (good, bad)}
-    answer = cloud.call("POST", headers=bob, json={"model": "veo2", "prompt": bobs})
-    ids[bobs] = answer.json()["id"]
-    for generation_id in ids.values():
-        cloud.ended(generation_id)
+    keys = {owner: {"Authorization": f"Bearer {cloud.key_of(owner)}"} for owner in (ann, bob)}
 
-    def heard(name: str) -> set[str]:
+    def ended(owner: str, **script: Any) -> str:
+        prompt = unique("a kite")
+        cloud.simulator.script(prompt, seconds=0, **script)
+        answer = cloud.call("POST", headers=keys[owner], json={"model": "veo2", "prompt": prompt})
+        return cloud.ended(answer.json()["id"]).generation_id
+
+    ended(ann)
+    bobs, bad = ended(bob), ended(ann, outcome="error")
+
+    def heard(name: str) -> set[str] | None:
         messages = sqs.receive_message(QueueUrl=queues[name], MaxNumberOfMessages=10).get("Messages", [])
-        return {json.loads(json.loads(message["Body"])["Message"])["generation_id"] for message in messages}
+        return {json.loads(json.loads(message["Body"])["Message"])["generation_id"] for message in messages} or None
 
-    assert (heard("failures"), heard("bobs")) == ({ids[bad]}, {ids[bobs]})
+    assert (eventually(lambda: heard("failures")), eventually(lambda: heard("bobs"))) == ({bad}, {bobs})

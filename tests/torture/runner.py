@@ -150,8 +150,9 @@ class Torture:
                 )
             record = by_id.get(one.generation_id, {})
             if "deleted_at" in record or (record.get("announced_at") and self._is_reported(record)):
-                one.seconds = time.monotonic() - one.started
                 one.status = DELETED if "deleted_at" in record else record["status"]
+                if one.status in one.case.ends:  # else it may be about to be rescued
+                    one.seconds = time.monotonic() - one.started
             elif time.monotonic() - one.started > self.sweep_after_seconds and record:
                 one.was_swept = overdue = True
                 self._make_due(one.generation_id)
@@ -192,10 +193,9 @@ class Torture:
     def _judge(self, done: Sequence[Running]) -> None:
         world = World.of(self.cloud)
         for one in done:
-            one.broken += [] if one.seconds is not None else ["not ended in time"]
-            if one.seconds is not None and one.status not in one.case.ends:
-                record = world.records[one.generation_id]
-                one.broken.append(f"ended as {one.status}: {record.get('error')}")
+            if one.seconds is None:
+                error = world.records.get(one.generation_id, {}).get("error")
+                one.broken.append(f"ended as {one.status}: {error}" if one.status else "not ended in time")
             one.broken += world.broken(one.generation_id)
 
 
