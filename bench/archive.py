@@ -219,7 +219,7 @@ def page(results: dict[str, Any]) -> str:
             if case.startswith("memory")
         ],
         "",
-        "At most 8 buffers of 16 MiB, and 4 MiB: 132. How many there are follows what the host gives.",
+        "At most 8 buffers of 8 MiB, and 4 MiB: 68. How many there are follows what the host gives.",
         "",
     ]
     return "\n".join(lines)

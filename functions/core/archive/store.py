@@ -26,7 +26,7 @@ from core.generation import ArchivedVideo
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PART_BYTES = 16 << 20  # what fits in one is stored at once; of a larger video one a connection is in memory
+PART_BYTES = 8 << 20  # what fits in one is stored at once; of a larger video one a connection is in memory
 CONTENT_TYPE = "video/mp4"
 KEEP_EVERY_SECONDS = 60.0
 # Bodies carry a CRC32, over TLS: to sign them too would be another SHA-256 over all of it.
