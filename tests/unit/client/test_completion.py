@@ -32,6 +32,7 @@ def completed(home: Path, words: str, *answers: Answer, url: str | None = None) 
             timeout=60,
             check=False,
         )
+    assert len(wire.requests) <= 1, "it is asked once"
     return ran.stdout.split(), ran.stderr
 
 

@@ -134,6 +134,12 @@ def test_what_is_refused_for_all_is_asked_for_once(ask: Run) -> None:
     assert ask("create", "x", "--count", "3", answers=[error(401)])[0] == 3
 
 
+def test_what_is_refused_for_one_does_not_hide_the_others(ask: Run) -> None:
+    refused = error(400, "`seed` must be smaller.")
+    code, out, err = ask("create", "x", "--seeds", "1-3", answers=[shown(), refused, shown()])
+    assert (code, out, "2: `seed` must be smaller" in err, "2 of 3 asked for." in err) == (1, f"{ID}\n" * 2, True, True)
+
+
 def test_several_are_an_array_for_programs_and_what_they_cost_is_told(ask: Run) -> None:
     meta = {"usage": {"credits_used": 1_000_000}}
     done = shown("completed", video={"url": "http://127.0.0.1:1/v"}, meta=meta)
