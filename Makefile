@@ -77,8 +77,8 @@ check: .venv/.ready ## lint, types, generated docs, definitions and templates
 docs: .venv/.ready ## write the generated documents anew
 	@for document in docs/generate_*.py; do python $$document; done
 
-bench: .venv/.ready ## measure: what waiting costs
-	@python bench/waiting.py
+bench: .venv/.ready .venv/ministack/.ready .venv/bench/.ready ## measure beside the peers: docs/performance.md; QUICK=1 takes two minutes
+	@python -m bench $(if $(QUICK),--quick)
 
 fmt: .venv/.ready ## format the code
 	@ruff check --quiet --fix && ruff format --quiet
@@ -104,8 +104,14 @@ fmt: .venv/.ready ## format the code
 	@VIRTUAL_ENV=.venv/ministack uv pip sync --quiet --require-hashes requirements/ministack.txt
 	@touch $@
 
+.venv/bench/.ready: requirements/bench.txt | .venv/.ready
+	@echo "Setting up what is measured beside ours ..."
+	@uv venv --quiet --clear --python .venv/bin/python .venv/bench
+	@VIRTUAL_ENV=.venv/bench uv pip sync --quiet --require-hashes requirements/bench.txt
+	@touch $@
+
 lock: .venv/.ready ## write the lock files anew from requirements/*.in and package.json
-	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; for f in uv layer ministack dev; do \
+	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; for f in uv layer ministack bench dev; do \
 		constraints=""; [ $$f = dev ] && constraints="-c requirements/layer.txt -c requirements/uv.txt"; \
 		uv pip compile --quiet --generate-hashes --universal --python-version 3.11 $$constraints \
 			requirements/$$f.in -o requirements/$$f.txt; done

@@ -4,6 +4,7 @@ One of each: a job by HTTP, one that waits for its place, one that fails, one wh
 """
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ def record() -> Recording:
     throw_away(checkout)
     checkout.make_state()
     calls = checkout.state / "calls"
+    shutil.rmtree(calls, ignore_errors=True)
     calls.mkdir()
     # Waits are not what is measured: they are as long as they are.
     settings = Settings(functions_see={"RECORD_CALLS": str(calls), "PYTHONPATH": str(HOOK)})
