@@ -1,4 +1,4 @@
-"""What the functions of a batch need in memory, each in a fresh process: `python -m bench.scale.memory ingest 100000`.
+"""What the functions of a batch need in memory, each in a fresh process.
 
 They run the shipped code on a stand-in for S3 and DynamoDB that makes up rows as they are read, and holds none. What is
 told is the highest memory of the process above what it had before its first row.
@@ -11,7 +11,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
 
 from core.batch import Batch, row_id
 from core.intake.batches import Batches
@@ -27,7 +31,7 @@ PAGE_ROWS = 1000  # of one answer to a query: 1 MiB holds about as many
 
 def measure(function: str, rows: int) -> dict[str, Any]:
     """MiB above the idle process, and its seconds."""
-    command = [sys.executable, "-m", "bench.scale.memory", function, str(rows)]
+    command = [sys.executable, "-c", "from bench.scale import memory; memory.main()", function, str(rows)]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(ended.stdout)
     return found
@@ -51,9 +55,33 @@ class _S3:
                 chunk = b""
         yield chunk
 
-    def upload_fileobj(self, file: io.BufferedIOBase, *_: Any, **__: Any) -> None:
-        while file.read(1 << 20):
-            continue
+    def __getattr__(self, name: str) -> Any:
+        """All else is boto3's own client, whose requests are answered in this process."""
+        return getattr(_client(), name)
+
+
+@cache
+def _client() -> Any:
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")  # noqa: S106
+    client.meta.events.register("before-send.s3", _answer)
+    return client
+
+
+def _answer(request: Any, **_: Any) -> AWSResponse:
+    """What S3 says to an upload, once it was read."""
+    while hasattr(request.body, "read") and request.body.read(1 << 16):
+        continue
+    xml = b""
+    if "uploads" in request.url:
+        xml = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+    elif request.method == "POST":
+        xml = b"<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>"
+    return AWSResponse(request.url, 200, {"ETag": '"e"'}, _Raw(xml))
+
+
+class _Raw(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
 
 
 class _DynamoDB:
@@ -142,7 +170,3 @@ def main() -> None:
 def _peak() -> int:
     """KiB, on Linux."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-if __name__ == "__main__":
-    main()
