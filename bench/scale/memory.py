@@ -67,7 +67,7 @@ def _client() -> Any:
     return client
 
 
-def _answer(request: Any, **_: Any) -> AWSResponse:
+def _answer(request: Any, **_: Any) -> Any:
     """What S3 says to an upload, once it was read."""
     while hasattr(request.body, "read") and request.body.read(1 << 16):
         continue
@@ -76,7 +76,8 @@ def _answer(request: Any, **_: Any) -> AWSResponse:
         xml = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
     elif request.method == "POST":
         xml = b"<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>"
-    return AWSResponse(request.url, 200, {"ETag": '"e"'}, _Raw(xml))
+    headers: Any = {"ETag": '"e"'}
+    return AWSResponse(request.url, 200, headers, _Raw(xml))
 
 
 class _Raw(io.BytesIO):
