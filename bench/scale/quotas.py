@@ -2,8 +2,8 @@
 
 AWS's: the pages on quotas of Step Functions, Lambda and DynamoDB, for the regions with the lower ones and without an
 increase. New accounts begin with less of Lambda and of transitions. What one job needs: 7 transitions, some 30 s of
-functions, most of it a check that stays and looks again (the section on waiting), 8 writes of its record of up to
-2 KiB, and 4 of its watch.
+functions, most of it a check that stays and looks again (the section on waiting), one write of its keys in the index
+by_owner, and 4 of its watch.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def limits(*, in_flight: int, given_out_a_second: float) -> list[Limit]:
         Limit(
             "DynamoDB, one partition of the index by_owner, all jobs one owner's: 1,000 write units a second",
             1000,
-            16,
+            1,
             "several owners; else shard the index by day",
         ),
         Limit(
