@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy test unit e2e torture mutants check docs bench fmt lock
+.PHONY: help demo up down reset bootstrap deploy destroy test unit e2e torture mutants check docs models bench fmt lock
 
 help: ## what can be made
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -76,6 +76,10 @@ check: .venv/.ready ## lint, types, generated docs, definitions and templates
 
 docs: .venv/.ready ## write the generated documents anew
 	@for document in docs/generate_*.py; do python $$document; done
+
+models: .venv/.ready ## write the models anew: make models SOURCE=<a checkout of the provider's api-docs>
+	@python -m catalogue "$(SOURCE)"
+	@python docs/generate_models.py
 
 bench: .venv/.ready .venv/ministack/.ready .venv/bench/.ready ## measure beside the peers: docs/performance.md; QUICK=1 takes two minutes
 	@python -m bench $(if $(QUICK),--quick)

@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.api_gateway import APIGatewayHttpResolv
 
 from core import settings
 from core.api import OLDER_PATH, PATH, listing
+from core.api import models as catalogue
 from core.archive.objects import PRESIGNING, Objects, presigned_url
 from core.delete import Deletion
 from core.errors import (
@@ -28,7 +29,7 @@ from core.intake.accept import accept, idempotency_key
 from core.models import Models
 from core.models.validation import parse_json
 from core.places.table import PlacesTable
-from core.provider.generation_times import GenerationTimes, Times
+from core.provider.generation_times import GenerationTimes
 from core.publish.views import as_provider_object
 from core.records.ledger import Ledger
 from core.workflow import Workflow
@@ -107,19 +108,10 @@ def contract() -> Response[str]:
 
 @app.get("/v2/models")
 def models() -> Response[str]:
-    """What can be asked for here, and how long it takes."""
+    """What can be asked for here, and how long it takes: a page of it, or one model."""
     _owner()
-    times = _wired().times.of_models()
-    data = [
-        {
-            "id": model.name,
-            "title": model.title,
-            "schema": model.schema,
-            "takes": times.get(model.name, Times()).shown(),
-        }
-        for model in _models()
-    ]
-    return _json(HTTPStatus.OK, {"data": data})
+    query = app.current_event.query_string_parameters
+    return _json(HTTPStatus.OK, catalogue.answer(_models(), _wired().times.of_models(), query))
 
 
 @app.post(PATH)

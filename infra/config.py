@@ -27,7 +27,7 @@ class Stage:
     allow_local_video_hosts: bool = False  # plain http and loopback: for the simulator, never in AWS
     max_video_bytes: int = 2 * GIB  # some twenty times the largest Veo video: a guard, not a limit of use
 
-    # the models: of those with a schema in functions/core/models, all or only these; and others, by name, as they come
+    # the models: of those in the catalogue (docs/models.md), all or only these; and others, by name, as they come
     allowed_models: tuple[str, ...] = ()
     passed_through_models: tuple[str, ...] = ()
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 CORE = Path("functions/core")
 FILES = ["pyproject.toml", "README.md"]
 COPIED = [
+    "catalogue",
     "client",
     "docs",
     "functions",

@@ -70,7 +70,12 @@ class AsyncClient:
         self._client.close()
 
     async def create(
-        self, prompt: str, model: str = DEFAULT_MODEL, *, idempotency_key: str | None = None, **parameters: Any
+        self,
+        prompt: str | None = None,
+        model: str = DEFAULT_MODEL,
+        *,
+        idempotency_key: str | None = None,
+        **parameters: Any,
     ) -> Generation:
         """Ask for a video; returns at once. See `Client.create`."""
         key = idempotency_key or uuid4().hex
@@ -131,9 +136,13 @@ class AsyncClient:
         """Remove an ended generation, its video included; `NotFinished` if it still runs."""
         await self._call(self._client.delete, generation)
 
-    async def models(self) -> tuple[Model, ...]:
-        """The models that can be asked for."""
-        return await self._call(self._client.models)
+    async def models(self, vendor: str | None = None, kind: str | None = None) -> tuple[Model, ...]:
+        """The models that can be asked for. See `Client.models`."""
+        return await self._call(self._client.models, vendor, kind)
+
+    async def model(self, model_id: str) -> Model:
+        """One model, with the JSON Schema of its requests; `NotFound`."""
+        return await self._call(self._client.model, model_id)
 
     async def _call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(method, *args, **kwargs))

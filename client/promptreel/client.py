@@ -76,15 +76,22 @@ class Client:
         self._http.close()
 
     def create(
-        self, prompt: str, model: str = DEFAULT_MODEL, *, idempotency_key: str | None = None, **parameters: Any
+        self,
+        prompt: str | None = None,
+        model: str = DEFAULT_MODEL,
+        *,
+        idempotency_key: str | None = None,
+        **parameters: Any,
     ) -> Generation:
-        """Ask for a video; returns at once. `parameters` are the model's own, such as `duration=5`; see `models`.
+        """Ask for a video; returns at once. `parameters` are the model's own, such as `duration=5`; see `model`.
+
+        Most models require a prompt, and the others take one or none.
 
         The same idempotency key and request always stand for the same generation, so a program that may be interrupted
         and run again should bring its own.
         """
         key = idempotency_key or uuid4().hex
-        body = {"model": model, "prompt": prompt, **parameters}
+        body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **parameters}
         try:
             return Generation.from_json(self._http.call("POST", PATH, json=body, headers={"Idempotency-Key": key}))
         except (PromptreelError, KeyboardInterrupt) as error:
@@ -192,10 +199,21 @@ class Client:
             time.sleep(POLL_SECONDS if attempt else 0)  # its end is announced first
         raise NotFinished(f"Generation {seen.id} has only just ended: delete it in a minute.", seen)
 
-    def models(self) -> tuple[Model, ...]:
-        """The models that can be asked for, with the JSON Schema of their requests, and how long they take."""
-        found = self._http.call("GET", "/v2/models")["data"]
-        return tuple(map(Model.from_json, found))
+    def models(self, vendor: str | None = None, kind: str | None = None) -> tuple[Model, ...]:
+        """The models that can be asked for, and how long they take: all, or one vendor's, or of one kind."""
+        params: dict[str, str | int] = {"limit": PAGE}
+        params |= {name: value for name, value in (("vendor", vendor), ("kind", kind)) if value is not None}
+        found: list[Model] = []
+        while True:
+            page = self._http.call("GET", "/v2/models", params=params)
+            found += map(Model.from_json, page["data"])
+            if not page.get("next_cursor"):
+                return tuple(found)
+            params["cursor"] = page["next_cursor"]
+
+    def model(self, model_id: str) -> Model:
+        """One model, with the JSON Schema of its requests; `NotFound`."""
+        return Model.from_json(self._http.call("GET", "/v2/models", params={"id": model_id}))
 
     def _delete(self, generation_id: str, **parameters: str) -> dict[str, Any]:
         return self._http.call("DELETE", PATH, params={"generation_id": generation_id, **parameters})

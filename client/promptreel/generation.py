@@ -83,11 +83,19 @@ class Takes:
 
 @dataclass(frozen=True)
 class Model:
-    """A model that can be asked for; `schema` is the JSON Schema of its requests, None if it takes any."""
+    """A model that can be asked for.
+
+    `vendor` and `kind` (what it cannot do without: `text-to-video`, `image-to-video`, ...) are None for one that is
+    passed through as it comes. `schema`, of its requests, is there only if this one model was asked for, and None if it
+    takes any.
+    """
 
     id: str
     title: str
+    vendor: str | None
+    kind: str | None
     schema: Mapping[str, Any] | None
+    raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
     takes: Takes | None = None  # where that has been seen
 
     @classmethod
@@ -97,7 +105,10 @@ class Model:
         return cls(
             id=raw["id"],
             title=raw["title"],
+            vendor=raw.get("vendor"),
+            kind=raw.get("kind"),
             schema=raw.get("schema"),
+            raw=raw,
             takes=Takes(takes["median_seconds"], takes["slowest_tenth_seconds"], takes["jobs"]) if takes else None,
         )
 

@@ -103,7 +103,7 @@ class RequestLog:
             "created": _created(entry).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "status": "failed" if outcome == "error" else "succeeded",
             "origin": "api",
-            "model": model if model.startswith("google/") else f"google/{model}",
+            "model": f"google/{model}" if model.startswith("veo") else model,
             "cost": {"usd": credits_used / CREDITS_PER_DOLLAR, "credits": credits_used},
             "tokens": {"input": 0, "output": 0, "total": 0},
             "request_id": entry.request_id,

@@ -1,12 +1,20 @@
-"""What the provider asks of a request, written from its documentation and not from the product's own schemas.
+"""What the provider asks of a request, and the clip that it asks for.
 
-Only what shapes the answer is checked; optional parameters that the simulator does not use are let through.
+Only what shapes the answer is checked: the model, what it requires, the length and the format. Veo's models are written
+here from the provider's documentation and not from the product's own data; the others are those of its catalogue.
 """
 
+import functools
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from local.simulator.videos import Clip
+
+CATALOGUE = Path(__file__).parents[2] / "functions" / "core" / "models" / "catalogue"
+SECONDS = 5  # of a video whose length cannot be chosen
 
 
 class Refused(Exception):
@@ -18,27 +26,32 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class _Model:
-    durations: tuple[int, ...]  # seconds
+class Asked:
+    """What a model asks of a request. `durations`, in seconds, and `aspect_ratios` are any where they are empty."""
+
+    durations: tuple[int, ...]
     default_duration: int
     required: tuple[str, ...] = ()
+    aspect_ratios: tuple[str, ...] = ("16:9", "9:16", "auto")
+    default_aspect_ratio: str = "16:9"
 
 
 _VEO2, _VEO3 = (5, 6, 7, 8), (4, 6, 8)
+_WORDS, _PICTURE, _VIDEO = ("prompt",), ("prompt", "image_url"), ("prompt", "video_url")
 _T2V = ("veo3", "veo-3.0-fast", "veo-3.1-t2v", "veo-3.1-t2v-fast", "veo-3-1-lite-generate-preview")
 _I2V = ("veo-3.0-i2v", "veo-3.0-i2v-fast", "veo-3.1-i2v", "veo-3.1-i2v-fast")
 _FIRST_LAST = ("veo-3.1-first-last-image-to-video", "veo-3.1-first-last-image-to-video-fast")
 _EXTEND = ("veo3-1-extend-video", "veo3-1-fast-extend-video")
 
-MODELS = {
-    "veo2": _Model(_VEO2, 5),
-    "veo2/image-to-video": _Model(_VEO2, 5, ("image_url",)),
-    "veo-3.1-lite-generate-001": _Model(_VEO3, 8),
-    "google/veo-3.1-reference-to-video": _Model((8,), 8, ("image_urls",)),
-    **{f"google/{name}": _Model(_VEO3, 8) for name in _T2V},
-    **{f"google/{name}": _Model(_VEO3, 8, ("image_url",)) for name in _I2V},
-    **{f"google/{name}": _Model(_VEO3, 8, ("image_url", "last_image_url")) for name in _FIRST_LAST},
-    **{f"google/{name}": _Model((7,), 7, ("video_url",)) for name in _EXTEND},
+VEO = {
+    "veo2": Asked(_VEO2, 5, _WORDS),
+    "veo2/image-to-video": Asked(_VEO2, 5, _PICTURE),
+    "veo-3.1-lite-generate-001": Asked(_VEO3, 8, _WORDS),
+    "google/veo-3.1-reference-to-video": Asked((8,), 8, ("prompt", "image_urls")),
+    **{f"google/{name}": Asked(_VEO3, 8, _WORDS) for name in _T2V},
+    **{f"google/{name}": Asked(_VEO3, 8, _PICTURE) for name in _I2V},
+    **{f"google/{name}": Asked(_VEO3, 8, (*_PICTURE, "last_image_url")) for name in _FIRST_LAST},
+    **{f"google/{name}": Asked((7,), 7, _VIDEO) for name in _EXTEND},
 }
 
 
@@ -46,19 +59,62 @@ def clip_of(request: Any) -> Clip:
     """The clip that the JSON body of a create call asks for; raises Refused: 404 for the model, else 400."""
     if not isinstance(request, dict):
         raise Refused(400, "The body must be a JSON object.")
-    for field in ("prompt", "model"):
-        if not isinstance(request.get(field), str) or not request[field]:
-            raise Refused(400, f"{field} must be a non-empty string.")
-    model = MODELS.get(request["model"])
+    name = request.get("model")
+    if not isinstance(name, str) or not name:
+        raise Refused(400, "model must be a non-empty string.")
+    model = asked_by(name)
     if model is None:
         raise Refused(404, "The model does not exist or is deprecated.")
     for field in model.required:
         if not request.get(field):
             raise Refused(400, f"{field} is required.")
-    duration = request.get("duration", model.default_duration)
-    if duration not in model.durations:
+    if not isinstance(request.get("prompt", ""), str):
+        raise Refused(400, "prompt must be a string.")
+    duration = _whole(request.get("duration", model.default_duration))
+    if duration is None or (model.durations and duration not in model.durations):
         raise Refused(400, f"duration must be one of {', '.join(map(str, model.durations))}.")
-    aspect_ratio = request.get("aspect_ratio", "16:9")
-    if aspect_ratio not in ("16:9", "9:16", "auto"):
-        raise Refused(400, "aspect_ratio must be 16:9 or 9:16.")
-    return Clip(request["prompt"], request["model"], int(duration), aspect_ratio)
+    aspect_ratio = request.get("aspect_ratio", model.default_aspect_ratio)
+    if not isinstance(aspect_ratio, str) or (model.aspect_ratios and aspect_ratio not in model.aspect_ratios):
+        raise Refused(400, f"aspect_ratio must be one of {', '.join(model.aspect_ratios)}.")
+    return Clip(request.get("prompt") or _words_of(request), name, duration, aspect_ratio)
+
+
+def asked_by(name: str) -> Asked | None:
+    """What the model of this name asks; None if there is none."""
+    return VEO.get(name) or _of_catalogue().get(name)
+
+
+@functools.cache
+def _of_catalogue() -> Mapping[str, Asked]:
+    entries = [json.loads(file.read_text("utf-8")) for file in CATALOGUE.glob("*.json")]
+    return {entry["name"]: _asked(entry["schema"]) for entry in entries}
+
+
+def _asked(schema: Mapping[str, Any]) -> Asked:
+    properties = schema["properties"]
+    duration, ratio = properties.get("duration", {}), properties.get("aspect_ratio", {})
+    durations = {int(one) for one in duration.get("enum", ())}
+    if "maximum" in duration:
+        durations = set(range(duration["minimum"], duration["maximum"] + 1))
+    return Asked(
+        durations=tuple(sorted(durations)),
+        default_duration=int(duration.get("default") or min(durations, default=SECONDS)),
+        required=tuple(name for name in schema["required"] if name != "model"),
+        aspect_ratios=tuple(ratio.get("enum", ())),
+        default_aspect_ratio=ratio.get("default", "16:9"),
+    )
+
+
+def _whole(value: object) -> int | None:
+    """The provider takes its numbers as text too."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 4:  # noqa: PLR2004 - hours
+        return int(value)
+    return value if type(value) is int else None
+
+
+def _words_of(request: Mapping[str, Any]) -> str:
+    """What to show of a request without a prompt: those of its shots, or its inputs."""
+    shots = request.get("multi_prompt") or []
+    texts = [shot.get("prompt", "") if isinstance(shot, dict) else shot for shot in shots]
+    inputs = [value for name, value in request.items() if name.endswith("_url")]
+    return "\n".join(str(text) for text in [*texts, *inputs])

@@ -6,6 +6,7 @@ are needed and forgotten again: 1,000 generations need no disk and little memory
 
 import functools
 import io
+import re
 import textwrap
 from dataclasses import dataclass
 
@@ -18,13 +19,13 @@ BAR_HEIGHT = 10
 BAR_LUMA = b"\xe0"
 INDEX_BYTES = 8192  # room kept before the frames for the index (`moov`), which needs some 2 KB
 LONGEST_SHOWN = 2000
-# 1080p clips have this size too: pixels cost time and no test looks at them.
-SIZES = {"16:9": (640, 360), "9:16": (360, 640)}
+LONG_SIDE = 640  # of 1080p clips too: pixels cost time and no test looks at them
+SHORTEST_SIDE = 240  # for the words to have room
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What a video shows. `seconds` is its duration; `aspect_ratio` one of SIZES, anything else is 16:9."""
+    """What a video shows. `seconds` is its duration; `aspect_ratio` is as 16:9; anything else is that."""
 
     prompt: str
     model: str
@@ -59,7 +60,7 @@ def render(clip: Clip) -> bytes:
 
 
 def _picture(clip: Clip) -> Image.Image:
-    width, height = SIZES.get(clip.aspect_ratio, SIZES["16:9"])
+    width, height = size_of(clip.aspect_ratio)
     image = Image.new("RGB", (width, height), (24, 32, 48))
     draw = ImageDraw.Draw(image)
     # JSON can carry half a surrogate pair, which no font can draw.
@@ -70,6 +71,14 @@ def _picture(clip: Clip) -> Image.Image:
     above_bar = (MARGIN, height - MARGIN - 2 * BAR_HEIGHT)
     draw.multiline_text(above_bar, "\n".join(notes), fill=(160, 176, 200), font=_font(16), anchor="ld")
     return image
+
+
+def size_of(aspect_ratio: str) -> tuple[int, int]:
+    """Width and height in pixels, even, as H.264 wants them."""
+    found = re.fullmatch(r"([1-9]\d{0,3}):([1-9]\d{0,3})", aspect_ratio)
+    wide, high = (int(found[1]), int(found[2])) if found else (16, 9)
+    short = max(SHORTEST_SIDE, LONG_SIDE * min(wide, high) // max(wide, high)) // 2 * 2
+    return (LONG_SIDE, short) if wide >= high else (short, LONG_SIDE)
 
 
 @functools.cache

@@ -92,8 +92,10 @@ def test_a_cancelled_generation_is_an_error_and_can_be_deleted(cloud: LocalCloud
 
 
 def test_the_models_are_those_of_the_api(run: Run) -> None:
-    assert any(line.startswith("veo2\tVeo 2, text to video\t") for line in run("models").stdout.splitlines())
-    assert "duration\t5, 6, 7, 8\t5\tLength of the video in seconds." in run("models", "veo2").stdout.splitlines()
+    start = "veo2\tVeo 2, text to video\tgoogle\ttext-to-video\t"
+    assert any(line.startswith(start) for line in run("models").stdout.splitlines())
+    shown = run("models", "veo2").stdout.splitlines()
+    assert "duration\t5, 6, 7, 8\t5\tThe length of the output video in seconds." in shown
 
 
 def test_a_key_works_once_it_is_made_and_is_gone_once_it_is_revoked(cloud: LocalCloud, run: Run) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
+import api
 import authorize
 from core.api.api_keys import issue
+from core.models import known
 from core.places.table import PlacesTable, Waiting
 from core.secrets import secret_text
 from tests.support.events import event
@@ -234,17 +236,69 @@ def test_the_models_and_the_contract_are_what_the_deployment_offers(
     monkeypatch.setenv("ALLOWED_MODELS", "veo2,google/veo3")
     monkeypatch.setenv("PASSED_THROUGH_MODELS", "kling/v3")
     _, listed = call(cloud, "GET", "/v2/models")
-    assert [model["id"] for model in listed["data"]] == ["google/veo3", "veo2", "kling/v3"]
-    assert listed["data"][2]["schema"] is None
+    assert [model["id"] for model in listed["data"]] == ["google/veo3", "kling/v3", "veo2"]
+    assert listed["data"][0] == {
+        "id": "google/veo3",
+        "title": "Veo 3, text to video",
+        "vendor": "google",
+        "kind": "text-to-video",
+    }
+    assert call(cloud, "GET", "/v2/models", query="id=kling/v3")[1]["schema"] is None
     _, contract = call(cloud, "GET", "/openapi.json", owner="")
     assert contract["openapi"] == "3.1.0"
-    assert {name for name in contract["components"]["schemas"] if name.startswith("Request.")} == {
-        "Request.google.veo3",
-        "Request.veo2",
-        "Request.kling.v3",
-    }
+    names = contract["components"]["schemas"]["Request"]["properties"]["model"]["enum"]
+    assert sorted(names) == ["google/veo3", "kling/v3", "veo2"]
     assert call(cloud, "POST", PATHS[0], body={"model": "kling/v3", "prompt": "x", "cfg": 1})[0] == 200
     assert call(cloud, "POST", PATHS[0], body={"model": "google/veo-3.1-t2v", "prompt": "x"})[0] == 400
+
+
+def test_one_model_is_answered_with_its_schema_and_its_inputs(cloud: Cloud) -> None:
+    status, model = call(cloud, "GET", "/v2/models", query="id=klingai/avatar-pro")
+    assert (status, model["vendor"], model["kind"]) == (200, "kling", "audio-to-video")
+    assert model["schema"]["required"] == ["model", "image_url", "audio_url"]
+    assert [(one["field"], one["media"], one["max_bytes"]) for one in model["inputs"]] == [
+        ("image_url", ["image"], None),
+        ("audio_url", ["audio"], 5 << 20),
+    ]
+    status, error = call(cloud, "GET", "/v2/models", query="id=nobody/knows")
+    assert (status, "There is no model nobody/knows here" in error["message"]) == (404, True)
+
+
+def test_the_models_are_listed_by_page_vendor_and_kind(cloud: Cloud) -> None:
+    """The pages together are all of them, once; each is small."""
+    found: list[dict[str, Any]] = []
+    query = "limit=40"
+    while True:
+        status, page = call(cloud, "GET", "/v2/models", query=query)
+        assert status == 200
+        assert len(page["data"]) <= 40
+        found += page["data"]
+        if page["next_cursor"] is None:
+            break
+        query = f"limit=40&cursor={page['next_cursor']}"
+    assert [one["id"] for one in found] == sorted(known())
+    assert max(len(json.dumps(one)) for one in found) < 250
+    _, chosen = call(cloud, "GET", "/v2/models", query="vendor=google&kind=video-to-video")
+    assert [one["id"] for one in chosen["data"]] == ["google/veo3-1-extend-video", "google/veo3-1-fast-extend-video"]
+    assert chosen["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    "query", ["vendor=nobody", "kind=text", "limit=0", "limit=101", "limit=x", "cursor=", "cursor=\n", "limit=\u0661"]
+)
+def test_a_question_about_models_that_makes_no_sense_is_refused(cloud: Cloud, query: str) -> None:
+    status, error = call(cloud, "GET", "/v2/models", query=query)
+    assert (status, error["message"].startswith(f"`{query.partition('=')[0]}` must be")) == (400, True)
+
+
+def test_the_contract_does_not_grow_with_the_models(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for their names: the schemas are answered one by one."""
+    _, contract = call(cloud, "GET", "/openapi.json", owner="")
+    monkeypatch.setenv("ALLOWED_MODELS", "veo2")
+    api._wired.cache_clear()
+    _, small = call(cloud, "GET", "/openapi.json", owner="")
+    names = sum(len(name) + len('"", ') for name in known())
+    assert len(json.dumps(contract)) - len(json.dumps(small)) < 2 * names
 
 
 def test_a_cancel_that_comes_too_late_removes_nothing(cloud: Cloud) -> None:

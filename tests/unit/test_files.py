@@ -116,7 +116,7 @@ def test_any_text_survives_csv(prompts: list[str]) -> None:
         ("a.json", b"[" * 6_000_000, "larger than"),
         ("a.jsonl", b"\n \n", "empty"),
         ("a.csv", b"", "first line"),
-        ("a.csv", b"text,model\nx,veo2\n", "`prompt` among them"),
+        ("a.csv", b"text,duration\nx,5\n", "`prompt` or `model` among them"),
         ("a.csv", b"prompt,prompt\nx,y\n", "twice"),
         ("a.csv", b"prompt\n\n", "no rows"),
         ("a.csv", b'prompt\n"never closed', "cannot be read|can be read"),

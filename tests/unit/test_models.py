@@ -1,9 +1,9 @@
 """Bad requests are refused before anything is paid, naming the field and what is allowed."""
 
 import json
-import shutil
-import subprocess
-import sys
+import re
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,19 @@ from jsonschema import Draft202012Validator
 
 from core import models as module
 from core.errors import InvalidRequest
-from core.models import closest, known, offered
+from core.models import Input, closest, containers_of, hosts_of, known, offered
 from core.models.validation import validate
 
 MODELS = offered()
 VEO2 = {"model": "veo2", "prompt": "a boat"}
-VEO2_PROPERTIES = (known()["veo2"].schema or {})["properties"]
+LINK = "https://example.com/a.png"
+AVATAR, KLING_3 = "klingai/avatar-pro", "klingai/video-v3-pro-text-to-video"
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The JSON Schema of a known model."""
+    return dict(known()[name].schema or {})
+
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -29,13 +36,92 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("name", known())
-def test_every_schema_is_a_schema_and_allows_its_own_example(name: str) -> None:
-    schema = known()[name].schema
-    assert schema is not None
+def test_every_schema_is_a_schema_and_allows_its_own_examples(name: str) -> None:
+    schema = schema_of(name)
     Draft202012Validator.check_schema(schema)
+    assert schema["examples"]
     for example in schema["examples"]:
         assert validate(example, MODELS) == example
         assert example["model"] == name
+
+
+@pytest.mark.parametrize("name", known())
+def test_every_model_refuses_what_it_does_not_allow(name: str) -> None:
+    """Each rule of its schema, broken alone in a request that is else allowed, is told in a sentence of our own."""
+    example = schema_of(name)["examples"][0]
+    broken = 0
+    for path, wrong in breaches(schema_of(name), example):
+        with pytest.raises(InvalidRequest) as refused:
+            validate(wrong, MODELS)
+        assert refused.value.path == path, refused.value
+        assert re.search(OUR_WORDS, str(refused.value)), refused.value
+        broken += 1
+    assert broken > len(schema_of(name)["required"])
+
+
+def breaches(schema: dict[str, Any], example: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Requests that break one rule each, of the model's parameters and of what is in them."""
+    yield "colour", {**example, "colour": "red"}
+    for name in schema["required"]:
+        if name != "model":
+            yield name, {key: value for key, value in example.items() if key != name}
+    ways = [way["required"] for way in schema.get("oneOf", [])]
+    ways += [[name] for name in schema.get("not", {}).get("required", [])]
+    for name, value in schema["properties"].items():
+        if name != "model":
+            instead = [one for way in ways if name not in way for one in way] if name in chain(*ways) else []
+            rest = {key: value for key, value in example.items() if key not in instead}
+            for path, wrong in wrong_values(value, name):
+                yield path, {**rest, name: wrong}
+
+
+def wrong_values(schema: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    kinds = schema.get("type", [])
+    if "enum" in schema:
+        yield path, "no such thing"
+    elif "null" not in kinds:
+        yield path, None
+    if "minimum" in schema:
+        yield path, schema["minimum"] - 1
+    if "maximum" in schema:
+        yield path, schema["maximum"] + 1
+    if "maxLength" in schema:
+        yield path, "x" * (schema["maxLength"] + 1)
+    if schema.get("pattern") == r"\S":
+        yield path, " \n"
+    elif "pattern" in schema:
+        yield path, "file:///etc/passwd"
+    if "minItems" in schema:
+        yield path, []
+    if "items" in schema and (found := list(wrong_values(schema["items"], f"{path}.0"))):
+        yield found[0][0], [found[0][1]] * schema.get("minItems", 1)
+    if "properties" in schema:
+        yield f"{path}.colour", {**least(schema), "colour": 1}
+        for name in schema.get("required", []):
+            yield f"{path}.{name}", {key: value for key, value in least(schema).items() if key != name}
+
+
+def least(schema: dict[str, Any]) -> Any:
+    """A value that the schema allows."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    match schema["type"]:
+        case "string":
+            return "https://example.com/a.png"
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "array":
+            return [least(schema["items"])] * schema.get("minItems", 1)
+        case "boolean":
+            return True
+    needed = {
+        *schema.get("required", []),
+        *(name for rule in schema.get("allOf", []) for name in rule["then"]["required"]),
+    }
+    return {name: least(value) for name, value in schema["properties"].items() if name in needed}
+
+
+OUR_WORDS = r"must be|must have|must not be|is required by model|is not a parameter of model|cannot go together"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +135,57 @@ def test_every_schema_is_a_schema_and_allows_its_own_example(name: str) -> None:
         ({**VEO2, "seed": 1.5}, "seed", "`seed` must be of type integer, not 1.5."),
         ({**VEO2, "seed": True}, "seed", "`seed` must be of type integer, not true."),
         ({**VEO2, "aspect_ratio": "4:3"}, "aspect_ratio", '`aspect_ratio` must be one of 16:9, 9:16, not "4:3".'),
+        ({"model": AVATAR, "audio_url": LINK}, "image_url", f"`image_url` is required by model {AVATAR}."),
+        (
+            {"model": AVATAR, "audio_url": LINK, "image_url": LINK, "prompt": "x" * 2501},
+            "prompt",
+            "`prompt` must have at most 2500 characters, not 2501.",
+        ),
+        (
+            {"model": "kling-video/v1.6/standard/multi-image-to-video", "image_list": [LINK]},
+            "image_list",
+            "`image_list` must have at least 2 items, not 1.",
+        ),
+        (
+            {"model": "klingai/v2-master-text-to-video", "prompt": "x", "cfg_scale": 1.5},
+            "cfg_scale",
+            "`cfg_scale` must be 1 or less, not 1.5.",
+        ),
+        (
+            {"model": "klingai/kling-video-v1.6-pro-effects", "image_url": 5, "effect_scene": "squish"},
+            "image_url",
+            "`image_url` must be of type string or array, not 5.",
+        ),
+        (
+            {"model": "luma/ray-2", "prompt": "x", "keyframes": {"frame0": {"type": "image"}}},
+            "keyframes.frame0.url",
+            "`keyframes.frame0.url` is required by model luma/ray-2.",
+        ),
+        (
+            {"model": KLING_3},
+            "prompt",
+            f"Either `prompt` or `multi_prompt` is required by model {KLING_3}, and not more than one of them.",
+        ),
+        (
+            {"model": KLING_3, "prompt": "x", "multi_prompt": ["x"]},
+            "prompt",
+            f"Either `prompt` or `multi_prompt` is required by model {KLING_3}, and not more than one of them.",
+        ),
+        (
+            {"model": "beeble/switchx-video-to-video", "video_url": LINK},
+            "prompt",
+            "`prompt` or `reference_image_url` is required by model beeble/switchx-video-to-video.",
+        ),
+        (
+            {"model": "x-ai/grok-imagine-video", "prompt": "x", "image_url": LINK, "reference_images": [LINK]},
+            "reference_images",
+            "`image_url` and `reference_images` cannot go together.",
+        ),
+        (
+            {"model": "bytedance/seedance-2-0", "prompt": "x", "duration": 3},
+            "duration",
+            "`duration` must be one of 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, not 3.",
+        ),
         (
             {"model": "veo2/image-to-video", "prompt": "x", "image_url": "file:///etc/passwd"},
             "image_url",
@@ -70,10 +207,76 @@ def test_all_problems_are_told_at_once() -> None:
         assert field in str(refused.value)
 
 
-def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidRequest, match=r"`model` \"horse\" is not offered here; use one of .*veo2") as refused:
-        validate({"model": "horse", "prompt": "x"}, MODELS)
+def test_an_unknown_model_is_refused_with_where_the_known_ones_are_listed() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        validate({"model": "%%%", "prompt": "x"}, MODELS)
+    assert str(refused.value).startswith('`model` "%%%" is not offered here; GET /v2/models, or `promptreel models`,')
     assert refused.value.path == "model"
+
+
+@pytest.mark.parametrize("name", ["veed/fabric-1.0", AVATAR, "runway/act_two", "klingai/video-v3-motion-control"])
+def test_some_models_need_no_prompt(name: str) -> None:
+    example = schema_of(name)["examples"][0]
+    validate({key: value for key, value in example.items() if key != "prompt"}, MODELS)
+
+
+Fields = dict[str, list[Any]]
+
+# As they were before there was a catalogue: nothing that was accepted then is refused now.
+LONG, FORMATS, SOUND, ROUTE = (
+    {"duration": [4, 6, 8]},
+    {"aspect_ratio": ["16:9", "9:16"]},
+    {"generate_audio": [True]},
+    {"provider": ["x"]},
+)
+SMALL, LARGE = {"resolution": ["720p", "1080p"]}, {"resolution": ["720P", "1080P"]}
+WORDS: Fields = {"negative_prompt": ["x"], "seed": [-1], "enhance_prompt": [False]}
+PICTURE, LAST, TAIL = {"image_url": [LINK]}, {"last_image_url": [LINK]}, {"tail_image_url": [LINK]}
+VEO_2: Fields = {"duration": [5, 6, 7, 8], **FORMATS, **WORDS}
+VEO_3: Fields = {**LONG, **FORMATS, **LARGE, **SOUND, **WORDS}
+VEO_31: Fields = {**LONG, **FORMATS, **SMALL, **SOUND, **ROUTE}
+ADULTS = {"person_generation": ["dont_allow", "allow_adult"]}
+EXTENDED: Fields = {
+    "duration": [7],
+    "aspect_ratio": ["auto", "16:9", "9:16"],
+    "resolution": ["720p"],
+    "auto_fix": [True],
+    **SOUND,
+    **ROUTE,
+}
+VEO: dict[str, tuple[Fields, Fields]] = {  # what each may have, and what it must have
+    "veo2": (VEO_2, {}),
+    "veo2/image-to-video": (VEO_2 | TAIL, PICTURE),
+    "google/veo3": (VEO_3, {}),
+    "google/veo-3.0-fast": (VEO_3, {}),
+    "google/veo-3.0-i2v": (VEO_3, PICTURE),
+    "google/veo-3.0-i2v-fast": (VEO_3, PICTURE),
+    "google/veo-3.1-t2v": (VEO_31 | WORDS | {"auto_fix": [False]}, {}),
+    "google/veo-3.1-t2v-fast": (VEO_31 | WORDS | {"auto_fix": [False]}, {}),
+    "google/veo-3.1-i2v": (VEO_31, PICTURE),
+    "google/veo-3.1-i2v-fast": (VEO_31, PICTURE),
+    "google/veo-3.1-first-last-image-to-video": (VEO_31, PICTURE | LAST),
+    "google/veo-3.1-first-last-image-to-video-fast": (VEO_31, PICTURE | LAST),
+    "google/veo-3.1-reference-to-video": ({"duration": [8], **SMALL, **SOUND, **ROUTE}, {"image_urls": [[LINK]]}),
+    "google/veo3-1-extend-video": (EXTENDED, {"video_url": [LINK]}),
+    "google/veo3-1-fast-extend-video": (EXTENDED, {"video_url": [LINK]}),
+    "google/veo-3-1-lite-generate-preview": (VEO_31 | PICTURE | LAST, {}),
+    "veo-3.1-lite-generate-001": (LONG | FORMATS | LARGE | SOUND | PICTURE | LAST | ADULTS, {}),
+}
+
+
+@pytest.mark.parametrize("name", VEO)
+def test_every_request_for_veo_that_was_accepted_still_is(name: str) -> None:
+    optional, required = VEO[name]
+    least = {"model": name, "prompt": "x", **{field: values[0] for field, values in required.items()}}
+    validate(least, MODELS)
+    for field, values in optional.items():
+        for value in values:
+            validate({**least, field: value}, MODELS)
+    for field in required:
+        with pytest.raises(InvalidRequest, match=f"`{field}` is required"):
+            validate({key: value for key, value in least.items() if key != field}, MODELS)
+    assert set(schema_of(name)["properties"]) == {"model", "prompt", *optional, *required}
 
 
 @given(JSON)
@@ -87,9 +290,7 @@ def test_any_json_is_either_returned_unchanged_or_refused(body: object) -> None:
 @given(st.dictionaries(st.sampled_from(["prompt", "duration", "seed", "aspect_ratio", "x"]), JSON))
 def test_what_is_accepted_is_what_the_schema_accepts(fields: dict[str, Any]) -> None:
     request = {**fields, "model": "veo2"}
-    schema = known()["veo2"].schema
-    assert schema is not None
-    schema_says = Draft202012Validator(schema).is_valid(request)
+    schema_says = Draft202012Validator(schema_of("veo2")).is_valid(request)
     try:
         validate(request, MODELS)
         accepted = True
@@ -118,24 +319,81 @@ def test_a_schema_decides_even_where_its_model_is_also_passed_through() -> None:
         validate({**VEO2, "duration": 1}, offered(passed_through=["veo2"]))
 
 
-def test_a_model_is_added_by_adding_one_file(tmp_path: Path) -> None:
-    """A copy of the domain with one file more validates, lists and documents the new model."""
-    core = tmp_path / "core"
-    shutil.copytree(Path(module.__file__).parents[1], core)
-    schema = {
-        **(known()["veo2"].schema or {}),
-        "title": "New",
-        "properties": {**VEO2_PROPERTIES, "model": {"const": "new"}},
-    }
-    (core / "models" / "any-name.json").write_text(json.dumps(schema))
-    script = (
-        "from core.models import offered; from core.models.validation import validate;"
-        "from core.api.openapi import document;"
-        "validate({'model': 'new', 'prompt': 'x'}, offered());"
-        "assert 'New' in str(document(offered())); print([m.title for m in offered()])"
+def test_only_the_model_that_is_asked_for_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    known.cache_clear()
+    module._facts.cache_clear()
+    read, text = [], Path.read_text
+
+    def reading(path: Path, *given: Any) -> str:
+        read.append(path.name)
+        return text(path, *given)
+
+    monkeypatch.setattr(Path, "read_text", reading)
+    offered()
+    validate(VEO2, offered())
+    assert [name for name in read if name != "index.json"] == ["veo2.json"]
+
+
+@pytest.mark.parametrize("name", known())
+def test_the_index_and_the_files_are_of_one_mind(name: str) -> None:
+    model = known()[name]
+    facts = model.facts
+    assert (facts["name"], facts["vendor"], facts["kind"], facts["title"]) == (
+        *(name, model.vendor, model.kind),
+        model.title,
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "New" in done.stdout
+    assert model.kind in module.KINDS
+    assert schema_of(name)["title"] == model.title
+    assert schema_of(name)["properties"]["model"]["const"] == name
+
+
+def test_every_file_of_the_catalogue_is_of_a_model() -> None:
+    files = {file.name for file in (Path(module.__file__).parent / "catalogue").iterdir()}
+    assert files == {module.file_name(name) for name in known()}
+
+
+@pytest.mark.parametrize("name", known())
+def test_videos_come_from_hosts_that_belong_to_one_vendor(name: str) -> None:
+    hosts = hosts_of(name)
+    assert module.CDN in hosts
+    for host in hosts:
+        assert re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", host)
+        assert host.removeprefix("*.") not in SHARED
+        assert not host.startswith("*.") or host in ("*.fal.media", "*.klingai.com")
+    assert set(containers_of(name)) <= {"mp4", "webm", "mov"}
+
+
+SHARED = ("amazonaws.com", "aliyuncs.com", "volces.com", "storage.googleapis.com", "googleapis.com", "cloudfront.net")
+
+
+@pytest.mark.parametrize("name", ["", "nobody/knows", "../../../../etc/passwd", "a\0b", "x" * 5000, "google.veo3"])
+def test_a_name_of_no_model_reads_nothing(name: str) -> None:
+    assert hosts_of(name) == (module.CDN,)
+    assert containers_of(name) == ("mp4",)
+
+
+@pytest.mark.parametrize("name", known())
+def test_every_field_that_takes_a_url_is_known_as_an_input(name: str) -> None:
+    def urls(schema: dict[str, Any], path: str) -> Iterator[str]:
+        for field, value in schema.get("properties", {}).items():
+            for at, one in ((f"{path}{field}", value), (f"{path}{field}[]", value.get("items", {}))):
+                if "http" in one.get("pattern", ""):
+                    yield at
+                yield from urls(one, f"{at}.")
+
+    inputs = known()[name].inputs
+    assert [one.field for one in inputs] == list(urls(schema_of(name), ""))
+    for one in inputs:
+        assert one.media
+        assert set(one.media) <= {"image", "video", "audio"}
+        assert all(kind.partition("/")[0] in one.media for kind in one.media_types)
+
+
+def test_what_an_input_may_be_is_what_the_reference_says() -> None:
+    (picture, sound) = known()["klingai/avatar-pro"].inputs
+    assert picture == Input("image_url", ("image",), required=True)
+    assert sound.media_types == ("audio/aac", "audio/mp4", "audio/mpeg", "audio/wav")
+    assert (sound.required, sound.max_bytes) == (True, 5 << 20)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import json
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from promptreel.client import Client
 from promptreel.commands import output
 from promptreel.commands.options import Json, Wait, again, client, configured, deployment, require_operator_extra
 from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import BatchTimeout, PromptreelError
-from promptreel.generation import Model
 
 if TYPE_CHECKING:
     from promptreel.operator.batch import RunningBatch
@@ -61,7 +62,8 @@ def batch(
     require_operator_extra()
     from promptreel.operator import batch as operator  # noqa: PLC0415 - an extra, and slow to import
 
-    checked = operator.check(file, _offered(context))
+    with _api(context) as api:
+        checked = operator.check(file, operator.models_of(api) if api else None)
     for problem in checked.problems:
         output.warn(output.plain(problem))
     summary = f"{checked.rows} rows, {len(checked.problems)} with a problem"
@@ -88,14 +90,16 @@ def batch(
         _finish(running, save_to or Path(f"batch-{running.batch_id}"), videos, as_json)
 
 
-def _offered(context: typer.Context) -> tuple[Model, ...] | None:
-    """The models that the deployment offers; None, and a word about it, where none is configured."""
+@contextmanager
+def _api(context: typer.Context) -> Iterator[Client | None]:
+    """The deployment's API, which says what it offers; None, and a word about it, where none is configured."""
     found = configured(context)
     if found.url and found.api_key:
         with closing(client(context)) as api:
-            return api.models()
-    output.warn("No API is configured: the rows are checked against the models that this version knows.")
-    return None
+            yield api
+    else:
+        output.warn("No API is configured: the rows are checked against the models that this version knows.")
+        yield None
 
 
 def _follow(running: "RunningBatch", timeout: float) -> None:

@@ -45,13 +45,13 @@ class Take:
 def create(
     context: typer.Context,
     prompt: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="PROMPT",
-            help="What the video shows; `-` reads it from stdin, `@FILE` from a file.",
+            help="What the video shows; `-` reads it from stdin, `@FILE` from a file. Some models need none.",
             show_default=False,
         ),
-    ],
+    ] = None,
     model: Annotated[
         str, typer.Option(help="See promptreel models.", autocompletion=completion.models)
     ] = DEFAULT_MODEL,
@@ -97,7 +97,9 @@ def create(
     for path in [take.path for take in takes] or [save_as]:
         if path:
             refuse_unwritable(path, force)  # before anything is paid
-    text = _prompt(prompt)
+    if prompt is None and model == DEFAULT_MODEL:
+        raise typer.BadParameter("it is missing: only some models need none.", param_hint="PROMPT")
+    text = None if prompt is None else _prompt(prompt)
     waits = wait or notify or save_as is not None
     with closing(client(context)) as api, telling_interrupts():
         if takes:
@@ -127,7 +129,7 @@ def create(
 
 
 def _ask(
-    api: Client, take: Take, takes: list[Take], prompt: str, model: str, key: str, parameters: dict[str, Any]
+    api: Client, take: Take, takes: list[Take], prompt: str | None, model: str, key: str, parameters: dict[str, Any]
 ) -> None:
     """Ask for one of them. What would be refused for all is raised at the first."""
     try:

@@ -1,8 +1,9 @@
 """models: what can be asked for."""
 
-from collections.abc import Mapping
+import json
+import shlex
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -15,37 +16,53 @@ from promptreel.generation import Model
 
 def models(
     context: typer.Context,
-    model: Annotated[
-        str | None,
+    words: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="MODEL", help="Show this model's parameters.", show_default=False, autocompletion=completion.models
+            metavar="[MODEL | WORD...]",
+            help="A model, or words to search for: of its name, title, vendor or kind.",
+            show_default=False,
+            autocompletion=completion.models,
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the models that can be asked for, or one model's parameters.
+    """List the models that can be asked for, those that some words find, or show one with its parameters.
 
-    Into a pipe go tab-separated lines: id, title, how long the latest took; of one model: parameter, what it may be,
-    its default, what it means.
+    Into a pipe go tab-separated lines: id, title, vendor, kind, how long the latest took; of one model: parameter,
+    what it may be, its default, what it means.
     """
     with closing(client(context)) as api:
         offered = api.models()
-    if model is None:
-        if as_json:
-            output.say_json([asdict(one) for one in offered])
-        else:
-            rows = [(one.id, one.title, one.takes or "") for one in offered]
-            output.say_table({"MODEL": {"no_wrap": True}, "TITLE": {}, "TAKES": {}}, rows)
-        return
-    found = next((one for one in offered if one.id == model), None)
-    if found is None:
+        if words and len(words) == 1 and words[0] in (one.id for one in offered):
+            found = api.model(words[0])
+            output.say_json(found.raw) if as_json else _show(found)
+            return
+    matching = sorted(
+        (one for one in offered if all(word.lower() in _text(one) for word in words or [])),
+        key=lambda one: (one.vendor or "", one.kind or "", one.id),
+    )
+    if words and not matching:
+        name = " ".join(words)
         raise PromptreelError(
-            f"Model {model!r} is not offered here{_guess(model, offered)} `promptreel models` lists those that are."
+            f"Model {name!r} is not offered here{_guess(name, offered)} `promptreel models` lists those that are."
         )
     if as_json:
-        output.say_json(asdict(found))
-    else:
-        _show(found)
+        output.say_json([one.raw for one in matching])
+        return
+    columns = {
+        "MODEL": {"no_wrap": True},
+        "TITLE": {},
+        "VENDOR": {"no_wrap": True},
+        "KIND": {"no_wrap": True},
+        "TAKES": {},
+    }
+    rows = [(one.id, one.title, one.vendor or "", one.kind or "", one.takes or "") for one in matching]
+    output.say_table(columns, rows)
+
+
+def _text(model: Model) -> str:
+    return f"{model.id} {model.title} {model.vendor} {model.kind}".lower()
 
 
 def _guess(name: str, offered: tuple[Model, ...]) -> str:
@@ -73,15 +90,43 @@ def _show(model: Model) -> None:
         if name != "model"
     ]
     output.say_table({"PARAMETER": {"no_wrap": True}, "VALUES": {}, "DEFAULT": {"no_wrap": True}, "MEANING": {}}, rows)
+    if "prompt" not in required:
+        output.warn("It needs no prompt.")
+    for example in model.schema.get("examples", [])[:1]:
+        output.warn("For example:\n" + _command(example))
+
+
+def _command(example: Mapping[str, Any]) -> str:
+    """The command line that asks for this; its parameters by `--param`, whatever they are called."""
+    rest = {name: value for name, value in example.items() if name not in ("model", "prompt")}
+    words = [example["prompt"]] if "prompt" in example else []
+    words += ["--model", example["model"]]
+    for name, value in rest.items():
+        words += ["--param", f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"]
+    return "promptreel create " + shlex.join(words)
 
 
 def _allowed(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
-        return ", ".join(map(str, schema["enum"]))
+        return _listed(schema["enum"])
     if "const" in schema:
         return str(schema["const"])
     kinds = schema.get("type", "any")
-    return kinds if isinstance(kinds, str) else " or ".join(kinds)
+    kind = kinds if isinstance(kinds, str) else " or ".join(kinds)
+    match schema.get("minimum"), schema.get("maximum"):
+        case None, None:
+            return "URL" if str(schema.get("pattern", "")).startswith("^http") and kind == "string" else kind
+        case low, None:
+            return f"{kind} from {low}"
+        case None, high:
+            return f"{kind} to {high}"
+        case low, high:
+            return f"{kind} from {low} to {high}"
+
+
+def _listed(values: Sequence[object]) -> str:
+    """Some are taken as numbers and as text."""
+    return ", ".join(dict.fromkeys(map(str, values)))
 
 
 def _default(schema: Mapping[str, Any]) -> str:

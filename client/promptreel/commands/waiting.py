@@ -141,7 +141,7 @@ def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
 def _usual(api: Client, generation: Generation) -> str:
     """How long such a one takes, if that is known; no reason for the waiting to fail."""
     try:
-        takes = next((model.takes for model in api.models() if model.id == generation.request.get("model")), None)
+        takes = api.model(str(generation.request.get("model"))).takes
     except PromptreelError:
         return ""
     if takes is None:

@@ -4,10 +4,12 @@ import hashlib
 import json
 import mimetypes
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -16,8 +18,7 @@ from core.batch import file_id, results_of
 from core.intake import files
 from core.models import Model, Models, offered
 from core.records.ledger import Ledger
-from promptreel import generation
-from promptreel.client import DEFAULT_MODEL
+from promptreel.client import DEFAULT_MODEL, Client
 from promptreel.errors import PromptreelError
 from promptreel.operator.deployment import Deployment
 
@@ -30,13 +31,24 @@ class Checked:
     problems: tuple[str, ...]
 
 
-def check(path: Path, models: Iterable[generation.Model] | None) -> Checked:
+def models_of(api: Client) -> Models:
+    """The models that the API's deployment offers; what one takes is asked for when a row is of that model."""
+    return Models(
+        Model(one.id, one.title, one.vendor, one.kind, read=partial(_facts, api, one.id)) for one in api.models()
+    )
+
+
+def _facts(api: Client, model_id: str) -> Mapping[str, Any]:
+    return {"schema": api.model(model_id).schema}
+
+
+def check(path: Path, models: Models | None) -> Checked:
     """Validate every row against its model's schema, here; `PromptreelError` if the file as a whole cannot be read.
 
     `models` are those that the deployment offers; None stands for those that this version knows.
     """
     rows, problems = 0, []
-    judging = offered() if models is None else Models(Model(model.id, model.schema) for model in models)
+    judging = offered() if models is None else models
     try:
         with path.open("rb") as stream:
             for row in files.read(path.name, stream, judging, DEFAULT_MODEL):

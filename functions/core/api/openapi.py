@@ -1,12 +1,14 @@
-"""The contract as OpenAPI 3.1, made of the models' schemas: what `GET /openapi.json` answers."""
+"""The contract as OpenAPI 3.1: what `GET /openapi.json` answers. What a model takes is in `GET /v2/models?id=`."""
 
 from typing import Any
 
 from core.api import OLDER_PATH, PATH
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
+from core.api.models import CURSOR as MODELS_CURSOR
+from core.api.models import MAX_LIMIT as MAX_MODELS
 from core.generation import GENERATION_ID, Status
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
-from core.models import ANY_MODEL, Model, Models
+from core.models import KINDS, Models
 from core.places.table import MOST_AHEAD
 from core.publish.views import PROVIDER_STATUSES
 from core.records.ledger import CURSOR, MAX_LIMIT
@@ -77,6 +79,47 @@ _TAKES = {
         "jobs": {"type": "integer", "description": "Of how many generations this is known."},
     },
 }
+_MODEL: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "title", "vendor", "kind", "takes"],
+    "properties": {
+        "id": {"type": "string"},
+        "title": {"type": "string"},
+        "vendor": {"type": ["string", "null"]},
+        "kind": {
+            "enum": [*KINDS, None],
+            "description": "What it cannot do without; null if it is passed through.",
+        },
+        "takes": _TAKES,
+    },
+}
+_MODEL_WITH_SCHEMA = {
+    "type": "object",
+    "required": [*_MODEL["required"], "inputs", "seconds", "schema"],
+    "properties": {
+        **_MODEL["properties"],
+        "inputs": {
+            "type": "array",
+            "description": "The fields that take the URL of a picture, a sound or a video.",
+            "items": {
+                "type": "object",
+                "required": ["field", "media", "required", "media_types", "max_bytes"],
+                "properties": {
+                    "field": {"type": "string", "description": "As `elements[].video_url`: of a list, `[]` follows."},
+                    "media": {"type": "array", "items": {"enum": ["image", "video", "audio"]}},
+                    "required": {"type": "boolean"},
+                    "media_types": {"type": "array", "items": {"type": "string"}, "description": "Empty: any."},
+                    "max_bytes": {"type": ["integer", "null"]},
+                },
+            },
+        },
+        "seconds": {"type": ["integer", "null"], "description": "How long a video takes, by the provider's reference."},
+        "schema": {
+            "type": ["object", "null"],
+            "description": "JSON Schema 2020-12 of a request; null for a model that is passed through.",
+        },
+    },
+}
 _ERROR = {
     "type": "object",
     "required": ["message"],
@@ -118,17 +161,26 @@ def document(models: Models) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": {
-            PATH: {"post": _create(models), "get": _fetch_or_list(), "delete": _delete(whole_id)},
+            PATH: {"post": _create(), "get": _fetch_or_list(), "delete": _delete(whole_id)},
             PATH + "/{id}/content": {"get": _content()},
             OLDER_PATH: {
-                "post": {**_create(models), "operationId": "createOlder"},
+                "post": {**_create(), "operationId": "createOlder"},
                 "get": {**fetch, "operationId": "fetchOlder"},
             },
             "/v2/models": {
                 "get": {
                     "operationId": "models",
-                    "summary": "What can be asked for",
-                    "responses": _answers("401", ok=_page(_ref("Model"))),
+                    "summary": "One model with the schema of its requests, or what can be asked for",
+                    "parameters": [
+                        _query("id", {"type": "string", "minLength": 1}),
+                        _query("vendor", {"enum": models.vendors}),
+                        _query("kind", {"enum": list(KINDS)}),
+                        _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_MODELS, "default": 20}),
+                        _query("cursor", {"type": "string", "pattern": MODELS_CURSOR}),
+                    ],
+                    "responses": _answers(
+                        "400", "401", "404", ok={"anyOf": [_ref("ModelWithSchema"), _page(_ref("Model"))]}
+                    ),
                 }
             },
             "/openapi.json": {"get": _open("openapi", "This document")},
@@ -139,24 +191,15 @@ def document(models: Models) -> dict[str, Any]:
             "schemas": {
                 "Generation": _GENERATION,
                 "Error": _ERROR,
-                "Model": {
-                    "type": "object",
-                    "required": ["id", "title", "schema", "takes"],
-                    "properties": {
-                        "id": {"type": "string"},
-                        "title": {"type": "string"},
-                        "schema": {"type": ["object", "null"], "description": "JSON Schema 2020-12 of a request."},
-                        "takes": _TAKES,
-                    },
-                },
-                **{_component(model): _request(model) for model in models},
+                "Request": _request(models),
+                "Model": _MODEL,
+                "ModelWithSchema": _MODEL_WITH_SCHEMA,
             },
         },
     }
 
 
-def _create(models: Models) -> dict[str, Any]:
-    examples = {model.name: {"value": model.schema["examples"][0]} for model in models if model.schema}
+def _create() -> dict[str, Any]:
     key = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
     return {
         "operationId": "create",
@@ -171,12 +214,7 @@ def _create(models: Models) -> dict[str, Any]:
         ],
         "requestBody": {
             "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"oneOf": [_ref(_component(model)) for model in models]},
-                    "examples": examples,
-                }
-            },
+            "content": {"application/json": {"schema": _ref("Request")}},
         },
         "responses": _answers("400", "401", "409", ok=_ref("Generation")),
     }
@@ -255,15 +293,20 @@ def _page(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _request(model: Model) -> dict[str, Any]:
-    if model.schema:
-        return {name: value for name, value in model.schema.items() if name != "$schema"}
-    properties = {**ANY_MODEL["properties"], "model": {"const": model.name}}
-    return {**ANY_MODEL, "title": model.title, "properties": properties}
-
-
-def _component(model: Model) -> str:
-    return "Request." + model.name.replace("/", ".")
+def _request(models: Models) -> dict[str, Any]:
+    """What all requests have in common: a model is known by its name, and the rest by the model's own schema."""
+    return {
+        "type": "object",
+        "required": ["model"],
+        "properties": {
+            "model": {"enum": [model.name for model in models]},
+            "prompt": {"type": "string", "description": "What the video shows. Most models require it."},
+            "duration": {"description": "Length of the video in seconds."},
+            "aspect_ratio": {"description": "Width to height, as 16:9."},
+        },
+        "description": "What a model takes and requires is in its schema: GET /v2/models?id=.",
+        "examples": [model.schema["examples"][0] for model in list(models)[:1] if model.schema],
+    }
 
 
 def _ref(name: str) -> dict[str, str]:

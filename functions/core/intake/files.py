@@ -125,8 +125,8 @@ def _read_csv(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
 
 def _read_table(lines: Any) -> Iterator[tuple[int, object]]:
     header = [name.strip() for name in next(lines, [])]
-    if "prompt" not in header:
-        raise InvalidFile("The file's first line must name the columns, `prompt` among them.")
+    if not {"prompt", "model"} & set(header):
+        raise InvalidFile("The file's first line must name the columns, `prompt` or `model` among them.")
     if len(set(header)) < len(header):
         raise InvalidFile("The file's first line names a column twice.")
     is_empty, line = True, lines.line_num + 1
@@ -165,7 +165,7 @@ def _typed(text: str, schema: dict[str, Any]) -> object:
     except (ValueError, RecursionError):
         return text.strip()
     allowed = schema.get("enum", [])
-    return text.strip() if text.strip() in allowed else value
+    return text.strip() if text.strip() in allowed and value not in allowed else value
 
 
 def _whole(stream: IO[bytes]) -> str:

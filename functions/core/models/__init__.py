@@ -1,13 +1,21 @@
-"""The models that can be asked for: one JSON Schema a file beside this one, and nothing else to change to add one."""
+"""The models that can be asked for: data that `make models` writes from the provider's reference.
+
+`index.json` has every model's vendor, kind and title, and is small; `catalogue/` has a file a model, which is read when
+something of that model is asked for. Nothing else changes when a model is added.
+"""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 Schema = Mapping[str, Any]
+
+KINDS = ("text-to-video", "image-to-video", "video-to-video", "audio-to-video")
+CDN = "cdn.aimlapi.com"  # the provider's own
 
 # What every request has, all that is asked of a model that is passed through.
 ANY_MODEL: Schema = {
@@ -16,26 +24,95 @@ ANY_MODEL: Schema = {
     "properties": {"model": {"type": "string"}, "prompt": {"type": "string", "pattern": "\\S"}},
 }
 
+_HERE = Path(__file__).parent
+_NAME = re.compile(r"[A-Za-z0-9._/-]{1,100}")  # of a model with a file
+
+
+@dataclass(frozen=True)
+class Input:
+    """A field that takes the URL of a picture, a sound or a video."""
+
+    field: str  # as `elements[].video_url`: `[]` follows the name of a list
+    media: tuple[str, ...]  # image, video, audio: what it may be
+    required: bool
+    media_types: tuple[str, ...] = ()  # those that are allowed; none where the reference is silent
+    max_bytes: int | None = None
+
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the provider; `schema` is None for one that is passed through as it comes."""
+    """A model of the provider. One that is passed through as it comes has neither vendor nor kind, and no schema."""
 
     name: str
-    schema: Schema | None
+    title: str
+    vendor: str | None = None
+    kind: str | None = None  # one of KINDS: what it cannot do without
+    read: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False, compare=False)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """All that the catalogue has of it."""
+        return self.read()
 
     @property
-    def title(self) -> str:
-        """Its name for people."""
-        return str(self.schema["title"]) if self.schema else self.name
+    def schema(self) -> Schema | None:
+        """The JSON Schema of its requests; None for one that is passed through."""
+        return self.facts.get("schema")
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What it takes beside words."""
+        return tuple(
+            Input(
+                field=one["field"],
+                media=tuple(one["media"]),
+                required=one["required"],
+                media_types=tuple(one.get("media_types", ())),
+                max_bytes=one.get("max_bytes"),
+            )
+            for one in self.facts.get("inputs", ())
+        )
+
+    @property
+    def seconds(self) -> int | None:
+        """How long a video takes, as the reference says; None where it says nothing."""
+        return self.facts.get("seconds")
 
 
 @cache
 def known() -> Mapping[str, Model]:
-    """Every model with a schema, by its name, which is the `const` of the schema's `model` property."""
-    schemas = [json.loads(file.read_text("utf-8")) for file in sorted(Path(__file__).parent.glob("*.json"))]
-    models = [Model(schema["properties"]["model"]["const"], schema) for schema in schemas]
-    return {model.name: model for model in models}
+    """Every model of the catalogue, by its name."""
+    index = json.loads((_HERE / "index.json").read_text("utf-8"))
+    return {name: Model(name, read=_reader(name), **facts) for name, facts in index.items()}
+
+
+def _reader(name: str) -> Callable[[], Mapping[str, Any]]:
+    return lambda: _facts(name)
+
+
+@cache
+def _facts(name: str) -> Mapping[str, Any]:
+    """The catalogue's file of this model; empty if there is none. The index is not needed for it."""
+    file = _HERE / "catalogue" / file_name(name)
+    if not _NAME.fullmatch(name) or not file.is_file():
+        return {}
+    facts: Mapping[str, Any] = json.loads(file.read_text("utf-8"))
+    return facts if facts["name"] == name else {}
+
+
+def file_name(name: str) -> str:
+    """Of a model's file: its name, which is no path."""
+    return name.replace("/", ".") + ".json"
+
+
+def hosts_of(name: str) -> tuple[str, ...]:
+    """Where this model's videos may come from: hosts, or `*.` and a domain that is one vendor's own."""
+    return tuple(_facts(name).get("hosts", (CDN,)))
+
+
+def containers_of(name: str) -> tuple[str, ...]:
+    """What its videos may be: `mp4`, `webm` or `mov`."""
+    return tuple(_facts(name).get("containers", ("mp4",)))
 
 
 class Models:
@@ -46,6 +123,14 @@ class Models:
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    @property
+    def vendors(self) -> list[str]:
+        """Whose models they are."""
+        return sorted({model.vendor for model in self if model.vendor})
 
     def get(self, name: object) -> Model | None:
         """The model of this name, if there is one."""
@@ -65,4 +150,4 @@ def closest(name: str, names: Iterable[str]) -> str | None:
 def offered(allowed: Collection[str] = (), passed_through: Collection[str] = ()) -> Models:
     """The models that a deployment offers: those of `known()`, or only the allowed ones, and those passed through."""
     taken = {name: model for name, model in known().items() if not allowed or name in allowed}
-    return Models([*taken.values(), *(Model(name, None) for name in passed_through if name not in taken)])
+    return Models([*taken.values(), *(Model(name, name) for name in passed_through if name not in taken)])

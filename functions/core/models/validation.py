@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS, MAX_PROBLEM = 10, 400  # of one request, and characters of each: a batch carries them, and reports them
 MAX_DEPTH = 32  # of lists and objects in each other: no model asks for more than three
+MAX_NAMED = 10  # models in a message
 MAX_REQUEST_BYTES = 192 << 10  # as JSON: a batch carries a row in a state, which holds 256 KiB in all
 
 
@@ -28,16 +29,15 @@ def _no_constant(name: str) -> None:
 def validate(request: object, models: Models) -> dict[str, Any]:
     """The request itself, if its model allows it; else `InvalidRequest` naming each field and what is allowed."""
     if not isinstance(request, dict):
-        raise InvalidRequest("The body must be a JSON object with at least `model` and `prompt`.")
+        raise InvalidRequest("The body must be a JSON object with `model` and what the model requires.")
     _check_text(request)
-    names = [model.name for model in models]
     name, model = request.get("model"), models.get(request.get("model"))
     if not isinstance(name, str):
-        raise InvalidRequest(f"`model` must be the name of a model: {_one_of(names)}.", "model")
+        raise InvalidRequest(f"`model` must be the name of a model; {_offered(models)}.", "model")
     if model is None:
-        meant = closest(name, names)
-        hint = f"did you mean {meant}? Else use" if meant else "use"
-        raise InvalidRequest(f"`model` {_shown(name)} is not offered here; {hint} {_one_of(names)}.", "model")
+        meant = closest(name, (one.name for one in models))
+        hint = f"did you mean {meant}? Else " if meant else ""
+        raise InvalidRequest(f"`model` {_shown(name)} is not offered here; {hint}{_offered(models)}.", "model")
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - of the functions that can validate, few starts do
 
     validator = Draft202012Validator(model.schema or ANY_MODEL)
@@ -73,18 +73,47 @@ def _sentence(error: "ValidationError", model: str) -> str:
         case "enum":
             return f"{field} must be {_one_of(allowed)}, not {_shown(error.instance)}"
         case "type":
-            return f"{field} must be of type {allowed}, not {_shown(error.instance)}"
-        case "required":
-            return f"{_named(_missing(error))} is required by model {model}"
-        case "additionalProperties":
-            taken = cast("Any", error.schema)["properties"]
-            return f"{_named(_unknown(error))} is not a parameter of model {model}, which takes {_named(taken)}"
+            kinds = allowed if isinstance(allowed, str) else " or ".join(allowed)
+            return f"{field} must be of type {kinds}, not {_shown(error.instance)}"
         case "pattern" if allowed == r"\S":
             return f"{field} must not be blank"
         case "pattern":
             return f"{field} must be a URL that starts with http:// or https://, not {_shown(error.instance)}"
+        case "minimum" | "maximum" as bound:
+            return f"{field} must be {allowed} or {_MORE_OR_LESS[bound]}, not {_shown(error.instance)}"
+        case "minLength" | "maxLength" | "minItems" | "maxItems" as bound:
+            what = ("character" if bound.endswith("Length") else "item") + ("" if allowed == 1 else "s")
+            found = len(cast("Any", error.instance))
+            return f"{field} must have {_MORE_OR_LESS[bound]} {allowed} {what}, not {found}"
         case _:
-            return f"{field}: {error.message}"
+            return _sentence_of_fields(error, model)
+
+
+_MORE_OR_LESS = {
+    "minimum": "more",
+    "maximum": "less",
+    **dict.fromkeys(("minLength", "minItems"), "at least"),
+    **dict.fromkeys(("maxLength", "maxItems"), "at most"),
+}
+
+
+def _sentence_of_fields(error: "ValidationError", model: str) -> str:
+    """The same, for what is said of several fields at once."""
+    allowed = cast("Any", error.validator_value)
+    match error.validator:
+        case "required":
+            return f"{_named(_missing(error))} is required by model {model}"
+        case "additionalProperties":
+            taken = [_at(error, name) for name in cast("Any", error.schema)["properties"]]
+            return f"{_named(_unknown(error))} is not a parameter of model {model}, which takes {_named(taken)}"
+        case "oneOf":
+            return f"Either {_ways(allowed)} is required by model {model}, and not more than one of them"
+        case "anyOf":
+            return f"{_ways(allowed)} is required by model {model}"
+        case "not":
+            return f"{' and '.join(f'`{name}`' for name in allowed['required'])} cannot go together"
+        case _:
+            return f"`{_field(error)}`: {error.message}"
 
 
 def _field(error: "ValidationError") -> str:
@@ -94,22 +123,44 @@ def _field(error: "ValidationError") -> str:
             return _missing(error)[0]
         case "additionalProperties":
             return _unknown(error)[0]
+        case "oneOf" | "anyOf" as ways:
+            return str(cast("Any", error.schema)[ways][0]["required"][0])
+        case "not":
+            return str(cast("Any", error.validator_value)["required"][-1])
         case _:
-            return ".".join(str(part) for part in error.absolute_path)
+            return _at(error)
+
+
+def _at(error: "ValidationError", *inner: str) -> str:
+    """Where in the request: `elements.0.video_url`."""
+    return ".".join(str(part) for part in (*error.absolute_path, *inner))
 
 
 def _missing(error: "ValidationError") -> list[str]:
     instance, required = cast("Any", error.instance), cast("Any", error.validator_value)
-    return [name for name in required if name not in instance]
+    return [_at(error, name) for name in required if name not in instance]
 
 
 def _unknown(error: "ValidationError") -> list[str]:
     instance, schema = cast("Any", error.instance), cast("Any", error.schema)
-    return [name for name in instance if name not in schema["properties"]]
+    return [_at(error, name) for name in instance if name not in schema["properties"]]
+
+
+def _offered(models: Models) -> str:
+    """Which there are, if they are few; else where they are listed."""
+    if len(models) <= MAX_NAMED:
+        return f"use {_one_of(model.name for model in models)}"
+    return f"GET /v2/models, or `promptreel models`, lists the {len(models)} that are"
 
 
 def _one_of(allowed: Iterable[object]) -> str:
-    return "one of " + ", ".join(str(value) for value in allowed)
+    """The values, of which some are taken as numbers and as text."""
+    return "one of " + ", ".join(dict.fromkeys(str(value) for value in allowed))
+
+
+def _ways(allowed: list[dict[str, Any]]) -> str:
+    """Groups of fields, of which one is needed."""
+    return " or ".join(" with ".join(f"`{name}`" for name in way["required"]) for way in allowed)
 
 
 def _named(names: Iterable[str]) -> str:

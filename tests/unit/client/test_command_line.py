@@ -1,6 +1,7 @@
 """The command line: what it prints where, how it ends, and that it never takes a key as an argument."""
 
 import json
+import shlex
 import signal
 import threading
 import tomllib
@@ -166,8 +167,8 @@ def test_a_list_stops_at_its_limit(ask: Run) -> None:
         (["create", "x", "--wait"], [shown(), completed(LINK, 1)]),
         (["get", ID], [shown()]),
         (["list"], [http(200, {"data": [generation()], "next_cursor": None})]),
-        (["models"], [http(200, {"data": [{"id": "m", "title": "M", "schema": None}]})]),
-        (["models", "m"], [http(200, {"data": [{"id": "m", "title": "M", "schema": None}]})]),
+        (["models"], [http(200, {"data": [{"id": "m", "title": "M"}]})]),
+        (["models", "m"], [http(200, {"data": [{"id": "m", "title": "M"}]}), http(200, {"id": "m", "title": "M"})]),
         (["cancel", ID], [shown(), failed("Cancelled")]),
         (["delete", ID, "--yes"], [failed(), http(200, {"id": ID, "deleted": True})]),
     ],
@@ -184,35 +185,91 @@ def test_cancel_says_what_the_api_says_of_money(ask: Run) -> None:
     assert out == f"{ID} is stopped. The provider may still charge.\n"
 
 
-def test_a_models_parameters_are_told_from_its_schema(ask: Run) -> None:
+def listed(*models: tuple[str, str, str, str], next_cursor: str | None = None) -> Answer:
+    """A page of models: id, title, vendor, kind."""
+    data = [dict(zip(("id", "title", "vendor", "kind"), model, strict=True)) for model in models]
+    return http(200, {"data": data, "next_cursor": next_cursor})
+
+
+ONE, TWO, THREE = (
+    ("b/one", "B 1, text to video", "bee", "text-to-video"),
+    ("a/two", "A 2, image to video", "ant", "image-to-video"),
+    ("a/three", "A 3, text to video", "ant", "text-to-video"),
+)
+
+
+def test_a_models_parameters_are_told_from_its_schema_with_an_example_to_paste(ask: Run) -> None:
     properties = {
         "model": {"const": "m"},
         "prompt": {"type": "string", "description": "What it shows."},
-        "duration": {"enum": [5, 6], "default": 5},
+        "duration": {"enum": [5, 6, "5", "6"], "default": 5},
         "sound": {"type": "boolean", "default": True},
         "note": {"type": ["string", "null"]},
+        "image_url": {"type": "string", "pattern": "^https?://[!-~]+$"},
+        "strength": {"type": "number", "minimum": 0, "maximum": 1},
+        "frames": {"type": "integer", "minimum": 2},
     }
-    schema = {"required": ["model", "prompt"], "properties": properties}
-    answer = http(200, {"data": [{"id": "m", "title": "M", "schema": schema}]})
-    assert ask("models", "m", answers=[answer])[1].splitlines() == [
+    example = {"model": "m", "prompt": "It's a boat", "duration": 5, "note": "a b", "urls": ["https://x"]}
+    schema = {"required": ["model", "prompt"], "properties": properties, "examples": [example]}
+    answers = [listed(("m", "M", "v", "text-to-video")), http(200, {"id": "m", "title": "M", "schema": schema})]
+    _, out, err = ask("models", "m", answers=answers)
+    assert out.splitlines() == [
         "prompt\tstring\trequired\tWhat it shows.",
         "duration\t5, 6\t5\t",
         "sound\tboolean\ttrue\t",
         "note\tstring or null\t\t",
+        "image_url\tURL\t\t",
+        "strength\tnumber from 0 to 1\t\t",
+        "frames\tinteger from 2\t\t",
+    ]
+    command = err.splitlines()[-1]
+    assert shlex.split(command) == [
+        *("promptreel", "create", "It's a boat", "--model", "m", "--param", "duration=5", "--param", "note=a b"),
+        *("--param", 'urls=["https://x"]'),
     ]
 
 
 def test_how_long_a_model_takes_is_told_where_it_is_known(ask: Run) -> None:
     takes = {"median_seconds": 44.6, "slowest_tenth_seconds": 70.2, "jobs": 100}
-    answer = http(200, {"data": [{"id": "m", "title": "M", "takes": takes}, {"id": "n", "title": "N", "takes": None}]})
-    assert ask("models", answers=[answer])[1].splitlines() == ["m\tM\t45 s, one in ten 70 s or more", "n\tN\t"]
-    answer = http(200, {"data": [{"id": "m", "title": "M", "takes": takes}]})
-    assert json.loads(ask("models", "m", "--json", answers=[answer])[1])["takes"] == takes
+    one: dict[str, object] = {"id": "m", "title": "M", "takes": takes}
+    answer = http(200, {"data": [one, {"id": "n", "title": "N", "takes": None}]})
+    assert ask("models", answers=[answer])[1].splitlines() == ["m\tM\t\t\t45 s, one in ten 70 s or more", "n\tN\t\t\t"]
+    answers = [http(200, {"data": [one]}), http(200, one)]
+    assert json.loads(ask("models", "m", "--json", answers=answers)[1])["takes"] == takes
 
 
-def test_a_model_that_is_not_offered_is_told_as_such(ask: Run) -> None:
-    code, _, err = ask("models", "nope", answers=[http(200, {"data": []})])
-    assert (code, "is not offered here" in err) == (1, True)
+def test_a_model_that_needs_no_prompt_is_told_as_such_and_asked_without_one(ask: Run) -> None:
+    schema = {"required": ["model"], "properties": {"model": {"const": "m"}}, "examples": [{"model": "m"}]}
+    answers = [listed(("m", "M", "v", "image-to-video")), http(200, {"id": "m", "title": "M", "schema": schema})]
+    err = ask("models", "m", answers=answers)[2]
+    assert "It needs no prompt." in err
+    assert err.splitlines()[-1] == "promptreel create --model m"
+    code, _, _ = ask("create", "--model", "m", answers=[shown()])
+    assert code == 0
+    assert json.loads(sent(ask).partition(b"\r\n\r\n")[2]) == {"model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ([], [TWO, THREE, ONE]),
+        (["text"], [THREE, ONE]),
+        (["ANT"], [TWO, THREE]),
+        (["ant", "text-to-video"], [THREE]),
+        (["one"], [ONE]),
+    ],
+)
+def test_models_are_searched_and_told_vendor_by_vendor(
+    ask: Run, words: list[str], found: list[tuple[str, str, str, str]]
+) -> None:
+    pages = [listed(ONE, TWO, next_cursor="a/two"), listed(THREE)]
+    _, out, _ = ask("models", *words, answers=pages)
+    assert [tuple(line.split("\t")) for line in out.splitlines()] == [(*one, "") for one in found]
+
+
+def test_a_word_that_finds_no_model_is_told_as_such(ask: Run) -> None:
+    code, _, err = ask("models", "nope", answers=[listed(ONE)])
+    assert (code, "Model 'nope' is not offered here" in err) == (1, True)
 
 
 def test_a_doctor_without_aws_checks_the_api_and_the_key(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:

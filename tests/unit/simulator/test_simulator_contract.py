@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from local.simulator.models import MODELS
+from core.models import known
+from local.simulator.models import VEO, asked_by
 from tests.support.simulator_client import AUTHORIZED, KEY, NEW_FORM, OLD_FORM, PROMPT, Client, download
 
 if TYPE_CHECKING:
@@ -67,10 +68,31 @@ def test_a_request_the_model_cannot_serve_is_refused(client: Client, fields: dic
     assert client.control.counts().creates == 0
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_every_documented_model_is_known(client: Client, model: str) -> None:
-    required: dict[str, Any] = {"image_url": "x", "last_image_url": "x", "image_urls": ["x"], "video_url": "x"}
-    assert client.create(model=model, **required).status_code == 200
+@pytest.mark.parametrize("model", known())
+def test_every_model_makes_a_video_of_the_references_own_examples(client: Client, model: str) -> None:
+    for example in (known()[model].schema or {})["examples"]:
+        body = {**example, "prompt": example.get("prompt", "")}
+        assert client.create(**body).status_code == 200
+
+
+@pytest.mark.parametrize("model", VEO)
+def test_what_veo_asks_is_the_same_in_the_catalogue_and_in_the_documentation(model: str) -> None:
+    """The product's data and what was written here from the documentation know nothing of each other."""
+    schema = known()[model].schema or {}
+    asked, duration = asked_by(model), schema["properties"]["duration"]
+    assert asked is not None
+    assert {int(one) for one in duration["enum"]} == set(asked.durations)
+    assert duration["default"] == asked.default_duration
+    assert set(schema["required"]) == {"model", *asked.required}
+
+
+@pytest.mark.parametrize("model", known())
+def test_a_request_without_what_its_model_requires_is_refused(client: Client, model: str) -> None:
+    schema = known()[model].schema or {}
+    for field in schema["required"]:
+        body = {**schema["examples"][0], field: None}
+        body = {"prompt": "", **body} if field != "prompt" else body
+        assert client.create(**body).status_code == 400, field
 
 
 def test_an_unknown_generation_and_an_unknown_path_are_not_found(client: Client) -> None:

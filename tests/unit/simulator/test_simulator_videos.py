@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from local.simulator.scripts import VideoBehaviour
 
 
-@pytest.mark.parametrize(("aspect_ratio", "size"), [("16:9", (640, 360)), ("9:16", (360, 640))])
+@pytest.mark.parametrize(
+    ("aspect_ratio", "size"),
+    [
+        *(("16:9", (640, 360)), ("9:16", (360, 640)), ("1:1", (640, 640)), ("21:9", (640, 274)), ("auto", (640, 360))),
+    ],
+)
 def test_a_clip_has_the_size_and_duration_asked_for_and_shows_something_that_moves(
     aspect_ratio: str, size: tuple[int, int]
 ) -> None:

@@ -1,0 +1,148 @@
+"""The provider's reference as it is: one OpenAPI file a model or more, and pages that show it in use.
+
+Some files are broken, some models are described in several, some only under a path of an older API. A model is taken
+from the file that describes it under today's path; of two such files, from the one that a page links to.
+"""
+
+import ast
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path("docs", "api-references", "video-models")
+PATH = "/v2/video/generations"
+
+_LINK = re.compile(r"video-models/([^)\s]+\.json)\)")
+_TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+_PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+_DATA = re.compile(r"--data(?:-raw)? '(.*)'", re.DOTALL)
+_TOOK = re.compile(r"\*\*Processing time\*\*:?(.*)")
+_TIME = re.compile(r"(\d+(?:\.\d+)?) ?(min|s)")
+_TAKES = re.compile(r"[Gg]eneration (?:may take|takes) (?:about|around) (?:\d+[-\u2013])?(\d+) (second|minute)")
+_VIDEO = re.compile(r"""['"]?video['"]?\s*:\s*\[?\s*\{\s*['"]?url['"]?\s*:\s*['"]https://([^/'"]+)/""")
+
+
+@dataclass
+class Page:
+    """What a page says beside the OpenAPI file that it links to."""
+
+    title: str
+    seconds: list[int] = field(default_factory=list)  # that its examples took, or a video is said to take
+    hosts: set[str] = field(default_factory=set)  # of the videos in its examples' answers
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Documented:
+    """A model as the reference has it; `schema` and `examples` are the reference's own."""
+
+    name: str
+    file: str  # below the reference's folder
+    schema: dict[str, Any]
+    examples: list[dict[str, Any]]
+    pages: list[Page] = field(default_factory=list)
+
+
+def read(source: Path, renamed: Mapping[str, str | None]) -> tuple[list[Documented], list[str]]:
+    """The models by name, and a sentence for each file that cannot be read.
+
+    `renamed` has, for a file that names a wrong model, the right one; None if the file is to be left out.
+    """
+    folder = source / FOLDER
+    pages: dict[str, list[Page]] = defaultdict(list)
+    for path in sorted(folder.rglob("*.md")):
+        text = path.read_text("utf-8")
+        for file in sorted(set(_LINK.findall(text))):
+            pages[file].append(_page(text))
+    found: dict[str, tuple[tuple[bool, bool, str], Documented]] = {}
+    problems = []
+    for path in sorted(folder.rglob("*.json")):
+        file = path.relative_to(folder).as_posix()
+        try:
+            models = list(_models(path, file, renamed))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            problems.append(f"{file} is left out: it is no OpenAPI file of a model ({type(error).__name__}: {error}).")
+            continue
+        for where, model in models:
+            rank = (where != PATH, file not in pages, file)
+            if model.name not in found or rank < found[model.name][0]:
+                found[model.name] = rank, replace(model, pages=pages[file])
+    return [found[name][1] for name in sorted(found)], problems
+
+
+def _models(path: Path, file: str, renamed: Mapping[str, str | None]) -> Iterator[tuple[str, Documented]]:
+    """The models of a file, each with the path of the API that it is described under."""
+    document = json.loads(path.read_text("utf-8"))
+    for where, item in document["paths"].items():
+        if "post" in item:
+            schema = _resolved(item["post"]["requestBody"]["content"]["application/json"]["schema"], document)
+            for name in _names(schema, file, renamed):
+                yield where, Documented(name, file, schema, list(_samples(item["post"])))
+
+
+def _names(schema: dict[str, Any], file: str, renamed: Mapping[str, str | None]) -> list[str]:
+    if file in renamed:
+        name = renamed[file]
+        return [name] if name else []
+    model = schema["properties"].get("model", {})
+    return [str(model["const"])] if "const" in model else [str(name) for name in model.get("enum", [])]
+
+
+def _resolved(schema: Any, document: Mapping[str, Any]) -> Any:
+    """The schema with what its `$ref`s stand for."""
+    if isinstance(schema, list):
+        return [_resolved(one, document) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        target: Any = document
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        return _resolved(target, document)
+    return {key: _resolved(value, document) for key, value in schema.items()}
+
+
+def _samples(operation: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for sample in operation.get("x-codeSamples", []):
+        data = _DATA.search(sample["source"]) if sample.get("lang") == "cURL" else None
+        if data:
+            try:
+                yield json.loads(data[1].replace("'\\''", "'").replace("\\'", "'"))
+            except ValueError:
+                continue  # it is cut off, or no JSON: a page may have a better one
+
+
+def _page(text: str) -> Page:
+    title = _TITLE.search(text)
+    page = Page(title[1].strip() if title else "")
+    for took in _TOOK.findall(text):
+        seconds = sum(
+            float(number) * (60 if unit == "min" else 1) for number, unit in _TIME.findall(took.split("(")[0])
+        )
+        if seconds:
+            page.seconds.append(round(seconds))
+    if (told := _TAKES.search(text)) and not page.seconds:
+        page.seconds.append(int(told[1]) * (60 if told[2] == "minute" else 1))
+    page.hosts = set(_VIDEO.findall(text))
+    for code in _PYTHON.findall(text):
+        page.examples += _requests(code)
+    return page
+
+
+def _requests(code: str) -> Iterator[dict[str, Any]]:
+    """The request bodies in a program."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        keys = [key.value for key in node.keys if isinstance(key, ast.Constant)] if isinstance(node, ast.Dict) else []
+        if "model" in keys:
+            try:
+                yield ast.literal_eval(node)
+            except ValueError:
+                continue  # it holds a variable

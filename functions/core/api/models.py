@@ -1,0 +1,55 @@
+"""What `GET /v2/models` answers: a page of what can be asked for, or one model with its schema."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from core.errors import InvalidRequest, NotFound
+from core.models import KINDS, Model, Models
+from core.provider.generation_times import Times
+
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+CURSOR = r"^[!-~]{1,200}$"  # the name of the page's last model, so that a page stands whatever else is added
+
+
+def answer(models: Models, times: Mapping[str, Times], query: Mapping[str, str]) -> dict[str, Any]:
+    """The body for this query; `times` is how long the models took.
+
+    Raises InvalidRequest, and NotFound for a model that is not offered.
+    """
+    if "id" in query:
+        model = models.get(query["id"])
+        if model is None:
+            raise NotFound(f"There is no model {query['id'][:64]} here: GET /v2/models lists those that are.")
+        return {
+            **_shown(model, times),
+            "inputs": [asdict(one) for one in model.inputs],
+            "seconds": model.seconds,
+            "schema": model.schema,
+        }
+    vendor, kind = query.get("vendor"), query.get("kind")
+    limit, cursor = query.get("limit", str(DEFAULT_LIMIT)), query.get("cursor")
+    if vendor is not None and vendor not in models.vendors:
+        raise InvalidRequest(f"`vendor` must be one of {', '.join(models.vendors)}.", "vendor")
+    if kind is not None and kind not in KINDS:
+        raise InvalidRequest(f"`kind` must be one of {', '.join(KINDS)}.", "kind")
+    if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= MAX_LIMIT:
+        raise InvalidRequest(f"`limit` must be a number from 1 to {MAX_LIMIT}.", "limit")
+    if cursor is not None and not re.fullmatch(CURSOR, cursor):
+        raise InvalidRequest("`cursor` must be the `next_cursor` of an earlier page.", "cursor")
+    found = [
+        model
+        for model in sorted(models, key=lambda model: model.name)
+        if vendor in (None, model.vendor) and kind in (None, model.kind) and model.name > (cursor or "")
+    ]
+    page = found[: int(limit)]
+    return {
+        "data": [_shown(model, times) for model in page],
+        "next_cursor": page[-1].name if len(page) < len(found) else None,
+    }
+
+
+def _shown(model: Model, times: Mapping[str, Times]) -> dict[str, Any]:
+    takes = times.get(model.name, Times()).shown()
+    return {"id": model.name, "title": model.title, "vendor": model.vendor, "kind": model.kind, "takes": takes}

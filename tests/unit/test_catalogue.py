@@ -1,0 +1,350 @@
+"""The catalogue is written from the provider's reference, however much of it is broken, and always the same."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from catalogue import build, reference
+from catalogue.build import write
+from catalogue.corrections import Stale
+from catalogue.house import Unreadable
+
+URI = {"type": "string", "format": "uri"}
+PROMPT = {"type": "string", "description": "What to\n  show."}
+VENDORS = '[acme]\nbegins = ["acme/", "old/"]\nhosts = ["*.acme.example"]\n[acmeplus]\nbegins = ["acme/plus-"]\n'
+LINK = "https://example.com/a.png"
+
+
+class Reference:
+    """A made-up checkout, and the files of corrections beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source, self.target, self.here = folder / "source", folder / "models", folder / "here"
+        self.here.mkdir()
+        (self.here / "vendors.toml").write_text(VENDORS)
+        self.correct("")
+
+    def correct(self, text: str) -> None:
+        (self.here / "corrections.toml").write_text(text)
+
+    def file(self, name: str, text: str) -> None:
+        path = self.source / reference.FOLDER / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def model(
+        self,
+        name: str,
+        file: str,
+        *,
+        required: tuple[str, ...] = ("prompt",),
+        path: str = reference.PATH,
+        example: dict[str, Any] | None = None,
+        **properties: Any,
+    ) -> None:
+        """An OpenAPI file with one model, and a cURL example."""
+        schema = {
+            "type": "object",
+            "title": name,
+            "required": ["model", *required],
+            "properties": {"model": {"type": "string", "enum": [name]}, "prompt": PROMPT, **properties},
+        }
+        data = json.dumps(example or {"model": name, "prompt": "It's a boat."}).replace("'", "\\'")
+        operation = {
+            "requestBody": {"content": {"application/json": {"schema": schema}}},
+            "x-codeSamples": [{"lang": "cURL", "source": f"curl --url 'https://x' \\\n  --data '{data}'"}],
+        }
+        self.file(file, json.dumps({"openapi": "3.0.0", "paths": {path: {"post": operation}}}))
+
+    def page(self, name: str, file: str, *lines: str, example: dict[str, Any] | None = None) -> None:
+        link = f"[OpenAPI](https://raw.example.com/docs/api-references/video-models/{file})"
+        code = f"```python\ndata = {example!r}\n```" if example else "```python\nthis is no Python\n```"
+        self.file(name, "\n\n".join([*lines, link, code]))
+
+    def write(self) -> dict[str, dict[str, Any]]:
+        """The catalogue's entries by name."""
+        self.problems = write(self.source, self.target, self.here)
+        entries = [json.loads(file.read_text("utf-8")) for file in (self.target / "catalogue").iterdir()]
+        index = json.loads((self.target / "index.json").read_text("utf-8"))
+        assert index == {one["name"]: {key: one[key] for key in ("vendor", "kind", "title")} for one in entries}
+        return {entry["name"]: entry for entry in entries}
+
+    def files(self) -> dict[str, bytes]:
+        return {str(file): file.read_bytes() for file in sorted(self.target.rglob("*.json"))}
+
+
+@pytest.fixture
+def made_up(tmp_path: Path) -> Reference:
+    return Reference(tmp_path)
+
+
+def test_an_entry_has_what_the_file_and_its_page_say(made_up: Reference) -> None:
+    made_up.model(
+        "acme/one",
+        "Acme/one.json",
+        required=("prompt", "image_url"),
+        example={"model": "acme/one", "prompt": "It's a boat.", "image_url": LINK},
+        image_url={**URI, "description": "Supported formats: JPG, PNG. Maximum file size: 5 MB."},
+        duration={"type": "integer", "enum": [5, 10], "default": "5"},
+        strength={"type": "number", "minimum": 0, "maximum": 1, "default": "0.5"},
+    )
+    run = {"model": "acme/one", "prompt": "A boat.", "image_url": LINK, "duration": "10"}
+    answer = "{'id': '1', 'status': 'completed', 'video': {'url': 'https://v1.acme.example/x.mp4?Expires=1'}}"
+    title, took = "# Acme One Image to Video Fast", "**Processing time**: \\~ 1 min 20 sec."
+    made_up.page("acme/one.md", "Acme/one.json", title, answer, took, example=run)
+    entry = made_up.write()["acme/one"]
+    assert (entry["vendor"], entry["kind"]) == ("acme", "image-to-video")
+    assert entry["title"] == "Acme One Fast, image to video"
+    assert entry["hosts"] == ["*.acme.example", "cdn.aimlapi.com"]
+    assert entry["seconds"] == 80
+    assert entry["inputs"] == [
+        {
+            "field": "image_url",
+            "media": ["image"],
+            "required": True,
+            "media_types": ["image/jpeg", "image/png"],
+            "max_bytes": 5 << 20,
+        }
+    ]
+    schema = entry["schema"]
+    assert schema["examples"] == [run, {"model": "acme/one", "prompt": "It's a boat.", "image_url": LINK}]
+    assert schema["additionalProperties"] is False
+    properties = schema["properties"]
+    assert properties["prompt"] == {"type": "string", "pattern": "\\S", "description": "What to show."}
+    assert properties["duration"] == {"enum": [5, 10, "5", "10"], "default": 5}  # its example was run
+    assert properties["strength"]["default"] == 0.5
+    assert properties["image_url"]["pattern"] == "^https?://[!-~]+$"
+
+
+def test_a_video_on_a_host_that_nobody_has_judged_is_an_error(made_up: Reference) -> None:
+    made_up.model("acme/one", "one.json")
+    made_up.page("one.md", "one.json", "# One", '"video": {"url": "https://storage.googleapis.com/x.mp4"}')
+    with pytest.raises(Unreadable, match=r"is on storage\.googleapis\.com, which vendors.toml does not have"):
+        made_up.write()
+
+
+def test_fal_is_a_host_of_what_it_makes(made_up: Reference) -> None:
+    made_up.model("acme/one", "one.json", provider={"type": "string", "description": "`fal` runs the fal.ai mirror."})
+    made_up.model("acme/two", "two.json")
+    made_up.page("two.md", "two.json", "# Two", "{'video': {'url': 'https://v3b.fal.media/x.mp4'}}")
+    for entry in made_up.write().values():
+        assert entry["hosts"] == ["*.acme.example", "*.fal.media", "cdn.aimlapi.com"]
+
+
+def test_a_file_that_is_none_is_left_out_and_told(made_up: Reference) -> None:
+    made_up.model("acme/one", "one.json")
+    made_up.file("cut-off.json", '{"paths": {"/v2/video/generations": {"post": ')
+    made_up.file("list.json", "[]")
+    made_up.file("empty.json", '{"paths": {"/v2/video/generations": {"post": {}}}}')
+    made_up.file("fetch.json", '{"paths": {"/v2/video/generations": {"get": {}}}}')
+    assert list(made_up.write()) == ["acme/one"]
+    assert [problem.split()[0] for problem in made_up.problems] == ["cut-off.json", "empty.json", "list.json"]
+
+
+@pytest.mark.parametrize("right", ["a.json", "z.json"])
+def test_of_several_files_the_one_of_todays_path_and_then_the_one_with_a_page_counts(
+    made_up: Reference, right: str
+) -> None:
+    other = "z.json" if right == "a.json" else "a.json"
+    made_up.model("acme/one", right, seed={"type": "integer"})
+    made_up.model("acme/one", "0-older.json", path="/v2/generate/video/acme/generation", older=PROMPT)
+    made_up.model("acme/one", other, other=PROMPT)
+    made_up.page("one.md", right, "# One")
+    made_up.page("older.md", "0-older.json", "# Older")
+    assert list(made_up.write()["acme/one"]["schema"]["properties"]) == ["model", "prompt", "seed"]
+
+
+def test_what_no_file_has_under_todays_path_is_taken_from_an_older_one(made_up: Reference) -> None:
+    made_up.model("old/one", "older.json", path="/v2/generate/video/acme/generation")
+    assert made_up.write()["old/one"]["kind"] == "text-to-video"
+
+
+def test_the_longest_beginning_says_whose_model_it_is(made_up: Reference) -> None:
+    made_up.model("acme/plus-one", "plus.json")
+    assert made_up.write()["acme/plus-one"]["vendor"] == "acmeplus"
+    made_up.model("nobody/one", "nobody.json")
+    with pytest.raises(Unreadable, match="Whose model nobody/one is"):
+        made_up.write()
+
+
+def test_alternatives_become_one_flat_schema(made_up: Reference) -> None:
+    picture = {
+        "type": "object",
+        "properties": {"type": {"type": "string", "enum": ["image"]}, "url": URI},
+        "required": ["type", "url"],
+    }
+    earlier = {
+        "type": "object",
+        "properties": {"type": {"type": "string", "enum": ["generation"]}, "id": {"type": "string", "format": "uuid"}},
+        "required": ["type", "id"],
+    }
+    made_up.model(
+        "acme/one",
+        "one.json",
+        frame={"anyOf": [picture, earlier, {"nullable": True}]},
+        image_url={"anyOf": [URI, {"type": "array", "items": URI}]},
+    )
+    entry = made_up.write()["acme/one"]
+    fields = [(one["field"], one["media"]) for one in entry["inputs"]]
+    assert fields == [("frame.url", ["image"]), ("image_url", ["image"]), ("image_url[]", ["image"])]
+    validator = Draft202012Validator(entry["schema"])
+    good: list[dict[str, Any]] = [
+        *({"frame": frame} for frame in (None, {"type": "image", "url": LINK}, {"type": "generation", "id": "1"})),
+        *({"image_url": one} for one in (LINK, [LINK])),
+    ]
+    bad: list[dict[str, Any]] = [
+        *({"frame": frame} for frame in ({"type": "image"}, {"type": "generation", "url": LINK}, {"url": LINK}, {}, 1)),
+        *({"image_url": one} for one in ("ftp://x", ["ftp://x"], [1], 1, None)),
+    ]
+    for fields_, allowed in [*((one, True) for one in good), *((one, False) for one in bad)]:
+        assert validator.is_valid({"model": "acme/one", "prompt": "x", **fields_}) is allowed, fields_
+
+
+def test_what_is_required_in_the_oldest_way_is_required(made_up: Reference) -> None:
+    example = {"model": "acme/one", "prompt": "x", "image_url": LINK}
+    made_up.model("acme/one", "one.json", example=example, image_url={**URI, "required": True})
+    assert made_up.write()["acme/one"]["schema"]["required"] == ["model", "prompt", "image_url"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        ({"x": {"type": "string", "pattern": "^a$"}}, "has pattern, which no rule knows"),
+        ({"x": {"type": "string", "format": "date"}}, "has format date, which no rule knows"),
+        ({"x": {"type": "string", "enum": ["a"], "default": "b"}}, "has a default that it does not allow"),
+        ({"thing": URI}, "takes thing, and it is not clear of what"),
+        ({"prompt": {"type": "integer"}}, "does not allow its own example"),
+    ],
+)
+def test_what_no_rule_knows_is_an_error_and_nothing_is_written(
+    made_up: Reference, properties: dict[str, Any], reason: str
+) -> None:
+    made_up.model("acme/one", "one.json")
+    made_up.write()
+    before = made_up.files()
+    made_up.model("acme/two", "two.json", **properties)
+    with pytest.raises(Unreadable, match=reason):
+        made_up.write()
+    assert made_up.files() == before
+
+
+def test_a_requirement_that_is_no_parameter_is_an_error(made_up: Reference) -> None:
+    made_up.model("acme/one", "one.json", required=("nothing",))
+    with pytest.raises(Unreadable, match="requires nothing, which it does not have"):
+        made_up.write()
+
+
+def test_examples_to_be_filled_in_and_of_other_models_are_none(made_up: Reference) -> None:
+    made_up.model("acme/one", "one.json", example={"model": "acme/two", "prompt": "x"})
+    made_up.page("one.md", "one.json", "# One", example={"model": "acme/one", "prompt": "<YOUR_PROMPT>"})
+    with pytest.raises(Unreadable, match="has no example"):
+        made_up.write()
+
+
+CORRECTIONS = """
+[[file]]
+file = "wrong.json"
+model = "acme/right"
+reason = "r"
+
+[[file]]
+file = "copy.json"
+reason = "r"
+
+[[example]]
+models = ["acme/right"]
+field = "ratio"
+reason = "r"
+
+[[also]]
+model = "acme/right"
+names = ["acme/other"]
+reason = "r"
+
+[[correction]]
+models = ["acme/*"]
+reason = "r"
+[correction.set]
+title = "Right"
+"schema.properties.prompt.maxLength" = 9
+"""
+
+
+def test_corrections_are_made(made_up: Reference) -> None:
+    made_up.correct(CORRECTIONS)
+    made_up.model("acme/one", "wrong.json", example={"model": "acme/right", "prompt": "x"})
+    made_up.page("one.md", "wrong.json", "# One", example={"model": "acme/right", "prompt": "x", "ratio": "1:1"})
+    made_up.model("acme/copy", "copy.json")
+    entries = made_up.write()
+    assert sorted(entries) == ["acme/other", "acme/right"]
+    for name, entry in entries.items():
+        assert entry["title"] == entry["schema"]["title"] == "Right"
+        assert entry["schema"]["properties"]["prompt"]["maxLength"] == 9
+        assert entry["schema"]["properties"]["model"]["const"] == name
+        assert entry["schema"]["examples"] == [{"model": name, "prompt": "x"}]
+
+
+@pytest.mark.parametrize(
+    "correction",
+    [
+        '[[example]]\nmodels = ["acme/one"]\nfield = "ratio"\nreason = "r"',
+        '[[example]]\nmodels = ["acme/gone"]\nfield = "ratio"\nreason = "r"',
+        '[[also]]\nmodel = "acme/gone"\nnames = ["acme/two"]\nreason = "r"',
+        '[[also]]\nmodel = "acme/one"\nnames = ["acme/one"]\nreason = "r"',
+        '[[correction]]\nmodels = ["acme/one"]\nreason = "r"\nset = {kind = "text-to-video"}',
+        '[[correction]]\nmodels = ["acme/gone"]\nreason = "r"\nset = {kind = "x"}',
+    ],
+)
+def test_a_correction_that_corrects_nothing_any_more_is_an_error(made_up: Reference, correction: str) -> None:
+    made_up.model("acme/one", "one.json")
+    made_up.correct(correction)
+    with pytest.raises(Stale):
+        made_up.write()
+
+
+def test_writing_it_again_changes_nothing_and_what_is_gone_goes(made_up: Reference) -> None:
+    for name in ("acme/b", "acme/a", "old/c"):
+        made_up.model(name, f"{name[-1]}.json")
+    made_up.write()
+    before = made_up.files()
+    assert sorted(made_up.write()) == ["acme/a", "acme/b", "old/c"]
+    assert made_up.files() == before
+    (made_up.source / reference.FOLDER / "a.json").unlink()
+    assert sorted(made_up.write()) == ["acme/b", "old/c"]
+    assert set(made_up.files()) < set(before)
+
+
+def test_a_folder_that_is_no_checkout_changes_nothing(made_up: Reference) -> None:
+    made_up.model("acme/one", "one.json")
+    made_up.write()
+    before = made_up.files()
+    with pytest.raises(Unreadable, match="is no checkout"):
+        write(made_up.here, made_up.target, made_up.here)
+    assert made_up.files() == before
+
+
+def test_a_model_is_added_by_data_alone(made_up: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the reference gains is offered and validated with no change of code."""
+    from core import models  # noqa: PLC0415 - its data is another here
+    from core.models.validation import validate  # noqa: PLC0415
+
+    made_up.model("acme/new", "new.json")
+    made_up.write()
+    monkeypatch.setattr(models, "_HERE", made_up.target)
+    for cached in (models.known, models._facts):
+        cached.cache_clear()
+    try:
+        assert [model.title for model in models.offered()] == ["acme new"]
+        assert validate({"model": "acme/new", "prompt": "x"}, models.offered())
+        assert models.hosts_of("acme/new") == ("*.acme.example", "cdn.aimlapi.com")
+    finally:
+        for cached in (models.known, models._facts):
+            cached.cache_clear()
+
+
+def test_every_correction_of_ours_has_a_reason() -> None:
+    text = (build.HERE / "corrections.toml").read_text("utf-8")
+    assert text.count("\n[[") == text.count("\nreason = ")
