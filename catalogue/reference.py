@@ -23,7 +23,7 @@ _DATA = re.compile(r"--data(?:-raw)? '(.*)'", re.DOTALL)
 _TOOK = re.compile(r"\*\*Processing time\*\*:?(.*)")
 _TIME = re.compile(r"(\d+(?:\.\d+)?) ?(min|s)")
 _TAKES = re.compile(r"[Gg]eneration (?:may take|takes) (?:about|around) (?:\d+[-\u2013])?(\d+) (second|minute)")
-_VIDEO = re.compile(r"""['"]?video['"]?\s*:\s*\[?\s*\{\s*['"]?url['"]?\s*:\s*['"]https://([^/'"]+)/""")
+_VIDEO = re.compile(r"""['"]?video['"]?\s*:\s*\[?\s*(?:\{\s*['"]?url['"]?\s*:\s*)?['"]https://([^/'"]+)/""")
 
 
 @dataclass

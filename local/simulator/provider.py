@@ -25,6 +25,7 @@ from local.simulator.scripts import Scripts
 from local.simulator.videos import Clip, render
 
 CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+RUNWAY = re.compile(r"runway|gen\d")
 GENERATION_FAILED = {"name": "GenerationFailed", "message": "The simulator was told to fail this generation."}
 
 
@@ -164,10 +165,15 @@ class Provider:
         return {
             "id": generation.id,
             "status": progress.word,
-            "video": self._video(generation) if completed else None,
+            "video": self._shown_video(generation) if completed else None,
             "error": script.get("error", GENERATION_FAILED) if failed else None,
             "meta": {"usage": {"credits_used": generation.credits if completed else None}},
         }
+
+    def _shown_video(self, generation: Generation) -> dict[str, Any] | list[str]:
+        """As the documentation's answers have it: Runway's models give a list of links."""
+        video = self._video(generation)
+        return [video["url"]] if RUNWAY.match(generation.clip.model) else video
 
     def _video(self, generation: Generation) -> dict[str, Any]:
         prompt = generation.clip.prompt

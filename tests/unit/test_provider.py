@@ -198,6 +198,9 @@ def test_the_providers_statuses_and_their_drift(status: str, outcome: str) -> No
         http(200, {"id": "abc"}),
         http(200, {"id": "abc", "status": "completed"}),
         http(200, {"id": "abc", "status": "completed", "video": {"url": None}}),
+        http(200, {"id": "abc", "status": "completed", "video": []}),
+        http(200, {"id": "abc", "status": "completed", "video": [[]]}),
+        http(200, {"id": "abc", "status": "completed", "video": [None, {"url": "https://x"}]}),
         http(200, b'{"status": "generating"', length=500),
         http(200, b'{"status": "generating", "x": "' + b"x" * (2 << 20) + b'"}'),
         http(200, gzip.compress(b'{"status": "generating"}'), "Content-Encoding: gzip"),
@@ -208,6 +211,21 @@ def test_the_providers_statuses_and_their_drift(status: str, outcome: str) -> No
 def test_a_check_that_fails_in_any_way_is_only_unavailable(answer: Answer) -> None:
     with serving(answer) as wire, pytest.raises(ProviderUnavailable):
         fetch(wire.url)
+
+
+@pytest.mark.parametrize(
+    "video",
+    [
+        {"url": "https://x/v.mp4"},
+        ["https://x/v.mp4"],
+        [{"url": "https://x/v.mp4"}],
+        ["https://x/v.mp4", "https://x/w.mp4"],
+        "https://x/v.mp4",
+    ],
+)
+def test_a_finished_video_is_found_in_every_form_of_the_answer(video: object) -> None:
+    with serving(http(200, {"id": "abc", "status": "completed", "video": video})) as wire:
+        assert fetch(wire.url).video == {"url": "https://x/v.mp4"}
 
 
 def test_a_check_uses_a_rotated_key() -> None:

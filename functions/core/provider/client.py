@@ -276,7 +276,15 @@ def _generation(content: bytes) -> ProviderGeneration:
 
 
 def _video(video: object) -> dict[str, Any] | None:
-    """What the provider says of the video, as far as it is of use: a record holds 400 KB. None without a link."""
+    """What the provider says of the video, as far as it is of use: a record holds 400 KB. None without a link.
+
+    Runway's models are answered with a list of links, and the reference allows a list of videos for some others. One
+    is asked for: it is the first.
+    """
+    if isinstance(video, list):
+        video = video[0] if video else None
+    if isinstance(video, str):
+        video = {"url": video}
     if not isinstance(video, dict) or not isinstance(video.get("url"), str) or len(video["url"]) > MAX_URL:
         return None
     texts = {name: video[name][:MAX_TEXT] for name in ("content_type", "file_name") if isinstance(video.get(name), str)}

@@ -86,6 +86,14 @@ def test_what_veo_asks_is_the_same_in_the_catalogue_and_in_the_documentation(mod
     assert set(schema["required"]) == {"model", *asked.required}
 
 
+@pytest.mark.parametrize("model", ["gen3a_turbo", "runway/gen4_turbo"])
+def test_runway_answers_with_a_list_of_links(client: Client, clock: Clock, model: str) -> None:
+    created = client.create(model=model, image_url="https://example.com/a.png").json()
+    clock.now += 60
+    (link,) = client.fetch(created["id"]).json()["video"]
+    assert download(link).headers["Content-Type"] == "video/mp4"
+
+
 @pytest.mark.parametrize("model", known())
 def test_a_request_without_what_its_model_requires_is_refused(client: Client, model: str) -> None:
     schema = known()[model].schema or {}
