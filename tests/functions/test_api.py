@@ -242,6 +242,7 @@ def test_the_models_and_the_contract_are_what_the_deployment_offers(
         "title": "Veo 3, text to video",
         "vendor": "google",
         "kind": "text-to-video",
+        "takes": None,
     }
     assert call(cloud, "GET", "/v2/models", query="id=kling/v3")[1]["schema"] is None
     _, contract = call(cloud, "GET", "/openapi.json", owner="")

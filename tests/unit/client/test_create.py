@@ -164,10 +164,10 @@ def test_waiting_tells_the_place_in_the_queue(ask: Run) -> None:
 def test_waiting_on_a_terminal_tells_how_long_it_usually_takes(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     takes = {"median_seconds": 44.6, "slowest_tenth_seconds": 61, "jobs": 50}
-    models = http(200, {"data": [{"id": "veo2", "title": "Veo 2", "takes": takes}]})
-    _, _, err = ask("get", ID, "--wait", answers=[shown(), models, completed("u", 1)])
+    model = http(200, {"id": "veo2", "title": "Veo 2", "takes": takes})
+    _, _, err = ask("get", ID, "--wait", answers=[shown(), model, completed("u", 1)])
     assert "veo2 usually takes 45 s, one in ten 61 s or more." in err
-    for unknown in (http(200, {"data": [{"id": "veo2", "title": "Veo 2", "takes": None}]}), error(404)):
+    for unknown in (http(200, {"id": "veo2", "title": "Veo 2", "takes": None}), error(404)):
         code, _, err = ask("get", ID, "--wait", answers=[shown(), unknown, completed("u", 1)])
         assert (code, "usually" in err) == (0, False)
 
@@ -177,8 +177,8 @@ def test_a_notification_is_for_a_terminal_and_means_to_wait(ask: Run, monkeypatc
     _, out, err = ask("create", "x", "--notify", answers=answers)
     assert (out, "\a" in err) == ("http://127.0.0.1:1/v\n", False)
     monkeypatch.setattr("promptreel.commands.output.sys.stderr.isatty", lambda: True)
-    models = http(200, {"data": []})  # on a terminal it is told how long it takes
-    _, _, err = ask("create", "x", "--notify", answers=[answers[0], models, *answers[1:]])
+    model = http(200, {"id": "veo2", "title": "Veo 2"})  # on a terminal it is told how long it takes
+    _, _, err = ask("create", "x", "--notify", answers=[answers[0], model, *answers[1:]])
     assert err.endswith(f"\x1b]9;Promptreel: {ID[:8]} completed\a\a")
     _, _, err = ask("get", ID, "--notify", answers=[failed()])
     assert f"\x1b]9;Promptreel: {ID[:8]} failed\a\a" in err
