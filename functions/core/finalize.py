@@ -7,6 +7,7 @@ from dataclasses import replace
 from core.archive.store import Archive, Order
 from core.errors import GenerationEnded
 from core.generation import ArchivedVideo, Generation, Status
+from core.models import hosts_of
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
 from core.publish.views import as_archived_record
@@ -79,5 +80,6 @@ def _store(
             seconds_left=seconds_left,
             upload=generation.upload,
             keep=lambda upload: ledger.keep_upload(generation.run, upload),
+            hosts=hosts_of(generation.model),
         )
     )

@@ -11,7 +11,14 @@ from typing import Any
 import boto3
 import pytest
 
-from core.errors import GenerationEnded, GenerationFailed, ProviderKeyMissing, ProviderUnavailable, VideoInvalid
+from core.errors import (
+    GenerationEnded,
+    GenerationFailed,
+    ProviderKeyMissing,
+    ProviderUnavailable,
+    VideoForbidden,
+    VideoInvalid,
+)
 from core.generation import ArchivedVideo, Failure, Status, iso
 from core.records.ledger import Ledger
 from core.workflow import Run
@@ -88,6 +95,26 @@ def test_how_long_a_model_takes_is_learned_shown_and_waited_for(cloud: Cloud, ac
     assert call(cloud, "GET", "/v2/models", query="id=veo2")[1]["takes"]["jobs"] == 5
     accepted(generation_id="g5")
     assert 35 < cloud.invoke("submit", {"generation_id": "g5"})["wait_seconds"] < 50
+
+
+def test_a_video_on_a_host_of_its_model_is_archived(
+    cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def hosts_of(model: str) -> tuple[str, ...]:
+        asked.append(model)
+        return ("127.0.0.1",)
+
+    accepted()
+    for function in ("submit", "check_status"):
+        cloud.invoke(function, {"generation_id": "g1"})
+    monkeypatch.setenv("VIDEO_HOSTS", "cdn.example.com")
+    with pytest.raises(VideoForbidden):
+        cloud.invoke("finalize", {"generation_id": "g1"})
+    monkeypatch.setattr("core.finalize.hosts_of", hosts_of)
+    assert cloud.invoke("finalize", {"generation_id": "g1"})["status"] == "completed"
+    assert asked == ["veo2"]
 
 
 def test_finalize_entered_twice_does_its_work_once(cloud: Cloud, accepted: Accepted) -> None:

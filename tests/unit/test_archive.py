@@ -1,6 +1,7 @@
 """Only a whole, verified video is ever archived, and archiving it again changes nothing."""
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -40,6 +41,14 @@ def keys(s3: "S3Client") -> list[str]:
 
 def uploads(s3: "S3Client") -> list[Any]:
     return list(s3.list_multipart_uploads(Bucket="videos").get("Uploads", []))
+
+
+def test_a_video_may_also_come_from_its_models_own_hosts(s3: "S3Client") -> None:
+    archive = Archive(s3, "videos", replace(ALLOWED, hosts=("cdn.example.com",)))
+    with serving(http(200, WHOLE), http(200, WHOLE)) as wire:
+        with pytest.raises(VideoForbidden, match=r"127\.0\.0\.1, which is not allowed"):
+            archive.store(order(wire.url))
+        assert archive.store(replace(order(wire.url), hosts=("127.0.0.1",))).size == len(WHOLE)
 
 
 def test_a_whole_video_is_archived_with_what_was_verified(s3: "S3Client") -> None:

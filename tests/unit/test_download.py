@@ -39,6 +39,22 @@ def test_a_link_elsewhere_is_not_followed(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("v15.vendor.invalid", True),
+        ("a.b.vendor.invalid", True),
+        ("vendor.invalid", False),
+        ("evilvendor.invalid", False),
+        ("vendor.invalid.evil.invalid", False),
+    ],
+)
+def test_of_a_vendors_own_domain_every_host_is_allowed(name: str, allowed: bool) -> None:
+    """None of them exists: that it is asked for at all is told by another error."""
+    with pytest.raises(VideoUnavailable if allowed else VideoForbidden):
+        Connection(Allowed(("*.vendor.invalid",), 1000)).get(f"https://{name}/v.mp4", {})
+
+
+@pytest.mark.parametrize(
     "url", ["https://cdn.example.com:x/v.mp4?Signature=s3cr3t", "https://[broken/v?Signature=s3cr3t"]
 )
 def test_a_link_that_cannot_be_read_is_not_in_the_error(url: str) -> None:

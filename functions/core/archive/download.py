@@ -31,7 +31,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 class Allowed:
     """Where a video may come from."""
 
-    hosts: tuple[str, ...]  # exact names
+    hosts: tuple[str, ...]  # names, or "*." and a domain, of which any name below it is meant
     max_bytes: int
     local: bool = False  # http and private addresses too: for a provider simulator beside a local cloud
 
@@ -97,11 +97,15 @@ def _check(url: str, allowed: Allowed) -> None:
         raise VideoForbidden("The video's link is not a plain one: it is not followed.")
     if parts.scheme != "https" and not (allowed.local and parts.scheme == "http"):
         raise VideoForbidden(f"The video's link is no https link ({parts.scheme or 'none'}): it is not followed.")
-    if parts.hostname not in allowed.hosts:
+    if not any(_is(parts.hostname or "", host) for host in allowed.hosts):
         raise VideoForbidden(
             f"The video's link leads to {parts.hostname}, which is not allowed ({', '.join(allowed.hosts)} are): "
             "add it to the stage's video_hosts if it is the provider's."
         )
+
+
+def _is(name: str, host: str) -> bool:
+    return name.endswith(host[1:]) if host.startswith("*.") else name == host
 
 
 def too_large(allowed: Allowed) -> VideoForbidden:

@@ -62,6 +62,7 @@ class Order:
     seconds_left: Callable[[], float]  # until it must stop
     upload: dict[str, Any] | None  # of an `Interrupted`
     keep: Callable[[dict[str, Any]], None]  # takes an `Interrupted` to be given again; raises if there is no more use
+    hosts: tuple[str, ...] = ()  # where such a video may come from, beside where any may
 
 
 class Archive:
@@ -125,9 +126,10 @@ class Archive:
 
     def _store(self, order: Order) -> ArchivedVideo:
         link = Link(order.url, order.renew)
+        allowed = replace(self._allowed, hosts=(*self._allowed.hosts, *order.hosts))
         flow = Flow(order.seconds_left, self._most_connections)
         before = Interrupted(**order.upload) if order.upload else None
-        with Reader(link, self._allowed, flow) as reader:
+        with Reader(link, allowed, flow) as reader:
             found = reader.look(before.size if before else 0, self._part_bytes)
             if before and (before.length, before.validator) != (found.length, found.validator):
                 self._multipart(order, before.upload_id).abort()
@@ -136,7 +138,7 @@ class Archive:
                 raise VideoInvalid(f"The provider announced {order.file_size} bytes, and the link has {found.length}.")
             if found.length is not None and found.length <= self._part_bytes:
                 return self._put(order, found, reader)
-            return self._upload(order, before, found, flow, reader, lambda: Reader(link, self._allowed, flow))
+            return self._upload(order, before, found, flow, reader, lambda: Reader(link, allowed, flow))
 
     def _put(self, order: Order, found: Found, reader: Reader) -> ArchivedVideo:
         """A video that fits in memory."""
