@@ -38,6 +38,8 @@ ROOMS = (  # what needs no AWS client, and no connection to anywhere
     "core.provider.polling",
 )
 RUNS, QUICK_RUNS = 7, 2
+CREATE = "/v2/video/generations"
+CREATED: dict[str, Any] = {"status": 200, "headers": {}, "body": json.dumps({"id": "x", "status": "queued"})}
 
 FUNCTION = """
 import json, os, sys, time
@@ -200,11 +202,15 @@ def _without_bytecode(target: Path, layer: Path) -> Path:
 
 def _played(entry: dict[str, Any], url: str) -> dict[str, Any]:
     """The entry as it is played: AWS and the provider are where `url` says."""
-    ports = {str(answer["port"]) for answer in entry["answers"]}
-    aws = str(urlsplit(entry["environment"]["AWS_ENDPOINT_URL"]).port)
+    environment = entry["environment"]
+    places = [environment[name] for name in ("AWS_ENDPOINT_URL", "PROVIDER_URL") if name in environment]
+    ports = {str(answer["port"]) for answer in entry["answers"]} | {str(urlsplit(place).port) for place in places}
+    aws = str(urlsplit(environment["AWS_ENDPOINT_URL"]).port)
     asked = [(answer["method"], url + answer["url"]) for answer in entry["answers"] if str(answer["port"]) != aws]
     text = json.dumps({name: entry[name] for name in ("function", "event", "environment", "calls")})
-    for port in ports | {aws}:
+    if entry["function"] == "submit":
+        asked.append(("POST", url + CREATE))
+    for port in ports:
         text = text.replace(f"127.0.0.1:{port}", urlsplit(url).netloc)
     return {**json.loads(text), "asked": asked}
 
@@ -248,7 +254,8 @@ def _playing(entry: dict[str, Any]) -> Iterator[str]:
             with lock:
                 answers = kept.get(key, [])
                 answer = answers.pop(0) if len(answers) > 1 else next(iter(answers), None)
-            self._answer(answer)
+            # A create call is made on a connection of its own, which the recording does not see.
+            self._answer(CREATED if (self.command, urlsplit(self.path).path) == ("POST", CREATE) else answer)
 
         def _read_body(self) -> None:
             if self.headers.get("Expect") == "100-continue":

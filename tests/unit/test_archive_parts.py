@@ -113,7 +113,7 @@ def test_parts_that_arrive_in_any_order_are_checked_in_theirs(s3: StrictS3, monk
 
     def manner(_number: int, asked: Asked) -> Manner:
         if asked.first == PART:
-            eventually(lambda: s3.called("part") == 4 - 1)
+            eventually(lambda: s3.called("part") >= 4 - 1)
         return Manner()
 
     with hosting(VIDEO, manner) as host:

@@ -81,24 +81,34 @@ class Transfer:
             try:
                 work()
             except BaseException as error:  # noqa: BLE001 - raised where it was started from
-                with self._changed:
-                    self._failure = self._failure or error
-                self._flow.stop()
+                self._fail(error)
             finally:
                 with self._changed:
                     self._workers -= 1
                     self._changed.notify_all()
 
-        with ThreadPoolExecutor(MOST_CONNECTIONS) as pool, self._changed:
-            while True:
-                while self._failure is None and self._workers < wanted():
-                    self._workers += 1
-                    pool.submit(worker)
-                if not self._workers:
-                    break
-                self._changed.wait(LOOK_SECONDS)
+        with ThreadPoolExecutor(MOST_CONNECTIONS) as pool:
+            try:
+                with self._changed:
+                    while True:
+                        while self._failure is None and self._workers < wanted():
+                            self._workers += 1
+                            pool.submit(worker)
+                        if not self._workers:
+                            break
+                        self._changed.wait(LOOK_SECONDS)
+            except BaseException as error:  # whoever interrupts this would else wait for workers that wait for ever
+                self._fail(error)
+                raise
         if self._failure is not None:
             raise self._failure
+
+    def _fail(self, error: BaseException) -> None:
+        """Let all workers end: of several errors the first one counts."""
+        with self._changed:
+            self._failure = self._failure or error
+            self._changed.notify_all()
+        self._flow.stop()
 
     def _take(self, length: int) -> int | None:
         """The next part; None if there is none, or no more use for this worker."""
