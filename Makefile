@@ -12,6 +12,9 @@ STAGE ?= dev
 
 # As it was typed: make would take `$$5` for a variable of its own.
 ifdef PROMPT
+ifneq ($(and $(filter command,$(origin PROMPT)),$(word 2,$(MAKECMDGOALS))),)
+$(error Put the prompt in quotes: make demo PROMPT="A paper boat")
+endif
 override export PROMPT := $(value PROMPT)
 endif
 

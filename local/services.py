@@ -116,15 +116,20 @@ def simulator_key(checkout: Checkout) -> str:
     return path.read_text()
 
 
+def api_key_path(checkout: Checkout) -> Path:
+    """The file with the API key of the owner "demo"."""
+    return checkout.data / "api.key"
+
+
 def api_key(checkout: Checkout) -> str | None:
     """The API key of the owner "demo" from the last time, if there was one."""
-    path = checkout.data / "api.key"
+    path = api_key_path(checkout)
     return path.read_text() if path.exists() else None
 
 
 def keep_api_key(checkout: Checkout, key: str) -> None:
     """Let the next `up` have the same API key."""
-    write_private(checkout.data / "api.key", key)
+    write_private(api_key_path(checkout), key)
 
 
 def is_simulator(url: str) -> bool:

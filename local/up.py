@@ -75,13 +75,13 @@ def status(checkout: Checkout) -> None:
 
 def summary(checkout: Checkout, stack: Stack) -> str:
     """What the user can do now."""
-    state = os.path.relpath(checkout.state)
+    state, key = os.path.relpath(checkout.state), os.path.relpath(services.api_key_path(checkout))
     return (
-        f"\nThe local cloud is up: {state}/stack.json holds its endpoints and names.\n"
-        "Send it a prompt, then ask for the video with the id in its answer:\n\n"
-        f"  curl -sS -K {state}/curl.conf '{stack.api_url}/v2/video/generations' \\\n"
-        '    -d \'{"model": "veo2", "prompt": "A lighthouse in a storm"}\'\n'
-        f"  curl -sS -K {state}/curl.conf '{stack.api_url}/v2/video/generations?generation_id=<id>'\n\n"
+        f"\nThe local cloud is up: {state}/stack.json holds its endpoints and names. For this shell to use it:\n\n"
+        "  . .venv/bin/activate\n"
+        f"  export PROMPTREEL_URL='{stack.api_url}'\n"
+        f'  export PROMPTREEL_API_KEY="$(cat {key})"\n'
+        '  promptreel create "A lighthouse in a storm" --wait -o lighthouse.mp4\n\n'
         "make demo shows one prompt from end to end; make down stops everything, and the next make up goes on."
     )
 

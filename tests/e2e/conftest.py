@@ -11,12 +11,11 @@ import pytest
 from local.processes import find
 from local.provision import ensure_queue
 from local.services import throw_away
-from local.settings import Checkout, Settings
+from local.settings import Settings
 from local.up import up
-from tests.support.local_cloud import LocalCloud
+from tests.support.local_cloud import CHECKOUT, LocalCloud
 
 TIMEOUT_SECONDS = 900  # jobs of a minute and sweeps of another are waited for, and other tests at the same time
-CHECKOUT = Checkout(Path(__file__).parents[2], ".local/tests")
 LOCK = "apart"  # held together by all tests, and by one alone where nothing else may go on
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -15,12 +16,14 @@ from core.generation import Generation
 from core.records.ledger import Ledger
 from core.records.wanted import Wanted
 from local.simulator import SimulatorControl
+from local.settings import Checkout
 from local.stack import Stack, client
 from local.tls import TRUST
 from promptreel.operator.keys import ApiKeys
 from wiring import now
 
 T = TypeVar("T")
+CHECKOUT = Checkout(Path(__file__).parents[2], ".local/tests")  # of the cloud that the tests share
 PATIENCE_SECONDS = 120.0  # other tests, and other programs, may keep the machine busy
 
 

@@ -1,6 +1,8 @@
 """The demo: what it shows of a generation's way, and what it keeps of what it downloads."""
 
 import json
+import os
+import subprocess
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +17,8 @@ from core.generation import Generation, Source, Status
 from local import demo
 from local.settings import LocalCloudError
 from local.stack import Stack
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_stages_passed_between_two_polls_are_shown_in_order_with_their_own_times(
@@ -33,6 +37,29 @@ def test_stages_passed_between_two_polls_are_shown_in_order_with_their_own_times
     shown = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
     assert [stage for _, _, stage in shown] == ["queued", "generating", "archiving", "done"]
     assert [seconds for seconds, _, _ in shown] == ["0.0", "2.0", "5.0", "7.0"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_taken"),
+    [
+        (["demo", "PROMPT=A", "paper", "boat"], False),
+        (["demo", "PROMPT=A", "check"], False),  # which make could do
+        (["demo", "PROMPT=A paper boat for $5"], True),
+        (["check", "unit"], True),  # a shell may have a PROMPT of its own
+    ],
+    ids=str,
+)
+def test_a_prompt_without_quotes_makes_no_video_of_its_first_word(typed: list[str], is_taken: bool) -> None:
+    made = subprocess.run(
+        ["/usr/bin/make", "--dry-run", *typed],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PROMPT": "%~ $"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (made.returncode == 0) is is_taken
+    assert ('Put the prompt in quotes: make demo PROMPT="A paper boat"' in made.stderr) is not is_taken
 
 
 def test_what_is_no_video_leaves_nothing_in_out(tmp_path: Path) -> None:
