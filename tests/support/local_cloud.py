@@ -15,8 +15,8 @@ import requests
 from core.generation import Generation
 from core.records.ledger import Ledger
 from core.records.wanted import Wanted
-from local.simulator import SimulatorControl
 from local.settings import Checkout
+from local.simulator import SimulatorControl
 from local.stack import Stack, client
 from local.tls import TRUST
 from promptreel.operator.keys import ApiKeys
