@@ -1,11 +1,12 @@
 """The HTTP API: the provider's own contract, in front of the archive."""
 
+import base64
 import json
 import re
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from aws_lambda_powertools.event_handler.api_gateway import APIGatewayHttpResolver, Response
@@ -18,7 +19,9 @@ from core.delete import Deletion
 from core.errors import (
     Conflict,
     Deleted,
+    FileTooLarge,
     IdempotencyConflict,
+    InvalidFile,
     InvalidRequest,
     NotFound,
     PromptreelError,
@@ -31,17 +34,26 @@ from core.models.validation import parse_json
 from core.places.table import PlacesTable
 from core.provider.generation_times import GenerationTimes
 from core.publish.views import as_provider_object
-from core.records.ledger import Ledger
+from core.records.ledger import CURSOR, MAX_LIMIT, Ledger
 from core.workflow import Workflow
 from wiring import client, logger, now
+from wiring.batches import UsesBatches, make_batches
 from wiring.generation_times import UsesGenerationTimes, make_generation_times
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
 
+if TYPE_CHECKING:
+    from core.api.batches import BatchApi
+
+BATCHES = "/v2/batches"
 MAX_BODY_BYTES = 256 << 10
+MAX_CONCURRENCY = 10_000  # that can be asked for; what counts is the stage's setting, if that is lower
+ROW = "[0-9]{1,6}"  # the cursor of a report
 _STATUS = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
+    InvalidFile: HTTPStatus.BAD_REQUEST,
+    FileTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     NotFound: HTTPStatus.NOT_FOUND,
     Deleted: HTTPStatus.NOT_FOUND,
@@ -51,9 +63,15 @@ _STATUS = {
 _METHODS = {
     PATH: "GET, POST, DELETE",
     OLDER_PATH: "GET, POST",
+    BATCHES: "GET, POST",
     "/v2/models": "GET",
     "/openapi.json": "GET",
     "/health": "GET",
+}
+_METHODS_BELOW = {
+    PATH + "/[^/]+/content": "GET",
+    BATCHES + "/[^/]+/report": "GET",
+    BATCHES + "/[^/]+/(cancel|retry)": "POST",
 }
 # Answers hold prompts and links that work: nobody on the way keeps them, or takes them for anything but JSON.
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -62,8 +80,12 @@ app = APIGatewayHttpResolver()
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesWorkflow, UsesModels, UsesGenerationTimes):
+class Settings(UsesLedger, UsesBatches, UsesWorkflow, UsesModels, UsesGenerationTimes):
     videos_bucket: str
+    prompts_bucket: str
+    batch_state_machine_arn: str
+    batch_concurrency: int
+    default_model: str
     url_lifetime_seconds: int
 
 
@@ -90,6 +112,27 @@ def _models() -> Models:
 
 def _s3() -> Any:
     return client("s3", **PRESIGNING)
+
+
+@cache
+def _batches() -> "BatchApi":
+    """What batches need, made when the first call about one comes."""
+    from core.api.batches import BatchApi  # noqa: PLC0415 - most calls are about a single generation
+    from core.intake.batches import Batches  # noqa: PLC0415 - the same
+
+    wired, s3 = _wired(), _s3()
+    s = wired.settings
+    batches = Batches(
+        s3,
+        s.videos_bucket,
+        wired.workflow.stepfunctions,
+        s.batch_state_machine_arn,
+        s.batch_concurrency,
+        wired.ledger,
+        make_batches(s),
+    )
+    deletion = Deletion(wired.ledger, wired.workflow, Objects(s3, s.videos_bucket))
+    return BatchApi(wired.ledger, _models(), s.default_model, batches, deletion, s3, s.prompts_bucket)
 
 
 @app.get("/health")
@@ -175,6 +218,71 @@ def content(generation_id: str) -> Response[str]:
     return Response(HTTPStatus.FOUND, headers=cast("Any", headers), body="")
 
 
+@app.post(BATCHES)
+def send_batch() -> Response[str]:
+    """Send a file of requests; with `dry_run` it is only checked, with `upload` there is a link for a larger one."""
+    from core.api.batches import file_name  # noqa: PLC0415 - most calls are about a single generation
+
+    owner, query = _owner(), app.current_event.query_string_parameters
+    name = file_name(query.get("name"), app.current_event.headers.get("content-type", ""))
+    max_concurrency = _number("max_concurrency", MAX_CONCURRENCY)
+    body = _bytes()
+    if _flag("upload"):
+        if body:
+            raise InvalidRequest("With `upload` nothing is sent here: the answer says where to.", "upload")
+        return _json(HTTPStatus.OK, _batches().upload(owner, name, max_concurrency))
+    checked = _batches().check(owner, name, body)
+    if _flag("dry_run"):
+        return _json(HTTPStatus.OK, checked.as_json())
+    if not _flag("force"):
+        checked.refuse()
+    batch = _batches().create(owner, name, body, max_concurrency)
+    logger.info("batch sent", batch_id=batch["id"], owner=owner, rows=checked.rows)
+    return _json(HTTPStatus.OK, {**batch, "check": checked.as_json()})
+
+
+@app.get(BATCHES)
+def fetch_or_list_batches() -> Response[str]:
+    """One batch of the caller's own, with its progress; without an id, a page of them."""
+    owner, batch_id = _owner(), app.current_event.query_string_parameters.get("batch_id")
+    if batch_id is not None:
+        return _json(HTTPStatus.OK, _batches().get(owner, batch_id))
+    limit = _number("limit", MAX_LIMIT) or listing.DEFAULT_LIMIT
+    return _json(HTTPStatus.OK, _batches().page(owner, _cursor(CURSOR), limit))
+
+
+@app.get(BATCHES + "/<batch_id>/report")
+def report_batch(batch_id: str) -> Response[str]:
+    """What became of a batch's rows, as the ledger has it now: a page of them, as JSON or as CSV."""
+    from core.api.batches import MAX_REPORT  # noqa: PLC0415 - most calls are about a single generation
+    from core.publish.batch_report import as_csv  # noqa: PLC0415 - the same
+
+    owner, form = _owner(), app.current_event.query_string_parameters.get("format", "json")
+    if form not in ("json", "csv"):
+        raise InvalidRequest("`format` must be one of json, csv.", "format")
+    after, limit = int(_cursor(ROW) or 0), _number("limit", MAX_REPORT) or MAX_REPORT
+    rows, last = _batches().report(owner, batch_id, after, limit)
+    if form == "json":
+        return _json(HTTPStatus.OK, {"data": rows, "next_cursor": last and str(last)})
+    headers = {"Content-Disposition": 'attachment; filename="report.csv"', **_PRIVATE}
+    if last:
+        headers["Link"] = f'<?format=csv&limit={limit}&cursor={last}>; rel="next"'
+    text = as_csv(rows, with_header=not after)
+    return Response(HTTPStatus.OK, content_type="text/csv; charset=utf-8", body=text, headers=cast("Any", headers))
+
+
+@app.post(BATCHES + "/<batch_id>/cancel")
+def cancel_batch(batch_id: str) -> Response[str]:
+    """Start no more rows, and stop those that run; again, the same."""
+    return _json(HTTPStatus.OK, _batches().cancel(_owner(), batch_id))
+
+
+@app.post(BATCHES + "/<batch_id>/retry")
+def retry_batch(batch_id: str) -> Response[str]:
+    """Run again the rows that failed, were cancelled or were not reached."""
+    return _json(HTTPStatus.OK, _batches().retry(_owner(), batch_id))
+
+
 @app.exception_handler(list(_STATUS))  # type: ignore[untyped-decorator]  # the library leaves it untyped
 def _refused(error: PromptreelError) -> Response[str]:
     return _error(_STATUS[type(error)], str(error))
@@ -192,8 +300,8 @@ def _failed(error: Exception) -> Response[str]:
 @app.not_found
 def _no_route(_: Exception) -> Response[str]:
     event = app.current_event
-    is_content = re.fullmatch(PATH + "/[^/]+/content", event.path)
-    methods = _METHODS.get(event.path) or ("GET" if is_content else None)
+    methods = _METHODS.get(event.path)
+    methods = methods or next((one for path, one in _METHODS_BELOW.items() if re.fullmatch(path, event.path)), None)
     if methods and event.http_method not in methods:
         message = f"{event.http_method} is not allowed here; {methods} is."
         return _error(HTTPStatus.METHOD_NOT_ALLOWED, message, Allow=methods)
@@ -251,6 +359,39 @@ def _generation_id() -> str:
     if not generation_id:
         raise InvalidRequest("The query parameter `generation_id` is required.", "generation_id")
     return generation_id
+
+
+def _number(name: str, most: int) -> int | None:
+    """A query parameter that counts from 1, None where it is not there."""
+    text = app.current_event.query_string_parameters.get(name)
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not 1 <= int(text) <= most:
+        raise InvalidRequest(f"`{name}` must be a number from 1 to {most}.", name)
+    return int(text)
+
+
+def _cursor(pattern: str) -> str | None:
+    cursor = app.current_event.query_string_parameters.get("cursor")
+    if cursor is not None and not re.fullmatch(pattern, cursor, re.ASCII):
+        raise InvalidRequest("`cursor` must be the `next_cursor` of an earlier page.", "cursor")
+    return cursor
+
+
+def _flag(name: str) -> bool:
+    text = app.current_event.query_string_parameters.get(name, "false")
+    if text not in ("true", "false"):
+        raise InvalidRequest(f"`{name}` must be true or false.", name)
+    return text == "true"
+
+
+def _bytes() -> bytes:
+    """The body as it was sent."""
+    event = app.current_event
+    try:
+        return base64.b64decode(event.body or "") if event.is_base64_encoded else (event.body or "").encode()
+    except ValueError:  # half a surrogate pair
+        raise InvalidFile("The file is not UTF-8 text.") from None
 
 
 def _body() -> object:

@@ -17,6 +17,7 @@ from core.intake.event import take_event
 from core.intake.owners import owner_of_event, owner_of_file
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
+from wiring.batches import UsesBatches, make_batches
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
@@ -27,7 +28,7 @@ processor = BatchProcessor(event_type=EventType.SQS)
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesWorkflow, UsesModels, UsesAnnouncer):
+class Settings(UsesLedger, UsesBatches, UsesWorkflow, UsesModels, UsesAnnouncer):
     videos_bucket: str
     batch_state_machine_arn: str
     batch_concurrency: int
@@ -40,9 +41,17 @@ class Settings(UsesLedger, UsesWorkflow, UsesModels, UsesAnnouncer):
 @cache
 def _wired() -> tuple[FileIntake, Settings]:
     s = settings.read(Settings)
-    s3, workflow = client("s3"), make_workflow(s)
-    batches = Batches(s3, s.videos_bucket, workflow.stepfunctions, s.batch_state_machine_arn, s.batch_concurrency)
-    return FileIntake(s3, make_models(s), s.default_model, make_ledger(s), workflow, batches, make_announcer(s)), s
+    s3, workflow, ledger = client("s3"), make_workflow(s), make_ledger(s)
+    batches = Batches(
+        s3,
+        s.videos_bucket,
+        workflow.stepfunctions,
+        s.batch_state_machine_arn,
+        s.batch_concurrency,
+        ledger,
+        make_batches(s),
+    )
+    return FileIntake(s3, make_models(s), s.default_model, ledger, workflow, batches, make_announcer(s)), s
 
 
 @logger.inject_lambda_context

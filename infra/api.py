@@ -9,7 +9,9 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
-from core.records.table import BY_ID, BY_OWNER
+from core.intake.owners import OWN_FOLDERS
+from core.records.table import BY_BATCH, BY_ID, BY_OWNER
+from infra.batches import Batches
 from infra.config import Stage
 from infra.functions import Functions, allow, log_group
 from infra.nag import acknowledge
@@ -37,7 +39,13 @@ class Api(Construct):
     """`http_api`, and its functions `api` and `authorize`."""
 
     def __init__(
-        self, scope: Construct, stage: Stage, functions: Functions, storage: Storage, workflow: Workflow
+        self,
+        scope: Construct,
+        stage: Stage,
+        functions: Functions,
+        storage: Storage,
+        workflow: Workflow,
+        batches: Batches,
     ) -> None:
         super().__init__(scope, "Api")
         self.authorize = functions.add(
@@ -52,15 +60,26 @@ class Api(Construct):
             timeout_seconds=29,  # API Gateway gives up at 30
             environment={
                 **storage.ledger.environment,
+                **storage.batches.environment,
                 **storage.places.learned_environment,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
+                "PROMPTS_BUCKET": storage.prompts.bucket_name,
+                "BATCH_STATE_MACHINE_ARN": batches.state_machine.state_machine_arn,
+                "BATCH_CONCURRENCY": str(stage.batch_concurrency),
+                "DEFAULT_MODEL": stage.default_model,
                 "STATE_MACHINE_ARN": workflow.state_machine.state_machine_arn,
                 "URL_LIFETIME_SECONDS": str(stage.url_lifetime_seconds),
                 **stage.model_environment,
             },
             permissions=[
-                *storage.ledger.permissions(adds=True, finds=True, reads=[BY_OWNER, BY_ID]),
+                *storage.ledger.permissions(adds=True, finds=True, reads=[BY_OWNER, BY_ID, BY_BATCH]),
                 storage.places.reads_learned,
+                *storage.batches.permissions("PutItem", "BatchGetItem", lists=True),
+                # What is sent over HTTP lies in its owner's folder, where ingest takes it from.
+                allow("s3:PutObject", on=storage.prompts.arn_for_objects(f"{OWN_FOLDERS}*")),
+                allow("s3:ListBucket", on=storage.videos.bucket_arn),  # whether a batch's rows are there
+                allow("states:StartExecution", on=batches.state_machine.state_machine_arn),
+                allow("states:DescribeExecution", on=batches.executions_arn),
                 allow("states:StartExecution", on=workflow.state_machine.state_machine_arn),
                 allow("states:StopExecution", on=workflow.executions_arn),
                 # A presigned link can do what its signer may; DeleteObject leaves a version for a while.

@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from core.records.table import BY_BATCH
 from infra.announcements import Announcements
 from infra.config import Stage
 from infra.functions import Functions, allow
@@ -34,11 +35,13 @@ class Batches(Construct):
             timeout_seconds=60,
             environment={
                 **storage.ledger.environment,
+                **storage.batches.environment,
                 **stage.model_environment,
                 **announcements.environment,
             },
             permissions=[
                 *storage.ledger.permissions(adds=True),
+                *storage.batches.permissions(),
                 *announcements.permissions,
             ],
         )
@@ -46,14 +49,38 @@ class Batches(Construct):
             "report_batch",
             memory_mb=1024,  # the report of a hundred thousand rows is some 30 MiB
             timeout_seconds=900,  # for the one in which every row has to be looked up
-            environment={**storage.ledger.environment, **announcements.environment},
+            environment={
+                **storage.ledger.environment,
+                **storage.batches.environment,
+                **announcements.environment,
+            },
             permissions=[
-                *storage.ledger.permissions(gets=False, changes=False, finds=True),
+                *storage.ledger.permissions(gets=False, changes=False, finds=True, reads=[BY_BATCH]),
+                *storage.batches.permissions("UpdateItem"),
+                allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*")),
+                allow("s3:ListBucket", on=storage.videos.bucket_arn),  # else what is not there is forbidden
                 allow("s3:PutObject", "s3:AbortMultipartUpload", on=storage.videos.arn_for_objects("results/*")),
                 *announcements.permissions,
             ],
         )
         self.state_machine = self._state_machine(stage, storage, workflow)
+
+    @property
+    def executions_arn(self) -> str:
+        """All of its executions."""
+        stack = cdk.Stack.of(self)
+        acknowledge(
+            stack,
+            "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
+            f"{stack.stack_name}-prompt-batch:*]",
+            "An execution's name is its batch's id, which no one knows when the roles are made.",
+        )
+        return stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{stack.stack_name}-prompt-batch:*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
 
     def _state_machine(self, stage: Stage, storage: Storage, workflow: Workflow) -> sfn.StateMachine:
         stack = cdk.Stack.of(self)

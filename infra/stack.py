@@ -31,8 +31,8 @@ class PromptreelStack(cdk.Stack):
         announcements = Announcements(self)
         functions = Functions(self, stage)
         workflow = Workflow(self, stage, functions, storage, announcements)
-        api = Api(self, stage, functions, storage, workflow)
         batches = Batches(self, stage, functions, storage, announcements, workflow)
+        api = Api(self, stage, functions, storage, workflow, batches)
         triggers = Triggers(self, stage, functions, storage, announcements, workflow, batches)
         monitoring = Monitoring(self, stage, functions, workflow, api, triggers, batches)
 

@@ -1,4 +1,4 @@
-"""What is kept: prompt files, videos, the two tables, and the two secrets."""
+"""What is kept: prompt files, videos, the three tables, and the two secrets."""
 
 from typing import cast
 
@@ -7,6 +7,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from infra.batch_records import BatchRecords
 from infra.config import Stage
 from infra.ledger import Ledger
 from infra.nag import acknowledge
@@ -21,7 +22,8 @@ def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
 
 
 class Storage(Construct):
-    """Buckets `prompts` and `videos`, the `ledger`, the `places`, the `provider`'s key, and the `api_keys`."""
+    """Buckets `prompts` and `videos`; the `ledger`, the `batches` and the `places`; the `provider`'s key, and the
+    `api_keys`."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "Storage")
@@ -45,13 +47,20 @@ class Storage(Construct):
         )
         stack = cdk.Stack.of(self)
         prompts, videos = (f"<{stack.get_logical_id(_cfn(bucket))}.Arn>" for bucket in (self.prompts, self.videos))
-        for objects in (f"{prompts}/*", f"{videos}/videos/*", f"{videos}/batches/*", f"{videos}/results/*"):
+        for objects in (
+            f"{prompts}/*",
+            f"{prompts}/owners/*",
+            f"{videos}/videos/*",
+            f"{videos}/batches/*",
+            f"{videos}/results/*",
+        ):
             acknowledge(
                 stack,
                 f"AwsSolutions-IAM5[Resource::{objects}]",
                 "A key holds a generation's or a batch's id, or is an owner's, which no one knows when roles are made.",
             )
         self.ledger = Ledger(self, stage, self._removal)
+        self.batches = BatchRecords(self, stage, self._removal)
         self.places = Places(self, stage, self._removal, self.ledger)
         self.provider_key = self._secret("ProviderKey", "The key for the provider, as plain text.")
         self.provider = Provider(stage.provider_url, self.provider_key)

@@ -49,6 +49,7 @@ class Triggers(Construct):
             ephemeral_storage_mb=4096,  # a batch's rows, once, while they are read
             environment={
                 **storage.ledger.environment,
+                **storage.batches.environment,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "STATE_MACHINE_ARN": machines[0],
                 "BATCH_STATE_MACHINE_ARN": machines[1],
@@ -61,12 +62,13 @@ class Triggers(Construct):
                 **announcements.environment,
             },
             permissions=[
-                *storage.ledger.permissions(adds=True),
+                *storage.ledger.permissions(adds=True, finds=True),
+                *storage.batches.permissions("PutItem"),
                 allow("s3:GetObject", "s3:GetObjectVersion", on=storage.prompts.arn_for_objects("*")),
                 allow("s3:ListBucket", on=storage.prompts.bucket_arn),
                 allow("s3:PutObject", "s3:AbortMultipartUpload", on=storage.videos.arn_for_objects("batches/*")),
                 *(allow("states:StartExecution", on=machine) for machine in machines),
-                allow("states:DescribeExecution", on=self._executions(batches)),
+                allow("states:DescribeExecution", on=batches.executions_arn),
                 *announcements.permissions,
             ],
         )
@@ -93,22 +95,6 @@ class Triggers(Construct):
             events.EventPattern(detail_type=["Generation Requested"]),
             bus=announcements.bus,
         )
-
-    def _executions(self, batches: Batches) -> str:
-        arn = cdk.Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{cdk.Stack.of(self).stack_name}-prompt-batch:*",
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
-        acknowledge(
-            cdk.Stack.of(self),
-            "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
-            f"{cdk.Stack.of(self).stack_name}-prompt-batch:*]",
-            "An execution's name is its batch's id, which no one knows when the roles are made.",
-        )
-        self.node.add_dependency(batches)
-        return arn
 
     def _to_queue(
         self, name: str, description: str, pattern: events.EventPattern, bus: events.IEventBus | None = None

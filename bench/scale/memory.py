@@ -17,11 +17,12 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 
-from core.batch import Batch, row_id
+from core.batch import Batch, row_id_of_0_1_0
 from core.intake.batches import Batches
 from core.intake.dropped_file import DroppedFile, FileIntake
 from core.models import offered
 from core.publish.batch_report import report
+from core.records.batches import BatchRecords
 from core.records.ledger import Ledger
 from core.records.table import write
 
@@ -44,7 +45,12 @@ class _S3:
         self._rows = rows
 
     def get_object(self, **_: Any) -> dict[str, Any]:
-        return {"ContentLength": 1, "Metadata": {}, "Body": self}
+        return {"ContentLength": 1, "Metadata": {}, "LastModified": datetime.now(UTC), "Body": self}
+
+    def iter_lines(self) -> Iterator[bytes]:
+        for number in range(1, self._rows + 1):
+            request = {"model": "veo2", "prompt": PROMPT, "seed": number}
+            yield json.dumps({"row": number, "generation_id": f"{number:032x}", "request": request}).encode()
 
     def iter_chunks(self, size: int) -> Iterator[bytes]:
         chunk = b""
@@ -98,9 +104,17 @@ class _DynamoDB:
         for first in range(1, self._rows + 1, PAGE_ROWS):
             yield {"Items": [self._item(row) for row in range(first, min(first + PAGE_ROWS, self._rows + 1))]}
 
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    def put_item(self, **_: Any) -> None:
+        """It is put."""
+
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        """Rows are asked for in their order."""
+        """Rows are asked for in their order; of a new batch there are none."""
         ((table, asked),) = RequestItems.items()
+        if not self._batch_id:
+            return {"Responses": {table: []}}
         items = []
         for key in asked["Keys"]:
             self._asked += 1
@@ -110,7 +124,7 @@ class _DynamoDB:
         return {"Responses": {table: items}}
 
     def _item(self, row: int) -> dict[str, Any]:
-        generation_id = row_id(self._batch_id, row)
+        generation_id = row_id_of_0_1_0(self._batch_id, row)
         return write(
             {
                 "generation_id": generation_id,
@@ -144,8 +158,12 @@ class _StepFunctions:
 
 def _ingest(rows: int) -> None:
     s3: Any = _S3(rows)
-    batches = Batches(s3, "videos", _StepFunctions(), "arn", 50)  # type: ignore[arg-type]  # stand-ins
     nothing: Any = None
+    dynamodb: Any = _DynamoDB("", rows)
+    ledger = Ledger(dynamodb, "table", lambda: datetime.now(UTC))
+    records = BatchRecords(dynamodb, "batches", lambda: datetime.now(UTC))
+    machine: Any = _StepFunctions()
+    batches = Batches(s3, "videos", machine, "arn", 50, ledger, records)
     intake = FileIntake(s3, offered((), ()), "veo2", nothing, nothing, batches, nothing)
     intake.take(DroppedFile("prompts", "a.jsonl", "etag", None), "ann")
 
@@ -154,7 +172,7 @@ def _report_batch(rows: int) -> None:
     batch = Batch("b" * 32, "ann", "s3://prompts/a.jsonl", "videos", rows, 50)
     dynamodb: Any = _DynamoDB(batch.batch_id, rows)
     s3: Any = _S3(rows)
-    announced, is_complete = report(batch, Ledger(dynamodb, "table", lambda: datetime.now(UTC)), s3)
+    announced, is_complete = report(batch, None, Ledger(dynamodb, "table", lambda: datetime.now(UTC)), s3)
     if not is_complete or announced["totals"]["completed"] != rows:
         raise AssertionError(announced)
 

@@ -1,10 +1,16 @@
-"""A batch: many requests in one file, run by prompt_batch.asl.json. What it is called, and where it is."""
+"""A batch: many requests in one file, run by prompt_batch.asl.json. What it is called, and where it is.
+
+A batch is a name, and not a content: a file that is edited and sent again under its name is a new revision of the same
+batch. In it a row is known by its request, and by its place among equal ones, so a revision makes only what is new.
+"""
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
-from core.generation import digest
+from core.generation import digest, fingerprint
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -12,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """The input of the batch's execution."""
+    """The input of a run of the batch: of its execution. What 0.1.0 did not know has a default."""
 
     batch_id: str
     owner: str
@@ -20,16 +26,22 @@ class Batch:
     bucket: str  # of rows and results
     rows: int
     max_concurrency: int
+    name: str = ""
+    revision: int = 0
+    run: int = 0
+    made_before: int = 0  # rows of it that an earlier run had made, or was making
+    staged: str = ""  # the folder of its rows
 
     @property
     def rows_key(self) -> str:
         """What the Distributed Map reads: one row per line, in JSON."""
-        return f"batches/{self.batch_id}/rows.jsonl"
+        return "/".join(filter(None, ("batches", self.batch_id, self.staged, "rows.jsonl")))
 
     @property
     def results(self) -> str:
-        """Where the results are."""
-        return results_of(self.batch_id)
+        """Where the results are. What came late does not replace the results of what came after it."""
+        results = results_of(self.batch_id)
+        return results if self.revision or not self.staged else f"{results}/{self.staged}"
 
     def as_input(self) -> str:
         """The execution's input, as JSON."""
@@ -39,15 +51,60 @@ class Batch:
             {**asdict(self), "rows_key": self.rows_key, "results": self.results, "map_results": map_results}
         )
 
+    @classmethod
+    def of_input(cls, given: Mapping[str, Any]) -> "Batch":
+        """The batch of an execution's input."""
+        return cls(**{name: given[name] for name in cls.__annotations__ if name in given})
+
+
+@dataclass(frozen=True)
+class RowIdentity:
+    """What a row is known by, in whichever batch: its request, and which one of the equal ones it is, from 1."""
+
+    fingerprint: str
+    occurrence: int
+
+    def id_in(self, batch_id: str) -> str:
+        """The id of the generation that the row is in a batch."""
+        return digest("row", batch_id, self.fingerprint, str(self.occurrence))
+
+
+class Identities:
+    """The identities of a file's rows, asked for in their order."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[bytes] = Counter()
+
+    def next(self, request: dict[str, Any]) -> RowIdentity:
+        """Of the next row, which has this request."""
+        which = fingerprint(request)
+        self._seen[bytes.fromhex(which)] += 1
+        return RowIdentity(which, self._seen[bytes.fromhex(which)])
+
+
+def batch_id_for(bucket: str, key: str) -> str:
+    """The id of the batch that a file is, whatever it holds."""
+    return digest("batch", f"{bucket}/{key}")
+
 
 def file_id(what: str, bucket: str, key: str, sha256: str) -> str:
-    """The id of `what` a file is ("batch", "request"): the same for the same place and content, however it came."""
+    """The id of `what` a file is ("request"): the same for the same place and content, however it came."""
     return digest(what, f"{bucket}/{key}#{sha256}")
 
 
-def row_id(batch_id: str, number: int) -> str:
-    """The id of the generation that a row is."""
+def row_id_of_0_1_0(batch_id: str, number: int) -> str:
+    """The id that 0.1.0 gave to the generation of a row: its batches may still run."""
     return digest("row", batch_id, str(number))
+
+
+def refused_row_id(batch_id: str, number: int, problem: str) -> str:
+    """The id of the refusal of a row, which leaves the id of the row free for when it is mended."""
+    return digest("refused row", batch_id, str(number), problem)
+
+
+def take_id(generation_id: str) -> str:
+    """The id of the next take of a row, whose generation the provider failed to make."""
+    return digest("take", generation_id)
 
 
 def results_of(batch_id: str) -> str:

@@ -5,7 +5,8 @@ the API and the announcement show as `error.name`. A message is one sentence for
 
     PromptreelError
     ├── InvalidRequest          refused before anything is paid; the API answers 400
-    ├── InvalidFile             a dropped file that cannot be read as a whole; recorded as a failed generation
+    ├── InvalidFile             a file that cannot be read as a whole; one that was dropped is a failed generation
+    │   └── FileTooLarge            for a request; the API answers 413, and gives a link to upload it
     ├── IdempotencyConflict     the key stands for another request; the API answers 409, an event is recorded as failed
     ├── Unauthorized            no valid key; the API answers 401
     ├── Conflict                not as the generation stands now; the API answers 409
@@ -48,6 +49,10 @@ class InvalidRequest(PromptreelError):
 
 class InvalidFile(PromptreelError):
     """The file as a whole cannot be read: its name, its encoding or its form is wrong."""
+
+
+class FileTooLarge(InvalidFile):
+    """The file is too large to be sent in a request, or to be checked while its sender waits: it can be uploaded."""
 
 
 class IdempotencyConflict(PromptreelError):

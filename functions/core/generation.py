@@ -109,6 +109,10 @@ class Generation:
     admitted_at: datetime | None = None  # when it was given its place
     batch_id: str | None = None
     row_number: int | None = None  # in its batch, from 1
+    revision: int | None = None  # of its batch, the latest one that has the row
+    retried_as: str | None = None  # the generation that took its place in the batch
+    name: str | None = None  # its user's own word for it
+    tags: list[str] | None = None  # its user's own
     rescues: int = 0
 
     @property
@@ -128,8 +132,12 @@ class Generation:
     @property
     def at_provider(self) -> bool:
         """Whether the provider has the request, or may have it, and has not said that the job ended."""
-        failed_there = self.error is not None and self.error.name == GenerationFailed.__name__
-        return self.submission is not None and self.generated_at is None and not failed_there
+        return self.submission is not None and self.generated_at is None and not self.failed_at_provider
+
+    @property
+    def failed_at_provider(self) -> bool:
+        """Whether the provider itself failed to make the video, which it does not charge."""
+        return self.error is not None and self.error.name == GenerationFailed.__name__
 
 
 @dataclass(frozen=True)

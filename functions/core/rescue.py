@@ -1,6 +1,6 @@
 """Rescue: a failed generation goes on from what the provider already has, in a new run of its workflow."""
 
-from core.errors import GenerationEnded, GenerationFailed, NotRescuable
+from core.errors import GenerationEnded, NotRescuable
 from core.generation import Generation, Status, Submission
 from core.records.ledger import Ledger
 from core.records.table import ConditionFailed
@@ -14,16 +14,21 @@ def rescue(generation_id: str, ledger: Ledger, workflow: Workflow) -> Generation
     certainly was not accepted is sent. Raises `NotRescuable`, with the way out.
     """
     generation = ledger.get(generation_id)
+    check_rescuable(generation)
+    return _go_on(generation, ledger, workflow, generation.provider_id)
+
+
+def check_rescuable(generation: Generation) -> None:
+    """`NotRescuable`, with the way out, if the generation cannot go on from what the provider has."""
     if generation.status is Status.COMPLETED:
-        raise NotRescuable(f"Generation {generation_id} is completed: there is nothing to rescue.")
-    if generation.error and generation.error.name == GenerationFailed.__name__:
+        raise NotRescuable(f"Generation {generation.generation_id} is completed: there is nothing to rescue.")
+    if generation.failed_at_provider:
         raise NotRescuable("The provider itself failed to generate this video, and did not charge: create a new one.")
     if generation.status.ended and generation.submission is Submission.SENDING:
         raise NotRescuable(
             "The provider may have accepted this request, and under which id is not known: look for "
-            f"{generation_id} in the provider's log (client_request_id), then use `promptreel resolve`."
+            f"{generation.generation_id} in the provider's log (client_request_id), then use `promptreel resolve`."
         )
-    return _go_on(generation, ledger, workflow, generation.provider_id)
 
 
 def resolve(generation_id: str, ledger: Ledger, workflow: Workflow, provider_id: str | None) -> Generation:

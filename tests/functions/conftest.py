@@ -51,12 +51,14 @@ def cloud(
     )["stateMachineArn"]
     environment = {
         "TABLE_NAME": "generations",
+        "BATCHES_TABLE_NAME": "batches",
         "PLACES_TABLE_NAME": "places",
         "LOOK_UP_SECONDS": "86400",
         "PROVIDER_URL": simulator.url,
         "PROVIDER_KEY_SECRET": provider_key,
         "API_KEYS_SECRET": api_keys,
         "VIDEOS_BUCKET": "videos",
+        "PROMPTS_BUCKET": "prompts",
         "VIDEO_HOSTS": "127.0.0.1",
         "ALLOW_LOCAL_VIDEO_HOSTS": "true",
         "MAX_VIDEO_BYTES": "10000000",

@@ -50,7 +50,7 @@ def test_a_row_entered_twice_is_one_generation(cloud: Cloud) -> None:
     first, second = accept(cloud, 1), accept(cloud, 1)
     assert first == second
     assert first["ended"] is False
-    assert list(cloud.ledger.statuses(BATCH_ID)) == [Status.QUEUED]
+    assert cloud.ledger.batch_counts(BATCH_ID, 0) == {"queued": 1}
     generation = cloud.ledger.get(first["generation_id"])
     assert (generation.generation_id, generation.row_number) == (first["generation_id"], 1)
     assert (generation.source.kind, generation.source.ref) == ("s3", "s3://prompts/a.csv")
@@ -94,7 +94,7 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
 
     assert report(cloud, rows=2) == {"is_complete": True}
     (announced,) = published(cloud, "batch")
-    assert announced["totals"] == {"rows": 2, "completed": 1, "failed": 1}
+    assert announced["totals"] == {"rows": 2, "completed": 1, "failed": 1, "made_before": 0}
     assert announced["credits_used"] == 5
 
     s3 = boto3.client("s3")
@@ -104,11 +104,17 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
     }
     as_json = [json.loads(text) for text in bodies["jsonl"].splitlines()]
     assert as_json == [
-        dict(zip(COLUMNS, (1, "a", ids[1], "completed", "s3://videos/v.mp4", 5, None), strict=True)),
-        dict(zip(COLUMNS, (2, 'b, "quoted"\n', ids[0], "error", None, None, "GenerationFailed: no"), strict=True)),
+        dict(zip(COLUMNS, (1, None, [], "a", ids[1], "completed", "s3://videos/v.mp4", 5, None), strict=True)),
+        dict(
+            zip(
+                COLUMNS,
+                (2, None, [], 'b, "quoted"\n', ids[0], "error", None, None, "GenerationFailed: no"),
+                strict=True,
+            )
+        ),
     ]
     as_csv = list(csv.DictReader(io.StringIO(bodies["csv"], newline="")))
-    assert as_csv == [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in as_json]
+    assert as_csv == [{name: "" if cell in (None, []) else str(cell) for name, cell in row.items()} for row in as_json]
 
 
 def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(cloud: Cloud) -> None:
@@ -121,7 +127,7 @@ def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(clo
     assert [(row["status"], row["error"]) for row in lines] == [
         ("error", "Its owner deleted it."),
         ("queued", None),
-        ("not started", "The batch did not get to it: drop the file again."),
+        ("not started", "The batch did not get to it: send the file again."),
     ]
     cloud.ledger.fail(Run(waiting), Failure("GenerationFailed", "no"))
     assert report(cloud, rows=2) == {"is_complete": True}

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from core.api.api_keys import issue
-from core.batch import Batch, row_id
+from core.batch import Batch
 from core.generation import Status
 from tests.support.dying import REENTRIES, Death, Killed, dying
 from tests.support.functions import Cloud, Doors
@@ -78,8 +78,8 @@ def test_a_row_is_accepted_once_and_a_report_written_and_announced(
         line = {"batch_id": batch.batch_id, "owner": "ann", "source_ref": batch.source_ref}
         cloud.invoke("accept_row", {**line, "row": 1, "request": {"model": "veo2", "prompt": "x"}})
         cloud.invoke("accept_row", {**line, "row": 2, "problem": "no"})
-        assert list(cloud.ledger.statuses(batch.batch_id)) == [Status.QUEUED, Status.ERROR]
-        first, second = (cloud.ledger.get(row_id(batch.batch_id, number)) for number in (1, 2))
+        first, second = cloud.ledger.batch(batch.batch_id, 0)
+        assert [first.status, second.status] == [Status.QUEUED, Status.ERROR]
         assert (first.status, second.status, second.announced_at is None) == (Status.QUEUED, Status.ERROR, False)
         cloud.invoke("report_batch", asdict(batch))
         announced.add(batch.batch_id)

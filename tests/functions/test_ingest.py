@@ -1,6 +1,5 @@
 """Files and events from the queue: each request once, whatever is repeated, reordered or broken."""
 
-import hashlib
 import json
 import os
 from types import SimpleNamespace
@@ -11,7 +10,7 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 import ingest
-from core.batch import file_id
+from core.batch import Identities, batch_id_for
 from core.generation import Generation, Status
 from tests.support.events import event
 from tests.support.functions import Doors
@@ -107,18 +106,20 @@ def test_a_batch_is_every_row_of_its_file_started_once(doors: Doors) -> None:
     dropped = doors.drop("a.csv", '\ufeffprompt,duration\n"a boat, red",5\na kite,99\n')
     assert doors.take(dropped, dropped) == []
     (execution,) = doors.executions("BATCH_STATE_MACHINE_ARN")
-    content = '\ufeffprompt,duration\n"a boat, red",5\na kite,99\n'.encode()
-    batch_id = file_id("batch", "prompts", "a.csv", hashlib.sha256(content).hexdigest())
+    batch_id = batch_id_for("prompts", "a.csv")
     given = execution["input"]
-    assert (execution["name"], given["batch_id"], given["rows"]) == (batch_id, batch_id, 2)
+    assert (execution["name"], given["batch_id"], given["rows"]) == (f"{batch_id}-1", batch_id, 2)
     body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
     good, bad = map(json.loads, body.splitlines())
+    request = {"model": "veo2", "prompt": "a boat, red", "duration": 5}
     assert good == {
         "batch_id": batch_id,
         "row": 1,
+        "generation_id": Identities().next(request).id_in(batch_id),
+        "revision": 1,
         "owner": "files",
         "source_ref": "s3://prompts/a.csv",
-        "request": {"model": "veo2", "prompt": "a boat, red", "duration": 5},
+        "request": request,
     }
     assert bad["problem"].startswith("Line 3: `duration` must be one of")
     assert doors.of("files") == [], "rows are recorded by the batch"

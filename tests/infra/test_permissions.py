@@ -10,6 +10,7 @@ from tests.support.templates import STAGES, functions, grants, listed, new_stack
 
 TABLE = "StorageGenerations.Arn"
 VIDEOS = "StorageVideos.Arn/videos/*"
+BATCHES = "StorageBatches.Arn"
 LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
 LEARNED = {("dynamodb:Query", "StoragePlaces.Arn")}  # how long generations take
 PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
@@ -56,6 +57,14 @@ MAY = {
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:BatchGetItem", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/by_owner"),
+        ("dynamodb:Query", f"{TABLE}/index/by_batch"),
+        ("dynamodb:GetItem", BATCHES),
+        ("dynamodb:PutItem", BATCHES),
+        ("dynamodb:BatchGetItem", BATCHES),
+        ("dynamodb:Query", f"{BATCHES}/index/by_owner"),
+        ("s3:PutObject", "StoragePrompts.Arn/owners/*"),
+        ("s3:ListBucket", "StorageVideos.Arn"),
+        ("states:StartExecution", "BatchesPromptBatch"),
         ("dynamodb:Query", f"{TABLE}/index/by_id"),
         ("dynamodb:Query", "StoragePlaces.Arn"),
         ("states:StartExecution", "WorkflowVideoGeneration"),
@@ -67,6 +76,9 @@ MAY = {
     | ANNOUNCE
     | {
         ("dynamodb:PutItem", TABLE),
+        ("dynamodb:BatchGetItem", TABLE),
+        ("dynamodb:GetItem", BATCHES),
+        ("dynamodb:PutItem", BATCHES),
         ("s3:GetObject", "StoragePrompts.Arn/*"),
         ("s3:GetObjectVersion", "StoragePrompts.Arn/*"),
         ("s3:ListBucket", "StoragePrompts.Arn"),
@@ -80,10 +92,15 @@ MAY = {
         ("sqs:DeleteMessage", "TriggersQueue.Arn"),
         ("sqs:GetQueueAttributes", "TriggersQueue.Arn"),
     },
-    "accept_row": LEDGER | ANNOUNCE | {("dynamodb:PutItem", TABLE)},
+    "accept_row": LEDGER | ANNOUNCE | {("dynamodb:PutItem", TABLE), ("dynamodb:GetItem", BATCHES)},
     "report_batch": ANNOUNCE
     | {
         ("dynamodb:BatchGetItem", TABLE),
+        ("dynamodb:Query", f"{TABLE}/index/by_batch"),
+        ("dynamodb:GetItem", BATCHES),
+        ("dynamodb:UpdateItem", BATCHES),
+        ("s3:GetObject", "StorageVideos.Arn/batches/*"),
+        ("s3:ListBucket", "StorageVideos.Arn"),
         ("s3:PutObject", "StorageVideos.Arn/results/*"),
         ("s3:AbortMultipartUpload", "StorageVideos.Arn/results/*"),
     },
@@ -105,7 +122,7 @@ def test_a_function_may_do_what_it_needs_and_nothing_else(stage: str, name: str)
     }
     # Its own batches' executions are named by the stack.
     batch = {("states:DescribeExecution", f"{EXECUTIONS_OF}:promptreel-{stage}-prompt-batch:*")}
-    assert grants(stage, role) == MAY[name] | own_traces | (batch if name == "ingest" else set())
+    assert grants(stage, role) == MAY[name] | own_traces | (batch if name in ("ingest", "api") else set())
 
 
 def test_every_function_is_covered_and_has_a_role_and_a_log_of_its_own() -> None:

@@ -9,6 +9,7 @@ from cdk_nag import AwsSolutionsChecks
 from tests.support.templates import STAGES, functions, readable, resources, stack, template
 
 KEPT_IN_PROD = {
+    "StorageBatches",
     "StoragePlaces",
     "StoragePrompts",
     "StorageVideos",

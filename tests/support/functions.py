@@ -4,6 +4,7 @@ import importlib
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 
@@ -72,7 +73,15 @@ class Cloud:
 
 
 def call(
-    cloud: Cloud, method: str, path: str, *, body: object = None, owner: str = "ann", query: str = "", **headers: str
+    cloud: Cloud,
+    method: str,
+    path: str,
+    *,
+    body: object = None,
+    owner: str = "ann",
+    query: str = "",
+    is_base64: bool = False,
+    **headers: str,
 ) -> tuple[int, dict[str, Any]]:
     """Call the HTTP API as an owner: the status and the JSON body."""
     payload = event("http_api")
@@ -81,9 +90,12 @@ def call(
     payload["requestContext"]["authorizer"]["lambda"]["owner"] = owner
     payload["headers"].update({name.replace("_", "-"): value for name, value in headers.items()})
     payload["body"] = body if isinstance(body, str | None) else json.dumps(body)
+    payload["isBase64Encoded"] = is_base64
     payload["rawQueryString"] = query
     if query:
-        payload["queryStringParameters"] = dict(part.split("=", 1) for part in query.split("&"))
+        payload["queryStringParameters"] = {
+            name: unquote(text) for name, text in (part.split("=", 1) for part in query.split("&"))
+        }
     answer = cloud.invoke("api", payload)
     return answer["statusCode"], json.loads(answer["body"])
 

@@ -1,9 +1,9 @@
-"""The two tables, for CreateTable, from the names in the code; a test compares them with the template."""
+"""The three tables, for CreateTable, from the names in the code; a test compares them with the template."""
 
 from typing import Any
 
 from core.places import table as places
-from core.records.table import INDEXES, KEY
+from core.records.table import BATCH_KEY, BATCHES_BY_OWNER, INDEXES, KEY, Index
 
 
 def places_definition() -> Any:
@@ -17,13 +17,23 @@ def places_definition() -> Any:
 
 
 def table_definition() -> Any:
-    """What CreateTable is told: the names of core.records.table, as infra/ tells CloudFormation (a test compares)."""
-    keys = [(KEY, "S"), *((index.partition, "S") for index in INDEXES)]
-    keys += [(index.sort, index.sort_type) for index in INDEXES if index.sort]
+    """What CreateTable is told of the generations, as infra/ tells CloudFormation (a test compares)."""
+    return _with_indexes(KEY, INDEXES)
+
+
+def batches_definition() -> Any:
+    """What CreateTable is told of the batches."""
+    return _with_indexes(BATCH_KEY, (BATCHES_BY_OWNER,))
+
+
+def _with_indexes(key: str, indexes: tuple[Index, ...]) -> Any:
+    """The names of core.records.table."""
+    keys = [(key, "S"), *((index.partition, "S") for index in indexes)]
+    keys += [(index.sort, index.sort_type) for index in indexes if index.sort]
     return {
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in sorted(set(keys))],
-        "KeySchema": [{"AttributeName": KEY, "KeyType": "HASH"}],
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
         "GlobalSecondaryIndexes": [
             {
                 "IndexName": index.name,
@@ -35,6 +45,6 @@ def table_definition() -> Any:
                 if index.includes
                 else {"ProjectionType": "KEYS_ONLY"},
             }
-            for index in INDEXES
+            for index in indexes
         ],
     }

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import pytest
 
-from core.batch import Batch, row_id
+from core.batch import Batch, row_id_of_0_1_0
 from core.publish import batch_report
 from core.records.ledger import Ledger
 from core.records.table import write
@@ -46,7 +46,7 @@ class Table:
     def _item(self, row: int) -> dict[str, Any]:
         return write(
             {
-                "generation_id": row_id(BATCH_ID, row),
+                "generation_id": row_id_of_0_1_0(BATCH_ID, row),
                 "owner": "ann",
                 "request": json.dumps({"model": "veo2", "prompt": f"{row} {PROMPT}"}),
                 "source": {"kind": "s3", "ref": "s3://prompts/a.csv"},
@@ -61,10 +61,19 @@ class Table:
 
 
 class Bucket:
-    """Takes files, and keeps how long they were."""
+    """Gives the staged rows, takes files, and keeps how long they were."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int) -> None:
         self.sizes: list[int] = []
+        self._rows = rows
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        return {"Body": self}
+
+    def iter_lines(self) -> Iterator[bytes]:
+        for row in range(1, self._rows + 1):
+            request = {"model": "veo2", "prompt": PROMPT}
+            yield json.dumps({"row": row, "generation_id": row_id_of_0_1_0(BATCH_ID, row), "request": request}).encode()
 
     def upload(self, _s3: object, file: IO[bytes], *_: str) -> None:
         """In the place of core.batch.upload, whose memory is that of a few parts."""
@@ -75,14 +84,14 @@ class Bucket:
 def test_a_large_report_is_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = 500
     dynamodb: Any = Table(rows)
-    bucket: Any = Bucket()
+    bucket: Any = Bucket(rows)
     monkeypatch.setattr(batch_report, "upload", bucket.upload)
     batch = Batch(BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, max_concurrency=4)
     tracemalloc.start()
-    announced, is_complete = batch_report.report(batch, Ledger(dynamodb, "table", Clock()), bucket)
+    announced, is_complete = batch_report.report(batch, None, Ledger(dynamodb, "table", Clock()), bucket)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert is_complete
-    assert announced["totals"] == {"rows": rows, "completed": rows, "failed": 0}
-    assert min(bucket.sizes) > rows * len(PROMPT)  # 10 MB each
+    assert announced["totals"] == {"rows": rows, "completed": rows, "failed": 0, "made_before": 0}
+    assert min(bucket.sizes) > rows * batch_report.MAX_PROMPT  # and not ten times as much
     assert peak < 6 << 20

@@ -182,3 +182,91 @@ def test_a_row_that_is_nested_without_end_is_refused(depth: int) -> None:
     deep = '{"prompt": "x", "a": ' + "[" * depth + "]" * depth + "}"
     (row,) = read("a.jsonl", io.BytesIO(deep.encode()), MODELS, "veo2")
     assert row.request is None
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_table_of_any_spreadsheet_is_read(delimiter: str, encoding: str) -> None:
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    lines = [["Prompt ", "ASPECT RATIO", "Duration", ""], ["grün, süß; ja", "16:9", "5", ""], ["ein\nBoot", "", "", ""]]
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter).writerows(lines)
+    for name in ("a.csv", "a.tsv"):
+        assert requests(name, (mark + text.getvalue()).encode(encoding)) == [
+            {"model": "veo2", "prompt": "grün, süß; ja", "aspect_ratio": "16:9", "duration": 5},
+            {"model": "veo2", "prompt": "ein\nBoot"},
+        ]
+
+
+def test_a_first_line_may_name_the_delimiter_as_excel_writes_it() -> None:
+    found = rows("a.csv", "sep=|\r\nprompt|seed\r\na, b|x\r\n")
+    assert (found[0].line, found[0].asked) == (3, {"model": "veo2", "prompt": "a, b", "seed": "x"})
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.csv", "prompt\nein süßes Boot\n"), ("a.txt", "grün"), ("a.json", '["ü"]')]
+)
+def test_what_is_not_utf8_is_refused_with_the_words_that_help(encoding: str, name: str, text: str) -> None:
+    with pytest.raises(InvalidFile, match="in Excel choose CSV UTF-8"):
+        requests(name, text.encode(encoding))
+
+
+def test_utf16_is_read_where_its_mark_says_so_and_refused_line_by_line() -> None:
+    assert requests("a.txt", "ein süßes Boot".encode("utf-16")) == [{"model": "veo2", "prompt": "ein süßes Boot"}]
+    assert requests("a.json", '{"prompt": "ü"}'.encode("utf-16")) == [{"model": "veo2", "prompt": "ü"}]
+    with pytest.raises(InvalidFile, match="in Excel choose CSV UTF-8"):
+        rows("a.jsonl", '{"prompt": "ü"}\n'.encode("utf-16"))
+
+
+def test_columns_of_the_users_own_are_ignored_or_kept_and_not_sent() -> None:
+    found = rows("a.csv", "prompt,_note,Name,TAGS,_\na,mine,A  boat,red; small ; red,x\nb,,,,\n")
+    assert [row.request for row in found] == [{"model": "veo2", "prompt": "a"}, {"model": "veo2", "prompt": "b"}]
+    assert [(row.name, row.tags) for row in found] == [("A boat", ("red", "small")), (None, ())]
+    (line,) = rows("a.jsonl", json.dumps({"prompt": "a", "_x": 1, "name": "n", "tags": ["t", "t"]}))
+    assert (line.request, line.name, line.tags) == ({"model": "veo2", "prompt": "a"}, "n", ("t",))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": 1},
+        {"name": "x" * 201},
+        {"tags": 1},
+        {"tags": [1]},
+        {"tags": "x" * 51},
+        {"tags": [str(n) for n in range(21)]},
+    ],
+    ids=str,
+)
+def test_a_name_or_tags_that_are_none_are_a_problem_of_the_row(fields: dict[str, Any]) -> None:
+    (row,) = rows("a.jsonl", json.dumps({"prompt": "a", **fields}))
+    assert (row.request, f"`{next(iter(fields))}` must be" in str(row.problem)) == (None, True)
+
+
+def test_a_column_that_no_model_takes_names_itself_once() -> None:
+    with pytest.raises(InvalidFile) as refused:
+        rows("a.csv", "prompt,druation,Foo,_bar\n" + "a,5,1,1\n" * 50)
+    assert str(refused.value).startswith("No model takes `druation` (did you mean `duration`?), `Foo`: mend")
+    passed_through = offered((), ("other/model",))
+    (row,) = read("a.csv", io.BytesIO(b"prompt,Foo,model\na,1,other/model\n"), passed_through, "veo2")
+    assert row.request == {"prompt": "a", "Foo": 1, "model": "other/model"}
+
+
+def test_a_column_of_another_model_is_a_problem_of_the_rows_that_fill_it() -> None:
+    found = rows("a.csv", "prompt,generate_audio\na,true\nb,\n")
+    assert [row.problem is None for row in found] == [False, True]
+
+
+def test_a_cell_beyond_the_named_columns_says_what_to_quote() -> None:
+    found = rows("a.csv", "prompt;seed;;\na; b;1;\nc;2;;\n")
+    assert [row.problem for row in found] == [None, None] or "quote cells that hold semicolons" in str(found[0].problem)
+    (row,) = rows("a.csv", "prompt;seed\na;1;c\n")
+    assert row.problem == "The row has 3 cells, the header 2: quote cells that hold semicolons."
+
+
+def test_a_file_has_so_many_rows_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.intake.files.MAX_ROWS", 3)
+    assert len(rows("a.csv", "prompt\na\nb\nc\n")) == 3
+    with pytest.raises(InvalidFile, match="more than 3 rows"):
+        rows("a.csv", "prompt\na\nb\nc\nd\n")

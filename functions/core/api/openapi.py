@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.api import OLDER_PATH, PATH
+from core.api import OLDER_PATH, PATH, batch_schemas
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.api.models import CURSOR as MODELS_CURSOR
 from core.api.models import MAX_LIMIT as MAX_MODELS
@@ -45,7 +45,17 @@ _GENERATION = {
         },
         "meta": {
             "type": "object",
-            "required": ["usage", "stage", "ahead", "request", "created_at", "submitted_at", "ended_at", "source"],
+            "required": [
+                "usage",
+                "stage",
+                "ahead",
+                "request",
+                "created_at",
+                "submitted_at",
+                "ended_at",
+                "source",
+                "batch",
+            ],
             "properties": {
                 "usage": {
                     "type": "object",
@@ -65,6 +75,14 @@ _GENERATION = {
                 "submitted_at": _TIME,
                 "ended_at": _TIME,
                 "source": {"type": "object"},
+                "batch": {
+                    "type": ["object", "null"],
+                    "description": "Where it is, if it is a row of a batch.",
+                    "required": ["id", "row"],
+                    "properties": {"id": {"type": "string"}, "row": {"type": "integer", "minimum": 1}},
+                },
+                "name": {"type": ["string", "null"]},
+                "tags": {"type": "array", "items": {"type": "string"}},
             },
         },
     },
@@ -134,9 +152,10 @@ _ERROR = {
 _MEANINGS = {
     "400": "The request is not allowed; the message names each field and what is.",
     "401": "The API key is missing or not valid.",
-    "404": "There is no such generation of yours.",
-    "409": "Not as the generation stands now, or the idempotency key stands for another request.",
+    "404": "There is no such generation, or batch, of yours.",
+    "409": "Not as it stands now, or the idempotency key stands for another request.",
     "405": "Another method is; the header Allow says which.",
+    "413": "The file is too large for a request: ask for a form to upload it with, by `upload`.",
     "429": "More requests than are allowed.",
 }
 
@@ -183,6 +202,7 @@ def document(models: Models) -> dict[str, Any]:
                     ),
                 }
             },
+            **_batches(),
             "/openapi.json": {"get": _open("openapi", "This document")},
             "/health": {"get": _open("health", "Life")},
         },
@@ -194,8 +214,81 @@ def document(models: Models) -> dict[str, Any]:
                 "Request": _request(models),
                 "Model": _MODEL,
                 "ModelWithSchema": _MODEL_WITH_SCHEMA,
+                "Batch": batch_schemas.BATCH,
+                "BatchCheck": batch_schemas.CHECK,
+                "BatchUpload": batch_schemas.UPLOAD,
+                "ReportRow": batch_schemas.REPORT_ROW,
             },
         },
+    }
+
+
+def _batches() -> dict[str, Any]:
+    name = {"type": "string", "minLength": 1, "maxLength": 200, "description": "The file's; it names the batch."}
+    flag = {"enum": ["true", "false"], "default": "false"}
+    in_path = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    send = {
+        "operationId": "sendBatch",
+        "summary": "Send a file of requests: a new batch, or a new revision of the one of this name",
+        "description": "Rows that the batch has made, or is making, are not made again.",
+        "parameters": [
+            _query("name", name, required=True),
+            _query("dry_run", {**flag, "description": "Only check the file."}),
+            _query("force", {**flag, "description": "Run the allowed rows although others are not."}),
+            _query("upload", {**flag, "description": "Answer a form to upload a larger file with."}),
+            _query("max_concurrency", {"type": "integer", "minimum": 1, "maximum": 10000}),
+        ],
+        "requestBody": {
+            "description": "CSV, JSON Lines or a JSON list, as docs/files.md has it: at most 4 MiB and 5000 rows.",
+            "content": {
+                kind: {"schema": {"type": "string", "contentMediaType": kind}}
+                for kind in ("text/csv", "application/jsonl", "application/octet-stream")
+            },
+        },
+        "responses": _answers(
+            "400", "401", "413", ok={"anyOf": [_ref("Batch"), _ref("BatchCheck"), batch_schemas.UPLOAD]}
+        ),
+    }
+    fetch = {
+        "operationId": "fetchOrListBatches",
+        "summary": "Fetch one batch with its progress, or list your own, newest first",
+        "parameters": [
+            _query("batch_id", {"type": "string", "minLength": 1}),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 20}),
+            _query("cursor", {"type": "string", "pattern": CURSOR}),
+        ],
+        "responses": _answers("400", "401", "404", ok={"anyOf": [_ref("Batch"), _page(_ref("Batch"))]}),
+    }
+    answers = _answers("400", "401", "404", ok=_page(_ref("ReportRow")))
+    answers["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+    report = {
+        "operationId": "reportBatch",
+        "summary": "What became of a batch's rows, as it is now: a page of them",
+        "parameters": [
+            in_path,
+            _query("format", {"enum": ["json", "csv"], "default": "json"}),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 500}),
+            _query("cursor", {"type": "string", "pattern": "^[0-9]{1,6}$"}),
+        ],
+        "responses": answers,
+    }
+    cancel, retry = (
+        {
+            "operationId": operation,
+            "summary": summary,
+            "parameters": [in_path],
+            "responses": _answers("401", "404", "409", ok=_ref("Batch")),
+        }
+        for operation, summary in (
+            ("cancelBatch", "Start no more rows of a batch, and cancel those that run"),
+            ("retryBatch", "Run the rows of a batch again that failed, were cancelled or were not reached"),
+        )
+    )
+    return {
+        "/v2/batches": {"post": send, "get": fetch},
+        "/v2/batches/{id}/report": {"get": report},
+        "/v2/batches/{id}/cancel": {"post": cancel},
+        "/v2/batches/{id}/retry": {"post": retry},
     }
 
 

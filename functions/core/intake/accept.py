@@ -1,6 +1,7 @@
 """Accepting a request: one record and one execution a generation, wherever it came from and however often."""
 
 import re
+from dataclasses import dataclass
 
 from core.errors import Deleted, IdempotencyConflict, InvalidRequest, PromptreelError
 from core.generation import Failure, Generation, Source, fingerprint
@@ -11,7 +12,26 @@ from core.records.ledger import Ledger
 from core.workflow import Workflow
 
 MAX_IDEMPOTENCY_KEY = 255
-BatchRow = tuple[str, int]  # the batch's id, and the row's number from 1
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """Where a generation is in a batch: the row's number counts from 1, in the batch's revision."""
+
+    batch_id: str
+    number: int
+    revision: int
+
+
+@dataclass(frozen=True)
+class Label:
+    """The user's own words for a generation, which the provider does not see."""
+
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+NO_LABEL = Label()
 
 
 def idempotency_key(key: object, name: str) -> str:
@@ -33,6 +53,7 @@ def accept(
     workflow: Workflow | None,
     *,
     row: BatchRow | None = None,
+    label: Label = NO_LABEL,
 ) -> Generation:
     """The generation for this request: a new one, or the one that was accepted under this id before.
 
@@ -41,7 +62,7 @@ def accept(
     """
     valid = validate(request, models)
     try:
-        generation, is_new = ledger.add(_generation(valid, generation_id, owner, source, ledger, row))
+        generation, is_new = ledger.add(_generation(valid, generation_id, owner, source, ledger, row, label))
     except Deleted:
         raise IdempotencyConflict(
             "The idempotency key was used for a generation that was deleted: use a new key."
@@ -63,6 +84,7 @@ def refuse(
     *,
     request: object = None,
     row: BatchRow | None = None,
+    label: Label = NO_LABEL,
 ) -> Generation | None:
     """What cannot be accepted, and has nobody to answer to, is a generation that has failed: in its owner's list with
     the reason, and announced. None if its owner has seen and deleted it.
@@ -72,7 +94,7 @@ def refuse(
     failure = Failure(type(error).__name__, str(error))
     asked = request if isinstance(request, dict) else {}
     try:
-        refused = ledger.add_failed(_generation(asked, generation_id, owner, source, ledger, row), failure)
+        refused = ledger.add_failed(_generation(asked, generation_id, owner, source, ledger, row, label), failure)
     except Deleted:
         return None
     announcer.announce(refused.generation_id, ledger)
@@ -80,7 +102,13 @@ def refuse(
 
 
 def _generation(
-    request: dict[str, object], generation_id: str, owner: str, source: Source, ledger: Ledger, row: BatchRow | None
+    request: dict[str, object],
+    generation_id: str,
+    owner: str,
+    source: Source,
+    ledger: Ledger,
+    row: BatchRow | None,
+    label: Label,
 ) -> Generation:
     now = ledger.now()
     return Generation(
@@ -90,6 +118,9 @@ def _generation(
         source=source,
         created_at=now,
         updated_at=now,
-        batch_id=row and row[0],
-        row_number=row and row[1],
+        batch_id=row.batch_id if row else None,
+        row_number=row.number if row else None,
+        revision=row.revision if row else None,
+        name=label.name,
+        tags=list(label.tags) or None,
     )

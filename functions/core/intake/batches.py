@@ -1,19 +1,35 @@
-"""Starting a batch: its rows are staged in S3, then its execution is started."""
+"""Starting a batch: its rows are staged in S3, its record says which, then its execution is started."""
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any
 
-from core.batch import Batch, upload
+from core.batch import Batch, Identities, RowIdentity, upload
+from core.errors import PromptreelError
+from core.generation import Failure, Status
 from core.intake.files import Row
+from core.records.batches import BatchRecord, BatchRecords
+from core.records.ledger import Ledger
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
+MAX_PROMPT = 2000  # characters of a refused row's prompt
 _ENDED_BADLY = ("FAILED", "ABORTED", "TIMED_OUT")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What was read of a batch's file: where it is, the SHA-256 of it, when it came, and what its metadata ask for."""
+
+    ref: str
+    sha256: str
+    came_at: datetime
+    asked_concurrency: str  # counts if it is a number below the limit
 
 
 @dataclass(frozen=True)
@@ -25,51 +41,149 @@ class Batches:
     stepfunctions: "SFNClient"
     state_machine_arn: str
     max_concurrency: int  # rows of one batch at once
+    ledger: Ledger
+    records: BatchRecords
 
-    def start(self, batch_id: str, owner: str, source_ref: str, rows: Iterable[Row], asked_concurrency: str) -> None:
+    def start(self, found: BatchRecord | None, fresh: BatchRecord, content: Content, rows: Iterable[Row]) -> None:
         """Read all rows, so that a file which breaks off starts nothing; then start one execution for all of them.
 
-        `asked_concurrency` is what the file's metadata ask for, as text; it counts if it is a number below the limit.
+        `found` is the batch as it was when `rows` began to be read, `fresh` what it is if there is none. Raises
+        `BatchChanged` where another content was faster: read it again.
         """
-        wanted = int(asked_concurrency) if asked_concurrency.isdecimal() and int(asked_concurrency) else None
-        prepared = Batch(
-            batch_id=batch_id,
-            owner=owner,
-            source_ref=source_ref,
+        record = (found or fresh).with_content(content.sha256, content.came_at)
+        asked = int(content.asked_concurrency) if content.asked_concurrency.isdecimal() else 0
+        batch = Batch(
+            batch_id=record.batch_id,
+            owner=record.owner,
+            source_ref=content.ref,
             bucket=self.bucket,
             rows=0,
-            max_concurrency=min(self.max_concurrency, wanted or self.max_concurrency),
+            max_concurrency=min(self.max_concurrency, asked or self.max_concurrency),
+            name=record.name,
+            revision=record.revision,
+            run=record.run,
+            # One that came late is staged beside the others.
+            staged=str(record.revision) if record.revision else f"0-{content.sha256[:16]}",
         )
-        count = 0
-        with tempfile.TemporaryFile() as file:
-            for row in rows:
-                file.write(_line(row, prepared))
-                count += 1
-            upload(self.s3, file, prepared.bucket, prepared.rows_key, "application/jsonl")
-        self._start(replace(prepared, rows=count))
+        batch = self._staged(batch, rows)
+        if record.revision and record != found:
+            record = replace(
+                record,
+                rows=batch.rows,
+                made_before=batch.made_before,
+                max_concurrency=batch.max_concurrency,
+                staged=batch.staged,
+                source_ref=content.ref,
+            )
+            if not self.records.put(record, found):
+                raise BatchChanged
+        self.run(batch, f"{record.batch_id}-{record.run}" if record.revision else f"{record.batch_id}-{batch.staged}")
 
-    def _start(self, batch: Batch) -> None:
+    def refused(self, found: BatchRecord | None, fresh: BatchRecord, error: PromptreelError) -> None:
+        """What was sent cannot be read: the batch stays as it was, and says so."""
+        record = replace(found or fresh, error=Failure(type(error).__name__, str(error)), reading_since=None)
+        if not self.records.put(record, found):
+            raise BatchChanged
+
+    def again(self, record: BatchRecord) -> None:
+        """Start the execution of the record's latest run, unless that runs or has succeeded."""
+        batch = Batch(
+            batch_id=record.batch_id,
+            owner=record.owner,
+            source_ref=record.source_ref,
+            bucket=self.bucket,
+            rows=record.rows or 0,
+            max_concurrency=record.max_concurrency or self.max_concurrency,
+            name=record.name,
+            revision=record.revision,
+            run=record.run,
+            made_before=record.made_before or 0,
+            staged=record.staged or "",
+        )
+        self.run(batch, f"{record.batch_id}-{record.run}")
+
+    def are_staged(self, record: BatchRecord) -> bool:
+        """Whether the rows of its latest revision are there: they go as prompt files go."""
+        key = f"batches/{record.batch_id}/{record.staged}/rows.jsonl"
+        return bool(self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key).get("KeyCount"))
+
+    def _staged(self, batch: Batch, rows: Iterable[Row]) -> Batch:
+        """The batch with its rows in S3, and with how many there are."""
+        count = made_before = 0
+        with tempfile.TemporaryFile() as file:
+            for identity, row in identified(rows):
+                file.write(_line(row, identity.id_in(batch.batch_id) if identity else None, batch))
+                count += 1
+            file.seek(0)
+            made_before = sum(counts_as_made(status) for _, status in self.ledger.statuses(_ids(file)))
+            upload(self.s3, file, batch.bucket, batch.rows_key, "application/jsonl")
+        return replace(batch, rows=count, made_before=made_before)
+
+    def run(self, batch: Batch, name: str) -> None:
         """Start the batch's execution, unless it runs or has succeeded. One that ended badly is followed by another, in
         which each row finds what became of it before."""
         executions = self.state_machine_arn.replace(":stateMachine:", ":execution:")
-        name, attempt = batch.batch_id, 0
+        attempted, attempt = name, 0
         while True:
             try:
                 self.stepfunctions.start_execution(
-                    stateMachineArn=self.state_machine_arn, name=name, input=batch.as_input()
+                    stateMachineArn=self.state_machine_arn, name=attempted, input=batch.as_input()
                 )
             except self.stepfunctions.exceptions.ExecutionAlreadyExists:
-                earlier = self.stepfunctions.describe_execution(executionArn=f"{executions}:{name}")
+                earlier = self.stepfunctions.describe_execution(executionArn=f"{executions}:{attempted}")
                 if earlier["status"] not in _ENDED_BADLY:
                     return
                 attempt += 1
-                name = f"{batch.batch_id}-{attempt}"
+                attempted = f"{name}-{attempt}"
             else:
                 return
 
 
-def _line(row: Row, batch: Batch) -> bytes:
+class BatchChanged(Exception):
+    """The batch has changed since it was read."""
+
+
+def identified(rows: Iterable[Row]) -> Iterator[tuple[RowIdentity | None, Row]]:
+    """Each row with what it is known by, None for what is no request at all."""
+    identities = Identities()
+    for row in rows:
+        try:
+            yield (None if row.asked is None else identities.next(row.asked)), row
+        except RecursionError:  # one that is nested without end, whose problem says so
+            yield None, row
+
+
+def counts_as_made(status: str) -> bool:
+    """Whether a row in this status was made before, or is being made; `deleted` is."""
+    return status != Status.ERROR
+
+
+def _line(row: Row, generation_id: str | None, batch: Batch) -> bytes:
     """A line of `rows_key`: the row with its request or its problem, and all that AcceptRow needs."""
-    line = {"batch_id": batch.batch_id, "row": row.number, "owner": batch.owner, "source_ref": batch.source_ref}
-    line |= {"problem": f"Line {row.line}: {row.problem}"} if row.problem else {"request": row.request}
-    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    line: dict[str, Any] = {
+        "batch_id": batch.batch_id,
+        "row": row.number,
+        "generation_id": generation_id,
+        "revision": batch.revision,
+        "owner": batch.owner,
+        "source_ref": batch.source_ref,
+        "name": row.name,
+        "tags": list(row.tags),
+    }
+    if row.problem:
+        line |= {"problem": f"Line {row.line}: {row.problem}", "prompt": _shown(row)}
+    else:
+        line |= {"request": row.request}
+    return json.dumps({key: value for key, value in line.items() if value}, ensure_ascii=False).encode() + b"\n"
+
+
+def _shown(row: Row) -> str | None:
+    """The prompt of a row that is refused, for its owner to know it by; the request as a whole may be anything."""
+    prompt = (row.asked or {}).get("prompt")
+    return prompt[:MAX_PROMPT].encode("utf-8", "replace").decode() if isinstance(prompt, str) else None
+
+
+def _ids(file: IO[bytes]) -> Iterator[str]:
+    for line in file:
+        if generation_id := json.loads(line).get("generation_id"):
+            yield generation_id

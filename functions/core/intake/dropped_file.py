@@ -7,12 +7,12 @@ from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from core.batch import file_id
+from core.batch import batch_id_for, file_id
 from core.errors import IdempotencyConflict, InvalidFile, InvalidRequest
 from core.generation import Source, digest
 from core.intake import files
-from core.intake.accept import accept, refuse
-from core.intake.batches import Batches
+from core.intake.accept import Label, accept, refuse
+from core.intake.batches import BatchChanged, Batches, Content
 from core.models import Models
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 1 << 30  # twice in the function's storage: as it came, and as rows
 CHUNK_BYTES = 1 << 20
+MOST_CONTENTS = 5  # of a batch at once: the message about another one comes again
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class DroppedFile:
     def uri(self) -> str:
         """As AWS tools write it."""
         return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def name(self) -> str:
+        """What its user calls it."""
+        return self.key.rpartition("/")[2]
 
     @property
     def refused_id(self) -> str:
@@ -62,31 +68,46 @@ class FileIntake:
         source = Source("s3", file.uri)
         try:
             with tempfile.TemporaryFile() as copy:
-                asked_concurrency, sha256 = self._download(file, copy)
-                self._take(file, copy, sha256, owner, source, asked_concurrency)
+                self._take(file, copy, self._download(file, copy), owner, source)
         except (InvalidRequest, InvalidFile) as error:
             refuse(error, file.refused_id, owner, source, self.ledger, self.announcer)
         except IdempotencyConflict:
             deleted = InvalidFile("The generation of this very file was deleted: change the file to run it again.")
             refuse(deleted, file.refused_id, owner, source, self.ledger, self.announcer)
 
-    def _take(
-        self, file: DroppedFile, copy: IO[bytes], sha256: str, owner: str, source: Source, asked_concurrency: str
-    ) -> None:
-        is_batch = files.is_batch(file.key, copy)
-        rows = files.read(file.key, copy, self.models, self.default_model)
-        if is_batch:
-            batch_id = file_id("batch", file.bucket, file.key, sha256)
-            self.batches.start(batch_id, owner, file.uri, rows, asked_concurrency)
+    def _take(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str, source: Source) -> None:
+        if files.is_batch(file.key, copy):
+            self._take_batch(file, copy, content, owner)
             return
-        (row,) = rows
+        (row,) = files.read(file.key, copy, self.models, self.default_model)
         if row.request is None:
             raise InvalidRequest(str(row.problem))
-        generation_id = file_id("request", file.bucket, file.key, sha256)
-        accept(row.request, generation_id, owner, source, self.models, self.ledger, self.workflow)
+        generation_id = file_id("request", file.bucket, file.key, content.sha256)
+        label = Label(row.name, row.tags)
+        accept(row.request, generation_id, owner, source, self.models, self.ledger, self.workflow, label=label)
 
-    def _download(self, file: DroppedFile, copy: IO[bytes]) -> tuple[str, str]:
-        """The file into `copy`, from its beginning; the concurrency that its metadata ask for, and its SHA-256."""
+    def _take_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
+        """Again, if another content of it was faster."""
+        batch_id, records = batch_id_for(file.bucket, file.key), self.batches.records
+        for _ in range(MOST_CONTENTS):
+            copy.seek(0)
+            found = records.find(batch_id)
+            fresh = records.new(batch_id, owner, file.name, file.uri, self.default_model)
+            default_model = (found and found.default_model) or self.default_model
+            rows = files.read(file.key, copy, self.models, default_model)
+            try:
+                try:
+                    self.batches.start(found, fresh, content, rows)
+                except InvalidFile as error:
+                    self.batches.refused(found, fresh, error)
+                    raise
+            except BatchChanged:
+                continue
+            return
+        raise BatchChanged
+
+    def _download(self, file: DroppedFile, copy: IO[bytes]) -> Content:
+        """The file into `copy`, from its beginning, and what is told of it."""
         version = {"VersionId": file.version} if file.version else {}
         try:
             found = self.s3.get_object(Bucket=file.bucket, Key=file.key, **version)  # type: ignore[arg-type]  # optional
@@ -101,4 +122,5 @@ class FileIntake:
             sha256.update(chunk)
             copy.write(chunk)
         copy.seek(0)
-        return found["Metadata"].get("max_concurrency", ""), sha256.hexdigest()
+        asked = found["Metadata"].get("max_concurrency", "")
+        return Content(file.uri, sha256.hexdigest(), found["LastModified"], asked)

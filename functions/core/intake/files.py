@@ -1,4 +1,4 @@
-"""Prompt files: the requests in a `.txt`, `.json`, `.jsonl` or `.csv`, one after another, with what is wrong with each.
+"""Prompt files: the requests in a `.txt`, `.json`, `.jsonl`, `.csv` or `.tsv`, in order, with what is wrong with each.
 
 A file is read as a stream of bytes and never held whole, but for `.txt` and `.json`, which have a limit. Reading does
 not stop at a bad row: the row says its problem, and the next one is read.
@@ -13,29 +13,41 @@ from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
 from core.errors import InvalidFile, InvalidRequest
+from core.intake.columns import IGNORED, NOT_UTF8, Columns, fold
 from core.models import Models
 from core.models.validation import parse_json, validate
 
-SUFFIXES = (".txt", ".json", ".jsonl", ".csv")
+SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv")
+TABLES = (".csv", ".tsv")
 MAX_WHOLE_BYTES = 5 << 20  # of a .txt or .json: a larger one is a .jsonl
 MAX_LINE_BYTES = 256 << 10  # of a .jsonl, as the HTTP API's body
+MAX_ROWS = 100_000  # of a file: what one batch, and one report, is made for
+MAX_NAME, MAX_TAGS, MAX_TAG = 200, 20, 50  # characters of a row's name, tags of it, and characters of each
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One request of a file: `number` counts from 1, `line` is where it begins; one of the others is None."""
+    """One request of a file: `number` counts from 1, `line` is where it begins; either `request` or `problem` is None.
+
+    `asked` is the request as it came, allowed or not, None for what is none. `name` and `tags` are the user's own words
+    for the row, which the provider does not see.
+    """
 
     number: int
     line: int
     request: dict[str, Any] | None
     problem: str | None
+    asked: dict[str, Any] | None = None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 def is_batch(name: str, stream: IO[bytes]) -> bool:
     """Whether the file holds many requests rather than one; `stream` is at its beginning, then and now."""
     suffix = _suffix(name)
     if suffix != ".json":
-        return suffix in (".jsonl", ".csv")
+        return suffix in (".jsonl", *TABLES)
     found = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8).lstrip()
     while not found and (chunk := stream.read(MAX_LINE_BYTES)):
         found = chunk.lstrip()
@@ -45,11 +57,15 @@ def is_batch(name: str, stream: IO[bytes]) -> bool:
 
 def read(name: str, stream: IO[bytes], models: Models, default_model: str) -> Iterator[Row]:
     """Every request of the file, validated; `InvalidFile` if the file as a whole cannot be read, at any point."""
+    suffix = _suffix(name)
+    rows = _read_table(stream, models) if suffix in TABLES else _READERS[suffix](stream)
     try:
-        for number, (line, found) in enumerate(_READERS[_suffix(name)](stream), start=1):
-            yield _validated(number, line, found, models, default_model)
+        for number, (line, found) in enumerate(rows, start=1):
+            if number > MAX_ROWS:
+                raise InvalidFile(f"The file has more than {MAX_ROWS} rows: split it.")
+            yield _row(number, line, found, models, default_model)
     except UnicodeDecodeError as error:
-        raise InvalidFile("The file is not UTF-8 text.") from error
+        raise InvalidFile(NOT_UTF8) from error
     except csv.Error as error:
         raise InvalidFile(f"The file is not a CSV that can be read: {error}.") from error
 
@@ -61,18 +77,48 @@ def _suffix(name: str) -> str:
     return suffix
 
 
-def _validated(number: int, line: int, found: object, models: Models, default_model: str) -> Row:
+def _row(number: int, line: int, found: object, models: Models, default_model: str) -> Row:
     if isinstance(found, Exception):
         return Row(number, line, None, str(found))
     if isinstance(found, _Cells):
         found = found.request(models, default_model)
     elif isinstance(found, dict):
         found = {"model": default_model, **found}
+    name: str | None = None
+    tags: tuple[str, ...] = ()
     try:
+        if isinstance(found, dict):
+            asked = {key: value for key, value in found.items() if not key.startswith(IGNORED)}
+            name, tags = _name(asked.pop("name", None)), _tags(asked.pop("tags", None))
+            found = asked
         request = validate(found, models)
     except InvalidRequest as error:
-        return Row(number, line, None, str(error))
-    return Row(number, line, request, None)
+        return Row(number, line, None, str(error), found if isinstance(found, dict) else None, name, tags)
+    return Row(number, line, request, None, request, name, tags)
+
+
+def _name(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and len(value) <= MAX_NAME and _is_unicode(value)):
+        return " ".join((value or "").split()) or None
+    raise InvalidRequest(f"`name` must be a text of at most {MAX_NAME} characters.", "name")
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    """Of a list, or of a text with commas or semicolons between them."""
+    found = value.replace(";", ",").split(",") if isinstance(value, str) else value or []
+    if not isinstance(found, list) or not all(
+        isinstance(tag, str) and len(tag) <= MAX_TAG and _is_unicode(tag) for tag in found
+    ):
+        raise InvalidRequest(f"`tags` must be texts of at most {MAX_TAG} characters, with commas between them.", "tags")
+    tags = tuple(dict.fromkeys(" ".join(tag.split()) for tag in found if tag.strip()))
+    if len(tags) > MAX_TAGS:
+        raise InvalidRequest(f"`tags` must be at most {MAX_TAGS}.", "tags")
+    return tags
+
+
+def _is_unicode(text: str) -> bool:
+    """Half a surrogate pair is valid JSON, but no text."""
+    return text.encode("utf-8", "ignore").decode() == text
 
 
 def _read_text(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
@@ -85,6 +131,8 @@ def _read_text(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
 def _read_json(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
     try:
         body = parse_json(_whole(stream))
+    except UnicodeDecodeError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InvalidFile(f"The file is not valid JSON: {error}.") from error
     if body == []:
@@ -97,6 +145,8 @@ def _read_jsonl(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
     while data := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if number == 1:
+            if data.startswith(UTF16):
+                raise InvalidFile(NOT_UTF8)
             data = data.removeprefix(codecs.BOM_UTF8)
         if len(data) > MAX_LINE_BYTES:
             while len(data) > MAX_LINE_BYTES and not data.endswith(b"\n"):
@@ -113,47 +163,45 @@ def _read_jsonl(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
         raise InvalidFile("The file is empty: it should hold a request in JSON on each line.")
 
 
-def _read_csv(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
+def _read_table(stream: IO[bytes], models: Models) -> Iterator[tuple[int, object]]:
     csv.field_size_limit(MAX_LINE_BYTES)  # of the module, which knows no other: a prompt may be longer than its 128 KiB
-    # Lines with their ends, as csv wants them. A byte-order mark is not part of the first name.
-    text = io.TextIOWrapper(cast("Any", stream), encoding="utf-8-sig", newline="")
+    buffered = cast("Any", stream if hasattr(stream, "peek") else io.BufferedReader(cast("Any", stream)))
+    # Without a mark nothing tells one encoding from another, and a guess would be paid for: so it is UTF-8, or refused.
+    encoding = "utf-16" if buffered.peek(2)[:2] in UTF16 else "utf-8-sig"
+    text = io.TextIOWrapper(buffered, encoding=encoding, newline="")  # lines with their ends, as csv wants them
     try:
-        yield from _read_table(csv.reader(text, strict=True))
+        yield from _rows(text, models)
     finally:
-        text.detach()  # the stream is not ours to close
+        if not text.closed:
+            text.detach()  # the stream is not ours to close
 
 
-def _read_table(lines: Any) -> Iterator[tuple[int, object]]:
-    header = [name.strip() for name in next(lines, [])]
-    if not {"prompt", "model"} & set(header):
-        raise InvalidFile("The file's first line must name the columns, `prompt` or `model` among them.")
-    if len(set(header)) < len(header):
-        raise InvalidFile("The file's first line names a column twice.")
-    is_empty, line = True, lines.line_num + 1
+def _rows(text: io.TextIOWrapper, models: Models) -> Iterator[tuple[int, object]]:
+    columns, before = Columns.of(text, MAX_LINE_BYTES, models)
+    lines = csv.reader(text, delimiter=columns.delimiter, strict=True)
+    is_empty, line = True, before + 1
     for cells in lines:
         if any(cell.strip() for cell in cells):
             is_empty = False
-            if len(cells) > len(header):
-                yield (
-                    line,
-                    InvalidRequest(f"The row has {len(cells)} cells, the header {len(header)}: quote commas."),
-                )
-            else:
-                yield line, _Cells(dict(zip(header, cells, strict=False)))
-        line = lines.line_num + 1
+            problem = columns.problem(cells)
+            yield line, InvalidRequest(problem) if problem else _Cells(columns.cells(cells))
+        line = before + lines.line_num + 1
     if is_empty:
         raise InvalidFile("The file has a header and no rows.")
 
 
 class _Cells(dict[str, str]):
-    """A CSV row: text that the model's schema gives types; a blank cell is a field that is not there."""
+    """A row of a table: text that the model's schema gives types; a blank cell is a field that is not there."""
 
     def request(self, models: Models, default_model: str) -> dict[str, Any]:
         filled = {name: text for name, text in self.items() if text.strip()}
-        filled.setdefault("model", default_model)
+        filled["model"] = filled.get("model", default_model).strip()
         model = models.get(filled["model"])
         properties = cast("dict[str, Any]", ((model and model.schema) or {}).get("properties", {}))
-        return {name: _typed(text, properties.get(name, {})) for name, text in filled.items()}
+        spelled = {fold(name): name for name in properties}  # a column is a field's, however it is written
+        fields = {spelled.get(fold(name), name): text for name, text in filled.items()}
+        own = {"name": {"type": "string"}, "tags": {"type": "string"}}
+        return {name: _typed(text, own.get(name) or properties.get(name, {})) for name, text in fields.items()}
 
 
 def _typed(text: str, schema: dict[str, Any]) -> object:
@@ -172,7 +220,12 @@ def _whole(stream: IO[bytes]) -> str:
     data = stream.read(MAX_WHOLE_BYTES + 1)
     if len(data) > MAX_WHOLE_BYTES:
         raise InvalidFile(f"The file is larger than {MAX_WHOLE_BYTES} bytes: write it as .jsonl, a request a line.")
-    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    if data.startswith(UTF16):
+        return data.decode("utf-16")
+    text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    if "\0" in text:  # as in UTF-16 without its mark
+        raise InvalidFile(NOT_UTF8)
+    return text
 
 
-_READERS = {".txt": _read_text, ".json": _read_json, ".jsonl": _read_jsonl, ".csv": _read_csv}
+_READERS = {".txt": _read_text, ".json": _read_json, ".jsonl": _read_jsonl}

@@ -1,10 +1,23 @@
 """Whose a file or an event is, by the stage's settings."""
 
 from collections.abc import Callable
+from urllib.parse import quote, unquote
+
+OWN_FOLDERS = "owners/"  # in it, each owner has a folder: what is sent over HTTP lies there
+
+
+def own_folder(owner: str) -> str:
+    """The folder of an owner in the prompts bucket, with a slash at its end."""
+    # A name of dots alone would be no folder for other tools.
+    return f"{OWN_FOLDERS}{quote(owner, safe='').replace('.', '%2E')}/"
 
 
 def owner_of_file(settings: tuple[str, ...], key: str) -> str:
-    """Of the settings "folder=owner" the deepest folder that holds the file: `alice` does not hold `alice-evil.txt`."""
+    """Who has the own folder that holds the file, or else, of the settings "folder=owner", the deepest folder that
+    does: `alice` does not hold `alice-evil.txt`."""
+    name, slash, _ = key.removeprefix(OWN_FOLDERS).partition("/")
+    if key.startswith(OWN_FOLDERS) and name and slash:
+        return unquote(name)
     return _owner(settings, lambda folder: key.startswith(f"{folder.rstrip('/')}/"))
 
 

@@ -1,36 +1,153 @@
 """A row of a batch becomes a generation, the same one however often it is entered."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
-from core.batch import row_id
-from core.errors import Deleted, IdempotencyConflict, InvalidRequest
-from core.generation import Generation, Source
-from core.intake.accept import accept, refuse
+from core.batch import refused_row_id, row_id_of_0_1_0, take_id
+from core.errors import Cancelled, Deleted, IdempotencyConflict, InvalidRequest, NotFound, NotRescuable
+from core.generation import Failure, Generation, Source, Status
+from core.intake.accept import BatchRow, Label, accept, refuse
 from core.models import Models
 from core.publish.announcer import Announcer
+from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
+from core.rescue import check_rescuable
+from core.workflow import Run
 
 
-def accept_row(line: dict[str, Any], models: Models, ledger: Ledger, announcer: Announcer) -> tuple[str, bool]:
-    """A line of rows.jsonl (core.intake.batches) → the generation's id, and whether nothing is left to run."""
-    generation_id = row_id(line["batch_id"], line["row"])
-    try:
-        generation = _accept(line, generation_id, models, ledger, announcer)
-    except Deleted:
-        generation = None
-    return generation_id, generation is None or generation.status.ended
+@dataclass(frozen=True)
+class Rows:
+    """What takes the rows of batches."""
 
+    models: Models
+    ledger: Ledger
+    records: BatchRecords
+    announcer: Announcer
 
-def _accept(
-    line: dict[str, Any], generation_id: str, models: Models, ledger: Ledger, announcer: Announcer
-) -> Generation | None:
-    row = (line["batch_id"], line["row"])
-    owner, source = line["owner"], Source("s3", line["source_ref"])
-    try:
+    def accept(self, line: dict[str, Any]) -> tuple[Run, bool]:
+        """A line of rows.jsonl (core.intake.batches) → the run of its generation, and whether nothing is left to run.
+
+        A row that was made before, by an earlier run or in an earlier revision, is that generation. One that failed
+        stays failed, unless the batch was told to try again since.
+        """
+        generation_id = line.get("generation_id") or row_id_of_0_1_0(line["batch_id"], line["row"])
+        try:
+            generation = self._found(line, generation_id) or self._new(line, generation_id)
+        except Deleted:
+            return Run(generation_id), True
+        if generation is None:
+            return Run(generation_id), True
+        return generation.run, generation.status.ended
+
+    def _found(self, line: dict[str, Any], generation_id: str) -> Generation | None:
+        """The generation that the row is, if there is one: the latest of its takes."""
+        found = self._get(generation_id)
+        if found is None:
+            return None
+        generation = found
+        while generation.retried_as:
+            # It is not there if the function died that was about to record it.
+            generation = self._get(generation.retried_as) or self._take(line, generation)
+        row = _place(line)
+        if row.revision > (generation.revision or 0):
+            self.ledger.found_in(generation, row.revision, row.number, line.get("name"), line.get("tags", []))
+        record = self.records.find(row.batch_id)
+        return self._tried_again(line, generation) if _is_due(generation, record) else generation
+
+    def _new(self, line: dict[str, Any], generation_id: str) -> Generation | None:
+        """The row's first generation; None if the batch was cancelled."""
         if "problem" in line:
-            raise InvalidRequest(line["problem"])
-        return accept(line["request"], generation_id, owner, source, models, ledger, None, row=row)
-    except IdempotencyConflict:  # an earlier run took it, when the stage's default model was another
-        return ledger.get(generation_id)
-    except InvalidRequest as error:
-        return refuse(error, generation_id, owner, source, ledger, announcer, request=line.get("request"), row=row)
+            refused_id = refused_row_id(line["batch_id"], line["row"], line["problem"])
+            return self._refused(line, refused_id, InvalidRequest(line["problem"]))
+        if self._is_cancelled(line["batch_id"]):
+            return None
+        generation = self._accepted(line, generation_id)
+        # Who cancels the batch may have looked for its rows before this one was there.
+        if generation and self._is_cancelled(line["batch_id"]):
+            self.ledger.fail(generation.run, Failure(Cancelled.__name__, "Its batch was cancelled before it began."))
+            return self.ledger.get(generation.generation_id)
+        return generation
+
+    def _accepted(self, line: dict[str, Any], generation_id: str) -> Generation | None:
+        source = Source("s3", line["source_ref"])
+        try:
+            return accept(
+                line["request"],
+                generation_id,
+                line["owner"],
+                source,
+                self.models,
+                self.ledger,
+                None,
+                row=_place(line),
+                label=_label(line),
+            )
+        except IdempotencyConflict:  # a batch of 0.1.0, whose default model was another
+            return self.ledger.get(generation_id)
+        except InvalidRequest as error:  # what is offered has changed since the file was read
+            refused_id = refused_row_id(line["batch_id"], line["row"], str(error))
+            return self._refused(line, refused_id, error)
+
+    def _refused(self, line: dict[str, Any], refused_id: str, error: InvalidRequest) -> Generation | None:
+        refused = refuse(
+            error,
+            refused_id,
+            line["owner"],
+            Source("s3", line["source_ref"]),
+            self.ledger,
+            self.announcer,
+            request=line.get("request") or {"prompt": line.get("prompt", "")},
+            row=_place(line),
+            label=_label(line),
+        )
+        row = _place(line)
+        if refused and row.revision > (refused.revision or 0):
+            self.ledger.found_in(refused, row.revision, row.number, line.get("name"), line.get("tags", []))
+        return refused
+
+    def _tried_again(self, line: dict[str, Any], generation: Generation) -> Generation:
+        """What failed goes on from where it was, as by a rescue; what the provider failed to make, and does not charge,
+        is made anew by a generation in its place. What may have been accepted is left alone."""
+        try:
+            check_rescuable(generation)
+        except NotRescuable:
+            if not generation.failed_at_provider:
+                return generation
+            # Noted first: at no time are there two of them for the row.
+            self.ledger.retried_as(generation, take_id(generation.generation_id))
+            return self._take(line, generation)
+        self.ledger.reopen(generation, generation.provider_id)
+        return self.ledger.get(generation.generation_id)
+
+    def _take(self, line: dict[str, Any], failed: Generation) -> Generation:
+        """The generation that takes the place of one that failed."""
+        line = {**line, "request": failed.request}
+        return self._accepted(line, take_id(failed.generation_id)) or replace(failed, retried_as=None)
+
+    def _get(self, generation_id: str) -> Generation | None:
+        """None where there is none; `Deleted` where there was one."""
+        try:
+            return self.ledger.get(generation_id)
+        except Deleted:
+            raise
+        except NotFound:
+            return None
+
+    def _is_cancelled(self, batch_id: str) -> bool:
+        record = self.records.find(batch_id)
+        return record is not None and record.cancelled_at is not None
+
+
+def _is_due(generation: Generation, record: BatchRecord | None) -> bool:
+    """Whether a row that failed is to be tried again: once for each time that its batch was told to."""
+    if generation.status is not Status.ERROR or record is None or record.cancelled_at or not record.retried_at:
+        return False
+    return generation.ended_at is not None and generation.ended_at < record.retried_at
+
+
+def _place(line: dict[str, Any]) -> BatchRow:
+    return BatchRow(line["batch_id"], line["row"], line.get("revision", 0))
+
+
+def _label(line: dict[str, Any]) -> Label:
+    return Label(line.get("name"), tuple(line.get("tags", ())))

@@ -8,75 +8,128 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.batch import Batch, row_id, upload
+from core.batch import Batch, refused_row_id, results_of, row_id_of_0_1_0, upload
 from core.generation import Generation, Status
+from core.records.batches import BatchRecord
 from core.records.ledger import Ledger
 from core.records.table import AT_ONCE
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-COLUMNS = ("row", "prompt", "generation_id", "status", "s3_uri", "credits_used", "error")
+COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "error")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a cell that begins so for
+MAX_PROMPT = 2000  # characters of it that a report shows: the whole request is the generation's
+NOT_STARTED = "not started"
 
 
-def report(batch: Batch, ledger: Ledger, s3: "S3Client") -> tuple[dict[str, Any], bool]:
-    """Write report.csv and report.jsonl, every row once, in order: what to announce, and whether all have ended.
+def report(batch: Batch, record: BatchRecord | None, ledger: Ledger, s3: "S3Client") -> tuple[dict[str, Any], bool]:
+    """Write report.csv and report.jsonl, every row once, in order: what to announce, and whether nothing is left to do.
 
     A few rows are held at a time, however many there are.
     """
     statuses: Counter[str] = Counter()
     credits_used = 0
+    cancelled = record is not None and record.cancelled_at is not None
+    # A run that ends after a newer content has come does not replace that one's results.
+    is_latest = record is None or record.revision == batch.revision
+    results = batch.results if is_latest else f"{results_of(batch.batch_id)}/{batch.staged}"
     with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as lines:
         text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
-        for row in _rows(batch, ledger):
+        for row in _rows(batch, ledger, s3, cancelled=cancelled):
             statuses[row["status"]] += 1
             credits_used += row["credits_used"] or 0
-            writer.writerow({name: _cell(value) for name, value in row.items()})
+            writer.writerow(as_cells(row))
             lines.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         text.detach()
         uris = {}
         for suffix, file, kind in (("csv", table, "text/csv"), ("jsonl", lines, "application/jsonl")):
-            key = f"{batch.results}/report.{suffix}"
+            key = f"{results}/report.{suffix}"
             upload(s3, file, batch.bucket, key, kind)
             uris[suffix] = f"s3://{batch.bucket}/{key}"
     announced = {
         "version": "1",
         "batch_id": batch.batch_id,
+        "name": batch.name,
+        "revision": batch.revision,
         "owner": batch.owner,
         "source": {"kind": "s3", "ref": batch.source_ref},
         "totals": {
             "rows": batch.rows,
             "completed": statuses[Status.COMPLETED],
             "failed": batch.rows - statuses[Status.COMPLETED],
+            "made_before": batch.made_before,
         },
         "credits_used": credits_used,
         "report": uris,
     }
-    return announced, statuses[Status.COMPLETED] + statuses[Status.ERROR] == batch.rows
+    ended = statuses[Status.COMPLETED] + statuses[Status.ERROR]
+    return announced, ended + (statuses[NOT_STARTED] if cancelled else 0) == batch.rows
 
 
-def _rows(batch: Batch, ledger: Ledger) -> Iterator[dict[str, Any]]:
-    """Every row in order."""
+def _rows(batch: Batch, ledger: Ledger, s3: "S3Client", *, cancelled: bool) -> Iterator[dict[str, Any]]:
+    """Every row in order, read by its id: as the index has it, or, since that may lag behind, as it was staged."""
+    found = ledger.batch_rows(batch.batch_id, batch.revision)
+    known = next(found, None)
+    lines = _staged_ids(batch, s3)
+    legacy = not batch.staged
     for first in range(1, batch.rows + 1, AT_ONCE):
-        numbers = range(first, min(first + AT_ONCE, batch.rows + 1))
-        found = ledger.find([row_id(batch.batch_id, number) for number in numbers])
-        yield from (_row(number, batch, found) for number in numbers)
+        ids: dict[int, list[str]] = {}
+        for number in range(first, min(first + AT_ONCE, batch.rows + 1)):
+            while known is not None and known[0] < number:
+                known = next(found, None)
+            staged = next(lines, [row_id_of_0_1_0(batch.batch_id, number)] if legacy else [])
+            ids[number] = [known[1]] if known is not None and known[0] == number else staged
+        rows = ledger.find([one for which in ids.values() for one in which])
+        for number, which in ids.items():
+            there = next((one for one in which if one in rows), which[0] if which else None)
+            yield _row(number, there, rows, ledger, cancelled=cancelled)
 
 
-def _row(number: int, batch: Batch, found: Mapping[str, Generation | None]) -> dict[str, Any]:
-    generation_id = row_id(batch.batch_id, number)
-    row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "generation_id": generation_id}
-    if generation_id not in found:
-        return {**row, "status": "not started", "error": "The batch did not get to it: drop the file again."}
+def _staged_ids(batch: Batch, s3: "S3Client") -> Iterator[list[str]]:
+    """The ids that each row may have, as they were staged; none if they are not there any more."""
+    if not batch.staged:
+        return
+    try:
+        body = s3.get_object(Bucket=batch.bucket, Key=batch.rows_key)["Body"]
+    except s3.exceptions.NoSuchKey:
+        return
+    for line in body.iter_lines():
+        staged = json.loads(line)
+        ids = [staged["generation_id"]] if "generation_id" in staged else []
+        if "problem" in staged:
+            ids.append(refused_row_id(batch.batch_id, staged["row"], staged["problem"]))
+        yield ids
+
+
+def _row(
+    number: int, generation_id: str | None, found: Mapping[str, Generation | None], ledger: Ledger, *, cancelled: bool
+) -> dict[str, Any]:
+    if generation_id is None or generation_id not in found:
+        return not_started(number, generation_id, cancelled=cancelled)
     generation = found[generation_id]
+    while generation is not None and generation.retried_as:
+        later = ledger.find([generation.retried_as])
+        if generation.retried_as not in later:
+            return not_started(number, generation.retried_as, cancelled=cancelled)
+        generation = later[generation.retried_as]
     if generation is None:
+        row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "tags": [], "generation_id": generation_id}
         return {**row, "status": str(Status.ERROR), "error": "Its owner deleted it."}
+    return as_row(number, generation)
+
+
+def as_row(number: int, generation: Generation) -> dict[str, Any]:
+    """A row of the report: what became of it."""
+    prompt = str(generation.request.get("prompt", ""))
     return {
-        **row,
-        "prompt": generation.request.get("prompt"),
+        "row": number,
+        "name": generation.name,
+        "tags": generation.tags or [],
+        "prompt": prompt if len(prompt) <= MAX_PROMPT else f"{prompt[:MAX_PROMPT]} …",
+        "generation_id": generation.generation_id,
         "status": str(generation.status),
         "s3_uri": generation.video and generation.video.s3_uri,
         "credits_used": generation.credits_used,
@@ -84,6 +137,25 @@ def _row(number: int, batch: Batch, found: Mapping[str, Generation | None]) -> d
     }
 
 
-def _cell(value: Any) -> Any:
-    """A value that a spreadsheet shows as it is: a prompt that looks like a formula is not run as one."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+def not_started(number: int, generation_id: str | None, *, cancelled: bool) -> dict[str, Any]:
+    """A row of the report of which there is no generation."""
+    error = "The batch was cancelled before it." if cancelled else "The batch did not get to it: send the file again."
+    row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "tags": [], "generation_id": generation_id}
+    return {**row, "status": NOT_STARTED, "error": error}
+
+
+def as_csv(rows: list[dict[str, Any]], *, with_header: bool) -> str:
+    """Rows of the report as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS)
+    if with_header:
+        writer.writeheader()
+    writer.writerows(map(as_cells, rows))
+    return text.getvalue()
+
+
+def as_cells(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the report for a spreadsheet, which shows it as it is: what looks like a formula is not run as one."""
+    cells = {**row, "tags": ", ".join(row["tags"] or [])}
+    formulas = {name: f"'{cell}" for name, cell in cells.items() if isinstance(cell, str) and cell.startswith(FORMULA)}
+    return {**cells, **formulas}

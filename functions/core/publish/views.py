@@ -39,6 +39,9 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "submitted_at": generation.submitted_at and iso(generation.submitted_at),
             "ended_at": generation.ended_at and iso(generation.ended_at),
             "source": asdict(generation.source),
+            "batch": _batch(generation),
+            "name": generation.name,
+            "tags": generation.tags or [],
         },
     }
 
@@ -52,12 +55,18 @@ def as_announcement(generation: Generation) -> dict[str, Any]:
         "status": str(generation.status),
         "model": generation.model,
         "source": asdict(generation.source),
+        "batch": (batch := _batch(generation)) and {**batch, "name": generation.name},
         "video": generation.video and generation.video.as_dict(),
         "error": generation.error and asdict(generation.error),
         "credits_used": generation.credits_used,
         "created_at": iso(generation.created_at),
         "ended_at": generation.ended_at and iso(generation.ended_at),
     }
+
+
+def _batch(generation: Generation) -> dict[str, Any] | None:
+    """The batch that it is a row of."""
+    return {"id": generation.batch_id, "row": generation.row_number} if generation.batch_id else None
 
 
 def as_archived_record(generation: Generation) -> dict[str, Any]:

@@ -8,10 +8,12 @@ Before the create call its claim is written on a condition, so only one entry in
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -27,6 +29,7 @@ from core.records.table import (
     BY_WATCH,
     EXPIRES_AT,
     KEY,
+    MOST_AT_ONCE,
     ConditionFailed,
     Item,
     Table,
@@ -88,9 +91,58 @@ class Ledger:
         ended = replace(generation, status=Status.ERROR, error=failure, ended_at=self.now())
         return self.add(ended)[0]
 
-    def statuses(self, batch_id: str) -> Iterator[Status]:
-        """Those of a batch's generations, in the order of its rows; what was written just now may be missing."""
-        return (Status(item["status"]) for item in self.table.query(BY_BATCH, batch_id))
+    def batch_rows(self, batch_id: str, revision: int, *, after: int = 0) -> Iterator[tuple[int, str]]:
+        """The rows of a batch's revision after one, in order, each with its generation's id; what was written just now
+        may be missing. What another took the place of is left out."""
+        for item in self.table.query(BY_BATCH, batch_id, after=after):
+            if item.get("revision", 0) == revision and "retried_as" not in item:
+                yield item["row_number"], item[KEY]
+
+    def batch(self, batch_id: str, revision: int, *, after: int = 0) -> Iterator[Generation]:
+        """The generations of a batch's revision, in the order of its rows, after a row."""
+        rows = self.batch_rows(batch_id, revision, after=after)
+        while some := list(islice(rows, AT_ONCE)):
+            found = self.find([generation_id for _, generation_id in some])
+            yield from (one for _, generation_id in some if (one := found.get(generation_id)))
+
+    def batch_counts(self, batch_id: str, revision: int) -> Counter[str]:
+        """How many rows of a batch are in which status."""
+        found = self.table.query(BY_BATCH, batch_id)
+        return Counter(
+            item["status"] for item in found if item.get("revision", 0) == revision and "retried_as" not in item
+        )
+
+    def running_in_batch(self, batch_id: str) -> Iterator[str]:
+        """The generations of a batch that have not ended, whichever revision has them; it may lag behind."""
+        for item in self.table.query(BY_BATCH, batch_id):
+            if not Status(item["status"]).ended:
+                yield item[KEY]
+
+    def statuses(self, generation_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Of these generations those that there are, each with its status, `deleted` for what is left of one."""
+        ids = iter(generation_ids)
+        while some := list(islice(ids, MOST_AT_ONCE)):
+            for generation_id, item in self.table.find(some, ("status",)).items():
+                yield generation_id, item.get("status", "deleted")
+
+    def found_in(self, generation: Generation, revision: int, row: int, name: str | None, tags: list[str]) -> None:
+        """The generation is in a later revision of its batch, as this row."""
+        with suppress(ConditionFailed):
+            self.table.update(
+                generation.generation_id,
+                {"revision": revision, "row_number": row, "name": name, "tags": tags or None},
+                only_if="attribute_exists(#batch_id) AND (attribute_not_exists(#revision) OR #revision < :revision)",
+            )
+
+    def retried_as(self, generation: Generation, other_id: str) -> None:
+        """Another generation takes its place in the batch; of no effect if it goes on by itself."""
+        with suppress(ConditionFailed):
+            self._change(
+                generation.run,
+                {"retried_as": other_id},
+                only_if="#status = :error",
+                values={":error": Status.ERROR},
+            )
 
     def find(self, ids: Sequence[str]) -> dict[str, Generation | None]:
         """The generations as they are now, by their ids; None is one that was deleted."""

@@ -18,6 +18,7 @@ Item = dict[str, Any]  # plain values: str, int, bool, and lists and dicts of th
 
 KEY = "generation_id"
 AT_ONCE = 25  # items of one BatchGetItem, which answers 16 MiB: the largest have some 200 KiB
+MOST_AT_ONCE = 100  # where only some attributes are asked for
 MOST_CONFLICTS = 20  # transactions that may be in the way of one write
 EXPIRES_AT = "expires_at"  # DynamoDB removes the item after this time, in seconds since 1970
 
@@ -37,10 +38,14 @@ class Index:
 
 
 BY_OWNER = Index("by_owner", "owner", "created_at")
-BY_BATCH = Index("by_batch", "batch_id", "row_number", sort_type="N", includes=("status",))
+BY_BATCH = Index("by_batch", "batch_id", "row_number", sort_type="N", includes=("status", "revision", "retried_as"))
 BY_ID = Index("by_id", "owner", KEY)  # an id of which only the beginning is known
 BY_WATCH = Index("by_watch", "watch", "watch_at")  # what sweep has to look at, and when
 INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH)
+
+# The table of batches is one of its own: its items are no generations.
+BATCH_KEY = "batch_id"
+BATCHES_BY_OWNER = Index("by_owner", "owner", "created_at")
 
 
 class ConditionFailed(Exception):
@@ -58,26 +63,30 @@ class Table:
     every conditional write carries a token of its own, `last_write`, by which it knows its own traces.
     """
 
-    def __init__(self, dynamodb: "DynamoDBClient", name: str) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", name: str, key: str = KEY) -> None:
         self._dynamodb = dynamodb
         self._name = name
+        self._key = key
 
     def get(self, key: str) -> Item | None:
         """The item as it is now."""
-        answer = self._dynamodb.get_item(TableName=self._name, Key=_key(key), ConsistentRead=True)
+        answer = self._dynamodb.get_item(TableName=self._name, Key=_key(key, self._key), ConsistentRead=True)
         return read(answer["Item"]) if "Item" in answer else None
 
-    def find(self, keys: Sequence[str]) -> dict[str, Item]:
-        """The items as they are now, by their keys; those that are not there are left out."""
+    def find(self, keys: Sequence[str], names: tuple[str, ...] = ()) -> dict[str, Item]:
+        """The items as they are now, by their keys, with all their attributes, or `names` alone; those that are not
+        there are left out."""
         found: dict[str, Item] = {}
-        for start in range(0, len(keys), AT_ONCE):
-            asked: Any = {
-                self._name: {"Keys": [_key(key) for key in keys[start : start + AT_ONCE]], "ConsistentRead": True}
-            }
+        projected = {f"#{name}": name for name in (self._key, *names)}
+        projection = {"ProjectionExpression": ", ".join(projected), "ExpressionAttributeNames": projected}
+        at_once = MOST_AT_ONCE if names else AT_ONCE
+        for start in range(0, len(keys), at_once):
+            some = [_key(key, self._key) for key in dict.fromkeys(keys[start : start + at_once])]
+            asked: Any = {self._name: {"Keys": some, "ConsistentRead": True, **(projection if names else {})}}
             for attempt in range(MOST_CONFLICTS):
                 answer = self._dynamodb.batch_get_item(RequestItems=asked)
                 items = map(read, answer["Responses"].get(self._name, []))
-                found |= {item[KEY]: item for item in items}
+                found |= {item[self._key]: item for item in items}
                 asked = answer.get("UnprocessedKeys")
                 if not asked:
                     break
@@ -98,7 +107,7 @@ class Table:
         changes: Item,
         *,
         remove: tuple[str, ...] = (),
-        only_if: str = f"attribute_exists({KEY})",
+        only_if: str | None = None,
         values: Item | None = None,
     ) -> None:
         """Set `changes`, those that are None left as they are, and remove the attributes named in `remove`.
@@ -107,7 +116,9 @@ class Table:
         `ConditionFailed` if it does not hold.
         """
         token = uuid4().hex
-        updated = update_of(key, {**changes, "last_write": token}, remove=remove, only_if=only_if, values=values)
+        only_if = only_if or f"attribute_exists({self._key})"
+        changes = {**changes, "last_write": token}
+        updated = update_of(key, changes, remove=remove, only_if=only_if, values=values, key_name=self._key)
         self._write(lambda: self._dynamodb.update_item(TableName=self._name, **updated), token)
 
     def _write(self, call: Callable[[], object], token: str) -> None:
@@ -118,18 +129,28 @@ class Table:
             if item.get("last_write") != token:
                 raise ConditionFailed(item) from None
 
-    def query(self, index: Index, partition: str, up_to: str | None = None) -> Iterator[Item]:
-        """The items of an index under one partition key, in the order of its sort key, up to one if that is given."""
-        names, values = {"#partition": index.partition}, {":partition": partition}
+    def query(
+        self,
+        index: Index,
+        partition: str,
+        *,
+        up_to: str | None = None,
+        after: int | None = None,
+    ) -> Iterator[Item]:
+        """The items of an index under one partition key, in the order of its sort key, up to one and after one if they
+        are given."""
+        attributes: dict[str, str] = {"#partition": index.partition}
+        values: Item = {":partition": partition}
         condition = "#partition = :partition"
-        if up_to is not None:
-            condition += " AND #sort <= :up_to"
-            names["#sort"], values[":up_to"] = str(index.sort), up_to
+        for sign, bound, value in (("<=", "up_to", up_to), (">", "after", after)):
+            if value is not None:
+                condition += f" AND #sort {sign} :{bound}"
+                attributes["#sort"], values[f":{bound}"] = str(index.sort), value
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             IndexName=index.name,
             KeyConditionExpression=condition,
-            ExpressionAttributeNames=names,
+            ExpressionAttributeNames=attributes,
             ExpressionAttributeValues=write(values),
         )
         for page in pages:
@@ -172,6 +193,7 @@ def update_of(
     remove: tuple[str, ...] = (),
     only_if: str,
     values: Item | None = None,
+    key_name: str = KEY,
 ) -> Any:
     """The parameters of `Table.update`, as a transaction takes them, but for the table's name."""
     present = {name: value for name, value in changes.items() if value is not None}
@@ -180,7 +202,7 @@ def update_of(
         expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
     condition = _condition(only_if, {**{f":{name}": value for name, value in present.items()}, **(values or {})})
     names = {f"#{name}": name for name in (*present, *remove)} | condition.get("ExpressionAttributeNames", {})
-    return {"Key": _key(key), "UpdateExpression": expression, **condition, "ExpressionAttributeNames": names}
+    return {"Key": _key(key, key_name), "UpdateExpression": expression, **condition, "ExpressionAttributeNames": names}
 
 
 def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:
@@ -248,5 +270,5 @@ def _condition(only_if: str, values: Item | None) -> Any:
     }
 
 
-def _key(key: str) -> dict[str, Any]:
-    return {KEY: {"S": key}}
+def _key(key: str, name: str = KEY) -> dict[str, Any]:
+    return {name: {"S": key}}

@@ -1,0 +1,343 @@
+"""Batches over HTTP: a file is checked here, put in its owner's folder, and taken from there as any other."""
+
+import io
+import re
+import time
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from core.batch import RowIdentity, batch_id_for
+from core.delete import Deletion
+from core.errors import Conflict, FileTooLarge, InvalidFile, InvalidRequest, NotFound
+from core.generation import GENERATION_ID, Status, iso
+from core.intake import files
+from core.intake.batches import Batches, counts_as_made, identified
+from core.intake.dropped_file import MAX_FILE_BYTES
+from core.intake.files import SUFFIXES, Row
+from core.intake.owners import own_folder
+from core.models import Models
+from core.publish.batch_report import NOT_STARTED, as_row, not_started
+from core.records.batches import BatchRecord
+from core.records.ledger import Ledger
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAX_SENT_BYTES = 4 << 20  # of a file in a request: Lambda takes 6 MiB, and base64 makes four of three
+MAX_SENT_ROWS = 5000  # that are validated while the client waits
+MAX_NAME = 200  # characters of a file's name
+MAX_SHOWN = 10  # problems in one answer's sentence
+MAX_PROBLEMS = 1000  # in a check's list
+MAX_REPORT = 500  # rows of a report in one answer
+MAX_REPORT_BYTES = 3 << 20  # Lambda's answer has 6 MiB
+EARLIER_BATCHES, SAMPLE = 20, 25  # in which so many of the rows are looked for
+UPLOAD_SECONDS = 3600  # that a link to upload to works
+CANCEL_SECONDS, LAG_SECONDS = 20.0, 1.0  # how long cancelling goes on; after which the index knows of a write
+SUFFIX_OF = {
+    "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
+    "application/json": ".json",
+    "application/jsonl": ".jsonl",
+    "application/x-ndjson": ".jsonl",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a file holds, and how much of it was made before."""
+
+    name: str
+    batch_id: str
+    rows: int
+    problems: list[Row]
+    made_before: int  # rows that this batch has made, or is making
+    failed_before: int  # rows of it that failed: they stay so until they are retried
+    elsewhere: tuple[BatchRecord, int] | None  # the earlier batch that has most of the rows, and how many
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API shows it."""
+        other = self.elsewhere
+        return {
+            "id": self.batch_id,
+            "name": self.name,
+            "rows": self.rows,
+            "problems": [
+                {"row": row.number, "line": row.line, "message": row.problem} for row in self.problems[:MAX_PROBLEMS]
+            ],
+            "problem_rows": len(self.problems),
+            "made_before": self.made_before,
+            "failed_before": self.failed_before,
+            "made_elsewhere": other and {"id": other[0].batch_id, "name": other[0].name, "rows": other[1]},
+        }
+
+    def refuse(self) -> None:
+        """`InvalidRequest` if a row has a problem."""
+        if not self.problems:
+            return
+        shown = [f"row {row.number} (line {row.line}): {row.problem}" for row in self.problems[:MAX_SHOWN]]
+        more = f" And {len(self.problems) - MAX_SHOWN} more." if len(self.problems) > MAX_SHOWN else ""
+        raise InvalidRequest(
+            f"{len(self.problems)} of {self.rows} rows have a problem, and nothing was sent. {' '.join(shown)}{more} "
+            "Mend them, or send the others with force=true."
+        )
+
+
+@dataclass(frozen=True)
+class BatchApi:
+    """What a user may do to batches; each method answers as the API does. An owner sees its own alone."""
+
+    ledger: Ledger
+    models: Models
+    default_model: str
+    batches: Batches
+    deletion: Deletion
+    s3: "S3Client"
+    prompts_bucket: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def check(self, owner: str, name: str, body: bytes) -> Check:
+        """Validate a file and look for what was made of it before; nothing is kept. Raises `InvalidFile`."""
+        if len(body) > MAX_SENT_BYTES:
+            raise FileTooLarge(
+                f"The file is larger than {MAX_SENT_BYTES} bytes: ask for a link to upload it, with upload=true."
+            )
+        batch_id = self._id(owner, name)
+        found = self.batches.records.find(batch_id)
+        if not files.is_batch(name, io.BytesIO(body)):
+            raise InvalidFile("The file holds one request, which is no batch: send it to /v2/video/generations.")
+        default_model = (found and found.default_model) or self.default_model
+        rows, identities, problems = 0, [], []
+        for identity, row in identified(files.read(name, io.BytesIO(body), self.models, default_model)):
+            rows += 1
+            if rows > MAX_SENT_ROWS:
+                raise FileTooLarge(
+                    f"The file has more than {MAX_SENT_ROWS} rows: ask for a link to upload it, with upload=true."
+                )
+            if identity:
+                identities.append(identity)
+            if row.problem:
+                problems.append((identity, row))
+        statuses = self._made(batch_id, identities)
+        # A row that was made is no problem, though its model is not offered any more.
+        problems = [(identity, row) for identity, row in problems if not identity or identity not in statuses]
+        made = sum(counts_as_made(status) for status in statuses.values())
+        return Check(
+            name=name,
+            batch_id=batch_id,
+            rows=rows,
+            problems=[row for _, row in problems],
+            made_before=made,
+            failed_before=len(statuses) - made,
+            elsewhere=None if 2 * made > rows else self._elsewhere(owner, batch_id, identities),
+        )
+
+    def create(self, owner: str, name: str, body: bytes, max_concurrency: int | None) -> dict[str, Any]:
+        """Send a file that was checked: it is read as any that is dropped, so what dies here starts nothing by half."""
+        key = own_folder(owner) + name
+        metadata = {"max_concurrency": str(max_concurrency)} if max_concurrency else {}
+        self.s3.put_object(Bucket=self.prompts_bucket, Key=key, Body=body, Metadata=metadata)
+        return self._shown(self._reading(owner, name, key, sha256(body).hexdigest()), counted=True)
+
+    def upload(self, owner: str, name: str, max_concurrency: int | None) -> dict[str, Any]:
+        """A form to upload a larger file with; it is read once it is there."""
+        fields = {"x-amz-meta-max_concurrency": str(max_concurrency)} if max_concurrency else {}
+        post = self.s3.generate_presigned_post(
+            Bucket=self.prompts_bucket,
+            Key=own_folder(owner) + name,
+            Fields=fields,
+            Conditions=[["content-length-range", 1, MAX_FILE_BYTES], *({n: v} for n, v in fields.items())],
+            ExpiresIn=UPLOAD_SECONDS,
+        )
+        form = {**post, "max_bytes": MAX_FILE_BYTES, "expires_in": UPLOAD_SECONDS}
+        return {"id": self._id(owner, name), "name": name, "upload": form}
+
+    def page(self, owner: str, cursor: str | None, limit: int) -> dict[str, Any]:
+        """A page of the owner's batches, newest first; their rows are not counted."""
+        found, next_cursor = self.batches.records.of_owner(owner, cursor, limit)
+        return {"data": [self._shown(record, counted=False) for record in found], "next_cursor": next_cursor}
+
+    def get(self, owner: str, batch_id: str) -> dict[str, Any]:
+        """A batch with its progress."""
+        return self._shown(self.own(owner, batch_id), counted=True)
+
+    def report(self, owner: str, batch_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
+        """What became of the rows after one, as the ledger has it now; and the last one of them, None at the end."""
+        record = self.own(owner, batch_id)
+        cancelled, total = record.cancelled_at is not None, record.rows or 0
+        rows: list[dict[str, Any]] = []
+        size, number = 0, after
+
+        def missing(which: int) -> dict[str, Any]:
+            row = not_started(which, None, cancelled=cancelled)
+            if record.is_complete and record.ended_at and not cancelled:
+                return {**row, "status": str(Status.ERROR), "error": "Its owner deleted it."}
+            return {**row, "error": row["error"] if record.ended_at else None}
+
+        for generation in self.ledger.batch(batch_id, record.revision, after=after):
+            reached = generation.row_number or 0
+            while number + 1 < reached and len(rows) < limit:
+                number += 1
+                rows.append(missing(number))
+            if len(rows) == limit or size > MAX_REPORT_BYTES:
+                break
+            if reached > number:
+                number = reached
+                rows.append(as_row(number, generation))
+                size += len(str(rows[-1]).encode("utf-8", "replace"))
+        else:
+            while number < total and len(rows) < limit:
+                number += 1
+                rows.append(missing(number))
+        return rows, number if number < total else None
+
+    def cancel(self, owner: str, batch_id: str) -> dict[str, Any]:
+        """Start no more rows, and stop those that run; the provider may still finish and charge for what it has."""
+        record = self.own(owner, batch_id)
+        if record.cancelled_at is None:
+            if self._status(record, self._counts(record)) == "completed":
+                raise Conflict(f"Batch {batch_id} has ended: nothing is left to cancel.")
+            # From now on no row is accepted; one that is being accepted looks again after it was recorded.
+            record = self.batches.records.change(batch_id, cancelled_at=self.batches.records.now())
+        until = time.monotonic() + CANCEL_SECONDS
+        while time.monotonic() < until:
+            running = list(self.ledger.running_in_batch(batch_id))
+            for generation_id in running:
+                with suppress(Conflict, NotFound):
+                    self.deletion.delete(self.ledger.get(generation_id), only_running=True)
+                if time.monotonic() > until:
+                    break
+            if not running:
+                break
+            self.sleep(LAG_SECONDS)
+        return self.get(owner, batch_id)
+
+    def retry(self, owner: str, batch_id: str) -> dict[str, Any]:
+        """Run the rows again that failed, were cancelled or were not reached; if the batch runs, let it."""
+        record = self.own(owner, batch_id)
+        counts = self._counts(record)
+        status = self._status(record, counts)
+        if record.rows is None:
+            raise Conflict(f"Batch {batch_id} has no rows yet.")
+        if status != "running":
+            if counts[Status.ERROR] + counts[NOT_STARTED] == 0:
+                raise Conflict(f"Batch {batch_id} has no failed rows: nothing is left to retry.")
+            if not self.batches.are_staged(record):
+                raise Conflict(f"Batch {batch_id} is too old for its rows to be here: send its file again, then retry.")
+            now = self.batches.records.now()
+            record = self.batches.records.change(
+                batch_id, retried_at=now, cancelled_at=None, ended_at=None, is_complete=None, run=record.run + 1
+            )
+        self.batches.again(record)
+        return self.get(owner, batch_id)
+
+    def own(self, owner: str, batch_id: str) -> BatchRecord:
+        """The owner's batch; the answer is the same for another's as for one that does not exist."""
+        record = self.batches.records.find(batch_id) if re.fullmatch(GENERATION_ID, batch_id, re.ASCII) else None
+        if record is None or record.owner != owner:
+            raise NotFound(f"There is no batch {batch_id[:64]}.")
+        return record
+
+    def _id(self, owner: str, name: str) -> str:
+        return batch_id_for(self.prompts_bucket, own_folder(owner) + name)
+
+    def _reading(self, owner: str, name: str, key: str, content: str) -> BatchRecord:
+        """The batch, which says that it is being read, unless it was read already."""
+        records = self.batches.records
+        batch_id = self._id(owner, name)
+        while True:
+            found = records.find(batch_id)
+            if found and found.content == content and not (found.cancelled_at or found.error or found.broke_off):
+                return found
+            fresh = records.new(batch_id, owner, name, f"s3://{self.prompts_bucket}/{key}", self.default_model)
+            reading = records.reading(found or fresh)
+            if records.put(reading, found):
+                return reading
+
+    def _made(self, batch_id: str, identities: list[RowIdentity]) -> dict[RowIdentity, str]:
+        """Of these rows those that the batch has, each with its status."""
+        ids = {identity.id_in(batch_id): identity for identity in identities}
+        return {ids[generation_id]: status for generation_id, status in self.ledger.statuses(ids)}
+
+    def _elsewhere(self, owner: str, batch_id: str, identities: list[RowIdentity]) -> tuple[BatchRecord, int] | None:
+        """The batch of late that has most of these rows, by a sample of them, and how many it has; None if few."""
+        sample = identities[:: max(1, len(identities) // SAMPLE)]
+        recent, _ = self.batches.records.of_owner(owner, None, EARLIER_BATCHES)
+        others = [record for record in recent if record.batch_id != batch_id]
+        ids = {one.id_in(record.batch_id): record.batch_id for record in others for one in sample}
+        hits = Counter(ids[found] for found, status in self.ledger.statuses(ids) if counts_as_made(status))
+        best = max(others, key=lambda record: hits[record.batch_id], default=None)
+        if best is None or 2 * hits[best.batch_id] <= len(sample):
+            return None
+        return best, sum(map(counts_as_made, self._made(best.batch_id, identities).values()))
+
+    def _counts(self, record: BatchRecord) -> Counter[str]:
+        counts = self.ledger.batch_counts(record.batch_id, record.revision) if record.rows else Counter[str]()
+        counts[NOT_STARTED] = max(0, (record.rows or 0) - counts.total())
+        return counts
+
+    def _status(self, record: BatchRecord, counts: Counter[str] | None) -> str:
+        if record.reading_since:
+            return "reading"
+        if record.rows is None:
+            return "error" if record.error else "reading"
+        if counts is not None:
+            if any(counts[status] for status in Status if not status.ended):
+                return "running"
+            # A retry has rows that have ended, and are about to run again, until its run has ended.
+            if counts[NOT_STARTED] == 0 and (record.ended_at or not record.retried_at):
+                return "cancelled" if record.cancelled_at else "completed"
+        if record.ended_at is None:
+            return "running"
+        if record.cancelled_at:
+            return "cancelled"
+        return "completed" if record.is_complete else "stopped"
+
+    def _shown(self, record: BatchRecord, *, counted: bool) -> dict[str, Any]:
+        counts = self._counts(record) if counted else None
+        times = ("created_at", "updated_at", "ended_at", "cancelled_at", "retried_at")
+        return {
+            "id": record.batch_id,
+            "name": record.name,
+            "status": self._status(record, counts),
+            "revision": record.revision,
+            "sha256": record.content,
+            "rows": record.rows,
+            "made_before": record.made_before,
+            "counts": counts
+            and {
+                "not_started": counts[NOT_STARTED],
+                "queued": counts[Status.QUEUED],
+                "generating": counts[Status.GENERATING] + counts[Status.ARCHIVING],
+                "completed": counts[Status.COMPLETED],
+                "error": counts[Status.ERROR],
+            },
+            "error": record.error and {"name": record.error.name, "message": record.error.message},
+            "source": {"kind": "s3", "ref": record.source_ref},
+            **{name: (at := getattr(record, name)) and iso(at) for name in times},
+        }
+
+
+def file_name(name: str | None, content_type: str) -> str:
+    """The name of a file that is sent, with a suffix that says what it holds; `InvalidRequest` if it can be none."""
+    name = unicodedata.normalize("NFC", name or "")
+    is_plain = name.isprintable() and not set(name) & set("/\\") and name.strip() == name
+    if not 0 < len(name) <= MAX_NAME or not is_plain or not name.strip("."):
+        raise InvalidRequest(
+            f"`name` must be the file's name: 1 to {MAX_NAME} printable characters without slashes.", "name"
+        )
+    if not PurePosixPath(name).suffix:
+        name += SUFFIX_OF.get(content_type.partition(";")[0].strip().lower(), "")
+    if PurePosixPath(name).suffix.lower() == ".txt":
+        raise InvalidFile(
+            "A .txt file is one prompt, and no batch: send it to /v2/video/generations, or write a prompt a line into "
+            "a .csv, under the header `prompt`."
+        )
+    if PurePosixPath(name).suffix.lower() not in SUFFIXES:
+        raise InvalidFile(f"The file's name must end in {', '.join(SUFFIXES)}.")
+    return name

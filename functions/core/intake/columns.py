@@ -1,0 +1,92 @@
+"""The columns of a table of prompts: which character parts them, what they are called, and which no model knows."""
+
+import csv
+import difflib
+import re
+from dataclasses import dataclass
+from typing import IO
+
+from core.errors import InvalidFile
+from core.models import Models
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+NOT_UTF8 = "The file is not UTF-8 text: in Excel choose CSV UTF-8 when you save it; elsewhere, the encoding UTF-8."
+OWN = ("prompt", "model", "name", "tags")  # what any model's row may have
+IGNORED = "_"  # what a column begins with that is the user's own
+
+
+def fold(name: str) -> str:
+    """A column's name however it is written: `Aspect Ratio` is `aspect_ratio`."""
+    return re.sub(r"[\s-]+", "_", name.strip()).casefold()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The header of a table."""
+
+    names: tuple[str, ...]
+    delimiter: str
+
+    @classmethod
+    def of(cls, text: IO[str], most: int, models: Models) -> tuple["Columns", int]:
+        """Read the header: the columns, and how many lines they took. `InvalidFile` if it is none, or if it names what
+        no model takes."""
+        lines, told, first = 1, None, text.readline(most)
+        if asked := re.fullmatch(r'"?sep=(.)"?', first.rstrip("\r\n"), re.IGNORECASE):  # as Excel writes it
+            lines, told, first = 2, asked[1], text.readline(most)
+        for delimiter in (told,) if told else DELIMITERS:
+            columns = cls(_split(first, delimiter), delimiter)
+            if {"prompt", "model"} & set(columns.names):
+                columns._check(models)
+                return columns, lines
+        if "\0" in first:
+            raise InvalidFile(NOT_UTF8)
+        raise InvalidFile(
+            "The file's first line must name the columns, `prompt` or `model` among them, with commas, semicolons or tabs between."
+        )
+
+    def problem(self, cells: list[str]) -> str | None:
+        """What is wrong with a row's cells, if anything is: one of them is in no column that has a name."""
+        named = [bool(name) for name in self.names] + [False] * (len(cells) - len(self.names))
+        if not any(cell.strip() for cell, is_named in zip(cells, named, strict=False) if not is_named):
+            return None
+        parted = DELIMITERS.get(self.delimiter, f"`{self.delimiter}`")
+        return (
+            f"The row has {len(cells)} cells, the header {sum(map(bool, self.names))}: quote cells that hold {parted}."
+        )
+
+    def cells(self, cells: list[str]) -> dict[str, str]:
+        """A row's cells by their columns, without those that are ignored."""
+        pairs = zip(self.names, cells, strict=False)
+        return {name: cell for name, cell in pairs if name and not name.startswith(IGNORED)}
+
+    def _check(self, models: Models) -> None:
+        counted = [fold(name) for name in self.names if name]
+        if len(set(counted)) < len(counted):
+            raise InvalidFile("The file's first line names a column twice.")
+        known = {name: name for name in OWN}
+        unknown = [name for name in self.names if name and not name.startswith(IGNORED) and fold(name) not in known]
+        for model in models:  # whose schemas are read only until all columns are known
+            if not unknown or model.schema is None:
+                return  # such a model takes any field
+            known |= {fold(name): name for name in model.schema["properties"]}
+            unknown = [name for name in unknown if fold(name) not in known]
+        if unknown:
+            raise InvalidFile(
+                f"No model takes {', '.join(_named(name, known) for name in unknown)}: mend the file's first line; "
+                f"columns that begin with `{IGNORED}` are ignored."
+            )
+
+
+def _split(header: str, delimiter: str) -> tuple[str, ...]:
+    try:
+        names = next(csv.reader([header], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return ()
+    own = {name: name for name in OWN}
+    return tuple(own.get(fold(name), name.strip()) for name in names)
+
+
+def _named(name: str, known: dict[str, str]) -> str:
+    near = difflib.get_close_matches(fold(name), known, n=1)
+    return f"`{name[:100]}`" + (f" (did you mean `{known[near[0]]}`?)" if near else "")

@@ -1,0 +1,16 @@
+"""The records of batches."""
+
+from dataclasses import dataclass
+
+import wiring
+from core.records.batches import BatchRecords
+
+
+@dataclass(frozen=True)
+class UsesBatches:
+    batches_table_name: str
+
+
+def make_batches(settings: UsesBatches) -> BatchRecords:
+    """The records of batches in their table."""
+    return BatchRecords(wiring.client("dynamodb"), settings.batches_table_name, wiring.now)

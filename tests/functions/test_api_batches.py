@@ -1,0 +1,399 @@
+"""Batches over HTTP: sent, checked, followed, reported, cancelled and retried by their owner, and by nobody else."""
+
+import base64
+import csv
+import io
+import json
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import pytest
+
+import api
+from core.api import batches
+from core.errors import names
+from core.generation import Failure
+from core.records.batches import BatchRecords
+from core.workflow import Run
+from tests.support.events import event
+from tests.support.functions import Doors, call
+from tests.support.generations import archived
+from wiring import now
+
+PATH = "/v2/batches"
+TWO = "prompt,seed\na boat,1\na boat,2\n"
+
+
+class House:
+    """The API, and behind it the functions that take what was sent, as their queue and state machine do."""
+
+    def __init__(self, doors: Doors) -> None:
+        self.doors, self.cloud = doors, doors.cloud
+
+    def call(self, method: str, path: str = PATH, query: str = "", **more: Any) -> tuple[int, dict[str, Any]]:
+        api._batches.cache_clear()
+        return call(self.cloud, method, path, query=query, **more)
+
+    def send(self, body: str = TWO, name: str = "week.csv", query: str = "", owner: str = "ann") -> dict[str, Any]:
+        status, answer = self.call("POST", query=f"name={quote(name)}{query}", body=body, owner=owner)
+        assert status == 200, answer
+        return answer
+
+    def take(self, name: str = "week.csv", owner: str = "ann") -> None:
+        """What the event of the file leads to: ingest, and AcceptRow for each row."""
+        self.read(name, owner)
+        self.run()
+
+    def read(self, name: str = "week.csv", owner: str = "ann") -> None:
+        key = f"owners/{owner}/{name}"
+        found = boto3.client("s3").get_object(Bucket="prompts", Key=key)
+        created = self.doors.drop("x/", "")
+        created["detail"]["object"] |= {"key": key, "etag": found["ETag"].strip('"'), "version-id": found["VersionId"]}
+        assert self.doors.take(created) == []
+
+    def run(self) -> dict[str, Any]:
+        """The rows of the latest execution: its input."""
+        given: dict[str, Any] = self.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
+        body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
+        for line in body.splitlines():
+            self.cloud.invoke("accept_row", json.loads(line), warm=True)
+        return given
+
+    def get(self, batch_id: str, owner: str = "ann") -> dict[str, Any]:
+        status, answer = self.call("GET", query=f"batch_id={batch_id}", owner=owner)
+        assert status == 200, answer
+        return answer
+
+    def rows(self, batch_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.call("GET", f"{PATH}/{batch_id}/report")[1]["data"]
+        return found
+
+    def complete(self, generation_id: str) -> None:
+        ledger = self.cloud.ledger
+        attempt = ledger.begin_submission(Run(generation_id))
+        ledger.submitted(Run(generation_id), str(attempt), "p1")
+        ledger.provider_finished(Run(generation_id), {"url": "http://x"}, 7)
+        ledger.complete(Run(generation_id), archived(generation_id), now())
+
+
+@pytest.fixture
+def house(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.setattr(batches, "LAG_SECONDS", 0)
+    return House(doors)
+
+
+def test_a_file_is_sent_read_run_and_reported(house: House) -> None:
+    sent = house.send()
+    assert (sent["status"], sent["name"], sent["check"]["rows"], sent["check"]["made_before"]) == (
+        "reading",
+        "week.csv",
+        2,
+        0,
+    )
+    assert house.get(sent["id"])["status"] == "reading"
+    house.take()
+    running = house.get(sent["id"])
+    assert (running["status"], running["rows"], running["revision"]) == ("running", 2, 1)
+    assert running["counts"] == {"not_started": 0, "queued": 2, "generating": 0, "completed": 0, "error": 0}
+    first, second = house.rows(sent["id"])
+    house.complete(first["generation_id"])
+    house.cloud.ledger.fail(Run(second["generation_id"]), Failure("RequestRefused", "no"))
+    assert [row["status"] for row in house.rows(sent["id"])] == ["completed", "error"], "as it is now"
+    ended = house.get(sent["id"])
+    assert (ended["status"], ended["counts"]["completed"], ended["counts"]["error"]) == ("completed", 1, 1)
+    status, listed = house.call("GET")
+    assert (status, [one["id"] for one in listed["data"]], listed["next_cursor"]) == (200, [sent["id"]], None)
+    meta = call(house.cloud, "GET", "/v2/video/generations", query=f"generation_id={first['generation_id']}")[1]["meta"]
+    assert meta["batch"] == {"id": sent["id"], "row": 1}
+
+
+def test_an_edited_file_says_how_much_was_made_before(house: House) -> None:
+    house.send()
+    house.take()
+    sent = house.send(TWO + "a kite,\n")
+    assert (sent["check"]["made_before"], sent["check"]["rows"]) == (2, 3)
+    house.take()
+    assert (house.get(sent["id"])["made_before"], house.get(sent["id"])["revision"]) == (2, 2)
+
+
+def test_the_file_dropped_in_the_owners_folder_is_the_same_batch(house: House) -> None:
+    sent = house.send()
+    house.take()
+    assert house.doors.take(house.doors.drop("owners/ann/week.csv", TWO + "a kite,\n")) == []
+    assert house.get(sent["id"])["revision"] == 2
+
+
+def test_a_file_of_bytes_is_taken_as_it_is(house: House) -> None:
+    sent = "prompt\tseed\nein Schiffchen aus Papier, grün\t1\n".encode("utf-16")
+    payload = base64.b64encode(sent).decode()
+    status, answer = house.call("POST", query="name=a.csv", body=payload, is_base64=True)
+    assert status == 200
+    house.take("a.csv")
+    assert [row["prompt"] for row in house.rows(answer["id"])] == ["ein Schiffchen aus Papier, grün"]
+
+
+def test_a_dry_run_keeps_nothing_and_names_every_problem(house: House) -> None:
+    body = "prompt,duration\na,5\nb,99\n,5\n"
+    status, answer = house.call("POST", query="name=a.csv&dry_run=true", body=body)
+    assert (status, answer["rows"], answer["problem_rows"]) == (200, 3, 2)
+    assert [(one["row"], one["line"]) for one in answer["problems"]] == [(2, 3), (3, 4)]
+    assert house.call("GET")[1]["data"] == []
+    assert boto3.client("s3").list_objects_v2(Bucket="prompts")["KeyCount"] == 0
+
+
+def test_a_file_with_a_bad_row_is_refused_unless_it_is_forced(house: House) -> None:
+    body = "prompt,duration\na,5\nb,99\n"
+    status, answer = house.call("POST", query="name=a.csv", body=body)
+    assert status == 400
+    assert "1 of 2 rows" in answer["message"]
+    assert "row 2 (line 3): `duration` must be one of" in answer["message"]
+    assert boto3.client("s3").list_objects_v2(Bucket="prompts")["KeyCount"] == 0
+    sent = house.send(body, "a.csv", "&force=true")
+    house.take("a.csv")
+    assert [row["status"] for row in house.rows(sent["id"])] == ["queued", "error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "said"),
+    [
+        ("", TWO, "`name` must be"),
+        ("name=", TWO, "`name` must be"),
+        ("name=../a.csv", TWO, "without slashes"),
+        ("name=..", TWO, "without slashes"),
+        ("name=a%00.csv", TWO, "printable"),
+        ("name=" + "a" * 201, TWO, "1 to 200"),
+        ("name=a.png", TWO, "must end in"),
+        ("name=a.txt", "a boat", "is one prompt"),
+        ("name=a.json", '{"prompt": "a boat"}', "one request"),
+        ("name=a.csv", "", "first line"),
+        ("name=a.csv", "prompt,druation\na,5\n", "`druation` (did you mean `duration`?)"),
+        ("name=a.csv&force=maybe", TWO, "true or false"),
+        ("name=a.csv&max_concurrency=0", TWO, "1 to 10000"),
+        ("name=a.csv", "prompt\n" + "a\n" * 5001, "upload=true"),
+        ("name=a.csv", "prompt\n" + "a" * (4 << 20), "upload=true"),
+    ],
+    ids=range(15),
+)
+def test_what_is_no_batch_is_refused_in_words(house: House, query: str, body: str, said: str) -> None:
+    status, answer = house.call("POST", query=query, body=body)
+    assert (status, said in answer["message"]) == (413 if said == "upload=true" else 400, True), answer
+    assert boto3.client("s3").list_objects_v2(Bucket="prompts")["KeyCount"] == 0
+
+
+def test_what_holds_a_file_without_a_suffix_says_its_type(house: House) -> None:
+    status, answer = house.call(
+        "POST", query="name=week&dry_run=true", body='[{"prompt": "a"}]', content_type="application/json"
+    )
+    assert (status, answer.get("name"), answer.get("rows")) == (200, "week.json", 1)
+
+
+def test_another_owners_batch_is_not_there(house: House) -> None:
+    sent = house.send()
+    house.take()
+    for method, path, query in (
+        ("GET", PATH, f"batch_id={sent['id']}"),
+        ("GET", f"{PATH}/{sent['id']}/report", ""),
+        ("POST", f"{PATH}/{sent['id']}/cancel", ""),
+        ("POST", f"{PATH}/{sent['id']}/retry", ""),
+    ):
+        status, answer = house.call(method, path, query, owner="bob")
+        assert (status, answer["message"]) == (404, f"There is no batch {sent['id']}.")
+    assert house.call("GET", owner="bob")[1]["data"] == []
+    other = house.send(owner="bob")
+    assert other["id"] != sent["id"]
+    assert (other["check"]["made_before"], other["check"]["made_elsewhere"]) == (0, None)
+
+
+def test_a_list_comes_in_pages_and_no_cursor_breaks_it(house: House) -> None:
+    sent = [house.send(name=f"{number}.csv")["id"] for number in range(3)]
+    _, first = house.call("GET", query="limit=2")
+    _, second = house.call("GET", query=f"limit=2&cursor={first['next_cursor']}")
+    assert {one["id"] for one in first["data"] + second["data"]} == set(sent)
+    assert (len(first["data"]), second["next_cursor"]) == (2, None)
+    assert {one["counts"] for one in first["data"]} == {None}
+    for time in ("0000-00-00T00:00:00.000Z", "9999-99-99T99:99:99.999Z"):
+        assert house.call("GET", query=f"cursor={time}_{'0' * 32}")[1]["data"] == []
+
+
+@pytest.mark.parametrize("batch_id", ["", "x" * 3000, "../x", "g" * 32])
+def test_an_id_that_is_none_is_not_there(house: House, batch_id: str) -> None:
+    assert house.call("GET", PATH, f"batch_id={batch_id}")[0] == 404
+
+
+def test_under_a_new_name_it_says_which_batch_made_the_rows(house: House) -> None:
+    body = "prompt\n" + "".join(f"boat {number}\n" for number in range(60))
+    sent = house.send(body)
+    house.take()
+    status, check = house.call("POST", query="name=copy.csv&dry_run=true", body=body + "a kite\n")
+    assert status == 200
+    assert check["made_elsewhere"] == {"id": sent["id"], "name": "week.csv", "rows": 60}
+    few = "prompt\nboat 1\n" + "".join(f"kite {number}\n" for number in range(60))
+    assert house.call("POST", query="name=copy.csv&dry_run=true", body=few)[1]["made_elsewhere"] is None
+
+
+def test_a_larger_file_is_uploaded_into_the_owners_folder_and_nowhere_else(house: House) -> None:
+    assert house.call("POST", query="name=big.csv&upload=true", body=TWO)[0] == 400
+    status, answer = house.call("POST", query="name=big.csv&upload=true&max_concurrency=2")
+    assert status == 200
+    upload = answer["upload"]
+    assert upload["fields"]["key"] == "owners/ann/big.csv"
+    policy = json.loads(base64.b64decode(upload["fields"]["policy"]))
+    assert ["content-length-range", 1, 1 << 30] in policy["conditions"]
+    assert {"key": "owners/ann/big.csv"} in policy["conditions"]
+    assert {"x-amz-meta-max_concurrency": "2"} in policy["conditions"]
+
+
+def test_cancelling_stops_what_runs_and_starts_no_more(house: House) -> None:
+    sent = house.send()
+    house.take()
+    status, cancelled = house.call("POST", f"{PATH}/{sent['id']}/cancel")
+    assert (status, cancelled["status"], cancelled["counts"]["error"]) == (200, "cancelled", 2)
+    assert {row["error"].partition(":")[0] for row in house.rows(sent["id"])} == {"Cancelled"}
+    assert house.call("POST", f"{PATH}/{sent['id']}/cancel")[0] == 200
+    house.send(TWO + "a kite,3\n")
+    house.take()
+    assert house.get(sent["id"])["counts"]["queued"] == 1, "what was sent after it runs, what was cancelled does not"
+
+
+def test_cancelling_before_it_is_read_runs_nothing(house: House) -> None:
+    sent = house.send()
+    assert house.call("POST", f"{PATH}/{sent['id']}/cancel")[1]["cancelled_at"]
+    house.take()
+    found = house.get(sent["id"])
+    assert found["counts"]["not_started"] == 2
+    house.cloud.invoke("report_batch", house.run())
+    assert house.get(sent["id"])["status"] == "cancelled"
+    assert [row["status"] for row in house.rows(sent["id"])] == ["not started"] * 2
+
+
+def test_the_same_file_after_it_was_cancelled_runs_again(house: House) -> None:
+    sent = house.send()
+    house.call("POST", f"{PATH}/{sent['id']}/cancel")
+    house.take()
+    house.send()
+    house.take()
+    assert house.get(sent["id"])["counts"]["queued"] == 2
+
+
+def test_what_has_ended_cannot_be_cancelled(house: House) -> None:
+    sent = house.send()
+    house.take()
+    for row in house.rows(sent["id"]):
+        house.complete(row["generation_id"])
+    status, answer = house.call("POST", f"{PATH}/{sent['id']}/cancel")
+    assert (status, "nothing is left to cancel" in answer["message"]) == (409, True)
+    status, answer = house.call("POST", f"{PATH}/{sent['id']}/retry")
+    assert (status, "no failed rows" in answer["message"]) == (409, True)
+
+
+def test_a_retry_runs_what_failed_and_pays_for_nothing_else(house: House) -> None:
+    sent = house.send()
+    house.take()
+    done, failed = (row["generation_id"] for row in house.rows(sent["id"]))
+    house.complete(done)
+    house.cloud.ledger.fail(Run(failed), Failure("GenerationFailed", "no"))
+    house.cloud.invoke("report_batch", house.run())
+    status, retried = house.call("POST", f"{PATH}/{sent['id']}/retry")
+    assert status == 200
+    assert retried["status"] == "running", "although all rows have ended, for the moment"
+    assert house.run()["run"] == 2
+    found = {row["generation_id"]: row["status"] for row in house.rows(sent["id"])}
+    assert found.pop(done) == "completed"
+    (again,) = found
+    assert (again != failed, found[again]) == (True, "queued")
+    for _ in range(2):
+        assert house.call("POST", f"{PATH}/{sent['id']}/retry")[0] == 200, "it runs"
+    assert len(house.doors.executions("BATCH_STATE_MACHINE_ARN")) == 2
+
+
+def test_rows_that_are_gone_cannot_be_retried_until_the_file_is_sent_again(house: House) -> None:
+    sent = house.send()
+    house.take()
+    for row in house.rows(sent["id"]):
+        house.cloud.ledger.fail(Run(row["generation_id"]), Failure("RequestRefused", "no"))
+    boto3.client("s3").delete_object(Bucket="videos", Key=f"batches/{sent['id']}/1/rows.jsonl")
+    status, answer = house.call("POST", f"{PATH}/{sent['id']}/retry")
+    assert (status, "send its file again" in answer["message"]) == (409, True)
+
+
+def test_a_report_comes_in_pages_as_json_and_as_csv(house: House) -> None:
+    body = "prompt,name,tags\n" + "".join(f"=boat {number},n{number},x;y\n" for number in range(1, 8))
+    sent = house.send(body)
+    house.take()
+    path = f"{PATH}/{sent['id']}/report"
+    pages, cursor = [], "0"
+    while cursor:
+        _, page = house.call("GET", path, f"limit=3&cursor={cursor}")
+        pages.append([row["row"] for row in page["data"]])
+        cursor = page["next_cursor"]
+    assert pages == [[1, 2, 3], [4, 5, 6], [7]]
+    answer = house.cloud.invoke("api", {**_event(path, "format=csv&limit=3")})
+    assert answer["headers"]["Link"] == '<?format=csv&limit=3&cursor=3>; rel="next"'
+    rows = list(csv.DictReader(io.StringIO(answer["body"])))
+    first = rows[0]
+    assert (first["row"], first["prompt"], first["name"], first["tags"]) == ("1", "'=boat 1", "n1", "x, y")
+    rest = house.cloud.invoke("api", {**_event(path, "format=csv&limit=500&cursor=3")})
+    assert "Link" not in rest["headers"]
+    assert rest["body"].splitlines()[0].startswith("4,")
+
+
+def test_a_report_has_a_place_for_rows_that_are_not_there(house: House) -> None:
+    sent = house.send("prompt\na\nb\nc\nd\n")
+    house.take()
+    rows = house.rows(sent["id"])
+    for row in (rows[1], rows[3]):
+        house.cloud.delete(row["generation_id"])
+    assert [row["status"] for row in house.rows(sent["id"])] == ["queued", "not started", "queued", "not started"]
+    for row in (rows[0], rows[2]):
+        house.cloud.ledger.fail(Run(row["generation_id"]), Failure("RequestRefused", "no"))
+    house.cloud.invoke("report_batch", house.run())
+    assert house.rows(sent["id"])[1]["error"] == "Its owner deleted it."
+    assert house.get(sent["id"])["status"] == "completed"
+
+
+def test_a_batch_that_broke_off_is_stopped(house: House) -> None:
+    sent = house.send()
+    house.read()
+    given = house.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
+    assert house.cloud.invoke("report_batch", given) == {"is_complete": False}
+    assert house.get(sent["id"])["status"] == "stopped"
+    assert house.call("POST", f"{PATH}/{sent['id']}/retry")[1]["status"] == "running"
+
+
+def test_a_file_that_cannot_be_read_after_all_says_so(house: House) -> None:
+    assert house.doors.take(house.doors.drop("owners/ann/bad.csv", "prompt\n")) == []
+    (listed,) = house.call("GET")[1]["data"]
+    assert (listed["status"], listed["error"]["name"]) == ("error", "InvalidFile")
+    assert listed["error"]["name"] in names()
+
+
+def test_two_thousand_rows_are_counted_and_their_ids_looked_up_by_the_hundred(house: House) -> None:
+    body = "prompt\n" + "".join(f"boat {number}\n" for number in range(2000))
+    calls: list[str] = []
+    dynamodb = boto3.client("dynamodb")
+    dynamodb.meta.events.register("before-call.dynamodb.*", lambda model, **_: calls.append(model.name))
+    status, check = house.call("POST", query="name=big.csv&dry_run=true", body=body)
+    assert (status, check["rows"]) == (200, 2000)
+    assert calls.count("BatchGetItem") <= 20
+    assert len(calls) < 30
+
+
+def test_nobody_has_batches_of_a_changed_record(house: House) -> None:
+    """The record is written whole, on condition that nothing was written since it was read."""
+    sent = house.send()
+    records = BatchRecords(boto3.client("dynamodb"), "batches", now)
+    seen = records.get(sent["id"])
+    assert records.put(seen, seen)
+    assert not records.put(seen, seen)
+
+
+def _event(path: str, query: str) -> dict[str, Any]:
+    api._batches.cache_clear()
+    payload = event("http_api")
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
+    payload["requestContext"]["http"]["method"] = "GET"
+    payload["requestContext"]["authorizer"]["lambda"]["owner"] = "ann"
+    payload["rawQueryString"] = query
+    payload["queryStringParameters"] = dict(part.split("=", 1) for part in query.split("&"))
+    return payload

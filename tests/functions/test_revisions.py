@@ -1,0 +1,309 @@
+"""A batch is a name: an edited file makes only what is new, a retry only what failed, whatever is repeated."""
+
+import json
+import os
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from core.batch import batch_id_for
+from core.generation import Failure, Generation, Status
+from core.records.batches import BatchRecord, BatchRecords
+from core.workflow import Run
+from tests.support.functions import Cloud, Doors
+from tests.support.generations import archived
+from wiring import now
+
+KEY = "week.jsonl"
+BATCH_ID = batch_id_for("prompts", KEY)
+
+
+def file(*prompts: str, **more: Any) -> str:
+    return "".join(json.dumps({"prompt": prompt, **more}) + "\n" for prompt in prompts)
+
+
+def records() -> BatchRecords:
+    return BatchRecords(boto3.client("dynamodb"), "batches", now)
+
+
+def record() -> BatchRecord:
+    return records().get(BATCH_ID)
+
+
+class Week:
+    """A file that is dropped, run, edited and dropped again."""
+
+    def __init__(self, doors: Doors) -> None:
+        self.doors, self.cloud = doors, doors.cloud
+
+    def drop(self, *prompts: str, key: str = KEY, **more: Any) -> dict[str, Any]:
+        """Drop it and take it: the input of the execution that was started last."""
+        assert self.doors.take(self.doors.drop(key, file(*prompts, **more))) == []
+        given: dict[str, Any] = self.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
+        return given
+
+    def accept(self, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """Hand every staged row to AcceptRow, as the Map does."""
+        body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
+        return [self.cloud.invoke("accept_row", json.loads(line), warm=True) for line in body.splitlines()]
+
+    def report(self, given: dict[str, Any]) -> list[dict[str, Any]]:
+        self.cloud.invoke("report_batch", given)
+        body = boto3.client("s3").get_object(Bucket="videos", Key=f"{given['results']}/report.jsonl")["Body"].read()
+        return [json.loads(line) for line in body.splitlines()]
+
+    @property
+    def all(self) -> list[Generation]:
+        return self.doors.of("files")
+
+
+@pytest.fixture
+def week(doors: Doors) -> Week:
+    return Week(doors)
+
+
+def complete(cloud: Cloud, *ids: str) -> None:
+    for generation_id in ids:
+        attempt = cloud.ledger.begin_submission(Run(generation_id))
+        cloud.ledger.submitted(Run(generation_id), str(attempt), f"p-{generation_id}")
+        cloud.ledger.provider_finished(Run(generation_id), {"url": "http://x"}, 1)
+        cloud.ledger.complete(Run(generation_id), archived(generation_id), now())
+
+
+def ids(answers: list[dict[str, Any]]) -> list[str]:
+    return [answer["generation_id"] for answer in answers]
+
+
+def test_mending_one_row_of_three_makes_one_and_says_that_two_were_made_before(week: Week) -> None:
+    first = ids(week.accept(week.drop("a boat", "a kyte", "a kite")))
+    complete(week.cloud, *first)
+    given = week.drop("a boat", "a kite", "a kite")
+    second = week.accept(given)
+    assert ids(second)[:2] == [first[0], first[2]]
+    assert ids(second)[2] not in first, "the second of two equal rows is one of its own"
+    assert [answer["ended"] for answer in second] == [True, True, False]
+    assert (given["made_before"], given["revision"]) == (2, 2)
+    assert (record().rows, record().made_before, record().revision) == (3, 2, 2)
+    assert [(row["row"], row["generation_id"]) for row in week.report(given)] == list(enumerate(ids(second), start=1))
+
+
+def test_a_run_that_ends_after_a_newer_content_came_does_not_replace_its_report(week: Week) -> None:
+    old = week.drop("a", "b")
+    week.accept(old)
+    new = week.drop("a")
+    week.accept(new)
+    assert len(week.report(new)) == 1
+    week.cloud.invoke("report_batch", old)
+    body = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/report.jsonl")["Body"].read()
+    assert len(body.splitlines()) == 1
+    body = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/1/report.jsonl")["Body"].read()
+    assert [json.loads(line)["row"] for line in body.splitlines()] == [1, 2]
+    assert record().ended_at is not None
+
+
+def test_the_announcement_says_how_many_were_made_before(week: Week) -> None:
+    complete(week.cloud, *ids(week.accept(week.drop("a", "b"))))
+    week.report(week.drop("a", "b", "c"))
+    announced = [json.loads(one["Message"]) for one in week.cloud.messages()][-1]
+    assert announced["totals"]["made_before"] == 2
+    assert (announced["name"], announced["revision"]) == (KEY, 2)
+
+
+def test_rows_that_moved_or_left_are_where_they_are_now(week: Week) -> None:
+    first = ids(week.accept(week.drop("a", "b", "c")))
+    given = week.drop("new", "c", "a")
+    second = ids(week.accept(given))
+    assert second[1:] == [first[2], first[0]]
+    assert [one.row_number for one in week.cloud.ledger.batch(BATCH_ID, 2)] == [1, 2, 3]
+    assert week.cloud.ledger.get(first[1]).revision == 1, "it is not in the file any more"
+    assert week.cloud.ledger.batch_counts(BATCH_ID, 2) == {"queued": 3}
+
+
+def test_the_name_and_the_tags_of_a_row_may_change_and_nothing_is_made(week: Week) -> None:
+    (first,) = ids(week.accept(week.drop("a", name="one", tags="x, y")))
+    assert (week.cloud.ledger.get(first).name, week.cloud.ledger.get(first).tags) == ("one", ["x", "y"])
+    assert "name" not in week.cloud.ledger.get(first).request
+    (second,) = ids(week.accept(week.drop("a", name="two", tags=["z"])))
+    assert second == first
+    assert (week.cloud.ledger.get(first).name, week.cloud.ledger.get(first).tags) == ("two", ["z"])
+
+
+def test_another_name_is_another_batch(week: Week) -> None:
+    assert ids(week.accept(week.drop("a"))) != ids(week.accept(week.drop("a", key="other.jsonl")))
+
+
+def test_the_same_content_again_starts_nothing(week: Week) -> None:
+    week.drop("a")
+    week.drop("a")
+    assert len(week.doors.executions("BATCH_STATE_MACHINE_ARN")) == 1
+    assert (record().revision, record().run) == (1, 1)
+
+
+def test_a_batch_keeps_the_default_model_that_it_began_with(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ids(week.accept(week.drop("a")))
+    monkeypatch.setitem(os.environ, "DEFAULT_MODEL", "google/veo3")
+    assert ids(week.accept(week.drop("a", "b")))[:1] == first
+
+
+def test_a_row_that_was_made_is_found_though_its_model_is_not_offered_any_more(
+    week: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ids(week.accept(week.drop("a")))
+    complete(week.cloud, *first)
+    monkeypatch.setitem(os.environ, "ALLOWED_MODELS", "google/veo3")
+    given = week.drop("a", "b")
+    answers = week.accept(given)
+    assert ids(answers)[:1] == first
+    assert given["made_before"] == 1
+    assert [row["status"] for row in week.report(given)] == ["completed", "error"]
+
+
+def test_an_event_that_comes_late_runs_its_rows_and_is_not_the_latest_revision(week: Week) -> None:
+    early = week.doors.drop(KEY, file("a", "old"))
+    week.drop("a", "new")
+    seen = record()
+    # S3 tells times in seconds: this content came well after the early one.
+    records().change(BATCH_ID, content_at=(seen.content_at or now()) + timedelta(seconds=60))
+    assert week.doors.take(early) == []
+    late = week.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
+    assert late["revision"] == 0
+    assert (record().revision, record().content) == (1, seen.content)
+    week.accept(late)
+    assert {one.request["prompt"] for one in week.all} == {"a", "old"}
+    assert [row["status"] for row in week.report(late)] == ["queued", "queued"]
+    assert late["results"] != f"results/{BATCH_ID}"
+
+
+def test_a_revision_that_cannot_be_read_leaves_the_batch_as_it_was(week: Week) -> None:
+    week.drop("a")
+    assert week.doors.take(week.doors.drop(KEY, "")) == []
+    assert (record().revision, record().rows) == (1, 1)
+    assert "empty" in str(record().error)
+    week.drop("a", "b")
+    assert (record().revision, record().error) == (2, None)
+
+
+def test_a_bad_row_is_refused_and_its_mended_self_is_made(week: Week) -> None:
+    assert week.doors.take(week.doors.drop(KEY, file("a", duration=99))) == []
+    given = week.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
+    assert [answer["ended"] for answer in week.accept(given) + week.accept(given)] == [True, True]
+    assert len(week.cloud.messages()) == 1
+    assert [(row["prompt"], row["status"]) for row in week.report(given)] == [("a", "error")]
+    answers = week.accept(week.drop("a", duration=5))
+    assert [answer["ended"] for answer in answers] == [False]
+
+
+def test_no_row_of_a_cancelled_batch_begins_until_it_is_sent_again(week: Week) -> None:
+    given = week.drop("a", "b")
+    (first,) = ids(week.accept(given))[:1]
+    records().change(BATCH_ID, cancelled_at=now() - timedelta(hours=1))
+    assert week.doors.take(week.doors.drop(KEY, file("a", "b", "c"))) == []
+    assert record().cancelled_at is None, "what came after it runs"
+    records().change(BATCH_ID, cancelled_at=now() + timedelta(hours=1))
+    answers = week.accept(week.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"])
+    assert [answer["ended"] for answer in answers] == [False, False, True]
+    assert ids(answers)[0] == first
+    assert len(week.all) == 2
+
+
+def test_the_report_of_a_cancelled_batch_says_so_and_the_batch_is_complete(week: Week) -> None:
+    given = week.drop("a")
+    records().change(BATCH_ID, cancelled_at=now())
+    week.accept(given)
+    assert week.cloud.invoke("report_batch", given) == {"is_complete": True}
+    assert [(row["status"], row["error"]) for row in week.report(given)] == [
+        ("not started", "The batch was cancelled before it.")
+    ]
+    assert record().ended_at is not None
+
+
+def fail(cloud: Cloud, generation_id: str, name: str, *, submitted: bool = False) -> None:
+    if submitted:
+        attempt = cloud.ledger.begin_submission(Run(generation_id))
+        cloud.ledger.submitted(Run(generation_id), str(attempt), "p1")
+    cloud.ledger.fail(Run(generation_id), Failure(name, "no"))
+
+
+def retry() -> None:
+    records().change(BATCH_ID, retried_at=now() + timedelta(milliseconds=2))
+
+
+def test_a_failed_row_stays_failed_when_its_file_comes_again(week: Week) -> None:
+    (first,) = ids(week.accept(week.drop("a")))
+    fail(week.cloud, first, "SubmissionTimedOut")
+    assert week.accept(week.drop("a", "b"))[0]["ended"] is True
+
+
+@pytest.mark.parametrize("submitted", [False, True])
+def test_a_retry_goes_on_with_what_can_be_rescued_once(week: Week, submitted: bool) -> None:
+    given = week.drop("a")
+    (first,) = ids(week.accept(given))
+    fail(week.cloud, first, "VideoUnavailable", submitted=submitted)
+    retry()
+    (answer,) = week.accept(given)
+    assert answer == {"generation_id": first, "execution": f"{first}-1", "ended": False}
+    assert week.accept(given) == [answer]
+    expected = Status.GENERATING if submitted else Status.QUEUED
+    assert week.cloud.ledger.get(first).status is expected, "what the provider has is not sent again"
+    later = replace(week.cloud.ledger.get(first))
+    week.cloud.ledger.fail(later.run, Failure("VideoUnavailable", "again"))
+    boto3.client("dynamodb").update_item(
+        TableName="generations",
+        Key={"generation_id": {"S": first}},
+        UpdateExpression="SET ended_at = :later",
+        ExpressionAttributeValues={":later": {"S": "2999-01-01T00:00:00.000Z"}},
+    )
+    assert week.accept(given)[0]["ended"] is True, "it failed after it was tried again"
+
+
+def test_a_retry_makes_anew_what_the_provider_failed_to_make(week: Week) -> None:
+    given = week.drop("a", "b")
+    first, _ = ids(week.accept(given))
+    fail(week.cloud, first, "GenerationFailed", submitted=True)
+    retry()
+    answers = week.accept(given)
+    assert answers == week.accept(given)
+    take = answers[0]["generation_id"]
+    assert take != first
+    assert answers[0]["ended"] is False
+    assert week.cloud.ledger.get(first).retried_as == take
+    assert [row["generation_id"] for row in week.report(given)] == ids(answers)
+    assert week.cloud.ledger.batch_counts(BATCH_ID, 1) == {"queued": 2}
+    assert ids(week.accept(week.drop("a", "b", "c")))[0] == take, "the row is its latest take from now on"
+
+
+def test_a_retry_that_died_after_noting_the_take_makes_it(week: Week) -> None:
+    given = week.drop("a")
+    (first,) = ids(week.accept(given))
+    fail(week.cloud, first, "GenerationFailed", submitted=True)
+    week.cloud.ledger.retried_as(week.cloud.ledger.get(first), "0" * 31 + "1")
+    (answer,) = week.accept(given)
+    assert answer["ended"] is False
+    assert answer["generation_id"] != first
+
+
+def test_a_retry_never_sends_again_what_the_provider_may_have_accepted(week: Week) -> None:
+    given = week.drop("a")
+    (first,) = ids(week.accept(given))
+    week.cloud.ledger.begin_submission(Run(first))
+    week.cloud.ledger.fail(Run(first), Failure("SubmissionUnknown", "?"))
+    retry()
+    assert week.accept(given) == [{"generation_id": first, "execution": first, "ended": True}]
+    assert week.cloud.ledger.get(first).retried_as is None
+
+
+def test_who_has_an_own_folder_owns_what_is_dropped_in_it(doors: Doors) -> None:
+    doors.take(doors.drop("owners/zoe%40example%2Ecom/a.txt", "a boat"), doors.drop("owners/", "x"))
+    assert [one.request["prompt"] for one in doors.of("zoe@example.com")] == ["a boat"]
+
+
+def test_times_are_as_s3_tells_them() -> None:
+    """Two contents within a second are two revisions, the later one last."""
+    at = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+    batch = BatchRecord("b", "ann", "a.csv", "s3://p/a.csv", created_at=at, updated_at=at)
+    first = batch.with_content("one", at)
+    second = first.with_content("two", at)
+    assert (first.revision, second.revision, second.with_content("two", at)) == (1, 2, second)
