@@ -3,9 +3,11 @@
 from importlib import metadata
 
 from promptreel.asynchronous import AsyncClient
+from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import Client
 from promptreel.errors import (
     ApiError,
+    BatchFailed,
     BatchTimeout,
     ConfigurationError,
     ConnectionFailed,
@@ -24,6 +26,9 @@ __version__ = metadata.version("promptreel")
 __all__ = [
     "ApiError",
     "AsyncClient",
+    "Batch",
+    "BatchCheck",
+    "BatchFailed",
     "BatchTimeout",
     "Client",
     "ConfigurationError",
@@ -36,6 +41,7 @@ __all__ = [
     "NotFinished",
     "NotFound",
     "PromptreelError",
+    "ReportRow",
     "Takes",
     "Unauthorized",
     "Video",

@@ -3,7 +3,8 @@
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -75,6 +76,7 @@ class Http:
         *,
         params: Mapping[str, str | int] | None = None,
         json: Mapping[str, Any] | None = None,
+        data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """The JSON object the API answers with; raises `ApiError` or `ConnectionFailed`."""
@@ -86,6 +88,7 @@ class Http:
                     self._base_url + path,
                     params=params,
                     json=json,
+                    data=data,
                     headers=headers,
                     timeout=self._timeout,
                     allow_redirects=False,  # the key goes nowhere else
@@ -106,6 +109,16 @@ class Http:
             back_off = BACK_OFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
             time.sleep(back_off if told is None else told)
             attempt += 1
+
+
+@contextmanager
+def bearing_faults() -> Iterator[None]:
+    """Of who looks again and again: a look that does not come about is made up for by the next."""
+    try:
+        yield
+    except (ConnectionFailed, ApiError) as error:
+        if isinstance(error, ApiError) and not error.may_pass:
+            raise
 
 
 class _Bearer(requests.auth.AuthBase):

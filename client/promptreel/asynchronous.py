@@ -15,7 +15,9 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
-from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS
+from promptreel._batches import DAY, BatchWatch
+from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, bearing_faults
+from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import (
     DEFAULT_MODEL,
     DEFAULT_TIMEOUT_SECONDS,
@@ -114,7 +116,7 @@ class AsyncClient:
         seen = await self.get(generation)
         while (pause := watch.pause_after(seen)) is not None:
             await asyncio.sleep(pause)
-            with watch.bearing_faults():
+            with bearing_faults():
                 seen = await self.get(seen)
         return seen
 
@@ -143,6 +145,54 @@ class AsyncClient:
     async def model(self, model_id: str) -> Model:
         """One model, with the JSON Schema of its requests; `NotFound`."""
         return await self._call(self._client.model, model_id)
+
+    async def check_batch(self, file: str | Path, *, name: str | None = None) -> BatchCheck:
+        """What a file holds, and what of it was made before. See `Client.check_batch`."""
+        return await self._call(self._client.check_batch, file, name=name)
+
+    async def create_batch(
+        self, file: str | Path, *, name: str | None = None, force: bool = False, max_concurrency: int | None = None
+    ) -> Batch:
+        """Send a file of requests; what its batch has made is not made again. See `Client.create_batch`."""
+        return await self._call(
+            self._client.create_batch, file, name=name, force=force, max_concurrency=max_concurrency
+        )
+
+    async def batch(self, batch_id: str) -> Batch:
+        """The batch as it is now, with its rows counted by status; `NotFound`."""
+        return await self._call(self._client.batch, batch_id)
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """Your batches, newest first, fetched as you iterate; their rows are not counted."""
+        found = self._client.batches()
+        while (one := await self._call(next, found, None)) is not None:
+            yield one
+
+    async def report(self, batch_id: str) -> AsyncIterator[ReportRow]:
+        """What became of each row, in order, as it is now; fetched as you iterate."""
+        found = self._client.report(batch_id)
+        while (one := await self._call(next, found, None)) is not None:
+            yield one
+
+    async def wait_for_batch(
+        self, batch_id: str, timeout: float = DAY, on_change: Callable[[Batch], None] | None = None
+    ) -> Batch:
+        """The batch once nothing of it runs; `BatchTimeout`, `BatchFailed`. See `Client.wait_for_batch`."""
+        watch = BatchWatch(timeout, on_change)
+        seen = await self.batch(batch_id)
+        while (pause := watch.pause_after(seen)) is not None:
+            await asyncio.sleep(pause)
+            with bearing_faults():
+                seen = await self.batch(batch_id)
+        return seen
+
+    async def cancel_batch(self, batch_id: str) -> Batch:
+        """Start no more rows, and cancel those that run; the provider may still finish them, and charge."""
+        return await self._call(self._client.cancel_batch, batch_id)
+
+    async def retry_batch(self, batch_id: str) -> Batch:
+        """Run the rows again that failed, were cancelled or were not reached. See `Client.retry_batch`."""
+        return await self._call(self._client.retry_batch, batch_id)
 
     async def _call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(method, *args, **kwargs))

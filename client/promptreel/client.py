@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -10,10 +9,10 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from promptreel import _download, configuration
-from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, Http
+from promptreel._batches import Batches
+from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, Http, bearing_faults
 from promptreel.errors import (
     ApiError,
-    ConnectionFailed,
     DownloadFailed,
     GenerationFailed,
     NotFinished,
@@ -38,8 +37,8 @@ Which = str | Generation  # a generation, its id, or as much of that as tells it
 OnChange = Callable[[Generation], None]
 
 
-class Client:
-    """Creates, follows, fetches and deletes the generations of one API key.
+class Client(Batches):
+    """Creates, follows, fetches and deletes the generations, and the batches, of one API key.
 
     Every call has a time-out, and is tried up to four times where the network or the server fails; nothing runs twice
     by that. All methods raise errors of `promptreel.errors`. Several threads may use it at once; as a context manager
@@ -135,7 +134,7 @@ class Client:
         seen = self.get(generation)
         while (pause := watch.pause_after(seen)) is not None:
             time.sleep(pause)
-            with watch.bearing_faults():
+            with bearing_faults():
                 seen = self.get(seen)
         return seen
 
@@ -252,15 +251,6 @@ class Watch:
                 f"Generation {seen.id} is still {seen.stage} after {self._timeout:.0f} s, and goes on.", seen
             )
         return min(POLL_SECONDS, left)
-
-    @contextmanager
-    def bearing_faults(self) -> Iterator[None]:
-        """A look that does not come about is made up for by the next."""
-        try:
-            yield
-        except (ConnectionFailed, ApiError) as error:
-            if isinstance(error, ApiError) and not error.may_pass:
-                raise
 
 
 class Pages:

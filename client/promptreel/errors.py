@@ -10,11 +10,13 @@ PromptreelError
 ├── NotFinished             not as the generation stands now: `generation`
 ├── WaitTimeout             `wait` gave up; the generation goes on: `generation`
 ├── BatchTimeout            the batch did not end in time, and goes on
+├── BatchFailed             the batch's file cannot be read: `batch`
 └── DownloadFailed          the link did not serve the whole video
 """
 
 from http import HTTPStatus
 
+from promptreel.batch import Batch
 from promptreel.generation import Generation
 
 
@@ -76,6 +78,15 @@ class WaitTimeout(_AboutGeneration):
 
 class BatchTimeout(PromptreelError):
     """The batch did not end within the time-out, and goes on."""
+
+
+class BatchFailed(PromptreelError):
+    """What was sent last under the batch's name cannot be read; `batch.error` says why."""
+
+    def __init__(self, batch: Batch) -> None:
+        reason = f"{batch.error.name}: {batch.error.message}" if batch.error else "no reason was given"
+        super().__init__(f"Batch {batch.name} failed with {reason}")
+        self.batch = batch
 
 
 class DownloadFailed(PromptreelError):

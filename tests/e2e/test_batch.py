@@ -1,7 +1,6 @@
 """A file of many requests: bounded, every row once, a report, and nothing paid twice however often it runs."""
 
 import csv
-import hashlib
 import io
 import json
 from typing import Any
@@ -9,17 +8,16 @@ from uuid import uuid4
 
 import pytest
 
-from core.batch import Batch, file_id, row_id
+from core.batch import Batch, batch_id_for
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
 ROWS = 1000
 
 
-def batch_id(cloud: LocalCloud, ref: str) -> str:
-    """The id that the file's bucket, key and content give its batch."""
+def batch_id(ref: str) -> str:
+    """The id that the file's bucket and key give its batch."""
     bucket, _, key = ref.removeprefix("s3://").partition("/")
-    body = cloud.aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    return file_id("batch", bucket, key, hashlib.sha256(body).hexdigest())
+    return batch_id_for(bucket, key)
 
 
 def finished(cloud: LocalCloud, which: str, patience: float = 120, times: int = 1) -> dict[str, Any]:
@@ -45,9 +43,9 @@ def test_a_csv_runs_to_its_report_past_rows_that_fail(cloud: LocalCloud) -> None
     cloud.simulator.script(bad, seconds=0, outcome="error", error={"name": "Nsfw", "message": "no"})
     rows = f'\ufeffprompt,model,duration,seed\r\n"{good}",veo2,6,\r\n{bad},,,\r\n\r\n"{good}",veo2,99,\r\n,veo2,,1\r\n'
     ref = cloud.drop(f"{uuid4().hex}.csv", rows)
-    which = batch_id(cloud, ref)
+    which = batch_id(ref)
     announced = finished(cloud, which)
-    assert announced["totals"] == {"rows": 4, "completed": 1, "failed": 3}
+    assert announced["totals"] == {"rows": 4, "completed": 1, "failed": 3, "made_before": 0}
     assert announced["source"] == {"kind": "s3", "ref": ref}
     lines = report(cloud, which)
     assert [(line["row"], line["status"]) for line in lines] == [
@@ -67,7 +65,7 @@ def test_the_same_file_again_pays_for_nothing(cloud: LocalCloud) -> None:
     prompt = unique("a kite")
     cloud.simulator.script(prompt, seconds=0)
     key, body = f"{uuid4().hex}.jsonl", json.dumps({"prompt": prompt}) + "\nnot JSON\n"
-    which = batch_id(cloud, cloud.drop(key, body))
+    which = batch_id(cloud.drop(key, body))
     finished(cloud, which)
     cloud.drop(key, body)
     eventually(lambda: cloud.is_drained("IngestQueueUrl") or None)
@@ -75,18 +73,32 @@ def test_the_same_file_again_pays_for_nothing(cloud: LocalCloud) -> None:
     assert [line["status"] for line in report(cloud, which)] == ["completed", "error"]
 
 
+def test_an_edited_file_makes_only_what_is_new(cloud: LocalCloud) -> None:
+    old, new = unique("a kite"), unique("a kite")
+    for prompt in (old, new):
+        cloud.simulator.script(prompt, seconds=0)
+    key = f"{uuid4().hex}.csv"
+    which = batch_id(cloud.drop(key, f"Prompt;seed\n{old};1\n{old};2\n"))
+    finished(cloud, which)
+    cloud.drop(key, f"prompt,seed,name\n{new},1,\n{old},2,x\n{old},1,\n")
+    announced = finished(cloud, which, times=2)
+    assert announced["totals"] == {"rows": 3, "completed": 3, "failed": 0, "made_before": 2}
+    assert (cloud.creates(old), cloud.creates(new)) == (2, 1)
+    assert [line["name"] for line in report(cloud, which)] == ["", "x", ""]
+
+
 def test_a_batch_that_was_stopped_half_way_goes_on_and_pays_for_nothing_twice(cloud: LocalCloud) -> None:
     prompt = unique("a kite")
     cloud.simulator.script(prompt, outcome="never")
     key, body = f"{uuid4().hex}.json", json.dumps([{"prompt": prompt, "seed": seed} for seed in range(4)])
-    which = batch_id(cloud, cloud.drop(key, body))
+    which = batch_id(cloud.drop(key, body))
     eventually(lambda: cloud.creates(prompt) == 4 or None)
     machine = cloud.stack.prompt_batch_state_machine_arn
-    arn = machine.replace(":stateMachine:", ":execution:") + f":{which}"
+    arn = machine.replace(":stateMachine:", ":execution:") + f":{which}-1"
     cloud.aws("stepfunctions").stop_execution(executionArn=arn)
     cloud.simulator.script(prompt, seconds=0)
     cloud.drop(key, body)
-    assert finished(cloud, which)["totals"] == {"rows": 4, "completed": 4, "failed": 0}
+    assert finished(cloud, which)["totals"] == {"rows": 4, "completed": 4, "failed": 0, "made_before": 4}
     assert cloud.creates(prompt) == 4
 
 
@@ -95,7 +107,7 @@ def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(c
     batch = Batch(which, "demo", "s3://prompts/a.csv", cloud.stack.videos_bucket, rows=1, max_concurrency=1)
     stepfunctions = cloud.aws("stepfunctions")
     arn = stepfunctions.start_execution(stateMachineArn=machine, name=which, input=batch.as_input())["executionArn"]
-    assert finished(cloud, which)["totals"] == {"rows": 1, "completed": 0, "failed": 1}
+    assert finished(cloud, which)["totals"] == {"rows": 1, "completed": 0, "failed": 1, "made_before": 0}
     assert [line["status"] for line in report(cloud, which)] == ["not started"]
 
     def ended() -> Any:
@@ -112,12 +124,12 @@ def test_a_thousand_rows_are_all_there_none_twice_and_never_too_many_at_once(clo
     prompt = unique("a kite")
     cloud.simulator.script(prompt, seconds=0)
     body = "".join(json.dumps({"prompt": prompt, "seed": seed}) + "\n" for seed in range(1, ROWS + 1))
-    which = batch_id(cloud, cloud.drop(f"{uuid4().hex}.jsonl", body, max_concurrency="8"))
+    which = batch_id(cloud.drop(f"{uuid4().hex}.jsonl", body, max_concurrency="8"))
     announced = finished(cloud, which, patience=900)
-    assert announced["totals"] == {"rows": ROWS, "completed": ROWS, "failed": 0}
+    assert announced["totals"] == {"rows": ROWS, "completed": ROWS, "failed": 0, "made_before": 0}
     lines = report(cloud, which)
     assert [int(line["row"]) for line in lines] == list(range(1, ROWS + 1))
-    rows = [cloud.ledger.get(row_id(which, number)) for number in range(1, ROWS + 1)]
+    rows = list(cloud.ledger.batch(which, revision=1))
     assert [row.request["seed"] for row in rows] == list(range(1, ROWS + 1))
     assert len({row.provider_id for row in rows}) == ROWS
     counts = cloud.simulator.counts()

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from promptreel import Client
-from tests.support.local_cloud import LocalCloud, unique
+from tests.support.local_cloud import LocalCloud, eventually, unique
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text("utf-8"), re.DOTALL)
@@ -193,12 +194,49 @@ def test_a_batch_is_checked_run_followed_and_fetched(run: Run, cloud: LocalCloud
     file.write_text(f'prompt,duration\n"{prompts[0]}",5\n{prompts[1]},\nx,99\n')
     checked = run("batch", str(file), "--dry-run", code=1)
     assert checked.stdout == f"{file}: 3 rows, 1 with a problem.\n"
-    assert f"{file}:4: `duration` must be one of 5, 6, 7, 8, not 99." in checked.stderr
-    ran = run("batch", str(file), "--force", "--wait", "--videos", "-o", "out", code=1)
-    assert ran.stdout == "2 of 3 rows completed; the report is out/report.csv.\n"
-    assert "1 rows failed: out/report.csv says why." in ran.stderr
+    assert f"{file}:4: row 3: `duration` must be one of 5, 6, 7, 8, not 99." in checked.stderr
+    name = ["--name", f"{uuid4().hex}.csv"]
+    ran = run("batch", str(file), *name, "--force", "--wait", "--videos", "-o", "out", code=1)
+    assert ran.stdout == "2 of 3 rows completed.\n"
     saved = sorted((tmp_path / "out").glob("*.mp4"))
     assert [video.read_bytes()[4:8] for video in saved] == [b"ftyp", b"ftyp"]
-    again = run("batch", str(file), "--force", "--wait", "--json", code=1)
+    assert [video.name.rpartition("-")[0] for video in saved] == [
+        f"0000{row}-{prompt.replace(', ', '-').replace(' ', '-')}" for row, prompt in enumerate(prompts, start=1)
+    ]
+    assert all(video.name in (tmp_path / "out" / "index.html").read_text("utf-8") for video in saved)
+    again = run("batch", str(file), *name, "--force", "--wait", "--json", code=1)
     assert [row["status"] for row in json.loads(again.stdout)] == ["completed", "completed", "error"]
+    assert "2 of 3 rows were made before" in again.stderr
     assert [cloud.creates(prompt) for prompt in prompts] == [1, 1]
+
+    file.write_text(f'prompt;duration;_note\n{prompts[1]};;mine\n"{prompts[0]}";5;\n')
+    edited = run("batch", str(file), *name, "--wait", "--json")
+    assert {row["generation_id"] for row in json.loads(edited.stdout)} < {
+        row["generation_id"] for row in json.loads(again.stdout)
+    }
+    assert [cloud.creates(prompt) for prompt in prompts] == [1, 1]
+    refused = run("batch", str(file), "--name", f"{uuid4().hex}.csv", code=2)
+    assert "--reuse" in refused.stderr
+
+
+def test_a_batch_is_listed_cancelled_retried_and_reported_by_its_owner(
+    run: Run, cloud: LocalCloud, tmp_path: Path
+) -> None:
+    prompt = unique("a kite")
+    cloud.simulator.script(prompt, outcome="never")
+    file = tmp_path / f"{uuid4().hex}.jsonl"
+    file.write_text("".join(json.dumps({"prompt": prompt, "seed": seed}) + "\n" for seed in (1, 2)))
+    which = run("batch", str(file)).stdout.strip()
+    eventually(lambda: cloud.creates(prompt) == 2 or None)
+    assert which in run("batch", "list").stdout
+    cancelled = json.loads(run("batch", "cancel", which, "--json").stdout)
+    assert (cancelled["status"], cancelled["counts"]["error"]) == ("cancelled", 2)
+    assert [row["error"].partition(":")[0] for row in json.loads(run("batch", "report", which, "--json").stdout)] == [
+        "Cancelled",
+        "Cancelled",
+    ]
+    cloud.simulator.script(prompt, seconds=0)
+    done = run("batch", "retry", which, "--wait", "-o", "out", "--videos")
+    assert done.stdout == "2 of 2 rows completed.\n"
+    assert cloud.creates(prompt) == 2, "the provider had them: they are fetched, and not paid again"
+    assert len(list((tmp_path / "out").glob("*.mp4"))) == 2

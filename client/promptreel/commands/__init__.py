@@ -11,9 +11,9 @@ app.command()(generations.download)
 app.command()(generations.cancel)
 app.command()(generations.delete)
 app.command()(models.models)
+app.add_typer(batch.app, name="batch")
 
 OPERATORS = "Commands for operators, with AWS credentials"
-app.command(rich_help_panel=OPERATORS)(batch.batch)
 app.command(rich_help_panel=OPERATORS)(doctor.doctor)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATORS)
 app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)

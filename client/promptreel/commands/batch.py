@@ -1,30 +1,63 @@
-"""batch: a file of hundreds of prompts."""
+"""batch: files of many prompts."""
 
-import json
+import os
+import shlex
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typer.core import TyperGroup
 
+from promptreel._batches import DAY, MAX_SENT_BYTES
+from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import Client
 from promptreel.commands import output
-from promptreel.commands.options import Json, Wait, again, client, configured, deployment, require_operator_extra
+from promptreel.commands.options import Json, Wait, again, client, configured
 from promptreel.commands.waiting import telling_interrupts
-from promptreel.errors import BatchTimeout, PromptreelError
+from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, PromptreelError
+from promptreel.results import DEFAULT_TEMPLATE, Results, checked_template, prepare, video_name
 
-if TYPE_CHECKING:
-    from promptreel.operator.batch import RunningBatch
-
-POLL_SECONDS = 2.0
-DAY = 24 * 60 * 60.0
+MOST_TAKES = 100
 
 
-def batch(
+class _FileOrCommand(TyperGroup):
+    """`batch FILE` is `batch run FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["run", *args]
+        found: list[str] = super().parse_args(ctx, args)
+        return found
+
+
+app = typer.Typer(
+    cls=_FileOrCommand,
+    help="Run files of many prompts, and follow, report, cancel and retry them. `batch FILE` is `batch run FILE`.",
+    no_args_is_help=True,
+)
+
+BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.", show_default=False)]
+Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits.")]
+SaveTo = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FOLDER", help="Wait, and save the report here.", show_default=False),
+]
+Videos = Annotated[
+    bool, typer.Option("--videos", help="Wait, and save the videos beside the report, with a page to look at them.")
+]
+Template = Annotated[
+    str, typer.Option("--name-template", help="The videos' names: {row}, {name} or the first words, {id}.")
+]
+
+
+@app.command()
+def run(
     context: typer.Context,
     file: Annotated[
         Path,
@@ -32,106 +65,461 @@ def batch(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="Requests as .csv, .jsonl or .json, a row or a line each; see docs/files.md.",
+            help="Requests as .csv, .tsv, .jsonl or .json, a row or a line each; see docs/files.md.",
         ),
     ],
     wait: Wait = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check every row, here; nothing is sent.")] = False,
-    key: Annotated[
-        str | None, typer.Option(help="Its name in the prompts bucket; by default the file's.", show_default=False)
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file; nothing is made.")] = False,
+    name: Annotated[
+        str | None, typer.Option(help="What the batch is known by; by default the file's name.", show_default=False)
     ] = None,
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="If another batch has made most rows: go on in it, and make what is new.")
+    ] = False,
+    again_: Annotated[
+        bool, typer.Option("--again", help="Make all rows anew, in a batch of a new name, or of --name.")
+    ] = False,
     max_concurrency: Annotated[
         int | None, typer.Option(min=1, help="Rows at once; by default the stage's setting.", show_default=False)
     ] = None,
-    save_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FOLDER", help="Save the report here, and wait for it.", show_default=False
-        ),
-    ] = None,
-    videos: Annotated[bool, typer.Option("--videos", help="Save the videos beside the report.")] = False,
+    save_to: SaveTo = None,
+    videos: Videos = False,
+    name_template: Template = DEFAULT_TEMPLATE,
     force: Annotated[bool, typer.Option("--force", help="Run the allowed rows although others are not.")] = False,
-    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits.")] = DAY,
+    timeout: Timeout = DAY,
     as_json: Json = False,
 ) -> None:
-    """Run a file of requests; the same file again is the same batch, and pays for nothing twice.
+    """Run a file of requests. Edited and run again under its name, it makes only the rows that are new.
 
-    Prints the batch's id. The rows are checked against the models that the deployment offers; with --dry-run and no
-    deployment, against those that this version knows.
+    Prints the batch's id. Every row is checked before anything is sent, by the deployment; with --dry-run and no
+    deployment, by the models that this version knows.
     """
-    require_operator_extra()
-    from promptreel.operator import batch as operator  # noqa: PLC0415 - an extra, and slow to import
-
-    with _api(context) as api:
-        checked = operator.check(file, operator.models_of(api) if api else None)
-    for problem in checked.problems:
-        output.warn(output.plain(problem))
-    summary = f"{checked.rows} rows, {len(checked.problems)} with a problem"
-    if dry_run:
-        if as_json:
-            output.say_json({"rows": checked.rows, "problems": checked.problems})
-        else:
-            output.say(f"{file}: {summary}.")
-    if checked.problems and not force:
-        raise PromptreelError(f"{file}: {summary}. Nothing was sent: mend the file, or run the others with --force.")
-    if dry_run:
+    if reuse and again_:
+        raise typer.BadParameter("one says to make no row again, the other to make all.", param_hint="--reuse, --again")
+    _refuse_text(file)
+    checked_template(name_template)
+    if save_to:
+        prepare(save_to)  # before anything is paid
+    if dry_run and not _has_api(context):
+        _check_here(file, as_json=as_json)
         return
-    with deployment(context) as deployed, telling_interrupts():
-        running = operator.drop(deployed, file, key or file.name, checked.rows, max_concurrency)
-        if not (wait or save_to or videos):
-            output.say(running.batch_id)
-            output.warn(f"It runs. Follow it with: {again(context, f'batch {file} --wait')}")
+    with closing(client(context)) as api, telling_interrupts():
+        check = _checked(api, file, name or file.name)
+        if check:
+            _tell(file, check, quiet=as_json)
+        if dry_run:
+            _end_dry_run(file, check, as_json=as_json)
             return
-        try:
-            _follow(running, timeout)
-        except (KeyboardInterrupt, BatchTimeout) as stopped:
-            stopped.add_note(f"The batch goes on. Come back with: {again(context, f'batch {file} --wait')}")
-            raise
-        _finish(running, save_to or Path(f"batch-{running.batch_id}"), videos, as_json)
+        if check and check.problem_rows and not force:
+            raise PromptreelError(
+                f"{file}: {_summary(check)}. Nothing was sent: mend the file, or run the others with --force."
+            )
+        batch_name = name or file.name
+        if check:
+            check = _decided(api, file, check, reuse=reuse, anew=again_, is_named=name is not None)
+            batch_name = check.name
+            _tell_made(check)
+        folder = save_to or (Path(f"batch-{check.id}") if videos and check else None)
+        if folder and check:
+            Results.open(folder, check.id, name_template)
+        batch = api.create_batch(file, name=batch_name, force=force, max_concurrency=max_concurrency)
+        options = _options(save_to, videos, name_template)
+        if wait or save_to or videos:
+            output.warn(f"Batch {batch.id}")
+            _finish(context, api, batch, timeout, save_to, videos, name_template, as_json)
+        elif as_json:
+            output.say_json(batch.raw)
+        else:
+            output.say(batch.id)
+            output.warn(f"It runs. Follow it with: {_again(context, 'get', batch.id, '--wait', *options)}")
 
 
-@contextmanager
-def _api(context: typer.Context) -> Iterator[Client | None]:
-    """The deployment's API, which says what it offers; None, and a word about it, where none is configured."""
+@app.command("list")
+def list_(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List your batches, newest first.
+
+    Into a pipe go tab-separated lines: id, status, rows, revision, time of creation, name.
+    """
+    with closing(client(context)) as api:
+        found = [batch for batch, _ in zip(api.batches(), range(limit), strict=False)]
+    if as_json:
+        output.say_json([batch.raw for batch in found])
+        return
+    output.say_table(
+        {
+            "ID": {"no_wrap": True, "min_width": 32},
+            "STATUS": {"no_wrap": True, "min_width": 9},
+            "ROWS": {"no_wrap": True, "justify": "right"},
+            "REV": {"no_wrap": True, "justify": "right"},
+            "CREATED": {"no_wrap": True, "min_width": 16},
+            "NAME": {"no_wrap": True, "ratio": 1},
+        },
+        [
+            (
+                batch.id,
+                batch.status,
+                "" if batch.rows is None else batch.rows,
+                batch.revision,
+                (batch.created_at or "")[:16].replace("T", " "),
+                batch.name,
+            )
+            for batch in found
+        ],
+    )
+
+
+@app.command()
+def get(
+    context: typer.Context,
+    batch_id: BatchId,
+    wait: Wait = False,
+    save_to: SaveTo = None,
+    videos: Videos = False,
+    name_template: Template = DEFAULT_TEMPLATE,
+    timeout: Timeout = DAY,
+    as_json: Json = False,
+) -> None:
+    """Show a batch with its progress; with -o or --videos, save its results."""
+    checked_template(name_template)
+    with closing(client(context)) as api, telling_interrupts():
+        batch = api.batch(batch_id)
+        if wait or save_to or videos:
+            _finish(context, api, batch, timeout, save_to, videos, name_template, as_json)
+        elif as_json:
+            output.say_json(batch.raw)
+        else:
+            _show(batch)
+
+
+@app.command()
+def report(context: typer.Context, batch_id: BatchId, as_json: Json = False) -> None:
+    """Print what became of every row, as it is now.
+
+    Into a pipe go tab-separated lines: row, status, generation, name, prompt, error.
+    """
+    with closing(client(context)) as api:
+        rows = list(api.report(batch_id))
+    if as_json:
+        output.say_json([row.raw for row in rows])
+        return
+    output.say_table(
+        {
+            "ROW": {"no_wrap": True, "justify": "right"},
+            "STATUS": {"no_wrap": True, "min_width": 9},
+            "GENERATION": {"no_wrap": True, "min_width": 32},
+            "NAME": {"no_wrap": True},
+            "PROMPT": {"no_wrap": True, "ratio": 1},
+            "ERROR": {"ratio": 1},
+        },
+        [
+            (row.row, row.status, row.generation_id or "", row.name or "", row.prompt or "", row.error or "")
+            for row in rows
+        ],
+    )
+
+
+@app.command()
+def cancel(
+    context: typer.Context,
+    batch_id: BatchId,
+    as_json: Json = False,
+) -> None:
+    """Start no more rows, and stop those that run. The provider may still finish them, and charge for them."""
+    with closing(client(context)) as api:
+        batch = api.cancel_batch(batch_id)
+    if as_json:
+        output.say_json(batch.raw)
+        return
+    counts = batch.counts or {}
+    running = counts.get("queued", 0) + counts.get("generating", 0)
+    output.say(f"{batch.id} is cancelled; {counts.get('completed', 0)} rows were completed before.")
+    if running:
+        output.warn(f"{running} rows still run: stop them with {_again(context, 'cancel', batch.id)}")
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    batch_id: BatchId,
+    wait: Wait = False,
+    save_to: SaveTo = None,
+    videos: Videos = False,
+    name_template: Template = DEFAULT_TEMPLATE,
+    timeout: Timeout = DAY,
+    as_json: Json = False,
+) -> None:
+    """Run the rows again that failed, were cancelled or were not reached.
+
+    What the provider has is fetched, and what may have been accepted is left alone: nothing is paid twice.
+    """
+    checked_template(name_template)
+    with closing(client(context)) as api, telling_interrupts():
+        if save_to:
+            Results.open(save_to, api.batch(batch_id).id, name_template)
+        batch = api.retry_batch(batch_id)
+        if wait or save_to or videos:
+            _finish(context, api, batch, timeout, save_to, videos, name_template, as_json)
+        elif as_json:
+            output.say_json(batch.raw)
+        else:
+            options = _options(save_to, videos, name_template)
+            output.say(batch.id)
+            output.warn(f"It runs. Follow it with: {_again(context, 'get', batch.id, '--wait', *options)}")
+
+
+def _has_api(context: typer.Context) -> bool:
     found = configured(context)
-    if found.url and found.api_key:
-        with closing(client(context)) as api:
-            yield api
+    return bool(found.url and found.api_key)
+
+
+def _refuse_text(file: Path) -> None:
+    """A text is one prompt: say so before somebody pays for one who meant many."""
+    if file.suffix.lower() != ".txt":
+        return
+    lines = sum(1 for line in file.read_text("utf-8", "replace").splitlines() if line.strip())
+    raise PromptreelError(
+        f"{file} is 1 prompt of {lines} {'line' if lines == 1 else 'lines'}, since a .txt is one prompt: for one a "
+        "line, write them into a .csv under the header `prompt`."
+    )
+
+
+def _check_here(file: Path, *, as_json: bool) -> None:
+    try:
+        import jsonschema  # noqa: F401, PLC0415 - slow to import
+    except ImportError:
+        raise ConfigurationError("Checking a file here needs jsonschema: pip install jsonschema.") from None
+    from promptreel.operator.check import check  # noqa: PLC0415 - slow to import
+
+    rows, problems, models = check(file)
+    for problem in problems:
+        output.warn(output.plain(f"{file}:{problem['line']}: {problem['message']}"))
+    output.warn(f"No API is configured: judged by the {models} models that this version knows; yours may offer others.")
+    if as_json:
+        output.say_json({"rows": rows, "problem_rows": len(problems), "problems": problems})
     else:
-        output.warn("No API is configured: the rows are checked against the models that this version knows.")
-        yield None
+        output.say(f"{file}: {rows} rows, {len(problems)} with a problem.")
+    if problems:
+        raise PromptreelError(
+            f"{file}: {len(problems)} of {rows} rows have a problem. Nothing was sent: mend the file."
+        )
 
 
-def _follow(running: "RunningBatch", timeout: float) -> None:
+def _checked(api: Client, file: Path, name: str) -> BatchCheck | None:
+    """What the deployment says of the file; None for one that is too large to be checked at once."""
+    try:
+        return api.check_batch(file, name=name)
+    except ApiError as error:
+        if error.status != 413:  # noqa: PLR2004 - HTTP's own
+            raise
+    output.warn(
+        f"{file} is large (over {MAX_SENT_BYTES >> 20} MiB or 5000 rows): its rows are checked once it is there."
+    )
+    return None
+
+
+def _tell(file: Path, check: BatchCheck, *, quiet: bool) -> None:
+    for problem in check.problems:
+        output.warn(output.plain(f"{file}:{problem.line}: row {problem.row}: {problem.message}"))
+    if check.problem_rows > len(check.problems) and not quiet:
+        output.warn(f"... and {check.problem_rows - len(check.problems)} more.")
+
+
+def _tell_made(check: BatchCheck) -> None:
+    if check.made_before:
+        output.warn(f"{check.made_before} of {check.rows} rows were made before, and are not paid again.")
+    if check.failed_before:
+        output.warn(f"{check.failed_before} failed before, and stay so until they are retried.")
+
+
+def _summary(check: BatchCheck) -> str:
+    made = f", {check.made_before} made before" if check.made_before else ""
+    return f"{check.rows} rows, {check.problem_rows} with a problem{made}"
+
+
+def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None:
+    if check is None:
+        raise PromptreelError(f"{file} is too large for --dry-run: split it, or send it, and bad rows fail alone.")
+    if as_json:
+        output.say_json(check.raw)
+    else:
+        output.say(f"{file}: {_summary(check)}.")
+        if other := check.made_elsewhere:
+            output.say(f"{other.rows} of {check.rows} rows were made before, in batch {output.plain(other.name)}.")
+    if check.problem_rows:
+        raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: mend the file.")
+
+
+def _decided(api: Client, file: Path, check: BatchCheck, *, reuse: bool, anew: bool, is_named: bool) -> BatchCheck:
+    """The check under the name that the batch shall have: most of its rows may have been made in another batch."""
+    other = check.made_elsewhere
+    if anew:
+        return check if is_named else _under_new_name(api, file, check)
+    if other is None or 2 * other.rows <= check.rows:
+        return check
+    said = f"{other.rows} of {check.rows} rows were made before, in batch {output.plain(other.name)} ({other.id})."
+    if not reuse:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter(
+                f"{said} Say --reuse to go on in that batch and make only what is new, or --again to make all rows "
+                "anew, which is paid for.",
+                param_hint="--reuse, --again",
+            )
+        output.warn(said)
+        asked = "Go on in that batch and make only what is new (reuse), or make all anew, which is paid for (again)?"
+        chosen = typer.prompt(asked, err=True).strip().lower()
+        if chosen == "again":
+            return check
+        if chosen != "reuse":
+            raise typer.BadParameter("it is one of the two.", param_hint="--reuse, --again")
+    there = api.check_batch(file, name=other.name)
+    if there.id != other.id:
+        raise PromptreelError(f"{said} That one was dropped in S3: to go on in it, drop the file there again.")
+    return there
+
+
+def _under_new_name(api: Client, file: Path, check: BatchCheck) -> BatchCheck:
+    """For all rows to be made the batch must be a new one: under its name, or the first one free."""
+    stem, suffix = os.path.splitext(check.name)
+    for number in range(2, MOST_TAKES):
+        if not (check.made_before or check.failed_before):
+            return check
+        check = api.check_batch(file, name=f"{stem}-{number}{suffix}")
+    raise PromptreelError(f"There are {MOST_TAKES} batches of this name: choose another with --name.")
+
+
+def _finish(
+    context: typer.Context,
+    api: Client,
+    batch: Batch,
+    timeout: float,
+    save_to: Path | None,
+    videos: bool,
+    template: str,
+    as_json: bool,
+) -> None:
+    """Wait for the batch, save what is asked for, and say how it ended."""
+    folder = save_to or (Path(f"batch-{batch.id}") if videos else None)
+    results = Results.open(folder, batch.id, template) if folder else None
+    options = ["--wait", *_options(save_to, videos, template)]
+    back = _again(context, "get", batch.id, *options)
+    try:
+        batch = _followed(api, batch, timeout)
+        rows = list(api.report(batch.id))
+        unsaved = _save(context, api, batch, rows, results, videos=videos)
+    except KeyboardInterrupt as stopped:
+        stopped.add_note(f"The batch goes on. Come back with: {back}")
+        raise
+    except BatchTimeout as late:
+        late.add_note(f"Come back with: {back}")
+        raise
+    completed = sum(row.status == "completed" for row in rows)
+    if as_json:
+        output.say_json([row.raw for row in rows])
+    else:
+        before = f" ({batch.made_before} of them made before)" if batch.made_before else ""
+        output.say(f"{completed} of {len(rows)} rows completed{before}.")
+    if completed < len(rows):
+        for row in rows:
+            if row.status != "completed":
+                output.warn(output.plain(f"row {row.row}: {row.error or row.status}"))
+        refused = sum((row.error or "").startswith("InvalidRequest:") for row in rows)
+        way = f"Run them again with: {_again(context, 'retry', batch.id, *options)}"
+        if refused == len(rows) - completed:
+            way = "They were refused: mend them, and run the file again."
+        raise PromptreelError(f"{len(rows) - completed} of {len(rows)} rows failed. {way}")
+    if unsaved:
+        raise PromptreelError(f"{unsaved} videos were not saved: come back with {back}")
+
+
+def _save(
+    context: typer.Context,
+    api: Client,
+    batch: Batch,
+    rows: Sequence[ReportRow],
+    results: Results | None,
+    *,
+    videos: bool,
+) -> int:
+    """Save the report and the videos: how many of them could not be."""
+    if results is None:
+        return 0
+    unsaved = 0
+    if videos:
+        for path in results.put_earlier_aside(rows):
+            output.warn(f"{path.name} is of an earlier version of the batch: it is in {path.parent} now.")
+        for row in rows:
+            unsaved += row.status == "completed" and not _save_video(context, api, row, results)
+        output.warn(f"Look at the videos: {results.write_page(batch.name, rows)}")
+    output.warn(f"The report is {results.write_report(rows)}.")
+    return unsaved
+
+
+def _save_video(context: typer.Context, api: Client, row: ReportRow, results: Results) -> bool:
+    path, is_there = results.video_path(row)
+    if is_there:
+        return True
+    try:
+        api.download(str(row.generation_id), path)
+    except (PromptreelError, OSError) as error:
+        way = again(context, f"download {row.generation_id} -o {shlex.quote(video_name(row))}")
+        output.warn(output.plain(f"row {row.row}: {error} Get it with: {way}"))
+        return False
+    results.saved(row, path)
+    return True
+
+
+def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
     """A bar with counts and the time left, on a terminal; a line for each change of the counts elsewhere."""
-    console, deadline, shown = Console(stderr=True), time.monotonic() + timeout, ""
+    console, started, shown = Console(stderr=True), time.monotonic(), ""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     left = TimeRemainingColumn(elapsed_when_finished=True)
     with Progress(*columns, left, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=running.rows)
-        while not running.has_report():
-            counts = running.counts()
-            ended = counts["completed"] + counts["error"]
-            text = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "not started yet"
-            progress.update(bar, completed=ended, description=text)
-            if text != shown and not console.is_terminal:
-                output.warn(f"{ended}/{running.rows}  {text}")
-                shown = text
-            if time.monotonic() > deadline:
-                raise BatchTimeout(f"Batch {running.batch_id} has not ended after {timeout:.0f} s.")
-            time.sleep(POLL_SECONDS)
+        bar = progress.add_task("", total=batch.rows)
+
+        def show(found: Batch) -> None:
+            nonlocal shown
+            counts = found.counts or {}
+            ended = counts.get("completed", 0) + counts.get("error", 0)
+            named = ((name.replace("_", " "), count) for name, count in counts.items())
+            text = ", ".join(f"{count} {name}" for name, count in named if count)
+            text = text if found.status != "reading" else "reading the file"
+            progress.update(bar, completed=ended, total=found.rows, description=text)
+            line = f"{ended}/{'?' if found.rows is None else found.rows}  {text}"
+            if line != shown and not console.is_terminal:
+                output.warn(f"{time.monotonic() - started:6.1f} s  {line}")
+                shown = line
+
+        return api.wait_for_batch(batch.id, timeout, show)
 
 
-def _finish(running: "RunningBatch", folder: Path, videos: bool, as_json: bool) -> None:
-    table, lines = running.fetch_report(folder)
-    rows = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
-    completed = [row for row in rows if row["status"] == "completed"]
-    if videos:
-        for row in completed:
-            running.fetch_video(row["s3_uri"], folder / f"{row['row']:05d}-{row['generation_id']}.mp4")
-    if as_json:
-        output.say_json(rows)
-    else:
-        output.say(f"{len(completed)} of {len(rows)} rows completed; the report is {table}.")
-    if len(completed) < len(rows):
-        raise PromptreelError(f"{len(rows) - len(completed)} rows failed: {table} says why.")
+def _show(batch: Batch) -> None:
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in (batch.counts or {}).items() if count)
+    facts: dict[str, Any] = {
+        "id": batch.id,
+        "name": batch.name,
+        "status": batch.status,
+        "error": batch.error and f"{batch.error.name}: {batch.error.message}",
+        "revision": batch.revision,
+        "rows": batch.rows,
+        "before": f"{batch.made_before} made before" if batch.made_before else None,
+        "counts": counts or None,
+        "created": batch.created_at,
+    }
+    for name, fact in facts.items():
+        if fact is not None:
+            output.say(f"{name:8} {output.plain(fact)}")
+
+
+def _options(save_to: Path | None, videos: bool, template: str) -> list[str]:
+    """Those of this command that the command which comes back needs as well."""
+    options = ["-o", str(save_to)] if save_to else []
+    options += ["--videos"] if videos else []
+    return options + (["--name-template", template] if template != DEFAULT_TEMPLATE else [])
+
+
+def _again(context: typer.Context, *words: str) -> str:
+    return again(context, shlex.join(["batch", *words]))

@@ -42,7 +42,8 @@ class Columns:
         if "\0" in first:
             raise InvalidFile(NOT_UTF8)
         raise InvalidFile(
-            "The file's first line must name the columns, `prompt` or `model` among them, with commas, semicolons or tabs between."
+            "The file's first line must name the columns, `prompt` or `model` among them, with commas, semicolons or "
+            "tabs between."
         )
 
     def problem(self, cells: list[str]) -> str | None:

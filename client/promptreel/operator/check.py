@@ -1,0 +1,26 @@
+"""Checking a file of prompts here, where no deployment is configured: with the functions' own code."""
+
+from pathlib import Path
+from typing import Any
+
+from core import errors
+from core.intake import files
+from core.models import offered
+from promptreel.client import DEFAULT_MODEL
+from promptreel.errors import PromptreelError
+
+
+def check(path: Path) -> tuple[int, list[dict[str, Any]], int]:
+    """The number of a file's rows, what is wrong with each, and by how many models it was judged: those that this
+    version knows. Raises `PromptreelError` if the file as a whole cannot be read."""
+    models = offered()
+    rows, problems = 0, []
+    try:
+        with path.open("rb") as stream:
+            for row in files.read(path.name, stream, models, DEFAULT_MODEL):
+                rows += 1
+                if row.problem:
+                    problems.append({"row": row.number, "line": row.line, "message": row.problem})
+    except errors.InvalidFile as invalid:
+        raise PromptreelError(f"{path}: {invalid}") from invalid
+    return rows, problems, len(list(models))

@@ -1,0 +1,218 @@
+"""A folder of a batch's results: its report, its videos, and a page to look at them. Nothing in it is overwritten.
+
+A file `.promptreel.json` in it says which batch it is of, and which file is the video of which generation, so that two
+batches are never mixed in one folder, and an old take of a row does not lie among the new ones.
+"""
+
+import csv
+import html
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from urllib.parse import quote
+
+from promptreel.batch import ReportRow
+from promptreel.errors import PromptreelError
+
+MARK = ".promptreel.json"
+EARLIER = "earlier"  # the folder of what is not a row's latest take any more
+DEFAULT_TEMPLATE = "{row}-{name}-{id}"
+FIELDS = ("row", "name", "id")
+COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "file", "s3_uri", "credits_used", "error")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a cell that begins so for
+MAX_WORDS, MAX_BYTES = 6, 120  # of what stands for a prompt in a file's name
+# Names that are devices on Windows, whatever follows the first dot.
+RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(1, 10))}
+SUFFIX = ".mp4"
+
+
+def checked_template(template: str) -> str:
+    """The template of the videos' names, without `.mp4`; `PromptreelError` if it is none."""
+    template = template.removesuffix(SUFFIX)
+    unknown = set(re.findall(r"\{([^{}]*)\}", template)) - set(FIELDS)
+    rest = re.sub(r"\{(row|name|id)\}", "", template)
+    if unknown or set("{}/\\") & set(rest) or not rest.isprintable() or template.startswith("."):
+        raise PromptreelError(f"The name template {template!r} may hold {{row}}, {{name}}, {{id}} and plain text.")
+    if "{row}" not in template and "{id}" not in template:
+        raise PromptreelError(
+            f"The name template {template!r} would name two videos alike: put {{row}} or {{id}} in it."
+        )
+    return template
+
+
+def video_name(row: ReportRow, template: str = DEFAULT_TEMPLATE) -> str:
+    """The name of a row's video; safe as a file's on any system, whatever the row is called."""
+    fields = {
+        "row": f"{row.row:05d}",
+        "name": slug(row.name or " ".join((row.prompt or "").split()[:MAX_WORDS])) or "video",
+        "id": (row.generation_id or "")[:8],
+    }
+    name = re.sub(r"\{(row|name|id)\}", lambda found: fields[found[1]], template).strip(" .")
+    return f"{'_' if name.partition('.')[0].upper() in RESERVED else ''}{name}{SUFFIX}"
+
+
+def slug(text: str) -> str:
+    """A text as part of a file's name: letters and digits of any script, with dashes between."""
+    text = unicodedata.normalize("NFC", text)
+    text = "".join(character if character.isalnum() or character == "_" else "-" for character in text)
+    text = re.sub("-+", "-", text).strip("-_")
+    return text.encode()[:MAX_BYTES].decode(errors="ignore").strip("-")
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder if need be; `PromptreelError` if nothing can be written there."""
+    if folder.exists() and not folder.is_dir():
+        raise PromptreelError(f"{folder} is a file: name a folder for the results.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise PromptreelError(f"Nothing can be written to {folder} ({error.strerror}): name another.") from error
+
+
+@dataclass
+class Results:
+    """The folder, which is of one batch."""
+
+    folder: Path
+    batch_id: str
+    template: str = DEFAULT_TEMPLATE
+    videos: dict[str, str] = field(default_factory=dict)  # by generation, the file's name
+
+    @classmethod
+    def open(cls, folder: Path, batch_id: str, template: str = DEFAULT_TEMPLATE) -> "Results":
+        """The folder, made if need be; `PromptreelError` if nothing can be written there, or if it is of another
+        batch."""
+        template = checked_template(template)
+        prepare(folder)
+        mark = folder / MARK
+        if not mark.exists():
+            return cls(folder, batch_id, template)
+        try:
+            found = json.loads(mark.read_text("utf-8"))
+            owner, videos = str(found["batch"]), {str(key): str(name) for key, name in found["videos"].items()}
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise PromptreelError(f"{mark} cannot be read: name another folder.") from error
+        if owner != batch_id:
+            raise PromptreelError(f"{folder} holds the results of batch {owner}: name another folder.")
+        # What the file says is taken for names in this folder, and nowhere else.
+        plain = {key: name for key, name in videos.items() if Path(name).name == name and name not in ("", ".", "..")}
+        return cls(folder, batch_id, template, plain)
+
+    def put_earlier_aside(self, rows: Iterable[ReportRow]) -> list[Path]:
+        """Move the videos of what is not in the batch any more into a folder of their own: where they are now."""
+        current, moved = {row.generation_id for row in rows}, []
+        for generation_id in [one for one in self.videos if one not in current]:
+            path = self.folder / self.videos.pop(generation_id)
+            if path.is_file():
+                (self.folder / EARLIER).mkdir(exist_ok=True)
+                moved.append(path.rename(_free(self.folder / EARLIER / path.name)))
+        self._mark()
+        return moved
+
+    def video_path(self, row: ReportRow) -> tuple[Path, bool]:
+        """Where the row's video belongs, and whether it is there. One that was saved under another name is renamed."""
+        wanted = self.folder / video_name(row, self.template)
+        known = self.videos.get(str(row.generation_id))
+        if known is None or not (self.folder / known).is_file():
+            return wanted, False
+        if known != wanted.name and not wanted.exists():
+            (self.folder / known).rename(wanted)
+            self.saved(row, wanted)
+        return self.folder / self.videos[str(row.generation_id)], True
+
+    def saved(self, row: ReportRow, path: Path) -> None:
+        """The row's video is there."""
+        self.videos[str(row.generation_id)] = path.name
+        self._mark()
+
+    def write_report(self, rows: Sequence[ReportRow]) -> Path:
+        """Save report.csv and report.jsonl, under other names if there are others: the table."""
+        table, lines = io.StringIO(newline=""), []
+        writer = csv.DictWriter(table, COLUMNS)
+        writer.writeheader()
+        for row in rows:
+            name = self.videos.get(str(row.generation_id))
+            writer.writerow({column: _cell(value) for column, value in self._shown(row, name).items()})
+            lines.append(json.dumps({**row.raw, "file": name}, ensure_ascii=False) + "\n")
+        self._mark()
+        path = self._write("report", ".csv", table.getvalue())
+        self._write("report", ".jsonl", "".join(lines))
+        return path
+
+    def write_page(self, title: str, rows: Sequence[ReportRow]) -> Path:
+        """Save index.html, by which the videos are looked at: it needs no network and runs nothing."""
+        figures = "\n".join(self._figure(row) for row in rows)
+        return self._write("index", ".html", _PAGE.format(title=html.escape(title), figures=figures))
+
+    def _figure(self, row: ReportRow) -> str:
+        name = self.videos.get(str(row.generation_id))
+        shown = f'<video controls preload="metadata" src="{html.escape(quote(name))}"></video>' if name else ""
+        said = html.escape(row.error or row.status) if not name else ""
+        return (
+            f'<figure id="row-{row.row}">{shown}<figcaption><b>{row.row}</b> {html.escape(row.name or "")} '
+            f"<i>{html.escape(', '.join(row.tags))}</i><p>{html.escape(row.prompt or '')}</p>"
+            f"<p class=error>{said}</p><small>{html.escape(row.generation_id or '')}</small></figcaption></figure>"
+        )
+
+    def _shown(self, row: ReportRow, name: str | None) -> dict[str, object]:
+        shown = {column: getattr(row, column, None) for column in COLUMNS}
+        return {**shown, "tags": ", ".join(row.tags), "file": name}
+
+    def _write(self, name: str, suffix: str, text: str) -> Path:
+        path, number = self.folder / f"{name}{suffix}", 1
+        while path.exists():
+            with suppress(OSError, ValueError):
+                if path.read_bytes() == text.encode():
+                    return path
+            number += 1
+            path = self.folder / f"{name}-{number}{suffix}"
+        with path.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+        return path
+
+    def _mark(self) -> None:
+        path = self.folder / MARK
+        part = path.with_name(f"{MARK}.part")
+        part.write_text(json.dumps({"batch": self.batch_id, "videos": self.videos}, ensure_ascii=False), "utf-8")
+        part.replace(path)
+
+
+def _free(path: Path) -> Path:
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2rem }}
+main {{ display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)) }}
+figure {{ margin: 0 }}
+video {{ width: 100%; background: #000 }}
+.error {{ color: #c33 }}
+</style>
+<h1>{title}</h1>
+<main>
+{figures}
+</main>
+</html>
+"""

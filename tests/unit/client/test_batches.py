@@ -1,0 +1,296 @@
+"""`promptreel batch` and the client's calls for it: what is asked, what is said, and nothing paid by surprise."""
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptreel import AsyncClient, Client
+from promptreel._batches import Batches
+from promptreel.errors import ApiError, BatchFailed, BatchTimeout
+from tests.support.api_answers import KEY, completed, error
+from tests.support.wire import Answer, Wire, http, serving
+
+Run = Callable[..., tuple[int, str, str]]
+BATCH, OTHER, ID = "b" * 32, "c" * 32, "0123456789abcdef0123456789abcdef"
+
+
+def check(**fields: Any) -> bytes:
+    found = {"id": BATCH, "name": "week.csv", "rows": 2, "problem_rows": 0, "problems": [], "made_before": 0}
+    return http(200, {**found, "failed_before": 0, "made_elsewhere": None, **fields})
+
+
+def batch(status: str = "running", **fields: Any) -> bytes:
+    done = 2 if status == "completed" else 0
+    counts = {"not_started": 0, "queued": 2 - done, "generating": 0, "completed": done, "error": 0}
+    found = {"id": BATCH, "name": "week.csv", "status": status, "revision": 1, "rows": 2, "made_before": 0}
+    return http(200, {**found, "counts": counts, "error": None, "sha256": "x", **fields})
+
+
+def report(*rows: dict[str, Any]) -> bytes:
+    return http(200, {"data": list(rows), "next_cursor": None})
+
+
+ROW = {"row": 1, "generation_id": ID, "status": "completed", "prompt": "a boat", "tags": []}
+
+
+@pytest.fixture
+def file(home: Path) -> Path:
+    path = home / "week.csv"
+    path.write_text("prompt\na boat\na kite\n")
+    return path
+
+
+@pytest.fixture
+def ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str, Wire]]:
+    monkeypatch.setattr("promptreel._batches.POLL_SECONDS", 0)
+
+    def call(*arguments: str, answers: list[Answer]) -> tuple[int, str, str, Wire]:
+        with serving(*answers) as wire:
+            monkeypatch.setenv("PROMPTREEL_URL", wire.url)
+            monkeypatch.setenv("PROMPTREEL_API_KEY", KEY)
+            return (*run(*arguments), wire)
+
+    return call
+
+
+def lines(wire: Wire) -> list[str]:
+    return [request.split(b"\r\n", 1)[0].decode() for request in wire.requests]
+
+
+def test_a_file_is_checked_and_sent_and_its_id_alone_is_on_stdout(ask: Any, file: Path) -> None:
+    code, out, err, wire = ask("batch", "week.csv", answers=[check(), batch("reading")])
+    assert (code, out) == (0, f"{BATCH}\n")
+    assert f"promptreel batch get {BATCH} --wait" in err
+    assert lines(wire) == [
+        "POST /v2/batches?name=week.csv&dry_run=true HTTP/1.1",
+        "POST /v2/batches?name=week.csv HTTP/1.1",
+    ]
+    assert wire.requests[1].endswith(file.read_bytes())
+    assert wire.header("content-type") == ["application/octet-stream"] * 2
+
+
+def test_what_it_prints_has_every_option_quoted(ask: Any, file: Path) -> None:
+    given = ["-o", "my out", "--videos", "--name-template", "{id} {row}", "--timeout", "0"]
+    code, _, err, _ = ask("batch", str(file), *given, answers=[check(), batch(), batch()])
+    assert code == 4
+    assert f"promptreel batch get {BATCH} --wait -o 'my out' --videos --name-template '{{id}} {{row}}'" in err
+
+
+@pytest.mark.usefixtures("file")
+def test_it_says_how_much_was_made_before(ask: Any) -> None:
+    _, _, err, _ = ask("batch", "week.csv", answers=[check(rows=50, made_before=48, failed_before=1), batch()])
+    assert "48 of 50 rows were made before, and are not paid again." in err
+    assert "1 failed before, and stay so until they are retried." in err
+
+
+@pytest.mark.usefixtures("file")
+def test_a_bad_row_is_told_by_row_and_line_and_nothing_is_sent(ask: Any) -> None:
+    bad = check(problem_rows=1, problems=[{"row": 2, "line": 3, "message": "`seed` must be"}])
+    code, _, err, wire = ask("batch", "week.csv", answers=[bad])
+    assert (code, len(wire.requests)) == (1, 1)
+    assert "week.csv:3: row 2: `seed` must be" in err
+    assert "Nothing was sent" in err
+    code, _, _, wire = ask("batch", "week.csv", "--force", answers=[bad, batch()])
+    assert (code, lines(wire)[1]) == (0, "POST /v2/batches?name=week.csv&force=true HTTP/1.1")
+
+
+ELSEWHERE = {"id": OTHER, "name": "last week.csv", "rows": 2}
+
+
+@pytest.mark.usefixtures("file")
+def test_rows_of_another_batch_are_not_paid_again_unless_it_is_said(ask: Any) -> None:
+    code, _, err, wire = ask("batch", "week.csv", answers=[check(made_elsewhere=ELSEWHERE)])
+    assert (code, len(wire.requests)) == (2, 1)
+    assert "--reuse" in err
+    there = check(id=OTHER, name="last week.csv", made_before=2)
+    code, _, err, wire = ask("batch", "week.csv", "--reuse", answers=[check(made_elsewhere=ELSEWHERE), there, batch()])
+    assert (code, lines(wire)[2]) == (0, "POST /v2/batches?name=last+week.csv HTTP/1.1")
+    assert "2 of 2 rows were made before" in err
+    code, _, err, wire = ask("batch", "week.csv", "--reuse", answers=[check(made_elsewhere=ELSEWHERE), check()])
+    assert (code, len(wire.requests), "dropped in S3" in err) == (1, 2, True), "no batch of that name is that one"
+    code, _, _, wire = ask("batch", "week.csv", "--again", answers=[check(made_elsewhere=ELSEWHERE), batch()])
+    assert (code, lines(wire)[1]) == (0, "POST /v2/batches?name=week.csv HTTP/1.1")
+
+
+@pytest.mark.usefixtures("file")
+def test_all_rows_again_are_a_batch_of_a_new_name(ask: Any) -> None:
+    answers = [check(made_before=2), check(made_before=1, name="week-2.csv"), check(name="week-3.csv"), batch()]
+    code, _, _, wire = ask("batch", "week.csv", "--again", answers=answers)
+    assert (code, lines(wire)[-1]) == (0, "POST /v2/batches?name=week-3.csv HTTP/1.1")
+    assert ask("batch", "week.csv", "--again", "--reuse", answers=[check()])[0] == 2
+    named = ["--again", "--name", "week.csv"]
+    code, _, _, wire = ask("batch", "week.csv", *named, answers=[check(made_before=2), batch()])
+    assert (code, lines(wire)[-1]) == (0, "POST /v2/batches?name=week.csv HTTP/1.1"), "a name that is given stays"
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize(("typed", "name"), [("reuse\n", "last+week.csv"), ("again\n", "week.csv"), ("?\n", None)])
+def test_on_a_terminal_it_asks(ask: Any, monkeypatch: pytest.MonkeyPatch, typed: str, name: str | None) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("promptreel.commands.batch.typer.prompt", lambda *_, **__: typed.strip())
+    answers = [
+        check(made_elsewhere=ELSEWHERE),
+        *([check(id=OTHER, name="last week.csv")] if name != "week.csv" else []),
+        batch(),
+    ]
+    code, _, err, wire = ask("batch", "week.csv", answers=answers)
+    assert "2 of 2 rows were made before, in batch last week.csv" in err
+    assert code == (0 if name else 2)
+    assert (f"POST /v2/batches?name={name} HTTP/1.1" == lines(wire)[-1]) is bool(name)
+
+
+@pytest.mark.parametrize("lines_", [1, 12])
+def test_a_text_says_how_many_prompts_it_is_before_anything_is_sent(run: Run, home: Path, lines_: int) -> None:
+    (home / "a.txt").write_text("a boat\n" * lines_)
+    code, _, err = run("batch", "a.txt")
+    assert (code, f"a.txt is 1 prompt of {lines_} line" in err) == (1, True)
+
+
+@pytest.mark.usefixtures("file")
+def test_a_dry_run_sends_nothing_and_says_where_rows_were_made(ask: Any) -> None:
+    code, out, _, wire = ask("batch", "week.csv", "--dry-run", answers=[check(made_elsewhere=ELSEWHERE)])
+    assert (code, len(wire.requests)) == (0, 1)
+    assert out == "week.csv: 2 rows, 0 with a problem.\n2 of 2 rows were made before, in batch last week.csv.\n"
+
+
+def test_a_dry_run_without_a_deployment_needs_no_aws_and_says_what_judged(file: Path) -> None:
+    file.write_text("prompt,duration\na boat,99\n")
+    block = "import sys; sys.modules['boto3'] = sys.modules['botocore'] = None; "
+    program = block + "from promptreel.__main__ import main; sys.exit(main(['batch', 'week.csv', '--dry-run']))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=file.parent, capture_output=True, text=True, check=False, env={"HOME": "/"}
+    )
+    assert (done.returncode, done.stdout) == (1, "week.csv: 1 rows, 1 with a problem.\n"), done.stderr
+    assert "week.csv:2: `duration` must be one of" in done.stderr
+    assert "models that this version knows" in done.stderr
+
+
+@pytest.mark.usefixtures("file")
+def test_a_folder_that_cannot_be_used_is_found_before_anything_is_sent(ask: Any, home: Path) -> None:
+    (home / "out").write_text("")
+    code, _, err, wire = ask("batch", "week.csv", "-o", "out", answers=[check()])
+    assert (code, len(wire.requests), "is a file" in err) == (1, 0, True)
+    (home / "out").unlink()
+    (home / "out").mkdir()
+    (home / "out" / ".promptreel.json").write_text(json.dumps({"batch": OTHER, "videos": {}}))
+    code, _, err, wire = ask("batch", "week.csv", "-o", "out", answers=[check()])
+    assert (code, len(wire.requests), f"holds the results of batch {OTHER}" in err) == (1, 1, True)
+
+
+@pytest.mark.usefixtures("file")
+def test_videos_are_saved_and_a_failed_one_ends_with_the_way_to_get_it(ask: Any, home: Path) -> None:
+    other = {**ROW, "row": 2, "generation_id": OTHER, "prompt": "a kite"}
+    with serving(http(200, b"video")) as videos:
+        answers: list[Answer] = [check(), batch(), batch("completed"), report(ROW, other), completed(videos.url, 5)]
+        answers.append(error(404))
+        code, out, err, _ = ask("batch", "week.csv", "--videos", "-o", "out", answers=answers)
+    assert (code, out) == (1, "2 of 2 rows completed.\n")
+    saved = home / "out" / "00001-a-boat-01234567.mp4"
+    assert saved.read_bytes() == b"video"
+    assert f"Get it with: promptreel download {OTHER} -o 00002-a-kite-cccccccc.mp4" in err
+    assert saved.name in (home / "out" / "index.html").read_text()
+    assert saved.name in (home / "out" / "report.csv").read_text()
+
+
+def test_rows_that_failed_are_told_with_the_command_that_runs_them_again(ask: Any) -> None:
+    failed = {**ROW, "status": "error", "error": "GenerationFailed: no"}
+    code, out, err, _ = ask(
+        "batch", "get", BATCH, "--wait", answers=[batch("completed"), batch("completed"), report(failed)]
+    )
+    assert (code, out) == (1, "0 of 1 rows completed.\n")
+    assert "row 1: GenerationFailed: no" in err
+    assert f"promptreel batch retry {BATCH} --wait" in err
+
+
+def test_list_get_report_cancel_and_retry_print_what_they_find(ask: Any) -> None:
+    listed = http(200, {"data": [json.loads(batch().partition(b"\r\n\r\n")[2])], "next_cursor": None})
+    assert ask("batch", "list", answers=[listed])[1].split("\t")[:2] == [BATCH, "running"]
+    assert "2 queued" in ask("batch", "get", BATCH, answers=[batch()])[1]
+    assert json.loads(ask("batch", "get", BATCH, "--json", answers=[batch()])[1])["id"] == BATCH
+    assert ask("batch", "report", BATCH, answers=[report(ROW)])[1].split("\t")[:3] == ["1", "completed", ID]
+    assert json.loads(ask("batch", "report", BATCH, "--json", answers=[report(ROW)])[1]) == [ROW]
+    code, out, err, wire = ask("batch", "cancel", BATCH, answers=[batch("cancelled")])
+    assert (code, lines(wire)) == (0, [f"POST /v2/batches/{BATCH}/cancel HTTP/1.1"])
+    assert "is cancelled" in out
+    assert "2 rows still run" in err
+    code, out, _, wire = ask("batch", "retry", BATCH, answers=[batch()])
+    assert (code, out, lines(wire)) == (0, f"{BATCH}\n", [f"POST /v2/batches/{BATCH}/retry HTTP/1.1"])
+
+
+def client_of(wire: Wire) -> Client:
+    return Client(wire.url, KEY)
+
+
+def test_an_id_cannot_lead_elsewhere() -> None:
+    with serving(batch()) as wire, client_of(wire) as api:
+        api.cancel_batch("../models?")
+    assert lines(wire) == ["POST /v2/batches/..%2Fmodels%3F/cancel HTTP/1.1"]
+
+
+def test_waiting_ends_with_the_batch_its_failure_or_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("promptreel._batches.POLL_SECONDS", 0)
+    seen: list[str] = []
+    with serving(batch("reading"), error(503), batch(), batch("completed")) as wire, client_of(wire) as api:
+        assert api.wait_for_batch(BATCH, 60, lambda found: seen.append(found.status)).status == "completed"
+    assert seen == ["reading", "running", "completed"]
+    bad = batch("error", error={"name": "InvalidFile", "message": "empty."})
+    with serving(bad) as wire, client_of(wire) as api, pytest.raises(BatchFailed, match="InvalidFile: empty"):
+        api.wait_for_batch(BATCH)
+    with serving(batch()) as wire, client_of(wire) as api, pytest.raises(BatchTimeout):
+        api.wait_for_batch(BATCH, 0)
+
+
+def test_a_large_file_is_uploaded_without_the_key_and_waited_for(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    monkeypatch.setattr("promptreel._batches.POLL_SECONDS", 0)
+    monkeypatch.setattr("promptreel._batches.MAX_SENT_BYTES", 3)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    with serving(http(204)) as bucket:
+        form: dict[str, object] = {
+            "id": BATCH,
+            "name": "week.csv",
+            "upload": {"url": bucket.url, "fields": {"key": "owners/ann/week.csv"}},
+        }
+        answers = [http(200, form), error(404), error(404), batch("reading"), batch(sha256=sha256)]
+        with serving(*answers) as wire, client_of(wire) as api:
+            assert api.create_batch(file, max_concurrency=3).sha256 == sha256
+            with pytest.raises(ApiError):
+                api.check_batch(file)
+    assert lines(wire)[0] == "POST /v2/batches?name=week.csv&max_concurrency=3&upload=true HTTP/1.1"
+    (uploaded,) = bucket.requests
+    assert file.read_bytes() in uploaded
+    assert b"owners/ann/week.csv" in uploaded
+    assert KEY.encode() not in uploaded
+
+
+def test_pages_are_followed() -> None:
+    pages = [http(200, {"data": [ROW], "next_cursor": "1"}), http(200, {"data": [{**ROW, "row": 2}]})]
+    with serving(*pages) as wire, client_of(wire) as api:
+        assert [row.row for row in api.report(BATCH)] == [1, 2]
+    assert lines(wire)[1] == f"GET /v2/batches/{BATCH}/report?cursor=1 HTTP/1.1"
+
+
+def test_the_asynchronous_client_has_the_same_calls(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    monkeypatch.setattr("promptreel._batches.POLL_SECONDS", 0)
+    pages = [http(200, {"data": [ROW], "next_cursor": "1"}), http(200, {"data": [{**ROW, "row": 2}]})]
+    listed = http(200, {"data": [json.loads(batch().partition(b"\r\n\r\n")[2])]})
+
+    async def use(url: str) -> list[object]:
+        async with AsyncClient(url, KEY) as api:
+            seen: list[object] = [(await api.check_batch(file)).rows, (await api.create_batch(file)).id]
+            seen.append((await api.wait_for_batch(BATCH, 60)).status)
+            seen.append([row.row async for row in api.report(BATCH)])
+            seen.append([one.id async for one in api.batches()])
+            return [*seen, (await api.cancel_batch(BATCH)).status, (await api.retry_batch(BATCH)).status]
+
+    answers = [check(), batch(), batch(), batch("completed"), *pages, listed, batch("cancelled"), batch()]
+    with serving(*answers) as wire:
+        assert asyncio.run(use(wire.url)) == [2, BATCH, "completed", [1, 2], [BATCH], "cancelled", "running"]
+    calls = {name for name in vars(Batches) if not name.startswith("_")}
+    assert calls <= set(vars(AsyncClient))

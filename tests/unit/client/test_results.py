@@ -1,0 +1,160 @@
+"""A folder of results is one batch's, holds each row's latest take, and loses nothing that was in it."""
+
+import csv
+import io
+import json
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptreel.batch import ReportRow
+from promptreel.errors import PromptreelError
+from promptreel.results import MARK, RESERVED, Results, checked_template, slug, video_name
+
+A, B = "a" * 32, "b" * 32
+
+
+def row(number: int = 1, generation_id: str = A, **fields: Any) -> ReportRow:
+    raw = {"row": number, "generation_id": generation_id, "status": "completed", "prompt": "a boat, at sea", **fields}
+    return ReportRow.from_json(raw)
+
+
+def save(results: Results, one: ReportRow, data: bytes = b"video") -> Path:
+    path, _ = results.video_path(one)
+    path.write_bytes(data)
+    results.saved(one, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("fields", "template", "expected"),
+    [
+        ({}, "{row}-{name}-{id}", "00001-a-boat-at-sea-aaaaaaaa.mp4"),
+        ({"name": "Ich & Du"}, "{row}-{name}-{id}", "00001-Ich-Du-aaaaaaaa.mp4"),
+        ({"name": "../../etc/passwd"}, "{name}-{row}.mp4", "etc-passwd-00001.mp4"),
+        ({"name": "CON"}, "{name}.{row}", "_CON.00001.mp4"),
+        ({"prompt": "…"}, "{name}{id}", "videoaaaaaaaa.mp4"),
+        ({"prompt": None}, "take {row}", "take 00001.mp4"),
+    ],
+)
+def test_a_video_is_named_by_its_row_its_name_or_first_words_and_its_id(
+    fields: dict[str, Any], template: str, expected: str
+) -> None:
+    assert video_name(row(**fields), checked_template(template)) == expected
+
+
+@given(st.text(), st.text(), st.sampled_from(["{row}-{name}-{id}", "{name}.{row}", "{name} {id}"]))
+def test_any_name_is_a_file_in_the_folder_on_any_system(name: str, prompt: str, template: str) -> None:
+    made = video_name(row(name=name, prompt=prompt), template)
+    assert PurePosixPath(made).name == made == PureWindowsPath(made).name
+    assert len(os.fsencode(made.encode("utf-8", "ignore").decode())) < 200
+    assert not set(made) & set('<>:"|?*\0\n')
+    assert made.partition(".")[0].upper() not in RESERVED
+    assert not made.startswith(".")
+    assert slug(name) == slug(slug(name))
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{name}", "../{row}", "a/{row}", "a\\{row}", "{row.__class__}", "{x}{row}", ".{row}", "{row", "{row}\n"],
+)
+def test_a_template_that_would_lead_elsewhere_is_refused(template: str) -> None:
+    with pytest.raises(PromptreelError):
+        checked_template(template)
+
+
+def test_a_folder_is_one_batchs(tmp_path: Path) -> None:
+    results = Results.open(tmp_path / "out", A)
+    save(results, row())
+    assert Results.open(tmp_path / "out", A).videos == {A: "00001-a-boat-at-sea-aaaaaaaa.mp4"}
+    with pytest.raises(PromptreelError, match=f"holds the results of batch {A}"):
+        Results.open(tmp_path / "out", B)
+
+
+def test_what_cannot_be_written_to_is_found(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PromptreelError, match="is a file"):
+        Results.open(tmp_path / "file", A)
+    with pytest.raises(PromptreelError, match="Nothing can be written"):
+        Results.open(tmp_path / "file" / "out", A)
+
+
+@pytest.mark.parametrize("mark", ["{", "[]", '{"batch": "x"}', '{"batch": "x", "videos": 1}'])
+def test_a_mark_that_cannot_be_read_is_no_reason_to_mix(tmp_path: Path, mark: str) -> None:
+    (tmp_path / MARK).write_text(mark)
+    with pytest.raises(PromptreelError, match="name another folder"):
+        Results.open(tmp_path, A)
+
+
+def test_a_mark_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "other.mp4").write_bytes(b"mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / MARK).write_text(json.dumps({"batch": A, "videos": {B: "../other.mp4"}}))
+    results = Results.open(tmp_path / "out", A)
+    assert results.put_earlier_aside([]) == []
+    assert (tmp_path / "other.mp4").read_bytes() == b"mine"
+
+
+def test_an_old_take_is_put_aside_and_kept(tmp_path: Path) -> None:
+    results = Results.open(tmp_path, A)
+    old = save(results, row(1, A), b"old")
+    (moved,) = Results.open(tmp_path, A).put_earlier_aside([row(1, B)])
+    assert (moved, moved.read_bytes(), old.exists()) == (tmp_path / "earlier" / old.name, b"old", False)
+    results = Results.open(tmp_path, A)
+    save(results, row(1, A), b"again")
+    (second,) = results.put_earlier_aside([])
+    assert (second.read_bytes(), moved.read_bytes()) == (b"again", b"old")
+
+
+def test_a_video_whose_row_has_moved_is_renamed_and_not_fetched_again(tmp_path: Path) -> None:
+    results = Results.open(tmp_path, A)
+    save(results, row(1))
+    path, is_there = results.video_path(row(7))
+    assert (path.name, is_there, path.read_bytes()) == ("00007-a-boat-at-sea-aaaaaaaa.mp4", True, b"video")
+    path.unlink()
+    assert results.video_path(row(7))[1] is False
+
+
+def test_no_report_is_overwritten(tmp_path: Path) -> None:
+    results = Results.open(tmp_path, A)
+    (tmp_path / "report.csv").write_text("mine")
+    first = results.write_report([row()])
+    assert (first.name, (tmp_path / "report.csv").read_text()) == ("report-2.csv", "mine")
+    assert results.write_report([row()]) == first, "the same again is no other"
+    assert results.write_report([row(error="x", status="error")]).name == "report-3.csv"
+
+
+def test_a_report_shows_formulas_as_text(tmp_path: Path) -> None:
+    path = Results.open(tmp_path, A).write_report([row(prompt="=HYPERLINK(1)", name="@x", tags=["a", "b"])])
+    (line,) = csv.DictReader(io.StringIO(path.read_text("utf-8"), newline=""))
+    assert (line["prompt"], line["name"], line["tags"]) == ("'=HYPERLINK(1)", "'@x", "a, b")
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.sources: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.sources += [str(value) for name, value in attrs if name in ("src", "href")]
+
+
+def test_the_page_plays_the_videos_beside_it_and_runs_nothing(tmp_path: Path) -> None:
+    results = Results.open(tmp_path, A)
+    hostile = row(1, name='"><script>alert(1)</script>', prompt="<img src=x onerror=alert(1)>", tags=["<b>"])
+    path = save(results, hostile)
+    text = results.write_page("<script>", [hostile, row(2, B, status="error", error="<i>no")]).read_text("utf-8")
+    page = Page(text)
+    assert page.sources == [path.name]
+    assert not {"script", "img", "iframe", "link"} & set(page.tags)
+    assert "&lt;i&gt;no" in text
+    assert not re.search("https?://", text)
