@@ -66,8 +66,8 @@ def _ensure_api_key(secrets: "SecretsManagerClient", arn: str, known: str | None
     return key
 
 
-def ensure_queue(topic_arn: str, endpoint_url: str, name: str) -> str:
-    """The URL of the queue of this name, which hears what is announced."""
+def ensure_queue(topic_arn: str, endpoint_url: str, name: str, only: dict[str, list[str]] | None = None) -> str:
+    """The URL of the queue of this name, which hears what is announced; `only` what a filter with it lets through."""
     sqs, sns = client("sqs", endpoint_url), client("sns", endpoint_url)
     queue_url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -86,5 +86,6 @@ def ensure_queue(topic_arn: str, endpoint_url: str, name: str) -> str:
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": json.dumps(policy)})
     subscriptions = sns.list_subscriptions_by_topic(TopicArn=topic_arn)["Subscriptions"]
     if queue_arn not in [subscription["Endpoint"] for subscription in subscriptions]:
-        sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
+        filters = {"FilterPolicy": json.dumps(only)} if only else {}
+        sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, Attributes=filters)
     return queue_url

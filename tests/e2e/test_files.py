@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from core.generation import Failure, Status
+from local.provision import ensure_queue
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
 
@@ -32,7 +33,7 @@ def test_a_dropped_request_becomes_a_video_in_its_owners_list(cloud: LocalCloud,
         ("x.json", b"{", "not valid JSON"),
         ("x.json", b'{"prompt": "x", "duration": 99}', "`duration` must be one of 5, 6, 7, 8"),
         ("x.png", b"\x89PNG", "must end in .txt, .json, .jsonl, .csv"),
-        ("x.csv", b"text\nx\n", "`prompt` among them"),
+        ("x.csv", b"text\nx\n", "`prompt` or `model` among them"),
         ("x.jsonl", b"\n\n", "is empty"),
     ],
 )
@@ -100,15 +101,10 @@ def test_a_bad_event_is_a_recorded_failure(cloud: LocalCloud) -> None:
 
 
 def test_a_subscription_hears_only_what_its_filter_lets_through(cloud: LocalCloud) -> None:
-    sqs, sns = cloud.aws("sqs"), cloud.aws("sns")
     ann, bob = uuid4().hex, uuid4().hex
-    queues = {}
-    for name, policy in {"failures": {"owner": [ann], "status": ["error"]}, "bobs": {"owner": [bob]}}.items():
-        url = sqs.create_queue(QueueName=f"{name}-{uuid4().hex}")["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        filters = {"FilterPolicy": json.dumps(policy)}
-        sns.subscribe(TopicArn=cloud.stack.topic_arn, Protocol="sqs", Endpoint=arn, Attributes=filters)
-        queues[name] = url
+    filters = {"failures": {"owner": [ann], "status": ["error"]}, "bobs": {"owner": [bob]}}
+    topic, aws = cloud.stack.topic_arn, cloud.stack.aws_endpoint_url
+    queues = {name: ensure_queue(topic, aws, f"{name}-{ann}", only) for name, only in filters.items()}
     keys = {owner: {"Authorization": f"Bearer {cloud.key_of(owner)}"} for owner in (ann, bob)}
 
     def ended(owner: str, **script: Any) -> str:
@@ -121,7 +117,8 @@ def test_a_subscription_hears_only_what_its_filter_lets_through(cloud: LocalClou
     bobs, bad = ended(bob), ended(ann, outcome="error")
 
     def heard(name: str) -> set[str] | None:
-        messages = sqs.receive_message(QueueUrl=queues[name], MaxNumberOfMessages=10).get("Messages", [])
+        received = cloud.aws("sqs").receive_message(QueueUrl=queues[name], MaxNumberOfMessages=10)
+        messages = received.get("Messages", [])
         return {json.loads(json.loads(message["Body"])["Message"])["generation_id"] for message in messages} or None
 
     assert (eventually(lambda: heard("failures")), eventually(lambda: heard("bobs"))) == ({bad}, {bobs})

@@ -11,8 +11,7 @@ ENOUGH = 5  # times
 
 
 def takes(cloud: LocalCloud) -> dict[str, Any] | None:
-    answer = cloud.call("GET", "/v2/models").json()["data"]
-    found: dict[str, Any] | None = next(model["takes"] for model in answer if model["id"] == MODEL)
+    found: dict[str, Any] | None = cloud.call("GET", "/v2/models", params={"id": MODEL}).json()["takes"]
     return found
 
 
