@@ -184,7 +184,7 @@ class Torture:
         """The world once all places are given back, or the time is over after which they must be."""
         deadline = time.monotonic() + PLACES_SECONDS
         while time.monotonic() < deadline and any(
-            item["pk"] != "turn" for item in items(self.cloud, self.cloud.stack.places_table_name)
+            item["pk"] in ("place", "waiting") for item in items(self.cloud, self.cloud.stack.places_table_name)
         ):
             time.sleep(2)
             self.sweep()
