@@ -63,8 +63,11 @@ class LocalCloud:
         return all(count == "0" for count in counts.values())
 
     def key_of(self, owner: str) -> str:
-        """A new API key for an owner."""
-        return ApiKeys(self.aws("secretsmanager"), self.stack.api_keys_secret_arn).create(owner)[0]
+        """A new API key for an owner, once the API knows it: that takes two seconds where others guess at keys."""
+        key, _ = ApiKeys(self.aws("secretsmanager"), self.stack.api_keys_secret_arn).create(owner)
+        headers = {"Authorization": f"Bearer {key}"}
+        eventually(lambda: self.call("GET", "/v2/models", headers=headers, params={"limit": "1"}).ok or None)
+        return key
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Of a program that a test runs: what it needs to run at all, and the variables."""
