@@ -312,7 +312,7 @@ def test_rows_that_are_gone_cannot_be_retried_until_the_file_is_sent_again(house
     house.take()
     for row in house.rows(sent["id"]):
         house.cloud.ledger.fail(Run(row["generation_id"]), Failure("RequestRefused", "no"))
-    boto3.client("s3").delete_object(Bucket="videos", Key=f"batches/{sent['id']}/1/rows.jsonl")
+    boto3.client("s3").delete_object(Bucket="videos", Key=house.run()["rows_key"])
     status, answer = house.call("POST", f"{PATH}/{sent['id']}/retry")
     assert (status, "send its file again" in answer["message"]) == (409, True)
 

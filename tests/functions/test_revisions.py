@@ -11,6 +11,7 @@ import pytest
 
 from core.batch import batch_id_for
 from core.generation import Failure, Generation, Status
+from core.intake.batches import Batches
 from core.records.batches import BatchRecord, BatchRecords
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors
@@ -99,7 +100,8 @@ def test_a_run_that_ends_after_a_newer_content_came_does_not_replace_its_report(
     week.cloud.invoke("report_batch", old)
     body = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/report.jsonl")["Body"].read()
     assert len(body.splitlines()) == 1
-    body = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/1/report.jsonl")["Body"].read()
+    apart = f"results/{BATCH_ID}/{old['staged']}/report.jsonl"
+    body = boto3.client("s3").get_object(Bucket="videos", Key=apart)["Body"].read()
     assert [json.loads(line)["row"] for line in body.splitlines()] == [1, 2]
     assert record().ended_at is not None
 
@@ -175,6 +177,27 @@ def test_an_event_that_comes_late_runs_its_rows_and_is_not_the_latest_revision(w
     assert {one.request["prompt"] for one in week.all} == {"a", "old"}
     assert [row["status"] for row in week.report(late)] == ["queued", "queued"]
     assert late["results"] != f"results/{BATCH_ID}"
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_two_contents_that_are_read_at_once_each_runs_its_own_rows(
+    week: Week, monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
+    """One is recorded and runs while the other, which found no batch either, is still being read and staged."""
+    older, newer = week.doors.drop(KEY, file("a", "b")), week.doors.drop(KEY, file("c", "d"))
+    fast, slow = (newer, older) if newest_first else (older, newer)
+    staged = Batches._staged
+
+    def staged_late(self: Batches, *args: Any) -> Any:
+        monkeypatch.setattr(Batches, "_staged", staged)
+        assert week.doors.take(fast) == []
+        return staged(self, *args)
+
+    monkeypatch.setattr(Batches, "_staged", staged_late)
+    assert week.doors.take(slow) == []
+    for one in week.doors.executions("BATCH_STATE_MACHINE_ARN"):
+        week.accept(one["input"])
+    assert sorted(one.request["prompt"] for one in week.all) == ["a", "b", "c", "d"]
 
 
 def test_a_revision_that_cannot_be_read_leaves_the_batch_as_it_was(week: Week) -> None:

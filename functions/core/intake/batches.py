@@ -62,8 +62,8 @@ class Batches:
             name=record.name,
             revision=record.revision,
             run=record.run,
-            # One that came late is staged beside the others.
-            staged=str(record.revision) if record.revision else f"0-{content.sha256[:16]}",
+            # By its content, too: another one that is read at the same time takes itself for the same revision.
+            staged=f"{record.revision}-{content.sha256[:16]}",
         )
         batch = self._staged(batch, rows)
         if record.revision and record != found:
