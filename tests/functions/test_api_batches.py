@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from core.api import batches
 from core.errors import names
 from core.generation import Failure
 from core.records.batches import BatchRecords
+from core.records.ledger import Ledger
 from core.workflow import Run
 from tests.support.events import event
 from tests.support.functions import Doors, call
@@ -254,6 +256,20 @@ def test_cancelling_stops_what_runs_and_starts_no_more(house: House) -> None:
     house.send(TWO + "a kite,3\n")
     house.take()
     assert house.get(sent["id"])["counts"]["queued"] == 1, "what was sent after it runs, what was cancelled does not"
+
+
+def test_cancelling_finds_rows_that_the_index_does_not_have_yet(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = house.send()
+    house.take()
+    running, looks = Ledger.running_in_batch, []
+
+    def lagging(self: Ledger, batch_id: str) -> Iterator[str]:
+        looks.append(batch_id)
+        return iter(()) if len(looks) == 1 else running(self, batch_id)
+
+    monkeypatch.setattr(Ledger, "running_in_batch", lagging)
+    cancelled = house.call("POST", f"{PATH}/{sent['id']}/cancel")[1]
+    assert (cancelled["status"], cancelled["counts"]["error"]) == ("cancelled", 2)
 
 
 def test_cancelling_before_it_is_read_runs_nothing(house: House) -> None:

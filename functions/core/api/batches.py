@@ -205,6 +205,7 @@ class BatchApi:
             # From now on no row is accepted; one that is being accepted looks again after it was recorded.
             record = self.batches.records.change(batch_id, cancelled_at=self.batches.records.now())
         until = time.monotonic() + CANCEL_SECONDS
+        was_quiet = False
         while time.monotonic() < until:
             running = list(self.ledger.running_in_batch(batch_id))
             for generation_id in running:
@@ -212,8 +213,10 @@ class BatchApi:
                     self.deletion.delete(self.ledger.get(generation_id), only_running=True)
                 if time.monotonic() > until:
                     break
-            if not running:
+            # Twice: a row that was recorded just before may be missing in the index at the first look.
+            if not running and was_quiet:
                 break
+            was_quiet = not running
             self.sleep(LAG_SECONDS)
         return self.get(owner, batch_id)
 
