@@ -81,8 +81,9 @@ class Reader:
         self._drop()
         self._connection.close()
 
-    def look(self, first: int, size: int) -> Found:
-        """What is behind the link, opened at byte `first` and for `size` bytes, or at 0 if it cannot be read so."""
+    def look(self, first: int, size: int | None) -> Found:
+        """What is behind the link, opened at byte `first` and for `size` bytes, or at 0 if it cannot be read so; or
+        the whole of it, to be read once, if `size` is None."""
         try:
             return self._look(first, size)
         except (VideoUnavailable, _Answered) as error:
@@ -92,12 +93,14 @@ class Reader:
         except _Answered as answer:
             raise _told(answer) from None
 
-    def _look(self, first: int, size: int) -> Found:
-        response = self._ask({"Range": f"bytes={first}-{first + size - 1}"})
-        length = _length_of_whole(response, first, size)
-        validator = _validator(response) if length is not None else None
-        if length is None or (validator is None and length > size) or (validator is None and first):
-            if response.status_code != _OK:  # it does strange things with ranges
+    def _look(self, first: int, size: int | None) -> Found:
+        length = validator = None
+        if size is not None:
+            response = self._ask({"Range": f"bytes={first}-{first + size - 1}"})
+            length = _length_of_whole(response, first, size)
+            validator = _validator(response) if length is not None else None
+        if size is None or length is None or (validator is None and (length > size or first)):
+            if size is None or response.status_code != _OK:  # it does strange things with ranges
                 response = self._ask({})
             if response.status_code != _OK:
                 raise _Answered(response)

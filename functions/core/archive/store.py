@@ -106,7 +106,8 @@ class Archive:
                 with suppress(Changed):
                     return self._store(order)
                 order = replace(order, upload=None)
-            raise VideoUnavailable("The video changed while it was read, twice: it is read again later.")
+            # Its host cannot tell it from another: what comes in one answer is of one video.
+            return self._store(order, in_parts=False)
         except Stopped:
             raise VideoUnavailable("The video arrives too slowly to be archived in one go.") from None
         except (VideoUnavailable, VideoInvalid, VideoForbidden):
@@ -124,13 +125,13 @@ class Archive:
             ContentType="application/json",
         )
 
-    def _store(self, order: Order) -> ArchivedVideo:
+    def _store(self, order: Order, *, in_parts: bool = True) -> ArchivedVideo:
         link = Link(order.url, order.renew)
         allowed = replace(self._allowed, hosts=(*self._allowed.hosts, *order.hosts))
         flow = Flow(order.seconds_left, self._most_connections)
         before = Interrupted(**order.upload) if order.upload else None
         with Reader(link, allowed, flow) as reader:
-            found = reader.look(before.size if before else 0, self._part_bytes)
+            found = reader.look(before.size if before else 0, self._part_bytes if in_parts else None)
             if before and (before.length, before.validator) != (found.length, found.validator):
                 self._multipart(order, before.upload_id).abort()
                 before, found = None, reader.look(0, self._part_bytes)
