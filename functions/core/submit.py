@@ -94,7 +94,7 @@ def _try_later(generation: Generation, now: datetime, limits: Limits, refusal: T
     age = (now - _since(generation)).total_seconds()
     # Never sooner than the back-off: an execution's history holds 25,000 events, and each turn takes fourteen.
     wait = max(refusal.retry_after or 0, backoff(age))
-    return min(round(wait), limits.deadline)
+    return round(min(wait, limits.deadline))
 
 
 def client_request_id(generation_id: str, attempt: str) -> str:

@@ -148,7 +148,9 @@ def test_what_certainly_was_not_accepted_clears_the_mark(ledger: Ledger, error: 
     assert ledger.get("g1").provider_id == "p2"
 
 
-@pytest.mark.parametrize(("retry_after", "wait"), [(7.0, 7), (0.0, 2), (None, 2), (99999.0, 3600)])
+@pytest.mark.parametrize(
+    ("retry_after", "wait"), [(7.0, 7), (0.0, 2), (None, 2), (99999.0, 3600), (float("inf"), 3600)]
+)
 def test_a_throttled_request_waits_as_told_and_never_less_than_the_back_off(
     ledger: Ledger, retry_after: float | None, wait: int
 ) -> None:
