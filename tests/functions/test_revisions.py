@@ -12,6 +12,7 @@ import pytest
 from core.batch import batch_id_for
 from core.generation import Failure, Generation, Status
 from core.intake.batches import Batches
+from core.intake.row import Rows
 from core.records.batches import BatchRecord, BatchRecords
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors
@@ -280,6 +281,29 @@ def test_a_retry_goes_on_with_what_can_be_rescued_once(week: Week, submitted: bo
         ExpressionAttributeValues={":later": {"S": "2999-01-01T00:00:00.000Z"}},
     )
     assert week.accept(given)[0]["ended"] is True, "it failed after it was tried again"
+
+
+@pytest.mark.parametrize("name", ["RequestRefused", "GenerationFailed"])
+def test_a_row_that_a_retry_took_up_while_its_batch_was_being_cancelled_does_not_run(
+    week: Week, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Who cancelled has looked for what runs, and this row had not begun again."""
+    given = week.drop("a")
+    (first,) = ids(week.accept(given))
+    fail(week.cloud, first, name, submitted=name == "GenerationFailed")
+    retry()
+    tried_again = Rows._tried_again
+
+    def cancelled_meanwhile(self: Rows, *args: Any) -> Generation:
+        records().change(BATCH_ID, cancelled_at=now())
+        return tried_again(self, *args)
+
+    monkeypatch.setattr(Rows, "_tried_again", cancelled_meanwhile)
+    (answer,) = week.accept(given)
+    assert answer["ended"]
+    error = week.cloud.ledger.get(answer["generation_id"]).error
+    assert error is not None
+    assert error.name == "Cancelled"
 
 
 def test_a_retry_makes_anew_what_the_provider_failed_to_make(week: Week) -> None:

@@ -52,7 +52,9 @@ class Rows:
         if row.revision > (generation.revision or 0):
             self.ledger.found_in(generation, row.revision, row.number, line.get("name"), line.get("tags", []))
         record = self.records.find(row.batch_id)
-        return self._tried_again(line, generation) if _is_due(generation, record) else generation
+        if not _is_due(generation, record):
+            return generation
+        return self._unless_cancelled(self._tried_again(line, generation), row.batch_id)
 
     def _new(self, line: dict[str, Any], generation_id: str) -> Generation | None:
         """The row's first generation; None if the batch was cancelled."""
@@ -62,11 +64,14 @@ class Rows:
         if self._is_cancelled(line["batch_id"]):
             return None
         generation = self._accepted(line, generation_id)
-        # Who cancels the batch may have looked for its rows before this one was there.
-        if generation and self._is_cancelled(line["batch_id"]):
-            self.ledger.fail(generation.run, Failure(Cancelled.__name__, "Its batch was cancelled before it began."))
-            return self.ledger.get(generation.generation_id)
-        return generation
+        return generation and self._unless_cancelled(generation, line["batch_id"])
+
+    def _unless_cancelled(self, generation: Generation, batch_id: str) -> Generation:
+        """A generation that is about to run. Who cancels its batch may have looked for its rows before it was one."""
+        if generation.status.ended or not self._is_cancelled(batch_id):
+            return generation
+        self.ledger.fail(generation.run, Failure(Cancelled.__name__, "Its batch was cancelled before it began."))
+        return self.ledger.get(generation.generation_id)
 
     def _accepted(self, line: dict[str, Any], generation_id: str) -> Generation | None:
         source = Source("s3", line["source_ref"])
