@@ -57,10 +57,13 @@ class House:
     def run(self) -> dict[str, Any]:
         """The rows of the latest execution: its input."""
         given: dict[str, Any] = self.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
-        body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
-        for line in body.splitlines():
-            self.cloud.invoke("accept_row", json.loads(line), warm=True)
+        self.accept(given)
         return given
+
+    def accept(self, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """The rows of an execution."""
+        body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
+        return [self.cloud.invoke("accept_row", json.loads(line), warm=True) for line in body.splitlines()]
 
     def get(self, batch_id: str, owner: str = "ann") -> dict[str, Any]:
         status, answer = self.call("GET", query=f"batch_id={batch_id}", owner=owner)
@@ -256,6 +259,30 @@ def test_cancelling_stops_what_runs_and_starts_no_more(house: House) -> None:
     house.send(TWO + "a kite,3\n")
     house.take()
     assert house.get(sent["id"])["counts"]["queued"] == 1, "what was sent after it runs, what was cancelled does not"
+
+
+def test_what_was_cancelled_does_not_begin_because_a_mended_file_was_sent(house: House) -> None:
+    """The execution of what was cancelled still goes through its rows when the mended file comes."""
+    sent = house.send("prompt\nbad 1\nbad 2\n")
+    house.read()
+    old = house.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
+    house.call("POST", f"{PATH}/{sent['id']}/cancel")
+    house.send("prompt\ngood\n")
+    house.take()
+    assert [answer["ended"] for answer in house.accept(old)] == [True, True]
+    assert [one.request["prompt"] for one in house.doors.of("ann")] == ["good"]
+    assert house.cloud.invoke("report_batch", old) == {"is_complete": True}
+    assert house.get(sent["id"])["counts"]["queued"] == 1
+
+
+def test_what_was_cancelled_begins_when_it_is_retried(house: House) -> None:
+    sent = house.send("prompt\nbad 1\nbad 2\n")
+    house.read()
+    house.call("POST", f"{PATH}/{sent['id']}/cancel")
+    house.cloud.invoke("report_batch", house.run())
+    assert house.call("POST", f"{PATH}/{sent['id']}/retry")[0] == 200
+    house.run()
+    assert house.get(sent["id"])["counts"]["queued"] == 2
 
 
 def test_cancelling_finds_rows_that_the_index_does_not_have_yet(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,7 +203,9 @@ class BatchApi:
             if self._status(record, self._counts(record)) == "completed":
                 raise Conflict(f"Batch {batch_id} has ended: nothing is left to cancel.")
             # From now on no row is accepted; one that is being accepted looks again after it was recorded.
-            record = self.batches.records.change(batch_id, cancelled_at=self.batches.records.now())
+            record = self.batches.records.change(
+                batch_id, cancelled_at=self.batches.records.now(), cancelled_revision=record.revision
+            )
         until = time.monotonic() + CANCEL_SECONDS
         was_quiet = False
         while time.monotonic() < until:
@@ -234,7 +236,13 @@ class BatchApi:
                 raise Conflict(f"Batch {batch_id} is too old for its rows to be here: send its file again, then retry.")
             now = self.batches.records.now()
             record = self.batches.records.change(
-                batch_id, retried_at=now, cancelled_at=None, ended_at=None, is_complete=None, run=record.run + 1
+                batch_id,
+                retried_at=now,
+                cancelled_at=None,
+                cancelled_revision=None,
+                ended_at=None,
+                is_complete=None,
+                run=record.run + 1,
             )
         self.batches.again(record)
         return self.get(owner, batch_id)

@@ -54,21 +54,21 @@ class Rows:
         record = self.records.find(row.batch_id)
         if not _is_due(generation, record):
             return generation
-        return self._unless_cancelled(self._tried_again(line, generation), row.batch_id)
+        return self._unless_cancelled(line, self._tried_again(line, generation))
 
     def _new(self, line: dict[str, Any], generation_id: str) -> Generation | None:
         """The row's first generation; None if the batch was cancelled."""
         if "problem" in line:
             refused_id = refused_row_id(line["batch_id"], line["row"], line["problem"])
             return self._refused(line, refused_id, InvalidRequest(line["problem"]))
-        if self._is_cancelled(line["batch_id"]):
+        if self._is_cancelled(line):
             return None
         generation = self._accepted(line, generation_id)
-        return generation and self._unless_cancelled(generation, line["batch_id"])
+        return generation and self._unless_cancelled(line, generation)
 
-    def _unless_cancelled(self, generation: Generation, batch_id: str) -> Generation:
+    def _unless_cancelled(self, line: dict[str, Any], generation: Generation) -> Generation:
         """A generation that is about to run. Who cancels its batch may have looked for its rows before it was one."""
-        if generation.status.ended or not self._is_cancelled(batch_id):
+        if generation.status.ended or not self._is_cancelled(line):
             return generation
         self.ledger.fail(generation.run, Failure(Cancelled.__name__, "Its batch was cancelled before it began."))
         return self.ledger.get(generation.generation_id)
@@ -138,9 +138,10 @@ class Rows:
         except NotFound:
             return None
 
-    def _is_cancelled(self, batch_id: str) -> bool:
-        record = self.records.find(batch_id)
-        return record is not None and record.cancelled_at is not None
+    def _is_cancelled(self, line: dict[str, Any]) -> bool:
+        row = _place(line)
+        record = self.records.find(row.batch_id)
+        return record is not None and record.is_cancelled(row.revision)
 
 
 def _is_due(generation: Generation, record: BatchRecord | None) -> bool:

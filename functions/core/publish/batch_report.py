@@ -30,7 +30,7 @@ def report(batch: Batch, record: BatchRecord | None, ledger: Ledger, s3: "S3Clie
     """
     statuses: Counter[str] = Counter()
     credits_used = 0
-    cancelled = record is not None and record.cancelled_at is not None
+    cancelled = record is not None and record.is_cancelled(batch.revision)
     # A run that ends after a newer content has come does not replace that one's results.
     is_latest = record is None or record.revision == batch.revision
     results = batch.results if is_latest else f"{results_of(batch.batch_id)}/{batch.staged}"

@@ -45,6 +45,7 @@ class BatchRecord:
     ended_at: datetime | None = None  # of the latest run
     is_complete: bool | None = None  # whether that run left nothing to do
     cancelled_at: datetime | None = None
+    cancelled_revision: int | None = None  # the latest that was cancelled: its rows stay so when another is sent
     retried_at: datetime | None = None  # rows that failed before run again
     error: Failure | None = None  # why what was sent last cannot be read
     last_write: str | None = None  # the write that this was read after
@@ -53,6 +54,10 @@ class BatchRecord:
     def broke_off(self) -> bool:
         """Whether the latest run ended before its rows did."""
         return self.ended_at is not None and not self.is_complete
+
+    def is_cancelled(self, revision: int) -> bool:
+        """Whether no row of the revision begins. One that came late, and is none, goes with the batch."""
+        return self.cancelled_at is not None or 0 < revision <= (self.cancelled_revision or 0)
 
     def with_content(self, content: str, content_at: datetime) -> "BatchRecord":
         """The batch with what was read of its file: a new revision if that is new; not a later one if it came late."""
@@ -70,6 +75,8 @@ class BatchRecord:
         )
         if content == self.content and read.cancelled_at == self.cancelled_at:
             return replace(read, ended_at=None, is_complete=None) if self.broke_off else read
+        if content == self.content:
+            read = replace(read, cancelled_revision=None)
         revision = self.revision + (content != self.content)
         return replace(read, revision=revision, run=self.run + 1, ended_at=None, is_complete=None)
 
