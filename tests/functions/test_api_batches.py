@@ -275,11 +275,15 @@ def test_what_was_cancelled_does_not_begin_because_a_mended_file_was_sent(house:
     assert house.get(sent["id"])["counts"]["queued"] == 1
 
 
-def test_what_was_cancelled_begins_when_it_is_retried(house: House) -> None:
+@pytest.mark.parametrize("reported", [True, False])
+def test_what_was_cancelled_begins_when_it_is_retried(house: House, reported: bool) -> None:
+    """Whether or not the execution of what was cancelled has come to its end."""
     sent = house.send("prompt\nbad 1\nbad 2\n")
     house.read()
     house.call("POST", f"{PATH}/{sent['id']}/cancel")
-    house.cloud.invoke("report_batch", house.run())
+    given = house.run()
+    if reported:
+        house.cloud.invoke("report_batch", given)
     assert house.call("POST", f"{PATH}/{sent['id']}/retry")[0] == 200
     house.run()
     assert house.get(sent["id"])["counts"]["queued"] == 2

@@ -229,7 +229,7 @@ class BatchApi:
         status = self._status(record, counts)
         if record.rows is None:
             raise Conflict(f"Batch {batch_id} has no rows yet.")
-        if status != "running":
+        if status != "running" or record.cancelled_at:  # what was cancelled begins nothing, though it has not ended
             if counts[Status.ERROR] + counts[NOT_STARTED] == 0:
                 raise Conflict(f"Batch {batch_id} has no failed rows: nothing is left to retry.")
             if not self.batches.are_staged(record):
