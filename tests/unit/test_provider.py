@@ -216,6 +216,7 @@ def test_a_check_that_fails_in_any_way_is_only_unavailable(answer: Answer) -> No
 @pytest.mark.parametrize(
     "video",
     [
+        {"url": "https://x/v.mp4", "file_size": 0},  # a size that no video has says nothing
         {"url": "https://x/v.mp4"},
         ["https://x/v.mp4"],
         [{"url": "https://x/v.mp4"}],

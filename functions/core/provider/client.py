@@ -289,7 +289,7 @@ def _video(video: object) -> dict[str, Any] | None:
         return None
     texts = {name: video[name][:MAX_TEXT] for name in ("content_type", "file_name") if isinstance(video.get(name), str)}
     size = video.get("file_size")
-    return {"url": video["url"], **texts, **({"file_size": size} if type(size) is int else {})}
+    return {"url": video["url"], **texts, **({"file_size": size} if type(size) is int and size > 0 else {})}
 
 
 def _log_page(content: bytes) -> tuple[list[dict[str, Any]], bool]:
