@@ -215,7 +215,8 @@ def with_rescues(learnt: Learnt, commands: Commands) -> Iterator[Case]:
     """A generation fails since its video is elsewhere, is rescued at once, and its old run's end is told while the new
     one is at work."""
     script = {"seconds": 1, "video": [{"redirect": ELSEWHERE}]}
-    rescue = Fault("record_failure", "after dynamodb UpdateItem 3", "run", command=commands.rescue, env=commands.env)
+    told = [p for p in learnt["failed"] if (p.function, p.name) == ("record_failure", "after dynamodb UpdateItem")][-1]
+    rescue = Fault("record_failure", str(told), "run", command=commands.rescue, env=commands.env)
     tell = [sys.executable, "-c", _TELL]
     for point in learnt["made"]:
         if point.function == "finalize" and point.name != "entered":
