@@ -172,7 +172,7 @@ MUTANTS = [
     Mutant(
         "the link of a video may lead anywhere",
         CORE / "archive/download.py",
-        "    if parts.hostname not in allowed.hosts:\n",
+        '    if not any(_is(parts.hostname or "", host) for host in allowed.hosts):\n',
         "    if not parts.hostname:\n",
     ),
     Mutant(
