@@ -293,13 +293,13 @@ def red_test(mutant: Mutant | None) -> str | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("name", nargs="?", default="", help="only the mutants whose name holds this")
-    wanted = parser.parse_args().name
+    parser.add_argument("names", nargs="*", default=[""], help="only the mutants whose name holds one of these")
+    wanted = parser.parse_args().names
     if failed := red_test(None):
         sys.exit(f"The tests fail without a mutant: {failed}")
     survivors = 0
     for mutant in MUTANTS:
-        if wanted in mutant.name:
+        if any(name in mutant.name for name in wanted):
             failed = red_test(mutant)
             survivors += failed is None
             print(f"{'red  ' if failed else 'GREEN'}  {mutant.name}\n         {failed or ''}", flush=True)  # noqa: T201
