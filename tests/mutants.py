@@ -202,8 +202,8 @@ MUTANTS = [
     Mutant(
         "a video that was archived while its generation was deleted stays",
         CORE / "finalize.py",
-        "            archive.objects.remove(generation.generation_id)\n",
-        "            pass\n",
+        "                archive.objects.remove(run.generation_id)\n",
+        "                pass\n",
     ),
     Mutant(
         "of two looks at once the later one ends the generation",

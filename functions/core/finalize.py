@@ -30,7 +30,13 @@ def finalize(
     generation = ledger.get_for(run)
     if generation.status is not Status.COMPLETED:
         video = _store(generation, ledger, provider, archive, seconds_left)
-        generation = _complete(ledger.get_for(run), video, ledger, archive)
+        try:
+            generation = _complete(ledger.get_for(run), video, ledger, archive)
+        except GenerationEnded:
+            if not isinstance(ledger.submission(run.generation_id), Generation):
+                # Deleted while its video was being stored: nobody would ever find it.
+                archive.objects.remove(run.generation_id)
+            raise
     announcer.announce(run.generation_id, ledger)
     return generation
 
@@ -46,8 +52,6 @@ def _complete(generation: Generation, video: ArchivedVideo, ledger: Ledger, arch
         ended = ledger.submission(generation.generation_id)
         if isinstance(ended, Generation):
             _store_record(ended, archive)
-        else:  # deleted while the video was being stored: nobody would ever find it
-            archive.objects.remove(generation.generation_id)
         return ledger.get_for(generation.run)  # another entry was faster, with the very same video; or it raises
     return completed
 

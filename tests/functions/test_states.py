@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from core.archive.store import Archive
 from core.errors import (
     GenerationEnded,
     GenerationFailed,
@@ -147,6 +148,26 @@ def test_finalize_that_died_after_archiving_completes_without_the_providers_link
     cloud.simulator.script("a boat", video=[{"status": 403, "repeat": True}])
     assert cloud.invoke("finalize", state)["status"] == "completed"
     assert len(cloud.messages()) == 1
+
+
+@pytest.mark.parametrize("after", ["Archive.store", "Archive.store_record"])
+def test_what_is_deleted_while_its_video_is_archived_leaves_nothing(
+    cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    state = {"generation_id": accepted()}
+    cloud.invoke("submit", state)
+    cloud.invoke("check_status", state)
+    step = getattr(Archive, after.rpartition(".")[2])
+
+    def and_it_is_deleted(*arguments: Any) -> Any:
+        done = step(*arguments)
+        cloud.delete("g1")
+        return done
+
+    monkeypatch.setattr(f"core.archive.store.{after}", and_it_is_deleted)
+    with pytest.raises(GenerationEnded):
+        cloud.invoke("finalize", state)
+    assert boto3.client("s3").list_objects_v2(Bucket="videos")["KeyCount"] == 0
 
 
 def beside_the_video() -> dict[str, Any]:

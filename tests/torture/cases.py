@@ -218,10 +218,12 @@ def with_rescues(learnt: Learnt, commands: Commands) -> Iterator[Case]:
     told = [p for p in learnt["failed"] if (p.function, p.name) == ("record_failure", "after dynamodb UpdateItem")][-1]
     rescue = Fault("record_failure", str(told), "run", command=commands.rescue, env=commands.env)
     tell = [sys.executable, "-c", _TELL]
-    for point in learnt["made"]:
-        if point.function == "finalize" and point.name != "entered":
-            late = Fault("finalize", str(point), "run", command=tell, env=commands.env)
-            yield Case("the end of an old run is told late", f"finalize, {point}", script, (rescue, late))
+    points = [point for point in learnt["made"] if point.function == "finalize"]
+    # Those until the video is asked for are passed by the old run, too, and would be struck there.
+    asked = max(at for at, point in enumerate(points) if point.name.endswith("/files"))
+    for point in points[asked + 1 :]:
+        late = Fault("finalize", str(point), "run", command=tell, env=commands.env)
+        yield Case("the end of an old run is told late", f"finalize, {point}", script, (rescue, late))
 
 
 def sample(cases: Sequence[Case], count: int) -> list[Case]:
