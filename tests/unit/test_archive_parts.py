@@ -120,6 +120,20 @@ def test_parts_that_arrive_in_any_order_are_checked_in_theirs(s3: StrictS3, monk
         is_archived(s3, Finalizes(s3, host.url).enter())
 
 
+@pytest.mark.parametrize("size", [PART, 8 * PART + 1000], ids=["in one put", "in parts"])
+def test_what_another_entry_archived_meanwhile_is_not_replaced(s3: StrictS3, size: int) -> None:
+    """It may have been announced already, with its checksum."""
+    earlier = video(700)
+
+    def manner(_number: int, asked: Asked) -> Manner:
+        if asked.first == (size - 1) // PART * PART:  # the last of it
+            s3.objects[KEY] = earlier
+        return Manner()
+
+    with hosting(video(size), manner) as host:
+        is_archived(s3, Finalizes(s3, host.url).enter(), earlier)
+
+
 def eventually(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not holds():
