@@ -3,47 +3,28 @@
 from collections.abc import Collection
 
 import aws_cdk as cdk
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from core.records import table as names
 from infra.config import Stage
 from infra.functions import allow
-from infra.nag import acknowledge
-
-_TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER}
+from infra.table import table
 
 
 class Ledger:
     """`table`, and what a function is told and allowed that uses it."""
 
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy) -> None:
-        self.table = dynamodb.Table(
+        self.table = table(
             scope,
             "Generations",
-            partition_key=_attribute(names.KEY),
-            # Encrypted with DynamoDB's own key, which is the default and costs nothing.
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=stage.recover_table
-            ),
-            time_to_live_attribute=names.EXPIRES_AT,  # only of what is left of deleted generations
-            deletion_protection=stage.keep_data,
-            removal_policy=removal,
+            stage,
+            removal,
+            partition=names.KEY,
+            expires_at=names.EXPIRES_AT,  # only of what is left of deleted generations
+            indexes=tuple(names.INDEXES),
         )
-        for index in names.INDEXES:
-            self.table.add_global_secondary_index(
-                index_name=index.name,
-                partition_key=_attribute(index.partition),
-                sort_key=_attribute(index.sort, index.sort_type) if index.sort else None,
-                projection_type=dynamodb.ProjectionType.INCLUDE
-                if index.includes
-                else dynamodb.ProjectionType.KEYS_ONLY,
-                non_key_attributes=list(index.includes) or None,
-            )
-        if not stage.recover_table:
-            acknowledge(self.table, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,7 +48,3 @@ class Ledger:
         actions += ["dynamodb:UpdateItem"] if changes else []
         indexes = [allow("dynamodb:Query", on=f"{self.table.table_arn}/index/{index.name}") for index in reads]
         return [allow(*actions, on=self.table.table_arn), *indexes]
-
-
-def _attribute(name: str, kind: str = "S") -> dynamodb.Attribute:
-    return dynamodb.Attribute(name=name, type=_TYPES[kind])

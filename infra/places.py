@@ -1,7 +1,6 @@
 """The table of places at the provider, as core/places/table.py names it."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -9,7 +8,7 @@ from core.places import table as names
 from infra.config import Stage
 from infra.functions import allow
 from infra.ledger import Ledger
-from infra.nag import acknowledge
+from infra.table import table
 
 
 class Places:
@@ -18,20 +17,7 @@ class Places:
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, ledger: Ledger) -> None:
         self._limit = stage.in_flight_limit
         self._ledger = ledger
-        self.table = dynamodb.Table(
-            scope,
-            "Places",
-            partition_key=dynamodb.Attribute(name=names.PK, type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name=names.SK, type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=stage.recover_table
-            ),
-            deletion_protection=stage.keep_data,
-            removal_policy=removal,
-        )
-        if not stage.recover_table:
-            acknowledge(self.table, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")
+        self.table = table(scope, "Places", stage, removal, partition=names.PK, sort=names.SK)
 
     @property
     def learned_environment(self) -> dict[str, str]:

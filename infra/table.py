@@ -1,0 +1,56 @@
+"""How every table is made: on demand, kept and recoverable as the stage says."""
+
+from typing import Literal
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from core.records.table import Index
+from infra.config import Stage
+from infra.nag import acknowledge
+
+_TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER}
+
+
+def table(
+    scope: Construct,
+    name: str,
+    stage: Stage,
+    removal: cdk.RemovalPolicy,
+    *,
+    partition: str,
+    sort: str | None = None,
+    expires_at: str | None = None,
+    indexes: tuple[Index, ...] = (),
+) -> dynamodb.Table:
+    """A table with these keys and indexes; `expires_at` is the attribute that says when an item goes."""
+    made = dynamodb.Table(
+        scope,
+        name,
+        partition_key=_attribute(partition),
+        sort_key=_attribute(sort) if sort else None,
+        # Encrypted with DynamoDB's own key, which is the default and costs nothing.
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=stage.recover_table
+        ),
+        time_to_live_attribute=expires_at,
+        deletion_protection=stage.keep_data,
+        removal_policy=removal,
+    )
+    for index in indexes:
+        made.add_global_secondary_index(
+            index_name=index.name,
+            partition_key=_attribute(index.partition),
+            sort_key=_attribute(index.sort, index.sort_type) if index.sort else None,
+            projection_type=dynamodb.ProjectionType.INCLUDE if index.includes else dynamodb.ProjectionType.KEYS_ONLY,
+            non_key_attributes=list(index.includes) or None,
+        )
+    if not stage.recover_table:
+        acknowledge(made, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")
+    return made
+
+
+def _attribute(name: str, kind: Literal["S", "N"] = "S") -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=_TYPES[kind])
