@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from core.records.table import INDEXES, KEY, Index
+from core.records.table import BATCH_KEY, BATCHES_BY_OWNER, INDEXES, KEY, Index
 
 PRICES: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text())
 USD: dict[str, float] = PRICES["usd"]
@@ -91,13 +91,20 @@ def _write_units(call: Mapping[str, Any]) -> float:
     for write in call["writes"]:
         old, new = write["old"], write["new"]
         units += times * max(1, math.ceil(max(size(old), size(new)) / 1024))
-        has_indexes = KEY in (old or new or {})
-        units += sum(_index_units(index, old, new) for index in INDEXES) if has_indexes else 0
+        key, indexes = _table_of(old or new or {})
+        units += sum(_index_units(index, key, old, new) for index in indexes)
     return units
 
 
-def _index_units(index: Index, old: Typed | None, new: Typed | None) -> int:
-    before, after = _projected(index, old), _projected(index, new)
+def _table_of(item: Typed) -> tuple[str, tuple[Index, ...]]:
+    """The key and the indexes of the table that holds it."""
+    if KEY in item:
+        return KEY, INDEXES
+    return (BATCH_KEY, (BATCHES_BY_OWNER,)) if BATCH_KEY in item else ("pk", ())
+
+
+def _index_units(index: Index, key: str, old: Typed | None, new: Typed | None) -> int:
+    before, after = _projected(index, key, old), _projected(index, key, new)
     if before == after:
         return 0
     keys = [name for name in (index.partition, index.sort) if name]
@@ -106,9 +113,9 @@ def _index_units(index: Index, old: Typed | None, new: Typed | None) -> int:
     return sum(sizes) if has_moved else max(sizes)
 
 
-def _projected(index: Index, item: Typed | None) -> Typed | None:
+def _projected(index: Index, key: str, item: Typed | None) -> Typed | None:
     """The index's entry for an item; None if it has none."""
-    keys = [KEY, *(name for name in (index.partition, index.sort) if name)]
+    keys = [key, *(name for name in (index.partition, index.sort) if name)]
     if item is None or any(name not in item for name in keys):
         return None
     return {name: item[name] for name in (*keys, *index.includes) if name in item}

@@ -91,7 +91,7 @@ print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, 0]))
 
 def measure(quick: bool = False) -> dict[str, Any]:
     """Seconds of wall and of CPU for each, several runs, everything in turn."""
-    first = record().first
+    first = record(quick).first
     layer = Layer(".".join(map(str, sys.version_info[:2])), None).build()
     runs: dict[str, list[list[float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 Line = dict[str, Any]
+KEYS = (("generation_id",), ("pk", "sk"), ("batch_id",))  # of the three tables; a generation may be of a batch
 
 
 class Recorder:
@@ -134,7 +135,8 @@ class Recorder:
 
     def _item(self, call: Any, client: Any, write: Any) -> Any:
         item = write.get("Item") or {}
-        key = write.get("Key") or {name: item[name] for name in ("generation_id", "pk", "sk") if name in item}
+        keys = next((keys for keys in KEYS if all(name in item for name in keys)), ())
+        key = write.get("Key") or {name: item[name] for name in keys}
         self._is_looking = True
         wall, cpu = time.perf_counter(), time.process_time()
         try:
