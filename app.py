@@ -5,8 +5,8 @@ import sys
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
+from infra.bundle import BundlingFailed
 from infra.config import UnknownStage, stage_named
-from infra.layer import BundlingFailed
 from infra.stack import PromptreelStack
 
 

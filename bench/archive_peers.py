@@ -132,12 +132,12 @@ def curl(url: str, s3: str) -> Callable[[], object]:
 
 
 def promptreel(url: str, s3: str) -> Callable[[], object]:
-    import requests.adapters
+    import certifi
 
     from core.archive.download import Allowed
     from core.archive.store import OPTIONS, Archive, Order
 
-    requests.adapters.DEFAULT_CA_BUNDLE_PATH = str(CA)  # it takes none from the environment
+    certifi.where = lambda: str(CA)  # it takes none from the environment
     allowed = Allowed((str(urlsplit(url).hostname),), 5 << 30, local=True)
     settings = {
         name: int(os.environ[name.upper()]) for name in ("part_bytes", "most_connections") if name.upper() in os.environ

@@ -1,8 +1,9 @@
 """What a start costs: import and first call of every function, beside what its calls alone would take.
 
-Each function is entered in a fresh process with what it was entered with when `bench.recording` recorded it, and is
-given the answers that it was given then, by a server on this machine. Its floor makes the same calls with plain boto3
-and requests: the clients that they need, and nothing of ours. The server plays for both.
+Each function is entered in a fresh process, from the bundles that are deployed, with what it was entered with when
+`bench.recording` recorded it, and is given the answers that it was given then, by a server on this machine. Its floor
+makes the same calls with plain boto3 and requests: the clients that they need, and nothing of ours. The server plays
+for both.
 """
 
 import argparse
@@ -21,11 +22,14 @@ from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
+
 from bench.recording import record
+from infra.code import FunctionsCode
 from infra.layer import Layer
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = ROOT / "functions"
+PLAIN = Path(boto3.__file__).parents[1]  # where boto3 and requests are, which the functions do without
 GOALS = defaultdict(lambda: 1.1, api=1.3, ingest=1.3)
 ROOM_GOAL = 0.35
 ROOMS = (  # what needs no AWS client, and no connection to anywhere
@@ -37,6 +41,7 @@ ROOMS = (  # what needs no AWS client, and no connection to anywhere
     "core.archive.mp4",
     "core.provider.polling",
 )
+BARE = ("submit", "api")  # started without bytecode, too
 RUNS, QUICK_RUNS = 7, 2
 CREATE = "/v2/video/generations"
 CREATED: dict[str, Any] = {"status": 200, "headers": {}, "body": json.dumps({"id": "x", "status": "queued"})}
@@ -92,35 +97,31 @@ print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, 0]))
 def measure(quick: bool = False) -> dict[str, Any]:
     """Seconds of wall and of CPU for each, several runs, everything in turn."""
     first = record(quick).first
-    layer = Layer(".".join(map(str, sys.version_info[:2])), None).build()
+    python = ".".join(map(str, sys.version_info[:2]))
+    layer, code = Layer(python, None).build(), FunctionsCode(python).build()
+    ours, plain = [code, layer / "python"], [layer / "python", PLAIN]
     runs: dict[str, list[list[float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        bare = _without_bytecode(scratch / "layer", layer / "python")
+        bare = [_without_bytecode(scratch / str(number), one) for number, one in enumerate(ours)]
         for turn in range(-1, QUICK_RUNS if quick else RUNS):
             for name, entry in first.items():
-                with _playing(entry) as url:
-                    played = _played(entry, url)
-                    file = scratch / f"{name}.json"
-                    file.write_text(json.dumps(played))
-                    took = _run(FLOOR, played, layer / "python", file)
-                runs[f"floor {name}"].append(took)
-                with _playing(entry) as url:
-                    played = _played(entry, url)
-                    file.write_text(json.dumps(played))
-                    runs[f"function {name}"].append(_run(FUNCTION, played, layer / "python", file))
-                if name in ("submit", "api"):
+                ways = {"floor": (FLOOR, plain), "function": (FUNCTION, ours)}
+                if name in BARE:
+                    ways["bare"] = (FUNCTION, bare)
+                for way, (program, packages) in ways.items():
                     with _playing(entry) as url:
                         played = _played(entry, url)
+                        file = scratch / f"{name}.json"
                         file.write_text(json.dumps(played))
-                        runs[f"bare {name}"].append(_run(FUNCTION, played, bare, file))
-            runs["s3"].append(_run(IMPORT.format("import boto3; boto3.client('s3')"), {}, layer / "python"))
+                        runs[f"{way} {name}"].append(_run(program, played, packages, file))
+            runs["s3"].append(_run(IMPORT.format("import boto3; boto3.client('s3')"), {}, plain))
             for room in ROOMS:
-                runs[f"room {room}"].append(_run(IMPORT.format(f"import {room}"), {}, layer / "python"))
+                runs[f"room {room}"].append(_run(IMPORT.format(f"import {room}"), {}, ours))
             if turn < 0:
                 runs.clear()  # the first one warms the disk's cache
-    size = sum(file.stat().st_size for file in layer.rglob("*") if file.is_file())
-    return {"runs": dict(runs), "functions": sorted(first), "layer_bytes": size}
+    sizes = [sum(file.stat().st_size for file in one.rglob("*") if file.is_file()) for one in (layer, code)]
+    return {"runs": dict(runs), "functions": sorted(first), "layer_bytes": sizes[0], "code_bytes": sizes[1]}
 
 
 def page(results: dict[str, Any]) -> str:
@@ -151,10 +152,11 @@ def page(results: dict[str, Any]) -> str:
     for room in ROOMS:
         wall, cpu = (_ratio(results, f"room {room}", "s3", which) for which in (0, 1))
         lines.append(f"| {room} | {_shown(wall)} | {_shown(cpu)} |")
-    bare = {name: _ratio(results, f"bare {name}", f"function {name}", 1) for name in ("submit", "api")}
+    bare = {name: _ratio(results, f"bare {name}", f"function {name}", 1) for name in BARE}
     lines += [
         "",
-        f"The layer has {results['layer_bytes'] / 2**20:.1f} MiB, bytecode included. Without it a start would take",
+        f"The layer has {results['layer_bytes'] / 2**20:.1f} MiB and the functions' own code "
+        f"{results['code_bytes'] / 2**20:.1f} MiB, bytecode included. Without it a start would take",
         ", ".join(f"{_shown(ratio)} times as long ({name})" for name, ratio in bare.items())
         + ", so a deployment without a Python of the functions' version to write it is refused.",
         "",
@@ -190,11 +192,11 @@ def _ms(results: dict[str, Any], name: str) -> str:
     return f"{1000 * median(run[1] for run in results['runs'][name]):.0f}"
 
 
-def _without_bytecode(target: Path, layer: Path) -> Path:
-    """The layer as links to all that is no bytecode."""
-    for file in layer.rglob("*"):
+def _without_bytecode(target: Path, bundle: Path) -> Path:
+    """The bundle as links to all that is no bytecode."""
+    for file in bundle.rglob("*"):
         if file.is_file() and file.suffix != ".pyc":
-            link = target / file.relative_to(layer)
+            link = target / file.relative_to(bundle)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(file)
     return target
@@ -215,10 +217,10 @@ def _played(entry: dict[str, Any], url: str) -> dict[str, Any]:
     return {**json.loads(text), "asked": asked}
 
 
-def _run(program: str, played: dict[str, Any], packages: Path, file: Path | None = None) -> list[float]:
+def _run(program: str, played: dict[str, Any], packages: list[Path], file: Path | None = None) -> list[float]:
     recorded = played.get("environment", {})
     environment = {name: value for name, value in recorded.items() if not name.startswith(("PYTHON", "RECORD"))}
-    environment |= {"PYTHONPATH": os.pathsep.join([str(FUNCTIONS), str(packages)]), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONPATH": os.pathsep.join(map(str, packages)), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     done = subprocess.run(
         [sys.executable, "-S", "-c", program, *([str(file)] if file else [])],

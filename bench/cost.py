@@ -88,8 +88,8 @@ def _verdict(total: float, results: dict[str, Any]) -> str:
     cost = Counter(results["usd"]["alone"])
     (first, most), (second, more) = cost.most_common(2)
     return (
-        f"a job of {results['seconds']} s is {total / TARGET:.2f} times that. {first} ({most:.6f}) and {second} ({more:.6f}) stand in "
-        "the way: what they cost follows from how often and how long the provider is asked."
+        f"a job of {results['seconds']} s is {total / TARGET:.2f} times that. {first} ({most:.6f}) and {second} "
+        f"({more:.6f}) stand in the way: what they cost follows from how often and how long the provider is asked."
     )
 
 

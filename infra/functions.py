@@ -1,6 +1,7 @@
 """How every Lambda function is made: one code asset and one layer for all, a role and a log group each."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -8,8 +9,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.code import FUNCTIONS, FunctionsCode
 from infra.config import Stage
-from infra.layer import LOCK_FILE, ROOT, Layer
+from infra.layer import LOCK_FILE, Layer
 from infra.nag import acknowledge
 
 
@@ -53,12 +55,12 @@ class Functions(Construct):
         self._architecture = (
             lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64
         )
-        self._code = lambda_.Code.from_asset(str(ROOT / "functions"), exclude=["__pycache__"])
+        self._code = self._bundle(FunctionsCode(stage.python), stand_in=FUNCTIONS)
         self.made: dict[str, lambda_.Function] = {}  # by their names, in title case
         self._layer = lambda_.LayerVersion(
             self,
             "Packages",
-            code=self._packages(),
+            code=self._bundle(Layer(stage.python, stage.package_platform), stand_in=LOCK_FILE.parent),
             compatible_runtimes=[self._runtime],
             compatible_architectures=[self._architecture],
             description="Third-party packages of requirements/layer.txt",
@@ -113,9 +115,8 @@ class Functions(Construct):
         )
         return self.made[title]
 
-    def _packages(self) -> lambda_.Code:
-        """The layer's contents; anything at all when CDK needs no bundles (`cdk ls`, `cdk destroy`, tests)."""
+    def _bundle(self, bundle: FunctionsCode | Layer, stand_in: Path) -> lambda_.Code:
+        """What is built for Lambda; the stand-in when CDK needs no bundles (`cdk ls`, `cdk destroy`, tests)."""
         if not cdk.Stack.of(self).bundling_required:
-            return lambda_.Code.from_asset(str(LOCK_FILE.parent))
-        layer = Layer(self._stage.python, self._stage.package_platform)
-        return lambda_.Code.from_asset(str(layer.build()), asset_hash=layer.key)
+            return lambda_.Code.from_asset(str(stand_in), exclude=["__pycache__"])
+        return lambda_.Code.from_asset(str(bundle.build()), asset_hash=bundle.key)

@@ -8,9 +8,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.bundle import ROOT
 from infra.config import Stage
 from infra.functions import log_group
-from infra.layer import ROOT
 from infra.nag import acknowledge
 
 DEFINITIONS = ROOT / "statemachine"

@@ -14,7 +14,7 @@ and what they are made of:
     provider/                       the provider's contract, its key, and when to ask it
     archive/                        a verified video in S3
     publish/                        how a generation is shown and announced
-    api/                            the HTTP API's contract, its lists and keys
+    api/                            the HTTP API: its routes, contract, lists and keys
     workflow                        the state machine's executions
     secrets                         Secrets Manager
 """

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import boto3
 import pytest
 
-import api
 from core.api import batches
 from core.errors import names
 from core.generation import Failure
@@ -34,7 +33,6 @@ class House:
         self.doors, self.cloud = doors, doors.cloud
 
     def call(self, method: str, path: str = PATH, query: str = "", **more: Any) -> tuple[int, dict[str, Any]]:
-        api._batches.cache_clear()
         return call(self.cloud, method, path, query=query, **more)
 
     def send(self, body: str = TWO, name: str = "week.csv", query: str = "", owner: str = "ann") -> dict[str, Any]:
@@ -436,7 +434,6 @@ def test_nobody_has_batches_of_a_changed_record(house: House) -> None:
 
 
 def _event(path: str, query: str) -> dict[str, Any]:
-    api._batches.cache_clear()
     payload = event("http_api")
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
     payload["requestContext"]["http"]["method"] = "GET"

@@ -70,7 +70,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
         patched.setattr(wiring, "_made", {})
         patched.setattr(provider.Provider, "_post", around(provider.Provider._post, "POST"))
         patched.setattr(provider.Provider, "_get", around(provider.Provider._get, "GET"))
-        patched.setattr(download, "_get", around(download._get, "download"))
+        patched.setattr(download.Connection, "_get", around(download.Connection._get, "download"))
         yield
 
 

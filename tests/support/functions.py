@@ -43,9 +43,10 @@ class Cloud:
     def invoke(self, function: str, payload: dict[str, Any], *, warm: bool = False) -> dict[str, Any]:
         """Run a handler in a fresh environment, as after a cold start, or in the one of before."""
         handler = importlib.import_module(function)
-        for cached in ("_wired", "_stored"):
-            if hasattr(handler, cached) and not warm:
-                getattr(handler, cached).cache_clear()
+        if not warm:
+            for kept in vars(handler).values():
+                if hasattr(kept, "cache_clear") and kept.__module__ == function:
+                    kept.cache_clear()
         answer: dict[str, Any] = handler.handler(payload, Context())
         return answer
 

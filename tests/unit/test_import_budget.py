@@ -26,23 +26,22 @@ BASE |= {
     "warnings",
     "utilities.jmespath_utils",
 }
-HTTP = {"requests", "charset_normalizer", "idna"}  # asks the provider, or downloads
 SCHEMAS = {"core.models", "core.models.validation"}  # validates requests; jsonschema comes with the first of them
 PARSING = {"utilities.data_classes"}  # Powertools' reading of events
 
 BUDGET = {
     "admit": set(),
-    "submit": HTTP,
-    "check_status": HTTP,
-    "finalize": {*HTTP, "core.models"},  # where a model's videos may be: it reads nothing at its start
+    "submit": set(),
+    "check_status": set(),
+    "finalize": {"core.models"},  # where a model's videos may be: it reads nothing at its start
     "record_failure": set(),
-    "api": {*SCHEMAS, *PARSING, "event_handler", "middleware_factory"},
+    "api": SCHEMAS,
     "authorize": set(),
     "ingest": {*SCHEMAS, *PARSING, "middleware_factory", "utilities.batch"},
     "accept_row": SCHEMAS,
     "report_batch": set(),
-    "sweep": HTTP,
-    "look_up_submission": HTTP,
+    "sweep": set(),
+    "look_up_submission": set(),
 }
 OWN_COSTLY = {"core.models", "core.models.validation", "core.api.openapi"}  # of our own, what not every function needs
 PROBE = """
@@ -85,5 +84,4 @@ def test_a_function_imports_at_its_start_only_what_its_budget_names(function: st
 
 @pytest.mark.parametrize("function", BUDGET)
 def test_a_budget_names_nothing_that_is_not_needed(function: str) -> None:
-    optional = {"idna", "charset_normalizer"}
-    assert BUDGET[function] - imported(function) - optional == set()
+    assert BUDGET[function] - imported(function) == set()

@@ -10,16 +10,14 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
+from core import tls
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0  # what breaks off goes on where it broke
@@ -44,17 +42,16 @@ class Connection:
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy and no .netrc between us and the address that is checked
+        self._pools = urllib3.PoolManager(ssl_context=tls.context())
         if not allowed.local:
-            self._session.mount("https://", _PublicOnlyAdapter())
+            self._pools.pool_classes_by_scheme = {"https": _PublicOnlyPool}
 
-    def get(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+    def get(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         """The answer, its body still to be read; `VideoUnavailable` if there is none."""
         for _ in range(MAX_REDIRECTS + 1):
             _check(url, self._allowed)
-            response = _get(self._session, url, headers)
-            if response.status_code not in _REDIRECTS:
+            response = self._get(url, headers)
+            if response.status not in _REDIRECTS:
                 return response
             url = urljoin(url, response.headers.get("Location", ""))
             response.close()
@@ -62,23 +59,25 @@ class Connection:
 
     def close(self) -> None:
         """Hang up."""
-        self._session.close()
+        self._pools.clear()
+
+    def _get(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._pools.request(
+                "GET",
+                url,
+                headers={"Accept-Encoding": "identity", **headers},
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise VideoUnavailable(f"The video's link does not answer: {type(error).__name__}.") from error
 
 
-def _get(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
-    try:
-        return session.get(
-            url,
-            stream=True,
-            allow_redirects=False,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            headers={"Accept-Encoding": "identity", **headers},
-        )
-    except requests.RequestException as error:
-        raise VideoUnavailable(f"The video's link does not answer: {type(error).__name__}.") from error
-
-
-def check_body(response: requests.Response) -> None:
+def check_body(response: urllib3.BaseHTTPResponse) -> None:
     """`VideoInvalid` if what was answered cannot be a video, or not byte for byte."""
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind.startswith("text/") or kind == "application/json":
@@ -126,8 +125,5 @@ class _PublicOnlyConnection(HTTPSConnection):
         return connection
 
 
-class _PublicOnlyAdapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        pool = type("PublicOnlyPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": _PublicOnlyConnection})
-        self.poolmanager.pool_classes_by_scheme = {"https": pool}
+class _PublicOnlyPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _PublicOnlyConnection

@@ -9,7 +9,6 @@ from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 
-import requests
 import urllib3
 
 from core.archive.download import Allowed, Connection, check_body, too_large
@@ -70,7 +69,7 @@ class Reader:
         self._allowed = allowed
         self._flow = flow
         self._connection = Connection(allowed)
-        self._response: requests.Response | None = None
+        self._response: urllib3.BaseHTTPResponse | None = None
         self._is_connected = False
         self._at = 0  # where the open response goes on
 
@@ -100,9 +99,9 @@ class Reader:
             length = _length_of_whole(response, first, size)
             validator = _validator(response) if length is not None else None
         if size is None or length is None or (validator is None and (length > size or first)):
-            if size is None or response.status_code != _OK:  # it does strange things with ranges
+            if size is None or response.status != _OK:  # it does strange things with ranges
                 response = self._ask({})
-            if response.status_code != _OK:
+            if response.status != _OK:
                 raise _Answered(response)
             announced = response.headers.get("Content-Length", "")
             length, validator, first = (int(announced) if announced.isdigit() else None), None, 0
@@ -157,7 +156,7 @@ class Reader:
             raise VideoUnavailable("The download of the video broke off, and its host cannot go on in the middle.")
         response = self._ask({"Range": f"bytes={first}-{end - 1}", "If-Range": found.validator})
         length = _length_of_whole(response, first, end - first)
-        if response.status_code in (_OK, _NOT_SATISFIABLE) or length not in (None, found.length):
+        if response.status in (_OK, _NOT_SATISFIABLE) or length not in (None, found.length):
             raise Changed
         if length is None:
             raise _Answered(response)
@@ -166,7 +165,7 @@ class Reader:
         check_body(response)
         self._at = first
 
-    def _ask(self, headers: dict[str, str]) -> requests.Response:
+    def _ask(self, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         self._drop()
         self._response = self._connection.get(self._link.url, headers)
         if not self._is_connected:
@@ -178,7 +177,7 @@ class Reader:
         if self._response is None:
             return 0
         try:
-            data = self._response.raw.read(min(len(into), CHUNK_BYTES))
+            data = self._response.read(min(len(into), CHUNK_BYTES))
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise VideoUnavailable(f"The download of the video broke off: {type(error).__name__}.") from error
         size = len(data)
@@ -199,9 +198,9 @@ class Reader:
 class _Answered(Exception):
     """Instead of the video; `wait` is for how many seconds the host asks."""
 
-    def __init__(self, response: requests.Response) -> None:
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
         super().__init__()
-        self.status = response.status_code
+        self.status = response.status
         wait = response.headers.get("Retry-After", "")
         self.wait = float(wait) if wait.isdigit() else 0.0
 
@@ -212,11 +211,11 @@ def _told(error: VideoUnavailable | _Answered) -> VideoUnavailable:
     return error
 
 
-def _length_of_whole(response: requests.Response, first: int, size: int) -> int | None:
+def _length_of_whole(response: urllib3.BaseHTTPResponse, first: int, size: int) -> int | None:
     """Of how many bytes in all these are the ones asked for; None if they are not."""
     unit, _, told = response.headers.get("Content-Range", "").partition(" ")
     extent, _, whole = told.partition("/")
-    if response.status_code != _PARTIAL or unit != "bytes" or not whole.isdigit():
+    if response.status != _PARTIAL or unit != "bytes" or not whole.isdigit():
         return None
     last = min(first + size, int(whole)) - 1
     length = response.headers.get("Content-Length", str(last - first + 1))
@@ -224,7 +223,7 @@ def _length_of_whole(response: requests.Response, first: int, size: int) -> int 
     return int(whole) if as_asked else None
 
 
-def _validator(response: requests.Response) -> str | None:
+def _validator(response: urllib3.BaseHTTPResponse) -> str | None:
     """What If-Range takes: a strong ETag, or else a time of change that is no second old any more.
 
     Source: RFC 9110, 13.1.5 and 8.8.2.2.

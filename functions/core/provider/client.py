@@ -7,17 +7,15 @@ the one that cannot pay twice and cannot lose a video.
 import http.client
 import json
 import re
-import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
-import certifi
-import requests
 import urllib3
 
+from core import tls
 from core.errors import (
     ProviderKeyRejected,
     ProviderOutOfCredits,
@@ -194,18 +192,27 @@ class Provider:
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # else a small answer may unpack to a huge one
         }
-        timeout = (CONNECT_SECONDS, FETCH_SECONDS)
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=FETCH_SECONDS)
         try:
-            with requests.get(
-                self._url + path, headers=headers, timeout=timeout, allow_redirects=False, stream=True
-            ) as answer:
-                content = answer.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+            # A connection a call: one that was kept while the function was frozen may be dead, and be waited for.
+            with urllib3.PoolManager(ssl_context=tls.context()) as pool:
+                answer = pool.request(
+                    "GET",
+                    self._url + path,
+                    headers=headers,
+                    timeout=timeout,
+                    redirect=False,
+                    retries=False,
+                    preload_content=False,
+                )
+                content = answer.read(MAX_ANSWER_BYTES + 1, decode_content=False)
                 encoding = answer.headers.get("Content-Encoding", "identity")
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                answer.close()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ProviderUnavailable(f"The provider did not answer: {_why(error)}.") from error
         if len(content) > MAX_ANSWER_BYTES or encoding != "identity":
             raise ProviderUnavailable(f"The provider's answer is encoded, or larger than {MAX_ANSWER_BYTES} bytes.")
-        return answer.status_code, content
+        return answer.status, content
 
 
 @dataclass(frozen=True)
@@ -220,8 +227,7 @@ def _connection(url: str) -> http.client.HTTPConnection:
     host = parts.hostname or ""
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
-        context = ssl.create_default_context(cafile=certifi.where())
-        connection = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_SECONDS, context=context)
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_SECONDS, context=tls.context())
     else:
         connection = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_SECONDS)
     connection.auto_open = 0  # never reconnect, and so never send again, behind our back

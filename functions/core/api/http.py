@@ -1,0 +1,146 @@
+"""A call of the HTTP API and its answer, and which function a call is for.
+
+Source: API Gateway's payload format 2.0,
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+
+from core.errors import InvalidRequest, NotFound, PromptreelError, Unauthorized
+
+# Answers hold prompts and links that work: nobody on the way keeps them, or takes them for anything but JSON.
+PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class MethodNotAllowed(PromptreelError):
+    """The path is there, for other methods."""
+
+    def __init__(self, method: str, allowed: list[str]) -> None:
+        self.allowed = ", ".join(allowed)
+        super().__init__(f"{method} is not allowed here; {self.allowed} {'is' if len(allowed) == 1 else 'are'}.")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call; names of `headers` are in lower case, `known_as` is whom the authorizer recognised."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: str
+    is_base64: bool
+    known_as: str | None
+    id: str
+    named: Mapping[str, str] = field(default_factory=dict)  # by the path's pattern
+
+    @property
+    def owner(self) -> str:
+        """Who calls; raises `Unauthorized` if that is not known."""
+        if not self.known_as:
+            raise Unauthorized("The API key is missing or not valid: send `Authorization: Bearer <key>`.")
+        return self.known_as
+
+    def content(self) -> bytes:
+        """The body as it was sent; raises ValueError if that cannot be told."""
+        return base64.b64decode(self.body) if self.is_base64 else self.body.encode()
+
+    def flag(self, name: str) -> bool:
+        """A query parameter that is true or false, which it is where it is not there."""
+        text = self.query.get(name, "false")
+        if text not in ("true", "false"):
+            raise InvalidRequest(f"`{name}` must be true or false.", name)
+        return text == "true"
+
+    def number(self, name: str, most: int) -> int | None:
+        """A query parameter that counts from 1, None where it is not there."""
+        text = self.query.get(name)
+        if text is None:
+            return None
+        if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not 1 <= int(text) <= most:
+            raise InvalidRequest(f"`{name}` must be a number from 1 to {most}.", name)
+        return int(text)
+
+    def cursor(self, pattern: str) -> str | None:
+        """The query parameter `cursor`, which an earlier page told."""
+        cursor = self.query.get("cursor")
+        if cursor is not None and not re.fullmatch(pattern, cursor, re.ASCII):
+            raise InvalidRequest("`cursor` must be the `next_cursor` of an earlier page.", "cursor")
+        return cursor
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call is answered."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str]
+
+    def as_event(self) -> dict[str, Any]:
+        """As API Gateway takes it."""
+        return {"statusCode": self.status, "headers": dict(self.headers), "body": self.body, "isBase64Encoded": False}
+
+
+def as_json(body: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer in JSON."""
+    return as_text(json.dumps(body, ensure_ascii=False), "application/json", status, headers)
+
+
+def as_text(
+    text: str, content_type: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """An answer in any type of text."""
+    return Answer(int(status), text, {"Content-Type": content_type, **(headers or {}), **PRIVATE})
+
+
+def read_event(event: Mapping[str, Any]) -> Request:
+    """The call that an event is."""
+    context = event["requestContext"]
+    # A base URL that ends in a slash makes `//v2/...` of a path.
+    path = re.sub("^/+", "/", event["rawPath"])
+    if context["stage"] != "$default":
+        path = path.removeprefix(f"/{context['stage']}")
+    known = ((context.get("authorizer") or {}).get("lambda") or {}).get("owner")
+    return Request(
+        method=context["http"]["method"],
+        path=path,
+        query=event.get("queryStringParameters") or {},
+        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        body=event.get("body") or "",
+        is_base64=bool(event.get("isBase64Encoded")),
+        known_as=str(known) if known else None,
+        id=context.get("requestId") or "",
+    )
+
+
+Call = Callable[[Request], Answer]
+
+
+class Routes:
+    """Which function answers which method and path; `{name}` in a path is any one part of it, and told as `named`."""
+
+    def __init__(self, routes: Mapping[str, Call]) -> None:
+        self._routes: list[tuple[str, re.Pattern[str], Call]] = []
+        for route, call in routes.items():
+            method, path = route.split()
+            self._routes.append((method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), call))
+
+    def answer(self, request: Request) -> Answer:
+        """What the function for this call answers; raises `MethodNotAllowed` and `NotFound` where there is none."""
+        allowed = []
+        for method, pattern, call in self._routes:
+            if found := pattern.fullmatch(request.path):
+                if method == request.method:
+                    return call(replace(request, named=found.groupdict()))
+                allowed.append(method)
+        if allowed:
+            raise MethodNotAllowed(request.method, allowed)
+        _ = request.owner  # what there is, is for those who are known
+        raise NotFound(f"There is no {request.path} here.")
