@@ -1,8 +1,10 @@
 """What each function may import at its start: an import that creeps in makes every cold start slower, unnoticed."""
 
+import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -85,3 +87,25 @@ def test_a_function_imports_at_its_start_only_what_its_budget_names(function: st
 @pytest.mark.parametrize("function", BUDGET)
 def test_a_budget_names_nothing_that_is_not_needed(function: str) -> None:
     assert BUDGET[function] - imported(function) == set()
+
+
+def test_the_layer_names_every_package_that_a_function_imports() -> None:
+    """What is imported late, too, which no start shows, and what comes only because another package needs it."""
+    lines = (FUNCTIONS.parent / "requirements" / "layer.in").read_text().splitlines()
+    named = {line.partition("==")[0].replace("-", "_") for line in lines if not line.startswith("#")}
+    own = {path.stem for path in FUNCTIONS.iterdir()} | set(sys.stdlib_module_names)
+    found = {name for path in FUNCTIONS.rglob("*.py") for name in _imports(ast.parse(path.read_text()))}
+    assert found - own == named
+
+
+def _imports(node: ast.AST) -> Iterator[str]:
+    """Top-level packages, but for those that only a type checker sees."""
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return
+        case ast.Import(names):
+            yield from (alias.name.partition(".")[0] for alias in names)
+        case ast.ImportFrom(module=str(module)):
+            yield module.partition(".")[0]
+    for child in ast.iter_child_nodes(node):
+        yield from _imports(child)
