@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core import settings
@@ -24,7 +22,6 @@ from wiring.workflow import UsesWorkflow, make_workflow
 
 RETRY_SECONDS, MOST_SECONDS = 30, 900  # how long a message is hidden, at most as long as Lambda lets this run
 BYTES_PER_SECOND = 500_000  # of a file, at the least
-processor = BatchProcessor(event_type=EventType.SQS)
 
 
 @dataclass(frozen=True)
@@ -54,22 +51,35 @@ def _wired() -> tuple[FileIntake, Settings]:
     return FileIntake(s3, make_models(s), s.default_model, ledger, workflow, batches, make_announcer(s)), s
 
 
+class NothingTaken(Exception):
+    """Every message failed, which counts as an error of the function; the cause is that of the last."""
+
+
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: Any) -> Any:
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """SQS messages, each an EventBridge event → those that failed, which come again and then go to the dead letters."""
-    return process_partial_response(event=event, record_handler=_take, processor=processor, context=context)
+    failed = []
+    for message in event["Records"]:
+        try:
+            _take(message)
+        except Exception as error:
+            logger.exception("message not taken", message_id=message["messageId"])
+            failed.append(message["messageId"])
+            if len(failed) == len(event["Records"]):
+                raise NothingTaken from error
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _take(record: SQSRecord) -> None:
+def _take(message: dict[str, Any]) -> None:
     """Take it; after an error or this function's death it comes again soon, and less often each time."""
-    seconds = RETRY_SECONDS * int(record.attributes.approximate_receive_count or 1)
+    seconds = RETRY_SECONDS * int(message["attributes"]["ApproximateReceiveCount"])
     try:
-        event = json.loads(record.body)
+        event = json.loads(message["body"])
         # The queue's own time is for the largest file: too long to wait after a death.
-        _hide(record, seconds + RETRY_SECONDS + _size(event) // BYTES_PER_SECOND)
+        _hide(message, seconds + RETRY_SECONDS + _size(event) // BYTES_PER_SECOND)
         _take_event(event)
     except Exception:
-        _hide(record, seconds)
+        _hide(message, seconds)
         raise
 
 
@@ -78,11 +88,11 @@ def _size(event: dict[str, Any]) -> int:
     return int(event["detail"]["object"].get("size", 0)) if event["detail-type"] == "Object Created" else 0
 
 
-def _hide(record: SQSRecord, seconds: int) -> None:
+def _hide(message: dict[str, Any], seconds: int) -> None:
     with suppress(BotoCoreError, ClientError):  # then it is hidden for as long as the queue says
         client("sqs").change_message_visibility(
             QueueUrl=_wired()[1].queue_url,
-            ReceiptHandle=record.receipt_handle,
+            ReceiptHandle=message["receiptHandle"],
             VisibilityTimeout=min(seconds, MOST_SECONDS),
         )
 

@@ -59,7 +59,7 @@ class Batches(Construct):
                 *storage.batches.permissions("UpdateItem"),
                 allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*")),
                 allow("s3:ListBucket", on=storage.videos.bucket_arn),  # else what is not there is forbidden
-                allow("s3:PutObject", "s3:AbortMultipartUpload", on=storage.videos.arn_for_objects("results/*")),
+                allow("s3:PutObject", on=storage.videos.arn_for_objects("results/*")),
                 *announcements.permissions,
             ],
         )

@@ -66,7 +66,7 @@ class Triggers(Construct):
                 *storage.batches.permissions("PutItem"),
                 allow("s3:GetObject", "s3:GetObjectVersion", on=storage.prompts.arn_for_objects("*")),
                 allow("s3:ListBucket", on=storage.prompts.bucket_arn),
-                allow("s3:PutObject", "s3:AbortMultipartUpload", on=storage.videos.arn_for_objects("batches/*")),
+                allow("s3:PutObject", on=storage.videos.arn_for_objects("batches/*")),
                 *(allow("states:StartExecution", on=machine) for machine in machines),
                 allow("states:DescribeExecution", on=batches.executions_arn),
                 *announcements.permissions,

@@ -6,7 +6,7 @@ together). They are files apart so that a function loads only what it uses.
 """
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, cast
 
 import botocore.session
@@ -23,18 +23,31 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class _Client:
+    """An AWS client that is made when it is first used: most entries into a function use few of those that it has."""
+
+    def __init__(self, service: str, config: Config) -> None:
+        self._service = service
+        self._config = config
+
+    @cached_property
+    def _client(self) -> Any:
+        # By botocore: boto3 adds nothing that is used here to what a start costs.
+        return _session().create_client(self._service, config=self._config)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
 _made: dict[str, Any] = {}
 
 
 def client(service: str, **options: Any) -> Any:
-    """The AWS client of `service`; retries are the SDK's, for AWS only: the provider is never called through one.
-
-    It is made once, since that takes longer than what is done with it, and by botocore: boto3 adds nothing that is used
-    here to what a start costs.
-    """
+    """The AWS client of `service`, one for all who ask; retries are the SDK's, for AWS only: the provider is never
+    called through one."""
     key = f"{service} {options}"
     if key not in _made:
-        _made[key] = _session().create_client(service, config=_CONFIG.merge(Config(**options)))
+        _made[key] = _Client(service, _CONFIG.merge(Config(**options)))
     return _made[key]
 
 

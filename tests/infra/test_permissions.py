@@ -83,7 +83,6 @@ MAY = {
         ("s3:GetObjectVersion", "StoragePrompts.Arn/*"),
         ("s3:ListBucket", "StoragePrompts.Arn"),
         ("s3:PutObject", "StorageVideos.Arn/batches/*"),
-        ("s3:AbortMultipartUpload", "StorageVideos.Arn/batches/*"),
         ("states:StartExecution", "WorkflowVideoGeneration"),
         ("states:StartExecution", "BatchesPromptBatch"),
         ("sqs:ReceiveMessage", "TriggersQueue.Arn"),
@@ -102,7 +101,6 @@ MAY = {
         ("s3:GetObject", "StorageVideos.Arn/batches/*"),
         ("s3:ListBucket", "StorageVideos.Arn"),
         ("s3:PutObject", "StorageVideos.Arn/results/*"),
-        ("s3:AbortMultipartUpload", "StorageVideos.Arn/results/*"),
     },
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},
 }

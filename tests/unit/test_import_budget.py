@@ -29,7 +29,6 @@ BASE |= {
     "utilities.jmespath_utils",
 }
 SCHEMAS = {"core.models", "core.models.validation"}  # validates requests; jsonschema comes with the first of them
-PARSING = {"utilities.data_classes"}  # Powertools' reading of events
 
 BUDGET = {
     "admit": set(),
@@ -39,7 +38,7 @@ BUDGET = {
     "record_failure": set(),
     "api": SCHEMAS,
     "authorize": set(),
-    "ingest": {*SCHEMAS, *PARSING, "middleware_factory", "utilities.batch"},
+    "ingest": SCHEMAS,
     "accept_row": SCHEMAS,
     "report_batch": set(),
     "sweep": set(),
