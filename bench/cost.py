@@ -53,25 +53,29 @@ def page(results: dict[str, Any]) -> str:
     ]
     for part in parts:
         lines.append(f"| {part} | " + " | ".join(f"{results['usd'][one].get(part, 0):.6f}" for one in WHO) + " |")
-    month = results["month"]["all"]
+    month = {name: sum(parts.values()) for name, parts in results["month"].items()}
     totals = {one: sum(results["usd"][one].values()) for one in WHO}
     lines.append("| **all** | " + " | ".join(f"**{totals[one]:.6f}**" for one in WHO) + " |")
-    lines += ["", f"The goal is {TARGET} USD: {_verdict(totals['alone'], results)}", ""]
+    reached = {who[0]: totals["alone"], who[2]: totals["queued"], f"{A_MONTH} a month": month["running"] / A_MONTH}
+    lines += ["", f"The goal is {TARGET} USD: {_verdict(reached, results)}", ""]
     lines += ["| count | " + " | ".join(who) + " |", "|---" * (len(WHO) + 1) + "|"]
     for name in results["counts"]["alone"]:
         lines.append(f"| {name} | " + " | ".join(f"{results['counts'][one][name]:g}" for one in WHO) + " |")
     lines += [
         "",
-        f"A month of {A_MONTH} videos is {month:.2f} USD, that is {month / A_MONTH:.6f} a video:",
+        f"A month of {A_MONTH} videos is {month['running']:.2f} USD, that is {month['running'] / A_MONTH:.6f} a video, "
+        f"and {month['standing']:.2f} USD that stand whether any are made, with which it is "
+        f"{sum(month.values()) / A_MONTH:.6f} a video:",
         "",
         "| part of the month | USD |",
         "|---|---|",
-        *(f"| {part} | {cost:.2f} |" for part, cost in results["month"].items()),
+        *(f"| {part} | {cost:.2f} |" for parts in results["month"].values() for part, cost in parts.items()),
         "",
         "Lambda's time is what it took here, its share of CPU stretched to what the function's memory is given of a",
         "core, and so rather too much: this machine's DynamoDB is slower than AWS's. Not counted: storage, egress",
-        "(some 0.09 USD a GB that leaves AWS), what polling clients ask, free tiers. A batch row adds four to five",
-        "transitions to its job's.",
+        "(some 0.09 USD a GB that leaves AWS), what polling clients ask, free tiers, and "
+        f"{USD['CloudWatch metric, a month']} USD a month for each",
+        "name of an error that occurs, which is a metric. A batch row adds four to five transitions to its job's.",
         "",
     ]
     return "\n".join(lines)
@@ -82,14 +86,14 @@ def plots(results: dict[str, Any], folder: Path) -> list[Path]:  # noqa: ARG001 
     return []
 
 
-def _verdict(total: float, results: dict[str, Any]) -> str:
-    if total <= TARGET:
-        return f"a job of {results['seconds']} s is {total / TARGET:.2f} of it."
-    cost = Counter(results["usd"]["alone"])
-    (first, most), (second, more) = cost.most_common(2)
+def _verdict(reached: dict[str, float], results: dict[str, Any]) -> str:
+    told = ", ".join(f"{who} is {total / TARGET:.2f} of it" for who, total in reached.items())
+    if max(reached.values()) <= TARGET:
+        return told + "."
+    (first, most), (second, more) = Counter(results["usd"]["queued"]).most_common(2)
     return (
-        f"a job of {results['seconds']} s is {total / TARGET:.2f} times that. {first} ({most:.6f}) and {second} "
-        f"({more:.6f}) stand in the way: what they cost follows from how often and how long the provider is asked."
+        f"{told}. {first} ({most:.6f}) and {second} ({more:.6f}) stand in the way: what they cost follows from how often "
+        "and how long the provider is asked, and how long a place is waited for."
     )
 
 
@@ -134,18 +138,23 @@ def _counts(job: Job) -> dict[str, float]:
     }
 
 
-def _month(recorded: Recording, each: float) -> dict[str, float]:
+def _month(recorded: Recording, each: float) -> dict[str, dict[str, float]]:
+    """USD by part: what comes with videos and with being there for them, and what stands whether any are made."""
     sweeps = 60 * HOURS
     sweep = sum(usd([recorded.sweep]).values()) + sum(_running([recorded.sweep], recorded.memory).values())
-    parts = {
-        f"{A_MONTH} videos": each * A_MONTH,
-        f"the sweep, {sweeps} times": sweep * sweeps,
-        "traces of the sweep": sweeps * USD["X-Ray trace"],
-        f"the queue asked {EMPTY_RECEIVES} times": EMPTY_RECEIVES * USD["SQS request"],
-        "two secrets": 2 * 0.4,
-        f"{recorded.alarms} alarms": recorded.alarms * 0.1,
+    return {
+        "running": {
+            f"{A_MONTH} videos": each * A_MONTH,
+            f"the sweep, {sweeps} times": sweep * sweeps,
+            "traces of the sweep": sweeps * USD["X-Ray trace"],
+            f"the queue asked {EMPTY_RECEIVES} times": EMPTY_RECEIVES * USD["SQS request"],
+        },
+        "standing": {
+            "two secrets": 2 * USD["Secrets Manager secret, a month"],
+            f"{recorded.alarms} alarms": recorded.alarms * USD["CloudWatch alarm, a month"],
+            "the key that encrypts them": USD["KMS key, a month"],
+        },
     }
-    return {**parts, "all": sum(parts.values())}
 
 
 if __name__ == "__main__":
