@@ -92,8 +92,8 @@ def _verdict(reached: dict[str, float], results: dict[str, Any]) -> str:
         return told + "."
     (first, most), (second, more) = Counter(results["usd"]["queued"]).most_common(2)
     return (
-        f"{told}. {first} ({most:.6f}) and {second} ({more:.6f}) stand in the way: what they cost follows from how often "
-        "and how long the provider is asked, and how long a place is waited for."
+        f"{told}. {first} ({most:.6f}) and {second} ({more:.6f}) stand in the way: what they cost follows from how "
+        "often and how long the provider is asked, and how long a place is waited for."
     )
 
 

@@ -1,7 +1,7 @@
 """Which limit is met first at a rate of jobs: AWS's published quotas, and our own, against what a job needs of each.
 
 AWS's: the pages on quotas of Step Functions, Lambda and DynamoDB, for the regions with the lower ones and without an
-increase. New accounts begin with less of Lambda and of transitions. What one job needs: 7 transitions, some 30 s of
+increase. New accounts begin with less of Lambda and of transitions. What one job needs: 6 transitions, some 30 s of
 functions, most of it a check that stays and looks again (the section on waiting), one write of its keys in the index
 by_owner, and 4 of its watch.
 """
@@ -53,7 +53,7 @@ def limits(*, in_flight: int, given_out_a_second: float) -> list[Limit]:
             1,
             "a second stack with a key of its own, or places split into shards",
         ),
-        Limit("Step Functions, StateTransition: 800 a second", 800, 7, "ask for an increase"),
+        Limit("Step Functions, StateTransition: 800 a second", 800, 6, "ask for an increase"),
         Limit("Step Functions, StartExecution: 150 a second", 150, 1, "ask for an increase"),
         Limit("Step Functions, SendTaskSuccess: 300 a second", 300, 1, "ask for an increase"),
         Limit(
