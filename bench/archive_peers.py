@@ -67,6 +67,7 @@ def upload_fileobj(url: str, s3: str, crt: bool = False) -> Callable[[], object]
 
 
 def crt(url: str, s3: str) -> Callable[[], object]:
+    os.environ["AWS_ENDPOINT_URL_S3"] = s3  # it makes a client of its own
     return upload_fileobj(url, s3, crt=True)
 
 
