@@ -5,11 +5,14 @@ each a process of its own, all over TLS. The ways take turns within a round, so 
 them all.
 """
 
+import hashlib
 import json
 import os
 import statistics
 import subprocess
 import sys
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -48,6 +51,7 @@ class Case:
     rounds: int = 3
 
 
+WALL_TARGET, CPU_TARGET = 1.1, 2.5  # times `curl | curl`, seconds a GiB
 LIMITED = "rate=20000000&delay=0.03"
 CASES = (
     Case("limited", f"{256 * MIB}?{LIMITED}", ("promptreel", "promptreel, 4", "upload_fileobj"), (*PEERS, "curl")),
@@ -63,7 +67,19 @@ CASES = (
 def measure(quick: bool) -> dict[str, Any]:
     """Of every case, by way: wall and CPU in seconds, memory above the idle process in MiB."""
     with servers() as (host, s3, environment):
-        return {case.name: _measured(case, host, s3, environment) for case in (map(_quick, CASES) if quick else CASES)}
+        measured = {
+            case.name: _measured(case, host, s3, environment) for case in (map(_quick, CASES) if quick else CASES)
+        }
+    return {**measured, "hashing": _hashing()}
+
+
+def _hashing() -> float:
+    """CPU seconds a GiB of SHA-256 and CRC32, which curl does not compute."""
+    block = bytes(64 * MIB)
+    began = time.process_time()
+    hashlib.sha256(block)
+    zlib.crc32(block)
+    return (time.process_time() - began) * GIB / len(block)
 
 
 def _quick(case: Case) -> Case:
@@ -194,7 +210,7 @@ def page(results: dict[str, Any]) -> str:
         "|---|---|---|---|",
         *[_row(way, _ratio(results, "fast", way, "curl"), *costs(way, "fast")) for way in fast],
         "",
-        "Targets: 1.1 times, 2.5 s.",
+        f"Targets: 1.1 times, 2.5 s. {_in_the_way(results)}",
         "",
         "### A host without ranges, and small videos",
         "",
@@ -223,6 +239,18 @@ def page(results: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _in_the_way(results: dict[str, Any]) -> str:
+    seconds = _of(results, "fast", "promptreel", "cpu") * GIB / results["fast"]["bytes"]
+    if seconds <= CPU_TARGET and _of(results, "fast", "promptreel") <= WALL_TARGET * _of(results, "fast", "curl"):
+        return "Both are met."
+    return (
+        f"What stands in the way: the host, the S3 and the way between them share this machine's {os.cpu_count()} cores, "
+        f"so that the time follows the CPU, and {results['hashing']:.2f} s/GiB of ours are SHA-256 and CRC32, which are "
+        "what verifies a video and which `curl` does not compute. The same holds for 8 MiB below. Where the network is "
+        "the limit, as above, they cost no time."
+    )
 
 
 def plots(results: dict[str, Any], folder: Path) -> list[Path]:
