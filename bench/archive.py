@@ -246,10 +246,10 @@ def _in_the_way(results: dict[str, Any]) -> str:
     if seconds <= CPU_TARGET and _of(results, "fast", "promptreel") <= WALL_TARGET * _of(results, "fast", "curl"):
         return "Both are met."
     return (
-        f"What stands in the way: the host, the S3 and the way between them share this machine's {os.cpu_count()} cores, "
-        f"so that the time follows the CPU, and {results['hashing']:.2f} s/GiB of ours are SHA-256 and CRC32, which are "
-        "what verifies a video and which `curl` does not compute. The same holds for 8 MiB below. Where the network is "
-        "the limit, as above, they cost no time."
+        f"What stands in the way: host, S3 and what is between them share this machine's {os.cpu_count()} cores, "
+        f"so that the time follows the CPU, and {results['hashing']:.2f} s/GiB of ours are SHA-256 and CRC32, which "
+        "verify a video and which `curl` does not compute. The same holds for 8 MiB below. Where the network is the "
+        "limit, as above, they cost no time."
     )
 
 

@@ -56,7 +56,7 @@ def page(results: dict[str, Any]) -> str:
             *_on_the_local_cloud(results),
             *_long_runs(),
             *_memory(results["memory"]),
-            *_rushes(results["rushes"]),
+            *_rushes([*results["rushes"], *_kept("collisions")]),
             *_queues(results["queues"]),
             *_quotas(results["rushes"]),
         ]
@@ -126,9 +126,14 @@ def _when(run: dict[str, Any]) -> str:
     return f" ({run['date']})" if "date" in run else ""
 
 
-def _long_runs() -> list[str]:
+def _kept(figure: str) -> list[dict[str, Any]]:
+    """The long runs that have this figure."""
     runs = [json.loads(path.read_text()) for path in sorted(LONG_RUNS.glob("*.json"))]
-    batches, crowds = [run for run in runs if "rows" in run], [run for run in runs if "owners" in run]
+    return [run for run in runs if figure in run]
+
+
+def _long_runs() -> list[str]:
+    batches, crowds = _kept("rows"), _kept("owners")
     return [
         *(
             ["Longer than this page may take, run alone (`python -m bench.scale --rows … --keep`):\n"]
@@ -160,7 +165,7 @@ def _rushes(found: list[dict[str, Any]]) -> list[str]:
         " second |",
         "|---|---|---|---|---|---|---|---|",
         *(
-            f"| {one['limit']} | {one['jobs']:,} | {one['calls']:.1f} | {one['writes']:.1f} |"
+            f"| {one['limit']} | {one['jobs']:,}{_when(one)} | {one['calls']:.1f} | {one['writes']:.1f} |"
             f" {one['collisions']:.0%} | {one['seconds']:.1f} | {one['bound']:.1f} |"
             f" {one['jobs'] / one['seconds']:.0f} |"
             for one in found

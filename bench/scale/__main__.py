@@ -1,11 +1,12 @@
-"""`python -m bench.scale [--quick]`, or one measurement alone: `--rows 10000`, `--owners 40 --jobs 50`."""
+"""`python -m bench.scale [--quick]`, or one measurement alone: `--rows 10000`, `--owners 40 --jobs 50`,
+`--rush 200 10000`."""
 
 import argparse
 import json
 import sys
 
 from bench import scale
-from bench.scale import cloud
+from bench.scale import cloud, places
 
 
 def main() -> None:
@@ -14,16 +15,23 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="only one batch of so many rows on the local cloud")
     parser.add_argument("--owners", type=int, help="only so many owners on the local cloud ...")
     parser.add_argument("--jobs", type=int, default=50, help="... with so many jobs each (default: 50)")
+    parser.add_argument(
+        "--rush", type=int, nargs=2, metavar=("LIMIT", "JOBS"), help="only so many jobs for so many places"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the result of one measurement alone for the page")
     arguments = parser.parse_args()
-    if arguments.rows or arguments.owners:
-        with cloud.cloud() as running:
-            if arguments.rows:
-                found = cloud.batch(running, arguments.rows)
-            else:
-                found = cloud.crowd(running, arguments.owners, arguments.jobs)
+    if arguments.rows or arguments.owners or arguments.rush:
+        if arguments.rush:
+            name, found = f"rush{arguments.rush[1]}", places.rush(*arguments.rush)
+        else:
+            with cloud.cloud() as running:
+                if arguments.rows:
+                    name, found = f"rows{arguments.rows}", cloud.batch(running, arguments.rows)
+                else:
+                    name = f"owners{arguments.owners}"
+                    found = cloud.crowd(running, arguments.owners, arguments.jobs)
         if arguments.keep:
-            scale.keep(f"rows{arguments.rows}" if arguments.rows else f"owners{arguments.owners}", found)
+            scale.keep(name, found)
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
         sys.stdout.write(scale.page(scale.measure(arguments.quick)) + "\n")
