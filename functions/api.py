@@ -10,7 +10,7 @@ from core import settings
 from core.api import OLDER_PATH, PATH
 from core.api import models as catalogue
 from core.api.generations import GenerationApi
-from core.api.http import Answer, MethodNotAllowed, Request, Routes, as_json, read_event
+from core.api.http import Answer, Request, Routes, as_json, read_event
 from core.archive.objects import PRESIGNING, Objects
 from core.delete import Deletion
 from core.errors import (
@@ -19,6 +19,7 @@ from core.errors import (
     IdempotencyConflict,
     InvalidFile,
     InvalidRequest,
+    MethodNotAllowed,
     NotFound,
     PromptreelError,
     Unauthorized,

@@ -16,5 +16,5 @@ and what they are made of:
     publish/                        how a generation is shown and announced
     api/                            the HTTP API: its routes, contract, lists and keys
     workflow                        the state machine's executions
-    secrets                         Secrets Manager
+    secrets, tls                    Secrets Manager; whom we trust
 """

@@ -13,6 +13,7 @@ the API and the announcement show as `error.name`. A message is one sentence for
     ├── NotRescuable            rescue cannot help; the command line says what can
     ├── NotFound                no such generation for this owner; the API answers 404
     │   └── Deleted                 there was one, and its owner deleted it
+    ├── MethodNotAllowed        the path is there, for other methods; the API answers 405
     ├── LedgerUnavailable       what had to be recorded could not be
     └── GenerationError         ends, or delays, the workflow of one generation
         ├── ProviderUnavailable     not sent, or a check that did not go through: tried again, with back-off
@@ -81,6 +82,14 @@ class Deleted(NotFound):
     def __init__(self, message: str, owner: str) -> None:
         super().__init__(message)
         self.owner = owner
+
+
+class MethodNotAllowed(PromptreelError):
+    """The path is there, for the methods that are `allowed`."""
+
+    def __init__(self, method: str, allowed: list[str]) -> None:
+        self.allowed = ", ".join(allowed)
+        super().__init__(f"{method} is not allowed here; {self.allowed} {'is' if len(allowed) == 1 else 'are'}.")
 
 
 class LedgerUnavailable(PromptreelError):

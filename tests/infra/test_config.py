@@ -35,6 +35,7 @@ def test_a_stage_that_does_not_exist_or_takes_no_other_provider_is_refused(name:
         stage_named(name, provider_url=provider_url)
 
 
+@pytest.mark.exhaustive
 def test_the_app_tells_a_wrong_stage_in_one_sentence() -> None:
     done = subprocess.run(
         [sys.executable, "app.py"],

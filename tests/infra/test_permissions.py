@@ -242,6 +242,7 @@ def test_buckets_are_private(stage: str) -> None:
         assert not bucket["Properties"].keys() & {"AccessControl", "WebsiteConfiguration", "CorsConfiguration"}
 
 
+@pytest.mark.exhaustive
 def test_web_pages_may_call_the_api_only_when_their_origin_is_configured() -> None:
     """Then a preflight request, which carries no key, is answered without one."""
     (closed,) = resources("prod", "AWS::ApiGatewayV2::Api").values()
@@ -257,6 +258,7 @@ def test_web_pages_may_call_the_api_only_when_their_origin_is_configured() -> No
 
 
 @pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.exhaustive
 def test_the_access_log_holds_neither_headers_nor_queries(stage: str) -> None:
     (default,) = resources(stage, "AWS::ApiGatewayV2::Stage").values()
     logged = default["Properties"]["AccessLogSettings"]["Format"]

@@ -530,6 +530,7 @@ class Endless:
 
 @pytest.mark.parametrize("ranges", [True, False])
 @pytest.mark.parametrize("size", [64 << 20, 320 << 20])
+@pytest.mark.exhaustive
 def test_a_video_is_never_in_memory_whatever_its_size(size: int, ranges: bool) -> None:
     part, most = 1 << 20, 4
     sink: Any = Discarding()

@@ -152,6 +152,7 @@ class Endless(io.RawIOBase):
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+@pytest.mark.exhaustive
 def test_a_large_file_is_never_in_memory(suffix: str) -> None:
     line = b'{"prompt": "' + b"x" * 100_000 + b'"}\n' if suffix == ".jsonl" else b"prompt\n" + b"x" * 100_000 + b"\n"
     stream = io.BufferedReader(Endless(line, len(line) * 500), buffer_size=len(line))

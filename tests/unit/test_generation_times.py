@@ -42,6 +42,7 @@ def test_the_same_generation_counts_once_however_often_it_is_noted(times: Genera
     assert times.of({"model": "veo2"}).seconds == (41,)
 
 
+@pytest.mark.exhaustive
 def test_a_kind_remembers_so_many_and_forgets_what_was_long_ago(times: GenerationTimes) -> None:
     note(times, *[40.0] * 150)
     note(times, *[90.0] * 600, start=150)
@@ -105,6 +106,7 @@ def test_a_table_that_fails_holds_nobody_up(error: Exception, caplog: pytest.Log
     assert len(caplog.records) == 3
 
 
+@pytest.mark.exhaustive
 def test_a_write_is_one_unit(times: GenerationTimes) -> None:
     """DynamoDB counts a name's bytes, and of a number a byte for two digits and one more; 1 KiB is a unit."""
     note(times, *[1799.999] * 1000, model="google/veo-3.1-first-last-image-to-video", duration=8, resolution="1080p")

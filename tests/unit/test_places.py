@@ -45,6 +45,7 @@ def test_a_generation_is_not_given_a_second_place(house: House) -> None:
     assert house.holders == ["ann1"]
 
 
+@pytest.mark.exhaustive
 def test_an_owner_with_many_jobs_does_not_keep_another_waiting(house: House) -> None:
     house.arrive(*(f"ann{n}" for n in range(9)), "bob1", "bob2", "cyd1")
     order = []
@@ -69,6 +70,7 @@ def test_jobs_that_arrive_together_wait_no_longer_for_it(house: House) -> None:
     assert set(house.holders) == {"ann0", "bob1"}
 
 
+@pytest.mark.exhaustive
 def test_who_was_served_for_long_has_no_debt(house: House) -> None:
     for n in range(20):
         house.arrive(f"ann{n:02}")
@@ -78,6 +80,7 @@ def test_who_was_served_for_long_has_no_debt(house: House) -> None:
     assert house.admitted[-1] == "ann20"
 
 
+@pytest.mark.exhaustive
 def test_who_comes_late_waits_for_one_round_and_not_for_all_that_came_before(house: House) -> None:
     """More owners wait than there are places: nobody holds any, and it is not always the first to come who is next."""
     house.arrive(*(f"{name}{n}" for name in ("ann", "bob", "cyd", "dan") for n in range(5)))

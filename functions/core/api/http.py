@@ -12,18 +12,10 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
-from core.errors import InvalidRequest, NotFound, PromptreelError, Unauthorized
+from core.errors import InvalidRequest, MethodNotAllowed, NotFound, Unauthorized
 
 # Answers hold prompts and links that work: nobody on the way keeps them, or takes them for anything but JSON.
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-
-
-class MethodNotAllowed(PromptreelError):
-    """The path is there, for other methods."""
-
-    def __init__(self, method: str, allowed: list[str]) -> None:
-        self.allowed = ", ".join(allowed)
-        super().__init__(f"{method} is not allowed here; {self.allowed} {'is' if len(allowed) == 1 else 'are'}.")
 
 
 @dataclass(frozen=True)

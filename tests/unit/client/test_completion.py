@@ -36,6 +36,7 @@ def completed(home: Path, words: str, *answers: Answer, url: str | None = None) 
     return ran.stdout.split(), ran.stderr
 
 
+@pytest.mark.exhaustive
 def test_statuses_models_and_ids_are_offered(home: Path) -> None:
     assert completed(home, "promptreel list --status comp") == (["completed"], "")
     assert completed(home, "promptreel create x --model ", MODELS) == (["google/veo3", "veo2"], "")
@@ -45,10 +46,12 @@ def test_statuses_models_and_ids_are_offered(home: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:1", "not a url"])
+@pytest.mark.exhaustive
 def test_what_cannot_be_known_is_silence(home: Path, url: str) -> None:
     assert completed(home, "promptreel get ", url=url) == ([], "")
 
 
+@pytest.mark.exhaustive
 def test_a_fault_of_the_api_is_silence_and_is_not_tried_again(home: Path) -> None:
     for answer in (error(500), error(401), http(200, b"<html>"), http(200, {"data": None})):
         assert completed(home, "promptreel get ", answer) == ([], "")

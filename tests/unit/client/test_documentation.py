@@ -48,6 +48,7 @@ def test_the_document_is_what_the_help_says_now() -> None:
     assert generate_cli.document() == CLI, "run make docs"
 
 
+@pytest.mark.exhaustive
 def test_a_wheel_is_typed_and_carries_the_functions_code_for_operators(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)

@@ -69,6 +69,7 @@ def test_a_request_the_model_cannot_serve_is_refused(client: Client, fields: dic
 
 
 @pytest.mark.parametrize("model", known())
+@pytest.mark.exhaustive
 def test_every_model_makes_a_video_of_the_references_own_examples(client: Client, model: str) -> None:
     for example in (known()[model].schema or {})["examples"]:
         body = {**example, "prompt": example.get("prompt", "")}
@@ -95,6 +96,7 @@ def test_runway_answers_with_a_list_of_links(client: Client, clock: Clock, model
 
 
 @pytest.mark.parametrize("model", known())
+@pytest.mark.exhaustive
 def test_a_request_without_what_its_model_requires_is_refused(client: Client, model: str) -> None:
     schema = known()[model].schema or {}
     for field in schema["required"]:
