@@ -39,7 +39,7 @@ models, statuses and the ids of your newest generations in your shell: what the 
 
 ## Ids
 
-Wherever a generation's id goes, its first digits are enough, four at least, if no other of your generations begins with
+Wherever an id of a generation or a batch goes, its first digits are enough, four at least, if no other of yours begins with
 them; if one does, they are listed and nothing is done. `list` shows eight.
 
 ## Output

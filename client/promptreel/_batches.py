@@ -12,6 +12,7 @@ import requests
 from promptreel._http import TIMEOUT_SECONDS, Http, bearing_faults
 from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.errors import ApiError, BatchFailed, BatchTimeout, ConnectionFailed, NotFound
+from promptreel.generation import ID_DIGITS
 
 BATCHES = "/v2/batches"
 MAX_SENT_BYTES = 4 << 20  # a larger file is uploaded
@@ -62,7 +63,7 @@ class Batches:
         return self._uploaded(path, params)
 
     def batch(self, batch_id: str) -> Batch:
-        """The batch as it is now, with its rows counted by status; `NotFound`."""
+        """The batch as it is now, with its rows counted by status; `NotFound`. The beginning of an id is enough."""
         return Batch.from_json(self._http.call("GET", BATCHES, params={"batch_id": batch_id}))
 
     def batches(self) -> Iterator[Batch]:
@@ -87,11 +88,14 @@ class Batches:
 
     def cancel_batch(self, batch_id: str) -> Batch:
         """Start no more rows, and cancel those that run; the provider may still finish them, and charge."""
-        return Batch.from_json(self._http.call("POST", _path(batch_id, "cancel")))
+        return Batch.from_json(self._http.call("POST", _path(self._whole(batch_id), "cancel")))
 
     def retry_batch(self, batch_id: str) -> Batch:
         """Run the rows again that failed, were cancelled or were not reached; what may be paid is not sent again."""
-        return Batch.from_json(self._http.call("POST", _path(batch_id, "retry")))
+        return Batch.from_json(self._http.call("POST", _path(self._whole(batch_id), "retry")))
+
+    def _whole(self, batch_id: str) -> str:
+        return batch_id if len(batch_id) >= ID_DIGITS else self.batch(batch_id).id
 
     def wait_for_batch(
         self, batch_id: str, timeout: float = DAY, on_change: Callable[[Batch], None] | None = None

@@ -20,7 +20,7 @@ from promptreel.errors import (
     PromptreelError,
     WaitTimeout,
 )
-from promptreel.generation import Generation, Model
+from promptreel.generation import ID_DIGITS, Generation, Model
 
 PATH = "/v2/video/generations"
 DEFAULT_MODEL = "veo2"
@@ -30,7 +30,6 @@ PAGE = 100
 DOWNLOAD_ATTEMPTS = 3
 DELETE_ATTEMPTS = 5
 
-ID_DIGITS = 32  # of a whole id
 
 Status = Literal["queued", "generating", "completed", "error"]
 Which = str | Generation  # a generation, its id, or as much of that as tells it from your others: 4 digits at least

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+ID_DIGITS = 32  # of a whole id, of a generation or a batch
+
 
 @dataclass(frozen=True)
 class Video:

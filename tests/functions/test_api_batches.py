@@ -14,7 +14,7 @@ import pytest
 from core.api import batches
 from core.errors import names
 from core.generation import Failure
-from core.records.batches import BatchRecords
+from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
 from core.workflow import Run
 from tests.support.events import event
@@ -404,6 +404,43 @@ def test_a_batch_that_broke_off_is_stopped(house: House) -> None:
     assert house.cloud.invoke("report_batch", given) == {"is_complete": False}
     assert house.get(sent["id"])["status"] == "stopped"
     assert house.call("POST", f"{PATH}/{sent['id']}/retry")[1]["status"] == "running"
+
+
+def test_a_batch_whose_execution_was_aborted_is_stopped_and_can_be_retried(house: House) -> None:
+    """No report says so: who asks is told by the execution."""
+    sent = house.send()
+    house.read()
+    assert house.get(sent["id"])["status"] == "running"
+    stepfunctions = boto3.client("stepfunctions")
+    (running,) = stepfunctions.list_executions(stateMachineArn=house.cloud.environment["BATCH_STATE_MACHINE_ARN"])[
+        "executions"
+    ]
+    stepfunctions.stop_execution(executionArn=running["executionArn"])
+    assert house.get(sent["id"])["status"] == "stopped"
+    assert house.call("POST", f"{PATH}/{sent['id']}/retry")[1]["status"] == "running"
+
+
+def test_the_beginning_of_a_batchs_id_is_enough_to_look_at_it_and_not_to_change_it(house: House) -> None:
+    sent = house.send()
+    house.take()
+    short = sent["id"][:6]
+    assert house.get(short)["id"] == sent["id"]
+    assert house.call("GET", f"{PATH}/{short}/report")[1]["data"] == house.rows(sent["id"])
+    assert house.call("GET", query=f"batch_id={short}", owner="bob")[0] == 404
+    for action in ("cancel", "retry"):
+        status, error = house.call("POST", f"{PATH}/{short}/{action}")
+        assert (status, "name the whole of it" in error["message"]) == (400, True)
+
+
+def test_the_beginning_of_several_batches_ids_names_them_all(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = ["abcd" + "0" * 28, "abcd" + "1" * 28]
+    for number, one in enumerate(ids):
+        record = BatchRecord(one, "ann", f"{number}.csv", "s3://prompts/x", now(), now())
+        assert BatchRecords(boto3.client("dynamodb"), "batches", now).put(record, None)
+    monkeypatch.setattr("core.records.batches.LOOKED_THROUGH", 1)
+    status, error = house.call("GET", query="batch_id=abcd")
+    assert status == 400
+    assert all(one in error["message"] for one in ids)
 
 
 def test_a_file_that_cannot_be_read_after_all_says_so(house: House) -> None:

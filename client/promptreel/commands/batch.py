@@ -42,7 +42,10 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.", show_default=False)]
+BatchId = Annotated[
+    str,
+    typer.Argument(metavar="BATCH", help="The batch's id, or at least four of its first digits.", show_default=False),
+]
 Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits.")]
 SaveTo = Annotated[
     Path | None,

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from promptreel.client import ID_DIGITS
 from promptreel.commands import output
 from promptreel.commands.options import (
     WAIT_SECONDS,
@@ -25,6 +24,7 @@ from promptreel.commands.options import (
 )
 from promptreel.commands.waiting import finish, refuse_unwritable, save, telling_interrupts, wait_for
 from promptreel.errors import GenerationFailed, NotFinished
+from promptreel.generation import ID_DIGITS
 
 
 def get(

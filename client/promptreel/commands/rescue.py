@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from promptreel.client import ID_DIGITS
 from promptreel.commands import output
 from promptreel.commands.options import GenerationId, Json, again, client, deployment
-from promptreel.generation import Generation
+from promptreel.generation import ID_DIGITS, Generation
 
 
 def rescue(context: typer.Context, generation_id: GenerationId, as_json: Json = False) -> None:

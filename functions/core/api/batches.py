@@ -9,13 +9,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from core.batch import RowIdentity, batch_id_for
 from core.delete import Deletion
 from core.errors import Conflict, FileTooLarge, InvalidFile, InvalidRequest, NotFound
-from core.generation import GENERATION_ID, Status, iso
+from core.generation import BEGINNING, GENERATION_ID, Status, iso
 from core.intake import files
 from core.intake.batches import Batches, counts_as_made, identified
 from core.intake.dropped_file import MAX_FILE_BYTES
@@ -36,6 +37,7 @@ MAX_SHOWN = 10  # problems in one answer's sentence
 MAX_PROBLEMS = 1000  # in a check's list
 MAX_REPORT = 500  # rows of a report in one answer
 MAX_REPORT_BYTES = 3 << 20  # Lambda's answer has 6 MiB
+MOST_MEANT = 10  # batches named where the beginning of an id tells several
 EARLIER_BATCHES, SAMPLE = 20, 25  # in which so many of the rows are looked for
 UPLOAD_SECONDS = 3600  # that a link to upload to works
 CANCEL_SECONDS, LAG_SECONDS = 20.0, 1.0  # how long cancelling goes on; after which the index knows of a write
@@ -179,7 +181,7 @@ class BatchApi:
                 return {**row, "status": str(Status.ERROR), "error": "Its owner deleted it."}
             return {**row, "error": row["error"] if record.ended_at else None}
 
-        for generation in self.ledger.batch(batch_id, record.revision, after=after):
+        for generation in self.ledger.batch(record.batch_id, record.revision, after=after):
             reached = generation.row_number or 0
             while number + 1 < reached and len(rows) < limit:
                 number += 1
@@ -198,7 +200,7 @@ class BatchApi:
 
     def cancel(self, owner: str, batch_id: str) -> dict[str, Any]:
         """Start no more rows, and stop those that run; the provider may still finish and charge for what it has."""
-        record = self.own(owner, batch_id)
+        record = self._whole(owner, batch_id)
         if record.cancelled_at is None:
             if self._status(record, self._counts(record)) == "completed":
                 raise Conflict(f"Batch {batch_id} has ended: nothing is left to cancel.")
@@ -224,7 +226,7 @@ class BatchApi:
 
     def retry(self, owner: str, batch_id: str) -> dict[str, Any]:
         """Run the rows again that failed, were cancelled or were not reached; if the batch runs, let it."""
-        record = self.own(owner, batch_id)
+        record = self._whole(owner, batch_id)
         counts = self._counts(record)
         status = self._status(record, counts)
         if record.rows is None:
@@ -248,11 +250,28 @@ class BatchApi:
         return self.get(owner, batch_id)
 
     def own(self, owner: str, batch_id: str) -> BatchRecord:
-        """The owner's batch; the answer is the same for another's as for one that does not exist."""
+        """The owner's batch, by its id or the beginning of it; another's is answered as one that does not exist."""
+        if re.fullmatch(BEGINNING, batch_id, re.ASCII):
+            return self._meant(owner, batch_id)
         record = self.batches.records.find(batch_id) if re.fullmatch(GENERATION_ID, batch_id, re.ASCII) else None
         if record is None or record.owner != owner:
             raise NotFound(f"There is no batch {batch_id[:64]}.")
         return record
+
+    def _meant(self, owner: str, beginning: str) -> BatchRecord:
+        match list(islice(self.batches.records.meant(owner, beginning), MOST_MEANT)):
+            case []:
+                raise NotFound(f"There is no batch {beginning}.")
+            case [record]:
+                return record
+            case several:
+                ids = ", ".join(record.batch_id for record in several)
+                raise InvalidRequest(f"Several of your batches begin with {beginning}, name one: {ids}.", "batch_id")
+
+    def _whole(self, owner: str, batch_id: str) -> BatchRecord:
+        if re.fullmatch(BEGINNING, batch_id, re.ASCII):
+            raise InvalidRequest("The beginning of an id is not enough to cancel or retry: name the whole of it.")
+        return self.own(owner, batch_id)
 
     def _id(self, owner: str, name: str) -> str:
         return batch_id_for(self.prompts_bucket, own_folder(owner) + name)
@@ -304,7 +323,8 @@ class BatchApi:
             if counts[NOT_STARTED] == 0 and (record.ended_at or not record.retried_at):
                 return "cancelled" if record.cancelled_at else "completed"
         if record.ended_at is None:
-            return "running"
+            # None of its rows runs: it is between two of them, or its execution was aborted.
+            return "stopped" if counts is not None and self.batches.broke_off(record) else "running"
         if record.cancelled_at:
             return "cancelled"
         return "completed" if record.is_complete else "stopped"

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import IO, TYPE_CHECKING, Any
 
 from core.batch import Batch, Identities, RowIdentity, upload
@@ -109,34 +110,47 @@ class Batches:
 
     def _staged(self, batch: Batch, rows: Iterable[Row]) -> Batch:
         """The batch with its rows in S3, and with how many there are."""
-        count = made_before = 0
+        rows_read = made_before = 0
         with tempfile.TemporaryFile() as file:
             for identity, row in identified(rows):
                 file.write(_line(row, identity.id_in(batch.batch_id) if identity else None, batch))
-                count += 1
+                rows_read += 1
             file.seek(0)
             made_before = sum(counts_as_made(status) for _, status in self.ledger.statuses(_ids(file)))
             upload(self.s3, file, batch.bucket, batch.rows_key, "application/jsonl")
-        return replace(batch, rows=count, made_before=made_before)
+        return replace(batch, rows=rows_read, made_before=made_before)
 
     def run(self, batch: Batch, name: str) -> None:
         """Start the batch's execution, unless it runs or has succeeded. One that ended badly is followed by another, in
         which each row finds what became of it before."""
-        executions = self.state_machine_arn.replace(":stateMachine:", ":execution:")
-        attempted, attempt = name, 0
-        while True:
+        for attempted in _attempts(name):
             try:
                 self.stepfunctions.start_execution(
                     stateMachineArn=self.state_machine_arn, name=attempted, input=batch.as_input()
                 )
             except self.stepfunctions.exceptions.ExecutionAlreadyExists:
-                earlier = self.stepfunctions.describe_execution(executionArn=f"{executions}:{attempted}")
-                if earlier["status"] not in _ENDED_BADLY:
-                    return
-                attempt += 1
-                attempted = f"{name}-{attempt}"
-            else:
-                return
+                if self._execution(attempted) in _ENDED_BADLY:
+                    continue
+            return
+
+    def broke_off(self, record: BatchRecord) -> bool:
+        """Whether the execution of its latest run ended badly, reported or not: somebody may have aborted it."""
+        status = None
+        for attempted in _attempts(f"{record.batch_id}-{record.run}"):
+            try:
+                status = self._execution(attempted)
+            except self.stepfunctions.exceptions.ExecutionDoesNotExist:
+                break
+        return status in _ENDED_BADLY
+
+    def _execution(self, name: str) -> str:
+        arn = self.state_machine_arn.replace(":stateMachine:", ":execution:")
+        return str(self.stepfunctions.describe_execution(executionArn=f"{arn}:{name}")["status"])
+
+
+def _attempts(name: str) -> Iterator[str]:
+    """The names of a run's executions, one after another."""
+    return (f"{name}-{attempt}" if attempt else name for attempt in count())
 
 
 class BatchChanged(Exception):

@@ -3,6 +3,7 @@
 What became of its rows is in the ledger.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from core.records.wanted import Wanted
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+LOOKED_THROUGH = 1000  # keys of an owner's batches in one query
 _TIMES = ("created_at", "updated_at", "content_at", "reading_since", "ended_at", "cancelled_at", "retried_at")
 
 
@@ -140,6 +142,17 @@ class BatchRecords:
                 only_if="#revision = :revision AND #run = :run",
                 values={":revision": revision, ":run": run},
             )
+
+    def meant(self, owner: str, beginning: str) -> Iterator[BatchRecord]:
+        """The owner's batches whose ids begin so, newest first."""
+        before: Item | None = None
+        has_more = True
+        while has_more:
+            items, has_more = self._table.query_back(BATCHES_BY_OWNER, owner, Wanted().created, before, LOOKED_THROUGH)
+            for item in items:
+                if item[BATCH_KEY].startswith(beginning) and (found := self.find(item[BATCH_KEY])):
+                    yield found
+            before = {name: items[-1][name] for name in ("owner", "created_at", BATCH_KEY)} if items else None
 
     def of_owner(self, owner: str, cursor: str | None, limit: int) -> tuple[list[BatchRecord], str | None]:
         """Up to `limit` batches of an owner, newest first, and the cursor to go on with, None at the end."""

@@ -230,8 +230,16 @@ def client_of(wire: Wire) -> Client:
 
 def test_an_id_cannot_lead_elsewhere() -> None:
     with serving(batch()) as wire, client_of(wire) as api:
-        api.cancel_batch("../models?")
-    assert lines(wire) == ["POST /v2/batches/..%2Fmodels%3F/cancel HTTP/1.1"]
+        api.cancel_batch("../models?" + 22 * "x")
+    assert lines(wire) == [f"POST /v2/batches/..%2Fmodels%3F{22 * 'x'}/cancel HTTP/1.1"]
+
+
+def test_the_beginning_of_an_id_is_made_whole_before_anything_is_changed() -> None:
+    with serving(batch(), batch(), batch(), batch()) as wire, client_of(wire) as api:
+        api.cancel_batch(BATCH[:4])
+        api.retry_batch(BATCH[:4])
+    whole = [f"GET /v2/batches?batch_id={BATCH[:4]} HTTP/1.1", f"POST /v2/batches/{BATCH}/cancel HTTP/1.1"]
+    assert lines(wire) == [*whole, whole[0], whole[1].replace("cancel", "retry")]
 
 
 def test_waiting_ends_with_the_batch_its_failure_or_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
