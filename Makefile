@@ -22,7 +22,8 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy test unit e2e torture mutants check docs models bench fmt lock
+.PHONY: help demo up down reset bootstrap deploy destroy test unit e2e torture mutants check check-code check-docs check-definitions \
+	check-local check-dev check-prod docs models bench fmt lock
 
 help: ## what can be made
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -69,13 +70,20 @@ mutants: .venv/.ready ## break the code on purpose, and show which test notices
 	@python -m tests.mutants
 
 check: .venv/.ready ## lint, types, generated docs, definitions and templates
-	@for document in docs/generate_*.py; do python $$document --check; done
+	@$(MAKE) --jobs 4 --output-sync check-code check-docs check-definitions check-local check-dev check-prod
+
+check-code:
 	@ruff check --quiet && ruff format --quiet --check && mypy .
+
+check-docs:
+	@for document in docs/generate_*.py; do python $$document --check; done
+
+check-definitions:
 	@for definition in statemachine/*.asl.json; do asl-validator --json-path $$definition; done
-	@for stage in local dev prod; do \
-		CDK_OUTDIR=.local/check/$$stage CDK_CONTEXT_JSON="{\"stage\": \"$$stage\", \"aws:cdk:bundling-stacks\": []}" \
-			python app.py; \
-		cfn-lint --ignore-checks W3005 -- .local/check/$$stage/*.template.json; done
+
+check-local check-dev check-prod: check-%:
+	@CDK_OUTDIR=.local/check/$* CDK_CONTEXT_JSON='{"stage": "$*", "aws:cdk:bundling-stacks": []}' python app.py
+	@cfn-lint --ignore-checks W3005 -- .local/check/$*/*.template.json
 
 docs: .venv/.ready ## write the generated documents anew
 	@for document in docs/generate_*.py; do python $$document; done
