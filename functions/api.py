@@ -129,14 +129,14 @@ ROUTES = Routes(
         f"GET {PATH}": lambda request: _generations().fetch_or_list(request),
         f"POST {PATH}": lambda request: _generations().create(request),
         f"DELETE {PATH}": lambda request: _generations().delete(request),
-        f"GET {PATH}/{{generation_id}}/content": lambda request: _generations().content(request),
+        f"GET {PATH}/{{id}}/content": lambda request: _generations().content(request),
         f"GET {OLDER_PATH}": lambda request: _generations().fetch(request),
         f"POST {OLDER_PATH}": lambda request: _generations().create(request),
         "GET /v2/batches": lambda request: _batches().fetch_or_list(request),
         "POST /v2/batches": lambda request: _batches().send(request),
-        "GET /v2/batches/{batch_id}/report": lambda request: _batches().report(request),
-        "POST /v2/batches/{batch_id}/cancel": lambda request: _batches().cancel(request),
-        "POST /v2/batches/{batch_id}/retry": lambda request: _batches().retry(request),
+        "GET /v2/batches/{id}/report": lambda request: _batches().report(request),
+        "POST /v2/batches/{id}/cancel": lambda request: _batches().cancel(request),
+        "POST /v2/batches/{id}/retry": lambda request: _batches().retry(request),
     }
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
+import api
 import authorize
 from core.api.api_keys import issue
 from core.models import known
@@ -250,6 +251,12 @@ def test_the_models_and_the_contract_are_what_the_deployment_offers(
     assert sorted(names) == ["google/veo3", "kling/v3", "veo2"]
     assert call(cloud, "POST", PATHS[0], body={"model": "kling/v3", "prompt": "x", "cfg": 1})[0] == 200
     assert call(cloud, "POST", PATHS[0], body={"model": "google/veo-3.1-t2v", "prompt": "x"})[0] == 400
+
+
+def test_the_contract_describes_what_is_routed_and_nothing_else(cloud: Cloud) -> None:
+    _, contract = call(cloud, "GET", "/openapi.json", owner="")
+    described = {f"{method.upper()} {path}" for path, methods in contract["paths"].items() for method in methods}
+    assert described == api.ROUTES.known
 
 
 def test_one_model_is_answered_with_its_schema_and_its_inputs(cloud: Cloud) -> None:

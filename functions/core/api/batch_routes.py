@@ -57,7 +57,7 @@ class BatchRoutes:
         if form not in ("json", "csv"):
             raise InvalidRequest("`format` must be one of json, csv.", "format")
         after, limit = int(request.cursor(ROW) or 0), request.number("limit", MAX_REPORT) or MAX_REPORT
-        rows, last = self.batches.report(owner, request.named["batch_id"], after, limit)
+        rows, last = self.batches.report(owner, request.named["id"], after, limit)
         if form == "json":
             return as_json({"data": rows, "next_cursor": last and str(last)})
         headers = {"Content-Disposition": 'attachment; filename="report.csv"'}
@@ -67,8 +67,8 @@ class BatchRoutes:
 
     def cancel(self, request: Request) -> Answer:
         """Start no more rows, and stop those that run; again, the same."""
-        return as_json(self.batches.cancel(request.owner, request.named["batch_id"]))
+        return as_json(self.batches.cancel(request.owner, request.named["id"]))
 
     def retry(self, request: Request) -> Answer:
         """Run again the rows that failed, were cancelled or were not reached."""
-        return as_json(self.batches.retry(request.owner, request.named["batch_id"]))
+        return as_json(self.batches.retry(request.owner, request.named["id"]))

@@ -78,7 +78,7 @@ class GenerationApi:
 
     def content(self, request: Request) -> Answer:
         """Where the video is."""
-        generation = self._own(request.owner, request.named["generation_id"])
+        generation = self._own(request.owner, request.named["id"])
         shown = self._shown(generation)
         if not generation.video:
             raise Conflict(f"Generation {generation.generation_id} has no video; its status is {shown['status']}.")

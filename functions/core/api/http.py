@@ -119,6 +119,7 @@ class Routes:
     """Which function answers which method and path; `{name}` in a path is any one part of it, and told as `named`."""
 
     def __init__(self, routes: Mapping[str, Call]) -> None:
+        self.known = set(routes)
         self._routes: list[tuple[str, re.Pattern[str], Call]] = []
         for route, call in routes.items():
             method, path = route.split()
