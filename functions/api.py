@@ -137,7 +137,8 @@ ROUTES = Routes(
         "GET /v2/batches/{id}/report": lambda request: _batches().report(request),
         "POST /v2/batches/{id}/cancel": lambda request: _batches().cancel(request),
         "POST /v2/batches/{id}/retry": lambda request: _batches().retry(request),
-    }
+    },
+    takes_away={"POST /v2/batches/{id}/cancel"},
 )
 
 

@@ -6,17 +6,17 @@ of credits".
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import Any
 
 from core import settings
-from core.api.api_keys import is_key, owner_of
+from core.api.api_keys import Holder, holder_of, is_key
 from core.secrets import secret_text
-from wiring import client, logger
+from wiring import client, logger, now
 
 RETRY_SECONDS = 2  # after which a new key is known at the latest
-REMEMBER_SECONDS = 30  # with the gateway's 240 s a revoked key stops within five minutes
+REMEMBER_SECONDS = 30  # with the gateway's 240 s a key that is revoked or expires stops within five minutes
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ def _stored(_seconds: int, _period: int) -> str | None:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """An HTTP API authorizer request, payload 2.0 → a simple response with the owner in its context."""
+    """An HTTP API authorizer request, payload 2.0 → a simple response with the key's holder in its context."""
     scheme, _, key = event.get("headers", {}).get("authorization", "").partition(" ")
-    owner = _owner(key.strip()) if scheme.lower() == "bearer" else None
-    return {"isAuthorized": True, "context": {"owner": owner or ""}}
+    holder = _holder(key.strip()) if scheme.lower() == "bearer" else None
+    return {"isAuthorized": True, "context": asdict(holder) if holder else {"owner": ""}}
 
 
-def _owner(key: str) -> str | None:
-    now = time.monotonic()
-    owner = owner_of(key, _stored(REMEMBER_SECONDS, int(now / REMEMBER_SECONDS)))
-    if owner is None and is_key(key):  # it may be newer than what is remembered
-        owner = owner_of(key, _stored(RETRY_SECONDS, int(now / RETRY_SECONDS)))
-    return owner
+def _holder(key: str) -> Holder | None:
+    at = time.monotonic()
+    holder = holder_of(key, _stored(REMEMBER_SECONDS, int(at / REMEMBER_SECONDS)), now())
+    if holder is None and is_key(key):  # it may be newer than what is remembered
+        holder = holder_of(key, _stored(RETRY_SECONDS, int(at / RETRY_SECONDS)), now())
+    return holder

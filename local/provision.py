@@ -59,9 +59,10 @@ def _without_dns(api_url: str, endpoint_url: str) -> str:
 
 def _ensure_api_key(secrets: "SecretsManagerClient", arn: str, known: str | None) -> str:
     stored = secret_text(secrets, arn)
-    if known and api_keys.owner_of(known, stored) == OWNER:
+    now = datetime.now(UTC)
+    if known and (holder := api_keys.holder_of(known, stored, now)) and holder.owner == OWNER:
         return known
-    key, entry = api_keys.issue(OWNER, datetime.now(UTC))
+    key, entry = api_keys.issue(OWNER, now)
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(json.loads(stored or "{}") | entry))
     return key
 

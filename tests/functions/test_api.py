@@ -119,7 +119,9 @@ def test_the_authorizer_names_the_owner_of_a_key_and_of_no_other(cloud: Cloud) -
     payload = event("authorizer")
     for header, owner in ((f"Bearer {key}", "ann"), (f"bearer {key}", "ann"), (key, ""), ("Bearer x", ""), ("", "")):
         payload["headers"]["authorization"] = header
-        assert cloud.invoke("authorize", payload) == {"isAuthorized": True, "context": {"owner": owner}}
+        answer = cloud.invoke("authorize", payload)
+        holder = {"key_id": key[3:11], "scope": "all"} if owner else {}
+        assert answer == {"isAuthorized": True, "context": {"owner": owner, **holder}}
 
 
 def finished(cloud: Cloud, prompt: str = "a boat", owner: str = "ann") -> str:
@@ -253,6 +255,33 @@ def test_the_models_and_the_contract_are_what_the_deployment_offers(
     assert call(cloud, "POST", PATHS[0], body={"model": "google/veo-3.1-t2v", "prompt": "x"})[0] == 400
 
 
+ANSWERS = {
+    ("GET", PATHS[0]): "read",
+    ("GET", "/v2/models"): "read",
+    ("GET", "/v2/batches"): "read",
+    ("POST", PATHS[0]): "create",
+    ("POST", "/v2/batches"): "create",
+    ("POST", f"/v2/batches/{'0' * 32}/retry"): "create",
+    ("POST", f"/v2/batches/{'0' * 32}/cancel"): "all",
+    ("DELETE", PATHS[0]): "all",
+}
+
+
+@pytest.mark.parametrize("scope", ["read", "create", "all"])
+@pytest.mark.parametrize("asked", ANSWERS, ids=" ".join)
+def test_a_key_may_do_what_its_scope_says_and_is_told_what_another_call_needs(
+    cloud: Cloud, asked: tuple[str, str], scope: str
+) -> None:
+    """Not with 403, by which the provider's contract says that money is wanted."""
+    status, answer = call(cloud, *asked, scope=scope)
+    needed, order = ANSWERS[asked], ["read", "create", "all"]
+    if order.index(scope) >= order.index(needed):
+        assert status != 401
+    else:
+        assert status == 401
+        assert answer["message"] == f"This API key has the scope `{scope}`, and this call needs `{needed}`."
+
+
 def test_the_contract_describes_what_is_routed_and_nothing_else(cloud: Cloud) -> None:
     _, contract = call(cloud, "GET", "/openapi.json", owner="")
     described = {f"{method.upper()} {path}" for path, methods in contract["paths"].items() for method in methods}
@@ -320,7 +349,7 @@ def test_a_key_works_as_soon_as_it_is_made(cloud: Cloud) -> None:
     for stored, key, owner in ((entry, old, "ann"), (entry | newer, new, "bob")):
         secrets.put_secret_value(SecretId="api-keys", SecretString=json.dumps(stored))
         payload["headers"]["authorization"] = f"Bearer {key}"
-        assert cloud.invoke("authorize", payload, warm=owner == "bob")["context"] == {"owner": owner}
+        assert cloud.invoke("authorize", payload, warm=owner == "bob")["context"]["owner"] == owner
 
 
 @pytest.mark.parametrize("depth", [40, 2000, 60_000])

@@ -82,6 +82,7 @@ def call(
     owner: str = "ann",
     query: str = "",
     is_base64: bool = False,
+    scope: str | None = None,
     **headers: str,
 ) -> tuple[int, dict[str, Any]]:
     """Call the HTTP API as an owner: the status and the JSON body."""
@@ -89,6 +90,8 @@ def call(
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
     payload["requestContext"]["http"]["method"] = method
     payload["requestContext"]["authorizer"]["lambda"]["owner"] = owner
+    if scope:
+        payload["requestContext"]["authorizer"]["lambda"]["scope"] = scope
     payload["headers"].update({name.replace("_", "-"): value for name, value in headers.items()})
     payload["body"] = body if isinstance(body, str | None) else json.dumps(body)
     payload["isBase64Encoded"] = is_base64

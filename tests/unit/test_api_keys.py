@@ -1,17 +1,23 @@
 """A key is shown once, kept as a hash, and recognised."""
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
-from core.api.api_keys import issue, owner_of
+from core.api.api_keys import Holder, holder_of, issue
 from tests.support.generations import START
+
+
+def holder(key: str, stored: str | None, now: datetime = START) -> str | None:
+    found = holder_of(key, stored, now)
+    return found.owner if found else None
 
 
 def test_an_issued_key_is_recognised_and_not_kept() -> None:
     key, entry = issue("ann", START)
     stored = json.dumps(entry)
-    assert owner_of(key, stored) == "ann"
+    assert holder(key, stored) == "ann"
     assert key not in stored
     assert key[len("pr_00000000_") :] not in stored
 
@@ -19,13 +25,29 @@ def test_an_issued_key_is_recognised_and_not_kept() -> None:
 @pytest.mark.parametrize("key", ["", "pr_", "pr_00000000_" + "a" * 43, "Bearer x", "é" * 50])
 def test_other_keys_are_nobodys(key: str) -> None:
     _, entry = issue("ann", START)
-    assert owner_of(key, json.dumps(entry)) is None
+    assert holder(key, json.dumps(entry)) is None
 
 
 def test_a_key_with_another_secret_is_nobodys() -> None:
     key, entry = issue("ann", START)
-    assert owner_of(key[:-1] + ("A" if key[-1] != "A" else "B"), json.dumps(entry)) is None
+    assert holder(key[:-1] + ("A" if key[-1] != "A" else "B"), json.dumps(entry)) is None
 
 
 def test_before_any_key_is_stored_all_are_nobodys() -> None:
-    assert owner_of(issue("ann", START)[0], None) is None
+    assert holder(issue("ann", START)[0], None) is None
+
+
+def test_a_key_is_valid_until_it_expires() -> None:
+    key, entry = issue("ann", START, expires_at=START + timedelta(days=1))
+    stored = json.dumps(entry)
+    assert holder(key, stored, START + timedelta(hours=23)) == "ann"
+    assert holder(key, stored, START + timedelta(days=1)) is None
+
+
+def test_a_key_has_its_scope_and_one_of_0_1_0_may_do_all() -> None:
+    key, entry = issue("ann", START, scope="read", name="dashboard")
+    assert holder_of(key, json.dumps(entry), START) == Holder("ann", key[3:11], "read")
+    key, entry = issue("ann", START)
+    (record,) = entry.values()
+    assert record.keys() == {"owner", "sha256", "created_at"}, "as 0.1.0 wrote it"
+    assert holder_of(key, json.dumps(entry), START) == Holder("ann", key[3:11], "all")

@@ -1,14 +1,29 @@
 """keys: who may use the API."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from promptreel.commands import output
-from promptreel.commands.options import Json, deployment
+from promptreel.commands.options import Json, deployment, span_of
 
-app = typer.Typer(help="Make, list and revoke the API's keys.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from promptreel.operator.keys import ApiKey, ApiKeys
+
+app = typer.Typer(help="Make, list, rotate and revoke the API's keys.", no_args_is_help=True)
+
+SCOPES = ("read", "create", "all")
+KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="See keys list.", show_default=False)]
+Expires = Annotated[
+    str | None,
+    typer.Option(
+        "--expires", metavar="TIME", help="When it ends, such as 12h, 90d or 8w from now.", show_default=False
+    ),
+]
 
 
 @app.command()
@@ -20,15 +35,26 @@ def create(
             metavar="OWNER", help="Whose key it is: an owner sees only its own generations.", show_default=False
         ),
     ],
+    name: Annotated[str, typer.Option(metavar="NAME", help="What it is for.", show_default=False)] = "",
+    scope: Annotated[
+        str,
+        typer.Option(
+            metavar="SCOPE",
+            help="What it may do: read (look and download), create (also make videos), all (also cancel and delete).",
+        ),
+    ] = "all",
+    expires: Expires = None,
     as_json: Json = False,
 ) -> None:
     """Make a key and print it, this once: only its hash is kept."""
-    if not owner.strip() or not owner.isprintable():
-        raise typer.BadParameter("it must be a name of printable characters.", param_hint="OWNER")
-    with deployment(context) as deployed:
-        from promptreel.operator.keys import ApiKeys  # noqa: PLC0415 - an extra, and slow to import
-
-        key, kept = ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn")).create(owner)
+    for text, which in ((owner, "OWNER"), (name, "--name")):
+        if not text.isprintable() or (which == "OWNER" and not text.strip()):
+            raise typer.BadParameter("it must be a name of printable characters.", param_hint=which)
+    if scope not in SCOPES:
+        raise typer.BadParameter(f"it must be one of {', '.join(SCOPES)}.", param_hint="--scope")
+    expires_at = _end(expires)
+    with _keys(context) as keys:
+        key, kept = keys.create(owner, name=name, scope=scope, expires_at=expires_at)
     if as_json:
         output.say_json({"api_key": key, **asdict(kept)})
     else:
@@ -38,30 +64,73 @@ def create(
 
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
-    """List the keys' ids and owners; the keys themselves are nowhere kept."""
-    with deployment(context) as deployed:
-        from promptreel.operator.keys import ApiKeys  # noqa: PLC0415 - an extra, and slow to import
-
-        found = ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn")).list()
+    """List the keys' ids, owners, names and scopes; the keys themselves are nowhere kept."""
+    with _keys(context) as keys:
+        found = keys.list()
     if as_json:
         output.say_json([asdict(key) for key in found])
     else:
-        rows = [(key.key_id, key.owner, key.created_at) for key in found]
-        output.say_table({"KEY ID": {}, "OWNER": {}, "CREATED": {"no_wrap": True}}, rows)
+        rows = [(key.key_id, key.owner, key.name, key.scope, key.created_at, _ends(key)) for key in found]
+        times = {"CREATED": {"no_wrap": True}, "EXPIRES": {"no_wrap": True}}
+        output.say_table({"KEY ID": {}, "OWNER": {}, "NAME": {}, "SCOPE": {}, **times}, rows)
 
 
 @app.command()
-def revoke(
+def rotate(
     context: typer.Context,
-    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="See keys list.", show_default=False)],
+    key_id: KeyId,
+    overlap: Annotated[
+        str, typer.Option(metavar="TIME", help="How long the old key still works, such as 30m, 24h or 7d.")
+    ] = "24h",
+    expires: Expires = None,
     as_json: Json = False,
 ) -> None:
-    """Revoke a key: it stops working within five minutes."""
-    with deployment(context) as deployed:
-        from promptreel.operator.keys import ApiKeys  # noqa: PLC0415 - an extra, and slow to import
+    """Make a key for the same as another one, which goes on working for a while, and print it, this once."""
+    for_as_long = _span(overlap, "--overlap")
+    expires_at = _end(expires)
+    with _keys(context) as keys:
+        key, new, old = keys.rotate(key_id, for_as_long, expires_at)
+    if as_json:
+        output.say_json({"api_key": key, **asdict(new), "replaces": asdict(old)})
+    else:
+        output.say(key)
+        output.warn(
+            f"This key of {new.owner} is shown only now; it works within a minute. "
+            f"Key {old.key_id}, which it replaces, ends at {old.expires_at}."
+        )
 
-        revoked = ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn")).revoke(key_id)
+
+@app.command()
+def revoke(context: typer.Context, key_id: KeyId, as_json: Json = False) -> None:
+    """Revoke a key: it stops working within five minutes."""
+    with _keys(context) as keys:
+        revoked = keys.revoke(key_id)
     if as_json:
         output.say_json(asdict(revoked))
     else:
         output.say(f"Key {revoked.key_id} of {revoked.owner} is revoked; it stops working within five minutes.")
+
+
+@contextmanager
+def _keys(context: typer.Context) -> "Iterator[ApiKeys]":
+    with deployment(context) as deployed:
+        from promptreel.operator.keys import ApiKeys  # noqa: PLC0415 - an extra, and slow to import
+
+        yield ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn"))
+
+
+def _end(expires: str | None) -> datetime | None:
+    return datetime.now(UTC) + _span(expires, "--expires") if expires else None
+
+
+def _span(text: str, option: str) -> timedelta:
+    span = span_of(text)
+    if span is None:
+        raise typer.BadParameter(f"{text!r} is no span of time: say 30m, 12h, 90d or 8w.", param_hint=option)
+    return span
+
+
+def _ends(key: "ApiKey") -> str:
+    if key.expires_at is None:
+        return "never"
+    return f"{key.expires_at} (expired)" if key.has_expired else key.expires_at

@@ -9,13 +9,12 @@ import typer
 
 from promptreel.client import Status
 from promptreel.commands import completion, output
-from promptreel.commands.options import Json, client
+from promptreel.commands.options import Json, client, span_of
 from promptreel.generation import Generation
 
 SHORT = 8  # digits of an id: enough for ten thousand of them, most often
 LEAST = 38  # columns that an id, a status and a time with its year take
 ROOM = 24  # columns that a prompt needs beside the rest, or it goes below
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def list_(
@@ -66,8 +65,8 @@ def list_(
 
 def _time(text: str, option: str, *, end: bool = False) -> datetime:
     """A time ago, a date (its beginning or its end), or a time in UTC."""
-    if ago := re.fullmatch(r"(\d{1,5})([mhdw])", text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    if ago := span_of(text):
+        return datetime.now(UTC) - ago
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             day = date.fromisoformat(text) + timedelta(days=int(end))

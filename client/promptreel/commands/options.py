@@ -1,8 +1,10 @@
 """The app, the options that stand before a command, and what commands make of them."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 # Shown by --help and in docs/cli.md.
 EXIT_CODES = """Exit codes: 0 done; 1 the generation failed, or the API or AWS refused; 2 wrong usage; 3 no URL, key or
 AWS credentials, or not valid ones; 4 --wait timed out, and the generation goes on; 130 interrupted."""
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 GenerationId = Annotated[
     str,
@@ -100,6 +103,12 @@ def client(context: typer.Context) -> Client:
     """A client of the configured API."""
     found = configured(context)
     return Client(found.required_url(), found.required_api_key())
+
+
+def span_of(text: str) -> timedelta | None:
+    """A span of time such as 30m, 12h, 2d or 1w; None if it is none."""
+    found = re.fullmatch(r"(\d{1,5})([mhdw])", text, re.ASCII)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.api import api_keys
+from core.generation import iso
 from promptreel.errors import PromptreelError
 
 if TYPE_CHECKING:
@@ -27,6 +28,22 @@ class ApiKey:
     key_id: str
     owner: str
     created_at: str
+    name: str = ""
+    scope: str = api_keys.ALL
+    expires_at: str | None = None
+
+    @classmethod
+    def of(cls, key_id: str, record: dict[str, Any]) -> "ApiKey":
+        """As the secret holds it; what it holds beside that is not shown."""
+        return cls(key_id, **{name: record[name] for name in _SHOWN if name in record})
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether it is of no use any more."""
+        return self.expires_at is not None and datetime.fromisoformat(self.expires_at) <= datetime.now(UTC)
+
+
+_SHOWN = ("owner", "created_at", "name", "scope", "expires_at")
 
 
 class ApiKeys:
@@ -38,23 +55,46 @@ class ApiKeys:
 
     def list(self) -> list[ApiKey]:
         """All keys, oldest first."""
-        keys = [ApiKey(key_id, kept["owner"], kept["created_at"]) for key_id, kept in self._read()[1].items()]
+        keys = [ApiKey.of(key_id, record) for key_id, record in self._read()[1].items()]
         return sorted(keys, key=lambda key: key.created_at)
 
-    def create(self, owner: str) -> tuple[str, ApiKey]:
+    def create(
+        self, owner: str, *, name: str = "", scope: str = api_keys.ALL, expires_at: datetime | None = None
+    ) -> tuple[str, ApiKey]:
         """A new key of `owner`, which is nowhere kept, and what is kept of it."""
-        key, entry = api_keys.issue(owner, datetime.now(UTC))
+        key, entry = api_keys.issue(owner, datetime.now(UTC), name=name, scope=scope, expires_at=expires_at)
         self._change(lambda kept: kept | entry)
         [(key_id, record)] = entry.items()
-        return key, ApiKey(key_id, record["owner"], record["created_at"])
+        return key, ApiKey.of(key_id, record)
+
+    def rotate(self, key_id: str, overlap: timedelta, expires_at: datetime | None = None) -> tuple[str, ApiKey, ApiKey]:
+        """A new key for the same as an older one, which ends after `overlap` if not before; and what both are now."""
+        old = self._find(key_id)
+        now = datetime.now(UTC)
+        key, entry = api_keys.issue(old.owner, now, name=old.name, scope=old.scope, expires_at=expires_at)
+        ends = iso(now + overlap)
+
+        def change(kept: dict[str, Any]) -> dict[str, Any]:
+            record = kept.get(key_id)
+            if record is None:
+                raise _no_key(key_id)
+            return kept | {key_id: record | {"expires_at": min(ends, record.get("expires_at", ends))}} | entry
+
+        self._change(change)
+        [(new_id, record)] = entry.items()
+        return key, ApiKey.of(new_id, record), self._find(key_id)
 
     def revoke(self, key_id: str) -> ApiKey:
         """Remove a key; what it was."""
-        revoked = next((key for key in self.list() if key.key_id == key_id), None)
-        if revoked is None:
-            raise PromptreelError(f"There is no API key {key_id}: `promptreel keys list` shows their ids.")
+        revoked = self._find(key_id)
         self._change(lambda kept: {other: record for other, record in kept.items() if other != key_id})
         return revoked
+
+    def _find(self, key_id: str) -> ApiKey:
+        found = next((key for key in self.list() if key.key_id == key_id), None)
+        if found is None:
+            raise _no_key(key_id)
+        return found
 
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Compare and swap: AWSCURRENT moves to the new version only from the version that was read."""
@@ -92,3 +132,7 @@ class ApiKeys:
         except self._secrets.exceptions.ResourceNotFoundException:
             return None, {}
         return found["VersionId"], json.loads(found["SecretString"])
+
+
+def _no_key(key_id: str) -> PromptreelError:
+    return PromptreelError(f"There is no API key {key_id}: `promptreel keys list` shows their ids.")

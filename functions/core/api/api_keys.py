@@ -1,7 +1,8 @@
 """Keys of the HTTP API: shown once, kept as a hash, each with an owner.
 
-The secret that holds them is one JSON object: {key id: {"owner": str, "sha256": hex, "created_at": ISO 8601}}. A key is
-`pr_<key id>_<secret>`; its 256 random bits make a plain SHA-256 as good as a slow hash.
+The secret that holds them is one JSON object: {key id: {"owner": str, "sha256": hex, "created_at": ISO 8601, and where
+they are not the default "name": str, "scope": str, "expires_at": ISO 8601}}. A key is `pr_<key id>_<secret>`; its 256
+random bits make a plain SHA-256 as good as a slow hash.
 """
 
 import hashlib
@@ -9,19 +10,37 @@ import hmac
 import json
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 
 from core.generation import iso
 
+READ, CREATE, ALL = "read", "create", "all"
+SCOPES = (READ, CREATE, ALL)  # each may what the one before it may: look; make new things; cancel and delete, too
 KeyRecord = dict[str, str]
 _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 
-def issue(owner: str, now: datetime) -> tuple[str, dict[str, KeyRecord]]:
+@dataclass(frozen=True)
+class Holder:
+    """Who presents a key, and what it is good for."""
+
+    owner: str
+    key_id: str
+    scope: str
+
+
+def issue(
+    owner: str, now: datetime, *, name: str = "", scope: str = ALL, expires_at: datetime | None = None
+) -> tuple[str, dict[str, KeyRecord]]:
     """A new key, to be shown once, and the entry to keep."""
     key_id = secrets.token_hex(4)
     key = f"pr_{key_id}_{secrets.token_urlsafe(32)}"
-    return key, {key_id: {"owner": owner, "sha256": _hash(key), "created_at": iso(now)}}
+    record = {"owner": owner, "sha256": _hash(key), "created_at": iso(now)}
+    record |= {"name": name} if name else {}
+    record |= {"scope": scope} if scope != ALL else {}
+    record |= {"expires_at": iso(expires_at)} if expires_at else {}
+    return key, {key_id: record}
 
 
 def is_key(text: str) -> bool:
@@ -29,15 +48,17 @@ def is_key(text: str) -> bool:
     return _KEY.fullmatch(text) is not None
 
 
-def owner_of(key: str, stored: str | None) -> str | None:
-    """Who presents `key`, given the secret's text; None if the key is not valid."""
+def holder_of(key: str, stored: str | None, now: datetime) -> Holder | None:
+    """Who presents `key`, given the secret's text; None if the key is not valid, or not any more."""
     match = _KEY.fullmatch(key)
     if match is None or stored is None:
         return None
     record: KeyRecord | None = json.loads(stored).get(match[1])
     if record is None or not hmac.compare_digest(record["sha256"], _hash(key)):
         return None
-    return record["owner"]
+    if "expires_at" in record and datetime.fromisoformat(record["expires_at"]) <= now:
+        return None
+    return Holder(record["owner"], match[1], record.get("scope", ALL))
 
 
 def _hash(key: str) -> str:

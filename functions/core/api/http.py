@@ -7,11 +7,12 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
+from core.api.api_keys import ALL, CREATE, READ, SCOPES
 from core.errors import InvalidRequest, MethodNotAllowed, NotFound, Unauthorized
 
 # Answers hold prompts and links that work: nobody on the way keeps them, or takes them for anything but JSON.
@@ -29,14 +30,19 @@ class Request:
     body: str
     is_base64: bool
     known_as: str | None
+    scope: str  # of the key
     id: str
+    needs: str = ALL  # the scope that the call is for
     named: Mapping[str, str] = field(default_factory=dict)  # by the path's pattern
 
     @property
     def owner(self) -> str:
-        """Who calls; raises `Unauthorized` if that is not known."""
+        """Who calls; raises `Unauthorized` if that is not known, or the key is not for such a call."""
         if not self.known_as:
             raise Unauthorized("The API key is missing or not valid: send `Authorization: Bearer <key>`.")
+        if SCOPES.index(self.scope) < SCOPES.index(self.needs):
+            # Not 403, by which the provider's contract says that money is wanted.
+            raise Unauthorized(f"This API key has the scope `{self.scope}`, and this call needs `{self.needs}`.")
         return self.known_as
 
     def content(self) -> bytes:
@@ -99,7 +105,7 @@ def read_event(event: Mapping[str, Any]) -> Request:
     path = re.sub("^/+", "/", event["rawPath"])
     if context["stage"] != "$default":
         path = path.removeprefix(f"/{context['stage']}")
-    known = ((context.get("authorizer") or {}).get("lambda") or {}).get("owner")
+    holder = (context.get("authorizer") or {}).get("lambda") or {}
     return Request(
         method=context["http"]["method"],
         path=path,
@@ -107,33 +113,39 @@ def read_event(event: Mapping[str, Any]) -> Request:
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
         body=event.get("body") or "",
         is_base64=bool(event.get("isBase64Encoded")),
-        known_as=str(known) if known else None,
+        known_as=holder.get("owner") or None,
+        scope=holder.get("scope", ALL),
         id=context.get("requestId") or "",
     )
 
 
 Call = Callable[[Request], Answer]
+_NEEDS = {"GET": READ, "POST": CREATE, "DELETE": ALL}
 
 
 class Routes:
-    """Which function answers which method and path; `{name}` in a path is any one part of it, and told as `named`."""
+    """Which function answers which method and path; `{name}` in a path is any one part of it, and told as `named`.
 
-    def __init__(self, routes: Mapping[str, Call]) -> None:
+    A GET needs a key to read, a POST one to create, and what takes something away (`takes_away`, and DELETE) all.
+    """
+
+    def __init__(self, routes: Mapping[str, Call], takes_away: Collection[str] = ()) -> None:
         self.known = set(routes)
-        self._routes: list[tuple[str, re.Pattern[str], Call]] = []
+        self._routes: list[tuple[str, re.Pattern[str], str, Call]] = []
         for route, call in routes.items():
             method, path = route.split()
-            self._routes.append((method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), call))
+            needs = ALL if route in takes_away else _NEEDS[method]
+            self._routes.append((method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), needs, call))
 
     def answer(self, request: Request) -> Answer:
         """What the function for this call answers; raises `MethodNotAllowed` and `NotFound` where there is none."""
         allowed = []
-        for method, pattern, call in self._routes:
+        for method, pattern, needs, call in self._routes:
             if found := pattern.fullmatch(request.path):
                 if method == request.method:
-                    return call(replace(request, named=found.groupdict()))
+                    return call(replace(request, needs=needs, named=found.groupdict()))
                 allowed.append(method)
         if allowed:
             raise MethodNotAllowed(request.method, allowed)
-        _ = request.owner  # what there is, is for those who are known
+        _ = replace(request, needs=READ).owner  # what there is, is for those who are known
         raise NotFound(f"There is no {request.path} here.")

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
-from core.api.api_keys import owner_of
+from core.api.api_keys import holder_of
 from promptreel import PromptreelError
 from promptreel.operator.keys import ApiKeys
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def secrets(aws: None) -> "SecretsManagerClient":  # noqa: ARG001 - sets up
     return boto3.client("secretsmanager")
+
+
+def owner_of(key: str, stored: str, now: datetime | None = None) -> str | None:
+    found = holder_of(key, stored, now or datetime.now(UTC))
+    return found.owner if found else None
 
 
 def stored(secrets: "SecretsManagerClient") -> str:
@@ -49,6 +55,28 @@ def test_a_key_that_is_not_there_cannot_be_revoked(secrets: "SecretsManagerClien
     secrets.create_secret(Name="keys", SecretString="{}")
     with pytest.raises(PromptreelError, match="keys list"):
         ApiKeys(secrets, "keys").revoke("00000000")
+
+
+def test_a_key_that_is_rotated_goes_on_for_a_while_beside_its_heir(secrets: "SecretsManagerClient") -> None:
+    secrets.create_secret(Name="keys", SecretString="{}")
+    keys = ApiKeys(secrets, "keys")
+    old, kept = keys.create("ann", name="ci", scope="create")
+    new, heir, ends = keys.rotate(kept.key_id, timedelta(hours=1))
+    assert (heir.owner, heir.name, heir.scope, heir.expires_at) == ("ann", "ci", "create", None)
+    text, later = stored(secrets), datetime.now(UTC) + timedelta(hours=2)
+    assert (owner_of(old, text), owner_of(new, text)) == ("ann", "ann")
+    assert (owner_of(old, text, later), owner_of(new, text, later)) == (None, "ann")
+    assert keys.list() == [ends, heir]
+    assert not ends.has_expired
+
+
+def test_rotating_does_not_lengthen_the_life_of_a_key(secrets: "SecretsManagerClient") -> None:
+    secrets.create_secret(Name="keys", SecretString="{}")
+    keys = ApiKeys(secrets, "keys")
+    _, kept = keys.create("ann", expires_at=datetime.now(UTC) + timedelta(minutes=5))
+    assert keys.rotate(kept.key_id, timedelta(hours=1))[2].expires_at == kept.expires_at
+    with pytest.raises(PromptreelError, match="keys list"):
+        keys.rotate("00000000", timedelta())
 
 
 class Meanwhile:
