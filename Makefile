@@ -20,6 +20,8 @@ endif
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export UV_PYTHON_DOWNLOADS := never
+# Without bytecode every Python that is started here compiles all that it loads, which takes most of its time.
+unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .PHONY: help demo up down reset bootstrap deploy destroy test unit e2e torture mutants check check-code check-docs check-definitions \
