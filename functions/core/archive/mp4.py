@@ -1,4 +1,4 @@
-"""Whether a stream of bytes is a whole MP4 file, told while the bytes pass and without keeping them.
+"""Whether a stream of bytes is a whole MP4 file, or a QuickTime one, told while the bytes pass and without keeping them.
 
 Source: ISO/IEC 14496-12, 4.2 (object structure) and 4.3 (file type box). A file is a row of boxes, each `size` (32
 bit, big endian, header included), `type` (four characters), and a 64-bit size after these if `size` is 1; the size 0
@@ -75,7 +75,7 @@ class Mp4Check:
             return
         size, name = int.from_bytes(header[:4]), bytes(header[4:8])
         if not self._bodies and name != b"ftyp":
-            raise VideoInvalid("The video's link served something that is no MP4: it does not begin with an ftyp box.")
+            raise VideoInvalid("The video's link served something that is no MP4, and no WebM, MOV or GIF either.")
         if size == 1:
             if len(header) < _LARGE_HEADER:
                 return

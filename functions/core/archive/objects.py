@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.archive.containers import CONTENT_TYPES
 from core.generation import ArchivedVideo
 
 if TYPE_CHECKING:
@@ -12,9 +13,9 @@ if TYPE_CHECKING:
 PRESIGNING: dict[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
 
 
-def video_key(generation_id: str) -> str:
-    """Where the video of a generation is in the videos bucket."""
-    return f"videos/{generation_id}/video.mp4"
+def video_key(generation_id: str, container: str) -> str:
+    """Where the video of a generation is in the videos bucket, if it comes in this container."""
+    return f"videos/{generation_id}/video.{container}"
 
 
 def record_key(generation_id: str) -> str:
@@ -31,7 +32,8 @@ class Objects:
 
     def remove(self, generation_id: str) -> None:
         """Remove what there is of a generation; again, if need be."""
-        for key in (video_key(generation_id), record_key(generation_id)):
+        videos = (video_key(generation_id, container) for container in CONTENT_TYPES)
+        for key in (*videos, record_key(generation_id)):
             self.s3.delete_object(Bucket=self.bucket, Key=key)
 
 

@@ -72,6 +72,7 @@ class Reader:
         self._response: urllib3.BaseHTTPResponse | None = None
         self._is_connected = False
         self._at = 0  # where the open response goes on
+        self._ahead = b""  # what was read of it from there already
 
     def __enter__(self) -> Self:
         return self
@@ -110,6 +111,21 @@ class Reader:
             raise too_large(self._allowed)
         self._at = first
         return Found(length, validator)
+
+    def head(self, size: int, found: Found) -> bytes:
+        """The video's first bytes, right after the look at them; they are still to be read."""
+        head = bytearray(size)
+        try:
+            got = self.read(memoryview(head))
+        except VideoUnavailable:
+            if found.validator is None:
+                raise
+            got = 0
+        if got == size or found.validator is None:
+            self._ahead, self._at = bytes(head[:got]), 0
+            return self._ahead
+        self.fill(memoryview(head), 0, found)
+        return bytes(head)
 
     def read(self, into: memoryview) -> int:
         """The bytes that come next, as many as there is room for; fewer only at the end of the video."""
@@ -176,6 +192,11 @@ class Reader:
     def _receive(self, into: memoryview) -> int:
         if self._response is None:
             return 0
+        if self._ahead:
+            size = min(len(into), len(self._ahead))
+            into[:size], self._ahead = self._ahead[:size], self._ahead[size:]
+            self._at += size
+            return size
         try:
             data = self._response.read(min(len(into), CHUNK_BYTES))
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -193,6 +214,7 @@ class Reader:
         if self._response is not None:
             self._response.close()
             self._response = None
+            self._ahead = b""
 
 
 class _Answered(Exception):

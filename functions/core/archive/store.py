@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from botocore.exceptions import ClientError
 
 from core.archive.check import Check
+from core.archive.containers import CONTENT_TYPES, HEAD_BYTES, container_of
 from core.archive.download import Allowed
 from core.archive.flow import MOST_CONNECTIONS, Flow, Stopped
 from core.archive.multipart import Multipart, crc32
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PART_BYTES = 8 << 20  # what fits in one is stored at once; of a larger video one a connection is in memory
-CONTENT_TYPE = "video/mp4"
 KEEP_EVERY_SECONDS = 60.0
 # Bodies carry a CRC32, over TLS: to sign them too would be another SHA-256 over all of it.
 OPTIONS: dict[str, Any] = {"s3": {"payload_signing_enabled": False}}
@@ -44,6 +44,20 @@ class Interrupted:
     part_bytes: int
     parts: int
     structure: dict[str, Any]
+
+    @classmethod
+    def of(cls, kept: dict[str, Any] | None, allowed: Allowed) -> "Interrupted | None":
+        """What an earlier entry kept; None if that is nothing, or of another release, which kept something else."""
+        with suppress(AttributeError, KeyError, TypeError, ValueError):
+            before = cls(**kept) if kept else None
+            if before and Check(allowed, before.structure).size == before.size:
+                return before
+        return None
+
+    @property
+    def container(self) -> str:
+        """What the video comes in."""
+        return str(self.structure["container"])
 
     @property
     def size(self) -> int:
@@ -85,16 +99,18 @@ class Archive:
 
     def find(self, generation_id: str) -> ArchivedVideo | None:
         """The video that is archived already, read once more from end to end; None if there is none."""
-        try:
-            body = self._s3.get_object(Bucket=self._bucket, Key=video_key(generation_id))["Body"]
-        except self._s3.exceptions.NoSuchKey:
-            return None
-        check = Check(self._allowed)
-        with body:
-            for chunk in body.iter_chunks(1 << 20):
-                check.update(chunk)
-        check.finish(None)
-        return self._archived(generation_id, check)
+        for container in CONTENT_TYPES:
+            try:
+                body = self._s3.get_object(Bucket=self._bucket, Key=video_key(generation_id, container))["Body"]
+            except self._s3.exceptions.NoSuchKey:
+                continue
+            check = Check(self._allowed)
+            with body:
+                for chunk in body.iter_chunks(1 << 20):
+                    check.update(chunk)
+            check.finish(None)
+            return self._archived(generation_id, check)
+        return None
 
     def store(self, order: Order) -> ArchivedVideo:
         """Bring the video into the bucket, unless it is there.
@@ -127,13 +143,14 @@ class Archive:
 
     def _store(self, order: Order, *, in_parts: bool = True) -> ArchivedVideo:
         link = Link(order.url, order.renew)
-        allowed = replace(self._allowed, hosts=(*self._allowed.hosts, *order.hosts))
+        hosts = dict.fromkeys((*self._allowed.hosts, *order.hosts))  # each of them once
+        allowed = replace(self._allowed, hosts=tuple(hosts))
         flow = Flow(order.seconds_left, self._most_connections)
-        before = Interrupted(**order.upload) if order.upload else None
+        before = Interrupted.of(order.upload, allowed)
         with Reader(link, allowed, flow) as reader:
             found = reader.look(before.size if before else 0, self._part_bytes if in_parts else None)
             if before and (before.length, before.validator) != (found.length, found.validator):
-                self._multipart(order, before.upload_id).abort()
+                self._multipart(order, before).abort()
                 before, found = None, reader.look(0, self._part_bytes)
             if None not in (order.file_size, found.length) and order.file_size != found.length:
                 raise VideoInvalid(f"The provider announced {order.file_size} bytes, and the link has {found.length}.")
@@ -151,9 +168,9 @@ class Archive:
         try:
             self._s3.put_object(
                 Bucket=self._bucket,
-                Key=video_key(order.generation_id),
+                Key=video_key(order.generation_id, check.container),
                 Body=cast("bytes", body),  # boto3 takes both
-                ContentType=CONTENT_TYPE,
+                ContentType=CONTENT_TYPES[check.container],
                 ChecksumCRC32=crc32(body),
                 IfNoneMatch="*",
             )
@@ -173,7 +190,7 @@ class Archive:
         """A video that does not."""
         if before is None and (there := self.find(order.generation_id)):
             return there
-        upload = self._multipart(order, before.upload_id if before else None)
+        upload = self._multipart(order, before) if before else self._begin(order, reader.head(HEAD_BYTES, found))
         part_bytes = before.part_bytes if before else self._part_bytes
         if before and not upload.find(before.parts, part_bytes):
             if there := self.find(order.generation_id):
@@ -202,11 +219,13 @@ class Archive:
             return there
         raise VideoUnavailable("The video was removed as soon as it was archived.")
 
-    def _multipart(self, order: Order, upload_id: str | None) -> Multipart:
-        key = video_key(order.generation_id)
-        if upload_id is None:
-            return Multipart.begin(self._s3, self._bucket, key, CONTENT_TYPE)
-        return Multipart(self._s3, self._bucket, key, upload_id)
+    def _begin(self, order: Order, head: bytes) -> Multipart:
+        container = container_of(head)
+        key = video_key(order.generation_id, container)
+        return Multipart.begin(self._s3, self._bucket, key, CONTENT_TYPES[container])
+
+    def _multipart(self, order: Order, before: Interrupted) -> Multipart:
+        return Multipart(self._s3, self._bucket, video_key(order.generation_id, before.container), before.upload_id)
 
     def _of_another_entry(self, order: Order, error: ClientError) -> ArchivedVideo:
         """What stands under the key instead; raises `error` if that is not why it was refused."""
@@ -215,13 +234,13 @@ class Archive:
         raise error
 
     def _archived(self, generation_id: str, check: Check) -> ArchivedVideo:
-        key = video_key(generation_id)
+        key = video_key(generation_id, check.container)
         return ArchivedVideo(
             bucket=self._bucket,
             key=key,
             s3_uri=f"s3://{self._bucket}/{key}",
-            content_type=CONTENT_TYPE,
-            file_name=f"{generation_id}.mp4",
+            content_type=CONTENT_TYPES[check.container],
+            file_name=f"{generation_id}.{check.container}",
             size=check.size,
             sha256=check.sha256 or "",
         )
