@@ -45,7 +45,7 @@ def demo(checkout: Checkout, stack: Stack, prompt: str) -> int:
         ).until_ended()
         if ended["error"]:
             raise LocalCloudError(f"The generation failed with {ended['error']['name']}: {ended['error']['message']}")
-        video = download(ended["video"]["url"], checkout.out / f"{generation_id}.mp4")
+        video = download(ended["video"]["url"], checkout.out / ended["video"]["file_name"])
         announcement = receive_announcement(stack, generation_id)
     except KeyboardInterrupt:
         raise StoppedWatching(

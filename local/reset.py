@@ -22,7 +22,7 @@ def note_provider(checkout: Checkout, url: str, *, is_simulator: bool) -> None:
 def videos(checkout: Checkout) -> tuple[int, int]:
     """How many videos the local cloud holds, and how many of them came from a provider that takes money."""
     periods = _periods(checkout)
-    found = [path.stat().st_mtime for path in checkout.data.glob("s3/*/*/videos/*/video.mp4")]
+    found = [path.stat().st_mtime for path in checkout.data.glob("s3/*/*/videos/*/video.*")]
     paid = 0
     for archived_at in found:
         known = [is_simulator for since, _, is_simulator in periods if since <= archived_at]

@@ -3,19 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 ID_DIGITS = 32  # of a whole id, of a generation or a batch
+MP4 = ".mp4"  # what nearly every video is
 
 
 @dataclass(frozen=True)
 class Video:
-    """The archived MP4; `url` is a link that works without a key for about an hour."""
+    """The archived video; `url` is a link that works without a key for about an hour."""
 
     url: str = field(repr=False)  # whoever has it can use it
     content_type: str | None
     file_name: str | None
     file_size: int | None  # bytes
+
+    @property
+    def suffix(self) -> str:
+        """What a file's name should end with: `.mp4`, or `.webm`, `.mov` or `.gif` of a model that makes those."""
+        return PurePosixPath(self.file_name or "").suffix or MP4
 
 
 @dataclass(frozen=True)

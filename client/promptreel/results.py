@@ -13,12 +13,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from urllib.parse import quote
 
 from promptreel.batch import ReportRow
 from promptreel.errors import PromptreelError
+from promptreel.generation import MP4
 
 MARK = ".promptreel.json"
 EARLIER = "earlier"  # the folder of what is not a row's latest take any more
@@ -29,12 +30,11 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a cell th
 MAX_WORDS, MAX_BYTES = 6, 120  # of what stands for a prompt in a file's name
 # Names that are devices on Windows, whatever follows the first dot.
 RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(1, 10))}
-SUFFIX = ".mp4"
 
 
 def checked_template(template: str) -> str:
-    """The template of the videos' names, without `.mp4`; `PromptreelError` if it is none."""
-    template = template.removesuffix(SUFFIX)
+    """The template of the videos' names, without their endings; `PromptreelError` if it is none."""
+    template = template.removesuffix(MP4)
     unknown = set(re.findall(r"\{([^{}]*)\}", template)) - set(FIELDS)
     rest = re.sub(r"\{(row|name|id)\}", "", template)
     if unknown or set("{}/\\") & set(rest) or not rest.isprintable() or template.startswith("."):
@@ -47,14 +47,16 @@ def checked_template(template: str) -> str:
 
 
 def video_name(row: ReportRow, template: str = DEFAULT_TEMPLATE) -> str:
-    """The name of a row's video; safe as a file's on any system, whatever the row is called."""
+    """The name of a row's video; safe as a file's on any system, whatever the row is called. It ends as the object in
+    the archive does."""
     fields = {
         "row": f"{row.row:05d}",
         "name": slug(row.name or " ".join((row.prompt or "").split()[:MAX_WORDS])) or "video",
         "id": (row.generation_id or "")[:8],
     }
+    suffix = PurePosixPath(row.s3_uri or "").suffix or MP4
     name = re.sub(r"\{(row|name|id)\}", lambda found: fields[found[1]], template).strip(" .")
-    return f"{'_' if name.partition('.')[0].upper() in RESERVED else ''}{name}{SUFFIX}"
+    return f"{'_' if name.partition('.')[0].upper() in RESERVED else ''}{name}{suffix}"
 
 
 def slug(text: str) -> str:
@@ -154,7 +156,7 @@ class Results:
 
     def _figure(self, row: ReportRow) -> str:
         name = self.videos.get(str(row.generation_id))
-        shown = f'<video controls preload="metadata" src="{html.escape(quote(name))}"></video>' if name else ""
+        shown = _player(name) if name else ""
         said = html.escape(row.error or row.status) if not name else ""
         return (
             f'<figure id="row-{row.row}">{shown}<figcaption><b>{row.row}</b> {html.escape(row.name or "")} '
@@ -185,6 +187,13 @@ class Results:
         part.replace(path)
 
 
+def _player(name: str) -> str:
+    source = html.escape(quote(name))
+    if name.endswith(".gif"):
+        return f'<img src="{source}" alt="" loading="lazy">'
+    return f'<video controls preload="metadata" src="{source}"></video>'
+
+
 def _free(path: Path) -> Path:
     number, free = 1, path
     while free.exists():
@@ -207,7 +216,7 @@ _PAGE = """<!doctype html>
 body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2rem }}
 main {{ display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)) }}
 figure {{ margin: 0 }}
-video {{ width: 100%; background: #000 }}
+video, img {{ width: 100%; background: #000 }}
 .error {{ color: #c33 }}
 </style>
 <h1>{title}</h1>

@@ -27,9 +27,9 @@ def shown(status: str = "queued", **fields: Any) -> bytes:
     return http(200, generation(status, **fields))
 
 
-def completed(url: str, size: int | None) -> bytes:
+def completed(url: str, size: int | None, container: str = "mp4") -> bytes:
     """The answer of one with a video."""
-    video = {"url": url, "content_type": "video/mp4", "file_name": f"{ID}.mp4", "file_size": size}
+    video = {"url": url, "content_type": f"video/{container}", "file_name": f"{ID}.{container}", "file_size": size}
     return shown("completed", video=video)
 
 

@@ -14,7 +14,10 @@ from core.archive.objects import PRESIGNING, presigned_url
 from core.archive.store import Archive, Order
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
 from tests.support.generations import archived
+from tests.support.gif import WHOLE as GIF
 from tests.support.mp4 import WHOLE, box
+from tests.support.webm import LIVE
+from tests.support.webm import WHOLE as WEBM
 from tests.support.wire import Answer, http, reset, serving
 
 if TYPE_CHECKING:
@@ -72,6 +75,45 @@ def test_a_whole_video_is_archived_with_what_was_verified(s3: "S3Client") -> Non
 def test_what_a_cdn_calls_it_does_not_matter(s3: "S3Client", content_type: str) -> None:
     with serving(http(200, WHOLE, f"Content-Type: {content_type}")) as wire:
         assert Archive(s3, "videos", ALLOWED).store(order(wire.url)).size == len(WHOLE)
+
+
+MOV = WHOLE.replace(b"ftypisom", b"ftypqt  ")
+
+
+@pytest.mark.parametrize("told", ["video/mp4", "application/octet-stream", "image/gif"])
+@pytest.mark.parametrize(
+    ("body", "suffix", "content_type"),
+    [
+        (WHOLE, "mp4", "video/mp4"),
+        (WEBM, "webm", "video/webm"),
+        (LIVE, "webm", "video/webm"),
+        (MOV, "mov", "video/quicktime"),
+        (GIF, "gif", "image/gif"),
+    ],
+    ids=["mp4", "webm", "live", "mov", "gif"],
+)
+def test_a_video_is_archived_as_what_its_bytes_are(
+    s3: "S3Client", body: bytes, suffix: str, content_type: str, told: str
+) -> None:
+    archive = Archive(s3, "videos", ALLOWED)
+    key = f"videos/g1/video.{suffix}"
+    with serving(http(200, body, f"Content-Type: {told}")) as wire:
+        video = archive.store(order(wire.url, len(body)))
+    assert (video.key, video.s3_uri) == (key, f"s3://videos/{key}")
+    assert (video.content_type, video.file_name) == (content_type, f"g1.{suffix}")
+    stored = s3.get_object(Bucket="videos", Key=key)
+    assert (stored["Body"].read(), stored["ContentType"], keys(s3)) == (body, content_type, [key])
+    assert archive.find("g1") == video
+    archive.store_record("g1", b"{}")
+    archive.objects.remove("g1")
+    assert keys(s3) == []
+
+
+@pytest.mark.parametrize("body", [WEBM[:-1], MOV[:-1], GIF[:-1], WEBM + b"\0", GIF + b"\0", MOV + b"\0\0"])
+def test_no_broken_video_is_archived_in_any_container(s3: "S3Client", body: bytes) -> None:
+    with serving(http(200, body)) as wire, pytest.raises(VideoInvalid):
+        Archive(s3, "videos", ALLOWED).store(order(wire.url))
+    assert keys(s3) == []
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,11 @@ from core.errors import (
     VideoUnavailable,
 )
 from core.generation import ArchivedVideo
+from tests.support.gif import gif, picture
 from tests.support.mp4 import box
 from tests.support.strict_s3 import StrictS3, strict_s3
 from tests.support.video_host import Asked, Manner, VideoHost, hosting
+from tests.support.webm import cluster, webm
 
 KIB = 1 << 10
 PART = 256 * KIB
@@ -227,6 +229,98 @@ def test_an_entry_that_died_is_gone_on_with_from_what_it_kept(s3: StrictS3, monk
         asked = len(host.asked)
         is_archived(s3, entries.enter())
     assert host.asked[asked].first == 5 * PART
+
+
+def other_video(container: str, size: int) -> bytes:
+    """One of about that many bytes, no two parts alike."""
+    noise = random.Random(container).randbytes(size)
+    pieces = [noise[at : at + 5000] for at in range(0, size, 5000)]
+    match container:
+        case "webm":
+            return webm(*(cluster(*pieces[at : at + 9]) for at in range(0, len(pieces), 9)))
+        case "live webm":
+            return webm(*(cluster(*pieces[at : at + 9], is_open=True) for at in range(0, len(pieces), 9)), is_open=True)
+        case "gif":
+            return gif(*map(picture, pieces))
+    return VIDEO.replace(b"ftypisom", b"ftypqt  ")
+
+
+@pytest.mark.parametrize("container", ["webm", "live webm", "mov", "gif"])
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("content_type", ["application/octet-stream", "video/mp4"])
+def test_a_large_video_in_another_container_is_archived_as_what_it_is(
+    s3: StrictS3, container: str, ranges: bool, content_type: str
+) -> None:
+    """It is under its own name, and its link says `.mp4`."""
+    body = other_video(container, 3 * PART)
+    with hosting(body, lambda *_: Manner(ranges=ranges, headers={"Content-Type": content_type})) as host:
+        stored = Finalizes(s3, host.url, len(body)).enter()
+    suffix = container.rpartition(" ")[2]
+    assert s3.objects == {f"videos/g1/video.{suffix}": body}
+    assert (stored.key, stored.file_name) == (f"videos/g1/video.{suffix}", f"g1.{suffix}")
+    assert (stored.sha256, s3.uploads) == (hashlib.sha256(body).hexdigest(), {})
+    assert host.sent == len(body), "its first bytes were not read twice"
+    assert len(host.asked) <= -(-len(body) // PART)
+
+
+@pytest.mark.parametrize("container", ["webm", "live webm", "mov", "gif"])
+def test_every_container_is_gone_on_with_where_it_stopped(s3: StrictS3, container: str) -> None:
+    body = other_video(container, 8 * PART)
+    with hosting(body, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
+        entries = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete):
+            entries.enter(most=1)
+        host.manner = lambda *_: Manner()
+        stored = entries.enter()
+    assert host.sent == len(body), "the parts of the first entry were not read again"
+    assert s3.called("begin") == 1
+    assert s3.objects == {stored.key: body}
+    assert stored.sha256 == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize("sent", [0, 5])
+def test_a_break_within_the_very_first_bytes_loses_nothing(s3: StrictS3, sent: int) -> None:
+    body = other_video("webm", 3 * PART)
+    with hosting(body, lambda number, _: Manner(sent=sent) if number == 0 else Manner()) as host:
+        stored = Finalizes(s3, host.url).enter()
+    assert s3.objects == {stored.key: body}
+
+
+@pytest.mark.parametrize("sent", [0, 5])
+def test_a_break_there_is_told_where_nothing_can_be_gone_on_with(s3: StrictS3, sent: int) -> None:
+    with hosting(VIDEO, lambda *_: Manner(sent=sent, ranges=False)) as host, pytest.raises(VideoUnavailable):
+        Finalizes(s3, host.url).enter()
+    nothing_is_there(s3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kept: {**kept, "of_a_later_release": 1},
+        lambda kept: {name: value for name, value in kept.items() if name != "parts"},
+        lambda kept: {**kept, "structure": {**kept["structure"], "container": "ogv"}},
+        lambda kept: {**kept, "structure": {"position": kept["structure"]["position"]}},
+        lambda kept: {**kept, "structure": {**kept["structure"], "header": "no hex"}},
+        lambda kept: {**kept, "structure": None},
+        lambda kept: {**kept, "parts": 1},
+        # As 0.2 kept it, which knew MP4s alone
+        lambda kept: {**kept, "structure": {k: v for k, v in kept["structure"].items() if k != "container"}},
+        lambda _: {"version": 9},
+    ],
+)
+def test_what_another_release_kept_is_not_gone_on_with(
+    s3: StrictS3, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
+        entries = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete):
+            entries.enter(most=1)
+        assert entries.kept is not None
+        entries.kept = change(entries.kept)
+        host.manner = lambda *_: Manner()
+        stored = entries.enter()
+    assert s3.objects == {KEY: VIDEO}
+    assert stored.sha256 == hashlib.sha256(VIDEO).hexdigest()
 
 
 @pytest.mark.parametrize("manner", [Manner(etag='"2"'), Manner(ranges=False), Manner(etag=None)], ids=str)

@@ -15,7 +15,7 @@ import typer
 from promptreel.client import DEFAULT_MODEL, Client
 from promptreel.commands import completion, output
 from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Output, Timeout, Wait, again, client
-from promptreel.commands.waiting import finish, refuse_unwritable, telling_interrupts, wait_for
+from promptreel.commands.waiting import finish, refuse_unwritable, tell_misnamed, telling_interrupts, wait_for
 from promptreel.errors import ApiError, ConfigurationError, PromptreelError, WaitTimeout
 from promptreel.generation import Generation
 
@@ -156,6 +156,7 @@ def _finish(
             take.generation = wait_for(context, api, take.generation, left, take.path, notify=False, as_json=False)
             if take.path:
                 api.download(take.generation, take.path, overwrite=force)
+                tell_misnamed(take.generation, take.path)
         except (PromptreelError, OSError) as error:
             take.error = error
             take.generation = getattr(error, "generation", take.generation)

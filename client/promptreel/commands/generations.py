@@ -22,9 +22,9 @@ from promptreel.commands.options import (
     client,
     remedy_of,
 )
-from promptreel.commands.waiting import finish, refuse_unwritable, save, telling_interrupts, wait_for
+from promptreel.commands.waiting import refuse_unwritable, save, telling_interrupts, wait_for
 from promptreel.errors import GenerationFailed, NotFinished
-from promptreel.generation import ID_DIGITS
+from promptreel.generation import ID_DIGITS, MP4, Generation
 
 
 def get(
@@ -75,17 +75,22 @@ def download(
     notify: Notify = False,
     as_json: Json = False,
 ) -> None:
-    """Save a generation's MP4, as ID.mp4 unless told otherwise."""
+    """Save a generation's video, as ID.mp4 (or .webm, .mov, .gif, as it is) unless told otherwise."""
     if save_as:
         refuse_unwritable(save_as, force)
     with closing(client(context)) as api, telling_interrupts():
         generation = api.get(generation_id)
-        path = save_as or Path(f"{output.plain(generation.id).replace('/', '_')}.mp4")
+        path = save_as or _named(generation)
         refuse_unwritable(path, force)
         if wait or notify:
-            finish(context, api, generation, timeout, path, force, notify=notify, as_json=as_json)
-        else:
-            save(api, generation, path, force, as_json)
+            generation = wait_for(context, api, generation, timeout, path, notify=notify, as_json=as_json)
+        save(api, generation, save_as or _named(generation), force, as_json)
+
+
+def _named(generation: Generation) -> Path:
+    """After the generation, with the ending that its video has, or will have most likely."""
+    suffix = generation.video.suffix if generation.video else MP4
+    return Path(f"{output.plain(generation.id).replace('/', '_')}{suffix}")
 
 
 def cancel(context: typer.Context, generation_id: GenerationId, as_json: Json = False) -> None:

@@ -45,7 +45,7 @@ Notify = Annotated[
     ),
 ]
 Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the MP4 here.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the video here.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")]
 
 WAIT_SECONDS = DEFAULT_TIMEOUT_SECONDS

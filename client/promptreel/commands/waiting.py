@@ -14,7 +14,7 @@ from promptreel.client import Client
 from promptreel.commands import output
 from promptreel.commands.options import again, remedy_of
 from promptreel.errors import GenerationFailed, PromptreelError, WaitTimeout
-from promptreel.generation import Generation
+from promptreel.generation import MP4, Generation
 
 MOST_AHEAD = 100  # that the API counts
 
@@ -84,10 +84,19 @@ def wait_for(
 def save(api: Client, generation: Generation, path: Path, force: bool, as_json: bool) -> None:
     """Save the video and print where it is."""
     api.download(generation, path, overwrite=force)
+    tell_misnamed(generation, path)
     if as_json:
         output.say_json({**generation.raw, "path": str(path)})
     else:
         output.say(str(path))
+
+
+def tell_misnamed(generation: Generation, path: Path) -> None:
+    """Some models make other videos than MP4s; programs expect what was asked for where it was asked for."""
+    if generation.video and generation.video.suffix not in (MP4, path.suffix.lower()):
+        output.warn(
+            f"{path} holds {generation.video.content_type}: players may want it named {generation.video.suffix}."
+        )
 
 
 def refuse_unwritable(path: Path, force: bool) -> None:

@@ -6,6 +6,7 @@ from core.api import OLDER_PATH, PATH, batch_schemas
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.api.models import CURSOR as MODELS_CURSOR
 from core.api.models import MAX_LIMIT as MAX_MODELS
+from core.archive.containers import CONTENT_TYPES
 from core.generation import GENERATION_ID, Status
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
 from core.models import KINDS, Models
@@ -33,8 +34,8 @@ _GENERATION = {
                     "type": "string",
                     "description": "A link that works without credentials, fresh on every fetch.",
                 },
-                "content_type": {"type": "string"},
-                "file_name": {"type": "string"},
+                "content_type": {"enum": list(CONTENT_TYPES.values()), "description": "By its own bytes."},
+                "file_name": {"type": "string", "description": "The id, and `.mp4`, `.webm`, `.mov` or `.gif`."},
                 "file_size": {"type": "integer", "description": "Bytes."},
             },
         },
@@ -352,10 +353,10 @@ def _delete(by_id: dict[str, Any]) -> dict[str, Any]:
 def _content() -> dict[str, Any]:
     answers = _answers("400", "401", "404", "409")
     location = {"Location": {"required": True, "schema": {"type": "string"}}}
-    answers["302"] = {"description": "To the MP4.", "headers": location}
+    answers["302"] = {"description": "To the video.", "headers": location}
     return {
         "operationId": "content",
-        "summary": "Go to the MP4",
+        "summary": "Go to the video",
         "parameters": [{"name": "id", "in": "path", "required": True, "schema": _ID}],
         "responses": answers,
     }

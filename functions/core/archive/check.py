@@ -17,7 +17,7 @@ _STRUCTURES: dict[str, type[_Structure]] = {"mp4": Mp4Check, "mov": Mp4Check, "w
 class Check:
     """Pass every byte in order with `update`, then ask `finish`: each raises `VideoInvalid`, or `VideoForbidden`.
 
-    One that goes on where another stopped (`state`) knows no SHA-256: that has no state that could be kept. A state that
+    One that goes on where another stopped (`state`) knows no SHA-256: that has no state that could be kept. One that
     cannot be read raises KeyError, TypeError or ValueError.
     """
 

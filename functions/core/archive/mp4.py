@@ -1,4 +1,4 @@
-"""Whether a stream of bytes is a whole MP4 file, or a QuickTime one, told while the bytes pass and without keeping them.
+"""Whether a stream of bytes is a whole MP4 or QuickTime file, told while the bytes pass and without keeping them.
 
 Source: ISO/IEC 14496-12, 4.2 (object structure) and 4.3 (file type box). A file is a row of boxes, each `size` (32
 bit, big endian, header included), `type` (four characters), and a 64-bit size after these if `size` is 1; the size 0

@@ -1,9 +1,9 @@
 """Whether a stream of bytes is a whole WebM file, told while the bytes pass and without keeping them.
 
-Source: RFC 8794 (EBML), RFC 9559 (Matroska). A file is a row of elements, each an id, a size and a body; both numbers tell
-by their first bits how long they are. After the EBML header, which names the kind of file, comes one segment; in it are
-the tracks, and clusters of blocks, which are the pictures and the sound. A segment and a cluster may leave their size
-open: they then end where the next of their kind begins, or with the file. What was cut off does not add up.
+Source: RFC 8794 (EBML), RFC 9559 (Matroska). A file is a row of elements, each an id, a size and a body; both numbers
+tell by their first bits how long they are. After the EBML header, which names the kind of file, comes one segment; in
+it are the tracks, and clusters of blocks, which are the pictures and the sound. A segment and a cluster may leave their
+size open: they then end where the next of their kind begins, or with the file. What was cut off does not add up.
 """
 
 from typing import Any

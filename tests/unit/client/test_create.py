@@ -104,6 +104,28 @@ def test_several_are_saved_in_files_of_their_own(ask: Run, home: Path) -> None:
     assert err.endswith("2 of 2 completed.\n")
 
 
+def test_a_video_that_is_no_mp4_is_named_as_it_is(ask: Run, home: Path) -> None:
+    with serving(*[http(200, b"film")] * 3) as cdn:
+        done = completed(cdn.url, 4, "webm")
+        assert ask("download", ID, answers=[done])[:2] == (0, f"{ID}.webm\n")
+        assert ask("download", ID, "--wait", answers=[shown(), done])[:2] == (1, "")
+        (home / f"{ID}.webm").unlink()
+        assert ask("download", ID, "--wait", answers=[shown(), done])[:2] == (0, f"{ID}.webm\n")
+    assert [file.name for file in home.glob(f"{ID}*")] == [f"{ID}.webm"]
+
+
+@pytest.mark.parametrize("several", [[], ["--count", "1"]], ids=["one", "several"])
+def test_where_it_was_told_to_be_saved_it_is_and_its_name_is_told_to_be_wrong(
+    ask: Run, home: Path, several: list[str]
+) -> None:
+    path = "boat-1.mp4" if several else "boat.mp4"
+    with serving(*[http(200, b"film")] * 2) as cdn:
+        done = completed(cdn.url, 4, "webm")
+        code, out, err = ask("create", "x", *several, "-o", "boat.mp4", answers=[shown(), done, done])
+    assert (code, out, (home / path).read_bytes()) == (0, f"{path}\n", b"film")
+    assert f"{path} holds video/webm" in err
+
+
 def test_a_file_of_several_that_cannot_be_written_is_told_before_anything_is_paid(ask: Run, home: Path) -> None:
     (home / "boat-2.mp4").touch()
     code, _, err = ask("create", "x", "--count", "2", "-o", "boat.mp4", answers=[shown()])

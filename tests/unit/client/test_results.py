@@ -41,6 +41,7 @@ def save(results: Results, one: ReportRow, data: bytes = b"video") -> Path:
         ({"name": "CON"}, "{name}.{row}", "_CON.00001.mp4"),
         ({"prompt": "…"}, "{name}{id}", "videoaaaaaaaa.mp4"),
         ({"prompt": None}, "take {row}", "take 00001.mp4"),
+        ({"s3_uri": f"s3://videos/videos/{A}/video.webm"}, "{row}-{id}.mp4", "00001-aaaaaaaa.webm"),
     ],
 )
 def test_a_video_is_named_by_its_row_its_name_or_first_words_and_its_id(
@@ -158,3 +159,13 @@ def test_the_page_plays_the_videos_beside_it_and_runs_nothing(tmp_path: Path) ->
     assert not {"script", "img", "iframe", "link"} & set(page.tags)
     assert "&lt;i&gt;no" in text
     assert not re.search("https?://", text)
+
+
+def test_the_page_shows_what_is_no_mp4_too(tmp_path: Path) -> None:
+    results = Results.open(tmp_path, A)
+    rows = [row(1, A, s3_uri="s3://v/videos/a/video.webm"), row(2, B, s3_uri="s3://v/videos/b/video.gif")]
+    saved = [save(results, one).name for one in rows]
+    assert [name.rpartition(".")[2] for name in saved] == ["webm", "gif"]
+    page = Page(results.write_page("x", rows).read_text("utf-8"))
+    assert page.sources == saved
+    assert [tag for tag in page.tags if tag in ("video", "img")] == ["video", "img"]
