@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import requests
 
 from core.errors import names
 from core.generation import Status, iso
@@ -17,6 +20,8 @@ from core.workflow import Run, Workflow
 from local.simulator.scripts import VideoBehaviour
 from tests.support.generations import generation
 from tests.support.local_cloud import LocalCloud, eventually, unique
+from tests.support.video_host import hosting
+from tests.support.webm import cluster, webm
 from wiring import now
 
 LARGE: VideoBehaviour = {"size": 40 << 20}  # of several parts
@@ -247,6 +252,50 @@ def set_time(cloud: LocalCloud, generation_id: str, name: str, *, days_ago: int)
         UpdateExpression=f"SET {name} = :time",
         ExpressionAttributeValues={":time": {"S": iso(now() - timedelta(days=days_ago))}},
     )
+
+
+@contextmanager
+def host_allowed(cloud: LocalCloud, host: str) -> Iterator[None]:
+    """What a deployment with one more of the stage's video_hosts changes."""
+    lambdas = cloud.aws("lambda")
+    finalize = next(f for f in lambdas.list_functions()["Functions"] if f["Handler"] == "finalize.handler")
+    before = finalize["Environment"]["Variables"]
+    more = {**before, "VIDEO_HOSTS": f"{before['VIDEO_HOSTS']},{host}"}
+    try:
+        lambdas.update_function_configuration(FunctionName=finalize["FunctionName"], Environment={"Variables": more})
+        yield
+    finally:
+        lambdas.update_function_configuration(FunctionName=finalize["FunctionName"], Environment={"Variables": before})
+
+
+def test_a_video_on_a_host_that_nobody_knew_is_archived_once_it_is_allowed(cloud: LocalCloud) -> None:
+    """As the WebM that it is, with no second create call."""
+    prompt, body = unique("a boat elsewhere"), webm(cluster(b"block" * 9))
+    with hosting(body, address="127.0.0.2") as host:
+        cloud.simulator.script(prompt, seconds=0, video_fields={"url": host.url, "file_size": len(body)})
+        generation_id = cloud.create(prompt)
+        message = failed(cloud, generation_id, "VideoForbidden")
+        for word in ("leads to 127.0.0.2,", "video_hosts", "promptreel rescue"):
+            assert message.count(word) == 1
+        assert host.asked == []
+        workflow = Workflow(cloud.aws("stepfunctions"), cloud.stack.video_generation_state_machine_arn)
+        with host_allowed(cloud, "127.0.0.2"):
+            rescue(generation_id, cloud.ledger, workflow)
+            assert cloud.execution(f"{generation_id}-1")["status"] == "SUCCEEDED"
+    record = cloud.ended(generation_id)
+    assert record.video is not None
+    assert (record.status, record.video.content_type) == (Status.COMPLETED, "video/webm")
+    stored = cloud.aws("s3").get_object(Bucket=cloud.stack.videos_bucket, Key=f"videos/{generation_id}/video.webm")
+    assert (stored["Body"].read(), stored["ContentType"]) == (body, "video/webm")
+    shown = cloud.call("GET", params={"generation_id": generation_id}).json()["video"]
+    assert (shown["content_type"], shown["file_name"]) == ("video/webm", f"{generation_id}.webm")
+    assert requests.get(shown["url"], timeout=30).content == body
+    content = cloud.call("GET", f"/v2/video/generations/{generation_id}/content")
+    assert (content.content, content.headers["Content-Type"]) == (body, "video/webm")
+    assert [one["status"] for one in cloud.announcements(generation_id)] == ["error", "completed"]
+    assert cloud.creates(prompt) == 1
+    assert cloud.call("DELETE", params={"generation_id": generation_id}).json()["deleted"]
+    assert cloud.archived(generation_id) == []
 
 
 def test_a_rescued_job_goes_on_from_what_the_provider_has_and_is_not_paid_twice(cloud: LocalCloud) -> None:

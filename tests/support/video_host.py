@@ -48,7 +48,9 @@ class VideoHost:
 
 
 @contextmanager
-def hosting(body: bytes, manner: Callable[[int, Asked], Manner] | None = None) -> Iterator[VideoHost]:
+def hosting(
+    body: bytes, manner: Callable[[int, Asked], Manner] | None = None, address: str = "127.0.0.1"
+) -> Iterator[VideoHost]:
     """The host, at its `url`."""
     host = VideoHost(body) if manner is None else VideoHost(body, manner)
     lock = threading.Lock()
@@ -118,8 +120,8 @@ def hosting(body: bytes, manner: Callable[[int, Asked], Manner] | None = None) -
         def handle_error(self, *_: Any) -> None:
             pass  # who asked has hung up
 
-    server = Server(("127.0.0.1", 0), Handler)
-    host.url = f"http://127.0.0.1:{server.server_port}/video.mp4"
+    server = Server((address, 0), Handler)
+    host.url = f"http://{address}:{server.server_port}/video.mp4"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

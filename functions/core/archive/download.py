@@ -98,8 +98,9 @@ def _check(url: str, allowed: Allowed) -> None:
         raise VideoForbidden(f"The video's link is no https link ({parts.scheme or 'none'}): it is not followed.")
     if not any(_is(parts.hostname or "", host) for host in allowed.hosts):
         raise VideoForbidden(
-            f"The video's link leads to {parts.hostname}, which is not allowed ({', '.join(allowed.hosts)} are): "
-            "add it to the stage's video_hosts if it is the provider's."
+            f"The video's link leads to {parts.hostname}, which is not allowed ({', '.join(allowed.hosts)} are): if "
+            "it is the provider's or its vendor's, add it to the stage's video_hosts (infra/config.py), deploy, and "
+            "`promptreel rescue` archives the video, which is paid for."
         )
 
 
