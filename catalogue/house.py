@@ -37,6 +37,7 @@ _FORMATS = {
     "mov": "video/quicktime",
 }
 _FORMAT = re.compile(rf"\b({'|'.join(_FORMATS)})\b", re.IGNORECASE)
+_CONTAINER = re.compile(r"\(\.(mp4|webm|mov|gif)\)$")
 _MEGABYTES = re.compile(r"(\d+) ?MB")
 _WAY = re.compile(
     r"[ ,(/]*\b((?:first[ -]last[ -]|multi )?(?:text|image|frame|video|reference))[ -]to[ -]video\b\)?", re.IGNORECASE
@@ -62,7 +63,7 @@ def entry(model: Documented, vendor: str, hosts: tuple[str, ...]) -> dict[str, A
         "kind": _kind(inputs, title),
         "inputs": inputs,
         "hosts": _hosts(model, hosts),
-        "containers": ["mp4"],
+        "containers": _containers(schema),
         **({"seconds": max(seconds)} if seconds else {}),
         "schema": schema,
     }
@@ -77,6 +78,12 @@ def _hosts(model: Documented, vendors: tuple[str, ...]) -> list[str]:
     if unknown := [host for host in sorted(seen) if not any(fnmatchcase(host, known) for known in hosts)]:
         raise Unreadable(f"A video of {model.name} is on {', '.join(unknown)}, which vendors.toml does not have.")
     return hosts
+
+
+def _containers(schema: Mapping[str, Any]) -> list[str]:
+    """What its videos may be: MP4s, or what a parameter says with `VP9 (.webm)` and the like."""
+    values = [str(one) for field in schema["properties"].values() for one in field.get("enum", ())]
+    return [found[1] for value in values if (found := _CONTAINER.search(value))] or ["mp4"]
 
 
 def _title(model: Documented) -> str:

@@ -1,7 +1,8 @@
 """The provider's reference as it is: one OpenAPI file a model or more, and pages that show it in use.
 
-Some files are broken, some models are described in several, some only under a path of an older API. A model is taken
-from the file that describes it under today's path; of two such files, from the one that a page links to.
+Some files are broken, some models are described in several, some only under a path of an older API, or nowhere but in
+the list of all that a video may be asked with. A model is taken from the file that describes it under today's path; of
+two such files, from the one that a page links to.
 """
 
 import ast
@@ -15,6 +16,7 @@ from typing import Any
 
 FOLDER = Path("docs", "api-references", "video-models")
 PATH = "/v2/video/generations"
+_PAYLOAD = "Video.v2.SubmitVideoPayload"  # the list of all, among the schemas of some file
 
 _LINK = re.compile(r"video-models/([^)\s]+\.json)\)")
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
@@ -58,7 +60,7 @@ def read(source: Path, renamed: Mapping[str, str | None]) -> tuple[list[Document
         text = path.read_text("utf-8")
         for file in sorted(set(_LINK.findall(text))):
             pages[file].append(_page(text))
-    found: dict[str, tuple[tuple[bool, bool, str], Documented]] = {}
+    found: dict[str, tuple[tuple[bool, bool, bool, str], Documented]] = {}
     problems = []
     for path in sorted(folder.rglob("*.json")):
         file = path.relative_to(folder).as_posix()
@@ -68,20 +70,24 @@ def read(source: Path, renamed: Mapping[str, str | None]) -> tuple[list[Document
             problems.append(f"{file} is left out: it is no OpenAPI file of a model ({type(error).__name__}: {error}).")
             continue
         for where, model in models:
-            rank = (where != PATH, file not in pages, file)
+            rank = (where == _PAYLOAD, where != PATH, file not in pages, file)
             if model.name not in found or rank < found[model.name][0]:
-                found[model.name] = rank, replace(model, pages=pages[file])
+                found[model.name] = rank, replace(model, pages=[] if where == _PAYLOAD else pages[file])
     return [found[name][1] for name in sorted(found)], problems
 
 
 def _models(path: Path, file: str, renamed: Mapping[str, str | None]) -> Iterator[tuple[str, Documented]]:
     """The models of a file, each with the path of the API that it is described under."""
     document = json.loads(path.read_text("utf-8"))
-    for where, item in document["paths"].items():
-        if "post" in item:
-            schema = _resolved(item["post"]["requestBody"]["content"]["application/json"]["schema"], document)
-            for name in _names(schema, file, renamed):
-                yield where, Documented(name, file, schema, list(_samples(item["post"])))
+    posts = {where: item["post"] for where, item in document["paths"].items() if "post" in item}
+    for where, post in posts.items():
+        schema = _resolved(post["requestBody"]["content"]["application/json"]["schema"], document)
+        for name in _names(schema, file, renamed):
+            yield where, Documented(name, file, schema, list(_samples(post)))
+    payload = document.get("components", {}).get("schemas", {}).get(_PAYLOAD, {})
+    for schema in _resolved(payload.get("anyOf", []), document):
+        for name in _names(schema, file, {}):
+            yield _PAYLOAD, Documented(name, file, schema, [])
 
 
 def _names(schema: dict[str, Any], file: str, renamed: Mapping[str, str | None]) -> list[str]:

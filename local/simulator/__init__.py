@@ -1,6 +1,6 @@
 """A stand-in for the video provider, for the local cloud and for tests. No AI is involved.
 
-It speaks the provider's HTTP contract and answers with real MP4 files that show the prompt.
+It speaks the provider's HTTP contract and answers with real videos that show the prompt.
 `POST /_simulator/scripts` and `PUT /_simulator/logs` make it misbehave (see scripts.py); `GET /_simulator/calls` and
 `/counts` tell what it was asked (see calls.py). `Simulator` runs one in a test's own process, `SimulatorControl`
 controls one anywhere.

@@ -12,9 +12,10 @@ from http import HTTPStatus
 from typing import Any
 
 from local.simulator.scripts import ApiBehaviour, VideoBehaviour
+from local.simulator.videos import CONTENT_TYPES
 
 CHUNK_BYTES = 1 << 18
-BOX_HEADER_BYTES = 8
+FILLING_HEADER_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,9 @@ def api_answer(normal: Answer, behaviour: ApiBehaviour, path: str) -> Answer:
     )
 
 
-def video_answer(file: bytes, behaviour: VideoBehaviour, asked: Message) -> Answer:
+def video_answer(file: bytes, container: str, behaviour: VideoBehaviour, asked: Message) -> Answer:
     """The answer to a request for the video under this behaviour; `asked` are the request's headers."""
-    answer = Answer(HTTPStatus.OK, file, "video/mp4")
+    answer = Answer(HTTPStatus.OK, file, CONTENT_TYPES[container])
     status = behaviour.get("status", HTTPStatus.OK)
     if "redirect" in behaviour:
         answer = _redirect(behaviour["redirect"], behaviour.get("status"))
@@ -110,7 +111,7 @@ def video_answer(file: bytes, behaviour: VideoBehaviour, asked: Message) -> Answ
     elif "cut" in behaviour:
         answer = replace(answer, body=file[: behaviour["cut"]])
     elif "size" in behaviour:
-        answer = _padded(answer, behaviour["size"])
+        answer = _padded(answer, container, behaviour["size"])
     if answer.status == HTTPStatus.OK and behaviour.get("ranges", True):
         answer = _ranged(answer, behaviour.get("etag"), asked)
     return replace(
@@ -142,10 +143,13 @@ def _redirect(url: str, status: int | None) -> Answer:
     return Answer(status or HTTPStatus.FOUND, headers={"Location": url})
 
 
-def _padded(answer: Answer, size: int) -> Answer:
-    box = size - answer.length
-    if not BOX_HEADER_BYTES <= box < 1 << 32:
-        message = f"size must be {answer.length + BOX_HEADER_BYTES} bytes or more, and less than 4 GiB."
+def _padded(answer: Answer, container: str, size: int) -> Answer:
+    """With a box, or an element, of nothing at its end."""
+    more = size - answer.length
+    if container == "gif" or not FILLING_HEADER_BYTES <= more < 1 << 32:
+        least = answer.length + FILLING_HEADER_BYTES
+        message = f"size must be {least} bytes or more, and less than 4 GiB, and not of a GIF."
         return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, message.encode(), "text/plain")
-    header = box.to_bytes(4, "big") + b"free"
-    return replace(answer, body=answer.body + header, padding=box - BOX_HEADER_BYTES)
+    padding = more - FILLING_HEADER_BYTES
+    header = more.to_bytes(4) + b"free" if container != "webm" else b"\xec" + (padding | 1 << 49).to_bytes(7)
+    return replace(answer, body=answer.body + header, padding=padding)

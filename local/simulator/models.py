@@ -6,15 +6,17 @@ here from the provider's documentation and not from the product's own data; the 
 
 import functools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.simulator.videos import Clip
+from local.simulator.videos import CONTENT_TYPES, Clip
 
 CATALOGUE = Path(__file__).parents[2] / "functions" / "core" / "models" / "catalogue"
 SECONDS = 5  # of a video whose length cannot be chosen
+CONTAINER = re.compile(rf"\(\.({'|'.join(CONTENT_TYPES)})\)$")
 
 
 class Refused(Exception):
@@ -76,7 +78,7 @@ def clip_of(request: Any) -> Clip:
     aspect_ratio = request.get("aspect_ratio", model.default_aspect_ratio)
     if not isinstance(aspect_ratio, str) or (model.aspect_ratios and aspect_ratio not in model.aspect_ratios):
         raise Refused(400, f"aspect_ratio must be one of {', '.join(model.aspect_ratios)}.")
-    return Clip(request.get("prompt") or _words_of(request), name, duration, aspect_ratio)
+    return Clip(request.get("prompt") or _words_of(request), name, duration, aspect_ratio, _container_of(request))
 
 
 def asked_by(name: str) -> Asked | None:
@@ -110,6 +112,12 @@ def _whole(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 4:  # noqa: PLR2004 - hours
         return int(value)
     return value if type(value) is int else None
+
+
+def _container_of(request: Mapping[str, Any]) -> str:
+    """As the models that make several are asked: by a value such as `VP9 (.webm)`."""
+    values = (value for name, value in request.items() if isinstance(value, str) and name != "prompt")
+    return next((found[1] for value in values if (found := CONTAINER.search(value))), "mp4")
 
 
 def _words_of(request: Mapping[str, Any]) -> str:

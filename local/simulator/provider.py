@@ -22,7 +22,7 @@ from local.simulator.log_query import parse_query
 from local.simulator.logs import CREDITS_PER_DOLLAR, Entry, RequestLog
 from local.simulator.models import Refused, clip_of
 from local.simulator.scripts import Scripts
-from local.simulator.videos import Clip, render
+from local.simulator.videos import CONTENT_TYPES, Clip, render
 
 CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 RUNWAY = re.compile(r"runway|gen\d")
@@ -140,7 +140,7 @@ class Provider:
                 self.request_log.add(Entry(key, other))
 
     def file(self, call: Call, headers: Message, query: str) -> Answer:
-        """The MP4 behind a link, or 403 once the link has expired or was tampered with."""
+        """The video behind a link, or 403 once the link has expired or was tampered with."""
         generation_id = unquote(call.path.split("/")[2])
         generation = self.generations.get(generation_id)
         given = {name: values[0] for name, values in parse_qs(query).items()}
@@ -152,7 +152,8 @@ class Provider:
             return Answer(HTTPStatus.FORBIDDEN, b"The link has expired or is not valid.", "text/plain")
         call.generation_id, call.prompt = generation.id, generation.clip.prompt
         self.calls.count_download()
-        return video_answer(render(generation.clip), self.scripts.take_video(generation.clip.prompt), headers)
+        clip = generation.clip
+        return video_answer(render(clip), clip.container, self.scripts.take_video(clip.prompt), headers)
 
     def _key(self, headers: Message) -> str | None:
         """The API key of the call, if it is an accepted one."""
@@ -176,13 +177,13 @@ class Provider:
         return [video["url"]] if RUNWAY.match(generation.clip.model) else video
 
     def _video(self, generation: Generation) -> dict[str, Any]:
-        prompt = generation.clip.prompt
+        prompt, container = generation.clip.prompt, generation.clip.container
         expires = str(int(self.generations.clock() + self._link_lifetime))
         signed = urlencode({"Expires": expires, "Signature": self._signature(generation.id, expires)})
         video = {
-            "url": f"{self.url}/files/{quote(generation.id, safe='')}/output.mp4?{signed}",
-            "content_type": "video/mp4",
-            "file_name": "output.mp4",
+            "url": f"{self.url}/files/{quote(generation.id, safe='')}/output.{container}?{signed}",
+            "content_type": CONTENT_TYPES[container],
+            "file_name": f"output.{container}",
             "file_size": self.scripts.video_size(prompt) or len(render(generation.clip)),
         } | self.scripts.get(prompt).get("video_fields", {})
         return {name: value for name, value in video.items() if value is not None}

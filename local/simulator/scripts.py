@@ -41,7 +41,7 @@ class VideoBehaviour(TypedDict, total=False):
     rate: float  # bytes a second
     ranges: bool  # false: Range is ignored, as by a host that knows none
     etag: str  # of the file, instead of the one of its bytes
-    size: int  # the file padded by a `free` box to this many bytes; file_size says the same
+    size: int  # the file, if no GIF, padded to this many bytes by what players pass over; file_size says the same
     repeat: bool
 
 

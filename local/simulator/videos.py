@@ -1,4 +1,5 @@
-"""MP4 files that show their prompt: H.264, yuv420p, index first, so that a browser plays them as they load.
+"""Files that show their prompt: MP4s (H.264, yuv420p, index first, so that a browser plays them as they load), and what
+else the provider's models make.
 
 Rendering takes some 50 ms of CPU and the same clip always gives the same bytes, so files are made when they
 are needed and forgotten again: 1,000 generations need no disk and little memory.
@@ -8,16 +9,22 @@ import functools
 import io
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import av
 from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
 
 FRAMES_PER_SECOND = 12
 MARGIN = 24
 BAR_HEIGHT = 10
 BAR_LUMA = b"\xe0"
 INDEX_BYTES = 8192  # room kept before the frames for the index (`moov`), which needs some 2 KB
+CONTENT_TYPES = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "gif": "image/gif"}
 LONGEST_SHOWN = 2000
 LONG_SIDE = 640  # of 1080p clips too: pixels cost time and no test looks at them
 SHORTEST_SIDE = 240  # for the words to have room
@@ -31,20 +38,42 @@ class Clip:
     model: str
     seconds: int
     aspect_ratio: str = "16:9"
+    container: str = "mp4"  # one of CONTENT_TYPES
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    """How frames become a file: PyAV's names."""
+
+    codec: str
+    pixels: str
+    of_codec: Mapping[str, str]
+    of_file: Mapping[str, str]
+
+
+_H264 = {"preset": "ultrafast", "tune": "zerolatency"}
+_ENCODINGS = {
+    "mp4": _Encoding("libx264", "yuv420p", _H264, {"moov_size": str(INDEX_BYTES)}),
+    "mov": _Encoding("libx264", "yuv420p", _H264, {}),
+    # "bitexact" leaves out the ids that the muxer else makes up.
+    "webm": _Encoding("libvpx", "yuv420p", {"deadline": "realtime", "cpu-used": "8"}, {"fflags": "+bitexact"}),
+    "gif": _Encoding("gif", "gray", {}, {}),
+}
 
 
 @functools.lru_cache(maxsize=256)
 def render(clip: Clip) -> bytes:
-    """Return the whole MP4 file, some 20 to 100 KB."""
+    """Return the whole file; an MP4 has some 20 to 100 KB."""
+    encoding = _ENCODINGS[clip.container]
     picture = av.VideoFrame.from_image(_picture(clip))  # type: ignore[no-untyped-call]  # PyAV left it out
-    frame = picture.reformat(format="yuv420p")
+    frame = picture.reformat(format=encoding.pixels)
     luma = frame.planes[0]
     pixels = memoryview(luma)
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4", options={"moov_size": str(INDEX_BYTES)}) as container:
-        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
-        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
-        stream.options = {"preset": "ultrafast", "tune": "zerolatency"}
+    with av.open(file, "w", format=clip.container, options=dict(encoding.of_file)) as container:
+        stream = cast("VideoStream", container.add_stream(encoding.codec, rate=FRAMES_PER_SECOND))
+        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, encoding.pixels
+        stream.options = dict(encoding.of_codec)
         stream.codec_context.thread_count = 1  # more threads would make the bytes depend on the machine
         count = clip.seconds * FRAMES_PER_SECOND
         for index in range(count):

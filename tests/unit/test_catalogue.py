@@ -134,6 +134,45 @@ def test_fal_is_a_host_of_what_it_makes(made_up: Reference) -> None:
         assert entry["hosts"] == ["*.acme.example", "*.fal.media", "cdn.aimlapi.com"]
 
 
+def test_a_model_may_make_other_videos_than_mp4s(made_up: Reference) -> None:
+    kinds = ["X264 (.mp4)", "VP9 (.webm)", "PRORES4444 (.mov)", "GIF (.gif)"]
+    made_up.model("acme/one", "one.json", container={"type": "string", "enum": kinds})
+    made_up.model("acme/two", "two.json", container={"type": "string", "enum": ["a (.zip)", "b.webm"]})
+    entries = made_up.write()
+    assert entries["acme/one"]["containers"] == ["mp4", "webm", "mov", "gif"]
+    assert entries["acme/two"]["containers"] == ["mp4"]
+
+
+def test_a_model_that_is_only_in_the_list_of_all_is_taken_from_there(made_up: Reference) -> None:
+    """And any other from where it is described, whatever the list says of it."""
+    made_up.model("acme/one", "one.json")
+    made_up.model("old/one", "old.json", path="/v2/generate/video/old/generation")
+    schemas = {
+        name: {
+            "type": "object",
+            "required": ["model"],
+            "properties": {"model": {"enum": [name]}, "of_the_list": PROMPT},
+        }
+        for name in ("acme/one", "old/one", "acme/lost")
+    }
+    payload = {"anyOf": [{"$ref": f"#/components/schemas/{name.replace('/', '-')}"} for name in schemas]}
+    components = {name.replace("/", "-"): schema for name, schema in schemas.items()}
+    made_up.file(
+        "a.json",
+        json.dumps({"paths": {}, "components": {"schemas": {**components, "Video.v2.SubmitVideoPayload": payload}}}),
+    )
+    made_up.page("a.md", "a.json", "# Another's page", example={"model": "acme/lost", "of_the_list": "x"})
+    with pytest.raises(Unreadable, match="acme/lost has no example"):
+        made_up.write()
+    made_up.correct(
+        '[[correction]]\nmodels = ["acme/lost"]\nreason = "It has none."\n'
+        'set = { "schema.examples" = [{ model = "acme/lost" }] }\n'
+    )
+    entries = made_up.write()
+    assert {name for name, entry in entries.items() if "of_the_list" in entry["schema"]["properties"]} == {"acme/lost"}
+    assert entries["acme/lost"]["title"] == "acme lost"
+
+
 def test_a_file_that_is_none_is_left_out_and_told(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json")
     made_up.file("cut-off.json", '{"paths": {"/v2/video/generations": {"post": ')

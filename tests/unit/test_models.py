@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from core import models as module
+from core.archive.containers import CONTENT_TYPES
 from core.errors import InvalidRequest
 from core.models import Input, closest, containers_of, hosts_of, known, offered
 from core.models.validation import validate
@@ -360,7 +361,7 @@ def test_videos_come_from_hosts_that_belong_to_one_vendor(name: str) -> None:
         assert re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", host)
         assert host.removeprefix("*.") not in SHARED
         assert not host.startswith("*.") or host in ("*.fal.media", "*.klingai.com")
-    assert set(containers_of(name)) <= {"mp4", "webm", "mov"}
+    assert set(containers_of(name)) <= set(CONTENT_TYPES)
 
 
 SHARED = ("amazonaws.com", "aliyuncs.com", "volces.com", "storage.googleapis.com", "googleapis.com", "cloudfront.net")

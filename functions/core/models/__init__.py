@@ -111,7 +111,7 @@ def hosts_of(name: str) -> tuple[str, ...]:
 
 
 def containers_of(name: str) -> tuple[str, ...]:
-    """What its videos may be: `mp4`, `webm` or `mov`."""
+    """What its videos may be, as their files' names end: see core.archive.containers."""
     return tuple(_facts(name).get("containers", ("mp4",)))
 
 

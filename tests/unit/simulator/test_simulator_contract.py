@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import av
 import pytest
 import requests
 
-from core.models import known
+from core.archive.check import Check
+from core.archive.containers import CONTENT_TYPES
+from core.archive.download import Allowed
+from core.models import containers_of, known
+from local.simulator import provider, videos
 from local.simulator.models import VEO, asked_by
+from local.simulator.videos import Clip
 from tests.support.simulator_client import AUTHORIZED, KEY, NEW_FORM, OLD_FORM, PROMPT, Client, download
 
 if TYPE_CHECKING:
@@ -68,12 +77,58 @@ def test_a_request_the_model_cannot_serve_is_refused(client: Client, fields: dic
     assert client.control.counts().creates == 0
 
 
-@pytest.mark.parametrize("model", known())
-@pytest.mark.exhaustive
-def test_every_model_makes_a_video_of_the_references_own_examples(client: Client, model: str) -> None:
-    for example in (known()[model].schema or {})["examples"]:
-        body = {**example, "prompt": example.get("prompt", "")}
-        assert client.create(**body).status_code == 200
+def test_every_model_serves_a_whole_video_for_each_of_the_references_own_examples(
+    client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the container that was asked for, where a model makes several. What the videos show is not looked at."""
+    rendered = {name: videos.render(Clip("any", "any", 1, container=name)) for name in videos.CONTENT_TYPES}
+    monkeypatch.setattr(provider, "render", lambda clip: rendered[clip.container])
+    allowed, served = Allowed((), max_bytes=1 << 20), Counter[str]()
+    for name, model in known().items():
+        for example in (model.schema or {})["examples"]:
+            created = client.create(**{**example, "prompt": example.get("prompt", "")})
+            assert created.status_code == 200, (name, created.text)
+            clock.now += 60
+            video = client.fetch(created.json()["id"]).json()["video"]
+            file = download(video[0] if isinstance(video, list) else video["url"])
+            check = Check(allowed)
+            check.update(file.content)
+            check.finish(None)
+            asked = re.search(r"\(\.(\w+)\)$", example.get("video_output_type", ""))
+            assert check.container == (asked[1] if asked else "mp4") in containers_of(name)
+            assert file.headers["Content-Type"] == CONTENT_TYPES[check.container]
+            served[check.container] += 1
+    assert set(served) >= {"mp4", "webm"}
+    assert served.total() >= len(known())
+
+
+@pytest.mark.parametrize("container", videos.CONTENT_TYPES)
+def test_what_another_model_makes_is_what_it_says_and_padded_if_need_be(client: Client, container: str) -> None:
+    (kind,) = [
+        one
+        for one in (known()["longcat/distilled/480p"].schema or {})["properties"]["video_output_type"]["enum"]
+        if f".{container}" in one
+    ]
+    client.control.script(PROMPT, seconds=0, video=[{}, {"size": 1_000_001}])
+    video = client.finished(model="longcat/distilled/480p", video_output_type=kind)["video"]
+    assert (video["content_type"], video["file_name"]) == (CONTENT_TYPES[container], f"output.{container}")
+    file = download(video["url"]).content
+    assert len(file) == video["file_size"]
+    with av.open(io.BytesIO(file), "r") as opened:
+        assert len(list(opened.decode(video=0))) == 5 * 12
+    padded = download(video["url"])
+    if container == "gif":
+        assert padded.status_code == 500
+        return
+    check = Check(Allowed((), max_bytes=1 << 20))
+    check.update(padded.content)
+    check.finish(1_000_001)
+    assert check.container == container
+
+
+def test_an_extension_in_a_prompt_asks_for_nothing(client: Client) -> None:
+    client.control.script("a film (.webm)", seconds=0)
+    assert client.finished(prompt="a film (.webm)")["video"]["content_type"] == "video/mp4"
 
 
 @pytest.mark.parametrize("model", VEO)

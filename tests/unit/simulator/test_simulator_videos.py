@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.client
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import av
 import pytest
 import requests
 
-from local.simulator.videos import Clip, render
+from local.simulator.videos import CONTENT_TYPES, Clip, render
 from tests.support.simulator_client import PROMPT, Client, boxes, download, raw_get
 
 if TYPE_CHECKING:
@@ -53,12 +54,13 @@ def test_the_index_comes_before_the_frames() -> None:
     assert names.index("moov") < names.index("mdat")
 
 
-def test_the_same_clip_renders_to_the_same_bytes_and_another_prompt_to_others() -> None:
-    clip = Clip("Always the same", "veo2", 5)
+@pytest.mark.parametrize("container", CONTENT_TYPES)
+def test_the_same_clip_renders_to_the_same_bytes_and_another_prompt_to_others(container: str) -> None:
+    clip = Clip("Always the same", "veo2", 5, container=container)
     first = render(clip)
     render.cache_clear()
     assert render(clip) == first
-    assert render(Clip("Never the same", "veo2", 5)) != first
+    assert render(replace(clip, prompt="Never the same")) != first
 
 
 @pytest.mark.parametrize(
