@@ -73,6 +73,9 @@ class Job:
     def now(self) -> datetime:
         return START + timedelta(seconds=self.age)
 
+    def request_of(self, generation: Generation) -> dict[str, Any]:
+        return generation.request
+
     def get_for(self, _: Run) -> Generation:
         is_submitted = self.submission is Submission.SUBMITTED
         return Generation(
@@ -201,7 +204,7 @@ class Shipped:
         }
         if name == "Submit":
             limits = Limits(s.submit_deadline_seconds, 90, s.poll_first_seconds)
-            submitted = submit(Run(job.name), anything, anything, limits, times)
+            submitted = submit(Run(job.name), anything, anything, anything, limits, times)
             return {**payload, **vars(submitted), "pending_seconds": 0}
         if name == "CheckStatus":
             schedule = Schedule(

@@ -13,7 +13,8 @@ from typing import Any
 from catalogue.reference import Documented
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-URL = "^https?://[!-~]+$"
+# A link, or a reference to what Promptreel makes a link for: functions/core/inputs/references.py.
+URL = "^(https?://[!-~]+|s3://[^/]+/.+|(upload|generation):[0-9a-f]{32}|data:[!-~]+)$"
 NOT_BLANK = "\\S"
 MAX_EXAMPLES = 3
 MAX_RANGE = 32  # of whole numbers that are rather listed

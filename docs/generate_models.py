@@ -88,7 +88,7 @@ def _values(value: Mapping[str, Any]) -> str:
         return ", ".join(dict.fromkeys(map(_cell, value["enum"])))
     kinds = value.get("type", "any")
     words = [kinds if isinstance(kinds, str) else " or ".join(kinds)]
-    if str(value.get("pattern", "")).startswith("^http"):
+    if "https?://" in str(value.get("pattern", "")):
         words = ["URL" if kinds == "string" else "URL or list of URL"]
     elif kinds == "array":
         words = [f"list of {_values(value['items'])}"]

@@ -9,19 +9,20 @@ from core.intake.row import Rows
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.batches import UsesBatches, make_batches
-from wiring.ledger import UsesLedger, make_ledger
+from wiring.inputs import UsesInputs, make_inputs
+from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesBatches, UsesModels, UsesAnnouncer):
+class Settings(UsesInputs, UsesBatches, UsesModels, UsesAnnouncer):
     pass
 
 
 @cache
 def _wired() -> Rows:
     s = settings.read(Settings)
-    return Rows(make_models(s), make_ledger(s), make_batches(s), make_announcer(s))
+    return Rows(make_models(s), make_ledger(s), make_inputs(s), make_batches(s), make_announcer(s))
 
 
 @logger.inject_lambda_context

@@ -5,20 +5,28 @@ from functools import cache
 from typing import Any
 
 from core import settings
+from core.generation import Generation
 from core.places.admission import Admission
 from core.workflow import Run
 from wiring import logger
+from wiring.inputs import UsesInputs, make_inputs
 from wiring.places import UsesPlaces, make_admission
 
 
 @dataclass(frozen=True)
-class Settings(UsesPlaces):
+class Settings(UsesPlaces, UsesInputs):
     pass
 
 
 @cache
 def _wired() -> Admission:
-    return make_admission(settings.read(Settings))
+    s = settings.read(Settings)
+
+    def keep(generation: Generation) -> None:
+        if generation.given:
+            make_inputs(s).keep(generation)
+
+    return make_admission(s, keep)
 
 
 @logger.inject_lambda_context

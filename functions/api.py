@@ -30,7 +30,8 @@ from core.places.table import PlacesTable
 from wiring import client, logger, now
 from wiring.batches import UsesBatches, make_batches
 from wiring.generation_times import UsesGenerationTimes, make_generation_times
-from wiring.ledger import UsesLedger, make_ledger
+from wiring.inputs import UsesInputs, make_inputs
+from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
 
@@ -50,9 +51,7 @@ _STATUS: dict[type[BaseException], HTTPStatus] = {
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesBatches, UsesWorkflow, UsesModels, UsesGenerationTimes):
-    videos_bucket: str
-    prompts_bucket: str
+class Settings(UsesInputs, UsesBatches, UsesWorkflow, UsesModels, UsesGenerationTimes):
     batch_state_machine_arn: str
     batch_concurrency: int
     default_model: str
@@ -78,7 +77,8 @@ def _models() -> Models:
 def _generations() -> GenerationApi:
     s, deletion = _settings(), _deletion()
     places = PlacesTable(client("dynamodb"), s.places_table_name, s.table_name)
-    return GenerationApi(deletion, places, _models, deletion.objects.s3, s.url_lifetime_seconds, logger.info)
+    s3, seconds = deletion.objects.s3, s.url_lifetime_seconds
+    return GenerationApi(deletion, make_inputs(s), places, _models, s3, seconds, logger.info)
 
 
 @cache
@@ -121,6 +121,13 @@ def _what_can_be_asked_for(request: Request) -> Answer:
     return as_json(catalogue.answer(_models(), make_generation_times(_settings()).of_models(), request.query))
 
 
+def _upload(request: Request) -> Answer:
+    """A form to send a file with, and the reference to it."""
+    from core.api.uploads import form  # noqa: PLC0415 - few calls are about one
+
+    return as_json(form(make_inputs(_settings()), request))
+
+
 ROUTES = Routes(
     {
         "GET /health": _health,
@@ -132,6 +139,7 @@ ROUTES = Routes(
         f"GET {PATH}/{{id}}/content": lambda request: _generations().content(request),
         f"GET {OLDER_PATH}": lambda request: _generations().fetch(request),
         f"POST {OLDER_PATH}": lambda request: _generations().create(request),
+        "POST /v2/uploads": _upload,
         "GET /v2/batches": lambda request: _batches().fetch_or_list(request),
         "POST /v2/batches": lambda request: _batches().send(request),
         "GET /v2/batches/{id}/report": lambda request: _batches().report(request),

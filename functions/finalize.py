@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core import settings
 from core.archive.store import Archive
 from core.finalize import finalize
+from core.places.admission import Admission
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
@@ -14,7 +15,8 @@ from core.workflow import Run
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.archive import UsesArchive, make_archive
-from wiring.ledger import UsesLedger, make_ledger
+from wiring.ledger import make_ledger
+from wiring.places import UsesPlaces, make_admission
 from wiring.provider import UsesProvider, make_provider
 
 if TYPE_CHECKING:
@@ -24,14 +26,14 @@ TO_STOP_SECONDS = 45.0  # to let a read time out, an upload of a part end, and k
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesProvider, UsesArchive, UsesAnnouncer):
+class Settings(UsesPlaces, UsesProvider, UsesArchive, UsesAnnouncer):
     pass
 
 
 @cache
-def _wired() -> tuple[Ledger, Provider, Archive, Announcer]:
+def _wired() -> tuple[Ledger, Provider, Archive, Admission, Announcer]:
     s = settings.read(Settings)
-    return make_ledger(s), make_provider(s), make_archive(s), make_announcer(s)
+    return make_ledger(s), make_provider(s), make_archive(s), make_admission(s), make_announcer(s)
 
 
 @logger.inject_lambda_context

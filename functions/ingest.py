@@ -16,7 +16,8 @@ from core.intake.owners import owner_of_event, owner_of_file
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.batches import UsesBatches, make_batches
-from wiring.ledger import UsesLedger, make_ledger
+from wiring.inputs import UsesInputs, make_inputs
+from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
 
@@ -25,20 +26,18 @@ BYTES_PER_SECOND = 500_000  # of a file, at the least
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesBatches, UsesWorkflow, UsesModels, UsesAnnouncer):
-    videos_bucket: str
+class Settings(UsesInputs, UsesBatches, UsesWorkflow, UsesModels, UsesAnnouncer):
     batch_state_machine_arn: str
     batch_concurrency: int
     queue_url: str
     default_model: str
-    file_owners: tuple[str, ...]
     event_owners: tuple[str, ...]
 
 
 @cache
 def _wired() -> tuple[FileIntake, Settings]:
     s = settings.read(Settings)
-    s3, workflow, ledger = client("s3"), make_workflow(s), make_ledger(s)
+    s3, workflow, ledger, inputs = client("s3"), make_workflow(s), make_ledger(s), make_inputs(s)
     batches = Batches(
         s3,
         s.videos_bucket,
@@ -48,7 +47,7 @@ def _wired() -> tuple[FileIntake, Settings]:
         ledger,
         make_batches(s),
     )
-    return FileIntake(s3, make_models(s), s.default_model, ledger, workflow, batches, make_announcer(s)), s
+    return FileIntake(s3, make_models(s), s.default_model, ledger, inputs, workflow, batches, make_announcer(s)), s
 
 
 class NothingTaken(Exception):
@@ -112,4 +111,5 @@ def _take_event(event: dict[str, Any]) -> None:
             logger.info("file taken", file=file.uri)
         case "Generation Requested":
             owner = owner_of_event(s.event_owners, event["source"])
-            take_event(event, owner, s.default_model, files.models, files.ledger, files.workflow, files.announcer)
+            known = (files.models, files.ledger, files.inputs, files.workflow, files.announcer)
+            take_event(event, owner, s.default_model, *known)

@@ -62,8 +62,7 @@ class Api(Construct):
                 **storage.ledger.environment,
                 **storage.batches.environment,
                 **storage.places.learned_environment,
-                "VIDEOS_BUCKET": storage.videos.bucket_name,
-                "PROMPTS_BUCKET": storage.prompts.bucket_name,
+                **storage.inputs_environment,
                 "BATCH_STATE_MACHINE_ARN": batches.state_machine.state_machine_arn,
                 "BATCH_CONCURRENCY": str(stage.batch_concurrency),
                 "DEFAULT_MODEL": stage.default_model,
@@ -77,7 +76,8 @@ class Api(Construct):
                 *storage.batches.permissions("PutItem", "BatchGetItem", lists=True),
                 # What is sent over HTTP lies in its owner's folder, where ingest takes it from.
                 allow("s3:PutObject", on=storage.prompts.arn_for_objects(f"{OWN_FOLDERS}*")),
-                allow("s3:ListBucket", on=storage.videos.bucket_arn),  # whether a batch's rows are there
+                *storage.inputs_permissions(),  # and whether a batch's rows are there
+                storage.stores_uploads,
                 allow("states:StartExecution", on=batches.state_machine.state_machine_arn),
                 allow("states:DescribeExecution", on=batches.executions_arn),
                 allow("states:StartExecution", on=workflow.state_machine.state_machine_arn),

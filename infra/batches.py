@@ -37,10 +37,13 @@ class Batches(Construct):
                 **storage.ledger.environment,
                 **storage.batches.environment,
                 **stage.model_environment,
+                **storage.inputs_environment,
                 **announcements.environment,
             },
             permissions=[
                 *storage.ledger.permissions(adds=True),
+                *storage.inputs_permissions(),
+                storage.stores_uploads,
                 *storage.batches.permissions(),
                 *announcements.permissions,
             ],

@@ -3,12 +3,15 @@
 from typing import cast
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from core.inputs.files import UPLOADS
 from infra.batch_records import BatchRecords
 from infra.config import Stage
+from infra.functions import allow
 from infra.ledger import Ledger
 from infra.nag import acknowledge
 from infra.places import Places
@@ -45,6 +48,12 @@ class Storage(Construct):
             expiration=cdk.Duration.days(stage.prompt_days - 1),
             noncurrent_version_expiration=cdk.Duration.days(1),
         )
+        # What was uploaded and not used; what is used has a copy of its own.
+        self.videos.add_lifecycle_rule(
+            prefix=UPLOADS,
+            expiration=cdk.Duration.days(1),
+            noncurrent_version_expiration=cdk.Duration.days(1),
+        )
         stack = cdk.Stack.of(self)
         prompts, videos = (f"<{stack.get_logical_id(_cfn(bucket))}.Arn>" for bucket in (self.prompts, self.videos))
         for objects in (
@@ -53,6 +62,9 @@ class Storage(Construct):
             f"{videos}/videos/*",
             f"{videos}/batches/*",
             f"{videos}/results/*",
+            f"{videos}/uploads/*",
+            f"{videos}/batches/*/inputs/*",
+            f"{videos}/videos/*/inputs/*",
         ):
             acknowledge(
                 stack,
@@ -65,6 +77,30 @@ class Storage(Construct):
         self.provider_key = self._secret("ProviderKey", "The key for the provider, as plain text.")
         self.provider = Provider(stage.provider_url, self.provider_key)
         self.api_keys = self._secret("ApiKeys", "The hashed keys of this API's users, as JSON.")
+
+    @property
+    def inputs_environment(self) -> dict[str, str]:
+        """Where the files are that requests name, and whose."""
+        return {
+            "VIDEOS_BUCKET": self.videos.bucket_name,
+            "PROMPTS_BUCKET": self.prompts.bucket_name,
+            "FILE_OWNERS": ",".join(self._stage.file_owners),
+        }
+
+    def inputs_permissions(self) -> list[iam.PolicyStatement]:
+        """To look at the files that requests name."""
+        places = [self.prompts.arn_for_objects("*")]
+        places += [self.videos.arn_for_objects(key) for key in (f"{UPLOADS}*", "batches/*/inputs/*")]
+        return [
+            allow("s3:GetObject", on=places),
+            # Else what is not there is forbidden.
+            allow("s3:ListBucket", on=[self.videos.bucket_arn, self.prompts.bucket_arn]),
+        ]
+
+    @property
+    def stores_uploads(self) -> iam.PolicyStatement:
+        """To store what comes within a request, and to sign forms to upload with."""
+        return allow("s3:PutObject", on=self.videos.arn_for_objects(f"{UPLOADS}*"))
 
     def _bucket(self, name: str, *, expire_days: int | None = None, replaced_days: int | None = None) -> s3.Bucket:
         """A private bucket; `replaced_days` makes it versioned and is how long old versions stay."""

@@ -39,8 +39,13 @@ class Workflow(Construct):
         self.admit = functions.add(
             "admit",
             timeout_seconds=60,
-            environment=places.environment,
-            permissions=places.permissions,
+            environment={**places.environment, **storage.inputs_environment},
+            permissions=[
+                *places.permissions,
+                *storage.inputs_permissions(),
+                # The copies that go with the generations.
+                allow("s3:GetObject", "s3:PutObject", on=storage.videos.arn_for_objects("videos/*/inputs/*")),
+            ],
         )
         self.submit = functions.add(
             "submit",
@@ -52,9 +57,11 @@ class Workflow(Construct):
                 "SUBMIT_TIMEOUT_SECONDS": str(SUBMIT_TIMEOUT_SECONDS),
                 **places.learned_environment,
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
+                "VIDEOS_BUCKET": storage.videos.bucket_name,
             },
             permissions=[*ledger.permissions(), *provider.permissions, places.reads_learned],
         )
+        self._let_it_sign_links(storage)
         self.look_up_submission = functions.add(
             "look_up_submission",
             timeout_seconds=300,  # twenty pages of the provider's log
@@ -87,7 +94,7 @@ class Workflow(Construct):
             memory_mb=1024,  # Lambda gives network and CPU by memory; the video itself is never held in it
             timeout_seconds=900,
             environment={
-                **ledger.environment,
+                **places.environment,
                 **provider.environment,
                 **announcements.environment,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
@@ -96,7 +103,7 @@ class Workflow(Construct):
                 "MAX_VIDEO_BYTES": str(stage.max_video_bytes),
             },
             permissions=[
-                *ledger.permissions(),
+                *places.permissions,
                 *provider.permissions,
                 *announcements.permissions,
                 allow(
@@ -166,10 +173,24 @@ class Workflow(Construct):
         callers = {
             "Admit": self.admit,
             "CheckStatus": self.check_status,
+            "Finalize": self.finalize,
             "RecordFailure": self.record_failure,
             "Sweep": self.sweep,
         }
         return {name: cast("iam.IRole", function.role) for name, function in callers.items()}
+
+    def _let_it_sign_links(self, storage: Storage) -> None:
+        """Submit signs links as a role of its own, whose credentials live for an hour from when they are asked for."""
+        role = iam.Role(
+            self,
+            "LinksRole",
+            description="Reads videos and inputs, for links that the provider is given.",
+            assumed_by=iam.ArnPrincipal(cast("iam.IRole", self.submit.role).role_arn),
+            max_session_duration=cdk.Duration.hours(1),
+        )
+        role.add_to_policy(allow("s3:GetObject", on=storage.videos.arn_for_objects("videos/*")))
+        cast("iam.IRole", self.submit.role).add_to_principal_policy(allow("sts:AssumeRole", on=role.role_arn))
+        self.submit.add_environment("LINKS_ROLE_ARN", role.role_arn)
 
     def _let_them_answer(self) -> None:
         """Who gives out places wakes the workflows that wait. A policy apart: the state machine needs `admit` first."""
@@ -202,6 +223,7 @@ class Workflow(Construct):
                 allow("states:StartExecution", on=self.state_machine.state_machine_arn),
                 allow("states:DescribeExecution", "states:StopExecution", on=self.executions_arn),
                 allow("s3:DeleteObject", on=storage.videos.arn_for_objects("videos/*")),
+                allow("s3:ListBucket", on=storage.videos.bucket_arn),
             ],
         )
         events.Rule(

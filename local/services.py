@@ -74,6 +74,8 @@ def ensure_simulator(checkout: Checkout, settings: Settings) -> Process:
         port=port,
         # The key goes by the environment: others can read a process's arguments.
         env=_clean_environment(checkout)
+        # The links that it is given lead to the local AWS.
+        | {name: os.environ[name] for name in tls.TRUST if name in os.environ}
         | {"PYTHONPATH": str(checkout.root), "SIMULATOR_KEYS": simulator_key(checkout)},
         is_ready=is_simulator,
     )

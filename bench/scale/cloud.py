@@ -185,6 +185,7 @@ def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
         client("stepfunctions", cloud.stack.aws_endpoint_url), cloud.stack.video_generation_state_machine_arn
     )
     ledger, models = cloud.ledger, offered((), ())
+    no_inputs: Any = None  # which the request does not name
     request = {"model": "veo2", "prompt": prompt}
     names = [f"owner{number}" for number in range(owners)]
     with _watching(cloud) as seen:
@@ -193,7 +194,7 @@ def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
         for name in names:
             for number in range(jobs):
                 generation_id = generation_id_for(name, "bench", f"{prompt}{number}")
-                accept(request, generation_id, name, Source("api", "bench"), models, ledger, workflow)
+                accept(request, generation_id, name, Source("api", "bench"), models, ledger, no_inputs, workflow)
                 ids.append(generation_id)
         accepted = time.monotonic() - started
         ended = [cloud.ended(generation_id) for generation_id in ids]

@@ -20,6 +20,8 @@ REMEDIES: Mapping[str, str] = {
     "ProviderOutOfCredits": f"the operator tops up the provider's account; then {_GO_ON} sends it again",
     "ProviderKeyRejected": _KEY,
     "ProviderKeyMissing": _KEY,
+    "InputUnavailable": "give the input anew, and ask again; of a generation that failed and was rescued since, the "
+    f"operator's {_GO_ON} goes on with this one",
     "GenerationFailed": f"it was not charged: try again, or {_WORDS}",
     "GenerationTimedOut": f"the operator's {_GO_ON} looks whether the provider has finished by now",
     "VideoUnavailable": _FETCH,

@@ -9,6 +9,7 @@ and what they are made of:
 
     generation, errors, settings    the words of the domain
     intake/                         how a request becomes a generation: accepting, prompt files, batches
+    inputs/                         the files and videos that requests name, and links to them
     models/                         what may be asked for: the catalogue of models, which `make models` writes
     records/                        the table: its ledger of generations, and the places at the provider
     provider/                       the provider's contract, its key, and when to ask it

@@ -23,6 +23,7 @@ the API and the announcement show as `error.name`. A message is one sentence for
         ├── ProviderOutOfCredits    the provider wants money
         ├── ProviderKeyRejected     the provider does not know our key
         ├── ProviderKeyMissing      no key is stored
+        ├── InputUnavailable        a file or a video that the request names is not there, or cannot be used
         ├── GenerationFailed        the provider tried and failed
         ├── GenerationTimedOut      the provider never finished
         ├── GenerationEnded         the generation had ended already: cancelled, or its failure recorded
@@ -126,6 +127,10 @@ class ProviderKeyRejected(GenerationError):
 
 class ProviderKeyMissing(GenerationError):
     """No key for the provider is stored in Secrets Manager."""
+
+
+class InputUnavailable(GenerationError):
+    """What the request names as an input is gone, failed or was cancelled. Nothing was sent or charged."""
 
 
 class GenerationFailed(GenerationError):

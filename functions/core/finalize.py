@@ -8,6 +8,7 @@ from core.archive.store import Archive, Order
 from core.errors import GenerationEnded
 from core.generation import ArchivedVideo, Generation, Status
 from core.models import hosts_of
+from core.places.admission import Admission
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
 from core.publish.views import as_archived_record
@@ -20,6 +21,7 @@ def finalize(
     ledger: Ledger,
     provider: Provider,
     archive: Archive,
+    admission: Admission,
     announcer: Announcer,
     seconds_left: Callable[[], float],
 ) -> Generation:
@@ -37,7 +39,7 @@ def finalize(
                 # Deleted while its video was being stored: nobody would ever find it.
                 archive.objects.remove(run.generation_id)
             raise
-    announcer.announce(run.generation_id, ledger)
+    announcer.announce(run.generation_id, ledger, admission.has_ended)
     return generation
 
 

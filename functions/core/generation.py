@@ -81,6 +81,17 @@ class ArchivedVideo:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a request names by a reference: the video of a generation, or else a file, of which a copy is kept."""
+
+    reference: str  # as it is in the request
+    generation_id: str | None = None
+    key: str | None = None  # of the copy, in the videos bucket
+    content_type: str | None = None
+    size: int | None = None  # bytes
+
+
+@dataclass(frozen=True)
 class Generation:
     """One record of the ledger. Times are UTC; `request` is as the provider takes it."""
 
@@ -113,6 +124,8 @@ class Generation:
     retried_as: str | None = None  # the generation that took its place in the batch
     name: str | None = None  # its user's own word for it
     tags: list[str] | None = None  # its user's own
+    given: list[Given] | None = None  # what its request names by references: see core.inputs
+    is_awaited: bool | None = None  # others wait for its end: see core.places
     rescues: int = 0
 
     @property

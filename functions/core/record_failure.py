@@ -30,9 +30,10 @@ def record_failure(run: Run, failure: Failure, ledger: Ledger) -> Generation | N
 
 
 def close(generation: Generation, ledger: Ledger, admission: Admission, announcer: Announcer) -> None:
-    """What follows the end of a generation: it waits no longer, gives its place back, and is announced."""
+    """What follows the end of a generation: it waits no longer, gives its place back, those that wait for it go on, and
+    it is announced."""
     admission.leave(generation)
-    announcer.announce(generation.generation_id, ledger)
+    announcer.announce(generation.generation_id, ledger, admission.has_ended)
 
 
 def from_catch(error: str, cause: str, execution: str) -> Failure:

@@ -12,6 +12,7 @@ from core.errors import (
     SubmissionUnknown,
 )
 from core.generation import Generation, Status, Submission
+from core.inputs.links import Links
 from core.provider.client import Provider, Throttled
 from core.provider.generation_times import GenerationTimes
 from core.provider.polling import backoff, first_wait
@@ -34,16 +35,18 @@ class Submitted:
     wait_seconds: int  # until then, or until the first look at it
 
 
-def submit(run: Run, ledger: Ledger, provider: Provider, limits: Limits, times: GenerationTimes) -> Submitted:
+def submit(
+    run: Run, ledger: Ledger, provider: Provider, links: Links, limits: Limits, times: GenerationTimes
+) -> Submitted:
     """Send the request, unless that was done; when to look at it."""
     generation = ledger.get_for(run)
-    again = _submit(generation, run, ledger, provider, limits)
+    again = _submit(generation, run, ledger, provider, links, limits)
     if again:
         return Submitted(Status.QUEUED, again)
     return Submitted(Status.GENERATING, first_wait(limits.first_look, times.of(generation.request)))
 
 
-def _submit(generation: Generation, run: Run, ledger: Ledger, provider: Provider, limits: Limits) -> int:
+def _submit(generation: Generation, run: Run, ledger: Ledger, provider: Provider, links: Links, limits: Limits) -> int:
     """Seconds after which to enter again because the provider did not take the request now; 0 once it has accepted
     it."""
     if generation.submission is Submission.SUBMITTED:
@@ -53,15 +56,15 @@ def _submit(generation: Generation, run: Run, ledger: Ledger, provider: Provider
     if generation.submission is Submission.SENDING:
         return _wait_for_the_other(generation, ledger.now(), limits)
 
-    provider.key.get()  # before anything is claimed: a missing key is no unknown submission
+    # Before anything is claimed: a missing key, or a missing file, is no unknown submission.
+    provider.key.get()
+    request = links.request_of(generation)
     attempt = ledger.begin_submission(run)
     if attempt is None:
         # Another entry was faster: look at what it did.
-        return _submit(ledger.get_for(run), run, ledger, provider, limits)
+        return _submit(ledger.get_for(run), run, ledger, provider, links, limits)
     try:
-        provider_id = provider.create(
-            generation.request, client_request_id=client_request_id(run.generation_id, attempt)
-        )
+        provider_id = provider.create(request, client_request_id=client_request_id(run.generation_id, attempt))
     except SubmissionUnknown:
         raise
     except Throttled as refusal:

@@ -106,6 +106,7 @@ class Sweep:
             if ended is None:
                 if generation.error and generation.error.name == Cancelled.__name__:
                     self.workflow.stop(run)
+                self.admission.resume(generation)
                 age = self.ledger.now() - (generation.reopened_at or generation.created_at)
                 self.ledger.watch_again(run.generation_id, min(max(age, SOON), SELDOM))
                 return

@@ -5,6 +5,7 @@ Each file has the settings that its thing needs (`Uses…`) and the function tha
 together). They are files apart so that a function loads only what it uses.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Any, cast
@@ -49,6 +50,17 @@ def client(service: str, **options: Any) -> Any:
     if key not in _made:
         _made[key] = _Client(service, _CONFIG.merge(Config(**options)))
     return _made[key]
+
+
+def client_of(credentials: Mapping[str, Any], service: str, **options: Any) -> Any:
+    """A client with the credentials that STS gave."""
+    return _session().create_client(
+        service,
+        config=_CONFIG.merge(Config(**options)),
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )
 
 
 @cache

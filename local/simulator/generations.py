@@ -24,6 +24,7 @@ class Generation:
     clip: Clip
     created_at: float
     client_request_id: str | None
+    fault: str | None = None  # why it fails, if one of its links is dead
 
     @property
     def credits(self) -> int:
@@ -56,10 +57,10 @@ class Generations:
             self._in_flight_highest = 0
             self.capacity: int | None = None
 
-    def draft(self, clip: Clip, client_request_id: str | None) -> Generation:
+    def draft(self, clip: Clip, client_request_id: str | None, fault: str | None = None) -> Generation:
         """A generation that nobody knows until it is added."""
         model = clip.model.replace("/", "-")
-        return Generation(f"{uuid.uuid4()}:{model}", clip, self.clock(), client_request_id)
+        return Generation(f"{uuid.uuid4()}:{model}", clip, self.clock(), client_request_id, fault)
 
     def add(self, generation: Generation) -> bool:
         """Accept the job, unless as many as `capacity` are in flight."""
@@ -83,7 +84,7 @@ class Generations:
 
     def progress(self, generation: Generation) -> Progress:
         elapsed = self.clock() - generation.created_at
-        return _progress(self._scripts.get(generation.clip.prompt), elapsed, self._seconds)
+        return _progress(self._script_of(generation), elapsed, self._seconds)
 
     def ends_at(self, generation: Generation) -> float:
         """Epoch seconds, infinite for a generation that never ends."""
@@ -94,7 +95,11 @@ class Generations:
 
     def first_progress(self, generation: Generation) -> Progress:
         """What the create call tells, however short the generation."""
-        return Progress(_words(self._scripts.get(generation.clip.prompt))[0], "pending")
+        return Progress(_words(self._script_of(generation))[0], "pending")
+
+    def _script_of(self, generation: Generation) -> Script:
+        script = self._scripts.get(generation.clip.prompt)
+        return {**script, "outcome": "error"} if generation.fault else script
 
     def counts(self) -> Counts:
         with self._lock:

@@ -17,11 +17,12 @@ from urllib.parse import parse_qs, quote, unquote, urlencode
 from local.simulator.answers import Answer, accepts, api_answer, error_answer, json_answer, video_answer
 from local.simulator.calls import Call, CallLog
 from local.simulator.generations import Generation, Generations, Progress
+from local.simulator.inputs import check_links
 from local.simulator.job_file import JobFile
 from local.simulator.log_query import parse_query
 from local.simulator.logs import CREDITS_PER_DOLLAR, Entry, RequestLog
 from local.simulator.models import Refused, clip_of
-from local.simulator.scripts import Scripts
+from local.simulator.scripts import Script, Scripts
 from local.simulator.videos import CONTENT_TYPES, Clip, render
 
 CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -73,7 +74,9 @@ class Provider:
         if key is None:
             return _unauthorized(call.path)
         try:
-            clip = clip_of(json.loads(body))
+            request = json.loads(body)
+            clip = clip_of(request)
+            fault = check_links(request)
         except Refused as refused:
             return error_answer(refused.status, str(refused), call.path)
         except (ValueError, RecursionError):
@@ -81,7 +84,7 @@ class Provider:
         client_request_id = headers.get("X-Client-Request-Id", "")
         if not CLIENT_REQUEST_ID.fullmatch(client_request_id):
             client_request_id = ""
-        generation = self.generations.draft(clip, client_request_id or None)
+        generation = self.generations.draft(clip, client_request_id or None, fault)
         call.prompt, call.client_request_id = clip.prompt, generation.client_request_id
 
         behaviour = self.scripts.take_api(clip.prompt, "create")
@@ -167,7 +170,7 @@ class Provider:
             "id": generation.id,
             "status": progress.word,
             "video": self._shown_video(generation) if completed else None,
-            "error": script.get("error", GENERATION_FAILED) if failed else None,
+            "error": _error(script, generation) if failed else None,
             "meta": {"usage": {"credits_used": generation.credits if completed else None}},
         }
 
@@ -190,6 +193,12 @@ class Provider:
 
     def _signature(self, generation_id: str, expires: str) -> str:
         return hmac.new(self._link_secret, f"{generation_id}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _error(script: Script, generation: Generation) -> dict[str, Any] | None:
+    if generation.fault:
+        return {**GENERATION_FAILED, "message": generation.fault}
+    return script.get("error", GENERATION_FAILED)
 
 
 def _identity(generation: Generation) -> dict[str, str]:

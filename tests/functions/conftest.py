@@ -69,6 +69,7 @@ def cloud(
         "BATCH_CONCURRENCY": "4",
         "QUEUE_URL": sqs.create_queue(QueueName="ingest")["QueueUrl"],
         "DEFAULT_MODEL": "veo2",
+        "LINKS_ROLE_ARN": role,
         "FILE_OWNERS": "=files,bob/=bob",
         "EVENT_OWNERS": "=events,my.shop=shop",
         "URL_LIFETIME_SECONDS": "3600",

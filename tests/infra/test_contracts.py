@@ -24,6 +24,7 @@ NAMES = sorted(file.stem for file in FUNCTIONS.glob("*.py") if file.stem != "wir
 NO_ALARM_OF_ITS_OWN = {
     "SubmissionTimedOut",
     "RequestRefused",
+    "InputUnavailable",
     "GenerationFailed",
     "GenerationEnded",
     "Cancelled",

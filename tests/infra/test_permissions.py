@@ -5,6 +5,7 @@ import fnmatch
 import pytest
 from aws_cdk.assertions import Template
 
+from core.inputs.links import LINKS_LIVE, SESSION
 from infra.config import Stage
 from tests.support.templates import STAGES, functions, grants, listed, new_stack, readable, resources
 
@@ -22,12 +23,22 @@ PLACES = {
 }
 EXECUTIONS_OF = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution"
 EXECUTIONS = f"{EXECUTIONS_OF}:WorkflowVideoGeneration.Name"
+UPLOADS, OWN_INPUTS = "StorageVideos.Arn/uploads/*", "StorageVideos.Arn/videos/*/inputs/*"
+INPUTS = {  # to look at what a request names
+    ("s3:GetObject", "StoragePrompts.Arn/*"),
+    ("s3:GetObject", UPLOADS),
+    ("s3:GetObject", "StorageVideos.Arn/batches/*/inputs/*"),
+    ("s3:ListBucket", "StorageVideos.Arn"),
+    ("s3:ListBucket", "StoragePrompts.Arn"),
+}
+STORE_UPLOADS = {("s3:PutObject", UPLOADS)}  # and to sign forms to upload with
 MAY = {
-    "admit": LEDGER | PLACES,
-    "submit": LEDGER | PROVIDER_KEY | LEARNED,
+    "admit": LEDGER | PLACES | INPUTS | {("s3:GetObject", OWN_INPUTS), ("s3:PutObject", OWN_INPUTS)},
+    "submit": LEDGER | PROVIDER_KEY | LEARNED | {("sts:AssumeRole", "WorkflowLinksRole.Arn")},
     "look_up_submission": LEDGER | PROVIDER_KEY,
     "check_status": LEDGER | PROVIDER_KEY | PLACES,
     "finalize": LEDGER
+    | PLACES
     | PROVIDER_KEY
     | ANNOUNCE
     | {
@@ -48,9 +59,12 @@ MAY = {
         ("states:DescribeExecution", f"{EXECUTIONS}:*"),
         ("states:StopExecution", f"{EXECUTIONS}:*"),
         ("s3:DeleteObject", VIDEOS),
+        ("s3:ListBucket", "StorageVideos.Arn"),
     },
     "record_failure": LEDGER | ANNOUNCE | PLACES | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
     "api": LEARNED
+    | INPUTS
+    | STORE_UPLOADS
     | {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
@@ -63,7 +77,6 @@ MAY = {
         ("dynamodb:BatchGetItem", BATCHES),
         ("dynamodb:Query", f"{BATCHES}/index/by_owner"),
         ("s3:PutObject", "StoragePrompts.Arn/owners/*"),
-        ("s3:ListBucket", "StorageVideos.Arn"),
         ("states:StartExecution", "BatchesPromptBatch"),
         ("dynamodb:Query", f"{TABLE}/index/by_id"),
         ("dynamodb:Query", "StoragePlaces.Arn"),
@@ -74,14 +87,14 @@ MAY = {
     },
     "ingest": LEDGER
     | ANNOUNCE
+    | INPUTS
+    | STORE_UPLOADS
     | {
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:BatchGetItem", TABLE),
         ("dynamodb:GetItem", BATCHES),
         ("dynamodb:PutItem", BATCHES),
-        ("s3:GetObject", "StoragePrompts.Arn/*"),
         ("s3:GetObjectVersion", "StoragePrompts.Arn/*"),
-        ("s3:ListBucket", "StoragePrompts.Arn"),
         ("s3:PutObject", "StorageVideos.Arn/batches/*"),
         ("states:StartExecution", "WorkflowVideoGeneration"),
         ("states:StartExecution", "BatchesPromptBatch"),
@@ -91,7 +104,11 @@ MAY = {
         ("sqs:DeleteMessage", "TriggersQueue.Arn"),
         ("sqs:GetQueueAttributes", "TriggersQueue.Arn"),
     },
-    "accept_row": LEDGER | ANNOUNCE | {("dynamodb:PutItem", TABLE), ("dynamodb:GetItem", BATCHES)},
+    "accept_row": LEDGER
+    | ANNOUNCE
+    | INPUTS
+    | STORE_UPLOADS
+    | {("dynamodb:PutItem", TABLE), ("dynamodb:GetItem", BATCHES)},
     "report_batch": ANNOUNCE
     | {
         ("dynamodb:BatchGetItem", TABLE),
@@ -173,10 +190,24 @@ def test_a_batch_may_run_its_rows_and_write_its_results_and_stop_no_generation(s
 def test_roles_are_assumed_by_their_service_only(stage: str) -> None:
     services = {
         readable(statement["Principal"]["Service"])
-        for role in resources(stage, "AWS::IAM::Role").values()
+        for name, role in resources(stage, "AWS::IAM::Role").items()
         for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        if name != "WorkflowLinksRole"
     }
     assert services == {"lambda.amazonaws.com", "states.amazonaws.com"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_links_are_signed_by_a_role_that_reads_videos_and_nothing_else_and_submit_alone_takes_it_on(stage: str) -> None:
+    """A link can do what its signer may, and lives as long as its signer's credentials."""
+    role = resources(stage, "AWS::IAM::Role")["WorkflowLinksRole"]["Properties"]
+    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+    submit = readable(functions(stage)["submit"]["Role"])
+    assert {name: readable(who) for name, who in trusted["Principal"].items()} == {"AWS": submit}
+    assert role["MaxSessionDuration"] == SESSION.total_seconds()
+    assert grants(stage, "WorkflowLinksRole") == {("s3:GetObject", VIDEOS)}
+    waits = functions(stage)["check_status"]["Environment"]["Variables"]["POLL_DEADLINE_SECONDS"]
+    assert LINKS_LIVE.total_seconds() > int(waits), "longer than the provider works on a generation"
 
 
 @pytest.mark.parametrize("stage", STAGES)

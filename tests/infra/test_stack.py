@@ -66,7 +66,8 @@ def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str
     videos, prompts = buckets["StorageVideos"], buckets["StoragePrompts"]
     assert videos["VersioningConfiguration"] == {"Status": "Enabled"}
     expiring = [rule for rule in videos["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
-    assert [rule["Prefix"] for rule in expiring] == ["batches/"], "a video is kept until its owner deletes it"
+    kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in expiring}
+    assert kept == {"batches/": 89, "uploads/": 1}, "a video is kept until its owner deletes it, with its inputs"
     assert prompts["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
@@ -191,6 +192,7 @@ def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
         "IngestQueueArn",
         "AdmitRoleArn",
         "CheckStatusRoleArn",
+        "FinalizeRoleArn",
         "RecordFailureRoleArn",
         "SweepRoleArn",
         "PlacesTableName",

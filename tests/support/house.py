@@ -1,5 +1,6 @@
 """Places at a provider, with everything around them that can be told what to do."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,9 +27,10 @@ class Announcer:
     def __init__(self) -> None:
         self.announced: list[str] = []
 
-    def announce(self, generation_id: str, ledger: Ledger) -> None:
+    def announce(self, generation_id: str, ledger: Ledger, first: Callable[[Generation], None]) -> None:
         found = ledger.get(generation_id)
         if found.status.ended and not found.announced_at:
+            first(found)
             self.announced.append(generation_id)
             ledger.announced(found)
 

@@ -26,7 +26,9 @@ def ledger(dynamodb: "DynamoDBClient") -> Ledger:
 
 def take(ledger: Ledger, workflow: Any, key: str | None, request: object = REQUEST, owner: str = "ann") -> str:
     generation_id = generation_id_for(owner, "api", key)
-    return accept(request, generation_id, owner, Source("api", "r1"), offered(), ledger, workflow).generation_id
+    no_inputs: Any = None  # which no request here names
+    source = Source("api", "r1")
+    return accept(request, generation_id, owner, source, offered(), ledger, no_inputs, workflow).generation_id
 
 
 def test_without_a_key_each_request_is_a_new_generation(ledger: Ledger) -> None:

@@ -190,7 +190,8 @@ OUR_WORDS = r"must be|must have|must not be|is required by model|is not a parame
         (
             {"model": "veo2/image-to-video", "prompt": "x", "image_url": "file:///etc/passwd"},
             "image_url",
-            '`image_url` must be a URL that starts with http:// or https://, not "file:///etc/passwd".',
+            "`image_url` must be a link (https://), upload:ID, generation:ID, s3://BUCKET/KEY or a data: URI, not "
+            '"file:///etc/passwd".',
         ),
     ],
 )

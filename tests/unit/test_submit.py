@@ -17,6 +17,7 @@ from core.errors import (
     SubmissionUnknown,
 )
 from core.generation import Failure, Status, Submission, Tombstone
+from core.inputs.links import Links
 from core.provider.client import Throttled
 from core.provider.generation_times import Times
 from core.records.ledger import Ledger
@@ -72,7 +73,8 @@ class NoTimes:
 
 def enter(ledger: Ledger, provider: Any) -> int:
     """Seconds after which to enter again, 0 if it was accepted."""
-    submitted = submit(Run("g1"), ledger, provider, LIMITS, cast("Any", NoTimes()))
+    links = Links(ledger, "videos", lambda bucket, key: f"https://{bucket}/{key}")
+    submitted = submit(Run("g1"), ledger, provider, links, LIMITS, cast("Any", NoTimes()))
     if submitted.status is Status.GENERATING:
         assert submitted.wait_seconds == LIMITS.first_look
         return 0

@@ -115,7 +115,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     kind = kinds if isinstance(kinds, str) else " or ".join(kinds)
     match schema.get("minimum"), schema.get("maximum"):
         case None, None:
-            return "URL" if str(schema.get("pattern", "")).startswith("^http") and kind == "string" else kind
+            return "URL or file" if "https?://" in str(schema.get("pattern", "")) and kind == "string" else kind
         case low, None:
             return f"{kind} from {low}"
         case None, high:

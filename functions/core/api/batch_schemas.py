@@ -72,24 +72,21 @@ CHECK = {
         },
     },
 }
+FORM = {
+    "type": "object",
+    "description": "Send the fields and then the file, named `file`, as multipart/form-data to the URL.",
+    "required": ["url", "fields", "max_bytes", "expires_in"],
+    "properties": {
+        "url": {"type": "string"},
+        "fields": {"type": "object"},
+        "max_bytes": {"type": "integer"},
+        "expires_in": {"type": "integer", "description": "Seconds."},
+    },
+}
 UPLOAD = {
     "type": "object",
     "required": ["id", "name", "upload"],
-    "properties": {
-        "id": {"type": "string"},
-        "name": {"type": "string"},
-        "upload": {
-            "type": "object",
-            "description": "Send the fields and then the file, named `file`, as multipart/form-data to the URL.",
-            "required": ["url", "fields", "max_bytes", "expires_in"],
-            "properties": {
-                "url": {"type": "string"},
-                "fields": {"type": "object"},
-                "max_bytes": {"type": "integer"},
-                "expires_in": {"type": "integer", "description": "Seconds."},
-            },
-        },
-    },
+    "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "upload": FORM},
 }
 REPORT_ROW = {
     "type": "object",

@@ -12,6 +12,7 @@ from core.archive.objects import presigned_url
 from core.delete import Deletion
 from core.errors import Conflict, Deleted, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Generation, Source, generation_id_for
+from core.inputs.files import Inputs
 from core.intake.accept import accept, idempotency_key
 from core.models import Models
 from core.models.validation import parse_json
@@ -29,6 +30,7 @@ class GenerationApi:
     """What a user may do to generations. An owner sees its own alone."""
 
     deletion: Deletion
+    inputs: Inputs
     places: PlacesTable
     models: Callable[[], Models]  # their files are read only when somebody asks for one of them
     s3: "S3Client"
@@ -40,8 +42,9 @@ class GenerationApi:
         owner, key = request.owner, request.headers.get("idempotency-key")
         source = Source("api", request.id)
         which = generation_id_for(owner, source.kind, None if key is None else idempotency_key(key, "Idempotency-Key"))
+        deletion = self.deletion
         generation = accept(
-            _body(request), which, owner, source, self.models(), self.deletion.ledger, self.deletion.workflow
+            body_of(request), which, owner, source, self.models(), deletion.ledger, self.inputs, deletion.workflow
         )
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
         return as_json(self._shown(generation))
@@ -123,7 +126,8 @@ def _generation_id(request: Request) -> str:
     return generation_id
 
 
-def _body(request: Request) -> object:
+def body_of(request: Request) -> object:
+    """The JSON that a call brings; `InvalidRequest` if that is none."""
     try:
         text = request.content().decode()
     except ValueError:

@@ -8,6 +8,7 @@ from core.api.models import CURSOR as MODELS_CURSOR
 from core.api.models import MAX_LIMIT as MAX_MODELS
 from core.archive.containers import CONTENT_TYPES
 from core.generation import GENERATION_ID, Status
+from core.inputs.media import SUFFIXES
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
 from core.models import KINDS, Models
 from core.places.table import MOST_AHEAD
@@ -139,6 +140,15 @@ _MODEL_WITH_SCHEMA = {
         },
     },
 }
+_UPLOAD = {
+    "type": "object",
+    "required": ["id", "reference", "upload"],
+    "properties": {
+        "id": {"type": "string", "pattern": GENERATION_ID},
+        "reference": {"type": "string", "description": "What a request has in place of a link: `upload:<id>`."},
+        "upload": batch_schemas.FORM,
+    },
+}
 _ERROR = {
     "type": "object",
     "required": ["message"],
@@ -203,6 +213,7 @@ def document(models: Models) -> dict[str, Any]:
                     ),
                 }
             },
+            "/v2/uploads": {"post": _upload()},
             **_batches(),
             "/openapi.json": {"get": _open("openapi", "This document")},
             "/health": {"get": _open("health", "Life")},
@@ -215,12 +226,36 @@ def document(models: Models) -> dict[str, Any]:
                 "Request": _request(models),
                 "Model": _MODEL,
                 "ModelWithSchema": _MODEL_WITH_SCHEMA,
+                "Upload": _UPLOAD,
                 "Batch": batch_schemas.BATCH,
                 "BatchCheck": batch_schemas.CHECK,
                 "BatchUpload": batch_schemas.UPLOAD,
                 "ReportRow": batch_schemas.REPORT_ROW,
             },
         },
+    }
+
+
+def _upload() -> dict[str, Any]:
+    asked = {
+        "type": "object",
+        "required": ["content_type"],
+        "properties": {
+            "content_type": {"enum": list(SUFFIXES)},
+            "sha256": {
+                "type": "string",
+                "pattern": "^[0-9a-f]{64}$",
+                "description": "Of the file: with it the same file is always the same upload.",
+            },
+        },
+        "additionalProperties": False,
+    }
+    return {
+        "operationId": "upload",
+        "summary": "Ask for a form to send a picture, a sound or a video with, and for the reference to it",
+        "description": "One that no generation uses goes after a day; what one uses stays as long as that.",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": asked}}},
+        "responses": _answers("400", "401", ok=_ref("Upload")),
     }
 
 
@@ -398,7 +433,9 @@ def _request(models: Models) -> dict[str, Any]:
             "duration": {"description": "Length of the video in seconds."},
             "aspect_ratio": {"description": "Width to height, as 16:9."},
         },
-        "description": "What a model takes and requires is in its schema: GET /v2/models?id=.",
+        "description": "What a model takes and requires is in its schema: GET /v2/models?id=. Where it takes the link "
+        "of a picture, a sound or a video, it may also be `upload:<id>`, `generation:<id>` of your own, an `s3://` "
+        "object of yours in this deployment's buckets, or a `data:` URI.",
         "examples": [model.schema["examples"][0] for model in list(models)[:1] if model.schema],
     }
 

@@ -23,6 +23,11 @@ def record_key(generation_id: str) -> str:
     return f"videos/{generation_id}/generation.json"
 
 
+def input_key(generation_id: str, number: int, suffix: str) -> str:
+    """Where a file that a request names is, as long as its generation: the first one is 1."""
+    return f"videos/{generation_id}/inputs/{number}.{suffix}"
+
+
 @dataclass(frozen=True)
 class Objects:
     """The objects of generations in the videos bucket."""
@@ -32,9 +37,9 @@ class Objects:
 
     def remove(self, generation_id: str) -> None:
         """Remove what there is of a generation; again, if need be."""
-        videos = (video_key(generation_id, container) for container in CONTENT_TYPES)
-        for key in (*videos, record_key(generation_id)):
-            self.s3.delete_object(Bucket=self.bucket, Key=key)
+        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=f"videos/{generation_id}/")
+        for one in found.get("Contents", []):
+            self.s3.delete_object(Bucket=self.bucket, Key=one["Key"])
 
 
 def presigned_url(s3: "S3Client", video: ArchivedVideo, seconds: int) -> str:

@@ -1,10 +1,12 @@
 """Accepting a request: one record and one execution a generation, wherever it came from and however often."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.errors import Deleted, IdempotencyConflict, InvalidRequest, PromptreelError
 from core.generation import Failure, Generation, Source, fingerprint
+from core.inputs.files import Inputs
+from core.inputs.references import named, without_data
 from core.models import Models
 from core.models.validation import validate
 from core.publish.announcer import Announcer
@@ -50,6 +52,7 @@ def accept(
     source: Source,
     models: Models,
     ledger: Ledger,
+    inputs: Inputs,
     workflow: Workflow | None,
     *,
     row: BatchRow | None = None,
@@ -60,9 +63,18 @@ def accept(
     Without a `workflow` it is recorded only: a batch starts it itself. Raises `InvalidRequest` before anything is
     recorded, `IdempotencyConflict` if the id stands for another request.
     """
-    valid = validate(request, models)
+    asked = validate(request, models)
+    model = models.get(asked["model"])
+    fields = model.inputs if model else ()
+    valid, given = asked, None
     try:
-        generation, is_new = ledger.add(_generation(valid, generation_id, owner, source, ledger, row, label))
+        if named(asked, fields):
+            valid = without_data(asked, fields)
+            # Of a repetition they may be gone: they were looked at before.
+            if not ledger.is_known(generation_id):
+                given = inputs.look(asked, fields, owner, generation_id, row.batch_id if row else None)
+        new = _generation(valid, generation_id, owner, source, ledger, row, label)
+        generation, is_new = ledger.add(replace(new, given=given))
     except Deleted:
         raise IdempotencyConflict(
             "The idempotency key was used for a generation that was deleted: use a new key."

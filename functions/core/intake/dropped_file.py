@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from core.batch import batch_id_for, file_id
 from core.errors import IdempotencyConflict, InvalidFile, InvalidRequest
 from core.generation import Source, digest
+from core.inputs.files import Inputs
 from core.intake import files
 from core.intake.accept import Label, accept, refuse
 from core.intake.batches import BatchChanged, Batches, Content
@@ -59,6 +60,7 @@ class FileIntake:
     models: Models
     default_model: str
     ledger: Ledger
+    inputs: Inputs
     workflow: Workflow
     batches: Batches
     announcer: Announcer
@@ -84,7 +86,9 @@ class FileIntake:
             raise InvalidRequest(str(row.problem))
         generation_id = file_id("request", file.bucket, file.key, content.sha256)
         label = Label(row.name, row.tags)
-        accept(row.request, generation_id, owner, source, self.models, self.ledger, self.workflow, label=label)
+        accept(
+            row.request, generation_id, owner, source, self.models, self.ledger, self.inputs, self.workflow, label=label
+        )
 
     def _take_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
         """Again, if another content of it was faster."""

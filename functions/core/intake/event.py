@@ -4,6 +4,7 @@ from typing import Any
 
 from core.errors import IdempotencyConflict, InvalidRequest
 from core.generation import Source, digest, generation_id_for
+from core.inputs.files import Inputs
 from core.intake.accept import accept, idempotency_key, refuse
 from core.models import Models
 from core.publish.announcer import Announcer
@@ -19,6 +20,7 @@ def take_event(
     default_model: str,
     models: Models,
     ledger: Ledger,
+    inputs: Inputs,
     workflow: Workflow,
     announcer: Announcer,
 ) -> None:
@@ -32,6 +34,6 @@ def take_event(
     try:
         key = idempotency_key(detail[KEY], KEY) if KEY in detail else event["id"]
         generation_id = generation_id_for(owner, source.kind, key)
-        accept(request, generation_id, owner, source, models, ledger, workflow)
+        accept(request, generation_id, owner, source, models, ledger, inputs, workflow)
     except (InvalidRequest, IdempotencyConflict) as error:
         refuse(error, digest("refused", event["id"]), owner, source, ledger, announcer)

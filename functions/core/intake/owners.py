@@ -6,10 +6,10 @@ from urllib.parse import quote, unquote
 OWN_FOLDERS = "owners/"  # in it, each owner has a folder: what is sent over HTTP lies there
 
 
-def own_folder(owner: str) -> str:
-    """The folder of an owner in the prompts bucket, with a slash at its end."""
+def own_folder(owner: str, within: str = OWN_FOLDERS) -> str:
+    """The folder of an owner in the prompts bucket, or within another folder, with a slash at its end."""
     # A name of dots alone would be no folder for other tools.
-    return f"{OWN_FOLDERS}{quote(owner, safe='').replace('.', '%2E')}/"
+    return f"{within}{quote(owner, safe='').replace('.', '%2E')}/"
 
 
 def owner_of_file(settings: tuple[str, ...], key: str) -> str:

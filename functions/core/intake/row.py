@@ -6,6 +6,7 @@ from typing import Any
 from core.batch import refused_row_id, row_id_of_0_1_0, take_id
 from core.errors import Cancelled, Deleted, IdempotencyConflict, InvalidRequest, NotFound, NotRescuable
 from core.generation import Failure, Generation, Source, Status
+from core.inputs.files import Inputs
 from core.intake.accept import BatchRow, Label, accept, refuse
 from core.models import Models
 from core.publish.announcer import Announcer
@@ -21,6 +22,7 @@ class Rows:
 
     models: Models
     ledger: Ledger
+    inputs: Inputs
     records: BatchRecords
     announcer: Announcer
 
@@ -83,6 +85,7 @@ class Rows:
                 source,
                 self.models,
                 self.ledger,
+                self.inputs,
                 None,
                 row=_place(line),
                 label=_label(line),

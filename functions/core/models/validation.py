@@ -78,7 +78,10 @@ def _sentence(error: "ValidationError", model: str) -> str:
         case "pattern" if allowed == r"\S":
             return f"{field} must not be blank"
         case "pattern":
-            return f"{field} must be a URL that starts with http:// or https://, not {_shown(error.instance)}"
+            return (
+                f"{field} must be a link (https://), upload:ID, generation:ID, s3://BUCKET/KEY or a data: URI, not "
+                f"{_shown(error.instance)}"
+            )
         case "minimum" | "maximum" as bound:
             return f"{field} must be {allowed} or {_MORE_OR_LESS[bound]}, not {_shown(error.instance)}"
         case "minLength" | "maxLength" | "minItems" | "maxItems" as bound:

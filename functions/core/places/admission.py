@@ -7,13 +7,16 @@ many wait for few places, waits for one round and not for all that came before. 
 
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from core.generation import Generation
+from core.errors import InputUnavailable, NotFound
+from core.generation import Failure, Generation, Given, Status
+from core.inputs.links import source_of
 from core.places.table import Place, PlacesTable, Refused, Waiting, after_owner
 from core.records.ledger import Ledger
 from core.workflow import Run
@@ -33,19 +36,58 @@ class Admission:
     ledger: Ledger
     stepfunctions: "SFNClient"
     limit: int
+    keep: Callable[[Generation], None] = lambda _: None  # the files that it names, where its workflow begins
 
     def admit(self, run: Run, task_token: str) -> None:
         """Let the workflow that waits with `task_token` go on when its generation has a place: perhaps at once.
 
-        Entering again changes nothing but the token. Raises `GenerationEnded` for a run that has nothing left to do.
+        Entering again changes nothing but the token. Before it waits for a place, it waits for the generations whose
+        videos it takes. Raises `GenerationEnded` for a run that has nothing left to do, `InputUnavailable` for one that
+        cannot be made.
         """
+        # Before it can be let in, whoever does that: only who answers the token lets it go on.
+        self.keep(self.ledger.get_for(run))
         self.ledger.wait_with(run, task_token)
         generation = self.ledger.get_for(run)
-        if generation.waits_for_place:
+        if not generation.waits_for_place:
+            self._answer(task_token)
+        elif self._has_inputs(generation):
             self.table.wait(Waiting.of(generation))
             self.give_out()
-        else:
-            self._answer(task_token)
+
+    def resume(self, generation: Generation) -> None:
+        """Look again at one that waits for others to end: who ended one of them may have died."""
+        if not generation.waits_for_place or not generation.given:
+            return
+        try:
+            if self._has_inputs(generation):
+                self.table.wait(Waiting.of(generation))
+                self.give_out()
+        except InputUnavailable as error:
+            self.ledger.fail(generation.run, Failure(type(error).__name__, str(error)))
+            self.wake(generation.generation_id)  # its workflow finds that it has ended
+
+    def has_ended(self, generation: Generation) -> None:
+        """Let those go on that wait for this one, which was read after it had ended; again, if need be."""
+        if not generation.is_awaited:
+            return
+        for waiting_id in self.table.awaiting(generation.generation_id):
+            with suppress(NotFound):
+                self.resume(self.ledger.get(waiting_id))
+            self.table.stop_awaiting(generation.generation_id, waiting_id)
+
+    def _has_inputs(self, generation: Generation) -> bool:
+        """Whether the videos that it takes are there; if not, it waits for one of them. `InputUnavailable`."""
+        return all(self._is_there(generation, given) for given in generation.given or () if given.generation_id)
+
+    def _is_there(self, generation: Generation, given: Given) -> bool:
+        """Whether the other one has a video; if it has not ended, this one waits for its end."""
+        while (source := source_of(given, generation.owner, self.ledger)).status is not Status.COMPLETED:
+            self.table.await_end(source.generation_id, generation.generation_id)
+            if self.ledger.await_end(source.generation_id):
+                return False
+            self.table.stop_awaiting(source.generation_id, generation.generation_id)  # it has ended just now
+        return True
 
     def leave(self, generation: Generation) -> None:
         """The generation has ended: it waits no longer, and its place is free if the provider does not work on it."""

@@ -2,6 +2,7 @@
 
     pk "place"    sk its number, from 0       a held place
     pk "waiting"  sk owner/since/generation   a generation that waits, the owner's first one first
+    pk "ends/<generation>"  sk generation     one that waits for that generation to end, since it takes its video
     pk "turn"     sk "turn"                   who gives places out, and who was served last (core.places.admission)
     pk "times"    sk model and parameters     how long such generations took (core.provider.generation_times)
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PK, SK = "pk", "sk"  # neither is a word of DynamoDB's own
 PLACE, WAITING, TURN = "place", "waiting", "turn"
+ENDS = "ends/"
 MOST_AHEAD = 100  # that are counted for one who asks
 PAGE = 25  # items of one look at the queue: most often all that it holds
 
@@ -123,6 +125,19 @@ class PlacesTable:
     def leave(self, waiting: Waiting) -> None:
         """Take it out of the queue, if it is there."""
         self._delete(WAITING, waiting.sort_key, waiting.generation_id)
+
+    def await_end(self, source_id: str, generation_id: str) -> None:
+        """Note that one waits for the end of another."""
+        item = write({PK: ENDS + source_id, SK: generation_id, "holder": generation_id})
+        self._retried(lambda: self._dynamodb.put_item(TableName=self._name, Item=item))
+
+    def awaiting(self, source_id: str) -> list[str]:
+        """Those that wait for the end of a generation."""
+        return [item[SK] for item in self._query(ENDS + source_id)]
+
+    def stop_awaiting(self, source_id: str, generation_id: str) -> None:
+        """One does not wait for the end of another any more."""
+        self._delete(ENDS + source_id, generation_id, generation_id)
 
     def grant(self, waiting: Waiting, number: int, now: datetime) -> None:
         """Give the place to who waits, or let it keep the one that it has from before, all or nothing; `Refused`."""

@@ -2,11 +2,12 @@
 between."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFound
-from core.generation import Status
+from core.generation import Generation, Status
 from core.publish.views import as_announcement
 from core.records.ledger import Ledger
 
@@ -26,14 +27,20 @@ class Announcer:
     events: "EventBridgeClient"
     bus_name: str
 
-    def announce(self, generation_id: str, ledger: Ledger) -> None:
-        """Publish how the generation ended, unless the record says that this was done, or there is none."""
+    def announce(
+        self, generation_id: str, ledger: Ledger, first: Callable[[Generation], None] = lambda _: None
+    ) -> None:
+        """Publish how the generation ended, unless the record says that this was done, or there is none.
+
+        `first` is done with it before that, and again if either dies: nothing makes good what was announced.
+        """
         try:
             generation = ledger.get(generation_id)
         except NotFound:
             return
         if not generation.status.ended or generation.announced_at:
             return
+        first(generation)
         kind = "Completed" if generation.status is Status.COMPLETED else "Failed"
         message = json.dumps(as_announcement(generation), ensure_ascii=False)
         attributes = {

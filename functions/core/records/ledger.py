@@ -20,7 +20,7 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import Conflict, Deleted, GenerationEnded, LedgerUnavailable, NotFound
-from core.generation import ArchivedVideo, Clock, Failure, Generation, Source, Status, Submission, Tombstone, iso
+from core.generation import ArchivedVideo, Clock, Failure, Generation, Given, Source, Status, Submission, Tombstone, iso
 from core.records.table import (
     AT_ONCE,
     BY_BATCH,
@@ -85,6 +85,16 @@ class Ledger:
         except ConditionFailed:
             return self.get(generation.generation_id), False
         return generation, True
+
+    def is_known(self, generation_id: str) -> bool:
+        """Whether there is such a generation; raises `Deleted` if there was."""
+        try:
+            self.get(generation_id)
+        except Deleted:
+            raise
+        except NotFound:
+            return False
+        return True
 
     def add_failed(self, generation: Generation, failure: Failure) -> Generation:
         """Record a request that failed before it began, unless it is there already; the record."""
@@ -312,6 +322,18 @@ class Ledger:
             after=Status.GENERATING,
         )
 
+    def await_end(self, generation_id: str) -> bool:
+        """Let who ends the generation look for those that wait for that; False if it has ended, or is not there."""
+        going_on = (Status.QUEUED, Status.GENERATING, Status.ARCHIVING)
+        values = {f":status{number}": status for number, status in enumerate(going_on)}
+        try:
+            self.table.update(
+                generation_id, {"is_awaited": True}, only_if=f"#status IN ({', '.join(values)})", values=values
+            )
+        except ConditionFailed:
+            return False
+        return True
+
     def provider_finished(self, run: Run, video: dict[str, Any], credits_used: int | None) -> None:
         """The provider is done; what it said of the video is kept until the video is archived."""
         self._advance(
@@ -484,4 +506,6 @@ def _read(item: Item) -> Generation:
     for name, form in (("source", Source), ("error", Failure), ("video", ArchivedVideo)):
         if name in fields:
             fields[name] = form(**fields[name])
+    if "given" in fields:
+        fields["given"] = [Given(**one) for one in fields["given"]]
     return Generation(**fields)

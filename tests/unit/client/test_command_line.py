@@ -205,7 +205,7 @@ def test_a_models_parameters_are_told_from_its_schema_with_an_example_to_paste(a
         "duration": {"enum": [5, 6, "5", "6"], "default": 5},
         "sound": {"type": "boolean", "default": True},
         "note": {"type": ["string", "null"]},
-        "image_url": {"type": "string", "pattern": "^https?://[!-~]+$"},
+        "image_url": {"type": "string", "pattern": "^(https?://[!-~]+|data:[!-~]+)$"},
         "strength": {"type": "number", "minimum": 0, "maximum": 1},
         "frames": {"type": "integer", "minimum": 2},
     }
@@ -218,7 +218,7 @@ def test_a_models_parameters_are_told_from_its_schema_with_an_example_to_paste(a
         "duration\t5, 6\t5\t",
         "sound\tboolean\ttrue\t",
         "note\tstring or null\t\t",
-        "image_url\tURL\t\t",
+        "image_url\tURL or file\t\t",
         "strength\tnumber from 0 to 1\t\t",
         "frames\tinteger from 2\t\t",
     ]

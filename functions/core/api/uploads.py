@@ -1,0 +1,20 @@
+"""What `POST /v2/uploads` is asked for and answers: a form to send a file to S3 with, and the reference to it."""
+
+from typing import Any
+
+from core.api.generations import body_of
+from core.api.http import Request
+from core.errors import InvalidRequest
+from core.inputs.files import Inputs
+
+PARAMETERS = ("content_type", "sha256")
+
+
+def form(inputs: Inputs, request: Request) -> dict[str, Any]:
+    """The answer; `InvalidRequest` names the parameter and what is allowed."""
+    owner, body = request.owner, body_of(request)
+    if not isinstance(body, dict) or not all(isinstance(value, str | None) for value in body.values()):
+        raise InvalidRequest("The body must be a JSON object with `content_type` and, if it is known, `sha256`.")
+    if unknown := [name for name in body if name not in PARAMETERS]:
+        raise InvalidRequest(f"`{unknown[0][:64]}` is not a parameter of an upload: {', '.join(PARAMETERS)} are.")
+    return inputs.form(owner, body.get("content_type") or "", body.get("sha256"))

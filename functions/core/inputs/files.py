@@ -1,0 +1,235 @@
+"""The files that requests name: who may name which, what they are, and their copies, one for each generation.
+
+    uploads/<owner>/<id>              what was uploaded; it goes after a day
+    batches/<batch>/inputs/<id>       the same, for the rows of a batch: it goes as they do
+    videos/<generation>/inputs/<n>    the copy of a generation's own, which goes with it
+
+All in the videos bucket. A copy is made by the workflow's first state, as a generation may wait for weeks. What dies
+before that leaves an upload, or a record without its copy, and the state is entered again.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from core.archive.objects import input_key
+from core.errors import InputUnavailable, InvalidRequest
+from core.generation import Generation, Given, Status
+from core.inputs.media import HEAD_BYTES, SUFFIXES, media_type
+from core.inputs.references import GENERATION, S3, UPLOAD, content_of, named, upload_id
+from core.intake.owners import own_folder, owner_of_file
+from core.models import Input, containers_of
+from core.records.ledger import Ledger
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAX_UPLOAD_BYTES = 512 << 20  # beyond any limit in the provider's reference
+MAX_SHOWN = 100  # characters of a reference in a message
+MAX_NAMED = 64  # references in one request
+UPLOAD_SECONDS = 3600  # that a form to upload with works
+UPLOADS = "uploads/"
+_VIDEO = re.compile(r"videos/([0-9a-f]{32})/video\.\w+", re.ASCII)
+_CONTAINERS = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime"}
+_MISSING = {"NoSuchKey", "NoSuchBucket", "404"}
+_UNKNOWN = {True: "a video", False: "of no known type"}
+_WORDS = {"image": "picture", "audio": "sound", "video": "video"}
+
+
+class Place(NamedTuple):
+    """Where an object is."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of all owners; every method is told whose are asked for, and reaches no other's."""
+
+    s3: "S3Client"
+    videos_bucket: str
+    prompts_bucket: str
+    file_owners: tuple[str, ...]  # of the prompts bucket: core.intake.owners
+    ledger: Ledger
+
+    def form(self, owner: str, content_type: str, sha256: str | None) -> dict[str, Any]:
+        """A form to upload a file with, and the reference to it; `InvalidRequest` for what no model takes."""
+        if content_type not in SUFFIXES:
+            raise InvalidRequest(f"`content_type` must be one of {', '.join(SUFFIXES)}.", "content_type")
+        if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", sha256, re.ASCII):
+            raise InvalidRequest("`sha256` must be the SHA-256 of the file, as 64 hex digits in lower case.", "sha256")
+        name = uuid4().hex if sha256 is None else upload_id(sha256)
+        post = self.s3.generate_presigned_post(
+            Bucket=self.videos_bucket,
+            Key=self._upload_key(owner, name),
+            Fields={"Content-Type": content_type},
+            Conditions=[["content-length-range", 1, MAX_UPLOAD_BYTES], {"Content-Type": content_type}],
+            ExpiresIn=UPLOAD_SECONDS,
+        )
+        upload = {**post, "max_bytes": MAX_UPLOAD_BYTES, "expires_in": UPLOAD_SECONDS}
+        return {"id": name, "reference": f"upload:{name}", "upload": upload}
+
+    def look(
+        self,
+        request: Mapping[str, Any],
+        fields: tuple[Input, ...],
+        owner: str,
+        generation_id: str,
+        batch_id: str | None,
+    ) -> list[Given]:
+        """What the request names, each once, looked at: its owner's, there, and what the model takes.
+
+        `InvalidRequest` says which is not. The request may hold data: URIs, which are uploaded here.
+        """
+        found: dict[str, Given] = {}
+        references = named(request, fields)
+        if len({reference for _, reference in references}) > MAX_NAMED:
+            raise InvalidRequest(f"The request names more than {MAX_NAMED} files.", references[0][0].field)
+        for field, asked in references:
+            reference = self._stored(asked, field.field, owner) if asked.startswith("data:") else asked
+            if reference not in found:
+                key = input_key(generation_id, len(found) + 1, "")
+                found[reference] = self._looked_at(reference, field.field, owner, batch_id, key)
+            _check(found[reference], field)
+        return list(found.values())
+
+    def keep(self, generation: Generation) -> None:
+        """Copy the files that the generation names beside its video, unless they are there; `InputUnavailable`."""
+        for given in generation.given or ():
+            if given.key is None or self._is_there(Place(self.videos_bucket, given.key)):
+                continue
+            for place in self._places(given.reference, generation.owner, generation.batch_id):
+                if self._copy(place, given.key, str(given.content_type)):
+                    break
+            else:
+                raise InputUnavailable(f"{_shown(given.reference)} was removed before it could be used.")
+
+    def keep_for_batch(self, reference: str, owner: str, batch_id: str) -> bool:
+        """Copy an upload for the rows of a batch, of which some may have to wait for days; whether there is one."""
+        kept, upload = reversed(self._places(reference, owner, batch_id))
+        return self._copy(upload, kept.key, None) or self._is_there(kept)
+
+    def _looked_at(self, reference: str, field: str, owner: str, batch_id: str | None, key: str) -> Given:
+        if source := self._generation_in(reference):
+            return self._video_of(source, reference, field, owner)
+        places = self._places(reference, owner, batch_id)
+        if not places:
+            raise InvalidRequest(f"`{field}`: {_shown(reference)} is no file of yours here.", field)
+        for place in places:
+            if looked := self._head(place):
+                head, size = looked
+                kind = media_type(head)
+                return Given(reference, None, key + SUFFIXES.get(kind or "", "bin"), kind, size)
+        again = " Upload it again: one that is not used goes after a day." if UPLOAD.fullmatch(reference) else ""
+        raise InvalidRequest(f"`{field}`: {_shown(reference)} is no file of yours here.{again}", field)
+
+    def _video_of(self, source_id: str, reference: str, field: str, owner: str) -> Given:
+        source = self.ledger.submission(source_id)
+        if not isinstance(source, Generation) or source.owner != owner:
+            raise InvalidRequest(f"`{field}`: there is no generation {source_id} of yours.", field)
+        if source.status is Status.ERROR and not source.retried_as:
+            raise InvalidRequest(f"`{field}`: generation {source_id} has failed, and has no video.", field)
+        if source.video:
+            return Given(reference, source_id, None, source.video.content_type, source.video.size)
+        (container, *others) = containers_of(source.model)
+        return Given(reference, source_id, None, None if others else _CONTAINERS[container])
+
+    def _generation_in(self, reference: str) -> str | None:
+        """The generation whose video it is."""
+        if found := GENERATION.fullmatch(reference):
+            return found[1]
+        found = _VIDEO.fullmatch(reference.removeprefix(f"{S3}{self.videos_bucket}/"))
+        return found[1] if found else None
+
+    def _places(self, reference: str, owner: str, batch_id: str | None) -> list[Place]:
+        """Where a file of this owner may be, in order; nowhere if it is not the owner's to name."""
+        if upload := UPLOAD.fullmatch(reference):
+            keys = [self._upload_key(owner, upload[1])]
+            keys += [f"batches/{batch_id}/inputs/{upload[1]}"] if batch_id else []
+            return [Place(self.videos_bucket, key) for key in keys]
+        bucket, _, key = reference.removeprefix(S3).partition("/")
+        # Else one program or another would take it for another key.
+        is_plain = key.isprintable() and "\\" not in key and not {"", ".", ".."} & set(key.split("/"))
+        if not reference.startswith(S3) or not is_plain:
+            return []
+        own_upload = re.fullmatch(re.escape(self._upload_key(owner, "")) + "[0-9a-f]{32}", key, re.ASCII)
+        is_own = bucket == self.prompts_bucket and owner_of_file(self.file_owners, key) == owner
+        return [Place(bucket, key)] if is_own or (bucket == self.videos_bucket and own_upload) else []
+
+    def _upload_key(self, owner: str, name: str) -> str:
+        return own_folder(owner, UPLOADS) + name
+
+    def _stored(self, data_uri: str, field: str, owner: str) -> str:
+        """The reference to the upload that a file in the request becomes."""
+        content = content_of(data_uri, field)
+        name = upload_id(hashlib.sha256(content).hexdigest())
+        self.s3.put_object(Bucket=self.videos_bucket, Key=self._upload_key(owner, name), Body=content)
+        return f"upload:{name}"
+
+    def _head(self, place: Place) -> tuple[bytes, int] | None:
+        """The first bytes of an object, and how many there are; None where there is none."""
+        try:
+            found = self.s3.get_object(Bucket=place.bucket, Key=place.key, Range=f"bytes=0-{HEAD_BYTES - 1}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidRange":  # it is empty
+                return b"", 0
+            if error.response["Error"]["Code"] in _MISSING:
+                return None
+            raise
+        with found["Body"] as body:
+            head = body.read(HEAD_BYTES)
+        told = found.get("ContentRange", "").rpartition("/")[2]
+        return head, int(told) if told.isdecimal() else found["ContentLength"]
+
+    def _is_there(self, place: Place) -> bool:
+        try:
+            self.s3.head_object(Bucket=place.bucket, Key=place.key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return False
+            raise
+        return True
+
+    def _copy(self, place: Place, key: str, content_type: str | None) -> bool:
+        """Copy an object into the videos bucket; whether there is one. Its tags and metadata are its own."""
+        told: dict[str, Any] = {"MetadataDirective": "REPLACE", "ContentType": content_type} if content_type else {}
+        try:
+            self.s3.copy_object(
+                Bucket=self.videos_bucket,
+                Key=key,
+                CopySource={"Bucket": place.bucket, "Key": place.key},
+                TaggingDirective="REPLACE",
+                **told,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return False
+            raise
+        return True
+
+
+def _check(given: Given, field: Input) -> None:
+    """`InvalidRequest` unless the field takes such a file."""
+    wanted = field.media_types or tuple(kind for kind in SUFFIXES if kind.partition("/")[0] in field.media)
+    name = f"`{field.field}`: {_shown(given.reference)}"
+    is_some_video = given.generation_id is not None and given.content_type is None
+    if given.content_type not in wanted and not (is_some_video and "video" in field.media):
+        words = " or a ".join(_WORDS[one] for one in field.media)
+        raise InvalidRequest(
+            f"{name} is {given.content_type or _UNKNOWN[is_some_video]}, and a {words} is needed: {', '.join(wanted)}.",
+            field.field,
+        )
+    if field.max_bytes and (given.size or 0) > field.max_bytes:
+        raise InvalidRequest(f"{name} has {given.size} bytes; at most {field.max_bytes} are allowed.", field.field)
+    if given.size == 0:
+        raise InvalidRequest(f"{name} is empty.", field.field)
+
+
+def _shown(reference: str) -> str:
+    return reference if len(reference) <= MAX_SHOWN else f"{reference[:MAX_SHOWN]}..."

@@ -1,0 +1,46 @@
+"""What a file is, by its first bytes: pictures, sounds and videos that models take."""
+
+import re
+
+HEAD_BYTES = 64  # of a file that are looked at
+
+# What each type's file begins with, and how its name ends: providers look at it.
+_SIGNATURES = (
+    ("image/png", rb"\x89PNG\r\n\x1a\n"),
+    ("image/jpeg", rb"\xff\xd8\xff"),
+    ("image/gif", rb"GIF8[79]a"),
+    ("image/webp", rb"RIFF.{4}WEBP"),
+    ("image/avif", rb".{4}ftypavi[fs]"),
+    ("image/heic", rb".{4}ftyp(hei[cx]|hevc|mif1|msf1)"),
+    ("audio/wav", rb"RIFF.{4}WAVE"),
+    ("audio/mp4", rb".{4}ftypM4[AB] "),
+    ("audio/mpeg", rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]"),
+    ("audio/aac", rb"\xff[\xf0\xf1\xf8\xf9]"),
+    ("audio/ogg", rb"OggS"),
+    ("audio/flac", rb"fLaC"),
+    ("video/quicktime", rb".{4}(ftypqt  |moov|mdat|wide)"),
+    ("video/mp4", rb".{4}ftyp"),
+    ("video/webm", rb"\x1aE\xdf\xa3.*webm"),
+)
+SUFFIXES = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/avif": "avif",
+    "image/heic": "heic",
+    "audio/wav": "wav",
+    "audio/mp4": "m4a",
+    "audio/mpeg": "mp3",
+    "audio/aac": "aac",
+    "audio/ogg": "ogg",
+    "audio/flac": "flac",
+    "video/quicktime": "mov",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+}
+
+
+def media_type(head: bytes) -> str | None:
+    """The media type of a file that begins so; None for what no model takes."""
+    return next((kind for kind, signature in _SIGNATURES if re.match(signature, head, re.DOTALL)), None)

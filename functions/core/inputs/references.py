@@ -1,0 +1,85 @@
+"""The references in a request: where a model takes the URL of a picture, a sound or a video.
+
+https://...             a link, which the provider is given as it is
+upload:<id>             a file that its owner uploaded
+s3://<bucket>/<key>     an object of the deployment's own buckets
+generation:<id>         the video of another generation of its owner
+data:image/png;base64,  the file itself; it becomes an upload when the request is accepted
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from core.errors import InvalidRequest
+from core.generation import digest
+from core.models import Input
+
+UPLOAD = re.compile("upload:([0-9a-f]{32})", re.ASCII)
+GENERATION = re.compile("generation:([0-9a-f]{32})", re.ASCII)
+S3 = "s3://"
+_LINKS = ("http://", "https://")
+_DATA = re.compile(r"data:[!-+\--~]*;base64,([A-Za-z0-9+/]*={0,2})", re.ASCII)
+
+
+def named(request: Mapping[str, Any], inputs: Iterable[Input]) -> list[tuple[Input, str]]:
+    """Every reference in the request, with the field that it is in; links are none."""
+    found: list[tuple[Input, str]] = []
+
+    def note(field: Input, value: str) -> str:
+        if not value.startswith(_LINKS):
+            found.append((field, value))
+        return value
+
+    changed(request, inputs, note)
+    return found
+
+
+def changed(request: Mapping[str, Any], inputs: Iterable[Input], change: Callable[[Input, str], str]) -> dict[str, Any]:
+    """The request with what `change` makes of each value of its inputs."""
+    result: Any = dict(request)
+    for field in inputs:
+        parts = field.field.replace("[]", ".[]").split(".")
+        result = _changed(result, parts, lambda value, field=field: change(field, value))  # type: ignore[misc]  # bound
+    return dict(result)
+
+
+def _changed(value: Any, path: list[str], change: Callable[[str], str]) -> Any:
+    if not path:
+        return change(value) if isinstance(value, str) else value
+    part, *rest = path
+    if part == "[]":
+        return [_changed(one, rest, change) for one in value] if isinstance(value, list) else value
+    if isinstance(value, dict) and part in value:
+        return {**value, part: _changed(value[part], rest, change)}
+    return value
+
+
+def content_of(data_uri: str, field: str) -> bytes:
+    """The file in a data: URI; `InvalidRequest` if there is none."""
+    found = _DATA.fullmatch(data_uri)
+    try:
+        content = base64.b64decode(found[1], validate=True) if found else b""
+    except ValueError:
+        content = b""
+    if not content:
+        raise InvalidRequest(f"`{field}` must be a data: URI in base64, as data:image/png;base64,iVBORw0....", field)
+    return content
+
+
+def upload_id(sha256: str) -> str:
+    """The id of an upload with this content, in hex: the same file is the same upload, and the same request."""
+    return digest("upload", sha256)
+
+
+def without_data(request: Mapping[str, Any], inputs: Iterable[Input]) -> dict[str, Any]:
+    """The request with uploads for the files in it; `InvalidRequest` for a data: URI that is none."""
+
+    def change(field: Input, value: str) -> str:
+        if not value.startswith("data:"):
+            return value
+        return f"upload:{upload_id(hashlib.sha256(content_of(value, field.field)).hexdigest())}"
+
+    return changed(request, inputs, change)

@@ -1,0 +1,21 @@
+"""Links for the provider to what requests name."""
+
+from dataclasses import dataclass
+
+import wiring
+from core.archive.objects import PRESIGNING
+from core.inputs.links import Links, Signer
+from wiring.ledger import UsesLedger, make_ledger
+
+
+@dataclass(frozen=True)
+class UsesLinks(UsesLedger):
+    videos_bucket: str
+    links_role_arn: str
+
+
+def make_links(settings: UsesLinks) -> Links:
+    """Signed as the role for that."""
+    sts, role = wiring.client("sts"), settings.links_role_arn
+    signer = Signer(sts, role, lambda taken: wiring.client_of(taken, "s3", **PRESIGNING), wiring.now)
+    return Links(make_ledger(settings), settings.videos_bucket, signer)

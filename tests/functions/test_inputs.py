@@ -1,0 +1,318 @@
+"""Files and videos that requests name: whose they are, what they are, and what the provider is given."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+
+from core import errors
+from core.archive.objects import Objects
+from core.generation import Status, Submission
+from core.inputs.references import upload_id
+from tests.support.functions import PATHS, Cloud, call
+from tests.support.generations import archived, generation
+from wiring import now
+
+pytestmark = pytest.mark.usefixtures("doors")
+PNG = b"\x89PNG\r\n\x1a\n" + b"a picture"
+MP4 = b"\x00\x00\x00\x18ftypisom" + b"a video"
+MODEL = "google/veo-3.1-i2v-fast"
+EXTEND = "google/veo3-1-extend-video"
+LIMITED = "minimax/hailuo-2.3-fast"
+
+
+def upload(cloud: Cloud, content: bytes = PNG, owner: str = "ann", content_type: str = "image/png") -> str:
+    """A file that an owner has uploaded: the reference to it."""
+    asked = {"content_type": content_type, "sha256": hashlib.sha256(content).hexdigest()}
+    status, answer = call(cloud, "POST", "/v2/uploads", body=asked, owner=owner)
+    assert status == 200, answer
+    boto3.client("s3").put_object(Bucket="videos", Key=answer["upload"]["fields"]["key"], Body=content)
+    return str(answer["reference"])
+
+
+def ask(cloud: Cloud, reference: str, owner: str = "ann", **given: Any) -> tuple[int, dict[str, Any]]:
+    headers = {"idempotency_key": given.pop("key")} if "key" in given else {}
+    field = "video_url" if given.get("model") == EXTEND else "image_url"
+    body = {"model": MODEL, "prompt": "a boat", field: reference, **given}
+    return call(cloud, "POST", PATHS[0], body=body, owner=owner, **headers)
+
+
+def refusal(cloud: Cloud, reference: str, owner: str = "ann", **given: Any) -> str:
+    """Why a request is refused, of which nothing is left."""
+    status, answer = ask(cloud, reference, owner, **given)
+    assert status == 400, answer
+    assert call(cloud, "GET", PATHS[0], owner=owner)[1]["data"] == []
+    return str(answer["message"])
+
+
+def put(bucket: str, key: str, content: bytes = PNG) -> str:
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+    return f"s3://{bucket}/{key}"
+
+
+def admitted(cloud: Cloud, generation_id: str) -> None:
+    cloud.invoke("admit", {"generation_id": generation_id, "execution": generation_id, "task_token": "token"})
+
+
+def submitted(cloud: Cloud, generation_id: str) -> None:
+    cloud.invoke("submit", {"generation_id": generation_id, "execution": generation_id})
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the provider is sent, from now on."""
+    from core.provider.client import Provider  # noqa: PLC0415 - only these tests look at it
+
+    found: list[dict[str, Any]] = []
+    post = Provider._post
+
+    def note(self: Provider, body: bytes, client_request_id: str) -> Any:
+        found.append(json.loads(body))
+        return post(self, body, client_request_id)
+
+    monkeypatch.setattr(Provider, "_post", note)
+    return found
+
+
+def keys(prefix: str) -> list[str]:
+    found = boto3.client("s3").list_objects_v2(Bucket="videos", Prefix=prefix)
+    return [one["Key"] for one in found.get("Contents", [])]
+
+
+def body_behind(link: str) -> bytes:
+    """What a link leads to, by its path: nothing of it is signed with what the function itself may do."""
+    url = urlsplit(link)
+    assert url.hostname == "videos.s3.amazonaws.com"
+    assert parse_qs(url.query)["X-Amz-Security-Token"]
+    return boto3.client("s3").get_object(Bucket="videos", Key=url.path[1:])["Body"].read()
+
+
+def test_a_form_binds_owner_type_and_size(cloud: Cloud) -> None:
+    asked = {"content_type": "image/png", "sha256": hashlib.sha256(PNG).hexdigest()}
+    status, answer = call(cloud, "POST", "/v2/uploads", body=asked, owner="a/../b.c")
+    assert status == 200
+    fields = answer["upload"]["fields"]
+    policy = json.loads(base64.b64decode(fields["policy"]))["conditions"]
+    assert fields["key"] == f"uploads/a%2F%2E%2E%2Fb%2Ec/{answer['id']}"
+    assert {"key": fields["key"]} in policy
+    assert {"Content-Type": "image/png"} in policy
+    assert ["content-length-range", 1, answer["upload"]["max_bytes"]] in policy
+    assert call(cloud, "POST", "/v2/uploads", body=asked, owner="a/../b.c")[1]["id"] == answer["id"], "by its content"
+    assert call(cloud, "POST", "/v2/uploads", body={"content_type": "image/png"})[1]["id"] != answer["id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "`content_type` must be one of image/png"),
+        ({"content_type": "text/html"}, "`content_type` must be one of image/png"),
+        ({"content_type": "image/png", "sha256": "../x"}, "`sha256` must be"),
+        ({"content_type": "image/png", "key": "owners/bob/x"}, "`key` is not a parameter"),
+        ({"content_type": 1}, "must be a JSON object"),
+        ([], "must be a JSON object"),
+    ],
+)
+def test_a_form_for_anything_else_is_refused(cloud: Cloud, body: Any, message: str) -> None:
+    status, answer = call(cloud, "POST", "/v2/uploads", body=body)
+    assert (status, message in answer["message"]) == (400, True), answer
+
+
+def test_without_a_key_nobody_uploads(cloud: Cloud) -> None:
+    assert call(cloud, "POST", "/v2/uploads", body={"content_type": "image/png"}, owner="")[0] == 401
+
+
+def test_an_upload_becomes_a_link_when_the_request_is_submitted(cloud: Cloud, sent: list[dict[str, Any]]) -> None:
+    reference = upload(cloud)
+    status, created = ask(cloud, reference)
+    assert (status, created["meta"]["request"]["image_url"]) == (200, reference)
+    admitted(cloud, created["id"])
+    boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])  # as after a day
+    admitted(cloud, created["id"])
+    submitted(cloud, created["id"])
+    assert body_behind(sent[0]["image_url"]) == PNG
+    assert sent[0]["prompt"] == "a boat"
+    assert cloud.ledger.get(created["id"]).request["image_url"] == reference, "the record has no working link"
+    (copy,) = keys(f"videos/{created['id']}/")
+    assert copy.endswith("/inputs/1.png")
+    assert boto3.client("s3").head_object(Bucket="videos", Key=copy)["ContentType"] == "image/png"
+
+
+def test_what_is_deleted_takes_its_inputs_along(cloud: Cloud) -> None:
+    _, created = ask(cloud, upload(cloud))
+    admitted(cloud, created["id"])
+    Objects(boto3.client("s3"), "videos").remove("0" * 32)
+    assert keys(f"videos/{created['id']}/") != []
+    assert call(cloud, "DELETE", PATHS[0], query=f"generation_id={created['id']}")[0] == 200
+    cloud.ledger.announced(cloud.ledger.get(created["id"]))
+    assert call(cloud, "DELETE", PATHS[0], query=f"generation_id={created['id']}")[1]["deleted"] is True
+    assert keys(f"videos/{created['id']}/") == []
+
+
+def test_a_file_in_the_request_is_stored_as_an_upload(cloud: Cloud, sent: list[dict[str, Any]]) -> None:
+    uri = "data:image/png;base64," + base64.b64encode(PNG).decode()
+    _, created = ask(cloud, uri, key="k")
+    assert created["meta"]["request"]["image_url"] == f"upload:{upload_id(hashlib.sha256(PNG).hexdigest())}"
+    assert ask(cloud, uri, key="k")[1]["id"] == created["id"]
+    admitted(cloud, created["id"])
+    submitted(cloud, created["id"])
+    assert body_behind(sent[0]["image_url"]) == PNG
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["data:,x", "data:image/png;base64,", "data:image/png;base64,a", "data:image/png;base64,%%%%", "data:base64,aa"],
+)
+def test_a_data_uri_that_holds_no_file_is_refused(cloud: Cloud, uri: str) -> None:
+    assert "must be a data: URI in base64" in refusal(cloud, uri)
+
+
+def test_a_repetition_is_the_same_after_its_upload_has_gone(cloud: Cloud) -> None:
+    reference = upload(cloud)
+    _, created = ask(cloud, reference, key="k")
+    boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])
+    assert ask(cloud, reference, key="k")[1]["id"] == created["id"]
+    assert ask(cloud, reference, key="other")[0] == 400
+
+
+def test_nobody_names_an_upload_of_another_owner(cloud: Cloud) -> None:
+    reference = upload(cloud, owner="bob")
+    assert "is no file of yours here. Upload it again" in refusal(cloud, reference)
+    bobs = keys("uploads/")[0]
+    assert "is no file of yours here" in refusal(cloud, f"s3://videos/{bobs}")
+    assert ask(cloud, f"s3://videos/{bobs}", owner="bob")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "s3://prompts/owners/bob/cat.png",
+        "s3://prompts/owners/bob/../ann/cat.png",
+        "s3://prompts/owners/ann/../bob/cat.png",
+        "s3://prompts/owners/ann/./cat.png",
+        "s3://prompts/owners/ann//cat.png",
+        "s3://prompts/owners/ann/..",
+        "s3://prompts/owners/ann/..\\bob\\cat.png",
+        "s3://prompts/owners/ann/a\tb.png",
+        "s3://prompts/owners/ann%2Fcat.png",
+        "s3://prompts/owners/annette/cat.png",
+        "s3://prompts/cat.png",
+        "s3://prompts/bob/cat.png",
+        "s3://videos/batches/b/rows.jsonl",
+        "s3://videos/results/b/report.csv",
+        "s3://videos/videos/" + "0" * 32 + "/generation.json",
+        "s3://videos/uploads/ann/../bob/" + "0" * 32,
+        "s3://videos/uploads/ann/x",
+        "s3://elsewhere/owners/ann/cat.png",
+        "s3://prompts/owners/ann/cat.png?versionId=1",
+    ],
+)
+def test_an_object_that_is_not_its_owners_is_refused_whether_it_is_there_or_not(cloud: Cloud, reference: str) -> None:
+    bucket, _, key = reference.removeprefix("s3://").partition("/")
+    for _ in range(2):
+        assert "is no file of yours here" in refusal(cloud, reference)
+        if bucket == "elsewhere" or "?" in key:
+            return
+        put(bucket, key)
+
+
+def test_an_owners_own_objects_are_its_inputs(cloud: Cloud, sent: list[dict[str, Any]]) -> None:
+    mine = put("prompts", "owners/ann/inputs/my cat, ümlaut.png")
+    bobs = put("prompts", "bob/inputs/cat.png")  # by the stage's settings
+    _, created = ask(cloud, mine)
+    assert ask(cloud, bobs, owner="bob")[0] == 200
+    admitted(cloud, created["id"])
+    put("prompts", "owners/ann/inputs/my cat, ümlaut.png", b"\x89PNG\r\n\x1a\nanother")
+    submitted(cloud, created["id"])
+    assert body_behind(sent[0]["image_url"]) == PNG, "as it was when the workflow began"
+
+
+@pytest.mark.parametrize(
+    ("content", "model", "message"),
+    [
+        (MP4, MODEL, "is video/mp4, and a picture is needed: image/png"),
+        (b"<html>", MODEL, "is of no known type, and a picture is needed"),
+        (PNG, EXTEND, "is image/png, and a video is needed: video/quicktime, video/mp4, video/webm"),
+    ],
+)
+def test_a_file_is_what_its_bytes_say(cloud: Cloud, content: bytes, model: str, message: str) -> None:
+    assert message in refusal(cloud, upload(cloud, content), model=model)
+
+
+def test_an_empty_or_too_large_file_is_refused(cloud: Cloud) -> None:
+    empty = put("prompts", "owners/ann/inputs/empty.png", b"")
+    assert "is of no known type" in refusal(cloud, empty)
+    large = put("prompts", "owners/ann/inputs/large.png", PNG + bytes(21 << 20))
+    assert "at most 20971520 are allowed" in refusal(cloud, large, model=LIMITED)
+
+
+def done(cloud: Cloud, generation_id: str, owner: str = "ann") -> str:
+    """A generation that has completed: the reference to its video."""
+    video = archived(generation_id)
+    put("videos", video.key, MP4)
+    cloud.ledger.add(
+        generation(generation_id, owner=owner, status=Status.COMPLETED, video=video, ended_at=now(), announced_at=now())
+    )
+    return f"generation:{generation_id}"
+
+
+@pytest.mark.parametrize("form", ["generation:{}", "s3://videos/videos/{}/video.mp4"])
+def test_a_video_of_ones_own_is_an_input(cloud: Cloud, sent: list[dict[str, Any]], form: str) -> None:
+    done(cloud, "a" * 32)
+    reference = form.format("a" * 32)
+    assert f"there is no generation {'a' * 32} of yours" in refusal(cloud, reference, "bob", model=EXTEND)
+    _, created = ask(cloud, reference, model=EXTEND)
+    admitted(cloud, created["id"])
+    assert cloud.holders == [created["id"]]
+    submitted(cloud, created["id"])
+    assert body_behind(sent[0]["video_url"]) == MP4
+    assert keys(f"videos/{created['id']}/") == [], "nothing is copied"
+
+
+def test_a_video_is_no_picture(cloud: Cloud) -> None:
+    _, refused = ask(cloud, done(cloud, "a" * 32))
+    assert "is video/mp4, and a picture is needed" in refused["message"]
+
+
+def test_what_was_removed_before_it_could_be_sent_ends_the_job_at_no_cost(cloud: Cloud) -> None:
+    _, first = ask(cloud, upload(cloud))
+    boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])
+    with pytest.raises(errors.InputUnavailable, match="was removed before it could be used"):
+        admitted(cloud, first["id"])
+
+    _, second = ask(cloud, done(cloud, "a" * 32), model=EXTEND)
+    admitted(cloud, second["id"])
+    cloud.ledger.delete(cloud.ledger.get("a" * 32))
+    with pytest.raises(errors.InputUnavailable, match="was deleted"):
+        submitted(cloud, second["id"])
+    assert cloud.ledger.get(second["id"]).submission is None
+    assert cloud.simulator.counts().creates == 0
+
+
+def test_links_are_made_before_the_call_is_claimed_and_anew_each_time(cloud: Cloud, monkeypatch: Any) -> None:
+    """Whatever goes wrong with them, nothing was sent and nothing claimed."""
+    from core.inputs.links import Signer  # noqa: PLC0415 - only this test breaks it
+
+    _, created = ask(cloud, upload(cloud))
+    admitted(cloud, created["id"])
+
+    def break_off(*_: object) -> str:
+        raise ConnectionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Signer, "__call__", break_off)
+        with pytest.raises(ConnectionError):
+            submitted(cloud, created["id"])
+    assert cloud.ledger.get(created["id"]).submission is None
+    submitted(cloud, created["id"])
+    assert cloud.ledger.get(created["id"]).submission is Submission.SUBMITTED
+
+
+def test_a_request_names_a_bounded_number_of_files(cloud: Cloud) -> None:
+    urls = [f"upload:{number:032x}" for number in range(65)]
+    body = {"model": "google/veo-3.1-reference-to-video", "prompt": "x", "image_urls": urls}
+    status, answer = call(cloud, "POST", PATHS[0], body=body)
+    assert (status, "more than" in answer["message"]) == (400, True), answer
