@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.archive.containers import CONTENT_TYPES
 from core.generation import ArchivedVideo
 
 if TYPE_CHECKING:
