@@ -16,7 +16,7 @@ from local.services import is_simulator
 from local.settings import Checkout, LocalCloudError, say
 from local.stack import Stack, client
 
-MODEL = "veo2"
+MODEL, SECONDS = "google/veo-3.1-t2v-fast", 4  # the shortest that it makes, should it cost money
 DEFAULT_PROMPT = "A paper boat drifting down a rainy street at dusk"
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 30 * 60.0
@@ -35,7 +35,7 @@ def demo(checkout: Checkout, stack: Stack, prompt: str) -> int:
         say(f"It goes to {stack.provider_url}: a real provider, where it costs money.")
     ledger = Ledger(client("dynamodb", stack.aws_endpoint_url), stack.table_name, lambda: datetime.now(UTC))
     sent_at = datetime.now(UTC)
-    generation_id = _call(stack, "POST", json={"model": MODEL, "prompt": prompt})["id"]
+    generation_id = _call(stack, "POST", json={"model": MODEL, "prompt": prompt, "duration": SECONDS})["id"]
     say(f"Generation {generation_id}")
     try:
         ended = Watch(

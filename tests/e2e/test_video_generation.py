@@ -28,16 +28,17 @@ LARGE: VideoBehaviour = {"size": 40 << 20}  # of several parts
 THROTTLED = {"status": 429, "headers": {"Retry-After": "1"}}
 
 
-def succeeded(cloud: LocalCloud, prompt: str, generation_id: str) -> None:
+def succeeded(cloud: LocalCloud, prompt: str, generation_id: str, container: str = "mp4") -> None:
     """What is true of every job that went well."""
     record = cloud.ended(generation_id)
     assert (record.status, record.error) == (Status.COMPLETED, None)
     assert cloud.execution(generation_id)["status"] == "SUCCEEDED"
     assert record.video is not None
-    stored = cloud.aws("s3").get_object(Bucket=cloud.stack.videos_bucket, Key=f"videos/{generation_id}/video.mp4")
+    key = f"videos/{generation_id}/video.{container}"
+    stored = cloud.aws("s3").get_object(Bucket=cloud.stack.videos_bucket, Key=key)
     body = stored["Body"].read()
     assert (len(body), hashlib.sha256(body).hexdigest()) == (record.video.size, record.video.sha256)
-    assert cloud.archived(generation_id) == ["generation.json", "video.mp4"]
+    assert cloud.archived(generation_id) == ["generation.json", f"video.{container}"]
     assert [message["status"] for message in cloud.announcements(generation_id)] == ["completed"]
     assert cloud.simulator.counts().creates_by_prompt[prompt] == 1
 
@@ -252,6 +253,24 @@ def set_time(cloud: LocalCloud, generation_id: str, name: str, *, days_ago: int)
         UpdateExpression=f"SET {name} = :time",
         ExpressionAttributeValues={":time": {"S": iso(now() - timedelta(days=days_ago))}},
     )
+
+
+def test_a_model_that_makes_other_videos_than_mp4s_has_them_archived_as_what_they_are(cloud: LocalCloud) -> None:
+    wanted = {
+        "VP9 (.webm)": ("webm", "video/webm"),
+        "PRORES4444 (.mov)": ("mov", "video/quicktime"),
+        "GIF (.gif)": ("gif", "image/gif"),
+    }
+    prompts = {kind: unique(f"a boat as {kind}") for kind in wanted}
+    made = {
+        kind: cloud.create(prompt, model="longcat/distilled/480p", video_output_type=kind)
+        for kind, prompt in prompts.items()
+    }
+    for kind, (suffix, content_type) in wanted.items():
+        succeeded(cloud, prompts[kind], made[kind], suffix)
+        shown = cloud.call("GET", params={"generation_id": made[kind]}).json()["video"]
+        assert (shown["content_type"], shown["file_name"]) == (content_type, f"{made[kind]}.{suffix}")
+        assert requests.get(shown["url"], timeout=30).headers["Content-Type"] == content_type
 
 
 @contextmanager
