@@ -3,15 +3,16 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
-import requests
-
-from promptreel._http import TIMEOUT_SECONDS, Http, bearing_faults
+from promptreel._http import Http, bearing_faults
+from promptreel._inputs import Uploads, send_form, with_references
 from promptreel.batch import Batch, BatchCheck, ReportRow
-from promptreel.errors import ApiError, BatchFailed, BatchTimeout, ConnectionFailed, NotFound
+from promptreel.errors import ApiError, BatchFailed, BatchTimeout, NotFound
 from promptreel.generation import ID_DIGITS
 
 BATCHES = "/v2/batches"
@@ -29,27 +30,43 @@ class Batches:
 
     _http: Http
 
-    def check_batch(self, file: str | Path, *, name: str | None = None) -> BatchCheck:
+    def check_batch(self, file: str | Path, *, name: str | None = None, local_inputs: bool = False) -> BatchCheck:
         """What a file holds, what is wrong with it, and what of it was made before; nothing is sent to the provider.
 
-        Raises `ApiError`, with the status 413 for a file that is too large to be checked before it is sent.
+        With `local_inputs` rows may name files of this machine, as in `create_batch`. Raises `ApiError`, with the
+        status 413 for a file that is too large to be checked before it is sent.
         """
         path = Path(file)
+        if local_inputs:
+            with self._local_inputs(path) as (changed, _):
+                return self.check_batch(changed, name=name or path.name)
         _refuse_large(path)
         params = {"name": name or path.name, "dry_run": "true"}
         answer = self._http.call("POST", BATCHES, params=params, data=path.read_bytes(), headers=_AS_IT_IS)
         return BatchCheck.from_json(answer)
 
     def create_batch(
-        self, file: str | Path, *, name: str | None = None, force: bool = False, max_concurrency: int | None = None
+        self,
+        file: str | Path,
+        *,
+        name: str | None = None,
+        force: bool = False,
+        max_concurrency: int | None = None,
+        local_inputs: bool = False,
     ) -> Batch:
         """Send a file of requests; returns once it is there, and it may still be read.
 
         `name`, by default the file's, is what the batch is known by: a file that was edited is sent again under its
         name and makes only the rows that are new; the same file again makes nothing. With a row that is not allowed
-        nothing is sent, unless with `force`. A larger file is uploaded, and its bad rows are failed ones.
+        nothing is sent, unless with `force`. A larger file is uploaded, and its bad rows are failed ones. With
+        `local_inputs` the pictures, sounds and videos that rows name by paths, relative to the file's folder, are
+        uploaded: not for a file that a stranger wrote.
         """
         path = Path(file)
+        if local_inputs:
+            with self._local_inputs(path) as (changed, upload):
+                upload()
+                return self.create_batch(changed, name=name or path.name, force=force, max_concurrency=max_concurrency)
         params: dict[str, str | int] = {"name": name or path.name}
         params |= {"force": "true"} if force else {}
         params |= {"max_concurrency": max_concurrency} if max_concurrency else {}
@@ -61,6 +78,23 @@ class Batches:
             if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 raise
         return self._uploaded(path, params)
+
+    @contextmanager
+    def _local_inputs(self, path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+        """A file of requests to send in place of this one, for as long as the block lasts, and what uploads its inputs.
+
+        In it there are references for the pictures, sounds and videos of this machine that the file names, relative to
+        its own folder. Raises FileNotFoundError for one that is not there.
+        """
+        uploads = Uploads(self._http)
+        content = with_references(path, uploads)
+        if content is None:
+            yield path, uploads.send
+            return
+        with TemporaryDirectory(prefix="promptreel-") as folder:
+            changed = Path(folder) / path.name
+            changed.write_bytes(content)
+            yield changed, uploads.send
 
     def batch(self, batch_id: str) -> Batch:
         """The batch as it is now, with its rows counted by status; `NotFound`. The beginning of an id is enough."""
@@ -120,19 +154,7 @@ class Batches:
             earlier = {}
         with path.open("rb") as body:
             sha256 = hashlib.file_digest(body, "sha256").hexdigest()
-            body.seek(0)
-            try:
-                sent = requests.post(
-                    form["url"],
-                    data=form["fields"],
-                    files={"file": body},
-                    timeout=TIMEOUT_SECONDS,
-                    auth=lambda request: request,  # else requests would send what ~/.netrc has for the host
-                )
-            except requests.RequestException as error:
-                raise ConnectionFailed(f"{path} could not be uploaded: try again.") from error
-        if not sent.ok:
-            raise ConnectionFailed(f"{path} could not be uploaded (HTTP {sent.status_code}): try again.")
+        send_form(form, path)
         deadline = time.monotonic() + DAY
         while time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)

@@ -87,6 +87,10 @@ class AsyncClient:
             cancelled.add_note(may_have_arrived(key))
             raise
 
+    async def upload(self, file: str | Path) -> str:
+        """Upload a picture, a sound or a video: the reference that stands for it. See `Client.upload`."""
+        return await self._call(self._client.upload, file)
+
     async def get(self, generation: Which) -> Generation:
         """The generation as it is now, with a fresh link to its video; `NotFound`."""
         return await self._call(self._client.get, generation)
@@ -146,16 +150,27 @@ class AsyncClient:
         """One model, with the JSON Schema of its requests; `NotFound`."""
         return await self._call(self._client.model, model_id)
 
-    async def check_batch(self, file: str | Path, *, name: str | None = None) -> BatchCheck:
+    async def check_batch(self, file: str | Path, *, name: str | None = None, local_inputs: bool = False) -> BatchCheck:
         """What a file holds, and what of it was made before. See `Client.check_batch`."""
-        return await self._call(self._client.check_batch, file, name=name)
+        return await self._call(self._client.check_batch, file, name=name, local_inputs=local_inputs)
 
     async def create_batch(
-        self, file: str | Path, *, name: str | None = None, force: bool = False, max_concurrency: int | None = None
+        self,
+        file: str | Path,
+        *,
+        name: str | None = None,
+        force: bool = False,
+        max_concurrency: int | None = None,
+        local_inputs: bool = False,
     ) -> Batch:
         """Send a file of requests; what its batch has made is not made again. See `Client.create_batch`."""
         return await self._call(
-            self._client.create_batch, file, name=name, force=force, max_concurrency=max_concurrency
+            self._client.create_batch,
+            file,
+            name=name,
+            force=force,
+            max_concurrency=max_concurrency,
+            local_inputs=local_inputs,
         )
 
     async def batch(self, batch_id: str) -> Batch:

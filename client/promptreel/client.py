@@ -11,6 +11,7 @@ from uuid import uuid4
 from promptreel import _download, configuration
 from promptreel._batches import Batches
 from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, Http, bearing_faults
+from promptreel._inputs import Uploads, referenced
 from promptreel.errors import (
     ApiError,
     DownloadFailed,
@@ -83,19 +84,38 @@ class Client(Batches):
     ) -> Generation:
         """Ask for a video; returns at once. `parameters` are the model's own, such as `duration=5`; see `model`.
 
-        Most models require a prompt, and the others take one or none.
+        Most models require a prompt, and the others take one or none. Where a model takes the link of a picture, a
+        sound or a video, a `Path` is uploaded, and a `Generation` stands for its video, which is waited for.
 
         The same idempotency key and request always stand for the same generation, so a program that may be interrupted
         and run again should bring its own.
         """
         key = idempotency_key or uuid4().hex
-        body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **parameters}
+        given = self._with_inputs(parameters)
+        body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **given}
         try:
             return Generation.from_json(self._http.call("POST", PATH, json=body, headers={"Idempotency-Key": key}))
         except (PromptreelError, KeyboardInterrupt) as error:
             if not isinstance(error, ApiError) or error.may_pass:
                 error.add_note(may_have_arrived(key))
             raise
+
+    def _with_inputs(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters with references for files, which are uploaded, and for generations."""
+        uploads = Uploads(self._http)
+        given: dict[str, Any] = referenced(parameters, uploads, lambda beginning: self.get(beginning).id)
+        uploads.send()
+        return given
+
+    def upload(self, file: str | Path) -> str:
+        """Upload a picture, a sound or a video: the reference that stands for it in requests.
+
+        It stays as long as a generation that uses it, and goes after a day if none does.
+        """
+        uploads = Uploads(self._http)
+        reference = uploads.reference(Path(file))
+        uploads.send()
+        return reference
 
     def get(self, generation: Which) -> Generation:
         """The generation as it is now, with a fresh link to its video; `NotFound`."""

@@ -95,7 +95,8 @@ def run(
     """Run a file of requests. Edited and run again under its name, it makes only the rows that are new.
 
     Prints the batch's id. Every row is checked before anything is sent, by the deployment; with --dry-run and no
-    deployment, by the models that this version knows.
+    deployment, by the models that this version knows. Pictures, sounds and videos of this machine that rows name,
+    relative to the file's folder, are uploaded.
     """
     if reuse and again_:
         raise typer.BadParameter("one says to make no row again, the other to make all.", param_hint="--reuse, --again")
@@ -106,8 +107,8 @@ def run(
     if dry_run and not _has_api(context):
         _check_here(file, as_json=as_json)
         return
-    with closing(client(context)) as api, telling_interrupts():
-        check = _checked(api, file, name or file.name)
+    with closing(client(context)) as api, telling_interrupts(), api._local_inputs(file) as (sent, upload):
+        check = _checked(api, sent, name or file.name)
         if check:
             _tell(file, check, quiet=as_json)
         if dry_run:
@@ -119,13 +120,14 @@ def run(
             )
         batch_name = name or file.name
         if check:
-            check = _decided(api, file, check, reuse=reuse, anew=again_, is_named=name is not None)
+            check = _decided(api, sent, check, reuse=reuse, anew=again_, is_named=name is not None)
             batch_name = check.name
             _tell_made(check)
         folder = save_to or (Path(f"batch-{check.id}") if videos and check else None)
         if folder and check:
             Results.open(folder, check.id, name_template)
-        batch = api.create_batch(file, name=batch_name, force=force, max_concurrency=max_concurrency)
+        upload()
+        batch = api.create_batch(sent, name=batch_name, force=force, max_concurrency=max_concurrency)
         options = _options(save_to, videos, name_template)
         if wait or save_to or videos:
             output.warn(f"Batch {batch.id}")

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import typer
 
+from promptreel._inputs import with_paths
 from promptreel.client import DEFAULT_MODEL, Client
 from promptreel.commands import completion, output
 from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Output, Timeout, Wait, again, client
@@ -42,6 +43,14 @@ class Take:
         return {**self.generation.raw, **saved}
 
 
+def _input(help_: str) -> Any:
+    return typer.Option(
+        metavar="FILE",
+        help=f"{help_}: a file here, which is uploaded, or https://..., generation:ID, s3://... May be repeated.",
+        show_default=False,
+    )
+
+
 def create(
     context: typer.Context,
     prompt: Annotated[
@@ -66,11 +75,14 @@ def create(
         str | None,
         typer.Option(metavar="LIST", help="A video for each of these seeds, such as 1-4 or 1,5,9.", show_default=False),
     ] = None,
+    image: Annotated[list[str] | None, _input("A picture that it takes")] = None,
+    video: Annotated[list[str] | None, _input("A video that it takes")] = None,
+    audio: Annotated[list[str] | None, _input("A sound that it takes")] = None,
     param: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Any other parameter of the model; the value is JSON, or else text. May be repeated.",
+            help="Any other parameter of the model; the value is JSON, a file as above, or else text. May be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -102,6 +114,8 @@ def create(
     text = None if prompt is None else _prompt(prompt)
     waits = wait or notify or save_as is not None
     with closing(client(context)) as api, telling_interrupts():
+        parameters |= _inputs(api, model, {"image": image, "video": video, "audio": audio})
+        parameters = api._with_inputs(with_paths(parameters))
         if takes:
             key = idempotency_key or uuid4().hex
             try:
@@ -234,6 +248,28 @@ def _prompt(given: str) -> str:
         problem = f"larger than {MAX_PROMPT_BYTES >> 10} KiB" if text else "empty"
         raise typer.BadParameter(f"it is {problem}.", param_hint="PROMPT")
     return text
+
+
+def _inputs(api: Client, model: str, given: dict[str, list[str] | None]) -> dict[str, Any]:
+    """The model's parameters for what it takes beside words: each kind goes into the fields for it, in their order."""
+    wanted = {kind: values for kind, values in given.items() if values}
+    fields = api.model(model).raw.get("inputs") or [] if wanted else []
+    found: dict[str, Any] = {}
+    for kind, values in wanted.items():
+        names = [one["field"] for one in fields if kind in one["media"] and "." not in one["field"]]
+        names.sort(key=lambda name: name.endswith("[]"))
+        for value in values:
+            name = next((name for name in names if name.endswith("[]") or name not in found), None)
+            if name is None:
+                taken = f"takes {', '.join(found)}" if found else "takes none"
+                raise typer.BadParameter(
+                    f"model {model} {taken}: see promptreel models {model}.", param_hint=f"--{kind}"
+                )
+            if name.endswith("[]"):
+                found.setdefault(name[:-2], []).append(value)
+            else:
+                found[name] = value
+    return found
 
 
 def _parameters(given: list[str]) -> dict[str, Any]:

@@ -1,0 +1,218 @@
+"""Files of this machine as inputs: what names one is replaced by a reference, and the file is uploaded.
+
+A file is known by its content, so the same file gives the same request, however often it is uploaded.
+"""
+
+import codecs
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from promptreel._http import TIMEOUT_SECONDS, Http
+from promptreel.errors import ConnectionFailed, PromptreelError
+from promptreel.generation import Generation
+
+UPLOADS = "/v2/uploads"
+AT_ONCE = 4  # uploads
+ID_DIGITS = 32  # of the SHA-256 of a file, by which it is known
+MAX_FILE_BYTES = 64 << 20  # of a file of requests that is looked through for files
+TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "heic": "image/heic",
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "aac": "audio/aac",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+}
+_MEDIA = re.compile(rf"(?!\w+://|data:)[^\n\r\0]+\.({'|'.join(TYPES)})", re.IGNORECASE)
+_WORDS = {"prompt", "negative_prompt", "model", "name", "tags"}  # never files
+
+
+class Uploads:
+    """The files that a request, or a file of requests, names: `send` uploads them."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self._found: dict[Path, str] = {}  # with their SHA-256
+
+    def reference(self, path: Path) -> str:
+        """What stands for a file in a request; OSError if it cannot be read."""
+        whole = path.resolve()
+        if whole not in self._found:
+            content_type(whole)
+            with whole.open("rb") as file:
+                self._found[whole] = hashlib.file_digest(file, "sha256").hexdigest()
+        return f"upload:{self._found[whole][:ID_DIGITS]}"
+
+    def send(self) -> None:
+        """Upload what was named; again, if need be. Raises `ApiError`, `ConnectionFailed`."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(self._send, self._found))
+
+    def _send(self, path: Path) -> None:
+        asked = {"content_type": content_type(path), "sha256": self._found[path]}
+        form = self._http.call("POST", UPLOADS, json=asked)["upload"]
+        if path.stat().st_size > form["max_bytes"]:
+            raise PromptreelError(f"{path} is too large: at most {form['max_bytes']} bytes are taken.")
+        send_form(form, path)
+
+
+def send_form(form: Mapping[str, Any], path: Path) -> None:
+    """Send a file with a form that the API gave; `ConnectionFailed`."""
+    with path.open("rb") as body:
+        try:
+            sent = requests.post(
+                form["url"],
+                data=form["fields"],
+                files={"file": body},
+                timeout=TIMEOUT_SECONDS,
+                auth=lambda request: request,  # else requests would send what ~/.netrc has for the host
+            )
+        except requests.RequestException as error:
+            raise ConnectionFailed(f"{path} could not be uploaded: try again.") from error
+    if not sent.ok:
+        raise ConnectionFailed(f"{path} could not be uploaded (HTTP {sent.status_code}): try again.")
+
+
+def content_type(path: Path) -> str:
+    """What a file is, by its name; `PromptreelError` for what no model takes."""
+    found = TYPES.get(path.suffix[1:].lower())
+    if found is None:
+        raise PromptreelError(f"{path} is no picture, sound or video by its name: {', '.join(TYPES)} are.")
+    return found
+
+
+def referenced(value: Any, uploads: Uploads, whole_id: Callable[[str], str]) -> Any:
+    """Parameters with references for paths and for generations; `whole_id` is of the beginning of an id."""
+    match value:
+        case Path():
+            return uploads.reference(value)
+        case Generation():
+            return f"generation:{value.id}"
+        case str() if found := re.fullmatch("generation:([0-9a-f]{4,31})", value):
+            return f"generation:{whole_id(found[1])}"
+        case list() | tuple():
+            return [referenced(one, uploads, whole_id) for one in value]
+        case dict():
+            return {name: referenced(one, uploads, whole_id) for name, one in value.items()}
+    return value
+
+
+def with_paths(value: Any, folder: Path = Path()) -> Any:
+    """Parameters with paths for texts that name a picture, a sound or a video of this machine.
+
+    Raises FileNotFoundError for one that is not there: no parameter takes such a text.
+    """
+    match value:
+        case str() if _MEDIA.fullmatch(value.strip()):
+            path = folder / Path(value.strip()).expanduser()
+            if not path.is_file():
+                raise FileNotFoundError(f"There is no file {path}, which the request names.")
+            return path
+        case list():
+            return [with_paths(one, folder) for one in value]
+        case dict():
+            return {name: one if _is_word(name) else with_paths(one, folder) for name, one in value.items()}
+    return value
+
+
+def _is_word(name: str) -> bool:
+    """Whether no file is meant in a field of this name."""
+    return name in _WORDS or name.startswith("_")
+
+
+def with_references(path: Path, uploads: Uploads) -> bytes | None:
+    """A file of requests with references for the files that it names, relative to its own folder.
+
+    None if it names none, or is too large to be looked through. What cannot be read here is the API's to judge.
+    """
+    if path.stat().st_size > MAX_FILE_BYTES:
+        return None
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+    def change(request: Any) -> Any:
+        return referenced(with_paths(request, path.parent), uploads, lambda beginning: beginning)
+
+    try:
+        match path.suffix.lower():
+            case ".jsonl":
+                changed = "".join(_lines(text, change))
+            case ".json":
+                asked = json.loads(text)
+                made = change(asked)
+                changed = text if made == asked else json.dumps(made, ensure_ascii=False)
+            case ".csv" | ".tsv":
+                changed = _table(text, change)
+            case _:
+                return None
+    except (ValueError, RecursionError, csv.Error):
+        return None
+    return None if changed == text else changed.encode()
+
+
+def _lines(text: str, change: Callable[[Any], Any]) -> Iterator[str]:
+    for line in text.splitlines(keepends=True):
+        asked = json.loads(line) if line.strip() else None
+        made = change(asked)
+        yield line if made == asked else json.dumps(made, ensure_ascii=False) + "\n"
+
+
+def _table(text: str, change: Callable[[Any], Any]) -> str:
+    first, _, rest = text.partition("\n")
+    told = re.fullmatch(r'"?sep=(.)"?', first.strip("\r"), re.IGNORECASE)
+    header = rest.partition("\n")[0] if told else first
+    for delimiter in told[1] if told else ",;\t":
+        columns = next(csv.reader([header], delimiter=delimiter))
+        names = [re.sub(r"[\s-]+", "_", name.strip()).casefold() for name in columns]
+        if {"prompt", "model"} & set(names):
+            break
+    else:
+        return text
+    lines = list(csv.reader(io.StringIO(rest if told else text, newline=""), delimiter=delimiter))
+    made = [lines[0], *(_cells(cells, names, change) for cells in lines[1:])]
+    if made == lines:
+        return text
+    out = io.StringIO(newline="")
+    out.write(f"{first}\n" if told else "")
+    csv.writer(out, delimiter=delimiter).writerows(made)
+    return out.getvalue()
+
+
+def _cells(cells: list[str], names: list[str], change: Callable[[Any], Any]) -> list[str]:
+    return [
+        cell if _is_word(name) else _cell(cell, change)
+        for name, cell in zip(names + [""] * len(cells), cells, strict=False)
+    ]
+
+
+def _cell(cell: str, change: Callable[[Any], Any]) -> str:
+    if not cell.strip().startswith(("[", "{")):
+        return str(change(cell))
+    try:
+        asked = json.loads(cell)
+    except ValueError:
+        return cell
+    made = change(asked)
+    return cell if made == asked else json.dumps(made)
