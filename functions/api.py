@@ -98,6 +98,7 @@ def _batches() -> "BatchRoutes":
         s.batch_concurrency,
         deletion.ledger,
         make_batches(s),
+        make_inputs(s),
     )
     api = BatchApi(deletion.ledger, _models(), s.default_model, batches, deletion, s3, s.prompts_bucket)
     return BatchRoutes(api, logger.info)

@@ -46,6 +46,7 @@ def _wired() -> tuple[FileIntake, Settings]:
         s.batch_concurrency,
         ledger,
         make_batches(s),
+        inputs,
     )
     return FileIntake(s3, make_models(s), s.default_model, ledger, inputs, workflow, batches, make_announcer(s)), s
 

@@ -44,6 +44,8 @@ class Batches(Construct):
                 *storage.ledger.permissions(adds=True),
                 *storage.inputs_permissions(),
                 storage.stores_uploads,
+                # The rows whose videos a row takes.
+                allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*/rows.jsonl")),
                 *storage.batches.permissions(),
                 *announcements.permissions,
             ],

@@ -63,6 +63,7 @@ class Storage(Construct):
             f"{videos}/batches/*",
             f"{videos}/results/*",
             f"{videos}/uploads/*",
+            f"{videos}/batches/*/rows.jsonl",
             f"{videos}/batches/*/inputs/*",
             f"{videos}/videos/*/inputs/*",
         ):

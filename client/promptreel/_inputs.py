@@ -43,7 +43,7 @@ TYPES = {
     "webm": "video/webm",
 }
 _MEDIA = re.compile(rf"(?!\w+://|data:)[^\n\r\0]+\.({'|'.join(TYPES)})", re.IGNORECASE)
-_WORDS = {"prompt", "negative_prompt", "model", "name", "tags"}  # never files
+_WORDS = {"prompt", "negative_prompt", "model", "id", "name", "tags"}  # never files
 
 
 class Uploads:

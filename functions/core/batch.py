@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from core.generation import digest, fingerprint
+from core.generation import digest, fingerprint, replaced
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -74,12 +74,25 @@ class Identities:
 
     def __init__(self) -> None:
         self._seen: Counter[bytes] = Counter()
+        self._rows: list[tuple[bytes, int]] = []  # each a fingerprint, and the occurrence
 
-    def next(self, request: dict[str, Any]) -> RowIdentity:
-        """Of the next row, which has this request."""
-        which = fingerprint(request)
-        self._seen[bytes.fromhex(which)] += 1
-        return RowIdentity(which, self._seen[bytes.fromhex(which)])
+    def skip(self) -> None:
+        """The next row is no request."""
+        self._rows.append((b"", 0))
+
+    def next(self, request: dict[str, Any], rows: Mapping[str, int] | None = None) -> RowIdentity:
+        """Of the next row, which has this request. `rows` are those above it whose videos it takes, by how the request
+        names them: it is another row if one of them is."""
+        names = {reference: f"row:{self.of(number)}" for reference, number in (rows or {}).items()}
+        which = bytes.fromhex(fingerprint(replaced(request, names) if names else request))
+        self._seen[which] += 1
+        self._rows.append((which, self._seen[which]))
+        return self.of(len(self._rows))
+
+    def of(self, number: int) -> RowIdentity:
+        """Of a row that came before."""
+        which, occurrence = self._rows[number - 1]
+        return RowIdentity(which.hex(), occurrence)
 
 
 def batch_id_for(bucket: str, key: str) -> str:

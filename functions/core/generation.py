@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -180,6 +180,18 @@ def digest(*parts: str) -> str:
 def fingerprint(request: dict[str, Any]) -> str:
     """SHA-256 of the request, whatever the order of its fields: tells a repetition from another request."""
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+
+
+def replaced(value: Any, texts: Mapping[str, str]) -> Any:
+    """A request, or a part of it, with other texts for those that are exactly one of these."""
+    match value:
+        case str():
+            return texts.get(value, value)
+        case list():
+            return [replaced(one, texts) for one in value]
+        case dict():
+            return {name: replaced(one, texts) for name, one in value.items()}
+    return value
 
 
 def iso(time: datetime) -> str:

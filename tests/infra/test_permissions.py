@@ -108,7 +108,8 @@ MAY = {
     | ANNOUNCE
     | INPUTS
     | STORE_UPLOADS
-    | {("dynamodb:PutItem", TABLE), ("dynamodb:GetItem", BATCHES)},
+    | {("dynamodb:PutItem", TABLE), ("dynamodb:GetItem", BATCHES)}
+    | {("s3:GetObject", "StorageVideos.Arn/batches/*/rows.jsonl")},
     "report_batch": ANNOUNCE
     | {
         ("dynamodb:BatchGetItem", TABLE),

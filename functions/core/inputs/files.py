@@ -117,7 +117,7 @@ class Inputs:
 
     def _looked_at(self, reference: str, field: str, owner: str, batch_id: str | None, key: str) -> Given:
         if source := self._generation_in(reference):
-            return self._video_of(source, reference, field, owner)
+            return self._video_of(source, reference, field, owner, batch_id)
         places = self._places(reference, owner, batch_id)
         if not places:
             raise InvalidRequest(f"`{field}`: {_shown(reference)} is no file of yours here.", field)
@@ -129,11 +129,12 @@ class Inputs:
         again = " Upload it again: one that is not used goes after a day." if UPLOAD.fullmatch(reference) else ""
         raise InvalidRequest(f"`{field}`: {_shown(reference)} is no file of yours here.{again}", field)
 
-    def _video_of(self, source_id: str, reference: str, field: str, owner: str) -> Given:
+    def _video_of(self, source_id: str, reference: str, field: str, owner: str, batch_id: str | None) -> Given:
         source = self.ledger.submission(source_id)
         if not isinstance(source, Generation) or source.owner != owner:
             raise InvalidRequest(f"`{field}`: there is no generation {source_id} of yours.", field)
-        if source.status is Status.ERROR and not source.retried_as:
+        # A row of a batch is recorded all the same, and fails by itself: it is retried when the other one is.
+        if source.status is Status.ERROR and batch_id is None:
             raise InvalidRequest(f"`{field}`: generation {source_id} has failed, and has no video.", field)
         if source.video:
             return Given(reference, source_id, None, source.video.content_type, source.video.size)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputUnavailable
-from core.generation import Clock, Generation, Given, Status
+from core.generation import Clock, Generation, Given, Status, replaced
 from core.records.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Links:
     def request_of(self, generation: Generation) -> dict[str, Any]:
         """The request as the provider takes it: with links for references. `InputUnavailable` if one has nothing."""
         links = {given.reference: self._link(given, generation.owner) for given in generation.given or ()}
-        return dict(_replaced(generation.request, links)) if links else generation.request
+        return dict(replaced(generation.request, links)) if links else generation.request
 
     def _link(self, given: Given, owner: str) -> str:
         if given.key is not None:
@@ -48,17 +48,6 @@ class Links:
         if source.status is not Status.COMPLETED or source.video is None:
             raise InputUnavailable(f"Generation {source.generation_id}, whose video it takes, has not ended.")
         return self.sign(source.video.bucket, source.video.key)
-
-
-def _replaced(value: Any, links: dict[str, str]) -> Any:
-    match value:
-        case str():
-            return links.get(value, value)
-        case list():
-            return [_replaced(one, links) for one in value]
-        case dict():
-            return {name: _replaced(one, links) for name, one in value.items()}
-    return value
 
 
 class Signer:

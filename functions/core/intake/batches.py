@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
@@ -10,7 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from core.batch import Batch, Identities, RowIdentity, upload
 from core.errors import PromptreelError
-from core.generation import Failure, Status
+from core.generation import Failure, Status, replaced
+from core.inputs.files import Inputs
 from core.intake.files import Row
 from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
+MAX_UPLOADS = 2000  # different ones that a file's rows name
 MAX_PROMPT = 2000  # characters of a refused row's prompt
 _ENDED_BADLY = ("FAILED", "ABORTED", "TIMED_OUT")
 
@@ -44,6 +47,7 @@ class Batches:
     max_concurrency: int  # rows of one batch at once
     ledger: Ledger
     records: BatchRecords
+    inputs: Inputs
 
     def start(self, found: BatchRecord | None, fresh: BatchRecord, content: Content, rows: Iterable[Row]) -> None:
         """Read all rows, so that a file which breaks off starts nothing; then start one execution for all of them.
@@ -110,15 +114,32 @@ class Batches:
 
     def _staged(self, batch: Batch, rows: Iterable[Row]) -> Batch:
         """The batch with its rows in S3, and with how many there are."""
-        rows_read = made_before = 0
+        made_before = 0
+        kept: dict[str, bool] = {}
+        starts = [0]  # of each line, and of the next one
+        identities = Identities()
         with tempfile.TemporaryFile() as file:
-            for identity, row in identified(rows):
-                file.write(_line(row, identity.id_in(batch.batch_id) if identity else None, batch))
-                rows_read += 1
+            for identity, found in identified(rows, identities):
+                row = self._with_uploads(found, batch, kept)
+                sources = {name: identities.of(number).id_in(batch.batch_id) for name, number in row.rows.items()}
+                needs = [[starts[number - 1], starts[number] - starts[number - 1]] for number in row.rows.values()]
+                line = _line(row, identity.id_in(batch.batch_id) if identity else None, batch, sources, needs)
+                starts.append(starts[-1] + file.write(line))
             file.seek(0)
             made_before = sum(counts_as_made(status) for _, status in self.ledger.statuses(_ids(file)))
             upload(self.s3, file, batch.bucket, batch.rows_key, "application/jsonl")
-        return replace(batch, rows=rows_read, made_before=made_before)
+        return replace(batch, rows=len(starts) - 1, made_before=made_before)
+
+    def _with_uploads(self, row: Row, batch: Batch, kept: dict[str, bool]) -> Row:
+        """The row, for which the uploads that it names are kept: it may have to wait for longer than they stay."""
+        for reference in row.uploads:
+            if reference not in kept and len(kept) == MAX_UPLOADS:
+                return replace(row, problem=f"The rows name more than {MAX_UPLOADS} uploads: split the file.")
+            if reference not in kept:
+                kept[reference] = self.inputs.keep_for_batch(reference, batch.owner, batch.batch_id)
+            if not kept[reference]:
+                return replace(row, problem=f"{reference} is no file of yours here: upload it again.")
+        return row
 
     def run(self, batch: Batch, name: str) -> None:
         """Start the batch's execution, unless it runs or has succeeded. One that ended badly is followed by another, in
@@ -157,14 +178,16 @@ class BatchChanged(Exception):
     """The batch has changed since it was read."""
 
 
-def identified(rows: Iterable[Row]) -> Iterator[tuple[RowIdentity | None, Row]]:
+def identified(rows: Iterable[Row], identities: Identities | None = None) -> Iterator[tuple[RowIdentity | None, Row]]:
     """Each row with what it is known by, None for what is no request at all."""
-    identities = Identities()
+    identities = identities or Identities()
     for row in rows:
-        try:
-            yield (None if row.asked is None else identities.next(row.asked)), row
-        except RecursionError:  # one that is nested without end, whose problem says so
-            yield None, row
+        identity = None
+        with suppress(RecursionError):  # one that is nested without end, whose problem says so
+            identity = None if row.asked is None else identities.next(row.asked, row.rows)
+        if identity is None:
+            identities.skip()
+        yield identity, row
 
 
 def counts_as_made(status: str) -> bool:
@@ -172,8 +195,11 @@ def counts_as_made(status: str) -> bool:
     return status != Status.ERROR
 
 
-def _line(row: Row, generation_id: str | None, batch: Batch) -> bytes:
-    """A line of `rows_key`: the row with its request or its problem, and all that AcceptRow needs."""
+def _line(row: Row, generation_id: str | None, batch: Batch, sources: dict[str, str], needs: list[list[int]]) -> bytes:
+    """A line of `rows_key`: the row with its request or its problem, and all that AcceptRow needs.
+
+    `sources` are the generations that the rows become whose videos it takes, `needs` where the lines of those are.
+    """
     line: dict[str, Any] = {
         "batch_id": batch.batch_id,
         "row": row.number,
@@ -187,7 +213,9 @@ def _line(row: Row, generation_id: str | None, batch: Batch) -> bytes:
     if row.problem:
         line |= {"problem": f"Line {row.line}: {row.problem}", "prompt": _shown(row)}
     else:
-        line |= {"request": row.request}
+        names = {name: f"generation:{source}" for name, source in sources.items()}
+        line |= {"request": replaced(row.request, names)}
+        line |= {"needs": needs, "rows_key": batch.rows_key} if needs else {}
     return json.dumps({key: value for key, value in line.items() if value}, ensure_ascii=False).encode() + b"\n"
 
 

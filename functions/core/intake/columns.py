@@ -11,7 +11,7 @@ from core.models import Models
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 NOT_UTF8 = "The file is not UTF-8 text: in Excel choose CSV UTF-8 when you save it; elsewhere, the encoding UTF-8."
-OWN = ("prompt", "model", "name", "tags")  # what any model's row may have
+OWN = ("prompt", "model", "id", "name", "tags")  # what any model's row may have
 IGNORED = "_"  # what a column begins with that is the user's own
 
 

@@ -7,14 +7,17 @@ not stop at a bad row: the row says its problem, and the next one is read.
 import codecs
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
 from core.errors import InvalidFile, InvalidRequest
+from core.generation import replaced
+from core.inputs.references import named
+from core.intake.chains import SOME_GENERATION, Chains
 from core.intake.columns import IGNORED, NOT_UTF8, Columns, fold
-from core.models import Models
+from core.models import Input, Models
 from core.models.validation import parse_json, validate
 
 SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv")
@@ -41,6 +44,8 @@ class Row:
     asked: dict[str, Any] | None = None
     name: str | None = None
     tags: tuple[str, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)  # whose videos it takes, by how its request names them
+    uploads: tuple[str, ...] = ()  # that it names
 
 
 def is_batch(name: str, stream: IO[bytes]) -> bool:
@@ -59,11 +64,14 @@ def read(name: str, stream: IO[bytes], models: Models, default_model: str) -> It
     """Every request of the file, validated; `InvalidFile` if the file as a whole cannot be read, at any point."""
     suffix = _suffix(name)
     rows = _read_table(stream, models) if suffix in TABLES else _READERS[suffix](stream)
+    chains = Chains(is_batch(name, stream) if suffix == ".json" else suffix != ".txt")
     try:
         for number, (line, found) in enumerate(rows, start=1):
             if number > MAX_ROWS:
                 raise InvalidFile(f"The file has more than {MAX_ROWS} rows: split it.")
-            yield _row(number, line, found, models, default_model)
+            row = _row(number, line, found, models, default_model, chains)
+            chains.add(row)
+            yield row
     except UnicodeDecodeError as error:
         raise InvalidFile(NOT_UTF8) from error
     except csv.Error as error:
@@ -77,7 +85,7 @@ def _suffix(name: str) -> str:
     return suffix
 
 
-def _row(number: int, line: int, found: object, models: Models, default_model: str) -> Row:
+def _row(number: int, line: int, found: object, models: Models, default_model: str, chains: Chains) -> Row:
     if isinstance(found, Exception):
         return Row(number, line, None, str(found))
     if isinstance(found, _Cells):
@@ -86,15 +94,26 @@ def _row(number: int, line: int, found: object, models: Models, default_model: s
         found = {"model": default_model, **found}
     name: str | None = None
     tags: tuple[str, ...] = ()
+    rows: dict[str, int] = {}
     try:
         if isinstance(found, dict):
             asked = {key: value for key, value in found.items() if not key.startswith(IGNORED)}
             name, tags = _name(asked.pop("name", None)), _tags(asked.pop("tags", None))
+            chains.name(asked.pop("id", None), number)
             found = asked
-        request = validate(found, models)
+        fields = _inputs(found, models)
+        rows = chains.named(found, fields, number) if isinstance(found, dict) else {}
+        validate(replaced(found, dict.fromkeys(rows, SOME_GENERATION)) if rows else found, models)
     except InvalidRequest as error:
         return Row(number, line, None, str(error), found if isinstance(found, dict) else None, name, tags)
-    return Row(number, line, request, None, request, name, tags)
+    request = cast("dict[str, Any]", found)
+    uploads = tuple(one for _, one in named(request, fields) if one.startswith("upload:"))
+    return Row(number, line, request, None, request, name, tags, rows, uploads)
+
+
+def _inputs(found: object, models: Models) -> tuple[Input, ...]:
+    model = models.get(found.get("model")) if isinstance(found, dict) else None
+    return model.inputs if model else ()
 
 
 def _name(value: object) -> str | None:
@@ -200,7 +219,7 @@ class _Cells(dict[str, str]):
         properties = cast("dict[str, Any]", ((model and model.schema) or {}).get("properties", {}))
         spelled = {fold(name): name for name in properties}  # a column is a field's, however it is written
         fields = {spelled.get(fold(name), name): text for name, text in filled.items()}
-        own = {"name": {"type": "string"}, "tags": {"type": "string"}}
+        own = {key: {"type": "string"} for key in ("id", "name", "tags")}
         return {name: _typed(text, own.get(name) or properties.get(name, {})) for name, text in fields.items()}
 
 

@@ -1,5 +1,7 @@
 """A row of a batch becomes a generation, the same one however often it is entered."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +35,8 @@ class Rows:
         stays failed, unless the batch was told to try again since.
         """
         generation_id = line.get("generation_id") or row_id_of_0_1_0(line["batch_id"], line["row"])
+        for needed in self._needed(line):
+            self.accept(needed)  # whose video it takes: nothing waits for what is not recorded
         try:
             generation = self._found(line, generation_id) or self._new(line, generation_id)
         except Deleted:
@@ -40,6 +44,14 @@ class Rows:
         if generation is None:
             return Run(generation_id), True
         return generation.run, generation.status.ended
+
+    def _needed(self, line: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The lines of the rows whose videos the row takes, which are above it."""
+        for first, length in line.get("needs", ()):
+            found = self.inputs.s3.get_object(
+                Bucket=self.inputs.videos_bucket, Key=line["rows_key"], Range=f"bytes={first}-{first + length - 1}"
+            )
+            yield json.loads(found["Body"].read())
 
     def _found(self, line: dict[str, Any], generation_id: str) -> Generation | None:
         """The generation that the row is, if there is one: the latest of its takes."""
