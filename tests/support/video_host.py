@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ class Manner:
     content_range: str | None = None  # instead of the right one
     headers: dict[str, str] = field(default_factory=dict)
     etag: str | None = '"1"'
+    trickle: float | None = None  # seconds before each single byte, until who asked hangs up
 
 
 @dataclass
@@ -95,9 +97,13 @@ def hosting(
                 first, end = 0, size
                 self._head(200, size, headers)
             last = end if manner.sent is None else min(end, first + manner.sent)
-            for at in range(first, last, 1 << 16):
-                piece = host.body[at : min(at + (1 << 16), last)]
+            step = 1 << 16 if manner.trickle is None else 1
+            for at in range(first, last, step):
+                piece = host.body[at : min(at + step, last)]
                 self.wfile.write(piece)
+                if manner.trickle is not None:
+                    self.wfile.flush()
+                    time.sleep(manner.trickle)
                 asked.sent += len(piece)
             self.wfile.flush()
             if last < end:

@@ -425,6 +425,27 @@ def test_a_time_of_change_is_a_validator_once_it_is_old_enough(s3: StrictS3, age
     assert ({one.headers.get("If-Range") for one in host.asked} == {None, known}) == pieced
 
 
+@pytest.mark.parametrize("first", [0, 2 * PART], ids=["from the beginning", "after two parts"])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_host_that_trickles_does_not_outlast_the_deadline(s3: StrictS3, first: int, ranges: bool) -> None:
+    """It sends byte after byte, each in time, and could so for weeks: the time is looked at between them."""
+    first = first if ranges else 0
+    trickled: list[Asked] = []
+
+    def manner(_number: int, asked: Asked) -> Manner:
+        if asked.first in (first, None):
+            trickled.append(asked)
+            return Manner(trickle=0.01, ranges=ranges, sent=600)
+        return Manner()
+
+    with hosting(VIDEO, manner) as host:
+        entries = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete if first else VideoUnavailable):
+            entries.enter(lambda: 900.0 if sum(one.sent for one in trickled) < 30 else -1.0, most=1)
+        assert 30 <= sum(one.sent for one in trickled) < 300
+        assert s3.objects == {}
+
+
 def test_a_host_that_asks_for_less_gets_less(s3: StrictS3) -> None:
     refused: list[Asked] = []
 

@@ -198,7 +198,7 @@ class Reader:
             self._at += size
             return size
         try:
-            data = self._response.read(min(len(into), CHUNK_BYTES))
+            data = self._response.read1(min(len(into), CHUNK_BYTES))  # what there is: the time may run out
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise VideoUnavailable(f"The download of the video broke off: {type(error).__name__}.") from error
         size = len(data)
