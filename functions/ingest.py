@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core import settings
+from core.inputs.media import is_input
 from core.intake.batches import Batches
 from core.intake.dropped_file import DroppedFile, FileIntake
 from core.intake.event import take_event
@@ -101,6 +102,8 @@ def _take_event(event: dict[str, Any]) -> None:
     files, s = _wired()
     detail = event["detail"]
     match event["detail-type"]:
+        case "Object Created" if is_input(detail["object"]["key"]):
+            logger.info("left for requests to name", key=detail["object"]["key"])
         case "Object Created" if not detail["object"]["key"].endswith("/"):  # which the S3 console makes for a folder
             file = DroppedFile(
                 bucket=detail["bucket"]["name"],

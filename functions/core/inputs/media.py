@@ -41,6 +41,12 @@ SUFFIXES = {
 }
 
 
+def is_input(key: str) -> bool:
+    """Whether an object in the prompts bucket is a file for requests to name, and none of requests: by its folder."""
+    folders, _, name = key.rpartition("/")
+    return "inputs" in folders.split("/") and name.rpartition(".")[2].lower() in {*SUFFIXES.values(), "jpeg"}
+
+
 def media_type(head: bytes) -> str | None:
     """The media type of a file that begins so; None for what no model takes."""
     return next((kind for kind, signature in _SIGNATURES if re.match(signature, head, re.DOTALL)), None)

@@ -1,0 +1,230 @@
+"""A job that takes the video of another waits for that one's end, whatever dies on the way, and costs nothing if it
+gets none."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from core import errors
+from core.generation import Status
+from core.places.table import PlacesTable
+from tests.functions.test_inputs import EXTEND, ask
+from tests.support.dying import Death, Driver, dying
+from tests.support.functions import PATHS, Cloud, call
+
+PARTS = 4  # of the points, so that they are tried in parallel
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The task tokens that were answered."""
+    from core.places.admission import Admission  # noqa: PLC0415 - only these tests look at it
+
+    found: list[str] = []
+    monkeypatch.setattr(Admission, "_answer", lambda _self, token: found.append(token))
+    return found
+
+
+def first(cloud: Cloud) -> str:
+    _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    enter(cloud, "admit", created["id"], task_token="first")
+    return str(created["id"])
+
+
+def after(cloud: Cloud, source: str, token: str = "second", **given: Any) -> str:
+    """A job that takes the video of another one, and has begun."""
+    status, created = ask(cloud, f"generation:{source}", model=EXTEND, **given)
+    assert status == 200, created
+    enter(cloud, "admit", created["id"], task_token=token)
+    return str(created["id"])
+
+
+def enter(cloud: Cloud, function: str, generation_id: str, **fields: Any) -> dict[str, Any]:
+    return cloud.invoke(function, {"generation_id": generation_id, "execution": generation_id, **fields})
+
+
+def complete(cloud: Cloud, generation_id: str) -> None:
+    for function in ("submit", "check_status", "finalize"):
+        enter(cloud, function, generation_id)
+
+
+def fail(cloud: Cloud, generation_id: str, name: str = "GenerationFailed") -> None:
+    cause = json.dumps({"errorMessage": "no luck."})
+    enter(cloud, "record_failure", generation_id, error={"Error": name, "Cause": cause})
+
+
+def ended(cloud: Cloud, generation_id: str) -> tuple[str, str]:
+    """How one ended that was woken: its workflow goes on to Submit, which finds that."""
+    with pytest.raises(errors.GenerationEnded):
+        enter(cloud, "submit", generation_id)
+    fail(cloud, generation_id, "GenerationEnded")
+    error = cloud.ledger.get(generation_id).error
+    assert error
+    return error.name, error.message
+
+
+def test_it_waits_without_a_place_until_the_other_has_ended(cloud: Cloud, answered: list[str]) -> None:
+    source = first(cloud)
+    second = after(cloud, source)
+    enter(cloud, "admit", second, task_token="second again")
+    third = after(cloud, second, "third")
+    assert (cloud.holders, answered) == ([source], ["first"])
+    assert call(cloud, "GET", PATHS[0], query=f"generation_id={second}")[1]["status"] == "queued"
+    complete(cloud, source)
+    assert (cloud.holders, answered) == ([second], ["first", "second again"])
+    complete(cloud, second)
+    assert (cloud.holders, answered[2:]) == ([third], ["third"])
+    complete(cloud, third)
+    assert cloud.simulator.counts().creates == 3
+    assert PlacesTable(boto3.client("dynamodb"), "places", "generations").awaiting(source) == []
+
+
+def test_one_that_is_done_is_not_waited_for(cloud: Cloud) -> None:
+    source = first(cloud)
+    complete(cloud, source)
+    second = after(cloud, source)
+    assert cloud.holders == [second]
+
+
+@pytest.mark.parametrize("name", ["GenerationFailed", "SubmissionUnknown", "WorkflowStopped"])
+def test_it_fails_at_no_cost_if_the_other_failed_and_so_does_what_takes_its_own(
+    cloud: Cloud, answered: list[str], name: str
+) -> None:
+    source = first(cloud)
+    second = after(cloud, source)
+    third = after(cloud, second, "third")
+    fail(cloud, source, name)
+    assert answered == ["first", "second"]
+    assert ended(cloud, second) == (
+        "InputUnavailable",
+        f"Generation {source}, whose video it takes, failed: {name}: no luck.",
+    )
+    assert answered == ["first", "second", "third"]
+    assert ended(cloud, third)[0] == "InputUnavailable"
+    assert cloud.simulator.counts().creates == 0
+    told = [json.loads(message["Message"])["generation_id"] for message in cloud.messages()]
+    assert sorted(told) == sorted([source, second, third]), "each is announced, once"
+    assert cloud.holders == []
+
+
+def test_it_fails_if_the_other_is_cancelled_and_a_cancelled_one_waits_no_more(
+    cloud: Cloud, answered: list[str]
+) -> None:
+    source = first(cloud)
+    second, third = after(cloud, source), after(cloud, source, "third")
+    call(cloud, "DELETE", PATHS[0], query=f"generation_id={third}")
+    call(cloud, "DELETE", PATHS[0], query=f"generation_id={source}")
+    fail(cloud, source, "WorkflowStopped")  # as its stopped execution is recorded
+    assert answered == ["first", "second"]
+    assert ended(cloud, second)[1].endswith(
+        "failed: Cancelled: Cancelled by its owner before it was sent to the provider."
+    )
+    error = cloud.ledger.get(third).error
+    assert error
+    assert error.name == "Cancelled"
+
+
+def test_nobody_waits_for_another_owners_or_for_what_is_not_there(cloud: Cloud) -> None:
+    source = first(cloud)
+    for reference in (f"generation:{source}", f"generation:{'0' * 32}"):
+        status, answer = ask(cloud, reference, "bob", model=EXTEND)
+        assert (status, "there is no generation" in answer["message"]) == (400, True)
+    fail(cloud, source)
+    status, answer = ask(cloud, f"generation:{source}", model=EXTEND)
+    assert (status, "has failed, and has no video" in answer["message"]) == (400, True)
+
+
+def test_what_was_rescued_meanwhile_is_waited_for_again(cloud: Cloud, answered: list[str]) -> None:
+    source = first(cloud)
+    second = after(cloud, source)
+    fail(cloud, source)
+    assert ended(cloud, second)[0] == "InputUnavailable"
+    for generation_id in (source, second):
+        assert cloud.ledger.reopen(cloud.ledger.get(generation_id), None)
+    cloud.invoke("admit", {"generation_id": second, "execution": f"{second}-1", "task_token": "anew"})
+    assert "anew" not in answered
+    cloud.invoke("admit", {"generation_id": source, "execution": f"{source}-1", "task_token": "source"})
+    for function in ("submit", "check_status", "finalize"):
+        cloud.invoke(function, {"generation_id": source, "execution": f"{source}-1"})
+    assert answered[-1] == "anew"
+
+
+def test_submit_sends_nothing_for_one_whose_input_has_not_ended(cloud: Cloud) -> None:
+    """However it came there."""
+    second = after(cloud, first(cloud))
+    with pytest.raises(errors.InputUnavailable, match="has not ended"):
+        enter(cloud, "submit", second)
+    assert cloud.ledger.get(second).submission is None
+
+
+def end_turns() -> None:
+    """Who died while giving places out has its turn for some seconds after."""
+    boto3.client("dynamodb").delete_item(TableName="places", Key={"pk": {"S": "turn"}, "sk": {"S": "turn"}})
+
+
+def one_chain(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int, *, fails: bool) -> Death:
+    """Two jobs, of which the `at`-th point kills; what must be true of every chain is."""
+    death = Death(at)
+    end_turns()
+    before = cloud.simulator.counts().creates
+    source = first(cloud)
+    enter(cloud, "submit", source)
+    _, second = ask(cloud, f"generation:{source}", model=EXTEND)
+    driver, waiting = Driver(cloud, source), Driver(cloud, second["id"])
+    with dying(monkeypatch, death):
+        waiting.enter("admit", {"generation_id": second["id"], "task_token": "second"})
+        if fails:
+            error = {"Error": "GenerationFailed", "Cause": json.dumps({"errorMessage": "no."})}
+            driver.enter("record_failure", {"generation_id": source, "error": error})
+        else:
+            driver.enter("check_status", {"generation_id": source})
+            driver.enter("finalize", {"generation_id": source})
+    where = f"killed {death.points[at - 1] if at <= len(death.points) else 'nowhere'}"
+    end_turns()
+    cloud.invoke("sweep", {})
+    record = cloud.ledger.get(second["id"])
+    assert cloud.ledger.get(source).announced_at, where
+    if fails:
+        assert (record.error and record.error.name) == "InputUnavailable", where
+        assert cloud.simulator.counts().creates - before == 1, where
+        return death
+    assert cloud.holders == [second["id"]], where
+    enter(cloud, "submit", second["id"])
+    assert cloud.simulator.counts().creates - before == 2, where
+    enter(cloud, "check_status", second["id"])
+    return death
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("fails", [False, True], ids=["completes", "fails"])
+def test_nobody_waits_for_ever_whatever_dies(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, part: int, fails: bool
+) -> None:
+    points = one_chain(cloud, monkeypatch, at=0, fails=fails).points
+    assert len(points) > 20
+    for at in range(1 + part, len(points) + 1, PARTS):
+        one_chain(cloud, monkeypatch, at, fails=fails)
+
+
+def test_the_sweep_wakes_one_that_was_forgotten(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if who ended the other had died, and its end had been announced all the same."""
+    source = first(cloud)
+    second = after(cloud, source)
+    table = PlacesTable(boto3.client("dynamodb"), "places", "generations")
+    table.stop_awaiting(source, second)
+    complete(cloud, source)
+    assert cloud.holders == []
+    boto3.client("dynamodb").update_item(
+        TableName="generations",
+        Key={"generation_id": {"S": second}},
+        UpdateExpression="SET watch_at = :past",
+        ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00.000Z"}},
+    )
+    monkeypatch.setattr("core.workflow.Workflow.ended", lambda _self, _run: None)  # it runs
+    cloud.invoke("sweep", {})
+    assert cloud.holders == [second]
+    assert cloud.ledger.get(second).status is Status.QUEUED
