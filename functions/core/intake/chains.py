@@ -60,7 +60,7 @@ class Chains:
         if not self._lengths[source - 1]:
             raise InvalidRequest(f"{said} is row {source}, which is not allowed itself.", field.field)
         if "video" not in field.media:
-            raise InvalidRequest(f"{said} is a video, and a {' or a '.join(field.media)} is needed.", field.field)
+            raise InvalidRequest(f"{said} is a video, and {' or '.join(field.media)} is needed.", field.field)
         if self._lengths[source - 1] >= MAX_LONG:
             raise InvalidRequest(
                 f"{said} ends a chain of {MAX_LONG} rows: make a longer one of two files.", field.field

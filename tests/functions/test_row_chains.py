@@ -1,0 +1,202 @@
+"""Rows of a file that take the videos of rows above them, in whichever order the rows are reached."""
+
+import io
+import json
+import random
+from typing import Any
+
+import boto3
+import pytest
+
+from core.generation import Failure, Generation, Status
+from core.intake.chains import MAX_LONG
+from core.intake.files import Row, read
+from core.models import offered
+from tests.functions.test_inputs import EXTEND, MODEL, PNG, keys, upload
+from tests.functions.test_revisions import Week, complete, records
+from tests.support.functions import Doors, call
+from wiring import now
+
+FIRST = {"id": "boat", "model": "veo2", "prompt": "a boat"}
+KEY = "owners/ann/story.jsonl"
+
+
+def extending(source: str, prompt: str = "on it sails", **more: Any) -> dict[str, Any]:
+    return {"model": EXTEND, "prompt": prompt, "video_url": source, **more}
+
+
+def rows_of(*requests: dict[str, Any], name: str = "a.jsonl") -> list[Row]:
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    return list(read(name, io.BytesIO(lines.encode()), offered(), "veo2"))
+
+
+class Story(Week):
+    """A file of ann's whose rows take videos of each other."""
+
+    def tell(self, *requests: dict[str, Any]) -> dict[str, Any]:
+        body = "".join(json.dumps(request) + "\n" for request in requests)
+        assert self.doors.take(self.doors.drop(KEY, body)) == []
+        given: dict[str, Any] = self.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
+        return given
+
+    def lines(self, given: dict[str, Any]) -> list[dict[str, Any]]:
+        body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
+        return [json.loads(line) for line in body.splitlines()]
+
+    def reach(self, given: dict[str, Any], number: int) -> dict[str, Any]:
+        """Hand one staged row to AcceptRow."""
+        return self.cloud.invoke("accept_row", self.lines(given)[number - 1], warm=True)
+
+    @property
+    def found(self) -> dict[int, Generation]:
+        return {one.row_number or 0: one for one in self.doors.of("ann")}
+
+
+@pytest.fixture
+def story(doors: Doors) -> Story:
+    return Story(doors)
+
+
+@pytest.mark.parametrize("form", ["row:1", "row:boat"])
+def test_a_row_names_a_row_above_it_by_number_or_id(form: str) -> None:
+    first, second = rows_of(FIRST, extending(form))
+    assert (first.problem, second.problem, second.rows) == (None, None, {form: 1})
+    assert "id" not in (first.request or {}), "the provider does not see it"
+
+
+@pytest.mark.parametrize(
+    ("requests", "row", "problem"),
+    [
+        ([extending("row:1")], 1, "row:1 is no row above this one"),
+        ([extending("row:2"), extending("row:1")], 1, "row:2 is no row above this one"),
+        ([extending("row:b", id="a"), extending("row:a", id="b")], 1, "row:b is no row above this one"),
+        ([FIRST, extending("row:nobody")], 2, "row:nobody is no row above this one"),
+        ([FIRST, extending("row:0")], 2, "row:0 is no row above this one"),
+        ([FIRST, extending("row:")], 2, "row: is no row above this one"),
+        ([FIRST, extending("row:99999999999999")], 2, "is no row above this one"),
+        ([{**FIRST, "duration": 99}, extending("row:1")], 2, "row:1 is row 1, which is not allowed itself"),
+        ([FIRST, FIRST], 2, "`id` is that of row 1, too"),
+        ([{**FIRST, "id": "7"}], 1, "`id` must be a text"),
+        ([{**FIRST, "id": 7}], 1, "`id` must be a text"),
+        ([{**FIRST, "id": ["x"]}], 1, "`id` must be a text"),
+        ([FIRST, {"model": MODEL, "prompt": "x", "image_url": "row:1"}], 2, "row:1 is a video, and image is needed"),
+        ([FIRST, {"model": "veo2", "prompt": "row:1"}], 2, None),
+    ],
+)
+def test_what_a_row_cannot_take_is_told_with_its_name(
+    requests: list[dict[str, Any]], row: int, problem: str | None
+) -> None:
+    said = rows_of(*requests)[row - 1].problem
+    assert (said is None) if problem is None else (problem in str(said)), said
+
+
+def test_a_file_of_one_request_has_no_rows_to_name() -> None:
+    lines = json.dumps(extending("row:1"))
+    (row,) = read("a.json", io.BytesIO(lines.encode()), offered(), "veo2")
+    assert "must be a link (https://)" in str(row.problem)
+
+
+def test_a_chain_is_bounded() -> None:
+    requests = [FIRST, *(extending(f"row:{number}") for number in range(1, MAX_LONG + 1))]
+    found = rows_of(*requests)
+    assert [row.problem for row in found[:-1]] == [None] * MAX_LONG
+    assert f"ends a chain of {MAX_LONG} rows" in str(found[-1].problem)
+
+
+def test_a_table_has_an_id_column() -> None:
+    table = f"ID,prompt,model,video_url\nboat,a boat,veo2,\n,on it sails,{EXTEND},row:boat\n"
+    first, second = read("a.csv", io.BytesIO(table.encode()), offered(), "veo2")
+    assert (first.problem, second.problem, second.rows) == (None, None, {"row:boat": 1})
+
+
+def test_rows_in_any_order_become_a_chain(story: Story) -> None:
+    given = story.tell(FIRST, extending("row:boat", id="far"), extending("row:far", "home"), extending("row:1", "back"))
+    order = [1, 2, 3, 4]
+    random.Random(4).shuffle(order)
+    for number in [*order, *order]:
+        story.reach(given, number)
+    found = story.found
+    assert sorted(found) == [1, 2, 3, 4]
+    ids = {number: one.generation_id for number, one in found.items()}
+    sources = {number: one.request.get("video_url") for number, one in found.items()}
+    assert sources == {
+        1: None,
+        2: f"generation:{ids[1]}",
+        3: f"generation:{ids[2]}",
+        4: f"generation:{ids[1]}",
+    }
+
+
+def test_a_row_that_is_edited_is_another_and_so_is_what_takes_its_video(story: Story) -> None:
+    chain = [FIRST, extending("row:boat", id="far"), extending("row:far", "home")]
+    other = {"model": "veo2", "prompt": "a kite"}
+    first = [line["generation_id"] for line in story.lines(story.tell(*chain, other))]
+    moved = [line["generation_id"] for line in story.lines(story.tell(other, *chain))]
+    assert moved == [first[3], *first[:3]], "by what they are, and not by their numbers"
+    edited = [line["generation_id"] for line in story.lines(story.tell({**FIRST, "seed": 1}, *chain[1:], other))]
+    assert edited[3] == first[3]
+    assert not set(edited[:3]) & set(first)
+
+
+def test_what_takes_a_refused_rows_video_is_refused(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = story.tell(FIRST, extending("row:1"))
+    monkeypatch.setenv("ALLOWED_MODELS", EXTEND)  # since the file was read
+    story.cloud.invoke("accept_row", story.lines(given)[1])
+    for number in (1, 2):
+        error = story.found[number].error
+        assert error
+        assert error.name == "InvalidRequest"
+
+
+def test_a_retry_makes_what_failed_anew_and_what_took_its_video_waits_for_that(story: Story) -> None:
+    given = story.tell(FIRST, extending("row:1"))
+    for number in (1, 2):
+        story.reach(given, number)
+    source, second = story.found[1], story.found[2]
+    ledger = story.cloud.ledger
+    ledger.fail(source.run, Failure("GenerationFailed", "no luck"))
+    ledger.fail(second.run, Failure("InputUnavailable", "failed"))
+    records().change(given["batch_id"], retried_at=now())
+    story.reach(given, 2)  # before the other one
+    take = ledger.get(str(ledger.get(source.generation_id).retried_as))
+    again = ledger.get(second.generation_id)
+    assert (take.status, again.status, again.rescues) == (Status.QUEUED, Status.QUEUED, 1)
+    run = {"generation_id": again.generation_id, "execution": again.run.execution, "task_token": "token"}
+    story.cloud.invoke("admit", run)
+    assert story.cloud.holders == []
+    complete(story.cloud, take.generation_id)
+    story.cloud.invoke("finalize", {"generation_id": take.generation_id, "execution": take.generation_id})
+    assert story.cloud.holders == [again.generation_id]
+
+
+def test_uploads_are_kept_for_the_rows_of_a_batch(story: Story) -> None:
+    reference = upload(story.cloud)
+    picture = {"model": MODEL, "prompt": "it moves", "image_url": reference}
+    missing = {**picture, "image_url": "upload:" + "0" * 32}
+    given = story.tell(picture, {**picture, "prompt": "it rests"}, missing)
+    boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])  # a day later
+    for number in (1, 2, 3):
+        story.reach(given, number)
+    found = story.found
+    assert [found[number].status for number in (1, 2, 3)] == [Status.QUEUED, Status.QUEUED, Status.ERROR]
+    assert "is no file of yours here: upload it again" in str(found[3].error)
+    own = found[1].generation_id
+    story.cloud.invoke("admit", {"generation_id": own, "execution": own, "task_token": "token"})
+    (copy,) = keys(f"videos/{own}/")
+    assert boto3.client("s3").get_object(Bucket="videos", Key=copy)["Body"].read() == PNG
+
+
+def test_a_file_in_an_inputs_folder_is_no_file_of_requests(doors: Doors) -> None:
+    for key in ("owners/ann/inputs/cat.png", "inputs/cat.JPEG", "bob/inputs/2026/cat.mp4"):
+        assert doors.take(doors.drop(key, "x")) == []
+    assert [doors.of(owner) for owner in ("ann", "files", "bob")] == [[], [], []]
+    doors.take(doors.drop("owners/ann/cat.png", "x"), doors.drop("owners/ann/inputs/a.txt", "a boat"))
+    assert {one.status for one in doors.of("ann")} == {Status.ERROR, Status.QUEUED}
+
+
+def test_a_chain_is_checked_over_http(doors: Doors) -> None:
+    body = "".join(json.dumps(one) + "\n" for one in (FIRST, extending("row:boat"), extending("row:9")))
+    query = "name=story.jsonl&dry_run=true"
+    status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=query)
+    assert (status, answer["rows"], answer["problem_rows"]) == (200, 3, 1)
+    assert answer["problems"][0]["message"].startswith("`video_url`: row:9 is no row above this one")
