@@ -1,7 +1,16 @@
 """Files and videos that requests name, on the deployed stack: the provider fetches what it is given."""
 
+import csv
 import hashlib
 import io
+import json
+import re
+import shlex
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from uuid import uuid4
 
 import requests
 from PIL import Image
@@ -9,6 +18,7 @@ from PIL import Image
 from core.generation import Status
 from tests.support.local_cloud import LocalCloud, unique
 
+ROOT = Path(__file__).parents[2]
 MODEL, EXTEND = "google/veo-3.1-i2v-fast", "google/veo3-1-extend-video"
 
 
@@ -54,3 +64,77 @@ def test_a_form_takes_no_other_key_and_no_other_type(cloud: LocalCloud) -> None:
     for changed in ({"key": "uploads/bob/x"}, {"Content-Type": "text/html"}):
         sent = requests.post(form["url"], data=form["fields"] | changed, files={"file": b"x"}, timeout=60)
         assert sent.status_code == 403, changed
+
+
+def test_the_recipe_of_a_storyboard_makes_its_chain(cloud: LocalCloud, tmp_path: Path) -> None:
+    """docs/recipes.md as it stands: a picture becomes a video, that is extended twice, and gets another style."""
+    recipe = re.search(r"^## A storyboard$.*?^## ", (ROOT / "docs" / "recipes.md").read_text("utf-8"), re.M | re.S)
+    assert recipe
+    ((_, table), (_, command)) = re.findall(r"^```(csv|sh)\n(.*?)^```", recipe[0], re.M | re.S)
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert len(rows) == 4
+    for row in rows:
+        cloud.simulator.script(row["prompt"], seconds=1)
+    (tmp_path / "storyboard.csv").write_text(table)
+    (tmp_path / "boat.png").write_bytes(picture())
+    ran = subprocess.run(
+        [sys.executable, "-m", *shlex.split(command), "--name", f"{uuid4().hex}.csv"],
+        cwd=tmp_path,
+        env=cloud.environment(HOME=str(tmp_path), PROMPTREEL_LOCAL=str(ROOT / ".local" / "tests" / "stack.json")),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    videos = sorted(path.name for path in (tmp_path / "storyboard").glob("*.mp4"))
+    assert [name.split("-")[1] for name in videos] == [row["name"] for row in rows]
+    report = list(csv.DictReader(io.StringIO((tmp_path / "storyboard" / "report.csv").read_text("utf-8"))))
+    generations = [cloud.ledger.get(row["generation_id"]) for row in report]
+    assert generations[0].request["image_url"].startswith("upload:")
+    for source, taken in pairwise(generations):
+        assert taken.request["video_url"] == f"generation:{source.generation_id}"
+        assert source.ended_at
+        assert taken.submitted_at
+        assert source.ended_at <= taken.submitted_at, "sent once the other had its video"
+
+
+def test_a_chain_fails_as_one_and_costs_nothing(cloud: LocalCloud) -> None:
+    prompt, later = unique("a teal sea"), unique("a wide sea")
+    cloud.simulator.script(prompt, seconds=1, outcome="error")
+    first = cloud.create(prompt)
+    second = cloud.create(later, model=EXTEND, video_url=f"generation:{first}")
+    third = cloud.create(later, model=EXTEND, video_url=f"generation:{second}")
+    for generation_id in (second, third):
+        error = cloud.ended(generation_id).error
+        assert error
+        assert error.name == "InputUnavailable", error
+        assert len(cloud.announcements(generation_id)) == 1
+    assert cloud.creates(later) == 0
+
+
+def test_an_event_takes_an_object_of_its_owners(cloud: LocalCloud) -> None:
+    prompt = unique("a teal sea")
+    cloud.simulator.script(prompt, seconds=0)
+    ref = cloud.drop(f"inputs/{uuid4().hex}.png", picture())
+    detail = {"prompt": prompt, "model": MODEL, "image_url": ref}
+    entry = {
+        "EventBusName": cloud.stack.bus_name,
+        "Source": "my.shop",
+        "DetailType": "Generation Requested",
+        "Detail": json.dumps(detail),
+    }
+    event_id = cloud.aws("events").put_events(Entries=[entry])["Entries"][0]["EventId"]
+    ended = cloud.of_owner(event_id)
+    assert ended.status is Status.COMPLETED, ended.error
+    assert not any(one.source.ref == ref for one in cloud.listed()), "it is no file of requests"
+
+
+def test_a_link_that_is_dead_when_the_provider_fetches_it_fails_the_job_uncharged(cloud: LocalCloud) -> None:
+    prompt = unique("a teal sea")
+    cloud.simulator.script(prompt, seconds=0)
+    dead = f"{cloud.stack.aws_endpoint_url}/{cloud.stack.videos_bucket}/nothing.png"
+    ended = cloud.ended(cloud.create(prompt, model=MODEL, image_url=dead))
+    assert ended.error
+    assert "could not be downloaded: HTTP 403" in ended.error.message
+    assert ended.credits_used is None
