@@ -286,6 +286,30 @@ def test_a_break_within_the_very_first_bytes_loses_nothing(s3: StrictS3, sent: i
     assert s3.objects == {stored.key: body}
 
 
+def test_what_was_named_by_its_first_bytes_and_comes_as_something_else_starts_anew(s3: StrictS3) -> None:
+    """The host has two servers, whose ETags are the same and whose videos are not."""
+    webm_video = other_video("webm", 3 * PART)
+    with hosting(webm_video) as host:
+
+        def manner(number: int, _asked: Asked) -> Manner:
+            if number == 2:
+                host.body = video(len(webm_video))
+            return Manner(sent=5) if number == 0 else Manner()
+
+        host.manner = manner
+        is_archived(s3, Finalizes(s3, host.url).enter(), video(len(webm_video)))
+
+
+def test_a_video_that_is_there_is_told_by_its_key(s3: StrictS3) -> None:
+    """0.2 named every video `video.mp4`, what QuickTime made too."""
+    mov = other_video("mov", PART)
+    s3.objects[KEY] = mov
+    with hosting(VIDEO, lambda *_: Manner(status=404)) as host:
+        stored = Finalizes(s3, host.url).enter()
+    is_archived(s3, stored, mov)
+    assert (stored.key, stored.file_name, stored.content_type) == (KEY, "g1.mp4", "video/mp4")
+
+
 @pytest.mark.parametrize("sent", [0, 5])
 def test_a_break_there_is_told_where_nothing_can_be_gone_on_with(s3: StrictS3, sent: int) -> None:
     with hosting(VIDEO, lambda *_: Manner(sent=sent, ranges=False)) as host, pytest.raises(VideoUnavailable):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.archive import gif as gif_module
+from core.archive import mp4 as mp4_module
 from core.archive import webm as webm_module
 from core.archive.check import Check
 from core.archive.containers import CONTENT_TYPES
@@ -162,6 +163,7 @@ def test_a_damaged_webm_is_passed_or_refused_but_never_fails(data: st.DataObject
 def test_a_file_of_nothing_but_small_elements_does_not_keep_us_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webm_module, "_MOST_ELEMENTS", 1000)
     monkeypatch.setattr(gif_module, "_MOST_PIECES", 1000)
+    monkeypatch.setattr(mp4_module, "_MOST_BOXES", 1000)
     void = b"\xec\x80"
     nested = element(CLUSTER, is_open=True) * 2000  # none is in another: each ends the one before
     for bomb in (HEADER + void * 2000, HEADER + element(SEGMENT, is_open=True) + nested):
@@ -169,6 +171,8 @@ def test_a_file_of_nothing_but_small_elements_does_not_keep_us_busy(monkeypatch:
             checked(bomb)
     with pytest.raises(VideoInvalid, match="more than 1000 pieces"):
         checked(SCREEN + EXTENSION * 2000)
+    with pytest.raises(VideoInvalid, match="more than 1000 boxes"):
+        checked(MP4 + box(b"free") * 2000)
     assert checked(WEBM).size == len(WEBM)
 
 

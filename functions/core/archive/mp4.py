@@ -11,6 +11,7 @@ from core.errors import VideoInvalid
 
 _HEADER, _LARGE_HEADER = 8, 16
 _REQUIRED = (b"ftyp", b"moov", b"mdat")
+_MOST_BOXES = 1 << 20  # fragments of hours: more of them would only keep us busy
 
 
 class Mp4Check:
@@ -20,6 +21,7 @@ class Mp4Check:
         self._header = bytearray()
         self._left = 0  # bytes of the current box still to pass
         self._open_ended = False  # the current box goes on to the end of the file
+        self._boxes = 0
         self._bodies: dict[bytes, int] = {}  # of the boxes that it must have, those seen, and the bytes within
         self.position = 0
 
@@ -30,6 +32,7 @@ class Mp4Check:
             "header": self._header.hex(),
             "left": self._left,
             "open_ended": self._open_ended,
+            "boxes": self._boxes,
             "bodies": {name.decode(): size for name, size in self._bodies.items()},
             "position": self.position,
         }
@@ -40,6 +43,7 @@ class Mp4Check:
         check = cls()
         check._header = bytearray.fromhex(state["header"])
         check._left, check._open_ended = state["left"], state["open_ended"]
+        check._boxes = state["boxes"]
         check._bodies = {name.encode(): size for name, size in state["bodies"].items()}
         check.position = state["position"]
         return check
@@ -80,6 +84,9 @@ class Mp4Check:
             if len(header) < _LARGE_HEADER:
                 return
             size = int.from_bytes(header[8:16])
+        self._boxes += 1
+        if self._boxes > _MOST_BOXES:
+            raise VideoInvalid(f"The video has more than {_MOST_BOXES} boxes: it is none to play.")
         self._open_ended = size == 0
         body = 1 if self._open_ended else size - len(header)
         if body < 0:

@@ -109,7 +109,7 @@ class Archive:
                 for chunk in body.iter_chunks(1 << 20):
                     check.update(chunk)
             check.finish(None)
-            return self._archived(generation_id, check)
+            return self._archived(generation_id, container, check)
         return None
 
     def store(self, order: Order) -> ArchivedVideo:
@@ -176,7 +176,7 @@ class Archive:
             )
         except ClientError as error:
             return self._of_another_entry(order, error)
-        return self._archived(order.generation_id, check)
+        return self._archived(order.generation_id, check.container, check)
 
     def _upload(
         self,
@@ -190,7 +190,8 @@ class Archive:
         """A video that does not."""
         if before is None and (there := self.find(order.generation_id)):
             return there
-        upload = self._multipart(order, before) if before else self._begin(order, reader.head(HEAD_BYTES, found))
+        container = before.container if before else container_of(reader.head(HEAD_BYTES, found))
+        upload = self._multipart(order, before) if before else self._begin(order, container)
         part_bytes = before.part_bytes if before else self._part_bytes
         if before and not upload.find(before.parts, part_bytes):
             if there := self.find(order.generation_id):
@@ -205,6 +206,8 @@ class Archive:
             else:
                 transfer.stream(found.length, reader)
             check.finish(found.length or order.file_size)
+            if check.container != container:
+                raise Changed  # after its first bytes, by which the upload was named
             upload.complete()
         except ClientError as error:
             if error.response["Error"]["Code"] in _TAKEN:
@@ -214,13 +217,12 @@ class Archive:
         except Exception as error:  # noqa: BLE001 - it is raised again
             progress.interrupted(error)
         if check.sha256:
-            return self._archived(order.generation_id, check)
+            return self._archived(order.generation_id, container, check)
         if there := self.find(order.generation_id):
             return there
         raise VideoUnavailable("The video was removed as soon as it was archived.")
 
-    def _begin(self, order: Order, head: bytes) -> Multipart:
-        container = container_of(head)
+    def _begin(self, order: Order, container: str) -> Multipart:
         key = video_key(order.generation_id, container)
         return Multipart.begin(self._s3, self._bucket, key, CONTENT_TYPES[container])
 
@@ -233,14 +235,15 @@ class Archive:
             return there
         raise error
 
-    def _archived(self, generation_id: str, check: Check) -> ArchivedVideo:
-        key = video_key(generation_id, check.container)
+    def _archived(self, generation_id: str, container: str, check: Check) -> ArchivedVideo:
+        """The video that stands under the container's key, and was checked."""
+        key = video_key(generation_id, container)
         return ArchivedVideo(
             bucket=self._bucket,
             key=key,
             s3_uri=f"s3://{self._bucket}/{key}",
-            content_type=CONTENT_TYPES[check.container],
-            file_name=f"{generation_id}.{check.container}",
+            content_type=CONTENT_TYPES[container],
+            file_name=f"{generation_id}.{container}",
             size=check.size,
             sha256=check.sha256 or "",
         )
