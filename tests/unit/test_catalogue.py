@@ -1,6 +1,7 @@
 """The catalogue is written from the provider's reference, however much of it is broken, and always the same."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from jsonschema import Draft202012Validator
 from catalogue import build, reference
 from catalogue.build import write
 from catalogue.corrections import Stale
-from catalogue.house import URL, Unreadable
+from catalogue.house import NOT_BLANK, URL, Unreadable
+from core import models
 
 URI = {"type": "string", "format": "uri"}
 PROMPT = {"type": "string", "description": "What to\n  show."}
@@ -367,8 +369,7 @@ def test_a_folder_that_is_no_checkout_changes_nothing(made_up: Reference) -> Non
 
 def test_a_model_is_added_by_data_alone(made_up: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the reference gains is offered and validated with no change of code."""
-    from core import models  # noqa: PLC0415 - its data is another here
-    from core.models.validation import validate  # noqa: PLC0415
+    from core.models.validation import validate  # noqa: PLC0415 - its data is another here
 
     made_up.model("acme/new", "new.json")
     made_up.write()
@@ -387,3 +388,13 @@ def test_a_model_is_added_by_data_alone(made_up: Reference, monkeypatch: pytest.
 def test_every_correction_of_ours_has_a_reason() -> None:
     text = (build.HERE / "corrections.toml").read_text("utf-8")
     assert text.count("\n[[") == text.count("\nreason = ")
+
+
+def test_what_is_shipped_is_as_the_script_writes_it() -> None:
+    """A file that was changed by hand would be changed back, or was left behind by a change of the script."""
+    patterns = set()
+    for file in (Path(models.__file__).parent / "catalogue").iterdir():
+        written = file.read_text("utf-8")
+        assert written == build.text(json.loads(written)) + "\n", file.name
+        patterns |= set(re.findall(r'"pattern": (".*?[^\\]")', written))
+    assert {json.loads(pattern) for pattern in patterns} == {URL, NOT_BLANK}
