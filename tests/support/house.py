@@ -1,18 +1,18 @@
 """Places at a provider, with everything around them that can be told what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from core.archive.objects import Objects
-from core.generation import Failure, Generation
+from core.generation import Failure, Generation, Given
 from core.places.admission import Admission
 from core.places.table import PlacesTable
 from core.record_failure import close
 from core.records.ledger import Ledger
 from core.sweep import Sweep
 from core.workflow import Run
-from tests.support.generations import Clock, generation
+from tests.support.generations import Clock, archived, generation
 from tests.support.stepfunctions import StepFunctions, Workflow
 
 if TYPE_CHECKING:
@@ -61,14 +61,18 @@ class House:
         self.limit = limit
         self.admission = Admission(self.table, self.ledger, cast("Any", self.stepfunctions), limit)
 
-    def arrive(self, *names: str) -> None:
+    def arrive(self, *names: str, takes: Sequence[str] = ()) -> None:
+        """Jobs, which take the videos of others."""
         for name in names:
-            self.accept(name)
+            self.accept(name, takes)
             self.admission.admit(Run(name), name)
 
-    def accept(self, name: str) -> None:
+    def accept(self, name: str, takes: Sequence[str] = ()) -> None:
         self.clock.forward(0.001)
-        self.ledger.add(generation(name, owner=name[:3], created_at=self.clock.time, updated_at=self.clock.time))
+        given = [Given(f"generation:{source}", source) for source in takes] or None
+        self.ledger.add(
+            generation(name, owner=name[:3], created_at=self.clock.time, updated_at=self.clock.time, given=given)
+        )
         self.executions.start(Run(name))
 
     def submit(self, name: str) -> None:
@@ -78,6 +82,23 @@ class House:
         assert attempt is not None
         self.provider.working.add(name)
         self.ledger.submitted(run, attempt, name)
+
+    def generated(self, name: str) -> None:
+        """The provider has made it."""
+        self.provider.working.discard(name)
+        self.ledger.provider_finished(self.ledger.get(name).run, {"url": "x"}, 1)
+        self.admission.release(name)
+
+    def complete(self, name: str) -> None:
+        """Its video is archived, and its end announced."""
+        self.ledger.complete(self.ledger.get(name).run, archived(name), self.clock.time)
+        self.close(name)
+
+    def make(self, name: str) -> None:
+        """All that is done with one that has its place."""
+        self.submit(name)
+        self.generated(name)
+        self.complete(name)
 
     def end(self, *names: str) -> None:
         """The provider has failed at it, or it was never sent, and that is recorded."""

@@ -1,0 +1,260 @@
+"""A job that takes the video of another one waits for it: at no cost, holding no place, and never for ever."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.errors import InputUnavailable
+from core.generation import Failure, Generation, Status
+from core.places.admission import Admission
+from core.rescue import rescue
+from core.workflow import Run
+from tests.support.house import House
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def house(dynamodb: "DynamoDBClient") -> House:
+    return House(dynamodb, 2)
+
+
+class Died(BaseException):
+    """The function is gone: nothing that follows is done."""
+
+
+def die(*_: object) -> None:
+    raise Died
+
+
+def nobody_is_awaited(house: House, *sources: str) -> bool:
+    return [house.table.awaiting(source) for source in sources] == [[]] * len(sources)
+
+
+def failure(house: House, name: str) -> str:
+    found = house.record(name).error
+    assert found is not None
+    return f"{found.name}: {found.message}"
+
+
+def test_it_waits_without_a_place_and_goes_on_when_the_video_is_there(house: House) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    house.arrive("ann3")
+    assert house.holders == ["ann1", "ann3"], "who waits for a video is in nobody's way"
+    house.submit("ann1")
+    house.generated("ann1")
+    assert house.admitted == ["ann1", "ann3"], "the video is not archived yet"
+    house.complete("ann1")
+    assert house.admitted == ["ann1", "ann3", "ann2"]
+    assert nobody_is_awaited(house, "ann1")
+
+
+def test_one_whose_video_is_there_does_not_wait(house: House) -> None:
+    house.arrive("ann1")
+    house.make("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    assert house.holders == ["ann2"]
+    assert nobody_is_awaited(house, "ann1")
+
+
+def test_it_waits_for_the_last_of_several(house: House) -> None:
+    house.arrive("ann1", "ann2")
+    house.arrive("ann3", takes=["ann1", "ann2"])
+    house.make("ann2")
+    assert "ann3" not in house.admitted
+    house.make("ann1")
+    assert house.admitted[-1] == "ann3"
+    assert nobody_is_awaited(house, "ann1", "ann2")
+
+
+def test_many_may_wait_for_one(house: House) -> None:
+    house.arrive("ann1")
+    house.arrive(*(f"ann{number}" for number in range(2, 7)), takes=["ann1"])
+    house.make("ann1")
+    assert house.holders == ["ann2", "ann3"], "no more of them than there are places"
+    house.end("ann2", "ann3")
+    assert house.holders == ["ann4", "ann5"]
+
+
+def test_a_chain_goes_on_link_by_link_and_falls_link_by_link(house: House) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    house.arrive("ann3", takes=["ann2"])
+    house.make("ann1")
+    assert (house.admitted, house.holders) == (["ann1", "ann2"], ["ann2"])
+    house.end("ann2")
+    assert failure(house, "ann3") == "InputUnavailable: Generation ann2, whose video it takes, failed: GenerationFailed: no"
+    assert house.admitted == ["ann1", "ann2", "ann3"], "its workflow goes on, to find that it has ended"
+    assert house.record("ann3").submission is None
+    assert house.holders == []
+
+
+@pytest.mark.parametrize("name", ["Cancelled", "SubmissionUnknown"])
+def test_it_fails_at_no_cost_however_the_other_one_failed(house: House, name: str) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    house.ledger.fail(Run("ann1", 0), Failure(name, "no"))
+    house.close("ann1")
+    assert failure(house, "ann2").startswith("InputUnavailable: Generation ann1, whose video it takes, failed: ")
+    assert house.record("ann2").submission is None
+
+
+def test_one_that_comes_after_the_other_has_failed_fails_at_once(house: House) -> None:
+    house.arrive("ann1")
+    house.end("ann1")
+    house.accept("ann2", takes=["ann1"])
+    with pytest.raises(InputUnavailable, match="failed"):
+        house.admission.admit(Run("ann2"), "ann2")
+    assert nobody_is_awaited(house, "ann1")
+
+
+def test_what_was_deleted_is_not_waited_for(house: House) -> None:
+    house.arrive("ann1")
+    house.make("ann1")
+    house.ledger.delete(house.record("ann1"))
+    house.accept("ann2", takes=["ann1"])
+    with pytest.raises(InputUnavailable, match="was deleted"):
+        house.admission.admit(Run("ann2"), "ann2")
+    assert nobody_is_awaited(house, "ann1")
+
+
+def test_nobody_waits_for_the_video_of_another_owner(house: House) -> None:
+    """Though a record should say so: what is asked for was looked at when it was accepted."""
+    house.arrive("bob1")
+    house.accept("ann1", takes=["bob1"])
+    with pytest.raises(InputUnavailable):
+        house.admission.admit(Run("ann1"), "ann1")
+    assert nobody_is_awaited(house, "bob1")
+    assert house.record("bob1").is_awaited is None
+
+
+def test_one_that_is_cancelled_while_it_waits_is_let_nowhere(house: House) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    house.ledger.fail(Run("ann2", 0), Failure("Cancelled", "by its owner"))
+    house.close("ann2")
+    house.make("ann1")
+    assert house.holders == []
+    assert house.table.waiting()[0] == []
+    assert nobody_is_awaited(house, "ann1")
+    assert failure(house, "ann2") == "Cancelled: by its owner"
+
+
+def test_one_that_is_deleted_while_another_ends_is_passed_over(house: House) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    house.end("ann2")
+    house.ledger.delete(house.record("ann2"))
+    house.arrive("ann3", takes=["ann1"])
+    house.make("ann1")
+    assert house.holders == ["ann3"]
+    assert nobody_is_awaited(house, "ann1")
+
+
+def test_an_end_between_looking_and_noting_is_not_missed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ends the other one finds either that it is awaited, or who looked finds that it has ended."""
+    house.arrive("ann1")
+    house.submit("ann1")
+    house.generated("ann1")
+    await_end = house.table.await_end
+
+    def end_first(source: str, waiting: str) -> None:
+        monkeypatch.undo()
+        house.complete("ann1")
+        await_end(source, waiting)
+
+    monkeypatch.setattr(house.table, "await_end", end_first)
+    house.arrive("ann2", takes=["ann1"])
+    assert house.holders == ["ann2"]
+    assert nobody_is_awaited(house, "ann1")
+
+
+def test_entering_twice_changes_nothing_but_the_token(house: House) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    house.admission.admit(Run("ann2"), "ann2 again")
+    house.make("ann1")
+    assert house.admitted == ["ann1", "ann2 again"]
+    assert house.holders == ["ann2"]
+
+
+@pytest.mark.parametrize("step", ["resume", "give_out", "wake", "_has_inputs"])
+def test_who_dies_while_it_lets_others_go_on_is_made_good_by_a_sweep(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", "ann3", takes=["ann1"])
+    house.submit("ann1")
+    house.generated("ann1")
+    with monkeypatch.context() as broken, pytest.raises(Died):
+        broken.setattr(Admission, step, die)
+        house.complete("ann1")
+    assert house.record("ann1").announced_at is None, "nothing would make good what was announced"
+    house.executions.known["ann1"] = None
+    house.executions.stop(Run("ann1"))
+    house.sweep()
+    assert sorted(house.admitted) == ["ann1", "ann2", "ann3"]
+    assert house.record("ann1").announced_at
+    assert nobody_is_awaited(house, "ann1")
+
+
+def test_a_fault_with_one_that_waits_keeps_the_end_from_being_announced_as_done(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", "ann3", takes=["ann1"])
+    house.submit("ann1")
+    house.generated("ann1")
+    resume = Admission.resume
+
+    def fail_once(self: Admission, generation: Generation) -> None:
+        monkeypatch.undo()
+        if generation.generation_id == "ann2":
+            raise ConnectionError
+        resume(self, generation)
+
+    monkeypatch.setattr(Admission, "resume", fail_once)
+    with pytest.raises(ConnectionError):
+        house.complete("ann1")
+    assert sorted(house.table.awaiting("ann1")) == ["ann2", "ann3"]
+    house.close("ann1")  # its state is entered again
+    assert sorted(house.holders) == ["ann2", "ann3"]
+
+
+def test_one_that_is_rescued_waits_anew_for_one_that_is_rescued(house: House) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    house.ledger.fail(Run("ann1", 0), Failure("ProviderOutOfCredits", "no"))
+    house.close("ann1")
+    house.close("ann2")  # by its own workflow
+    executions: Any = house.executions
+    first = rescue("ann1", house.ledger, executions)
+    second = rescue("ann2", house.ledger, executions)
+    house.admission.admit(second.run, "ann2-1")
+    house.admission.admit(first.run, "ann1-1")
+    assert house.holders == ["ann1"]
+    house.make("ann1")
+    assert house.holders == ["ann2"]
+    assert house.record("ann2").status is Status.QUEUED
+
+
+def test_one_goes_on_with_the_take_that_took_the_place_of_another(house: House) -> None:
+    """A retry of a batch makes anew what the provider failed to make; its rows that take the video take the new one."""
+    house.arrive("ann1")
+    house.end("ann1")
+    house.ledger.retried_as(house.record("ann1"), "ann2")
+    house.arrive("ann2")
+    house.arrive("ann3", takes=["ann1"])
+    assert house.holders == ["ann2"]
+    house.make("ann2")
+    assert house.holders == ["ann3"]
+    assert nobody_is_awaited(house, "ann1", "ann2")
+
+
+def test_an_end_that_nobody_waits_for_costs_no_look(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.arrive("ann1")
+    monkeypatch.setattr(house.table, "awaiting", die)
+    house.make("ann1")
+    assert house.record("ann1").announced_at
