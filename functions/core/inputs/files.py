@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from core.archive.containers import CONTENT_TYPES
 from core.archive.objects import input_key
 from core.errors import InputUnavailable, InvalidRequest
 from core.generation import Generation, Given, Status
@@ -35,7 +36,6 @@ MAX_NAMED = 64  # references in one request
 UPLOAD_SECONDS = 3600  # that a form to upload with works
 UPLOADS = "uploads/"
 _VIDEO = re.compile(r"videos/([0-9a-f]{32})/video\.\w+", re.ASCII)
-_CONTAINERS = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime"}
 _MISSING = {"NoSuchKey", "NoSuchBucket", "404"}
 _UNKNOWN = {True: "a video", False: "of no known type"}
 _WORDS = {"image": "picture", "audio": "sound", "video": "video"}
@@ -139,7 +139,7 @@ class Inputs:
         if source.video:
             return Given(reference, source_id, None, source.video.content_type, source.video.size)
         (container, *others) = containers_of(source.model)
-        return Given(reference, source_id, None, None if others else _CONTAINERS[container])
+        return Given(reference, source_id, None, None if others else CONTENT_TYPES[container])
 
     def _generation_in(self, reference: str) -> str | None:
         """The generation whose video it is."""
@@ -226,8 +226,9 @@ def _check(given: Given, field: Input) -> None:
             f"{name} is {given.content_type or _UNKNOWN[is_some_video]}, and a {words} is needed: {', '.join(wanted)}.",
             field.field,
         )
-    if field.max_bytes and (given.size or 0) > field.max_bytes:
-        raise InvalidRequest(f"{name} has {given.size} bytes; at most {field.max_bytes} are allowed.", field.field)
+    most = field.max_bytes or (MAX_UPLOAD_BYTES if given.key else None)
+    if most and (given.size or 0) > most:
+        raise InvalidRequest(f"{name} has {given.size} bytes; at most {most} are allowed.", field.field)
     if given.size == 0:
         raise InvalidRequest(f"{name} is empty.", field.field)
 

@@ -56,13 +56,15 @@ class Admission:
             self.give_out()
 
     def resume(self, generation: Generation) -> None:
-        """Look again at one that waits for others to end: who ended one of them may have died."""
+        """Look again at one that waits for others to end: it waits for its place, still for another, or it has failed.
+
+        Whoever calls this gives places out.
+        """
         if not generation.waits_for_place or not generation.given:
             return
         try:
             if self._has_inputs(generation):
                 self.table.wait(Waiting.of(generation))
-                self.give_out()
         except InputUnavailable as error:
             self.ledger.fail(generation.run, Failure(type(error).__name__, str(error)))
             self.wake(generation.generation_id)  # its workflow finds that it has ended
@@ -75,6 +77,7 @@ class Admission:
             with suppress(NotFound):
                 self.resume(self.ledger.get(waiting_id))
             self.table.stop_awaiting(generation.generation_id, waiting_id)
+        self.give_out()
 
     def _has_inputs(self, generation: Generation) -> bool:
         """Whether the videos that it takes are there; if not, it waits for one of them. `InputUnavailable`."""
