@@ -215,7 +215,7 @@ def test_the_sweep_wakes_one_that_was_forgotten(cloud: Cloud, monkeypatch: pytes
     source = first(cloud)
     second = after(cloud, source)
     table = PlacesTable(boto3.client("dynamodb"), "places", "generations")
-    table.stop_awaiting(source, second)
+    table.stop_awaiting(source, second, source)
     complete(cloud, source)
     assert cloud.holders == []
     boto3.client("dynamodb").update_item(

@@ -160,7 +160,7 @@ def test_an_end_between_looking_and_noting_is_not_missed(house: House, monkeypat
     house.generated("ann1")
     await_end = house.table.await_end
 
-    def end_first(source: str, waiting: str) -> None:
+    def end_first(source: Run, waiting: str) -> None:
         monkeypatch.undo()
         house.complete("ann1")
         await_end(source, waiting)
@@ -218,7 +218,7 @@ def test_a_fault_with_one_that_waits_keeps_the_end_from_being_announced_as_done(
     monkeypatch.setattr(Admission, "resume", fail_once)
     with pytest.raises(ConnectionError):
         house.complete("ann1")
-    assert sorted(house.table.awaiting("ann1")) == ["ann2", "ann3"]
+    assert sorted(house.table.awaiting("ann1")) == [("ann2", "ann1"), ("ann3", "ann1")]
     house.close("ann1")  # its state is entered again
     assert sorted(house.holders) == ["ann2", "ann3"]
 
@@ -238,6 +238,74 @@ def test_one_that_is_rescued_waits_anew_for_one_that_is_rescued(house: House) ->
     house.make("ann1")
     assert house.holders == ["ann2"]
     assert house.record("ann2").status is Status.QUEUED
+
+
+def test_a_rescue_while_others_are_told_of_the_end_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note that one waits is not taken away with the one of before."""
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    house.ledger.fail(Run("ann1", 0), Failure("ProviderOutOfCredits", "no"))
+    executions: Any = house.executions
+    awaiting = house.table.awaiting
+
+    def rescue_first(source: str) -> list[tuple[str, str]]:
+        monkeypatch.undo()
+        rescue("ann1", house.ledger, executions)
+        return awaiting(source)
+
+    monkeypatch.setattr(house.table, "awaiting", rescue_first)
+    house.close("ann1")
+    assert house.record("ann2").error is None
+    house.admission.admit(Run("ann1", 1), "ann1-1")
+    house.make("ann1")
+    assert house.holders == ["ann2"], "though no sweep has looked"
+    assert nobody_is_awaited(house, "ann1")
+
+
+def test_a_rescue_between_looking_and_noting_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.arrive("ann1")
+    executions: Any = house.executions
+    await_end = house.ledger.await_end
+
+    def rescue_first(run: Run) -> bool:
+        monkeypatch.undo()
+        house.ledger.fail(Run("ann1", 0), Failure("ProviderOutOfCredits", "no"))
+        house.close("ann1")
+        rescue("ann1", house.ledger, executions)
+        return await_end(run)
+
+    monkeypatch.setattr(house.ledger, "await_end", rescue_first)
+    house.arrive("ann2", takes=["ann1"])
+    house.admission.admit(Run("ann1", 1), "ann1-1")
+    house.make("ann1")
+    assert house.holders == ["ann2"]
+    assert nobody_is_awaited(house, "ann1")
+
+
+def test_what_was_sent_is_not_failed_by_one_who_looked_before(house: House) -> None:
+    """It is paid for."""
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    as_it_waited = house.record("ann2")
+    house.make("ann1")
+    house.submit("ann2")
+    house.ledger.delete(house.record("ann1"))
+    house.admission.resume(as_it_waited)
+    assert house.record("ann2").status is Status.GENERATING
+    house.admission.resume(house.record("ann2"))
+    assert house.record("ann2").status is Status.GENERATING
+
+
+def test_a_note_that_was_lost_is_made_good_by_a_sweep(house: House) -> None:
+    house.arrive("ann1")
+    house.arrive("ann2", takes=["ann1"])
+    house.table.stop_awaiting("ann1", "ann2", "ann1")
+    house.make("ann1")
+    assert "ann2" not in house.admitted
+    house.sweep()
+    assert house.holders == ["ann2"]
 
 
 def test_one_goes_on_with_the_take_that_took_the_place_of_another(house: House) -> None:

@@ -66,17 +66,18 @@ class Admission:
             if self._has_inputs(generation):
                 self.table.wait(Waiting.of(generation))
         except InputUnavailable as error:
-            self.ledger.fail(generation.run, Failure(type(error).__name__, str(error)))
+            self.ledger.fail(generation.run, Failure(type(error).__name__, str(error)), unless_sent=True)
             self.wake(generation.generation_id)  # its workflow finds that it has ended
 
     def has_ended(self, generation: Generation) -> None:
         """Let those go on that wait for this one, which was read after it had ended; again, if need be."""
         if not generation.is_awaited:
             return
-        for waiting_id in self.table.awaiting(generation.generation_id):
+        for waiting_id, execution in self.table.awaiting(generation.generation_id):
             with suppress(NotFound):
                 self.resume(self.ledger.get(waiting_id))
-            self.table.stop_awaiting(generation.generation_id, waiting_id)
+            # Not if this one was rescued meanwhile, and is waited for again.
+            self.table.stop_awaiting(generation.generation_id, waiting_id, execution)
         self.give_out()
 
     def _has_inputs(self, generation: Generation) -> bool:
@@ -86,10 +87,11 @@ class Admission:
     def _is_there(self, generation: Generation, given: Given) -> bool:
         """Whether the other one has a video; if it has not ended, this one waits for its end."""
         while (source := source_of(given, generation.owner, self.ledger)).status is not Status.COMPLETED:
-            self.table.await_end(source.generation_id, generation.generation_id)
-            if self.ledger.await_end(source.generation_id):
+            self.table.await_end(source.run, generation.generation_id)
+            if self.ledger.await_end(source.run):
                 return False
-            self.table.stop_awaiting(source.generation_id, generation.generation_id)  # it has ended just now
+            # It has ended just now.
+            self.table.stop_awaiting(source.generation_id, generation.generation_id, source.run.execution)
         return True
 
     def leave(self, generation: Generation) -> None:

@@ -2,7 +2,7 @@
 
     pk "place"    sk its number, from 0       a held place
     pk "waiting"  sk owner/since/generation   a generation that waits, the owner's first one first
-    pk "ends/<generation>"  sk generation     one that waits for that generation to end, since it takes its video
+    pk "ends/<generation>"  sk generation     one that waits for a run of that generation to end: it takes its video
     pk "turn"     sk "turn"                   who gives places out, and who was served last (core.places.admission)
     pk "times"    sk model and parameters     how long such generations took (core.provider.generation_times)
 
@@ -21,6 +21,7 @@ from urllib.parse import quote
 from core.generation import Generation, Status, iso
 from core.records import table as records
 from core.records.table import read, write
+from core.workflow import Run
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -126,18 +127,18 @@ class PlacesTable:
         """Take it out of the queue, if it is there."""
         self._delete(WAITING, waiting.sort_key, waiting.generation_id)
 
-    def await_end(self, source_id: str, generation_id: str) -> None:
-        """Note that one waits for the end of another."""
-        item = write({PK: ENDS + source_id, SK: generation_id, "holder": generation_id})
+    def await_end(self, source: Run, generation_id: str) -> None:
+        """Note that a generation waits for the end of another one's run, instead of an earlier run's."""
+        item = write({PK: ENDS + source.generation_id, SK: generation_id, "holder": source.execution})
         self._retried(lambda: self._dynamodb.put_item(TableName=self._name, Item=item))
 
-    def awaiting(self, source_id: str) -> list[str]:
-        """Those that wait for the end of a generation."""
-        return [item[SK] for item in self._query(ENDS + source_id)]
+    def awaiting(self, source_id: str) -> list[tuple[str, str]]:
+        """Those that wait for the end of a generation, each with the execution of the run that it waits for."""
+        return [(item[SK], item["holder"]) for item in self._query(ENDS + source_id)]
 
-    def stop_awaiting(self, source_id: str, generation_id: str) -> None:
-        """One does not wait for the end of another any more."""
-        self._delete(ENDS + source_id, generation_id, generation_id)
+    def stop_awaiting(self, source_id: str, generation_id: str, execution: str) -> None:
+        """One does not wait for the end of this run any more; if it waits for a later one by now, it goes on waiting."""
+        self._delete(ENDS + source_id, generation_id, execution)
 
     def grant(self, waiting: Waiting, number: int, now: datetime) -> None:
         """Give the place to who waits, or let it keep the one that it has from before, all or nothing; `Refused`."""

@@ -322,13 +322,14 @@ class Ledger:
             after=Status.GENERATING,
         )
 
-    def await_end(self, generation_id: str) -> bool:
-        """Let who ends the generation look for those that wait for that; False if it has ended, or is not there."""
+    def await_end(self, run: Run) -> bool:
+        """Let who ends this run look for those that wait for that; False if it has ended, or is not there."""
         going_on = (Status.QUEUED, Status.GENERATING, Status.ARCHIVING)
-        values = {f":status{number}": status for number, status in enumerate(going_on)}
+        values: Item = {f":status{number}": status for number, status in enumerate(going_on)}
+        only_if = f"#status IN ({', '.join(values)}) AND #rescues = :run"
         try:
             self.table.update(
-                generation_id, {"is_awaited": True}, only_if=f"#status IN ({', '.join(values)})", values=values
+                run.generation_id, {"is_awaited": True}, only_if=only_if, values=values | {":run": run.rescues}
             )
         except ConditionFailed:
             return False
@@ -357,15 +358,16 @@ class Ledger:
             after=Status.COMPLETED,
         )
 
-    def fail(self, run: Run, failure: Failure) -> bool:
-        """The generation has ended badly; False if it had ended already, since it keeps its first end, or if a later
-        run has it."""
+    def fail(self, run: Run, failure: Failure, *, unless_sent: bool = False) -> bool:
+        """The generation has ended badly; False if it had ended already, since it keeps its first end, if a later run
+        has it, or, with `unless_sent`, if the provider may have it."""
         try:
             self._advance(
                 run,
                 {"error": asdict(failure), "ended_at": self.now()},
                 before=(Status.QUEUED, Status.GENERATING, Status.ARCHIVING),
                 after=Status.ERROR,
+                only_if="attribute_not_exists(#submission)" if unless_sent else None,
             )
         except GenerationEnded:
             return False
@@ -442,9 +444,10 @@ class Ledger:
         before: tuple[Status, ...],
         after: Status,
         remove: tuple[str, ...] = (),
+        only_if: str | None = None,
     ) -> None:
         values = {f":before{i}": status for i, status in enumerate(before)}
-        only_if = f"#status IN ({', '.join(values)})"
+        only_if = " AND ".join(filter(None, (f"#status IN ({', '.join(values)})", only_if)))
         try:
             self._change(run, {**changes, "status": after}, remove=remove, only_if=only_if, values=values)
         except ConditionFailed:
