@@ -1,8 +1,8 @@
 """Whatever comes in whatever order, and whoever dies in it: places are held by who may, and by nobody else.
 
-Hypothesis makes up the histories: arrivals, states entered twice, functions that die before or after a call, answers
-that are lost, cancels, deletes, rescues, other limits, sweeps. After each step what must always be true is looked at;
-at the end everything is let run out, and then nothing may be left.
+Hypothesis makes up the histories: arrivals, of which some wait for the videos of others, states entered twice,
+functions that die before or after a call, answers that are lost, cancels, deletes, rescues, other limits, sweeps. After
+each step what must always be true is looked at; at the end everything is let run out, and then nothing may be left.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 from moto import mock_aws
 
-from core.errors import Conflict, GenerationEnded, NotFound, NotRescuable
+from core.errors import Conflict, GenerationEnded, InputUnavailable, NotFound, NotRescuable
 from core.generation import Failure, Status, Submission
 from core.rescue import rescue, resolve
 from core.workflow import Ended
@@ -74,6 +74,7 @@ class Places(RuleBasedStateMachine):
         self.client = Mortal(client)
         self.house = House(self.client, limit=2)  # type: ignore[arg-type]  # it has what is used
         self.names: list[str] = []
+        self.entered: set[str] = set()  # executions whose Admit has returned: nobody enters them again
         self.held_before = 0
         self.tokens = 0
 
@@ -87,7 +88,7 @@ class Places(RuleBasedStateMachine):
         self.client.at, self.client.how = fate
         try:
             what()
-        except (Killed, GenerationEnded, NotFound, NotRescuable, Conflict):
+        except (Killed, GenerationEnded, InputUnavailable, NotFound, NotRescuable, Conflict):
             pass
         finally:
             self.client.revive()
@@ -102,9 +103,24 @@ class Places(RuleBasedStateMachine):
         self._maybe_dying(fate, lambda: self._admit(name))
         return name
 
+    @rule(target=jobs, source=jobs, fate=fates)
+    def arrive_for_the_video_of_another(self, source: str, fate: tuple[int, str]) -> str:
+        name = f"{source[:3]}{len(self.names)}"
+        self.names.append(name)
+        self.house.accept(name, [source])
+        self._maybe_dying(fate, lambda: self._admit(name))
+        return name
+
     def _admit(self, name: str) -> None:
         self.tokens += 1
-        self.house.admission.admit(self.house.record(name).run, f"{name}/{self.tokens}")
+        run = self.house.record(name).run
+        try:
+            self.house.admission.admit(run, f"{name}/{self.tokens}")
+        except InputUnavailable as error:  # which the state machine catches
+            self.house.ledger.fail(run, Failure("InputUnavailable", str(error)))
+            self.house.close(name)
+            raise
+        self.entered.add(run.execution)
 
     @rule(name=jobs, fate=fates)
     def enter_again(self, name: str, fate: tuple[int, str]) -> None:
@@ -133,6 +149,14 @@ class Places(RuleBasedStateMachine):
                 self.house.end(name)
 
         self._maybe_dying(fate, told)
+
+    @rule(name=jobs, fate=fates)
+    def finalize(self, name: str, fate: tuple[int, str]) -> None:
+        def enter() -> None:
+            if self.house.ledger.get_for(self.house.record(name).run).status is Status.ARCHIVING:
+                self.house.complete(name)
+
+        self._maybe_dying(fate, enter)
 
     @rule(name=jobs, fate=fates)
     def cancel(self, name: str, fate: tuple[int, str]) -> None:
@@ -219,6 +243,8 @@ class Places(RuleBasedStateMachine):
                 continue
             assert record.status.ended
             assert record.announced_at is not None
+        for name in self.names:
+            assert self.house.table.awaiting(name) == []
 
     def _go_on(self, name: str) -> None:
         """What Step Functions would do with a workflow that is not over."""
@@ -228,8 +254,14 @@ class Places(RuleBasedStateMachine):
                 return
             if generation.status is Status.ERROR:
                 self.house.close(name)  # RecordFailure died after it had recorded, and is entered again
+            elif generation.status is Status.COMPLETED:
+                self.house.close(name)
             elif generation.status is Status.QUEUED and generation.place is None and generation.submission is None:
-                self._admit(name)
+                if generation.run.execution not in self.entered:
+                    self._admit(name)
+            elif generation.status is Status.ARCHIVING:
+                self.house.admission.release(name)
+                self.house.complete(name)
             elif generation.submission is Submission.SENDING:
                 self.house.ledger.fail(generation.run, Failure("SubmissionUnknown", "lost"))
                 self.house.close(name)
@@ -239,7 +271,7 @@ class Places(RuleBasedStateMachine):
             self.house.executions.known[generation.run.execution] = (
                 Ended("FAILED") if self.house.record(name).status.ended else None
             )
-        except (GenerationEnded, NotFound):
+        except (GenerationEnded, InputUnavailable, NotFound):
             return
 
 

@@ -85,7 +85,7 @@ def test_a_chain_goes_on_link_by_link_and_falls_link_by_link(house: House) -> No
     house.make("ann1")
     assert (house.admitted, house.holders) == (["ann1", "ann2"], ["ann2"])
     house.end("ann2")
-    assert failure(house, "ann3") == "InputUnavailable: Generation ann2, whose video it takes, failed: GenerationFailed: no"
+    assert failure(house, "ann3").endswith("Generation ann2, whose video it takes, failed: GenerationFailed: no")
     assert house.admitted == ["ann1", "ann2", "ann3"], "its workflow goes on, to find that it has ended"
     assert house.record("ann3").submission is None
     assert house.holders == []
@@ -188,9 +188,10 @@ def test_who_dies_while_it_lets_others_go_on_is_made_good_by_a_sweep(
     house.arrive("ann2", "ann3", takes=["ann1"])
     house.submit("ann1")
     house.generated("ann1")
-    with monkeypatch.context() as broken, pytest.raises(Died):
+    with monkeypatch.context() as broken:
         broken.setattr(Admission, step, die)
-        house.complete("ann1")
+        with pytest.raises(Died):
+            house.complete("ann1")
     assert house.record("ann1").announced_at is None, "nothing would make good what was announced"
     house.executions.known["ann1"] = None
     house.executions.stop(Run("ann1"))
@@ -240,9 +241,7 @@ def test_one_that_is_rescued_waits_anew_for_one_that_is_rescued(house: House) ->
     assert house.record("ann2").status is Status.QUEUED
 
 
-def test_a_rescue_while_others_are_told_of_the_end_is_waited_for(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rescue_while_others_are_told_of_the_end_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The note that one waits is not taken away with the one of before."""
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])

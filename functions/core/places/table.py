@@ -137,7 +137,7 @@ class PlacesTable:
         return [(item[SK], item["holder"]) for item in self._query(ENDS + source_id)]
 
     def stop_awaiting(self, source_id: str, generation_id: str, execution: str) -> None:
-        """One does not wait for the end of this run any more; if it waits for a later one by now, it goes on waiting."""
+        """One does not wait for the end of this run any more; if it waits for that of a later one by now, it does."""
         self._delete(ENDS + source_id, generation_id, execution)
 
     def grant(self, waiting: Waiting, number: int, now: datetime) -> None:
