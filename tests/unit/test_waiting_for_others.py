@@ -268,12 +268,12 @@ def test_a_rescue_between_looking_and_noting_is_waited_for(house: House, monkeyp
     executions: Any = house.executions
     await_end = house.ledger.await_end
 
-    def rescue_first(run: Run) -> bool:
+    def rescue_first(source: str) -> bool:
         monkeypatch.undo()
         house.ledger.fail(Run("ann1", 0), Failure("ProviderOutOfCredits", "no"))
         house.close("ann1")
         rescue("ann1", house.ledger, executions)
-        return await_end(run)
+        return await_end(source)
 
     monkeypatch.setattr(house.ledger, "await_end", rescue_first)
     house.arrive("ann2", takes=["ann1"])

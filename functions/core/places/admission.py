@@ -88,7 +88,7 @@ class Admission:
         """Whether the other one has a video; if it has not ended, this one waits for its end."""
         while (source := source_of(given, generation.owner, self.ledger)).status is not Status.COMPLETED:
             self.table.await_end(source.run, generation.generation_id)
-            if self.ledger.await_end(source.run):
+            if self.ledger.await_end(source.generation_id):
                 return False
             # It has ended just now.
             self.table.stop_awaiting(source.generation_id, generation.generation_id, source.run.execution)

@@ -322,14 +322,13 @@ class Ledger:
             after=Status.GENERATING,
         )
 
-    def await_end(self, run: Run) -> bool:
-        """Let who ends this run look for those that wait for that; False if it has ended, or is not there."""
+    def await_end(self, generation_id: str) -> bool:
+        """Let who ends the generation look for those that wait for that; False if it has ended, or is not there."""
         going_on = (Status.QUEUED, Status.GENERATING, Status.ARCHIVING)
-        values: Item = {f":status{number}": status for number, status in enumerate(going_on)}
-        only_if = f"#status IN ({', '.join(values)}) AND #rescues = :run"
+        values = {f":status{number}": status for number, status in enumerate(going_on)}
         try:
             self.table.update(
-                run.generation_id, {"is_awaited": True}, only_if=only_if, values=values | {":run": run.rescues}
+                generation_id, {"is_awaited": True}, only_if=f"#status IN ({', '.join(values)})", values=values
             )
         except ConditionFailed:
             return False
