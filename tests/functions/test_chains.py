@@ -10,9 +10,9 @@ import pytest
 from core import errors
 from core.generation import Status
 from core.places.table import PlacesTable
-from tests.functions.test_inputs import EXTEND, ask
 from tests.support.dying import Death, Driver, dying
 from tests.support.functions import PATHS, Cloud, call
+from tests.support.inputs import EXTEND, ask
 
 PARTS = 4  # of the points, so that they are tried in parallel
 

@@ -15,30 +15,11 @@ from core.generation import Status, Submission
 from core.inputs.references import upload_id
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.generations import archived, generation
+from tests.support.inputs import EXTEND, MODEL, MP4, PNG, ask, keys, upload
 from wiring import now
 
 pytestmark = pytest.mark.usefixtures("doors")
-PNG = b"\x89PNG\r\n\x1a\n" + b"a picture"
-MP4 = b"\x00\x00\x00\x18ftypisom" + b"a video"
-MODEL = "google/veo-3.1-i2v-fast"
-EXTEND = "google/veo3-1-extend-video"
 LIMITED = "minimax/hailuo-2.3-fast"
-
-
-def upload(cloud: Cloud, content: bytes = PNG, owner: str = "ann", content_type: str = "image/png") -> str:
-    """A file that an owner has uploaded: the reference to it."""
-    asked = {"content_type": content_type, "sha256": hashlib.sha256(content).hexdigest()}
-    status, answer = call(cloud, "POST", "/v2/uploads", body=asked, owner=owner)
-    assert status == 200, answer
-    boto3.client("s3").put_object(Bucket="videos", Key=answer["upload"]["fields"]["key"], Body=content)
-    return str(answer["reference"])
-
-
-def ask(cloud: Cloud, reference: str, owner: str = "ann", **given: Any) -> tuple[int, dict[str, Any]]:
-    headers = {"idempotency_key": given.pop("key")} if "key" in given else {}
-    field = "video_url" if given.get("model") == EXTEND else "image_url"
-    body = {"model": MODEL, "prompt": "a boat", field: reference, **given}
-    return call(cloud, "POST", PATHS[0], body=body, owner=owner, **headers)
 
 
 def refusal(cloud: Cloud, reference: str, owner: str = "ann", **given: Any) -> str:
@@ -76,11 +57,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     monkeypatch.setattr(Provider, "_post", note)
     return found
-
-
-def keys(prefix: str) -> list[str]:
-    found = boto3.client("s3").list_objects_v2(Bucket="videos", Prefix=prefix)
-    return [one["Key"] for one in found.get("Contents", [])]
 
 
 def body_behind(link: str) -> bytes:

@@ -13,66 +13,22 @@ from core.batch import batch_id_for
 from core.generation import Failure, Generation, Status
 from core.intake.batches import Batches
 from core.intake.row import Rows
-from core.records.batches import BatchRecord, BatchRecords
+from core.records.batches import BatchRecord
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors
-from tests.support.generations import archived
+from tests.support.revisions import KEY, Week, complete, file, records
 from wiring import now
 
-KEY = "week.jsonl"
 BATCH_ID = batch_id_for("prompts", KEY)
-
-
-def file(*prompts: str, **more: Any) -> str:
-    return "".join(json.dumps({"prompt": prompt, **more}) + "\n" for prompt in prompts)
-
-
-def records() -> BatchRecords:
-    return BatchRecords(boto3.client("dynamodb"), "batches", now)
 
 
 def record() -> BatchRecord:
     return records().get(BATCH_ID)
 
 
-class Week:
-    """A file that is dropped, run, edited and dropped again."""
-
-    def __init__(self, doors: Doors) -> None:
-        self.doors, self.cloud = doors, doors.cloud
-
-    def drop(self, *prompts: str, key: str = KEY, **more: Any) -> dict[str, Any]:
-        """Drop it and take it: the input of the execution that was started last."""
-        assert self.doors.take(self.doors.drop(key, file(*prompts, **more))) == []
-        given: dict[str, Any] = self.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
-        return given
-
-    def accept(self, given: dict[str, Any]) -> list[dict[str, Any]]:
-        """Hand every staged row to AcceptRow, as the Map does."""
-        body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
-        return [self.cloud.invoke("accept_row", json.loads(line), warm=True) for line in body.splitlines()]
-
-    def report(self, given: dict[str, Any]) -> list[dict[str, Any]]:
-        self.cloud.invoke("report_batch", given)
-        body = boto3.client("s3").get_object(Bucket="videos", Key=f"{given['results']}/report.jsonl")["Body"].read()
-        return [json.loads(line) for line in body.splitlines()]
-
-    @property
-    def all(self) -> list[Generation]:
-        return self.doors.of("files")
-
-
 @pytest.fixture
 def week(doors: Doors) -> Week:
     return Week(doors)
-
-
-def complete(cloud: Cloud, *ids: str) -> None:
-    for generation_id in ids:
-        attempt = cloud.ledger.begin_submission(Run(generation_id))
-        cloud.ledger.submitted(Run(generation_id), str(attempt), f"p-{generation_id}")
-        cloud.ledger.provider_finished(Run(generation_id), {"url": "http://x"}, 1)
-        cloud.ledger.complete(Run(generation_id), archived(generation_id), now())
 
 
 def ids(answers: list[dict[str, Any]]) -> list[str]:

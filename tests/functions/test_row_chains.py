@@ -3,6 +3,7 @@
 import io
 import json
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,14 +14,17 @@ import accept_row
 from core.generation import Failure, Generation, Status
 from core.intake.chains import MAX_LONG
 from core.intake.files import Row, read
+from core.intake.row import Rows
 from core.models import offered
-from tests.functions.test_inputs import EXTEND, MODEL, PNG, keys, upload
-from tests.functions.test_revisions import Week, complete, records
+from core.workflow import Run
 from tests.support.functions import Doors, call
+from tests.support.inputs import EXTEND, MODEL, PNG, keys, upload
+from tests.support.revisions import Week, complete, records
 from wiring import now
 
 FIRST = {"id": "boat", "model": "veo2", "prompt": "a boat"}
 KEY = "owners/ann/story.jsonl"
+INPAINT = "alibaba/wan2.2-vace-fun-a14b-inpainting"
 
 
 def extending(source: str, prompt: str = "on it sails", **more: Any) -> dict[str, Any]:
@@ -55,8 +59,10 @@ class Story(Week):
 
 
 @pytest.fixture
-def story(doors: Doors) -> Story:
-    return Story(doors)
+def story(doors: Doors) -> Iterator[Story]:
+    accept_row._wired.cache_clear()  # it stays warm for a test, and other tests have other models
+    yield Story(doors)
+    accept_row._wired.cache_clear()
 
 
 @pytest.mark.parametrize("form", ["row:1", "row:boat"])
@@ -129,6 +135,48 @@ def test_rows_in_any_order_become_a_chain(story: Story) -> None:
     }
 
 
+@pytest.fixture
+def entered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The rows that AcceptRow entered, by their generations."""
+    found: list[str] = []
+    accept = Rows._accept
+
+    def note(self: Rows, line: dict[str, Any], reached: set[str]) -> tuple[Run, bool]:
+        found.append(line["generation_id"])
+        return accept(self, line, reached)
+
+    monkeypatch.setattr(Rows, "_accept", note)
+    return found
+
+
+def between(number: int) -> dict[str, Any]:
+    """A row that takes the two above it."""
+    above = {"video_url": f"row:{number - 1}", "mask_video_url": f"row:{number - 2}"}
+    return {"model": INPAINT, "prompt": "the sea rises", **above}
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_rows_that_take_two_of_those_above_are_reached_once_each(
+    story: Story, entered: list[str], monkeypatch: pytest.MonkeyPatch, *, is_allowed: bool
+) -> None:
+    """Else the ways up the file double with every row, also where none of them can be recorded."""
+    given = story.tell(FIRST, extending("row:1"), *(between(number) for number in range(3, 15)))
+    assert not any("problem" in line for line in story.lines(given))
+    if not is_allowed:
+        monkeypatch.setenv("ALLOWED_MODELS", "google/veo3")  # since the file was read
+    story.cloud.invoke("accept_row", story.lines(given)[-1])
+    assert len(entered) == len(set(entered)) == 14
+    story.reach(given, 14)
+    assert len(entered) == (15 if is_allowed else 28), "what is recorded is not entered again"
+
+
+def test_the_last_row_of_the_longest_chain_may_be_reached_first(story: Story, entered: list[str]) -> None:
+    given = story.tell(FIRST, *(extending(f"row:{number}") for number in range(1, MAX_LONG)))
+    story.reach(given, MAX_LONG)
+    assert len(entered) == MAX_LONG
+    assert {one.status for one in story.found.values()} == {Status.QUEUED}
+
+
 def test_a_row_that_is_edited_is_another_and_so_is_what_takes_its_video(story: Story) -> None:
     chain = [FIRST, extending("row:boat", id="far"), extending("row:far", "home")]
     other = {"model": "veo2", "prompt": "a kite"}
@@ -144,7 +192,6 @@ def test_what_takes_a_refused_rows_video_is_refused(story: Story, monkeypatch: p
     given = story.tell(FIRST, extending("row:1"))
     monkeypatch.setenv("ALLOWED_MODELS", EXTEND)  # since the file was read
     story.cloud.invoke("accept_row", story.lines(given)[1])
-    accept_row._wired.cache_clear()  # other tests have the other models
     for number in (1, 2):
         error = story.found[number].error
         assert error

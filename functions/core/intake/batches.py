@@ -122,7 +122,10 @@ class Batches:
             for identity, found in identified(rows, identities):
                 row = self._with_uploads(found, batch, kept)
                 sources = {name: identities.of(number).id_in(batch.batch_id) for name, number in row.rows.items()}
-                needs = [[starts[number - 1], starts[number] - starts[number - 1]] for number in row.rows.values()]
+                needs = {
+                    sources[name]: (starts[number - 1], starts[number] - starts[number - 1])
+                    for name, number in row.rows.items()
+                }
                 line = _line(row, identity.id_in(batch.batch_id) if identity else None, batch, sources, needs)
                 starts.append(starts[-1] + file.write(line))
             file.seek(0)
@@ -195,10 +198,13 @@ def counts_as_made(status: str) -> bool:
     return status != Status.ERROR
 
 
-def _line(row: Row, generation_id: str | None, batch: Batch, sources: dict[str, str], needs: list[list[int]]) -> bytes:
+def _line(
+    row: Row, generation_id: str | None, batch: Batch, sources: dict[str, str], needs: dict[str, tuple[int, int]]
+) -> bytes:
     """A line of `rows_key`: the row with its request or its problem, and all that AcceptRow needs.
 
-    `sources` are the generations that the rows become whose videos it takes, `needs` where the lines of those are.
+    `sources` are the generations that the rows become whose videos it takes, `needs` where the line of each is: its
+    first byte, and how many.
     """
     line: dict[str, Any] = {
         "batch_id": batch.batch_id,

@@ -1,7 +1,6 @@
 """A row of a batch becomes a generation, the same one however often it is entered."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,9 +33,16 @@ class Rows:
         A row that was made before, by an earlier run or in an earlier revision, is that generation. One that failed
         stays failed, unless the batch was told to try again since.
         """
+        return self._accept(line, set())
+
+    def _accept(self, line: dict[str, Any], reached: set[str]) -> tuple[Run, bool]:
+        """The same; the rows in `reached` were accepted, or refused, on the way."""
         generation_id = line.get("generation_id") or row_id_of_0_1_0(line["batch_id"], line["row"])
-        for needed in self._needed(line):
-            self.accept(needed)  # whose video it takes: nothing waits for what is not recorded
+        # Nothing waits for what is not recorded: first the rows whose videos it takes.
+        for needed_id, at in line.get("needs", {}).items():
+            if needed_id not in reached and self._is_open(needed_id, line["batch_id"]):
+                reached.add(needed_id)
+                self._accept(self._line_at(line["rows_key"], *at), reached)
         try:
             generation = self._found(line, generation_id) or self._new(line, generation_id)
         except Deleted:
@@ -45,13 +51,23 @@ class Rows:
             return Run(generation_id), True
         return generation.run, generation.status.ended
 
-    def _needed(self, line: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The lines of the rows whose videos the row takes, which are above it."""
-        for first, length in line.get("needs", ()):
-            found = self.inputs.s3.get_object(
-                Bucket=self.inputs.videos_bucket, Key=line["rows_key"], Range=f"bytes={first}-{first + length - 1}"
-            )
-            yield json.loads(found["Body"].read())
+    def _is_open(self, generation_id: str, batch_id: str) -> bool:
+        """Whether a row is not recorded yet, or is to be tried again."""
+        try:
+            found = self._get(generation_id)
+            while found and found.retried_as:
+                found = self._get(found.retried_as)
+        except Deleted:
+            return False
+        return found is None or (found.status is Status.ERROR and _is_due(found, self.records.find(batch_id)))
+
+    def _line_at(self, rows_key: str, first: int, length: int) -> dict[str, Any]:
+        """The line of a row of the same file."""
+        found = self.inputs.s3.get_object(
+            Bucket=self.inputs.videos_bucket, Key=rows_key, Range=f"bytes={first}-{first + length - 1}"
+        )
+        line: dict[str, Any] = json.loads(found["Body"].read())
+        return line
 
     def _found(self, line: dict[str, Any], generation_id: str) -> Generation | None:
         """The generation that the row is, if there is one: the latest of its takes."""
