@@ -55,8 +55,6 @@ class Rows:
         """Whether a row is not recorded yet, or is to be tried again."""
         try:
             found = self._get(generation_id)
-            while found and found.retried_as:
-                found = self._get(found.retried_as)
         except Deleted:
             return False
         return found is None or (found.status is Status.ERROR and _is_due(found, self.records.find(batch_id)))
