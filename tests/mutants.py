@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 CORE = Path("functions/core")
 FILES = ["pyproject.toml", "README.md"]
 COPIED = [
+    "bench",
     "catalogue",
     "client",
     "docs",
@@ -167,7 +168,25 @@ MUTANTS = [
         "a video that is cut off is archived",
         CORE / "archive/mp4.py",
         "        if self._left or self._header:\n",
-        "        if not self._position:\n",
+        "        if not self.position:\n",
+    ),
+    Mutant(
+        "a WebM that is cut off is archived",
+        CORE / "archive/webm.py",
+        "        if self._left or self._header or any(end not in (None, self.position) for end in self._ends):\n",
+        "        if not self.position:\n",
+    ),
+    Mutant(
+        "an element of a WebM may be larger than what it is in",
+        CORE / "archive/webm.py",
+        "        if limit is not None and (self.position if end is None else end) > limit:\n",
+        "        if limit is None and first < 0:\n",
+    ),
+    Mutant(
+        "what another release kept is gone on with",
+        CORE / "archive/store.py",
+        "            if before and Check(allowed, before.structure).size == before.size:\n",
+        "            if before:\n",
     ),
     Mutant(
         "the link of a video may lead anywhere",
