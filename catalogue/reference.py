@@ -2,15 +2,15 @@
 
 Some files are broken, some models are described in several, some only under a path of an older API, or nowhere but in
 the list of all that a video may be asked with. A model is taken from the file that describes it under today's path; of
-two such files, from the one that a page links to.
+two such files, from the one that a page links to. Some pages link to no file that there is: they are of the model that
+their examples ask for.
 """
 
 import ast
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,9 @@ def read(source: Path, renamed: Mapping[str, str | None]) -> tuple[list[Document
     `renamed` has, for a file that names a wrong model, the right one; None if the file is to be left out.
     """
     folder = source / FOLDER
-    pages: dict[str, list[Page]] = defaultdict(list)
-    for path in sorted(folder.rglob("*.md")):
-        text = path.read_text("utf-8")
-        for file in sorted(set(_LINK.findall(text))):
-            pages[file].append(_page(text))
+    texts = [path.read_text("utf-8") for path in sorted(folder.rglob("*.md"))]
+    pages = [(set(_LINK.findall(text)), _page(text)) for text in texts]
+    linked = {file for files, _ in pages for file in files}
     found: dict[str, tuple[tuple[bool, bool, bool, str], Documented]] = {}
     problems = []
     for path in sorted(folder.rglob("*.json")):
@@ -70,9 +68,16 @@ def read(source: Path, renamed: Mapping[str, str | None]) -> tuple[list[Document
             problems.append(f"{file} is left out: it is no OpenAPI file of a model ({type(error).__name__}: {error}).")
             continue
         for where, model in models:
-            rank = (where == _PAYLOAD, where != PATH, file not in pages, file)
+            rank = (where == _PAYLOAD, where != PATH, file not in linked, file)
             if model.name not in found or rank < found[model.name][0]:
-                found[model.name] = rank, replace(model, pages=[] if where == _PAYLOAD else pages[file])
+                found[model.name] = rank, model
+    described = {model.file for _, model in found.values()}
+    adrift = [page for files, page in pages if not files & described]
+    for (is_of_the_list, *_), model in found.values():
+        if not is_of_the_list:
+            model.pages = [page for files, page in pages if model.file in files] or [
+                page for page in adrift if any(example["model"] == model.name for example in page.examples)
+            ]
     return [found[name][1] for name in sorted(found)], problems
 
 

@@ -358,6 +358,22 @@ def test_writing_it_again_changes_nothing_and_what_is_gone_goes(made_up: Referen
     assert set(made_up.files()) < set(before)
 
 
+def test_a_page_that_links_to_no_file_is_of_the_model_that_its_example_asks_for(made_up: Reference) -> None:
+    for name in ("acme/one", "acme/two"):
+        made_up.model(name, f"{name[-3:]}.json", duration={"type": "integer", "enum": [5]})
+    run = {"model": "acme/one", "prompt": "A boat.", "duration": "5"}
+    answer = "{'video': {'url': 'https://v3.fal.media/x.mp4'}}"
+    made_up.page("misspelt.md", "oone.json", "# Acme One", answer, "**Processing time**: 80 s.", example=run)
+    made_up.page("copied.md", "two.json", "# Acme Two", "**Processing time**: 100 s.", example=run)
+    made_up.page("linked.md", "one.json", "# Linked")
+    assert made_up.write()["acme/one"]["title"] == "Linked"
+    (made_up.source / reference.FOLDER / "linked.md").unlink()
+    one, two = [made_up.write()[name] for name in ("acme/one", "acme/two")]
+    assert one["hosts"] == ["*.acme.example", "*.fal.media", "cdn.aimlapi.com"]
+    assert (one["seconds"], two["seconds"]) == (80, 100)
+    assert one["schema"]["properties"]["duration"] == {"enum": [5, "5"]}
+
+
 def test_a_folder_that_is_no_checkout_changes_nothing(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json")
     made_up.write()
