@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from core.archive.containers import CONTENT_TYPES
 from local import services
 from local.settings import Checkout, LocalCloudError, say
 
@@ -22,7 +23,9 @@ def note_provider(checkout: Checkout, url: str, *, is_simulator: bool) -> None:
 def videos(checkout: Checkout) -> tuple[int, int]:
     """How many videos the local cloud holds, and how many of them came from a provider that takes money."""
     periods = _periods(checkout)
-    found = [path.stat().st_mtime for path in checkout.data.glob("s3/*/*/videos/*/video.*")]
+    # Beside each object the local AWS keeps a file of what it knows about it.
+    videos = (path for one in CONTENT_TYPES for path in checkout.data.glob(f"s3/*/*/videos/*/video.{one}"))
+    found = [path.stat().st_mtime for path in videos]
     paid = 0
     for archived_at in found:
         known = [is_simulator for since, _, is_simulator in periods if since <= archived_at]

@@ -19,6 +19,7 @@ from local.settings import Checkout
 from local.simulator import SimulatorControl
 from local.stack import Stack, client
 from local.tls import TRUST
+from promptreel.commands.keys import KNOWN_AFTER_SECONDS
 from promptreel.operator.keys import ApiKeys
 from wiring import now
 
@@ -63,8 +64,9 @@ class LocalCloud:
         return all(count == "0" for count in counts.values())
 
     def key_of(self, owner: str) -> str:
-        """A new API key for an owner, once the API knows it: that takes two seconds where others guess at keys."""
+        """A new API key for an owner, once the API knows it: who tries it before is refused for minutes."""
         key, _ = ApiKeys(self.aws("secretsmanager"), self.stack.api_keys_secret_arn).create(owner)
+        time.sleep(KNOWN_AFTER_SECONDS)
         headers = {"Authorization": f"Bearer {key}"}
         eventually(lambda: self.call("GET", "/v2/models", headers=headers, params={"limit": "1"}).ok or None)
         return key

@@ -1,5 +1,6 @@
 """keys: who may use the API."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make, list, rotate and revoke the API's keys.", no_args_is_help=True)
 
 SCOPES = ("read", "create", "all")
+# Who tried the key before the authorizer knows of it would be refused for as long as the gateway keeps the verdict.
+KNOWN_AFTER_SECONDS = 2.0
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="See keys list.", show_default=False)]
 Expires = Annotated[
     str | None,
@@ -55,11 +58,12 @@ def create(
     expires_at = _end(expires)
     with _keys(context) as keys:
         key, kept = keys.create(owner, name=name, scope=scope, expires_at=expires_at)
+        time.sleep(KNOWN_AFTER_SECONDS)
     if as_json:
         output.say_json({"api_key": key, **asdict(kept)})
     else:
         output.say(key)
-        output.warn(f"This key of {owner} is shown only now; it works within a minute. To revoke it: {kept.key_id}.")
+        output.warn(f"This key of {owner} is shown only now. To revoke it: {kept.key_id}.")
 
 
 @app.command("list")
@@ -90,13 +94,13 @@ def rotate(
     expires_at = _end(expires)
     with _keys(context) as keys:
         key, new, old = keys.rotate(key_id, for_as_long, expires_at)
+        time.sleep(KNOWN_AFTER_SECONDS)
     if as_json:
         output.say_json({"api_key": key, **asdict(new), "replaces": asdict(old)})
     else:
         output.say(key)
         output.warn(
-            f"This key of {new.owner} is shown only now; it works within a minute. "
-            f"Key {old.key_id}, which it replaces, ends at {old.expires_at}."
+            f"This key of {new.owner} is shown only now. Key {old.key_id}, which it replaces, ends at {old.expires_at}."
         )
 
 

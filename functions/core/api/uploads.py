@@ -13,7 +13,7 @@ PARAMETERS = ("content_type", "sha256")
 def form(inputs: Inputs, request: Request) -> dict[str, Any]:
     """The answer; `InvalidRequest` names the parameter and what is allowed."""
     owner, body = request.owner, body_of(request)
-    if not isinstance(body, dict) or not all(isinstance(value, str | None) for value in body.values()):
+    if not isinstance(body, dict) or not all(isinstance(value, str) for value in body.values()):
         raise InvalidRequest("The body must be a JSON object with `content_type` and, if it is known, `sha256`.")
     if unknown := [name for name in body if name not in PARAMETERS]:
         raise InvalidRequest(f"`{unknown[0][:64]}` is not a parameter of an upload: {', '.join(PARAMETERS)} are.")
