@@ -221,9 +221,11 @@ def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) ->
 
 def test_what_is_archived_in_part_is_gone_on_with_by_the_next_entry(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
-    broken: list[VideoBehaviour] = [{**LARGE, "status": 500}] * 10  # of two connections: what the first entry bears
-    cloud.simulator.script(prompt, seconds=0.5, video=[LARGE, LARGE, *broken, {**LARGE, "repeat": True}])
+    broken: VideoBehaviour = {**LARGE, "status": 500, "repeat": True}
+    cloud.simulator.script(prompt, seconds=0.5, video=[LARGE, LARGE, broken])
     generation_id = cloud.create(prompt)
+    eventually(lambda: cloud.ledger.get(generation_id).upload)
+    cloud.simulator.script(prompt, seconds=0.5, video=[{**LARGE, "repeat": True}])
     succeeded(cloud, prompt, generation_id)
     arn = cloud.execution(generation_id)["executionArn"]
     history = cloud.aws("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)["events"]
