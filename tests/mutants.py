@@ -24,6 +24,7 @@ COPIED = [
     "functions",
     "infra",
     "local",
+    "requirements",
     "statemachine",
     "tests",
     "app.py",
@@ -161,13 +162,13 @@ MUTANTS = [
     Mutant(
         "an upload is completed before it is checked",
         CORE / "archive/store.py",
-        "            check.finish(found.length or order.file_size)\n            upload.complete()\n",
+        "            check.finish(found.length or order.file_size)\n",
         "            upload.complete()\n            check.finish(found.length or order.file_size)\n",
     ),
     Mutant(
         "a video that is cut off is archived",
         CORE / "archive/mp4.py",
-        "        if self._left or self._header:\n",
+        "        if (self._left and not self._open_ended) or self._header:\n",
         "        if not self.position:\n",
     ),
     Mutant(
@@ -244,9 +245,9 @@ MUTANTS = [
     ),
     Mutant(
         "everybody sees every generation",
-        Path("functions/api.py"),
-        "    if generation.owner != owner:\n",
-        "    if not generation.owner:\n",
+        CORE / "api/generations.py",
+        "        if generation.owner != owner:\n",
+        "        if not generation.owner:\n",
     ),
     Mutant(
         "a check that stays does not read the record again",

@@ -7,11 +7,11 @@ from core.archive.containers import HEAD_BYTES, container_of
 from core.archive.download import Allowed, too_large
 from core.archive.gif import GifCheck
 from core.archive.mp4 import Mp4Check
+from core.archive.structure import Structure
 from core.archive.webm import WebmCheck
 from core.errors import VideoInvalid
 
-_Structure = Mp4Check | WebmCheck | GifCheck
-_STRUCTURES: dict[str, type[_Structure]] = {"mp4": Mp4Check, "mov": Mp4Check, "webm": WebmCheck, "gif": GifCheck}
+_STRUCTURES: dict[str, type[Structure]] = {"mp4": Mp4Check, "mov": Mp4Check, "webm": WebmCheck, "gif": GifCheck}
 
 
 class Check:
@@ -25,7 +25,7 @@ class Check:
         self._allowed = allowed
         self._head = bytearray()
         self.container = ""  # by the first bytes, once there are enough
-        self._structure: _Structure | None = None
+        self._structure: Structure | None = None
         self._sha256 = None if state else hashlib.sha256()
         self.size = 0  # how many bytes have passed
         if state:
@@ -65,7 +65,7 @@ class Check:
             raise VideoInvalid(f"The video should have {length} bytes, and {self.size} came.")
         (self._structure or self._begin()).finish()
 
-    def _begin(self) -> _Structure:
+    def _begin(self) -> Structure:
         self.container = container_of(self._head)
         self._structure = _STRUCTURES[self.container]()
         self._structure.update(self._head)

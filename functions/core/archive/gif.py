@@ -4,8 +4,7 @@ Source: the GIF89a specification. A file is a header with the screen, blocks of 
 and a trailer. A block's data comes in pieces of up to 255 bytes, each after its size, until one of size 0.
 """
 
-from typing import Any
-
+from core.archive.structure import Structure
 from core.errors import VideoInvalid
 
 _EXTENSION, _PICTURE, _TRAILER = 0x21, 0x2C, 0x3B
@@ -13,53 +12,15 @@ _BYTES = {"screen": 13, "block": 1, "extension": 1, "picture": 9, "code size": 1
 _MOST_PIECES = 1 << 22  # 1 GiB of full ones: more of them would only keep us busy
 
 
-class GifCheck:
-    """Feed it every byte in order with `update`, then ask `finish`; one that has to stop goes on from its `state`."""
+class GifCheck(Structure):
+    """The blocks of a GIF."""
+
+    _KEPT = ("next", "pictures", "pieces")
 
     def __init__(self) -> None:
+        super().__init__()
         self._next = "screen"  # of what the bytes are that come next
-        self._header = bytearray()  # those of them that are there
-        self._left = 0  # bytes to pass before them
         self._pictures = self._pieces = 0
-        self.position = 0
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """Where it stands, as JSON holds it."""
-        return {
-            "next": self._next,
-            "header": self._header.hex(),
-            "left": self._left,
-            "pictures": self._pictures,
-            "pieces": self._pieces,
-            "position": self.position,
-        }
-
-    @classmethod
-    def at(cls, state: dict[str, Any]) -> "GifCheck":
-        """One that stands where another stood."""
-        check = cls()
-        check._next, check._left = state["next"], state["left"]
-        check._header = bytearray.fromhex(state["header"])
-        check._pictures, check._pieces = state["pictures"], state["pieces"]
-        check.position = state["position"]
-        return check
-
-    def update(self, data: bytes | bytearray | memoryview) -> None:
-        """Pass bytes of any number; `VideoInvalid` as soon as they cannot be a GIF's."""
-        at = 0
-        while at < len(data):
-            if self._left:
-                step = min(self._left, len(data) - at)
-                self._left -= step
-            else:
-                step = min(_BYTES[self._next] - len(self._header), len(data) - at)
-                self._header += data[at : at + step]
-                if len(self._header) == _BYTES[self._next]:
-                    self._next, self._left = self._read(bytes(self._header))
-                    self._header.clear()
-            at += step
-            self.position += step
 
     def finish(self) -> None:
         """The bytes are over: `VideoInvalid` unless they were a whole GIF of several pictures."""
@@ -68,7 +29,13 @@ class GifCheck:
         if self._pictures < 2:  # noqa: PLR2004
             raise VideoInvalid("The video's link served a picture: a GIF that does not move.")
 
-    def _read(self, header: bytes) -> tuple[str, int]:
+    def _wanted(self) -> int:
+        return _BYTES[self._next]
+
+    def _begin(self, header: bytes, first: int) -> None:
+        self._next, self._left = self._read(header, first)
+
+    def _read(self, header: bytes, first: int) -> tuple[str, int]:
         """What comes after these bytes, and how many others before it."""
         match self._next:
             case "screen" if header[:6] in (b"GIF87a", b"GIF89a"):
@@ -91,7 +58,7 @@ class GifCheck:
                 if self._pieces > _MOST_PIECES:
                     raise VideoInvalid(f"The video has more than {_MOST_PIECES} pieces: it is none to play.")
                 return ("data", header[0]) if header[0] else ("block", 0)
-        raise VideoInvalid(f"The video is damaged: at byte {self.position} is something that is not of a GIF.")
+        raise VideoInvalid(f"The video is damaged: at byte {first} is something that is not of a GIF.")
 
 
 def _table(flags: int) -> int:

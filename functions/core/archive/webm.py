@@ -6,8 +6,7 @@ it are the tracks, and clusters of blocks, which are the pictures and the sound.
 size open: they then end where the next of their kind begins, or with the file. What was cut off does not add up.
 """
 
-from typing import Any
-
+from core.archive.structure import Structure
 from core.errors import VideoInvalid
 
 _EBML, _DOC_TYPE = 0x1A45DFA3, 0x4282
@@ -16,61 +15,22 @@ _BLOCKS = {0xA3, 0xA0}  # SimpleBlock, BlockGroup
 _FILLING = {0xEC, 0xBF}  # Void, CRC-32: may be anywhere
 # What a segment is made of, so that a cluster of open size ends before it: seek head, info, tracks, cluster, cues,
 # attachments, chapters, tags.
-_IN_SEGMENT = {
-    *(0x114D9B74, 0x1549A966, _TRACKS, _CLUSTER, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367),
-}
+_IN_SEGMENT = {0x114D9B74, 0x1549A966, _TRACKS, _CLUSTER, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367}
 _MOST_ID, _MOST_SIZE = 4, 8  # bytes of these numbers
 _MOST_HEADER = 1 << 10  # bytes of the EBML header, which is kept until it is read
 _MOST_ELEMENTS = 1 << 20  # pictures and sounds of hours: more of them would only keep us busy
 
 
-class WebmCheck:
-    """Feed it every byte in order with `update`, then ask `finish`; one that has to stop goes on from its `state`."""
+class WebmCheck(Structure):
+    """The elements of a WebM. The header of the first one, the EBML header, is taken with its body."""
+
+    _KEPT = ("ends", "elements", "bodies")
 
     def __init__(self) -> None:
-        self._header = bytearray()  # of the element that begins here, its body included if it is the EBML header
-        self._left = 0  # bytes of the current element still to pass
+        super().__init__()
         self._ends: list[int | None] = []  # of the segment, and of the cluster in it: None while that is open
         self._elements = 0
         self._bodies: dict[str, int] = {}  # of what it must have, the bytes within
-        self.position = 0
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """Where it stands, as JSON holds it."""
-        return {
-            "header": self._header.hex(),
-            "left": self._left,
-            "ends": list(self._ends),
-            "elements": self._elements,
-            "bodies": dict(self._bodies),
-            "position": self.position,
-        }
-
-    @classmethod
-    def at(cls, state: dict[str, Any]) -> "WebmCheck":
-        """One that stands where another stood."""
-        check = cls()
-        check._header = bytearray.fromhex(state["header"])
-        check._left, check._elements = state["left"], state["elements"]
-        check._ends, check._bodies = list(state["ends"]), dict(state["bodies"])
-        check.position = state["position"]
-        return check
-
-    def update(self, data: bytes | bytearray | memoryview) -> None:
-        """Pass bytes of any number; `VideoInvalid` as soon as they cannot be a WebM's."""
-        at = 0
-        while at < len(data):
-            if self._left:
-                step = min(self._left, len(data) - at)
-                self._left -= step
-            else:
-                step = min(self._wanted() - len(self._header), len(data) - at)
-                self._header += data[at : at + step]
-            at += step
-            self.position += step
-            if self._header and len(self._header) == self._wanted():
-                self._begin_element()
 
     def finish(self) -> None:
         """The bytes are over: `VideoInvalid` unless they were a whole WebM."""
@@ -81,7 +41,6 @@ class WebmCheck:
                 raise VideoInvalid(f"The video is no playable WebM: it has no {name} with something in it.")
 
     def _wanted(self) -> int:
-        """Of how many bytes the header is known to be, by those that are there."""
         header = self._header
         if not header:
             return 1
@@ -103,12 +62,11 @@ class WebmCheck:
             raise VideoInvalid(f"The video is damaged: at byte {self.position} begins nothing that a WebM may hold.")
         return length
 
-    def _begin_element(self) -> None:
-        size_at = self._length(self._header[0], _MOST_ID)
-        body_at = size_at + self._length(self._header[size_at], _MOST_SIZE)
-        name, size = int.from_bytes(self._header[:size_at]), _number(self._header[size_at:body_at])
-        first, content = self.position - len(self._header), bytes(self._header[body_at:])
-        self._header.clear()
+    def _begin(self, header: bytes, first: int) -> None:
+        size_at = self._length(header[0], _MOST_ID)
+        body_at = size_at + self._length(header[size_at], _MOST_SIZE)
+        name, size = int.from_bytes(header[:size_at]), _number(header[size_at:body_at])
+        content = header[body_at:]
         self._elements += 1
         if self._elements > _MOST_ELEMENTS:
             raise VideoInvalid(f"The video has more than {_MOST_ELEMENTS} elements: it is none to play.")
