@@ -39,7 +39,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
 
 def page(results: dict[str, Any]) -> str:
     """The section of docs/performance.md."""
-    who = [name.format(results["seconds"]) for name in WHO.values()]
+    who = {one: name.format(results["seconds"]) for one, name in WHO.items()}
     parts = sorted({part for cost in results["usd"].values() for part in cost})
     lines = [
         "## Cost",
@@ -48,7 +48,7 @@ def page(results: dict[str, Any]) -> str:
         "call, with the items that each write found and left) with production's patience, times list prices:",
         f"{PRICES['source']} ({PRICES['date']}).",
         "",
-        "| part | " + " | ".join(who) + " |",
+        "| part | " + " | ".join(who.values()) + " |",
         "|---" * (len(WHO) + 1) + "|",
     ]
     for part in parts:
@@ -56,9 +56,10 @@ def page(results: dict[str, Any]) -> str:
     month = {name: sum(parts.values()) for name, parts in results["month"].items()}
     totals = {one: sum(results["usd"][one].values()) for one in WHO}
     lines.append("| **all** | " + " | ".join(f"**{totals[one]:.6f}**" for one in WHO) + " |")
-    reached = {who[0]: totals["alone"], who[2]: totals["queued"], f"{A_MONTH} a month": month["running"] / A_MONTH}
+    reached = {who[one]: totals[one] for one in ("alone", "queued")}
+    reached[f"{A_MONTH} a month"] = month["running"] / A_MONTH
     lines += ["", f"The goal is {TARGET} USD: {_verdict(reached, results)}", ""]
-    lines += ["| count | " + " | ".join(who) + " |", "|---" * (len(WHO) + 1) + "|"]
+    lines += ["| count | " + " | ".join(who.values()) + " |", "|---" * (len(WHO) + 1) + "|"]
     for name in results["counts"]["alone"]:
         lines.append(f"| {name} | " + " | ".join(f"{results['counts'][one][name]:g}" for one in WHO) + " |")
     lines += [

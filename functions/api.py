@@ -28,9 +28,9 @@ from core.generation import iso
 from core.models import Models
 from core.places.table import PlacesTable
 from wiring import client, logger, now
-from wiring.batches import UsesBatches, make_batches
+from wiring.batch_start import UsesBatchStart, make_batch_start
 from wiring.generation_times import UsesGenerationTimes, make_generation_times
-from wiring.inputs import UsesInputs, make_inputs
+from wiring.inputs import make_inputs
 from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
@@ -51,9 +51,7 @@ _STATUS: dict[type[BaseException], HTTPStatus] = {
 
 
 @dataclass(frozen=True)
-class Settings(UsesInputs, UsesBatches, UsesWorkflow, UsesModels, UsesGenerationTimes):
-    batch_state_machine_arn: str
-    batch_concurrency: int
+class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesGenerationTimes):
     default_model: str
     url_lifetime_seconds: int
 
@@ -86,20 +84,9 @@ def _batches() -> "BatchRoutes":
     """What batches need, made when the first call about one comes."""
     from core.api.batch_routes import BatchRoutes  # noqa: PLC0415 - most calls are about a single generation
     from core.api.batches import BatchApi  # noqa: PLC0415 - the same
-    from core.intake.batches import Batches  # noqa: PLC0415 - the same
 
     s, deletion = _settings(), _deletion()
-    s3 = deletion.objects.s3
-    batches = Batches(
-        s3,
-        s.videos_bucket,
-        deletion.workflow.stepfunctions,
-        s.batch_state_machine_arn,
-        s.batch_concurrency,
-        deletion.ledger,
-        make_batches(s),
-        make_inputs(s),
-    )
+    batches, s3 = make_batch_start(s), deletion.objects.s3
     api = BatchApi(deletion.ledger, _models(), s.default_model, batches, deletion, s3, s.prompts_bucket)
     return BatchRoutes(api, logger.info)
 

@@ -10,15 +10,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core import settings
 from core.inputs.media import is_input
-from core.intake.batches import Batches
 from core.intake.dropped_file import DroppedFile, FileIntake
 from core.intake.event import take_event
 from core.intake.owners import owner_of_event, owner_of_file
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
-from wiring.batches import UsesBatches, make_batches
-from wiring.inputs import UsesInputs, make_inputs
-from wiring.ledger import make_ledger
+from wiring.batch_start import UsesBatchStart, make_batch_start
 from wiring.models import UsesModels, make_models
 from wiring.workflow import UsesWorkflow, make_workflow
 
@@ -27,9 +24,7 @@ BYTES_PER_SECOND = 500_000  # of a file, at the least
 
 
 @dataclass(frozen=True)
-class Settings(UsesInputs, UsesBatches, UsesWorkflow, UsesModels, UsesAnnouncer):
-    batch_state_machine_arn: str
-    batch_concurrency: int
+class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAnnouncer):
     queue_url: str
     default_model: str
     event_owners: tuple[str, ...]
@@ -38,18 +33,17 @@ class Settings(UsesInputs, UsesBatches, UsesWorkflow, UsesModels, UsesAnnouncer)
 @cache
 def _wired() -> tuple[FileIntake, Settings]:
     s = settings.read(Settings)
-    s3, workflow, ledger, inputs = client("s3"), make_workflow(s), make_ledger(s), make_inputs(s)
-    batches = Batches(
-        s3,
-        s.videos_bucket,
-        workflow.stepfunctions,
-        s.batch_state_machine_arn,
-        s.batch_concurrency,
-        ledger,
-        make_batches(s),
-        inputs,
-    )
-    return FileIntake(s3, make_models(s), s.default_model, ledger, inputs, workflow, batches, make_announcer(s)), s
+    batches = make_batch_start(s)
+    return FileIntake(
+        client("s3"),
+        make_models(s),
+        s.default_model,
+        batches.ledger,
+        batches.inputs,
+        make_workflow(s),
+        batches,
+        make_announcer(s),
+    ), s
 
 
 class NothingTaken(Exception):

@@ -1,10 +1,11 @@
 """Bundles: directories made at deployment that are uploaded as they are, with the bytecode that Lambda loads."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -13,6 +14,20 @@ CACHE = ROOT / "cdk.out" / "bundles"
 
 class BundlingFailed(Exception):
     """A bundle could not be made; `str()` is one sentence for the user, then what uv said."""
+
+
+def files_in(directory: Path) -> Iterator[Path]:
+    """All files of a directory, in order, but what Python leaves behind."""
+    return (file for file in sorted(directory.rglob("*")) if file.is_file() and "__pycache__" not in file.parts)
+
+
+def hash_of(files: Iterable[Path], root: Path, made_for: str) -> str:
+    """Names files' names and contents, and what they are used for."""
+    digest = hashlib.sha256(made_for.encode())
+    for file in files:
+        digest.update(f"\0{file.relative_to(root)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:32]
 
 
 def bundled(key: str, fill: Callable[[Path], None]) -> Path:

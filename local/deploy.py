@@ -1,14 +1,14 @@
 """Deploys the real stack to the local AWS with the CDK CLI, if anything changed since it was last."""
 
-import hashlib
 import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.bundle import files_in, hash_of
 from local.processes import Process, last_line
 from local.settings import ACCOUNT, REGION, Checkout, LocalCloudError
 
@@ -64,18 +64,9 @@ def outputs(checkout: Checkout) -> dict[str, str]:
 
 def content_hash(root: Path, provider_url: str) -> str:
     """A hash of everything the deployed stack is made of."""
-    digest = hashlib.sha256(provider_url.encode())
-    for path in _source_files(root):
-        digest.update(f"\0{path.relative_to(root)}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _source_files(root: Path) -> Iterator[Path]:
-    for source in SOURCES:
-        path = root / source
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        yield from (file for file in files if file.is_file() and "__pycache__" not in file.parts)
+    paths = [root / source for source in SOURCES]
+    files = (file for path in paths for file in ([path] if path.is_file() else files_in(path)))
+    return hash_of(files, root, provider_url)
 
 
 def _cdk(checkout: Checkout, ministack: Process, cwd: Path, arguments: list[str]) -> None:

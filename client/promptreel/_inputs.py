@@ -18,11 +18,10 @@ import requests
 
 from promptreel._http import TIMEOUT_SECONDS, Http
 from promptreel.errors import ConnectionFailed, PromptreelError
-from promptreel.generation import Generation
+from promptreel.generation import ID_DIGITS, Generation
 
 UPLOADS = "/v2/uploads"
 AT_ONCE = 4  # uploads
-ID_DIGITS = 32  # of the SHA-256 of a file, by which it is known
 MAX_FILE_BYTES = 64 << 20  # of a file of requests that is looked through for files
 TYPES = {
     "png": "image/png",

@@ -53,7 +53,7 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
 
 def make_checkout(root: Path) -> Checkout:
     """A checkout with the stand-ins, the real local/ and the real core."""
-    (root / "infra").mkdir(parents=True)
+    shutil.copytree(ROOT / "infra", root / "infra", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "local", root / "local")
     shutil.copytree(ROOT / "functions", root / "functions")
     for path, text in {".venv/ministack/bin/python": SERVER, "node_modules/.bin/cdk": CDK}.items():

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from core.api.beginning import only
 from core.batch import RowIdentity, batch_id_for
 from core.delete import Deletion
 from core.errors import Conflict, FileTooLarge, InvalidFile, InvalidRequest, NotFound
@@ -251,22 +252,14 @@ class BatchApi:
 
     def own(self, owner: str, batch_id: str) -> BatchRecord:
         """The owner's batch, by its id or the beginning of it; another's is answered as one that does not exist."""
+        missing = f"There is no batch {batch_id[:64]}."
         if re.fullmatch(BEGINNING, batch_id, re.ASCII):
-            return self._meant(owner, batch_id)
+            meant = islice(self.batches.records.meant(owner, batch_id), MOST_MEANT)
+            return only({one.batch_id: one for one in meant}, batch_id, missing, "batches", "batch_id")
         record = self.batches.records.find(batch_id) if re.fullmatch(GENERATION_ID, batch_id, re.ASCII) else None
         if record is None or record.owner != owner:
-            raise NotFound(f"There is no batch {batch_id[:64]}.")
+            raise NotFound(missing)
         return record
-
-    def _meant(self, owner: str, beginning: str) -> BatchRecord:
-        match list(islice(self.batches.records.meant(owner, beginning), MOST_MEANT)):
-            case []:
-                raise NotFound(f"There is no batch {beginning}.")
-            case [record]:
-                return record
-            case several:
-                ids = ", ".join(record.batch_id for record in several)
-                raise InvalidRequest(f"Several of your batches begin with {beginning}, name one: {ids}.", "batch_id")
 
     def _whole(self, owner: str, batch_id: str) -> BatchRecord:
         if re.fullmatch(BEGINNING, batch_id, re.ASCII):

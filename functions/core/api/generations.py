@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from core.api import listing
+from core.api.beginning import only
 from core.api.http import Answer, Request, as_json, as_text
 from core.archive.objects import presigned_url
 from core.delete import Deletion
@@ -91,7 +92,9 @@ class GenerationApi:
         """The owner's generation; the answer is the same for another's as for one that does not exist."""
         missing = f"There is no generation {generation_id[:64]}."
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
-            return self._meant(owner, generation_id, missing)
+            meant = self.deletion.ledger.meant(owner, generation_id)
+            found = {generation.generation_id: generation for generation in meant}
+            return only(found, generation_id, missing, "generations")
         if not re.fullmatch(GENERATION_ID, generation_id, re.ASCII):
             raise NotFound(missing)  # the table holds other things, under other names
         try:
@@ -101,17 +104,6 @@ class GenerationApi:
         if generation.owner != owner:
             raise NotFound(missing)
         return generation
-
-    def _meant(self, owner: str, beginning: str, missing: str) -> Generation:
-        """The one of the owner's generations whose id begins so."""
-        match list(self.deletion.ledger.meant(owner, beginning)):
-            case []:
-                raise NotFound(missing)
-            case [generation]:
-                return generation
-            case several:
-                ids = ", ".join(generation.generation_id for generation in several)
-                raise InvalidRequest(f"Several of your generations begin with {beginning}, name one: {ids}.")
 
     def _shown(self, generation: Generation) -> dict[str, Any]:
         video = generation.video

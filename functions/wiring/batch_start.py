@@ -1,0 +1,35 @@
+"""Starting batches, which files and requests do."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import wiring
+from core.archive.objects import PRESIGNING
+from wiring.batches import UsesBatches, make_batches
+from wiring.inputs import UsesInputs, make_inputs
+from wiring.ledger import make_ledger
+
+if TYPE_CHECKING:
+    from core.intake.batches import Batches
+
+
+@dataclass(frozen=True)
+class UsesBatchStart(UsesInputs, UsesBatches):
+    batch_state_machine_arn: str
+    batch_concurrency: int
+
+
+def make_batch_start(settings: UsesBatchStart) -> "Batches":
+    """The batches that can be started."""
+    from core.intake.batches import Batches  # noqa: PLC0415 - most requests are about a single generation
+
+    return Batches(
+        wiring.client("s3", **PRESIGNING),  # the one that inputs have, too
+        settings.videos_bucket,
+        wiring.client("stepfunctions"),
+        settings.batch_state_machine_arn,
+        settings.batch_concurrency,
+        make_ledger(settings),
+        make_batches(settings),
+        make_inputs(settings),
+    )
