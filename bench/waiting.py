@@ -91,6 +91,11 @@ class Job:
             submitted_at=START if is_submitted else None,
         )
 
+    # the circuit, which is closed
+    def open_since(self) -> None:
+        return None
+
+    # the ledger again
     def begin_submission(self, _: Run) -> str:
         self.submission = Submission.SENDING
         return "attempt"
@@ -204,7 +209,7 @@ class Shipped:
         }
         if name == "Submit":
             limits = Limits(s.submit_deadline_seconds, 90, s.poll_first_seconds)
-            submitted = submit(Run(job.name), anything, anything, anything, limits, times)
+            submitted = submit(Run(job.name), anything, anything, anything, limits, times, anything)
             return {**payload, **vars(submitted), "pending_seconds": 0}
         if name == "CheckStatus":
             schedule = Schedule(

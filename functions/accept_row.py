@@ -22,7 +22,8 @@ class Settings(UsesInputs, UsesBatches, UsesModels, UsesAnnouncer):
 @cache
 def _wired() -> Rows:
     s = settings.read(Settings)
-    return Rows(make_models(s), make_ledger(s), make_inputs(s), make_batches(s), make_announcer(s))
+    announcer = make_announcer(s)
+    return Rows(make_models(s), make_ledger(s), make_inputs(s), announcer.accounts, make_batches(s), announcer)
 
 
 @logger.inject_lambda_context

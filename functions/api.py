@@ -14,6 +14,7 @@ from core.api.http import Answer, Request, Routes, as_json, read_event
 from core.archive.objects import PRESIGNING, Objects
 from core.delete import Deletion
 from core.errors import (
+    BudgetExceeded,
     Conflict,
     FileTooLarge,
     IdempotencyConflict,
@@ -26,10 +27,12 @@ from core.errors import (
 )
 from core.generation import iso
 from core.models import Models
+from core.money.accounts import Accounts
 from core.places.table import PlacesTable
 from wiring import client, logger, now
+from wiring.accounts import UsesAccounts, make_accounts
 from wiring.batch_start import UsesBatchStart, make_batch_start
-from wiring.generation_times import UsesGenerationTimes, make_generation_times
+from wiring.generation_times import make_generation_times
 from wiring.inputs import make_inputs
 from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
@@ -37,6 +40,7 @@ from wiring.workflow import UsesWorkflow, make_workflow
 
 if TYPE_CHECKING:
     from core.api.batch_routes import BatchRoutes
+    from core.api.money import MoneyApi
 
 _STATUS: dict[type[BaseException], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -47,11 +51,12 @@ _STATUS: dict[type[BaseException], HTTPStatus] = {
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     Conflict: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.CONFLICT,
+    BudgetExceeded: HTTPStatus.FORBIDDEN,  # as the provider answers who is out of credits
 }
 
 
 @dataclass(frozen=True)
-class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesGenerationTimes):
+class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAccounts):
     default_model: str
     url_lifetime_seconds: int
 
@@ -67,6 +72,18 @@ def _deletion() -> Deletion:
     return Deletion(make_ledger(s), make_workflow(s), Objects(client("s3", **PRESIGNING), s.videos_bucket))
 
 
+@cache
+def _accounts() -> Accounts:
+    return make_accounts(_settings())
+
+
+@cache
+def _money() -> "MoneyApi":
+    from core.api.money import MoneyApi  # noqa: PLC0415 - few calls are about money alone
+
+    return MoneyApi(_accounts(), _models)
+
+
 def _models() -> Models:
     return make_models(_settings())
 
@@ -76,7 +93,7 @@ def _generations() -> GenerationApi:
     s, deletion = _settings(), _deletion()
     places = PlacesTable(client("dynamodb"), s.places_table_name, s.table_name)
     s3, seconds = deletion.objects.s3, s.url_lifetime_seconds
-    return GenerationApi(deletion, make_inputs(s), places, _models, s3, seconds, logger.info)
+    return GenerationApi(deletion, make_inputs(s), _accounts(), places, _models, s3, seconds, logger.info)
 
 
 @cache
@@ -87,7 +104,7 @@ def _batches() -> "BatchRoutes":
 
     s, deletion = _settings(), _deletion()
     batches, s3 = make_batch_start(s), deletion.objects.s3
-    api = BatchApi(deletion.ledger, _models(), s.default_model, batches, deletion, s3, s.prompts_bucket)
+    api = BatchApi(deletion.ledger, _models(), s.default_model, _accounts(), batches, deletion, s3, s.prompts_bucket)
     return BatchRoutes(api, logger.info)
 
 
@@ -128,6 +145,9 @@ ROUTES = Routes(
         f"GET {OLDER_PATH}": lambda request: _generations().fetch(request),
         f"POST {OLDER_PATH}": lambda request: _generations().create(request),
         "POST /v2/uploads": _upload,
+        "POST /v2/estimates": lambda request: _money().estimate(request),
+        "GET /v2/usage": lambda request: _money().usage(request),
+        "GET /v2/budgets": lambda request: _money().budgets(request),
         "GET /v2/batches": lambda request: _batches().fetch_or_list(request),
         "POST /v2/batches": lambda request: _batches().send(request),
         "GET /v2/batches/{id}/report": lambda request: _batches().report(request),

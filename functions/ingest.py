@@ -33,16 +33,17 @@ class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAnnouncer):
 @cache
 def _wired() -> tuple[FileIntake, Settings]:
     s = settings.read(Settings)
-    batches = make_batch_start(s)
+    batches, announcer = make_batch_start(s), make_announcer(s)
     return FileIntake(
         client("s3"),
         make_models(s),
         s.default_model,
         batches.ledger,
         batches.inputs,
+        announcer.accounts,
         make_workflow(s),
         batches,
-        make_announcer(s),
+        announcer,
     ), s
 
 
@@ -109,5 +110,12 @@ def _take_event(event: dict[str, Any]) -> None:
             logger.info("file taken", file=file.uri)
         case "Generation Requested":
             owner = owner_of_event(s.event_owners, event["source"])
-            known = (files.models, files.ledger, files.inputs, files.workflow, files.announcer)
+            known = (
+                files.models,
+                files.ledger,
+                files.inputs,
+                files.accounts,
+                files.workflow,
+                files.announcer,
+            )
             take_event(event, owner, s.default_model, *known)

@@ -7,12 +7,14 @@ from typing import Any
 from core import settings
 from core.generation import Status
 from core.inputs.links import Links
+from core.money.circuit import Circuit
 from core.provider.client import Provider
 from core.provider.generation_times import GenerationTimes
 from core.records.ledger import Ledger
 from core.submit import Limits, submit
 from core.workflow import Run
 from wiring import logger
+from wiring.accounts import UsesCircuit, make_circuit
 from wiring.generation_times import UsesGenerationTimes, make_generation_times
 from wiring.ledger import make_ledger
 from wiring.links import UsesLinks, make_links
@@ -20,17 +22,17 @@ from wiring.provider import UsesProvider, make_provider
 
 
 @dataclass(frozen=True)
-class Settings(UsesLinks, UsesProvider, UsesGenerationTimes):
+class Settings(UsesLinks, UsesProvider, UsesGenerationTimes, UsesCircuit):
     submit_deadline_seconds: int
     submit_timeout_seconds: int
     poll_first_seconds: int
 
 
 @cache
-def _wired() -> tuple[Ledger, Provider, Links, Limits, GenerationTimes]:
+def _wired() -> tuple[Ledger, Provider, Links, Limits, GenerationTimes, Circuit]:
     s = settings.read(Settings)
     limits = Limits(s.submit_deadline_seconds, s.submit_timeout_seconds, s.poll_first_seconds)
-    return make_ledger(s), make_provider(s), make_links(s), limits, make_generation_times(s)
+    return make_ledger(s), make_provider(s), make_links(s), limits, make_generation_times(s), make_circuit(s)
 
 
 @logger.inject_lambda_context

@@ -7,21 +7,23 @@ from typing import Any
 
 from core import settings
 from core.archive.objects import Objects
-from core.generation import Failure
+from core.generation import Failure, iso
 from core.sweep import Sweep
 from wiring import client, logger, now
+from wiring.accounts import UsesCircuit, make_accounts, make_circuit, make_prices
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.ledger import make_ledger
-from wiring.metrics import count_failure
+from wiring.metrics import count_failure, tell
 from wiring.places import UsesPlaces, make_admission
 from wiring.provider import UsesProvider, make_provider
 from wiring.workflow import UsesWorkflow, make_workflow
 
+NEARLY = 0.8  # of a budget: from then on there is an alarm
 LONGEST = timedelta(seconds=50)  # the next one comes after a minute
 
 
 @dataclass(frozen=True)
-class Settings(UsesPlaces, UsesWorkflow, UsesAnnouncer, UsesProvider):
+class Settings(UsesPlaces, UsesWorkflow, UsesAnnouncer, UsesProvider, UsesCircuit):
     videos_bucket: str
     poll_deadline_seconds: int
 
@@ -49,4 +51,21 @@ def _found_failed(failure: Failure) -> None:
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], _context: object) -> None:
     """A scheduled event, whose contents do not matter."""
+    _look_at_money()
     _wired().run(until=now() + LONGEST)
+
+
+def _look_at_money() -> None:
+    """Read the prices once a day, and tell the alarms of budgets that come to an end; a fault keeps from nothing."""
+    s = settings.read(Settings)
+    try:
+        make_prices(s).keep_fresh(make_provider(s))
+        budget = max(make_accounts(s).budgets.every(), key=lambda one: one.share, default=None)
+        if budget and budget.share >= NEARLY:
+            logger.warning("a budget comes to an end", budget=budget.name, share=budget.share)
+            tell("BudgetShare", 100 * budget.share)
+        if since := make_circuit(s).open_since():
+            logger.warning("the provider is out of credits", since=iso(since))
+            tell("ProviderOutOfCredits", 1)
+    except Exception:  # noqa: BLE001 - what is left half done is looked at all the same
+        logger.exception("money was not looked at")

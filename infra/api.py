@@ -61,7 +61,7 @@ class Api(Construct):
             environment={
                 **storage.ledger.environment,
                 **storage.batches.environment,
-                **storage.places.learned_environment,
+                **storage.money.environment,
                 **storage.inputs_environment,
                 "BATCH_STATE_MACHINE_ARN": batches.state_machine.state_machine_arn,
                 "BATCH_CONCURRENCY": str(stage.batch_concurrency),
@@ -72,7 +72,8 @@ class Api(Construct):
             },
             permissions=[
                 *storage.ledger.permissions(adds=True, finds=True, reads=[BY_OWNER, BY_ID, BY_BATCH]),
-                storage.places.reads_learned,
+                *storage.money.holds,
+                storage.money.reads,
                 *storage.batches.permissions("PutItem", "BatchGetItem", lists=True),
                 # What is sent over HTTP lies in its owner's folder, where ingest takes it from.
                 allow("s3:PutObject", on=storage.prompts.arn_for_objects(f"{OWN_FOLDERS}*")),

@@ -39,6 +39,7 @@ class Batches(Construct):
                 **stage.model_environment,
                 **storage.inputs_environment,
                 **announcements.environment,
+                **storage.money.environment,
             },
             permissions=[
                 *storage.ledger.permissions(adds=True),
@@ -46,7 +47,8 @@ class Batches(Construct):
                 storage.stores_uploads,
                 # The rows whose videos a row takes.
                 allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*/rows.jsonl")),
-                *storage.batches.permissions(),
+                *storage.batches.permissions("UpdateItem"),
+                *storage.money.holds,
                 *announcements.permissions,
             ],
         )
@@ -58,6 +60,7 @@ class Batches(Construct):
                 **storage.ledger.environment,
                 **storage.batches.environment,
                 **announcements.environment,
+                **storage.money.environment,
             },
             permissions=[
                 *storage.ledger.permissions(gets=False, changes=False, finds=True, reads=[BY_BATCH]),

@@ -59,6 +59,13 @@ class Stage:
     architecture: Literal["arm64", "x86_64"] = "arm64"  # a fifth cheaper than x86_64
     package_platform: str | None = "aarch64-manylinux2014"  # uv's name for the above; None is this machine
 
+    # money, in USD of the provider's: what may be spent until `promptreel budgets set` says otherwise; None is no limit
+    budget_day_usd: float | None = 25  # what a newcomer survives
+    budget_month_usd: float | None = None
+    jobs_an_hour: int | None = None
+    probe_seconds: int = MINUTE  # how often one job tries whether the provider has credits again
+    reserve_usd: float = 5  # held for a request of which neither a price nor a cost is known
+
     # the API's throttle: far above one owner's use, far below what a leaked key could cost
     requests_per_second: int = 50
     request_burst: int = 100
@@ -95,6 +102,8 @@ _SIMULATED = {
     "poll_give_up_seconds": 3 * MINUTE,
     "look_up_seconds": 10,
     "ingest_seconds": MINUTE,
+    "budget_day_usd": None,
+    "probe_seconds": 2,
 }
 
 

@@ -23,7 +23,6 @@ _COSTLY_FAILURES = {
     "it for a day: look for the generation's id in its log (client_request_id), then use promptreel resolve.",
     "ProviderKeyMissing": "Every job fails: store the provider's key in the secret ProviderKey.",
     "ProviderKeyRejected": "Every job fails: store a valid key in the secret ProviderKey.",
-    "ProviderOutOfCredits": "Every job fails: top up the account at the provider.",
     "ProviderUnavailable": "A job was given up because the provider could not be asked about it: fetch its video by "
     "its provider_id once the provider answers.",
     "GenerationTimedOut": "The provider accepted a job and never finished it: ask the provider about it.",
@@ -37,6 +36,29 @@ _COSTLY_FAILURES = {
     "InternalError": "A fault of Promptreel or of its deployment ended a job, which may be paid for: its execution's "
     "history says where.",
 }
+
+
+_MONEY = (
+    (
+        "BudgetNearlySpent",
+        "BudgetShare",
+        80,
+        "A budget is spent to 80 %: `promptreel budgets list` says which; `promptreel usage` on what.",
+    ),
+    (
+        "BudgetSpent",
+        "BudgetShare",
+        100,
+        "A budget has no room left, and refuses requests until it renews: `promptreel budgets list` says which, and "
+        "`promptreel budgets set` raises it.",
+    ),
+    (
+        "ProviderOutOfCredits",
+        "ProviderOutOfCredits",
+        1,
+        "The provider is out of credits, and jobs wait: top up the account, and they go on within two minutes.",
+    ),
+)
 
 
 class Monitoring(Construct):
@@ -95,6 +117,15 @@ class Monitoring(Construct):
             api.http_api.metric_server_error(period=_PERIOD, statistic="Sum"),
             "The API answered 5xx: read the log of the function api, and of authorize.",
         )
+        for name, metric_name, threshold, what_to_do in _MONEY:
+            metric = cloudwatch.Metric(
+                namespace="Promptreel",
+                metric_name=metric_name,
+                dimensions_map={"service": f"promptreel-{stage.name}"},
+                period=_PERIOD,
+                statistic="Maximum",
+            )
+            self._alarm(name, metric, what_to_do, threshold=threshold)
         for error, what_to_do in _COSTLY_FAILURES.items():
             metric = cloudwatch.Metric(
                 namespace="Promptreel",

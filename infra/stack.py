@@ -43,6 +43,8 @@ class PromptreelStack(cdk.Stack):
             "TopicArn": announcements.topic.topic_arn,
             "BusName": announcements.bus.event_bus_name,
             "TableName": storage.ledger.table.table_name,
+            "MoneyTableName": storage.money.table.table_name,
+            "Budgets": storage.money.environment["BUDGETS"] or "none",
             "PlacesTableName": storage.places.table.table_name,
             "VideoGenerationStateMachineArn": workflow.state_machine.state_machine_arn,
             "PromptBatchStateMachineArn": batches.state_machine.state_machine_arn,

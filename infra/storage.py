@@ -1,4 +1,4 @@
-"""What is kept: prompt files, videos, the three tables, and the two secrets."""
+"""What is kept: prompt files, videos, the four tables, and the two secrets."""
 
 from typing import cast
 
@@ -13,6 +13,7 @@ from infra.batch_records import BatchRecords
 from infra.config import Stage
 from infra.functions import allow
 from infra.ledger import Ledger
+from infra.money import Money
 from infra.nag import acknowledge
 from infra.places import Places
 from infra.provider import Provider
@@ -25,8 +26,8 @@ def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
 
 
 class Storage(Construct):
-    """Buckets `prompts` and `videos`; the `ledger`, the `batches` and the `places`; the `provider`'s key, and the
-    `api_keys`."""
+    """Buckets `prompts` and `videos`; the `ledger`, the `batches`, the `places` and the `money`; the `provider`'s key,
+    and the `api_keys`."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "Storage")
@@ -75,6 +76,7 @@ class Storage(Construct):
         self.ledger = Ledger(self, stage, self._removal)
         self.batches = BatchRecords(self, stage, self._removal)
         self.places = Places(self, stage, self._removal, self.ledger)
+        self.money = Money(self, stage, self._removal, self.places)
         self.provider_key = self._secret("ProviderKey", "The key for the provider, as plain text.")
         self.provider = Provider(stage.provider_url, self.provider_key)
         self.api_keys = self._secret("ApiKeys", "The hashed keys of this API's users, as JSON.")

@@ -59,6 +59,7 @@ class Triggers(Construct):
                 "EVENT_OWNERS": ",".join(stage.event_owners),
                 **stage.model_environment,
                 **announcements.environment,
+                **storage.money.environment,
             },
             permissions=[
                 *storage.ledger.permissions(adds=True, finds=True),
@@ -69,6 +70,7 @@ class Triggers(Construct):
                 allow("s3:PutObject", on=storage.videos.arn_for_objects("batches/*")),
                 *(allow("states:StartExecution", on=machine) for machine in machines),
                 allow("states:DescribeExecution", on=batches.executions_arn),
+                *storage.money.holds,
                 *announcements.permissions,
             ],
         )

@@ -58,8 +58,14 @@ class Workflow(Construct):
                 **places.learned_environment,
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
+                **storage.money.circuit_environment,
             },
-            permissions=[*ledger.permissions(), *provider.permissions, places.reads_learned],
+            permissions=[
+                *ledger.permissions(),
+                *provider.permissions,
+                places.reads_learned,
+                storage.money.circuit_permissions,
+            ],
         )
         self._let_it_sign_links(storage)
         self.look_up_submission = functions.add(
@@ -97,6 +103,7 @@ class Workflow(Construct):
                 **places.environment,
                 **provider.environment,
                 **announcements.environment,
+                **storage.money.environment,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "VIDEO_HOSTS": ",".join(stage.video_hosts),
                 "ALLOW_LOCAL_VIDEO_HOSTS": str(stage.allow_local_video_hosts).lower(),
@@ -106,6 +113,7 @@ class Workflow(Construct):
                 *places.permissions,
                 *provider.permissions,
                 *announcements.permissions,
+                storage.money.settles,
                 allow(
                     "s3:PutObject",
                     "s3:GetObject",
@@ -122,9 +130,10 @@ class Workflow(Construct):
         self.record_failure = functions.add(
             "record_failure",
             timeout_seconds=60,
-            environment={**places.environment, **announcements.environment},
+            environment={**places.environment, **announcements.environment, **storage.money.environment},
             permissions=[
                 *places.permissions,
+                storage.money.settles,
                 *announcements.permissions,
                 allow("sqs:SendMessage", on=self.dead_letters.queue_arn),
             ],
@@ -211,6 +220,8 @@ class Workflow(Construct):
                 **storage.places.environment,
                 **storage.provider.environment,
                 **announcements.environment,
+                **storage.money.environment,
+                **storage.money.circuit_environment,
                 "STATE_MACHINE_ARN": self.state_machine.state_machine_arn,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "POLL_DEADLINE_SECONDS": str(stage.poll_deadline_seconds),
@@ -220,6 +231,8 @@ class Workflow(Construct):
                 *storage.places.permissions,
                 *storage.provider.permissions,
                 *announcements.permissions,
+                storage.money.settles,
+                storage.money.keeps_prices,
                 allow("states:StartExecution", on=self.state_machine.state_machine_arn),
                 allow("states:DescribeExecution", "states:StopExecution", on=self.executions_arn),
                 allow("s3:DeleteObject", on=storage.videos.arn_for_objects("videos/*")),

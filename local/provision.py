@@ -43,6 +43,7 @@ def provision(
         bus_name=outputs["BusName"],
         table_name=outputs["TableName"],
         places_table_name=outputs["PlacesTableName"],
+        money_table_name=outputs["MoneyTableName"],
         video_generation_state_machine_arn=outputs["VideoGenerationStateMachineArn"],
         prompt_batch_state_machine_arn=outputs["PromptBatchStateMachineArn"],
         queue_url=ensure_queue(outputs["TopicArn"], endpoint_url, QUEUE),

@@ -25,6 +25,7 @@ class Stack:
     bus_name: str
     table_name: str
     places_table_name: str
+    money_table_name: str
     video_generation_state_machine_arn: str
     prompt_batch_state_machine_arn: str
     queue_url: str

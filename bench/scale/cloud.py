@@ -21,6 +21,9 @@ import requests
 from core.generation import Generation, Source, Status, generation_id_for
 from core.intake.accept import accept
 from core.models import offered
+from core.money import CREDITS_PER_USD
+from core.money.accounts import Accounts
+from core.money.budgets import Limits
 from core.records.ledger import Ledger
 from core.workflow import Workflow
 from infra.config import stage_named
@@ -52,6 +55,12 @@ class Cloud:
     def ledger(self) -> Ledger:
         dynamodb = client("dynamodb", self.stack.aws_endpoint_url)
         return Ledger(dynamodb, self.stack.table_name, lambda: datetime.now(UTC))
+
+    @property
+    def accounts(self) -> Accounts:
+        dynamodb, now = client("dynamodb", self.stack.aws_endpoint_url), self.ledger.now
+        places, money = self.stack.places_table_name, self.stack.money_table_name
+        return Accounts.at(dynamodb, money, places, now, Limits(), CREDITS_PER_USD)
 
     def create(self, prompt: str) -> tuple[str, float]:
         """A generation by way of the HTTP API: its id, and the seconds until the answer."""
@@ -186,6 +195,7 @@ def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
     )
     ledger, models = cloud.ledger, offered((), ())
     no_inputs: Any = None  # which the request does not name
+    money = cloud.accounts
     request = {"model": "veo2", "prompt": prompt}
     names = [f"owner{number}" for number in range(owners)]
     with _watching(cloud) as seen:
@@ -194,7 +204,7 @@ def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
         for name in names:
             for number in range(jobs):
                 generation_id = generation_id_for(name, "bench", f"{prompt}{number}")
-                accept(request, generation_id, name, Source("api", "bench"), models, ledger, no_inputs, workflow)
+                accept(request, generation_id, name, Source("api", "bench"), models, ledger, no_inputs, money, workflow)
                 ids.append(generation_id)
         accepted = time.monotonic() - started
         ended = [cloud.ended(generation_id) for generation_id in ids]

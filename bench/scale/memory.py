@@ -164,7 +164,7 @@ def _ingest(rows: int) -> None:
     records = BatchRecords(dynamodb, "batches", lambda: datetime.now(UTC))
     machine: Any = _StepFunctions()
     batches = Batches(s3, "videos", machine, "arn", 50, ledger, records, nothing)
-    intake = FileIntake(s3, offered((), ()), "veo2", nothing, nothing, nothing, batches, nothing)
+    intake = FileIntake(s3, offered((), ()), "veo2", nothing, nothing, nothing, nothing, batches, nothing)
     intake.take(DroppedFile("prompts", "a.jsonl", "etag", None), "ann")
 
 

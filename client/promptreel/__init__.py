@@ -20,6 +20,7 @@ from promptreel.errors import (
     WaitTimeout,
 )
 from promptreel.generation import Failure, Generation, Model, Takes, Video
+from promptreel.money import Budget, Estimate, Usage
 
 __version__ = metadata.version("promptreel")
 
@@ -30,10 +31,12 @@ __all__ = [
     "BatchCheck",
     "BatchFailed",
     "BatchTimeout",
+    "Budget",
     "Client",
     "ConfigurationError",
     "ConnectionFailed",
     "DownloadFailed",
+    "Estimate",
     "Failure",
     "Generation",
     "GenerationFailed",
@@ -44,6 +47,7 @@ __all__ = [
     "ReportRow",
     "Takes",
     "Unauthorized",
+    "Usage",
     "Video",
     "WaitTimeout",
     "__version__",

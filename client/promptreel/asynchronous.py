@@ -7,7 +7,7 @@ that a thousand that wait need no thread each.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -31,6 +31,7 @@ from promptreel.client import (
     may_have_arrived,
 )
 from promptreel.generation import Generation, Model
+from promptreel.money import Budget, Estimate, Usage
 
 CALLS_AT_ONCE = 32
 
@@ -86,6 +87,18 @@ class AsyncClient:
         except asyncio.CancelledError as cancelled:
             cancelled.add_note(may_have_arrived(key))
             raise
+
+    async def estimate(self, prompt: str | None = None, model: str = DEFAULT_MODEL, **parameters: Any) -> Estimate:
+        """What the same call of `create` would cost; nothing is asked for."""
+        return await self._call(self._client.estimate, prompt, model, **parameters)
+
+    async def usage(self, by: str = "day", first: date | None = None, last: date | None = None) -> Usage:
+        """What your generations cost that ended in these days. See `Client.usage`."""
+        return await self._call(self._client.usage, by, first, last)
+
+    async def budgets(self) -> tuple[Budget, ...]:
+        """The limits that count what you ask for, and what they have left."""
+        return await self._call(self._client.budgets)
 
     async def upload(self, file: str | Path) -> str:
         """Upload a picture, a sound or a video: the reference that stands for it. See `Client.upload`."""

@@ -39,6 +39,8 @@ class BatchCheck:
     made_before: int
     failed_before: int
     made_elsewhere: OtherBatch | None
+    estimated_usd: float | None  # of the rows that would be made
+    at_most_usd: float | None  # what budgets hold for them
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
@@ -54,6 +56,8 @@ class BatchCheck:
             made_before=raw["made_before"],
             failed_before=raw["failed_before"],
             made_elsewhere=OtherBatch(other["id"], other["name"], other["rows"]) if other else None,
+            estimated_usd=raw.get("estimated_usd"),
+            at_most_usd=raw.get("at_most_usd"),
             raw=raw,
         )
 
@@ -72,6 +76,7 @@ class Batch:
     error: Failure | None
     sha256: str | None  # of the file that was read last
     created_at: str | None
+    held_back: str | None  # why rows were not begun: a budget has no room for them
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -94,6 +99,7 @@ class Batch:
             error=Failure(str(error.get("name")), str(error.get("message"))) if error else None,
             sha256=raw.get("sha256"),
             created_at=raw.get("created_at"),
+            held_back=raw.get("held_back"),
             raw=raw,
         )
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from promptreel.errors import (
     WaitTimeout,
 )
 from promptreel.generation import ID_DIGITS, Generation, Model
+from promptreel.money import Budget, Estimate, Usage
 
 PATH = "/v2/video/generations"
 DEFAULT_MODEL = "veo2"
@@ -106,6 +107,22 @@ class Client(Batches):
         given: dict[str, Any] = referenced(parameters, uploads, lambda beginning: self.get(beginning).id)
         uploads.send()
         return given
+
+    def estimate(self, prompt: str | None = None, model: str = DEFAULT_MODEL, **parameters: Any) -> Estimate:
+        """What the same call of `create` would cost; nothing is asked for."""
+        body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **self._with_inputs(parameters)}
+        return Estimate.from_json(self._http.call("POST", "/v2/estimates", json=body))
+
+    def usage(self, by: str = "day", first: date | None = None, last: date | None = None) -> Usage:
+        """What your generations cost that ended from the first day to the last (UTC; the last 30, if none is given),
+        summed by `by`: day, model, tag, or batch, of which all are."""
+        days = {"from": first, "to": last}
+        params = {"by": by, **{name: str(day) for name, day in days.items() if day}}
+        return Usage.from_json(self._http.call("GET", "/v2/usage", params=params))
+
+    def budgets(self) -> tuple[Budget, ...]:
+        """The limits that count what you ask for, and what they have left."""
+        return tuple(map(Budget.from_json, self._http.call("GET", "/v2/budgets")["data"]))
 
     def upload(self, file: str | Path) -> str:
         """Upload a picture, a sound or a video: the reference that stands for it in requests.

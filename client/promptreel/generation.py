@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 ID_DIGITS = 32  # of a whole id, of a generation or a batch
+CREDITS_PER_USD = 2_000_000
 MP4 = ".mp4"  # what nearly every video is
 
 
@@ -49,6 +50,15 @@ class Generation:
     submitted_at: datetime | None
     ended_at: datetime | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
+
+    @property
+    def usd(self) -> float | None:
+        """What it costs in US dollars: as charged, or as it was estimated as long as that is not known."""
+        if self.credits_used is not None:
+            return self.credits_used / CREDITS_PER_USD
+        cost = (self.raw.get("meta") or {}).get("cost") or {}
+        actual: float | None = cost.get("actual_usd")
+        return cost.get("estimated_usd") if actual is None else actual
 
     @property
     def ended(self) -> bool:

@@ -12,6 +12,7 @@ REMEDIES: Mapping[str, str] = {
     "InvalidRequest": "mend the request; `promptreel models MODEL` lists what a model takes",
     "InvalidFile": "mend the file; `promptreel batch FILE --dry-run` checks it before it is sent",
     "IdempotencyConflict": "use another idempotency key for another request",
+    "BudgetExceeded": "ask again when the budget renews; the operator raises it with `promptreel budgets set`",
     "ProviderUnavailable": f"the operator's {_GO_ON} goes on from what the provider has",
     "SubmissionUnknown": "the operator looks for {id} in the provider's log, and tells what is there: "
     "`promptreel resolve {id} --provider-id ...`, or `promptreel resolve {id} --not-accepted`, which sends it again",

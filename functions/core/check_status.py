@@ -52,7 +52,7 @@ class Checks:
             age = self._age(generation)
             if answer.outcome == "completed" and answer.video is not None:
                 self.ledger.provider_finished(run, answer.video, answer.credits_used)
-                self._learn(generation, before, age)
+                self._learn(generation, before, age, answer.credits_used)
                 return Checked(Status.ARCHIVING)
             if times is None:
                 times = self.times.of(generation.request)
@@ -74,12 +74,12 @@ class Checks:
             raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
         return answer
 
-    def _learn(self, generation: Generation, before: Look | None, age: float) -> None:
-        """After the record says that it is done: what dies in between forgets a time, and repeats none."""
+    def _learn(self, generation: Generation, before: Look | None, age: float, credits_used: int | None) -> None:
+        """After the record says that it is done: what dies in between forgets a time and a cost, and repeats none."""
         took = before.took(age) if before else None
         # A rescued generation's submission is dated by its rescue.
-        if took is not None and not generation.rescues and age < self.schedule.deadline:
-            self.times.note(generation, took)
+        is_usual = took is not None and not generation.rescues and age < self.schedule.deadline
+        self.times.note(generation, took if is_usual else None, credits_used)
 
     def _age(self, generation: Generation) -> float:
         return (self.ledger.now() - (generation.submitted_at or generation.created_at)).total_seconds()

@@ -13,6 +13,7 @@ the API and the announcement show as `error.name`. A message is one sentence for
     ├── NotRescuable            rescue cannot help; the command line says what can
     ├── NotFound                no such generation for this owner; the API answers 404
     │   └── Deleted                 there was one, and its owner deleted it
+    ├── BudgetExceeded          no budget of ours has room for it; the API answers 403, a file is recorded as failed
     ├── MethodNotAllowed        the path is there, for other methods; the API answers 405
     ├── LedgerUnavailable       what had to be recorded could not be
     └── GenerationError         ends, or delays, the workflow of one generation
@@ -83,6 +84,10 @@ class Deleted(NotFound):
     def __init__(self, message: str, owner: str) -> None:
         super().__init__(message)
         self.owner = owner
+
+
+class BudgetExceeded(PromptreelError):
+    """A budget has no room for what this may cost; the message names it, and says when it renews. Nothing was sent."""
 
 
 class MethodNotAllowed(PromptreelError):
@@ -176,5 +181,5 @@ class InternalError(GenerationError):
 def names() -> dict[str, type[PromptreelError]]:
     """Every error a generation can end with, by its name."""
     # What came by a file or an event and was refused.
-    refused: list[type[PromptreelError]] = [InvalidRequest, InvalidFile, IdempotencyConflict]
+    refused: list[type[PromptreelError]] = [InvalidRequest, InvalidFile, IdempotencyConflict, BudgetExceeded]
     return {leaf.__name__: leaf for leaf in [*refused, *GenerationError.__subclasses__()]}

@@ -92,6 +92,19 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a request costs, in credits: as it was estimated, and as it counts."""
+
+    estimated: int
+    most: int  # of what such requests cost
+    basis: str  # what the estimate is by: core.money.estimates
+    held: int = 0  # what budgets count for it
+    day: str = ""  # of the budgets that count it, 2026-11-25
+    key_id: str | None = None  # of the API key that it was asked for with
+    counted: dict[str, Any] | None = None  # what the sums have of it: core.money.usage
+
+
+@dataclass(frozen=True)
 class Generation:
     """One record of the ledger. Times are UTC; `request` is as the provider takes it."""
 
@@ -125,6 +138,7 @@ class Generation:
     name: str | None = None  # its user's own word for it
     tags: list[str] | None = None  # its user's own
     given: list[Given] | None = None  # what its request names by references: see core.inputs
+    cost: Cost | None = None  # of one that was accepted
     is_awaited: bool | None = None  # others wait for its end: see core.places
     rescues: int = 0
 
@@ -146,6 +160,15 @@ class Generation:
     def at_provider(self) -> bool:
         """Whether the provider has the request, or may have it, and has not said that the job ended."""
         return self.submission is not None and self.generated_at is None and not self.failed_at_provider
+
+    @property
+    def charged(self) -> int:
+        """What it costs, in credits, as far as that is known: where the provider may charge and has not said what, as
+        much as such requests cost."""
+        if self.credits_used is not None:
+            return self.credits_used
+        may_cost = self.submission is not None and not self.failed_at_provider
+        return self.cost.most if self.cost and may_cost else 0
 
     @property
     def failed_at_provider(self) -> bool:

@@ -1,5 +1,6 @@
 """Submit: at most one create call that the provider may have accepted, however often this is entered."""
 
+import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -7,12 +8,14 @@ from core.errors import (
     GenerationEnded,
     GenerationError,
     LedgerUnavailable,
+    ProviderOutOfCredits,
     ProviderUnavailable,
     SubmissionTimedOut,
     SubmissionUnknown,
 )
 from core.generation import Generation, Status, Submission
 from core.inputs.links import Links
+from core.money.circuit import Circuit
 from core.provider.client import Provider, Throttled
 from core.provider.generation_times import GenerationTimes
 from core.provider.polling import backoff, first_wait
@@ -36,17 +39,31 @@ class Submitted:
 
 
 def submit(
-    run: Run, ledger: Ledger, provider: Provider, links: Links, limits: Limits, times: GenerationTimes
+    run: Run,
+    ledger: Ledger,
+    provider: Provider,
+    links: Links,
+    limits: Limits,
+    times: GenerationTimes,
+    circuit: Circuit,
 ) -> Submitted:
     """Send the request, unless that was done; when to look at it."""
     generation = ledger.get_for(run)
-    again = _submit(generation, run, ledger, provider, links, limits)
+    again = _submit(generation, run, ledger, provider, links, limits, circuit)
     if again:
         return Submitted(Status.QUEUED, again)
     return Submitted(Status.GENERATING, first_wait(limits.first_look, times.of(generation.request)))
 
 
-def _submit(generation: Generation, run: Run, ledger: Ledger, provider: Provider, links: Links, limits: Limits) -> int:
+def _submit(
+    generation: Generation,
+    run: Run,
+    ledger: Ledger,
+    provider: Provider,
+    links: Links,
+    limits: Limits,
+    circuit: Circuit,
+) -> int:
     """Seconds after which to enter again because the provider did not take the request now; 0 once it has accepted
     it."""
     if generation.submission is Submission.SUBMITTED:
@@ -59,14 +76,21 @@ def _submit(generation: Generation, run: Run, ledger: Ledger, provider: Provider
     # Before anything is claimed: a missing key, or a missing file, is no unknown submission.
     provider.key.get()
     request = links.request_of(generation)
+    is_open = circuit.open_since() is not None
+    if is_open and not circuit.may_probe():
+        return _until_there_are_credits(circuit)
     attempt = ledger.begin_submission(run)
     if attempt is None:
         # Another entry was faster: look at what it did.
-        return _submit(ledger.get_for(run), run, ledger, provider, links, limits)
+        return _submit(ledger.get_for(run), run, ledger, provider, links, limits, circuit)
     try:
         provider_id = provider.create(request, client_request_id=client_request_id(run.generation_id, attempt))
     except SubmissionUnknown:
         raise
+    except ProviderOutOfCredits:
+        circuit.open()
+        ledger.clear_submission(run, attempt)
+        return _until_there_are_credits(circuit)
     except Throttled as refusal:
         ledger.clear_submission(run, attempt)
         return _try_later(generation, ledger.now(), limits, refusal)
@@ -81,7 +105,14 @@ def _submit(generation: Generation, run: Run, ledger: Ledger, provider: Provider
         ledger.submitted(run, attempt, provider_id)
     except LedgerUnavailable as error:
         raise SubmissionUnknown(str(error)) from error
+    if is_open:
+        circuit.close()
     return 0
+
+
+def _until_there_are_credits(circuit: Circuit) -> int:
+    """Seconds to wait while the provider is out of them: one job tries at a time, and not all come at once."""
+    return round(circuit.probe_seconds * random.uniform(1, 2))  # noqa: S311 - nothing secret
 
 
 def _wait_for_the_other(generation: Generation, now: datetime, limits: Limits) -> int:

@@ -86,6 +86,11 @@ def asked_by(name: str) -> Asked | None:
     return VEO.get(name) or _of_catalogue().get(name)
 
 
+def all_models() -> dict[str, Asked]:
+    """Every model by its name."""
+    return {**_of_catalogue(), **VEO}
+
+
 @functools.cache
 def _of_catalogue() -> Mapping[str, Asked]:
     entries = [json.loads(file.read_text("utf-8")) for file in CATALOGUE.glob("*.json")]

@@ -15,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from local.guard import refusal
+from local.simulator import prices
 from local.simulator.answers import Answer, error_answer, json_answer
 from local.simulator.calls import Call
 from local.simulator.provider import Provider
@@ -131,6 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
             return provider.create(call, self.headers, body)
         if call.path in GENERATION_PATHS and call.method == "GET":
             return provider.fetch(call, self.headers, query)
+        if call.path == "/v1/models" and call.method == "GET":
+            return prices.answer(query, self.headers)
         if call.path == "/v2/logs" and call.method == "GET":
             return provider.logs(call, self.headers, query)
         if call.path.startswith("/files/") and call.method == "GET":

@@ -1,6 +1,8 @@
 """The deployed stack, for all tests of this folder and for no others: one for all workers of a run."""
 
 import fcntl
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from local.provision import ensure_queue
 from local.services import throw_away
 from local.settings import Settings
 from local.up import up
-from tests.support.local_cloud import CHECKOUT, LocalCloud
+from tests.support.local_cloud import CHECKOUT, STACK_FILE, LocalCloud, Run
 
 TIMEOUT_SECONDS = 900  # jobs of a minute and sweeps of another are waited for, and other tests at the same time
 LOCK = "apart"  # held together by all tests, and by one alone where nothing else may go on
@@ -61,3 +63,25 @@ def cloud(cloud_of_the_tests: LocalCloud, request: pytest.FixtureRequest) -> Ite
     with (CHECKOUT.state / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
         yield cloud_of_the_tests
+
+
+@pytest.fixture
+def run(cloud: LocalCloud, tmp_path: Path) -> Run:
+    """The installed command line, in an empty folder, with nothing but the local cloud to be found."""
+    environment = cloud.environment(HOME=str(tmp_path), PROMPTREEL_LOCAL=str(STACK_FILE))
+
+    def call(*arguments: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
+        ended = subprocess.run(
+            [sys.executable, "-m", "promptreel", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ended.returncode == code, ended.stderr
+        return ended
+
+    return call

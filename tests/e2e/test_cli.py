@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -12,35 +11,10 @@ from uuid import uuid4
 import pytest
 
 from promptreel import Client
-from tests.support.local_cloud import LocalCloud, eventually, unique
+from tests.support.local_cloud import LocalCloud, Run, eventually, unique
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text("utf-8"), re.DOTALL)
-STACK_FILE = ROOT / ".local" / "tests" / "stack.json"
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run(cloud: LocalCloud, tmp_path: Path) -> Run:
-    """The installed command line, in an empty folder, with nothing but the local cloud to be found."""
-    environment = cloud.environment(HOME=str(tmp_path), PROMPTREEL_LOCAL=str(STACK_FILE))
-
-    def call(*arguments: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
-        ended = subprocess.run(
-            [sys.executable, "-m", "promptreel", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert ended.returncode == code, ended.stderr
-        return ended
-
-    return call
 
 
 def test_a_prompt_becomes_a_file_and_stays_in_the_list(cloud: LocalCloud, run: Run, tmp_path: Path) -> None:

@@ -88,14 +88,14 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
         Key={"generation_id": {"S": ids[1]}},
         UpdateExpression="SET #status = :archiving, credits_used = :credits",
         ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues={":archiving": {"S": Status.ARCHIVING.value}, ":credits": {"N": "5"}},
+        ExpressionAttributeValues={":archiving": {"S": Status.ARCHIVING.value}, ":credits": {"N": "5000000"}},
     )
     cloud.ledger.complete(Run(ids[1]), video, cloud.ledger.now())
 
     assert report(cloud, rows=2) == {"is_complete": True}
     (announced,) = published(cloud, "batch")
     assert announced["totals"] == {"rows": 2, "completed": 1, "failed": 1, "made_before": 0}
-    assert announced["credits_used"] == 5
+    assert (announced["credits_used"], announced["usd"]) == (5_000_000, 2.5)
 
     s3 = boto3.client("s3")
     bodies = {
@@ -104,11 +104,15 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
     }
     as_json = [json.loads(text) for text in bodies["jsonl"].splitlines()]
     assert as_json == [
-        dict(zip(COLUMNS, (1, None, [], "a", ids[1], "completed", "s3://videos/v.mp4", 5, None), strict=True)),
+        dict(
+            zip(
+                COLUMNS, (1, None, [], "a", ids[1], "completed", "s3://videos/v.mp4", 5_000_000, 2.5, None), strict=True
+            )
+        ),
         dict(
             zip(
                 COLUMNS,
-                (2, None, [], 'b, "quoted"\n', ids[0], "error", None, None, "GenerationFailed: no"),
+                (2, None, [], 'b, "quoted"\n', ids[0], "error", None, None, None, "GenerationFailed: no"),
                 strict=True,
             )
         ),

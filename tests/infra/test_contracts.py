@@ -13,7 +13,7 @@ from core import errors, settings
 from core.provider import client
 from infra.config import stage_named
 from infra.state_machine import DEFINITIONS
-from tests.support.tables import batches_definition, places_definition, table_definition
+from tests.support.tables import batches_definition, keyed_definition, table_definition
 from tests.support.templates import STAGES, functions, readable, resources
 
 FUNCTIONS = Path(settings.__file__).parent.parent
@@ -31,6 +31,8 @@ NO_ALARM_OF_ITS_OWN = {
     "InvalidRequest",
     "InvalidFile",
     "IdempotencyConflict",
+    "BudgetExceeded",  # alarms on budgets
+    "ProviderOutOfCredits",  # which jobs wait for: an alarm on that
 }
 
 
@@ -48,11 +50,12 @@ def test_a_functions_environment_is_what_its_handler_reads(stage: str, name: str
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_table_is_the_one_that_code_and_tests_name_projections_included(stage: str) -> None:
     tables = resources(stage, "AWS::DynamoDB::Table")
-    assert tables.keys() == {"StorageGenerations", "StorageBatches", "StoragePlaces"}
+    assert tables.keys() == {"StorageGenerations", "StorageBatches", "StoragePlaces", "StorageMoney"}
     for table, named in (
         ("StorageGenerations", table_definition()),
         ("StorageBatches", batches_definition()),
-        ("StoragePlaces", places_definition()),
+        ("StoragePlaces", keyed_definition()),
+        ("StorageMoney", keyed_definition()),
     ):
         deployed = {name: tables[table]["Properties"].get(name) for name in named}
         for definition in (named, deployed):

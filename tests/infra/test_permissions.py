@@ -14,6 +14,9 @@ VIDEOS = "StorageVideos.Arn/videos/*"
 BATCHES = "StorageBatches.Arn"
 LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
 LEARNED = {("dynamodb:Query", "StoragePlaces.Arn")}  # how long generations take
+MONEY = "StorageMoney.Arn"
+SETTLE = {("dynamodb:BatchGetItem", MONEY), ("dynamodb:UpdateItem", MONEY)}  # to count what one that has ended cost
+HOLD = SETTLE | LEARNED | {("dynamodb:GetItem", MONEY)}  # and to estimate, and hold, what a request may cost
 PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
 ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
 
@@ -34,13 +37,19 @@ INPUTS = {  # to look at what a request names
 STORE_UPLOADS = {("s3:PutObject", UPLOADS)}  # and to sign forms to upload with
 MAY = {
     "admit": LEDGER | PLACES | INPUTS | {("s3:GetObject", OWN_INPUTS), ("s3:PutObject", OWN_INPUTS)},
-    "submit": LEDGER | PROVIDER_KEY | LEARNED | {("sts:AssumeRole", "WorkflowLinksRole.Arn")},
+    "submit": LEDGER
+    | PROVIDER_KEY
+    | LEARNED
+    | {("sts:AssumeRole", "WorkflowLinksRole.Arn")}
+    # Whether the provider is out of credits.
+    | {(f"dynamodb:{action}", MONEY) for action in ("GetItem", "UpdateItem", "DeleteItem")},
     "look_up_submission": LEDGER | PROVIDER_KEY,
     "check_status": LEDGER | PROVIDER_KEY | PLACES,
     "finalize": LEDGER
     | PLACES
     | PROVIDER_KEY
     | ANNOUNCE
+    | SETTLE
     | {
         ("s3:PutObject", VIDEOS),
         ("s3:GetObject", VIDEOS),
@@ -53,6 +62,8 @@ MAY = {
     | PLACES
     | PROVIDER_KEY
     | ANNOUNCE
+    | SETTLE
+    | {(f"dynamodb:{action}", MONEY) for action in ("GetItem", "PutItem", "Query")}  # prices; all budgets
     | {
         ("dynamodb:Query", f"{TABLE}/index/by_watch"),
         ("states:StartExecution", "WorkflowVideoGeneration"),
@@ -61,8 +72,8 @@ MAY = {
         ("s3:DeleteObject", VIDEOS),
         ("s3:ListBucket", "StorageVideos.Arn"),
     },
-    "record_failure": LEDGER | ANNOUNCE | PLACES | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
-    "api": LEARNED
+    "record_failure": LEDGER | ANNOUNCE | SETTLE | PLACES | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
+    "api": HOLD
     | INPUTS
     | STORE_UPLOADS
     | {
@@ -79,7 +90,7 @@ MAY = {
         ("s3:PutObject", "StoragePrompts.Arn/owners/*"),
         ("states:StartExecution", "BatchesPromptBatch"),
         ("dynamodb:Query", f"{TABLE}/index/by_id"),
-        ("dynamodb:Query", "StoragePlaces.Arn"),
+        ("dynamodb:Query", MONEY),  # sums
         ("states:StartExecution", "WorkflowVideoGeneration"),
         ("states:StopExecution", f"{EXECUTIONS}:*"),
         ("s3:GetObject", VIDEOS),
@@ -87,6 +98,7 @@ MAY = {
     },
     "ingest": LEDGER
     | ANNOUNCE
+    | HOLD
     | INPUTS
     | STORE_UPLOADS
     | {
@@ -106,6 +118,8 @@ MAY = {
     },
     "accept_row": LEDGER
     | ANNOUNCE
+    | HOLD
+    | {("dynamodb:UpdateItem", BATCHES)}
     | INPUTS
     | STORE_UPLOADS
     | {("dynamodb:PutItem", TABLE), ("dynamodb:GetItem", BATCHES)}

@@ -11,6 +11,7 @@ from tests.support.templates import STAGES, functions, readable, resources, stac
 KEPT_IN_PROD = {
     "StorageBatches",
     "StoragePlaces",
+    "StorageMoney",
     "StoragePrompts",
     "StorageVideos",
     "StorageGenerations",
@@ -195,6 +196,8 @@ def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
         "FinalizeRoleArn",
         "RecordFailureRoleArn",
         "SweepRoleArn",
+        "Budgets",
+        "MoneyTableName",
         "PlacesTableName",
         "PromptsBucketName",
         "VideosBucketName",

@@ -83,6 +83,7 @@ def call(
     query: str = "",
     is_base64: bool = False,
     scope: str | None = None,
+    key_id: str | None = None,
     **headers: str,
 ) -> tuple[int, dict[str, Any]]:
     """Call the HTTP API as an owner: the status and the JSON body."""
@@ -92,6 +93,8 @@ def call(
     payload["requestContext"]["authorizer"]["lambda"]["owner"] = owner
     if scope:
         payload["requestContext"]["authorizer"]["lambda"]["scope"] = scope
+    if key_id:
+        payload["requestContext"]["authorizer"]["lambda"]["key_id"] = key_id
     payload["headers"].update({name.replace("_", "-"): value for name, value in headers.items()})
     payload["body"] = body if isinstance(body, str | None) else json.dumps(body)
     payload["isBase64Encoded"] = is_base64

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from wiring import now
 
 T = TypeVar("T")
 CHECKOUT = Checkout(Path(__file__).parents[2], ".local/tests")  # of the cloud that the tests share
+STACK_FILE = CHECKOUT.state / "stack.json"
+Run = Callable[..., subprocess.CompletedProcess[str]]  # the command line, by the fixture `run`
 PATIENCE_SECONDS = 120.0  # other tests, and other programs, may keep the machine busy
 
 

@@ -1,4 +1,4 @@
-"""The three tables, for CreateTable, from the names in the code; a test compares them with the template."""
+"""The four tables, for CreateTable, from the names in the code; a test compares them with the template."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from core.places import table as places
 from core.records.table import BATCH_KEY, BATCHES_BY_OWNER, INDEXES, KEY, Index
 
 
-def places_definition() -> Any:
-    """What CreateTable is told of the places."""
+def keyed_definition() -> Any:
+    """What CreateTable is told of the places, and of the money, whose keys have the same names."""
     keys = {places.PK: "HASH", places.SK: "RANGE"}
     return {
         "BillingMode": "PAY_PER_REQUEST",

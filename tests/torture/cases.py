@@ -60,7 +60,8 @@ def all_cases(learnt: Learnt, commands: "Commands") -> Iterator[Case]:
 
 def of_provider() -> Iterator[Case]:
     """Each call to the provider, in each way in which it can go wrong."""
-    refused = {400: ERROR, 401: ERROR, 402: ERROR, 403: ERROR, 404: ERROR, 422: ERROR, 429: COMPLETED, 503: COMPLETED}
+    refused = {400: ERROR, 401: ERROR, 404: ERROR, 422: ERROR}
+    refused |= dict.fromkeys((402, 403, 429, 503), COMPLETED)  # which it waits for
     for status, end in refused.items():
         behaviour = {"status": status, "accept": False, "headers": {"Retry-After": "1"}}
         yield _provider("create", f"answers {status}", behaviour, end)

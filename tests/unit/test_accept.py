@@ -1,6 +1,6 @@
 """One record and one execution a generation, however often a request comes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -11,6 +11,7 @@ from core.models import offered
 from core.records.ledger import Ledger
 from core.workflow import Run
 from tests.support.generations import Clock
+from tests.support.money import accounts
 from tests.support.stepfunctions import Workflow
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def take(ledger: Ledger, workflow: Any, key: str | None, request: object = REQUE
     generation_id = generation_id_for(owner, "api", key)
     no_inputs: Any = None  # which no request here names
     source = Source("api", "r1")
-    return accept(request, generation_id, owner, source, offered(), ledger, no_inputs, workflow).generation_id
+    money = accounts(cast("Any", ledger.table)._dynamodb, ledger.now)
+    return accept(request, generation_id, owner, source, offered(), ledger, no_inputs, money, workflow).generation_id
 
 
 def test_without_a_key_each_request_is_a_new_generation(ledger: Ledger) -> None:

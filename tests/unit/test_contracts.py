@@ -23,6 +23,7 @@ RAISED = {
     for name in names()
     if name
     not in {"Cancelled", "WorkflowStopped", "InternalError", "InvalidRequest", "InvalidFile", "IdempotencyConflict"}
+    | {"BudgetExceeded"}
 }
 
 

@@ -23,7 +23,7 @@ def note(times: GenerationTimes, *seconds: float, start: int = 0, **request: Any
     """Generations of this request took so long."""
     for number, second in enumerate(seconds, start):
         made = generation(f"g{number}", request={"model": "veo2", "prompt": "a boat", **request})
-        times.note(made, second)
+        times.note(made, second, None)
 
 
 def items() -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def test_what_was_noted_is_known(times: GenerationTimes) -> None:
 
 def test_the_same_generation_counts_once_however_often_it_is_noted(times: GenerationTimes) -> None:
     for seconds in (40, 40, 41):
-        times.note(generation("g1"), seconds)
+        times.note(generation("g1"), seconds, None)
     assert times.of({"model": "veo2"}).seconds == (41,)
 
 
@@ -100,7 +100,7 @@ def test_a_table_that_fails_holds_nobody_up(error: Exception, caplog: pytest.Log
         update_item = query
 
     times = GenerationTimes(Broken(), "places")  # type: ignore[arg-type]
-    times.note(generation(), 40)
+    times.note(generation(), 40, None)
     assert not times.of({"model": "veo2"})
     assert times.of_models() == {}
     assert len(caplog.records) == 3

@@ -20,7 +20,7 @@ from core.generation import Failure, Status, Submission
 from core.rescue import rescue, resolve
 from core.workflow import Ended
 from tests.support.house import LONGEST, House
-from tests.support.tables import places_definition, table_definition
+from tests.support.tables import keyed_definition, table_definition
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # which a busy machine may need
 OWNERS = ("ann", "bob", "cyd")
@@ -70,7 +70,7 @@ class Places(RuleBasedStateMachine):
         self.aws.start()
         client = boto3.client("dynamodb", region_name="us-east-1")
         client.create_table(TableName="generations", **table_definition())
-        client.create_table(TableName="places", **places_definition())
+        client.create_table(TableName="places", **keyed_definition())
         self.client = Mortal(client)
         self.house = House(self.client, limit=2)  # type: ignore[arg-type]  # it has what is used
         self.names: list[str] = []

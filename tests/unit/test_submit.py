@@ -24,6 +24,7 @@ from core.records.ledger import Ledger
 from core.submit import Limits, submit
 from core.workflow import Run
 from tests.support.generations import START, Clock, archived, generation
+from tests.support.money import circuit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -74,7 +75,8 @@ class NoTimes:
 def enter(ledger: Ledger, provider: Any) -> int:
     """Seconds after which to enter again, 0 if it was accepted."""
     links = Links(ledger, "videos", lambda bucket, key: f"https://{bucket}/{key}")
-    submitted = submit(Run("g1"), ledger, provider, links, LIMITS, cast("Any", NoTimes()))
+    closed = circuit(cast("Any", ledger.table)._dynamodb, ledger.now)
+    submitted = submit(Run("g1"), ledger, provider, links, LIMITS, cast("Any", NoTimes()), closed)
     if submitted.status is Status.GENERATING:
         assert submitted.wait_seconds == LIMITS.first_look
         return 0

@@ -1,6 +1,18 @@
 """The command line, a file a group of commands."""
 
-from promptreel.commands import batch, create, doctor, generations, keys, listing, models, rescue, secret
+from promptreel.commands import (
+    batch,
+    budgets,
+    create,
+    doctor,
+    generations,
+    keys,
+    listing,
+    models,
+    rescue,
+    secret,
+    usage,
+)
 from promptreel.commands.options import app
 
 app.command()(create.create)
@@ -12,9 +24,11 @@ app.command()(generations.cancel)
 app.command()(generations.delete)
 app.command()(models.models)
 app.add_typer(batch.app, name="batch")
+app.command()(usage.usage)
 
 OPERATORS = "Commands for operators, with AWS credentials"
 app.command(rich_help_panel=OPERATORS)(doctor.doctor)
+app.add_typer(budgets.app, name="budgets", rich_help_panel=OPERATORS)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATORS)
 app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)
 app.command(rich_help_panel=OPERATORS)(rescue.rescue)

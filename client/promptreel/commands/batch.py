@@ -354,6 +354,9 @@ def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None
         output.say(f"{file}: {_summary(check)}.")
         if other := check.made_elsewhere:
             output.say(f"{other.rows} of {check.rows} rows were made before, in batch {output.plain(other.name)}.")
+        if check.estimated_usd is not None:
+            most = f", at most {check.at_most_usd:.2f}" if check.at_most_usd != check.estimated_usd else ""
+            output.say(f"It will cost about {check.estimated_usd:.2f} USD{most}, besides AWS.")
     if check.problem_rows:
         raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: mend the file.")
 
@@ -512,6 +515,7 @@ def _show(batch: Batch) -> None:
         "rows": batch.rows,
         "before": f"{batch.made_before} made before" if batch.made_before else None,
         "counts": counts or None,
+        "held": batch.held_back,
         "created": batch.created_at,
     }
     for name, fact in facts.items():

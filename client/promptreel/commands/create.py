@@ -19,10 +19,10 @@ from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Outpu
 from promptreel.commands.waiting import finish, refuse_unwritable, tell_misnamed, telling_interrupts, wait_for
 from promptreel.errors import ApiError, ConfigurationError, PromptreelError, WaitTimeout
 from promptreel.generation import Generation
+from promptreel.money import Estimate
 
 MOST = 100  # of one prompt: more of them are a file's rows
 MAX_PROMPT_BYTES = 192 << 10  # the API takes no larger request
-CREDITS_PER_DOLLAR = 2_000_000
 
 
 @dataclass
@@ -95,6 +95,7 @@ def create(
     notify: Notify = False,
     save_as: Output = None,
     force: Force = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would cost.")] = False,
     as_json: Json = False,
 ) -> None:
     """Ask for a video, or for several; with -o, wait and save.
@@ -116,6 +117,9 @@ def create(
     with closing(client(context)) as api, telling_interrupts():
         parameters |= _inputs(api, model, {"image": image, "video": video, "audio": audio})
         parameters = api._with_inputs(with_paths(parameters))
+        if dry_run:
+            _tell_cost(api.estimate(text, model, **parameters), len(takes) or 1, as_json=as_json)
+            return
         if takes:
             key = idempotency_key or uuid4().hex
             try:
@@ -140,6 +144,15 @@ def create(
         else:
             output.say(generation.id)
             output.warn(f"It runs. Follow it with: {again(context, f'get {generation.id} --wait')}")
+
+
+def _tell_cost(estimate: Estimate, count: int, *, as_json: bool) -> None:
+    if as_json:
+        output.say_json(estimate.raw)
+    else:
+        output.say(f"{count} times {estimate}" if count > 1 else str(estimate))
+    if estimate.refused:
+        raise PromptreelError(estimate.refused)
 
 
 def _ask(
@@ -184,8 +197,8 @@ def _finish(
 def _end(takes: list[Take], key: str, *, waits: bool, notify: bool, as_json: bool) -> None:
     """How many there are of how many, and what they cost; 1 if one failed, 4 if only the time-out was in the way."""
     errors = [take.error for take in takes if take.error]
-    credits_used = sum(take.generation.credits_used or 0 for take in takes if take.generation)
-    cost = f", {credits_used / CREDITS_PER_DOLLAR:.2f} USD in all" if credits_used else ""
+    spent = sum(take.generation.usd or 0 for take in takes if take.generation and take.generation.ended)
+    cost = f", {spent:.2f} USD in all" if spent else ""
     total = f"{len(takes) - len(errors)} of {len(takes)} {'completed' if waits else 'asked for'}{cost}"
     if as_json:
         output.say_json([take.as_json() for take in takes])

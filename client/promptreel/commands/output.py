@@ -12,6 +12,8 @@ from rich.text import Text
 
 from promptreel.generation import Generation
 
+Columns = Mapping[str, Mapping[str, Any] | None]  # by their titles
+
 
 def plain(value: object) -> str:
     """One line of printable text: what comes from elsewhere must not steer a terminal or break a line."""
@@ -65,7 +67,7 @@ def notify(text: str) -> None:
         sys.stderr.flush()
 
 
-def say_table(columns: Mapping[str, Mapping[str, Any] | None], rows: Sequence[Sequence[object]]) -> None:
+def say_table(columns: Columns, rows: Sequence[Sequence[object]]) -> None:
     """Rows under titles, with rich's options for each column, or None for one that no terminal has room for.
 
     Into a pipe go the rows alone, with all their columns.
@@ -97,12 +99,24 @@ def say_generation(generation: Generation, remedy: str | None) -> None:
         "prompt": generation.request.get("prompt"),
         "created": generation.created_at and f"{generation.created_at:%Y-%m-%d %H:%M:%S} UTC",
         "ended": generation.ended_at and f"{generation.ended_at:%Y-%m-%d %H:%M:%S} UTC",
+        "cost": _cost(generation),
         "credits": generation.credits_used,
         "video": generation.video and generation.video.url,
     }
     for name, fact in facts.items():
         if fact is not None:
             say(f"{name:8} {plain(fact)}")
+
+
+def _cost(generation: Generation) -> str | None:
+    cost = (generation.raw.get("meta") or {}).get("cost") or {}
+    if cost.get("actual_usd") is not None:
+        return f"{cost['actual_usd']:.2f} USD"
+    known = {"price": "by the provider's price", "history": "as such videos cost here"}.get(str(cost.get("basis")))
+    estimated = cost.get("estimated_usd")
+    if estimated is None:
+        return None
+    return f"about {estimated:.2f} USD, {known}" if known else f"unknown; {estimated:.2f} USD are held for it"
 
 
 def _escaped(cell: object) -> str:

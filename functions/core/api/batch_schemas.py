@@ -35,6 +35,10 @@ BATCH = {
             "required": ["name", "message"],
             "properties": {"name": {"type": "string"}, "message": {"type": "string"}},
         },
+        "held_back": {
+            "type": ["string", "null"],
+            "description": "Why rows were not begun: which budget has no room for them, and when it renews.",
+        },
         "source": {"type": "object"},
         **dict.fromkeys(("created_at", "updated_at", "ended_at", "cancelled_at", "retried_at"), TIME),
         "check": {"$ref": "#/components/schemas/BatchCheck"},
@@ -42,7 +46,18 @@ BATCH = {
 }
 CHECK = {
     "type": "object",
-    "required": ["id", "name", "rows", "problem_rows", "problems", "made_before", "failed_before", "made_elsewhere"],
+    "required": [
+        "id",
+        "name",
+        "rows",
+        "problem_rows",
+        "problems",
+        "made_before",
+        "failed_before",
+        "made_elsewhere",
+        "estimated_usd",
+        "at_most_usd",
+    ],
     "properties": {
         "id": {"type": "string", "pattern": GENERATION_ID},
         "name": {"type": "string"},
@@ -62,6 +77,8 @@ CHECK = {
             },
         },
         "made_before": {**COUNT, "description": "Rows that the batch of this name has made, or is making."},
+        "estimated_usd": {"type": "number", "description": "Of the rows that would be made."},
+        "at_most_usd": {"type": "number", "description": "What budgets hold for them, until each has ended."},
         "failed_before": {**COUNT, "description": "Rows of it that failed: retry runs them again."},
         "made_elsewhere": {
             "type": ["object", "null"],
@@ -90,7 +107,7 @@ UPLOAD = {
 }
 REPORT_ROW = {
     "type": "object",
-    "required": ["row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "error"],
+    "required": ["row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "usd", "error"],
     "properties": {
         "row": {"type": "integer", "minimum": 1},
         "name": {"type": ["string", "null"]},
@@ -100,6 +117,7 @@ REPORT_ROW = {
         "status": {"enum": [*(str(status) for status in Status), "not started"]},
         "s3_uri": {"type": ["string", "null"]},
         "credits_used": {"type": ["integer", "null"]},
+        "usd": {"type": ["number", "null"]},
         "error": {"type": ["string", "null"]},
     },
 }

@@ -1,11 +1,12 @@
 """Batches over HTTP: a file is checked here, put in its owner's folder, and taken from there as any other."""
 
 import io
+import json
 import re
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,6 +25,8 @@ from core.intake.dropped_file import MAX_FILE_BYTES
 from core.intake.files import SUFFIXES, Row
 from core.intake.owners import own_folder
 from core.models import Models
+from core.money import usd
+from core.money.accounts import Accounts
 from core.publish.batch_report import NOT_STARTED, as_row, not_started
 from core.records.batches import BatchRecord
 from core.records.ledger import Ledger
@@ -39,6 +42,7 @@ MAX_PROBLEMS = 1000  # in a check's list
 MAX_REPORT = 500  # rows of a report in one answer
 MAX_REPORT_BYTES = 3 << 20  # Lambda's answer has 6 MiB
 MOST_MEANT = 10  # batches named where the beginning of an id tells several
+WORDS = ("prompt", "negative_prompt", "seed", "image_url", "video_url")  # which no price depends on
 EARLIER_BATCHES, SAMPLE = 20, 25  # in which so many of the rows are looked for
 UPLOAD_SECONDS = 3600  # that a link to upload to works
 CANCEL_SECONDS, LAG_SECONDS = 20.0, 1.0  # how long cancelling goes on; after which the index knows of a write
@@ -61,6 +65,7 @@ class Check:
     problems: list[Row]
     made_before: int  # rows that this batch has made, or is making
     failed_before: int  # rows of it that failed: they stay so until they are retried
+    cost: tuple[int, int]  # of the rows that would be made: credits, and the most that such rows cost
     elsewhere: tuple[BatchRecord, int] | None  # the earlier batch that has most of the rows, and how many
 
     def as_json(self) -> dict[str, Any]:
@@ -76,6 +81,8 @@ class Check:
             "problem_rows": len(self.problems),
             "made_before": self.made_before,
             "failed_before": self.failed_before,
+            "estimated_usd": usd(self.cost[0]),
+            "at_most_usd": usd(self.cost[1]),
             "made_elsewhere": other and {"id": other[0].batch_id, "name": other[0].name, "rows": other[1]},
         }
 
@@ -98,6 +105,7 @@ class BatchApi:
     ledger: Ledger
     models: Models
     default_model: str
+    accounts: Accounts
     batches: Batches
     deletion: Deletion
     s3: "S3Client"
@@ -116,6 +124,7 @@ class BatchApi:
             raise InvalidFile("The file holds one request, which is no batch: send it to /v2/video/generations.")
         default_model = (found and found.default_model) or self.default_model
         rows, identities, problems = 0, [], []
+        requests: dict[RowIdentity, dict[str, Any]] = {}
         for identity, row in identified(files.read(name, io.BytesIO(body), self.models, default_model)):
             rows += 1
             if rows > MAX_SENT_ROWS:
@@ -126,6 +135,8 @@ class BatchApi:
                 identities.append(identity)
             if row.problem:
                 problems.append((identity, row))
+            elif identity and row.request:
+                requests[identity] = row.request
         statuses = self._made(batch_id, identities)
         # A row that was made is no problem, though its model is not offered any more.
         problems = [(identity, row) for identity, row in problems if not identity or identity not in statuses]
@@ -137,6 +148,7 @@ class BatchApi:
             problems=[row for _, row in problems],
             made_before=made,
             failed_before=len(statuses) - made,
+            cost=self._cost(request for identity, request in requests.items() if identity not in statuses),
             elsewhere=None if 2 * made > rows else self._elsewhere(owner, batch_id, identities),
         )
 
@@ -177,7 +189,7 @@ class BatchApi:
         size, number = 0, after
 
         def missing(which: int) -> dict[str, Any]:
-            row = not_started(which, None, cancelled=cancelled)
+            row = not_started(which, None, cancelled=cancelled, because=record.held_back)
             if record.is_complete and record.ended_at and not cancelled:
                 return {**row, "status": str(Status.ERROR), "error": "Its owner deleted it."}
             return {**row, "error": row["error"] if record.ended_at else None}
@@ -245,6 +257,7 @@ class BatchApi:
                 cancelled_revision=None,
                 ended_at=None,
                 is_complete=None,
+                held_back=None,
                 run=record.run + 1,
             )
         self.batches.again(record)
@@ -260,6 +273,18 @@ class BatchApi:
         if record is None or record.owner != owner:
             raise NotFound(missing)
         return record
+
+    def _cost(self, requests: Iterable[dict[str, Any]]) -> tuple[int, int]:
+        """What requests will cost together, in credits, and the most that such ones do."""
+        known: dict[str, tuple[int, int]] = {}
+        total = most = 0
+        for request in requests:
+            kind = json.dumps({name: value for name, value in request.items() if name not in WORDS}, sort_keys=True)
+            if kind not in known:
+                estimate = self.accounts.estimates.of(request, self.models)
+                known[kind] = estimate.credits, estimate.most
+            total, most = total + known[kind][0], most + known[kind][1]
+        return total, most
 
     def _whole(self, owner: str, batch_id: str) -> BatchRecord:
         if re.fullmatch(BEGINNING, batch_id, re.ASCII):
@@ -342,6 +367,7 @@ class BatchApi:
                 "error": counts[Status.ERROR],
             },
             "error": record.error and {"name": record.error.name, "message": record.error.message},
+            "held_back": record.held_back,
             "source": {"kind": "s3", "ref": record.source_ref},
             **{name: (at := getattr(record, name)) and iso(at) for name in times},
         }

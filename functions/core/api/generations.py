@@ -17,6 +17,7 @@ from core.inputs.files import Inputs
 from core.intake.accept import accept, idempotency_key
 from core.models import Models
 from core.models.validation import parse_json
+from core.money.accounts import Accounts
 from core.places.table import PlacesTable
 from core.publish.views import as_provider_object
 
@@ -32,6 +33,7 @@ class GenerationApi:
 
     deletion: Deletion
     inputs: Inputs
+    accounts: Accounts
     places: PlacesTable
     models: Callable[[], Models]  # their files are read only when somebody asks for one of them
     s3: "S3Client"
@@ -45,7 +47,16 @@ class GenerationApi:
         which = generation_id_for(owner, source.kind, None if key is None else idempotency_key(key, "Idempotency-Key"))
         deletion = self.deletion
         generation = accept(
-            body_of(request), which, owner, source, self.models(), deletion.ledger, self.inputs, deletion.workflow
+            body_of(request),
+            which,
+            owner,
+            source,
+            self.models(),
+            deletion.ledger,
+            self.inputs,
+            self.accounts,
+            deletion.workflow,
+            key_id=request.key_id,
         )
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
         return as_json(self._shown(generation))

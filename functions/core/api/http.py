@@ -30,6 +30,7 @@ class Request:
     body: str
     is_base64: bool
     known_as: str | None
+    key_id: str | None
     scope: str  # of the key
     id: str
     needs: str = ALL  # the scope that the call is for
@@ -114,6 +115,7 @@ def read_event(event: Mapping[str, Any]) -> Request:
         body=event.get("body") or "",
         is_base64=bool(event.get("isBase64Encoded")),
         known_as=holder.get("owner") or None,
+        key_id=holder.get("key_id") or None,
         scope=holder.get("scope", ALL),
         id=context.get("requestId") or "",
     )

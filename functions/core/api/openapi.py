@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.api import OLDER_PATH, PATH, batch_schemas
+from core.api import OLDER_PATH, PATH, batch_schemas, money_schemas
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.api.models import CURSOR as MODELS_CURSOR
 from core.api.models import MAX_LIMIT as MAX_MODELS
@@ -85,6 +85,7 @@ _GENERATION = {
                 },
                 "name": {"type": ["string", "null"]},
                 "tags": {"type": "array", "items": {"type": "string"}},
+                "cost": money_schemas.COST,
             },
         },
     },
@@ -163,6 +164,7 @@ _ERROR = {
 _MEANINGS = {
     "400": "The request is not allowed; the message names each field and what is.",
     "401": "The API key is missing or not valid.",
+    "403": "A budget has no room for what this may cost: the message says which, and when it renews.",
     "404": "There is no such generation, or batch, of yours.",
     "409": "Not as it stands now, or the idempotency key stands for another request.",
     "405": "Another method is; the header Allow says which.",
@@ -214,6 +216,7 @@ def document(models: Models) -> dict[str, Any]:
                 }
             },
             "/v2/uploads": {"post": _upload()},
+            **_money(),
             **_batches(),
             "/openapi.json": {"get": _open("openapi", "This document")},
             "/health": {"get": _open("health", "Life")},
@@ -227,6 +230,9 @@ def document(models: Models) -> dict[str, Any]:
                 "Model": _MODEL,
                 "ModelWithSchema": _MODEL_WITH_SCHEMA,
                 "Upload": _UPLOAD,
+                "Estimate": money_schemas.ESTIMATE,
+                "Usage": money_schemas.USAGE,
+                "Budget": money_schemas.BUDGET,
                 "Batch": batch_schemas.BATCH,
                 "BatchCheck": batch_schemas.CHECK,
                 "BatchUpload": batch_schemas.UPLOAD,
@@ -257,6 +263,32 @@ def _upload() -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": asked}}},
         "responses": _answers("400", "401", ok=_ref("Upload")),
     }
+
+
+def _money() -> dict[str, Any]:
+    day = {"type": "string", "format": "date"}
+    estimate = {
+        "operationId": "estimate",
+        "summary": "What a request would cost, and whether a budget has room for it; nothing is kept",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Request")}}},
+        "responses": _answers("400", "401", ok=_ref("Estimate")),
+    }
+    usage = {
+        "operationId": "usage",
+        "summary": "What your generations cost that ended in these days (UTC), summed",
+        "parameters": [
+            _query("by", {"enum": ["day", "model", "tag", "batch"], "default": "day"}),
+            _query("from", {**day, "description": "30 days, if it is not given; of batches there are no days."}),
+            _query("to", {**day, "description": "Today, if it is not given."}),
+        ],
+        "responses": _answers("400", "401", ok=_ref("Usage")),
+    }
+    budgets = {
+        "operationId": "budgets",
+        "summary": "The budgets that count what you ask for, a line for each limit, and what they have left",
+        "responses": _answers("401", ok=_page(_ref("Budget"))),
+    }
+    return {"/v2/estimates": {"post": estimate}, "/v2/usage": {"get": usage}, "/v2/budgets": {"get": budgets}}
 
 
 def _batches() -> dict[str, Any]:
@@ -345,7 +377,7 @@ def _create() -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": _ref("Request")}},
         },
-        "responses": _answers("400", "401", "409", ok=_ref("Generation")),
+        "responses": _answers("400", "401", "403", "409", ok=_ref("Generation")),
     }
 
 

@@ -9,6 +9,7 @@ from core.inputs.files import Inputs
 from core.inputs.references import named, without_data
 from core.models import Models
 from core.models.validation import validate
+from core.money.accounts import Accounts
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
 from core.workflow import Workflow
@@ -53,15 +54,17 @@ def accept(
     models: Models,
     ledger: Ledger,
     inputs: Inputs,
+    accounts: Accounts,
     workflow: Workflow | None,
     *,
     row: BatchRow | None = None,
     label: Label = NO_LABEL,
+    key_id: str | None = None,
 ) -> Generation:
     """The generation for this request: a new one, or the one that was accepted under this id before.
 
     Without a `workflow` it is recorded only: a batch starts it itself. Raises `InvalidRequest` before anything is
-    recorded, `IdempotencyConflict` if the id stands for another request.
+    recorded, `IdempotencyConflict` if the id stands for another request, `BudgetExceeded` if it may cost too much.
     """
     asked = validate(request, models)
     model = models.get(asked["model"])
@@ -74,7 +77,8 @@ def accept(
             if not ledger.is_known(generation_id):
                 given = inputs.look(asked, fields, owner, generation_id, row.batch_id if row else None)
         new = _generation(valid, generation_id, owner, source, ledger, row, label)
-        generation, is_new = ledger.add(replace(new, given=given))
+        cost, holding = accounts.hold(accounts.cost_of(asked, models, key_id), owner)
+        generation, is_new = ledger.add(replace(new, given=given, cost=cost), holding)
     except Deleted:
         raise IdempotencyConflict(
             "The idempotency key was used for a generation that was deleted: use a new key."

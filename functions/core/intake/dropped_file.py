@@ -8,13 +8,14 @@ from typing import IO, TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from core.batch import batch_id_for, file_id
-from core.errors import IdempotencyConflict, InvalidFile, InvalidRequest
+from core.errors import BudgetExceeded, IdempotencyConflict, InvalidFile, InvalidRequest
 from core.generation import Source, digest
 from core.inputs.files import Inputs
 from core.intake import files
 from core.intake.accept import Label, accept, refuse
 from core.intake.batches import BatchChanged, Batches, Content
 from core.models import Models
+from core.money.accounts import Accounts
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
 from core.workflow import Workflow
@@ -61,6 +62,7 @@ class FileIntake:
     default_model: str
     ledger: Ledger
     inputs: Inputs
+    accounts: Accounts
     workflow: Workflow
     batches: Batches
     announcer: Announcer
@@ -71,7 +73,7 @@ class FileIntake:
         try:
             with tempfile.TemporaryFile() as copy:
                 self._take(file, copy, self._download(file, copy), owner, source)
-        except (InvalidRequest, InvalidFile) as error:
+        except (InvalidRequest, InvalidFile, BudgetExceeded) as error:
             refuse(error, file.refused_id, owner, source, self.ledger, self.announcer)
         except IdempotencyConflict:
             deleted = InvalidFile("The generation of this very file was deleted: change the file to run it again.")
@@ -87,7 +89,16 @@ class FileIntake:
         generation_id = file_id("request", file.bucket, file.key, content.sha256)
         label = Label(row.name, row.tags)
         accept(
-            row.request, generation_id, owner, source, self.models, self.ledger, self.inputs, self.workflow, label=label
+            row.request,
+            generation_id,
+            owner,
+            source,
+            self.models,
+            self.ledger,
+            self.inputs,
+            self.accounts,
+            self.workflow,
+            label=label,
         )
 
     def _take_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from core.errors import IdempotencyConflict, InvalidRequest
+from core.errors import BudgetExceeded, IdempotencyConflict, InvalidRequest
 from core.generation import Source, digest, generation_id_for
 from core.inputs.files import Inputs
 from core.intake.accept import accept, idempotency_key, refuse
 from core.models import Models
+from core.money.accounts import Accounts
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
 from core.workflow import Workflow
@@ -21,6 +22,7 @@ def take_event(
     models: Models,
     ledger: Ledger,
     inputs: Inputs,
+    accounts: Accounts,
     workflow: Workflow,
     announcer: Announcer,
 ) -> None:
@@ -34,6 +36,6 @@ def take_event(
     try:
         key = idempotency_key(detail[KEY], KEY) if KEY in detail else event["id"]
         generation_id = generation_id_for(owner, source.kind, key)
-        accept(request, generation_id, owner, source, models, ledger, inputs, workflow)
-    except (InvalidRequest, IdempotencyConflict) as error:
+        accept(request, generation_id, owner, source, models, ledger, inputs, accounts, workflow)
+    except (InvalidRequest, IdempotencyConflict, BudgetExceeded) as error:
         refuse(error, digest("refused", event["id"]), owner, source, ledger, announcer)

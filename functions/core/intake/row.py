@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.batch import refused_row_id, row_id_of_0_1_0, take_id
-from core.errors import Cancelled, Deleted, IdempotencyConflict, InvalidRequest, NotFound, NotRescuable
+from core.errors import BudgetExceeded, Cancelled, Deleted, IdempotencyConflict, InvalidRequest, NotFound, NotRescuable
 from core.generation import Failure, Generation, Source, Status
 from core.inputs.files import Inputs
 from core.intake.accept import BatchRow, Label, accept, refuse
 from core.models import Models
+from core.money.accounts import Accounts
 from core.publish.announcer import Announcer
 from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
@@ -24,6 +25,7 @@ class Rows:
     models: Models
     ledger: Ledger
     inputs: Inputs
+    accounts: Accounts
     records: BatchRecords
     announcer: Announcer
 
@@ -31,9 +33,14 @@ class Rows:
         """A line of rows.jsonl (core.intake.batches) → the run of its generation, and whether nothing is left to run.
 
         A row that was made before, by an earlier run or in an earlier revision, is that generation. One that failed
-        stays failed, unless the batch was told to try again since.
+        stays failed, unless the batch was told to try again since. One for which no budget has room is left out, and
+        the batch says so.
         """
-        return self._accept(line, set())
+        try:
+            return self._accept(line, set())
+        except BudgetExceeded as error:
+            self.records.hold_back(line["batch_id"], str(error))
+            return Run(line["generation_id"]), True
 
     def _accept(self, line: dict[str, Any], reached: set[str]) -> tuple[Run, bool]:
         """The same; the rows in `reached` were accepted, or refused, on the way."""
@@ -112,6 +119,7 @@ class Rows:
                 self.models,
                 self.ledger,
                 self.inputs,
+                self.accounts,
                 None,
                 row=_place(line),
                 label=_label(line),
@@ -150,8 +158,16 @@ class Rows:
             # Noted first: at no time are there two of them for the row.
             self.ledger.retried_as(generation, take_id(generation.generation_id))
             return self._take(line, generation)
-        self.ledger.reopen(generation, generation.provider_id)
+        self._reopen(generation)
         return self.ledger.get(generation.generation_id)
+
+    def _reopen(self, generation: Generation) -> None:
+        if generation.provider_id:  # which is paid for, or will be
+            self.ledger.reopen(generation, generation.provider_id)
+            return
+        cost = generation.cost or self.accounts.cost_of(generation.request, self.models)
+        cost, holding = self.accounts.hold(cost, generation.owner)
+        self.ledger.reopen(generation, None, cost=cost, holding=holding)
 
     def _take(self, line: dict[str, Any], failed: Generation) -> Generation:
         """The generation that takes the place of one that failed."""

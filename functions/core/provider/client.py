@@ -7,6 +7,7 @@ the one that cannot pay twice and cannot lose a video.
 import http.client
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -25,9 +26,11 @@ from core.errors import (
 )
 from core.generation import iso
 
-PATH, LOG_PATH = "/v2/video/generations", "/v2/logs"
+PATH, LOG_PATH, MODELS_PATH = "/v2/video/generations", "/v2/logs", "/v1/models"
+PRICED = {"output_modalities": "video", "include": "pricing"}  # of all models, those that matter here
 CONNECT_SECONDS, CREATE_SECONDS, FETCH_SECONDS = 5.0, 60.0, 20.0
 MAX_ANSWER_BYTES = 1 << 20
+MAX_MODELS_BYTES = 8 << 20  # the list of all models, of all kinds, has 1.3 MB
 MAX_TEXT = 500  # characters of what the provider says, in a message of ours
 MAX_CREDITS = 10**15  # half a billion dollars: what is more is no amount
 MAX_URL = 8192  # characters of a link: longer ones are signed by nobody
@@ -124,6 +127,24 @@ class Provider:
             case _:
                 raise ProviderUnavailable(f"The provider answered with {status}: {_message(content)}")
 
+    def prices(self, etag: str | None) -> tuple[str | None, list[dict[str, Any]]] | None:
+        """All models that make videos, with their prices, and the list's ETag; None if that is still the one given.
+
+        `ProviderUnavailable` if it cannot be read.
+        """
+        unless = {"If-None-Match": etag} if etag else {}
+        status, content, headers = self._ask(f"{MODELS_PATH}?{urlencode(PRICED)}", unless, MAX_MODELS_BYTES)
+        if status == http.HTTPStatus.NOT_MODIFIED:
+            return None
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = None
+        models = answer.get("data") if isinstance(answer, dict) else None
+        if status != http.HTTPStatus.OK or not isinstance(models, list):
+            raise ProviderUnavailable(f"The provider's list of models answered with {status}: {_message(content)}")
+        return headers.get("ETag"), [model for model in models if isinstance(model, dict)]
+
     def find(self, client_request_id: str, sent_at: datetime) -> LoggedCall | None:
         """The create call of this name in the provider's log, None if it is not listed (yet).
 
@@ -181,13 +202,18 @@ class Provider:
 
     def _get(self, path: str) -> tuple[int, bytes]:
         """Status and body of a call that changes nothing; `ProviderUnavailable` without them."""
-        answer = self._get_once(path)
+        status, content, _ = self._ask(path, {}, MAX_ANSWER_BYTES)
+        return status, content
+
+    def _ask(self, path: str, also: Mapping[str, str], most: int) -> tuple[int, bytes, Mapping[str, str]]:
+        answer = self._ask_once(path, also, most)
         if answer[0] == http.HTTPStatus.UNAUTHORIZED and self.key.renew():
-            answer = self._get_once(path)
+            answer = self._ask_once(path, also, most)
         return answer
 
-    def _get_once(self, path: str) -> tuple[int, bytes]:
+    def _ask_once(self, path: str, also: Mapping[str, str], most: int) -> tuple[int, bytes, Mapping[str, str]]:
         headers = {
+            **also,
             "Authorization": f"Bearer {self.key.get()}",
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # else a small answer may unpack to a huge one
@@ -205,14 +231,14 @@ class Provider:
                     retries=False,
                     preload_content=False,
                 )
-                content = answer.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+                content = answer.read(most + 1, decode_content=False)
                 encoding = answer.headers.get("Content-Encoding", "identity")
                 answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ProviderUnavailable(f"The provider did not answer: {_why(error)}.") from error
-        if len(content) > MAX_ANSWER_BYTES or encoding != "identity":
-            raise ProviderUnavailable(f"The provider's answer is encoded, or larger than {MAX_ANSWER_BYTES} bytes.")
-        return answer.status, content
+        if len(content) > most or encoding != "identity":
+            raise ProviderUnavailable(f"The provider's answer is encoded, or larger than {most} bytes.")
+        return answer.status, content, answer.headers
 
 
 @dataclass(frozen=True)

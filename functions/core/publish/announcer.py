@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFound
 from core.generation import Generation, Status
+from core.money.accounts import Accounts
 from core.publish.views import as_announcement
 from core.records.ledger import Ledger
 
@@ -20,12 +21,13 @@ EVENT_SOURCE = "promptreel"
 
 @dataclass(frozen=True)
 class Announcer:
-    """Publishes the end of generations to the topic and to the bus."""
+    """Publishes the end of generations to the topic and to the bus, and counts what they cost."""
 
     sns: "SNSClient"
     topic_arn: str
     events: "EventBridgeClient"
     bus_name: str
+    accounts: Accounts
 
     def announce(
         self, generation_id: str, ledger: Ledger, first: Callable[[Generation], None] = lambda _: None
@@ -50,7 +52,7 @@ class Announcer:
             "owner": generation.owner,
         }
         self._publish(f"Generation {kind}", generation.generation_id, message, attributes)
-        ledger.announced(generation)
+        ledger.announced(generation, *self.accounts.settle(generation))
 
     def announce_batch(self, announced: dict[str, Any]) -> None:
         """Publish that a batch has ended (`core.intake.batch.report`)."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.batch import Batch, refused_row_id, results_of, row_id_of_0_1_0, upload
 from core.generation import Generation, Status
+from core.money import usd
 from core.records.batches import BatchRecord
 from core.records.ledger import Ledger
 from core.records.table import AT_ONCE
@@ -17,7 +18,7 @@ from core.records.table import AT_ONCE
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "error")
+COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "usd", "error")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a cell that begins so for
 MAX_PROMPT = 2000  # characters of it that a report shows: the whole request is the generation's
 NOT_STARTED = "not started"
@@ -38,7 +39,8 @@ def report(batch: Batch, record: BatchRecord | None, ledger: Ledger, s3: "S3Clie
         text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
-        for row in _rows(batch, ledger, s3, cancelled=cancelled):
+        because = record.held_back if record and is_latest else None
+        for row in _rows(batch, ledger, s3, cancelled=cancelled, because=because):
             statuses[row["status"]] += 1
             credits_used += row["credits_used"] or 0
             writer.writerow(as_cells(row))
@@ -63,13 +65,17 @@ def report(batch: Batch, record: BatchRecord | None, ledger: Ledger, s3: "S3Clie
             "made_before": batch.made_before,
         },
         "credits_used": credits_used,
+        "usd": usd(credits_used),
+        "held_back": record.held_back if record else None,
         "report": uris,
     }
     ended = statuses[Status.COMPLETED] + statuses[Status.ERROR]
     return announced, ended + (statuses[NOT_STARTED] if cancelled else 0) == batch.rows
 
 
-def _rows(batch: Batch, ledger: Ledger, s3: "S3Client", *, cancelled: bool) -> Iterator[dict[str, Any]]:
+def _rows(
+    batch: Batch, ledger: Ledger, s3: "S3Client", *, cancelled: bool, because: str | None
+) -> Iterator[dict[str, Any]]:
     """Every row in order, read by its id: as the index has it, or, since that may lag behind, as it was staged."""
     found = ledger.batch_rows(batch.batch_id, batch.revision)
     known = next(found, None)
@@ -85,7 +91,7 @@ def _rows(batch: Batch, ledger: Ledger, s3: "S3Client", *, cancelled: bool) -> I
         rows = ledger.find([one for which in ids.values() for one in which])
         for number, which in ids.items():
             there = next((one for one in which if one in rows), which[0] if which else None)
-            yield _row(number, there, rows, ledger, cancelled=cancelled)
+            yield _row(number, there, rows, ledger, cancelled=cancelled, because=because)
 
 
 def _staged_ids(batch: Batch, s3: "S3Client") -> Iterator[list[str]]:
@@ -105,15 +111,21 @@ def _staged_ids(batch: Batch, s3: "S3Client") -> Iterator[list[str]]:
 
 
 def _row(
-    number: int, generation_id: str | None, found: Mapping[str, Generation | None], ledger: Ledger, *, cancelled: bool
+    number: int,
+    generation_id: str | None,
+    found: Mapping[str, Generation | None],
+    ledger: Ledger,
+    *,
+    cancelled: bool,
+    because: str | None,
 ) -> dict[str, Any]:
     if generation_id is None or generation_id not in found:
-        return not_started(number, generation_id, cancelled=cancelled)
+        return not_started(number, generation_id, cancelled=cancelled, because=because)
     generation = found[generation_id]
     while generation is not None and generation.retried_as:
         later = ledger.find([generation.retried_as])
         if generation.retried_as not in later:
-            return not_started(number, generation.retried_as, cancelled=cancelled)
+            return not_started(number, generation.retried_as, cancelled=cancelled, because=because)
         generation = later[generation.retried_as]
     if generation is None:
         row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "tags": [], "generation_id": generation_id}
@@ -133,13 +145,19 @@ def as_row(number: int, generation: Generation) -> dict[str, Any]:
         "status": str(generation.status),
         "s3_uri": generation.video and generation.video.s3_uri,
         "credits_used": generation.credits_used,
+        "usd": None if generation.credits_used is None else usd(generation.credits_used),
         "error": generation.error and str(generation.error),
     }
 
 
-def not_started(number: int, generation_id: str | None, *, cancelled: bool) -> dict[str, Any]:
-    """A row of the report of which there is no generation."""
-    error = "The batch was cancelled before it." if cancelled else "The batch did not get to it: send the file again."
+def not_started(
+    number: int, generation_id: str | None, *, cancelled: bool, because: str | None = None
+) -> dict[str, Any]:
+    """A row of the report of which there is no generation, `because` a budget has no room for it if that is told."""
+    error = (
+        f"{because} Send the file again to go on." if because else "The batch did not get to it: send the file again."
+    )
+    error = "The batch was cancelled before it." if cancelled else error
     row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "tags": [], "generation_id": generation_id}
     return {**row, "status": NOT_STARTED, "error": error}
 

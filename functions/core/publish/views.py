@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from core.generation import Generation, Status, iso
+from core.money import usd
 
 # The provider's four, and which of ours each stands for. The finer stage is in `meta.stage`.
 PROVIDER_STATUSES = {
@@ -42,6 +43,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "batch": _batch(generation),
             "name": generation.name,
             "tags": generation.tags or [],
+            "cost": as_cost(generation),
         },
     }
 
@@ -59,8 +61,20 @@ def as_announcement(generation: Generation) -> dict[str, Any]:
         "video": generation.video and generation.video.as_dict(),
         "error": generation.error and asdict(generation.error),
         "credits_used": generation.credits_used,
+        "cost": as_cost(generation),
         "created_at": iso(generation.created_at),
         "ended_at": generation.ended_at and iso(generation.ended_at),
+    }
+
+
+def as_cost(generation: Generation) -> dict[str, Any]:
+    """What it costs, in USD: as it was estimated, by what, and, once that is known, as it was charged."""
+    cost = generation.cost
+    is_known = generation.credits_used is not None or (generation.status.ended and not generation.charged)
+    return {
+        "estimated_usd": cost and usd(cost.estimated),
+        "basis": (cost and cost.basis) or None,
+        "actual_usd": usd(generation.charged) if is_known else None,
     }
 
 

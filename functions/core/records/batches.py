@@ -49,6 +49,7 @@ class BatchRecord:
     cancelled_at: datetime | None = None
     cancelled_revision: int | None = None  # the latest that was cancelled: its rows stay so when another is sent
     retried_at: datetime | None = None  # rows that failed before run again
+    held_back: str | None = None  # why rows of the latest run were not begun: a budget has no room for them
     error: Failure | None = None  # why what was sent last cannot be read
     last_write: str | None = None  # the write that this was read after
 
@@ -76,11 +77,11 @@ class BatchRecord:
             cancelled_at=None if fresh else self.cancelled_at,
         )
         if content == self.content and read.cancelled_at == self.cancelled_at:
-            return replace(read, ended_at=None, is_complete=None) if self.broke_off else read
+            return replace(read, ended_at=None, is_complete=None, held_back=None) if self.broke_off else read
         if content == self.content:
             read = replace(read, cancelled_revision=None)
         revision = self.revision + (content != self.content)
-        return replace(read, revision=revision, run=self.run + 1, ended_at=None, is_complete=None)
+        return replace(read, revision=revision, run=self.run + 1, ended_at=None, is_complete=None, held_back=None)
 
 
 class BatchRecords:
@@ -141,6 +142,15 @@ class BatchRecords:
                 {"ended_at": iso(self.now()), "is_complete": is_complete},
                 only_if="#revision = :revision AND #run = :run",
                 values={":revision": revision, ":run": run},
+            )
+
+    def hold_back(self, batch_id: str, why: str) -> None:
+        """Rows are not begun; the first reason stays."""
+        with suppress(ConditionFailed):
+            self._table.update(
+                batch_id,
+                {"held_back": why},
+                only_if=f"attribute_exists({BATCH_KEY}) AND attribute_not_exists(#held_back)",
             )
 
     def meant(self, owner: str, beginning: str) -> Iterator[BatchRecord]:

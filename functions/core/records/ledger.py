@@ -19,8 +19,20 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.errors import Conflict, Deleted, GenerationEnded, LedgerUnavailable, NotFound
-from core.generation import ArchivedVideo, Clock, Failure, Generation, Given, Source, Status, Submission, Tombstone, iso
+from core.errors import BudgetExceeded, Conflict, Deleted, GenerationEnded, LedgerUnavailable, NotFound
+from core.generation import (
+    ArchivedVideo,
+    Clock,
+    Cost,
+    Failure,
+    Generation,
+    Given,
+    Source,
+    Status,
+    Submission,
+    Tombstone,
+    iso,
+)
 from core.records.table import (
     AT_ONCE,
     BY_BATCH,
@@ -33,6 +45,7 @@ from core.records.table import (
     ConditionFailed,
     Item,
     Table,
+    Updates,
 )
 from core.records.wanted import Wanted
 from core.workflow import Run
@@ -68,6 +81,11 @@ _TIMES = {
 _JSON = {"request", "provider_video", "upload"}  # kept as text: they may hold numbers of any kind
 
 
+def nothing() -> Sequence[Any]:
+    """What goes with a write of which nothing is to be counted."""
+    return ()
+
+
 class Ledger:
     """Reads and changes generations; every change is one conditional write, and its time comes from `now`.
 
@@ -78,12 +96,23 @@ class Ledger:
         self.table = Table(dynamodb, table_name)
         self.now = now
 
-    def add(self, generation: Generation) -> tuple[Generation, bool]:
-        """The recorded generation and whether it is new: one that was there before stays as it is."""
+    def add(self, generation: Generation, holding: Updates | None = None) -> tuple[Generation, bool]:
+        """The recorded generation and whether it is new: one that was there before stays as it is.
+
+        With a new one goes what is `holding` money for it, all or nothing; `BudgetExceeded` if there is too little.
+        """
+        item = {**_written(asdict(generation)), **self._watched(SOON)}
         try:
-            self.table.put({**_written(asdict(generation)), **self._watched(SOON)}, f"attribute_not_exists({KEY})")
+            if holding:
+                self.table.put_with(item, f"attribute_not_exists({KEY})", holding)
+            else:
+                self.table.put(item, f"attribute_not_exists({KEY})")
         except ConditionFailed:
             return self.get(generation.generation_id), False
+        except BudgetExceeded:
+            if self.is_known(generation.generation_id):  # a repetition, which costs nothing
+                return self.get(generation.generation_id), False
+            raise
         return generation, True
 
     def is_known(self, generation_id: str) -> bool:
@@ -372,11 +401,19 @@ class Ledger:
             return False
         return True
 
-    def reopen(self, generation: Generation, provider_id: str | None, *, send_again: bool = False) -> bool:
+    def reopen(
+        self,
+        generation: Generation,
+        provider_id: str | None,
+        *,
+        send_again: bool = False,
+        cost: Cost | None = None,
+        holding: Updates | None = None,
+    ) -> bool:
         """A failed generation goes on: checked if the provider has it, else submitted. Its end is announced anew.
 
-        `send_again` clears the claim, since the provider is known not to have accepted. False if another rescue was
-        faster.
+        `send_again` clears the claim, since the provider is known not to have accepted. With a `cost` goes what is
+        `holding` money for it; `BudgetExceeded`. False if another rescue was faster.
         """
         now = self.now()
         known = {"submission": Submission.SUBMITTED, "provider_id": provider_id, "submitted_at": now}
@@ -389,8 +426,10 @@ class Ledger:
                     "reopened_at": now,
                     "rescues": generation.rescues + 1,
                     **(known if provider_id else {}),
+                    **({"cost": asdict(cost)} if cost else {}),
                     **self._watched(SOON),
                 },
+                others=holding,
                 remove=("error", "ended_at", "announced_at", *(() if provider_id else ("place",)), *cleared),
                 only_if="#status = :error",
                 values={":error": Status.ERROR},
@@ -424,15 +463,17 @@ class Ledger:
         except ConditionFailed:
             raise Conflict(f"Generation {generation.generation_id} has changed just now: look again.") from None
 
-    def announced(self, generation: Generation) -> None:
-        """The end was published; of no effect if the generation goes on in a later run."""
+    def announced(self, generation: Generation, cost: Cost | None = None, counting: Updates = nothing) -> None:
+        """The end was published, and is counted with what it cost, all or nothing, once; of no effect if the generation
+        goes on in a later run."""
         with suppress(ConditionFailed):
-            self._change(
-                generation.run,
-                {"announced_at": self.now()},
+            self.table.update_with(
+                generation.generation_id,
+                _written({"announced_at": self.now(), "updated_at": self.now(), "cost": cost and asdict(cost)}),
+                counting,
                 remove=tuple(WATCH),
-                only_if="#status IN (:completed, :error)",
-                values={":completed": Status.COMPLETED, ":error": Status.ERROR},
+                only_if="#status IN (:completed, :error) AND #rescues = :run AND attribute_not_exists(#announced_at)",
+                values={":completed": Status.COMPLETED, ":error": Status.ERROR, ":run": generation.rescues},
             )
 
     def _advance(
@@ -453,12 +494,22 @@ class Ledger:
             raise GenerationEnded(f"Generation {run.generation_id} is not {' or '.join(before)} any more.") from None
 
     def _change(
-        self, run: Run, changes: dict[str, Any], *, only_if: str, values: Item, remove: tuple[str, ...] = ()
+        self,
+        run: Run,
+        changes: dict[str, Any],
+        *,
+        only_if: str,
+        values: Item,
+        remove: tuple[str, ...] = (),
+        others: Updates | None = None,
     ) -> None:
         if run.rescues is not None:
             only_if, values = f"({only_if}) AND #rescues = :run", {**values, ":run": run.rescues}
         changes = _written({**changes, "updated_at": self.now()})
-        self.table.update(run.generation_id, changes, remove=remove, only_if=only_if, values=values)
+        if others:
+            self.table.update_with(run.generation_id, changes, others, remove=remove, only_if=only_if, values=values)
+        else:
+            self.table.update(run.generation_id, changes, remove=remove, only_if=only_if, values=values)
 
     def _watched(self, after: timedelta) -> Item:
         return dict(zip(WATCH, (WATCHED, iso(self.now() + after)), strict=True))
@@ -508,6 +559,8 @@ def _read(item: Item) -> Generation:
     for name, form in (("source", Source), ("error", Failure), ("video", ArchivedVideo)):
         if name in fields:
             fields[name] = form(**fields[name])
+    if "cost" in fields:
+        fields["cost"] = Cost(**fields["cost"])
     if "given" in fields:
         fields["given"] = [Given(**one) for one in fields["given"]]
     return Generation(**fields)

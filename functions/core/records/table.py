@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]  # plain values: str, int, bool, and lists and dicts of these
+Updates = Callable[[], Sequence[Any]]  # parts of a transaction, as DynamoDB takes them, asked for at each try
 
 KEY = "generation_id"
 AT_ONCE = 25  # items of one BatchGetItem, which answers 16 MiB: the largest have some 200 KiB
@@ -120,6 +121,48 @@ class Table:
         changes = {**changes, "last_write": token}
         updated = update_of(key, changes, remove=remove, only_if=only_if, values=values, key_name=self._key)
         self._write(lambda: self._dynamodb.update_item(TableName=self._name, **updated), token)
+
+    def put_with(self, item: Item, only_if: str, others: Updates) -> None:
+        """Write a whole item as `put` does, and `others` of other tables, all or nothing."""
+        token = uuid4().hex
+        put = {"Item": write({**item, "last_write": token}), **_condition(only_if, None)}
+        self._together({"Put": {"TableName": self._name, **put}}, token, others)
+
+    def update_with(
+        self,
+        key: str,
+        changes: Item,
+        others: Updates,
+        *,
+        only_if: str,
+        remove: tuple[str, ...] = (),
+        values: Item | None = None,
+    ) -> None:
+        """Change an item as `update` does, and `others` of other tables, all or nothing."""
+        token = uuid4().hex
+        changes = {**changes, "last_write": token}
+        updated = update_of(key, changes, remove=remove, only_if=only_if, values=values, key_name=self._key)
+        self._together({"Update": {"TableName": self._name, **updated}}, token, others)
+
+    def _together(self, own: Any, token: str, others: Updates) -> None:
+        """One transaction; `others` are asked for again where a condition of theirs, or another write, was in the way.
+
+        `ConditionFailed` if the condition of our own item does not hold.
+        """
+        for attempt in range(MOST_CONFLICTS):
+            try:
+                self._dynamodb.transact_write_items(TransactItems=[own, *others()])
+            except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
+                mine = cast("Any", cancelled.response["CancellationReasons"])[0]
+                if mine.get("Code") == "ConditionalCheckFailed":
+                    item = read(mine.get("Item") or {})
+                    if item.get("last_write") == token:
+                        return
+                    raise ConditionFailed(item) from None
+                time.sleep(random.uniform(0, min(1, 0.02 * 1.5**attempt)))  # noqa: S311 - nothing secret
+            else:
+                return
+        raise TimeoutError(f"DynamoDB did not take a write in {MOST_CONFLICTS} calls: others are in its way.")
 
     def _write(self, call: Callable[[], object], token: str) -> None:
         try:

@@ -1,0 +1,109 @@
+"""budgets: what may be spent."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptreel.commands import output
+from promptreel.commands.options import Json, deployment
+
+if TYPE_CHECKING:
+    from core.money.budgets import Budget
+
+app = typer.Typer(help="Set and list what may be spent, of all, of an owner, or with a key.", no_args_is_help=True)
+
+NONE = "none"
+Limit = Annotated[str | None, typer.Option(metavar="USD", help="In US dollars, or none.", show_default=False)]
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    day: Limit = None,
+    month: Limit = None,
+    jobs_an_hour: Annotated[
+        str | None, typer.Option(metavar="JOBS", help="How many may begin, or none.", show_default=False)
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of this owner, instead of all.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of this API key; see keys list.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Set what may be spent in a day and a month (UTC), and how many jobs may begin in an hour.
+
+    A request that may cost more than is left is refused; what runs goes on. What is not named stays as it is.
+    """
+    if owner and key:
+        raise typer.BadParameter("say one of the two.", param_hint="--owner, --key")
+    usd = {name: _usd(text, f"--{name}") for name, text in (("day", day), ("month", month)) if text is not None}
+    jobs = {"hour": _jobs(jobs_an_hour)} if jobs_an_hour is not None else {}
+    if not usd and not jobs:
+        raise typer.BadParameter("say which limit: an amount, or none.", param_hint="--day, --month, --jobs-an-hour")
+    with deployment(context) as deployed:
+        from promptreel.operator.budgets import set_limits  # noqa: PLC0415 - an extra, and slow to import
+
+        budget = set_limits(deployed, owner, key, usd, jobs)
+    _say([budget], as_json=as_json)
+
+
+@app.command("list")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List all budgets with what is spent, or held for what runs.
+
+    Into a pipe go tab-separated lines: whose, period, limit, used, left, when it renews.
+    """
+    with deployment(context) as deployed:
+        from promptreel.operator.budgets import every  # noqa: PLC0415 - an extra, and slow to import
+
+        found = every(deployed)
+    _say(found, as_json=as_json)
+
+
+def _say(budgets: "list[Budget]", *, as_json: bool) -> None:
+    from core.api.money import as_lines  # noqa: PLC0415 - an extra, and slow to import
+
+    if as_json:
+        output.say_json([line for budget in budgets for line in as_lines(budget)])
+        return
+    rows = []
+    for budget in budgets:
+        for line in as_lines(budget):
+            unit, form = ("jobs", "{:d}") if line["period"] == "hour" else ("usd", "{:.2f} USD")
+            limit, used, left = (form.format(line[f"{name}_{unit}"]) for name in ("limit", "used", "left"))
+            rows.append((budget.name, line["period"], limit, used, left, line["renews_at"]))
+        if not as_lines(budget):
+            rows.append((budget.name, "any", NONE, "", "", ""))
+    right = {"justify": "right", "no_wrap": True}
+    plain = {"no_wrap": True}
+    columns: output.Columns = {
+        "WHOSE": {},
+        "PERIOD": plain,
+        "LIMIT": right,
+        "USED": right,
+        "LEFT": right,
+        "RENEWS": plain,
+    }
+    output.say_table(columns, rows)
+
+
+def _usd(text: str, option: str) -> float | None:
+    if text == NONE:
+        return None
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1
+    if not 0 <= amount <= 1e6:  # noqa: PLR2004 - who means more says none
+        raise typer.BadParameter(f"{text!r} is no amount: say 25, 2.50 or none.", param_hint=option)
+    return amount
+
+
+def _jobs(text: str) -> int | None:
+    if text == NONE:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 8):  # noqa: PLR2004 - millions
+        raise typer.BadParameter(f"{text!r} is no number of jobs: say 100 or none.", param_hint="--jobs-an-hour")
+    return int(text)

@@ -1,0 +1,124 @@
+"""usage: what videos cost."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from promptreel.commands import output
+from promptreel.commands.options import Json, client, deployment
+from promptreel.money import Budget, Sum, Usage
+
+BY = ("day", "model", "tag", "batch", "owner")
+DAYS = 30
+BAR = 30  # characters of the longest
+
+
+def usage(
+    context: typer.Context,
+    by: Annotated[
+        str, typer.Option(metavar="WHAT", help=f"{', '.join(BY)}; owner is for operators, with AWS credentials.")
+    ] = "day",
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", metavar="DAY", formats=["%Y-%m-%d"], help="The first day.", show_default="30 days"),
+    ] = None,
+    last: Annotated[
+        datetime | None,
+        typer.Option("--to", metavar="DAY", formats=["%Y-%m-%d"], help="The last day.", show_default="today"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what your videos cost that ended in these days (UTC), and what your budgets have left.
+
+    It is the provider's price; AWS's own is on its bill, under the tag project=promptreel. Into a pipe go tab-separated
+    lines: day or name, videos, failed, USD.
+    """
+    if by not in BY:
+        raise typer.BadParameter(f"it must be one of {', '.join(BY)}.", param_hint="--by")
+    if by == "owner":
+        _of_owners(context, first, last, as_json=as_json)
+        return
+    with closing(client(context)) as api:
+        found = api.usage(by, first.date() if first else None, last.date() if last else None)
+        budgets = () if as_json else api.budgets()
+    if as_json:
+        output.say_json(found.raw)
+        return
+    _say(by, _together(found, by), found.total)
+    for budget in budgets:
+        output.warn(left(budget))
+
+
+def left(budget: Budget) -> str:
+    """What a budget has left, in one line."""
+    whose = {"all": "this deployment"}.get(budget.scope, budget.scope.replace("/", " ", 1))
+    if budget.period == "hour":
+        return f"{whose}: {budget.left} of {budget.limit} jobs an hour left, until {budget.renews_at}"
+    return f"{whose}: {budget.left:.2f} of {budget.limit:.2f} USD a {budget.period} left, until {budget.renews_at}"
+
+
+def _of_owners(context: typer.Context, first: datetime | None, last: datetime | None, *, as_json: bool) -> None:
+    until = last.date() if last else datetime.now(UTC).date()
+    since: date = first.date() if first else until - timedelta(days=DAYS - 1)
+    with deployment(context) as deployed:
+        from promptreel.operator.budgets import usage_by_owner  # noqa: PLC0415 - an extra, and slow to import
+
+        found = usage_by_owner(deployed, since, until)
+    if as_json:
+        output.say_json([one.as_dict("owner") for one in found])
+        return
+    sums = [Sum(one.completed, one.failed, one.as_dict("owner")["usd"], one.day, one.which) for one in found]
+    _say("owner", _added(sums), _all(sums))
+
+
+def _together(found: Usage, by: str) -> list[Sum]:
+    return list(found.sums) if by in ("day", "batch") else _added(found.sums)
+
+
+def _added(sums: Iterable[Sum]) -> list[Sum]:
+    """All days of one together, the dearest first."""
+    named: dict[str, list[Sum]] = defaultdict(list)
+    for one in sums:
+        named[one.which or ""].append(one)
+    return sorted((replace(_all(some), which=name) for name, some in named.items()), key=lambda one: -one.usd)
+
+
+def _all(sums: Iterable[Sum]) -> Sum:
+    listed = list(sums)
+    return Sum(sum(one.completed for one in listed), sum(one.failed for one in listed), sum(one.usd for one in listed))
+
+
+def _say(by: str, sums: list[Sum], total: Sum | None) -> None:
+    if not sums:
+        output.warn("Nothing ended in these days.")
+        return
+    most = max(one.usd for one in sums)
+    rows = [
+        (one.day if by == "day" else one.which, one.completed, one.failed, f"{one.usd:.2f}", _bar(one.usd, most))
+        for one in sums
+    ]
+    if not output.width():
+        output.say_rows([row[:4] for row in rows])
+        return
+    right = {"justify": "right", "no_wrap": True}
+    columns: output.Columns = {
+        by.upper(): {"no_wrap": True},
+        "VIDEOS": right,
+        "FAILED": right,
+        "USD": right,
+        "": {"no_wrap": True},
+    }
+    output.say_table(columns, rows)
+    if total:
+        output.say(f"{total.completed} videos, {total.failed} failed: {total.usd:.2f} USD in all")
+
+
+def _bar(amount: float, most: float) -> str:
+    """As long as its part of the most, to an eighth of a character."""
+    eighths = round(8 * BAR * amount / most) if most else 0
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()

@@ -1,0 +1,41 @@
+"""The budgets of a deployment, in its table of money."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+
+from core.money import CREDITS_PER_USD
+from core.money.budgets import ALL, Budget, Budgets, Limits, scope_of
+from core.money.usage import Sum, Usage
+from promptreel.operator.deployment import Deployment
+
+
+def budgets_of(deployed: Deployment) -> Budgets:
+    """Its budgets; the stage's own are told by an output of the stack."""
+    named = (one.split("=") for one in deployed.output("Budgets").split(",") if "=" in one)
+    stage = Limits(**{name: int(limit) for name, limit in named})
+    return Budgets(deployed.client("dynamodb"), deployed.output("MoneyTableName"), stage, lambda: datetime.now(UTC))
+
+
+def every(deployed: Deployment) -> list[Budget]:
+    """The deployment's, and all others that have a limit."""
+    found = {budget.scope: budget for budget in budgets_of(deployed).every()}
+    deployment = found.pop(ALL, None) or budgets_of(deployed).of_all()
+    return [deployment, *(budget for budget in found.values() if budget.limits != Limits())]
+
+
+def set_limits(
+    deployed: Deployment,
+    owner: str | None,
+    key_id: str | None,
+    usd: Mapping[str, float | None],
+    jobs: Mapping[str, int | None],
+) -> Budget:
+    """Set limits of the deployment, an owner or a key: `usd` a day and a month, `jobs` an hour; None is no limit."""
+    credits_ = {name: None if amount is None else round(amount * CREDITS_PER_USD) for name, amount in usd.items()}
+    return budgets_of(deployed).set(scope_of(owner, key_id), {**credits_, **jobs})
+
+
+def usage_by_owner(deployed: Deployment, first: date, last: date) -> list[Sum]:
+    """What the generations of each owner cost that ended in these days."""
+    usage = Usage(deployed.client("dynamodb"), deployed.output("MoneyTableName"))
+    return list(usage.of_owners(first, last))

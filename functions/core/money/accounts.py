@@ -1,0 +1,60 @@
+"""Accounts: what a request may cost is held when it is accepted, and what it cost is counted when it has ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from core.generation import Clock, Cost, Generation, iso
+from core.money.budgets import Budgets, Limits
+from core.money.estimates import Estimate, Estimates
+from core.money.prices import Prices
+from core.money.usage import Usage, counted, day_of
+from core.provider.generation_times import GenerationTimes
+from core.records.table import Updates
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from core.models import Models
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Estimates, budgets and sums together."""
+
+    estimates: Estimates
+    budgets: Budgets
+    usage: Usage
+
+    @classmethod
+    def at(
+        cls, dynamodb: "DynamoDBClient", money: str, places: str, now: Clock, limits: Limits, reserve: int
+    ) -> "Accounts":
+        """Those in the tables `money` and `places`: `limits` and `reserve` are the stage's."""
+        estimates = Estimates(Prices(dynamodb, money, now), GenerationTimes(dynamodb, places), reserve)
+        return cls(estimates, Budgets(dynamodb, money, limits, now), Usage(dynamodb, money))
+
+    def cost_of(self, request: Mapping[str, Any], models: "Models", key_id: str | None = None) -> Cost:
+        """What a request that its model allows will cost."""
+        return as_cost(self.estimates.of(request, models), key_id)
+
+    def hold(self, cost: Cost, owner: str) -> tuple[Cost, Updates]:
+        """The cost as it is held from today on, and the updates that hold it, to go with the write that records it."""
+        held = replace(cost, held=cost.most, day=iso(self.budgets.now())[:10])
+        return held, self.budgets.holding(held, owner)
+
+    def settle(self, generation: Generation) -> tuple[Cost | None, Updates]:
+        """The cost of a generation that has ended, and the updates that count it."""
+        charged = generation.charged
+        now = counted(generation, charged, day_of(generation))
+        cost = generation.cost or Cost(estimated=charged, most=charged, basis="")
+        giving_back = self.budgets.settling(cost, generation.owner, charged)
+        sums = self.usage.updates(generation, now)
+        day = (cost.counted or now)["day"]
+        settled = replace(cost, held=charged, counted={**now, "day": day})
+        return settled, lambda: [*giving_back(), *sums]
+
+
+def as_cost(estimate: Estimate, key_id: str | None) -> Cost:
+    """An estimate as the record has it."""
+    return Cost(estimated=estimate.credits, most=estimate.most, basis=estimate.basis, key_id=key_id)

@@ -1,0 +1,279 @@
+"""Budgets: what may be spent in a day and a month, and how many jobs may begin in an hour, of all, an owner, or a key.
+
+What counts is kept in one item a scope, for its day, month and hour alone. A request holds what it may cost in the
+transaction that records it, on condition that there is room, so that no number of requests at once spends more; when
+it has ended, what it did not cost is given back in the transaction that notes so.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from core.errors import BudgetExceeded
+from core.generation import Clock, Cost, iso
+from core.money import dollars
+from core.money.table import PK, SK
+from core.records.table import read, write
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+SCOPE, ALL = "scope", "all"  # the pk, and the sk of the deployment
+NONE = -1  # of a limit in the table: there is none, where the stage's setting says that there is one
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a scope: credits a day and a month, and jobs an hour; None is no limit."""
+
+    day: int | None = None
+    month: int | None = None
+    hour: int | None = None  # jobs
+
+
+@dataclass(frozen=True)
+class Used:
+    """What counts against the limits of a scope, in the periods that its time is in (UTC)."""
+
+    day: str = ""  # 2026-11-25
+    month: str = ""
+    hour: str = ""  # 2026-11-25T10
+    day_credits: int = 0
+    month_credits: int = 0
+    hour_jobs: int = 0
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> "Used":
+        """As the table has it."""
+        return cls(**{name: item[name] for name in cls.__annotations__ if name in item})
+
+    def at(self, now: datetime) -> "Used":
+        """The same at this time: what is counted of a period begins anew with it. It never goes back."""
+        day, month, hour = (iso(now)[:length] for length in (10, 7, 13))
+        if hour <= self.hour:
+            return self
+        rolled = replace(self, hour=hour, hour_jobs=0)
+        if day != self.day:
+            rolled = replace(rolled, day=day, day_credits=0)
+        return replace(rolled, month=month, month_credits=0) if month != self.month else rolled
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A scope with its limits and what counts against them. `refused_in` is the latest period with no room left."""
+
+    scope: str
+    limits: Limits
+    used: Used
+    refused_in: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its owner calls it."""
+        kind, _, which = self.scope.partition("/")
+        return {"all": "this deployment", "owner": f"owner {which}", "key": f"key {which}"}[kind]
+
+    @property
+    def share(self) -> float:
+        """How much of it is used up, of the limit that is nearest: 1 is all of it, or a request was refused."""
+        used, limits = self.used, self.limits
+        if self.refused_in and self.refused_in in (used.day, used.month, used.hour):
+            return 1.0
+        pairs = ((used.day_credits, limits.day), (used.month_credits, limits.month))
+        return max((spent / limit if limit else 1.0 for spent, limit in pairs if limit is not None), default=0.0)
+
+    def refusal(self, credits_: int) -> tuple[str, str] | None:
+        """Why so much more is too much, and in which period; None if there is room."""
+        used, limits = self.used, self.limits
+        for what, spent, limit, period in (
+            ("day", used.day_credits, limits.day, used.day),
+            ("month", used.month_credits, limits.month, used.month),
+        ):
+            if limit is not None and spent + credits_ > limit:
+                return (
+                    f"The budget of {dollars(limit)} a {what} of {self.name} has no room for this video, which may "
+                    f"cost {dollars(credits_)}: {dollars(spent)} are spent or held; it renews at {renewal(period)}."
+                ), period
+        if limits.hour is not None and used.hour_jobs + 1 > limits.hour:
+            return (
+                f"The {limits.hour} jobs an hour of {self.name} have begun: the next at {renewal(used.hour)}.",
+                used.hour,
+            )
+        return None
+
+
+class Budgets:
+    """All budgets. `stage_limits` are the deployment's where nobody has set others."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table_name: str, stage_limits: Limits, now: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._name = table_name
+        self._stage_limits = stage_limits
+        self.now = now
+
+    def holding(self, cost: Cost, owner: str) -> Callable[[], Sequence[Any]]:
+        """The updates that hold what a request may cost, to go with the write that records it; asked for anew at each
+        try. Raises `BudgetExceeded`."""
+        scopes = _scopes(owner, cost.key_id)
+        return lambda: [self._hold(item, budget, cost.held) for item, budget in self._read(scopes)]
+
+    def settling(self, cost: Cost, owner: str, charged: int) -> Callable[[], Sequence[Any]]:
+        """The updates by which what is held becomes what was charged, for the periods that still count it."""
+        difference = charged - cost.held
+        scopes = _scopes(owner, cost.key_id) if difference else []
+        return lambda: [
+            self._update(
+                item[SK],
+                f"ADD {', '.join(f'{name}_credits :difference' for name, _ in counting)}",
+                " AND ".join(f"#{name} = :{name}" for name, _ in counting),
+                {":difference": difference, **{f":{name}": period for name, period in counting}},
+            )
+            for item, budget in self._read(scopes)
+            if (counting := _counting(budget.used, cost.day))
+        ]
+
+    def of(self, owner: str, key_id: str | None) -> list[Budget]:
+        """Those that a request of this owner, and key, counts against."""
+        return [budget for _, budget in self._read(_scopes(owner, key_id))]
+
+    def of_all(self) -> Budget:
+        """The deployment's."""
+        return self._read([ALL])[0][1]
+
+    def every(self) -> Iterator[Budget]:
+        """Each scope that has a limit, or was used."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression=f"{PK} = :pk",
+            ExpressionAttributeValues=write({":pk": SCOPE}),
+        )
+        for page in pages:
+            for item in page["Items"]:
+                found = read(item)
+                yield self._budget(found[SK], found)
+
+    def set(self, scope: str, limits: Mapping[str, int | None]) -> Budget:
+        """Set limits of a scope, `day`, `month` or `hour`; those not named stay as they are, None is no limit."""
+        values = {f":{name}": NONE if limit is None else limit for name, limit in limits.items()}
+        self._dynamodb.update_item(
+            TableName=self._name,
+            Key=write({PK: SCOPE, SK: scope}),
+            UpdateExpression="SET " + ", ".join(f"{name}_limit = :{name}" for name in limits),
+            ExpressionAttributeValues=write(values),
+        )
+        return self._read([scope])[0][1]
+
+    def _read(self, scopes: Sequence[str]) -> list[tuple[Item, Budget]]:
+        if not scopes:
+            return []
+        keys = [write({PK: SCOPE, SK: scope}) for scope in scopes]
+        asked: Any = {self._name: {"Keys": keys, "ConsistentRead": True}}
+        found: dict[str, Item] = {}
+        while asked:
+            answer = self._dynamodb.batch_get_item(RequestItems=asked)
+            found |= {item[SK]: item for item in map(read, answer["Responses"].get(self._name, []))}
+            asked = answer.get("UnprocessedKeys")
+        items = [found.get(scope, {SK: scope}) for scope in scopes]
+        return [(item, self._budget(item[SK], item)) for item in items]
+
+    def _budget(self, scope: str, item: Item) -> Budget:
+        stage = self._stage_limits if scope == ALL else Limits()
+        limits = {
+            name: None if item.get(f"{name}_limit") == NONE else item.get(f"{name}_limit", getattr(stage, name))
+            for name in Limits.__annotations__
+        }
+        return Budget(scope, Limits(**limits), Used.of(item).at(self.now()), item.get("refused_in", ""))
+
+    def _hold(self, item: Item, budget: Budget, credits_: int) -> dict[str, Any]:
+        """One scope's part of the transaction."""
+        if refusal := budget.refusal(credits_):
+            self._note_refusal(budget, refusal[1])
+            raise BudgetExceeded(refusal[0])
+        before, used, limits = Used.of(item), budget.used, budget.limits
+        if before == used:  # the same periods: whoever counts meanwhile is no hindrance, as long as there is room
+            room = {
+                "day_credits": limits.day is not None and limits.day - credits_,
+                "month_credits": limits.month is not None and limits.month - credits_,
+                "hour_jobs": limits.hour is not None and limits.hour - 1,
+            }
+            bounds = {name: most for name, most in room.items() if most is not False}
+            return self._update(
+                budget.scope,
+                "ADD day_credits :credits, month_credits :credits, hour_jobs :one",
+                " AND ".join(["#hour = :hour", *(f"{name} <= :{name}" for name in bounds)]),
+                {
+                    ":credits": credits_,
+                    ":one": 1,
+                    ":hour": used.hour,
+                    **{f":{name}": most for name, most in bounds.items()},
+                },
+            )
+        counted = replace(
+            used,
+            day_credits=used.day_credits + credits_,
+            month_credits=used.month_credits + credits_,
+            hour_jobs=used.hour_jobs + 1,
+        )
+        names = tuple(Used.__annotations__)
+        as_read = {f":old_{name}": getattr(before, name) for name in names}
+        return self._update(
+            budget.scope,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in names),
+            " AND ".join(f"#{name} = :old_{name}" for name in names) if before.hour else "attribute_not_exists(#hour)",
+            {**{f":{name}": getattr(counted, name) for name in names}, **(as_read if before.hour else {})},
+        )
+
+    def _update(self, scope: str, expression: str, condition: str, values: Item) -> dict[str, Any]:
+        used = {name for name in Used.__annotations__ if f"#{name}" in expression + condition}
+        return {
+            "Update": {
+                "TableName": self._name,
+                "Key": write({PK: SCOPE, SK: scope}),
+                "UpdateExpression": expression,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {f"#{name}": name for name in used},
+                "ExpressionAttributeValues": write(values),
+            }
+        }
+
+    def _note_refusal(self, budget: Budget, period: str) -> None:
+        """So that the alarm knows that there is no room, although not all may be spent."""
+        if budget.refused_in != period:
+            self._dynamodb.update_item(
+                TableName=self._name,
+                Key=write({PK: SCOPE, SK: budget.scope}),
+                UpdateExpression="SET refused_in = :period",
+                ExpressionAttributeValues=write({":period": period}),
+            )
+
+
+def scope_of(owner: str | None = None, key_id: str | None = None) -> str:
+    """The scope of an owner or a key; the deployment's for neither."""
+    return f"key/{key_id}" if key_id else f"owner/{owner}" if owner else ALL
+
+
+def _scopes(owner: str, key_id: str | None) -> list[str]:
+    return [ALL, scope_of(owner), *([scope_of(key_id=key_id)] if key_id else [])]
+
+
+def _counting(used: Used, day: str) -> list[tuple[str, str]]:
+    """The periods of a scope that count what was held on this day, with what they are."""
+    if not day:
+        return []
+    periods = {"day": used.day, "month": used.month}
+    return [(name, period) for name, period in periods.items() if period and day.startswith(period)]
+
+
+def renewal(period: str) -> str:
+    """When the day, month or hour is over."""
+    match len(period):
+        case 7:
+            begin = datetime.fromisoformat(f"{period}-01")
+            end = (begin + timedelta(days=32)).replace(day=1)
+        case 10:
+            end = datetime.fromisoformat(period) + timedelta(days=1)
+        case _:
+            end = datetime.fromisoformat(f"{period}:00") + timedelta(hours=1)
+    return f"{end:%Y-%m-%dT%H:%MZ}"

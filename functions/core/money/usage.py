@@ -1,0 +1,135 @@
+"""Usage: what generations cost, summed as each ends, by day, model, tag and batch for its owner, and by owner for all.
+
+A generation is counted in the transaction that notes its announcement, so exactly once; one that is rescued and ends
+again is counted by the difference.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from core.generation import Generation, Status, iso
+from core.money import usd
+from core.money.table import PK, SK
+from core.records.table import read, write
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+USAGE = "usage"
+BY_DAY = ("model", "tag")  # what an owner's days are summed by
+MOST_DAYS = 366  # that are asked for at once
+MOST_TAGS = 20  # of a generation that are counted
+SUMS = ("completed", "failed", "credits")
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Generations of a day that were one thing: by `which` model, tag, batch or owner."""
+
+    day: str  # 2026-11-25; empty for a batch
+    which: str
+    completed: int = 0
+    failed: int = 0
+    credits: int = 0
+
+    def as_dict(self, by: str) -> dict[str, Any]:
+        """As it is shown."""
+        return {
+            **({"day": self.day} if self.day else {}),
+            **({} if by == "day" else {by: self.which}),
+            "completed": self.completed,
+            "failed": self.failed,
+            "usd": usd(self.credits),
+        }
+
+
+def counted(generation: Generation, charged: int, day: str) -> dict[str, Any]:
+    """What the sums have of a generation that has ended: kept in its record."""
+    is_completed = generation.status is Status.COMPLETED
+    return {"day": day, "completed": int(is_completed), "failed": int(not is_completed), "credits": charged}
+
+
+class Usage:
+    """The sums."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
+        self._dynamodb = dynamodb
+        self._name = table_name
+
+    def updates(self, generation: Generation, now: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The updates that count a generation as it has ended `now`, instead of as it had ended before."""
+        before = (generation.cost.counted if generation.cost else None) or {}
+        day = str(before.get("day", now["day"]))  # one that is counted stays in its day
+        difference = {name: now[name] - before.get(name, 0) for name in SUMS}
+        changed = {name: by for name, by in difference.items() if by}
+        return [self._update(pk, sk, changed) for pk, sk in _items(generation, day)] if changed else []
+
+    def of(self, owner: str, by: str, first: date, last: date) -> Iterator[Sum]:
+        """An owner's days, first to last, by `model` or `tag`."""
+        for item in self._between(f"{USAGE}/{_text(owner)}", f"{first}/", f"{last}/~"):
+            day, kind, which = item[SK].split("/", 2)
+            if kind == by:
+                yield _sum(item, day, which)
+
+    def of_batches(self, owner: str) -> Iterator[Sum]:
+        """An owner's batches, in the order of their ids."""
+        for item in self._between(f"{USAGE}/{_text(owner)}", "batch/", "batch/~"):
+            yield _sum(item, "", item[SK].partition("/")[2])
+
+    def of_batch(self, owner: str, batch_id: str) -> Sum:
+        """What a batch has cost so far."""
+        found = self._between(f"{USAGE}/{_text(owner)}", f"batch/{batch_id}", f"batch/{batch_id}")
+        return next((_sum(item, "", batch_id) for item in found), Sum("", batch_id))
+
+    def of_owners(self, first: date, last: date) -> Iterator[Sum]:
+        """All owners' days, first to last."""
+        for item in self._between(USAGE, f"{first}/", f"{last}/~"):
+            day, _, which = item[SK].partition("/")
+            yield _sum(item, day, which)
+
+    def _between(self, pk: str, first: str, last: str) -> Iterator[dict[str, Any]]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression=f"{PK} = :pk AND {SK} BETWEEN :first AND :last",
+            ExpressionAttributeValues=write({":pk": pk, ":first": first, ":last": last}),
+        )
+        for page in pages:
+            yield from map(read, page["Items"])
+
+    def _update(self, pk: str, sk: str, by: Mapping[str, int]) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._name,
+                "Key": write({PK: pk, SK: sk}),
+                "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in by),
+                "ExpressionAttributeNames": {f"#{name}": name for name in by},
+                "ExpressionAttributeValues": write({f":{name}": value for name, value in by.items()}),
+            }
+        }
+
+
+def day_of(generation: Generation) -> str:
+    """The day in which it counts: that of its end."""
+    return iso(generation.ended_at or generation.updated_at)[:10]
+
+
+def _items(generation: Generation, day: str) -> Iterator[tuple[str, str]]:
+    own = f"{USAGE}/{_text(generation.owner)}"
+    yield USAGE, f"{day}/{_text(generation.owner)}"
+    yield own, f"{day}/model/{_text(generation.model)}"
+    for tag in list(dict.fromkeys(generation.tags or ()))[:MOST_TAGS]:
+        yield own, f"{day}/tag/{_text(tag)}"
+    if generation.batch_id:
+        yield own, f"batch/{generation.batch_id}"
+
+
+def _text(text: str) -> str:
+    """Part of a key, which holds 1,024 bytes: as it is, but for what would sort behind all."""
+    return quote(text[:200], safe=" /=:.-_@+,")[:600]
+
+
+def _sum(item: Mapping[str, Any], day: str, which: str) -> Sum:
+    return Sum(day, unquote(which), **{name: item.get(name, 0) for name in SUMS})

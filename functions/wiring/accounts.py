@@ -1,0 +1,43 @@
+"""What videos cost: estimates, budgets and sums."""
+
+from dataclasses import dataclass
+
+import wiring
+from core.money.accounts import Accounts
+from core.money.budgets import Limits
+from core.money.circuit import Circuit
+from core.money.prices import Prices
+from wiring.generation_times import UsesGenerationTimes
+
+
+@dataclass(frozen=True)
+class UsesMoney:
+    money_table_name: str
+
+
+@dataclass(frozen=True)
+class UsesCircuit(UsesMoney):
+    probe_seconds: int
+
+
+@dataclass(frozen=True)
+class UsesAccounts(UsesMoney, UsesGenerationTimes):
+    budgets: tuple[str, ...]  # the deployment's, where nobody has set others: day=CREDITS, month=CREDITS, hour=JOBS
+    reserve_credits: int  # for a request of which nothing is known
+
+
+def make_accounts(settings: UsesAccounts) -> Accounts:
+    """The accounts in the table of money."""
+    limits = Limits(**{name: int(limit) for name, limit in (one.split("=") for one in settings.budgets)})
+    tables = settings.money_table_name, settings.places_table_name
+    return Accounts.at(wiring.client("dynamodb"), *tables, wiring.now, limits, settings.reserve_credits)
+
+
+def make_prices(settings: UsesMoney) -> Prices:
+    """The provider's prices as they were read last."""
+    return Prices(wiring.client("dynamodb"), settings.money_table_name, wiring.now)
+
+
+def make_circuit(settings: UsesCircuit) -> Circuit:
+    """Whether the provider is out of credits."""
+    return Circuit(wiring.client("dynamodb"), settings.money_table_name, wiring.now, settings.probe_seconds)

@@ -1,0 +1,71 @@
+"""The table of money, as core/money/table.py names it."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from core.money import CREDITS_PER_USD
+from core.money import table as names
+from infra.config import Stage
+from infra.functions import allow
+from infra.places import Places
+from infra.table import table
+
+
+class Money:
+    """`table`, and what a function is told and allowed that holds or counts money."""
+
+    def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, places: Places) -> None:
+        self._stage = stage
+        self._places = places
+        self.table = table(scope, "Money", stage, removal, partition=names.PK, sort=names.SK)
+
+    @property
+    def _table(self) -> dict[str, str]:
+        return {"MONEY_TABLE_NAME": self.table.table_name}
+
+    @property
+    def circuit_environment(self) -> dict[str, str]:
+        """Where it is told whether the provider is out of credits."""
+        return {**self._table, "PROBE_SECONDS": str(self._stage.probe_seconds)}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where budgets and sums are, and what holds where nobody has said otherwise."""
+        usd = {"day": self._stage.budget_day_usd, "month": self._stage.budget_month_usd}
+        limits = {name: round(amount * CREDITS_PER_USD) for name, amount in usd.items() if amount is not None}
+        if self._stage.jobs_an_hour is not None:
+            limits["hour"] = self._stage.jobs_an_hour
+        return {
+            **self._table,
+            **self._places.learned_environment,
+            "BUDGETS": ",".join(f"{name}={limit}" for name, limit in limits.items()),
+            "RESERVE_CREDITS": str(round(self._stage.reserve_usd * CREDITS_PER_USD)),
+        }
+
+    @property
+    def circuit_permissions(self) -> iam.PolicyStatement:
+        """To see whether the provider is out of credits, and to say so."""
+        return allow("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", on=self.table.table_arn)
+
+    @property
+    def settles(self) -> iam.PolicyStatement:
+        """To count what a generation cost that has ended."""
+        return allow("dynamodb:BatchGetItem", "dynamodb:UpdateItem", on=self.table.table_arn)
+
+    @property
+    def holds(self) -> list[iam.PolicyStatement]:
+        """To estimate what a request costs, and to hold that; to count it, too."""
+        actions = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem")
+        return [allow(*actions, on=self.table.table_arn), self._places.reads_learned]
+
+    @property
+    def reads(self) -> iam.PolicyStatement:
+        """To read sums, and all budgets."""
+        return allow("dynamodb:Query", on=self.table.table_arn)
+
+    @property
+    def keeps_prices(self) -> iam.PolicyStatement:
+        """To keep the provider's prices."""
+        actions = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
+        return allow(*actions, on=self.table.table_arn)

@@ -1,0 +1,217 @@
+"""Money over HTTP, in files and in batches: known before, seen after, and never more than a budget has."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from core.generation import Status
+from core.money.budgets import ALL, Budgets, Limits, scope_of
+from tests.support.functions import PATHS, Cloud, Doors, call
+from tests.support.money import USD
+from wiring import now
+
+BODY = {"model": "veo2", "prompt": "a boat"}  # 5 s, at the simulator's 0.5 USD a second
+
+
+@pytest.fixture(autouse=True)
+def prices(cloud: Cloud) -> None:
+    """As the first sweep finds them at the provider."""
+    cloud.invoke("sweep", {})
+
+
+def budgets() -> Budgets:
+    return Budgets(boto3.client("dynamodb"), "money", Limits(), now)
+
+
+def told(cloud: Cloud) -> list[dict[str, Any]]:
+    """What was announced since it was asked for last."""
+    return [json.loads(one["Message"]) for one in cloud.messages()]
+
+
+def create(cloud: Cloud, **more: Any) -> tuple[int, dict[str, Any]]:
+    return call(cloud, "POST", PATHS[0], body={**BODY, **more})
+
+
+def test_a_request_is_told_what_it_will_cost_and_then_what_it_did(cloud: Cloud) -> None:
+    _, estimate = call(cloud, "POST", "/v2/estimates", body=BODY)
+    assert (estimate["usd"], estimate["at_most_usd"], estimate["basis"], estimate["refused"]) == (
+        2.5,
+        2.5,
+        "price",
+        None,
+    )
+    _, made = create(cloud)
+    assert made["meta"]["cost"] == {"estimated_usd": 2.5, "basis": "price", "actual_usd": None}
+    run = {"generation_id": made["id"], "execution": made["id"]}
+    for function in ("submit", "check_status", "finalize"):
+        cloud.invoke(function, run)
+    _, ended = call(cloud, "GET", PATHS[0], query=f"generation_id={made['id']}")
+    assert ended["meta"]["cost"] == {"estimated_usd": 2.5, "basis": "price", "actual_usd": 2.5}
+    [announced] = told(cloud)
+    assert announced["cost"] == ended["meta"]["cost"]
+    record = json.loads(
+        boto3.client("s3").get_object(Bucket="videos", Key=f"videos/{made['id']}/generation.json")["Body"].read()
+    )
+    assert record["cost"]["estimated"] == 2.5 * USD
+
+    _, usage = call(cloud, "GET", "/v2/usage", query="by=model")
+    today = f"{now():%Y-%m-%d}"
+    assert usage["data"] == [{"day": today, "model": "veo2", "completed": 1, "failed": 0, "usd": 2.5}]
+    assert usage["total"] == {"completed": 1, "failed": 0, "usd": 2.5}
+    _, days = call(cloud, "GET", "/v2/usage")
+    assert days["data"] == [{"day": today, "completed": 1, "failed": 0, "usd": 2.5}]
+    _, others = call(cloud, "GET", "/v2/usage", owner="bob")
+    assert (others["data"], others["total"]["usd"]) == ([], 0)
+
+
+def test_over_budget_is_refused_as_the_provider_refuses_who_is_out_of_credits(cloud: Cloud) -> None:
+    budgets().set(scope_of("ann"), {"day": 3 * USD})
+    assert create(cloud)[0] == 200
+    status, refused = create(cloud)
+    assert status == 403
+    assert "3.00 USD a day of owner ann" in refused["message"]
+    assert "renews at" in refused["message"]
+    _, estimate = call(cloud, "POST", "/v2/estimates", body=BODY)
+    assert estimate["refused"] == refused["message"]
+    _, found = call(cloud, "GET", "/v2/budgets")
+    [line] = found["data"]
+    assert (line["scope"], line["period"], line["limit_usd"], line["used_usd"], line["left_usd"]) == (
+        "owner/ann",
+        "day",
+        3,
+        2.5,
+        0.5,
+    )
+    assert call(cloud, "GET", "/v2/budgets", owner="bob")[1]["data"] == []
+
+
+def test_a_key_has_a_budget_of_its_own(cloud: Cloud) -> None:
+    budgets().set(scope_of(key_id="b7c1d2e3"), {"day": 3 * USD})
+    body = call(cloud, "POST", PATHS[0], body=BODY, key_id="b7c1d2e3")
+    assert body[0] == 200
+    status, refused = call(cloud, "POST", PATHS[0], body=BODY, key_id="b7c1d2e3")
+    assert (status, "key b7c1d2e3" in refused["message"]) == (403, True)
+    assert call(cloud, "POST", PATHS[0], body=BODY, key_id="other")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("by=prompt", "by"),
+        ("from=yesterday", "from"),
+        ("from=2026-01-02&to=2026-01-01", "from"),
+        ("from=0001-01-01", "from"),
+    ],
+)
+def test_usage_that_cannot_be_told_says_why(cloud: Cloud, query: str, named: str) -> None:
+    status, refused = call(cloud, "GET", "/v2/usage", query=query)
+    assert (status, f"`{named}`" in refused["message"]) == (400, True)
+
+
+def test_a_cancelled_request_that_was_not_sent_gives_back_what_it_held(cloud: Cloud) -> None:
+    budgets().set(ALL, {"day": 3 * USD})
+    _, made = create(cloud)
+    assert create(cloud)[0] == 403
+    call(cloud, "DELETE", PATHS[0], query=f"generation_id={made['id']}")
+    run = {"generation_id": made["id"], "execution": made["id"], "error": {"Error": "Cancelled", "Cause": "{}"}}
+    cloud.invoke("record_failure", run)
+    assert create(cloud)[0] == 200
+
+
+def test_a_file_for_which_there_is_no_room_is_a_failure_that_is_announced(cloud: Cloud, doors: Doors) -> None:
+    budgets().set(ALL, {"day": 1 * USD})
+    assert doors.take(doors.drop("one.json", json.dumps(BODY))) == []
+    [refused] = doors.of("files")
+    assert refused.error is not None
+    assert refused.error.name == "BudgetExceeded"
+    assert [message["error"]["name"] for message in told(cloud)] == ["BudgetExceeded"]
+    budgets().set(ALL, {"day": None})
+    assert doors.take(doors.drop("one.json", json.dumps(BODY))) == []
+    assert sorted(one.status for one in doors.of("files")) == [Status.ERROR, Status.QUEUED]
+
+
+def test_a_batch_begins_what_there_is_room_for_says_what_is_left_and_goes_on_when_it_is_dropped_again(
+    cloud: Cloud, doors: Doors
+) -> None:
+    budgets().set(ALL, {"day": 5 * USD})
+    body = "".join(f'{{"prompt": "boat {number}"}}\n' for number in range(3))
+    doors.take(doors.drop("boats.jsonl", body))
+    [started] = doors.executions("BATCH_STATE_MACHINE_ARN")
+    accepted = _accept(cloud, started["input"])
+    assert [one["ended"] for one in accepted] == [False, False, True]
+    assert len(doors.of("files")) == 2
+    for one in accepted[:2]:
+        run = {"generation_id": one["generation_id"], "execution": one["execution"]}
+        for function in ("submit", "check_status", "finalize"):
+            cloud.invoke(function, run)
+    assert cloud.invoke("report_batch", started["input"]) == {"is_complete": False}
+    report = boto3.client("s3").get_object(Bucket="videos", Key=f"{started['input']['results']}/report.jsonl")
+    rows = [json.loads(line) for line in report["Body"].read().splitlines()]
+    assert [(row["status"], row["usd"]) for row in rows] == [
+        ("completed", 2.5),
+        ("completed", 2.5),
+        ("not started", None),
+    ]
+    assert "5.00 USD a day of this deployment" in rows[2]["error"]
+    announced = [one for one in told(cloud) if "totals" in one]
+    assert (announced[0]["usd"], "5.00 USD a day" in announced[0]["held_back"]) == (5, True)
+
+    budgets().set(ALL, {"day": 10 * USD})
+    doors.take(doors.drop("boats.jsonl", body))
+    again = doors.executions("BATCH_STATE_MACHINE_ARN")[-1]
+    assert [one["ended"] for one in _accept(cloud, again["input"])] == [True, True, False]
+    _, shown = call(cloud, "GET", "/v2/batches", query=f"batch_id={started['input']['batch_id']}", owner="files")
+    assert shown["held_back"] is None
+
+
+def _accept(cloud: Cloud, batch: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every row, as the Map does it."""
+    rows = boto3.client("s3").get_object(Bucket="videos", Key=batch["rows_key"])["Body"].read().splitlines()
+    return [cloud.invoke("accept_row", json.loads(row)) for row in rows]
+
+
+def test_a_check_of_a_batch_says_what_it_will_cost(cloud: Cloud, doors: Doors) -> None:  # noqa: ARG001 - its bucket
+    body = '{"prompt": "a"}\n{"prompt": "b", "duration": 8}\n{"prompt": "c", "duration": 99}\n'
+    _, check = call(cloud, "POST", "/v2/batches", query="name=a.jsonl&dry_run=true", body=body)
+    assert (check["estimated_usd"], check["at_most_usd"], check["problem_rows"]) == (6.5, 6.5, 1)
+
+
+def test_while_the_provider_is_out_of_credits_jobs_wait_and_one_a_minute_tries(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [create(cloud)[1]["id"] for _ in range(2)]
+    runs = [{"generation_id": one, "execution": one} for one in ids]
+    cloud.simulator.script("a boat", create=[{"status": 403}])
+    first, second = (cloud.invoke("submit", run) for run in runs)
+    assert [first["status"], second["status"]] == ["queued", "queued"]
+    assert min(first["wait_seconds"], second["wait_seconds"]) >= 60
+    assert max(first["wait_seconds"], second["wait_seconds"]) <= 120
+    assert cloud.simulator.counts().creates == 0
+    creates = [one for one in cloud.simulator.calls() if one.method == "POST"]
+    assert len(creates) == 1, "the second is not sent"
+    capsys.readouterr()
+    cloud.invoke("sweep", {})
+    assert '"ProviderOutOfCredits"' in capsys.readouterr().out
+
+    boto3.client("dynamodb").update_item(
+        TableName="money",
+        Key={"pk": {"S": "circuit"}, "sk": {"S": "circuit"}},
+        UpdateExpression="SET probe_at = :past",
+        ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00.000Z"}},
+    )
+    assert cloud.invoke("submit", runs[1])["status"] == "generating", "the probe is the job itself"
+    assert cloud.invoke("submit", runs[0])["status"] == "generating", "and closes the circuit"
+
+
+def test_the_alarm_of_a_budget_hears_of_it_from_80_percent_on(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    budgets().set(ALL, {"day": 4 * USD})
+    create(cloud)
+    capsys.readouterr()
+    cloud.invoke("sweep", {})
+    assert '"BudgetShare"' not in capsys.readouterr().out
+    create(cloud, duration=8)
+    cloud.invoke("sweep", {})
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "BudgetShare" in line]
+    assert [one["BudgetShare"] for one in told] == [[100.0]]

@@ -1,0 +1,24 @@
+"""Accounts in the table `money`, as a deployment has them."""
+
+from typing import TYPE_CHECKING
+
+from core.generation import Clock
+from core.money.accounts import Accounts
+from core.money.budgets import Limits
+from core.money.circuit import Circuit
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+USD = 2_000_000  # credits
+RESERVE = 5 * USD
+
+
+def accounts(dynamodb: "DynamoDBClient", now: Clock, limits: Limits | None = None) -> Accounts:
+    """Of a deployment with these limits; a request of which nothing is known holds 5 USD."""
+    return Accounts.at(dynamodb, "money", "places", now, limits or Limits(), RESERVE)
+
+
+def circuit(dynamodb: "DynamoDBClient", now: Clock) -> Circuit:
+    """Closed, as long as nobody opens it."""
+    return Circuit(dynamodb, "money", now, 60)

@@ -1,0 +1,299 @@
+"""A budget is never passed, what is not spent comes back, and each generation is counted once."""
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.errors import BudgetExceeded, Deleted
+from core.generation import Cost, Failure, Generation, Source, Status
+from core.money.budgets import ALL, Limits, renewal, scope_of
+from core.records.ledger import Ledger
+from core.records.table import ConditionFailed
+from core.workflow import Run
+from tests.support.generations import Clock, archived, generation
+from tests.support.money import USD, accounts
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TODAY, TOMORROW = date(2026, 1, 1), date(2026, 1, 2)
+
+
+class Bank:
+    """Accounts with a ledger, whose generations cost a dollar unless they are told to cost more."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", limits: Limits) -> None:
+        self.clock = Clock()
+        self.dynamodb = dynamodb
+        self.accounts = accounts(dynamodb, self.clock, limits)
+        self.ledger = Ledger(dynamodb, "generations", self.clock)
+
+    def accept(
+        self, name: str, usd: float = 1, *, owner: str = "ann", key_id: str | None = None, **more: Any
+    ) -> Generation:
+        """Record a request that may cost so much."""
+        credits_ = round(usd * USD)
+        cost, holding = self.accounts.hold(Cost(credits_, credits_, "price", key_id=key_id), owner)
+        new = generation(name, owner=owner, created_at=self.clock.time, updated_at=self.clock.time, cost=cost, **more)
+        return self.ledger.add(new, holding)[0]
+
+    def make(self, name: str, usd: float | None = 1) -> None:
+        """It is made, and has cost so much."""
+        run = self.ledger.get(name).run
+        attempt = self.ledger.begin_submission(run)
+        assert attempt
+        self.ledger.submitted(run, attempt, name)
+        self.ledger.provider_finished(run, {"url": "x"}, None if usd is None else round(usd * USD))
+        self.ledger.complete(run, archived(name), self.clock.time)
+        self.announce(name)
+
+    def fail(self, name: str, error: str = "GenerationFailed") -> None:
+        self.ledger.fail(self.ledger.get(name).run, Failure(error, "no"))
+        self.announce(name)
+
+    def announce(self, name: str) -> None:
+        found = self.ledger.get(name)
+        self.ledger.announced(found, *self.accounts.settle(found))
+
+    def spent(self, scope: str = ALL) -> tuple[float, float, int]:
+        """Of the day, of the month, and the jobs of the hour."""
+        budget = next((one for one in self.accounts.budgets.every() if one.scope == scope), None)
+        if budget is None:
+            return 0, 0, 0
+        return budget.used.day_credits / USD, budget.used.month_credits / USD, budget.used.hour_jobs
+
+    def sums(self, by: str = "model", owner: str = "ann") -> list[tuple[str, str, int, int, float]]:
+        found = self.accounts.usage.of(owner, by, TODAY, TOMORROW)
+        return [(one.day, one.which, one.completed, one.failed, one.credits / USD) for one in found]
+
+
+@pytest.fixture
+def bank(dynamodb: "DynamoDBClient") -> Bank:
+    return Bank(dynamodb, Limits(day=10 * USD))
+
+
+def test_what_has_room_is_held_and_what_has_none_is_refused_and_not_recorded(bank: Bank) -> None:
+    for number in range(10):
+        bank.accept(f"g{number}")
+    with pytest.raises(BudgetExceeded, match=r"10\.00 USD a day of this deployment .* renews at 2026-01-02T00:00Z"):
+        bank.accept("g10", 0.01)
+    assert not bank.ledger.is_known("g10")
+    assert bank.spent() == (10, 10, 10)
+    assert bank.spent(scope_of("ann")) == (10, 10, 10)
+
+
+def test_the_same_request_again_is_the_same_generation_though_no_budget_has_room(bank: Bank) -> None:
+    first = bank.accept("g1", 10)
+    assert bank.accept("g1", 10) == first
+    assert bank.spent() == (10, 10, 1)
+
+
+def test_a_deleted_generations_id_stays_used_though_no_budget_has_room(bank: Bank) -> None:
+    bank.accept("g1", 10)
+    bank.make("g1", 10)
+    bank.ledger.delete(bank.ledger.get("g1"))
+    with pytest.raises(Deleted):
+        bank.accept("g1", 10)
+
+
+def test_what_was_not_spent_comes_back_and_what_was_more_counts(bank: Bank) -> None:
+    bank.accept("g1", 5)
+    bank.make("g1", 2)
+    assert bank.spent() == (2, 2, 1)
+    bank.accept("g2", 5)
+    bank.make("g2", 7.5)
+    assert bank.spent() == (9.5, 9.5, 2)
+
+
+@pytest.mark.parametrize("error", ["GenerationFailed", "RequestRefused", "Cancelled"])
+def test_what_was_not_charged_comes_back_whole(bank: Bank, error: str) -> None:
+    bank.accept("g1", 5)
+    bank.fail("g1", error)
+    assert bank.spent() == (0, 0, 1)
+    assert bank.sums() == [("2026-01-01", "veo2", 0, 1, 0)]
+
+
+def test_what_the_provider_may_charge_stays_held(bank: Bank) -> None:
+    bank.accept("g1", 5)
+    attempt = bank.ledger.begin_submission(Run("g1"))
+    assert attempt
+    bank.ledger.submitted(Run("g1"), attempt, "p1")
+    bank.fail("g1", "GenerationTimedOut")
+    assert bank.spent() == (5, 5, 1)
+    assert bank.sums() == [("2026-01-01", "veo2", 0, 1, 5)]
+
+
+def test_a_provider_that_does_not_say_what_it_charged_is_taken_to_have_charged_the_estimate(bank: Bank) -> None:
+    bank.accept("g1", 5)
+    bank.make("g1", None)
+    assert bank.spent() == (5, 5, 1)
+
+
+def test_a_generation_counts_once_however_often_its_end_is_noted(bank: Bank) -> None:
+    bank.accept("g1", 5, tags=["client=acme", "client=acme", "draft"], batch_id="b" * 32)
+    bank.make("g1", 2)
+    stale = replace(bank.ledger.get("g1"), announced_at=None, cost=bank.accounts.hold(Cost(1, 1, "price"), "ann")[0])
+    bank.ledger.announced(stale, *bank.accounts.settle(stale))
+    assert bank.spent() == (2, 2, 1)
+    assert bank.sums() == [("2026-01-01", "veo2", 1, 0, 2)]
+    assert bank.sums("tag") == [("2026-01-01", "client=acme", 1, 0, 2), ("2026-01-01", "draft", 1, 0, 2)]
+    assert bank.accounts.usage.of_batch("ann", "b" * 32).credits == 2 * USD
+    assert [(one.which, one.credits) for one in bank.accounts.usage.of_owners(TODAY, TODAY)] == [("ann", 2 * USD)]
+    assert bank.sums(owner="bob") == []
+
+
+def test_one_that_is_rescued_and_ends_again_counts_as_it_ended_last_in_its_first_day(bank: Bank) -> None:
+    bank.accept("g1", 5)
+    attempt = bank.ledger.begin_submission(Run("g1"))
+    assert attempt
+    bank.ledger.submitted(Run("g1"), attempt, "p1")
+    bank.fail("g1", "VideoUnavailable")
+    bank.clock.forward(86400)
+    bank.ledger.reopen(bank.ledger.get("g1"), "p1")
+    run = bank.ledger.get("g1").run
+    bank.ledger.provider_finished(run, {"url": "x"}, 3 * USD)
+    bank.ledger.complete(run, archived("g1"), bank.clock.time)
+    bank.announce("g1")
+    assert bank.sums() == [("2026-01-01", "veo2", 1, 0, 3)]
+    assert bank.spent() == (0, 3, 0), "the day is over; of the month it counts"
+
+
+def test_a_day_and_an_hour_begin_anew_and_the_month_goes_on(bank: Bank) -> None:
+    bank.accept("g1", 10)
+    bank.clock.forward(86400)
+    bank.accept("g2", 4)
+    assert bank.spent() == (4, 14, 1)
+    bank.clock.forward(3600)
+    bank.accept("g3", 1)
+    assert bank.spent() == (5, 15, 1)
+    bank.make("g1", 1)  # which was held yesterday
+    assert bank.spent() == (5, 6, 1)
+
+
+def test_a_clock_that_is_behind_does_not_bring_yesterday_back(bank: Bank) -> None:
+    bank.accept("g1", 9)
+    late = Bank(bank.dynamodb, Limits(day=10 * USD))
+    late.clock.forward(-7200)
+    with pytest.raises(BudgetExceeded):
+        late.accept("g2", 2)
+    late.accept("g3", 1)
+    assert bank.spent() == (10, 10, 2)
+
+
+def test_an_owner_and_a_key_have_budgets_of_their_own(bank: Bank) -> None:
+    bank.accounts.budgets.set(scope_of("ann"), {"month": 3 * USD})
+    bank.accounts.budgets.set(scope_of(key_id="k1"), {"day": 1 * USD, "hour": 5})
+    bank.accept("g1", 2, key_id="k2")
+    with pytest.raises(BudgetExceeded, match=r"3\.00 USD a month of owner ann .* renews at 2026-02-01T00:00Z"):
+        bank.accept("g2", 2)
+    with pytest.raises(BudgetExceeded, match=r"1\.00 USD a day of key k1"):
+        bank.accept("g3", 2, owner="bob", key_id="k1")
+    bank.accept("g4", 2, owner="bob")
+    assert bank.spent() == (4, 4, 2), "what one budget refuses, none holds"
+
+
+def test_jobs_an_hour_are_counted_whatever_they_cost(bank: Bank) -> None:
+    bank.accounts.budgets.set(ALL, {"hour": 2})
+    bank.accept("g1", 0)
+    bank.accept("g2", 0)
+    bank.fail("g2")
+    with pytest.raises(BudgetExceeded, match=r"The 2 jobs an hour of this deployment .* the next at 2026-01-01T13:00Z"):
+        bank.accept("g3", 0)
+    bank.clock.forward(3600)
+    bank.accept("g4", 0)
+
+
+def test_a_limit_that_is_set_holds_for_what_was_spent_before_it_and_none_lifts_the_stages(bank: Bank) -> None:
+    bank.accept("g1", 8)
+    bank.accounts.budgets.set(ALL, {"day": 8 * USD})
+    with pytest.raises(BudgetExceeded):
+        bank.accept("g2", 1)
+    budget = bank.accounts.budgets.set(ALL, {"day": None})
+    assert budget.limits == Limits()
+    bank.accept("g3", 1000)
+
+
+def test_a_budget_counts_as_spent_once_it_has_refused_something(bank: Bank) -> None:
+    bank.accept("g1", 8)
+    assert bank.accounts.budgets.of_all().share == pytest.approx(0.8)
+    with pytest.raises(BudgetExceeded):
+        bank.accept("g2", 4)
+    assert bank.accounts.budgets.of_all().share == 1
+    bank.clock.forward(86400)
+    assert bank.accounts.budgets.of_all().share == 0
+
+
+def test_room_that_another_took_meanwhile_is_looked_for_again(bank: Bank) -> None:
+    """Both have read that there is room for one more."""
+    bank.accept("g0", 1)
+    table: Any = bank.dynamodb
+    original = table.transact_write_items
+    others = iter(["g1"])
+
+    def interrupted(**asked: Any) -> Any:
+        for other in others:
+            bank.accept(other, 9)
+        return original(**asked)
+
+    table.transact_write_items = interrupted
+    try:
+        with pytest.raises(BudgetExceeded):
+            bank.accept("g2", 9)
+    finally:
+        table.transact_write_items = original
+    assert bank.spent() == (10, 10, 2)
+
+
+def test_an_answer_that_is_lost_holds_and_records_once(bank: Bank) -> None:
+    table: Any = bank.dynamodb
+    original = table.transact_write_items
+
+    def lost(**asked: Any) -> Any:
+        """The SDK sends it again, and hears that the first one is there."""
+        original(**asked)
+        return original(**asked)
+
+    table.transact_write_items = lost
+    try:
+        bank.accept("g1", 3)
+        bank.make("g1", 2)
+    finally:
+        table.transact_write_items = original
+    assert bank.spent() == (2, 2, 1)
+    assert bank.sums() == [("2026-01-01", "veo2", 1, 0, 2)]
+
+
+def test_a_record_of_an_earlier_release_is_counted_when_it_ends(bank: Bank) -> None:
+    bank.ledger.add(generation("g1", status=Status.QUEUED, source=Source("api", "r")))
+    bank.make("g1", 2)
+    assert bank.sums() == [("2026-01-01", "veo2", 1, 0, 2)]
+    assert bank.spent() == (0, 0, 0), "no budget held anything for it"
+
+
+@pytest.mark.parametrize(
+    ("period", "end"),
+    [
+        ("2026-12", "2027-01-01T00:00Z"),
+        ("2026-10-31", "2026-11-01T00:00Z"),
+        ("2026-10-17T23", "2026-10-18T00:00Z"),
+    ],
+)
+def test_a_period_ends_when_the_next_begins(period: str, end: str) -> None:
+    assert renewal(period) == end
+
+
+def test_owners_and_tags_of_any_text_have_their_own_sums(bank: Bank) -> None:
+    for number, owner in enumerate(("a/b", "a", "ä|~", "x" * 300)):
+        bank.accept(f"g{number}", 1, owner=owner, tags=["k=v/~", "k"])
+        bank.make(f"g{number}")
+    assert len(list(bank.accounts.usage.of_owners(TODAY, TODAY))) == 4
+    assert [which for _, which, *_ in bank.sums("tag", "a/b")] == ["k", "k=v/~"]
+
+
+def test_accounts_refuse_no_write_of_others(bank: Bank) -> None:
+    """A condition of the generation's own is told as such."""
+    bank.accept("g1", 1)
+    with pytest.raises(ConditionFailed):
+        bank.ledger.table.put_with({"generation_id": "g1"}, "attribute_not_exists(generation_id)", lambda: ())
