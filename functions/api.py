@@ -1,10 +1,12 @@
 """The HTTP API: the provider's own contract, in front of the archive."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from core import settings
 from core.api import OLDER_PATH, PATH
@@ -161,7 +163,20 @@ ROUTES = Routes(
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """An HTTP API event, payload 2.0 → its answer."""
-    return _answer(read_event(event)).as_event()
+    request = read_event(event)
+    answer = _answer(request)
+    if request.known_as and request.key_id:
+        _note_use(request.key_id, f"{now():%Y-%m-%dT%H}")
+    return answer.as_event()
+
+
+@lru_cache(maxsize=1000)
+def _note_use(key_id: str, _hour: str) -> None:
+    """That a key is used, once an hour in each process: `promptreel keys list` shows it."""
+    try:
+        _accounts().budgets.note_use(key_id)
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("the use of a key was not noted", key_id=key_id, reason=str(error))
 
 
 def _answer(request: Request) -> Answer:

@@ -8,6 +8,7 @@ import pytest
 
 from core.generation import Status
 from core.money.budgets import ALL, Budgets, Limits, scope_of
+from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, Doors, call
 from tests.support.money import USD
 from wiring import now
@@ -215,3 +216,22 @@ def test_the_alarm_of_a_budget_hears_of_it_from_80_percent_on(cloud: Cloud, caps
     cloud.invoke("sweep", {})
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "BudgetShare" in line]
     assert [one["BudgetShare"] for one in told] == [[100.0]]
+
+
+def test_that_a_key_is_used_is_noted_once_an_hour(cloud: Cloud) -> None:
+    assert budgets().last_uses() == {}
+    call(cloud, "GET", "/v2/models", query="limit=1", key_id="b7c1d2e3")
+    noted = budgets().last_uses()
+    assert noted["b7c1d2e3"][:13] == f"{now():%Y-%m-%dT%H}"
+    cloud.invoke("api", {**_event("b7c1d2e3")}, warm=True)
+    assert budgets().last_uses() == noted
+    call(cloud, "GET", "/v2/models", query="limit=1", owner="", key_id="c7c1d2e3")
+    assert budgets().last_uses() == noted, "of nobody nothing is noted"
+
+
+def _event(key_id: str) -> dict[str, Any]:
+    asked = event("http_api")
+    asked["rawPath"] = "/v2/budgets"
+    asked["requestContext"]["http"]["method"] = "GET"
+    asked["requestContext"]["authorizer"]["lambda"]["key_id"] = key_id
+    return asked

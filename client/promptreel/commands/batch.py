@@ -429,7 +429,9 @@ def _finish(
         output.say_json([row.raw for row in rows])
     else:
         before = f" ({batch.made_before} of them made before)" if batch.made_before else ""
-        output.say(f"{completed} of {len(rows)} rows completed{before}.")
+        usd = sum(row.raw.get("usd") or 0 for row in rows)
+        cost = f", {usd:.2f} USD in all" if usd else ""
+        output.say(f"{completed} of {len(rows)} rows completed{before}{cost}.")
     if completed < len(rows):
         for row in rows:
             if row.status != "completed":

@@ -68,14 +68,29 @@ def create(
 
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
-    """List the keys' ids, owners, names and scopes; the keys themselves are nowhere kept."""
-    with _keys(context) as keys:
-        found = keys.list()
+    """List the keys' ids, owners, names, scopes and, to the hour, last uses; the keys themselves are nowhere kept."""
+    with deployment(context) as deployed:
+        from promptreel.operator.budgets import budgets_of  # noqa: PLC0415 - an extra, and slow to import
+        from promptreel.operator.keys import ApiKeys  # noqa: PLC0415 - the same
+
+        found = ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn")).list()
+        uses = budgets_of(deployed).last_uses()
     if as_json:
-        output.say_json([asdict(key) for key in found])
+        output.say_json([{**asdict(key), "used_at": uses.get(key.key_id)} for key in found])
     else:
-        rows = [(key.key_id, key.owner, key.name, key.scope, key.created_at, _ends(key)) for key in found]
-        times = {"CREATED": {"no_wrap": True}, "EXPIRES": {"no_wrap": True}}
+        rows = [
+            (
+                key.key_id,
+                key.owner,
+                key.name,
+                key.scope,
+                key.created_at,
+                uses.get(key.key_id, "never")[:16].removesuffix(":"),
+                _ends(key),
+            )
+            for key in found
+        ]
+        times = {"CREATED": {"no_wrap": True}, "USED": {"no_wrap": True}, "EXPIRES": {"no_wrap": True}}
         output.say_table({"KEY ID": {}, "OWNER": {}, "NAME": {}, "SCOPE": {}, **times}, rows)
 
 
