@@ -15,8 +15,8 @@ HEAD = """<!-- Written by docs/generate_events.py from functions/core/publish/ev
 
 What is published when a generation or a batch has ended, over SNS (as the message) and on the event bus (as the detail,
 from source `promptreel`, with the title below as detail type). SNS message attributes for filter policies: `type`
-(`generation` or `batch`), `status` (`completed` or `error`), `owner`, `source` (`api`, `s3` or `event`), and `model` of a
-generation. Announcements are made at least once. No prompt and no working link is in them. `version` changes when a field
+(`generation` or `batch`), `status` (`completed` or `error`), `owner`, `source` (`api`, `s3` or `event`), and of a
+generation `model` and, where it has any, `tags` (a list). Announcements are made at least once. No prompt and no working link is in them. `version` changes when a field
 is removed or changes its meaning; new fields may come at any time.
 
 `Generation Requested` is the one event that is taken in.

@@ -9,6 +9,7 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
+from core.intake.labels import HEADER
 from core.intake.owners import OWN_FOLDERS
 from core.records.table import BY_BATCH, BY_ID, BY_OWNER
 from infra.batches import Batches
@@ -113,7 +114,7 @@ class Api(Construct):
                     apigateway.CorsHttpMethod.POST,
                     apigateway.CorsHttpMethod.DELETE,
                 ],
-                allow_headers=["authorization", "content-type", "idempotency-key"],
+                allow_headers=["authorization", "content-type", "idempotency-key", HEADER],
             )
             if stage.cors_origins
             else None,

@@ -5,7 +5,7 @@ that a thousand that wait need no thread each.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from functools import partial
@@ -78,12 +78,13 @@ class AsyncClient:
         model: str = DEFAULT_MODEL,
         *,
         idempotency_key: str | None = None,
+        tags: Iterable[str] = (),
         **parameters: Any,
     ) -> Generation:
         """Ask for a video; returns at once. See `Client.create`."""
         key = idempotency_key or uuid4().hex
         try:
-            return await self._call(self._client.create, prompt, model, idempotency_key=key, **parameters)
+            return await self._call(self._client.create, prompt, model, idempotency_key=key, tags=tags, **parameters)
         except asyncio.CancelledError as cancelled:
             cancelled.add_note(may_have_arrived(key))
             raise
@@ -118,9 +119,10 @@ class AsyncClient:
         text: str | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
+        tags: Iterable[str] = (),
     ) -> AsyncIterator[Generation]:
         """Your generations, newest first, fetched as you iterate. See `Client.list`."""
-        pages = Pages(status, limit, model, batch, text, created_after, created_before)
+        pages = Pages(status, limit, model, batch, text, created_after, created_before, tags)
         while (params := pages.next_params()) is not None:
             for generation in pages.read(await self._call(self._client._http.call, "GET", PATH, params=params)):
                 yield generation

@@ -1,7 +1,7 @@
 """The client of Promptreel's HTTP API."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -81,6 +81,7 @@ class Client(Batches):
         model: str = DEFAULT_MODEL,
         *,
         idempotency_key: str | None = None,
+        tags: Iterable[str] = (),
         **parameters: Any,
     ) -> Generation:
         """Ask for a video; returns at once. `parameters` are the model's own, such as `duration=5`; see `model`.
@@ -89,13 +90,14 @@ class Client(Batches):
         sound or a video, a `Path` is uploaded, and a `Generation` stands for its video, which is waited for.
 
         The same idempotency key and request always stand for the same generation, so a program that may be interrupted
-        and run again should bring its own.
+        and run again should bring its own. `tags` (`"project=boats"`, or a word) are for you to find it by.
         """
         key = idempotency_key or uuid4().hex
         given = self._with_inputs(parameters)
         body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **given}
         try:
-            return Generation.from_json(self._http.call("POST", PATH, json=body, headers={"Idempotency-Key": key}))
+            headers, asides = {"Idempotency-Key": key}, {"tag": joined(tags)} if tags else None
+            return Generation.from_json(self._http.call("POST", PATH, params=asides, json=body, headers=headers))
         except (PromptreelError, KeyboardInterrupt) as error:
             if not isinstance(error, ApiError) or error.may_pass:
                 error.add_note(may_have_arrived(key))
@@ -148,13 +150,15 @@ class Client(Batches):
         text: str | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
+        tags: Iterable[str] = (),
     ) -> Iterator[Generation]:
         """Your generations, newest first, at most `limit`, fetched as you iterate.
 
         `text` is looked for in the prompts; `batch` is a batch's id. `created_after` itself is included,
-        `created_before` is not; a time without a zone is local.
+        `created_before` is not; a time without a zone is local. Of `tags` they have all; a key alone stands for any
+        value of it.
         """
-        pages = Pages(status, limit, model, batch, text, created_after, created_before)
+        pages = Pages(status, limit, model, batch, text, created_after, created_before, tags)
         while (params := pages.next_params()) is not None:
             yield from pages.read(self._http.call("GET", PATH, params=params))
 
@@ -259,6 +263,11 @@ def may_have_arrived(key: str) -> str:
     return f"The request may have arrived: repeat it with the idempotency key {key}, and it runs only once."
 
 
+def joined(tags: Iterable[str]) -> str:
+    """Tags as the API takes them."""
+    return tags if isinstance(tags, str) else ",".join(tags)
+
+
 def id_of(generation: Which) -> str:
     """Its id, or what was given for it."""
     return generation.id if isinstance(generation, Generation) else generation
@@ -301,6 +310,7 @@ class Pages:
         text: str | None,
         created_after: datetime | None,
         created_before: datetime | None,
+        tags: Iterable[str],
     ) -> None:
         asked: dict[str, str | None] = {
             "status": status,
@@ -309,6 +319,7 @@ class Pages:
             "text": text,
             "created_after": _iso(created_after) if created_after else None,
             "created_before": _iso(created_before) if created_before else None,
+            "tag": joined(tags) or None,
         }
         self._params: dict[str, str | int] = {name: value for name, value in asked.items() if value is not None}
         self._left = limit

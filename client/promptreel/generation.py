@@ -50,6 +50,7 @@ class Generation:
     submitted_at: datetime | None
     ended_at: datetime | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
+    tags: tuple[str, ...] = ()  # your own, each `key=value` or a word
 
     @property
     def usd(self) -> float | None:
@@ -85,6 +86,7 @@ class Generation:
             submitted_at=_time(meta.get("submitted_at")),
             ended_at=_time(meta.get("ended_at")),
             raw=raw,
+            tags=tuple(meta.get("tags") or ()),
         )
 
 

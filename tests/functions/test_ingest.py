@@ -11,12 +11,8 @@ import pytest
 import ingest
 from core.batch import Identities, batch_id_for
 from core.generation import Generation, Status
-from tests.support.events import event
+from tests.support.events import requested
 from tests.support.functions import Doors
-
-
-def requested(event_id: str, **detail: Any) -> dict[str, Any]:
-    return {**event("generation_requested"), "id": event_id, "detail": detail}
 
 
 def test_a_text_is_a_generation_of_its_prefixs_owner_and_runs(doors: Doors) -> None:

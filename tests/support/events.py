@@ -11,3 +11,8 @@ def event(name: str) -> dict[str, Any]:
     """A recorded event."""
     loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
     return loaded
+
+
+def requested(event_id: str, **detail: Any) -> dict[str, Any]:
+    """An event that asks for a video."""
+    return {**event("generation_requested"), "id": event_id, "detail": detail}

@@ -100,9 +100,12 @@ def call(
     payload["isBase64Encoded"] = is_base64
     payload["rawQueryString"] = query
     if query:
-        payload["queryStringParameters"] = {
-            name: unquote(text) for name, text in (part.split("=", 1) for part in query.split("&"))
-        }
+        named: dict[str, str] = {}
+        for part in query.split("&"):
+            name, text = part.split("=", 1)
+            # What is there twice has commas between.
+            named[name] = ",".join(filter(None, (named.get(name), unquote(text))))
+        payload["queryStringParameters"] = named
     answer = cloud.invoke("api", payload)
     return answer["statusCode"], json.loads(answer["body"])
 

@@ -15,7 +15,7 @@ import typer
 from promptreel._inputs import with_paths
 from promptreel.client import DEFAULT_MODEL, Client
 from promptreel.commands import completion, output
-from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Output, Timeout, Wait, again, client
+from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Output, Tags, Timeout, Wait, again, client
 from promptreel.commands.waiting import finish, refuse_unwritable, tell_misnamed, telling_interrupts, wait_for
 from promptreel.errors import ApiError, ConfigurationError, PromptreelError, WaitTimeout
 from promptreel.generation import Generation
@@ -86,6 +86,7 @@ def create(
             show_default=False,
         ),
     ] = None,
+    tag: Tags = None,
     idempotency_key: Annotated[
         str | None,
         typer.Option(help="The same key and request are the same job, however often.", show_default=False),
@@ -120,6 +121,7 @@ def create(
         if dry_run:
             _tell_cost(api.estimate(text, model, **parameters), len(takes) or 1, as_json=as_json)
             return
+        parameters["tags"] = tag or []
         if takes:
             key = idempotency_key or uuid4().hex
             try:

@@ -3,13 +3,13 @@
 import re
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
 from promptreel.client import Status
 from promptreel.commands import completion, output
-from promptreel.commands.options import Json, client, span_of
+from promptreel.commands.options import Json, Tags, client, span_of
 from promptreel.generation import Generation
 
 SHORT = 8  # digits of an id: enough for ten thousand of them, most often
@@ -30,6 +30,7 @@ def list_(
     ] = None,
     batch: Annotated[str | None, typer.Option(metavar="ID", help="Only this batch's.", show_default=False)] = None,
     text: Annotated[str | None, typer.Option(help="Only with this in the prompt.", show_default=False)] = None,
+    tag: Tags = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -53,7 +54,8 @@ def list_(
     after = _time(since, "--since") if since else None
     before = _time(until, "--until", end=True) if until else None
     with closing(client(context)) as api:
-        wanted = {"model": model, "batch": batch, "text": text, "created_after": after, "created_before": before}
+        wanted: dict[str, Any] = {"model": model, "batch": batch, "text": text, "tags": tag or []}
+        wanted |= {"created_after": after, "created_before": before}
         found = list(api.list(status, limit=limit, **wanted))  # type: ignore[arg-type]  # checked above
     if as_json:
         output.say_json([generation.raw for generation in found])

@@ -36,6 +36,10 @@ GenerationId = Annotated[
         autocompletion=completion.ids,
     ),
 ]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="KEY=VALUE", help="A tag of yours, or a word. May be repeated.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it has ended, and show its progress.")]
 Notify = Annotated[

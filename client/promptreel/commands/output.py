@@ -97,6 +97,7 @@ def say_generation(generation: Generation, remedy: str | None) -> None:
         "ahead": generation.ahead and f"{generation.ahead} of yours before it in the queue",
         "model": generation.request.get("model"),
         "prompt": generation.request.get("prompt"),
+        "tags": ", ".join(generation.tags) or None,
         "created": generation.created_at and f"{generation.created_at:%Y-%m-%d %H:%M:%S} UTC",
         "ended": generation.ended_at and f"{generation.ended_at:%Y-%m-%d %H:%M:%S} UTC",
         "cost": _cost(generation),

@@ -15,6 +15,7 @@ from core.errors import Conflict, Deleted, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Generation, Source, generation_id_for
 from core.inputs.files import Inputs
 from core.intake.accept import accept, idempotency_key
+from core.intake.labels import HEADER, Label, tags_of
 from core.models import Models
 from core.models.validation import parse_json
 from core.money.accounts import Accounts
@@ -45,17 +46,20 @@ class GenerationApi:
         owner, key = request.owner, request.headers.get("idempotency-key")
         source = Source("api", request.id)
         which = generation_id_for(owner, source.kind, None if key is None else idempotency_key(key, "Idempotency-Key"))
-        deletion = self.deletion
+        tags = (request.query.get("tag", ""), request.headers.get(HEADER, ""))
+        label = Label(tags=tags_of(",".join(tags), "tag"))
+        body, models, deletion = body_of(request), self.models(), self.deletion
         generation = accept(
-            body_of(request),
+            body,
             which,
             owner,
             source,
-            self.models(),
+            models,
             deletion.ledger,
             self.inputs,
             self.accounts,
             deletion.workflow,
+            label=label,
             key_id=request.key_id,
         )
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from core.errors import InvalidRequest
+from core.intake.labels import tags_of
 from core.publish.views import PROVIDER_STATUSES
 from core.records.ledger import CURSOR, MAX_LIMIT
 from core.records.wanted import FIRST, LAST, Wanted
@@ -32,6 +33,7 @@ def read(query: Mapping[str, str]) -> tuple[Wanted, int, str | None]:
         _text(query, "model"),
         batch,
         _text(query, "text"),
+        tags_of(query.get("tag"), "tag"),
         _time(query, "created_after", FIRST),
         _time(query, "created_before", LAST),
     )

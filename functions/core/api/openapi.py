@@ -10,6 +10,7 @@ from core.archive.containers import CONTENT_TYPES
 from core.generation import GENERATION_ID, Status
 from core.inputs.media import SUFFIXES
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
+from core.intake.labels import HEADER, MAX_KEY, MAX_TAGS, MAX_VALUE, TAGS
 from core.models import KINDS, Models
 from core.places.table import MOST_AHEAD
 from core.publish.views import PROVIDER_STATUSES
@@ -21,6 +22,11 @@ _ID = {
     "minLength": 1,
     "description": "The whole id, or at least four of its first digits, if no other of yours begins with them.",
 }
+_OF_TAGS = (
+    f"Your own words for it: at most {MAX_TAGS}, each `key=value` or a word, a key of at most {MAX_KEY} characters and "
+    f"a value of at most {MAX_VALUE}. No key twice."
+)
+_TAGS = {"type": "string", "pattern": TAGS}
 _GENERATION = {
     "type": "object",
     "required": ["id", "status", "video", "error", "meta"],
@@ -84,7 +90,7 @@ _GENERATION = {
                     "properties": {"id": {"type": "string"}, "row": {"type": "integer", "minimum": 1}},
                 },
                 "name": {"type": ["string", "null"]},
-                "tags": {"type": "array", "items": {"type": "string"}},
+                "tags": {"type": "array", "items": {"type": "string"}, "description": _OF_TAGS},
                 "cost": money_schemas.COST,
             },
         },
@@ -371,7 +377,9 @@ def _create() -> dict[str, Any]:
                 "in": "header",
                 "description": "The same key and body are the same generation, however often they are sent.",
                 "schema": key,
-            }
+            },
+            {**_query("tag", {"type": "array", "items": _TAGS}), "description": _OF_TAGS},
+            {"name": HEADER, "in": "header", "description": "More tags, with commas between them.", "schema": _TAGS},
         ],
         "requestBody": {
             "required": True,
@@ -394,6 +402,10 @@ def _fetch_or_list() -> dict[str, Any]:
                 "text",
                 {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "Somewhere in the prompt."},
             ),
+            {
+                **_query("tag", {"type": "array", "items": _TAGS}),
+                "description": "With all of these; a key alone stands for any value of it.",
+            },
             _query("created_after", {"type": "string", "format": "date-time", "description": "At this time or later."}),
             _query("created_before", {"type": "string", "format": "date-time"}),
             _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),

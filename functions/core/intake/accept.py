@@ -7,6 +7,7 @@ from core.errors import Deleted, IdempotencyConflict, InvalidRequest, Promptreel
 from core.generation import Failure, Generation, Source, fingerprint
 from core.inputs.files import Inputs
 from core.inputs.references import named, without_data
+from core.intake.labels import NO_LABEL, Label
 from core.models import Models
 from core.models.validation import validate
 from core.money.accounts import Accounts
@@ -24,17 +25,6 @@ class BatchRow:
     batch_id: str
     number: int
     revision: int
-
-
-@dataclass(frozen=True)
-class Label:
-    """The user's own words for a generation, which the provider does not see."""
-
-    name: str | None = None
-    tags: tuple[str, ...] = ()
-
-
-NO_LABEL = Label()
 
 
 def idempotency_key(key: object, name: str) -> str:

@@ -12,8 +12,9 @@ from core.errors import BudgetExceeded, IdempotencyConflict, InvalidFile, Invali
 from core.generation import Source, digest
 from core.inputs.files import Inputs
 from core.intake import files
-from core.intake.accept import Label, accept, refuse
+from core.intake.accept import accept, refuse
 from core.intake.batches import BatchChanged, Batches, Content
+from core.intake.labels import Label
 from core.models import Models
 from core.money.accounts import Accounts
 from core.publish.announcer import Announcer

@@ -17,6 +17,7 @@ from core.generation import replaced
 from core.inputs.references import named
 from core.intake.chains import SOME_GENERATION, Chains
 from core.intake.columns import IGNORED, NOT_UTF8, Columns, fold
+from core.intake.labels import name_of, tags_of
 from core.models import Input, Models
 from core.models.validation import parse_json, validate
 
@@ -25,7 +26,6 @@ TABLES = (".csv", ".tsv")
 MAX_WHOLE_BYTES = 5 << 20  # of a .txt or .json: a larger one is a .jsonl
 MAX_LINE_BYTES = 256 << 10  # of a .jsonl, as the HTTP API's body
 MAX_ROWS = 100_000  # of a file: what one batch, and one report, is made for
-MAX_NAME, MAX_TAGS, MAX_TAG = 200, 20, 50  # characters of a row's name, tags of it, and characters of each
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -98,7 +98,7 @@ def _row(number: int, line: int, found: object, models: Models, default_model: s
     try:
         if isinstance(found, dict):
             asked = {key: value for key, value in found.items() if not key.startswith(IGNORED)}
-            name, tags = _name(asked.pop("name", None)), _tags(asked.pop("tags", None))
+            name, tags = name_of(asked.pop("name", None)), tags_of(asked.pop("tags", None))
             chains.name(asked.pop("id", None), number)
             found = asked
         fields = _inputs(found, models)
@@ -114,30 +114,6 @@ def _row(number: int, line: int, found: object, models: Models, default_model: s
 def _inputs(found: object, models: Models) -> tuple[Input, ...]:
     model = models.get(found.get("model")) if isinstance(found, dict) else None
     return model.inputs if model else ()
-
-
-def _name(value: object) -> str | None:
-    if value is None or (isinstance(value, str) and len(value) <= MAX_NAME and _is_unicode(value)):
-        return " ".join((value or "").split()) or None
-    raise InvalidRequest(f"`name` must be a text of at most {MAX_NAME} characters.", "name")
-
-
-def _tags(value: object) -> tuple[str, ...]:
-    """Of a list, or of a text with commas or semicolons between them."""
-    found = value.replace(";", ",").split(",") if isinstance(value, str) else value or []
-    if not isinstance(found, list) or not all(
-        isinstance(tag, str) and len(tag) <= MAX_TAG and _is_unicode(tag) for tag in found
-    ):
-        raise InvalidRequest(f"`tags` must be texts of at most {MAX_TAG} characters, with commas between them.", "tags")
-    tags = tuple(dict.fromkeys(" ".join(tag.split()) for tag in found if tag.strip()))
-    if len(tags) > MAX_TAGS:
-        raise InvalidRequest(f"`tags` must be at most {MAX_TAGS}.", "tags")
-    return tags
-
-
-def _is_unicode(text: str) -> bool:
-    """Half a surrogate pair is valid JSON, but no text."""
-    return text.encode("utf-8", "ignore").decode() == text
 
 
 def _read_text(stream: IO[bytes]) -> Iterator[tuple[int, object]]:

@@ -8,7 +8,8 @@ from core.batch import refused_row_id, row_id_of_0_1_0, take_id
 from core.errors import BudgetExceeded, Cancelled, Deleted, IdempotencyConflict, InvalidRequest, NotFound, NotRescuable
 from core.generation import Failure, Generation, Source, Status
 from core.inputs.files import Inputs
-from core.intake.accept import BatchRow, Label, accept, refuse
+from core.intake.accept import BatchRow, accept, refuse
+from core.intake.labels import Label
 from core.models import Models
 from core.money.accounts import Accounts
 from core.publish.announcer import Announcer

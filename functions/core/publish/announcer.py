@@ -2,7 +2,7 @@
 between."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class Announcer:
             "source": generation.source.kind,
             "owner": generation.owner,
         }
-        self._publish(f"Generation {kind}", generation.generation_id, message, attributes)
+        self._publish(f"Generation {kind}", generation.generation_id, message, attributes, generation.tags or [])
         ledger.announced(generation, *self.accounts.settle(generation))
 
     def announce_batch(self, announced: dict[str, Any]) -> None:
@@ -59,16 +59,19 @@ class Announcer:
         attributes = {"status": "completed", "source": announced["source"]["kind"], "owner": announced["owner"]}
         self._publish("Batch Completed", announced["batch_id"], json.dumps(announced, ensure_ascii=False), attributes)
 
-    def _publish(self, what: str, which: str, message: str, attributes: dict[str, str]) -> None:
+    def _publish(
+        self, what: str, which: str, message: str, attributes: dict[str, str], tags: Sequence[str] = ()
+    ) -> None:
         attributes = {**attributes, "type": what.split(maxsplit=1)[0].lower()}
+        # SNS knows no empty value: what is empty is left out.
+        sent: Any = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items() if text}
+        if tags:
+            sent["tags"] = {"DataType": "String.Array", "StringValue": json.dumps(tags, ensure_ascii=False)}
         self.sns.publish(
             TopicArn=self.topic_arn,
             Subject=f"{what}: {which}",
             Message=message,
-            # SNS knows no empty value: what is empty is left out.
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": text} for name, text in attributes.items() if text
-            },
+            MessageAttributes=sent,
         )
         answer = self.events.put_events(
             Entries=[

@@ -58,6 +58,7 @@ def as_announcement(generation: Generation) -> dict[str, Any]:
         "model": generation.model,
         "source": asdict(generation.source),
         "batch": (batch := _batch(generation)) and {**batch, "name": generation.name},
+        "tags": generation.tags or [],
         "video": generation.video and generation.video.as_dict(),
         "error": generation.error and asdict(generation.error),
         "credits_used": generation.credits_used,

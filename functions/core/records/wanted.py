@@ -17,6 +17,7 @@ class Wanted:
     model: str | None = None
     batch: str | None = None  # its id, or how that begins
     text: str | None = None  # somewhere in the prompt, in upper or lower case
+    tags: Collection[str] = ()  # it has all of them; a key alone stands for any value of it
     created_after: datetime = FIRST  # at this time or after it
     created_before: datetime = LAST  # and not at this one
 
@@ -27,6 +28,7 @@ class Wanted:
             and self.model in (None, generation.model)
             and (self.batch is None or (generation.batch_id or "").startswith(self.batch))
             and (self.text is None or self.text.casefold() in str(generation.request.get("prompt", "")).casefold())
+            and all(_has(tag, generation.tags or ()) for tag in self.tags)
         )
 
     @property
@@ -34,3 +36,7 @@ class Wanted:
         """The first and the last `created_at`, as records hold it (whole milliseconds), that are within the times."""
         almost = timedelta(milliseconds=1) - timedelta(microseconds=1)
         return iso(self.created_after + almost), iso(self.created_before - timedelta(microseconds=1))
+
+
+def _has(wanted: str, tags: Collection[str]) -> bool:
+    return wanted in tags or any(tag.partition("=")[0] == wanted for tag in tags)

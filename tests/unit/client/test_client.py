@@ -191,11 +191,11 @@ def test_a_list_can_be_limited_and_filtered() -> None:
     page = http(200, {"data": [generation()] * 2, "next_cursor": "c"})
     berlin = timezone(timedelta(hours=1))
     with serving(page) as wire, Client(wire.url, KEY) as client:
-        found = client.list(limit=3, model="m", text="é", created_after=datetime(2026, 1, 1, tzinfo=berlin))
+        found = client.list(limit=3, model="m", text="é", created_after=datetime(2026, 1, 1, tzinfo=berlin), tags="a")
         assert len(list(found)) == 3
         assert list(client.list(limit=0)) == []
     first, second = wire.requests
-    assert first.split()[1].endswith(b"?limit=3&model=m&text=%C3%A9&created_after=2025-12-31T23%3A00%3A00Z")
+    assert first.split()[1].endswith(b"?limit=3&model=m&text=%C3%A9&created_after=2025-12-31T23%3A00%3A00Z&tag=a")
     assert b"limit=1&" in second
     assert b"cursor=c" in second
 

@@ -11,7 +11,7 @@ import pytest
 
 from promptreel.errors import PromptreelError
 from promptreel.remedies import REMEDIES
-from tests.support.api_answers import ID, completed, error, failed, shown
+from tests.support.api_answers import ID, completed, error, failed, generation, shown
 from tests.support.wire import Answer, http, reset, serving
 
 Run = Callable[..., tuple[int, str, str]]
@@ -56,6 +56,16 @@ def test_a_prompt_that_cannot_be_read_is_wrong_usage_and_sends_nothing(
     (home / "huge.txt").write_text("x" * 300_000)
     code, _, err = ask("create", given, answers=[shown()])
     assert (code, asked(ask), "PROMPT" in err) == (2, [], True)
+
+
+def test_tags_go_beside_the_request_and_are_shown(ask: Run) -> None:
+    tagged = generation()
+    tagged["meta"]["tags"] = ["project=boats", "draft"]
+    ask("create", "x", "--tag", "project=boats", "--tag", "draft", answers=[http(200, tagged)])
+    [request] = ask.sent  # type: ignore[attr-defined]  # see the fixture
+    assert request.split()[1].endswith(b"?tag=project%3Dboats%2Cdraft")
+    assert "tags" not in asked(ask)[0]
+    assert "tags     project=boats, draft\n" in ask("get", ID, answers=[http(200, tagged)])[1]
 
 
 def test_several_are_asked_for_with_a_key_each_that_the_same_command_repeats(ask: Run) -> None:

@@ -83,6 +83,7 @@ def test_a_pipe_gets_why_a_generation_failed(ask: Run) -> None:
 
 def test_filters_are_asked_of_the_api(ask: Run) -> None:
     given = ["--status", "error", "--model", "veo2", "--batch", "abcd", "--text", "a boat", "--limit", "7"]
+    given += ["--tag", "project=boats", "--tag", "draft"]
     ask("list", *given, "--since", "2026-01-31", "--until", "2026-01-31", answers=[page()])
     assert query(ask) == {
         "limit": "7",
@@ -92,6 +93,7 @@ def test_filters_are_asked_of_the_api(ask: Run) -> None:
         "text": "a boat",
         "created_after": "2026-01-31T00:00:00Z",
         "created_before": "2026-02-01T00:00:00Z",  # the whole day
+        "tag": "project=boats,draft",
     }
 
 

@@ -1,0 +1,66 @@
+"""The user's own words for a generation, which the provider does not see: a name, and tags.
+
+A tag is `key=value`, or a word alone: a key that has no value.
+"""
+
+import re
+from dataclasses import dataclass
+
+from core.errors import InvalidRequest
+
+MAX_NAME = 200  # characters
+MAX_TAGS, MAX_KEY, MAX_VALUE = 20, 50, 100  # tags of one generation; characters of a tag's key and of its value
+_CONTROL = r"\x00-\x1f\x7f"
+_KEY = rf"[^\s{_CONTROL},;=](?:[^{_CONTROL},;=]{{0,{MAX_KEY - 2}}}[^\s{_CONTROL},;=])?"
+_VALUE = rf"[^\s{_CONTROL},;](?:[^{_CONTROL},;]{{0,{MAX_VALUE - 2}}}[^\s{_CONTROL},;])?"
+TAG = f"{_KEY}(?:={_VALUE})?"
+TAGS = rf"^\s*(?:{TAG})?\s*(?:[,;]\s*(?:{TAG})?\s*)*$"
+HEADER = "promptreel-tags"  # what the query's `tag` may be instead, for who sets headers once for all calls
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a generation is called by its user; each tag's key is another."""
+
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+NO_LABEL = Label()
+
+
+def name_of(value: object) -> str | None:
+    """The name that a request brings, if it brings one; `InvalidRequest` for what is none."""
+    if value is None or (isinstance(value, str) and len(value) <= MAX_NAME and _is_unicode(value)):
+        return " ".join((value or "").split()) or None
+    raise InvalidRequest(f"`name` must be a text of at most {MAX_NAME} characters.", "name")
+
+
+def tags_of(value: object, field: str = "tags") -> tuple[str, ...]:
+    """The tags in a list, or in a text with commas or semicolons between them; `InvalidRequest` for what are none."""
+    found = re.split("[,;]", value) if isinstance(value, str) else [] if value is None else value
+    if not isinstance(found, list) or not all(isinstance(one, str) and _is_unicode(one) for one in found):
+        raise _refused(field)
+    tags: dict[str, str] = {}  # by their keys
+    for tag in filter(None, map(str.strip, found)):
+        if not re.fullmatch(TAG, tag):
+            raise _refused(field)
+        key = tag.partition("=")[0]
+        if tags.setdefault(key, tag) != tag:
+            raise InvalidRequest(f"`{field}` must not give `{key}` twice.", field)
+    if len(tags) > MAX_TAGS:
+        raise _refused(field)
+    return tuple(tags.values())
+
+
+def _refused(field: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"`{field}` must be at most {MAX_TAGS} tags with commas between them, each `key=value` or a word: a key of at "
+        f"most {MAX_KEY} characters, a value of at most {MAX_VALUE}.",
+        field,
+    )
+
+
+def _is_unicode(text: str) -> bool:
+    """Half a surrogate pair is valid JSON, but no text."""
+    return text.encode("utf-8", "ignore").decode() == text
