@@ -31,7 +31,7 @@ Each setting comes from the first of these that has it:
 
 `XDG_CONFIG_HOME` is followed. A file with a key that others can read is warned of. `--local`, `--stage local` or
 `PROMPTREEL_LOCAL=1` take everything from the local cloud of this checkout (`.local/stack.json`, here or in a folder
-above; `PROMPTREEL_LOCAL` may also name such a file). `keys`, `secret`, `rescue` and `doctor` use the AWS credentials and
+above; `PROMPTREEL_LOCAL` may also name such a file). `keys`, `secret`, `rescue`, `reconcile` and `doctor` use the AWS credentials and
 the region of your shell, as `aws` does.
 
 A URL may end in `/` or in `/v2`, as the provider's does. `promptreel --install-completion` completes commands, options,
@@ -53,7 +53,7 @@ below. With `--json` stdout holds JSON and nothing else, in the API's own words.
 | code | means |
 |---|---|
 | 0 | done |
-| 1 | the generation failed, or the API or AWS refused; `doctor` found something broken |
+| 1 | the generation failed, or the API or AWS refused; `doctor` found something broken, `reconcile` something that does not add up |
 | 2 | wrong usage; nothing was sent |
 | 3 | no URL, key or AWS credentials, or not valid ones |
 | 4 | `--wait` timed out; the generation goes on |

@@ -27,6 +27,9 @@ class Stage:
     allow_local_video_hosts: bool = False  # plain http and loopback: for the simulator, never in AWS
     max_video_bytes: int = 2 * GIB  # some twenty times the largest Veo video: a guard, not a limit of use
 
+    # Whether others use the provider's account with keys of their own. Else each charge to it must be one of ours.
+    account_is_shared: bool = False
+
     # the models: of those in the catalogue (docs/models.md), all or only these; and others, by name, as they come
     allowed_models: tuple[str, ...] = ()
     passed_through_models: tuple[str, ...] = ()
@@ -44,6 +47,7 @@ class Stage:
     poll_slow_seconds: int = 15 * MINUTE
     poll_give_up_seconds: int = 24 * HOUR  # a day, because the video is paid for
     look_up_seconds: int = 24 * HOUR  # for a submission whose answer was lost, in the provider's log
+    charge_late_seconds: int = 24 * HOUR  # for the charge of a video that is done: how long it takes is not documented
     url_lifetime_seconds: int = HOUR  # of the presigned links to videos: long enough to play, too short to share
 
     # the ways in
@@ -101,6 +105,7 @@ _SIMULATED = {
     "poll_slow_seconds": 5,
     "poll_give_up_seconds": 3 * MINUTE,
     "look_up_seconds": 10,
+    "charge_late_seconds": 10,
     "ingest_seconds": MINUTE,
     "budget_day_usd": None,
     "probe_seconds": 2,

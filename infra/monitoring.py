@@ -87,6 +87,7 @@ class Monitoring(Construct):
         )
         self._watch_workflow(stage, workflow)
         self._watch_functions(stage, functions)
+        self._watch_money(stage)
         self._alarm(
             "IngestLate",
             triggers.queue.metric_approximate_age_of_oldest_message(period=_PERIOD),
@@ -175,13 +176,28 @@ class Monitoring(Construct):
             "invoke record_failure with each message's event.",
         )
 
+    def _watch_money(self, stage: Stage) -> None:
+        self._alarm(
+            "DoesNotAddUp",
+            cloudwatch.Metric(
+                namespace="Promptreel",
+                metric_name="DoesNotAddUp",
+                dimensions_map={"service": f"promptreel-{stage.name}"},
+                period=_PERIOD,
+                statistic="Sum",
+            ),
+            "The provider's charges and the ledger differ: the newest report under reconciliation/ in the videos "
+            "bucket says where (docs/reconciliation.md); a charge that is not ours may be a leaked key: renew it.",
+        )
+
     def _watch_functions(self, stage: Stage, functions: Functions) -> None:
         """Errors of each function; and of all functions in the account, those that were called and could not run."""
         for name, function in functions.made.items():
             if name != "ReportBatch":  # which ends a batch as failed
                 self._alarm(
                     f"{name}FunctionErrors" if name == "Api" else f"{name}Errors",
-                    function.metric_errors(period=_PERIOD),
+                    # One that runs only at night has all of it to go wrong so often.
+                    function.metric_errors(period=cdk.Duration.hours(6) if name == "Reconcile" else _PERIOD),
                     f"The function {name} keeps ending with errors: its log says which.",
                     threshold=stage.failures_alarm,
                 )

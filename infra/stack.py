@@ -9,6 +9,7 @@ from infra.batches import Batches
 from infra.config import Stage
 from infra.functions import Functions
 from infra.monitoring import Monitoring
+from infra.reconciliation import Reconciliation
 from infra.storage import Storage
 from infra.triggers import Triggers
 from infra.workflow import Workflow
@@ -34,6 +35,7 @@ class PromptreelStack(cdk.Stack):
         batches = Batches(self, stage, functions, storage, announcements, workflow)
         api = Api(self, stage, functions, storage, workflow, batches)
         triggers = Triggers(self, stage, functions, storage, announcements, workflow, batches)
+        reconciliation = Reconciliation(self, stage, functions, storage)
         monitoring = Monitoring(self, stage, functions, workflow, api, triggers, batches)
 
         outputs = {
@@ -51,6 +53,7 @@ class PromptreelStack(cdk.Stack):
             "IngestQueueUrl": triggers.queue.queue_url,
             "IngestQueueArn": triggers.queue.queue_arn,
             "IngestDeadLetterQueueUrl": triggers.dead_letters.queue_url,
+            "ReconcileFunctionName": reconciliation.reconcile.function_name,
             "ProviderUrl": stage.provider_url,
             "ProviderKeySecretArn": storage.provider_key.attr_id,
             "ApiKeysSecretArn": storage.api_keys.attr_id,

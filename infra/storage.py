@@ -9,6 +9,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from core.inputs.files import UPLOADS
+from core.money.reports import FOLDER, WORK
 from infra.batch_records import BatchRecords
 from infra.config import Stage
 from infra.functions import allow
@@ -49,6 +50,12 @@ class Storage(Construct):
             expiration=cdk.Duration.days(stage.prompt_days - 1),
             noncurrent_version_expiration=cdk.Duration.days(1),
         )
+        # What a reconciliation has read that was not ended.
+        self.videos.add_lifecycle_rule(
+            prefix=WORK,
+            expiration=cdk.Duration.days(1),
+            noncurrent_version_expiration=cdk.Duration.days(1),
+        )
         # What was uploaded and not used; what is used has a copy of its own.
         self.videos.add_lifecycle_rule(
             prefix=UPLOADS,
@@ -64,6 +71,8 @@ class Storage(Construct):
             f"{videos}/batches/*",
             f"{videos}/results/*",
             f"{videos}/uploads/*",
+            f"{videos}/{FOLDER}*",
+            f"{videos}/{WORK}*",
             f"{videos}/batches/*/rows.jsonl",
             f"{videos}/batches/*/inputs/*",
             f"{videos}/videos/*/inputs/*",

@@ -12,7 +12,7 @@ and what they are made of:
     inputs/                         the files and videos that requests name, and links to them
     models/                         what may be asked for: the catalogue of models, which `make models` writes
     records/                        the table: its ledger of generations, and the places at the provider
-    money/                          what videos cost: prices, estimates, budgets, sums
+    money/                          what videos cost: prices, estimates, budgets, sums, and what was charged
     provider/                       the provider's contract, its key, and when to ask it
     archive/                        a verified video in S3
     publish/                        how a generation is shown and announced

@@ -15,3 +15,9 @@ def tell(name: str, value: float) -> None:
     """A measure as it is now. What is never told costs nothing, so that only what an alarm waits for is."""
     with single_metric(name=name, unit=MetricUnit.NoUnit, value=value):
         pass
+
+
+def count_findings(findings: int) -> None:
+    """So much that does not add up between the provider's books and the ledger."""
+    with single_metric(name="DoesNotAddUp", unit=MetricUnit.Count, value=findings):
+        pass

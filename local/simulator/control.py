@@ -35,6 +35,16 @@ class SimulatorControl:
         """Put that many rows of other requests into the log of every accepted key, made now."""
         self._call("POST", "others", {"count": count, "model": model})
 
+    def script_transactions(self, *behaviours: ApiBehaviour | None) -> None:
+        """Say how the next calls for the account's transactions go; with none, normally again."""
+        self._call("PUT", "transactions", {"behaviours": behaviours})
+
+    def charge_others(self, credits_used: int | None = None, *, model: str = "veo2", logged: bool = True) -> str:
+        """Charge the account for a request of somebody else's, now, and say under which id; with `logged` it was made
+        with every accepted key."""
+        charge = {"credits": credits_used, "model": model, "logged": logged}
+        return str(self._call("POST", "charges", charge)["reference_id"])
+
     def rotate(self, keys: Collection[str]) -> None:
         """Accept these API keys and no other."""
         self._call("PUT", "keys", {"keys": list(keys)})

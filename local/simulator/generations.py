@@ -82,6 +82,11 @@ class Generations:
     def get(self, generation_id: str) -> Generation | None:
         return self._by_id.get(generation_id)
 
+    def all(self) -> list[Generation]:
+        """Every one that was accepted, oldest first."""
+        with self._lock:
+            return list(self._by_id.values())
+
     def progress(self, generation: Generation) -> Progress:
         elapsed = self.clock() - generation.created_at
         return _progress(self._script_of(generation), elapsed, self._seconds)

@@ -103,13 +103,18 @@ class RequestLog:
             "created": _created(entry).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "status": "failed" if outcome == "error" else "succeeded",
             "origin": "api",
-            "model": f"google/{model}" if model.startswith("veo") else model,
+            "model": shown_model(model),
             "cost": {"usd": credits_used / CREDITS_PER_DOLLAR, "credits": credits_used},
             "tokens": {"input": 0, "output": 0, "total": 0},
             "request_id": entry.request_id,
             "inference_id": entry.generation.id,
             "client_request_id": entry.generation.client_request_id,
         }
+
+
+def shown_model(model: str) -> str:
+    """A model as `source/alias`."""
+    return f"google/{model}" if model.startswith("veo") else model
 
 
 def _created(entry: Entry) -> datetime:

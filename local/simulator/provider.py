@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
+from local.simulator.account import Account, parse_account_query
 from local.simulator.answers import Answer, accepts, api_answer, error_answer, json_answer, video_answer
 from local.simulator.calls import Call, CallLog
 from local.simulator.generations import Generation, Generations, Progress
@@ -52,6 +53,7 @@ class Provider:
         self.calls = CallLog()
         self.generations = Generations(self.scripts, seconds, clock)
         self.request_log = RequestLog(self.scripts, self.generations)
+        self.account = Account(self.scripts, self.generations)
         self._jobs = JobFile(jobs) if jobs else None
         for entry in self._jobs.load(self.keys) if self._jobs else ():
             self.generations.restore(entry.generation)
@@ -60,7 +62,7 @@ class Provider:
     def reset(self) -> None:
         """Back to the state of the start: no generations, scripts, calls or limits, and the first keys."""
         self.keys = self._first_keys
-        for part in (self.scripts, self.calls, self.generations, self.request_log):
+        for part in (self.scripts, self.calls, self.generations, self.request_log, self.account):
             part.clear()
         if self._jobs:
             self._jobs.clear()
@@ -133,7 +135,31 @@ class Provider:
         if not key.startswith(wanted.key_prefix):
             return error_answer(HTTPStatus.FORBIDDEN, "key_prefix is of another key.", call.path)
         page = self.request_log.page(key, wanted)
-        return api_answer(json_answer(page), self.scripts.take_logs(), call.path)
+        return api_answer(json_answer(page), self.scripts.take_call("logs"), call.path)
+
+    def balance(self, call: Call, headers: Message) -> Answer:
+        if self._key(headers) is None:
+            return _unauthorized(call.path)
+        return json_answer({"current_balance": self.account.balance / CREDITS_PER_DOLLAR, "currency": "USD"})
+
+    def transactions(self, call: Call, headers: Message, query: str) -> Answer:
+        """A page of what moved the account's balance, whichever key is asked with."""
+        if self._key(headers) is None:
+            return _unauthorized(call.path)
+        try:
+            page = self.account.page(parse_account_query(query))
+        except Refused as refused:
+            return error_answer(refused.status, str(refused), call.path)
+        return api_answer(json_answer(page), self.scripts.take_call("transactions"), call.path)
+
+    def charge_others(self, credits: int | None, model: str, logged: bool) -> str:  # noqa: A002 - as it is sent
+        """Charge the account for a request that this simulator never got, now: its id. In the log it is of every key,
+        or of none, as if somebody else's key had made it."""
+        other = self.generations.draft(Clip("Another request", model, 5), None)
+        self.account.charge(other, other.credits if credits is None else credits)
+        for key in self.keys if logged else ():
+            self.request_log.add(Entry(key, other))
+        return other.id
 
     def log_others(self, count: int, model: str) -> None:
         """Rows of requests that this simulator never got: they are in the log of every key and nowhere else."""

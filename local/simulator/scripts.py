@@ -2,7 +2,8 @@
 
 A script holds for every generation with exactly its prompt, from the moment it is set. Its lists `create`,
 `fetch` and `video` are used up one entry a call; null, {} and what follows the list mean normal. A last entry
-with `"repeat": true` goes on for ever. Calls for the request log belong to no prompt and have a list of their own.
+with `"repeat": true` goes on for ever. Calls for the request log
+and for the account's transactions belong to no prompt and have lists of their own.
 """
 
 import copy
@@ -45,6 +46,14 @@ class VideoBehaviour(TypedDict, total=False):
     repeat: bool
 
 
+class Charge(TypedDict, total=False):
+    """An entry of the account for a generation that was completed."""
+
+    times: float  # its cost; below zero it is given back, as a refund; 1 unless told
+    delay: float  # seconds after it was completed
+
+
+Listed = Literal["logs", "transactions"]  # what calls can ask for that belong to no prompt
 Logged = Literal["at_once", "at_end", "never"]
 
 
@@ -58,6 +67,7 @@ class Script(TypedDict, total=False):
     video_fields: dict[str, Any]  # replaces fields of the `video` object; null removes one
     logged: Logged  # when the rows of its create calls come into the request log; by default at once
     log_delay: float  # seconds later than that
+    charges: list[Charge]  # what it is charged once it is completed; its cost, at once, unless told
     create: list[ApiBehaviour | None]
     fetch: list[ApiBehaviour | None]
     video: list[VideoBehaviour | None]
@@ -72,7 +82,7 @@ class Scripts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._scripts: dict[str, Script] = {}
-        self._logs: list[ApiBehaviour | None] = []
+        self._calls: dict[Listed, list[ApiBehaviour | None]] = {}
 
     def put(self, prompt: str, script: dict[str, Any]) -> None:
         """Set or replace a prompt's script; raises ValueError on what no script can hold."""
@@ -81,18 +91,19 @@ class Scripts:
             raise ValueError("statuses needs two words or more")
         if script.get("logged", "at_once") not in get_args(Logged):
             raise ValueError(f"logged must be one of {get_args(Logged)}")
-        for step, allowed in (("create", ApiBehaviour), ("fetch", ApiBehaviour), ("video", VideoBehaviour)):
+        steps = (("create", ApiBehaviour), ("fetch", ApiBehaviour), ("video", VideoBehaviour), ("charges", Charge))
+        for step, allowed in steps:
             for behaviour in script.get(step, []):
                 _check_names(step, behaviour or {}, allowed)
         with self._lock:
             self._scripts[prompt] = cast("Script", copy.deepcopy(script))
 
-    def put_logs(self, behaviours: list[dict[str, Any] | None]) -> None:
-        """Set or replace the behaviours of the next calls for the request log; raises ValueError as put does."""
+    def put_calls(self, of: Listed, behaviours: list[dict[str, Any] | None]) -> None:
+        """Set or replace the behaviours of the next calls for one of the lists; raises ValueError as put does."""
         for behaviour in behaviours:
-            _check_names("logs", behaviour or {}, ApiBehaviour)
+            _check_names(of, behaviour or {}, ApiBehaviour)
         with self._lock:
-            self._logs = cast("list[ApiBehaviour | None]", copy.deepcopy(behaviours))
+            self._calls[of] = cast("list[ApiBehaviour | None]", copy.deepcopy(behaviours))
 
     def get(self, prompt: str) -> Script:
         """The prompt's script, empty where there is none. Not to be changed."""
@@ -103,10 +114,10 @@ class Scripts:
         with self._lock:
             return _next(self.get(prompt).get(step, [])) or {}
 
-    def take_logs(self) -> ApiBehaviour:
-        """The behaviour of this call for the request log, used up."""
+    def take_call(self, of: Listed) -> ApiBehaviour:
+        """The behaviour of this call for one of the lists, used up."""
         with self._lock:
-            return _next(self._logs) or {}
+            return _next(self._calls.get(of, [])) or {}
 
     def take_video(self, prompt: str) -> VideoBehaviour:
         """The behaviour of this request for the file, used up."""
@@ -122,7 +133,7 @@ class Scripts:
     def clear(self) -> None:
         with self._lock:
             self._scripts.clear()
-            self._logs = []
+            self._calls.clear()
 
 
 def _next(behaviours: list[_Behaviour | None]) -> _Behaviour | None:

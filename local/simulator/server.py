@@ -136,6 +136,10 @@ class _Handler(BaseHTTPRequestHandler):
             return prices.answer(query, self.headers)
         if call.path == "/v2/logs" and call.method == "GET":
             return provider.logs(call, self.headers, query)
+        if call.path == "/v2/billing" and call.method == "GET":
+            return provider.balance(call, self.headers)
+        if call.path == "/v2/billing/transactions" and call.method == "GET":
+            return provider.transactions(call, self.headers, query)
         if call.path.startswith("/files/") and call.method == "GET":
             return provider.file(call, self.headers, query)
         return error_answer(HTTPStatus.NOT_FOUND, f"Cannot {call.method} {call.path}", call.path)
@@ -149,8 +153,10 @@ class _Handler(BaseHTTPRequestHandler):
                     provider.scripts.put(script.pop("prompt"), script)
                 case "POST", "reset":
                     provider.reset()
-                case "PUT", "logs":
-                    provider.scripts.put_logs(json.loads(body)["behaviours"])
+                case "PUT", "logs" | "transactions":
+                    provider.scripts.put_calls(name, json.loads(body)["behaviours"])
+                case "POST", "charges":
+                    return json_answer({"reference_id": provider.charge_others(**json.loads(body))})
                 case "POST", "others":
                     provider.log_others(**json.loads(body))
                 case "PUT", "keys":

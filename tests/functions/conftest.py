@@ -58,6 +58,8 @@ def cloud(
         "PROBE_SECONDS": "60",
         "RESERVE_CREDITS": "10000000",
         "LOOK_UP_SECONDS": "86400",
+        "CHARGE_LATE_SECONDS": "86400",
+        "ACCOUNT_IS_SHARED": "false",
         "PROVIDER_URL": simulator.url,
         "PROVIDER_KEY_SECRET": provider_key,
         "API_KEYS_SECRET": api_keys,

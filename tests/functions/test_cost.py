@@ -52,7 +52,7 @@ CALLS = {
         "events PutEvents": 1,
     },
 }
-WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 3, "finalize": 11}
+WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 4, "finalize": 11}
 READ_UNITS = {"api": 1, "admit": 9, "submit": 2.5, "check_status": 3, "finalize": 3}
 TASK_TOKEN = "t" * 700  # as long as those of Step Functions
 

@@ -134,6 +134,15 @@ MAY = {
         ("s3:ListBucket", "StorageVideos.Arn"),
         ("s3:PutObject", "StorageVideos.Arn/results/*"),
     },
+    "reconcile": PROVIDER_KEY
+    | {
+        ("dynamodb:BatchGetItem", TABLE),
+        ("dynamodb:Query", f"{TABLE}/index/by_done"),
+        ("s3:GetObject", "StorageVideos.Arn/reconciliation/*"),
+        ("s3:PutObject", "StorageVideos.Arn/reconciliation/*"),
+        ("s3:DeleteObject", "StorageVideos.Arn/reconciliation/work/*"),
+        ("s3:ListBucket", "StorageVideos.Arn"),
+    },
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},
 }
 
@@ -248,9 +257,10 @@ def test_functions_are_called_by_the_api_and_the_rule_only_and_by_no_one_elses(s
         ("apigateway.amazonaws.com", "FunctionsAuthorizeFunction.Arn"),
         ("events.amazonaws.com", "FunctionsRecordFailureFunction.Arn"),
         ("events.amazonaws.com", "FunctionsSweepFunction.Arn"),
+        ("events.amazonaws.com", "FunctionsReconcileFunction.Arn"),
     }
     assert all(
-        any(name in readable(p["SourceArn"]) for name in ("ApiHttpApi", "ExecutionEnded", "EveryMinute"))
+        any(name in readable(p["SourceArn"]) for name in ("ApiHttpApi", "ExecutionEnded", "EveryMinute", "EveryNight"))
         for p in permissions
     )
 

@@ -43,6 +43,7 @@ BUDGET = {
     "report_batch": set(),
     "sweep": set(),
     "look_up_submission": set(),
+    "reconcile": set(),
 }
 OWN_COSTLY = {"core.models", "core.models.validation", "core.api.openapi"}  # of our own, what not every function needs
 PROBE = """

@@ -7,7 +7,7 @@ import pytest
 from core.errors import GenerationEnded, GenerationFailed, ProviderUnavailable, SubmissionUnknown
 from core.generation import Failure, Status, Submission
 from core.look_up_submission import LookedUp, Patience, look_up_submission
-from core.provider.client import LoggedCall
+from core.provider.account import LoggedCall
 from core.records.ledger import Ledger
 from core.workflow import Run
 from tests.support.generations import START, Clock, generation

@@ -16,6 +16,7 @@ from core.errors import (
     SubmissionUnknown,
 )
 from core.provider import client as module
+from core.provider.account import LoggedCall
 from core.provider.client import Provider, Throttled
 from tests.support.wire import Answer, http, reset, serving
 
@@ -256,14 +257,14 @@ def log(*rows: dict[str, object], has_more: bool = False) -> Answer:
     return http(200, {"data": list(rows), "pagination": {"has_more": has_more}})
 
 
-def look(url: str) -> module.LoggedCall | None:
+def look(url: str) -> LoggedCall | None:
     return Provider(url, Key("secret-key")).find("g1.a", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_a_call_is_found_in_the_log_on_whichever_page_it_is() -> None:
     other = {**LOGGED, "client_request_id": "g1.b", "inference_id": "p0"}
     with serving(log(other, has_more=True), log(LOGGED)) as wire:
-        assert look(wire.url) == module.LoggedCall("p1", has_failed=False)
+        assert look(wire.url) == LoggedCall("p1", has_failed=False, client_request_id="g1.a")
     assert b"offset=0" in wire.requests[0]
     assert b"offset=100" in wire.requests[1]
     assert b"start=2025-12-31T23%3A50" in wire.requests[0]
@@ -272,9 +273,9 @@ def test_a_call_is_found_in_the_log_on_whichever_page_it_is() -> None:
 def test_a_row_that_failed_counts_only_if_none_of_the_call_succeeded() -> None:
     failed = {**LOGGED, "inference_id": "p0", "status": "failed"}
     with serving(log(failed, LOGGED)) as wire:
-        assert look(wire.url) == module.LoggedCall("p1", has_failed=False)
+        assert look(wire.url) == LoggedCall("p1", has_failed=False, client_request_id="g1.a")
     with serving(log(failed)) as wire:
-        assert look(wire.url) == module.LoggedCall("p0", has_failed=True)
+        assert look(wire.url) == LoggedCall("p0", has_failed=True, client_request_id="g1.a")
 
 
 def test_what_is_not_listed_is_not_found() -> None:

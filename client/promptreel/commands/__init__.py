@@ -9,6 +9,7 @@ from promptreel.commands import (
     keys,
     listing,
     models,
+    reconcile,
     rescue,
     secret,
     usage,

@@ -87,7 +87,8 @@ def shared(
     """Turn prompts into videos that are kept, with a Promptreel of your own.
 
     The API key comes from PROMPTREEL_API_KEY or from `api_key` in ~/.config/promptreel/config.toml, never from an
-    option, which others could read. `keys`, `secret`, `budgets`, `rescue` and `doctor` also use AWS credentials.
+    option, which others could read. `keys`, `secret`, `budgets`, `rescue`, `reconcile` and `doctor` also use AWS
+    credentials.
     """
     if local and (url or stage not in (None, configuration.LOCAL)):
         raise typer.BadParameter("it says where everything is: leave out --url and --stage.", param_hint="--local")

@@ -28,9 +28,9 @@ class Deployment:
     outputs: Mapping[str, str]
     local_aws: LocalAws | None
 
-    def client(self, service: str) -> Any:
-        """An AWS client with time-outs, in the stack's region."""
-        return _client(service, self.local_aws)
+    def client(self, service: str, **options: Any) -> Any:
+        """An AWS client with time-outs, in the stack's region; `options` are of botocore's Config."""
+        return _client(service, self.local_aws, **options)
 
     def output(self, name: str) -> str:
         """One of the outputs."""
@@ -73,14 +73,14 @@ def aws_errors() -> Iterator[None]:
         raise ConfigurationError(f"AWS cannot be used: {str(error).rstrip('.')}; see `aws configure`.") from error
 
 
-def _client(service: str, local: LocalAws | None) -> Any:
+def _client(service: str, local: LocalAws | None, **config: Any) -> Any:
     # boto3 reads AWS_DEFAULT_REGION alone; `aws` and `cdk` take this one first.
-    options: dict[str, Any] = {"region_name": os.environ.get("AWS_REGION")}
+    where: dict[str, Any] = {"region_name": os.environ.get("AWS_REGION")}
     if local:
-        options = {
+        where = {
             "endpoint_url": local.endpoint_url,
             "region_name": local.region,
             "aws_access_key_id": "test",
             "aws_secret_access_key": "test",
         }
-    return cast("Any", boto3).client(service, config=_CONFIG, **options)
+    return cast("Any", boto3).client(service, config=_CONFIG.merge(Config(**config)), **where)

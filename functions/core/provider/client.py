@@ -7,7 +7,7 @@ the one that cannot pay twice and cannot lose a video.
 import http.client
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -24,9 +24,10 @@ from core.errors import (
     RequestRefused,
     SubmissionUnknown,
 )
-from core.generation import iso
+from core.provider import account
+from core.provider.account import LoggedCall, Movement
 
-PATH, LOG_PATH, MODELS_PATH = "/v2/video/generations", "/v2/logs", "/v1/models"
+PATH, MODELS_PATH = "/v2/video/generations", "/v1/models"
 PRICED = {"output_modalities": "video", "include": "pricing"}  # of all models, those that matter here
 CONNECT_SECONDS, CREATE_SECONDS, FETCH_SECONDS = 5.0, 60.0, 20.0
 MAX_ANSWER_BYTES = 1 << 20
@@ -34,7 +35,7 @@ MAX_MODELS_BYTES = 8 << 20  # the list of all models, of all kinds, has 1.3 MB
 MAX_TEXT = 500  # characters of what the provider says, in a message of ours
 MAX_CREDITS = 10**15  # half a billion dollars: what is more is no amount
 MAX_URL = 8192  # characters of a link: longer ones are signed by nobody
-LOG_PAGE, LOG_PAGES = 100, 20  # rows of the log in an answer, and answers read for one look
+LOG_ROWS = 2_000  # of the log, that are read for one look
 LOG_WINDOW = timedelta(minutes=10)  # around the call: clocks differ, and the row may be dated when it was answered
 NO_GENERATION = "00000000-0000-0000-0000-000000000000"
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -71,14 +72,6 @@ class ProviderGeneration:
     video: dict[str, Any] | None
     error: str
     credits_used: int | None
-
-
-@dataclass(frozen=True)
-class LoggedCall:
-    """A create call as the provider's log has it. One that has not failed may still be at work."""
-
-    provider_id: str
-    has_failed: bool
 
 
 class Provider:
@@ -151,22 +144,31 @@ class Provider:
         The log has the rows of the key that asks, and no filter on names, so the rows around `sent_at` are read.
         `ProviderUnavailable` if it cannot be read whole.
         """
-        window = {"start": iso(sent_at - LOG_WINDOW), "end": iso(sent_at + LOG_WINDOW), "limit": LOG_PAGE}
         failed = None
-        for page in range(LOG_PAGES):
-            status, content = self._get(f"{LOG_PATH}?{urlencode({**window, 'offset': page * LOG_PAGE})}")
-            if status != http.HTTPStatus.OK:
-                raise ProviderUnavailable(f"The provider's log answered with {status}: {_message(content)}")
-            rows, has_more = _log_page(content)
-            for row in rows:
-                if row.get("client_request_id") == client_request_id and isinstance(row.get("inference_id"), str):
-                    logged = LoggedCall(row["inference_id"], row.get("status") == "failed")
-                    if not logged.has_failed:
-                        return logged
-                    failed = logged
-            if not has_more:
-                return failed
-        raise ProviderUnavailable(f"The provider's log has more than {LOG_PAGES * LOG_PAGE} rows of that time.")
+        for number, call in enumerate(self.log(sent_at - LOG_WINDOW, sent_at + LOG_WINDOW)):
+            if number == LOG_ROWS:
+                raise ProviderUnavailable(f"The provider's log has more than {LOG_ROWS} rows of that time.")
+            if call.client_request_id == client_request_id:
+                if not call.has_failed:
+                    return call
+                failed = call
+        return failed
+
+    def log(self, start: datetime, end: datetime) -> Iterator[LoggedCall]:
+        """The calls of our key that were made from `start` to `end`, newest first; `ProviderUnavailable` if they cannot
+        be read whole."""
+        return account.log(self._page, start, end)
+
+    def movements(self, start: datetime, end: datetime) -> Iterator[Movement]:
+        """What moved the account's balance, by whichever key, from `start` until before `end`, newest first;
+        `ProviderUnavailable` if it cannot be read whole."""
+        return account.movements(self._page, start, end)
+
+    def _page(self, path: str, query: Mapping[str, str | int]) -> bytes:
+        status, content = self._get(f"{path}?{urlencode(query)}")
+        if status != http.HTTPStatus.OK:
+            raise ProviderUnavailable(f"The provider answered a call for {path} with {status}: {_message(content)}")
+        return content
 
     def _post(self, body: bytes, client_request_id: str) -> "_Answer":
         """One POST on a connection of its own: the phase in which it fails tells whether it may have been sent.
@@ -322,14 +324,6 @@ def _video(video: object) -> dict[str, Any] | None:
     texts = {name: video[name][:MAX_TEXT] for name in ("content_type", "file_name") if isinstance(video.get(name), str)}
     size = video.get("file_size")
     return {"url": video["url"], **texts, **({"file_size": size} if type(size) is int and size > 0 else {})}
-
-
-def _log_page(content: bytes) -> tuple[list[dict[str, Any]], bool]:
-    try:
-        body = json.loads(content)
-        return [row for row in body["data"] if isinstance(row, dict)], bool(body["pagination"]["has_more"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ProviderUnavailable("The provider's log answered with something that is no page of it.") from error
 
 
 def is_known(status: str) -> bool:

@@ -14,12 +14,12 @@ from core.money import usd
 from core.records.batches import BatchRecord
 from core.records.ledger import Ledger
 from core.records.table import AT_ONCE
+from core.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "usd", "error")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a cell that begins so for
 MAX_PROMPT = 2000  # characters of it that a report shows: the whole request is the generation's
 NOT_STARTED = "not started"
 
@@ -173,7 +173,5 @@ def as_csv(rows: list[dict[str, Any]], *, with_header: bool) -> str:
 
 
 def as_cells(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the report for a spreadsheet, which shows it as it is: what looks like a formula is not run as one."""
-    cells = {**row, "tags": ", ".join(row["tags"] or [])}
-    formulas = {name: f"'{cell}" for name, cell in cells.items() if isinstance(cell, str) and cell.startswith(FORMULA)}
-    return {**cells, **formulas}
+    """A row of the report for a spreadsheet."""
+    return harmless({**row, "tags": ", ".join(row["tags"] or [])})

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -36,6 +36,7 @@ from core.generation import (
 from core.records.table import (
     AT_ONCE,
     BY_BATCH,
+    BY_DONE,
     BY_ID,
     BY_OWNER,
     BY_WATCH,
@@ -61,6 +62,7 @@ PAGE_ITEMS, MAX_PAGES = 100, 20  # of one answer of `list`: a record has 2 KiB, 
 TOMBSTONE_FOR = timedelta(days=365)
 TOMBSTONE = ("deleted_at", "forgotten_at")  # 0.1.0 wrote the second
 SUBMISSION = ("submission", "attempt", "sending_since", "provider_id", "submitted_at")
+CHARGED = ("provider_id", "sending_since", "generated_at", "credits_used", BY_DONE.partition)
 
 WATCH = (BY_WATCH.partition, str(BY_WATCH.sort))
 WATCHED = "yes"
@@ -365,9 +367,11 @@ class Ledger:
 
     def provider_finished(self, run: Run, video: dict[str, Any], credits_used: int | None) -> None:
         """The provider is done; what it said of the video is kept until the video is archived."""
+        now = self.now()
+        done_on = {BY_DONE.partition: now.astimezone(UTC).date().isoformat()}
         self._advance(
             run,
-            {"provider_video": video, "credits_used": credits_used, "generated_at": self.now()},
+            {"provider_video": video, "credits_used": credits_used, "generated_at": now, **done_on},
             before=(Status.GENERATING, Status.ARCHIVING),
             after=Status.ARCHIVING,
         )
@@ -441,13 +445,13 @@ class Ledger:
     def delete(self, generation: Generation) -> None:
         """Replace an ended generation's record by a tombstone: its id is not used again for a year.
 
-        What is known of its submission stays, if the provider may still work on it. Raises `Conflict` if the
-        generation has changed since it was read.
+        What is known of its submission stays, if the provider may still work on it, and what it cost, if it did: the
+        charge for it may still come. Raises `Conflict` if the generation has changed since it was read.
         """
         now = self.now()
         item = self.table.get(generation.generation_id) or {}
-        submission = SUBMISSION if generation.at_provider else ()
-        kept = {name: item[name] for name in (KEY, "owner", *submission) if name in item}
+        stays = SUBMISSION if generation.at_provider else CHARGED
+        kept = {name: item[name] for name in (KEY, "owner", *stays) if name in item}
         try:
             self.table.put(
                 {

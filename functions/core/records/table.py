@@ -42,7 +42,10 @@ BY_OWNER = Index("by_owner", "owner", "created_at")
 BY_BATCH = Index("by_batch", "batch_id", "row_number", sort_type="N", includes=("status", "revision", "retried_as"))
 BY_ID = Index("by_id", "owner", KEY)  # an id of which only the beginning is known
 BY_WATCH = Index("by_watch", "watch", "watch_at")  # what sweep has to look at, and when
-INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH)
+BY_DONE = Index(  # what the provider finished, by the day (UTC) on which it did: for each there is a charge
+    "by_done", "done_on", "generated_at", includes=("provider_id", "credits_used", "sending_since")
+)
+INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH, BY_DONE)
 
 # The table of batches is one of its own: its items are no generations.
 BATCH_KEY = "batch_id"

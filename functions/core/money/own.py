@@ -1,0 +1,54 @@
+"""What the ledger knows of the money of its generations, deleted ones included."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+
+from core.errors import GenerationFailed
+from core.records.table import BY_DONE, KEY, MOST_AT_ONCE, Item, Table
+
+_ATTRIBUTES = ("provider_id", "credits_used", "sending_since", "generated_at", "error")
+
+
+@dataclass(frozen=True)
+class Own:
+    """A generation of the ledger, or what is left of a deleted one."""
+
+    generation_id: str
+    provider_id: str | None
+    credits: int | None  # what it is charged, as far as it is known here
+    sent_at: datetime | None
+    done_at: datetime | None  # when the provider was seen to have finished it; None if it never was
+
+
+def done_on(table: Table, day: date) -> Iterator[Own]:
+    """All that the provider was seen to have finished on a day (UTC); the index may lag some seconds behind."""
+    return map(_own, table.query(BY_DONE, day.isoformat()))
+
+
+def known(table: Table, generation_ids: Iterable[str]) -> Iterator[Own]:
+    """Those of these generations that are known, or were, by their ids."""
+    ids = iter(generation_ids)
+    while some := list(islice(ids, MOST_AT_ONCE)):
+        yield from map(_own, table.find(some, _ATTRIBUTES).values())
+
+
+def _own(item: Item) -> Own:
+    credits_used = item.get("credits_used")
+    if credits_used is None and "generated_at" not in item and item.get("error", {}).get("name") == _FAILED:
+        credits_used = 0  # what the provider itself failed to make it does not charge
+    return Own(
+        generation_id=item[KEY],
+        provider_id=item.get("provider_id"),
+        credits=credits_used,
+        sent_at=_time(item.get("sending_since")),
+        done_at=_time(item.get("generated_at")),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+_FAILED = GenerationFailed.__name__

@@ -1,0 +1,108 @@
+"""The provider's books: the calls that it logged, and what moved the account's balance.
+
+Source: the provider's reference, "Usage Logs", "Account Balance" and "Request Tracing and Cost Headers" (August 2026).
+The log has the rows of the key that asks, and the movements those of the account, whichever key caused them. A movement
+has no id of its own: only what is read once, page after page by the cursor, can be counted.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from core.errors import ProviderUnavailable
+from core.generation import iso
+
+LOG_PATH, MOVEMENTS_PATH = "/v2/logs", "/v2/billing/transactions"
+PAGE_ROWS = 100  # the most that both allow
+MOST_TEXT = 200  # characters of an id or a name: what is longer was made by nobody
+
+Page = Callable[[str, Mapping[str, str | int]], bytes]  # the answer to a call for a path with a query
+
+
+@dataclass(frozen=True)
+class LoggedCall:
+    """A create call as the provider's log has it. One that has not failed may still be at work."""
+
+    provider_id: str
+    has_failed: bool
+    client_request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One entry of the account: a charge for the use of a model, or what was given back of one; all else is neither."""
+
+    at: datetime
+    kind: str  # the provider's `type`: MODEL_USAGE, REFUND, PAYMENT and so on
+    credits: int  # 2,000,000 are one US dollar; below zero if they came in
+    reference: str | None  # of MODEL_USAGE: the id of the generation at the provider
+    model: str | None
+
+
+def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
+    """See `Provider.log`. What comes into the log meanwhile shifts rows to later pages: they are seen twice, never
+    missed."""
+    window: dict[str, str | int] = {"start": iso(start), "end": iso(end), "limit": PAGE_ROWS}
+    offset = 0
+    while True:
+        rows, pagination = _parts(page(LOG_PATH, {**window, "offset": offset}))
+        for row in rows:
+            if isinstance(row, dict) and isinstance(row.get("inference_id"), str):
+                named = row.get("client_request_id")
+                yield LoggedCall(
+                    row["inference_id"], row.get("status") == "failed", named if isinstance(named, str) else None
+                )
+        if not pagination["has_more"]:
+            return
+        if not rows:
+            raise ProviderUnavailable("The provider's log says that it goes on, and does not.")
+        offset += PAGE_ROWS
+
+
+def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement]:
+    """See `Provider.movements`. An entry that cannot be read is no reason to pass over it: it is money."""
+    window: dict[str, str | int] = {"from": iso(start), "to": iso(end), "limit": PAGE_ROWS}
+    cursor: dict[str, str] = {}
+    while True:
+        rows, pagination = _parts(page(MOVEMENTS_PATH, {**window, **cursor}))
+        for row in rows:
+            try:
+                yield _movement(row)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ProviderUnavailable("The provider's list of transactions has an entry that is none.") from error
+        if not pagination["has_more"]:
+            return
+        if not isinstance(pagination.get("next_cursor"), str) or pagination["next_cursor"] == cursor.get("cursor"):
+            raise ProviderUnavailable("The provider's list of transactions does not say where it goes on.")
+        cursor = {"cursor": pagination["next_cursor"]}
+
+
+def _movement(row: dict[str, Any]) -> Movement:
+    credits_moved = row["amount"]["credits"]
+    if type(credits_moved) is not int or credits_moved < 0 or row["direction"] not in ("CHARGE", "TOPUP"):
+        raise ValueError
+    at = datetime.fromisoformat(row["created_at"])
+    return Movement(
+        at=at if at.tzinfo else at.replace(tzinfo=UTC),
+        kind=str(row["type"])[:MOST_TEXT],
+        credits=credits_moved if row["direction"] == "CHARGE" else -credits_moved,
+        reference=_text(row["reference_id"]),
+        model=_text(row["model"]),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value[:MOST_TEXT] if isinstance(value, str) and value else None
+
+
+def _parts(content: bytes) -> tuple[list[Any], dict[str, Any]]:
+    try:
+        body = json.loads(content)
+        rows, pagination = body["data"], body["pagination"]
+        if isinstance(rows, list) and isinstance(pagination["has_more"], bool):
+            return rows, pagination
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise ProviderUnavailable("The provider answered with something that is no page of its books.")

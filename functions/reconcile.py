@@ -1,0 +1,57 @@
+"""Every night: hold what the provider charged against what the ledger knows. An operator asks for a day by hand."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+from core import settings
+from core.money.reconcile import Reconciliation
+from core.money.reports import Reports
+from core.records.table import Table
+from wiring import client, logger, now
+from wiring.ledger import UsesLedger
+from wiring.metrics import count_findings
+from wiring.provider import UsesProvider, make_provider
+
+LONGEST = timedelta(
+    minutes=12
+)  # of the fifteen that Lambda gives: an hour of the provider's is read whole or not at all
+BY_HAND = timedelta(minutes=4)  # as long as a call that says nothing stays open on its way
+
+
+@dataclass(frozen=True)
+class Settings(UsesLedger, UsesProvider):
+    videos_bucket: str
+    charge_late_seconds: int
+    account_is_shared: bool
+
+
+@cache
+def _wired() -> tuple[Reconciliation, Reports]:
+    s = settings.read(Settings)
+    how = Reconciliation(
+        make_provider(s),
+        Table(client("dynamodb"), s.table_name),
+        late=timedelta(seconds=s.charge_late_seconds),
+        is_shared=s.account_is_shared,
+        now=now,
+    )
+    return how, Reports(client("s3"), s.videos_bucket, count_findings)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """{"day": "2026-11-24"} → its sums under "days", none if it takes another call; a scheduled event: all days that
+    are due."""
+    how, reports = _wired()
+    until = now() + (BY_HAND if "day" in event else LONGEST)
+    due = [date.fromisoformat(event["day"])] if "day" in event else reports.due(now(), how.late)
+    done = []
+    for day in due:
+        sums = reports.reconcile(day, how, until)
+        logger.info("reconciled" if sums else "to be continued", day=day.isoformat(), sums=sums)
+        if sums is None:
+            break
+        done.append(sums)
+    return {"days": done}

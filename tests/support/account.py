@@ -1,0 +1,112 @@
+"""A provider's account and a ledger beside it, on a clock that a test sets to any time."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from core.generation import Failure, Generation, Source
+from core.money.books import Books
+from core.money.reconcile import Kind, Line, Reconciliation
+from core.provider.client import Provider
+from core.records.ledger import Ledger
+from core.submit import client_request_id
+from local.simulator import SimulatorControl
+from tests.support.simulator_client import KEY, Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LATE = timedelta(days=1)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Key:
+    """A key that is never renewed."""
+
+    def get(self) -> str:
+        return KEY
+
+    def renew(self) -> bool:
+        return False
+
+
+class World:
+    """`clock` is everybody's."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", simulator: SimulatorControl, clock: Clock) -> None:
+        self.clock = clock
+        self.simulator = simulator
+        self.ledger = Ledger(dynamodb, "generations", self.now)
+        self.provider = Provider(simulator.url, Key())
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.now, UTC)
+
+    def at(self, time: str) -> None:
+        """Set the clock, as in "2026-11-24 23:59"."""
+        self.clock.now = datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.now += seconds
+
+    def sent(self, time: str, **script: Any) -> Generation:
+        """A generation that the provider accepts at a time; it takes a minute unless the script says otherwise."""
+        self.at(time)
+        generation_id = uuid4().hex
+        self.simulator.script(generation_id, **{"seconds": 60, **script})
+        request = {"model": "veo2", "prompt": generation_id}
+        made = Generation(generation_id, "ann", request, Source("api", "r"), self.now(), self.now())
+        self.ledger.add(made)
+        attempt = self.ledger.begin_submission(made.run)
+        assert attempt
+        provider_id = self.provider.create(request, client_request_id(generation_id, attempt))
+        self.ledger.submitted(made.run, attempt, provider_id)
+        return self.ledger.get(generation_id)
+
+    def noticed(self, generation: Generation, after: float = 60) -> Generation:
+        """It is seen so many seconds after it was sent that the provider has finished it."""
+        assert generation.submitted_at
+        self.clock.now = generation.submitted_at.timestamp() + after
+        found = self.provider.fetch(str(generation.provider_id))
+        assert found.video
+        self.ledger.provider_finished(generation.run, found.video, found.credits_used)
+        return self.ledger.get(generation.generation_id)
+
+    def made(self, time: str, **script: Any) -> str:
+        """The id of a generation that was sent at a time, and noticed as soon as it was done."""
+        generation = self.sent(time, **script)
+        return self.noticed(generation, script.get("seconds", 60)).generation_id
+
+    def ended(self, generation: Generation, error: str = "Cancelled") -> Generation:
+        """It ended badly, and that was announced."""
+        self.ledger.fail(generation.run, Failure(error, "a reason"))
+        return self.announced(generation)
+
+    def announced(self, generation: Generation) -> Generation:
+        ended = self.ledger.get(generation.generation_id)
+        self.ledger.announced(ended)
+        return self.ledger.get(generation.generation_id)
+
+    def reconciliation(self, *, is_shared: bool = False) -> Reconciliation:
+        return Reconciliation(self.provider, self.ledger.table, LATE, is_shared, self.now, self.sleep)
+
+    def judged(self, day: str, time: str, path: Path, *, is_shared: bool = False) -> list[Line]:
+        """What is said of a day at a time."""
+        self.at(time)
+        how, books = self.reconciliation(is_shared=is_shared), Books(path)
+        try:
+            how.read(date.fromisoformat(day), books, NEVER)
+            return list(how.judged(date.fromisoformat(day), books))
+        finally:
+            books.close()
+            path.unlink()
+
+
+def kinds(lines: list[Line]) -> dict[str | None, Kind]:
+    """What is said of each generation, and of each reference that is nobody's."""
+    found = {line.generation_id or line.provider_id: line.kind for line in lines}
+    assert len(found) == len(lines), "each is told once"
+    return found

@@ -1,0 +1,312 @@
+"""What the provider charged, held against the ledger: what does not add up is said, once, and nothing else is."""
+
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from core.errors import ProviderUnavailable
+from core.money.books import Books
+from core.money.own import Own
+from core.money.reconcile import Kind, Line, OutOfTime, Reconciliation, hours
+from core.provider.account import LoggedCall, Movement
+from core.submit import client_request_id
+from local.simulator import Simulator, SimulatorControl
+from tests.support.generations import archived
+from tests.support.account import LATE, NEVER, World, kinds
+from tests.support.simulator_client import KEY, Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NIGHT = "2026-11-25 03:20"  # the first one in which the day is reconciled
+NEXT_NIGHT = "2026-11-26 03:20"
+DAY, NEXT_DAY = "2026-11-24", "2026-11-25"
+COST = 5_000_000  # of a video of five seconds, at the simulator
+
+
+@pytest.fixture
+def world(dynamodb: "DynamoDBClient") -> Iterator[World]:
+    clock = Clock()
+    clock.now = datetime(2026, 11, 20, tzinfo=UTC).timestamp()
+    with Simulator(keys=[KEY], clock=clock) as simulator:
+        yield World(dynamodb, SimulatorControl(simulator.url), clock)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "books"
+
+
+def test_what_was_charged_as_the_provider_said_adds_up(world: World, path: Path) -> None:
+    ids = {world.made(f"2026-11-24 {hour}:15") for hour in ("00", "09", "09", "23")}
+    lines = world.judged(DAY, NIGHT, path)
+    assert kinds(lines) == dict.fromkeys(ids, Kind.ADDS_UP)
+    assert {(line.charges, line.charged_credits, line.expected_credits) for line in lines} == {(1, COST, COST)}
+    asked = [call.path for call in world.simulator.calls() if "/v2/video" not in call.path]
+    assert asked == ["/v2/billing/transactions"] * 26, "an hour at a time; the log only for what is not explained"
+    assert world.judged(NEXT_DAY, NEXT_NIGHT, path) == [], "and it is of no other day"
+
+
+@pytest.mark.parametrize(
+    ("charges", "kind", "amount"),
+    [
+        ([], Kind.NOT_CHARGED, 0),
+        ([{}, {"delay": 30}], Kind.CHARGED_TWICE, 2 * COST),
+        ([{"times": 1.5}], Kind.OTHER_AMOUNT, COST * 3 // 2),
+        ([{"times": 0.5}], Kind.OTHER_AMOUNT, COST // 2),
+        ([{"times": 0}], Kind.OTHER_AMOUNT, 0),
+        ([{}, {"times": -1, "delay": 30}], Kind.OTHER_AMOUNT, 0),
+        ([{}, {"delay": 30}, {"times": -1, "delay": 60}], Kind.ADDS_UP, COST),
+        ([{"times": 0.4}, {"times": 0.6}], Kind.ADDS_UP, COST),
+        ([{"delay": 3600 * 5}], Kind.ADDS_UP, COST),
+    ],
+)
+def test_each_way_in_which_a_generation_is_charged(
+    world: World, path: Path, charges: list[Any], kind: Kind, amount: int
+) -> None:
+    fine, other = world.made("2026-11-24 09:00"), world.made("2026-11-24 10:00", charges=charges)
+    lines = world.judged(DAY, NEXT_NIGHT, path)
+    assert kinds(lines) == {fine: Kind.ADDS_UP, other: kind}
+    [line] = [line for line in lines if line.generation_id == other]
+    assert (line.charged_credits, line.expected_credits) == (amount, COST)
+    assert line.credits == abs(amount - COST)
+
+
+def test_a_charge_that_is_nobodys_here_is_told_with_what_the_log_has_of_it(world: World, path: Path) -> None:
+    world.made("2026-11-24 10:00")
+    world.at("2026-11-24 11:00")
+    by_our_key = world.simulator.charge_others(7_000, model="google/veo3")
+    of_the_account = world.simulator.charge_others(8_000, logged=False)
+    named = client_request_id("0" * 32, "f" * 32)  # as another deployment with the same key would name its own
+    elsewhere = world.provider.create({"model": "veo2", "prompt": "elsewhere"}, named)
+    lines = [line for line in world.judged(DAY, NIGHT, path) if line.kind is not Kind.ADDS_UP]
+    assert {line.provider_id: (line.kind, line.credits, line.model, line.client_request_id) for line in lines} == {
+        by_our_key: (Kind.NOT_OURS, 7_000, "google/veo3", None),
+        of_the_account: (Kind.NOT_OURS, 8_000, "google/veo2", None),
+        elsewhere: (Kind.NOT_OURS, COST, "google/veo2", named),
+    }
+
+
+def test_where_the_account_is_shared_only_what_was_made_with_our_key_has_to_be_ours(world: World, path: Path) -> None:
+    world.at("2026-11-24 11:00")
+    by_our_key = world.simulator.charge_others(7_000)
+    of_the_account = world.simulator.charge_others(8_000, logged=False)
+    lines = world.judged(DAY, NIGHT, path, is_shared=True)
+    assert kinds(lines) == {by_our_key: Kind.NOT_OURS, of_the_account: Kind.OF_OTHER_KEYS}
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds", "noticed", "delay"),
+    [
+        ("2026-11-24 23:59", 90, 95, 0),  # submitted on one day, done and charged on the next
+        ("2026-11-24 23:58", 60, 180, 0),  # done and charged on the day, noticed on the next
+        ("2026-11-24 23:58", 60, 61, 120),  # done on the day, charged on the next
+        ("2026-11-24 23:00", 60, 61, 3600 * 20),  # charged much later
+        ("2026-11-24 01:00", 60, 3600 * 23 + 600, 0),  # noticed much later
+    ],
+)
+def test_the_edges_of_a_day_are_no_finding(
+    world: World, path: Path, sent: str, seconds: float, noticed: float, delay: float
+) -> None:
+    one = world.sent(sent, seconds=seconds, charges=[{"delay": delay}])
+    world.noticed(one, noticed)
+    nights: dict[str, list[Kind]] = {}
+    for day, night in ((DAY, NIGHT), (DAY, NEXT_NIGHT), (NEXT_DAY, NEXT_NIGHT), (NEXT_DAY, "2026-11-27 03:20")):
+        nights.setdefault(day, []).extend(line.kind for line in world.judged(day, night, path))
+    said = [kind for kinds_of_day in nights.values() for kind in kinds_of_day]
+    assert set(said) <= {Kind.ADDS_UP, Kind.WAITING}
+    assert len({day for day, found in nights.items() if Kind.ADDS_UP in found}) == 1, "its charge is of one day"
+
+
+def test_a_charge_is_waited_for_and_missed_only_then(world: World, path: Path) -> None:
+    one = world.made("2026-11-24 12:00", charges=[{"delay": 3600 * 30}])
+    assert kinds(world.judged(DAY, NIGHT, path)) == {one: Kind.WAITING}
+    assert kinds(world.judged(DAY, "2026-11-25 12:00", path)) == {one: Kind.WAITING}
+    assert kinds(world.judged(DAY, "2026-11-25 12:02", path)) == {one: Kind.NOT_CHARGED}
+    assert kinds(world.judged(NEXT_DAY, NEXT_NIGHT, path)) == {one: Kind.ADDS_UP}, "and when it comes, it is known"
+
+
+def test_a_second_charge_on_another_day_is_told_on_that_day_alone(world: World, path: Path) -> None:
+    one = world.made("2026-11-24 12:00", charges=[{}, {"delay": 3600 * 20}])
+    assert kinds(world.judged(DAY, NIGHT, path)) == {one: Kind.ADDS_UP}
+    assert kinds(world.judged(NEXT_DAY, NEXT_NIGHT, path)) == {one: Kind.CHARGED_TWICE}
+    edge = world.made("2026-11-24 23:58", charges=[{}, {"delay": 120}])
+    assert kinds(world.judged(DAY, NEXT_NIGHT, path)) == {one: Kind.ADDS_UP}
+    assert kinds(world.judged(NEXT_DAY, NEXT_NIGHT, path)) == {one: Kind.CHARGED_TWICE, edge: Kind.CHARGED_TWICE}
+
+
+def test_two_accepted_calls_for_one_generation_are_charged_twice(world: World, path: Path) -> None:
+    """What must never be: the provider's ids differ, and the names of the calls tell whose they are."""
+    one = world.sent("2026-11-24 10:00")
+    again = world.provider.create(one.request, client_request_id(one.generation_id, "a" * 32))
+    world.noticed(one)
+    [line] = world.judged(DAY, NIGHT, path)
+    assert (line.kind, line.generation_id, line.charges) == (Kind.CHARGED_TWICE, one.generation_id, 2)
+    assert again != one.provider_id
+
+
+@pytest.mark.parametrize("error", ["Cancelled", "GenerationTimedOut"])
+def test_what_was_given_up_while_the_provider_had_it_is_ours(world: World, path: Path, error: str) -> None:
+    one = world.ended(world.sent("2026-11-24 10:00"), error)
+    assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: Kind.UNKNOWN_AMOUNT}
+
+
+def test_what_the_provider_said_had_failed_is_not_to_be_charged(world: World, path: Path) -> None:
+    one = world.ended(world.sent("2026-11-24 10:00"), "GenerationFailed")
+    assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: Kind.OTHER_AMOUNT}
+
+
+def test_a_call_whose_answer_was_lost_is_ours_by_its_name(world: World, path: Path) -> None:
+    world.at("2026-11-24 10:00")
+    one = world.sent("2026-11-24 10:00")
+    world.ledger.table.update(one.generation_id, {}, remove=("provider_id",))
+    assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: Kind.UNKNOWN_AMOUNT}
+
+
+@pytest.mark.parametrize(("times", "kind"), [(1, Kind.ADDS_UP), (2, Kind.OTHER_AMOUNT)])
+def test_what_is_left_of_a_deleted_generation_is_enough(world: World, path: Path, times: float, kind: Kind) -> None:
+    """Its charge may come after it was deleted."""
+    one = world.sent("2026-11-24 10:00", charges=[{"times": times, "delay": 600}])
+    world.noticed(one)
+    world.ledger.complete(one.run, archived(one.generation_id), world.now())
+    world.ledger.delete(world.announced(one))
+    assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: kind}
+    cancelled = world.ended(world.sent("2026-11-24 12:00"))
+    world.ledger.delete(cancelled)
+    said = kinds(world.judged(DAY, NIGHT, path))
+    assert said == {one.generation_id: kind, cancelled.generation_id: Kind.UNKNOWN_AMOUNT}
+
+
+def test_a_deleted_generation_that_was_not_charged_is_told(world: World, path: Path) -> None:
+    one = world.sent("2026-11-24 10:00", charges=[])
+    world.noticed(one)
+    world.ledger.complete(one.run, archived(one.generation_id), world.now())
+    world.ledger.delete(world.announced(one))
+    assert kinds(world.judged(DAY, NEXT_NIGHT, path)) == {one.generation_id: Kind.NOT_CHARGED}
+
+
+def test_what_cost_nothing_needs_no_charge(world: World, path: Path) -> None:
+    one = world.sent("2026-11-24 10:00", charges=[])
+    world.ledger.provider_finished(one.run, {"url": "https://x/"}, 0)
+    assert world.judged(DAY, NEXT_NIGHT, path) == []
+
+
+def test_after_the_key_was_renewed_the_log_has_nothing_and_the_ledger_enough(world: World, path: Path) -> None:
+    late, one = (
+        world.made("2026-11-23 23:50", charges=[{"delay": 3600}]),
+        world.made("2026-11-24 10:00", logged="never"),
+    )
+    assert kinds(world.judged(DAY, NIGHT, path)) == {one: Kind.ADDS_UP, late: Kind.ADDS_UP}
+
+
+def test_a_day_that_is_not_over_is_judged_so_far(world: World, path: Path) -> None:
+    one, other = world.made("2026-11-24 10:00"), world.made("2026-11-24 10:58:30", charges=[])
+    assert kinds(world.judged(DAY, "2026-11-24 11:00", path)) == {one: Kind.ADDS_UP, other: Kind.WAITING}
+    assert kinds(world.judged(DAY, "2026-11-24 11:00:30", path)) == {one: Kind.ADDS_UP, other: Kind.WAITING}
+
+
+def test_more_than_a_page_of_an_hour_is_read_whole(world: World, path: Path) -> None:
+    world.at("2026-11-24 10:00")
+    others = {world.simulator.charge_others(number + 1) for number in range(120)}
+    lines = world.judged(DAY, NIGHT, path)
+    assert kinds(lines) == dict.fromkeys(others, Kind.NOT_OURS)
+    assert sum(line.credits for line in lines) == 120 * 121 // 2
+    assert world.slept.count(0.5) == 1, "the second page of the log is asked for after a while: others ask, too"
+
+
+@pytest.mark.parametrize("status", [429, 500, 401])
+def test_an_hour_that_cannot_be_read_is_read_again_from_its_beginning(world: World, path: Path, status: int) -> None:
+    world.at("2026-11-24 10:00")
+    others = {world.simulator.charge_others(10) for _ in range(120)}
+    normal: list[Any] = [None] * 12
+    world.simulator.script_transactions(*normal, {"status": status}, {"garbage": True}, {"truncate": True})
+    lines = world.judged(DAY, NIGHT, path)
+    assert kinds(lines) == dict.fromkeys(others, Kind.NOT_OURS)
+    assert {line.credits for line in lines} == {10}, "no page is counted twice"
+    assert [pause for pause in world.slept if pause > 1] == [5, 20, 60]
+
+
+def test_a_provider_that_does_not_answer_is_no_report(world: World, path: Path) -> None:
+    world.made("2026-11-24 10:00")
+    world.simulator.script_transactions({"status": 503, "repeat": True})
+    with pytest.raises(ProviderUnavailable):
+        world.judged(DAY, NIGHT, path)
+
+
+def test_what_was_interrupted_goes_on_and_comes_to_the_same(world: World, path: Path) -> None:
+    for hour in range(24):
+        world.made(f"2026-11-24 {hour:02}:30", charges=[{"delay": 1800}] if hour % 3 else [])
+        world.simulator.charge_others(hour + 1)
+    whole = world.judged(DAY, NEXT_NIGHT, path)
+    asked = len(world.simulator.calls())
+    runs = 0
+
+    def now() -> datetime:
+        world.clock.now += 0.5
+        return world.now()
+
+    while True:
+        books, how = Books(path), replace(world.reconciliation(), now=now)
+        runs += 1
+        try:
+            how.read(date.fromisoformat(DAY), books, world.now() + timedelta(seconds=10))
+            break
+        except OutOfTime:
+            books.close()
+    assert list(how.judged(date.fromisoformat(DAY), books)) == whole
+    books.close()
+    assert runs > 1
+    assert len(world.simulator.calls()) < 2 * asked, "what was read is not read again"
+
+
+class BigDay:
+    """A provider of which every hour has thousands of charges, and a table that knows them all."""
+
+    def __init__(self, an_hour: int) -> None:
+        self.an_hour = an_hour
+
+    def movements(self, start: datetime, _end: datetime) -> Iterator[Movement]:
+        for number in range(self.an_hour):
+            at = start + timedelta(seconds=3600 * number / self.an_hour)
+            yield Movement(at, "MODEL_USAGE", 7, f"{start:%d%H}-{number}:veo2", "google/veo2")
+
+    def log(self, start: datetime, _end: datetime) -> Iterator[LoggedCall]:
+        for number in range(self.an_hour):
+            yield LoggedCall(f"{start:%d%H}-{number}:veo2", False, f"{number:032x}.{number:032x}")
+
+    def done_on(self, _table: object, day: date) -> Iterator[Own]:
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        for hour in hours(start, start + timedelta(days=1)):
+            for number in range(0, self.an_hour, 2):  # of the others nothing is known
+                done = hour + timedelta(minutes=number % 60)
+                yield Own(f"{hour:%d%H}{number:028x}", f"{hour:%d%H}-{number}:veo2", 7, done, done)
+
+
+def test_a_day_of_a_hundred_thousand_is_joined_in_little_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    big = BigDay(4_000)
+    monkeypatch.setattr("core.money.reconcile.done_on", big.done_on)
+    monkeypatch.setattr("core.money.reconcile.known", lambda _table, _ids: iter(()))
+    nothing: Any = None
+    late_enough = datetime(2026, 11, 26, 4, tzinfo=UTC)
+    how = Reconciliation(cast("Any", big), nothing, LATE, False, lambda: late_enough, lambda _: None)
+    books = Books(path)
+    tracemalloc.start()
+    how.read(date(2026, 11, 24), books, NEVER)
+    counts: dict[Kind, int] = {}
+    for line in how.judged(date(2026, 11, 24), books):
+        counts[line.kind] = counts.get(line.kind, 0) + 1
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    books.close()
+    assert counts == {Kind.ADDS_UP: 48_000, Kind.NOT_OURS: 48_000}
+    assert most < 5 << 20
+
+
+def test_a_line_says_how_much_it_is_about() -> None:
+    line = Line(Kind.NOT_CHARGED, "", "g", None, None, None, 0, 0, 7)
+    assert line.credits == 7
