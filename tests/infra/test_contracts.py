@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+import reconcile
 from core import errors, settings
 from core.provider import client
 from infra.config import stage_named
 from infra.state_machine import DEFINITIONS
 from tests.support.tables import batches_definition, keyed_definition, table_definition
+from promptreel.operator import reconcile as operator
+from tests.support.tables import batches_definition, places_definition, table_definition
 from tests.support.templates import STAGES, functions, readable, resources
+from wiring.metrics import count_findings
 
 FUNCTIONS = Path(settings.__file__).parent.parent
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
@@ -118,6 +122,34 @@ def test_an_alarm_watches_the_metric_as_the_function_counts_it(
     (dimensions,) = where["Dimensions"]
     assert (alarm["Namespace"], alarm["MetricName"]) == (where["Namespace"], "GenerationFailed")
     assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {name: counted[name] for name in dimensions}
+
+
+def test_the_alarm_on_money_watches_the_metric_as_the_function_counts_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = functions("prod")["reconcile"]["Environment"]["Variables"]
+    for name in POWERTOOLS:
+        monkeypatch.setenv(name, environment[name])
+    count_findings(3)
+    counted = json.loads(capsys.readouterr().out)
+    alarm = resources("prod", "AWS::CloudWatch::Alarm")["MonitoringDoesNotAddUp"]["Properties"]
+    (where,) = counted["_aws"]["CloudWatchMetrics"]
+    assert counted[alarm["MetricName"]] == [3]
+    assert alarm["Namespace"] == where["Namespace"]
+    (dimensions,) = where["Dimensions"]
+    assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {name: counted[name] for name in dimensions}
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 1)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_reconciling_stops_well_before_its_function_and_runs_again_the_same_night(stage: str) -> None:
+    """What may still be under way then are a page of the provider's, and the joining and writing of what was read."""
+    longest = max(reconcile.LONGEST, reconcile.BY_HAND).total_seconds()
+    assert longest + 150 < functions(stage)["reconcile"]["Timeout"] == operator.LONGEST_SECONDS
+    (rule,) = (r for name, r in resources(stage, "AWS::Events::Rule").items() if name.endswith("EveryNight"))
+    assert rule["Properties"]["ScheduleExpression"] == "cron(20 3-8 * * ? *)"
+    errors_alarm = resources(stage, "AWS::CloudWatch::Alarm")["MonitoringReconcileErrors"]["Properties"]
+    assert errors_alarm["Period"] == 6 * 3600, "of all its runs of a night"
 
 
 def test_outside_the_local_stage_only_the_real_provider_and_its_video_host_are_spoken_to() -> None:

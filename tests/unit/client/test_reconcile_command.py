@@ -1,0 +1,104 @@
+"""promptreel reconcile: what it asks the function for, and what it makes of the answer."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from core.money.reconcile import Kind
+from promptreel.__main__ import main
+from promptreel.commands.reconcile import SAID
+from promptreel.operator import deployment
+from promptreel.operator.deployment import Deployment
+
+COUNTS: dict[str, dict[str, int]] = {str(kind): {"count": 0, "credits": 0} for kind in Kind}
+SUMS = {
+    "day": "2026-11-24",
+    "is_final": True,
+    "adds_up": True,
+    "counts": COUNTS | {"adds_up": {"count": 412, "credits": 2_060_000_000}},
+    "report": "s3://videos/reconciliation/2026-11-24.csv",
+}
+
+
+class Function:
+    """Answers each call with the next of `answers`."""
+
+    def __init__(self) -> None:
+        self.answers: list[dict[str, Any]] = []
+        self.asked: list[Any] = []
+
+    def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        assert FunctionName == "the-function"
+        self.asked.append(json.loads(Payload))
+        said = self.answers.pop(0)
+        failed = {"FunctionError": "Unhandled"} if "errorType" in said else {}
+        return {**failed, "Payload": io.BytesIO(json.dumps(said).encode())}
+
+
+@pytest.fixture
+def function(monkeypatch: pytest.MonkeyPatch) -> Function:
+    function = Function()
+    outputs = {"ReconcileFunctionName": "the-function"}
+    found = Deployment("promptreel-dev", "CREATE_COMPLETE", "us-east-1", outputs, None)
+    monkeypatch.setattr(deployment, "find", lambda _: found)
+    monkeypatch.setattr(Deployment, "client", lambda _, service, **__: {"lambda": function}[service])
+    return function
+
+
+def run(*arguments: str) -> int:
+    """The exit code of the command."""
+    try:
+        return main(["reconcile", *arguments])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+def test_a_day_on_which_all_adds_up(function: Function, capsys: pytest.CaptureFixture[str]) -> None:
+    function.answers = [{"days": []}, {"days": [SUMS]}]
+    assert run("--day", "2026-11-24") == 0
+    assert function.asked == [{"day": "2026-11-24"}] * 2, "it goes on until all is read"
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "2026-11-24 (UTC): all adds up. 412 charged as recorded, 1,030.00 USD.",
+        "report         s3://videos/reconciliation/2026-11-24.csv",
+    ]
+    assert "Still reading" in said.err
+
+
+def test_what_does_not_add_up_is_said_and_is_an_exit_code(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = COUNTS | {"not_ours": {"count": 2, "credits": 1_500_000}}
+    function.answers = [{"days": [{**SUMS, "adds_up": False, "counts": counts}]}] * 2
+    assert run("--day", "2026-11-24") == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("2026-11-24 (UTC): not all adds up.")
+    assert said[1].split()[:5] == ["not", "ours", "2", "0.75", "USD"]
+    assert run("--day", "2026-11-24", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["counts"] == counts
+
+
+def test_without_a_day_it_is_yesterday_and_one_to_come_is_refused(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function.answers = [{"days": [SUMS]}]
+    today = datetime.now(UTC).date()
+    assert run() == 0
+    assert function.asked in ([{"day": str(day - timedelta(days=1))}] for day in (today, today + timedelta(days=1)))
+    assert run("--day", "2999-01-01") == 2
+    assert "has not begun" in capsys.readouterr().err
+
+
+def test_a_function_that_fails_is_an_error_in_a_sentence(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function.answers = [{"errorType": "ProviderUnavailable", "errorMessage": "The provider answered with 503"}]
+    assert run("--day", "2026-11-24") == 1
+    assert "ProviderUnavailable: The provider answered with 503" in capsys.readouterr().err
+
+
+def test_every_kind_of_line_has_its_words() -> None:
+    assert SAID.keys() | {"adds_up"} == set(Kind)
