@@ -16,7 +16,7 @@ takes. Elsewhere it is installed from a checkout, with pipx or into a virtual en
 
 ```sh
 pipx install .                     # or: python3 -m venv .venv && . .venv/bin/activate && pip install .
-pipx install --force '.[operator]' # who runs a deployment: with what `batch`, `doctor`, `keys`, `secret`, `rescue` need
+pipx install --force '.[operator]' # who runs a deployment: with what `batch`, `doctor`, `keys`, `secret`, `rescue`, `reconcile` need
 ```
 
 ## Configuration

@@ -158,27 +158,27 @@ class Books:
             after = found[-1][0]
 
     def spans_uncharged(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """When each generation was sent and done that was done from `start` to `end` and has no charge."""
+        """The hours in which generations were sent and done that were done from `start` to `end` and have no charge."""
         found = self._database.execute(
-            "SELECT sent_at, done_at FROM uncharged WHERE done_at >= ? AND done_at < ?", (iso(start), iso(end))
+            "SELECT DISTINCT substr(sent_at, 1, 13), substr(done_at, 1, 13) FROM uncharged "
+            "WHERE done_at >= ? AND done_at < ?",
+            (iso(start), iso(end)),
         )
-        for sent_at, done_at in found:
-            done = datetime.fromisoformat(done_at)
-            yield datetime.fromisoformat(sent_at) if sent_at else done - timedelta(days=1), done
+        yield from ((_hour(sent or done), _hour(done)) for sent, done in found)
 
     def spans_elsewhere(self, start: datetime, end: datetime, near: timedelta) -> Iterator[tuple[datetime, datetime]]:
-        """When each generation was sent and done that has a charge from `start` to `end` although it was not done
-        `near` that time: the charge may be its second."""
+        """The hours in which generations were sent and done that have a charge from `start` to `end` although they were
+        not done `near` that time: the charge may be a second one."""
         found = self._database.execute(
             """
-            SELECT DISTINCT sent_at, done_at FROM charges JOIN own ON own.generation_id = charges.own
+            SELECT DISTINCT substr(coalesce(sent_at, done_at), 1, 13), substr(coalesce(done_at, sent_at), 1, 13)
+            FROM charges JOIN own ON own.generation_id = charges.own
             WHERE at >= ? AND at < ? AND (done_at IS NULL OR done_at < ? OR done_at >= ?)
+                AND coalesce(sent_at, done_at) IS NOT NULL
             """,
             (iso(start), iso(end), iso(start - near), iso(end + near)),
         )
-        for sent_at, done_at in found:
-            sent = datetime.fromisoformat(sent_at or done_at) if sent_at or done_at else start
-            yield sent, datetime.fromisoformat(done_at) if done_at else sent
+        yield from ((_hour(sent), _hour(done)) for sent, done in found)
 
     def charged(self, start: datetime, end: datetime) -> Iterator[Charged]:
         """What was charged for each generation, and under each reference that is nobody's, whose last charge is from
@@ -223,6 +223,10 @@ class Books:
 
 def _iso(time: datetime | None) -> str | None:
     return iso(time) if time else None
+
+
+def _hour(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}:00:00Z")
 
 
 def _time(text: str | None) -> datetime | None:

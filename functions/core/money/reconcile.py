@@ -25,7 +25,7 @@ T = TypeVar("T")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NEAR = HOUR  # of its end a generation is charged, as a rule
 LOG_REACH = 26  # hours from a call to its charge, at most: the provider works on nothing for longer
-FURTHEST = timedelta(days=7)  # from the day: what is charged later than that is another day's question
+FURTHEST = timedelta(days=31)  # from the day: what was sent or charged further away is not looked for
 SETTLED = timedelta(minutes=5)  # after which nothing is added to a time that is over: clocks differ
 LOG_PAUSE = 0.5  # seconds between pages of the log: 200 calls a minute are allowed, and submissions are looked up, too
 PAUSES = (5, 20, 60)  # seconds before an hour is read again that could not be read
@@ -108,16 +108,20 @@ class Reconciliation:
             books.join()
 
     def _find_charges(self, books: Books, reading: "_Reading", start: datetime, end: datetime) -> None:
-        """The charges before and after the day that make a difference to it, hour by hour from the day on."""
+        """The charges before and after the day that make a difference to it. A generation is charged soon after it was
+        done; that is soon after it was sent, and only we may have noticed it days later, when it was rescued."""
+        latest = min(end + FURTHEST, self.now())
         while True:
-            spans = [(sent, done + self.late) for sent, done in books.spans_uncharged(start, end)]
-            spans += [(sent, done + NEAR) for sent, done in books.spans_elsewhere(start, end, NEAR)]
-            earliest, latest = start - FURTHEST, min(end + FURTHEST, self.now())
-            wanted = {hour for first, last in spans for hour in hours(max(first, earliest), min(last, latest))}
-            missing = sorted((hour for hour in wanted if not reading.has(CHARGES, hour)), key=lambda h: abs(h - start))
-            if not missing:
+            spans = [(sent, done + HOUR + self.late) for sent, done in books.spans_uncharged(start, end)]
+            spans += [(sent, done + HOUR + NEAR) for sent, done in books.spans_elsewhere(start, end, NEAR)]
+            away: dict[datetime, timedelta] = {}  # each hour that is wanted, and how far it is from either end
+            for sent, last in spans:
+                for hour in hours(max(sent, start - FURTHEST), min(last, latest)):
+                    if not reading.has(CHARGES, hour):
+                        away[hour] = min(hour - sent, last - hour, away.get(hour, DAY))
+            if not away:
                 return
-            reading.charges(missing[0])
+            reading.charges(min(away, key=lambda hour: (away[hour], hour)))
             books.join()
 
     def judged(self, day: date, books: Books) -> Iterator[Line]:

@@ -82,7 +82,7 @@ class Reports:
             for line in lines:
                 counts[line.kind]["count"] += 1
                 counts[line.kind]["credits"] += line.charged_credits if line.kind is Kind.ADDS_UP else line.credits
-                if line.kind is not Kind.ADDS_UP:
+                if line.kind not in (Kind.ADDS_UP, Kind.OF_OTHER_KEYS):
                     writer.writerow(harmless(asdict(line)))
             text.detach()
             before = (self.of(day) or {}).get("counts", {})
