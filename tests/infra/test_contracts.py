@@ -14,9 +14,8 @@ from core import errors, settings
 from core.provider import client
 from infra.config import stage_named
 from infra.state_machine import DEFINITIONS
-from tests.support.tables import batches_definition, keyed_definition, table_definition
 from promptreel.operator import reconcile as operator
-from tests.support.tables import batches_definition, places_definition, table_definition
+from tests.support.tables import batches_definition, keyed_definition, table_definition
 from tests.support.templates import STAGES, functions, readable, resources
 from wiring.metrics import count_findings
 

@@ -78,7 +78,8 @@ def hosting(
                     answering -= 1
 
         def _answer(self, asked: Asked, wanted: re.Match[str] | None, manner: Manner) -> None:
-            size = len(host.body)
+            body = host.body  # as it is now: another answer may change it
+            size = len(body)
             fresh = self.headers.get("If-Range") in (None, manner.etag)
             if manner.status is not None:
                 self._head(manner.status, 0, manner.headers)
@@ -99,7 +100,7 @@ def hosting(
             last = end if manner.sent is None else min(end, first + manner.sent)
             step = 1 << 16 if manner.trickle is None else 1
             for at in range(first, last, step):
-                piece = host.body[at : min(at + step, last)]
+                piece = body[at : min(at + step, last)]
                 self.wfile.write(piece)
                 if manner.trickle is not None:
                     self.wfile.flush()

@@ -16,8 +16,8 @@ from core.money.reconcile import Kind, Line, OutOfTime, Reconciliation, hours
 from core.provider.account import LoggedCall, Movement
 from core.submit import client_request_id
 from local.simulator import Simulator, SimulatorControl
-from tests.support.generations import archived
 from tests.support.account import LATE, NEVER, World, kinds
+from tests.support.generations import archived
 from tests.support.simulator_client import KEY, Clock
 
 if TYPE_CHECKING:

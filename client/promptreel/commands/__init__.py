@@ -34,5 +34,6 @@ app.add_typer(keys.app, name="keys", rich_help_panel=OPERATORS)
 app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)
 app.command(rich_help_panel=OPERATORS)(rescue.rescue)
 app.command(rich_help_panel=OPERATORS)(rescue.resolve)
+app.command(rich_help_panel=OPERATORS)(reconcile.reconcile)
 
 __all__ = ["app"]
