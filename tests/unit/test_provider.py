@@ -313,3 +313,38 @@ def test_a_key_is_found_bad_only_by_an_answer_that_says_so(answer: Answer, error
     with serving(answer) as wire, pytest.raises(error) as caught:
         Provider(wire.url, Key("secret-key")).try_key()
     assert "secret-key" not in str(caught.value)
+
+
+LINK = "https://videos.s3.amazonaws.com/videos/a/inputs/1.png"
+SIGNED = f"{LINK}?X-Amz-Security-Token=abc%2B&X-Amz-Signature=def"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": f"Could not fetch '{SIGNED}' (403)"},
+        {"message": {"image_url": [f"{SIGNED} is too large"]}},
+        f"<Error>{SIGNED}</Error>".encode(),
+        {"message": f"{SIGNED} {SIGNED}"},
+    ],
+)
+def test_a_link_that_the_provider_names_is_told_without_its_signature(said: bytes | dict[str, object]) -> None:
+    """The record and the announcement have what it said, and whoever reads them could fetch the file."""
+    with serving(http(400, said)) as wire, pytest.raises(RequestRefused) as refused:
+        create(wire.url)
+    assert LINK in str(refused.value)
+    assert "Signature" not in str(refused.value)
+    assert "Token" not in str(refused.value)
+    failed: dict[str, object] = {
+        "id": "x",
+        "status": "error",
+        "error": {"name": "BadInput", "message": f"no picture at {SIGNED}."},
+    }
+    with serving(http(200, failed)) as wire:
+        assert fetch(wire.url).error == f"BadInput: no picture at {LINK}?..."
+
+
+def test_what_the_provider_says_is_looked_through_in_no_time() -> None:
+    with serving(http(400, {"message": "https:" * 150_000})) as wire, pytest.raises(RequestRefused) as refused:
+        create(wire.url)
+    assert len(str(refused.value)) < 600

@@ -39,6 +39,7 @@ LOG_ROWS = 2_000  # of the log, that are read for one look
 LOG_WINDOW = timedelta(minutes=10)  # around the call: clocks differ, and the row may be dated when it was answered
 NO_GENERATION = "00000000-0000-0000-0000-000000000000"
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SIGNED = re.compile(r"(https?:[^\s?\"'<>]*)\?[^\s\"'<>]*")  # a link, and its query
 _PENDING = {"queued", "generating", "waiting", "active"}
 _DONE = {"completed", "succeeded"}
 
@@ -336,7 +337,7 @@ def _error(error: object) -> str:
         said = ": ".join(str(error[part]) for part in ("name", "message") if error.get(part))
     else:
         said = str(error) if error else ""
-    return said[:MAX_TEXT] or "no reason given"
+    return _shown(said) or "no reason given"
 
 
 def _credits(body: dict[str, Any]) -> int | None:
@@ -354,7 +355,13 @@ def _message(content: bytes) -> str:
         text = str(body["message"])
     except (ValueError, TypeError, KeyError, RecursionError):
         text = content[:200].decode("utf-8", "replace").strip() or "(no message)"
-    return text[:MAX_TEXT]
+    return _shown(text)
+
+
+def _shown(text: str) -> str:
+    """What the provider says, as far as it may be kept and announced: it may name the links that it was given, and
+    those are signed."""
+    return _SIGNED.sub(r"\1?...", text[:MAX_URL])[:MAX_TEXT]
 
 
 def _retry_after(headers: http.client.HTTPMessage) -> float | None:
