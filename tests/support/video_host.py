@@ -21,6 +21,7 @@ class Manner:
     headers: dict[str, str] = field(default_factory=dict)
     etag: str | None = '"1"'
     trickle: float | None = None  # seconds before each single byte, until who asked hangs up
+    trickled_head: float | None = None  # the same, within a header that never ends
 
 
 @dataclass
@@ -78,6 +79,8 @@ def hosting(
                     answering -= 1
 
         def _answer(self, asked: Asked, wanted: re.Match[str] | None, manner: Manner) -> None:
+            if manner.trickled_head is not None:
+                self._trickle_head(manner.trickled_head)
             body = host.body  # as it is now: another answer may change it
             size = len(body)
             fresh = self.headers.get("If-Range") in (None, manner.etag)
@@ -109,6 +112,13 @@ def hosting(
             self.wfile.flush()
             if last < end:
                 self.close_connection = True
+
+        def _trickle_head(self, seconds: float) -> None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while True:
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                time.sleep(seconds)
 
         def _head(self, status: int, length: int, headers: dict[str, str]) -> None:
             self.send_response(status)

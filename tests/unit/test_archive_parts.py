@@ -470,6 +470,27 @@ def test_a_host_that_trickles_does_not_outlast_the_deadline(s3: StrictS3, first:
         assert s3.objects == {}
 
 
+@pytest.mark.parametrize("first", [0, 2 * PART], ids=["from the beginning", "after two parts"])
+def test_a_head_that_never_ends_is_no_answer(s3: StrictS3, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """It comes byte after byte, each in time: it is waited for as long as for its first byte."""
+    monkeypatch.setattr("core.archive.download.READ_SECONDS", 0.3)
+    slow: list[Asked] = []
+
+    def manner(_number: int, asked: Asked) -> Manner:
+        if asked.first == first and not slow:
+            slow.append(asked)
+            return Manner(trickled_head=0.01)
+        return Manner()
+
+    with hosting(VIDEO, manner) as host:
+        entries = Finalizes(s3, host.url)
+        if not first:
+            with pytest.raises(VideoUnavailable, match="does not answer: ReadTimeoutError"):
+                entries.enter()
+        is_archived(s3, entries.enter())
+    assert len(slow) == 1
+
+
 def test_a_host_that_asks_for_less_gets_less(s3: StrictS3) -> None:
     refused: list[Asked] = []
 

@@ -8,12 +8,14 @@ name was resolved, which leaves no gap for a name that resolves differently the 
 import ipaddress
 import re
 import socket
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.connection import HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
@@ -43,8 +45,9 @@ class Connection:
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
         self._pools = urllib3.PoolManager(ssl_context=tls.context())
-        if not allowed.local:
-            self._pools.pool_classes_by_scheme = {"https": _PublicOnlyPool}
+        self._pools.pool_classes_by_scheme = (
+            {"http": _LocalPool, "https": _LocalTlsPool} if allowed.local else {"https": _PublicOnlyPool}
+        )
 
     def get(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         """The answer, its body still to be read; `VideoUnavailable` if there is none."""
@@ -115,7 +118,42 @@ def too_large(allowed: Allowed) -> VideoForbidden:
     )
 
 
-class _PublicOnlyConnection(HTTPSConnection):
+class _InTime(HTTPConnection):
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        """The head of the answer as a whole is waited for as long as its first byte: a host that sends it byte by byte
+        would else keep us for hours."""
+        is_late = threading.Event()
+        timer = threading.Timer(READ_SECONDS, _hang_up, [self.sock, is_late])
+        timer.start()
+        try:
+            response = super().getresponse()
+        finally:
+            timer.cancel()
+        if is_late.is_set():  # what came until then may look like a head
+            response.close()
+            raise TimeoutError
+        return response
+
+
+def _hang_up(connected: socket.socket, is_late: threading.Event) -> None:
+    is_late.set()
+    with suppress(OSError):
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)  # of TLS, too, nothing more comes then
+
+
+class _InTimeTls(_InTime, HTTPSConnection):
+    pass
+
+
+class _LocalPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _InTime
+
+
+class _LocalTlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _InTimeTls
+
+
+class _PublicOnlyConnection(_InTimeTls):
     def _new_conn(self) -> socket.socket:
         connection = super()._new_conn()
         address = ipaddress.ip_address(connection.getpeername()[0])
