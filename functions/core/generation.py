@@ -89,6 +89,7 @@ class Given:
     key: str | None = None  # of the copy, in the videos bucket
     content_type: str | None = None
     size: int | None = None  # bytes
+    etag: str | None = None  # of the file that was looked at: no other is copied
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,13 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import boto3
 import pytest
+from moto.s3.exceptions import PreconditionFailed
+from moto.s3.responses import S3Response
 
 from core.records.ledger import Ledger
 from local.simulator import Simulator, SimulatorControl
@@ -16,6 +19,19 @@ from wiring import logger, now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+_copy_object = S3Response.copy_object
+
+
+def _copy_if_match(response: Any) -> Any:
+    """moto knows all conditions of a copy but this one."""
+    wanted = response.headers.get("x-amz-copy-source-if-match")
+    bucket, _, key = unquote(response.headers["x-amz-copy-source"]).lstrip("/").partition("/")
+    source = response.backend.get_object(bucket, key) if wanted else None
+    if source and source.etag != wanted:
+        raise PreconditionFailed("x-amz-copy-source-If-Match")
+    return _copy_object(response)
 
 
 @pytest.fixture
@@ -32,6 +48,7 @@ def cloud(
     capsys: pytest.CaptureFixture[str],  # noqa: ARG001 - what the functions log is shown to the test
 ) -> Cloud:
     monkeypatch.setattr(logger.registered_handler, "stream", sys.stdout)
+    monkeypatch.setattr(S3Response, "copy_object", _copy_if_match)
     boto3.client("s3").create_bucket(Bucket="videos")
     secrets = boto3.client("secretsmanager")
     provider_key = secrets.create_secret(Name="provider-key", SecretString=KEY)["ARN"]

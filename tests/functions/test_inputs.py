@@ -11,15 +11,18 @@ import pytest
 
 from core import errors
 from core.archive.objects import Objects
-from core.generation import Status, Submission
+from core.generation import Failure, Status, Submission
 from core.inputs.references import upload_id
+from core.models import Input
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.generations import archived, generation
 from tests.support.inputs import EXTEND, MODEL, MP4, PNG, ask, keys, upload
+from tests.support.revisions import complete
 from wiring import now
 
 pytestmark = pytest.mark.usefixtures("doors")
 LIMITED = "minimax/hailuo-2.3-fast"
+EDIT = "beeble/switchx-video-to-video"  # which takes neither WebM nor GIF
 
 
 def refusal(cloud: Cloud, reference: str, owner: str = "ann", **given: Any) -> str:
@@ -206,6 +209,26 @@ def test_an_owners_own_objects_are_its_inputs(cloud: Cloud, sent: list[dict[str,
     assert body_behind(sent[0]["image_url"]) == PNG, "as it was when the workflow began"
 
 
+@pytest.mark.parametrize("content", [MP4, PNG + bytes(21 << 20), b""])
+def test_what_was_changed_after_it_was_looked_at_is_not_sent(cloud: Cloud, content: bytes) -> None:
+    """Its type and its size would be others, and the provider charges for what it makes of them."""
+    mine = put("prompts", "owners/ann/inputs/cat.png")
+    requests = [ask(cloud, reference, model=LIMITED)[1]["id"] for reference in (mine, upload(cloud))]
+    put("prompts", "owners/ann/inputs/cat.png", content)
+    put("videos", keys("uploads/")[0], content)
+    for generation_id in requests:
+        with pytest.raises(errors.InputUnavailable, match="was removed or changed before it could be used"):
+            admitted(cloud, generation_id)
+        assert keys(f"videos/{generation_id}/") == []
+
+
+def test_the_same_file_uploaded_again_changes_nothing(cloud: Cloud) -> None:
+    _, created = ask(cloud, upload(cloud))
+    upload(cloud)
+    admitted(cloud, created["id"])
+    assert len(keys(f"videos/{created['id']}/")) == 1
+
+
 @pytest.mark.parametrize(
     ("content", "model", "message"),
     [
@@ -248,6 +271,51 @@ def test_a_video_of_ones_own_is_an_input(cloud: Cloud, sent: list[dict[str, Any]
     assert keys(f"videos/{created['id']}/") == [], "nothing is copied"
 
 
+@pytest.mark.parametrize(
+    ("video", "message"),
+    [
+        ({"content_type": "video/webm"}, "is video/webm, and a video is needed: video/mp4, video/quicktime"),
+        ({"content_type": "image/gif"}, "is image/gif, and a video is needed"),
+        ({"size": 101}, "has 101 bytes; at most 100 are allowed"),
+        ({"size": 100}, ""),
+        ({"content_type": "video/quicktime"}, ""),
+    ],
+)
+def test_a_video_that_was_waited_for_is_checked_before_it_is_sent(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, video: dict[str, Any], message: str
+) -> None:
+    """When the request was accepted, nobody knew what the video would be."""
+    limited = Input("video_url", ("video",), required=True, media_types=("video/mp4", "video/quicktime"), max_bytes=100)
+    monkeypatch.setattr("core.models.inputs_of", lambda name: (limited,) if name == EDIT else ())
+    source = "a" * 32
+    cloud.ledger.add(generation(source, request={"model": "longcat/distilled/480p", "prompt": "a boat"}))
+    body = {"model": EDIT, "prompt": "in ink", "video_url": f"generation:{source}"}
+    status, created = call(cloud, "POST", PATHS[0], body=body)
+    assert status == 200, created
+    admitted(cloud, created["id"])
+    complete(cloud, source, **video)
+    if not message:
+        submitted(cloud, created["id"])
+        return
+    with pytest.raises(errors.InputUnavailable, match=message):
+        submitted(cloud, created["id"])
+    assert cloud.ledger.get(created["id"]).submission is None
+    assert cloud.simulator.counts().creates == 0
+
+
+def test_the_take_of_one_that_failed_is_the_video_that_is_meant(cloud: Cloud) -> None:
+    """Whoever names a row's generation means what became of the row, also after a retry."""
+    cloud.ledger.add(generation("b" * 32, request={"model": "veo2", "prompt": "a boat"}))
+    failed = cloud.ledger.get("b" * 32)
+    cloud.ledger.fail(failed.run, Failure("GenerationFailed", "no luck."))
+    cloud.ledger.retried_as(failed, "a" * 32)
+    done(cloud, "a" * 32)
+    status, created = ask(cloud, f"generation:{'b' * 32}", model=EXTEND)
+    assert status == 200, created
+    admitted(cloud, created["id"])
+    submitted(cloud, created["id"])
+
+
 def test_a_video_is_no_picture(cloud: Cloud) -> None:
     _, refused = ask(cloud, done(cloud, "a" * 32))
     assert "is video/mp4, and a picture is needed" in refused["message"]
@@ -256,7 +324,7 @@ def test_a_video_is_no_picture(cloud: Cloud) -> None:
 def test_what_was_removed_before_it_could_be_sent_ends_the_job_at_no_cost(cloud: Cloud) -> None:
     _, first = ask(cloud, upload(cloud))
     boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])
-    with pytest.raises(errors.InputUnavailable, match="was removed before it could be used"):
+    with pytest.raises(errors.InputUnavailable, match="was removed or changed before it could be used"):
         admitted(cloud, first["id"])
 
     _, second = ask(cloud, done(cloud, "a" * 32), model=EXTEND)

@@ -21,6 +21,8 @@ from core.archive.containers import CONTENT_TYPES
 from core.archive.objects import input_key
 from core.errors import InputUnavailable, InvalidRequest
 from core.generation import Generation, Given, Status
+from core.inputs.check import MAX_UPLOAD_BYTES, check, shown
+from core.inputs.links import latest
 from core.inputs.media import HEAD_BYTES, SUFFIXES, media_type
 from core.inputs.references import GENERATION, S3, UPLOAD, content_of, named, upload_id
 from core.intake.owners import own_folder, owner_of_file
@@ -30,15 +32,12 @@ from core.records.ledger import Ledger
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_UPLOAD_BYTES = 512 << 20  # beyond any limit in the provider's reference
-MAX_SHOWN = 100  # characters of a reference in a message
 MAX_NAMED = 64  # references in one request
 UPLOAD_SECONDS = 3600  # that a form to upload with works
 UPLOADS = "uploads/"
 _VIDEO = re.compile(r"videos/([0-9a-f]{32})/video\.\w+", re.ASCII)
 _MISSING = {"NoSuchKey", "NoSuchBucket", "404"}
-_UNKNOWN = {True: "a video", False: "of no known type"}
-_WORDS = {"image": "picture", "audio": "sound", "video": "video"}
+_CHANGED = {"PreconditionFailed", "412"}
 
 
 class Place(NamedTuple):
@@ -96,7 +95,7 @@ class Inputs:
             if reference not in found:
                 key = input_key(generation_id, len(found) + 1, "")
                 found[reference] = self._looked_at(reference, field.field, owner, batch_id, key)
-            _check(found[reference], field)
+            check(found[reference], field)
         return list(found.values())
 
     def keep(self, generation: Generation) -> None:
@@ -105,32 +104,36 @@ class Inputs:
             if given.key is None or self._is_there(Place(self.videos_bucket, given.key)):
                 continue
             for place in self._places(given.reference, generation.owner, generation.batch_id):
-                if self._copy(place, given.key, str(given.content_type)):
+                if self._copy(place, given.key, str(given.content_type), given.etag):
                     break
             else:
-                raise InputUnavailable(f"{_shown(given.reference)} was removed before it could be used.")
+                raise InputUnavailable(f"{shown(given.reference)} was removed or changed before it could be used.")
 
     def keep_for_batch(self, reference: str, owner: str, batch_id: str) -> bool:
         """Copy an upload for the rows of a batch, of which some may have to wait for days; whether there is one."""
         kept, upload = reversed(self._places(reference, owner, batch_id))
         return self._copy(upload, kept.key, None) or self._is_there(kept)
 
+    def is_uploaded(self, reference: str, owner: str, batch_id: str) -> bool:
+        """Whether there is such an upload for a row of the batch."""
+        return any(map(self._is_there, self._places(reference, owner, batch_id)))
+
     def _looked_at(self, reference: str, field: str, owner: str, batch_id: str | None, key: str) -> Given:
         if source := self._generation_in(reference):
             return self._video_of(source, reference, field, owner, batch_id)
         places = self._places(reference, owner, batch_id)
         if not places:
-            raise InvalidRequest(f"`{field}`: {_shown(reference)} is no file of yours here.", field)
+            raise InvalidRequest(f"`{field}`: {shown(reference)} is no file of yours here.", field)
         for place in places:
             if looked := self._head(place):
-                head, size = looked
+                head, size, etag = looked
                 kind = media_type(head)
-                return Given(reference, None, key + SUFFIXES.get(kind or "", "bin"), kind, size)
+                return Given(reference, None, key + SUFFIXES.get(kind or "", "bin"), kind, size, etag)
         again = " Upload it again: one that is not used goes after a day." if UPLOAD.fullmatch(reference) else ""
-        raise InvalidRequest(f"`{field}`: {_shown(reference)} is no file of yours here.{again}", field)
+        raise InvalidRequest(f"`{field}`: {shown(reference)} is no file of yours here.{again}", field)
 
     def _video_of(self, source_id: str, reference: str, field: str, owner: str, batch_id: str | None) -> Given:
-        source = self.ledger.submission(source_id)
+        source = latest(source_id, self.ledger)
         if not isinstance(source, Generation) or source.owner != owner:
             raise InvalidRequest(f"`{field}`: there is no generation {source_id} of yours.", field)
         # A row of a batch is recorded all the same, and fails by itself: it is retried when the other one is.
@@ -173,20 +176,20 @@ class Inputs:
         self.s3.put_object(Bucket=self.videos_bucket, Key=self._upload_key(owner, name), Body=content)
         return f"upload:{name}"
 
-    def _head(self, place: Place) -> tuple[bytes, int] | None:
-        """The first bytes of an object, and how many there are; None where there is none."""
+    def _head(self, place: Place) -> tuple[bytes, int, str | None] | None:
+        """The first bytes of an object, how many there are, and its ETag; None where there is none."""
         try:
             found = self.s3.get_object(Bucket=place.bucket, Key=place.key, Range=f"bytes=0-{HEAD_BYTES - 1}")
         except ClientError as error:
             if error.response["Error"]["Code"] == "InvalidRange":  # it is empty
-                return b"", 0
+                return b"", 0, None
             if error.response["Error"]["Code"] in _MISSING:
                 return None
             raise
         with found["Body"] as body:
             head = body.read(HEAD_BYTES)
         told = found.get("ContentRange", "").rpartition("/")[2]
-        return head, int(told) if told.isdecimal() else found["ContentLength"]
+        return head, int(told) if told.isdecimal() else found["ContentLength"], found["ETag"]
 
     def _is_there(self, place: Place) -> bool:
         try:
@@ -197,9 +200,11 @@ class Inputs:
             raise
         return True
 
-    def _copy(self, place: Place, key: str, content_type: str | None) -> bool:
-        """Copy an object into the videos bucket; whether there is one. Its tags and metadata are its own."""
+    def _copy(self, place: Place, key: str, content_type: str | None, etag: str | None = None) -> bool:
+        """Copy an object into the videos bucket; whether there is one, with this ETag. Its tags and metadata are its
+        own."""
         told: dict[str, Any] = {"MetadataDirective": "REPLACE", "ContentType": content_type} if content_type else {}
+        told |= {"CopySourceIfMatch": etag} if etag else {}
         try:
             self.s3.copy_object(
                 Bucket=self.videos_bucket,
@@ -209,29 +214,7 @@ class Inputs:
                 **told,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
+            if error.response["Error"]["Code"] in _MISSING | _CHANGED:
                 return False
             raise
         return True
-
-
-def _check(given: Given, field: Input) -> None:
-    """`InvalidRequest` unless the field takes such a file."""
-    wanted = field.media_types or tuple(kind for kind in SUFFIXES if kind.partition("/")[0] in field.media)
-    name = f"`{field.field}`: {_shown(given.reference)}"
-    is_some_video = given.generation_id is not None and given.content_type is None
-    if given.content_type not in wanted and not (is_some_video and "video" in field.media):
-        words = " or a ".join(_WORDS[one] for one in field.media)
-        raise InvalidRequest(
-            f"{name} is {given.content_type or _UNKNOWN[is_some_video]}, and a {words} is needed: {', '.join(wanted)}.",
-            field.field,
-        )
-    most = field.max_bytes or (MAX_UPLOAD_BYTES if given.key else None)
-    if most and (given.size or 0) > most:
-        raise InvalidRequest(f"{name} has {given.size} bytes; at most {most} are allowed.", field.field)
-    if given.size == 0:
-        raise InvalidRequest(f"{name} is empty.", field.field)
-
-
-def _shown(reference: str) -> str:
-    return reference if len(reference) <= MAX_SHOWN else f"{reference[:MAX_SHOWN]}..."

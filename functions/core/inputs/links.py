@@ -1,12 +1,12 @@
 """Links for the provider to what a request names, made when it is submitted: it may have waited for weeks before."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.errors import InputUnavailable
-from core.generation import Clock, Generation, Given, Status, replaced
+from core.errors import InputUnavailable, InvalidRequest
+from core.generation import ArchivedVideo, Clock, Generation, Given, Status, Tombstone, replaced
 from core.records.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -16,11 +16,17 @@ SESSION = timedelta(hours=1)  # the longest for a role that is taken on by anoth
 LINKS_LIVE = timedelta(minutes=45)  # at least: longer than the provider works on a generation
 
 
+def latest(generation_id: str, ledger: Ledger) -> Generation | Tombstone | None:
+    """The generation, or the one that took its place in its batch when that was retried."""
+    found = ledger.submission(generation_id)
+    while isinstance(found, Generation) and found.retried_as:
+        found = ledger.submission(found.retried_as)
+    return found
+
+
 def source_of(given: Given, owner: str, ledger: Ledger) -> Generation:
     """The generation whose video it is, which may not have ended; `InputUnavailable` if it will have none."""
-    source = ledger.submission(str(given.generation_id))
-    while isinstance(source, Generation) and source.retried_as:  # another one took its place in the batch
-        source = ledger.submission(source.retried_as)
+    source = latest(str(given.generation_id), ledger)
     if not isinstance(source, Generation) or source.owner != owner:
         raise InputUnavailable(f"Generation {given.generation_id}, whose video it takes, was deleted.")
     if source.error:
@@ -37,17 +43,36 @@ class Links:
     sign: Callable[[str, str], str]
 
     def request_of(self, generation: Generation) -> dict[str, Any]:
-        """The request as the provider takes it: with links for references. `InputUnavailable` if one has nothing."""
-        links = {given.reference: self._link(given, generation.owner) for given in generation.given or ()}
-        return dict(replaced(generation.request, links)) if links else generation.request
+        """The request as the provider takes it: with links for references. `InputUnavailable` if one has nothing, or
+        what its model does not take."""
+        if not generation.given:
+            return generation.request
+        links = {given.reference: self._link(given, generation) for given in generation.given}
+        return dict(replaced(generation.request, links))
 
-    def _link(self, given: Given, owner: str) -> str:
+    def _link(self, given: Given, generation: Generation) -> str:
         if given.key is not None:
             return self.sign(self.videos_bucket, given.key)
-        source = source_of(given, owner, self.ledger)
+        source = source_of(given, generation.owner, self.ledger)
         if source.status is not Status.COMPLETED or source.video is None:
             raise InputUnavailable(f"Generation {source.generation_id}, whose video it takes, has not ended.")
+        _check_video(source.video, given, generation)
         return self.sign(source.video.bucket, source.video.key)
+
+
+def _check_video(video: ArchivedVideo, given: Given, generation: Generation) -> None:
+    """`InputUnavailable` unless the model takes this video, which may not have been there when it was accepted."""
+    from core.inputs.check import check  # noqa: PLC0415 - for requests that take a video, which are some
+    from core.inputs.references import named  # noqa: PLC0415 - the same
+    from core.models import inputs_of  # noqa: PLC0415 - the same
+
+    now = replace(given, content_type=video.content_type, size=video.size)
+    try:
+        for field, reference in named(generation.request, inputs_of(generation.model)):
+            if reference == given.reference:
+                check(now, field)
+    except InvalidRequest as error:
+        raise InputUnavailable(str(error)) from None
 
 
 class Signer:

@@ -62,16 +62,7 @@ class Model:
     @property
     def inputs(self) -> tuple[Input, ...]:
         """What it takes beside words."""
-        return tuple(
-            Input(
-                field=one["field"],
-                media=tuple(one["media"]),
-                required=one["required"],
-                media_types=tuple(one.get("media_types", ())),
-                max_bytes=one.get("max_bytes"),
-            )
-            for one in self.facts.get("inputs", ())
-        )
+        return _inputs(self.facts)
 
     @property
     def seconds(self) -> int | None:
@@ -103,6 +94,24 @@ def _facts(name: str) -> Mapping[str, Any]:
 def file_name(name: str) -> str:
     """Of a model's file: its name, which is no path."""
     return name.replace("/", ".") + ".json"
+
+
+def _inputs(facts: Mapping[str, Any]) -> tuple[Input, ...]:
+    return tuple(
+        Input(
+            field=one["field"],
+            media=tuple(one["media"]),
+            required=one["required"],
+            media_types=tuple(one.get("media_types", ())),
+            max_bytes=one.get("max_bytes"),
+        )
+        for one in facts.get("inputs", ())
+    )
+
+
+def inputs_of(name: str) -> tuple[Input, ...]:
+    """What the model of this name takes beside words."""
+    return _inputs(_facts(name))
 
 
 def hosts_of(name: str) -> tuple[str, ...]:
