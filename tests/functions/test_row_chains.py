@@ -1,5 +1,6 @@
 """Rows of a file that take the videos of rows above them, in whichever order the rows are reached."""
 
+import base64
 import io
 import json
 import random
@@ -65,7 +66,7 @@ def story(doors: Doors) -> Iterator[Story]:
     accept_row._wired.cache_clear()
 
 
-@pytest.mark.parametrize("form", ["row:1", "row:boat"])
+@pytest.mark.parametrize("form", ["row:1", "row:boat", "row: 1 ", "row: boat"])
 def test_a_row_names_a_row_above_it_by_number_or_id(form: str) -> None:
     first, second = rows_of(FIRST, extending(form))
     assert (first.problem, second.problem, second.rows) == (None, None, {form: 1})
@@ -85,6 +86,7 @@ def test_a_row_names_a_row_above_it_by_number_or_id(form: str) -> None:
         ([{**FIRST, "duration": 99}, extending("row:1")], 2, "row:1 is row 1, which is not allowed itself"),
         ([FIRST, FIRST], 2, "`id` is that of row 1, too"),
         ([{**FIRST, "id": "7"}], 1, "`id` must be a text"),
+        ([{**FIRST, "id": " 7 "}], 1, "`id` must be a text"),
         ([{**FIRST, "id": 7}], 1, "`id` must be a text"),
         ([{**FIRST, "id": ["x"]}], 1, "`id` must be a text"),
         ([FIRST, {"model": MODEL, "prompt": "x", "image_url": "row:1"}], 2, "row:1 is a video, and image is needed"),
@@ -234,6 +236,62 @@ def test_uploads_are_kept_for_the_rows_of_a_batch(story: Story) -> None:
     story.cloud.invoke("admit", {"generation_id": own, "execution": own, "task_token": "token"})
     (copy,) = keys(f"videos/{own}/")
     assert boto3.client("s3").get_object(Bucket="videos", Key=copy)["Body"].read() == PNG
+
+
+def test_a_file_within_a_row_is_there_when_the_row_is_made_anew(story: Story) -> None:
+    """The upload that it became goes after a day; the batch may be retried for weeks."""
+    uri = "data:image/png;base64," + base64.b64encode(PNG).decode()
+    given = story.tell({"model": MODEL, "prompt": "it moves", "image_url": uri})
+    story.reach(given, 1)
+    failed = story.found[1]
+    story.cloud.ledger.fail(failed.run, Failure("GenerationFailed", "no luck"))
+    boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])
+    records().change(given["batch_id"], retried_at=now() + timedelta(seconds=1))
+    story.reach(given, 1)
+    take = story.cloud.ledger.get(str(story.cloud.ledger.get(failed.generation_id).retried_as))
+    assert (take.status, take.request) == (Status.QUEUED, failed.request)
+    own = take.generation_id
+    story.cloud.invoke("admit", {"generation_id": own, "execution": own, "task_token": "token"})
+    assert len(keys(f"videos/{own}/")) == 1
+
+
+def test_what_takes_the_video_of_a_row_without_its_upload_says_so(story: Story) -> None:
+    missing = {"model": MODEL, "prompt": "it moves", "image_url": "upload:" + "0" * 32}
+    given = story.tell(missing, extending("row:1"), extending("row:2"))
+    for number in (3, 2, 1):
+        story.reach(given, number)
+    found = story.found
+    assert "is no file of yours here: upload it again" in str(found[1].error)
+    assert (
+        str(found[2].error)
+        == str(found[3].error)
+        == ("InvalidRequest: A row whose video it takes was refused: there is none to take.")
+    )
+
+
+def test_a_row_without_its_upload_is_told_when_it_is_sent_and_not_in_a_dry_run(doors: Doors) -> None:
+    there, gone = upload(doors.cloud), "upload:" + "0" * 32
+    rows = [{"model": MODEL, "prompt": "it moves", "image_url": one} for one in (there, gone, there)]
+    body = "".join(json.dumps(one) + "\n" for one in [*rows, {"prompt": ""}, {**rows[1], "prompt": "it rests"}])
+    query = "name=story.jsonl"
+    status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=f"{query}&dry_run=true")
+    assert (status, answer["problem_rows"]) == (200, 1), "they are uploaded after a first look"
+    status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=query)
+    assert (status, answer["message"].count("is no file of yours here: upload it again")) == (400, 2)
+    assert answer["message"].startswith("3 of 5 rows have a problem, and nothing was sent. row 2 (line 2): ")
+    status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=query, owner="bob")
+    assert answer["message"].startswith("5 of 5 rows"), "another owner's are not there"
+    status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=f"{query}&force=true")
+    assert (status, [one["row"] for one in answer["check"]["problems"]]) == (200, [2, 4, 5])
+
+
+def test_an_upload_that_is_kept_for_a_batch_is_there(story: Story) -> None:
+    picture = {"model": MODEL, "prompt": "it moves", "image_url": upload(story.cloud)}
+    story.tell(picture)
+    boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])  # a day later
+    body = json.dumps({**picture, "prompt": "it rests"})
+    status, answer = call(story.cloud, "POST", "/v2/batches", body=body, query="name=story.jsonl")
+    assert (status, answer["check"]["problem_rows"]) == (200, 0)
 
 
 def test_a_file_in_an_inputs_folder_is_no_file_of_requests(doors: Doors) -> None:

@@ -34,8 +34,9 @@ class BatchRoutes:
             if body:
                 raise InvalidRequest("With `upload` nothing is sent here: the answer says where to.", "upload")
             return as_json(self.batches.upload(owner, name, max_concurrency))
-        checked = self.batches.check(owner, name, body)
-        if request.flag("dry_run"):
+        is_dry = request.flag("dry_run")
+        checked = self.batches.check(owner, name, body, with_uploads=not is_dry)
+        if is_dry:
             return as_json(checked.as_json())
         if not request.flag("force"):
             checked.refuse()

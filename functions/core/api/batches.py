@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import PurePosixPath
@@ -20,7 +20,7 @@ from core.delete import Deletion
 from core.errors import Conflict, FileTooLarge, InvalidFile, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Status, iso
 from core.intake import files
-from core.intake.batches import Batches, counts_as_made, identified
+from core.intake.batches import Batches, counts_as_made, identified, no_upload
 from core.intake.dropped_file import MAX_FILE_BYTES
 from core.intake.files import SUFFIXES, Row
 from core.intake.owners import own_folder
@@ -45,6 +45,7 @@ MOST_MEANT = 10  # batches named where the beginning of an id tells several
 WORDS = ("prompt", "negative_prompt", "seed", "image_url", "video_url")  # which no price depends on
 EARLIER_BATCHES, SAMPLE = 20, 25  # in which so many of the rows are looked for
 UPLOAD_SECONDS = 3600  # that a link to upload to works
+LOOKS_AT_ONCE = 10  # for uploads: the SDK's connections
 CANCEL_SECONDS, LAG_SECONDS = 20.0, 1.0  # how long cancelling goes on; after which the index knows of a write
 SUFFIX_OF = {
     "text/csv": ".csv",
@@ -53,6 +54,8 @@ SUFFIX_OF = {
     "application/jsonl": ".jsonl",
     "application/x-ndjson": ".jsonl",
 }
+
+Identified = tuple[RowIdentity | None, Row]
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,11 @@ class BatchApi:
     prompts_bucket: str
     sleep: Callable[[float], None] = time.sleep
 
-    def check(self, owner: str, name: str, body: bytes) -> Check:
-        """Validate a file and look for what was made of it before; nothing is kept. Raises `InvalidFile`."""
+    def check(self, owner: str, name: str, body: bytes, *, with_uploads: bool) -> Check:
+        """Validate a file and look for what was made of it before; nothing is kept. Raises `InvalidFile`.
+
+        Whether the uploads that it names are there is looked at `with_uploads`: they may come after a first check.
+        """
         if len(body) > MAX_SENT_BYTES:
             raise FileTooLarge(
                 f"The file is larger than {MAX_SENT_BYTES} bytes: ask for a link to upload it, with upload=true."
@@ -125,6 +131,7 @@ class BatchApi:
         default_model = (found and found.default_model) or self.default_model
         rows, identities, problems = 0, [], []
         requests: dict[RowIdentity, dict[str, Any]] = {}
+        naming: list[Identified] = []
         for identity, row in identified(files.read(name, io.BytesIO(body), self.models, default_model)):
             rows += 1
             if rows > MAX_SENT_ROWS:
@@ -137,6 +144,10 @@ class BatchApi:
                 problems.append((identity, row))
             elif identity and row.request:
                 requests[identity] = row.request
+                if with_uploads and row.uploads:
+                    naming.append((identity, row))
+        if missing := self._without_uploads(owner, batch_id, naming):
+            problems = sorted([*problems, *missing], key=lambda found: found[1].number)
         statuses = self._made(batch_id, identities)
         # A row that was made is no problem, though its model is not offered any more.
         problems = [(identity, row) for identity, row in problems if not identity or identity not in statuses]
@@ -290,6 +301,22 @@ class BatchApi:
         if re.fullmatch(BEGINNING, batch_id, re.ASCII):
             raise InvalidRequest("The beginning of an id is not enough to cancel or retry: name the whole of it.")
         return self.own(owner, batch_id)
+
+    def _without_uploads(self, owner: str, batch_id: str, rows: list[Identified]) -> list[Identified]:
+        """Those of the rows that name an upload which is not there: neither as the owner's, nor kept for the batch."""
+        if not rows:
+            return []
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few files name any
+
+        named = sorted({upload for _, row in rows for upload in row.uploads})
+        with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+            are_there = pool.map(lambda one: self.batches.inputs.is_uploaded(one, owner, batch_id), named)
+            missing = {one for one, is_there in zip(named, are_there, strict=True) if not is_there}
+        return [
+            (identity, replace(row, problem=no_upload(min(gone))))
+            for identity, row in rows
+            if (gone := missing.intersection(row.uploads))
+        ]
 
     def _id(self, owner: str, name: str) -> str:
         return batch_id_for(self.prompts_bucket, own_folder(owner) + name)

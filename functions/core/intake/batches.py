@@ -141,7 +141,7 @@ class Batches:
             if reference not in kept:
                 kept[reference] = self.inputs.keep_for_batch(reference, batch.owner, batch.batch_id)
             if not kept[reference]:
-                return replace(row, problem=f"{reference} is no file of yours here: upload it again.")
+                return replace(row, problem=no_upload(reference))
         return row
 
     def run(self, batch: Batch, name: str) -> None:
@@ -191,6 +191,11 @@ def identified(rows: Iterable[Row], identities: Identities | None = None) -> Ite
         if identity is None:
             identities.skip()
         yield identity, row
+
+
+def no_upload(reference: str) -> str:
+    """The problem of a row that names an upload that is not there."""
+    return f"{reference} is no file of yours here: upload it again."
 
 
 def counts_as_made(status: str) -> bool:

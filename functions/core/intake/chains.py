@@ -35,12 +35,13 @@ class Chains:
 
     def name(self, value: object, number: int) -> None:
         """The row has this `id`; `InvalidRequest` if it can have none, or another row has it."""
-        if value is None or value == "":
+        name = value.strip() if isinstance(value, str) else value
+        if name is None or name == "":
             return
-        if not isinstance(value, str) or len(value) > MAX_ID or not value.isprintable() or value.isdecimal():
+        if not isinstance(name, str) or len(name) > MAX_ID or not name.isprintable() or name.isdecimal():
             raise InvalidRequest(f"`id` must be a text of at most {MAX_ID} characters, and no number.", "id")
-        if self._by_id.setdefault(value.strip(), number) != number:
-            raise InvalidRequest(f"`id` is that of row {self._by_id[value.strip()]}, too: each must be another.", "id")
+        if self._by_id.setdefault(name, number) != number:
+            raise InvalidRequest(f"`id` is that of row {self._by_id[name]}, too: each must be another.", "id")
 
     def named(self, request: Mapping[str, Any], fields: tuple[Input, ...], number: int) -> dict[str, int]:
         """The rows whose videos the row takes, by how it names them; `InvalidRequest` for one that it cannot take."""
@@ -51,9 +52,9 @@ class Chains:
         return found
 
     def _above(self, field: Input, reference: str, number: int) -> int:
-        name = reference.removeprefix(ROW)
+        name = reference.removeprefix(ROW).strip()
         is_number = re.fullmatch("[1-9][0-9]{0,5}", name, re.ASCII)
-        source = int(name) if is_number else self._by_id.get(name.strip(), number)
+        source = int(name) if is_number else self._by_id.get(name, number)
         said = f"`{field.field}`: {reference[:MAX_ID]}"
         if source >= number:
             raise InvalidRequest(f"{said} is no row above this one: a row takes videos of rows above it.", field.field)

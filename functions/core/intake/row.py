@@ -1,6 +1,7 @@
 """A row of a batch becomes a generation, the same one however often it is entered."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from core.batch import refused_row_id, row_id_of_0_1_0, take_id
 from core.errors import BudgetExceeded, Cancelled, Deleted, IdempotencyConflict, InvalidRequest, NotFound, NotRescuable
 from core.generation import Failure, Generation, Source, Status
 from core.inputs.files import Inputs
+from core.inputs.references import without_data
 from core.intake.accept import BatchRow, accept, refuse
 from core.intake.labels import Label
 from core.models import Models
@@ -127,7 +129,10 @@ class Rows:
             )
         except IdempotencyConflict:  # a batch of 0.1.0, whose default model was another
             return self.ledger.get(generation_id)
-        except InvalidRequest as error:  # what is offered has changed since the file was read
+        except InvalidRequest as refusal:  # what is offered has changed since the file was read
+            error = refusal
+            if any(self._is_nothing(needed_id) for needed_id in line.get("needs", ())):
+                error = InvalidRequest("A row whose video it takes was refused: there is none to take.")
             refused_id = refused_row_id(line["batch_id"], line["row"], str(error))
             return self._refused(line, refused_id, error)
 
@@ -172,8 +177,25 @@ class Rows:
 
     def _take(self, line: dict[str, Any], failed: Generation) -> Generation:
         """The generation that takes the place of one that failed."""
-        line = {**line, "request": failed.request}
+        line = {**line, "request": self._as_it_came(line, failed)}
         return self._accepted(line, take_id(failed.generation_id)) or replace(failed, retried_as=None)
+
+    def _as_it_came(self, line: dict[str, Any], failed: Generation) -> dict[str, Any]:
+        """The request of a generation that failed, with the files that came within it: those are in the line alone,
+        and the uploads that they became go after a day."""
+        model = self.models.get(failed.model)
+        came: dict[str, Any] | None = line.get("request")
+        with suppress(InvalidRequest):
+            if came and without_data(came, model.inputs if model else ()) == failed.request:
+                return came
+        return failed.request
+
+    def _is_nothing(self, generation_id: str) -> bool:
+        """Whether there is no such generation, and never was."""
+        try:
+            return self._get(generation_id) is None
+        except Deleted:
+            return False
 
     def _get(self, generation_id: str) -> Generation | None:
         """None where there is none; `Deleted` where there was one."""
