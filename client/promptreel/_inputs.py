@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ TYPES = {
     "mov": "video/quicktime",
     "webm": "video/webm",
 }
-_MEDIA = re.compile(rf"(?!\w+://|data:)[^\n\r\0]+\.({'|'.join(TYPES)})", re.IGNORECASE)
+_MEDIA = re.compile(rf"(?!\w+://|data:|row:)[^\n\r\0]+\.({'|'.join(TYPES)})", re.IGNORECASE)
 _WORDS = {"prompt", "negative_prompt", "model", "id", "name", "tags"}  # never files
 
 
@@ -157,7 +157,7 @@ def with_references(path: Path, uploads: Uploads) -> bytes | None:
     try:
         match path.suffix.lower():
             case ".jsonl":
-                changed = "".join(_lines(text, change))
+                changed = "\n".join(_line(line, change) for line in text.split("\n"))
             case ".json":
                 asked = json.loads(text)
                 made = change(asked)
@@ -171,11 +171,13 @@ def with_references(path: Path, uploads: Uploads) -> bytes | None:
     return None if changed == text else changed.encode()
 
 
-def _lines(text: str, change: Callable[[Any], Any]) -> Iterator[str]:
-    for line in text.splitlines(keepends=True):
+def _line(line: str, change: Callable[[Any], Any]) -> str:
+    try:
         asked = json.loads(line) if line.strip() else None
-        made = change(asked)
-        yield line if made == asked else json.dumps(made, ensure_ascii=False) + "\n"
+    except ValueError:
+        return line
+    made = change(asked)
+    return line if made == asked else json.dumps(made, ensure_ascii=False)
 
 
 def _table(text: str, change: Callable[[Any], Any]) -> str:
@@ -189,7 +191,7 @@ def _table(text: str, change: Callable[[Any], Any]) -> str:
             break
     else:
         return text
-    lines = list(csv.reader(io.StringIO(rest if told else text, newline=""), delimiter=delimiter))
+    lines = list(csv.reader(io.StringIO(rest if told else text, newline=""), delimiter=delimiter, strict=True))
     made = [lines[0], *(_cells(cells, names, change) for cells in lines[1:])]
     if made == lines:
         return text

@@ -141,13 +141,20 @@ def test_a_file_that_storage_refuses_is_told(cat: Path) -> None:
         ("a.csv", "prompt,name\ncat.png,cat.png\n", None),
         ("a.csv", "text\ncat.png\n", None),
         ("a.jsonl", "{\n", None),
+        (
+            "a.jsonl",
+            '{"image_url": "cat.png"}\n{"prompt": "a\u2028b"}\nno JSON\n',
+            f'{{"image_url": "{REFERENCE}"}}\n{{"prompt": "a\u2028b"}}\nno JSON\n',
+        ),
+        ("a.csv", 'prompt,image_url\na,cat.png\n"b,\nc,\n', None),  # a quote that does not end
+        ("a.csv", "prompt,video_url\na,row:boat.mp4\n", None),
     ],
 )
 def test_files_that_rows_name_are_known_by_their_content(
     cat: Path, name: str, content: str, changed: str | None
 ) -> None:
     path = cat.parent / name
-    path.write_text(content, newline="")
+    path.write_text(content, "utf-8", newline="")
     with (
         storage() as (form, s3),
         serving(form) as api,
