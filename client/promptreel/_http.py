@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -53,12 +53,19 @@ class Http:
         self._of_this_thread = threading.local()  # a session is for one thread
         self._sessions: WeakSet[requests.Session] = WeakSet()  # each goes with its thread
         self._is_closed = False
+        self.files: dict[str, str] = {}  # of this machine, by the references to them
 
     def close(self) -> None:
         """Close the connections; what is being tried in other threads is not tried again."""
         self._is_closed = True
         for session in list(self._sessions):
             session.close()
+
+    def with_files(self, message: str) -> str:
+        """A message with the files of this machine for the references to them, which only we have given."""
+        for reference, file in self.files.items():
+            message = message.replace(reference, file)
+        return message
 
     @property
     def _session(self) -> requests.Session:
@@ -105,7 +112,7 @@ class Http:
                 told = _retry_after(answer)
                 too_long = told is not None and told > LONGEST_RETRY_AFTER_SECONDS
                 if answer.status_code not in RETRIED or attempt >= self._attempts or too_long or self._is_closed:
-                    return _read(answer)
+                    return _read(answer, self.with_files)
             back_off = BACK_OFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
             time.sleep(back_off if told is None else told)
             attempt += 1
@@ -130,7 +137,7 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-def _read(answer: requests.Response) -> dict[str, Any]:
+def _read(answer: requests.Response, told: Callable[[str], str]) -> dict[str, Any]:
     try:
         body = answer.json()
     except ValueError:
@@ -142,7 +149,7 @@ def _read(answer: requests.Response) -> dict[str, Any]:
         raise Unauthorized(answer.status_code, "The API key is not valid: set PROMPTREEL_API_KEY to one that is")
     if not message:
         raise ApiError(answer.status_code, f"{answer.url} does not answer as Promptreel does: is the URL right?")
-    raise (NotFound if answer.status_code == HTTPStatus.NOT_FOUND else ApiError)(answer.status_code, str(message))
+    raise (NotFound if answer.status_code == HTTPStatus.NOT_FOUND else ApiError)(answer.status_code, told(str(message)))
 
 
 def _retry_after(answer: requests.Response) -> float | None:

@@ -59,7 +59,9 @@ class Uploads:
             content_type(whole)
             with whole.open("rb") as file:
                 self._found[whole] = hashlib.file_digest(file, "sha256").hexdigest()
-        return f"upload:{self._found[whole][:ID_DIGITS]}"
+        reference = f"upload:{self._found[whole][:ID_DIGITS]}"
+        self._http.files[reference] = str(path)
+        return reference
 
     def send(self) -> None:
         """Upload what was named; again, if need be. Raises `ApiError`, `ConnectionFailed`."""
