@@ -32,12 +32,13 @@ _ACCESS_LOG = {
     "integrationError": "$context.integrationErrorMessage",
 }
 
-_OPEN = ("/health", "/openapi.json")
-_OPEN_PER_SECOND = 5
+# What needs no key, and how often it may be asked in a second.
+_OPEN = {"/health": 5, "/openapi.json": 5, "/": 10, "/console/{file}": 30}
+_CONSOLE = ("/", "/console/{file}")
 
 
 class Api(Construct):
-    """`http_api`, and its functions `api` and `authorize`."""
+    """`http_api`, and its functions `api`, `authorize` and `console`."""
 
     def __init__(
         self,
@@ -88,12 +89,27 @@ class Api(Construct):
                 allow("s3:GetObject", "s3:DeleteObject", on=storage.videos.arn_for_objects("videos/*")),
             ],
         )
+        self.console = functions.add(
+            "console",
+            timeout_seconds=10,
+            environment={
+                # Links have the region's host, and in us-east-1 the one without.
+                "BUCKET_HOSTS": ",".join(
+                    host
+                    for bucket in (storage.videos, storage.prompts)
+                    for host in (bucket.bucket_regional_domain_name, bucket.bucket_domain_name)
+                )
+            },
+            permissions=[],
+        )
         self._open_routes: list[apigateway.HttpRoute] = []
         self.http_api = self._http_api(stage)
         self._default_stage(stage)
+        # The console plays videos from their bucket, takes pictures of them, and sends files to both.
+        storage.let_pages_in([self.http_api.api_endpoint, *stage.cors_origins])
 
     def _http_api(self, stage: Stage) -> apigateway.HttpApi:
-        """Everything needs a key, except to ask for a sign of life or for the contract."""
+        """Everything needs a key, except to ask for a sign of life, for the contract and for the empty console."""
         integration = integrations.HttpLambdaIntegration("Integration", self.api)
         http_api = apigateway.HttpApi(
             self,
@@ -123,18 +139,19 @@ class Api(Construct):
         if stage.cors_origins:
             # The catch-all route would ask a browser's preflight request, which carries no key, for one.
             open_paths["/{proxy+}"] = apigateway.HttpMethod.OPTIONS
+        console = integrations.HttpLambdaIntegration("Console", self.console)
         for path, method in open_paths.items():
             for route in http_api.add_routes(
                 path=path,
                 methods=[method],
-                integration=integration,
+                integration=console if path in _CONSOLE else integration,
                 authorizer=apigateway.HttpNoneAuthorizer(),
             ):
                 self._open_routes.append(route)
                 acknowledge(
                     route,
                     "AwsSolutions-APIG4",
-                    "Tells life and contract, and nothing of anybody's.",
+                    "Tells life and contract and how the console looks, and nothing of anybody's.",
                 )
         return http_api
 
@@ -157,8 +174,8 @@ class Api(Construct):
         cfn.add_property_override(
             "RouteSettings",
             {
-                f"GET {path}": {"ThrottlingRateLimit": _OPEN_PER_SECOND, "ThrottlingBurstLimit": _OPEN_PER_SECOND}
-                for path in _OPEN
+                f"GET {path}": {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": rate}
+                for path, rate in _OPEN.items()
             },
         )
         for route in self._open_routes:

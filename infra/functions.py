@@ -1,4 +1,4 @@
-"""How every Lambda function is made: one code asset and one layer for all, a role and a log group each."""
+"""How every Lambda function is made: one code asset and one layer for all but `console`, a role and a log each."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +11,8 @@ from constructs import Construct
 
 from infra.code import FUNCTIONS, FunctionsCode
 from infra.config import Stage
+from infra.console import SOURCES as CONSOLE
+from infra.console import ConsoleCode
 from infra.layer import LOCK_FILE, Layer
 from infra.nag import acknowledge
 
@@ -56,6 +58,7 @@ class Functions(Construct):
             lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64
         )
         self._code = self._bundle(FunctionsCode(stage.python), stand_in=FUNCTIONS)
+        self._console_code = self._bundle(ConsoleCode(stage.python), stand_in=CONSOLE)
         self.made: dict[str, lambda_.Function] = {}  # by their names, in title case
         self._layer = lambda_.LayerVersion(
             self,
@@ -96,8 +99,9 @@ class Functions(Construct):
             "Function",
             description=f"Promptreel {self._stage.name}: {name}",
             handler=f"{name}.handler",
-            code=self._code,
-            layers=[self._layer],
+            # The console's files are in no other function's way, and it needs none of the packages.
+            code=self._console_code if name == "console" else self._code,
+            layers=[] if name == "console" else [self._layer],
             runtime=self._runtime,
             architecture=self._architecture,
             memory_size=memory_mb,
@@ -115,7 +119,7 @@ class Functions(Construct):
         )
         return self.made[title]
 
-    def _bundle(self, bundle: FunctionsCode | Layer, stand_in: Path) -> lambda_.Code:
+    def _bundle(self, bundle: FunctionsCode | ConsoleCode | Layer, stand_in: Path) -> lambda_.Code:
         """What is built for Lambda; the stand-in when CDK needs no bundles (`cdk ls`, `cdk destroy`, tests)."""
         if not cdk.Stack.of(self).bundling_required:
             return lambda_.Code.from_asset(str(stand_in), exclude=["__pycache__"])

@@ -90,6 +90,14 @@ class Storage(Construct):
         self.provider = Provider(stage.provider_url, self.provider_key)
         self.api_keys = self._secret("ApiKeys", "The hashed keys of this API's users, as JSON.")
 
+    def let_pages_in(self, origins: list[str]) -> None:
+        """Pages of these origins may use the links and forms that the API signs, which need no other credentials."""
+        for bucket, methods in (
+            (self.videos, [s3.HttpMethods.GET, s3.HttpMethods.POST]),
+            (self.prompts, [s3.HttpMethods.POST]),
+        ):
+            bucket.add_cors_rule(allowed_methods=methods, allowed_origins=origins, max_age=3600)
+
     @property
     def inputs_environment(self) -> dict[str, str]:
         """Where the files are that requests name, and whose."""

@@ -56,6 +56,7 @@ def demo(checkout: Checkout, stack: Stack, prompt: str) -> int:
         say("The provider was the simulator: no AI was involved, the video only shows the prompt.")
     say(f"\nAnnounced over SNS: {announcement['Subject']}")
     say(json.dumps(json.loads(announcement["Message"]), indent=2, ensure_ascii=False))
+    say(f"\nTo see it in the console: {stack.console_link}")
     say("\nThe local cloud stays up, so the next make demo takes seconds; make down stops it.")
     return 0
 

@@ -13,7 +13,10 @@ from local.processes import Process, last_line
 from local.settings import ACCOUNT, REGION, Checkout, LocalCloudError
 
 STACK = "promptreel-local"
-SOURCES = ("app.py", "cdk.json", "infra", "functions", "statemachine", "requirements/layer.txt")
+SOURCES = (
+    *("app.py", "cdk.json", "infra", "functions", "console", "statemachine"),
+    *("package-lock.json", "requirements/layer.txt"),
+)
 TELLING = re.compile(r"❌|\b\w*(Error|Exception|Failed|FAILED)\b")
 
 

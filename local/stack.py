@@ -32,6 +32,11 @@ class Stack:
     provider_key_secret_arn: str
     api_keys_secret_arn: str
 
+    @property
+    def console_link(self) -> str:
+        """Opens the console, signed in: what follows the `#` is sent nowhere, and the page removes it at once."""
+        return f"{self.api_url}/#key={self.api_key}"
+
     def save(self, checkout: Checkout) -> None:
         """Write stack.json, and curl.conf beside it so that the key need not stand in a command line."""
         write_private(checkout.state / "stack.json", json.dumps(asdict(self), indent=2) + "\n")

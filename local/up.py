@@ -77,7 +77,8 @@ def summary(checkout: Checkout, stack: Stack) -> str:
     """What the user can do now."""
     state, key = os.path.relpath(checkout.state), os.path.relpath(services.api_key_path(checkout))
     return (
-        f"\nThe local cloud is up: {state}/stack.json holds its endpoints and names. For this shell to use it:\n\n"
+        f"\nThe local cloud is up, and its console is at {stack.console_link}\n\n"
+        f"{state}/stack.json holds its endpoints and names. For this shell to use it:\n\n"
         "  . .venv/bin/activate\n"
         f"  export PROMPTREEL_URL='{stack.api_url}'\n"
         f'  export PROMPTREEL_API_KEY="$(cat {key})"\n'

@@ -144,6 +144,7 @@ MAY = {
         ("s3:ListBucket", "StorageVideos.Arn"),
     },
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},
+    "console": set(),
 }
 
 
@@ -235,12 +236,14 @@ def test_links_are_signed_by_a_role_that_reads_videos_and_nothing_else_and_submi
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_only_life_and_contract_are_open_and_all_else_asks_the_authorizer(stage: str) -> None:
+def test_only_life_contract_and_the_empty_console_are_open_and_all_else_asks_the_authorizer(stage: str) -> None:
     routes = resources(stage, "AWS::ApiGatewayV2::Route").values()
     assert {r["Properties"]["RouteKey"]: r["Properties"]["AuthorizationType"] for r in routes} == {
         "$default": "CUSTOM",
         "GET /health": "NONE",
         "GET /openapi.json": "NONE",
+        "GET /": "NONE",
+        "GET /console/{file}": "NONE",
     }
     (authorizer,) = resources(stage, "AWS::ApiGatewayV2::Authorizer").values()
     assert authorizer["Properties"]["IdentitySource"] == ["$request.header.Authorization"]
@@ -255,6 +258,7 @@ def test_functions_are_called_by_the_api_and_the_rule_only_and_by_no_one_elses(s
     assert {(p["Principal"], readable(p["FunctionName"])) for p in permissions} == {
         ("apigateway.amazonaws.com", "FunctionsApiFunction.Arn"),
         ("apigateway.amazonaws.com", "FunctionsAuthorizeFunction.Arn"),
+        ("apigateway.amazonaws.com", "FunctionsConsoleFunction.Arn"),
         ("events.amazonaws.com", "FunctionsRecordFailureFunction.Arn"),
         ("events.amazonaws.com", "FunctionsSweepFunction.Arn"),
         ("events.amazonaws.com", "FunctionsReconcileFunction.Arn"),
@@ -295,7 +299,24 @@ def test_buckets_are_private(stage: str) -> None:
     for bucket in resources(stage, "AWS::S3::Bucket").values():
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(bucket["Properties"]["PublicAccessBlockConfiguration"]) == 4
-        assert not bucket["Properties"].keys() & {"AccessControl", "WebsiteConfiguration", "CorsConfiguration"}
+        assert not bucket["Properties"].keys() & {"AccessControl", "WebsiteConfiguration"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_bucket_answers_the_pages_of_the_deployment_alone(stage: str) -> None:
+    """The console plays videos, takes pictures of them and sends files, by links and forms that the API signed."""
+    asked = {}
+    for name, bucket in resources(stage, "AWS::S3::Bucket").items():
+        (rule,) = bucket["Properties"]["CorsConfiguration"]["CorsRules"]
+        assert list(map(readable, rule["AllowedOrigins"])) == ["ApiHttpApi.ApiEndpoint"]
+        asked[name] = rule["AllowedMethods"]
+    assert asked == {"StoragePrompts": ["POST"], "StorageVideos": ["GET", "POST"]}
+    hosts = readable(functions(stage)["console"]["Environment"]["Variables"]["BUCKET_HOSTS"]).split(",")
+    assert hosts == [
+        f"{name}.{kind}"
+        for name in ("StorageVideos", "StoragePrompts")
+        for kind in ("RegionalDomainName", "DomainName")
+    ]
 
 
 @pytest.mark.exhaustive

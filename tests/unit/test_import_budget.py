@@ -38,6 +38,7 @@ BUDGET = {
     "record_failure": set(),
     "api": SCHEMAS,
     "authorize": set(),
+    "console": set(),
     "ingest": SCHEMAS,
     "accept_row": SCHEMAS,
     "report_batch": set(),

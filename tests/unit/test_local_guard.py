@@ -18,6 +18,8 @@ OWN = [
     {"host": "abc.execute-api.localhost:4566"},
     {"host": "127.0.0.1:1", "sec-fetch-site": "none"},  # a link that is opened from the terminal
     {"host": "127.0.0.1:1", "sec-fetch-site": "same-origin"},
+    {"host": "127.0.0.1:4566", "origin": "http://127.0.0.1:4566", "sec-fetch-site": "same-origin"},  # the console
+    {"host": "127.0.0.1:4566", "origin": "https://127.0.0.1:4566"},
 ]
 FOREIGN = [
     {},
@@ -28,6 +30,10 @@ FOREIGN = [
     {"host": "evillocalhost"},
     {"host": "127.0.0.1:4566", "origin": "https://evil.example.com"},
     {"host": "127.0.0.1:4566", "origin": "null"},
+    {"host": "127.0.0.1:4566", "origin": ""},
+    {"host": "127.0.0.1:4566", "origin": "http://127.0.0.1:4567"},  # another port is another program
+    {"host": "127.0.0.1:4566", "origin": "http://localhost:4566"},
+    {"host": "evil.example.com:4566", "origin": "http://evil.example.com:4566"},
     {"host": "127.0.0.1:4566", "sec-fetch-site": "cross-site"},  # an image of a page, without an origin
     {"host": "127.0.0.1:4566", "sec-fetch-site": "same-site"},
 ]

@@ -3,6 +3,7 @@
 from promptreel.commands import (
     batch,
     budgets,
+    console,
     create,
     doctor,
     generations,
@@ -21,6 +22,7 @@ app.command()(generations.get)
 app.command("list")(listing.list_)
 app.command("open")(generations.open_)
 app.command()(generations.download)
+app.command()(console.console)
 app.command()(generations.cancel)
 app.command()(generations.delete)
 app.command()(models.models)

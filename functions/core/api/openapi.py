@@ -60,6 +60,7 @@ _GENERATION = {
                 "request",
                 "created_at",
                 "submitted_at",
+                "generated_at",
                 "ended_at",
                 "source",
                 "batch",
@@ -81,6 +82,7 @@ _GENERATION = {
                 "request": {"type": "object"},
                 "created_at": _TIME,
                 "submitted_at": _TIME,
+                "generated_at": {**_TIME, "description": "When the provider was seen to be done."},
                 "ended_at": _TIME,
                 "source": {"type": "object"},
                 "batch": {

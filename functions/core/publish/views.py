@@ -38,6 +38,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "ahead": None,  # counted for who asks for this one: see functions/api.py
             "created_at": iso(generation.created_at),
             "submitted_at": generation.submitted_at and iso(generation.submitted_at),
+            "generated_at": generation.generated_at and iso(generation.generated_at),
             "ended_at": generation.ended_at and iso(generation.ended_at),
             "source": asdict(generation.source),
             "batch": _batch(generation),

@@ -1,0 +1,31 @@
+/** Who is signed in, and where. */
+
+import { address } from "./api.js";
+import { html } from "./html.js";
+import { isKept, keepKey, keyId, signOut } from "./session.js";
+import { texts } from "./texts.js";
+
+const t = texts.account;
+
+export function Account() {
+  const url = address("").href.replace(/\/$/, "");
+  return html`<section class="narrow">
+    <h1>${t.title}</h1>
+    <h2>${t.key}</h2>
+    <p><code>${keyId.value}_…</code><br /><small>${t.keyHint}</small></p>
+    <label class="check">
+      <input type="checkbox" checked=${isKept.value} onChange=${(event) => keepKey(event.target.checked)} />
+      <span>${t.kept}<small>${t.keptHint}</small></span>
+    </label>
+    <p><button type="button" onClick=${signOut}>${t.signOut}</button><br /><small>${t.signOutHint}</small></p>
+    <h2>${t.deployment}</h2>
+    <dl>
+      <dt>${t.url}</dt>
+      <dd><code>${url}</code></dd>
+      <dt>${t.contract}</dt>
+      <dd><a href=${address("openapi.json").href} target="_blank" rel="noopener">openapi.json</a></dd>
+    </dl>
+    <h2>${t.shell}</h2>
+    <pre><code>${`export PROMPTREEL_URL='${url}'\nexport PROMPTREEL_API_KEY=…\npromptreel create "A paper boat" --wait -o boat.mp4`}</code></pre>
+  </section>`;
+}

@@ -1,0 +1,99 @@
+/** A video in a gallery: its own first frame, which plays while it is pointed at, or where its job stands. */
+
+import { ago, dateTime } from "./format.js";
+import { html, signal, useEffect, useRef, useState } from "./html.js";
+import { titleOf } from "./models.js";
+import { to } from "./route.js";
+import { Stage, stageName } from "./stage.js";
+import { texts } from "./texts.js";
+import { freshLink, hasEnded, isCancelled, promptOf, video } from "./videos.js";
+
+export const MOST_COMPARED = 4;
+
+/** The ids that are chosen to be compared, in order. */
+export const chosen = signal([]);
+
+export function choose(id, isChosen) {
+  const others = chosen.value.filter((one) => one !== id);
+  chosen.value = isChosen ? [...others, id].slice(-MOST_COMPARED) : others;
+}
+
+export const wantsCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+export function Card({ id, position, total }) {
+  const generation = video(id).value;
+  const film = useRef(null);
+  if (!generation) return html`<li class="card"><span class="thumb"></span></li>`;
+  const play = () => wantsCalm() || film.current?.play?.().catch(() => {});
+  const stop = () => {
+    if (!film.current?.pause) return;
+    film.current.pause();
+    film.current.currentTime = FIRST;
+  };
+  const prompt = promptOf(generation);
+  const { request, created_at: createdAt, name } = generation.meta;
+  const isChosen = chosen.value.includes(id);
+  return html`<li class="card" aria-posinset=${position} aria-setsize=${total ?? -1}>
+    <a href=${to("video", id)} onMouseEnter=${play} onMouseLeave=${stop} onFocus=${play} onBlur=${stop}>
+      <span class="thumb"><${Thumb} generation=${generation} film=${film} /></span>
+      <span class="prompt">${name && html`<strong>${name}</strong> `}${prompt.slice(0, 300)}</span>
+    </a>
+    <span class="facts">
+      <span class="model">${titleOf(request.model)}</span>
+      <time dateTime=${createdAt} title=${dateTime(createdAt)}>${ago(createdAt)}</time>
+    </span>
+    ${generation.status === "completed" &&
+    html`<label class="choose ${isChosen ? "is-chosen" : ""}">
+      <input type="checkbox" checked=${isChosen} aria-label=${texts.gallery.choose(prompt.slice(0, 80))}
+        onChange=${(event) => choose(id, event.target.checked)} />
+    </label>`}
+  </li>`;
+}
+
+export const FIRST = 0.05; // seconds: the first frame that is surely drawn
+
+function Thumb({ generation, film }) {
+  if (!hasEnded(generation)) return html`<${Stage} generation=${generation} />`;
+  if (generation.status === "completed") return html`<${Film} generation=${generation} film=${film} />`;
+  return html`<span class="stage ${isCancelled(generation) ? "cancelled" : "error"}">
+    <strong>${stageName(generation)}</strong>
+    ${!isCancelled(generation) && html`<span class="why">${generation.error.message}</span>`}
+  </span>`;
+}
+
+/** The video without sound and controls. It is loaded once it has been on the screen for a moment. */
+export function Film({ generation, film, ...rest }) {
+  const [isSeen, setSeen] = useState(false);
+  const [isWhole, setWhole] = useState(false);
+  const holder = useRef(null);
+  useEffect(() => {
+    let timer = 0;
+    const watch = new IntersectionObserver(
+      ([entry]) => {
+        clearTimeout(timer);
+        if (entry.isIntersecting) timer = setTimeout(() => setSeen(true), 120);
+      },
+      { rootMargin: "200px" },
+    );
+    watch.observe(holder.current);
+    return () => {
+      watch.disconnect();
+      clearTimeout(timer);
+    };
+  }, []);
+  const { url, content_type: type } = generation.video;
+  const retried = useRef(false);
+  const onError = () => {
+    if (retried.current) return;
+    retried.current = true; // the link may have expired: once
+    freshLink(generation.id).catch(() => {});
+  };
+  const shown = { class: isWhole ? "film is-there" : "film", onError };
+  return html`<span class="holder" ref=${holder}>
+    ${isSeen &&
+    (type === "image/gif"
+      ? html`<img ...${shown} src=${url} alt="" onLoad=${() => setWhole(true)} />`
+      : html`<video ...${shown} ref=${film} src="${url}#t=${FIRST}" muted loop playsinline preload="metadata" tabindex="-1"
+          aria-hidden="true" disablepictureinpicture onLoadedData=${() => setWhole(true)} ...${rest}></video>`)}
+  </span>`;
+}

@@ -1,0 +1,103 @@
+/** Two to four videos side by side, playing in step. */
+
+import { chosen, FIRST } from "./card.js";
+import { length } from "./format.js";
+import { html, useEffect, useMemo, useRef, useState } from "./html.js";
+import { loadModels, titleOf } from "./models.js";
+import { to } from "./route.js";
+import { texts } from "./texts.js";
+import { fetchVideo, promptOf, video } from "./videos.js";
+
+const t = texts.compare;
+const MOST_APART = 0.08; // seconds, beyond which one is brought back into step
+const SPEEDS = [0.25, 0.5, 1, 2];
+
+export function Compare({ part }) {
+  const ids = useMemo(() => part.split(",").filter(Boolean).slice(0, 4), [part]);
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    loadModels().catch(() => {});
+    Promise.all(ids.map(fetchVideo)).catch((error) => error.status !== 401 && setProblem(error.message));
+    return () => {
+      chosen.value = [];
+    };
+  }, [part]);
+  const films = useRef(new Map());
+  const [isPlaying, setPlaying] = useState(false);
+  const [at, setAt] = useState(0);
+  const [whole, setWhole] = useState(0);
+  const [speed, setSpeed] = useState(1);
+  const all = () => [...films.current.values()].filter((film) => film.duration);
+  const longest = () => Math.max(0, ...all().map((film) => film.duration));
+
+  // The longest leads; the others follow it and stay at their last frame when they end.
+  useEffect(() => {
+    if (!isPlaying) return undefined;
+    let frame = 0;
+    const step = () => {
+      const leader = all().find((film) => film.duration === longest());
+      if (leader) {
+        if (leader.ended) seek(0);
+        for (const film of all()) {
+          const due = Math.min(leader.currentTime, film.duration);
+          if (film !== leader && Math.abs(film.currentTime - due) > MOST_APART && !film.seeking) film.currentTime = due;
+          if (film.paused && leader.currentTime < film.duration) film.play().catch(() => {});
+        }
+        setAt(leader.currentTime);
+      }
+      frame = requestAnimationFrame(step);
+    };
+    frame = requestAnimationFrame(step);
+    return () => {
+      cancelAnimationFrame(frame);
+      for (const film of all()) film.pause();
+    };
+  }, [isPlaying]);
+  useEffect(() => {
+    for (const film of films.current.values()) film.playbackRate = speed;
+  }, [speed, whole]);
+
+  const seek = (time) => {
+    for (const film of all()) film.currentTime = Math.min(time, film.duration);
+    setAt(time);
+  };
+  const generations = ids.map((id) => video(id).value).filter(Boolean);
+  if (ids.length < 2) return html`<div class="nothing"><h1>${t.title}</h1><p>${t.tooFew}</p><p><a class="button" href=${to()}>${texts.back}</a></p></div>`;
+  return html`<section class="compare">
+    <h1>${t.title}</h1>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    <ul class="side-by-side of-${ids.length}">
+      ${generations.map(
+        (generation) => html`<li key=${generation.id}>
+          <div class="player">
+            ${generation.video
+              ? html`<video ref=${(film) => (film ? films.current.set(generation.id, film) : films.current.delete(generation.id))}
+                  src="${generation.video.url}#t=${FIRST}" muted playsinline preload="auto" aria-label=${promptOf(generation).slice(0, 100)}
+                  onLoadedMetadata=${() => setWhole(longest())}></video>`
+              : html`<span class="stage">${t.notReady}</span>`}
+          </div>
+          <p class="prompt"><a href=${to("video", generation.id)}>${promptOf(generation)}</a></p>
+          <p class="facts"><span class="model">${titleOf(generation.meta.request.model)}</span> <${Settings} request=${generation.meta.request} /></p>
+        </li>`,
+      )}
+    </ul>
+    <div class="controls">
+      <button type="button" class="primary" onClick=${() => setPlaying(!isPlaying)}>${isPlaying ? t.pause : t.play}</button>
+      <button type="button" onClick=${() => seek(0)}>${t.restart}</button>
+      <input type="range" min="0" max=${whole || 1} step="0.01" value=${at} aria-label=${t.position} aria-valuetext=${length(at)}
+        onInput=${(event) => (setPlaying(false), seek(Number(event.target.value)))} />
+      <label class="inline">${t.speed}
+        <select value=${speed} onChange=${(event) => setSpeed(Number(event.target.value))}>
+          ${SPEEDS.map((one) => html`<option key=${one} value=${one}>${one}×</option>`)}
+        </select>
+      </label>
+    </div>
+  </section>`;
+}
+
+function Settings({ request }) {
+  const { model: _, prompt: __, ...others } = request;
+  return Object.entries(others)
+    .filter(([, value]) => typeof value !== "object")
+    .map(([name, value]) => html`<span key=${name}>${name} ${String(value).slice(0, 40)}</span> `);
+}

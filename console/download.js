@@ -1,0 +1,36 @@
+/** Files for the reader's disk. */
+
+import { ApiError } from "./api.js";
+import { texts } from "./texts.js";
+import { freshLink, video } from "./videos.js";
+
+export function saveAs(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Save the video of a generation, whose link would else open it in the browser. */
+export async function saveVideo(id) {
+  const url = await freshLink(id);
+  if (!url) throw new ApiError(409, texts.compare.notReady);
+  let answer;
+  try {
+    answer = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer" });
+  } catch {
+    throw new ApiError(0, texts.api.network);
+  }
+  if (!answer.ok) throw new ApiError(answer.status, texts.api.unexpected(answer.status));
+  saveAs(await answer.blob(), video(id).peek().video.file_name);
+}
+
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

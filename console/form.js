@@ -1,0 +1,139 @@
+/** The fields of a model's requests. Each is told its value and tells a new one. */
+
+import { count } from "./format.js";
+import { html, useEffect, useRef, useState } from "./html.js";
+import { Media } from "./media.js";
+import { texts } from "./texts.js";
+
+const t = texts.make;
+
+const KINDS = { text: Text, long: Long, number: Number_, choice: Choice, switch: Switch, media: MediaField, list: List, group: Group, json: Json };
+
+/** One field with its label, its hint, and what the API said of it. */
+export function Field({ field, value, onChange, problem, id = `field-${field.path}` }) {
+  const Kind = KINDS[field.kind];
+  const isGroup = ["group", "list", "media"].includes(field.kind) || (field.kind === "choice" && field.isShort);
+  const described = [field.hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ") || undefined;
+  const more = { "aria-describedby": described, "aria-invalid": problem ? "true" : undefined };
+  const optional = !field.required && html` <small>${t.optional}</small>`;
+  const control = html`<${Kind} field=${field} id=${id} value=${value} onChange=${onChange} more=${more} />`;
+  const rest = html`${problem && html`<p id="${id}-problem" class="problem">${problem}</p>`}
+    ${field.hint && html`<${Hint} id="${id}-hint" text=${field.hint} />`}`;
+  if (field.kind === "switch") return html`<div class="field" data-field=${field.name}>${control}${rest}</div>`;
+  if (isGroup) {
+    return html`<fieldset class="field" data-field=${field.name} aria-describedby=${described}><legend class="label">${field.label}${optional}</legend>${control}${rest}</fieldset>`;
+  }
+  return html`<div class="field" data-field=${field.name}><label class="label" for=${id}>${field.label}${optional}</label>${control}${rest}</div>`;
+}
+
+/** A hint; a long one is cut until it is asked for. */
+function Hint({ id, text }) {
+  const [isOpen, setOpen] = useState(false);
+  const isLong = text.length > 140;
+  return html`<p class="hint"><span id=${id}>${isLong && !isOpen ? `${text.slice(0, 120).trimEnd()} …` : text}</span>
+    ${isLong && !isOpen && html` <button type="button" class="link" onClick=${() => setOpen(true)}>${texts.more}</button>`}</p>`;
+}
+
+function Text({ field, id, value, onChange, more }) {
+  return html`<input id=${id} type="text" value=${value ?? ""} maxlength=${field.maxLength} ...${more}
+    placeholder=${field.default ?? ""} onInput=${(event) => onChange(event.target.value)} />`;
+}
+
+/** As high as what is in it. */
+function Long({ field, id, value, onChange, more }) {
+  const area = useRef(null);
+  useEffect(() => {
+    const { style, scrollHeight } = area.current;
+    style.height = "auto";
+    style.height = `${Math.min(area.current.scrollHeight || scrollHeight, innerHeight * 0.5) + 2}px`;
+  }, [value]);
+  return html`<textarea ref=${area} id=${id} rows=${field.name === "prompt" ? 4 : 2} value=${value ?? ""} ...${more}
+    onInput=${(event) => onChange(event.target.value)}></textarea>`;
+}
+
+function Number_({ field, id, value, onChange, more }) {
+  return html`<input id=${id} type="number" inputmode="decimal" value=${value ?? ""} min=${field.min} max=${field.max} step=${field.step}
+    placeholder=${field.default ?? (field.min !== undefined && field.max !== undefined ? `${count(field.min)} – ${count(field.max)}` : "")}
+    ...${more} onInput=${(event) => onChange(event.target.value)} />`;
+}
+
+function Choice({ field, id, value, onChange, more }) {
+  const none = field.default === undefined ? t.unset : t.default(field.default);
+  if (!field.isShort) {
+    return html`<select id=${id} value=${value === undefined ? "" : String(value)} ...${more} onChange=${(event) => onChange(event.target.value || undefined)}>
+      ${!field.required && html`<option value="">${none}</option>`}
+      ${field.required && value === undefined && html`<option value="">${t.unset}</option>`}
+      ${field.options.map((one) => html`<option key=${String(one)} value=${String(one)}>${String(one)}</option>`)}
+    </select>`;
+  }
+  const taken = value === undefined || value === "" ? field.default : value;
+  return html`<span class="segments">
+    ${field.options.map(
+      (one) => html`<label key=${String(one)}>
+        <input type="radio" name=${id} value=${String(one)} checked=${String(one) === String(taken)} onChange=${() => onChange(one)} />
+        <span>${String(one)}</span>
+      </label>`,
+    )}
+  </span>`;
+}
+
+function Switch({ field, id, value, onChange, more }) {
+  return html`<label class="check switch">
+    <input id=${id} type="checkbox" role="switch" checked=${value ?? field.default ?? false} ...${more}
+      onChange=${(event) => onChange(event.target.checked)} />
+    <span>${field.label}</span>
+  </label>`;
+}
+
+function MediaField({ field, id, value, onChange }) {
+  return html`<${Media} field=${field} id=${id} value=${value} onChange=${onChange} />`;
+}
+
+function List({ field, id, value, onChange }) {
+  const items = Array.isArray(value) ? value : [];
+  const set = (index, one) => onChange(items.map((old, at) => (at === index ? one : old)));
+  const isFull = field.most !== undefined && items.length >= field.most;
+  const isMedia = field.item.kind === "media";
+  const shown = isMedia && !isFull ? [...items, undefined] : items; // an empty place to drop the next one at
+  return html`<div class="list">
+    ${shown.map((one, index) => {
+      const inner = { ...field.item, name: `${field.name}[${index}]`, hint: "", required: true, label: `${field.item.label} ${index + 1}` };
+      const remove = html`<button type="button" class="quiet" aria-label=${t.removeItem(field.label, index + 1)}
+        onClick=${() => onChange(items.filter((_, at) => at !== index))}>×</button>`;
+      const put = (next) => {
+        if (index >= items.length) onChange([...items, next]);
+        else if (isMedia && !next) onChange(items.filter((_, at) => at !== index));
+        else set(index, next);
+      };
+      if (isMedia) return html`<${Media} key=${`${index} ${one ?? ""}`} field=${inner} id="${id}-${index}" value=${one} onChange=${put} />`;
+      return html`<div key=${index} class="item"><${Field} field=${inner} id="${id}-${index}" value=${one} onChange=${put} />${remove}</div>`;
+    })}
+    ${!isMedia && !isFull && html`<button type="button" onClick=${() => onChange([...items, field.item.kind === "group" ? {} : ""])}>${t.add}</button>`}
+  </div>`;
+}
+
+function Group({ field, id, value, onChange }) {
+  return html`<div class="group">
+    ${field.fields.map(
+      (one) => html`<${Field} key=${one.name} field=${one} id="${id}-${one.name}" value=${value?.[one.name]}
+        onChange=${(next) => onChange({ ...value, [one.name]: next })} />`,
+    )}
+  </div>`;
+}
+
+function Json({ id, value, onChange, more }) {
+  const text = value === undefined || typeof value === "string" ? (value ?? "") : JSON.stringify(value, null, 1);
+  const isWrong = text.trim() !== "" && !isJson(text);
+  return html`<textarea id=${id} rows="3" spellcheck="false" class="code" value=${text} ...${more}
+      aria-invalid=${isWrong ? "true" : more["aria-invalid"]} onInput=${(event) => onChange(event.target.value)}></textarea>
+    ${isWrong && html`<p class="problem">${t.notJson}</p>`}`;
+}
+
+export function isJson(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

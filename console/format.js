@@ -1,0 +1,43 @@
+/** Times, lengths and sizes as the reader is used to them, in the reader's own time zone. */
+
+import { texts } from "./texts.js";
+
+const STEPS = [
+  ["year", 365 * 86400],
+  ["month", 30 * 86400],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
+const relative = new Intl.RelativeTimeFormat(texts.locale, { numeric: "auto", style: "short" });
+const whole = new Intl.DateTimeFormat(texts.locale, { dateStyle: "medium", timeStyle: "medium" });
+const short = new Intl.DateTimeFormat(texts.locale, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+const number = new Intl.NumberFormat(texts.locale);
+
+export const dateTime = (iso) => whole.format(new Date(iso));
+export const shortTime = (iso) => short.format(new Date(iso));
+export const count = (value) => number.format(value);
+
+/** How long ago that was, as "5 min. ago". */
+export function ago(iso, now = Date.now()) {
+  const seconds = Math.max(0, (now - new Date(iso)) / 1000);
+  const [unit, size] = STEPS.find(([, least]) => seconds >= least) ?? ["second", 1];
+  return relative.format(-Math.floor(seconds / size), unit);
+}
+
+/** Seconds between two times. */
+export const between = (from, to) => Math.max(0, (new Date(to) - new Date(from)) / 1000);
+
+/** A length of time: "8 s", "1:05 min", "2 h 10 min". */
+export function length(seconds) {
+  const rounded = Math.round(seconds);
+  if (rounded < 60) return `${seconds < 9.95 && seconds % 1 ? seconds.toFixed(1) : rounded} s`;
+  if (rounded < 3600) return `${Math.floor(rounded / 60)}:${String(rounded % 60).padStart(2, "0")} min`;
+  return `${Math.floor(rounded / 3600)} h ${Math.floor((rounded % 3600) / 60)} min`;
+}
+
+/** Bytes as "2.4 MB". */
+export function bytes(size) {
+  const power = Math.min(3, Math.floor(Math.log10(Math.max(1, size)) / 3));
+  return `${(size / 1000 ** power).toFixed(power && size / 1000 ** power < 100 ? 1 : 0)} ${["B", "kB", "MB", "GB"][power]}`;
+}

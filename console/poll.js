@@ -1,0 +1,61 @@
+/** Looking again and again: often while something happens, seldom while nothing does, never while nobody looks. */
+
+import { useEffect, useRef } from "./html.js";
+import { key, refused } from "./session.js";
+
+const LEAST = 2000; // milliseconds between two looks
+const MOST = 30_000;
+const GROWTH = 1.5;
+
+/**
+ * Call `look` now and then while the component is there. It answers whether something is under way; while it does, the
+ * looks come often. A failed look is tried again later.
+ */
+export function usePoll(look, dependencies = []) {
+  const latest = useRef(look);
+  latest.current = look;
+  const wake = useRef(() => {});
+  const signedIn = key.value !== null && !refused.value;
+  useEffect(() => {
+    if (!signedIn) return undefined;
+    let delay = LEAST;
+    let timer = 0;
+    let isLooking = false;
+    let isOver = false;
+    let isWanted = false;
+    const plan = (wait) => {
+      clearTimeout(timer);
+      if (!isOver && !document.hidden) timer = setTimeout(run, wait);
+    };
+    const run = async () => {
+      if (isLooking) {
+        isWanted = true;
+        return;
+      }
+      isLooking = true;
+      isWanted = false;
+      try {
+        delay = (await latest.current()) ? LEAST : Math.min(MOST, delay * GROWTH);
+      } catch {
+        delay = Math.min(MOST, Math.max(2 * LEAST, delay * GROWTH)); // who looks tells why
+      }
+      isLooking = false;
+      plan(isWanted ? 0 : delay);
+    };
+    wake.current = () => {
+      delay = LEAST;
+      plan(0);
+    };
+    const onChange = () => (document.hidden ? clearTimeout(timer) : wake.current());
+    document.addEventListener("visibilitychange", onChange);
+    window.addEventListener("online", onChange);
+    run();
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", onChange);
+      window.removeEventListener("online", onChange);
+    };
+  }, [signedIn, ...dependencies]);
+  return () => wake.current();
+}

@@ -1,0 +1,51 @@
+/** Signing in with an API key; over the page, which stays as it is, where a key is refused while one works. */
+
+import { call } from "./api.js";
+import { html, useState } from "./html.js";
+import { isKept, signIn, signOut } from "./session.js";
+import { texts } from "./texts.js";
+import { Dialog } from "./toasts.js";
+
+const t = texts.signIn;
+
+export function SignIn({ isAgain = false }) {
+  if (!isAgain) return html`<main class="sign-in"><h1>${texts.app}</h1><${Form} /></main>`;
+  return html`<${Dialog} title=${t.title} canClose=${false} onClose=${signOut}><p>${t.rejected}</p><${Form} /><//>`;
+}
+
+function Form() {
+  const [typed, setTyped] = useState("");
+  const [keep, setKeep] = useState(isKept.value);
+  const [problem, setProblem] = useState("");
+  const [isTrying, setTrying] = useState(false);
+  const submit = async (event) => {
+    event.preventDefault();
+    const given = typed.trim();
+    if (!given.startsWith("pr_")) return setProblem(t.form);
+    setTrying(true);
+    try {
+      await call("GET", "v2/models", { query: { limit: 1 }, with: given });
+      signIn(given, keep);
+    } catch (error) {
+      setProblem(error.status === 401 ? t.notValid : error.message);
+    } finally {
+      setTrying(false);
+    }
+    return undefined;
+  };
+  return html`<form class="stack" onSubmit=${submit}>
+    <p>${t.lead}<br /><code>${t.command}</code></p>
+    <label>
+      <span class="label">${t.key}</span>
+      <input type="password" name="key" required autocomplete="current-password" spellcheck="false" value=${typed}
+        aria-invalid=${problem ? "true" : undefined} aria-describedby="sign-in-problem"
+        onInput=${(event) => (setTyped(event.target.value), setProblem(""))} />
+    </label>
+    <p id="sign-in-problem" class="problem" role="alert">${problem}</p>
+    <label class="check">
+      <input type="checkbox" checked=${keep} onChange=${(event) => setKeep(event.target.checked)} />
+      <span>${t.keep}<small>${t.keepHint}</small></span>
+    </label>
+    <button class="primary" disabled=${isTrying}>${t.button}</button>
+  </form>`;
+}

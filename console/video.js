@@ -1,0 +1,178 @@
+/** One video: what it shows, what was asked for, how it came about, and what can be done with it. */
+
+import { FIRST, wantsCalm } from "./card.js";
+import { copy, saveVideo } from "./download.js";
+import { between, bytes, count, dateTime, length } from "./format.js";
+import { html, useEffect, useRef, useState } from "./html.js";
+import { loadModels, models, takesOf, titleOf } from "./models.js";
+import { usePoll } from "./poll.js";
+import { go, to } from "./route.js";
+import { Stage, stageName } from "./stage.js";
+import { texts } from "./texts.js";
+import { ask, say, sayError } from "./toasts.js";
+import { cancel, create, fetchVideo, freshLink, gone, hasEnded, isCancelled, newKey, promptOf, removeSoon, video } from "./videos.js";
+
+const t = texts.video;
+
+export function Video({ part: id }) {
+  const generation = video(id).value;
+  const [problem, setProblem] = useState("");
+  usePoll(async () => {
+    loadModels().catch(() => {});
+    try {
+      const fetched = await fetchVideo(id);
+      setProblem("");
+      return !hasEnded(fetched);
+    } catch (error) {
+      if (error.status === 404) setProblem(t.missing);
+      else if (error.status !== 401) setProblem(error.message);
+      throw error;
+    }
+  }, [id]);
+  if (problem && !generation) return html`<div class="nothing"><h1>${problem}</h1><p><a class="button" href=${to()}>${texts.back}</a></p></div>`;
+  if (!generation) return html`<p class="nothing">${texts.loading}</p>`;
+  const { meta } = generation;
+  return html`<article class="one">
+    <div class="screen">
+      <${Screen} generation=${generation} />
+      <${Actions} generation=${generation} />
+    </div>
+    <div class="about">
+      <h1 class="prompt-whole">${promptOf(generation)}</h1>
+      ${generation.status === "error" && !isCancelled(generation) && html`<${Failure} error=${generation.error} />`}
+      <h2>${t.timeline}</h2>
+      <${Timeline} generation=${generation} />
+      <h2>${t.request}</h2>
+      <${Request} request=${meta.request} />
+      <h2>${t.facts}</h2>
+      <${Facts} generation=${generation} />
+    </div>
+  </article>`;
+}
+
+function Screen({ generation }) {
+  const { id, video: file, status } = generation;
+  const retried = useRef(false);
+  if (!file) {
+    return html`<div class="player waiting">
+      ${hasEnded(generation)
+        ? html`<span class="stage ${isCancelled(generation) ? "cancelled" : status}"><strong>${stageName(generation)}</strong></span>`
+        : html`<${Stage} generation=${generation} />`}
+    </div>`;
+  }
+  const label = t.player(promptOf(generation).slice(0, 100));
+  if (file.content_type === "image/gif") return html`<div class="player"><img src=${file.url} alt=${label} /></div>`;
+  const onError = () => {
+    if (retried.current) return;
+    retried.current = true; // the link may have expired: once
+    freshLink(id).catch(sayError);
+  };
+  return html`<div class="player">
+    <video key=${id} src=${wantsCalm() ? `${file.url}#t=${FIRST}` : file.url} controls loop playsinline muted
+      autoplay=${!wantsCalm()} preload="auto" aria-label=${label} onError=${onError}></video>
+  </div>`;
+}
+
+function Actions({ generation }) {
+  const { id, meta } = generation;
+  const [isSaving, setSaving] = useState(false);
+  const done = generation.status === "completed";
+  const attempt = (run) => () => run().catch(sayError);
+  const again = attempt(async () => {
+    const made = await create(meta.request, newKey());
+    say(t.started, { action: { label: t.started_, run: () => go("video", made.id) } });
+    go("video", made.id);
+  });
+  const stop = attempt(async () => {
+    if (!(await ask(t.cancelAsk, t.cancelHint, t.cancel))) return;
+    await cancel(id);
+    say(t.cancelled);
+  });
+  const save = attempt(async () => {
+    setSaving(true);
+    await saveVideo(id).finally(() => setSaving(false));
+  });
+  const copyLink = attempt(async () => say((await copy(await freshLink(id))) ? t.linkCopied : texts.notCopied));
+  const extend = extending(meta.request.model);
+  const drop = () => {
+    removeSoon(id);
+    go();
+  };
+  return html`<div class="actions">
+    ${done && html`<button type="button" class="primary" disabled=${isSaving} onClick=${save}>${isSaving ? t.downloading : t.download}</button>`}
+    ${done && html`<button type="button" title=${t.copyLinkHint} onClick=${copyLink}>${t.copyLink}</button>`}
+    <button type="button" onClick=${again}>${t.again}</button>
+    <a class="button" title=${t.varyHint} href=${to("make", { from: id, vary: "4" })}>${t.vary}</a>
+    ${done && extend && html`<a class="button" href=${to("make", { model: extend, input: id })}>${t.extend}</a>`}
+    ${done && html`<a class="button" href=${to("make", { input: id })}>${t.use}</a>`}
+    ${!hasEnded(generation) && html`<button type="button" class="danger" onClick=${stop}>${t.cancel}</button>`}
+    ${hasEnded(generation) && !gone.value.has(id) && html`<button type="button" class="danger" onClick=${drop}>${t.remove}</button>`}
+  </div>`;
+}
+
+/** The model that makes a video longer: of the same vendor, else none. */
+function extending(model) {
+  const vendor = models.value?.get(model)?.vendor;
+  return [...(models.value?.values() ?? [])].find((one) => vendor && one.vendor === vendor && /extend/.test(one.id))?.id;
+}
+
+function Failure({ error }) {
+  const remedy = texts.remedies[error.name];
+  return html`<div class="failure" role="note">
+    <h2>${t.why}</h2>
+    <p>${error.message} <code>${error.name}</code></p>
+    ${remedy && html`<h2>${t.whatToDo}</h2><p>${remedy}</p>`}
+  </div>`;
+}
+
+/** When it reached which stage, and how long that took. */
+function Timeline({ generation }) {
+  const { meta, status } = generation;
+  const end = status === "error" ? stageName(generation) : t.done;
+  const reached = [
+    [t.accepted, meta.created_at],
+    [t.sent, meta.submitted_at],
+    [t.generated, meta.generated_at],
+    [end, meta.ended_at],
+  ].filter(([, at]) => at);
+  const takes = takesOf(meta.request.model);
+  return html`<ol class="timeline">
+      ${reached.map(
+        ([name, at], index) => html`<li key=${name}>
+          <span>${name}</span> <time dateTime=${at}>${dateTime(at)}</time>
+          ${index > 0 && html`<span class="after">${t.after(length(between(reached[index - 1][1], at)))}</span>`}
+        </li>`,
+      )}
+      ${!hasEnded(generation) && html`<li class="now"><${Stage} generation=${generation} /></li>`}
+    </ol>
+    ${takes && html`<p class="hint">${t.usually(length(takes.median_seconds), length(takes.slowest_tenth_seconds))}</p>`}`;
+}
+
+function Request({ request }) {
+  const { model, prompt, ...others } = request;
+  return html`<dl>
+    <dt>${t.model}</dt>
+    <dd>${titleOf(model)} <code>${model}</code></dd>
+    ${Object.entries(others).map(([name, value]) => html`<dt key=${`${name}:`}>${name}</dt><dd key=${name}><${Value} value=${value} /></dd>`)}
+  </dl>`;
+}
+
+function Value({ value }) {
+  const source = typeof value === "string" && /^generation:([0-9a-f]{32})$/.exec(value);
+  if (source) return html`<a href=${to("video", source[1])}>${value}</a>`;
+  return typeof value === "string" ? value : html`<code>${JSON.stringify(value)}</code>`;
+}
+
+function Facts({ generation }) {
+  const { id, meta, video: file } = generation;
+  return html`<dl>
+    <dt>${t.id}</dt>
+    <dd><code>${id}</code></dd>
+    ${meta.name && html`<dt>${t.name}</dt><dd>${meta.name}</dd>`}
+    ${meta.tags?.length > 0 && html`<dt>${t.tags}</dt><dd>${meta.tags.map((tag) => html`<a key=${tag} class="chip" href=${to({ tag })}>${tag}</a> `)}</dd>`}
+    ${meta.batch && html`<dt>${t.batch}</dt><dd><a href=${to("batch", meta.batch.id)}>${meta.batch.id.slice(0, 8)}</a>, ${t.row(count(meta.batch.row))}</dd>`}
+    ${file && html`<dt>${t.size}</dt><dd>${bytes(file.file_size)}, ${file.content_type}</dd>`}
+    <dt>${t.source}</dt>
+    <dd>${t.sources[meta.source.kind] ?? meta.source.kind}</dd>
+  </dl>`;
+}
