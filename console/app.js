@@ -14,6 +14,7 @@ import { key, keyId, refused } from "./session.js";
 import { SignIn } from "./sign-in.js";
 import { texts } from "./texts.js";
 import { Question, Toasts } from "./toasts.js";
+import { Usage } from "./usage.js";
 import { Video } from "./video.js";
 import { forget } from "./videos.js";
 
@@ -25,12 +26,14 @@ const PAGES = {
   compare: [Compare, () => texts.compare.title],
   batches: [Batches, () => texts.batches.title],
   batch: [Batch, () => texts.batches.title],
+  usage: [Usage, () => texts.usage.title],
   account: [Account, () => texts.account.title],
 };
 const NAV = [
   ["", texts.nav.videos, ["", "video", "compare"]],
   ["make", texts.nav.make, ["make"]],
   ["batches", texts.nav.batches, ["batches", "batch"]],
+  ["usage", texts.nav.usage, ["usage"]],
 ];
 
 function App() {
@@ -63,7 +66,10 @@ function Header({ page }) {
     <nav aria-label=${texts.nav.label}>
       ${NAV.map(([to_, name, pages]) => html`<a key=${to_} href=${to(to_)} aria-current=${current(pages)}>${name}</a>`)}
     </nav>
-    <a class="account" href=${to("account")} aria-current=${current(["account"])}>${texts.nav.account}</a>
+    <a class="account" href=${to("account")} aria-current=${current(["account"])}>
+      <svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="8" r="4" /><path d="M4 20a8 8 0 0 1 16 0z" /></svg>
+      <span>${texts.nav.account}</span>
+    </a>
   </header>`;
 }
 

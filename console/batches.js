@@ -1,7 +1,7 @@
 /** Batches: a file is checked by the API before anything starts, then sent; below, those that were. */
 
 import { call, get, post, sendForm } from "./api.js";
-import { count, shortTime } from "./format.js";
+import { count, shortTime, usd } from "./format.js";
 import { html, signal, useRef, useState } from "./html.js";
 import { usePoll } from "./poll.js";
 import { go, to } from "./route.js";
@@ -143,6 +143,7 @@ function Checked({ file, check, onStart, onAnew }) {
   return html`<div class="checked">
     <h2>${file.name}: ${t.rows(check.rows)}</h2>
     <p role="status">${wrong ? t.problems(wrong) : t.fine} ${wrong > 0 && fine > 0 && t.problemsHint}</p>
+    ${news > 0 && check.estimated_usd !== undefined && html`<p>${t.cost(usd(check.estimated_usd), usd(check.at_most_usd))}</p>`}
     ${check.made_before > 0 && html`<p>${t.madeBefore(count(check.made_before))}</p>`}
     ${check.failed_before > 0 && html`<p>${t.failedBefore(count(check.failed_before))}</p>`}
     ${check.made_elsewhere && html`<p class="problem">${t.elsewhere(count(check.made_elsewhere.rows), check.made_elsewhere.name)}</p>`}

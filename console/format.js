@@ -25,6 +25,12 @@ export function ago(iso, now = Date.now()) {
   return relative.format(-Math.floor(seconds / size), unit);
 }
 
+const money = new Intl.NumberFormat(texts.locale, { style: "currency", currency: "USD", maximumFractionDigits: 2 });
+const cents = new Intl.NumberFormat(texts.locale, { style: "currency", currency: "USD", maximumFractionDigits: 4 });
+
+/** US dollars; what is less than a dime with more digits. */
+export const usd = (value) => (value > 0 && value < 0.1 ? cents : money).format(value);
+
 /** Seconds between two times. */
 export const between = (from, to) => Math.max(0, (new Date(to) - new Date(from)) / 1000);
 

@@ -1,8 +1,9 @@
 /** Asking for videos: a model, the form that its schema is, and what is made of it. */
 
+import { get, post } from "./api.js";
 import { Card, chosen } from "./card.js";
 import { change, clear, draft, isEmpty, made, setValue } from "./draft.js";
-import { length } from "./format.js";
+import { length, usd } from "./format.js";
 import { Field, isJson } from "./form.js";
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { loadModels, models, modelWithSchema, search, takesOf, titleOf } from "./models.js";
@@ -151,13 +152,16 @@ function Form({ details }) {
   const shown = (one) => html`<${Field} key=${one.name} field=${one} value=${values[one.name]} onChange=${set(one.name)} problem=${problems[one.name]} />`;
   const others = fields.filter(({ isFirst }) => !isFirst);
 
+  const asRequest = () => {
+    const request = requestOf(details.id, fields.filter(({ kind, name }) => kind !== "json" || isJson(values[name] ?? "")), values);
+    return details.schema ? request : { ...request.others, model: details.id, prompt: request.prompt };
+  };
   const submit = async (event) => {
     event.preventDefault();
     if (sending !== null) return;
     const bad = fields.find((field) => field.kind === "json" && values[field.name] && !isJson(values[field.name]));
     if (bad) return setProblems({ [bad.name]: t.notJson });
-    let request = requestOf(details.id, fields, values);
-    if (!details.schema) request = { ...request.others, model: details.id, prompt: request.prompt };
+    const request = asRequest();
     setProblems({});
     setSending(0);
     try {
@@ -172,6 +176,7 @@ function Form({ details }) {
     }
     return undefined;
   };
+  const isWhole = fields.every(({ name, required }) => !required || filled(values[name]));
   const left = pending?.requests.length ?? 0;
   const sent = left ? pending.count - left : 0;
   const label = sending !== null ? t.sending(sending, count) : sent > 0 ? t.rest(left) : t.button(count);
@@ -192,7 +197,7 @@ function Form({ details }) {
           ${Array.from({ length: MOST }, (_, index) => html`<option key=${index} value=${index + 1}>${index + 1}</option>`)}
         </select>
       </label>
-      <${Estimate} request=${values} model=${details.id} count=${count} />
+      <${Estimate} request=${isWhole ? asRequest() : null} count=${count} />
       <button class="primary" disabled=${sending !== null} aria-busy=${sending !== null}>${label}</button>
       ${!isEmpty() && html`<button type="button" class="quiet" onClick=${empty}>${t.clear}</button>`}
     </div>
@@ -202,9 +207,26 @@ function Form({ details }) {
 
 const filled = (value) => value !== undefined && value !== "";
 
-/** What it will cost, and what is left of the budget: once the API tells (meta.cost, GET /v2/budgets). */
-function Estimate() {
-  return null;
+/** What it will cost, and what the tightest budget has left; nothing where the API cannot tell yet. */
+function Estimate({ request, count }) {
+  const [told, setTold] = useState(null);
+  const [left, setLeft] = useState(null);
+  const asked = JSON.stringify(request);
+  useEffect(() => {
+    setTold(null);
+    const timer = setTimeout(async () => {
+      const [estimate, budgets] = await Promise.allSettled([request && post("v2/estimates", request), get("v2/budgets")]);
+      setTold(estimate.value ?? null); // what is not allowed has no estimate
+      const limits = (budgets.value?.data ?? []).filter((one) => one.left_usd !== undefined);
+      setLeft(limits.sort((a, b) => a.left_usd - b.left_usd)[0] ?? null);
+    }, 500);
+    return () => clearTimeout(timer);
+  }, [asked]);
+  if (!told && !left) return null;
+  const about = told && (told.basis === "reserve" ? t.unknownCost : t.cost(t.about(usd(told.usd)), count, usd(told.usd * count)));
+  return html`<p class="estimate ${told?.refused ? "problem" : "hint"}" role="status" title=${told ? t.costHint[told.basis] : undefined}>
+    ${told?.refused ?? [about, left && t.left(usd(left.left_usd), left.period)].filter(Boolean).join(" · ")}
+  </p>`;
 }
 
 /**

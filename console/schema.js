@@ -122,10 +122,10 @@ export function problemsOf(message, fields) {
     found[name] = found[name] ? `${found[name]} ${sentence}` : sentence;
   };
   for (const sentence of message.split(/; (?=`|Either )/)) {
-    const path = /`([^`]+)`/.exec(sentence)?.[1] ?? "";
-    const name = path.split(/[.[]/)[0];
-    const whole = `${sentence.replace(/\.$/, "")}.`;
-    note(fields.some((field) => field.name === name) ? name : "", whole);
+    const about = /^(Either )?(`[^`]+`(, | or | and | with )?)+/.exec(sentence)?.[0] ?? "";
+    const paths = [...about.matchAll(/`([^`]+)`/g)].map(([, path]) => path.split(/[.[]/)[0]);
+    const named = [...new Set(paths)].filter((name) => fields.some((field) => field.name === name));
+    for (const name of named.length ? named : [""]) note(name, `${sentence.replace(/\.$/, "")}.`);
   }
   return found;
 }

@@ -2,7 +2,7 @@
 
 import { FIRST, wantsCalm } from "./card.js";
 import { copy, saveVideo } from "./download.js";
-import { between, bytes, count, dateTime, length } from "./format.js";
+import { between, bytes, count, dateTime, length, usd } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { loadModels, models, takesOf, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
@@ -163,6 +163,13 @@ function Value({ value }) {
   return typeof value === "string" ? value : html`<code>${JSON.stringify(value)}</code>`;
 }
 
+/** What it cost, or is said to cost until that is known. */
+function costOf(cost) {
+  if (!cost) return null;
+  if (cost.actual_usd !== null) return cost.actual_usd === 0 ? t.notCharged : usd(cost.actual_usd);
+  return cost.estimated_usd === null ? null : t.estimated(usd(cost.estimated_usd));
+}
+
 function Facts({ generation }) {
   const { id, meta, video: file } = generation;
   return html`<dl>
@@ -172,6 +179,7 @@ function Facts({ generation }) {
     ${meta.tags?.length > 0 && html`<dt>${t.tags}</dt><dd>${meta.tags.map((tag) => html`<a key=${tag} class="chip" href=${to({ tag })}>${tag}</a> `)}</dd>`}
     ${meta.batch && html`<dt>${t.batch}</dt><dd><a href=${to("batch", meta.batch.id)}>${meta.batch.id.slice(0, 8)}</a>, ${t.row(count(meta.batch.row))}</dd>`}
     ${file && html`<dt>${t.size}</dt><dd>${bytes(file.file_size)}, ${file.content_type}</dd>`}
+    ${costOf(meta.cost) && html`<dt>${t.cost}</dt><dd>${costOf(meta.cost)}</dd>`}
     <dt>${t.source}</dt>
     <dd>${t.sources[meta.source.kind] ?? meta.source.kind}</dd>
   </dl>`;

@@ -1,0 +1,144 @@
+/** What was spent, on what, what budgets have left, and how models did. */
+
+import { get } from "./api.js";
+import { count, length, usd } from "./format.js";
+import { html, useState } from "./html.js";
+import { loadModels, models, titleOf } from "./models.js";
+import { usePoll } from "./poll.js";
+import { replace, route, to } from "./route.js";
+import { texts } from "./texts.js";
+
+const t = texts.usage;
+const DAYS = [7, 30, 90];
+const BY = ["day", "model", "tag", "batch"];
+
+export function Usage() {
+  const { by = "day", days = "30" } = route.value.query;
+  const [usage, setUsage] = useState(null);
+  const [daily, setDaily] = useState(null);
+  const [perModel, setPerModel] = useState([]);
+  const [budgets, setBudgets] = useState([]);
+  const [problem, setProblem] = useState("");
+  usePoll(async () => {
+    try {
+      loadModels().catch(() => {});
+      const from = day(Date.now() - (Number(days) - 1) * 86_400_000);
+      const [asked, byDay, byModel, limits] = await Promise.all([
+        get("v2/usage", { by, from: by === "batch" ? undefined : from }),
+        get("v2/usage", { by: "day", from }),
+        get("v2/usage", { by: "model", from }),
+        get("v2/budgets"),
+      ]);
+      setUsage(asked);
+      setDaily(byDay);
+      setPerModel(summed(byModel.data, "model"));
+      setBudgets(limits.data);
+      setProblem("");
+    } catch (error) {
+      if (error.status !== 401) setProblem(error.message);
+      throw error;
+    }
+    return false;
+  }, [by, days]);
+  const set = (changes) => replace("usage", { by, days, ...changes });
+  return html`<section class="narrow usage">
+    <h1>${t.title}</h1>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${budgets.length > 0 && html`<h2>${t.budgets}</h2><ul class="budgets">${budgets.map((one) => html`<${Budget} key=${`${one.scope} ${one.period}`} budget=${one} />`)}</ul>`}
+    <h2>${t.spend}</h2>
+    <div class="filters">
+      <select aria-label=${t.days} value=${days} onChange=${(event) => set({ days: event.target.value })}>
+        ${DAYS.map((one) => html`<option key=${one} value=${one}>${t.lastDays(one)}</option>`)}
+      </select>
+      <select aria-label=${t.by} value=${by} onChange=${(event) => set({ by: event.target.value })}>
+        ${BY.map((one) => html`<option key=${one} value=${one}>${t.bys[one]}</option>`)}
+      </select>
+    </div>
+    ${!usage && !problem && html`<p class="hint">${texts.loading}</p>`}
+    ${daily && html`<${Plot} days=${Number(days)} sums=${daily.data} total=${daily.total} />`}
+    ${usage && usage.by === by && html`<${Sums} by=${by} sums=${summed(usage.data, by)} />`}
+    <h2>${t.models}</h2>
+    <${ModelTimes} sums=${perModel} />
+  </section>`;
+}
+
+const day = (time) => new Date(time).toISOString().slice(0, 10);
+
+/** Sums that have the same name are one: of a model there is one for each day. The dearest come first, days the latest. */
+function summed(sums, by) {
+  const found = new Map();
+  for (const { [by]: name, completed, failed, usd: spent } of sums) {
+    const sum = found.get(name) ?? { name, completed: 0, failed: 0, usd: 0 };
+    found.set(name, { name, completed: sum.completed + completed, failed: sum.failed + failed, usd: sum.usd + spent });
+  }
+  return [...found.values()].sort((a, b) => (by === "day" ? (a.name < b.name ? 1 : -1) : b.usd - a.usd || b.completed - a.completed));
+}
+
+function Budget({ budget }) {
+  const isMoney = budget.limit_usd !== undefined;
+  const [limit, used] = isMoney ? [budget.limit_usd, budget.used_usd] : [budget.limit_jobs, budget.used_jobs];
+  const shown = isMoney ? usd : count;
+  const part = Math.min(1, limit > 0 ? used / limit : 1);
+  const label = t.budget(budget.scope, t.periods[budget.period]);
+  return html`<li>
+    <span class="row"><span>${label}</span><span>${t.of(shown(used), shown(limit))}</span></span>
+    <span class="progress" role="meter" aria-label=${label} aria-valuemin="0" aria-valuemax=${limit} aria-valuenow=${Math.min(used, limit)}>
+      <span class="part ${part > 0.9 ? "error" : part > 0.7 ? "generating" : "completed"}" style=${{ width: `${part * 100}%` }}></span>
+    </span>
+  </li>`;
+}
+
+/** A bar a day; the table below has the same in numbers. */
+function Plot({ days, sums, total }) {
+  const spent = new Map(sums.map((one) => [one.day, one.usd]));
+  const all = Array.from({ length: days }, (_, index) => day(Date.now() - (days - 1 - index) * 86_400_000));
+  const most = Math.max(...all.map((one) => spent.get(one) ?? 0));
+  return html`<figure class="plot">
+    <figcaption><strong>${usd(total.usd)}</strong> <span class="hint">${t.total(count(total.completed), count(total.failed))}</span></figcaption>
+    <svg viewBox="0 0 ${days * 10} 100" preserveAspectRatio="none" role="img" aria-label=${t.plot(usd(total.usd), days)}>
+      ${all.map((one, index) => {
+        const value = spent.get(one) ?? 0;
+        const height = most > 0 ? Math.max(value > 0 ? 2 : 0.6, (value / most) * 100) : 0.6;
+        return html`<rect key=${one} x=${index * 10 + 1} width="8" y=${100 - height} height=${height} class=${value > 0 ? "" : "none"}><title>${one}: ${usd(value)}</title></rect>`;
+      })}
+    </svg>
+    <span class="row hint"><span>${all[0]}</span><span>${most > 0 && t.most(usd(most))}</span><span>${all.at(-1)}</span></span>
+  </figure>`;
+}
+
+const NAMES = {
+  model: (name) => html`<a href=${to({ model: name })}>${titleOf(name)}</a>`,
+  batch: (name) => html`<a href=${to("batch", name)}>${name.slice(0, 8)}</a>`,
+  tag: (name) => html`<a href=${to({ tag: name })}>${name}</a>`,
+  day: (name) => name,
+};
+
+function Sums({ by, sums }) {
+  if (!sums.length) return html`<p class="hint">${t.nothing}</p>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t.bys[by]}><table>
+    <thead><tr><th scope="col">${t.names[by]}</th><th scope="col" class="number">${t.completed}</th><th scope="col" class="number">${t.failed}</th><th scope="col" class="number">${t.usd}</th></tr></thead>
+    <tbody>${sums.map((one) => html`<tr key=${one.name}>
+      <td>${NAMES[by](one.name)}</td><td class="number">${count(one.completed)}</td><td class="number">${count(one.failed)}</td><td class="number">${usd(one.usd)}</td>
+    </tr>`)}</tbody>
+  </table></div>`;
+}
+
+/** How long the models take that were used, and how often they fail. */
+function ModelTimes({ sums }) {
+  const used = new Map(sums.map((one) => [one.name, one]));
+  const timed = [...(models.value?.values() ?? [])].filter((one) => one.takes || used.has(one.id));
+  if (!timed.length) return html`<p class="hint">${t.nothing}</p>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t.models}><table>
+    <thead><tr><th scope="col">${t.names.model}</th><th scope="col" class="number">${t.median}</th><th scope="col" class="number">${t.slow}</th><th scope="col" class="number">${t.failRate}</th></tr></thead>
+    <tbody>${timed.map(({ id, title, takes }) => {
+      const { completed = 0, failed = 0 } = used.get(id) ?? {};
+      const all = completed + failed;
+      return html`<tr key=${id}>
+        <td>${title}</td>
+        <td class="number">${takes ? length(takes.median_seconds) : "–"}</td>
+        <td class="number">${takes ? length(takes.slowest_tenth_seconds) : "–"}</td>
+        <td class="number">${failed ? html`<a href=${to({ model: id, status: "error" })}>${t.rate(count(failed), count(all))}</a>` : all ? t.rate(0, count(all)) : "–"}</td>
+      </tr>`;
+    })}</tbody>
+  </table></div>`;
+}
