@@ -20,6 +20,7 @@ COPIED = [
     "bench",
     "catalogue",
     "client",
+    "console",
     "docs",
     "functions",
     "infra",
@@ -28,6 +29,7 @@ COPIED = [
     "statemachine",
     "tests",
     "app.py",
+    "node_modules",  # the library of the console
     "pyproject.toml",
     "README.md",
 ]
@@ -56,12 +58,8 @@ MUTANTS = [
     Mutant(
         "an end is recorded as announced before it is published",
         CORE / "publish/announcer.py",
-        """        self._publish(f"Generation {kind}", generation.generation_id, message, attributes)
-        ledger.announced(generation)
-""",
-        """        ledger.announced(generation)
-        self._publish(f"Generation {kind}", generation.generation_id, message, attributes)
-""",
+        "        first(generation)\n",
+        "        first(generation)\n        ledger.announced(generation, *self.accounts.settle(generation))\n",
     ),
     Mutant(
         "a generation is recorded as completed before its video is archived",
@@ -285,6 +283,54 @@ MUTANTS = [
         """        except KeyError as error:
             logger.warning("the time of""",
     ),
+    Mutant(
+        "a budget that has no room refuses nothing",
+        CORE / "money/budgets.py",
+        "        if refusal := budget.refusal(credits_):\n",
+        "        if (refusal := budget.refusal(credits_)) and not budget.scope:\n",
+    ),
+    Mutant(
+        "room that is taken while it is looked for counts as room",
+        CORE / "money/budgets.py",
+        '*(f"{name} <= :{name}" for name in bounds)',
+        '*(f"{name} <= :{name} OR {name} > :{name}" for name in bounds)',
+    ),
+    Mutant(
+        "what was not spent stays held",
+        CORE / "money/budgets.py",
+        "        difference = charged - cost.held\n",
+        "        difference = max(0, charged - cost.held)\n",
+    ),
+    Mutant(
+        "an end is counted as often as it is announced",
+        CORE / "records/ledger.py",
+        "AND #rescues = :run AND attribute_not_exists(#announced_at)",
+        "AND #rescues = :run",
+    ),
+    Mutant(
+        "a generation that is rescued is counted twice",
+        CORE / "money/usage.py",
+        "        difference = {name: now[name] - before.get(name, 0) for name in SUMS}\n",
+        "        difference = {name: now[name] for name in SUMS}\n",
+    ),
+    Mutant(
+        "while the provider is out of credits every job tries",
+        CORE / "submit.py",
+        "    if is_open and not circuit.may_probe():\n",
+        "    if is_open and circuit.probe_seconds < 0:\n",
+    ),
+    Mutant(
+        "the circuit stays open when there are credits again",
+        CORE / "submit.py",
+        "    if is_open:\n        circuit.close()\n",
+        "",
+    ),
+    Mutant(
+        "a price is applied although several variants fit",
+        CORE / "money/prices.py",
+        "    return found if len(found) == 1 else None\n",
+        "    return found[:1] or None\n",
+    ),
 ]
 
 
@@ -293,7 +339,9 @@ def red_test(mutant: Mutant | None) -> str | None:
     with TemporaryDirectory() as folder:
         copy = Path(folder)
         for name in COPIED:
-            if (ROOT / name).is_dir():
+            if name == "node_modules":
+                (copy / name).symlink_to(ROOT / name)
+            elif (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(ROOT / name, copy / name)

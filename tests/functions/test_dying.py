@@ -5,19 +5,25 @@ state again when its function died. Before and after every single call that a fu
 it is killed once. What must be true in the end does not depend on where.
 """
 
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
 import admit
 from core.generation import Status
+from core.money.accounts import Accounts
+from core.money.budgets import Limits
 from tests.support.dying import FUNCTIONS, REENTRIES, Death, Driver, Killed, dying
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
+from wiring import now
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # which a busy machine may need
 PROMPT = "a boat"
+READERS = {"console", "reconcile"}  # which change nothing of a job: a page, and a report
 PARTS = 8  # of the points, so that they are tried in parallel
 
 
@@ -27,7 +33,7 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
     # Who died in an earlier job while giving places out had its turn until some seconds after.
     boto3.client("dynamodb").delete_item(TableName="places", Key={"pk": {"S": "turn"}, "sk": {"S": "turn"}})
     body, key = {"model": "veo2", "prompt": PROMPT}, f"key-{at}"
-    before = cloud.simulator.counts().creates
+    before, spent_before = cloud.simulator.counts().creates, spent()
     with dying(monkeypatch, death):
         for _ in range(REENTRIES):
             try:
@@ -45,6 +51,8 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
     assert record.status.ended, where
     assert record.announced_at is not None, where
     assert cloud.holders == [], where
+    held, ended = (after - so_far for after, so_far in zip(spent(), spent_before, strict=True))
+    assert (held, ended) == (record.charged, 1), where
     if record.status is Status.ERROR:
         assert record.error is not None
         assert record.error.name == "SubmissionUnknown", where
@@ -53,13 +61,23 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
     return death
 
 
+def spent() -> tuple[int, int]:
+    """What budgets count for the owner in this month, in credits, and how many ends of generations are summed."""
+    dynamodb: Any = boto3.client("dynamodb")
+    accounts = Accounts.at(dynamodb, "money", "places", now, Limits(), 0)
+    [_, own] = accounts.budgets.of("ann", None)
+    sums = accounts.usage.of("ann", "model", date(2020, 1, 1), date(2100, 1, 1))
+    return own.used.month_credits, sum(one.completed + one.failed for one in sums)
+
+
 def test_every_function_is_killed_somewhere() -> None:
     """Here those of a job, and `DOORS` in test_dying_doors.py."""
-    assert {path.stem for path in Path(admit.__file__).parent.glob("*.py")} == FUNCTIONS
+    assert {path.stem for path in Path(admit.__file__).parent.glob("*.py")} - READERS == FUNCTIONS
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_job_survives_a_death_at_every_point(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+    cloud.invoke("sweep", {})  # which reads the prices: all jobs make the same calls then
     points = one_job(cloud, monkeypatch, at=0).points
     assert len(points) > 40
     # What was claimed and then not sent can nobody know; that is told, and raises an alarm. What was sent is found.
