@@ -2,15 +2,19 @@
 
 ministack 1.5.33 calls every exception of a Python function `Runtime.HandlerError`, so that no `Retry` or `Catch` in
 the state machine would match: here it has the name of what was raised. It does not know `MaxConcurrencyPath` of a Map,
-and goes on waiting for a task's token when the function that should answer it has failed. Functions run a few at once
+goes on waiting for a task's token when the function that should answer it has failed, and lets a workflow start
+another one (`startExecution.sync`) under a name that is taken. Functions run a few at once
 (`local/function_processes.py`), what it holds is kept (`local/snapshots.py`), what ran when it was stopped goes on
 (`local/restart.py`), and what it enforces of policies is what they say (`local/permissions.py`). All of this runs in
 ministack's own environment.
 """
 
+import json
 import os
 import re
 import sys
+import threading
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,6 +36,28 @@ def raised(log: str) -> str | None:
     # Frames are indented; the exception is the first line that is not: `module.Name: message`.
     line = re.search(r"^(?:\w+\.)*(\w+)(?::|$)", traceback, re.MULTILINE)
     return line and line[1]
+
+
+def starting_once(
+    start: Callable[[dict[str, Any]], Any], is_known: Callable[[str], bool], refusal: Any
+) -> Callable[[dict[str, Any]], Any]:
+    """Start an execution and wait for its end, if there is none of its name: else `refusal` is the answer."""
+    lock = threading.Lock()
+    starting: set[str] = set()
+
+    def start_once(data: dict[str, Any]) -> Any:
+        arn = f"{data['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{data.get('name')}"
+        with lock:
+            if data.get("name") and (arn in starting or is_known(arn)):
+                return refusal
+            starting.add(arn)
+        try:
+            return start(data)
+        finally:
+            with lock:
+                starting.discard(arn)
+
+    return start_once
 
 
 def guarded(app: App) -> App:
@@ -92,6 +118,11 @@ def main() -> object:
             raise
 
     states._call_lambda = call_and_fail_the_waiting_task
+    states._start_sync_execution = starting_once(
+        states._start_sync_execution,
+        lambda arn: arn in states._executions,
+        (400, {}, json.dumps({"__type": "ExecutionAlreadyExists", "message": "There is one of this name."})),
+    )
     bound_functions()
     know_tasks_and_events()
     server: Any = import_module("ministack.app")

@@ -102,7 +102,10 @@ def test_it_fails_at_no_cost_if_the_other_failed_and_so_does_what_takes_its_own(
         f"Generation {source}, whose video it takes, failed: {name}: no luck.",
     )
     assert answered == ["first", "second", "third"]
-    assert ended(cloud, third)[0] == "InputUnavailable"
+    assert ended(cloud, third) == (
+        "InputUnavailable",
+        f"Generation {second}, whose video it takes, failed: {name}: no luck.",
+    ), "a chain of a hundred does not say so a hundred times"
     assert cloud.simulator.counts().creates == 0
     told = [json.loads(message["Message"])["generation_id"] for message in cloud.messages()]
     assert sorted(told) == sorted([source, second, third]), "each is announced, once"

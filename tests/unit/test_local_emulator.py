@@ -1,6 +1,8 @@
-"""What local/emulator.py mends in ministack: the names of errors."""
+"""What local/emulator.py mends in ministack: the names of errors, and those of executions."""
 
+import threading
 import traceback
+from typing import Any
 
 import pytest
 
@@ -19,3 +21,26 @@ def test_an_error_is_named_after_the_class_that_was_raised_last(error: Exception
 
 def test_a_log_without_a_traceback_names_no_error() -> None:
     assert emulator.raised("Task timed out after 3.00 seconds") is None
+
+
+def test_of_executions_of_one_name_the_first_runs() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    known: list[str] = []
+
+    def start(data: dict[str, Any]) -> str:
+        begun.set()
+        may_end.wait(5)
+        known.append(f"arn:execution:m:{data.get('name')}")
+        return "ended"
+
+    start_once = emulator.starting_once(start, known.__contains__, "refused")
+    asked = {"stateMachineArn": "arn:stateMachine:m", "name": "a"}
+    first = threading.Thread(target=start_once, args=(asked,))
+    first.start()
+    assert begun.wait(5)
+    assert start_once(asked) == "refused", "while it runs"
+    may_end.set()
+    first.join()
+    assert start_once(asked) == "refused", "when it has ended"
+    assert start_once({**asked, "name": "b"}) == "ended"
+    assert [start_once({"stateMachineArn": "arn:stateMachine:m"}) for _ in range(2)] == ["ended", "ended"]

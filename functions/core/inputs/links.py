@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SESSION = timedelta(hours=1)  # the longest for a role that is taken on by another one
 LINKS_LIVE = timedelta(minutes=45)  # at least: longer than the provider works on a generation
 
+_FAILED = ", whose video it takes, failed: "
+
 
 def latest(generation_id: str, ledger: Ledger) -> Generation | Tombstone | None:
     """The generation, or the one that took its place in its batch when that was retried."""
@@ -30,7 +32,9 @@ def source_of(given: Given, owner: str, ledger: Ledger) -> Generation:
     if not isinstance(source, Generation) or source.owner != owner:
         raise InputUnavailable(f"Generation {given.generation_id}, whose video it takes, was deleted.")
     if source.error:
-        raise InputUnavailable(f"Generation {source.generation_id}, whose video it takes, failed: {source.error}")
+        # Of a chain in which one failed: why that was, and not how it went on.
+        reason = str(source.error).rpartition(_FAILED)[2]
+        raise InputUnavailable(f"Generation {source.generation_id}{_FAILED}{reason}")
     return source
 
 
