@@ -283,9 +283,10 @@ class Watch:
 
     def pause_after(self, seen: Generation) -> float | None:
         """Seconds until the next look, None if it is completed; `GenerationFailed`, `WaitTimeout`."""
-        if self._on_change and (seen.stage, seen.ahead) != self._told:
+        now = (seen.stage, seen.ahead, seen.waits_for)
+        if self._on_change and now != self._told:
             self._on_change(seen)
-            self._told = (seen.stage, seen.ahead)
+            self._told = now
         if seen.status == "error":
             raise GenerationFailed(seen)
         if seen.ended:

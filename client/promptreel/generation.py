@@ -51,6 +51,7 @@ class Generation:
     ended_at: datetime | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
     tags: tuple[str, ...] = ()  # your own, each `key=value` or a word
+    waits_for: tuple[str, ...] = ()  # the generations that it waits for: it takes their videos
 
     @property
     def usd(self) -> float | None:
@@ -87,6 +88,7 @@ class Generation:
             ended_at=_time(meta.get("ended_at")),
             raw=raw,
             tags=tuple(meta.get("tags") or ()),
+            waits_for=tuple(meta.get("waits_for") or ()),
         )
 
 

@@ -71,8 +71,10 @@ def test_it_waits_without_a_place_until_the_other_has_ended(cloud: Cloud, answer
     enter(cloud, "admit", second, task_token="second again")
     third = after(cloud, second, "third")
     assert (cloud.holders, answered) == ([source], ["first"])
-    assert call(cloud, "GET", PATHS[0], query=f"generation_id={second}")[1]["status"] == "queued"
+    shown = call(cloud, "GET", PATHS[0], query=f"generation_id={second}")[1]
+    assert (shown["status"], shown["meta"]["waits_for"], shown["meta"]["ahead"]) == ("queued", [source], None)
     complete(cloud, source)
+    assert call(cloud, "GET", PATHS[0], query=f"generation_id={second}")[1]["meta"]["waits_for"] is None
     assert (cloud.holders, answered) == ([second], ["first", "second again"])
     complete(cloud, second)
     assert (cloud.holders, answered[2:]) == ([third], ["third"])

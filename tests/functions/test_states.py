@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -22,6 +23,7 @@ from core.errors import (
 )
 from core.generation import ArchivedVideo, Failure, Status, iso
 from core.records.ledger import Ledger
+from core.rescue import rescue
 from core.workflow import Run
 from tests.support.events import event
 from tests.support.functions import KEY, Cloud, call
@@ -116,6 +118,27 @@ def test_a_video_on_a_host_of_its_model_is_archived(
     monkeypatch.setattr("core.finalize.hosts_of", hosts_of)
     assert cloud.invoke("finalize", {"generation_id": "g1"})["status"] == "completed"
     assert asked == ["veo2"]
+
+
+def test_a_paid_video_on_a_host_that_nobody_knew_is_archived_after_a_rescue(
+    cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {"generation_id": accepted(), "execution": "g1"}
+    for function in ("submit", "check_status"):
+        cloud.invoke(function, state)
+    monkeypatch.setenv("VIDEO_HOSTS", "cdn.example.com")
+    with pytest.raises(VideoForbidden, match=r"add it to the stage's video_hosts .* `promptreel rescue`") as forbidden:
+        cloud.invoke("finalize", state)
+    cause = json.dumps({"errorMessage": str(forbidden.value)})
+    cloud.invoke("record_failure", {**state, "error": {"Error": "VideoForbidden", "Cause": cause}})
+    assert cloud.ledger.get("g1").status is Status.ERROR
+
+    monkeypatch.setenv("VIDEO_HOSTS", "127.0.0.1")
+    workflow: Any = SimpleNamespace(start=lambda run: run)
+    rescued = {"generation_id": "g1", "execution": rescue("g1", cloud.ledger, workflow).run.execution}
+    assert cloud.invoke("check_status", rescued)["status"] == "archiving"
+    assert cloud.invoke("finalize", rescued)["status"] == "completed"
+    assert cloud.simulator.counts().creates == 1
 
 
 def test_finalize_entered_twice_does_its_work_once(cloud: Cloud, accepted: Accepted) -> None:

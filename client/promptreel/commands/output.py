@@ -95,6 +95,7 @@ def say_generation(generation: Generation, remedy: str | None) -> None:
         "error": failed,
         "mend": remedy,
         "ahead": generation.ahead and f"{generation.ahead} of yours before it in the queue",
+        "waits": generation.waits_for and f"for the video of {', '.join(generation.waits_for)}",
         "model": generation.request.get("model"),
         "prompt": generation.request.get("prompt"),
         "tags": ", ".join(generation.tags) or None,
@@ -105,7 +106,7 @@ def say_generation(generation: Generation, remedy: str | None) -> None:
         "video": generation.video and generation.video.url,
     }
     for name, fact in facts.items():
-        if fact is not None:
+        if fact not in (None, ()):
             say(f"{name:8} {plain(fact)}")
 
 

@@ -159,7 +159,9 @@ def _usual(api: Client, generation: Generation) -> str:
 
 
 def _place(generation: Generation) -> str:
-    """Where it is in the queue; others' jobs are let in between, so this is no time."""
+    """What it waits for, or where it is in the queue; others' jobs are let in between, so this is no time."""
+    if generation.waits_for:
+        return f", for the video of {output.plain(', '.join(generation.waits_for))}"
     if generation.ahead is None:
         return ""
     if generation.ahead == 0:

@@ -14,6 +14,7 @@ from core.delete import Deletion
 from core.errors import Conflict, Deleted, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Generation, Source, generation_id_for
 from core.inputs.files import Inputs
+from core.inputs.links import latest
 from core.intake.accept import accept, idempotency_key
 from core.intake.labels import HEADER, Label, tags_of
 from core.models import Models
@@ -78,6 +79,7 @@ class GenerationApi:
         shown = self._shown(generation)
         if generation.waits_for_place:
             shown["meta"]["ahead"] = self.places.ahead(generation)
+            shown["meta"]["waits_for"] = self._waits_for(generation)
         return as_json(shown)
 
     def delete(self, request: Request) -> Answer:
@@ -102,6 +104,13 @@ class GenerationApi:
         if not generation.video:
             raise Conflict(f"Generation {generation.generation_id} has no video; its status is {shown['status']}.")
         return as_text("", "application/json", HTTPStatus.FOUND, {"Location": shown["video"]["url"]})
+
+    def _waits_for(self, generation: Generation) -> list[str] | None:
+        """The generations whose videos it takes, as far as they have not ended; None if there are none."""
+        ledger = self.deletion.ledger
+        named = dict.fromkeys(given.generation_id for given in generation.given or () if given.generation_id)
+        found = [latest(generation_id, ledger) for generation_id in named]
+        return [one.generation_id for one in found if isinstance(one, Generation) and not one.status.ended] or None
 
     def _own(self, owner: str, generation_id: str) -> Generation:
         """The owner's generation; the answer is the same for another's as for one that does not exist."""

@@ -57,6 +57,7 @@ _GENERATION = {
                 "usage",
                 "stage",
                 "ahead",
+                "waits_for",
                 "request",
                 "created_at",
                 "submitted_at",
@@ -78,6 +79,12 @@ _GENERATION = {
                     "maximum": MOST_AHEAD,
                     "description": "How many of yours are before it in the queue for a place at the provider, of which "
                     f"no more than {MOST_AHEAD} are counted. Null in lists, and for one that is not in the queue.",
+                },
+                "waits_for": {
+                    "type": ["array", "null"],
+                    "items": {"type": "string"},
+                    "description": "The generations whose videos it takes, and that have not ended: it is not in the "
+                    "queue before they have. Null in lists, and where there are none.",
                 },
                 "request": {"type": "object"},
                 "created_at": _TIME,

@@ -35,7 +35,8 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "usage": {"credits_used": generation.credits_used},
             "stage": str(generation.status),
             "request": generation.request,
-            "ahead": None,  # counted for who asks for this one: see functions/api.py
+            "ahead": None,  # told to who asks for this one: core.api.generations
+            "waits_for": None,  # the same
             "created_at": iso(generation.created_at),
             "submitted_at": generation.submitted_at and iso(generation.submitted_at),
             "generated_at": generation.generated_at and iso(generation.generated_at),

@@ -193,6 +193,13 @@ def test_waiting_tells_the_place_in_the_queue(ask: Run) -> None:
     assert "queued, 100 or more of yours before it" in err
 
 
+def test_waiting_tells_whose_video_it_waits_for(ask: Run) -> None:
+    waits = shown(meta={"ahead": None, "waits_for": ["a" * 32], "stage": "queued"})
+    _, _, err = ask("get", ID, "--wait", answers=[waits, waits, shown("generating"), completed("u", 1)])
+    assert f"queued, for the video of {'a' * 32}" in err
+    assert f"waits    for the video of {'a' * 32}" in ask("get", ID, answers=[waits])[1]
+
+
 def test_waiting_on_a_terminal_tells_how_long_it_usually_takes(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     takes = {"median_seconds": 44.6, "slowest_tenth_seconds": 61, "jobs": 50}
