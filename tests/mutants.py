@@ -212,6 +212,26 @@ MUTANTS = [
         "            if not generation:\n                failure = from_end",
     ),
     Mutant(
+        "of two charges for one generation only those under one id of the provider's count",
+        CORE / "money/books.py",
+        """                    (SELECT own.generation_id FROM calls JOIN own USING (generation_id)
+                        WHERE calls.reference = charges.reference),
+""",
+        "                    NULL,\n",
+    ),
+    Mutant(
+        "a charge that may still come is told as missing",
+        CORE / "money/reconcile.py",
+        "is_waiting = own.done_at is not None and self.now() < own.done_at + self.late",
+        "is_waiting = False",
+    ),
+    Mutant(
+        "nothing of what a deleted generation cost is kept",
+        CORE / "records/ledger.py",
+        "stays = SUBMISSION if generation.at_provider else CHARGED",
+        "stays = SUBMISSION if generation.at_provider else ()",
+    ),
+    Mutant(
         "a rescue does not start the workflow",
         CORE / "rescue.py",
         "    workflow.start(generation.run)\n    return generation\n",

@@ -222,14 +222,14 @@ def test_a_day_that_is_not_over_is_judged_so_far(world: World, path: Path) -> No
 
 
 def test_an_hour_that_goes_on_is_read_again_and_counted_once(world: World, path: Path) -> None:
-    one = world.made("2026-11-24 10:00")
-    for minute in (2, 3):
+    world.made("2026-11-24 10:00", charges=[{}, {"delay": 90}])
+    for minute, kind, charges in ((2, Kind.ADDS_UP, 1), (3, Kind.CHARGED_TWICE, 2)):
         world.at(f"2026-11-24 10:{minute:02}")
         books, how = Books(path), world.reconciliation()
         how.read(date.fromisoformat(DAY), books, NEVER)
-        assert kinds(list(how.judged(date.fromisoformat(DAY), books))) == {one: Kind.ADDS_UP}
+        [line] = how.judged(date.fromisoformat(DAY), books)
+        assert (line.kind, line.charges) == (kind, charges)
         books.close()
-        world.simulator.script(one, seconds=60, charges=[{"times": 0.5}, {"times": 0.5, "delay": 90}])
 
 
 def test_more_than_a_page_of_an_hour_is_read_whole(world: World, path: Path) -> None:

@@ -7,8 +7,8 @@ import typer
 
 from promptreel.commands import output
 from promptreel.commands.options import Json, deployment
+from promptreel.generation import CREDITS_PER_USD
 
-CREDITS_PER_USD = 2_000_000
 SAID = {  # of each kind of line, in this order, and what does not add up first
     "not_ours": "charged, and no generation of ours: somebody else uses the key or the account",
     "not_charged": "made, and not charged within the time that a charge may take",

@@ -8,7 +8,7 @@ has no id of its own: only what is read once, page after page by the cursor, can
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.errors import ProviderUnavailable
@@ -16,7 +16,9 @@ from core.generation import iso
 
 LOG_PATH, MOVEMENTS_PATH = "/v2/logs", "/v2/billing/transactions"
 PAGE_ROWS = 100  # the most that both allow
-MOST_TEXT = 200  # characters of an id or a name: what is longer was made by nobody
+MAX_TEXT = 500  # characters of an id or a name, as long as those that are recorded
+MAX_CREDITS = 10**15  # half a billion dollars: what is more is no amount
+ROUNDING = timedelta(seconds=1)  # of the times of entries, which are asked for by theirs
 
 Page = Callable[[str, Mapping[str, str | int]], bytes]  # the answer to a call for a path with a query
 
@@ -49,11 +51,8 @@ def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
     while True:
         rows, pagination = _parts(page(LOG_PATH, {**window, "offset": offset}))
         for row in rows:
-            if isinstance(row, dict) and isinstance(row.get("inference_id"), str):
-                named = row.get("client_request_id")
-                yield LoggedCall(
-                    row["inference_id"], row.get("status") == "failed", named if isinstance(named, str) else None
-                )
+            if isinstance(row, dict) and (provider_id := _text(row.get("inference_id"))):
+                yield LoggedCall(provider_id, row.get("status") == "failed", _text(row.get("client_request_id")))
         if not pagination["has_more"]:
             return
         if not rows:
@@ -69,9 +68,13 @@ def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement]:
         rows, pagination = _parts(page(MOVEMENTS_PATH, {**window, **cursor}))
         for row in rows:
             try:
-                yield _movement(row)
-            except (KeyError, TypeError, ValueError) as error:
+                movement = _movement(row)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise ProviderUnavailable("The provider's list of transactions has an entry that is none.") from error
+            # Else each hour would be told as all there is.
+            if not start - ROUNDING <= movement.at <= end + ROUNDING:
+                raise ProviderUnavailable("The provider's list of transactions is of another time than was asked for.")
+            yield movement
         if not pagination["has_more"]:
             return
         if not isinstance(pagination.get("next_cursor"), str) or pagination["next_cursor"] == cursor.get("cursor"):
@@ -81,12 +84,14 @@ def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement]:
 
 def _movement(row: dict[str, Any]) -> Movement:
     credits_moved = row["amount"]["credits"]
-    if type(credits_moved) is not int or credits_moved < 0 or row["direction"] not in ("CHARGE", "TOPUP"):
+    if type(credits_moved) is not int or not 0 <= credits_moved < MAX_CREDITS:
+        raise ValueError
+    if row["direction"] not in ("CHARGE", "TOPUP"):
         raise ValueError
     at = datetime.fromisoformat(row["created_at"])
     return Movement(
-        at=at if at.tzinfo else at.replace(tzinfo=UTC),
-        kind=str(row["type"])[:MOST_TEXT],
+        at=(at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC),
+        kind=str(row["type"]),
         credits=credits_moved if row["direction"] == "CHARGE" else -credits_moved,
         reference=_text(row["reference_id"]),
         model=_text(row["model"]),
@@ -94,7 +99,8 @@ def _movement(row: dict[str, Any]) -> Movement:
 
 
 def _text(value: object) -> str | None:
-    return value[:MOST_TEXT] if isinstance(value, str) and value else None
+    """As it can be stored; JSON may hold what is no character."""
+    return value[:MAX_TEXT].encode("utf-8", "replace").decode() if isinstance(value, str) and value else None
 
 
 def _parts(content: bytes) -> tuple[list[Any], dict[str, Any]]:

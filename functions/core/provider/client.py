@@ -25,7 +25,7 @@ from core.errors import (
     SubmissionUnknown,
 )
 from core.provider import account
-from core.provider.account import LoggedCall, Movement
+from core.provider.account import MAX_CREDITS, LoggedCall, Movement
 
 PATH, MODELS_PATH = "/v2/video/generations", "/v1/models"
 PRICED = {"output_modalities": "video", "include": "pricing"}  # of all models, those that matter here
@@ -33,7 +33,6 @@ CONNECT_SECONDS, CREATE_SECONDS, FETCH_SECONDS = 5.0, 60.0, 20.0
 MAX_ANSWER_BYTES = 1 << 20
 MAX_MODELS_BYTES = 8 << 20  # the list of all models, of all kinds, has 1.3 MB
 MAX_TEXT = 500  # characters of what the provider says, in a message of ours
-MAX_CREDITS = 10**15  # half a billion dollars: what is more is no amount
 MAX_URL = 8192  # characters of a link: longer ones are signed by nobody
 LOG_ROWS = 2_000  # of the log, that are read for one look
 LOG_WINDOW = timedelta(minutes=10)  # around the call: clocks differ, and the row may be dated when it was answered
