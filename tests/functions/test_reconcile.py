@@ -102,6 +102,7 @@ def test_what_does_not_add_up_is_reported_and_alarms_once(
         stranger: ("not_ours", "7"),
     }
     assert counted(capsys) == [3]
+    assert cloud.invoke("reconcile", NIGHTLY, warm=True) == {"days": []}, "what waits is for another night"
     assert cloud.invoke("reconcile", {"day": day}, warm=True)["days"] == [sums], "by hand: the same"
     assert counted(capsys) == [], "which is known"
     cloud.simulator.charge_others(8)

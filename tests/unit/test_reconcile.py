@@ -156,6 +156,18 @@ def test_what_was_given_up_while_the_provider_had_it_is_ours(world: World, path:
     assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: Kind.UNKNOWN_AMOUNT}
 
 
+def test_the_log_is_read_back_from_a_charge_to_the_call_that_it_is_for(world: World, path: Path) -> None:
+    one = world.ended(world.sent("2026-11-24 10:50", charges=[{"delay": 3600 * 4}]))
+    assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: Kind.UNKNOWN_AMOUNT}
+
+
+def test_a_strangers_charge_that_was_given_back_is_nothing(world: World, path: Path) -> None:
+    world.at("2026-11-24 10:00")
+    world.simulator.script("elsewhere", seconds=60, charges=[{}, {"times": -1, "delay": 60}])
+    world.provider.create({"model": "veo2", "prompt": "elsewhere"}, "another")
+    assert world.judged(DAY, NIGHT, path) == []
+
+
 def test_what_the_provider_said_had_failed_is_not_to_be_charged(world: World, path: Path) -> None:
     one = world.ended(world.sent("2026-11-24 10:00"), "GenerationFailed")
     assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: Kind.OTHER_AMOUNT}
