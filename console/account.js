@@ -26,6 +26,6 @@ export function Account() {
       <dd><a href=${address("openapi.json").href} target="_blank" rel="noopener">openapi.json</a></dd>
     </dl>
     <h2>${t.shell}</h2>
-    <pre><code>${`export PROMPTREEL_URL='${url}'\nexport PROMPTREEL_API_KEY=…\npromptreel create "A paper boat" --wait -o boat.mp4`}</code></pre>
+    <pre tabindex="0" role="region" aria-label=${t.shell}><code>${`export PROMPTREEL_URL='${url}'\nexport PROMPTREEL_API_KEY=…\npromptreel create "A paper boat" --wait -o boat.mp4`}</code></pre>
   </section>`;
 }

@@ -53,7 +53,7 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>${texts.skip}</a>
     <${Header} page=${page} />
     ${offline.value && html`<p class="offline" role="alert">${texts.api.offline}</p>`}
-    <main ref=${main} tabindex="-1" class="page-${page || "gallery"}"><${Page} key=${`${page}/${part}`} part=${part} /></main>
+    <main id="main" ref=${main} tabindex="-1" class="page-${page || "gallery"}"><${Page} key=${`${page}/${part}`} part=${part} /></main>
     ${refused.value && html`<${SignIn} isAgain=${true} />`}
     <${Question} />
     <${Toasts} />`;
@@ -62,7 +62,7 @@ function App() {
 function Header({ page }) {
   const current = (pages) => (pages.includes(page) ? "page" : undefined);
   return html`<header class="top">
-    <a class="brand" href=${to()}><${Mark} /> <span>${texts.app}</span></a>
+    <a class="brand" href=${to()} aria-label=${texts.app}><${Mark} /> <span>${texts.app}</span></a>
     <nav aria-label=${texts.nav.label}>
       ${NAV.map(([to_, name, pages]) => html`<a key=${to_} href=${to(to_)} aria-current=${current(pages)}>${name}</a>`)}
     </nav>

@@ -1,0 +1,117 @@
+"""A real browser, which comes from the npm registry and needs nothing installed, and the console in it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+NODE = Path(sys.executable).with_name("node")
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE = 60_000  # milliseconds; other tests, and other programs, may keep the machine busy
+# Chromium says so of every answer that is an error, which is what many tests are about.
+EXPECTED = "Failed to load resource"
+# No switch that weakens what a page may do: its policy is what is tested. Nobody clicks before a video may play.
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
+WATCH = """
+window.harms = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.harms.push(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+}).observe({type: "layout-shift", buffered: true});
+"""
+# A frame as what it is made of.
+FRAME = """(film) => {
+  const canvas = document.createElement("canvas");
+  canvas.width = 160; canvas.height = 90;
+  const drawing = canvas.getContext("2d");
+  drawing.drawImage(film, 0, 0, 160, 90);
+  return Array.from(drawing.getImageData(0, 0, 160, 90).data).join();
+}"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser."""
+    program = "import chromium from '@sparticuz/chromium'; console.log(await chromium.executablePath());"
+    told = subprocess.run(
+        [str(NODE), "--input-type=module", "--eval", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=told.stdout.strip(), args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Tab:
+    """A page of the console at `url`, and all that it complained of."""
+
+    page: Page
+    url: str
+    harms: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, context: BrowserContext, url: str) -> "Tab":
+        """A new tab, which is nowhere yet."""
+        context.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
+        context.add_init_script(WATCH)
+        tab = cls(context.new_page(), url)
+        tab.page.on("pageerror", lambda error: tab.harms.append(f"error: {error}"))
+        tab.page.on(
+            "console",
+            lambda said: (
+                tab.harms.append(f"{said.type}: {said.text}")
+                if said.type in ("error", "warning") and not said.text.startswith(EXPECTED)
+                else None
+            ),
+        )
+        return tab
+
+    def sign_in(self, key: str) -> "Tab":
+        """By a link, as `make up` prints it."""
+        self.page.goto(f"{self.url}/#key={key}")
+        expect(self.page.get_by_role("navigation")).to_be_visible()
+        return self
+
+    def go(self, where: str) -> None:
+        """To a page of the console, as by a link within it."""
+        self.page.evaluate("(where) => { location.hash = `#/${where}`; }", where)
+
+    def choose_model(self, name: str) -> None:
+        """By its id, in the form."""
+        change = self.page.get_by_role("button", name="Change")
+        search = self.page.get_by_role("searchbox", name="Model")
+        expect(change.or_(search)).to_be_visible()
+        if change.is_visible():
+            change.click()
+        expect(self.page.get_by_text("155 models")).to_be_visible()
+        search.fill(name)
+        self.page.locator(".models").get_by_role("button").first.click()
+        expect(self.page.get_by_role("textbox", name="Prompt").first).to_be_visible()
+
+    def prompt(self, text: str) -> None:
+        self.page.get_by_role("textbox", name="Prompt").first.fill(text)
+
+    def problems(self) -> list[str]:
+        """All that the page did, or was kept from doing, that it must not."""
+        return [*self.harms, *self.page.evaluate("window.harms ?? []")]
+
+    def axe(self) -> list[str]:
+        """What axe-core finds on the page as it stands, a line each."""
+        self.page.evaluate(AXE.read_text("utf-8"))
+        found: dict[str, Any] = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{one['id']}: {json.dumps([node['target'] for node in one['nodes']][:4])} "
+            + one["nodes"][0]["failureSummary"]
+            for one in found["violations"]
+        ]
