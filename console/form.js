@@ -90,7 +90,7 @@ function MediaField({ field, id, value, onChange }) {
 }
 
 function List({ field, id, value, onChange }) {
-  const items = Array.isArray(value) ? value : [];
+  const items = value === undefined ? [] : [value].flat();
   const set = (index, one) => onChange(items.map((old, at) => (at === index ? one : old)));
   const isFull = field.most !== undefined && items.length >= field.most;
   const isMedia = field.item.kind === "media";

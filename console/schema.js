@@ -14,7 +14,7 @@ const FEW = 4; // choices that are shown all at once
  *     choice      options, isShort
  *     switch      default
  *     media       media (image, video, audio), types, most (bytes)
- *     list        item (a field)
+ *     list        item (a field), most, mayBeOne
  *     group       fields
  */
 export function fieldsOf(schema, inputs = []) {
@@ -39,6 +39,9 @@ function propertiesOf(schema, inputs, path) {
 function fieldOf(schema, inputs, path, name) {
   const common = { path, label: labelOf(name), hint: schema.description ?? "", default: schema.default };
   const input = inputs.find(({ field }) => field === path);
+  const many = inputs.find(({ field }) => field === `${path}[]`);
+  // Some take one file or a list of them.
+  if (input && many) return { ...common, kind: "list", item: fieldOf(schema, [many], `${path}[]`, name), most: schema.maxItems, mayBeOne: true };
   if (input) return { ...common, kind: "media", media: input.media, types: input.media_types ?? [], most: input.max_bytes };
   if (schema.enum) {
     // Some take numbers as text, too: one of each is enough.
@@ -91,8 +94,8 @@ function valueOf(field, value) {
     case "choice":
       return field.options.find((one) => String(one) === String(value));
     case "list": {
-      if (!Array.isArray(value)) return undefined;
-      const items = value.map((one) => valueOf(field.item, one)).filter((one) => one !== undefined);
+      const items = [value].flat().map((one) => valueOf(field.item, one)).filter((one) => one !== undefined);
+      if (field.mayBeOne && items.length < 2) return items[0];
       return items.length ? items : undefined;
     }
     case "group": {

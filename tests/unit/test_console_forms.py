@@ -1,0 +1,112 @@
+"""Forms of the console: console/schema.js, run by Node on the schemas of all models."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import InvalidRequest
+from core.models import known, offered
+from core.models.validation import validate
+
+NODE = Path(sys.executable).with_name("node")
+SCHEMA = Path(__file__).parents[2] / "console" / "schema.js"
+KINDS = {"text", "long", "number", "choice", "switch", "media", "list", "group"}  # none has to be written as JSON
+MODEL = "klingai/video-v3-omni-720p-image-to-video"
+
+
+def run(program: str, given: Any) -> Any:
+    """What a function in JavaScript makes of what it is given; it has all of schema.js as `schema`."""
+    whole = f"""
+        import {{ readFileSync }} from "node:fs";
+        import * as schema from {json.dumps(SCHEMA.as_uri())};
+        console.log(JSON.stringify(({program})(JSON.parse(readFileSync(0, "utf8")))));
+    """
+    command = [str(NODE), "--input-type=module", "--eval", whole]
+    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def models() -> list[dict[str, Any]]:
+    return [dict(model.facts) for model in known().values()]
+
+
+def test_every_parameter_of_every_model_has_its_field() -> None:
+    fields = run("(given) => given.map((one) => schema.fieldsOf(one.schema, one.inputs))", models())
+    kinds = set()
+    for model, found in zip(models(), fields, strict=True):
+        schema = model["schema"]
+        assert {field["name"] for field in found} == schema["properties"].keys() - {"model"}, model["name"]
+        assert {field["name"] for field in found if field["required"]} == set(schema["required"]) - {"model"}
+        for one in model["inputs"]:
+            is_one_of_many = any(other["field"] == f"{one['field']}[]" for other in model["inputs"])
+            assert is_one_of_many or f'"path": "{one["field"]}"' in json.dumps(found), "a place to drop a file at"
+        kinds |= {field["kind"] for field in found}
+    assert kinds == KINDS
+
+
+def test_what_is_typed_into_a_form_is_the_request() -> None:
+    """There and back, for every example of the provider's reference."""
+    program = """(given) => given.map(({name, schema: one, inputs}) => (one.examples ?? []).map((example) =>
+        schema.requestOf(name, schema.fieldsOf(one, inputs), schema.typedOf(example).values)))"""
+    found = run(program, models())
+    offer = offered()
+    count = 0
+    for model, requests in zip(models(), found, strict=True):
+        for example, request in zip(model["schema"]["examples"], requests, strict=True):
+            same = {key: str(value) if key == "duration" else value for key, value in request.items()}
+            assert same == {key: str(value) if key == "duration" else value for key, value in example.items()}
+            validate(request, offer)
+            count += 1
+    assert count > len(known())
+
+
+def test_what_is_empty_is_not_sent_and_nothing_of_another_model() -> None:
+    values = {"prompt": "", "cfg_scale": "0.5", "elements": [{}], "multi_prompt": ["", "a kite"], "duration": "5"}
+    values["other"] = "of another model"
+    facts = dict(known()[MODEL].facts)
+    program = "({values, facts}) => schema.requestOf(facts.name, schema.fieldsOf(facts.schema, facts.inputs), values)"
+    request = run(program, {"values": values, "facts": facts})
+    assert request == {"model": MODEL, "cfg_scale": 0.5, "multi_prompt": ["a kite"], "duration": 5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"prompt": None}, {"prompt": "is required by model", "image_url": "is required by model"}),
+        ({"duration": 60, "cfg_scale": 2}, {"duration": "must be one of 3, 4", "cfg_scale": "must be 1 or less"}),
+        ({"multi_prompt": ["x"]}, {"prompt": "Either `prompt` or `multi_prompt`", "multi_prompt": "not more than one"}),
+        ({"unknown": 1}, {"": "`unknown` is not a parameter of model"}),
+        (
+            {"elements": [{"reference_image_urls": [1]}]},
+            {"elements": "`elements.0.reference_image_urls.0` must be"},
+        ),
+    ],
+)
+def test_the_apis_sentences_stand_beside_their_fields(changes: dict[str, Any], expected: dict[str, str]) -> None:
+    facts = dict(known()[MODEL].facts)
+    whole = {"model": MODEL, "prompt": "a kite", "image_url": "https://example.com/a.png"}
+    if "prompt" in changes:
+        facts, whole = dict(known()["google/veo-3.1-i2v"].facts), {"model": "google/veo-3.1-i2v"}
+        changes = {}
+    with pytest.raises(InvalidRequest) as refused:
+        validate({**whole, **changes}, offered())
+    program = "({message, facts}) => schema.problemsOf(message, schema.fieldsOf(facts.schema, facts.inputs))"
+    found = run(program, {"message": str(refused.value), "facts": facts})
+    assert found.keys() == expected.keys()
+    for field, words in expected.items():
+        assert words in found[field]
+
+
+@pytest.mark.parametrize(("seed", "count"), [(None, 8), (7, 3), (2**31 - 2, 4)])
+def test_variations_have_different_seeds_that_the_model_takes(seed: int | None, count: int) -> None:
+    field = {"kind": "number", "min": 0, "max": 2**31 - 1}
+    request = {} if seed is None else {"seed": seed}
+    program = "({field, request, count}) => schema.seedsFor(field, request, count)"
+    seeds = run(program, {"field": field, "request": request, "count": count})
+    assert len(set(seeds)) == count
+    assert all(field["min"] <= one <= field["max"] for one in seeds)
+    assert seed is None or seeds[0] == seed
