@@ -19,6 +19,7 @@ const MOST = 8; // variations
 const LISTED = 40; // models, before one has to search
 const TRIES = 4; // of a call that may go through a little later
 const PROMPT = { name: "prompt", path: "prompt", label: "Prompt", hint: "", kind: "long", required: true, isFirst: true };
+const TAGS = { name: "tag", path: "tag", label: t.tags, hint: t.tagsHint, kind: "text", required: false };
 const OTHERS = { name: "others", path: "others", label: t.json, hint: t.noSchema, kind: "json", required: false, isFirst: true };
 
 export function Make() {
@@ -61,7 +62,7 @@ async function prefill({ from, vary, input, asked }) {
     const { meta } = await fetchVideo(from);
     const { model, values } = typedOf(meta.request);
     if (vary) delete values.seed;
-    change({ model, values, count: Number(vary) || 1, pending: null });
+    change({ model, values, tags: (meta.tags ?? []).join(", "), count: Number(vary) || 1, pending: null });
   } else if (asked || input) {
     change({ model: asked ?? null, input, pending: null });
   }
@@ -139,7 +140,7 @@ function ModelChoice({ model, takesVideo }) {
 }
 
 function Form({ details }) {
-  const { values, count, pending } = draft.value;
+  const { values, tags, count, pending } = draft.value;
   const fields = useMemo(() => (details.schema ? fieldsOf(details.schema, details.inputs) : [PROMPT, OTHERS]), [details]);
   const [problems, setProblems] = useState({});
   const [sending, setSending] = useState(null); // how many were accepted
@@ -165,10 +166,10 @@ function Form({ details }) {
     setProblems({});
     setSending(0);
     try {
-      await send(request, seedsFor(seed, request, count), count, setSending);
+      await send(request, seedsFor(seed, request, count), tags.trim(), count, setSending);
       say(t.accepted(count));
     } catch (error) {
-      if (error.status === 400) setProblems(problemsOf(error.message, fields));
+      if (error.status === 400) setProblems(problemsOf(error.message, [...fields, TAGS]));
       else if (error.status !== 401) setProblems({ "": error.message });
       requestAnimationFrame(() => form.current?.querySelector(".problem:not(:empty)")?.scrollIntoView({ block: "center" }));
     } finally {
@@ -187,10 +188,13 @@ function Form({ details }) {
   return html`<form ref=${form} class="stack" onSubmit=${submit} noValidate>
     ${problems[""] && html`<div class="failure" role="alert"><strong>${t.general}</strong><p class="problem">${problems[""]}</p></div>`}
     ${fields.filter(({ isFirst }) => isFirst).map(shown)}
-    ${others.length > 0 && html`<details open=${others.some(({ name }) => problems[name] || filled(values[name]))}>
-      <summary>${t.settings} <small>${others.length}</small></summary>
-      <div class="stack">${others.map(shown)}</div>
-    </details>`}
+    <details open=${[...others, TAGS].some(({ name }) => problems[name] || filled(values[name])) || tags !== ""}>
+      <summary>${t.settings} <small>${others.length + 1}</small></summary>
+      <div class="stack">
+        ${others.map(shown)}
+        <${Field} field=${TAGS} value=${tags} onChange=${(value) => change({ tags: value })} problem=${problems.tag} />
+      </div>
+    </details>
     <div class="send">
       <label class="inline variations">${t.variations}
         <select value=${count} onChange=${(event) => change({ count: Number(event.target.value), pending: null })}>
@@ -233,8 +237,8 @@ function Estimate({ request, count }) {
  * Send a request so many times. Each has an idempotency key that is kept until it is accepted: what is interrupted is sent
  * again with the same one, and made once.
  */
-async function send(request, seeds, count, onSent) {
-  const of = JSON.stringify([request, count]);
+async function send(request, seeds, tags, count, onSent) {
+  const of = JSON.stringify([request, tags, count]);
   if (draft.value.pending?.of !== of) {
     const requests = Array.from({ length: count }, (_, index) => ({ key: newKey(), request: seeds ? { ...request, seed: seeds[index] } : request }));
     change({ pending: { of, count, requests } });
@@ -242,7 +246,7 @@ async function send(request, seeds, count, onSent) {
   while (draft.value.pending?.requests.length) {
     const { requests } = draft.value.pending;
     onSent(count - requests.length);
-    const { id } = await patiently(() => create(requests[0].request, requests[0].key));
+    const { id } = await patiently(() => create(requests[0].request, requests[0].key, tags));
     made.value = [id, ...made.value.filter((one) => one !== id)];
     change({ pending: { of, count, requests: requests.slice(1) } });
   }

@@ -148,6 +148,8 @@ export const texts = {
     default: (value) => `Default (${value})`,
     unset: "Not set",
     on: "On",
+    tags: "Tags",
+    tagsHint: "Words of your own, with commas between them: a word, or key=value. The provider does not see them.",
     variations: "Variations",
     variationsHint: "The same request, each with a seed of its own",
     button: (count) => (count === 1 ? "Make the video" : `Make ${count} videos`),

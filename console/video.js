@@ -79,7 +79,7 @@ function Actions({ generation }) {
   const done = generation.status === "completed";
   const attempt = (run) => () => run().catch(sayError);
   const again = attempt(async () => {
-    const made = await create(meta.request, newKey());
+    const made = await create(meta.request, newKey(), (meta.tags ?? []).join(","));
     say(t.started, { action: { label: t.started_, run: () => go("video", made.id) } });
     go("video", made.id);
   });

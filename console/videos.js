@@ -53,8 +53,8 @@ export async function freshLink(id) {
 }
 
 /** Ask for a video; the same key is the same video, however often it is sent. */
-export async function create(request, idempotencyKey) {
-  return note(await call("POST", PATH, { json: request, headers: { "Idempotency-Key": idempotencyKey } }));
+export async function create(request, idempotencyKey, tags = "") {
+  return note(await call("POST", PATH, { json: request, query: { tag: tags }, headers: { "Idempotency-Key": idempotencyKey } }));
 }
 
 export const newKey = () => `console-${crypto.randomUUID()}`;

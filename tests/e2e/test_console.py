@@ -134,7 +134,9 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
     tab.go("make")
     tab.choose_model(MODEL)
     tab.prompt(prompt)
-    tab.page.locator("[data-field=duration]").get_by_text("4", exact=True).click()
+    tab.page.get_by_role("radio", name="4").check()
+    tab.page.locator("summary").click()
+    tab.page.get_by_label("Tags").fill("shop, day=1")
     expect(tab.page.locator(".estimate")).to_be_visible()
     tab.page.get_by_role("button", name="Make the video").click()
     results = tab.page.get_by_role("region", name="Made here")
@@ -156,6 +158,7 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
         expect(tab.page.get_by_text(stage, exact=True)).to_be_visible()
     [generation] = latest(cloud, owner)
     assert generation.request == {"model": MODEL, "prompt": prompt, "duration": 4}
+    assert generation.tags == ["shop", "day=1"]
     assert cloud.creates(prompt) == 1
     with tab.page.expect_download() as saved:
         tab.page.get_by_role("button", name="Download").click()
@@ -355,7 +358,7 @@ def test_prompts_are_text_whatever_is_in_them_and_however_long(cloud: LocalCloud
         expect(tab.page.locator(f".card a[href='#/video/{generation_id}']")).to_be_visible()
         width = tab.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert width <= 0, "nothing sticks out"
-    tab.page.get_by_label("Prompt").fill("onerror")
+    tab.page.get_by_role("searchbox", name="Prompt").fill("onerror")
     expect(tab.page.locator(".card")).to_have_count(1)
     assert tab.page.locator("img").count() == 0
     assert "harmed" not in tab.page.title()
