@@ -1,26 +1,18 @@
 """Reading the provider's link: from allowed hosts only, over https, never into our own network, and never more than
 allowed.
 
-The link comes from outside, so it is treated as hostile: the address is checked on the connection itself, after the
-name was resolved, which leaves no gap for a name that resolves differently the second time.
+The link comes from outside, so it is treated as hostile (`core.public`).
 """
 
-import ipaddress
-import re
-import socket
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import LocationParseError
-from urllib3.util import parse_url
 
 from core import tls
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
+from core.public import InTime, InTimeTls, PrivateAddress, PublicOnly, parts_of
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0  # what breaks off goes on where it broke
 MAX_REDIRECTS = 3
@@ -76,6 +68,8 @@ class Connection:
                 preload_content=False,
                 decode_content=False,
             )
+        except PrivateAddress as private:
+            raise VideoForbidden(f"The video's link leads to {private}.") from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise VideoUnavailable(f"The video's link does not answer: {type(error).__name__}.") from error
 
@@ -90,12 +84,8 @@ def check_body(response: urllib3.BaseHTTPResponse) -> None:
 
 
 def _check(url: str, allowed: Allowed) -> None:
-    try:
-        parts, connected = urlsplit(url), parse_url(url)
-    except (ValueError, LocationParseError):  # which may hold the link, signature and all
-        raise VideoForbidden("The video's link cannot be read: it is not followed.") from None
-    # Parsers disagree on what is no plain link, and it is the other one's host that is connected to.
-    if parts.hostname != connected.host or "@" in parts.netloc or not re.fullmatch(r"[!-\[\]-~]+", url):
+    parts = parts_of(url)
+    if parts is None:  # and the sentence does not hold it, signature and all
         raise VideoForbidden("The video's link is not a plain one: it is not followed.")
     if parts.scheme != "https" and not (allowed.local and parts.scheme == "http"):
         raise VideoForbidden(f"The video's link is no https link ({parts.scheme or 'none'}): it is not followed.")
@@ -118,51 +108,13 @@ def too_large(allowed: Allowed) -> VideoForbidden:
     )
 
 
-class _InTime(HTTPConnection):
-    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 has it
-        """The head of the answer as a whole is waited for as long as its first byte: a host that sends it byte by byte
-        would else keep us for hours."""
-        is_late = threading.Event()
-        timer = threading.Timer(READ_SECONDS, _hang_up, [self.sock, is_late])
-        timer.start()
-        try:
-            response = super().getresponse()
-        finally:
-            timer.cancel()
-        if is_late.is_set():  # what came until then may look like a head
-            response.close()
-            raise TimeoutError
-        return response
-
-
-def _hang_up(connected: socket.socket, is_late: threading.Event) -> None:
-    is_late.set()
-    with suppress(OSError):
-        socket.socket.shutdown(connected, socket.SHUT_RDWR)  # of TLS, too, nothing more comes then
-
-
-class _InTimeTls(_InTime, HTTPSConnection):
-    pass
-
-
 class _LocalPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _InTime
+    ConnectionCls = InTime
 
 
 class _LocalTlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _InTimeTls
-
-
-class _PublicOnlyConnection(_InTimeTls):
-    def _new_conn(self) -> socket.socket:
-        connection = super()._new_conn()
-        address = ipaddress.ip_address(connection.getpeername()[0])
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        if not mapped.is_global or mapped.is_multicast:
-            connection.close()
-            raise VideoForbidden(f"The video's link leads to {self.host}, a private address ({address}).")
-        return connection
+    ConnectionCls = InTimeTls
 
 
 class _PublicOnlyPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _PublicOnlyConnection
+    ConnectionCls = PublicOnly
