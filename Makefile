@@ -82,6 +82,7 @@ check-docs:
 
 check-definitions:
 	@for definition in statemachine/*.asl.json; do asl-validator --json-path $$definition; done
+	@cfn-lint -- examples/*.yaml
 
 check-local check-dev check-prod: check-%:
 	@CDK_OUTDIR=.local/check/$* CDK_CONTEXT_JSON='{"stage": "$*", "aws:cdk:bundling-stacks": []}' python app.py

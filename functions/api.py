@@ -1,7 +1,7 @@
 """The HTTP API: the provider's own contract, in front of the archive."""
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -38,11 +38,13 @@ from wiring.generation_times import make_generation_times
 from wiring.inputs import make_inputs
 from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
+from wiring.webhooks import UsesWebhooks, make_webhook_records, read_master
 from wiring.workflow import UsesWorkflow, make_workflow
 
 if TYPE_CHECKING:
     from core.api.batch_routes import BatchRoutes
     from core.api.money import MoneyApi
+    from core.api.webhooks import WebhookApi
 
 _STATUS: dict[type[BaseException], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -58,7 +60,7 @@ _STATUS: dict[type[BaseException], HTTPStatus] = {
 
 
 @dataclass(frozen=True)
-class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAccounts):
+class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAccounts, UsesWebhooks):
     default_model: str
     url_lifetime_seconds: int
 
@@ -95,7 +97,8 @@ def _generations() -> GenerationApi:
     s, deletion = _settings(), _deletion()
     places = PlacesTable(client("dynamodb"), s.places_table_name, s.table_name)
     s3, seconds = deletion.objects.s3, s.url_lifetime_seconds
-    return GenerationApi(deletion, make_inputs(s), _accounts(), places, _models, s3, seconds, logger.info)
+    accounts, local = _accounts(), s.allow_local_webhooks
+    return GenerationApi(deletion, make_inputs(s), accounts, places, _models, s3, seconds, logger.info, local)
 
 
 @cache
@@ -108,6 +111,16 @@ def _batches() -> "BatchRoutes":
     batches, s3 = make_batch_start(s), deletion.objects.s3
     api = BatchApi(deletion.ledger, _models(), s.default_model, _accounts(), batches, deletion, s3, s.prompts_bucket)
     return BatchRoutes(api, logger.info)
+
+
+@cache
+def _webhooks() -> "WebhookApi":
+    """What webhooks need, made when the first call about one comes."""
+    from core.api.webhooks import WebhookApi  # noqa: PLC0415 - few calls are about one
+
+    s = _settings()
+    send = partial(client("sqs").send_message, QueueUrl=s.webhooks_queue_url)
+    return WebhookApi(make_webhook_records(s), lambda: read_master(s), send)
 
 
 def _health(_: Request) -> Answer:
@@ -155,8 +168,16 @@ ROUTES = Routes(
         "GET /v2/batches/{id}/report": lambda request: _batches().report(request),
         "POST /v2/batches/{id}/cancel": lambda request: _batches().cancel(request),
         "POST /v2/batches/{id}/retry": lambda request: _batches().retry(request),
+        "GET /v2/webhooks/deliveries": lambda request: _webhooks().list(request),
+        "POST /v2/webhooks/deliveries/{id}/redeliver": lambda request: _webhooks().redeliver(request),
+        "GET /v2/webhooks/secret": lambda request: _webhooks().secret(request),
+        "POST /v2/webhooks/secret/rotate": lambda request: _webhooks().rotate(request),
     },
-    takes_away={"POST /v2/batches/{id}/cancel"},
+    needs_all={
+        "POST /v2/batches/{id}/cancel",
+        "GET /v2/webhooks/secret",
+        "POST /v2/webhooks/secret/rotate",
+    },
 )
 
 

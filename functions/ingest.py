@@ -1,12 +1,9 @@
 """Files dropped in S3 and events on the bus, both by way of one queue: they become generations and batches."""
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from core import settings
 from core.inputs.media import is_input
@@ -17,6 +14,7 @@ from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.batch_start import UsesBatchStart, make_batch_start
 from wiring.models import UsesModels, make_models
+from wiring.queue import hide
 from wiring.workflow import UsesWorkflow, make_workflow
 
 RETRY_SECONDS, MOST_SECONDS = 30, 900  # how long a message is hidden, at most as long as Lambda lets this run
@@ -85,12 +83,7 @@ def _size(event: dict[str, Any]) -> int:
 
 
 def _hide(message: dict[str, Any], seconds: int) -> None:
-    with suppress(BotoCoreError, ClientError):  # then it is hidden for as long as the queue says
-        client("sqs").change_message_visibility(
-            QueueUrl=_wired()[1].queue_url,
-            ReceiptHandle=message["receiptHandle"],
-            VisibilityTimeout=min(seconds, MOST_SECONDS),
-        )
+    hide(_wired()[1].queue_url, message, min(seconds, MOST_SECONDS))
 
 
 def _take_event(event: dict[str, Any]) -> None:
@@ -118,4 +111,4 @@ def _take_event(event: dict[str, Any]) -> None:
                 files.workflow,
                 files.announcer,
             )
-            take_event(event, owner, s.default_model, *known)
+            take_event(event, owner, s.default_model, *known, allow_local_webhooks=s.allow_local_webhooks)

@@ -17,6 +17,7 @@ from infra.config import Stage
 from infra.functions import Functions, allow, log_group
 from infra.nag import acknowledge
 from infra.storage import Storage
+from infra.webhooks import Webhooks
 from infra.workflow import Workflow
 
 # Who called what, and how it ended: no header, no query and no body, so neither a key nor a prompt.
@@ -48,6 +49,7 @@ class Api(Construct):
         storage: Storage,
         workflow: Workflow,
         batches: Batches,
+        webhooks: Webhooks,
     ) -> None:
         super().__init__(scope, "Api")
         self.authorize = functions.add(
@@ -71,8 +73,11 @@ class Api(Construct):
                 "STATE_MACHINE_ARN": workflow.state_machine.state_machine_arn,
                 "URL_LIFETIME_SECONDS": str(stage.url_lifetime_seconds),
                 **stage.model_environment,
+                **webhooks.environment(stage, storage),
             },
             permissions=[
+                *storage.webhooks.permissions(lists=True),
+                allow("sqs:SendMessage", on=webhooks.queue.queue_arn),
                 *storage.ledger.permissions(adds=True, finds=True, reads=[BY_OWNER, BY_ID, BY_BATCH]),
                 *storage.money.holds,
                 storage.money.reads,

@@ -57,6 +57,8 @@ class Stage:
     file_owners: tuple[str, ...] = ("=files",)  # "prefix=owner" of dropped files; the longest prefix wins
     event_owners: tuple[str, ...] = ("=events",)  # "event source=owner" of events; the empty source is any
 
+    allow_local_webhooks: bool = False  # plain http and loopback: for receivers beside the local cloud, never in AWS
+
     # what runs
     ingest_seconds: int = 15 * MINUTE  # Lambda's limit: for a file of 1 GiB; and after it a message comes again at last
     python: str = "3.13"
@@ -85,6 +87,11 @@ class Stage:
     # failed jobs, or errors of one function, in five minutes that are more than bad luck with a prompt;
     # what costs money alarms at once
     failures_alarm: int = 5
+
+    @property
+    def webhook_environment(self) -> dict[str, str]:
+        """What every function that takes or tells a webhook is told."""
+        return {"ALLOW_LOCAL_WEBHOOKS": str(self.allow_local_webhooks).lower()}
 
     @property
     def model_environment(self) -> dict[str, str]:
@@ -122,6 +129,7 @@ def _local(provider_url: str) -> Stage:
         file_owners=("=demo",),
         event_owners=("=demo",),
         in_flight_limit=10,
+        allow_local_webhooks=True,
         poll_stay_seconds=1,  # few functions run at once here, and transitions cost nothing
         provider_url=provider_url,
         python=".".join(platform.python_version_tuple()[:2]),

@@ -13,6 +13,7 @@ from infra.batches import Batches
 from infra.config import Stage
 from infra.functions import Functions
 from infra.triggers import Triggers
+from infra.webhooks import Webhooks
 from infra.workflow import Workflow
 
 _PERIOD = cdk.Duration.minutes(5)
@@ -73,6 +74,7 @@ class Monitoring(Construct):
         api: Api,
         triggers: Triggers,
         batches: Batches,
+        webhooks: Webhooks,
     ) -> None:
         super().__init__(scope, "Monitoring")
         self.topic = sns.Topic(self, "Alarms", enforce_ssl=True, master_key=self._key())
@@ -98,6 +100,24 @@ class Monitoring(Construct):
             "IngestDeadLetters",
             triggers.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
             "A file or an event could not be taken: read the log of ingest, mend the cause, and redrive the queue.",
+        )
+        self._alarm(
+            "WebhooksGivenUp",
+            cloudwatch.Metric(
+                namespace="Promptreel",
+                metric_name="WebhooksGivenUp",
+                dimensions_map={"service": f"promptreel-{stage.name}"},
+                period=_PERIOD,
+                statistic="Sum",
+            ),
+            "A webhook was not taken in a day, or leads where none may: the log of deliver_webhook says whose and why; "
+            "its owner sees it with promptreel webhooks list, and sends it again with promptreel webhooks redeliver.",
+        )
+        self._alarm(
+            "WebhookDeadLetters",
+            webhooks.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
+            "A webhook could not be looked after: read the log of deliver_webhook, mend the cause, and redrive the "
+            "queue.",
         )
         self._alarm(
             "BatchesFailed",

@@ -12,6 +12,7 @@ from infra.monitoring import Monitoring
 from infra.reconciliation import Reconciliation
 from infra.storage import Storage
 from infra.triggers import Triggers
+from infra.webhooks import Webhooks
 from infra.workflow import Workflow
 
 
@@ -33,10 +34,11 @@ class PromptreelStack(cdk.Stack):
         functions = Functions(self, stage)
         workflow = Workflow(self, stage, functions, storage, announcements)
         batches = Batches(self, stage, functions, storage, announcements, workflow)
-        api = Api(self, stage, functions, storage, workflow, batches)
+        webhooks = Webhooks(self, stage, functions, storage, announcements)
+        api = Api(self, stage, functions, storage, workflow, batches, webhooks)
         triggers = Triggers(self, stage, functions, storage, announcements, workflow, batches)
         reconciliation = Reconciliation(self, stage, functions, storage)
-        monitoring = Monitoring(self, stage, functions, workflow, api, triggers, batches)
+        monitoring = Monitoring(self, stage, functions, workflow, api, triggers, batches, webhooks)
 
         outputs = {
             "ApiUrl": api.http_api.api_endpoint,  # without a slash at its end: paths begin with one

@@ -1,4 +1,4 @@
-"""What is kept: prompt files, videos, the four tables, and the two secrets."""
+"""What is kept: prompt files, videos, the five tables, and the three secrets."""
 
 from typing import cast
 
@@ -18,6 +18,7 @@ from infra.money import Money
 from infra.nag import acknowledge
 from infra.places import Places
 from infra.provider import Provider
+from infra.webhook_records import WebhookRecords
 
 REPLACED_PROMPT_DAYS = 14  # as long as a message about it may wait in the dead letters
 
@@ -27,8 +28,8 @@ def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
 
 
 class Storage(Construct):
-    """Buckets `prompts` and `videos`; the `ledger`, the `batches`, the `places` and the `money`; the `provider`'s key,
-    and the `api_keys`."""
+    """Buckets `prompts` and `videos`; the `ledger`, the `batches`, the `places`, the `money` and the `webhooks`; the
+    `provider`'s key, and the `api_keys`."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "Storage")
@@ -89,6 +90,7 @@ class Storage(Construct):
         self.provider_key = self._secret("ProviderKey", "The key for the provider, as plain text.")
         self.provider = Provider(stage.provider_url, self.provider_key)
         self.api_keys = self._secret("ApiKeys", "The hashed keys of this API's users, as JSON.")
+        self.webhooks = WebhookRecords(self, stage, self._removal, self._webhooks_secret())
 
     def let_pages_in(self, origins: list[str]) -> None:
         """Pages of these origins may use the links and forms that the API signs, which need no other credentials."""
@@ -165,4 +167,19 @@ class Storage(Construct):
             "Its issuer rotates it, not AWS: the provider has no API for that, and API keys are their users'. "
             "A new value is picked up while jobs run.",
         )
+        return secret
+
+    def _webhooks_secret(self) -> secretsmanager.CfnSecret:
+        """Random, and known to no one. A deployment makes another only if these lines change: then every owner's secret
+        is another, at once."""
+        secret = secretsmanager.CfnSecret(
+            self,
+            "WebhooksSecret",
+            description="Of which the secrets of webhooks are made.",
+            generate_secret_string=secretsmanager.CfnSecret.GenerateSecretStringProperty(
+                password_length=64, exclude_punctuation=True
+            ),
+        )
+        secret.apply_removal_policy(self._removal)
+        acknowledge(secret, "AwsSolutions-SMG4", "Owners rotate what is made of it, with a day in which both are good.")
         return secret

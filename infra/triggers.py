@@ -58,6 +58,7 @@ class Triggers(Construct):
                 "DEFAULT_MODEL": stage.default_model,
                 "EVENT_OWNERS": ",".join(stage.event_owners),
                 **stage.model_environment,
+                **stage.webhook_environment,
                 **announcements.environment,
                 **storage.money.environment,
             },

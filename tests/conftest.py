@@ -15,7 +15,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from moto import mock_aws
 
 from local.settings import isolate
-from tests.support.tables import batches_definition, keyed_definition, table_definition
+from tests.support.tables import batches_definition, keyed_definition, table_definition, webhooks_definition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -70,10 +70,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def dynamodb(aws: None) -> "DynamoDBClient":  # noqa: ARG001 - sets up
-    """A client, and the tables `generations`, `batches`, `places` and `money`."""
+    """A client, and the tables `generations`, `batches`, `places`, `money` and `webhooks`."""
     client = boto3.client("dynamodb")
     client.create_table(TableName="generations", **table_definition())
     client.create_table(TableName="batches", **batches_definition())
     client.create_table(TableName="places", **keyed_definition())
     client.create_table(TableName="money", **keyed_definition())
+    client.create_table(TableName="webhooks", **webhooks_definition())
     return client

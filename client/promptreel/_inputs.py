@@ -42,7 +42,7 @@ TYPES = {
     "webm": "video/webm",
 }
 _MEDIA = re.compile(rf"(?!\w+://|data:|row:)[^\n\r\0]+\.({'|'.join(TYPES)})", re.IGNORECASE)
-_WORDS = {"prompt", "negative_prompt", "model", "id", "name", "tags"}  # never files
+_WORDS = {"prompt", "negative_prompt", "model", "id", "name", "tags", "webhook", "webhook_events"}  # never files
 
 
 class Uploads:

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from promptreel._batches import DAY, BatchWatch
 from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, bearing_faults
+from promptreel._webhooks import Delivery
 from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import (
     DEFAULT_MODEL,
@@ -79,12 +80,15 @@ class AsyncClient:
         *,
         idempotency_key: str | None = None,
         tags: Iterable[str] = (),
+        webhook: str | None = None,
+        webhook_events: Iterable[str] = (),
         **parameters: Any,
     ) -> Generation:
         """Ask for a video; returns at once. See `Client.create`."""
         key = idempotency_key or uuid4().hex
+        told: dict[str, Any] = {"tags": tags, "webhook": webhook, "webhook_events": webhook_events}
         try:
-            return await self._call(self._client.create, prompt, model, idempotency_key=key, tags=tags, **parameters)
+            return await self._call(self._client.create, prompt, model, idempotency_key=key, **told, **parameters)
         except asyncio.CancelledError as cancelled:
             cancelled.add_note(may_have_arrived(key))
             raise
@@ -223,6 +227,20 @@ class AsyncClient:
     async def retry_batch(self, batch_id: str) -> Batch:
         """Run the rows again that failed, were cancelled or were not reached. See `Client.retry_batch`."""
         return await self._call(self._client.retry_batch, batch_id)
+
+    async def webhook_deliveries(self, limit: int | None = None) -> AsyncIterator[Delivery]:
+        """What became of your webhooks, newest first, fetched as you iterate."""
+        found = self._client.webhook_deliveries(limit)
+        while (one := await self._call(next, found, None)) is not None:
+            yield one
+
+    async def redeliver(self, delivery_id: str) -> Delivery:
+        """Send one again, now, whatever became of it; `NotFound`. See `Client.redeliver`."""
+        return await self._call(self._client.redeliver, delivery_id)
+
+    async def webhook_secret(self, *, rotate: bool = False) -> str:
+        """The secret that your webhooks are signed with. See `Client.webhook_secret`."""
+        return await self._call(self._client.webhook_secret, rotate=rotate)
 
     async def _call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(method, *args, **kwargs))

@@ -12,6 +12,7 @@ from promptreel import _download, configuration
 from promptreel._batches import Batches
 from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, Http, bearing_faults
 from promptreel._inputs import Uploads, referenced
+from promptreel._webhooks import Webhooks
 from promptreel.errors import (
     ApiError,
     DownloadFailed,
@@ -38,7 +39,7 @@ Which = str | Generation  # a generation, its id, or as much of that as tells it
 OnChange = Callable[[Generation], None]
 
 
-class Client(Batches):
+class Client(Batches, Webhooks):
     """Creates, follows, fetches and deletes the generations, and the batches, of one API key.
 
     Every call has a time-out, and is tried up to four times where the network or the server fails; nothing runs twice
@@ -82,6 +83,8 @@ class Client(Batches):
         *,
         idempotency_key: str | None = None,
         tags: Iterable[str] = (),
+        webhook: str | None = None,
+        webhook_events: Iterable[str] = (),
         **parameters: Any,
     ) -> Generation:
         """Ask for a video; returns at once. `parameters` are the model's own, such as `duration=5`; see `model`.
@@ -91,13 +94,14 @@ class Client(Batches):
 
         The same idempotency key and request always stand for the same generation, so a program that may be interrupted
         and run again should bring its own. `tags` (`"project=boats"`, or a word) are for you to find it by.
+        `webhook` is a URL that is told of the end; `webhook_events`, of which: `completed`, `failed`, or both.
         """
         key = idempotency_key or uuid4().hex
         given = self._with_inputs(parameters)
         body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **given}
         try:
-            headers, asides = {"Idempotency-Key": key}, {"tag": joined(tags)} if tags else None
-            return Generation.from_json(self._http.call("POST", PATH, params=asides, json=body, headers=headers))
+            headers, told = {"Idempotency-Key": key}, asides(tags, webhook, webhook_events)
+            return Generation.from_json(self._http.call("POST", PATH, params=told, json=body, headers=headers))
         except (PromptreelError, KeyboardInterrupt) as error:
             if not isinstance(error, ApiError) or error.may_pass:
                 error.add_note(may_have_arrived(key))
@@ -263,9 +267,15 @@ def may_have_arrived(key: str) -> str:
     return f"The request may have arrived: repeat it with the idempotency key {key}, and it runs only once."
 
 
-def joined(tags: Iterable[str]) -> str:
-    """Tags as the API takes them."""
-    return tags if isinstance(tags, str) else ",".join(tags)
+def asides(tags: Iterable[str], webhook: str | None, webhook_events: Iterable[str]) -> dict[str, str]:
+    """What goes beside a request, and not to the provider: its query."""
+    told = {"tag": joined(tags), "webhook": webhook or "", "webhook_events": joined(webhook_events)}
+    return {name: text for name, text in told.items() if text}
+
+
+def joined(words: Iterable[str]) -> str:
+    """Several, or a single one, as the API takes them."""
+    return words if isinstance(words, str) else ",".join(words)
 
 
 def id_of(generation: Which) -> str:

@@ -16,7 +16,8 @@ and what they are made of:
     provider/                       the provider's contract, its key, and when to ask it
     archive/                        a verified video in S3
     publish/                        how a generation is shown and announced
+    webhooks/                       who asked is told of the end
     api/                            the HTTP API: its routes, contract, lists and keys
     workflow                        the state machine's executions
-    secrets, tls                    Secrets Manager; whom we trust
+    secrets, tls, public            Secrets Manager; whom we trust; where we do not connect to
 """

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -106,6 +106,18 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Webhook:
+    """Who is told of the end by HTTP: see core.webhooks."""
+
+    url: str = field(repr=False)  # it may hold what only its owner should know
+    events: list[str]  # of `completed` and `failed`
+
+    def hears_of(self, status: Status) -> bool:
+        """Whether it is told of such an end."""
+        return ("completed" if status is Status.COMPLETED else "failed") in self.events
+
+
+@dataclass(frozen=True)
 class Generation:
     """One record of the ledger. Times are UTC; `request` is as the provider takes it."""
 
@@ -138,6 +150,7 @@ class Generation:
     retried_as: str | None = None  # the generation that took its place in the batch
     name: str | None = None  # its user's own word for it
     tags: list[str] | None = None  # its user's own
+    webhook: Webhook | None = None
     given: list[Given] | None = None  # what its request names by references: see core.inputs
     cost: Cost | None = None  # of one that was accepted
     is_awaited: bool | None = None  # others wait for its end: see core.places

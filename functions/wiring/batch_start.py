@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class UsesBatchStart(UsesInputs, UsesBatches):
     batch_state_machine_arn: str
     batch_concurrency: int
+    allow_local_webhooks: bool
 
 
 def make_batch_start(settings: UsesBatchStart) -> "Batches":
@@ -32,4 +33,5 @@ def make_batch_start(settings: UsesBatchStart) -> "Batches":
         make_ledger(settings),
         make_batches(settings),
         make_inputs(settings),
+        settings.allow_local_webhooks,
     )

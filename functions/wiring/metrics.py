@@ -21,3 +21,9 @@ def count_findings(findings: int) -> None:
     """So much that does not add up between the provider's books and the ledger."""
     with single_metric(name="DoesNotAddUp", unit=MetricUnit.Count, value=findings):
         pass
+
+
+def count_dead_webhook() -> None:
+    """One delivery more that was given up."""
+    with single_metric(name="WebhooksGivenUp", unit=MetricUnit.Count, value=1):
+        pass

@@ -57,6 +57,10 @@ def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
     """The contract, with what it points to: the schemas of models' requests."""
     contract: dict[str, Any] = cloud.call("GET", "/openapi.json").json()
     found = [_with_links(cloud.call("GET", "/v2/models", params={"id": model}).json()["schema"]) for model in MODELS]
+    for path in contract["paths"].values():
+        for parameter in path.get("post", {}).get("parameters", []):
+            if parameter["name"] == "webhook":  # what is accepted is told: nobody but this machine
+                parameter["schema"] = {"enum": ["http://127.0.0.1:9/", "http://localhost:9/x?y=z"]}
     contract["components"]["schemas"]["Request"] = {
         "oneOf": [{name: value for name, value in schema.items() if name != "$schema"} for schema in found]
     }

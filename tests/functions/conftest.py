@@ -34,6 +34,16 @@ def _copy_if_match(response: Any) -> Any:
     return _copy_object(response)
 
 
+class _Stdout:
+    """Whatever stdout is when something is written: pytest has another one for the test than for its fixtures."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 @pytest.fixture
 def simulator() -> Iterator[SimulatorControl]:
     with Simulator(keys=[KEY], seconds=0) as server:
@@ -47,7 +57,7 @@ def cloud(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],  # noqa: ARG001 - what the functions log is shown to the test
 ) -> Cloud:
-    monkeypatch.setattr(logger.registered_handler, "stream", sys.stdout)
+    monkeypatch.setattr(logger.registered_handler, "stream", _Stdout())
     monkeypatch.setattr(S3Response, "copy_object", _copy_if_match)
     boto3.client("s3").create_bucket(Bucket="videos")
     secrets = boto3.client("secretsmanager")
@@ -91,6 +101,10 @@ def cloud(
         "BATCH_STATE_MACHINE_ARN": batch_machine,
         "BATCH_CONCURRENCY": "4",
         "QUEUE_URL": sqs.create_queue(QueueName="ingest")["QueueUrl"],
+        "WEBHOOKS_TABLE_NAME": "webhooks",
+        "WEBHOOKS_SECRET": secrets.create_secret(Name="webhooks", SecretString="m" * 64)["ARN"],
+        "WEBHOOKS_QUEUE_URL": sqs.create_queue(QueueName="webhooks")["QueueUrl"],
+        "ALLOW_LOCAL_WEBHOOKS": "true",
         "DEFAULT_MODEL": "veo2",
         "LINKS_ROLE_ARN": role,
         "FILE_OWNERS": "=files,bob/=bob",

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -11,9 +12,14 @@ import pytest
 
 from core.api.api_keys import issue
 from core.batch import Batch
-from core.generation import Status
+from core.generation import Status, Webhook
+from core.publish.views import as_announcement
+from core.webhooks.records import State, WebhookRecords
 from tests.support.dying import REENTRIES, Death, Killed, dying
 from tests.support.functions import Cloud, Doors
+from tests.support.generations import generation
+from tests.support.webhooks import as_event, deliver
+from tests.support.wire import http, serving
 from wiring import now
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # which a busy machine may need
@@ -102,3 +108,26 @@ def test_a_key_is_recognised_after_a_death(cloud: Cloud, monkeypatch: pytest.Mon
         assert answer["context"]["owner"] == "ann"
 
     assert dying_everywhere(monkeypatch, ask) > 1
+
+
+def test_a_webhook_is_told_at_least_once_and_always_under_the_same_id(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.webhooks.records.LEASE", timedelta(0))  # what the dead held is free at once
+    events: dict[int, dict[str, Any]] = {}
+
+    def tell(at: int) -> None:
+        if at not in events:
+            told = Webhook(receiver.url, ["failed"])
+            ended = generation(f"{at:032x}", status=Status.ERROR, ended_at=now(), webhook=told)
+            cloud.ledger.add(ended)
+            events[at] = as_event(as_announcement(ended))
+        assert deliver(cloud, events[at], warm=False) == []
+
+    with serving(http(204)) as receiver:
+        count = dying_everywhere(monkeypatch, tell) + 1
+    assert count > 10
+    found, _ = WebhookRecords(boto3.client("dynamodb"), "webhooks", now).of_owner("ann", None, 100)
+    assert {one.status for one in found} == {State.DELIVERED}
+    assert {one.delivery_id for one in found} == set(receiver.header("webhook-id"))
+    assert len(found) == count

@@ -222,7 +222,7 @@ def test_a_message_that_fails_comes_again_soon_and_then_less_often(
     """Not after the 90 minutes of the queue; and while it is taken, it is hidden for what its file may need."""
     hidden: list[int] = []
     sqs: Any = SimpleNamespace(change_message_visibility=lambda **asked: hidden.append(asked["VisibilityTimeout"]))
-    monkeypatch.setattr(ingest, "client", lambda service, **_: sqs if service == "sqs" else boto3.client(service))
+    monkeypatch.setattr("wiring.client", lambda service, **_: sqs if service == "sqs" else boto3.client(service))
     monkeypatch.setitem(os.environ, "TABLE_NAME", "no-such-table")
     small, large = requested("e1", prompt="a boat"), doors.drop("a.txt", "a boat")
     large["detail"]["object"]["size"] = 100_000_000
@@ -241,7 +241,7 @@ def test_a_message_that_is_no_event_goes_to_the_dead_letters_soon(
 ) -> None:
     hidden: list[int] = []
     sqs: Any = SimpleNamespace(change_message_visibility=lambda **asked: hidden.append(asked["VisibilityTimeout"]))
-    monkeypatch.setattr(ingest, "client", lambda service, **_: sqs if service == "sqs" else boto3.client(service))
+    monkeypatch.setattr("wiring.client", lambda service, **_: sqs if service == "sqs" else boto3.client(service))
     message = {"messageId": "m", "body": body, "receiptHandle": "r", "eventSource": "aws:sqs"}
     with pytest.raises(ingest.NothingTaken):
         doors.cloud.invoke("ingest", {"Records": [{**message, "attributes": {"ApproximateReceiveCount": "2"}}]})

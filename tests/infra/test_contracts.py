@@ -15,9 +15,9 @@ from core.provider import client
 from infra.config import stage_named
 from infra.state_machine import DEFINITIONS
 from promptreel.operator import reconcile as operator
-from tests.support.tables import batches_definition, keyed_definition, table_definition
+from tests.support.tables import batches_definition, keyed_definition, table_definition, webhooks_definition
 from tests.support.templates import STAGES, functions, readable, resources
-from wiring.metrics import count_findings
+from wiring.metrics import count_dead_webhook, count_findings
 
 FUNCTIONS = Path(settings.__file__).parent.parent
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
@@ -53,12 +53,13 @@ def test_a_functions_environment_is_what_its_handler_reads(stage: str, name: str
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_table_is_the_one_that_code_and_tests_name_projections_included(stage: str) -> None:
     tables = resources(stage, "AWS::DynamoDB::Table")
-    assert tables.keys() == {"StorageGenerations", "StorageBatches", "StoragePlaces", "StorageMoney"}
+    assert tables.keys() == {"StorageGenerations", "StorageBatches", "StoragePlaces", "StorageMoney", "StorageWebhooks"}
     for table, named in (
         ("StorageGenerations", table_definition()),
         ("StorageBatches", batches_definition()),
         ("StoragePlaces", keyed_definition()),
         ("StorageMoney", keyed_definition()),
+        ("StorageWebhooks", webhooks_definition()),
     ):
         deployed = {name: tables[table]["Properties"].get(name) for name in named}
         for definition in (named, deployed):
@@ -149,6 +150,28 @@ def test_reconciling_stops_well_before_its_function_and_runs_again_the_same_nigh
     assert rule["Properties"]["ScheduleExpression"] == "cron(20 3-8 * * ? *)"
     errors_alarm = resources(stage, "AWS::CloudWatch::Alarm")["MonitoringReconcileErrors"]["Properties"]
     assert errors_alarm["Period"] == 6 * 3600, "of all its runs of a night"
+
+
+def test_the_alarm_on_webhooks_watches_what_is_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = functions("prod")["deliver_webhook"]["Environment"]["Variables"]
+    for name in POWERTOOLS:
+        monkeypatch.setenv(name, environment[name])
+    count_dead_webhook()
+    counted = json.loads(capsys.readouterr().out)
+    (where,) = counted["_aws"]["CloudWatchMetrics"]
+    alarm = resources("prod", "AWS::CloudWatch::Alarm")["MonitoringWebhooksGivenUp"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (where["Namespace"], where["Metrics"][0]["Name"])
+    assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {
+        name: counted[name] for name in where["Dimensions"][0]
+    }
+
+
+def test_outside_the_local_stage_no_webhook_leads_into_a_private_network() -> None:
+    told = {stage: functions(stage)["deliver_webhook"]["Environment"]["Variables"] for stage in STAGES}
+    allowed = {stage: variables["ALLOW_LOCAL_WEBHOOKS"] for stage, variables in told.items()}
+    assert allowed == {"local": "true", "dev": "false", "prod": "false"}
 
 
 def test_outside_the_local_stage_only_the_real_provider_and_its_video_host_are_spoken_to() -> None:

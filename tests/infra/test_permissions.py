@@ -34,6 +34,10 @@ INPUTS = {  # to look at what a request names
     ("s3:ListBucket", "StorageVideos.Arn"),
     ("s3:ListBucket", "StoragePrompts.Arn"),
 }
+WEBHOOKS = {  # to read and change what becomes of deliveries, and to make owners' secrets
+    *((f"dynamodb:{action}", "StorageWebhooks.Arn") for action in ("GetItem", "PutItem", "UpdateItem")),
+    ("secretsmanager:GetSecretValue", "StorageWebhooksSecret.Id"),
+}
 STORE_UPLOADS = {("s3:PutObject", UPLOADS)}  # and to sign forms to upload with
 MAY = {
     "admit": LEDGER | PLACES | INPUTS | {("s3:GetObject", OWN_INPUTS), ("s3:PutObject", OWN_INPUTS)},
@@ -75,6 +79,12 @@ MAY = {
     "record_failure": LEDGER | ANNOUNCE | SETTLE | PLACES | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
     "api": HOLD
     | INPUTS
+    | WEBHOOKS
+    | {
+        ("dynamodb:BatchGetItem", "StorageWebhooks.Arn"),
+        ("dynamodb:Query", "StorageWebhooks.Arn/index/by_owner"),
+        ("sqs:SendMessage", "WebhooksQueue.Arn"),
+    }
     | STORE_UPLOADS
     | {
         ("dynamodb:GetItem", TABLE),
@@ -145,6 +155,20 @@ MAY = {
     },
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},
     "console": set(),
+    "deliver_webhook": WEBHOOKS
+    | {
+        ("dynamodb:GetItem", TABLE),
+        *(
+            (f"sqs:{action}", "WebhooksQueue.Arn")
+            for action in (
+                "ReceiveMessage",
+                "ChangeMessageVisibility",
+                "GetQueueUrl",
+                "DeleteMessage",
+                "GetQueueAttributes",
+            )
+        ),
+    },
 }
 
 
@@ -269,13 +293,16 @@ def test_functions_are_called_by_the_api_and_the_rule_only_and_by_no_one_elses(s
     )
 
 
+SQS_QUEUES = {"WorkflowDeadLetters", "TriggersQueue", "TriggersDeadLetters", "WebhooksQueue", "WebhooksDeadLetters"}
+
+
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize(
     ("kind", "actions", "names"),
     [
         ("AWS::S3::BucketPolicy", "s3:*", {"StoragePrompts", "StorageVideos"}),
         ("AWS::SNS::TopicPolicy", "sns:Publish", {"AnnouncementsTopic", "MonitoringAlarms"}),
-        ("AWS::SQS::QueuePolicy", "sqs:*", {"WorkflowDeadLetters", "TriggersQueue", "TriggersDeadLetters"}),
+        ("AWS::SQS::QueuePolicy", "sqs:*", SQS_QUEUES),
     ],
 )
 def test_without_tls_everyone_is_denied_and_only_aws_services_are_let_in(

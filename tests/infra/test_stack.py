@@ -1,23 +1,31 @@
 """What is kept, what runs, what is watched, and cdk-nag's view of every stage."""
 
 import json
+from datetime import timedelta
 
 import aws_cdk as cdk
 import pytest
 from cdk_nag import AwsSolutionsChecks
 
+from core.webhooks.courier import WAITS
+from core.webhooks.records import LEASE
+from core.webhooks.sending import ANSWER_SECONDS, CONNECT_SECONDS
 from tests.support.templates import STAGES, functions, readable, resources, stack, template
 
 KEPT_IN_PROD = {
     "StorageBatches",
     "StoragePlaces",
     "StorageMoney",
+    "StorageWebhooks",
+    "StorageWebhooksSecret",
     "StoragePrompts",
     "StorageVideos",
     "StorageGenerations",
     "StorageProviderKey",
     "StorageApiKeys",
 }
+
+FOUR_DAYS = 4 * 24 * 3600  # seconds that SQS keeps a message unless it is told otherwise
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -49,11 +57,15 @@ def test_what_outlives_the_stack_is_the_owners_data_in_prod_and_nothing_else(nam
 
 @pytest.mark.parametrize("name", STAGES)
 def test_secrets_are_created_without_a_value(name: str) -> None:
-    """So a missing key is told as such, and no deployment overwrites one."""
+    """So a missing key is told as such, and no deployment overwrites one. That of webhooks is AWS's own making, and
+    stays as long as the way in which it is made."""
     secrets = resources(name, "AWS::SecretsManager::Secret")
-    assert secrets.keys() == {"StorageProviderKey", "StorageApiKeys"}
-    for secret in secrets.values():
-        assert not secret["Properties"].keys() & {"SecretString", "GenerateSecretString"}
+    made = secrets["StorageWebhooksSecret"]["Properties"]
+    assert made["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
+    assert "SecretString" not in made
+    assert secrets.keys() == {"StorageProviderKey", "StorageApiKeys", "StorageWebhooksSecret"}
+    for key in ("StorageProviderKey", "StorageApiKeys"):
+        assert not secrets[key]["Properties"].keys() & {"SecretString", "GenerateSecretString"}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -167,8 +179,34 @@ def test_files_and_requests_on_the_bus_reach_ingest_and_nothing_that_failed_is_d
     queue = resources(name, "AWS::SQS::Queue")["TriggersQueue"]["Properties"]
     assert readable(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "TriggersDeadLetters.Arn"
     assert queue["VisibilityTimeout"] > functions(name)["ingest"]["Timeout"], "no message comes while it is taken"
-    (mapping,) = resources(name, "AWS::Lambda::EventSourceMapping").values()
-    assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    mappings = [one["Properties"] for one in resources(name, "AWS::Lambda::EventSourceMapping").values()]
+    (mapping,) = (one for one in mappings if readable(one["EventSourceArn"]) == "TriggersQueue.Arn")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_ends_of_which_a_webhook_is_told_reach_who_tells_it_and_no_other_does(name: str) -> None:
+    rule = resources(name, "AWS::Events::Rule")["WebhooksAnnounced"]["Properties"]
+    assert readable(rule["EventBusName"]) == "AnnouncementsBus"
+    assert rule["EventPattern"] == {
+        "source": ["promptreel"],
+        "detail-type": ["Generation Completed", "Generation Failed"],
+        "detail": {"webhook": [True]},
+    }
+    (target,) = rule["Targets"]
+    assert readable(target["Arn"]) == "WebhooksQueue.Arn"
+    assert readable(target["DeadLetterConfig"]["Arn"]) == "WebhooksDeadLetters.Arn"
+    queue = resources(name, "AWS::SQS::Queue")["WebhooksQueue"]["Properties"]
+    assert readable(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "WebhooksDeadLetters.Arn"
+    assert queue["RedrivePolicy"]["maxReceiveCount"] > 2 * len(WAITS), "of which each attempt takes one"
+    kept = timedelta(seconds=queue.get("MessageRetentionPeriod", FOUR_DAYS))
+    assert kept > 2 * sum(WAITS, timedelta()), "as long as it is tried"
+    assert 2 * CONNECT_SECONDS + ANSWER_SECONDS < functions(name)["deliver_webhook"]["Timeout"] < LEASE.total_seconds()
+    assert queue["VisibilityTimeout"] > functions(name)["deliver_webhook"]["Timeout"]
+    mappings = [one["Properties"] for one in resources(name, "AWS::Lambda::EventSourceMapping").values()]
+    (mapping,) = (one for one in mappings if readable(one["EventSourceArn"]) == "WebhooksQueue.Arn")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BatchSize"] == 1, "a slow receiver keeps no other waiting in the same entry"
 
 
 def test_a_dead_letter_and_an_error_of_the_api_alarm_at_once() -> None:
@@ -176,6 +214,8 @@ def test_a_dead_letter_and_an_error_of_the_api_alarm_at_once() -> None:
     for name in (
         "MonitoringDeadLetters",
         "MonitoringIngestDeadLetters",
+        "MonitoringWebhooksGivenUp",
+        "MonitoringWebhookDeadLetters",
         "MonitoringBatchesFailed",
         "MonitoringApiErrors",
         "MonitoringWorkflowStopped",

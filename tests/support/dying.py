@@ -18,11 +18,12 @@ from core.archive import download
 from core.generation import iso
 from core.provider import client as provider
 from core.record_failure import from_catch
+from core.webhooks import sending
 from tests.support.functions import Cloud
 from wiring import now
 
 REENTRIES = 4
-DOORS = {"api", "authorize", "ingest", "accept_row", "report_batch"}
+DOORS = {"api", "authorize", "ingest", "accept_row", "report_batch", "deliver_webhook"}
 FUNCTIONS = {*DOORS, "admit", "submit", "look_up_submission", "check_status", "finalize", "record_failure", "sweep"}
 
 
@@ -71,6 +72,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
         patched.setattr(provider.Provider, "_post", around(provider.Provider._post, "POST"))
         patched.setattr(provider.Provider, "_get", around(provider.Provider._get, "GET"))
         patched.setattr(download.Connection, "_get", around(download.Connection._get, "download"))
+        patched.setattr(sending.Sender, "post", around(sending.Sender.post, "webhook"))
         yield
 
 

@@ -3,7 +3,15 @@
 from typing import Any
 
 from core.places import table as places
-from core.records.table import BATCH_KEY, BATCHES_BY_OWNER, INDEXES, KEY, Index
+from core.records.table import (
+    BATCH_KEY,
+    BATCHES_BY_OWNER,
+    DELIVERIES_BY_OWNER,
+    DELIVERY_KEY,
+    INDEXES,
+    KEY,
+    Index,
+)
 
 
 def keyed_definition() -> Any:
@@ -24,6 +32,11 @@ def table_definition() -> Any:
 def batches_definition() -> Any:
     """What CreateTable is told of the batches."""
     return _with_indexes(BATCH_KEY, (BATCHES_BY_OWNER,))
+
+
+def webhooks_definition() -> Any:
+    """What CreateTable is told of webhooks' deliveries."""
+    return _with_indexes(DELIVERY_KEY, (DELIVERIES_BY_OWNER,))
 
 
 def _with_indexes(key: str, indexes: tuple[Index, ...]) -> Any:

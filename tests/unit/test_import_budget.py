@@ -45,6 +45,7 @@ BUDGET = {
     "sweep": set(),
     "look_up_submission": set(),
     "reconcile": set(),
+    "deliver_webhook": {"standardwebhooks"},
 }
 OWN_COSTLY = {"core.models", "core.models.validation", "core.api.openapi"}  # of our own, what not every function needs
 PROBE = """

@@ -14,6 +14,7 @@ from promptreel.commands import (
     rescue,
     secret,
     usage,
+    webhooks,
 )
 from promptreel.commands.options import app
 
@@ -28,6 +29,7 @@ app.command()(generations.delete)
 app.command()(models.models)
 app.add_typer(batch.app, name="batch")
 app.command()(usage.usage)
+app.add_typer(webhooks.app, name="webhooks")
 
 OPERATORS = "Commands for operators, with AWS credentials"
 app.command(rich_help_panel=OPERATORS)(doctor.doctor)

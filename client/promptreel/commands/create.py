@@ -87,6 +87,14 @@ def create(
         ),
     ] = None,
     tag: Tags = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Told of the end by a signed POST: see webhooks.", show_default=False),
+    ] = None,
+    webhook_events: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Of which ends: completed, failed; by default both.", show_default=False),
+    ] = None,
     idempotency_key: Annotated[
         str | None,
         typer.Option(help="The same key and request are the same job, however often.", show_default=False),
@@ -121,7 +129,7 @@ def create(
         if dry_run:
             _tell_cost(api.estimate(text, model, **parameters), len(takes) or 1, as_json=as_json)
             return
-        parameters["tags"] = tag or []
+        parameters |= {"tags": tag or [], "webhook": webhook, "webhook_events": webhook_events or ""}
         if takes:
             key = idempotency_key or uuid4().hex
             try:

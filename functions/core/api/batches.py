@@ -6,7 +6,7 @@ import re
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -132,7 +132,7 @@ class BatchApi:
         rows, identities, problems = 0, [], []
         requests: dict[RowIdentity, dict[str, Any]] = {}
         naming: list[Identified] = []
-        for identity, row in identified(files.read(name, io.BytesIO(body), self.models, default_model)):
+        for identity, row in identified(self._read(name, body, default_model)):
             rows += 1
             if rows > MAX_SENT_ROWS:
                 raise FileTooLarge(
@@ -162,6 +162,10 @@ class BatchApi:
             cost=self._cost(request for identity, request in requests.items() if identity not in statuses),
             elsewhere=None if 2 * made > rows else self._elsewhere(owner, batch_id, identities),
         )
+
+    def _read(self, name: str, body: bytes, default_model: str) -> Iterator[Row]:
+        local = self.batches.allow_local_webhooks
+        return files.read(name, io.BytesIO(body), self.models, default_model, local_webhooks=local)
 
     def create(self, owner: str, name: str, body: bytes, max_concurrency: int | None) -> dict[str, Any]:
         """Send a file that was checked: it is read as any that is dropped, so what dies here starts nothing by half."""

@@ -12,7 +12,7 @@ from core.api.http import Answer, Request, as_json, as_text
 from core.archive.objects import presigned_url
 from core.delete import Deletion
 from core.errors import Conflict, Deleted, InvalidRequest, NotFound
-from core.generation import BEGINNING, GENERATION_ID, Generation, Source, generation_id_for
+from core.generation import BEGINNING, GENERATION_ID, Generation, Source, Webhook, generation_id_for
 from core.inputs.files import Inputs
 from core.inputs.links import latest
 from core.intake.accept import accept, idempotency_key
@@ -41,6 +41,7 @@ class GenerationApi:
     s3: "S3Client"
     url_lifetime_seconds: int
     log: Callable[..., None]  # of what was done, by name
+    allow_local_webhooks: bool = False
 
     def create(self, request: Request) -> Answer:
         """Accept a request: its generation, `queued` unless an idempotency key finds an older one."""
@@ -48,7 +49,7 @@ class GenerationApi:
         source = Source("api", request.id)
         which = generation_id_for(owner, source.kind, None if key is None else idempotency_key(key, "Idempotency-Key"))
         tags = (request.query.get("tag", ""), request.headers.get(HEADER, ""))
-        label = Label(tags=tags_of(",".join(tags), "tag"))
+        label = Label(tags=tags_of(",".join(tags), "tag"), webhook=self._webhook(request))
         body, models, deletion = body_of(request), self.models(), self.deletion
         generation = accept(
             body,
@@ -65,6 +66,14 @@ class GenerationApi:
         )
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
         return as_json(self._shown(generation))
+
+    def _webhook(self, request: Request) -> Webhook | None:
+        if not {"webhook", "webhook_events"} & request.query.keys():
+            return None
+        from core.webhooks.asked import webhook_of  # noqa: PLC0415 - few requests name one
+
+        url, events = request.query.get("webhook"), request.query.get("webhook_events")
+        return webhook_of(url, events, local=self.allow_local_webhooks)
 
     def fetch_or_list(self, request: Request) -> Answer:
         """One generation of the caller's own, with a fresh link to its video; without an id, a page of them."""

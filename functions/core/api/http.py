@@ -128,15 +128,16 @@ _NEEDS = {"GET": READ, "POST": CREATE, "DELETE": ALL}
 class Routes:
     """Which function answers which method and path; `{name}` in a path is any one part of it, and told as `named`.
 
-    A GET needs a key to read, a POST one to create, and what takes something away (`takes_away`, and DELETE) all.
+    A GET needs a key to read, a POST one to create; what takes something away, or gives power over what others are
+    told (`needs_all`, and DELETE), needs a key for all.
     """
 
-    def __init__(self, routes: Mapping[str, Call], takes_away: Collection[str] = ()) -> None:
+    def __init__(self, routes: Mapping[str, Call], needs_all: Collection[str] = ()) -> None:
         self.known = set(routes)
         self._routes: list[tuple[str, re.Pattern[str], str, Call]] = []
         for route, call in routes.items():
             method, path = route.split()
-            needs = ALL if route in takes_away else _NEEDS[method]
+            needs = ALL if route in needs_all else _NEEDS[method]
             self._routes.append((method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), needs, call))
 
     def answer(self, request: Request) -> Answer:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.api import OLDER_PATH, PATH, batch_schemas, money_schemas
+from core.api import OLDER_PATH, PATH, batch_schemas, money_schemas, webhook_schemas
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.api.models import CURSOR as MODELS_CURSOR
 from core.api.models import MAX_LIMIT as MAX_MODELS
@@ -101,6 +101,7 @@ _GENERATION = {
                 "name": {"type": ["string", "null"]},
                 "tags": {"type": "array", "items": {"type": "string"}, "description": _OF_TAGS},
                 "cost": money_schemas.COST,
+                "webhook": webhook_schemas.WEBHOOK,
             },
         },
     },
@@ -233,6 +234,7 @@ def document(models: Models) -> dict[str, Any]:
             "/v2/uploads": {"post": _upload()},
             **_money(),
             **_batches(),
+            **_webhooks(),
             "/openapi.json": {"get": _open("openapi", "This document")},
             "/health": {"get": _open("health", "Life")},
         },
@@ -252,6 +254,8 @@ def document(models: Models) -> dict[str, Any]:
                 "BatchCheck": batch_schemas.CHECK,
                 "BatchUpload": batch_schemas.UPLOAD,
                 "ReportRow": batch_schemas.REPORT_ROW,
+                "Delivery": webhook_schemas.DELIVERY,
+                "WebhookSecret": webhook_schemas.SECRET,
             },
         },
     }
@@ -375,6 +379,42 @@ def _batches() -> dict[str, Any]:
     }
 
 
+def _webhooks() -> dict[str, Any]:
+    in_path = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    return {
+        "/v2/webhooks/deliveries": {
+            "get": {
+                "operationId": "webhookDeliveries",
+                "summary": "What your webhooks were told, newest first: what was taken, and what was not",
+                "parameters": webhook_schemas.PAGE,
+                "responses": _answers("400", "401", ok=_page(_ref("Delivery"))),
+            }
+        },
+        "/v2/webhooks/deliveries/{id}/redeliver": {
+            "post": {
+                "operationId": "redeliverWebhook",
+                "summary": "Send one again, now, whatever became of it",
+                "parameters": [in_path],
+                "responses": _answers("401", "404", ok=_ref("Delivery")),
+            }
+        },
+        "/v2/webhooks/secret": {
+            "get": {
+                "operationId": "webhookSecret",
+                "summary": "The secret that your webhooks are signed with",
+                "responses": _answers("401", ok=_ref("WebhookSecret")),
+            }
+        },
+        "/v2/webhooks/secret/rotate": {
+            "post": {
+                "operationId": "rotateWebhookSecret",
+                "summary": "Another secret, from now on; for a day webhooks are signed with both",
+                "responses": _answers("401", "409", ok=_ref("WebhookSecret")),
+            }
+        },
+    }
+
+
 def _create() -> dict[str, Any]:
     key = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
     return {
@@ -389,6 +429,7 @@ def _create() -> dict[str, Any]:
             },
             {**_query("tag", {"type": "array", "items": _TAGS}), "description": _OF_TAGS},
             {"name": HEADER, "in": "header", "description": "More tags, with commas between them.", "schema": _TAGS},
+            *webhook_schemas.PARAMETERS,
         ],
         "requestBody": {
             "required": True,

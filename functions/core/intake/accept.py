@@ -129,4 +129,5 @@ def _generation(
         revision=row.revision if row else None,
         name=label.name,
         tags=list(label.tags) or None,
+        webhook=label.webhook,
     )

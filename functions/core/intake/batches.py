@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import count
 from typing import IO, TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ class Batches:
     ledger: Ledger
     records: BatchRecords
     inputs: Inputs
+    allow_local_webhooks: bool = False
 
     def start(self, found: BatchRecord | None, fresh: BatchRecord, content: Content, rows: Iterable[Row]) -> None:
         """Read all rows, so that a file which breaks off starts nothing; then start one execution for all of them.
@@ -220,6 +221,7 @@ def _line(
         "source_ref": batch.source_ref,
         "name": row.name,
         "tags": list(row.tags),
+        "webhook": row.webhook and asdict(row.webhook),
     }
     if row.problem:
         line |= {"problem": f"Line {row.line}: {row.problem}", "prompt": _shown(row)}

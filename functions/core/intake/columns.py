@@ -11,7 +11,8 @@ from core.models import Models
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 NOT_UTF8 = "The file is not UTF-8 text: in Excel choose CSV UTF-8 when you save it; elsewhere, the encoding UTF-8."
-OWN = ("prompt", "model", "id", "name", "tags")  # what any model's row may have
+FOR_US = ("id", "name", "tags", "webhook", "webhook_events")  # what the provider does not see
+OWN = ("prompt", "model", *FOR_US)  # what any model's row may have
 IGNORED = "_"  # what a column begins with that is the user's own
 
 

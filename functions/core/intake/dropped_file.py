@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from core.inputs.files import Inputs
 from core.intake import files
 from core.intake.accept import accept, refuse
 from core.intake.batches import BatchChanged, Batches, Content
+from core.intake.files import Row
 from core.intake.labels import Label
 from core.models import Models
 from core.money.accounts import Accounts
@@ -84,11 +86,11 @@ class FileIntake:
         if files.is_batch(file.key, copy):
             self._take_batch(file, copy, content, owner)
             return
-        (row,) = files.read(file.key, copy, self.models, self.default_model)
+        (row,) = self._read(file, copy, self.default_model)
         if row.request is None:
             raise InvalidRequest(str(row.problem))
         generation_id = file_id("request", file.bucket, file.key, content.sha256)
-        label = Label(row.name, row.tags)
+        label = Label(row.name, row.tags, row.webhook)
         accept(
             row.request,
             generation_id,
@@ -102,6 +104,10 @@ class FileIntake:
             label=label,
         )
 
+    def _read(self, file: DroppedFile, copy: IO[bytes], default_model: str) -> Iterator[Row]:
+        local = self.batches.allow_local_webhooks
+        return files.read(file.key, copy, self.models, default_model, local_webhooks=local)
+
     def _take_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
         """Again, if another content of it was faster."""
         batch_id, records = batch_id_for(file.bucket, file.key), self.batches.records
@@ -110,7 +116,7 @@ class FileIntake:
             found = records.find(batch_id)
             fresh = records.new(batch_id, owner, file.name, file.uri, self.default_model)
             default_model = (found and found.default_model) or self.default_model
-            rows = files.read(file.key, copy, self.models, default_model)
+            rows = self._read(file, copy, default_model)
             try:
                 try:
                     self.batches.start(found, fresh, content, rows)

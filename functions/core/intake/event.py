@@ -11,10 +11,11 @@ from core.models import Models
 from core.money.accounts import Accounts
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
+from core.webhooks.asked import webhook_of
 from core.workflow import Workflow
 
 KEY = "idempotency_key"
-OWN = (KEY, "name", "tags")  # what is for us, and not for the model
+OWN = (KEY, "name", "tags", "webhook", "webhook_events")  # what is for us, and not for the model
 
 
 def take_event(
@@ -27,6 +28,8 @@ def take_event(
     accounts: Accounts,
     workflow: Workflow,
     announcer: Announcer,
+    *,
+    allow_local_webhooks: bool = False,
 ) -> None:
     """Accept or refuse the request in an EventBridge event `Generation Requested`.
 
@@ -36,7 +39,8 @@ def take_event(
     request = {"model": default_model, **{name: value for name, value in detail.items() if name not in OWN}}
     source = Source("event", event["id"])
     try:
-        label = Label(name_of(detail.get("name")), tags_of(detail.get("tags")))
+        webhook = webhook_of(detail.get("webhook"), detail.get("webhook_events"), local=allow_local_webhooks)
+        label = Label(name_of(detail.get("name")), tags_of(detail.get("tags")), webhook)
         key = idempotency_key(detail[KEY], KEY) if KEY in detail else event["id"]
         generation_id = generation_id_for(owner, source.kind, key)
         accept(request, generation_id, owner, source, models, ledger, inputs, accounts, workflow, label=label)

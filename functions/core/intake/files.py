@@ -13,13 +13,14 @@ from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
 from core.errors import InvalidFile, InvalidRequest
-from core.generation import replaced
+from core.generation import Webhook, replaced
 from core.inputs.references import named
 from core.intake.chains import SOME_GENERATION, Chains
-from core.intake.columns import IGNORED, NOT_UTF8, Columns, fold
+from core.intake.columns import FOR_US, IGNORED, NOT_UTF8, Columns, fold
 from core.intake.labels import name_of, tags_of
 from core.models import Input, Models
 from core.models.validation import parse_json, validate
+from core.webhooks.asked import webhook_of
 
 SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv")
 TABLES = (".csv", ".tsv")
@@ -46,6 +47,7 @@ class Row:
     tags: tuple[str, ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict)  # whose videos it takes, by how its request names them
     uploads: tuple[str, ...] = ()  # that it names
+    webhook: Webhook | None = None
 
 
 def is_batch(name: str, stream: IO[bytes]) -> bool:
@@ -60,8 +62,13 @@ def is_batch(name: str, stream: IO[bytes]) -> bool:
     return found.startswith(b"[")
 
 
-def read(name: str, stream: IO[bytes], models: Models, default_model: str) -> Iterator[Row]:
-    """Every request of the file, validated; `InvalidFile` if the file as a whole cannot be read, at any point."""
+def read(
+    name: str, stream: IO[bytes], models: Models, default_model: str, *, local_webhooks: bool = False
+) -> Iterator[Row]:
+    """Every request of the file, validated; `InvalidFile` if the file as a whole cannot be read, at any point.
+
+    With `local_webhooks` rows may name webhooks of this machine.
+    """
     suffix = _suffix(name)
     rows = _read_table(stream, models) if suffix in TABLES else _READERS[suffix](stream)
     chains = Chains(is_batch(name, stream) if suffix == ".json" else suffix != ".txt")
@@ -69,7 +76,7 @@ def read(name: str, stream: IO[bytes], models: Models, default_model: str) -> It
         for number, (line, found) in enumerate(rows, start=1):
             if number > MAX_ROWS:
                 raise InvalidFile(f"The file has more than {MAX_ROWS} rows: split it.")
-            row = _row(number, line, found, models, default_model, chains)
+            row = _row(number, line, found, models, default_model, chains, local_webhooks=local_webhooks)
             chains.add(row)
             yield row
     except UnicodeDecodeError as error:
@@ -85,7 +92,16 @@ def _suffix(name: str) -> str:
     return suffix
 
 
-def _row(number: int, line: int, found: object, models: Models, default_model: str, chains: Chains) -> Row:
+def _row(
+    number: int,
+    line: int,
+    found: object,
+    models: Models,
+    default_model: str,
+    chains: Chains,
+    *,
+    local_webhooks: bool,
+) -> Row:
     if isinstance(found, Exception):
         return Row(number, line, None, str(found))
     if isinstance(found, _Cells):
@@ -94,21 +110,25 @@ def _row(number: int, line: int, found: object, models: Models, default_model: s
         found = {"model": default_model, **found}
     name: str | None = None
     tags: tuple[str, ...] = ()
+    webhook: Webhook | None = None
     rows: dict[str, int] = {}
     try:
         if isinstance(found, dict):
             asked = {key: value for key, value in found.items() if not key.startswith(IGNORED)}
+            told = asked.pop("webhook", None), asked.pop("webhook_events", None)
             name, tags = name_of(asked.pop("name", None)), tags_of(asked.pop("tags", None))
             chains.name(asked.pop("id", None), number)
             found = asked
+            webhook = webhook_of(*told, local=local_webhooks)
         fields = _inputs(found, models)
         rows = chains.named(found, fields, number) if isinstance(found, dict) else {}
         validate(replaced(found, dict.fromkeys(rows, SOME_GENERATION)) if rows else found, models)
     except InvalidRequest as error:
-        return Row(number, line, None, str(error), found if isinstance(found, dict) else None, name, tags)
+        came = found if isinstance(found, dict) else None
+        return Row(number, line, None, str(error), came, name, tags, webhook=webhook)
     request = cast("dict[str, Any]", found)
     uploads = tuple(one for _, one in named(request, fields) if one.startswith("upload:"))
-    return Row(number, line, request, None, request, name, tags, rows, uploads)
+    return Row(number, line, request, None, request, name, tags, rows, uploads, webhook)
 
 
 def _inputs(found: object, models: Models) -> tuple[Input, ...]:
@@ -195,7 +215,7 @@ class _Cells(dict[str, str]):
         properties = cast("dict[str, Any]", ((model and model.schema) or {}).get("properties", {}))
         spelled = {fold(name): name for name in properties}  # a column is a field's, however it is written
         fields = {spelled.get(fold(name), name): text for name, text in filled.items()}
-        own = {key: {"type": "string"} for key in ("id", "name", "tags")}
+        own = {key: {"type": "string"} for key in FOR_US}
         return {name: _typed(text, own.get(name) or properties.get(name, {})) for name, text in fields.items()}
 
 

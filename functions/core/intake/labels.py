@@ -1,4 +1,4 @@
-"""The user's own words for a generation, which the provider does not see: a name, and tags.
+"""What a request says to us alone: its user's own words for the generation, a name and tags, and whom to tell.
 
 A tag is `key=value`, or a word alone: a key that has no value.
 """
@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from core.errors import InvalidRequest
+from core.generation import Webhook
 
 MAX_NAME = 200  # characters
 MAX_TAGS, MAX_KEY, MAX_VALUE = 20, 50, 100  # tags of one generation; characters of a tag's key and of its value
@@ -20,10 +21,11 @@ HEADER = "promptreel-tags"  # what the query's `tag` may be instead, for who set
 
 @dataclass(frozen=True)
 class Label:
-    """What a generation is called by its user; each tag's key is another."""
+    """What a generation is called by its user, each tag's key another, and who is told of its end."""
 
     name: str | None = None
     tags: tuple[str, ...] = ()
+    webhook: Webhook | None = None
 
 
 NO_LABEL = Label()

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.batch import refused_row_id, row_id_of_0_1_0, take_id
 from core.errors import BudgetExceeded, Cancelled, Deleted, IdempotencyConflict, InvalidRequest, NotFound, NotRescuable
-from core.generation import Failure, Generation, Source, Status
+from core.generation import Failure, Generation, Source, Status, Webhook
 from core.inputs.files import Inputs
 from core.inputs.references import without_data
 from core.intake.accept import BatchRow, accept, refuse
@@ -88,7 +88,7 @@ class Rows:
             generation = self._get(generation.retried_as) or self._take(line, generation)
         row = _place(line)
         if row.revision > (generation.revision or 0):
-            self.ledger.found_in(generation, row.revision, row.number, line.get("name"), line.get("tags", []))
+            self._note_place(line, generation)
         record = self.records.find(row.batch_id)
         if not _is_due(generation, record):
             return generation
@@ -150,8 +150,13 @@ class Rows:
         )
         row = _place(line)
         if refused and row.revision > (refused.revision or 0):
-            self.ledger.found_in(refused, row.revision, row.number, line.get("name"), line.get("tags", []))
+            self._note_place(line, refused)
         return refused
+
+    def _note_place(self, line: dict[str, Any], generation: Generation) -> None:
+        """Where it is in a later revision, and what its user says of it there."""
+        row, told = _place(line), (line.get("name"), line.get("tags", []), line.get("webhook"))
+        self.ledger.found_in(generation, row.revision, row.number, *told)
 
     def _tried_again(self, line: dict[str, Any], generation: Generation) -> Generation:
         """What failed goes on from where it was, as by a rescue; what the provider failed to make, and does not charge,
@@ -224,4 +229,5 @@ def _place(line: dict[str, Any]) -> BatchRow:
 
 
 def _label(line: dict[str, Any]) -> Label:
-    return Label(line.get("name"), tuple(line.get("tags", ())))
+    webhook = line.get("webhook")
+    return Label(line.get("name"), tuple(line.get("tags", ())), Webhook(**webhook) if webhook else None)

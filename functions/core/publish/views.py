@@ -46,6 +46,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "name": generation.name,
             "tags": generation.tags or [],
             "cost": as_cost(generation),
+            "webhook": generation.webhook and asdict(generation.webhook),
         },
     }
 
@@ -61,6 +62,8 @@ def as_announcement(generation: Generation) -> dict[str, Any]:
         "source": asdict(generation.source),
         "batch": (batch := _batch(generation)) and {**batch, "name": generation.name},
         "tags": generation.tags or [],
+        # Whether, and not which: an address may hold what only its owner should know.
+        "webhook": bool(generation.webhook and generation.webhook.hears_of(generation.status)),
         "video": generation.video and generation.video.as_dict(),
         "error": generation.error and asdict(generation.error),
         "credits_used": generation.credits_used,
@@ -89,5 +92,5 @@ def _batch(generation: Generation) -> dict[str, Any] | None:
 def as_archived_record(generation: Generation) -> dict[str, Any]:
     """The whole record, as `generation.json` beside the video, without what is of no use any more."""
     record = {name: iso(value) if isinstance(value, datetime) else value for name, value in asdict(generation).items()}
-    del record["provider_video"], record["upload"]
+    del record["provider_video"], record["upload"], record["webhook"]
     return record

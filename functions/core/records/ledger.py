@@ -31,6 +31,7 @@ from core.generation import (
     Status,
     Submission,
     Tombstone,
+    Webhook,
     iso,
 )
 from core.records.table import (
@@ -166,12 +167,14 @@ class Ledger:
             for generation_id, item in self.table.find(some, ("status",)).items():
                 yield generation_id, item.get("status", "deleted")
 
-    def found_in(self, generation: Generation, revision: int, row: int, name: str | None, tags: list[str]) -> None:
+    def found_in(
+        self, generation: Generation, revision: int, row: int, name: str | None, tags: list[str], webhook: Item | None
+    ) -> None:
         """The generation is in a later revision of its batch, as this row."""
         with suppress(ConditionFailed):
             self.table.update(
                 generation.generation_id,
-                {"revision": revision, "row_number": row, "name": name, "tags": tags or None},
+                {"revision": revision, "row_number": row, "name": name, "tags": tags or None, "webhook": webhook},
                 only_if="attribute_exists(#batch_id) AND (attribute_not_exists(#revision) OR #revision < :revision)",
             )
 
@@ -560,7 +563,7 @@ def _read(item: Item) -> Generation:
     fields["status"] = Status(fields["status"])
     if "submission" in fields:
         fields["submission"] = Submission(fields["submission"])
-    for name, form in (("source", Source), ("error", Failure), ("video", ArchivedVideo)):
+    for name, form in (("source", Source), ("error", Failure), ("video", ArchivedVideo), ("webhook", Webhook)):
         if name in fields:
             fields[name] = form(**fields[name])
     if "cost" in fields:

@@ -50,6 +50,9 @@ INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH, BY_DONE)
 # The table of batches is one of its own: its items are no generations.
 BATCH_KEY = "batch_id"
 BATCHES_BY_OWNER = Index("by_owner", "owner", "created_at")
+# And that of webhooks' deliveries.
+DELIVERY_KEY = "delivery_id"
+DELIVERIES_BY_OWNER = Index("by_owner", "owner", "created_at")
 
 
 class ConditionFailed(Exception):

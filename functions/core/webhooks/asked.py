@@ -1,0 +1,50 @@
+"""What a request may say of a webhook: an address of the public internet, and of which ends it is told."""
+
+import re
+
+from core.errors import InvalidRequest
+from core.generation import Webhook
+from core.public import is_public, parts_of
+
+COMPLETED, FAILED = EVENTS = ("completed", "failed")
+MAX_URL = 2000  # characters
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"({_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?\.?", re.IGNORECASE)
+_OWN_NETWORK = (".localhost", ".local", ".internal", ".home.arpa")  # names that no public server has
+
+
+def webhook_of(url: object, events: object, *, local: bool) -> Webhook | None:
+    """The webhook that a request names, if it names one; `InvalidRequest` for one that could not be told.
+
+    `events` is a list, or a text with commas between; without it, all. With `local`, this machine may be named, by
+    http too. A name that leads into a private network is found out when it is connected to.
+    """
+    if url in (None, ""):
+        if events in (None, ""):
+            return None
+        raise InvalidRequest("`webhook_events` says of what a `webhook` is told: name one.", "webhook")
+    if not isinstance(url, str) or len(url) > MAX_URL:
+        raise InvalidRequest(f"`webhook` must be a URL of at most {MAX_URL} characters.", "webhook")
+    parts = parts_of(url)
+    if parts is None or not parts.hostname or parts.fragment:
+        raise InvalidRequest("`webhook` must be a plain URL, without credentials and without a fragment.", "webhook")
+    if parts.scheme != "https" and not (local and parts.scheme == "http"):
+        raise InvalidRequest("`webhook` must begin with https://.", "webhook")
+    if not local and not _may_be_public(parts.hostname):
+        raise InvalidRequest("`webhook` must lead to the public internet, and not into a private network.", "webhook")
+    return Webhook(url, _events(events))
+
+
+def _may_be_public(host: str) -> bool:
+    try:
+        return is_public(host.strip("[]"))
+    except ValueError:
+        return bool(_NAME.fullmatch(host)) and not host.rstrip(".").lower().endswith(_OWN_NETWORK)
+
+
+def _events(asked: object) -> list[str]:
+    found = re.split("[,;]", asked) if isinstance(asked, str) else list(EVENTS) if asked is None else asked
+    if not isinstance(found, list) or not all(isinstance(one, str) and one.strip() in (*EVENTS, "") for one in found):
+        raise InvalidRequest(f"`webhook_events` must be of {', '.join(EVENTS)}, with commas between.", "webhook_events")
+    named = {one.strip() for one in found}
+    return [one for one in EVENTS if one in named] or list(EVENTS)

@@ -1,0 +1,69 @@
+"""The one POST of a delivery: to the public internet only, no redirect followed, and never for long."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
+
+from urllib3.exceptions import HTTPError
+
+from core import tls
+from core.public import InTime, InTimeTls, PrivateAddress, PublicOnly, parts_of
+
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a receiver answered, or why none did. `problem` is a sentence for the owner; what was answered is not in
+    it, since that may be anybody's."""
+
+    status: int | None
+    problem: str | None = None
+    is_final: bool = False  # trying again would change nothing
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the receiver has it."""
+        return self.problem is None
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Sends messages. With `local` it reaches this machine too, and by http."""
+
+    local: bool
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send a message once."""
+        parts = parts_of(url)
+        if parts is None or not parts.hostname or (parts.scheme != "https" and not self.local):
+            return Answer(None, "The webhook's URL is not one that messages are sent to.", is_final=True)
+        connection = self._connection(parts.scheme, parts.hostname, parts.port)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        try:
+            connection.request("POST", target, body, {"Content-Type": "application/json", **headers})
+            connection.timeout = ANSWER_SECONDS
+            return _told(connection.getresponse().status)
+        except PrivateAddress as private:
+            return Answer(None, f"The webhook's URL leads to {private}.", is_final=True)
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            return Answer(None, f"The webhook's URL does not answer: {type(error).__name__}.")
+        finally:
+            connection.close()
+
+    def _connection(self, scheme: str, host: str, port: int | None) -> InTime:
+        if scheme == "http":
+            return InTime(host, port, timeout=CONNECT_SECONDS)
+        secure = InTimeTls if self.local else PublicOnly
+        return secure(host, port, timeout=CONNECT_SECONDS, ssl_context=tls.context())
+
+
+def _told(status: int) -> Answer:
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return Answer(status)
+    if status == HTTPStatus.GONE:  # the specification's word for: never again
+        return Answer(status, "The webhook answered 410: it wants no more.", is_final=True)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Answer(status, f"The webhook answered {status}: redirects are not followed.")
+    return Answer(status, f"The webhook answered {status}.")

@@ -1,0 +1,75 @@
+"""Webhooks: what is announced, and who asked is to be told of, is sent, again and again for a day until it is taken."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from math import ceil
+from typing import Any
+from urllib.parse import urlsplit
+
+from core import settings
+from core.webhooks.courier import Courier
+from core.webhooks.records import Delivery
+from core.webhooks.sending import Answer, Sender
+from wiring import logger
+from wiring.ledger import UsesLedger, make_ledger
+from wiring.metrics import count_dead_webhook
+from wiring.queue import hide
+from wiring.webhooks import UsesWebhooks, make_webhook_records, read_master
+
+RETRY_SECONDS, MOST_SECONDS = 30, 900  # after a fault of ours, longer each time
+
+
+@dataclass(frozen=True)
+class Settings(UsesLedger, UsesWebhooks):
+    allow_local_webhooks: bool
+
+
+@cache
+def _wired() -> tuple[Courier, Settings]:
+    s = settings.read(Settings)
+    sender = Sender(local=s.allow_local_webhooks)
+    return Courier(make_ledger(s), make_webhook_records(s), sender, _master, _tell), s
+
+
+@cache
+def _master() -> str:
+    return read_master(_wired()[1])
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """SQS messages, each an EventBridge event of the bus or {"delivery_id"} → those that are to come again."""
+    again = []
+    courier, s = _wired()
+    for message in event["Records"]:
+        try:
+            wait = courier.take(json.loads(message["body"]))
+        except Exception:
+            seconds = RETRY_SECONDS * int(message["attributes"]["ApproximateReceiveCount"])
+            hide(s.webhooks_queue_url, message, min(seconds, MOST_SECONDS))
+            raise
+        if wait is not None:
+            hide(s.webhooks_queue_url, message, ceil(wait.total_seconds()))
+            again.append(message["messageId"])
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
+
+
+def _tell(delivery: Delivery, answer: Answer, wait: timedelta | None) -> None:
+    """What became of an attempt. Of the address only the host is told: the rest may hold what nobody should know."""
+    known: dict[str, Any] = {
+        "delivery_id": delivery.delivery_id,
+        "generation_id": delivery.generation_id,
+        "owner": delivery.owner,
+        "host": urlsplit(delivery.url).hostname,
+        "attempt": delivery.attempts,
+        "answered": answer.status,
+    }
+    if answer.problem is None:
+        logger.info("delivered", **known)
+    elif wait:
+        logger.info("to be tried again", reason=answer.problem, seconds=ceil(wait.total_seconds()), **known)
+    else:
+        count_dead_webhook()
+        logger.warning("given up", reason=answer.problem, **known)

@@ -1,0 +1,66 @@
+"""Webhooks: what is announced, and a request wants to be told of, goes through a queue to who sends it."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from core.publish.announcer import EVENT_SOURCE
+from infra.announcements import Announcements
+from infra.config import Stage
+from infra.functions import Functions
+from infra.nag import acknowledge
+from infra.storage import Storage
+
+SECONDS = 45  # of one delivery: 25 of its own, and names that are slow to be found or have many addresses
+# A message is received for each attempt, and after each fault of ours, when it is hidden for 15 minutes at most.
+RECEIVES = 100
+
+
+class Webhooks(Construct):
+    """`queue`, its `dead_letters`, and the function `deliver_webhook`."""
+
+    def __init__(
+        self, scope: Construct, stage: Stage, functions: Functions, storage: Storage, announcements: Announcements
+    ) -> None:
+        super().__init__(scope, "Webhooks")
+        self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, retention_period=cdk.Duration.days(14))
+        acknowledge(self.dead_letters, "AwsSolutions-SQS3", "It is the dead-letter queue.")
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            enforce_ssl=True,
+            visibility_timeout=cdk.Duration.seconds(SECONDS + 30),  # until the function sets it for a message
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
+        )
+        self.deliver = functions.add(
+            "deliver_webhook",
+            timeout_seconds=SECONDS,
+            environment={**storage.ledger.environment, **self.environment(stage, storage)},
+            permissions=[*storage.ledger.permissions(changes=False), *storage.webhooks.permissions()],
+        )
+        self.deliver.add_event_source(
+            sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=10, report_batch_item_failures=True)
+        )
+        events.Rule(
+            self,
+            "Announced",
+            description="Ends of which a webhook is told.",
+            event_bus=announcements.bus,
+            event_pattern=events.EventPattern(
+                source=[EVENT_SOURCE],
+                detail_type=["Generation Completed", "Generation Failed"],
+                detail={"webhook": [True]},
+            ),
+            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
+        )
+
+    def environment(self, stage: Stage, storage: Storage) -> dict[str, str]:
+        """What a function is told that has to do with webhooks."""
+        return {
+            **storage.webhooks.environment,
+            **stage.webhook_environment,
+            "WEBHOOKS_QUEUE_URL": self.queue.queue_url,
+        }

@@ -1,0 +1,284 @@
+"""Webhooks: from the request that names one, by the announcement and the queue, to a receiver and back to its owner."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from standardwebhooks import Webhook as Receiver
+from standardwebhooks import WebhookVerificationError
+
+from tests.support.events import requested
+from tests.support.functions import PATHS, Cloud, Doors, call
+from tests.support.webhooks import as_event, deliver
+from tests.support.wire import Wire, http, serving
+
+BODY = {"model": "veo2", "prompt": "a boat"}
+DELIVERIES, SECRET = "/v2/webhooks/deliveries", "/v2/webhooks/secret"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Wire]:
+    with serving(http(204)) as wire:
+        yield wire
+
+
+def made(cloud: Cloud, url: str, query: str = "", **arguments: Any) -> dict[str, Any]:
+    status, generation = call(cloud, "POST", PATHS[0], body=BODY, query=f"webhook={url}{query}", **arguments)
+    assert status == 200, generation
+    return generation
+
+
+def failure(generation_id: str) -> dict[str, Any]:
+    run = {"generation_id": generation_id, "execution": generation_id}
+    return {**run, "error": {"Error": "RequestRefused", "Cause": '{"errorMessage": "no"}'}}
+
+
+def failed(cloud: Cloud, generation_id: str) -> dict[str, Any]:
+    """End it: what is announced."""
+    cloud.invoke("record_failure", failure(generation_id))
+    [message] = cloud.messages()
+    announced: dict[str, Any] = json.loads(message["Message"])
+    return announced
+
+
+def listed(cloud: Cloud, owner: str = "ann") -> list[dict[str, Any]]:
+    status, page = call(cloud, "GET", DELIVERIES, owner=owner)
+    assert status == 200
+    found: list[dict[str, Any]] = page["data"]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def cold(cloud: Cloud) -> None:  # noqa: ARG001 - its environment is read anew
+    import deliver_webhook  # noqa: PLC0415 - after the environment is there
+
+    deliver_webhook._wired.cache_clear()
+    deliver_webhook._master.cache_clear()
+
+
+def test_who_asked_is_told_once_and_can_verify_it(cloud: Cloud, receiver: Wire) -> None:
+    generation = made(cloud, f"{receiver.url}/hook?token=t")
+    assert generation["meta"]["webhook"] == {"url": f"{receiver.url}/hook?token=t", "events": ["completed", "failed"]}
+    announced = failed(cloud, generation["id"])
+    assert announced["webhook"] is True
+    assert deliver(cloud, as_event(announced)) == deliver(cloud, as_event(announced)) == []
+    [request] = receiver.requests
+    head, _, body = request.decode().partition("\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+    _, told = call(cloud, "GET", SECRET)
+    message = Receiver(told["secret"]).verify(body, headers)
+    assert (message["type"], message["data"]) == ("generation.failed", announced)
+    with pytest.raises(WebhookVerificationError):
+        Receiver(call(cloud, "GET", SECRET, owner="bob")[1]["secret"]).verify(body, headers)
+
+
+def test_its_owner_and_nobody_else_sees_what_became_of_it_and_sends_it_again(cloud: Cloud, receiver: Wire) -> None:
+    announced = failed(cloud, made(cloud, receiver.url)["id"])
+    deliver(cloud, as_event(announced))
+    [delivery] = listed(cloud)
+    assert (delivery["status"], delivery["attempts"], delivery["answered"]) == ("delivered", 1, 204)
+    assert (delivery["generation_id"], delivery["url"]) == (announced["generation_id"], receiver.url)
+    assert listed(cloud, "bob") == []
+    path = f"{DELIVERIES}/{delivery['id']}/redeliver"
+    foreign = call(cloud, "POST", path, owner="bob")
+    assert foreign[0] == 404
+    never = call(cloud, "POST", f"{DELIVERIES}/msg_{'0' * 32}/redeliver", owner="bob")
+    assert foreign[1]["message"].replace(delivery["id"], "ID") == never[1]["message"].replace(f"msg_{'0' * 32}", "ID")
+    for _ in range(2):
+        status, again = call(cloud, "POST", path)
+        assert (status, again["status"], again["attempts"]) == (200, "pending", 0)
+    sqs, url = boto3.client("sqs"), cloud.environment["WEBHOOKS_QUEUE_URL"]
+    waiting = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    for message in waiting[-2:]:
+        assert deliver(cloud, json.loads(message["Body"])) == []
+    assert len(receiver.requests) == 2
+    assert receiver.header("webhook-id") == [delivery["id"]] * 2
+
+
+def test_a_receiver_that_fails_is_tried_again_after_a_while(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden: list[int] = []
+    monkeypatch.setattr("deliver_webhook.hide", lambda _queue, _message, seconds: hidden.append(seconds))
+    with serving(http(500)) as receiver:
+        announced = failed(cloud, made(cloud, receiver.url)["id"])
+        assert deliver(cloud, as_event(announced)) == [{"itemIdentifier": "m1"}]
+        assert deliver(cloud, as_event(announced)) == [{"itemIdentifier": "m1"}], "not before its time"
+        assert len(receiver.requests) == 1
+    assert 5 <= hidden[0] <= 6
+    assert hidden[1] <= hidden[0]
+    [delivery] = listed(cloud)
+    assert (delivery["status"], delivery["problem"]) == ("pending", "The webhook answered 500.")
+    assert delivery["due_at"]
+
+
+def test_a_fault_of_ours_is_an_error_of_the_function_and_comes_again_less_and_less_often(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden: list[int] = []
+    monkeypatch.setattr("deliver_webhook.hide", lambda _queue, _message, seconds: hidden.append(seconds))
+    for receives in (1, 2, 50):
+        with pytest.raises(KeyError):
+            deliver(cloud, {"no": "event"}, receives)
+    assert hidden == [30, 60, 900]
+
+
+def test_one_that_is_given_up_is_counted_and_no_log_tells_address_or_secret(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(http(410)) as receiver:
+        announced = failed(cloud, made(cloud, f"{receiver.url}/t0ken-in-path?k=t0ken")["id"])
+        assert deliver(cloud, as_event(announced)) == []
+    secret = call(cloud, "GET", SECRET)[1]["secret"]
+    output = "".join(capsys.readouterr())
+    counted = [json.loads(line) for line in output.splitlines() if '"WebhooksGivenUp"' in line]
+    assert [one["WebhooksGivenUp"] for one in counted] == [[1.0]]
+    assert "given up" in output
+    assert "t0ken" not in output
+    assert secret not in output
+    assert "m" * 64 not in output
+    assert listed(cloud)[0]["status"] == "dead"
+
+
+def test_what_its_owner_has_deleted_is_told_to_nobody(cloud: Cloud, receiver: Wire) -> None:
+    announced = failed(cloud, made(cloud, receiver.url)["id"])
+    assert call(cloud, "DELETE", PATHS[0], query=f"generation_id={announced['generation_id']}")[1]["deleted"]
+    assert deliver(cloud, as_event(announced)) == []
+    assert (receiver.requests, listed(cloud)) == ([], [])
+
+
+def test_who_wants_to_hear_of_other_ends_is_not_announced_to(cloud: Cloud) -> None:
+    generation = made(cloud, "https://example.com/", "&webhook_events=completed")
+    assert generation["meta"]["webhook"]["events"] == ["completed"]
+    assert failed(cloud, generation["id"])["webhook"] is False
+    assert call(cloud, "POST", PATHS[0], body=BODY)[1]["meta"]["webhook"] is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "webhook=ftp://example.com/",
+        "webhook=https://user:s3cr3t@example.com/",
+        "webhook_events=completed",
+        "webhook=https://example.com/&webhook_events=started",
+    ],
+)
+def test_a_webhook_that_cannot_be_told_is_refused_and_nothing_is_accepted(cloud: Cloud, query: str) -> None:
+    status, error = call(cloud, "POST", PATHS[0], body=BODY, query=query)
+    assert (status, "s3cr3t" in error["message"]) == (400, False)
+    assert call(cloud, "GET", PATHS[0])[1]["data"] == []
+
+
+def test_outside_the_local_stage_only_the_public_internet_is_told(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLOW_LOCAL_WEBHOOKS", "false")
+    for url in ("http://example.com/", "https://127.0.0.1/", "https://localhost/"):
+        assert call(cloud, "POST", PATHS[0], body=BODY, query=f"webhook={url}")[0] == 400
+    assert made(cloud, "https://example.com/x")
+
+
+def test_a_repeated_request_keeps_the_webhook_it_came_with(cloud: Cloud) -> None:
+    first = made(cloud, "https://example.com/a", idempotency_key="k")
+    assert made(cloud, "https://example.com/b", idempotency_key="k") == first
+
+
+def test_the_secret_is_for_keys_that_may_do_all(cloud: Cloud) -> None:
+    for scope in ("read", "create"):
+        assert call(cloud, "GET", SECRET, scope=scope)[0] == 401
+        assert call(cloud, "POST", f"{SECRET}/rotate", scope=scope)[0] == 401
+    assert call(cloud, "GET", DELIVERIES, scope="read")[0] == 200
+    assert call(cloud, "GET", SECRET, owner="")[0] == 401
+
+
+def test_a_rotated_secret_and_the_one_before_it_are_signed_with_for_a_day(cloud: Cloud, receiver: Wire) -> None:
+    _, before = call(cloud, "GET", SECRET)
+    assert (before["version"], before["previous_until"]) == (0, None)
+    _, after = call(cloud, "POST", f"{SECRET}/rotate")
+    assert call(cloud, "GET", SECRET)[1] == after
+    assert (after["version"], after["secret"] != before["secret"]) == (1, True)
+    assert after["previous_until"]
+    deliver(cloud, as_event(failed(cloud, made(cloud, receiver.url)["id"])))
+    head, _, body = receiver.requests[0].decode().partition("\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+    for told in (before, after):
+        assert Receiver(told["secret"]).verify(body, headers)
+
+
+def test_deliveries_are_listed_by_page(cloud: Cloud, receiver: Wire) -> None:
+    for _ in range(3):
+        deliver(cloud, as_event(failed(cloud, made(cloud, receiver.url)["id"])))
+    _, first = call(cloud, "GET", DELIVERIES, query="limit=2")
+    _, second = call(cloud, "GET", DELIVERIES, query=f"limit=2&cursor={first['next_cursor']}")
+    seen = [one["id"] for one in first["data"] + second["data"]]
+    assert (len(first["data"]), len(set(seen)), second["next_cursor"]) == (2, 3, None)
+    assert receiver.header("webhook-id") == seen[::-1]
+    for query in ("limit=0", "limit=101", "cursor=x", "cursor=2026-01-01T12:00:00.000Z_msg_"):
+        assert call(cloud, "GET", DELIVERIES, query=query)[0] == 400
+    assert call(cloud, "GET", DELIVERIES, query=f"cursor={first['next_cursor']}", owner="bob")[1]["data"] == []
+
+
+def test_rows_and_events_name_webhooks(doors: Doors, receiver: Wire) -> None:
+    table = f"prompt,webhook,Webhook events\na boat,{receiver.url}/a,failed\na kite,,\n"
+    assert doors.take(doors.drop("week.csv", table)) == []
+    batch = doors.executions("BATCH_STATE_MACHINE_ARN")[0]["input"]
+    s3 = boto3.client("s3")
+    lines = s3.get_object(Bucket="videos", Key=batch["rows_key"])["Body"].read().decode().splitlines()
+    for line in lines:
+        doors.cloud.invoke("accept_row", json.loads(line))
+    webhooks = {one.request["prompt"]: one.webhook for one in doors.of("files")}
+    assert webhooks["a kite"] is None
+    assert webhooks["a boat"]
+    assert (webhooks["a boat"].url, webhooks["a boat"].events) == (f"{receiver.url}/a", ["failed"])
+    one = json.dumps({"prompt": "a boat", "webhook": receiver.url, "webhook_events": ["completed"]})
+    assert doors.take(doors.drop("one.json", one), requested("e1", prompt="x", webhook=receiver.url)) == []
+    newest = doors.of("files")[0].webhook
+    assert newest
+    assert newest.events == ["completed"]
+    (event,) = doors.of("shop")
+    assert event.webhook
+    assert event.webhook.url == receiver.url
+    assert "webhook" not in event.request
+
+
+def test_a_row_whose_webhook_cannot_be_told_has_a_problem(cloud: Cloud) -> None:
+    table = "prompt,webhook\na,ftp://example.com/\nb,https://example.com/\n"
+    boto3.client("s3").create_bucket(Bucket="prompts")
+    status, check = call(cloud, "POST", "/v2/batches", body=table, query="name=a.csv&dry_run=true")
+    assert status == 200
+    assert [(one["row"], "`webhook` must" in one["message"]) for one in check["problems"]] == [(1, True)]
+
+
+def test_a_row_that_comes_again_with_another_webhook_is_told_there(doors: Doors) -> None:
+    def send(url: str) -> str:
+        assert doors.take(doors.drop("week.jsonl", json.dumps({"prompt": "a", "webhook": url}))) == []
+        batch = doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
+        body = boto3.client("s3").get_object(Bucket="videos", Key=batch["rows_key"])["Body"].read()
+        row: str = doors.cloud.invoke("accept_row", json.loads(body))["generation_id"]
+        return row
+
+    first, second = send("https://example.com/a"), send("https://example.com/b")
+    assert first == second
+    webhook = doors.cloud.ledger.get(first).webhook
+    assert webhook
+    assert webhook.url == "https://example.com/b"
+
+
+def test_announcing_to_nobody_calls_nothing_more(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule on the bus picks what a webhook is told of, so who announces does the same for all."""
+    calls: list[str] = []
+    real: Callable[..., Any] = boto3.client("sns")._make_api_call.__func__  # type: ignore[attr-defined]  # botocore's own
+
+    def noted(self: Any, operation: str, arguments: Any) -> Any:
+        calls.append(operation)
+        return real(self, operation, arguments)
+
+    ids = [made(cloud, "https://example.com/")["id"], call(cloud, "POST", PATHS[0], body=BODY)[1]["id"]]
+    found = []
+    for generation_id in ids:
+        calls.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr("botocore.client.BaseClient._make_api_call", noted)
+            cloud.invoke("record_failure", failure(generation_id))
+        found.append(list(calls))
+    assert found[0] == found[1]

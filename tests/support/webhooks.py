@@ -1,0 +1,29 @@
+"""The queue in front of deliver_webhook."""
+
+import json
+from typing import Any
+
+import boto3
+
+from tests.support.functions import Cloud
+
+
+def deliver(cloud: Cloud, body: dict[str, Any], receives: int = 1, *, warm: bool = True) -> list[dict[str, str]]:
+    """Enter the function with a message of the queue: those that are to come again."""
+    sqs, url = boto3.client("sqs"), cloud.environment["WEBHOOKS_QUEUE_URL"]
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
+    received = sqs.receive_message(QueueUrl=url)["Messages"][0]
+    message = {
+        "messageId": "m1",
+        "receiptHandle": received["ReceiptHandle"],
+        "body": received["Body"],
+        "attributes": {"ApproximateReceiveCount": str(receives)},
+    }
+    answer = cloud.invoke("deliver_webhook", {"Records": [message]}, warm=warm)
+    again: list[dict[str, str]] = answer["batchItemFailures"]
+    return again
+
+
+def as_event(announced: dict[str, Any]) -> dict[str, Any]:
+    """What the bus makes of an announcement."""
+    return {"detail-type": "Generation Failed", "source": "promptreel", "detail": announced}

@@ -1,0 +1,77 @@
+"""The receivers in examples/, run as they stand: they take what we send, and nothing else, and once."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from core.webhooks.message import headers
+from core.webhooks.secret import secret_of
+from core.webhooks.sending import Sender
+from wiring import now
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SECRET = secret_of("m" * 64, "ann", 0)
+COMMANDS = {
+    "python": [sys.executable, str(EXAMPLES / "receiver.py")],
+    "javascript": [shutil.which("node") or "node", str(EXAMPLES / "receiver.mjs")],
+}
+BODY = json.dumps({"type": "generation.completed", "data": {"generation_id": "a" * 32, "owner": "größer"}})
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A receiver and its URL, once it listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {"PATH": os.environ["PATH"], "WEBHOOK_SECRET": SECRET}
+    given = [*command, str(port)]
+    # A group of its own: the environment's `node` is a script that starts another program.
+    with subprocess.Popen(given, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            while process.poll() is None:
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                    break
+                except ConnectionRefusedError:
+                    continue
+            yield f"http://127.0.0.1:{port}/hook", process
+        finally:
+            stop(process)
+
+
+def stop(process: "subprocess.Popen[str]") -> None:
+    """End it, and what it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def post(url: str, body: str, sent: dict[str, str]) -> int | None:
+    assert urlsplit(url).hostname == "127.0.0.1"
+    return Sender(local=True).post(url, body.encode(), sent).status
+
+
+@pytest.mark.parametrize("language", COMMANDS)
+def test_a_receiver_takes_what_is_signed_with_its_secret_just_now_and_once(language: str) -> None:
+    with running(COMMANDS[language]) as (url, process):
+        signed = headers([SECRET], "msg_1", now(), BODY)
+        rotated = headers([secret_of("m" * 64, "ann", 1), SECRET], "msg_2", now(), BODY)
+        others = headers([secret_of("m" * 64, "bob", 0)], "msg_3", now(), BODY)
+        old = headers([SECRET], "msg_4", now() - timedelta(minutes=6), BODY)
+        broken = {**signed, "webhook-signature": "nothing like it"}
+        assert [post(url, BODY, sent) for sent in (signed, signed, rotated)] == [204] * 3
+        assert [post(url, BODY, sent) for sent in (others, old, broken, {})] == [401] * 4
+        assert post(url, BODY + " ", signed) == 401
+        stop(process)
+        assert process.stdout
+        assert process.stdout.read().splitlines() == [f"generation.completed {'a' * 32}"] * 2

@@ -1,0 +1,196 @@
+"""The one POST of a webhook: to the public internet only, no redirect followed, and never for long."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import trustme
+
+from core.webhooks import sending
+from core.webhooks.sending import Answer, Sender
+from tests.support.wire import Wire, http, reset, serving
+
+LOCAL, STRICT = Sender(local=True), Sender(local=False)
+BODY, HEADERS = b'{"data": "\xc3\xbc"}', {"webhook-id": "msg_1"}
+
+
+def posted(wire: Wire, path: str = "/hook?a=b") -> Answer:
+    return LOCAL.post(wire.url + path, BODY, HEADERS)
+
+
+def test_a_message_goes_to_the_url_as_it_is_with_its_headers_and_body() -> None:
+    with serving(http(204)) as wire:
+        assert posted(wire, "/a%20b?c=d&e") == Answer(204)
+    [request] = wire.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /a%20b?c=d&e HTTP/1.1\r\n")
+    assert (body, wire.header("webhook-id"), wire.header("content-type")) == (BODY, ["msg_1"], ["application/json"])
+
+
+def test_without_a_path_it_goes_to_the_root() -> None:
+    with serving(http(200)) as wire:
+        assert posted(wire, "?a").is_taken
+    assert wire.requests[0].startswith(b"POST /?a HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize(
+    ("status", "is_taken", "is_final"),
+    [
+        (200, True, False),
+        (202, True, False),
+        (299, True, False),
+        (301, False, False),
+        (400, False, False),
+        (404, False, False),
+        (410, False, True),
+        (429, False, False),
+        (500, False, False),
+    ],
+)
+def test_what_is_answered_decides(status: int, is_taken: bool, is_final: bool) -> None:
+    with serving(http(status, b"s3cr3t inside of a network")) as wire:
+        answer = posted(wire)
+    assert (answer.status, answer.is_taken, answer.is_final) == (status, is_taken, is_final)
+    assert "s3cr3t" not in str(answer), "what was answered may be anybody's"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status: int) -> None:
+    with serving(http(200)) as inside, serving(http(status, b"", f"Location: {inside.url}/x")) as wire:
+        answer = posted(wire)
+    assert (answer.is_taken, inside.requests) == (False, [])
+    assert "redirects are not followed" in str(answer.problem)
+
+
+@pytest.mark.parametrize("broken", [reset, b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 x y\r\n\r\n", b"HTTP/1.1 20"])
+def test_what_is_no_answer_is_tried_again(broken: Any) -> None:
+    with serving(broken) as wire:
+        answer = posted(wire)
+    assert (answer.status, answer.is_taken, answer.is_final) == (None, False, False)
+    assert str(answer.problem).startswith("The webhook's URL does not answer: ")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://hooks.invalid/"])
+def test_who_is_not_there_is_tried_again(url: str) -> None:
+    answer = LOCAL.post(url, BODY, HEADERS)
+    assert (answer.is_taken, answer.is_final) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nX: "],
+    ids=["says nothing", "begins an answer", "begins a header"],
+)
+def test_who_trickles_is_interrupted(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, and the whole never."""
+    monkeypatch.setattr(sending, "ANSWER_SECONDS", 0.3)
+    hung_up = threading.Event()
+
+    def trickle(connection: socket.socket) -> None:
+        with suppress(OSError):
+            connection.sendall(first)
+            while not hung_up.wait(0.05):
+                connection.sendall(b"x" if first else b"")
+                connection.settimeout(0.01)
+                with suppress(TimeoutError):
+                    if connection.recv(1) == b"":
+                        break
+        hung_up.set()
+
+    with serving(trickle) as wire:
+        assert posted(wire).status is None
+        assert hung_up.wait(30)
+
+
+def test_who_trickles_while_tls_begins_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "CONNECT_SECONDS", 0.3)
+    hung_up = threading.Event()
+    record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"  # of a server's first message, which is long
+
+    def trickle(listener: socket.socket) -> None:
+        with listener.accept()[0] as connection, suppress(OSError):
+            connection.sendall(record)
+            while not hung_up.wait(0.05):
+                connection.sendall(b"x")
+        hung_up.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=(listener,))
+        thread.start()
+        answer = LOCAL.post(f"https://localhost:{listener.getsockname()[1]}/", BODY, HEADERS)
+        assert hung_up.wait(30)
+        thread.join()
+    assert (answer.status, answer.is_final) == (None, False)
+
+
+def connecting_to(listener: socket.socket, peer: str) -> Callable[..., socket.socket]:
+    class Peer(socket.socket):
+        def getpeername(self) -> Any:
+            return (peer, 443)
+
+    def connect(*_: object, **__: object) -> socket.socket:
+        connection = Peer(socket.AF_INET, socket.SOCK_STREAM)
+        connection.connect(listener.getsockname())
+        return connection
+
+    return connect
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "fd00::1", "::ffff:10.0.0.1"])
+def test_a_name_that_leads_into_a_private_network_is_sent_nothing_and_given_up(
+    peer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address is looked at on the connection itself, whatever the name led to a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr("urllib3.util.connection.create_connection", connecting_to(listener, peer))
+        received: list[bytes] = []
+
+        def accept() -> None:
+            with listener.accept()[0] as connection:
+                received.append(connection.recv(10))
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        answer = STRICT.post("https://hooks.example.com/x", BODY, HEADERS)
+        thread.join()
+    assert received == [b""], "not a byte was sent there"
+    assert answer.is_final
+    assert answer.problem == f"The webhook's URL leads to hooks.example.com, a private address ({peer})."
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "http://127.0.0.1:{port}/", "https://a@example.com/", ""])
+def test_outside_the_local_stage_nothing_but_https_is_spoken(url: str) -> None:
+    """A record may be of a stage whose setting was another."""
+    with serving(http(200)) as wire:
+        answer = STRICT.post(url.format(port=wire.url.rpartition(":")[2]), BODY, HEADERS)
+    assert (answer.is_final, wire.requests) == (True, [])
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_certificate_has_to_be_a_trusted_one(is_trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    ours = ssl.create_default_context()
+    if is_trusted:
+        authority.configure_trust(ours)
+    monkeypatch.setattr("core.tls.context", lambda: ours)
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(theirs)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError), theirs.wrap_socket(listener.accept()[0], server_side=True) as connection:
+                got = b""
+                while not got.endswith(BODY):
+                    got += connection.recv(65536)
+                connection.sendall(http(204))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        answer = LOCAL.post(f"https://localhost:{listener.getsockname()[1]}/", BODY, HEADERS)
+        thread.join()
+    assert answer.is_taken is is_trusted
+    assert is_trusted or "SSLCertVerificationError" in str(answer.problem)

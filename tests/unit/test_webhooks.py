@@ -1,0 +1,494 @@
+"""Webhooks: whom a request may name, what is sent and how it is signed, and what becomes of a delivery."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from standardwebhooks import Webhook as Receiver
+from standardwebhooks import WebhookVerificationError
+
+from core.errors import Conflict, InvalidRequest
+from core.generation import ArchivedVideo, Failure, Generation, Status, Webhook
+from core.publish.views import as_announcement, as_archived_record
+from core.records.ledger import Ledger
+from core.webhooks.asked import MAX_URL, webhook_of
+from core.webhooks.courier import WAITS, Courier
+from core.webhooks.message import headers, id_of
+from core.webhooks.records import KEPT_FOR, LEASE, OVERLAP, Delivery, State, WebhookRecords
+from core.webhooks.secret import secret_of
+from core.webhooks.sending import Answer
+from tests.support.generations import START, generation
+from wiring import now as real_now
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+URL = "https://hooks.example.com/videos?token=s3cr3t"
+TAKEN, FAILED = Answer(204), Answer(500, "The webhook answered 500.")
+MASTER = "m" * 64
+
+
+# --- whom a request may name
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "https://Example.COM:8443/a/b?c=d&e=%20",
+        "https://xn--bcher-kva.example/",
+        "https://a_b.example.co.uk./x",
+        "https://93.184.216.34/x",
+        "https://example.com/" + "x" * (MAX_URL - 20),
+    ],
+)
+def test_a_public_https_url_may_be_told(url: str) -> None:
+    assert webhook_of(url, None, local=False) == Webhook(url, ["completed", "failed"])
+
+
+PRIVATE = [
+    "http://example.com/",
+    "https://127.0.0.1/",
+    "https://127.1/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://0x7f.1/",
+    "https://017700000001/",
+    "https://10.0.0.1/",
+    "https://169.254.169.254/latest/meta-data",
+    "https://100.64.0.1/",
+    "https://192.168.1.1/",
+    "https://0.0.0.0/",
+    "https://224.0.0.1/",
+    "https://[::1]/",
+    "https://[::ffff:10.0.0.1]/",
+    "https://localhost/",
+    "https://a.localhost/",
+    "https://printer.local/",
+    "https://ip-10-0-0-1.ec2.internal/",
+    "https://router.home.arpa/",
+    "https://intranet/",
+    "https://example.com.1/",
+]
+NO_URLS = [
+    "example.com",
+    "ftp://example.com/",
+    "https://",
+    "https:///x",
+    "https://user@example.com/",
+    "https://user:password@example.com/",
+    "https://example.com/#fragment",
+    "https://example.com:port/",
+    "https://example.com:99999/",
+    "https://example.com/a b",
+    "https://example.com\\@127.0.0.1/",
+    "https://exämple.com/",
+    "https://-a.example.com/",
+    "https://a..example.com/",
+    "https://example.com/" + "x" * MAX_URL,
+    7,
+    ["https://example.com/"],
+    {"url": "https://example.com/"},
+]
+
+
+@pytest.mark.parametrize("url", [*PRIVATE, *NO_URLS], ids=str)
+def test_no_other_may_and_the_reason_does_not_tell_the_url(url: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"^`webhook` must") as refused:
+        webhook_of(url, None, local=False)
+    assert "password" not in str(refused.value)
+
+
+def test_beside_the_local_cloud_this_machine_may_be_told() -> None:
+    assert webhook_of("http://127.0.0.1:8000/x", None, local=True)
+    assert webhook_of("http://localhost:8000/x", None, local=True)
+    for url in ("ftp://127.0.0.1/", "http://user@127.0.0.1/"):
+        with pytest.raises(InvalidRequest):
+            webhook_of(url, None, local=True)
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        (None, ["completed", "failed"]),
+        ("", ["completed", "failed"]),
+        ([], ["completed", "failed"]),
+        ("failed", ["failed"]),
+        ("failed, completed,failed", ["completed", "failed"]),
+        (["completed"], ["completed"]),
+    ],
+)
+def test_it_may_want_some_ends_only(events: object, told: list[str]) -> None:
+    webhook = webhook_of(URL, events, local=False)
+    assert webhook
+    assert webhook.events == told
+    assert [webhook.hears_of(status) for status in (Status.COMPLETED, Status.ERROR)] == [
+        "completed" in told,
+        "failed" in told,
+    ]
+
+
+@pytest.mark.parametrize("events", ["started", "completed failed", ["x"], [1], 1, {}])
+def test_other_events_are_refused(events: object) -> None:
+    with pytest.raises(InvalidRequest, match="`webhook_events` must be of completed, failed"):
+        webhook_of(URL, events, local=False)
+
+
+def test_events_without_a_webhook_are_refused_and_nothing_is_nothing() -> None:
+    with pytest.raises(InvalidRequest, match="name one"):
+        webhook_of(None, "completed", local=False)
+    assert webhook_of(None, None, local=False) is webhook_of("", "", local=False) is None
+
+
+# --- what is sent
+
+
+def completed(**fields: Any) -> Generation:
+    video = ArchivedVideo("videos", "k", "s3://videos/k", "video/mp4", "v.mp4", 7, "a" * 64)
+    made = generation("a" * 32, webhook=Webhook(URL, ["completed", "failed"]), ended_at=START, **fields)
+    return replace(made, status=Status.COMPLETED, video=video)
+
+
+def test_where_a_webhook_leads_is_in_no_announcement_no_archived_record_and_no_repr() -> None:
+    told = completed()
+    assert as_announcement(told)["webhook"] is True
+    for shown in (json.dumps(as_announcement(told)), json.dumps(as_archived_record(told)), repr(told)):
+        assert "hooks.example.com" not in shown
+
+
+def test_only_who_wants_to_hear_of_such_an_end_is_told() -> None:
+    only_failures = completed()
+    assert as_announcement(replace(only_failures, webhook=Webhook(URL, ["failed"])))["webhook"] is False
+    assert as_announcement(replace(only_failures, webhook=None))["webhook"] is False
+
+
+def test_a_message_is_what_the_librarys_receivers_verify() -> None:
+    secret, other = secret_of(MASTER, "ann", 1), secret_of(MASTER, "ann", 0)
+    body = '{"data":"größer"}'
+    sent = headers([secret, other], "msg_1", real_now(), body)
+    assert Receiver(secret).verify(body, sent) == Receiver(other).verify(body.encode(), sent) == {"data": "größer"}
+    for wrong in (secret_of(MASTER, "bob", 1), secret_of(MASTER, "ann", 2), secret_of("another", "ann", 1)):
+        with pytest.raises(WebhookVerificationError):
+            Receiver(wrong).verify(body, sent)
+    for changed in ({"webhook-id": "msg_2"}, {"webhook-timestamp": str(int(real_now().timestamp()) - 1)}):
+        with pytest.raises(WebhookVerificationError):
+            Receiver(secret).verify(body, sent | changed)
+    with pytest.raises(WebhookVerificationError):
+        Receiver(secret).verify(body + " ", sent)
+
+
+def test_a_signature_is_as_the_specification_shows_it() -> None:
+    """https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: of these bytes."""
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    sent = headers(
+        [secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), '{"test": 2432232314}'
+    )
+    assert sent == {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+
+
+def test_a_secret_is_of_32_bytes_and_each_owners_own() -> None:
+    made = {secret_of(MASTER, owner, version) for owner in ("ann", "bob", 'ann", 1') for version in (0, 1, 11)}
+    assert len(made) == 9
+    assert {len(base64.b64decode(secret.removeprefix("whsec_"))) for secret in made} == {32}
+
+
+def test_an_end_has_one_id_and_another_end_another() -> None:
+    first = as_announcement(completed())
+    assert id_of(first) == id_of(as_announcement(completed(credits_used=7)))
+    assert id_of(first) != id_of({**first, "ended_at": "2026-01-01T12:00:00.001Z"})
+    assert id_of(first) != id_of({**first, "generation_id": "b" * 32})
+
+
+# --- what becomes of a delivery
+
+
+@dataclass
+class House:
+    """A courier with a receiver of the test's own, a clock that the test turns, and real records."""
+
+    dynamodb: "DynamoDBClient"
+    answers: list[Answer] = field(default_factory=lambda: [TAKEN])
+    at: datetime = START
+    sent: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
+    told: list[tuple[Delivery, Answer, timedelta | None]] = field(default_factory=list)
+    while_sending: Callable[[], object] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.dynamodb, "generations", lambda: self.at)
+        self.records = WebhookRecords(self.dynamodb, "webhooks", lambda: self.at)
+        self.courier = Courier(self.ledger, self.records, self, lambda: MASTER, self.hear)  # type: ignore[arg-type]  # posts
+
+    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        self.sent.append((url, body, headers))
+        self.while_sending()
+        return self.answers[min(len(self.sent), len(self.answers)) - 1]
+
+    def hear(self, delivery: Delivery, answer: Answer, wait: timedelta | None) -> None:
+        self.told.append((delivery, answer, wait))
+
+    def event(self) -> dict[str, Any]:
+        """What the bus brings of a generation that has ended."""
+        found = completed()
+        self.ledger.add(found)
+        return {"detail": as_announcement(found)}
+
+    def delivery(self, event: dict[str, Any]) -> Delivery:
+        found = self.records.find(id_of(event["detail"]))
+        assert found
+        return found
+
+    def ids(self) -> list[str]:
+        return [headers["webhook-id"] for _, _, headers in self.sent]
+
+
+@pytest.fixture
+def house(dynamodb: "DynamoDBClient") -> House:
+    return House(dynamodb)
+
+
+def test_what_is_announced_is_sent_to_the_address_in_the_record_and_kept_for_a_month(house: House) -> None:
+    event = house.event()
+    assert house.courier.take(event) is None
+    [(url, body, sent)] = house.sent
+    message = json.loads(body)
+    assert url == URL
+    assert message == {"type": "generation.completed", "timestamp": "2026-01-01T12:00:00.000Z", "data": event["detail"]}
+    assert sent["webhook-timestamp"] == str(int(START.timestamp()))
+    delivery = house.delivery(event)
+    assert (delivery.status, delivery.attempts, delivery.answered) == (State.DELIVERED, 1, 204)
+    assert (delivery.due_at, delivery.ended_at, delivery.problem) == (None, START, None)
+    item = house.dynamodb.get_item(TableName="webhooks", Key={"delivery_id": {"S": delivery.delivery_id}})["Item"]
+    assert int(item["expires_at"]["N"]) == int((START + KEPT_FOR).timestamp())
+
+
+def test_a_failure_is_sent_as_one(house: House) -> None:
+    failed = replace(completed(), status=Status.ERROR, video=None, error=Failure("RequestRefused", "no"))
+    house.ledger.add(failed)
+    house.courier.take({"detail": as_announcement(failed)})
+    assert json.loads(house.sent[0][1])["type"] == "generation.failed"
+
+
+def test_an_announcement_that_comes_twice_is_sent_once(house: House) -> None:
+    event = house.event()
+    assert [house.courier.take(event), house.courier.take(event)] == [None, None]
+    assert len(house.sent) == 1
+
+
+def test_of_two_entries_at_once_one_sends_and_the_other_looks_again(house: House) -> None:
+    event = house.event()
+    waits: list[timedelta | None] = []
+
+    def enter() -> None:
+        house.while_sending = lambda: None
+        waits.append(house.courier.take(event))
+
+    house.while_sending = enter
+    assert house.courier.take(event) is None
+    assert (waits, len(house.sent)) == ([LEASE], 1)
+    house.at += LEASE
+    assert house.courier.take(event) is None
+    assert len(house.sent) == 1
+
+
+def test_two_who_have_read_the_same_do_not_both_send(house: House) -> None:
+    event = house.event()
+    house.answers = [FAILED]
+    house.courier.take(event)
+    house.at += timedelta(hours=1)
+    seen = house.delivery(event)
+    first, second = house.records.claim(seen), house.records.claim(seen)
+    assert first
+    assert (first.attempts, second) == (2, None)
+
+
+def test_who_dies_while_it_sends_is_followed_by_another_with_the_same_message(house: House) -> None:
+    """Whether the receiver has it is not known: at least once."""
+    event = house.event()
+
+    def die() -> None:
+        house.while_sending = lambda: None
+        raise KeyboardInterrupt
+
+    house.while_sending = die
+    with pytest.raises(KeyboardInterrupt):
+        house.courier.take(event)
+    assert house.courier.take(event) == LEASE
+    house.at += LEASE
+    assert house.courier.take(event) is None
+    assert len(set(house.ids())) == 1
+    assert house.sent[0][1] == house.sent[1][1], "byte for byte"
+
+
+def test_what_was_taken_and_could_not_be_recorded_is_sent_again_under_the_same_id(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = house.event()
+
+    def lost(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.records, "delivered", lost)
+        with pytest.raises(ClientError):
+            house.courier.take(event)
+    house.at += LEASE
+    assert house.courier.take(event) is None
+    assert len(house.sent) == 2
+    assert len(set(house.ids())) == 1
+
+
+def test_it_is_tried_for_a_day_less_and_less_often_and_then_given_up(house: House) -> None:
+    event = house.event()
+    house.answers = [FAILED]
+    waits = []
+    while (wait := house.courier.take(event)) is not None:
+        left = house.courier.take(event)
+        assert left, "not before its time"
+        assert abs(left - wait) <= timedelta(milliseconds=1)
+        waits.append(wait)
+        house.at += wait
+    assert len(house.sent) == len(waits) + 1 == len(WAITS) + 1
+    for wait, least in zip(waits, WAITS, strict=True):
+        assert least <= wait <= least * 1.1
+    assert timedelta(hours=23) < sum(waits, timedelta()) < timedelta(hours=27)
+    assert max(waits) < timedelta(hours=12), "SQS hides nothing for longer"
+    assert len(set(house.ids())) == 1
+    delivery = house.delivery(event)
+    assert (delivery.status, delivery.due_at, bool(delivery.ended_at)) == (State.DEAD, None, True)
+    assert (delivery.answered, delivery.problem) == (500, "The webhook answered 500.")
+    assert [wait for _, _, wait in house.told] == [*waits, None]
+    assert house.courier.take(event) is None
+    assert len(house.sent) == len(WAITS) + 1
+
+
+def test_a_receiver_that_comes_back_has_it(house: House) -> None:
+    event = house.event()
+    house.answers = [Answer(None, "The webhook's URL does not answer: NewConnectionError."), FAILED, TAKEN]
+    while wait := house.courier.take(event):
+        house.at += wait
+    delivery = house.delivery(event)
+    assert (delivery.status, delivery.attempts, delivery.answered, delivery.problem) == (State.DELIVERED, 3, 204, None)
+
+
+def test_where_nothing_would_change_it_is_given_up_at_once(house: House) -> None:
+    event = house.event()
+    house.answers = [Answer(410, "The webhook answered 410: it wants no more.", is_final=True)]
+    assert house.courier.take(event) is None
+    assert house.delivery(event).status is State.DEAD
+
+
+def test_one_that_is_given_up_is_told_before_it_is_recorded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who dies in between tells it once more: no one is given up silently."""
+    event = house.event()
+    house.answers = [replace(FAILED, is_final=True)]
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.records, "failed", die)
+        with pytest.raises(KeyboardInterrupt):
+            house.courier.take(event)
+    assert [wait for _, _, wait in house.told] == [None]
+
+
+def test_what_its_owner_deleted_before_it_was_sent_is_not_sent(house: House) -> None:
+    event = house.event()
+    ended = house.ledger.get("a" * 32)
+    house.ledger.announced(ended)
+    house.ledger.delete(house.ledger.get("a" * 32))
+    assert house.courier.take(event) is None
+    assert house.sent == []
+    assert house.courier.take({"detail": {**event["detail"], "generation_id": "f" * 32}}) is None
+
+
+def test_what_its_owner_deleted_meanwhile_is_tried_again(house: House) -> None:
+    event = house.event()
+    house.answers = [FAILED, TAKEN]
+    wait = house.courier.take(event)
+    assert wait
+    house.ledger.announced(house.ledger.get("a" * 32))
+    house.ledger.delete(house.ledger.get("a" * 32))
+    house.at += wait
+    assert house.courier.take(event) is None
+    assert house.delivery(event).status is State.DELIVERED
+
+
+@pytest.mark.parametrize("before", [TAKEN, replace(FAILED, is_final=True), FAILED])
+def test_its_owner_may_have_it_sent_again_whatever_became_of_it(house: House, before: Answer) -> None:
+    event = house.event()
+    house.answers = [before, TAKEN]
+    house.courier.take(event)
+    house.at += timedelta(seconds=1)
+    again = house.records.again(house.delivery(event))
+    assert again == house.delivery(event)
+    assert house.courier.take({"delivery_id": again.delivery_id}) is None
+    assert house.delivery(event).status is State.DELIVERED
+    assert len(house.sent) == 2
+    assert len(set(house.ids())) == 1
+
+
+def test_one_that_has_expired_is_not_sent_again(house: House) -> None:
+    assert house.courier.take({"delivery_id": "msg_" + "0" * 32}) is None
+    assert house.courier.take({"delivery_id": "secret ann"}) is None
+
+
+def test_an_attempt_that_failed_late_does_not_undo_what_was_delivered(house: House) -> None:
+    event = house.event()
+    house.answers = [FAILED]
+    house.courier.take(event)
+    house.at += timedelta(hours=1)
+    claimed = house.records.claim(house.delivery(event))
+    assert claimed
+    house.records.delivered(claimed, 204)
+    house.records.failed(claimed, 500, "late", house.at)
+    assert house.delivery(event).status is State.DELIVERED
+
+
+# --- the owners' secrets
+
+
+def test_for_a_day_messages_are_signed_with_the_secret_before_too(house: House) -> None:
+    records = house.records
+    assert records.secret_versions("ann").all == (0,)
+    assert records.change_secret("ann").all == (1, 0)
+    house.at += OVERLAP / 2
+    assert records.change_secret("ann").all == records.secret_versions("ann").all == (2, 1, 0)
+    house.at += OVERLAP / 2
+    assert records.secret_versions("ann").all == (2, 1)
+    house.at += OVERLAP / 2
+    assert records.secret_versions("ann").all == (2,)
+    assert records.secret_versions("bob").all == (0,)
+
+
+def test_a_rotation_whose_answer_was_lost_may_be_repeated_and_takes_no_secret_from_a_receiver(house: House) -> None:
+    for _ in range(5):
+        house.records.change_secret("ann")
+    with pytest.raises(Conflict, match="5 times within a day"):
+        house.records.change_secret("ann")
+    assert house.records.secret_versions("ann").all == (5, 4, 3, 2, 1, 0)
+    event = house.event()
+    house.courier.take(event)
+    [(_, _, sent)] = house.sent
+    assert len(sent["webhook-signature"].split(" ")) == 6
+
+
+def test_two_rotations_at_once_are_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = house.records
+    seen = records.secret_versions("ann")
+    records.change_secret("ann")
+    with monkeypatch.context() as patched:
+        first = iter([seen])
+        real = records.secret_versions
+        patched.setattr(records, "secret_versions", lambda owner: next(first, None) or real(owner))
+        assert records.change_secret("ann").latest == 1
+    assert records.secret_versions("ann").latest == 1
