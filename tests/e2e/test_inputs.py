@@ -10,13 +10,14 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import requests
 from PIL import Image
 
 from core.generation import Status
-from tests.support.local_cloud import LocalCloud, unique
+from tests.support.local_cloud import LocalCloud, eventually, unique
 
 ROOT = Path(__file__).parents[2]
 MODEL, EXTEND = "google/veo-3.1-i2v-fast", "google/veo3-1-extend-video"
@@ -111,6 +112,30 @@ def test_a_chain_fails_as_one_and_costs_nothing(cloud: LocalCloud) -> None:
         assert error.name == "InputUnavailable", error
         assert len(cloud.announcements(generation_id)) == 1
     assert cloud.creates(later) == 0
+
+
+def test_a_chain_that_failed_is_made_by_a_retry_right_after_that(cloud: LocalCloud) -> None:
+    """Its rows are still looked after by the run that failed, and no execution may run twice."""
+    first, then = unique("a teal sea"), unique("a wide sea")
+    cloud.simulator.script(first, seconds=0, outcome="error")
+    cloud.simulator.script(then, seconds=0)
+    rows = [
+        {"model": "google/veo-3.1-t2v-fast", "prompt": first, "id": "sea"},
+        {"model": EXTEND, "prompt": then, "video_url": "row:sea"},
+        {"model": EXTEND, "prompt": then, "video_url": "row:2"},
+    ]
+    body = "".join(json.dumps(row) + "\n" for row in rows)
+    which = cloud.call("POST", "/v2/batches", params={"name": f"{uuid4().hex}.jsonl"}, data=body).json()["id"]
+
+    def ended() -> Any:
+        found = cloud.call("GET", "/v2/batches", params={"batch_id": which}).json()
+        return found["counts"] if found["status"] == "completed" else None
+
+    assert eventually(ended)["error"] == 3
+    cloud.simulator.script(first, seconds=0)
+    assert cloud.call("POST", f"/v2/batches/{which}/retry").json()["status"] == "running"
+    assert eventually(ended)["completed"] == 3
+    assert (cloud.creates(first), cloud.creates(then)) == (2, 2)
 
 
 def test_an_event_takes_an_object_of_its_owners(cloud: LocalCloud) -> None:
