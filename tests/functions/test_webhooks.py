@@ -159,7 +159,7 @@ def test_who_wants_to_hear_of_other_ends_is_not_announced_to(cloud: Cloud) -> No
     [
         "webhook=ftp://example.com/",
         "webhook=https://user:s3cr3t@example.com/",
-        "webhook_events=completed",
+        "webhook_events=started",
         "webhook=https://example.com/&webhook_events=started",
     ],
 )

@@ -19,10 +19,9 @@ def webhook_of(url: object, events: object, *, local: bool) -> Webhook | None:
     `events` is a list, or a text with commas between; without it, all. With `local`, this machine may be named, by
     http too. A name that leads into a private network is found out when it is connected to.
     """
+    told = _events(events)
     if url in (None, ""):
-        if events in (None, ""):
-            return None
-        raise InvalidRequest("`webhook_events` says of what a `webhook` is told: name one.", "webhook")
+        return None
     if not isinstance(url, str) or len(url) > MAX_URL:
         raise InvalidRequest(f"`webhook` must be a URL of at most {MAX_URL} characters.", "webhook")
     parts = parts_of(url)
@@ -32,7 +31,7 @@ def webhook_of(url: object, events: object, *, local: bool) -> Webhook | None:
         raise InvalidRequest("`webhook` must begin with https://.", "webhook")
     if not local and not _may_be_public(parts.hostname):
         raise InvalidRequest("`webhook` must lead to the public internet, and not into a private network.", "webhook")
-    return Webhook(url, _events(events))
+    return Webhook(url, told)
 
 
 def _may_be_public(host: str) -> bool:
