@@ -310,6 +310,8 @@ def test_two_who_have_read_the_same_do_not_both_send(house: House) -> None:
     first, second = house.records.claim(seen), house.records.claim(seen)
     assert first
     assert (first.attempts, second) == (2, None)
+    house.at += LEASE
+    assert house.records.claim(seen) is None, "what was read is not true any more"
 
 
 def test_who_dies_while_it_sends_is_followed_by_another_with_the_same_message(house: House) -> None:

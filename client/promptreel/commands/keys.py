@@ -43,7 +43,8 @@ def create(
         str,
         typer.Option(
             metavar="SCOPE",
-            help="What it may do: read (look and download), create (also make videos), all (also cancel and delete).",
+            help="What it may do: read (look and download), create (also make videos), all (also cancel and "
+            "delete, and the secret of webhooks).",
         ),
     ] = "all",
     expires: Expires = None,
