@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .PHONY: help demo up down reset bootstrap deploy destroy test unit e2e torture mutants check check-code check-docs check-definitions \
-	check-local check-dev check-prod docs models bench fmt lock
+	check-local check-dev check-prod docs models pictures bench fmt lock
 
 help: ## what can be made
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -94,6 +94,9 @@ docs: .venv/.ready ## write the generated documents anew
 models: .venv/.ready ## write the models anew: make models SOURCE=<a checkout of the provider's api-docs>
 	@python -m catalogue "$(SOURCE)"
 	@python docs/generate_models.py
+
+pictures: .venv/.ready .venv/ministack/.ready ## take the console's pictures anew, on the local cloud that make up started
+	@python -m tests.pictures
 
 bench: .venv/.ready .venv/ministack/.ready .venv/bench/.ready ## measure beside the peers: docs/performance.md; QUICK=1 takes two minutes
 	@python -m bench $(if $(QUICK),--quick)
