@@ -4,6 +4,7 @@ import { address } from "./api.js";
 import { html } from "./html.js";
 import { isKept, keepKey, keyId, signOut } from "./session.js";
 import { texts } from "./texts.js";
+import { Webhooks } from "./webhooks.js";
 
 const t = texts.account;
 
@@ -18,6 +19,7 @@ export function Account() {
       <span>${t.kept}<small>${t.keptHint}</small></span>
     </label>
     <p><button type="button" onClick=${signOut}>${t.signOut}</button><br /><small>${t.signOutHint}</small></p>
+    <${Webhooks} />
     <h2>${t.deployment}</h2>
     <dl>
       <dt>${t.url}</dt>

@@ -2,7 +2,7 @@
 
 import { ApiError } from "./api.js";
 import { texts } from "./texts.js";
-import { freshLink, video } from "./videos.js";
+import { ownLink } from "./videos.js";
 
 export function saveAs(blob, name) {
   const link = document.createElement("a");
@@ -14,16 +14,16 @@ export function saveAs(blob, name) {
 
 /** Save the video of a generation, whose link would else open it in the browser. */
 export async function saveVideo(id) {
-  const url = await freshLink(id);
-  if (!url) throw new ApiError(409, texts.compare.notReady);
+  const file = await ownLink(id);
+  if (!file) throw new ApiError(409, texts.compare.notReady);
   let answer;
   try {
-    answer = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer" });
+    answer = await fetch(file.url, { credentials: "omit", referrerPolicy: "no-referrer" });
   } catch {
     throw new ApiError(0, texts.api.network);
   }
   if (!answer.ok) throw new ApiError(answer.status, texts.api.unexpected(answer.status));
-  saveAs(await answer.blob(), video(id).peek().video.file_name);
+  saveAs(await answer.blob(), file.file_name);
 }
 
 export async function copy(text) {

@@ -4,10 +4,10 @@ import { effect, signal } from "./html.js";
 import { place } from "./session.js";
 
 const DRAFT = place("draft");
-const NOTHING = { model: null, values: {}, tags: "", count: 1, names: {}, pending: null };
+const NOTHING = { model: null, values: {}, label: {}, count: 1, names: {}, pending: null };
 
 /**
- * `{model, values, tags, count, names, pending}`: `names` are those of files, by their references; `pending` is what is being
+ * `{model, values, label, count, names, pending}`: `label` are its tags and its webhook; `names` are those of files, by their references; `pending` is what is being
  * sent: `{of, requests: [{key, request}]}` with those that are not accepted yet. The same key is the same video, so what
  * was interrupted is sent again without being made twice.
  */

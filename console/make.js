@@ -19,7 +19,11 @@ const MOST = 8; // variations
 const LISTED = 40; // models, before one has to search
 const TRIES = 4; // of a call that may go through a little later
 const PROMPT = { name: "prompt", path: "prompt", label: "Prompt", hint: "", kind: "long", required: true, isFirst: true };
-const TAGS = { name: "tag", path: "tag", label: t.tags, hint: t.tagsHint, kind: "text", required: false };
+// What the provider does not see: the query of the call.
+const LABEL = [
+  { name: "tag", path: "tag", label: t.tags, hint: t.tagsHint, kind: "text", required: false },
+  { name: "webhook", path: "webhook", label: t.webhook, hint: t.webhookHint, kind: "text", required: false },
+];
 const OTHERS = { name: "others", path: "others", label: t.json, hint: t.noSchema, kind: "json", required: false, isFirst: true };
 
 export function Make() {
@@ -62,7 +66,7 @@ async function prefill({ from, vary, input, asked }) {
     const { meta } = await fetchVideo(from);
     const { model, values } = typedOf(meta.request);
     if (vary) delete values.seed;
-    change({ model, values, tags: (meta.tags ?? []).join(", "), count: Number(vary) || 1, pending: null });
+    change({ model, values, label: { tag: (meta.tags ?? []).join(", "), webhook: meta.webhook?.url }, count: Number(vary) || 1, pending: null });
   } else if (asked || input) {
     change({ model: asked ?? null, input, pending: null });
   }
@@ -140,7 +144,7 @@ function ModelChoice({ model, takesVideo }) {
 }
 
 function Form({ details }) {
-  const { values, tags, count, pending } = draft.value;
+  const { values, label, count, pending } = draft.value;
   const fields = useMemo(() => (details.schema ? fieldsOf(details.schema, details.inputs) : [PROMPT, OTHERS]), [details]);
   const [problems, setProblems] = useState({});
   const [sending, setSending] = useState(null); // how many were accepted
@@ -166,10 +170,10 @@ function Form({ details }) {
     setProblems({});
     setSending(0);
     try {
-      await send(request, seedsFor(seed, request, count), tags.trim(), count, setSending);
+      await send(request, seedsFor(seed, request, count), label, count, setSending);
       say(t.accepted(count));
     } catch (error) {
-      if (error.status === 400) setProblems(problemsOf(error.message, [...fields, TAGS]));
+      if (error.status === 400) setProblems(problemsOf(error.message, [...fields, ...LABEL]));
       else if (error.status !== 401) setProblems({ "": error.message });
       requestAnimationFrame(() => form.current?.querySelector(".problem:not(:empty)")?.scrollIntoView({ block: "center" }));
     } finally {
@@ -180,7 +184,7 @@ function Form({ details }) {
   const isWhole = fields.every(({ name, required }) => !required || filled(values[name]));
   const left = pending?.requests.length ?? 0;
   const sent = left ? pending.count - left : 0;
-  const label = sending !== null ? t.sending(sending, count) : sent > 0 ? t.rest(left) : t.button(count);
+  const button = sending !== null ? t.sending(sending, count) : sent > 0 ? t.rest(left) : t.button(count);
   const empty = () => {
     clear();
     say(t.cleared);
@@ -188,11 +192,14 @@ function Form({ details }) {
   return html`<form ref=${form} class="stack" onSubmit=${submit} noValidate>
     ${problems[""] && html`<div class="failure" role="alert"><strong>${t.general}</strong><p class="problem">${problems[""]}</p></div>`}
     ${fields.filter(({ isFirst }) => isFirst).map(shown)}
-    <details open=${[...others, TAGS].some(({ name }) => problems[name] || filled(values[name])) || tags !== ""}>
-      <summary>${t.settings} <small>${others.length + 1}</small></summary>
+    <details open=${[...others, ...LABEL].some(({ name }) => problems[name] || filled(values[name]) || filled(label[name]))}>
+      <summary>${t.settings} <small>${others.length + LABEL.length}</small></summary>
       <div class="stack">
         ${others.map(shown)}
-        <${Field} field=${TAGS} value=${tags} onChange=${(value) => change({ tags: value })} problem=${problems.tag} />
+        ${LABEL.map(
+          (one) => html`<${Field} key=${one.name} field=${one} value=${label[one.name]} problem=${problems[one.name]}
+            onChange=${(value) => change({ label: { ...label, [one.name]: value } })} />`,
+        )}
       </div>
     </details>
     <div class="send">
@@ -202,7 +209,7 @@ function Form({ details }) {
         </select>
       </label>
       <${Estimate} request=${isWhole ? asRequest() : null} count=${count} />
-      <button class="primary" disabled=${sending !== null} aria-busy=${sending !== null}>${label}</button>
+      <button class="primary" disabled=${sending !== null} aria-busy=${sending !== null}>${button}</button>
       ${!isEmpty() && html`<button type="button" class="quiet" onClick=${empty}>${t.clear}</button>`}
     </div>
     ${sent > 0 && sending === null && html`<p class="hint" role="status">${t.partly(sent, pending.count)}</p>`}
@@ -237,8 +244,8 @@ function Estimate({ request, count }) {
  * Send a request so many times. Each has an idempotency key that is kept until it is accepted: what is interrupted is sent
  * again with the same one, and made once.
  */
-async function send(request, seeds, tags, count, onSent) {
-  const of = JSON.stringify([request, tags, count]);
+async function send(request, seeds, label, count, onSent) {
+  const of = JSON.stringify([request, label, count]);
   if (draft.value.pending?.of !== of) {
     const requests = Array.from({ length: count }, (_, index) => ({ key: newKey(), request: seeds ? { ...request, seed: seeds[index] } : request }));
     change({ pending: { of, count, requests } });
@@ -246,7 +253,7 @@ async function send(request, seeds, tags, count, onSent) {
   while (draft.value.pending?.requests.length) {
     const { requests } = draft.value.pending;
     onSent(count - requests.length);
-    const { id } = await patiently(() => create(requests[0].request, requests[0].key, tags));
+    const { id } = await patiently(() => create(requests[0].request, requests[0].key, label));
     made.value = [id, ...made.value.filter((one) => one !== id)];
     change({ pending: { of, count, requests: requests.slice(1) } });
   }

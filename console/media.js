@@ -7,7 +7,7 @@ import { bytes } from "./format.js";
 import { html, signal, useEffect, useRef, useState } from "./html.js";
 import { texts } from "./texts.js";
 import { Dialog, sayError } from "./toasts.js";
-import { note, PATH, promptOf, video } from "./videos.js";
+import { note, ownLink, PATH, promptOf, video } from "./videos.js";
 
 const t = texts.media;
 const PICKED = 48; // of the latest videos that can be taken
@@ -143,6 +143,8 @@ function Picker({ takesVideo, onClose, onVideo, onFrame }) {
 /** A moment of a video, as a picture. */
 function Frame({ id, onFrame, onBack }) {
   const film = useRef(null);
+  const [url, setUrl] = useState("");
+  useEffect(() => void ownLink(id).then((file) => setUrl(file.url), sayError), [id]);
   const take = () => {
     const { videoWidth: width, videoHeight: height } = film.current;
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
@@ -156,9 +158,9 @@ function Frame({ id, onFrame, onBack }) {
   const fail = () => sayError(new ApiError(0, t.frameFailed));
   return html`<div class="frame">
     <p>${t.frameHint}</p>
-    <video ref=${film} src=${video(id).value.video.url} crossorigin="anonymous" controls muted playsinline preload="auto" aria-label=${t.pick}></video>
+    <video ref=${film} src=${url || undefined} crossorigin="anonymous" controls muted playsinline preload="auto" aria-label=${t.pick}></video>
     <p class="actions">
-      <button type="button" class="primary" onClick=${take}>${t.useFrame}</button>
+      <button type="button" class="primary" disabled=${!url} onClick=${take}>${t.useFrame}</button>
       <button type="button" onClick=${onBack}>${t.pick}</button>
     </p>
   </div>`;

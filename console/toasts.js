@@ -69,8 +69,10 @@ export function Dialog({ title, onClose, isWide = false, canClose = true, childr
     event.preventDefault();
     if (canClose) onClose();
   };
+  // Some browsers close a dialog whatever the page says.
+  const onLeft = () => dialog.current && !canClose && dialog.current.showModal();
   const onClick = (event) => event.target === dialog.current && canClose && onClose();
-  return html`<dialog ref=${dialog} class=${isWide ? "wide" : ""} aria-label=${title} onCancel=${onCancel} onClick=${onClick}>
+  return html`<dialog ref=${dialog} class=${isWide ? "wide" : ""} aria-label=${title} onCancel=${onCancel} onClose=${onLeft} onClick=${onClick}>
     <div class="dialog">
       <header>
         <h2>${title}</h2>

@@ -10,7 +10,7 @@ import { go, to } from "./route.js";
 import { Stage, stageName } from "./stage.js";
 import { texts } from "./texts.js";
 import { ask, say, sayError } from "./toasts.js";
-import { cancel, create, fetchVideo, freshLink, gone, hasEnded, isCancelled, newKey, promptOf, removeSoon, video } from "./videos.js";
+import { cancel, create, fetchVideo, freshLink, gone, hasEnded, isCancelled, newKey, ownLink, promptOf, removeSoon, video } from "./videos.js";
 
 const t = texts.video;
 
@@ -79,7 +79,7 @@ function Actions({ generation }) {
   const done = generation.status === "completed";
   const attempt = (run) => () => run().catch(sayError);
   const again = attempt(async () => {
-    const made = await create(meta.request, newKey(), (meta.tags ?? []).join(","));
+    const made = await create(meta.request, newKey(), { tag: (meta.tags ?? []).join(","), webhook: meta.webhook?.url });
     say(t.started, { action: { label: t.started_, run: () => go("video", made.id) } });
     go("video", made.id);
   });
@@ -92,7 +92,7 @@ function Actions({ generation }) {
     setSaving(true);
     await saveVideo(id).finally(() => setSaving(false));
   });
-  const copyLink = attempt(async () => say((await copy(await freshLink(id))) ? t.linkCopied : texts.notCopied));
+  const copyLink = attempt(async () => say((await copy((await ownLink(id)).url)) ? t.linkCopied : texts.notCopied));
   const extend = extending(meta.request.model);
   const drop = () => {
     removeSoon(id);
@@ -177,6 +177,7 @@ function Facts({ generation }) {
     <dd><code>${id}</code></dd>
     ${meta.name && html`<dt>${t.name}</dt><dd>${meta.name}</dd>`}
     ${meta.tags?.length > 0 && html`<dt>${t.tags}</dt><dd>${meta.tags.map((tag) => html`<a key=${tag} class="chip" href=${to({ tag })}>${tag}</a> `)}</dd>`}
+    ${meta.webhook && html`<dt>${t.webhook}</dt><dd>${meta.webhook.url}</dd>`}
     ${meta.batch && html`<dt>${t.batch}</dt><dd><a href=${to("batch", meta.batch.id)}>${meta.batch.id.slice(0, 8)}</a>, ${t.row(count(meta.batch.row))}</dd>`}
     ${file && html`<dt>${t.size}</dt><dd>${bytes(file.file_size)}, ${file.content_type}</dd>`}
     ${costOf(meta.cost) && html`<dt>${t.cost}</dt><dd>${costOf(meta.cost)}</dd>`}

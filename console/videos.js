@@ -52,9 +52,17 @@ export async function freshLink(id) {
   return (await fetchVideo(id)).video?.url;
 }
 
-/** Ask for a video; the same key is the same video, however often it is sent. */
-export async function create(request, idempotencyKey, tags = "") {
-  return note(await call("POST", PATH, { json: request, query: { tag: tags }, headers: { "Idempotency-Key": idempotencyKey } }));
+/**
+ * The file of a generation with a link of its own. What plays has another one and is not disturbed, and what the browser keeps
+ * of that one lacks the headers by which a page may read it.
+ */
+export async function ownLink(id) {
+  return (await get(PATH, { generation_id: id })).video;
+}
+
+/** Ask for a video; the same key is the same video, however often it is sent. `label` is `{tag, webhook}`. */
+export async function create(request, idempotencyKey, label = {}) {
+  return note(await call("POST", PATH, { json: request, query: label, headers: { "Idempotency-Key": idempotencyKey } }));
 }
 
 export const newKey = () => `console-${crypto.randomUUID()}`;

@@ -137,6 +137,7 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
     tab.page.get_by_role("radio", name="4").check()
     tab.page.locator("summary").click()
     tab.page.get_by_label("Tags").fill("shop, day=1")
+    tab.page.get_by_label("Webhook").fill("https://receiver.invalid/told")
     expect(tab.page.locator(".estimate")).to_be_visible()
     tab.page.get_by_role("button", name="Make the video").click()
     results = tab.page.get_by_role("region", name="Made here")
@@ -164,6 +165,11 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
         tab.page.get_by_role("button", name="Download").click()
     assert saved.value.suggested_filename == f"{generation.generation_id}.mp4"
     assert saved.value.path().read_bytes()[4:8] == b"ftyp"
+    tab.go("account")
+    told = tab.page.get_by_role("region", name="Deliveries").get_by_role("row", name="https://receiver.invalid/told")
+    expect(told).to_contain_text(re.compile("Under way|Given up"))
+    tab.page.get_by_role("button", name="Show the secret").click()
+    expect(tab.page.get_by_text(re.compile("^whsec_"))).to_be_visible()
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_is_kept(tab: Tab, key: str) -> None:
