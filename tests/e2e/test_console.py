@@ -4,6 +4,8 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -380,16 +382,18 @@ def test_a_key_that_is_revoked_in_the_middle_is_asked_for_anew_and_nothing_typed
     tab.prompt(prompt)
     ApiKeys(cloud.aws("secretsmanager"), cloud.stack.api_keys_secret_arn).revoke(key.split("_")[1])
 
+    forms = (f"Bearer{' ' * spaces}{key}" for spaces in count(2))
+
     def ask_anew(route: Route) -> None:
         """The gateway remembers a verdict for four minutes, by what the header is: another form of it is news."""
         headers = route.request.headers
         if key in headers.get("authorization", ""):
-            headers = {**headers, "authorization": f"{'BEARER' if uuid4().int % 2 else 'bearer'} {key}"}
+            headers = {**headers, "authorization": next(forms)}
         route.continue_(headers=headers)
 
     def is_refused() -> bool | None:
-        header = {"Authorization": f"{'BEARER'} {key}{' ' * (uuid4().int % 50)}"}
-        return cloud.call("GET", "/v2/models", params={"limit": "1"}, headers=header).status_code == 401 or None
+        answer = cloud.call("GET", "/v2/models", params={"limit": "1"}, headers={"Authorization": next(forms)})
+        return answer.status_code == HTTPStatus.UNAUTHORIZED or None
 
     eventually(is_refused)
     tab.page.route(re.compile("/v2/"), ask_anew)
