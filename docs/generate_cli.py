@@ -16,7 +16,7 @@ takes. Elsewhere it is installed from a checkout, with pipx or into a virtual en
 
 ```sh
 pipx install .                     # or: python3 -m venv .venv && . .venv/bin/activate && pip install .
-pipx install --force '.[operator]' # who runs a deployment: with what `batch`, `doctor`, `keys`, `secret`, `rescue`, `reconcile` need
+pipx install --force '.[operator]' # who runs a deployment: with what `batch`, `doctor`, `logs`, `keys`, `secret`, `rescue`, `reconcile` need
 ```
 
 ## Configuration
@@ -31,7 +31,7 @@ Each setting comes from the first of these that has it:
 
 `XDG_CONFIG_HOME` is followed. A file with a key that others can read is warned of. `--local`, `--stage local` or
 `PROMPTREEL_LOCAL=1` take everything from the local cloud of this checkout (`.local/stack.json`, here or in a folder
-above; `PROMPTREEL_LOCAL` may also name such a file). `keys`, `secret`, `rescue`, `reconcile` and `doctor` use the AWS credentials and
+above; `PROMPTREEL_LOCAL` may also name such a file). `keys`, `secret`, `rescue`, `reconcile`, `logs`, `redrive` and `doctor` use the AWS credentials and
 the region of your shell, as `aws` does.
 
 A URL may end in `/` or in `/v2`, as the provider's does. `promptreel --install-completion` completes commands, options,

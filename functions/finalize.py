@@ -10,6 +10,7 @@ from core.finalize import finalize
 from core.places.admission import Admission
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
+from core.publish.views import as_log
 from core.records.ledger import Ledger
 from core.workflow import Run
 from wiring import logger
@@ -45,5 +46,5 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 
     generation = finalize(Run.of_state(event), *_wired(), seconds_left)
     video = generation.video and generation.video.as_dict()
-    logger.info("archived", generation_id=generation.generation_id, video=video)
+    logger.info("archived", generation_id=generation.generation_id, video=video, **as_log(generation))
     return {"generation_id": generation.generation_id, "status": generation.status, "video": video}

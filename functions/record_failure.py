@@ -37,7 +37,13 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     ledger, admission, announcer = _wired()
     generation = record_failure(run, failure, ledger)
     recorded = (generation and generation.error) or failure
-    logger.warning("failed", generation_id=run.generation_id, error=recorded.name, reason=recorded.message)
+    logger.warning(
+        "failed",
+        generation_id=run.generation_id,
+        error=recorded.name,
+        reason=recorded.message,
+        model=generation and generation.model,
+    )
     if generation:
         if generation.error and not generation.announced_at:
             count_failure(generation.error)

@@ -7,7 +7,8 @@ from typing import Any
 
 from core import settings
 from core.archive.objects import Objects
-from core.generation import Failure, iso
+from core.generation import Failure, Generation, iso
+from core.money import usd
 from core.sweep import Sweep
 from wiring import client, logger, now
 from wiring.accounts import UsesCircuit, make_accounts, make_circuit, make_prices
@@ -43,29 +44,52 @@ def _wired() -> Sweep:
     )
 
 
-def _found_failed(failure: Failure) -> None:
-    logger.warning("found to have failed", error=failure.name, reason=failure.message)
+def _found_failed(generation: Generation, failure: Failure) -> None:
+    logger.warning(
+        "found to have failed",
+        generation_id=generation.generation_id,
+        error=failure.name,
+        reason=failure.message,
+        model=generation.model,
+    )
     count_failure(failure)
 
 
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], _context: object) -> None:
     """A scheduled event, whose contents do not matter."""
-    _look_at_money()
+    for look in (_look_at_money, _tell_how_it_stands):
+        try:
+            look()
+        except Exception:  # noqa: BLE001 - what is left half done is looked at all the same
+            logger.exception("could not: %s", look.__name__)
     _wired().run(until=now() + LONGEST)
 
 
 def _look_at_money() -> None:
-    """Read the prices once a day, and tell the alarms of budgets that come to an end; a fault keeps from nothing."""
+    """Read the prices once a day, and tell the alarms of budgets that come to an end."""
     s = settings.read(Settings)
-    try:
-        make_prices(s).keep_fresh(make_provider(s))
-        budget = max(make_accounts(s).budgets.every(), key=lambda one: one.share, default=None)
-        if budget and budget.share >= NEARLY:
-            logger.warning("a budget comes to an end", budget=budget.name, share=budget.share)
-            tell("BudgetShare", 100 * budget.share)
-        if since := make_circuit(s).open_since():
-            logger.warning("the provider is out of credits", since=iso(since))
-            tell("ProviderOutOfCredits", 1)
-    except Exception:  # noqa: BLE001 - what is left half done is looked at all the same
-        logger.exception("money was not looked at")
+    make_prices(s).keep_fresh(make_provider(s))
+    budget = max(make_accounts(s).budgets.every(), key=lambda one: one.share, default=None)
+    if budget and budget.share >= NEARLY:
+        logger.warning("a budget comes to an end", budget=budget.name, share=budget.share)
+        tell("BudgetShare", 100 * budget.share)
+    if since := make_circuit(s).open_since():
+        logger.warning("the provider is out of credits", since=iso(since))
+        tell("ProviderOutOfCredits", 1)
+
+
+def _tell_how_it_stands() -> None:
+    """Log what the dashboard draws (infra/dashboard.py): the places, who waits for one, and what is spent."""
+    s = settings.read(Settings)
+    table, day = make_admission(s).table, make_accounts(s).budgets.of_all()
+    waiting, since = table.queue()
+    logger.info(
+        "as it stands",
+        held=len(table.held()),
+        limit=s.in_flight_limit,
+        waiting=waiting,
+        oldest_seconds=round((now() - since).total_seconds()) if since else 0,
+        day_usd=usd(day.used.day_credits),
+        day_limit_usd=day.limits.day and usd(day.limits.day),
+    )

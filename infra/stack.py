@@ -7,6 +7,7 @@ from infra.announcements import Announcements
 from infra.api import Api
 from infra.batches import Batches
 from infra.config import Stage
+from infra.dashboard import Dashboard
 from infra.functions import Functions
 from infra.monitoring import Monitoring
 from infra.reconciliation import Reconciliation
@@ -39,6 +40,7 @@ class PromptreelStack(cdk.Stack):
         triggers = Triggers(self, stage, functions, storage, announcements, workflow, batches)
         reconciliation = Reconciliation(self, stage, functions, storage)
         monitoring = Monitoring(self, stage, functions, workflow, api, triggers, batches, webhooks)
+        dashboard = Dashboard(self, stage, functions, storage, workflow, batches, api, triggers, webhooks, monitoring)
 
         outputs = {
             "ApiUrl": api.http_api.api_endpoint,  # without a slash at its end: paths begin with one
@@ -55,10 +57,15 @@ class PromptreelStack(cdk.Stack):
             "IngestQueueUrl": triggers.queue.queue_url,
             "IngestQueueArn": triggers.queue.queue_arn,
             "IngestDeadLetterQueueUrl": triggers.dead_letters.queue_url,
+            "WebhooksQueueUrl": webhooks.queue.queue_url,
+            "WebhooksDeadLetterQueueUrl": webhooks.dead_letters.queue_url,
+            "DeadLetterQueueUrl": workflow.dead_letters.queue_url,
+            "RecordFailureFunctionName": workflow.record_failure.function_name,
             "ReconcileFunctionName": reconciliation.reconcile.function_name,
             "ProviderUrl": stage.provider_url,
             "ProviderKeySecretArn": storage.provider_key.attr_id,
             "ApiKeysSecretArn": storage.api_keys.attr_id,
+            "DashboardUrl": dashboard.url,
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }
         # `promptreel doctor` asks what these may do.

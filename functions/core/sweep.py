@@ -37,7 +37,7 @@ class Sweep:
     provider: Provider
     objects: Objects
     longest: timedelta  # that the provider may work on a generation; after it, its place is free
-    on_failure: Callable[[Failure], None]  # hears of each generation that was found to have failed
+    on_failure: Callable[[Generation, Failure], None]  # hears of each generation that was found to have failed
 
     def run(self, until: datetime) -> None:
         """Look at all places, and at what is watched and due, until that time. Raises `SweepIncomplete` at the end."""
@@ -114,5 +114,5 @@ class Sweep:
                 failure = from_end(ended, run.execution)
                 failed = record_failure(run, failure, self.ledger)
                 if failed and failed.error:
-                    self.on_failure(failed.error)
+                    self.on_failure(failed, failed.error)
         close(self.ledger.get(run.generation_id), self.ledger, self.admission, self.announcer)

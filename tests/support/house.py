@@ -124,7 +124,7 @@ class House:
             cast("Any", self.provider),
             cast("Any", objects),
             LONGEST,
-            lambda _: None,
+            lambda *_: None,
         )
 
     @property

@@ -9,6 +9,7 @@ from promptreel.commands import (
     generations,
     keys,
     listing,
+    logs,
     models,
     reconcile,
     rescue,
@@ -33,6 +34,8 @@ app.add_typer(webhooks.app, name="webhooks")
 
 OPERATORS = "Commands for operators, with AWS credentials"
 app.command(rich_help_panel=OPERATORS)(doctor.doctor)
+app.command(rich_help_panel=OPERATORS)(logs.logs)
+app.command(rich_help_panel=OPERATORS)(logs.redrive)
 app.add_typer(budgets.app, name="budgets", rich_help_panel=OPERATORS)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATORS)
 app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)

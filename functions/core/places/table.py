@@ -99,6 +99,11 @@ class PlacesTable:
         waiting = [Waiting(item["holder"], item["owner"], item["since"]) for item in found]
         return waiting, "LastEvaluatedKey" in answer
 
+    def queue(self) -> tuple[int, datetime | None]:
+        """How many wait, and since when the one does that has waited longest."""
+        since = [item["since"] for item in self._query(WAITING)]
+        return len(since), datetime.fromisoformat(min(since)) if since else None
+
     def ahead(self, generation: Generation) -> int | None:
         """How many of the owner's own are before this one in the queue, at most `MOST_AHEAD`; None if it is not there.
 

@@ -84,6 +84,21 @@ def as_cost(generation: Generation) -> dict[str, Any]:
     }
 
 
+def as_log(generation: Generation) -> dict[str, Any]:
+    """What the log has of a completed one, and the dashboard counts by model: seconds of each stage, and USD."""
+    stages = {
+        "waited": (generation.created_at, generation.submitted_at),
+        "generating": (generation.submitted_at, generation.generated_at),
+        "archiving": (generation.generated_at, generation.ended_at),
+    }
+    took = {
+        f"{name}_seconds": round((end - begin).total_seconds(), 1)
+        for name, (begin, end) in stages.items()
+        if begin and end
+    }
+    return {"model": generation.model, **took, "usd": usd(generation.charged)}
+
+
 def _batch(generation: Generation) -> dict[str, Any] | None:
     """The batch that it is a row of."""
     return {"id": generation.batch_id, "row": generation.row_number} if generation.batch_id else None

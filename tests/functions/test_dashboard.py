@@ -1,0 +1,81 @@
+"""What the dashboard's queries read is what the functions log."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from core.generation import iso
+from core.money.budgets import ALL, Budgets, Limits
+from core.places.table import PK, SK, PlacesTable, Waiting
+from tests.support.dashboard import queries
+from tests.support.functions import PATHS, Cloud, call
+from tests.support.money import USD
+from wiring import now
+
+_NO_FIELDS = {"as", "by", "count_distinct", "max", "pct", "sum", "bin", "5m", "50", "90"}
+
+
+def fields(title: str) -> tuple[set[str], set[str]]:
+    """The messages that a query takes, and what it reads of them."""
+    lines = re.split(r"\s*\|\s*", queries("local")[title])
+    (taken,) = (line for line in lines if line.startswith("filter"))
+    (stats,) = (line for line in lines if line.startswith("stats"))
+    read = re.sub(r" as \w+", "", stats.removeprefix("stats "))
+    return set(re.findall(r"'([^']+)'", taken)), set(re.findall(r"\w+", read)) - _NO_FIELDS
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+
+
+def test_the_sweep_tells_how_it_stands(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    cloud.invoke("sweep", {})
+    budgets = Budgets(boto3.client("dynamodb"), "money", Limits(), now)
+    budgets.set(ALL, {"day": 8 * USD})
+    call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    dynamodb = boto3.client("dynamodb")
+    place = {PK: "place", SK: "000000", "holder": "g1", "owner": "o", "since": "2026-11-25T10:00:00.000Z"}
+    dynamodb.put_item(TableName="places", Item={name: {"S": text} for name, text in place.items()})
+    table = PlacesTable(dynamodb, "places", "generations")
+    table.wait(Waiting("g2", "b", iso(now() - timedelta(seconds=90))))
+    table.wait(Waiting("g3", "a", iso(now())))
+    capsys.readouterr()
+    cloud.invoke("sweep", {})
+    (line,) = (line for line in logged(capsys) if line.get("message") == "as it stands")
+    assert (line["held"], line["waiting"]) == (1, 2)
+    assert (line["day_usd"], line["day_limit_usd"]) == (2.5, 8)
+    assert 90 <= line["oldest_seconds"] < 3600
+    for title in ("Jobs at the provider", "Age of the oldest waiting job, s", "Spent or held today (UTC), USD"):
+        taken, read = fields(title)
+        assert taken == {"as it stands"}
+        assert read <= line.keys()
+
+
+def test_what_is_archived_and_what_fails_is_logged_with_its_model(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.invoke("sweep", {})
+    _, made = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    run = {"generation_id": made["id"], "execution": made["id"]}
+    for function in ("submit", "check_status", "finalize"):
+        cloud.invoke(function, run)
+    (line,) = (line for line in logged(capsys) if line.get("message") == "archived")
+    taken, read = fields("Videos by model: seconds, and USD")
+    assert (taken, read <= line.keys()) == ({"archived"}, True)
+    assert (line["model"], line["usd"]) == ("veo2", 2.5)
+
+    _, made = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "another"})
+    failure = {"Error": "GenerationTimedOut", "Cause": '{"errorMessage": "it took a day"}'}
+    cloud.invoke("record_failure", {"generation_id": made["id"], "execution": made["id"], "error": failure})
+    (line,) = (line for line in logged(capsys) if line.get("message") == "failed")
+    taken, read = fields("Failed by model and error")
+    assert line["message"] in taken
+    assert {name: line[name] for name in read} == {
+        "model": "veo2",
+        "error": "GenerationTimedOut",
+        "generation_id": made["id"],
+    }

@@ -1,0 +1,76 @@
+"""Every alarm has its section in docs/runbook.md, and what a section tells to run can be run."""
+
+import re
+import shlex
+from itertools import pairwise
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from typer.testing import CliRunner
+
+from infra.bundle import ROOT
+from infra.runbook import NOT_WALKED, RUNBOOK, SECTIONS, Section
+from promptreel.commands import app
+from tests.support.templates import STAGES, resources
+
+PAGE = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+TARGETS = re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+COMMANDS = [(section.title, command) for section in RUNBOOK for command in section.commands]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_alarm_points_to_its_section_and_every_section_is_of_alarms(stage: str) -> None:
+    alarms = resources(stage, "AWS::CloudWatch::Alarm")
+    assert {name.removeprefix("Monitoring") for name in alarms} == SECTIONS.keys()
+    for name, alarm in alarms.items():
+        section = SECTIONS[name.removeprefix("Monitoring")]
+        assert alarm["Properties"]["AlarmDescription"].endswith(f" docs/runbook.md#{section.anchor}")
+        assert len(alarm["Properties"]["AlarmDescription"]) <= 1024, "CloudWatch takes no more"
+
+
+def test_an_alarm_is_in_one_section_and_a_section_has_one_anchor() -> None:
+    assert len(SECTIONS) == sum(len(section.alarms) for section in RUNBOOK)
+    assert len({section.anchor for section in RUNBOOK}) == len(RUNBOOK)
+    assert NOT_WALKED.keys() <= SECTIONS.keys()
+
+
+@pytest.mark.parametrize("section", RUNBOOK, ids=lambda section: section.anchor)
+def test_the_page_has_the_section_with_all_its_commands(section: Section) -> None:
+    _, _, text = PAGE.partition(f"\n## {section.title}\n")
+    text = text.partition("\n## ")[0]
+    assert section.look
+    assert section.do
+    for command in section.commands:
+        assert f"\n   {command}\n" in text
+    for alarm in section.alarms:
+        assert f"| `{alarm}` | [{section.title}](#{section.anchor}) |" in PAGE
+        assert f"- **{alarm}.** " in text
+
+
+@pytest.mark.parametrize(("title", "command"), COMMANDS)
+def test_every_command_of_the_page_exists_with_its_options(title: str, command: str) -> None:  # noqa: ARG001 - says where
+    program, *arguments = shlex.split(command)
+    match program:
+        case "promptreel":
+            _is_parsed(arguments)
+        case "make":
+            assert arguments[0] in TARGETS
+        case "aws":
+            _is_an_operation(*arguments)
+        case _:
+            pytest.fail(f"{program} is no program that an operator has")
+
+
+def _is_parsed(arguments: list[str]) -> None:
+    """Whether the command line knows the command and its options: else it says so, instead of the help."""
+    told = CliRunner().invoke(app, [*arguments, "--help"])
+    assert told.exit_code == 0, told.output
+
+
+def _is_an_operation(service: str, operation: str, *options: str) -> None:
+    model = botocore.session.get_session().get_service_model(service)
+    operations = {xform_name(name, "-"): name for name in model.operation_names}
+    takes = model.operation_model(operations[operation]).input_shape
+    given = {option for option, _ in pairwise((*options, "")) if option.startswith("--")}
+    assert given <= {f"--{xform_name(name, '-')}" for name in (takes.members if takes else ())}
