@@ -74,9 +74,9 @@ def page(results: dict[str, Any]) -> str:
         "",
         "Lambda's time is what it took here, its share of CPU stretched to what the function's memory is given of a",
         "core, and so rather too much: this machine's DynamoDB is slower than AWS's. Not counted: storage, egress",
-        "(some 0.09 USD a GB that leaves AWS), what polling clients ask, free tiers, and "
-        f"{USD['CloudWatch metric, a month']} USD a month for each",
-        "name of an error that occurs, which is a metric. A batch row adds four to five transitions to its job's.",
+        "(some 0.09 USD a GB that leaves AWS), what polling clients ask, what the dashboard's queries of logs read",
+        f"when somebody looks (0.005 USD a GB), free tiers, and {USD['CloudWatch metric, a month']} USD a month for",
+        "each name of an error that occurs, which is a metric. A batch row adds four to five transitions to its job's.",
         "",
     ]
     return "\n".join(lines)
@@ -148,12 +148,13 @@ def _month(recorded: Recording, each: float) -> dict[str, dict[str, float]]:
             f"{A_MONTH} videos": each * A_MONTH,
             f"the sweep, {sweeps} times": sweep * sweeps,
             "traces of the sweep": sweeps * USD["X-Ray trace"],
-            f"the queue asked {EMPTY_RECEIVES} times": EMPTY_RECEIVES * USD["SQS request"],
+            f"two queues asked {EMPTY_RECEIVES} times each": 2 * EMPTY_RECEIVES * USD["SQS request"],
         },
         "standing": {
-            "two secrets": 2 * USD["Secrets Manager secret, a month"],
+            "three secrets": 3 * USD["Secrets Manager secret, a month"],
             f"{recorded.alarms} alarms": recorded.alarms * USD["CloudWatch alarm, a month"],
             "the key that encrypts them": USD["KMS key, a month"],
+            "the dashboard, if the account has three others": USD["CloudWatch dashboard, a month"],
         },
     }
 
