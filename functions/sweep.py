@@ -87,7 +87,7 @@ def _tell_how_it_stands() -> None:
     logger.info(
         "as it stands",
         held=len(table.held()),
-        limit=s.in_flight_limit,
+        places=s.in_flight_limit,
         waiting=waiting,
         oldest_seconds=round((now() - since).total_seconds()) if since else 0,
         day_usd=usd(day.used.day_credits),

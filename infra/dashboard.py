@@ -79,9 +79,11 @@ class Dashboard(Construct):
                 ),
             ],
             [
-                self._drawn("Jobs at the provider", "max(held) as held, max(waiting) as waiting, max(limit) as limit"),
+                self._drawn(
+                    "Jobs at the provider", "max(held) as at_provider, max(places) as at_most, max(waiting) as wait"
+                ),
                 self._drawn("Age of the oldest waiting job, s", "max(oldest_seconds) as seconds"),
-                self._drawn("Spent or held today (UTC), USD", "max(day_usd) as usd, max(day_limit_usd) as limit"),
+                self._drawn("Spent or held today (UTC), USD", "max(day_usd) as today, max(day_limit_usd) as budget"),
             ],
             [
                 self._table(
@@ -196,4 +198,6 @@ def _most(metric: Callable[..., cloudwatch.Metric], label: str) -> cloudwatch.IM
 def _errors(stage: Stage) -> cloudwatch.IMetric:
     """Each name of an error that occurred (functions/wiring/metrics.py)."""
     where = f'{{Promptreel,error,service}} MetricName="GenerationFailed" service="promptreel-{stage.name}"'
-    return cloudwatch.MathExpression(expression=f"SEARCH('{where}', 'Sum')", using_metrics={}, label="", period=_PERIOD)
+    return cloudwatch.MathExpression(
+        expression=f"SEARCH('{where}', 'Sum', 300)", using_metrics={}, label="", period=_PERIOD
+    )
