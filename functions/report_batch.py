@@ -35,5 +35,5 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     announced, is_complete = report(batch, batches.find(batch.batch_id), ledger, s3)
     announcer.announce_batch(announced)
     batches.ended(batch.batch_id, batch.revision, batch.run, is_complete=is_complete)
-    logger.info("reported", batch_id=batch.batch_id, totals=announced["totals"])
+    logger.info("reported", batch_id=batch.batch_id, totals=announced["totals"], is_complete=is_complete)
     return {"is_complete": is_complete}

@@ -330,7 +330,10 @@ RUNBOOK: tuple[Section, ...] = (
             "it to go on.",
         },
         look=(
-            Step("What its functions said:", "promptreel logs accept_row report_batch --since 6h"),
+            Step(
+                "What its functions said; `is_complete=False` is one that broke off; a stopped one says nothing:",
+                "promptreel logs accept_row report_batch --since 6h --level info",
+            ),
             Step("Which it is, for its owner:", "promptreel batch list"),
         ),
         do=(

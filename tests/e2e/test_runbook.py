@@ -307,7 +307,7 @@ def test_a_batch_that_was_stopped_goes_on(cloud: LocalCloud, page: Callable[[str
     cloud.aws("stepfunctions").stop_execution(executionArn=f"{arn}:{which}-1")
     raised(cloud, "BatchesAborted")
     reader = page("BatchesAborted")
-    reader.follow("promptreel logs accept_row report_batch --since 6h")
+    reader.follow("promptreel logs accept_row report_batch --since 6h --level info")
     assert which in reader.follow("promptreel batch list")
     cloud.simulator.script(prompt, seconds=0)
     reader.follow("promptreel batch retry $BATCH", BATCH=which)
