@@ -171,7 +171,7 @@ def test_a_batch_is_checked_run_followed_and_fetched(run: Run, cloud: LocalCloud
     assert f"{file}:4: row 3: `duration` must be one of 5, 6, 7, 8, not 99." in checked.stderr
     name = ["--name", f"{uuid4().hex}.csv"]
     ran = run("batch", str(file), *name, "--force", "--wait", "--videos", "-o", "out", code=1)
-    assert ran.stdout == "2 of 3 rows completed.\n"
+    assert re.fullmatch(r"2 of 3 rows completed(, [0-9.]+ USD in all)?\.\n", ran.stdout)
     saved = sorted((tmp_path / "out").glob("*.mp4"))
     assert [video.read_bytes()[4:8] for video in saved] == [b"ftyp", b"ftyp"]
     assert [video.name.rpartition("-")[0] for video in saved] == [
@@ -211,6 +211,6 @@ def test_a_batch_is_listed_cancelled_retried_and_reported_by_its_owner(
     ]
     cloud.simulator.script(prompt, seconds=0)
     done = run("batch", "retry", which, "--wait", "-o", "out", "--videos")
-    assert done.stdout == "2 of 2 rows completed.\n"
+    assert re.fullmatch(r"2 of 2 rows completed(, [0-9.]+ USD in all)?\.\n", done.stdout)
     assert cloud.creates(prompt) == 2, "the provider had them: they are fetched, and not paid again"
     assert len(list((tmp_path / "out").glob("*.mp4"))) == 2

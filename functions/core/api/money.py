@@ -51,8 +51,7 @@ class MoneyApi:
         today = self.accounts.budgets.now().date()
         last = _day(request, "to", today)
         first = _day(request, "from", max(last - timedelta(days=DAYS - 1), date.min))
-        if not 0 <= (last - first).days < MOST_DAYS:
-            raise InvalidRequest(f"`from` must be at most {MOST_DAYS} days before `to`, and not after it.", "from")
+        first = max(first, last - timedelta(days=min(MOST_DAYS - 1, (last - date.min).days)))  # the answer says so
         usage = self.accounts.usage
         found = (
             usage.of_batches(owner)
