@@ -1,6 +1,5 @@
 """Money over HTTP: what a request would cost, what was spent, and what budgets have left."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -61,9 +60,7 @@ class MoneyApi:
         rows = list(summed(found, by))
         if len(rows) > MOST_SUMS:
             raise InvalidRequest(f"These are more than {MOST_SUMS} sums: ask for fewer days.", "from")
-        total = Counter[str]()
-        for row in rows:
-            total.update({name: getattr(row, name) for name in ("completed", "failed", "credits")})
+        total = sum(rows, Sum("", ""))
         return as_json(
             {
                 "by": by,
@@ -71,9 +68,7 @@ class MoneyApi:
                 "to": None if by == "batch" else str(last),
                 "data": [row.as_dict(by) for row in rows],
                 # Of a generation each tag has the whole, so tags are not added up.
-                "total": None
-                if by == "tag"
-                else {"completed": total["completed"], "failed": total["failed"], "usd": usd(total["credits"])},
+                "total": None if by == "tag" else total.as_dict("day"),
             }
         )
 
@@ -84,14 +79,7 @@ def summed(found: Iterable[Sum], by: str) -> list[Sum]:
         return list(found)
     days: dict[str, Sum] = {}
     for one in found:
-        so_far = days.get(one.day, Sum(one.day, one.day))
-        days[one.day] = Sum(
-            one.day,
-            one.day,
-            so_far.completed + one.completed,
-            so_far.failed + one.failed,
-            so_far.credits + one.credits,
-        )
+        days[one.day] = days.get(one.day, Sum(one.day, one.day)) + one
     return list(days.values())
 
 

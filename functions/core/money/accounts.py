@@ -8,7 +8,7 @@ from core.generation import Clock, Cost, Generation, iso
 from core.money.budgets import Budgets, Limits
 from core.money.estimates import Estimate, Estimates
 from core.money.prices import Prices
-from core.money.usage import Usage, counted, day_of
+from core.money.usage import Usage, counted
 from core.provider.generation_times import GenerationTimes
 from core.records.table import Updates
 
@@ -46,13 +46,11 @@ class Accounts:
     def settle(self, generation: Generation) -> tuple[Cost | None, Updates]:
         """The cost of a generation that has ended, and the updates that count it."""
         charged = generation.charged
-        now = counted(generation, charged, day_of(generation))
+        now = counted(generation, charged)
         cost = generation.cost or Cost(estimated=charged, most=charged, basis="")
         giving_back = self.budgets.settling(cost, generation.owner, charged)
         sums = self.usage.updates(generation, now)
-        day = (cost.counted or now)["day"]
-        settled = replace(cost, held=charged, counted={**now, "day": day})
-        return settled, lambda: [*giving_back(), *sums]
+        return replace(cost, held=charged, counted=now), lambda: [*giving_back(), *sums]
 
 
 def as_cost(estimate: Estimate, key_id: str | None) -> Cost:

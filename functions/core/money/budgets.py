@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import BudgetExceeded
 from core.generation import Clock, Cost, iso
 from core.money import dollars
-from core.money.table import PK, SK
+from core.money.table import PK, SK, items_of
 from core.records.table import read, write
 
 if TYPE_CHECKING:
@@ -148,13 +148,7 @@ class Budgets:
             yield self._budget(item[SK], item)
 
     def _items(self) -> Iterator[Item]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._name,
-            KeyConditionExpression=f"{PK} = :pk",
-            ExpressionAttributeValues=write({":pk": SCOPE}),
-        )
-        for page in pages:
-            yield from map(read, page["Items"])
+        return items_of(self._dynamodb, self._name, SCOPE)
 
     def set(self, scope: str, limits: Mapping[str, int | None]) -> Budget:
         """Set limits of a scope, `day`, `month` or `hour`; those not named stay as they are, None is no limit."""

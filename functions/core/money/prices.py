@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from core.errors import ProviderUnavailable
 from core.generation import Clock, iso
 from core.money import CREDITS_PER_USD
-from core.money.table import PK, SK
+from core.money.table import PK, SK, items_of
 from core.records.table import read, write
 
 if TYPE_CHECKING:
@@ -90,21 +90,12 @@ class Prices:
             self._read(now + DAILY, last.get("etag"))
             return
         etag, models = found
-        known = {item[SK]: item["pricing"] for item in self._known()}
+        known = {item[SK]: item["pricing"] for item in items_of(self._dynamodb, self._name, PRICE)}
         for name, pricing in _by_name(models):
             if pricing != known.get(name):
                 item = {PK: PRICE, SK: name, "pricing": pricing, "read_at": iso(now)}
                 self._dynamodb.put_item(TableName=self._name, Item=write(item))
         self._read(now + DAILY, etag)
-
-    def _known(self) -> Iterator[dict[str, Any]]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._name,
-            KeyConditionExpression=f"{PK} = :pk",
-            ExpressionAttributeValues=write({":pk": PRICE}),
-        )
-        for page in pages:
-            yield from map(read, page["Items"])
 
     def _read(self, due_at: datetime, etag: str | None) -> None:
         item = {PK: READING, SK: READING, "due_at": iso(due_at), "etag": etag}

@@ -5,15 +5,15 @@ again is counted by the difference.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from core.generation import Generation, Status, iso
 from core.money import usd
-from core.money.table import PK, SK
-from core.records.table import read, write
+from core.money.table import PK, SK, items_of
+from core.records.table import write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,6 +35,10 @@ class Sum:
     failed: int = 0
     credits: int = 0
 
+    def __add__(self, other: "Sum") -> "Sum":
+        """Both together, as the first one is named."""
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in SUMS})
+
     def as_dict(self, by: str) -> dict[str, Any]:
         """As it is shown."""
         return {
@@ -46,9 +50,10 @@ class Sum:
         }
 
 
-def counted(generation: Generation, charged: int, day: str) -> dict[str, Any]:
-    """What the sums have of a generation that has ended: kept in its record."""
+def counted(generation: Generation, charged: int) -> dict[str, Any]:
+    """What the sums have of a generation that has ended: kept in its record. One that is counted stays in its day."""
     is_completed = generation.status is Status.COMPLETED
+    day = _counted_before(generation).get("day") or iso(generation.ended_at or generation.updated_at)[:10]
     return {"day": day, "completed": int(is_completed), "failed": int(not is_completed), "credits": charged}
 
 
@@ -61,11 +66,10 @@ class Usage:
 
     def updates(self, generation: Generation, now: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The updates that count a generation as it has ended `now`, instead of as it had ended before."""
-        before = (generation.cost.counted if generation.cost else None) or {}
-        day = str(before.get("day", now["day"]))  # one that is counted stays in its day
+        before = _counted_before(generation)
         difference = {name: now[name] - before.get(name, 0) for name in SUMS}
         changed = {name: by for name, by in difference.items() if by}
-        return [self._update(pk, sk, changed) for pk, sk in _items(generation, day)] if changed else []
+        return [self._update(pk, sk, changed) for pk, sk in _items(generation, now["day"])] if changed else []
 
     def of(self, owner: str, by: str, first: date, last: date) -> Iterator[Sum]:
         """An owner's days, first to last, by `model` or `tag`."""
@@ -91,13 +95,7 @@ class Usage:
             yield _sum(item, day, which)
 
     def _between(self, pk: str, first: str, last: str) -> Iterator[dict[str, Any]]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._name,
-            KeyConditionExpression=f"{PK} = :pk AND {SK} BETWEEN :first AND :last",
-            ExpressionAttributeValues=write({":pk": pk, ":first": first, ":last": last}),
-        )
-        for page in pages:
-            yield from map(read, page["Items"])
+        return items_of(self._dynamodb, self._name, pk, (first, last))
 
     def _update(self, pk: str, sk: str, by: Mapping[str, int]) -> dict[str, Any]:
         return {
@@ -111,9 +109,8 @@ class Usage:
         }
 
 
-def day_of(generation: Generation) -> str:
-    """The day in which it counts: that of its end."""
-    return iso(generation.ended_at or generation.updated_at)[:10]
+def _counted_before(generation: Generation) -> dict[str, Any]:
+    return (generation.cost.counted if generation.cost else None) or {}
 
 
 def _items(generation: Generation, day: str) -> Iterator[tuple[str, str]]:

@@ -89,8 +89,7 @@ class GenerationTimes:
 
     def of(self, request: Mapping[str, Any]) -> Times:
         """What is known of requests with the same model and parameters; of the model, if that is too little."""
-        model, kind = _model(request), _kind(request)
-        items = self._items(f"{PK} = :pk AND begins_with({SK}, :of)", {":of": f"{model} "}, MOST_KINDS)
+        items, kind = self._of_model(request), _kind(request)
         same = Times.of(second for item in items if item[SK] == kind for second in _seconds(item))
         return same or Times.of(second for item in items for second in _seconds(item))
 
@@ -104,8 +103,7 @@ class GenerationTimes:
     def costs_of(self, request: Mapping[str, Any]) -> list[int]:
         """The credits that the latest requests with the same model and parameters cost, the least first; of the model,
         if those are too few; none, if these are."""
-        model, kind = _model(request), _kind(request)
-        items = self._items(f"{PK} = :pk AND begins_with({SK}, :of)", {":of": f"{model} "}, MOST_KINDS)
+        items, kind = self._of_model(request), _kind(request)
         same = sorted(credits_ for item in items if item[SK] == kind for credits_ in _slots(item, COST))
         found = same if len(same) >= FEW else sorted(credits_ for item in items for credits_ in _slots(item, COST))
         return found if len(found) >= FEW else []
@@ -127,6 +125,10 @@ class GenerationTimes:
             )
         except (BotoCoreError, ClientError) as error:
             logger.warning("the time of generation %s was not noted: %s", generation.generation_id, error)
+
+    def _of_model(self, request: Mapping[str, Any]) -> list[Item]:
+        """What is known of the model's requests, whatever their parameters."""
+        return self._items(f"{PK} = :pk AND begins_with({SK}, :of)", {":of": f"{_model(request)} "}, MOST_KINDS)
 
     def _items(self, condition: str, values: Item, most: int) -> list[Item]:
         try:

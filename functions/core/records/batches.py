@@ -166,16 +166,8 @@ class BatchRecords:
 
     def of_owner(self, owner: str, cursor: str | None, limit: int) -> tuple[list[BatchRecord], str | None]:
         """Up to `limit` batches of an owner, newest first, and the cursor to go on with, None at the end."""
-        before, (first, last) = None, Wanted().created
-        if cursor is not None:
-            created_at, _, batch_id = cursor.partition("_")
-            if not first <= created_at <= last:  # no time of a batch
-                return [], None
-            before = {"owner": owner, "created_at": created_at, BATCH_KEY: batch_id}
-        items, has_more = self._table.query_back(BATCHES_BY_OWNER, owner, (first, last), before, limit)
-        records = self._table.find([item[BATCH_KEY] for item in items])
-        found = [_read(records[item[BATCH_KEY]]) for item in items if item[BATCH_KEY] in records]
-        return found, f"{iso(found[-1].created_at)}_{found[-1].batch_id}" if found and has_more else None
+        items, next_cursor = self._table.page_of(BATCHES_BY_OWNER, owner, Wanted().created, cursor, limit)
+        return [_read(item) for item in items], next_cursor
 
 
 def _written(record: BatchRecord) -> Item:

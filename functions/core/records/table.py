@@ -217,6 +217,22 @@ class Table:
         )
         return [read(item) for item in answer["Items"]]
 
+    def page_of(
+        self, index: Index, owner: str, between: tuple[str, str], cursor: str | None, limit: int
+    ) -> tuple[list[Item], str | None]:
+        """Up to `limit` of an owner's items, whole, newest first, that were created between two times, and the cursor
+        to go on with (`<created_at>_<key>`), None at the end."""
+        before = None
+        if cursor is not None:
+            created_at, _, key = cursor.partition("_")
+            if not between[0] <= created_at <= between[1]:  # no time of an item
+                return [], None
+            before = {"owner": owner, "created_at": created_at, self._key: key}
+        keys, has_more = self.query_back(index, owner, between, before, limit)
+        items = self.find([key[self._key] for key in keys])
+        found = [items[key[self._key]] for key in keys if key[self._key] in items]
+        return found, f"{keys[-1]['created_at']}_{keys[-1][self._key]}" if keys and has_more else None
+
     def query_back(
         self, index: Index, partition: str, between: tuple[str, str], before: Item | None, limit: int
     ) -> tuple[list[Item], bool]:

@@ -132,16 +132,8 @@ class WebhookRecords:
 
     def of_owner(self, owner: str, cursor: str | None, limit: int) -> tuple[list[Delivery], str | None]:
         """Up to `limit` deliveries of an owner, newest first, and the cursor to go on with, None at the end."""
-        before, (first, last) = None, Wanted().created
-        if cursor is not None:
-            created_at, _, delivery_id = cursor.partition("_")
-            if not first <= created_at <= last:  # no time of a delivery
-                return [], None
-            before = {"owner": owner, "created_at": created_at, DELIVERY_KEY: delivery_id}
-        keys, has_more = self._table.query_back(DELIVERIES_BY_OWNER, owner, (first, last), before, limit)
-        items = self._table.find([key[DELIVERY_KEY] for key in keys])
-        found = [_read(items[key[DELIVERY_KEY]]) for key in keys if key[DELIVERY_KEY] in items]
-        return found, f"{keys[-1]['created_at']}_{keys[-1][DELIVERY_KEY]}" if keys and has_more else None
+        items, next_cursor = self._table.page_of(DELIVERIES_BY_OWNER, owner, Wanted().created, cursor, limit)
+        return [_read(item) for item in items], next_cursor
 
     def secret_versions(self, owner: str) -> SecretVersions:
         """Which secrets of the owner count now."""
