@@ -20,6 +20,7 @@ from local.simulator.answers import Answer, error_answer, json_answer
 from local.simulator.calls import Call
 from local.simulator.provider import Provider
 
+API_PATHS = ("/v1/", "/v2/")
 GENERATION_PATHS = ("/v2/video/generations", "/v2/generate/video/google/generation")
 PAGE = (
     b"<!doctype html><html lang=en><title>Provider simulator</title><h1>Provider simulator</h1>"
@@ -126,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _provider_answer(self, call: Call, query: str, body: bytes) -> Answer:
         provider = self.server.provider
-        if not call.path.startswith("/v2/") and "Authorization" in self.headers:
+        if not call.path.startswith(API_PATHS) and "Authorization" in self.headers:
             provider.calls.count_leak()
         if call.path in GENERATION_PATHS and call.method == "POST":
             return provider.create(call, self.headers, body)

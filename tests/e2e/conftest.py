@@ -53,7 +53,9 @@ def cloud_of_the_tests() -> LocalCloud:
     assert ministack is not None
     # A queue of this worker's own: what one takes from a queue no other hears.
     own = ensure_queue(stack.topic_arn, stack.aws_endpoint_url, f"tests-{uuid4().hex}")
-    return LocalCloud(replace(stack, queue_url=own), ministack.pid)
+    cloud = LocalCloud(replace(stack, queue_url=own), ministack.pid)
+    cloud.simulator.log_limit(None)  # it is for a minute, and a minute of the jobs' waits takes three seconds here
+    return cloud
 
 
 @pytest.fixture

@@ -91,6 +91,7 @@ def test_what_it_costs_is_known_before_seen_after_and_capped(cloud: LocalCloud, 
     assert [(one["completed"], one["usd"]) for one in by_owner if one["owner"] == owner] == [(1, PRICE)]
 
 
+@pytest.mark.alone  # every job waits meanwhile
 def test_a_job_waits_while_the_provider_is_out_of_credits_and_goes_on(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     cloud.simulator.script(prompt, seconds=0, create=[{"status": 403}, {"status": 402}])

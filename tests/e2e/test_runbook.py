@@ -316,6 +316,7 @@ def test_a_batch_that_was_stopped_goes_on(cloud: LocalCloud, page: Callable[[str
     assert cloud.creates(prompt) == 2
 
 
+@pytest.mark.alone  # every job waits meanwhile
 def test_jobs_wait_for_credits_and_go_on(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
     prompt = unique("runbook credits")
     cloud.simulator.script(prompt, create=[{"status": 402, "repeat": True}])
