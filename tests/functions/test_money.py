@@ -109,6 +109,13 @@ def test_usage_that_cannot_be_told_says_why(cloud: Cloud, query: str, named: str
     assert (status, f"`{named}`" in refused["message"]) == (400, True)
 
 
+@pytest.mark.parametrize("query", ["from=0242-11-11&to=0049-02-11", "from=9999-12-31", "from=0001-01-01&to=0001-01-01"])
+@pytest.mark.parametrize("by", ["day", "model", "tag", "batch"])
+def test_days_of_which_there_are_none_have_no_sums(cloud: Cloud, query: str, by: str) -> None:
+    status, usage = call(cloud, "GET", "/v2/usage", query=f"{query}&by={by}")
+    assert (status, usage["data"]) == (200, [])
+
+
 def test_a_cancelled_request_that_was_not_sent_gives_back_what_it_held(cloud: Cloud) -> None:
     budgets().set(ALL, {"day": 3 * USD})
     _, made = create(cloud)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from core.api.generations import body_of
@@ -49,8 +49,8 @@ class MoneyApi:
             raise InvalidRequest(f"`by` must be one of {', '.join(BY)}.", "by")
         today = self.accounts.budgets.now().date()
         last = _day(request, "to", today)
-        first = _day(request, "from", max(last - timedelta(days=DAYS - 1), date.min))
-        first = max(first, last - timedelta(days=min(MOST_DAYS - 1, (last - date.min).days)))  # the answer says so
+        first = _day(request, "from", _before(last, DAYS - 1))
+        first = max(first, _before(last, MOST_DAYS - 1))  # the answer says so
         usage = self.accounts.usage
         found = (
             usage.of_batches(owner)
@@ -102,6 +102,11 @@ def as_lines(budget: Budget) -> list[dict[str, Any]]:
         }
         lines.append({"scope": budget.scope, "period": "hour", **jobs, "renews_at": renewal(used.hour)})
     return lines
+
+
+def _before(day: date, days: int) -> date:
+    """So many days before, or the first day that there is."""
+    return date.fromordinal(max(1, day.toordinal() - days))
 
 
 def _day(request: Request, name: str, default: date) -> date:

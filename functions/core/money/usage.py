@@ -95,6 +95,8 @@ class Usage:
             yield _sum(item, day, which)
 
     def _between(self, pk: str, first: str, last: str) -> Iterator[dict[str, Any]]:
+        if first > last:
+            return iter(())  # what DynamoDB refuses
         return items_of(self._dynamodb, self._name, pk, (first, last))
 
     def _update(self, pk: str, sk: str, by: Mapping[str, int]) -> dict[str, Any]:
