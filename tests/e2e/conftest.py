@@ -32,6 +32,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         throw_away(CHECKOUT)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first; what must be alone comes last, and one after another."""
     for item in items:

@@ -31,7 +31,7 @@ from tests.support.generations import generation
 from tests.support.local_cloud import STACK_FILE, LocalCloud, eventually, unique
 from wiring import now
 
-pytestmark = pytest.mark.xdist_group("runbook")  # what is broken at the beginning is broken once
+once = pytest.mark.xdist_group("runbook")  # what is broken at the beginning is broken once
 
 BEGAN = time.time()
 
@@ -193,6 +193,7 @@ def _fail_while_it_waits(cloud: LocalCloud, generation_id: str) -> None:
         time.sleep(0.1)
 
 
+@once
 @pytest.mark.usefixtures("broken")  # what takes some time to fail does so meanwhile
 @pytest.mark.parametrize("alarm", FUNCTION_ALARMS)
 def test_a_function_that_keeps_failing_says_why(cloud: LocalCloud, page: Callable[[str], Reader], alarm: str) -> None:
@@ -350,6 +351,7 @@ def test_a_charge_that_is_not_ours_is_told_and_the_key_renewed(
     assert secrets.get_secret_value(SecretId=arn)["SecretString"] == key
 
 
+@once
 @pytest.mark.parametrize("alarm", [*(one for one in SCRIPTS if not one.startswith("ProviderKey")), "InternalError"])
 def test_a_job_that_failed_goes_on(
     cloud: LocalCloud, page: Callable[[str], Reader], broken: Broken, alarm: str
