@@ -33,6 +33,7 @@ from core.money.accounts import Accounts
 from core.places.table import PlacesTable
 from wiring import client, logger, now
 from wiring.accounts import UsesAccounts, make_accounts
+from wiring.api_keys import UsesApiKeys, read_api_keys
 from wiring.batch_start import UsesBatchStart, make_batch_start
 from wiring.generation_times import make_generation_times
 from wiring.inputs import make_inputs
@@ -43,7 +44,9 @@ from wiring.workflow import UsesWorkflow, make_workflow
 
 if TYPE_CHECKING:
     from core.api.batch_routes import BatchRoutes
+    from core.api.keys import KeyApi
     from core.api.money import MoneyApi
+    from core.api.places import PlacesApi
     from core.api.webhooks import WebhookApi
 
 _STATUS: dict[type[BaseException], HTTPStatus] = {
@@ -60,8 +63,9 @@ _STATUS: dict[type[BaseException], HTTPStatus] = {
 
 
 @dataclass(frozen=True)
-class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAccounts, UsesWebhooks):
+class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAccounts, UsesWebhooks, UsesApiKeys):
     default_model: str
+    in_flight_limit: int
     url_lifetime_seconds: int
 
 
@@ -93,12 +97,33 @@ def _models() -> Models:
 
 
 @cache
+def _places_table() -> PlacesTable:
+    s = _settings()
+    return PlacesTable(client("dynamodb"), s.places_table_name, s.table_name)
+
+
+@cache
+def _places() -> "PlacesApi":
+    from core.api.places import PlacesApi  # noqa: PLC0415 - few calls are about places alone
+    from core.places.history import History  # noqa: PLC0415 - the same
+
+    s = _settings()
+    return PlacesApi(_places_table(), History(client("dynamodb"), s.places_table_name), s.in_flight_limit, now)
+
+
+@cache
+def _keys() -> "KeyApi":
+    from core.api.keys import KeyApi  # noqa: PLC0415 - few calls are about keys
+
+    return KeyApi(lambda: read_api_keys(_settings()), _accounts().budgets.last_uses)
+
+
+@cache
 def _generations() -> GenerationApi:
     s, deletion = _settings(), _deletion()
-    places = PlacesTable(client("dynamodb"), s.places_table_name, s.table_name)
     s3, seconds = deletion.objects.s3, s.url_lifetime_seconds
     accounts, local = _accounts(), s.allow_local_webhooks
-    return GenerationApi(deletion, make_inputs(s), accounts, places, _models, s3, seconds, logger.info, local)
+    return GenerationApi(deletion, make_inputs(s), accounts, _places_table(), _models, s3, seconds, logger.info, local)
 
 
 @cache
@@ -163,6 +188,8 @@ ROUTES = Routes(
         "POST /v2/estimates": lambda request: _money().estimate(request),
         "GET /v2/usage": lambda request: _money().usage(request),
         "GET /v2/budgets": lambda request: _money().budgets(request),
+        "GET /v2/places": lambda request: _places().tell(request),
+        "GET /v2/keys": lambda request: _keys().list(request),
         "GET /v2/batches": lambda request: _batches().fetch_or_list(request),
         "POST /v2/batches": lambda request: _batches().send(request),
         "GET /v2/batches/{id}/report": lambda request: _batches().report(request),

@@ -12,28 +12,27 @@ from typing import Any
 
 from core import settings
 from core.api.api_keys import Holder, holder_of, is_key
-from core.secrets import secret_text
-from wiring import client, logger, now
+from wiring import logger, now
+from wiring.api_keys import UsesApiKeys, read_api_keys
 
 RETRY_SECONDS = 2  # after which a new key is known at the latest
 REMEMBER_SECONDS = 30  # with the gateway's 240 s a key that is revoked or expires stops within five minutes
 
 
 @dataclass(frozen=True)
-class Settings:
-    api_keys_secret: str
+class Settings(UsesApiKeys):
+    pass
 
 
 @cache
-def _wired() -> tuple[Any, str]:
-    return client("secretsmanager"), settings.read(Settings).api_keys_secret
+def _settings() -> Settings:
+    return settings.read(Settings)
 
 
 @lru_cache(maxsize=2)
 def _stored(_seconds: int, _period: int) -> str | None:
     """The keys, read once in a period of so many seconds: guessing keys causes no further calls."""
-    secrets, secret = _wired()
-    return secret_text(secrets, secret)
+    return read_api_keys(_settings())
 
 
 @logger.inject_lambda_context

@@ -9,6 +9,7 @@ from core import settings
 from core.archive.objects import Objects
 from core.generation import Failure, Generation, iso
 from core.money import usd
+from core.places.history import History
 from core.sweep import Sweep
 from wiring import client, logger, now
 from wiring.accounts import UsesCircuit, make_accounts, make_circuit, make_prices
@@ -80,16 +81,19 @@ def _look_at_money() -> None:
 
 
 def _tell_how_it_stands() -> None:
-    """Log what the dashboard draws (infra/dashboard.py): the places, who waits for one, and what is spent."""
+    """Log what the dashboard draws (infra/dashboard.py): the places, who waits for one, and what is spent. The console
+    draws the first two by what is kept of them."""
     s = settings.read(Settings)
     table, day = make_admission(s).table, make_accounts(s).budgets.of_all()
+    held = len(table.held())
     waiting, since = table.queue()
     logger.info(
         "as it stands",
-        held=len(table.held()),
+        held=held,
         places=s.in_flight_limit,
         waiting=waiting,
         oldest_seconds=round((now() - since).total_seconds()) if since else 0,
         day_usd=usd(day.used.day_credits),
         day_limit_usd=day.limits.day and usd(day.limits.day),
     )
+    History(client("dynamodb"), s.places_table_name).note(held, waiting, now())

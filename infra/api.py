@@ -52,18 +52,15 @@ class Api(Construct):
         webhooks: Webhooks,
     ) -> None:
         super().__init__(scope, "Api")
-        self.authorize = functions.add(
-            "authorize",
-            timeout_seconds=10,
-            environment={"API_KEYS_SECRET": storage.api_keys.attr_id},
-            permissions=[allow("secretsmanager:GetSecretValue", on=storage.api_keys.attr_id)],
-        )
+        keys = {"API_KEYS_SECRET": storage.api_keys.attr_id}
+        reads_keys = allow("secretsmanager:GetSecretValue", on=storage.api_keys.attr_id)
+        self.authorize = functions.add("authorize", timeout_seconds=10, environment=keys, permissions=[reads_keys])
         self.api = functions.add(
             "api",
             memory_mb=512,
             timeout_seconds=29,  # API Gateway gives up at 30
             environment={
-                **storage.ledger.environment,
+                **storage.places.environment,
                 **storage.batches.environment,
                 **storage.money.environment,
                 **storage.inputs_environment,
@@ -74,6 +71,7 @@ class Api(Construct):
                 "URL_LIFETIME_SECONDS": str(stage.url_lifetime_seconds),
                 **stage.model_environment,
                 **webhooks.environment(stage, storage),
+                **keys,
             },
             permissions=[
                 *storage.webhooks.permissions(lists=True),
@@ -81,6 +79,7 @@ class Api(Construct):
                 *storage.ledger.permissions(adds=True, finds=True, reads=[BY_OWNER, BY_ID, BY_BATCH]),
                 *storage.money.holds,
                 storage.money.reads,
+                reads_keys,  # to list an owner's
                 *storage.batches.permissions("PutItem", "BatchGetItem", lists=True),
                 # What is sent over HTTP lies in its owner's folder, where ingest takes it from.
                 allow("s3:PutObject", on=storage.prompts.arn_for_objects(f"{OWN_FOLDERS}*")),

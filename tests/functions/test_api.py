@@ -12,10 +12,10 @@ import authorize
 from core.api.api_keys import issue
 from core.models import known
 from core.places.table import PlacesTable, Waiting
-from core.secrets import secret_text
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.generations import START, generation
+from wiring.api_keys import UsesApiKeys, read_api_keys
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -404,14 +404,14 @@ def test_a_page_of_huge_requests_fits_into_an_answer(cloud: Cloud) -> None:
 
 def test_guessing_keys_does_not_read_the_secret_each_time(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = 0
-    real = secret_text
+    real = read_api_keys
 
-    def counted(*args: Any) -> str | None:
+    def counted(settings: UsesApiKeys) -> str | None:
         nonlocal reads
         reads += 1
-        return real(*args)
+        return real(settings)
 
-    monkeypatch.setattr(authorize, "secret_text", counted)
+    monkeypatch.setattr(authorize, "read_api_keys", counted)
     for n in range(50):
         guess = f"pr_{n:08x}_" + "a" * 43
         cloud.invoke("authorize", {"headers": {"authorization": f"Bearer {guess}"}}, warm=n > 0)

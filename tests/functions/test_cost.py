@@ -54,6 +54,12 @@ CALLS = {
 }
 WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 4, "finalize": 11}
 READ_UNITS = {"api": 1, "admit": 9, "submit": 2.5, "check_status": 3, "finalize": 3}
+SWEEP = {  # each minute, with nothing to do, once the prices of the day are read
+    "dynamodb GetItem": 2,
+    "dynamodb BatchGetItem": 1,
+    "dynamodb Query": 6,
+    "dynamodb UpdateItem": 1,  # how many places are held, and who waits
+}
 TASK_TOKEN = "t" * 700  # as long as those of Step Functions
 
 
@@ -97,3 +103,13 @@ def test_a_job_makes_these_calls_and_no_others(job: list[Entry]) -> None:
 def test_a_job_writes_and_reads_so_much_and_no_more(job: list[Entry]) -> None:
     assert {entry.function: entry.write_units for entry in job} == WRITE_UNITS
     assert {entry.function: entry.read_units for entry in job} == READ_UNITS
+
+
+def test_a_sweep_with_nothing_to_do_makes_these_calls_and_no_others(cloud: Cloud, recorder: Recorder) -> None:
+    cloud.invoke("sweep", {})
+    recorder.begin("sweep")
+    cloud.invoke("sweep", {})
+    recorder.end()
+    [entry] = map(entry_of, recorder.lines)
+    assert dict(entry.operations) == SWEEP
+    assert (entry.write_units, entry.read_units) == (1, 7)

@@ -59,10 +59,10 @@ def test_a_request_is_told_what_it_will_cost_and_then_what_it_did(cloud: Cloud) 
 
     _, usage = call(cloud, "GET", "/v2/usage", query="by=model")
     today = f"{now():%Y-%m-%d}"
-    assert usage["data"] == [{"day": today, "model": "veo2", "completed": 1, "failed": 0, "usd": 2.5}]
-    assert usage["total"] == {"completed": 1, "failed": 0, "usd": 2.5}
+    assert usage["data"] == [{"day": today, "model": "veo2", "completed": 1, "failed": 0, "usd": 2.5, "errors": {}}]
+    assert usage["total"] == {"completed": 1, "failed": 0, "usd": 2.5, "errors": {}}
     _, days = call(cloud, "GET", "/v2/usage")
-    assert days["data"] == [{"day": today, "completed": 1, "failed": 0, "usd": 2.5}]
+    assert days["data"] == [{"day": today, "completed": 1, "failed": 0, "usd": 2.5, "errors": {}}]
     _, others = call(cloud, "GET", "/v2/usage", owner="bob")
     assert (others["data"], others["total"]["usd"]) == ([], 0)
 

@@ -101,6 +101,7 @@ MAY = {
         ("states:StartExecution", "BatchesPromptBatch"),
         ("dynamodb:Query", f"{TABLE}/index/by_id"),
         ("dynamodb:Query", MONEY),  # sums
+        ("secretsmanager:GetSecretValue", "StorageApiKeys.Id"),  # to list an owner's
         ("states:StartExecution", "WorkflowVideoGeneration"),
         ("states:StopExecution", f"{EXECUTIONS}:*"),
         ("s3:GetObject", VIDEOS),

@@ -68,6 +68,11 @@ class Bank:
         found = self.accounts.usage.of(owner, by, TODAY, TOMORROW)
         return [(one.day, one.which, one.completed, one.failed, one.credits / USD) for one in found]
 
+    def errors(self, by: str = "model") -> dict[str, int]:
+        """Why those of the first day failed."""
+        [sums] = self.accounts.usage.of("ann", by, TODAY, TODAY)
+        return dict(sums.errors)
+
 
 @pytest.fixture
 def bank(dynamodb: "DynamoDBClient") -> Bank:
@@ -113,6 +118,18 @@ def test_what_was_not_charged_comes_back_whole(bank: Bank, error: str) -> None:
     bank.fail("g1", error)
     assert bank.spent() == (0, 0, 1)
     assert bank.sums() == [("2026-01-01", "veo2", 0, 1, 0)]
+    assert bank.errors() == {error: 1}
+
+
+def test_why_generations_fail_is_counted_by_model_tag_batch_and_owner(bank: Bank) -> None:
+    for name, error in (("g1", "GenerationFailed"), ("g2", "RequestRefused"), ("g3", "GenerationFailed")):
+        bank.accept(name, tags=["draft"], batch_id="b" * 32)
+        bank.fail(name, error)
+    bank.accept("g4")
+    bank.make("g4")
+    usage, why = bank.accounts.usage, {"GenerationFailed": 2, "RequestRefused": 1}
+    assert bank.errors() == bank.errors("tag") == usage.of_batch("ann", "b" * 32).errors == why
+    assert [one.errors for one in usage.of_owners(TODAY, TODAY)] == [why]
 
 
 def test_what_the_provider_may_charge_stays_held(bank: Bank) -> None:
@@ -150,6 +167,7 @@ def test_one_that_is_rescued_and_ends_again_counts_as_it_ended_last_in_its_first
     assert attempt
     bank.ledger.submitted(Run("g1"), attempt, "p1")
     bank.fail("g1", "VideoUnavailable")
+    assert bank.errors() == {"VideoUnavailable": 1}
     bank.clock.forward(86400)
     bank.ledger.reopen(bank.ledger.get("g1"), "p1")
     run = bank.ledger.get("g1").run
@@ -157,6 +175,7 @@ def test_one_that_is_rescued_and_ends_again_counts_as_it_ended_last_in_its_first
     bank.ledger.complete(run, archived("g1"), bank.clock.time)
     bank.announce("g1")
     assert bank.sums() == [("2026-01-01", "veo2", 1, 0, 3)]
+    assert bank.errors() == {}
     assert bank.spent() == (0, 3, 0), "the day is over; of the month it counts"
 
 

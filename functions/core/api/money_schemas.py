@@ -35,6 +35,11 @@ _SUMS: dict[str, Any] = {
     "completed": {"type": "integer"},
     "failed": {"type": "integer"},
     "usd": {"type": "number"},
+    "errors": {
+        "type": "object",
+        "description": "How many of the failed ones, by the names of their errors.",
+        "additionalProperties": {"type": "integer"},
+    },
 }
 USAGE = {
     "type": "object",

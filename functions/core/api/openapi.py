@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.api import OLDER_PATH, PATH, batch_schemas, money_schemas, webhook_schemas
+from core.api import OLDER_PATH, PATH, batch_schemas, deployment_schemas, money_schemas, webhook_schemas
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.api.models import CURSOR as MODELS_CURSOR
 from core.api.models import MAX_LIMIT as MAX_MODELS
@@ -235,6 +235,7 @@ def document(models: Models) -> dict[str, Any]:
             **_money(),
             **_batches(),
             **_webhooks(),
+            **_deployment(),
             "/openapi.json": {"get": _open("openapi", "This document")},
             "/health": {"get": _open("health", "Life")},
         },
@@ -256,6 +257,8 @@ def document(models: Models) -> dict[str, Any]:
                 "ReportRow": batch_schemas.REPORT_ROW,
                 "Delivery": webhook_schemas.DELIVERY,
                 "WebhookSecret": webhook_schemas.SECRET,
+                "Places": deployment_schemas.PLACES,
+                "Key": deployment_schemas.KEY,
             },
         },
     }
@@ -413,6 +416,21 @@ def _webhooks() -> dict[str, Any]:
             }
         },
     }
+
+
+def _deployment() -> dict[str, Any]:
+    places = {
+        "operationId": "places",
+        "summary": "How many places there are at the provider, are taken and are waited for, now and in the last days",
+        "responses": _answers("401", ok=_ref("Places")),
+    }
+    keys = {
+        "operationId": "keys",
+        "summary": "Your API keys, newest first: names, scopes, last uses and ends; the key in use alone, unless its "
+        "scope is `all`",
+        "responses": _answers("401", ok=_page(_ref("Key"))),
+    }
+    return {"/v2/places": {"get": places}, "/v2/keys": {"get": keys}}
 
 
 def _create() -> dict[str, Any]:

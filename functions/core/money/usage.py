@@ -1,11 +1,11 @@
 """Usage: what generations cost, summed as each ends, by day, model, tag and batch for its owner, and by owner for all.
 
 A generation is counted in the transaction that notes its announcement, so exactly once; one that is rescued and ends
-again is counted by the difference.
+again is counted by the difference. One that failed is counted by the name of its error, too, in the same items.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -23,6 +23,7 @@ BY_DAY = ("model", "tag")  # what an owner's days are summed by
 MOST_DAYS = 366  # that are asked for at once
 MOST_TAGS = 20  # of a generation that are counted
 SUMS = ("completed", "failed", "credits")
+ERROR = "error "  # with its name: how many failed so
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,15 @@ class Sum:
     completed: int = 0
     failed: int = 0
     credits: int = 0
+    errors: Mapping[str, int] = field(default_factory=dict)  # how many of the failed ones by the names of their errors
 
     def __add__(self, other: "Sum") -> "Sum":
         """Both together, as the first one is named."""
-        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in SUMS})
+        errors = {
+            name: self.errors.get(name, 0) + other.errors.get(name, 0) for name in sorted({*self.errors, *other.errors})
+        }
+        sums = {name: getattr(self, name) + getattr(other, name) for name in SUMS}
+        return replace(self, errors=errors, **sums)
 
     def as_dict(self, by: str) -> dict[str, Any]:
         """As it is shown."""
@@ -47,6 +53,7 @@ class Sum:
             "completed": self.completed,
             "failed": self.failed,
             "usd": usd(self.credits),
+            "errors": dict(self.errors),
         }
 
 
@@ -54,7 +61,8 @@ def counted(generation: Generation, charged: int) -> dict[str, Any]:
     """What the sums have of a generation that has ended: kept in its record. One that is counted stays in its day."""
     is_completed = generation.status is Status.COMPLETED
     day = _counted_before(generation).get("day") or iso(generation.ended_at or generation.updated_at)[:10]
-    return {"day": day, "completed": int(is_completed), "failed": int(not is_completed), "credits": charged}
+    sums = {"day": day, "completed": int(is_completed), "failed": int(not is_completed), "credits": charged}
+    return sums | ({"error": generation.error.name} if generation.error and not is_completed else {})
 
 
 class Usage:
@@ -67,8 +75,8 @@ class Usage:
     def updates(self, generation: Generation, now: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The updates that count a generation as it has ended `now`, instead of as it had ended before."""
         before = _counted_before(generation)
-        difference = {name: now[name] - before.get(name, 0) for name in SUMS}
-        changed = {name: by for name, by in difference.items() if by}
+        was, is_ = _numbers(before), _numbers(now)
+        changed = {name: by for name in {**was, **is_} if (by := is_.get(name, 0) - was.get(name, 0))}
         return [self._update(pk, sk, changed) for pk, sk in _items(generation, now["day"])] if changed else []
 
     def of(self, owner: str, by: str, first: date, last: date) -> Iterator[Sum]:
@@ -104,15 +112,21 @@ class Usage:
             "Update": {
                 "TableName": self._name,
                 "Key": write({PK: pk, SK: sk}),
-                "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in by),
-                "ExpressionAttributeNames": {f"#{name}": name for name in by},
-                "ExpressionAttributeValues": write({f":{name}": value for name, value in by.items()}),
+                "UpdateExpression": "ADD " + ", ".join(f"#n{number} :n{number}" for number in range(len(by))),
+                "ExpressionAttributeNames": {f"#n{number}": name for number, name in enumerate(by)},
+                "ExpressionAttributeValues": write({f":n{number}": value for number, value in enumerate(by.values())}),
             }
         }
 
 
 def _counted_before(generation: Generation) -> dict[str, Any]:
     return (generation.cost.counted if generation.cost else None) or {}
+
+
+def _numbers(counted: Mapping[str, Any]) -> dict[str, int]:
+    """What is added up of a generation that counts so."""
+    error = counted.get("error")
+    return {name: counted.get(name, 0) for name in SUMS} | ({f"{ERROR}{error}": 1} if error else {})
 
 
 def _items(generation: Generation, day: str) -> Iterator[tuple[str, str]]:
@@ -131,4 +145,7 @@ def _text(text: str) -> str:
 
 
 def _sum(item: Mapping[str, Any], day: str, which: str) -> Sum:
-    return Sum(day, unquote(which), **{name: item.get(name, 0) for name in SUMS})
+    errors = {
+        name.removeprefix(ERROR): count for name, count in sorted(item.items()) if name.startswith(ERROR) and count
+    }
+    return Sum(day, unquote(which), errors=errors, **{name: item.get(name, 0) for name in SUMS})

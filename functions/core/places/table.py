@@ -5,10 +5,11 @@
     pk "ends/<generation>"  sk generation     one that waits for a run of that generation to end: it takes its video
     pk "turn"     sk "turn"                   who gives places out, and who was served last (core.places.admission)
     pk "times"    sk model and parameters     how long such generations took (core.provider.generation_times)
+    pk "hour"     sk when it began            how many places were held, and who waited (core.places.history)
 
 How many are held is how many items there are: there is no number beside them that could differ. Only `grant` makes a
 place, in one transaction with the generation, so that a generation is given one place and a place one generation.
-All reads are consistent.
+All reads by which something is decided are consistent.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PK, SK = "pk", "sk"  # neither is a word of DynamoDB's own
-PLACE, WAITING, TURN = "place", "waiting", "turn"
+PLACE, WAITING, TURN, HOUR = "place", "waiting", "turn", "hour"
 ENDS = "ends/"
 MOST_AHEAD = 100  # that are counted for one who asks
 PAGE = 25  # items of one look at the queue: most often all that it holds
@@ -103,6 +104,16 @@ class PlacesTable:
         """How many wait, and since when the one does that has waited longest."""
         since = [item["since"] for item in self._query(WAITING)]
         return len(since), datetime.fromisoformat(min(since)) if since else None
+
+    def count(self, part: str) -> int:
+        """How many items of this `pk` there are, or were a moment ago: for who looks, who decides nothing by it."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression=f"{PK} = :pk",
+            ExpressionAttributeValues={":pk": {"S": part}},
+            Select="COUNT",
+        )
+        return sum(page["Count"] for page in pages)
 
     def ahead(self, generation: Generation) -> int | None:
         """How many of the owner's own are before this one in the queue, at most `MOST_AHEAD`; None if it is not there.

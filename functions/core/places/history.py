@@ -1,0 +1,57 @@
+"""How many places were held, and how many generations waited for one, hour by hour: what the sweep saw each minute.
+
+An hour is one item of the table of places, to which each look is added, and which goes after `KEPT_FOR`. That is one
+write that needs no read and no condition; two looks in a minute do no harm, since what is shown is their mean.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from core.places.table import HOUR, PK, SK
+from core.records.table import EXPIRES_AT, read, write
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEPT_FOR = timedelta(days=14)
+_FORMAT = "%Y-%m-%dT%H:00Z"
+
+
+@dataclass(frozen=True)
+class Hour:
+    """The means of an hour."""
+
+    hour: str  # when it began, 2026-11-25T10:00Z
+    held: float
+    waiting: float
+
+
+class History:
+    """The hours."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", places_table_name: str) -> None:
+        self._dynamodb = dynamodb
+        self._name = places_table_name
+
+    def note(self, held: int, waiting: int, now: datetime) -> None:
+        """So many are held and wait now."""
+        expires_at = int((now + KEPT_FOR).timestamp())
+        self._dynamodb.update_item(
+            TableName=self._name,
+            Key=write({PK: HOUR, SK: f"{now:{_FORMAT}}"}),
+            UpdateExpression=f"ADD held :held, waiting :waiting, looks :one SET {EXPIRES_AT} = :expires_at",
+            ExpressionAttributeValues=write({":held": held, ":waiting": waiting, ":one": 1, ":expires_at": expires_at}),
+        )
+
+    def since(self, first: datetime) -> list[Hour]:
+        """The hours from the one that this time is in, the earliest first; those without a look are not there."""
+        answer = self._dynamodb.query(  # at most as many as are kept: far less than a page
+            TableName=self._name,
+            KeyConditionExpression=f"{PK} = :pk AND {SK} >= :first",
+            ExpressionAttributeValues=write({":pk": HOUR, ":first": f"{first:{_FORMAT}}"}),
+        )
+        return [
+            Hour(item[SK], round(item["held"] / item["looks"], 2), round(item["waiting"] / item["looks"], 2))
+            for item in map(read, answer["Items"])
+        ]

@@ -1,0 +1,68 @@
+"""What an owner is told of its API keys: no hash, and nobody else's."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+import api
+from core.api.api_keys import CREATE, READ, issue
+from core.generation import iso
+from tests.support.functions import Cloud, call
+from wiring import now
+
+END = now() + timedelta(days=5)
+
+
+@pytest.fixture
+def ids(cloud: Cloud) -> list[str]:
+    """Of two keys of ann's and one of bob's, by age."""
+    made = [
+        issue("ann", now() - timedelta(days=2), name="shop", scope=READ, expires_at=END),
+        issue("ann", now() - timedelta(days=1)),
+        issue("bob", now(), name="bob's own"),
+    ]
+    secret = json.dumps({key_id: record for _, entry in made for key_id, record in entry.items()})
+    boto3.client("secretsmanager").put_secret_value(SecretId=cloud.environment["API_KEYS_SECRET"], SecretString=secret)
+    return [key_id for _, entry in made for key_id in entry]
+
+
+def keys(cloud: Cloud, **asked: Any) -> list[dict[str, Any]]:
+    status, answer = call(cloud, "GET", "/v2/keys", **asked)
+    assert status == 200
+    found: list[dict[str, Any]] = answer["data"]
+    return found
+
+
+def test_an_owner_sees_its_own_keys_and_no_hash(cloud: Cloud, ids: list[str]) -> None:
+    shop, plain, _ = ids
+    call(cloud, "GET", "/v2/models", query="limit=1", key_id=shop)
+    newest, oldest = keys(cloud, key_id=plain)
+    assert (newest["id"], newest["name"], newest["scope"], newest["expires_at"]) == (plain, None, "all", None)
+    assert (oldest["id"], oldest["name"], oldest["scope"], oldest["expires_at"]) == (shop, "shop", "read", iso(END))
+    assert (newest["is_yours"], oldest["is_yours"]) == (True, False)
+    assert oldest["used_at"][:13] == f"{now():%Y-%m-%dT%H}"
+    assert newest["used_at"] is None, "this call is its first"
+    assert set(newest) == {"id", "name", "scope", "created_at", "expires_at", "used_at", "is_yours"}
+    assert [one["name"] for one in keys(cloud, owner="bob")] == ["bob's own"]
+    assert keys(cloud, owner="cyd") == []
+
+
+@pytest.mark.parametrize("scope", [READ, CREATE])
+def test_a_key_that_is_not_for_all_sees_itself_alone(cloud: Cloud, ids: list[str], scope: str) -> None:
+    assert [one["id"] for one in keys(cloud, scope=scope, key_id=ids[0])] == [ids[0]]
+    assert keys(cloud, scope=scope) == [], "nor anything, if it is not known which it is"
+    assert keys(cloud, scope=scope, key_id=ids[2]) == [], "nor by the id of another owner's"
+
+
+def test_where_no_key_is_stored_there_is_none(cloud: Cloud) -> None:
+    assert keys(cloud) == []
+
+
+@pytest.mark.usefixtures("ids")
+def test_the_secret_is_read_for_this_call_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "read_api_keys", lambda _: pytest.fail("it was read"))
+    assert call(cloud, "GET", "/v2/budgets")[0] == 200
+    assert call(cloud, "GET", "/v2/keys", owner="")[0] == 401

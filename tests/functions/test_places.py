@@ -1,0 +1,78 @@
+"""How many places are held and waited for is told as it is, and as the sweep saw it, hour by hour."""
+
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from core.generation import iso
+from core.places.history import KEPT_FOR, History
+from core.places.table import HOUR, PK, SK, PlacesTable, Waiting
+from core.records.table import read
+from tests.support.functions import Cloud, call
+from wiring import now
+
+
+def hold(number: int, holder: str) -> None:
+    place = {PK: "place", SK: f"{number:06d}", "holder": holder, "owner": "bob", "since": iso(now())}
+    boto3.client("dynamodb").put_item(TableName="places", Item={name: {"S": text} for name, text in place.items()})
+
+
+def wait(*ids: str) -> None:
+    table = PlacesTable(boto3.client("dynamodb"), "places", "generations")
+    for generation_id in ids:
+        table.wait(Waiting(generation_id, "bob", iso(now())))
+
+
+def history() -> History:
+    return History(boto3.client("dynamodb"), "places")
+
+
+def places(cloud: Cloud, **asked: Any) -> dict[str, Any]:
+    status, answer = call(cloud, "GET", "/v2/places", **asked)
+    assert status == 200
+    return answer
+
+
+def test_what_is_held_and_waits_is_told_to_every_owner_and_nothing_of_whose_it_is(cloud: Cloud) -> None:
+    hold(0, "g1")
+    wait("g2", "g3", "g4")
+    assert places(cloud, owner="ann", scope="read") == {"limit": 2, "held": 1, "waiting": 3, "hours": []}
+    assert call(cloud, "GET", "/v2/places", owner="")[0] == 401
+
+
+def test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told(cloud: Cloud) -> None:
+    hour = now().replace(minute=0, second=0, microsecond=0)
+    for days, held in ((8, 9), (6, 2)):
+        history().note(held, 1, hour - timedelta(days=days))
+    hold(0, "g1")
+    wait("g2")
+    cloud.invoke("sweep", {})
+    [item] = [one for one in _hours() if one[SK] == f"{hour:%Y-%m-%dT%H:00Z}"]
+    assert (item["held"], item["waiting"], item["looks"]) == (1, 1, 1)
+    assert abs(item["expires_at"] - (now() + KEPT_FOR).timestamp()) < 3600
+    for held, waiting in ((2, 3), (2, 0)):
+        history().note(held, waiting, hour)
+    assert places(cloud)["hours"] == [
+        {"hour": f"{hour - timedelta(days=6):%Y-%m-%dT%H:00Z}", "held": 2, "waiting": 1},
+        {"hour": f"{hour:%Y-%m-%dT%H:00Z}", "held": 1.67, "waiting": 1.33},
+    ]
+
+
+def test_a_sweep_that_cannot_note_it_sweeps_all_the_same(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(0, "nobody")
+
+    def refuse(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+
+    monkeypatch.setattr(History, "note", refuse)
+    cloud.invoke("sweep", {})
+    assert cloud.holders == [], "the place of nobody is free"
+    assert _hours() == []
+
+
+def _hours() -> list[dict[str, Any]]:
+    items = boto3.client("dynamodb").scan(TableName="places")["Items"]
+    return [item for item in map(read, items) if item[PK] == HOUR]
