@@ -2,7 +2,8 @@
 
 import { address } from "./api.js";
 import { html } from "./html.js";
-import { isKept, keepKey, keyId, signOut } from "./session.js";
+import { Keys } from "./keys.js";
+import { isKept, keepKey, signOut } from "./session.js";
 import { texts } from "./texts.js";
 import { Webhooks } from "./webhooks.js";
 
@@ -12,8 +13,7 @@ export function Account() {
   const url = address("").href.replace(/\/$/, "");
   return html`<section class="narrow">
     <h1>${t.title}</h1>
-    <h2>${t.key}</h2>
-    <p><code>${keyId.value}_…</code><br /><small>${t.keyHint}</small></p>
+    <${Keys} />
     <label class="check">
       <input type="checkbox" checked=${isKept.value} onChange=${(event) => keepKey(event.target.checked)} />
       <span>${t.kept}<small>${t.keptHint}</small></span>

@@ -9,21 +9,28 @@ const STEPS = [
   ["hour", 3600],
   ["minute", 60],
 ];
-const relative = new Intl.RelativeTimeFormat(texts.locale, { numeric: "auto", style: "short" });
+const span = new Intl.RelativeTimeFormat(texts.locale, { style: "short" });
 const whole = new Intl.DateTimeFormat(texts.locale, { dateStyle: "medium", timeStyle: "medium" });
 const short = new Intl.DateTimeFormat(texts.locale, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(texts.locale, { dateStyle: "medium" });
 const number = new Intl.NumberFormat(texts.locale);
+const tenths = new Intl.NumberFormat(texts.locale, { maximumFractionDigits: 1 });
 
 export const dateTime = (iso) => whole.format(new Date(iso));
 export const shortTime = (iso) => short.format(new Date(iso));
+export const date = (iso) => day.format(new Date(iso));
 export const count = (value) => number.format(value);
+export const mean = (value) => tenths.format(value);
 
-/** How long ago that was, as "5 min. ago". */
-export function ago(iso, now = Date.now()) {
-  const seconds = Math.max(0, (now - new Date(iso)) / 1000);
-  const [unit, size] = STEPS.find(([, least]) => seconds >= least) ?? ["second", 1];
-  return relative.format(-Math.floor(seconds / size), unit);
+/** How far from now that is, as "5 min. ago" or "in 3 days". */
+export function relative(iso, now = Date.now()) {
+  const seconds = (new Date(iso) - now) / 1000;
+  const [unit, size] = STEPS.find(([, least]) => Math.abs(seconds) >= least) ?? ["second", 1];
+  return span.format(Math.trunc(seconds / size), unit);
 }
+
+/** The same of what was before; a clock that is behind makes no future of it. */
+export const ago = (iso, now = Date.now()) => relative(Math.min(new Date(iso), now), now);
 
 const money = new Intl.NumberFormat(texts.locale, { style: "currency", currency: "USD", maximumFractionDigits: 2 });
 const cents = new Intl.NumberFormat(texts.locale, { style: "currency", currency: "USD", maximumFractionDigits: 4 });

@@ -57,7 +57,7 @@ class Feed {
 
   /** The newest page again: what is new comes first, and what is not in it any more has gone. */
   merge({ data, next_cursor: next }) {
-    data.forEach(note);
+    data.forEach((one) => note(one, { isOfList: true }));
     const newest = data.map(({ id }) => id);
     const isNew = new Set(newest);
     const last = next && data.length ? data.at(-1).meta.created_at : next ? null : "";
@@ -76,7 +76,7 @@ class Feed {
     try {
       for (let empty = 0; empty < EMPTY_PAGES && !this.isWhole.peek(); empty++) {
         const page = await get(PATH, { ...this.filters, limit: PAGE, cursor: this.cursor });
-        page.data.forEach(note);
+        page.data.forEach((one) => note(one, { isOfList: true }));
         const there = new Set(this.ids.peek());
         this.ids.value = [...this.ids.peek(), ...page.data.map(({ id }) => id).filter((id) => !there.has(id))];
         this.cursor = page.next_cursor ?? undefined;

@@ -25,7 +25,8 @@ export function useClock(isRunning) {
 
 /** What is told of a job that is under way: one line, and how far it is, from 0 to 1, null where nobody knows. */
 function progress(generation, now) {
-  const { stage, ahead, submitted_at: sentAt, created_at: createdAt } = generation.meta;
+  const { stage, ahead, waits_for: awaited, submitted_at: sentAt, created_at: createdAt } = generation.meta;
+  if (stage === "queued" && awaited) return [t.waitsForVideo(awaited.length), null];
   if (stage === "queued") return [ahead === null ? t.waitsForPlace : t.ahead(ahead), null];
   if (stage === "archiving") return [t.storing, 1];
   const elapsed = Math.floor(between(sentAt ?? createdAt, now));

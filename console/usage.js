@@ -3,6 +3,8 @@
 import { get } from "./api.js";
 import { count, length, usd } from "./format.js";
 import { html, useState } from "./html.js";
+import { Places } from "./places.js";
+import { Bars } from "./plot.js";
 import { loadModels, models, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
 import { replace, route, to } from "./route.js";
@@ -59,6 +61,7 @@ export function Usage() {
     ${usage && usage.by === by && html`<${Sums} by=${by} sums=${summed(usage.data, by)} />`}
     <h2>${t.models}</h2>
     <${ModelTimes} sums=${perModel} />
+    <${Places} />
   </section>`;
 }
 
@@ -67,9 +70,10 @@ const day = (time) => new Date(time).toISOString().slice(0, 10);
 /** Sums that have the same name are one: of a model there is one for each day. The dearest come first, days the latest. */
 function summed(sums, by) {
   const found = new Map();
-  for (const { [by]: name, completed, failed, usd: spent } of sums) {
-    const sum = found.get(name) ?? { name, completed: 0, failed: 0, usd: 0 };
-    found.set(name, { name, completed: sum.completed + completed, failed: sum.failed + failed, usd: sum.usd + spent });
+  for (const { [by]: name, completed, failed, usd: spent, errors } of sums) {
+    const sum = found.get(name) ?? { name, completed: 0, failed: 0, usd: 0, errors: {} };
+    for (const [error, times] of Object.entries(errors)) sum.errors[error] = (sum.errors[error] ?? 0) + times;
+    found.set(name, { ...sum, completed: sum.completed + completed, failed: sum.failed + failed, usd: sum.usd + spent });
   }
   return [...found.values()].sort((a, b) => (by === "day" ? (a.name < b.name ? 1 : -1) : b.usd - a.usd || b.completed - a.completed));
 }
@@ -83,7 +87,7 @@ function Budget({ budget }) {
   return html`<li>
     <span class="row"><span>${label}</span><span>${t.of(shown(used), shown(limit))}</span></span>
     <span class="progress" role="meter" aria-label=${label} aria-valuemin="0" aria-valuemax=${limit} aria-valuenow=${Math.min(used, limit)}>
-      <span class="part ${part > 0.9 ? "error" : part > 0.7 ? "generating" : "completed"}" style=${{ width: `${part * 100}%` }}></span>
+      <span class="part ${part > 0.9 ? "error" : part > 0.7 ? "generating" : "completed"}" style=${{ flexBasis: `${part * 100}%` }}></span>
     </span>
   </li>`;
 }
@@ -92,17 +96,12 @@ function Budget({ budget }) {
 function Plot({ days, sums, total }) {
   const spent = new Map(sums.map((one) => [one.day, one.usd]));
   const all = Array.from({ length: days }, (_, index) => day(Date.now() - (days - 1 - index) * 86_400_000));
-  const most = Math.max(...all.map((one) => spent.get(one) ?? 0));
+  const bars = all.map((one) => ({ name: one, value: spent.get(one) ?? 0, title: `${one}: ${usd(spent.get(one) ?? 0)}` }));
+  const most = Math.max(...bars.map(({ value }) => value));
   return html`<figure class="plot">
-    <figcaption><strong>${usd(total.usd)}</strong> <span class="hint">${t.total(count(total.completed), count(total.failed))}</span></figcaption>
-    <svg viewBox="0 0 ${days * 10} 100" preserveAspectRatio="none" role="img" aria-label=${t.plot(usd(total.usd), days)}>
-      ${all.map((one, index) => {
-        const value = spent.get(one) ?? 0;
-        const height = most > 0 ? Math.max(value > 0 ? 2 : 0.6, (value / most) * 100) : 0.6;
-        return html`<rect key=${one} x=${index * 10 + 1} width="8" y=${100 - height} height=${height} class=${value > 0 ? "" : "none"}><title>${one}: ${usd(value)}</title></rect>`;
-      })}
-    </svg>
-    <span class="row hint"><span>${all[0]}</span><span>${most > 0 && t.most(usd(most))}</span><span>${all.at(-1)}</span></span>
+    <figcaption><strong>${usd(total.usd)}</strong> <span class="hint">${t.total(total.completed, count(total.completed), count(total.failed))}${most > 0 && ` · ${t.most(usd(most))}`}</span></figcaption>
+    <${Bars} bars=${bars} label=${t.plot(usd(total.usd), days)} />
+    <span class="row hint"><span>${all[0]}</span><span>${all.at(-1)}</span></span>
   </figure>`;
 }
 
@@ -123,22 +122,29 @@ function Sums({ by, sums }) {
   </table></div>`;
 }
 
-/** How long the models take that were used, and how often they fail. */
+/** How long the models take that were used, how often they fail, and why. */
 function ModelTimes({ sums }) {
   const used = new Map(sums.map((one) => [one.name, one]));
   const timed = [...(models.value?.values() ?? [])].filter((one) => one.takes || used.has(one.id));
   if (!timed.length) return html`<p class="hint">${t.nothing}</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t.models}><table>
-    <thead><tr><th scope="col">${t.names.model}</th><th scope="col" class="number">${t.median}</th><th scope="col" class="number">${t.slow}</th><th scope="col" class="number">${t.failRate}</th></tr></thead>
+    <thead><tr><th scope="col">${t.names.model}</th><th scope="col" class="number">${t.median}</th><th scope="col" class="number">${t.slow}</th><th scope="col" class="number">${t.failRate}</th><th scope="col">${t.why}</th></tr></thead>
     <tbody>${timed.map(({ id, title, takes }) => {
-      const { completed = 0, failed = 0 } = used.get(id) ?? {};
+      const { completed = 0, failed = 0, errors = {} } = used.get(id) ?? {};
       const all = completed + failed;
       return html`<tr key=${id}>
         <td>${title}</td>
         <td class="number">${takes ? length(takes.median_seconds) : "–"}</td>
         <td class="number">${takes ? length(takes.slowest_tenth_seconds) : "–"}</td>
         <td class="number">${failed ? html`<a href=${to({ model: id, status: "error" })}>${t.rate(count(failed), count(all))}</a>` : all ? t.rate(0, count(all)) : "–"}</td>
+        <td>${failed > 0 && html`<${Why} errors=${errors} />`}</td>
       </tr>`;
     })}</tbody>
   </table></div>`;
+}
+
+/** Why, the most frequent first. */
+function Why({ errors }) {
+  const often = Object.entries(errors).sort(([, a], [, b]) => b - a);
+  return html`<ul class="why-failed">${often.map(([name, times]) => html`<li key=${name}>${t.because(texts.failures[name] ?? name, count(times))}</li>`)}</ul>`;
 }

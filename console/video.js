@@ -145,7 +145,16 @@ function Timeline({ generation }) {
       )}
       ${!hasEnded(generation) && html`<li class="now"><${Stage} generation=${generation} /></li>`}
     </ol>
+    ${!hasEnded(generation) && meta.waits_for && html`<${Awaited} ids=${meta.waits_for} />`}
     ${takes && html`<p class="hint">${t.usually(length(takes.median_seconds), length(takes.slowest_tenth_seconds))}</p>`}`;
+}
+
+/** The jobs whose videos it takes, and that have not ended yet. */
+function Awaited({ ids }) {
+  return html`<p>${t.waitsFor} ${ids.map((id, index) => {
+    const known = video(id).value;
+    return html`${index > 0 && ", "}<a key=${id} href=${to("video", id)}>${known ? promptOf(known).slice(0, 60) : id.slice(0, 8)}</a>`;
+  })}</p>`;
 }
 
 function Request({ request }) {

@@ -24,13 +24,16 @@ export function video(id) {
   return known.get(id);
 }
 
-/** Note what the API told of a generation. */
-export function note(generation) {
+/** Note what the API told of a generation, alone or in a list. */
+export function note(generation, { isOfList = false } = {}) {
   const kept = video(generation.id);
   const before = kept.peek();
   const { meta } = generation;
-  // A list does not count who is before it.
-  if (meta.stage === "queued" && meta.ahead === null && before?.meta.stage === "queued") meta.ahead = before.meta.ahead;
+  // A list does not say who is before it, or what it waits for.
+  if (isOfList && meta.stage === "queued" && before?.meta.stage === "queued") {
+    meta.ahead = before.meta.ahead;
+    meta.waits_for = before.meta.waits_for;
+  }
   // Each answer has another link to the same video: the one that plays stays.
   if (generation.video) generation.linkedAt = Date.now();
   if (before?.video && generation.video && Date.now() - before.linkedAt < LINK_LASTS) {

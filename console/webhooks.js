@@ -50,12 +50,12 @@ export function Webhooks() {
     ${deliveries?.length === 0 && html`<p class="hint">${t.none}</p>`}
     ${deliveries?.length > 0 &&
     html`<div class="scroll" tabindex="0" role="region" aria-label=${t.deliveries}><table>
-      <thead><tr><th scope="col">${t.when}</th><th scope="col">${t.url}</th><th scope="col">${t.status}</th><th scope="col" class="number">${t.attempts}</th><th scope="col"><span class="unseen">${t.again}</span></th></tr></thead>
+      <thead><tr><th scope="col">${t.when}</th><th scope="col">${t.status}</th><th scope="col">${t.url}</th><th scope="col" class="number">${t.attempts}</th><th scope="col"><span class="unseen">${t.again}</span></th></tr></thead>
       <tbody>${deliveries.map(
         (one) => html`<tr key=${one.id}>
           <td><a href=${to("video", one.generation_id)}><time dateTime=${one.created_at}>${shortTime(one.created_at)}</time></a></td>
-          <td>${one.url}</td>
-          <td><span class="state ${one.status}">${t.statuses[one.status]}</span>${one.problem && html`<br /><small>${one.problem}</small>`}</td>
+          <td class="wide"><span class="state ${one.status}">${t.statuses[one.status]}</span>${one.problem && html`<br /><small>${one.problem}</small>`}</td>
+          <td class="wide">${one.url}</td>
           <td class="number">${count(one.attempts)}</td>
           <td>${one.status !== "pending" && html`<button type="button" onClick=${again(one.id)}>${t.again}</button>`}</td>
         </tr>`,

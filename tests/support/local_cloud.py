@@ -66,9 +66,9 @@ class LocalCloud:
         counts = self.aws("sqs").get_queue_attributes(**queue)["Attributes"]
         return all(count == "0" for count in counts.values())
 
-    def key_of(self, owner: str) -> str:
+    def key_of(self, owner: str, **fields: Any) -> str:
         """A new API key for an owner, once the API knows it: who tries it before is refused for minutes."""
-        key, _ = ApiKeys(self.aws("secretsmanager"), self.stack.api_keys_secret_arn).create(owner)
+        key, _ = ApiKeys(self.aws("secretsmanager"), self.stack.api_keys_secret_arn).create(owner, **fields)
         time.sleep(KNOWN_AFTER_SECONDS)
         headers = {"Authorization": f"Bearer {key}"}
         eventually(lambda: self.call("GET", "/v2/models", headers=headers, params={"limit": "1"}).ok or None)

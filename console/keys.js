@@ -1,0 +1,53 @@
+/** The API keys that the key in use may see: what each is for, when it was used, and when it ends. */
+
+import { get } from "./api.js";
+import { date, relative } from "./format.js";
+import { html, useState } from "./html.js";
+import { usePoll } from "./poll.js";
+import { texts } from "./texts.js";
+
+const t = texts.keys;
+const SOON = 14 * 86_400_000; // milliseconds
+
+export function Keys() {
+  const [keys, setKeys] = useState(null);
+  const [problem, setProblem] = useState("");
+  usePoll(async () => {
+    try {
+      setKeys((await get("v2/keys")).data);
+      setProblem("");
+    } catch (error) {
+      if (error.status !== 401) setProblem(error.message);
+      throw error;
+    }
+    return false;
+  });
+  const ending = (keys ?? []).filter(endsSoon);
+  return html`<h2>${t.title}</h2>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${!keys && !problem && html`<p class="hint">${texts.loading}</p>`}
+    ${ending.map((one) => html`<p key=${one.id} class="failure">${t.ending(nameOf(one), relative(one.expires_at))}<code>promptreel keys rotate ${one.id}</code></p>`)}
+    ${keys && html`<div class="scroll" tabindex="0" role="region" aria-label=${t.title}><table>
+      <thead><tr><th scope="col">${t.name}</th><th scope="col">${t.ends}</th><th scope="col">${t.scope}</th><th scope="col">${t.used}</th><th scope="col">${t.made}</th></tr></thead>
+      <tbody>${keys.map(
+        (one) => html`<tr key=${one.id}>
+          <td class="wide">${one.name && html`${one.name}<br />`}<code>pr_${one.id}_…</code>${one.is_yours && html` <span class="state completed">${t.yours}</span>`}</td>
+          <td><${End} at=${one.expires_at} isSoon=${endsSoon(one)} /></td>
+          <td>${t.scopes[one.scope] ?? one.scope}</td>
+          <td>${one.used_at ? html`<time dateTime=${one.used_at}>${relative(one.used_at)}</time>` : "–"}</td>
+          <td><time dateTime=${one.created_at}>${date(one.created_at)}</time></td>
+        </tr>`,
+      )}</tbody>
+    </table></div>`}
+    <p class="hint">${t.hint}</p>`;
+}
+
+const nameOf = ({ id, name }) => name || `pr_${id}`;
+const left = ({ expires_at: at }) => new Date(at) - Date.now();
+const endsSoon = (key) => key.expires_at !== null && left(key) > 0 && left(key) < SOON;
+
+function End({ at, isSoon }) {
+  if (at === null) return t.never;
+  const hasEnded = new Date(at) <= Date.now();
+  return html`<span class="state ${hasEnded ? "error" : isSoon ? "pending" : ""}">${hasEnded ? t.ended(relative(at)) : relative(at)}</span><br /><small><time dateTime=${at}>${date(at)}</time></small>`;
+}

@@ -1,0 +1,61 @@
+/** How many places at the provider are in use, and how many jobs wait for one: now, and in the last days. */
+
+import { get } from "./api.js";
+import { count, mean, shortTime } from "./format.js";
+import { html, useState } from "./html.js";
+import { Bars } from "./plot.js";
+import { usePoll } from "./poll.js";
+import { texts } from "./texts.js";
+
+const t = texts.places;
+const HOURS = 7 * 24;
+const HOUR = 3_600_000; // milliseconds
+
+export function Places() {
+  const [places, setPlaces] = useState(null);
+  const [problem, setProblem] = useState("");
+  usePoll(async () => {
+    try {
+      setPlaces(await get("v2/places"));
+      setProblem("");
+    } catch (error) {
+      if (error.status !== 401) setProblem(error.message);
+      throw error;
+    }
+    return false;
+  });
+  return html`<h2>${t.title}</h2>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${!places && !problem && html`<p class="hint">${texts.loading}</p>`}
+    ${places && html`<p>${t.now(count(places.held), count(places.limit), places.waiting, count(places.waiting))}</p>`}
+    ${places?.hours.length > 0 && html`<${History} limit=${places.limit} hours=${places.hours} />`}`;
+}
+
+/** Both series one below the other, each with a scale of its own: a thousand that wait would flatten twenty places. */
+function History({ limit, hours }) {
+  const seen = new Map(hours.map((one) => [Date.parse(one.hour), one]));
+  const latest = Math.floor(Date.now() / HOUR) * HOUR;
+  const times = Array.from({ length: HOURS }, (_, index) => latest - (HOURS - 1 - index) * HOUR);
+  const most = (of) => Math.max(...hours.map((one) => one[of]));
+  return html`<div class="series">
+      ${["held", "waiting"].map((of) => {
+        const bars = times.map((time) => {
+          const value = seen.get(time)?.[of];
+          return { name: time, value: value ?? 0, title: `${shortTime(time)}: ${value === undefined ? t.notSeen : mean(value)}` };
+        });
+        return html`<figure class="plot" key=${of}>
+          <figcaption class="row"><span>${t[of]}</span><span class="hint">${t.most(mean(most(of)))}</span></figcaption>
+          <${Bars} bars=${bars} most=${of === "held" ? Math.max(limit, most(of)) : most(of)} label=${t.plot(t[of], mean(most(of)))} />
+        </figure>`;
+      })}
+      <span class="row hint"><span>${shortTime(times[0])}</span><span>${shortTime(latest)}</span></span>
+    </div>
+    <details><summary>${t.numbers}</summary>
+      <div class="scroll" tabindex="0" role="region" aria-label=${t.numbers}><table>
+        <thead><tr><th scope="col">${t.hour}</th><th scope="col" class="number">${t.held}</th><th scope="col" class="number">${t.waiting}</th></tr></thead>
+        <tbody>${[...hours].reverse().map(
+          (one) => html`<tr key=${one.hour}><td><time dateTime=${one.hour}>${shortTime(one.hour)}</time></td><td class="number">${mean(one.held)}</td><td class="number">${mean(one.waiting)}</td></tr>`,
+        )}</tbody>
+      </table></div>
+    </details>`;
+}
