@@ -4,6 +4,7 @@ import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -63,9 +64,22 @@ def cloud_of_the_tests() -> LocalCloud:
 def cloud(cloud_of_the_tests: LocalCloud, request: pytest.FixtureRequest) -> Iterator[LocalCloud]:
     """The deployed stack, beside other tests or, for one that is marked so, alone."""
     is_alone = request.node.get_closest_marker("alone") is not None
-    with (CHECKOUT.state / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+    with _locked(fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH):
         yield cloud_of_the_tests
+
+
+@pytest.fixture(scope="module")
+def cloud_of_the_module(cloud_of_the_tests: LocalCloud) -> Iterator[LocalCloud]:
+    """The same for what several tests of a module share: while it is there, no test is alone."""
+    with _locked(fcntl.LOCK_SH):
+        yield cloud_of_the_tests
+
+
+@contextmanager
+def _locked(how: int) -> Iterator[None]:
+    with (CHECKOUT.state / LOCK).open("w") as lock:
+        fcntl.flock(lock, how)
+        yield
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ from uuid import uuid4
 
 from core.money.budgets import Budgets, Limits, scope_of
 from core.places.history import History
+from promptreel.operator.keys import ApiKeys
 from tests.support.local_cloud import LocalCloud, eventually, unique
 from tests.support.money import USD
 from wiring import now
 
 MODEL, EXTENDING = "google/veo-3.1-t2v-fast", "google/veo3-1-fast-extend-video"
+HOURS = 150  # of which it is known how many places were held
 WEBHOOK = "https://receiver.invalid/told"
 
 
@@ -41,10 +43,12 @@ class Furnished:
         budgets.set(scope_of(owner), {"day": 15 * USD, "month": 150 * USD, "hour": 40})
         completed = ask(unique("a kite"), 0, {"webhook": WEBHOOK, "tag": "shop,day=1"})
         failed = ask(unique("a banquet"), 0, outcome="error")
-        for hours in range(150):
+        for hours in range(HOURS):
             seen = now() - timedelta(hours=hours)
             for held, waiting in ((hours * 7 % 20, 0), (19, max(0, hours % 37 - 20))):
                 History(cloud.aws("dynamodb"), cloud.stack.places_table_name).note(held, waiting, seen)
+        keys = ApiKeys(cloud.aws("secretsmanager"), cloud.stack.api_keys_secret_arn)
+        keys.create(owner, name="shop", scope="read", expires_at=now() + timedelta(days=5))
         running = ask(unique("a snail"), 300)
         extending = {"model": EXTENDING, "prompt": "it goes on", "video_url": f"generation:{running}"}
         answer = cloud.call("POST", json=extending, headers=headers)
