@@ -14,6 +14,7 @@ import pytest
 from core.api import batches
 from core.errors import names
 from core.generation import Failure
+from core.money.budgets import Budgets, Limits, scope_of
 from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
 from core.workflow import Run
@@ -71,6 +72,13 @@ class House:
     def rows(self, batch_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.call("GET", f"{PATH}/{batch_id}/report")[1]["data"]
         return found
+
+    @property
+    def budgets(self) -> Budgets:
+        return Budgets(boto3.client("dynamodb"), "money", Limits(), now)
+
+    def jobs(self, scope: str) -> int:
+        return next((one.used.hour_jobs for one in self.budgets.every() if one.scope == scope), 0)
 
     def complete(self, generation_id: str) -> None:
         ledger = self.cloud.ledger
@@ -478,3 +486,27 @@ def _event(path: str, query: str) -> dict[str, Any]:
     payload["rawQueryString"] = query
     payload["queryStringParameters"] = dict(part.split("=", 1) for part in query.split("&"))
     return payload
+
+
+def test_what_a_file_begins_counts_against_the_budget_of_the_key_that_sent_it(house: House) -> None:
+    house.budgets.set(scope_of(key_id="b7c1d2e3"), {"hour": 1})
+    status, sent = house.call("POST", query="name=week.csv", body=TWO, key_id="b7c1d2e3")
+    assert status == 200
+    house.take()
+    assert "1 jobs an hour of key b7c1d2e3" in house.get(sent["id"])["held_back"]
+    assert house.call("POST", f"{PATH}/{sent['id']}/cancel", key_id="b7c1d2e3")[0] == 200
+    assert house.call("POST", f"{PATH}/{sent['id']}/retry", key_id="c8d2e3f4")[0] == 200
+    house.run()
+    assert house.get(sent["id"])["counts"]["queued"] == 2
+    assert house.jobs("key/b7c1d2e3") == 1
+    assert house.jobs("key/c8d2e3f4") == 2, "the key that retries pays"
+
+
+def test_a_larger_file_carries_the_key_that_sends_it(house: House) -> None:
+    _, answer = house.call("POST", query="name=big.json&upload=true", key_id="b7c1d2e3")
+    fields, policy = answer["upload"]["fields"], json.loads(base64.b64decode(answer["upload"]["fields"]["policy"]))
+    assert {"x-amz-meta-key_id": "b7c1d2e3"} in policy["conditions"], "no file comes without it"
+    told = {"key_id": fields["x-amz-meta-key_id"]}
+    boto3.client("s3").put_object(Bucket="prompts", Key=fields["key"], Body=b'{"prompt": "a boat"}', Metadata=told)
+    house.read("big.json")
+    assert house.jobs("key/b7c1d2e3") == 1, "one request, which is no batch"

@@ -33,14 +33,14 @@ class BatchRoutes:
         if request.flag("upload"):
             if body:
                 raise InvalidRequest("With `upload` nothing is sent here: the answer says where to.", "upload")
-            return as_json(self.batches.upload(owner, name, max_concurrency))
+            return as_json(self.batches.upload(owner, request.key_id, name, max_concurrency))
         is_dry = request.flag("dry_run")
         checked = self.batches.check(owner, name, body, with_uploads=not is_dry)
         if is_dry:
             return as_json(checked.as_json())
         if not request.flag("force"):
             checked.refuse()
-        batch = self.batches.create(owner, name, body, max_concurrency)
+        batch = self.batches.create(owner, request.key_id, name, body, max_concurrency)
         self.log("batch sent", batch_id=batch["id"], owner=owner, rows=checked.rows)
         return as_json({**batch, "check": checked.as_json()})
 
@@ -72,4 +72,4 @@ class BatchRoutes:
 
     def retry(self, request: Request) -> Answer:
         """Run again the rows that failed, were cancelled or were not reached."""
-        return as_json(self.batches.retry(request.owner, request.named["id"]))
+        return as_json(self.batches.retry(request.owner, request.key_id, request.named["id"]))

@@ -167,16 +167,18 @@ class BatchApi:
         local = self.batches.allow_local_webhooks
         return files.read(name, io.BytesIO(body), self.models, default_model, local_webhooks=local)
 
-    def create(self, owner: str, name: str, body: bytes, max_concurrency: int | None) -> dict[str, Any]:
+    def create(
+        self, owner: str, key_id: str | None, name: str, body: bytes, max_concurrency: int | None
+    ) -> dict[str, Any]:
         """Send a file that was checked: it is read as any that is dropped, so what dies here starts nothing by half."""
         key = own_folder(owner) + name
-        metadata = {"max_concurrency": str(max_concurrency)} if max_concurrency else {}
+        metadata = _metadata(key_id, max_concurrency)
         self.s3.put_object(Bucket=self.prompts_bucket, Key=key, Body=body, Metadata=metadata)
         return self._shown(self._reading(owner, name, key, sha256(body).hexdigest()), counted=True)
 
-    def upload(self, owner: str, name: str, max_concurrency: int | None) -> dict[str, Any]:
+    def upload(self, owner: str, key_id: str | None, name: str, max_concurrency: int | None) -> dict[str, Any]:
         """A form to upload a larger file with; it is read once it is there."""
-        fields = {"x-amz-meta-max_concurrency": str(max_concurrency)} if max_concurrency else {}
+        fields = {f"x-amz-meta-{field}": text for field, text in _metadata(key_id, max_concurrency).items()}
         post = self.s3.generate_presigned_post(
             Bucket=self.prompts_bucket,
             Key=own_folder(owner) + name,
@@ -252,7 +254,7 @@ class BatchApi:
             self.sleep(LAG_SECONDS)
         return self.get(owner, batch_id)
 
-    def retry(self, owner: str, batch_id: str) -> dict[str, Any]:
+    def retry(self, owner: str, key_id: str | None, batch_id: str) -> dict[str, Any]:
         """Run the rows again that failed, were cancelled or were not reached; if the batch runs, let it."""
         record = self._whole(owner, batch_id)
         counts = self._counts(record)
@@ -273,6 +275,7 @@ class BatchApi:
                 ended_at=None,
                 is_complete=None,
                 held_back=None,
+                key_id=key_id,
                 run=record.run + 1,
             )
         self.batches.again(record)
@@ -402,6 +405,12 @@ class BatchApi:
             "source": {"kind": "s3", "ref": record.source_ref},
             **{name: (at := getattr(record, name)) and iso(at) for name in times},
         }
+
+
+def _metadata(key_id: str | None, max_concurrency: int | None) -> dict[str, str]:
+    """What goes with a file, for who reads it."""
+    told = {"key_id": key_id, "max_concurrency": max_concurrency and str(max_concurrency)}
+    return {name: text for name, text in told.items() if text}
 
 
 def file_name(name: str | None, content_type: str) -> str:

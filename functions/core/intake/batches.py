@@ -34,6 +34,7 @@ class Content:
     sha256: str
     came_at: datetime
     asked_concurrency: str  # counts if it is a number below the limit
+    key_id: str | None = None  # of the API key that it was sent with
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Batches:
                 max_concurrency=batch.max_concurrency,
                 staged=batch.staged,
                 source_ref=content.ref,
+                key_id=content.key_id,
             )
             if not self.records.put(record, found):
                 raise BatchChanged

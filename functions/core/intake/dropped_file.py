@@ -102,6 +102,7 @@ class FileIntake:
             self.accounts,
             self.workflow,
             label=label,
+            key_id=content.key_id,
         )
 
     def _read(self, file: DroppedFile, copy: IO[bytes], default_model: str) -> Iterator[Row]:
@@ -144,5 +145,6 @@ class FileIntake:
             sha256.update(chunk)
             copy.write(chunk)
         copy.seek(0)
-        asked = found["Metadata"].get("max_concurrency", "")
-        return Content(file.uri, sha256.hexdigest(), found["LastModified"], asked)
+        told = found["Metadata"]
+        asked, key_id = told.get("max_concurrency", ""), told.get("key_id")
+        return Content(file.uri, sha256.hexdigest(), found["LastModified"], asked, key_id)

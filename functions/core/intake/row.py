@@ -126,6 +126,7 @@ class Rows:
                 None,
                 row=_place(line),
                 label=_label(line),
+                key_id=self._key_of(line),
             )
         except IdempotencyConflict:  # a batch of 0.1.0, whose default model was another
             return self.ledger.get(generation_id)
@@ -169,15 +170,15 @@ class Rows:
             # Noted first: at no time are there two of them for the row.
             self.ledger.retried_as(generation, take_id(generation.generation_id))
             return self._take(line, generation)
-        self._reopen(generation)
+        self._reopen(line, generation)
         return self.ledger.get(generation.generation_id)
 
-    def _reopen(self, generation: Generation) -> None:
+    def _reopen(self, line: dict[str, Any], generation: Generation) -> None:
         if generation.provider_id:  # which is paid for, or will be
             self.ledger.reopen(generation, generation.provider_id)
             return
         cost = generation.cost or self.accounts.cost_of(generation.request, self.models)
-        cost, holding = self.accounts.hold(cost, generation.owner)
+        cost, holding = self.accounts.hold(replace(cost, key_id=self._key_of(line)), generation.owner)
         self.ledger.reopen(generation, None, cost=cost, holding=holding)
 
     def _take(self, line: dict[str, Any], failed: Generation) -> Generation:
@@ -210,6 +211,11 @@ class Rows:
             raise
         except NotFound:
             return None
+
+    def _key_of(self, line: dict[str, Any]) -> str | None:
+        """The API key whose budget counts what begins now."""
+        record = self.records.find(line["batch_id"])
+        return record.key_id if record else None
 
     def _is_cancelled(self, line: dict[str, Any]) -> bool:
         row = _place(line)

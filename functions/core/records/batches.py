@@ -49,6 +49,7 @@ class BatchRecord:
     cancelled_at: datetime | None = None
     cancelled_revision: int | None = None  # the latest that was cancelled: its rows stay so when another is sent
     retried_at: datetime | None = None  # rows that failed before run again
+    key_id: str | None = None  # of the API key that it was sent, or retried, with last: its budget counts what begins
     held_back: str | None = None  # why rows of the latest run were not begun: a budget has no room for them
     error: Failure | None = None  # why what was sent last cannot be read
     last_write: str | None = None  # the write that this was read after
