@@ -82,7 +82,9 @@ def test_what_it_costs_is_known_before_seen_after_and_capped(cloud: LocalCloud, 
         with pytest.raises(ApiError, match=rf"3\.00 USD a day of key {key_id}") as refused:
             api.create("another")
         assert refused.value.status == HTTPStatus.FORBIDDEN
-        [left] = [budget for budget in api.budgets() if budget.scope == f"key/{key_id}"]
+    heir = json.loads(run("keys", "rotate", key_id, "--json").stdout)
+    with Client(cloud.stack.api_url, heir["api_key"]) as api:
+        [left] = [budget for budget in api.budgets() if budget.scope == f"key/{heir['key_id']}"]
         assert (left.limit, left.used) == (3, PRICE)
     listed = [line["scope"] for line in json.loads(run("budgets", "list", "--json").stdout)]
     assert f"key/{key_id}" in listed

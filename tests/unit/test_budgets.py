@@ -213,6 +213,22 @@ def test_an_owner_and_a_key_have_budgets_of_their_own(bank: Bank) -> None:
     assert bank.spent() == (4, 4, 2), "what one budget refuses, none holds"
 
 
+def test_the_heir_of_a_key_has_its_limits_and_what_was_used_of_them(bank: Bank) -> None:
+    old, heir = scope_of(key_id="k1"), scope_of(key_id="k2")
+    bank.accounts.budgets.set(old, {"day": 3 * USD, "hour": None})
+    bank.accept("g1", 2, key_id="k1")
+    bank.accounts.budgets.note_use("k1")
+    bank.accounts.budgets.hand_over("k1", "k2")
+    budget = next(one for one in bank.accounts.budgets.every() if one.scope == heir)
+    assert (budget.limits, bank.spent(heir)) == (Limits(day=3 * USD), (2, 2, 1))
+    with pytest.raises(BudgetExceeded, match="key k2"):
+        bank.accept("g2", 2, key_id="k2")
+    bank.accept("g3", 1, key_id="k2")
+    assert "k2" not in bank.accounts.budgets.last_uses()
+    bank.accounts.budgets.hand_over("k3", "k4")
+    assert [one.scope for one in bank.accounts.budgets.every() if "k4" in one.scope] == [], "of none there is nothing"
+
+
 def test_jobs_an_hour_are_counted_whatever_they_cost(bank: Bank) -> None:
     bank.accounts.budgets.set(ALL, {"hour": 2})
     bank.accept("g1", 0)

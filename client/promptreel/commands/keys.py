@@ -13,6 +13,7 @@ from promptreel.commands import output
 from promptreel.commands.options import Json, deployment, span_of
 
 if TYPE_CHECKING:
+    from promptreel.operator.deployment import Deployment
     from promptreel.operator.keys import ApiKey, ApiKeys
 
 app = typer.Typer(help="Make, list, rotate and revoke the API's keys.", no_args_is_help=True)
@@ -72,9 +73,8 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     """List the keys' ids, owners, names, scopes and, to the hour, last uses; the keys themselves are nowhere kept."""
     with deployment(context) as deployed:
         from promptreel.operator.budgets import budgets_of  # noqa: PLC0415 - an extra, and slow to import
-        from promptreel.operator.keys import ApiKeys  # noqa: PLC0415 - the same
 
-        found = ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn")).list()
+        found = _keys_of(deployed).list()
         uses = budgets_of(deployed).last_uses()
     if as_json:
         output.say_json([{**asdict(key), "used_at": uses.get(key.key_id)} for key in found])
@@ -105,11 +105,19 @@ def rotate(
     expires: Expires = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key for the same as another one, which goes on working for a while, and print it, this once."""
+    """Make a key for the same as another one, which goes on working for a while, and print it, this once.
+
+    It has the budget of the other one, and begins with what is used of that.
+    """
     for_as_long = _span(overlap, "--overlap")
     expires_at = _end(expires)
-    with _keys(context) as keys:
-        key, new, old = keys.rotate(key_id, for_as_long, expires_at)
+    with deployment(context) as deployed:
+        from promptreel.operator.budgets import budgets_of  # noqa: PLC0415 - an extra, and slow to import
+
+        budgets = budgets_of(deployed)
+        key, new, old = _keys_of(deployed).rotate(
+            key_id, for_as_long, expires_at, first=lambda heir_id: budgets.hand_over(key_id, heir_id)
+        )
         time.sleep(KNOWN_AFTER_SECONDS)
     if as_json:
         output.say_json({"api_key": key, **asdict(new), "replaces": asdict(old)})
@@ -134,9 +142,13 @@ def revoke(context: typer.Context, key_id: KeyId, as_json: Json = False) -> None
 @contextmanager
 def _keys(context: typer.Context) -> "Iterator[ApiKeys]":
     with deployment(context) as deployed:
-        from promptreel.operator.keys import ApiKeys  # noqa: PLC0415 - an extra, and slow to import
+        yield _keys_of(deployed)
 
-        yield ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn"))
+
+def _keys_of(deployed: "Deployment") -> "ApiKeys":
+    from promptreel.operator.keys import ApiKeys  # noqa: PLC0415 - an extra, and slow to import
+
+    return ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn"))
 
 
 def _end(expires: str | None) -> datetime | None:

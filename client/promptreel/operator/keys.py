@@ -67,8 +67,18 @@ class ApiKeys:
         [(key_id, record)] = entry.items()
         return key, ApiKey.of(key_id, record)
 
-    def rotate(self, key_id: str, overlap: timedelta, expires_at: datetime | None = None) -> tuple[str, ApiKey, ApiKey]:
-        """A new key for the same as an older one, which ends after `overlap` if not before; and what both are now."""
+    def rotate(
+        self,
+        key_id: str,
+        overlap: timedelta,
+        expires_at: datetime | None = None,
+        *,
+        first: Callable[[str], None] = lambda _: None,
+    ) -> tuple[str, ApiKey, ApiKey]:
+        """A new key for the same as an older one, which ends after `overlap` if not before; and what both are now.
+
+        `first` hears of the new key's id before the key works.
+        """
         old = self._find(key_id)
         now = datetime.now(UTC)
         key, entry = api_keys.issue(old.owner, now, name=old.name, scope=old.scope, expires_at=expires_at)
@@ -80,8 +90,9 @@ class ApiKeys:
                 raise _no_key(key_id)
             return kept | {key_id: record | {"expires_at": min(ends, record.get("expires_at", ends))}} | entry
 
-        self._change(change)
         [(new_id, record)] = entry.items()
+        first(new_id)
+        self._change(change)
         return key, ApiKey.of(new_id, record), self._find(key_id)
 
     def revoke(self, key_id: str) -> ApiKey:

@@ -70,6 +70,17 @@ def test_a_key_that_is_rotated_goes_on_for_a_while_beside_its_heir(secrets: "Sec
     assert not ends.has_expired
 
 
+def test_before_the_heir_of_a_key_works_its_id_is_told(secrets: "SecretsManagerClient") -> None:
+    secrets.create_secret(Name="keys", SecretString="{}")
+    keys = ApiKeys(secrets, "keys")
+    _, kept = keys.create("ann")
+    told: list[tuple[str, bool]] = []
+    _, heir, _ = keys.rotate(
+        kept.key_id, timedelta(), first=lambda key_id: told.append((key_id, key_id in stored(secrets)))
+    )
+    assert told == [(heir.key_id, False)]
+
+
 def test_rotating_does_not_lengthen_the_life_of_a_key(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     keys = ApiKeys(secrets, "keys")
