@@ -12,16 +12,16 @@ const handled = new Set(); // in a real one: in a database, with what handling a
 createServer(async (request, response) => {
   const parts = [];
   let size = 0;
-  for await (const part of request) {
-    size += part.length;
-    if (size > MAX_BYTES) return response.writeHead(413).end();
-    parts.push(part);
-  }
   let message;
   try {
+    for await (const part of request) {
+      size += part.length;
+      if (size > MAX_BYTES) return response.writeHead(413).end();
+      parts.push(part);
+    }
     message = webhook.verify(Buffer.concat(parts).toString(), request.headers); // of the body as it came
   } catch {
-    return response.writeHead(401).end(); // not signed with the secret, or not just now
+    return response.writeHead(401).end(); // not signed with the secret, or not just now; or who sent it hung up
   }
   const id = request.headers["webhook-id"];
   if (!handled.has(id)) { // the same message may come twice

@@ -17,10 +17,13 @@ handled: set[str] = set()  # in a real one: in a database, with what handling a 
 class Receiver(BaseHTTPRequestHandler):
     """Answers 204 for what it has taken, and 401 for what was not signed with the secret, or not just now."""
 
+    timeout = 15  # seconds without a byte, after which who sends is hung up on
+
     def do_POST(self) -> None:
         """Take a message. Answer within 15 seconds: what takes longer is done after the answer."""
-        body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), MAX_BYTES))
         try:
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(max(0, min(length, MAX_BYTES)))
             message = webhook.verify(body, dict(self.headers))  # of the body as it came, byte for byte
         except (WebhookVerificationError, ValueError):
             self._answer(401)

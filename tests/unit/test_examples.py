@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -59,6 +60,20 @@ def stop(process: "subprocess.Popen[str]") -> None:
 def post(url: str, body: str, sent: dict[str, str]) -> int | None:
     assert urlsplit(url).hostname == "127.0.0.1"
     return Sender(local=True).post(url, body.encode(), sent).status
+
+
+@pytest.mark.parametrize("language", COMMANDS)
+def test_a_receiver_goes_on_after_what_breaks_off_or_lies_about_its_length(language: str) -> None:
+    with running(COMMANDS[language]) as (url, process):
+        address = ("127.0.0.1", int(url.split(":")[2].partition("/")[0]))
+        for length, answer in ((b"1000", False), (b"-1", True), (b"no", True)):
+            with socket.create_connection(address, timeout=10) as connection:
+                connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\nabc")
+                if answer:  # of the server's own, or 401; it does not wait for more
+                    assert re.match(rb"HTTP/1\.[01] 4", connection.recv(100))
+        signed = headers([SECRET], "msg_1", now(), BODY)
+        assert post(url, BODY, signed) == 204
+        assert process.poll() is None
 
 
 @pytest.mark.parametrize("language", COMMANDS)
