@@ -16,6 +16,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
+# IPv6 whose last 32 bits are an IPv4 address, which it leads to: as it is, mapped, translated, and by NAT64, which a
+# network of AWS's may have.
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+
 
 class PrivateAddress(Exception):
     """The name leads to an address that is not of the public internet."""
@@ -40,8 +44,12 @@ def parts_of(url: str) -> SplitResult | None:
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet; raises ValueError for what is none."""
     found = ipaddress.ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return bool(mapped.is_global and not mapped.is_multicast)
+    if isinstance(found, ipaddress.IPv6Address):
+        if any(found in network for network in _TRANSLATED):
+            found = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        elif found.is_site_local:
+            return False
+    return found.is_global and not found.is_multicast
 
 
 class InTime(HTTPConnection):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
+from core.public import is_public
 from core.webhooks import sending
 from core.webhooks.sending import Answer, Sender
 from tests.support.wire import Wire, http, reset, serving
@@ -160,6 +161,34 @@ def test_a_name_that_leads_into_a_private_network_is_sent_nothing_and_given_up(
     assert received == [b""], "not a byte was sent there"
     assert answer.is_final
     assert answer.problem == f"The webhook's URL leads to hooks.example.com, a private address ({peer})."
+
+
+@pytest.mark.parametrize(
+    ("address", "is_public_"),
+    [
+        ("93.184.216.34", True),
+        ("2606:4700::6810:85e5", True),
+        ("64:ff9b::5db8:d822", True),  # by NAT64, as an IPv6-only network reaches the internet
+        ("64:ff9b::a00:1", False),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("64:ff9b:1::a00:1", False),
+        ("::ffff:0:7f00:1", False),
+        ("::ffff:a9fe:a9fe", False),
+        ("::7f00:1", False),
+        ("::1", False),
+        ("::", False),
+        ("fec0::1", False),
+        ("fe80::1", False),
+        ("ff0e::1", False),
+        ("2002:a00:1::1", False),
+        ("100.64.0.1", False),
+        ("0.0.0.1", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+    ],
+)
+def test_an_address_is_public_or_it_leads_inside_in_whatever_form(address: str, *, is_public_: bool) -> None:
+    assert is_public(address) is is_public_
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "http://127.0.0.1:{port}/", "https://a@example.com/", ""])
