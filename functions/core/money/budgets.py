@@ -120,9 +120,12 @@ class Budgets:
         return lambda: [self._hold(item, budget, cost.held) for item, budget in self._read(scopes)]
 
     def settling(self, cost: Cost, owner: str, charged: int) -> Callable[[], Sequence[Any]]:
-        """The updates by which what is held becomes what was charged, for the periods that still count it."""
+        """The updates by which what is held becomes what was charged: less, in the periods that still count it; more, in
+        those of now, which may be later ones."""
         difference = charged - cost.held
         scopes = _scopes(owner, cost.key_id) if difference else []
+        if difference > 0:
+            return lambda: [self._count(item, budget, difference) for item, budget in self._read(scopes)]
         return lambda: [
             self._update(
                 item[SK],
@@ -209,25 +212,32 @@ class Budgets:
         return Budget(scope, Limits(**limits), Used.of(item).at(self.now()), item.get("refused_in", ""))
 
     def _hold(self, item: Item, budget: Budget, credits_: int) -> dict[str, Any]:
-        """One scope's part of the transaction."""
+        """One scope's part of the transaction, for a job that begins."""
         if refusal := budget.refusal(credits_):
             self._note_refusal(budget, refusal[1])
             raise BudgetExceeded(refusal[0])
-        before, used, limits = Used.of(item), budget.used, budget.limits
+        limits = budget.limits
+        room = {
+            "day_credits": limits.day is not None and limits.day - credits_,
+            "month_credits": limits.month is not None and limits.month - credits_,
+            "hour_jobs": limits.hour is not None and limits.hour - 1,
+        }
+        bounds = {name: most for name, most in room.items() if most is not False}
+        return self._count(item, budget, credits_, 1, bounds)
+
+    def _count(
+        self, item: Item, budget: Budget, credits_: int, jobs: int = 0, bounds: Mapping[str, int] | None = None
+    ) -> dict[str, Any]:
+        """So much more in the periods of now, each of which has used no more than its bound."""
+        before, used, bounds = Used.of(item), budget.used, bounds or {}
         if before == used:  # the same periods: whoever counts meanwhile is no hindrance, as long as there is room
-            room = {
-                "day_credits": limits.day is not None and limits.day - credits_,
-                "month_credits": limits.month is not None and limits.month - credits_,
-                "hour_jobs": limits.hour is not None and limits.hour - 1,
-            }
-            bounds = {name: most for name, most in room.items() if most is not False}
             return self._update(
                 budget.scope,
-                "ADD day_credits :credits, month_credits :credits, hour_jobs :one",
+                "ADD day_credits :credits, month_credits :credits, hour_jobs :jobs",
                 " AND ".join(["#hour = :hour", *(f"{name} <= :{name}" for name in bounds)]),
                 {
                     ":credits": credits_,
-                    ":one": 1,
+                    ":jobs": jobs,
                     ":hour": used.hour,
                     **{f":{name}": most for name, most in bounds.items()},
                 },
@@ -236,7 +246,7 @@ class Budgets:
             used,
             day_credits=used.day_credits + credits_,
             month_credits=used.month_credits + credits_,
-            hour_jobs=used.hour_jobs + 1,
+            hour_jobs=used.hour_jobs + jobs,
         )
         names = tuple(Used.__annotations__)
         as_read = {f":old_{name}": getattr(before, name) for name in names}
