@@ -120,8 +120,10 @@ class Budgets:
         return lambda: [self._hold(item, budget, cost.held) for item, budget in self._read(scopes)]
 
     def settling(self, cost: Cost, owner: str, charged: int) -> Callable[[], Sequence[Any]]:
-        """The updates by which what is held becomes what was charged: less, in the periods that still count it; more, in
-        those of now, which may be later ones."""
+        """The updates by which what is held becomes what was charged.
+
+        Less, in the periods that still count it; more, in those of now, which may be later ones.
+        """
         difference = charged - cost.held
         scopes = _scopes(owner, cost.key_id) if difference else []
         if difference > 0:
