@@ -657,7 +657,7 @@ def test_ten_thousand_videos_scroll_and_only_what_is_seen_is_drawn(cloud: LocalC
     browser = tab.page.context.new_cdp_session(tab.page)
     browser.send("HeapProfiler.collectGarbage")
     assert browser.send("Memory.getDOMCounters")["nodes"] < 5000
-    assert browser.send("Runtime.getHeapUsage")["usedSize"] < 100 << 20
+    assert browser.send("Runtime.getHeapUsage")["usedSize"] < 50 << 20
 
 
 def put_all(cloud: LocalCloud, items: Iterable[dict[str, Any]]) -> None:
