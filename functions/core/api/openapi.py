@@ -7,7 +7,7 @@ from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.api.models import CURSOR as MODELS_CURSOR
 from core.api.models import MAX_LIMIT as MAX_MODELS
 from core.archive.containers import CONTENT_TYPES
-from core.generation import GENERATION_ID, Status
+from core.generation import BEGINNING, GENERATION_ID, Status
 from core.inputs.media import SUFFIXES
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
 from core.intake.labels import HEADER, MAX_KEY, MAX_TAGS, MAX_VALUE, TAGS
@@ -21,6 +21,12 @@ _ID = {
     "type": "string",
     "minLength": 1,
     "description": "The whole id, or at least four of its first digits, if no other of yours begins with them.",
+}
+_WHOLE_ID = {
+    "type": "string",
+    "minLength": 1,
+    "not": {"pattern": BEGINNING},
+    "description": "The whole id: its first digits are not enough.",
 }
 _OF_TAGS = (
     f"Your own words for it: at most {MAX_TAGS}, each `key=value` or a word, a key of at most {MAX_KEY} characters and "
@@ -192,7 +198,7 @@ _MEANINGS = {
 def document(models: Models) -> dict[str, Any]:
     """The OpenAPI document of a deployment that offers `models`."""
     by_id = _query("generation_id", _ID, required=True)
-    whole_id = _query("generation_id", {"type": "string", "minLength": 1}, required=True)
+    whole_id = _query("generation_id", _WHOLE_ID, required=True)
     fetch = {
         "summary": "Fetch one generation",
         "parameters": [by_id],
@@ -366,8 +372,8 @@ def _batches() -> dict[str, Any]:
         {
             "operationId": operation,
             "summary": summary,
-            "parameters": [in_path],
-            "responses": _answers("401", "404", "409", ok=_ref("Batch")),
+            "parameters": [{**in_path, "schema": _WHOLE_ID}],
+            "responses": _answers("400", "401", "404", "409", ok=_ref("Batch")),
         }
         for operation, summary in (
             ("cancelBatch", "Start no more rows of a batch, and cancel those that run"),
