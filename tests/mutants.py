@@ -330,8 +330,32 @@ MUTANTS = [
     Mutant(
         "a generation that is rescued is counted twice",
         CORE / "money/usage.py",
-        "        difference = {name: now[name] - before.get(name, 0) for name in SUMS}\n",
-        "        difference = {name: now[name] for name in SUMS}\n",
+        "        was, is_ = _numbers(before), _numbers(now)\n",
+        "        was, is_ = {}, _numbers(now)\n",
+    ),
+    Mutant(
+        "a generation that is rescued keeps its error in the sums",
+        CORE / "money/usage.py",
+        "for name in {**was, **is_} if",
+        "for name in is_ if",
+    ),
+    Mutant(
+        "an owner is told of others' keys",
+        CORE / "api/keys.py",
+        'if record["owner"] == owner and (request.scope == ALL or key_id == request.key_id)',
+        "if request.scope == ALL or key_id == request.key_id",
+    ),
+    Mutant(
+        "a key that only reads is told of all its owner's keys",
+        CORE / "api/keys.py",
+        "(request.scope == ALL or key_id == request.key_id)",
+        "(request.scope or key_id == request.key_id)",
+    ),
+    Mutant(
+        "an hour's looks are added up and not their mean",
+        CORE / "places/history.py",
+        'round(item["held"] / item["looks"], 2)',
+        'round(item["held"], 2)',
     ),
     Mutant(
         "while the provider is out of credits every job tries",

@@ -87,6 +87,16 @@ def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str
 
 
 @pytest.mark.parametrize("name", STAGES)
+def test_what_goes_by_itself_says_when_and_nothing_of_money_or_batches_does(name: str) -> None:
+    """What is left of deleted generations, hours of places, deliveries of webhooks."""
+    tables = resources(name, "AWS::DynamoDB::Table")
+    goes = {table: found["Properties"].get("TimeToLiveSpecification") for table, found in tables.items()}
+    by = {"AttributeName": "expires_at", "Enabled": True}
+    some = dict.fromkeys(("StorageGenerations", "StoragePlaces", "StorageWebhooks"), by)
+    assert goes == {**some, "StorageBatches": None, "StorageMoney": None}
+
+
+@pytest.mark.parametrize("name", STAGES)
 def test_the_ledger_is_found_by_id_and_listed_by_owner(name: str) -> None:
     properties = resources(name, "AWS::DynamoDB::Table")["StorageGenerations"]["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
