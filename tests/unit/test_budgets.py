@@ -161,6 +161,13 @@ def test_a_generation_counts_once_however_often_its_end_is_noted(bank: Bank) -> 
     assert bank.sums(owner="bob") == []
 
 
+def test_an_owner_of_any_name_is_in_the_sums(bank: Bank) -> None:
+    for number, owner in enumerate(names := ["ann", "~zoe", "größer", "a/b", "100%"]):
+        bank.accept(f"g{number}", owner=owner)
+        bank.make(f"g{number}")
+    assert sorted(one.which for one in bank.accounts.usage.of_owners(TODAY, TODAY)) == sorted(names)
+
+
 def test_one_that_is_rescued_and_ends_again_counts_as_it_ended_last_in_its_first_day(bank: Bank) -> None:
     bank.accept("g1", 5)
     attempt = bank.ledger.begin_submission(Run("g1"))

@@ -62,6 +62,7 @@ def test_a_price_that_can_be_applied_is(request_: dict[str, Any], pricing: dict[
         ({}, fixed("second", 0.5, per=0)),
         ({}, fixed("second", "a lot")),
         ({}, fixed("second", -1)),
+        ({}, fixed("second", 0)),  # or nothing would be held for any number of them
         ({}, fixed("second", "NaN")),
         ({}, fixed("second", 1e12)),
         ({"duration": "auto"}, fixed("second", 0.5)),
@@ -118,6 +119,23 @@ def test_prices_are_read_once_a_day_and_known_by_every_name(dynamodb: "DynamoDBC
     clock.forward(timedelta(days=1).total_seconds())
     prices.keep_fresh(provider)
     assert prices.of("new") is not None
+
+
+def test_a_price_that_is_not_listed_any_more_is_not_applied(dynamodb: "DynamoDBClient") -> None:
+    clock, provider = Clock(), Provider()
+    prices, estimates = Prices(dynamodb, "money", clock), accounts(dynamodb, clock).estimates
+    provider.models.append({"id": "other", "pricing": fixed("second", 0.5)})
+    prices.keep_fresh(provider)
+    assert estimates.of({"model": "veo2"}, offered()).basis == PRICE
+    provider.models = [{"id": "other", "pricing": fixed("second", 0.5)}]
+    clock.forward(86400)
+    prices.keep_fresh(provider)
+    assert estimates.of({"model": "veo2"}, offered()).basis == RESERVE
+    assert estimates.of({"model": "other", "duration": 5}, offered()).basis == PRICE
+    provider.models = [{"id": None}, {"id": "other"}, {"id": "third"}]
+    clock.forward(86400)
+    prices.keep_fresh(provider)
+    assert estimates.of({"model": "other", "duration": 5}, offered()).basis == PRICE, "a list of none says nothing"
 
 
 def test_a_provider_that_does_not_answer_is_asked_again_in_an_hour_and_the_old_prices_stay(

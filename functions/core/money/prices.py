@@ -30,6 +30,7 @@ PRICE, READING = "price", "reading"  # pk of a model's price, by any of its name
 DAILY = timedelta(days=1)
 AGAIN = timedelta(hours=1)  # after a reading that failed
 MOST_CREDITS = 10**13  # five million dollars: what is more is no price of a video
+NO_PRICE = "{}"  # of a model that had one, as the table has it
 MOST_BYTES = 32 << 10  # of one model's price
 _A_VIDEO = ("video", "generation", "request", "call", "item", "output")
 _SECONDS = ("second", "seconds", "sec")
@@ -91,7 +92,9 @@ class Prices:
             return
         etag, models = found
         known = {item[SK]: item["pricing"] for item in items_of(self._dynamodb, self._name, PRICE)}
-        for name, pricing in _by_name(models):
+        new = dict(_by_name(models))
+        gone = dict.fromkeys(known.keys() - new.keys(), NO_PRICE) if new else {}
+        for name, pricing in (new | gone).items():
             if pricing != known.get(name):
                 item = {PK: PRICE, SK: name, "pricing": pricing, "read_at": iso(now)}
                 self._dynamodb.put_item(TableName=self._name, Item=write(item))
@@ -129,7 +132,8 @@ def price_of(request: Mapping[str, Any], schema: Mapping[str, Any] | None, prici
                 total = _total(_variant(pricing.get("variants"), pricing.get("dimensions"), asked), asked)
             case _:
                 return None
-        if total is None or not 0 <= total * CREDITS_PER_USD <= MOST_CREDITS:
+        # What is said to cost nothing is believed only once it did: see core.money.estimates.
+        if total is None or not 0 < total * CREDITS_PER_USD <= MOST_CREDITS:
             return None
         return int((total * CREDITS_PER_USD).to_integral_value(ROUND_CEILING))
     except (ArithmeticError, KeyError, TypeError, AttributeError):

@@ -141,7 +141,7 @@ def _items(generation: Generation, day: str) -> Iterator[tuple[str, str]]:
 
 def _text(text: str) -> str:
     """Part of a key, which holds 1,024 bytes: as it is, but for what would sort behind all."""
-    return quote(text[:200], safe=" /=:.-_@+,")[:600]
+    return quote(text[:200], safe=" /=:.-_@+,").replace("~", "%7E")[:600]
 
 
 def _sum(item: Mapping[str, Any], day: str, which: str) -> Sum:
