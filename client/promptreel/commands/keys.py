@@ -85,14 +85,14 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
                 key.owner,
                 key.name,
                 key.scope,
-                key.created_at,
-                uses.get(key.key_id, "never")[:16].removesuffix(":"),
+                _minute(key.created_at),
+                _minute(uses.get(key.key_id, "never")),
                 _ends(key),
             )
             for key in found
         ]
-        times = {"CREATED": {"no_wrap": True}, "USED": {"no_wrap": True}, "EXPIRES": {"no_wrap": True}}
-        output.say_table({"KEY ID": {}, "OWNER": {}, "NAME": {}, "SCOPE": {}, **times}, rows)
+        times: output.Columns = {"CREATED": {"no_wrap": True}, "USED": {"no_wrap": True}, "EXPIRES": {"no_wrap": True}}
+        output.say_table({"KEY ID": {"no_wrap": True}, "OWNER": {}, "NAME": {}, "SCOPE": {}, **times}, rows)
 
 
 @app.command()
@@ -165,4 +165,9 @@ def _span(text: str, option: str) -> timedelta:
 def _ends(key: "ApiKey") -> str:
     if key.expires_at is None:
         return "never"
-    return f"{key.expires_at} (expired)" if key.has_expired else key.expires_at
+    return "expired" if key.has_expired else _minute(key.expires_at)
+
+
+def _minute(time: str) -> str:
+    """As much of a time as a line has room for."""
+    return time[:16]

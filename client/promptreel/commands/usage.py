@@ -115,7 +115,8 @@ def _say(by: str, sums: list[Sum], total: Sum | None) -> None:
     }
     output.say_table(columns, rows)
     if total:
-        output.say(f"{total.completed} videos, {total.failed} failed: {total.usd:.2f} USD in all")
+        videos = "1 video" if total.completed == 1 else f"{total.completed} videos"
+        output.say(f"{videos}, {total.failed} failed: {total.usd:.2f} USD in all")
 
 
 def _bar(amount: float, most: float) -> str:

@@ -7,6 +7,7 @@ from core.money import CREDITS_PER_USD
 from core.money.budgets import ALL, Budget, Budgets, Limits, scope_of
 from core.money.usage import Sum, Usage
 from promptreel.operator.deployment import Deployment
+from promptreel.operator.keys import ApiKeys
 
 
 def budgets_of(deployed: Deployment) -> Budgets:
@@ -30,7 +31,12 @@ def set_limits(
     usd: Mapping[str, float | None],
     jobs: Mapping[str, int | None],
 ) -> Budget:
-    """Set limits of the deployment, an owner or a key: `usd` a day and a month, `jobs` an hour; None is no limit."""
+    """Set limits of the deployment, an owner or a key: `usd` a day and a month, `jobs` an hour; None is no limit.
+
+    `PromptreelError` for a key that there is not: a limit that was meant for another one would hold nobody back.
+    """
+    if key_id:
+        ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn")).find(key_id)
     credits_ = {name: None if amount is None else round(amount * CREDITS_PER_USD) for name, amount in usd.items()}
     return budgets_of(deployed).set(scope_of(owner, key_id), {**credits_, **jobs})
 

@@ -70,7 +70,9 @@ def aws_errors() -> Iterator[None]:
             raise ConfigurationError(f"{sentence.rstrip('.')}; check your AWS credentials.") from error
         raise PromptreelError(sentence) from error
     except BotoCoreError as error:
-        raise ConfigurationError(f"AWS cannot be used: {str(error).rstrip('.')}; see `aws configure`.") from error
+        raise ConfigurationError(
+            f"AWS cannot be used: {str(error).rstrip('.')}; see `aws configure`, or name the local cloud with --local."
+        ) from error
 
 
 def _client(service: str, local: LocalAws | None, **config: Any) -> Any:

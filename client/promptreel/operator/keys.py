@@ -79,7 +79,7 @@ class ApiKeys:
 
         `first` hears of the new key's id before the key works.
         """
-        old = self._find(key_id)
+        old = self.find(key_id)
         now = datetime.now(UTC)
         key, entry = api_keys.issue(old.owner, now, name=old.name, scope=old.scope, expires_at=expires_at)
         ends = iso(now + overlap)
@@ -93,15 +93,16 @@ class ApiKeys:
         [(new_id, record)] = entry.items()
         first(new_id)
         self._change(change)
-        return key, ApiKey.of(new_id, record), self._find(key_id)
+        return key, ApiKey.of(new_id, record), self.find(key_id)
 
     def revoke(self, key_id: str) -> ApiKey:
         """Remove a key; what it was."""
-        revoked = self._find(key_id)
+        revoked = self.find(key_id)
         self._change(lambda kept: {other: record for other, record in kept.items() if other != key_id})
         return revoked
 
-    def _find(self, key_id: str) -> ApiKey:
+    def find(self, key_id: str) -> ApiKey:
+        """The key of this id; `PromptreelError` if there is none."""
         found = next((key for key in self.list() if key.key_id == key_id), None)
         if found is None:
             raise _no_key(key_id)

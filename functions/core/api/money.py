@@ -59,7 +59,10 @@ class MoneyApi:
         )
         rows = list(summed(found, by))
         if len(rows) > MOST_SUMS:
-            raise InvalidRequest(f"These are more than {MOST_SUMS} sums: ask for fewer days.", "from")
+            instead = "by day, and each batch tells its own cost" if by == "batch" else "for fewer days"
+            raise InvalidRequest(
+                f"These are more than {MOST_SUMS} sums: ask {instead}.", "by" if by == "batch" else "from"
+            )
         total = sum(rows, Sum("", ""))
         return as_json(
             {

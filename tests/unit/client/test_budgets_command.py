@@ -1,0 +1,73 @@
+"""promptreel budgets and keys: what operators set is what holds."""
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from promptreel.__main__ import main
+from promptreel.operator import deployment
+from promptreel.operator.deployment import Deployment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+OUTPUTS = {"MoneyTableName": "money", "Budgets": "day=50000000", "ApiKeysSecretArn": "keys"}
+
+
+@pytest.fixture(autouse=True)
+def deployed(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - sets up
+    boto3.client("secretsmanager").create_secret(Name="keys", SecretString="{}")
+    found = Deployment("promptreel-dev", "CREATE_COMPLETE", "us-east-1", OUTPUTS, None)
+    monkeypatch.setattr(deployment, "find", lambda _: found)
+    monkeypatch.setattr(Deployment, "client", lambda _, service, **__: boto3.client(service))
+    monkeypatch.setattr("promptreel.commands.keys.KNOWN_AFTER_SECONDS", 0)
+
+
+def run(*arguments: str) -> int:
+    """The exit code of a command."""
+    try:
+        return main(list(arguments))
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+def limits(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
+    """Whose, period and limit, as the list has them."""
+    capsys.readouterr()
+    assert run("budgets", "list") == 0
+    return [line.split("\t")[:3] for line in capsys.readouterr().out.splitlines()]
+
+
+def a_key(capsys: pytest.CaptureFixture[str]) -> str:
+    assert run("keys", "create", "ann") == 0
+    return capsys.readouterr().out.split("_")[1]
+
+
+def test_the_stages_limit_holds_until_another_or_none_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert limits(capsys) == [["this deployment", "day", "25.00 USD"]]
+    assert run("budgets", "set", "--month", "300") == 0
+    assert limits(capsys) == [["this deployment", "day", "25.00 USD"], ["this deployment", "month", "300.00 USD"]]
+    assert run("budgets", "set", "--day", "none", "--month", "2.50", "--jobs-an-hour", "7") == 0
+    assert limits(capsys) == [["this deployment", "month", "2.50 USD"], ["this deployment", "hour", "7"]]
+
+
+@pytest.mark.parametrize("wrong", [["--day", "-1"], ["--day", "nan"], ["--day", "1e9"], ["--jobs-an-hour", "x"], []])
+def test_what_is_no_limit_is_refused_and_changes_nothing(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("budgets", "set", *wrong) == 2
+    assert limits(capsys) == [["this deployment", "day", "25.00 USD"]]
+
+
+def test_a_key_that_there_is_not_gets_no_budget(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("budgets", "set", "--day", "5", "--key", "4cc949ae") == 1
+    assert "There is no API key 4cc949ae" in capsys.readouterr().err
+    assert len(limits(capsys)) == 1
+
+
+def test_the_heir_of_a_key_has_its_budget(capsys: pytest.CaptureFixture[str]) -> None:
+    key_id = a_key(capsys)
+    assert run("budgets", "set", "--day", "5", "--key", key_id) == 0
+    capsys.readouterr()
+    assert run("keys", "rotate", key_id) == 0
+    heir_id = capsys.readouterr().out.split("_")[1]
+    assert sorted(limits(capsys)[1:]) == sorted([f"key {one}", "day", "5.00 USD"] for one in (key_id, heir_id))
