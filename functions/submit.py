@@ -7,6 +7,7 @@ from typing import Any
 from core import settings
 from core.generation import Status
 from core.inputs.links import Links
+from core.money.budgets import Budgets
 from core.money.circuit import Circuit
 from core.provider.client import Provider
 from core.provider.generation_times import GenerationTimes
@@ -14,25 +15,26 @@ from core.records.ledger import Ledger
 from core.submit import Limits, submit
 from core.workflow import Run
 from wiring import logger
-from wiring.accounts import UsesCircuit, make_circuit
-from wiring.generation_times import UsesGenerationTimes, make_generation_times
+from wiring.accounts import UsesAccounts, UsesCircuit, make_accounts, make_circuit
+from wiring.generation_times import make_generation_times
 from wiring.ledger import make_ledger
 from wiring.links import UsesLinks, make_links
 from wiring.provider import UsesProvider, make_provider
 
 
 @dataclass(frozen=True)
-class Settings(UsesLinks, UsesProvider, UsesGenerationTimes, UsesCircuit):
+class Settings(UsesLinks, UsesProvider, UsesCircuit, UsesAccounts):
     submit_deadline_seconds: int
     submit_timeout_seconds: int
     poll_first_seconds: int
 
 
 @cache
-def _wired() -> tuple[Ledger, Provider, Links, Limits, GenerationTimes, Circuit]:
+def _wired() -> tuple[Ledger, Provider, Links, Limits, GenerationTimes, Circuit, Budgets]:
     s = settings.read(Settings)
     limits = Limits(s.submit_deadline_seconds, s.submit_timeout_seconds, s.poll_first_seconds)
-    return make_ledger(s), make_provider(s), make_links(s), limits, make_generation_times(s), make_circuit(s)
+    money = make_circuit(s), make_accounts(s).budgets
+    return make_ledger(s), make_provider(s), make_links(s), limits, make_generation_times(s), *money
 
 
 @logger.inject_lambda_context

@@ -49,6 +49,11 @@ class Money:
         return allow("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", on=self.table.table_arn)
 
     @property
+    def reads_budgets(self) -> iam.PolicyStatement:
+        """To see whether a budget was passed; to say so takes no more than the circuit does."""
+        return allow("dynamodb:BatchGetItem", on=self.table.table_arn)
+
+    @property
     def settles(self) -> iam.PolicyStatement:
         """To count what a generation cost that has ended."""
         return allow("dynamodb:BatchGetItem", "dynamodb:UpdateItem", on=self.table.table_arn)

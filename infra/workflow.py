@@ -55,9 +55,9 @@ class Workflow(Construct):
                 **provider.environment,
                 "SUBMIT_DEADLINE_SECONDS": str(stage.submit_deadline_seconds),
                 "SUBMIT_TIMEOUT_SECONDS": str(SUBMIT_TIMEOUT_SECONDS),
-                **places.learned_environment,
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
+                **storage.money.environment,
                 **storage.money.circuit_environment,
             },
             permissions=[
@@ -65,6 +65,7 @@ class Workflow(Construct):
                 *provider.permissions,
                 places.reads_learned,
                 storage.money.circuit_permissions,
+                storage.money.reads_budgets,
             ],
         )
         self._let_it_sign_links(storage)

@@ -15,6 +15,7 @@ from core.errors import (
 )
 from core.generation import Generation, Status, Submission
 from core.inputs.links import Links
+from core.money.budgets import Budgets
 from core.money.circuit import Circuit
 from core.provider.client import Provider, Throttled
 from core.provider.generation_times import GenerationTimes
@@ -46,10 +47,11 @@ def submit(
     limits: Limits,
     times: GenerationTimes,
     circuit: Circuit,
+    budgets: Budgets,
 ) -> Submitted:
     """Send the request, unless that was done; when to look at it."""
     generation = ledger.get_for(run)
-    again = _submit(generation, run, ledger, provider, links, limits, circuit)
+    again = _submit(generation, run, ledger, provider, links, limits, circuit, budgets)
     if again:
         return Submitted(Status.QUEUED, again)
     return Submitted(Status.GENERATING, first_wait(limits.first_look, times.of(generation.request)))
@@ -63,6 +65,7 @@ def _submit(
     links: Links,
     limits: Limits,
     circuit: Circuit,
+    budgets: Budgets,
 ) -> int:
     """Seconds after which to enter again because the provider did not take the request now; 0 once it has accepted
     it."""
@@ -73,6 +76,8 @@ def _submit(
     if generation.submission is Submission.SENDING:
         return _wait_for_the_other(generation, ledger.now(), limits)
 
+    # It was held when it was accepted, and others may have cost more than was known then.
+    budgets.check(generation.cost, generation.owner)
     # Before anything is claimed: a missing key, or a missing file, is no unknown submission.
     provider.key.get()
     request = links.request_of(generation)
@@ -82,7 +87,7 @@ def _submit(
     attempt = ledger.begin_submission(run)
     if attempt is None:
         # Another entry was faster: look at what it did.
-        return _submit(ledger.get_for(run), run, ledger, provider, links, limits, circuit)
+        return _submit(ledger.get_for(run), run, ledger, provider, links, limits, circuit, budgets)
     try:
         provider_id = provider.create(request, client_request_id=client_request_id(run.generation_id, attempt))
     except SubmissionUnknown:

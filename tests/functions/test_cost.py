@@ -32,6 +32,7 @@ CALLS = {
     },
     "submit": {
         "dynamodb GetItem": 2,  # one of them whether the provider is out of credits
+        "dynamodb BatchGetItem": 1,  # whether its budgets were passed while it waited
         "dynamodb Query": 1,
         "dynamodb UpdateItem": 2,
         "secretsmanager GetSecretValue": 1,
@@ -53,7 +54,7 @@ CALLS = {
     },
 }
 WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 4, "finalize": 11}
-READ_UNITS = {"api": 1, "admit": 9, "submit": 2.5, "check_status": 3, "finalize": 3}
+READ_UNITS = {"api": 1, "admit": 9, "submit": 3, "check_status": 3, "finalize": 3}
 SWEEP = {  # each minute, with nothing to do, once the prices of the day are read
     "dynamodb GetItem": 2,
     "dynamodb BatchGetItem": 1,

@@ -6,8 +6,10 @@ from typing import Any
 import boto3
 import pytest
 
-from core.generation import Status
+from core.errors import BudgetExceeded
+from core.generation import Status, iso
 from core.money.budgets import ALL, Budgets, Limits, scope_of
+from core.records.table import write
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, Doors, call
 from tests.support.money import USD
@@ -170,6 +172,20 @@ def test_a_batch_begins_what_there_is_room_for_says_what_is_left_and_goes_on_whe
     assert [one["ended"] for one in _accept(cloud, again["input"])] == [True, True, False]
     _, shown = call(cloud, "GET", "/v2/batches", query=f"batch_id={started['input']['batch_id']}", owner="files")
     assert shown["held_back"] is None
+
+
+def test_jobs_that_wait_are_not_sent_once_others_have_cost_more_than_the_budget_has(cloud: Cloud) -> None:
+    """The price that was read is a fifth of what the provider asks by now."""
+    pricing = {"kind": "fixed", "currency": "USD", "units": [{"name": "second", "price": 0.1}]}
+    price = {"pk": "price", "sk": "veo2", "pricing": json.dumps(pricing), "read_at": iso(now())}
+    boto3.client("dynamodb").put_item(TableName="money", Item=write(price))
+    budgets().set(ALL, {"day": 1 * USD})
+    first, second = (create(cloud)[1]["id"] for _ in range(2))
+    for function in ("submit", "check_status", "finalize"):
+        cloud.invoke(function, {"generation_id": first, "execution": first})
+    with pytest.raises(BudgetExceeded, match=r"1\.00 USD a day of this deployment was passed .* 3\.00 USD are spent"):
+        cloud.invoke("submit", {"generation_id": second, "execution": second})
+    assert cloud.simulator.counts().creates == 1
 
 
 def _accept(cloud: Cloud, batch: dict[str, Any]) -> list[dict[str, Any]]:

@@ -45,8 +45,8 @@ MAY = {
     | PROVIDER_KEY
     | LEARNED
     | {("sts:AssumeRole", "WorkflowLinksRole.Arn")}
-    # Whether the provider is out of credits.
-    | {(f"dynamodb:{action}", MONEY) for action in ("GetItem", "UpdateItem", "DeleteItem")},
+    # Whether the provider is out of credits, or a budget was passed.
+    | {(f"dynamodb:{action}", MONEY) for action in ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem")},
     "look_up_submission": LEDGER | PROVIDER_KEY,
     "check_status": LEDGER | PROVIDER_KEY | PLACES,
     "finalize": LEDGER

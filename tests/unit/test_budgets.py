@@ -232,6 +232,39 @@ def test_an_owner_and_a_key_have_budgets_of_their_own(bank: Bank) -> None:
     assert bank.spent() == (4, 4, 2), "what one budget refuses, none holds"
 
 
+def test_what_waits_is_checked_again_before_it_is_sent(bank: Bank) -> None:
+    """Ten of a dollar each fill the budget; the first ones cost more."""
+
+    def may_be_sent(name: str) -> bool:
+        waiting = bank.ledger.get(name)
+        try:
+            bank.accounts.budgets.check(waiting.cost, waiting.owner)
+        except BudgetExceeded:
+            return False
+        return True
+
+    for number in range(10):
+        bank.accept(f"g{number}")
+    assert may_be_sent("g9"), "what fills a budget has room in it"
+    bank.make("g0", 1.25)
+    assert may_be_sent("g9"), "less than a job's price is no reason"
+    bank.make("g1", 2)
+    assert not may_be_sent("g9")
+    assert bank.accounts.budgets.of_all().share >= 1, "which an alarm tells"
+    bank.fail("g2", "BudgetExceeded")
+    bank.fail("g3", "BudgetExceeded")
+    assert may_be_sent("g9"), "what was not sent left room for it"
+    bank.accounts.budgets.set(ALL, {"day": 5 * USD, "month": 100 * USD})
+    assert not may_be_sent("g9"), "the limit is lower now"
+    bank.clock.forward(86400)
+    assert may_be_sent("g9"), "it is of yesterday's budget"
+    bank.accounts.budgets.set(ALL, {"month": 0})
+    assert not may_be_sent("g9"), "nothing may be spent"
+    bank.fail("g9", "BudgetExceeded")
+    bank.ledger.reopen(bank.ledger.get("g9"), None)
+    assert may_be_sent("g9"), "no budget refuses an operator"
+
+
 def test_the_heir_of_a_key_has_its_limits_and_what_was_used_of_them(bank: Bank) -> None:
     old, heir = scope_of(key_id="k1"), scope_of(key_id="k2")
     bank.accounts.budgets.set(old, {"day": 3 * USD, "hour": None})

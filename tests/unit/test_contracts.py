@@ -23,7 +23,6 @@ RAISED = {
     for name in names()
     if name
     not in {"Cancelled", "WorkflowStopped", "InternalError", "InvalidRequest", "InvalidFile", "IdempotencyConflict"}
-    | {"BudgetExceeded"}
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from core.errors import (
+    BudgetExceeded,
     Conflict,
     GenerationEnded,
     GenerationError,
@@ -16,15 +17,16 @@ from core.errors import (
     SubmissionTimedOut,
     SubmissionUnknown,
 )
-from core.generation import Failure, Status, Submission, Tombstone
+from core.generation import Cost, Failure, Status, Submission, Tombstone
 from core.inputs.links import Links
+from core.money.budgets import scope_of
 from core.provider.client import Throttled
 from core.provider.generation_times import Times
 from core.records.ledger import Ledger
 from core.submit import Limits, submit
 from core.workflow import Run
 from tests.support.generations import START, Clock, archived, generation
-from tests.support.money import circuit
+from tests.support.money import USD, accounts, circuit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -76,7 +78,8 @@ def enter(ledger: Ledger, provider: Any) -> int:
     """Seconds after which to enter again, 0 if it was accepted."""
     links = Links(ledger, "videos", lambda bucket, key: f"https://{bucket}/{key}")
     closed = circuit(cast("Any", ledger.table)._dynamodb, ledger.now)
-    submitted = submit(Run("g1"), ledger, provider, links, LIMITS, cast("Any", NoTimes()), closed)
+    budgets = accounts(cast("Any", ledger.table)._dynamodb, ledger.now).budgets
+    submitted = submit(Run("g1"), ledger, provider, links, LIMITS, cast("Any", NoTimes()), closed, budgets)
     if submitted.status is Status.GENERATING:
         assert submitted.wait_seconds == LIMITS.first_look
         return 0
@@ -96,6 +99,19 @@ def test_the_request_is_sent_once_and_a_second_entry_returns_what_the_first_got(
         "p1",
         START,
     )
+
+
+def test_what_was_accepted_is_not_sent_once_its_budget_was_passed(dynamodb: "DynamoDBClient", clock: Clock) -> None:
+    ledger, budgets = Ledger(dynamodb, "generations", clock), accounts(dynamodb, clock).budgets
+    cost = Cost(USD, USD, "price", held=USD, day="2026-01-01")
+    ledger.add(generation(owner="ann", cost=cost), budgets.holding(cost, "ann"))
+    budgets.set(scope_of("ann"), {"day": 0})
+    provider = Provider("p1")
+    with pytest.raises(BudgetExceeded, match=r"0\.00 USD a day of owner ann was passed while this video waited"):
+        enter(ledger, provider)
+    assert (provider.calls, ledger.get("g1").submission) == ([], None)
+    budgets.set(scope_of("ann"), {"day": 2 * USD})
+    assert enter(ledger, provider) == 0
 
 
 def test_of_two_that_read_the_record_at_once_only_one_may_send(ledger: Ledger) -> None:

@@ -34,7 +34,8 @@ def set_(
 ) -> None:
     """Set what may be spent in a day and a month (UTC), and how many jobs may begin in an hour.
 
-    A request that may cost more than is left is refused; what runs goes on. What is not named stays as it is.
+    A request that may cost more than is left is refused. What is at the provider goes on; what waits ends if it has no
+    room any more: all of it if a limit is 0. What is not named stays as it is.
     """
     if owner and key:
         raise typer.BadParameter("say one of the two.", param_hint="--owner, --key")

@@ -84,6 +84,22 @@ class Budget:
         pairs = ((used.day_credits, limits.day), (used.month_credits, limits.month))
         return max((spent / limit if limit else 1.0 for spent, limit in pairs if limit is not None), default=0.0)
 
+    def passed(self, cost: Cost) -> tuple[str, str] | None:
+        """Why what is held for a request is not to be spent any more, and in which period: what else counts uses the
+        budget up, since it cost more than was estimated, or the limit is lower now. None if there is no reason."""
+        used, limits, counting = self.used, self.limits, _counting(self.used, cost.day)
+        for what, spent, limit, period in (
+            ("day", used.day_credits, limits.day, used.day),
+            ("month", used.month_credits, limits.month, used.month),
+        ):
+            others = spent - (cost.held if (what, period) in counting else 0)
+            if limit is not None and (limit == 0 or (others >= limit and spent > limit)):
+                return (
+                    f"The budget of {dollars(limit)} a {what} of {self.name} was passed while this video waited: "
+                    f"{dollars(spent)} are spent or held; it renews at {renewal(period)}."
+                ), period
+        return None
+
     def refusal(self, credits_: int) -> tuple[str, str] | None:
         """Why so much more is too much, and in which period; None if there is room."""
         used, limits = self.used, self.limits
@@ -118,6 +134,15 @@ class Budgets:
         try. Raises `BudgetExceeded`."""
         scopes = _scopes(owner, cost.key_id)
         return lambda: [self._hold(item, budget, cost.held) for item, budget in self._read(scopes)]
+
+    def check(self, cost: Cost | None, owner: str) -> None:
+        """`BudgetExceeded` if what was held for a request is not to be spent any more. No budget refuses what an
+        operator rescues, for which nothing is held."""
+        held = cost if cost and cost.held else None
+        for _, budget in self._read(_scopes(owner, held.key_id)) if held else ():
+            if held and (passed := budget.passed(held)):
+                self._note_refusal(budget, passed[1])
+                raise BudgetExceeded(passed[0])
 
     def settling(self, cost: Cost, owner: str, charged: int) -> Callable[[], Sequence[Any]]:
         """The updates by which what is held becomes what was charged.
