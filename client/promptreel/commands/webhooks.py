@@ -2,13 +2,15 @@
 
 from contextlib import closing
 from datetime import UTC
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from promptreel._webhooks import Delivery
 from promptreel.commands import output
 from promptreel.commands.options import Json, client
+
+WIDE = 140  # characters, in which there is room for the address, too
 
 app = typer.Typer(help="Show and repeat what webhooks were told, and their secret.", no_args_is_help=True)
 
@@ -29,15 +31,17 @@ def list_(
     if as_json:
         output.say_json([one.raw for one in found])
         return
-    columns = {
-        "ID": {"no_wrap": True},
-        "STATUS": {"no_wrap": True},
-        "TRIES": {},
-        "AT (UTC)": {"no_wrap": True},
-        "EVENT": {"no_wrap": True},
+    whole: dict[str, Any] = {"no_wrap": True}
+    wide: dict[str, Any] | None = {"overflow": "fold"} if (output.width() or 0) >= WIDE else None
+    columns: output.Columns = {
+        "ID": {**whole, "min_width": 36},  # by which one is sent again
+        "STATUS": {**whole, "min_width": 9},
+        "TRIES": whole,
+        "AT (UTC)": wide and whole,
+        "EVENT": wide and whole,
         "GENERATION": None,
-        "URL": {},
-        "PROBLEM": {},
+        "URL": wide,
+        "PROBLEM": {"overflow": "fold"},
     }
     output.say_table(columns, [_row(one) for one in found])
 

@@ -59,3 +59,15 @@ def ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
         return code, out, err
 
     return call
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes stdout a terminal of so many columns, without colours."""
+
+    def be(width: int) -> None:
+        monkeypatch.setenv("TTY_COMPATIBLE", "1")
+        monkeypatch.setenv("NO_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", str(width))
+
+    return be

@@ -1,5 +1,6 @@
 """promptreel budgets and keys: what operators set is what holds."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import boto3
@@ -71,3 +72,16 @@ def test_the_heir_of_a_key_has_its_budget(capsys: pytest.CaptureFixture[str]) ->
     assert run("keys", "rotate", key_id) == 0
     heir_id = capsys.readouterr().out.split("_")[1]
     assert sorted(limits(capsys)[1:]) == sorted([f"key {one}", "day", "5.00 USD"] for one in (key_id, heir_id))
+
+
+def test_a_terminal_shows_the_whole_id_of_a_key(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run("keys", "create", "a-rather-long-name-of-an-owner", "--name", "continuous integration", "--expires", "9d")
+        == 0
+    )
+    key_id = capsys.readouterr().out.split("_")[1]
+    terminal(80)
+    assert run("keys", "list") == 0
+    assert key_id in capsys.readouterr().out

@@ -71,6 +71,18 @@ def test_deliveries_are_listed_with_what_was_wrong(ask: Run) -> None:
     assert ask("webhooks", "list", answers=[page()])[1] == ""
 
 
+@pytest.mark.parametrize(("width", "has_url"), [(80, False), (200, True)])
+def test_a_terminal_shows_the_whole_id_and_what_was_wrong(
+    ask: Run, terminal: Callable[[int], None], width: int, *, has_url: bool
+) -> None:
+    terminal(width)
+    dead = delivery("dead", attempts=11, problem="The webhook answered 500.")
+    _, out, _ = ask("webhooks", "list", answers=[page(dead)])
+    assert MESSAGE in out
+    assert {"dead", "11", "webhook", "500."} <= set(out.split())
+    assert (URL in out) == has_url
+
+
 def test_pages_of_deliveries_follow_each_other() -> None:
     pages = [page(delivery(), delivery(), next_cursor="c"), page(delivery())]
     with serving(*pages) as wire, Client(wire.url, KEY) as client:

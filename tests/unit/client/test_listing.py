@@ -27,16 +27,6 @@ def query(ask: Callable[..., object]) -> dict[str, str]:
     return {name: value for name, [value] in parse_qs(request.split()[1].decode().partition("?")[2]).items()}
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    def be(width: int) -> None:
-        monkeypatch.setenv("TTY_COMPATIBLE", "1")
-        monkeypatch.setenv("NO_COLOR", "1")
-        monkeypatch.setenv("COLUMNS", str(width))
-
-    return be
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(
     "prompt", [LONG, "短い" * 100, "x", "[red]a\x1b[31m\n" + LONG], ids=["long", "wide", "short", "evil"]
