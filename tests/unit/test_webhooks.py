@@ -301,6 +301,41 @@ def test_of_two_entries_at_once_one_sends_and_the_other_looks_again(house: House
     assert len(house.sent) == 1
 
 
+def test_an_attempt_is_claimed_when_it_is_due_and_not_before(house: House) -> None:
+    event = house.event()
+    house.answers = [FAILED]
+    house.courier.take(event)
+    waiting = house.delivery(event)
+    assert waiting.due_at
+    assert house.records.claim(waiting) is None, "whoever has read it"
+    house.at = waiting.due_at
+    assert house.records.claim(waiting)
+
+
+def test_an_attempt_that_fails_late_changes_nothing_of_the_one_after_it(house: House) -> None:
+    event = house.event()
+    house.answers = [FAILED]
+    house.courier.take(event)
+    house.at += timedelta(hours=1)
+    first = house.records.claim(house.delivery(event))
+    assert first
+    house.at += LEASE
+    assert house.records.claim(house.delivery(event))
+    second = house.delivery(event)
+    house.records.failed(first, 410, "late", None)
+    assert house.delivery(event) == second, "it is not given up"
+
+
+def test_what_is_sent_again_is_kept_for_another_month(house: House) -> None:
+    event = house.event()
+    house.courier.take(event)
+    house.at += KEPT_FOR - timedelta(days=1)
+    house.records.again(house.delivery(event))
+    key = {"delivery_id": {"S": id_of(event["detail"])}}
+    item = house.dynamodb.get_item(TableName="webhooks", Key=key)["Item"]
+    assert int(item["expires_at"]["N"]) == (house.at + KEPT_FOR).timestamp()
+
+
 def test_two_who_have_read_the_same_do_not_both_send(house: House) -> None:
     event = house.event()
     house.answers = [FAILED]
