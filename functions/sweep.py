@@ -9,6 +9,7 @@ from core import settings
 from core.archive.objects import Objects
 from core.generation import Failure, Generation, iso
 from core.money import usd
+from core.money.budgets import ALL
 from core.places.history import History
 from core.sweep import Sweep
 from wiring import client, logger, now
@@ -71,10 +72,15 @@ def _look_at_money() -> None:
     """Read the prices once a day, and tell the alarms of budgets that come to an end."""
     s = settings.read(Settings)
     make_prices(s).keep_fresh(make_provider(s))
-    budget = max(make_accounts(s).budgets.every(), key=lambda one: one.share, default=None)
-    if budget and budget.share >= NEARLY:
-        logger.warning("a budget comes to an end", budget=budget.name, share=budget.share)
-        tell("BudgetShare", 100 * budget.share)
+    # The deployment's apart: else that of a key, which is spent every day, hides that it comes to its end.
+    shares: dict[str, float] = {}
+    for budget in make_accounts(s).budgets.every():
+        if budget.share >= NEARLY:
+            logger.warning("a budget comes to an end", budget=budget.name, share=budget.share)
+            measure = "BudgetShare" if budget.scope == ALL else "OwnersBudgetShare"
+            shares[measure] = max(budget.share, shares.get(measure, 0))
+    for measure, share in shares.items():
+        tell(measure, 100 * share)
     if since := make_circuit(s).open_since():
         logger.warning("the provider is out of credits", since=iso(since))
         tell("ProviderOutOfCredits", 1)

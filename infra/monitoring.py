@@ -38,6 +38,8 @@ _COSTLY_FAILURES = (
 _MONEY = (
     ("BudgetNearlySpent", "BudgetShare", 80),
     ("BudgetSpent", "BudgetShare", 100),
+    ("OwnersBudgetNearlySpent", "OwnersBudgetShare", 80),
+    ("OwnersBudgetSpent", "OwnersBudgetShare", 100),
     ("ProviderOutOfCredits", "ProviderOutOfCredits", 1),
 )
 

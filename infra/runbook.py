@@ -347,9 +347,12 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "A budget is nearly or wholly spent",
         {
-            "BudgetNearlySpent": "A budget is spent to 80 %: see which, and on what.",
-            "BudgetSpent": "A budget has no room left, and refuses requests until it renews: see which, and raise it "
-            "if that is right.",
+            "BudgetNearlySpent": "The deployment's budget is spent to 80 %: see on what.",
+            "BudgetSpent": "The deployment's budget has no room left, and refuses all requests until it renews: see on "
+            "what it went, and raise it if that is right.",
+            "OwnersBudgetNearlySpent": "The budget of an owner or a key is spent to 80 %: see which, and on what.",
+            "OwnersBudgetSpent": "The budget of an owner or a key has no room left, and refuses its requests until it "
+            "renews: see which, and raise it if that is right.",
         },
         look=(
             Step("Which, and until when:", "promptreel budgets list"),

@@ -66,6 +66,8 @@ WALKED: set[str] = {*SCRIPTS, *FUNCTION_ALARMS, "InternalError", "ProviderKeyMis
     "ApiErrors",
     "BudgetNearlySpent",
     "BudgetSpent",
+    "OwnersBudgetNearlySpent",
+    "OwnersBudgetSpent",
     "DoesNotAddUp",
 }
 
@@ -451,9 +453,17 @@ def test_an_api_that_is_not_as_it_was_deployed_is_found_by_its_log(
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("alarm", ["BudgetNearlySpent", "BudgetSpent"])
+@pytest.mark.parametrize(
+    ("alarm", "whose", "named"),
+    [
+        ("BudgetNearlySpent", "", "this deployment"),
+        ("BudgetSpent", "", "this deployment"),
+        ("OwnersBudgetNearlySpent", " --owner demo", "owner demo"),
+        ("OwnersBudgetSpent", " --owner demo", "owner demo"),
+    ],
+)
 def test_a_budget_that_is_spent_is_found_and_raised(
-    cloud: LocalCloud, page: Callable[[str], Reader], alarm: str
+    cloud: LocalCloud, page: Callable[[str], Reader], alarm: str, whose: str, named: str
 ) -> None:
     reader, alarms = page(alarm), Alarms(cloud)
     command = "promptreel budgets set --day $USD"
@@ -461,17 +471,17 @@ def test_a_budget_that_is_spent_is_found_and_raised(
     prompt = unique("runbook budget")
     cloud.simulator.script(prompt, seconds=0)
     completed(cloud, cloud.create(prompt))
-    reader.follow(command, USD="1")
+    reader.follow(command, USD=f"1{whose}")
     try:
         invoke(cloud, "sweep", {})
         assert alarms.is_raised(alarm)
         assert cloud.call("POST", json={"model": "veo2", "prompt": prompt}).status_code == 403
-        assert "this deployment" in reader.follow("promptreel budgets list")
+        assert named in reader.follow("promptreel budgets list")
         reader.follow("promptreel usage --by owner")
         reader.follow("promptreel usage --by model")
         _, key = ApiKeys(cloud.aws("secretsmanager"), cloud.stack.api_keys_secret_arn).create(alarm)
         reader.follow("promptreel keys revoke $KEY", KEY=key.key_id)
-        reader.follow(command, USD="1000000")
+        reader.follow(command, USD=f"1000000{whose}")
         completed(cloud, cloud.create(prompt))
     finally:
-        reader.follow(command, USD="none")
+        reader.follow(command, USD=f"none{whose}")

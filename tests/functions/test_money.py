@@ -239,6 +239,21 @@ def test_the_alarm_of_a_budget_hears_of_it_from_80_percent_on(cloud: Cloud, caps
     assert [one["BudgetShare"] for one in told] == [[100.0]]
 
 
+def test_a_keys_budget_that_is_spent_does_not_hide_the_deployments(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    budgets().set(scope_of(key_id="b7c1d2e3"), {"day": 0})
+    budgets().set(scope_of("ann"), {"day": 3 * USD})
+    cloud.invoke("sweep", {})
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "OwnersBudgetShare" in line]
+    assert [one["OwnersBudgetShare"] for one in told] == [[100.0]]
+    budgets().set(ALL, {"day": 3 * USD})
+    create(cloud)
+    cloud.invoke("sweep", {})
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"BudgetShare"' in line]
+    assert [round(one["BudgetShare"][0]) for one in told] == [83]
+
+
 def test_that_a_key_is_used_is_noted_once_an_hour(cloud: Cloud) -> None:
     assert budgets().last_uses() == {}
     call(cloud, "GET", "/v2/models", query="limit=1", key_id="b7c1d2e3")
