@@ -360,13 +360,13 @@ MUTANTS = [
     Mutant(
         "while the provider is out of credits every job tries",
         CORE / "submit.py",
-        "    if is_open and not circuit.may_probe():\n",
-        "    if is_open and circuit.probe_seconds < 0:\n",
+        "    if since and not circuit.may_probe():\n",
+        "    if since and circuit.probe_seconds < 0:\n",
     ),
     Mutant(
         "the circuit stays open when there are credits again",
         CORE / "submit.py",
-        "    if is_open:\n        circuit.close()\n",
+        "    if since:\n        circuit.close()\n",
         "",
     ),
     Mutant(

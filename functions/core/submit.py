@@ -23,6 +23,8 @@ from core.provider.polling import backoff, first_wait
 from core.records.ledger import Ledger
 from core.workflow import Run
 
+OFTEN = 240  # turns of a job while credits are out, before they become rarer: hours, as the probes are a minute apart
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -81,9 +83,9 @@ def _submit(
     # Before anything is claimed: a missing key, or a missing file, is no unknown submission.
     provider.key.get()
     request = links.request_of(generation)
-    is_open = circuit.open_since() is not None
-    if is_open and not circuit.may_probe():
-        return _until_there_are_credits(circuit)
+    since = circuit.open_since()
+    if since and not circuit.may_probe():
+        return _until_there_are_credits(circuit, ledger.now() - since)
     attempt = ledger.begin_submission(run)
     if attempt is None:
         # Another entry was faster: look at what it did.
@@ -95,7 +97,7 @@ def _submit(
     except ProviderOutOfCredits:
         circuit.open()
         ledger.clear_submission(run, attempt)
-        return _until_there_are_credits(circuit)
+        return _until_there_are_credits(circuit, ledger.now() - (since or ledger.now()))
     except Throttled as refusal:
         ledger.clear_submission(run, attempt)
         return _try_later(generation, ledger.now(), limits, refusal)
@@ -110,14 +112,16 @@ def _submit(
         ledger.submitted(run, attempt, provider_id)
     except LedgerUnavailable as error:
         raise SubmissionUnknown(str(error)) from error
-    if is_open:
+    if since:
         circuit.close()
     return 0
 
 
-def _until_there_are_credits(circuit: Circuit) -> int:
-    """Seconds to wait while the provider is out of them: one job tries at a time, and not all come at once."""
-    return round(circuit.probe_seconds * random.uniform(1, 2))  # noqa: S311 - nothing secret
+def _until_there_are_credits(circuit: Circuit, age: timedelta) -> int:
+    """Seconds to wait while the provider is out of them, for so long by now: one job tries at a time, and not all come
+    at once. After some hours they come ever rarer: an execution's history holds 25,000 events."""
+    rarer = max(1, age.total_seconds() / (OFTEN * circuit.probe_seconds))
+    return round(circuit.probe_seconds * rarer * random.uniform(1, 2))  # noqa: S311 - nothing secret
 
 
 def _wait_for_the_other(generation: Generation, now: datetime, limits: Limits) -> int:

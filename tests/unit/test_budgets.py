@@ -260,6 +260,10 @@ def test_what_waits_is_checked_again_before_it_is_sent(bank: Bank) -> None:
     assert may_be_sent("g9"), "it is of yesterday's budget"
     bank.accounts.budgets.set(ALL, {"month": 0})
     assert not may_be_sent("g9"), "nothing may be spent"
+    bank.accounts.budgets.set(ALL, {"month": None})
+    bank.accept("g10", key_id="k1")
+    bank.accounts.budgets.set(scope_of(key_id="k1"), {"day": 0})
+    assert not may_be_sent("g10"), "with this key"
     bank.fail("g9", "BudgetExceeded")
     bank.ledger.reopen(bank.ledger.get("g9"), None)
     assert may_be_sent("g9"), "no budget refuses an operator"

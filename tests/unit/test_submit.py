@@ -1,6 +1,8 @@
 """At most one create call that the provider may have accepted, however often and by however many Submit is entered."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -112,6 +114,26 @@ def test_what_was_accepted_is_not_sent_once_its_budget_was_passed(dynamodb: "Dyn
     assert (provider.calls, ledger.get("g1").submission) == ([], None)
     budgets.set(scope_of("ann"), {"day": 2 * USD})
     assert enter(ledger, provider) == 0
+
+
+def test_a_month_without_credits_does_not_fill_an_executions_history(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which holds 25,000 events, and each turn takes fourteen."""
+    monkeypatch.setattr("random.uniform", lambda low, _: low)
+    waiting, nothing = generation(), cast("Any", SimpleNamespace(get=lambda: "key", check=lambda *_: None))
+    nothing.key = nothing
+    ledger = cast("Any", SimpleNamespace(get_for=lambda _: waiting, now=clock))
+    links = cast("Any", SimpleNamespace(request_of=lambda one: one.request))
+    empty = cast("Any", SimpleNamespace(open_since=lambda: START, may_probe=lambda: False, probe_seconds=60))
+    waits: list[int] = []
+    while sum(waits) < timedelta(days=30).total_seconds():
+        waits.append(
+            submit(Run("g1"), ledger, nothing, links, LIMITS, cast("Any", NoTimes()), empty, nothing).wait_seconds
+        )
+        clock.forward(waits[-1])
+    assert set(waits[:200]) == {60}, "in the first hours once a minute"
+    assert 14 * len(waits) < 25_000
 
 
 def test_of_two_that_read_the_record_at_once_only_one_may_send(ledger: Ledger) -> None:
