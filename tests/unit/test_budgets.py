@@ -258,10 +258,11 @@ def test_what_waits_is_checked_again_before_it_is_sent(bank: Bank) -> None:
     assert not may_be_sent("g9"), "the limit is lower now"
     bank.clock.forward(86400)
     assert may_be_sent("g9"), "it is of yesterday's budget"
-    bank.accounts.budgets.set(ALL, {"month": 0})
+    bank.accounts.budgets.set(ALL, {"day": 0})
     assert not may_be_sent("g9"), "nothing may be spent"
-    bank.accounts.budgets.set(ALL, {"month": None})
+    bank.accounts.budgets.set(ALL, {"day": 1 * USD})
     bank.accept("g10", key_id="k1")
+    assert may_be_sent("g9"), "today's is full, and not passed"
     bank.accounts.budgets.set(scope_of(key_id="k1"), {"day": 0})
     assert not may_be_sent("g10"), "with this key"
     bank.fail("g9", "BudgetExceeded")
