@@ -375,6 +375,42 @@ MUTANTS = [
         "    return found if len(found) == 1 else None\n",
         "    return found[:1] or None\n",
     ),
+    Mutant(
+        "what a batch begins counts against no key",
+        CORE / "intake/batches.py",
+        "                key_id=content.key_id,\n",
+        "",
+    ),
+    Mutant(
+        "what waits is sent although its budget was passed",
+        CORE / "submit.py",
+        "    budgets.check(generation.cost, generation.owner)\n",
+        "",
+    ),
+    Mutant(
+        "a price of zero is believed",
+        CORE / "money/prices.py",
+        "if total is None or not 0 < total",
+        "if total is None or not 0 <= total",
+    ),
+    Mutant(
+        "a webhook's attempt is claimed before it is due",
+        CORE / "webhooks/records.py",
+        ' AND #due_at <= :now"',
+        ' AND (#due_at <= :now OR #due_at > :now)"',
+    ),
+    Mutant(
+        "a webhook's attempt that fails late gives up the one after it",
+        CORE / "webhooks/records.py",
+        'only_if="#status = :pending AND #attempts = :own"',
+        'only_if="#status = :pending AND #attempts >= :own"',
+    ),
+    Mutant(
+        "after a rotation webhooks are signed with the latest secret alone",
+        CORE / "webhooks/records.py",
+        "self.latest - len(self.changed_at) - 1, -1",
+        "self.latest - 1, -1",
+    ),
 ]
 
 
