@@ -13,7 +13,7 @@ from core.records.ledger import Ledger
 from core.records.table import ConditionFailed
 from core.workflow import Run
 from tests.support.generations import Clock, archived, generation
-from tests.support.money import USD, accounts
+from tests.support.money import USD, accounts, circuit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -218,6 +218,34 @@ def test_a_clock_that_is_behind_does_not_bring_yesterday_back(bank: Bank) -> Non
         late.accept("g2", 2)
     late.accept("g3", 1)
     assert bank.spent() == (10, 10, 2)
+
+
+def test_a_budget_that_dynamodb_leaves_unread_is_asked_for_again(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be taken for one that has no limit."""
+    bank.accounts.budgets.set(ALL, {"day": 3 * USD})
+    whole: Any = bank.dynamodb.batch_get_item
+    calls: list[Any] = []
+
+    def one_at_a_time(RequestItems: Any) -> Any:  # noqa: N803 - boto3's name
+        calls.append(RequestItems)
+        first, *rest = RequestItems["money"]["Keys"]
+        answer = whole(RequestItems={"money": {**RequestItems["money"], "Keys": [first]}})
+        return {**answer, "UnprocessedKeys": {"money": {**RequestItems["money"], "Keys": rest}} if rest else {}}
+
+    bank.accounts.budgets.set(scope_of("ann"), {"month": 2 * USD})
+    monkeypatch.setattr(bank.dynamodb, "batch_get_item", one_at_a_time)
+    assert [one.limits for one in bank.accounts.budgets.of("ann", None)] == [Limits(day=3 * USD), Limits(month=2 * USD)]
+    assert len(calls) == 2
+
+
+def test_since_when_credits_are_out_stays_though_probes_are_refused(bank: Bank) -> None:
+    breaker = circuit(bank.dynamodb, bank.clock)
+    breaker.open()
+    since = bank.clock.time
+    bank.clock.forward(3600)
+    breaker.open()
+    assert breaker.open_since() == since
+    assert not breaker.may_probe()
 
 
 def test_an_owner_and_a_key_have_budgets_of_their_own(bank: Bank) -> None:
