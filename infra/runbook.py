@@ -365,7 +365,11 @@ RUNBOOK: tuple[Section, ...] = (
                 "promptreel budgets set --day $USD",
             ),
             Step(
-                "It is not: revoke the key that was used. It stops working within five minutes:",
+                "It is not: stop the key that was used at once, and what waits that was asked for with it:",
+                "promptreel budgets set --day 0 --key $KEY",
+            ),
+            Step(
+                "Then revoke it, which takes five minutes:",
                 "promptreel keys revoke $KEY",
             ),
         ),

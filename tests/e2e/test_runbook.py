@@ -480,6 +480,7 @@ def test_a_budget_that_is_spent_is_found_and_raised(
         reader.follow("promptreel usage --by owner")
         reader.follow("promptreel usage --by model")
         _, key = ApiKeys(cloud.aws("secretsmanager"), cloud.stack.api_keys_secret_arn).create(alarm)
+        reader.follow("promptreel budgets set --day 0 --key $KEY", KEY=key.key_id)
         reader.follow("promptreel keys revoke $KEY", KEY=key.key_id)
         reader.follow(command, USD=f"1000000{whose}")
         completed(cloud, cloud.create(prompt))

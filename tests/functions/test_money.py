@@ -243,7 +243,9 @@ def test_a_keys_budget_that_is_spent_does_not_hide_the_deployments(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     budgets().set(scope_of(key_id="b7c1d2e3"), {"day": 0})
-    budgets().set(scope_of("ann"), {"day": 3 * USD})
+    cloud.invoke("sweep", {})
+    assert "BudgetShare" not in capsys.readouterr().out, "of which nothing was asked"
+    assert call(cloud, "POST", PATHS[0], body=BODY, key_id="b7c1d2e3")[0] == 403
     cloud.invoke("sweep", {})
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "OwnersBudgetShare" in line]
     assert [one["OwnersBudgetShare"] for one in told] == [[100.0]]

@@ -33,12 +33,13 @@ def set_limits(
 ) -> Budget:
     """Set limits of the deployment, an owner or a key: `usd` a day and a month, `jobs` an hour; None is no limit.
 
-    `PromptreelError` for a key that there is not: a limit that was meant for another one would hold nobody back.
+    `PromptreelError` for a key that there never was: a limit that was meant for another one would hold nobody back.
     """
-    if key_id:
+    scope = scope_of(owner, key_id)
+    if key_id and scope not in {budget.scope for budget in budgets_of(deployed).every()}:
         ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn")).find(key_id)
     credits_ = {name: None if amount is None else round(amount * CREDITS_PER_USD) for name, amount in usd.items()}
-    return budgets_of(deployed).set(scope_of(owner, key_id), {**credits_, **jobs})
+    return budgets_of(deployed).set(scope, {**credits_, **jobs})
 
 
 def usage_by_owner(deployed: Deployment, first: date, last: date) -> list[Sum]:

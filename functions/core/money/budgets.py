@@ -77,12 +77,17 @@ class Budget:
 
     @property
     def share(self) -> float:
-        """How much of it is used up, of the limit that is nearest: 1 is all of it, or a request was refused."""
+        """How much of it is used up, of the limit that is nearest: 1 is all of it, or a request was refused.
+
+        One that allows nothing, of which nothing was asked, is no news.
+        """
         used, limits = self.used, self.limits
         if self.refused_in and self.refused_in in (used.day, used.month, used.hour):
             return 1.0
         pairs = ((used.day_credits, limits.day), (used.month_credits, limits.month))
-        return max((spent / limit if limit else 1.0 for spent, limit in pairs if limit is not None), default=0.0)
+        return max(
+            (spent / limit if limit else float(spent > 0) for spent, limit in pairs if limit is not None), default=0.0
+        )
 
     def passed(self, cost: Cost) -> tuple[str, str] | None:
         """Why what is held for a request is not to be spent any more, and in which period: what else counts uses the

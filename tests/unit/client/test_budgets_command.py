@@ -65,6 +65,14 @@ def test_a_key_that_there_is_not_gets_no_budget(capsys: pytest.CaptureFixture[st
     assert len(limits(capsys)) == 1
 
 
+def test_what_a_revoked_key_has_asked_for_can_be_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    key_id = a_key(capsys)
+    assert run("budgets", "set", "--day", "5", "--key", key_id) == 0
+    assert run("keys", "revoke", key_id) == 0
+    assert run("budgets", "set", "--day", "0", "--key", key_id) == 0
+    assert limits(capsys)[1:] == [[f"key {key_id}", "day", "0.00 USD"]]
+
+
 def test_the_heir_of_a_key_has_its_budget(capsys: pytest.CaptureFixture[str]) -> None:
     key_id = a_key(capsys)
     assert run("budgets", "set", "--day", "5", "--key", key_id) == 0
