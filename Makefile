@@ -24,7 +24,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy test unit e2e torture mutants check check-code check-docs check-definitions \
+.PHONY: help demo up down reset bootstrap deploy destroy test coverage unit e2e torture mutants check check-code check-docs check-definitions \
 	check-local check-dev check-prod docs models pictures bench fmt lock
 
 help: ## what can be made
@@ -55,15 +55,18 @@ destroy: .venv/.ready ## delete a stack from AWS; what it keeps is told: make de
 
 # --- its quality ---------------------------------------------------------------------------------------------
 
-test: .venv/.ready ## all tests, and which branches those without the local cloud leave out
-	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup --cov
+test: .venv/.ready ## all tests
+	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup
 	@$(MAKE) e2e
+
+coverage: .venv/.ready ## which branches the tests without the local cloud leave out; it takes them twice as long
+	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup --cov
 
 unit: .venv/.ready ## tests without the local cloud, but for the exhaustive ones: the fast way while you work
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not exhaustive"
 
 e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
-	@pytest tests/e2e --numprocesses 4 --dist loadgroup --maxschedchunk 1
+	@pytest tests/e2e --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 torture: .venv/.ready .venv/ministack/.ready ## harm the deployed stack in every way we know: docs/reliability.md
 	@python -m tests.torture

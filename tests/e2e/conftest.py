@@ -1,6 +1,7 @@
 """The deployed stack, for all tests of this folder and for no others: one for all workers of a run."""
 
 import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
             if item.get_closest_marker("alone"):
                 item.add_marker(pytest.mark.xdist_group("alone"))
-    items.sort(key=lambda item: (item.get_closest_marker("alone") is not None, item.path.stem != "test_torture"))
+    items.sort(key=lambda item: (item.get_closest_marker("alone") is not None, not item.get_closest_marker("long")))
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +65,7 @@ def cloud_of_the_tests() -> LocalCloud:
 def cloud(cloud_of_the_tests: LocalCloud, request: pytest.FixtureRequest) -> Iterator[LocalCloud]:
     """The deployed stack, beside other tests or, for one that is marked so, alone."""
     is_alone = request.node.get_closest_marker("alone") is not None
+    assert not is_alone or "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@alone"), "a group"
     with _locked(fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH):
         yield cloud_of_the_tests
 

@@ -25,7 +25,7 @@ def test_a_prompt_becomes_a_file_and_stays_in_the_list(cloud: LocalCloud, run: R
     assert "completed" in made.stderr
     assert (tmp_path / "boat.mp4").read_bytes()[4:8] == b"ftyp"
     generation_id = made.stderr.split()[1]
-    listed = [line.split("\t") for line in run("list", "--status", "completed").stdout.splitlines()]
+    listed = [line.split("\t") for line in run("list", "--status", "completed", "--text", prompt).stdout.splitlines()]
     assert [generation_id, "completed", "veo2", prompt] in [[*row[:3], row[4]] for row in listed]
     got = json.loads(run("get", generation_id, "--json").stdout)
     assert got["meta"]["request"] == {"model": "veo2", "prompt": prompt, "aspect_ratio": "9:16"}

@@ -21,7 +21,7 @@ from tests.support.browser import FRAME, PATIENCE, Tab, chromium, is_for_this_ma
 from tests.support.furnished import HOURS, Furnished
 from tests.support.local_cloud import LocalCloud, Run, eventually, unique
 
-pytestmark = pytest.mark.xdist_group("browser")  # one for all
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]  # one for all
 MODEL, PICTURE_MODEL = "google/veo-3.1-t2v-fast", "google/veo-3.1-i2v-fast"
 HOSTILE = "<img src=x onerror=\"document.title='harmed'\"><script>document.title='harmed'</script>&lt;b&gt; \u202e"
 Outcome = Literal["completed", "error"]
@@ -315,12 +315,12 @@ def test_without_a_connection_nothing_is_lost_or_made_twice(cloud: LocalCloud, t
     tab.page.route(re.compile(r"/v2/video/generations"), lose_the_answer)
     send(tab)
     expect(tab.page.locator("form [role=alert]")).to_contain_text("cannot be reached")
-    expect(tab.page.get_by_text("No connection.")).to_be_visible()
     assert len(lost) == 1
     assert len(latest(cloud, owner)) == 1, "the call was made, and its answer lost"
     tab.page.unroute_all()
     tab.page.context.set_offline(True)
     send(tab)
+    expect(tab.page.get_by_text("No connection.")).to_be_visible()
     expect(tab.page.locator("form [role=alert]")).to_contain_text("cannot be reached")
     tab.page.context.set_offline(False)
     expect(send(tab).locator("video")).to_have_count(1)

@@ -65,7 +65,7 @@ def home() -> Iterator[Home]:
     throw_away(checkout)
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_what_the_local_cloud_holds_outlives_stops_and_kills_until_it_is_reset(home: Home) -> None:
     cloud = home.up()
     first = cloud.create(unique("before all"))

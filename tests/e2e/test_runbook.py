@@ -195,6 +195,7 @@ def _fail_while_it_waits(cloud: LocalCloud, generation_id: str) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.long
 @once
 @pytest.mark.usefixtures("broken")  # what takes some time to fail does so meanwhile
 @pytest.mark.parametrize("alarm", FUNCTION_ALARMS)

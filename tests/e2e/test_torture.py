@@ -2,6 +2,8 @@
 
 from random import Random
 
+import pytest
+
 from tests.torture.cases import Case, all_cases, as_text, sample
 from tests.torture.chamber import chamber
 
@@ -13,6 +15,7 @@ def is_quick(case: Case) -> bool:
     return not any(fault.function == "submit" and fault.do in ("kill", "thaw") for fault in case.faults)
 
 
+@pytest.mark.long
 def test_no_promise_breaks_whatever_goes_wrong() -> None:
     with chamber(".local/tests-torture") as place:
         place.torture.sweep_after_seconds = 15

@@ -220,8 +220,9 @@ def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) ->
 
 def test_what_is_archived_in_part_is_gone_on_with_by_the_next_entry(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
+    a_part: VideoBehaviour = {**LARGE, "truncate": 9 << 20}
     broken: VideoBehaviour = {**LARGE, "status": 500, "repeat": True}
-    cloud.simulator.script(prompt, seconds=0.5, video=[LARGE, LARGE, broken])
+    cloud.simulator.script(prompt, seconds=0.5, video=[a_part, a_part, a_part, broken])  # too few to have it whole
     generation_id = cloud.create(prompt)
     eventually(lambda: cloud.ledger.get(generation_id).upload)
     cloud.simulator.script(prompt, seconds=0.5, video=[{**LARGE, "repeat": True}])
