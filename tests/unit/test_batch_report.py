@@ -95,3 +95,30 @@ def test_a_large_report_is_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> N
     assert announced["totals"] == {"rows": rows, "completed": rows, "failed": 0, "made_before": 0}
     assert min(bucket.sizes) > rows * batch_report.MAX_PROMPT  # and not ten times as much
     assert peak < 6 << 20
+
+
+class Nothing:
+    """A table of generations that has none."""
+
+    def get_paginator(self, _name: str) -> "Nothing":
+        return self
+
+    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
+        yield {"Items": []}
+
+    def batch_get_item(self, **_: Any) -> dict[str, Any]:
+        return {"Responses": {}}
+
+
+def test_a_batch_whose_staged_rows_were_overwritten_is_reported_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamodb: Any = Nothing()
+    bucket: Any = Bucket(0)
+    lines = [b"\xff\x00 no JSON", b"5", b"[]", b"[" * 100_000, b'{"problem": "no row"}', b'{"generation_id": "1"}']
+    bucket.iter_lines = lambda: iter(lines)
+    monkeypatch.setattr(batch_report, "upload", bucket.upload)
+    rows = len(lines) + 1
+    batch = Batch(BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, max_concurrency=4, staged="1-a")
+    announced, is_complete = batch_report.report(batch, None, Ledger(dynamodb, "table", Clock()), bucket)
+    assert not is_complete, "the alarm is raised, and the same file may be sent again"
+    assert announced["totals"] == {"rows": rows, "completed": 0, "failed": rows, "made_before": 0}
+    assert len(bucket.sizes) == 2

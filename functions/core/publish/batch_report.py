@@ -95,7 +95,7 @@ def _rows(
 
 
 def _staged_ids(batch: Batch, s3: "S3Client") -> Iterator[list[str]]:
-    """The ids that each row may have, as they were staged; none if they are not there any more."""
+    """The ids that each row may have, as they were staged; none where they are not there any more."""
     if not batch.staged:
         return
     try:
@@ -103,11 +103,17 @@ def _staged_ids(batch: Batch, s3: "S3Client") -> Iterator[list[str]]:
     except s3.exceptions.NoSuchKey:
         return
     for line in body.iter_lines():
-        staged = json.loads(line)
-        ids = [staged["generation_id"]] if "generation_id" in staged else []
-        if "problem" in staged:
-            ids.append(refused_row_id(batch.batch_id, staged["row"], staged["problem"]))
-        yield ids
+        try:
+            yield _ids_of(json.loads(line), batch)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            yield []  # somebody wrote over it: the batch is reported all the same, by what is recorded
+
+
+def _ids_of(staged: Mapping[str, Any], batch: Batch) -> list[str]:
+    ids = [staged["generation_id"]] if "generation_id" in staged else []
+    if "problem" in staged:
+        ids.append(refused_row_id(batch.batch_id, staged["row"], staged["problem"]))
+    return ids
 
 
 def _row(
