@@ -47,7 +47,7 @@ _FAILED = Step(
 _WAY = Step("What happened to one of them, in all functions:", "promptreel logs --generation $ID --level info")
 _RESCUE = Step(
     "Let it go on from what the provider has. Nothing is submitted that may have been accepted before, so nothing is "
-    "paid twice, and a rescue too many does no harm:",
+    "paid twice, and a rescue too many does no harm. It takes as many ids as you name:",
     "promptreel rescue $ID",
 )
 _DOCTOR = Step("Whether the stack, its permissions and the provider's key are as they should be:", "promptreel doctor")
@@ -110,7 +110,11 @@ RUNBOOK: tuple[Section, ...] = (
                 "promptreel secret set",
             ),
             _DOCTOR,
-            Step("Nothing was sent of what failed meanwhile. Let each of them go on:", "promptreel rescue $ID"),
+            Step(
+                "Nothing was sent of what failed meanwhile. Let it go on; this takes as many ids as you name, and with "
+                "`--json` the log gives them to a program:",
+                "promptreel rescue $ID",
+            ),
         ),
     ),
     Section(
@@ -203,7 +207,7 @@ RUNBOOK: tuple[Section, ...] = (
                 "One error that has a section of its own here: follow that. `GenerationFailed` and `RequestRefused` "
                 "are the provider's refusals, and were not charged: of one model, it has changed or is disturbed."
             ),
-            Step("What failed for a reason that has passed goes on:", "promptreel rescue $ID"),
+            Step("What failed for a reason that has passed goes on, all whose ids you name:", "promptreel rescue $ID"),
         ),
     ),
     Section(
@@ -403,7 +407,6 @@ SECTIONS: Mapping[str, Section] = {alarm: section for section in RUNBOOK for ala
 NOT_WALKED: Mapping[str, str] = {
     "ExecutionsTimedOut": "the local cloud does not end an execution by its deadline",
     "BatchesTimedOut": "the local cloud does not end an execution by its deadline",
-    "BatchesFailed": "tests/e2e/test_batch.py has one that loses its rows; the page is walked with BatchesAborted",
     "Throttles": "the local cloud lets calls wait instead of throttling them",
     "IngestLate": "the local cloud tells no age of a queue's oldest message; the page is walked with IngestDeadLetters",
     "VideoIncomplete": "it takes a thousand entries of Finalize; the page is walked with VideoInvalid",

@@ -112,7 +112,9 @@ def test_a_rescued_generation_goes_on_with_what_the_provider_has(cloud: LocalClo
     generation_id = run("create", prompt).stdout.strip()
     assert cloud.ended(generation_id).error
     cloud.simulator.script(prompt, seconds=0)
-    assert "goes on" in run("rescue", generation_id).stdout
+    ended = run("rescue", "0" * 32, generation_id, "f" * 32, code=1)
+    assert f"{generation_id} goes on" in ended.stdout, "one that is not there keeps nobody from the others"
+    assert ended.stderr.count("There is no generation") == 2
     run("get", generation_id, "--wait")
     assert cloud.creates(prompt) == 1
     assert "nothing to rescue" in run("rescue", generation_id, code=1).stderr

@@ -63,6 +63,7 @@ WALKED: set[str] = {*SCRIPTS, *FUNCTION_ALARMS, "InternalError", "ProviderKeyMis
     "WebhookDeadLetters",
     "WebhooksGivenUp",
     "BatchesAborted",
+    "BatchesFailed",
     "ApiErrors",
     "BudgetNearlySpent",
     "BudgetSpent",
@@ -300,7 +301,9 @@ def test_a_webhook_that_was_given_up_is_sent_again(cloud: LocalCloud, page: Call
         server.shutdown()
 
 
-def test_a_batch_that_was_stopped_goes_on(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
+def test_a_batch_that_was_stopped_or_whose_rows_cannot_be_read_goes_on(
+    cloud: LocalCloud, page: Callable[[str], Reader]
+) -> None:
     prompt, key = unique("runbook batch"), f"{uuid4().hex}.json"
     cloud.simulator.script(prompt, outcome="never")
     cloud.drop(key, json.dumps([{"prompt": prompt, "seed": seed} for seed in range(2)]))
@@ -312,10 +315,20 @@ def test_a_batch_that_was_stopped_goes_on(cloud: LocalCloud, page: Callable[[str
     reader = page("BatchesAborted")
     reader.follow("promptreel logs accept_row report_batch --since 6h --level info")
     assert which in reader.follow("promptreel batch list")
+    s3, bucket = cloud.aws("s3"), cloud.stack.videos_bucket
+    (rows,) = s3.list_objects_v2(Bucket=bucket, Prefix=f"batches/{which}/")["Contents"]
+    written = s3.get_object(Bucket=bucket, Key=rows["Key"])["Body"].read()
+    s3.put_object(Bucket=bucket, Key=rows["Key"], Body=b"\xff no row\n" * 2)
+    reader.follow("promptreel batch retry $BATCH", BATCH=which)
+    raised(cloud, "BatchesFailed")
+    reader = page("BatchesFailed")
+    reader.follow("promptreel logs accept_row report_batch --since 6h --level info")
+    assert which in reader.follow("promptreel batch list")
+    s3.put_object(Bucket=bucket, Key=rows["Key"], Body=written)
     cloud.simulator.script(prompt, seconds=0)
     reader.follow("promptreel batch retry $BATCH", BATCH=which)
     eventually(lambda: cloud.announcements(which, "batch_id") or None)
-    assert cloud.announcements(which, "batch_id")[0]["totals"]["completed"] == 2
+    assert [one["totals"]["completed"] for one in cloud.announcements(which, "batch_id")] == [2]
     assert cloud.creates(prompt) == 2
 
 

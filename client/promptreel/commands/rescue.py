@@ -7,19 +7,38 @@ import typer
 
 from promptreel.commands import output
 from promptreel.commands.options import GenerationId, Json, again, client, deployment
+from promptreel.errors import PromptreelError
 from promptreel.generation import ID_DIGITS, Generation
 
 
-def rescue(context: typer.Context, generation_id: GenerationId, as_json: Json = False) -> None:
-    """Run a failed generation's workflow again, from what the provider already has.
+def rescue(
+    context: typer.Context,
+    generation_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="The ids of generations, or at least four of their first digits."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Run the workflows of failed generations again, from what the provider already has.
 
-    Nothing is submitted that the provider may have accepted before.
+    Nothing is submitted that the provider may have accepted before. One that cannot be rescued keeps nobody from the
+    others; the command then exits with 1.
     """
+    refused: list[PromptreelError] = []
     with deployment(context) as deployed:
         from promptreel.operator.rescue import rescue_failed  # noqa: PLC0415 - an extra, and slow to import
 
-        generation = rescue_failed(deployed, _whole(context, generation_id))
-    _say(context, generation, as_json=as_json)
+        for generation_id in generation_ids:
+            try:
+                generation = rescue_failed(deployed, _whole(context, generation_id))
+            except PromptreelError as error:
+                refused.append(error)
+            else:
+                _say(context, generation, as_json=as_json)
+    for one in refused[:-1]:
+        output.warn(str(one))
+    if refused:
+        raise refused[-1]
 
 
 def resolve(
