@@ -1,10 +1,12 @@
 /** Calls of the HTTP API that this page came from. */
 
+import { noteTime } from "./clock.js";
 import { signal } from "./html.js";
 import { key, refuse, refused } from "./session.js";
 import { texts } from "./texts.js";
 
 const PATIENCE = 35_000; // milliseconds; the API gives up after 29 seconds
+const SLOWEST = 10; // bytes in a millisecond, of what is sent: a file of 4 MiB takes seven minutes then
 
 /** Whether the API could not be reached at the last try. */
 export const offline = signal(false);
@@ -42,10 +44,10 @@ export async function call(method, path, { query = {}, json, body, headers = {},
     credentials: "omit",
     redirect: "error",
     keepalive,
-    signal: AbortSignal.timeout(PATIENCE),
+    signal: AbortSignal.timeout(PATIENCE + (sent?.size ?? 0) / SLOWEST),
   });
-  if (answer.ok) return as === "json" ? answer.json() : answer;
-  throw await problemOf(answer, used);
+  if (!answer.ok) throw await problemOf(answer, used);
+  return as === "json" ? passing(answer.json()) : answer;
 }
 
 export const get = (path, query, more) => call("GET", path, { query, ...more });
@@ -53,10 +55,16 @@ export const post = (path, json, more) => call("POST", path, { json, ...more });
 export const remove = (path, query, more) => call("DELETE", path, { query, ...more });
 
 async function reach(url, options) {
+  const answer = await passing(fetch(url, options));
+  noteTime(answer);
+  offline.value = false;
+  return answer;
+}
+
+/** What was asked for, or the sentence that says why it did not come, or not to its end. */
+async function passing(asked) {
   try {
-    const answer = await fetch(url, options);
-    offline.value = false;
-    return answer;
+    return await asked;
   } catch (error) {
     if (error.name === "TimeoutError") throw new ApiError(0, texts.api.slow);
     offline.value = true;

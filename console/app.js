@@ -5,13 +5,14 @@ import { offline } from "./api.js";
 import { Batches } from "./batches.js";
 import { Batch } from "./batch.js";
 import { chosen } from "./card.js";
+import { startClock } from "./clock.js";
 import { Compare } from "./compare.js";
 import { forgetFeed, Gallery } from "./gallery.js";
 import { effect, html, render, useEffect, useRef } from "./html.js";
 import { Make } from "./make.js";
 import { route, to } from "./route.js";
 import { key, keyId, refused } from "./session.js";
-import { SignIn } from "./sign-in.js";
+import { Offered, SignIn } from "./sign-in.js";
 import { texts } from "./texts.js";
 import { Question, Toasts } from "./toasts.js";
 import { Usage } from "./usage.js";
@@ -38,7 +39,7 @@ const NAV = [
 
 function App() {
   const { page, part } = route.value;
-  const [Page, title] = PAGES[page] ?? PAGES[""];
+  const [Page, title] = PAGES[Object.hasOwn(PAGES, page) ? page : ""];
   const main = useRef(null);
   const isFirst = useRef(true);
   useEffect(() => {
@@ -52,11 +53,12 @@ function App() {
   if (key.value === null) return html`<${SignIn} /><${Toasts} />`;
   return html`<a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>${texts.skip}</a>
     <${Header} page=${page} />
+    <${Toasts} />
     ${offline.value && html`<p class="offline" role="alert">${texts.api.offline}</p>`}
-    <main id="main" ref=${main} tabindex="-1" class="page-${page || "gallery"}"><${Page} key=${`${page}/${part}`} part=${part} /></main>
+    <main id="main" ref=${main} tabindex="-1" class="page-${page || "gallery"}"><${Page} key=${`${keyId.value} ${page}/${part}`} part=${part} /></main>
     ${refused.value && html`<${SignIn} isAgain=${true} />`}
-    <${Question} />
-    <${Toasts} />`;
+    <${Offered} />
+    <${Question} />`;
 }
 
 function Header({ page }) {
@@ -85,4 +87,7 @@ effect(() => {
   forgetFeed();
   chosen.value = [];
 });
+startClock();
+// A file that misses its place would else be opened in place of the page.
+for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 render(html`<${App} />`, document.getElementById("app"));

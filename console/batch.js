@@ -14,6 +14,7 @@ const t = texts.batches;
 const ORDER = ["completed", "generating", "queued", "not_started", "error"];
 const ROWS = 100; // of the report, at once
 const BETWEEN = 400; // milliseconds between two downloads
+const PAUSE = 5000; // before it is looked for more of them
 
 export function Batch({ part: id }) {
   const [batch, setBatch] = useState(null);
@@ -113,16 +114,20 @@ function DownloadAll({ batch }) {
       while (!isOver) {
         const { id, rows } = latest.current;
         const wasRunning = isRunning(latest.current);
-        const ready = (await report(id, rows)).filter((row) => row.status === "completed" && !had.current.has(row.generation_id));
-        for (const row of ready) {
-          if (isOver) return;
-          await saveVideo(row.generation_id);
-          had.current.add(row.generation_id);
-          setSaved(had.current.size);
-          await new Promise((resolve) => setTimeout(resolve, BETWEEN));
+        try {
+          const ready = (await report(id, rows)).filter((row) => row.status === "completed" && !had.current.has(row.generation_id));
+          for (const row of ready) {
+            if (isOver) return;
+            if (await isSaved(row.generation_id)) setSaved((before) => before + 1);
+            had.current.add(row.generation_id);
+            await waited(BETWEEN);
+          }
+          if (!ready.length && !wasRunning) return setOn(false);
+          if (!ready.length) await waited(PAUSE);
+        } catch (error) {
+          if (!error.isPassing) throw error;
+          await waited(PAUSE); // it goes on from where it was once there is a connection again
         }
-        if (!ready.length && !wasRunning) return setOn(false);
-        if (!ready.length) await new Promise((resolve) => setTimeout(resolve, 5000));
       }
       return undefined;
     };
@@ -136,6 +141,20 @@ function DownloadAll({ batch }) {
   }, [isOn]);
   const label = isOn ? `${t.downloadMore(count(saved))} – ${t.stopDownload}` : t.downloadAll;
   return html`<button type="button" aria-pressed=${isOn} onClick=${() => setOn(!isOn)}>${label}</button>`;
+}
+
+const waited = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Save a video: whether it is there. One that was deleted keeps nobody from the others. */
+async function isSaved(id) {
+  try {
+    await saveVideo(id);
+    return true;
+  } catch (error) {
+    if (error.status === 401 || error.isPassing) throw error;
+    sayError(error);
+    return false;
+  }
 }
 
 /** The first rows of the report. */

@@ -2,7 +2,7 @@
 
 import { call, get, post, sendForm } from "./api.js";
 import { count, shortTime, usd } from "./format.js";
-import { html, signal, useRef, useState } from "./html.js";
+import { html, useRef, useState } from "./html.js";
 import { usePoll } from "./poll.js";
 import { go, to } from "./route.js";
 import { columnOf } from "./schema.js";
@@ -12,35 +12,49 @@ import { say, sayError } from "./toasts.js";
 const t = texts.batches;
 const MOST_SENT = 4 << 20; // bytes that the API takes in a request; a larger file is uploaded
 const SHOWN = 100; // wrong rows
+const NEWEST = 20; // looked at again and again
 const PAGE = 50;
-
-const batches = signal(null);
 
 export const isRunning = ({ status }) => status === "reading" || status === "running";
 
+/** The batches with the newest page of them, which was loaded again; before there is any, null is. */
+export function renewed(before, { data, next_cursor: next }) {
+  const last = data.at(-1)?.created_at;
+  const first = before?.data[0]?.created_at;
+  // Where more came than is on a page, what is between is reached by "more".
+  if (first === undefined || (next && last > first)) return { data, cursor: next };
+  const older = next ? before.data.filter(({ created_at: at }) => at < last) : [];
+  return { data: [...data, ...older], cursor: next && before.cursor };
+}
+
 export function Batches() {
-  const [cursor, setCursor] = useState(null);
+  const [batches, setBatches] = useState(null); // {data, cursor}: those that are loaded, and where the next ones are
+  const [problem, setProblem] = useState("");
   const wake = usePoll(async () => {
-    const page = await get("v2/batches", { limit: 20 });
-    const older = (batches.value ?? []).filter(({ id, created_at: at }) => page.data.length && at < page.data.at(-1).created_at && !page.data.some((one) => one.id === id));
-    if (batches.value === null) setCursor(page.next_cursor);
-    batches.value = [...page.data, ...older];
-    return page.data.some(isRunning);
+    try {
+      const page = await get("v2/batches", { limit: NEWEST });
+      setBatches((before) => renewed(before, page));
+      setProblem("");
+      return page.data.some(isRunning);
+    } catch (error) {
+      if (error.status !== 401) setProblem(error.message);
+      throw error;
+    }
   });
+  const { data: found = null, cursor } = batches ?? {};
   const more = async () => {
     try {
       const page = await get("v2/batches", { limit: PAGE, cursor });
-      batches.value = [...batches.value, ...page.data];
-      setCursor(page.next_cursor);
+      setBatches((before) => (before.cursor === cursor ? { data: [...before.data, ...page.data], cursor: page.next_cursor } : before));
     } catch (error) {
       sayError(error);
     }
   };
-  const found = batches.value;
   return html`<section class="batches">
     <h1>${t.title}</h1>
     <${Sending} onSent=${wake} />
-    ${found === null && html`<p class="hint">${texts.loading}</p>`}
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${found === null && !problem && html`<p class="hint">${texts.loading}</p>`}
     ${found?.length === 0 && html`<p class="hint">${t.empty}</p>`}
     ${found?.length > 0 &&
     html`<div class="scroll" tabindex="0" role="region" aria-label=${t.title}><table>

@@ -1,12 +1,14 @@
 /** A video in a gallery: its own first frame, which plays while it is pointed at, or where its job stands. */
 
+import { lately } from "./clock.js";
 import { ago, dateTime } from "./format.js";
 import { html, signal, useEffect, useRef, useState } from "./html.js";
+import { useLink } from "./link.js";
 import { titleOf } from "./models.js";
 import { to } from "./route.js";
 import { Stage, stageName } from "./stage.js";
 import { texts } from "./texts.js";
-import { freshLink, hasEnded, isCancelled, promptOf, video } from "./videos.js";
+import { hasEnded, isCancelled, promptOf, video } from "./videos.js";
 
 export const MOST_COMPARED = 4;
 
@@ -40,7 +42,7 @@ export function Card({ id, position, total }) {
     </a>
     <span class="facts">
       <span class="model">${titleOf(request.model)}</span>
-      <time dateTime=${createdAt} title=${dateTime(createdAt)}>${ago(createdAt)}</time>
+      <time dateTime=${createdAt} title=${dateTime(createdAt)}>${ago(createdAt, lately.value)}</time>
     </span>
     ${generation.status === "completed" &&
     html`<label class="choose ${isChosen ? "is-chosen" : ""}">
@@ -81,19 +83,17 @@ export function Film({ generation, film, ...rest }) {
       clearTimeout(timer);
     };
   }, []);
-  const { url, content_type: type } = generation.video;
-  const retried = useRef(false);
-  const onError = () => {
-    if (retried.current) return;
-    retried.current = true; // the link may have expired: once
-    freshLink(generation.id).catch(() => {});
+  const { src, onError, onLoadedData } = useLink(generation);
+  const onLoad = () => {
+    setWhole(true);
+    onLoadedData();
   };
   const shown = { class: isWhole ? "film is-there" : "film", onError };
   return html`<span class="holder" ref=${holder}>
     ${isSeen &&
-    (type === "image/gif"
-      ? html`<img ...${shown} src=${url} alt="" onLoad=${() => setWhole(true)} />`
-      : html`<video ...${shown} ref=${film} src="${url}#t=${FIRST}" muted loop playsinline preload="metadata" tabindex="-1"
-          aria-hidden="true" disablepictureinpicture onLoadedData=${() => setWhole(true)} ...${rest}></video>`)}
+    (generation.video.content_type === "image/gif"
+      ? html`<img ...${shown} src=${src} alt="" onLoad=${onLoad} />`
+      : html`<video ...${shown} ref=${film} src="${src}#t=${FIRST}" muted loop playsinline preload="metadata" tabindex="-1"
+          aria-hidden="true" disablepictureinpicture onLoadedData=${onLoad} ...${rest}></video>`)}
   </span>`;
 }

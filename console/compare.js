@@ -3,6 +3,7 @@
 import { chosen, FIRST } from "./card.js";
 import { length } from "./format.js";
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
+import { useLink } from "./link.js";
 import { loadModels, titleOf } from "./models.js";
 import { to } from "./route.js";
 import { texts } from "./texts.js";
@@ -71,9 +72,7 @@ export function Compare({ part }) {
         (generation) => html`<li key=${generation.id}>
           <div class="player">
             ${generation.video
-              ? html`<video ref=${(film) => (film ? films.current.set(generation.id, film) : films.current.delete(generation.id))}
-                  src="${generation.video.url}#t=${FIRST}" muted playsinline preload="auto" aria-label=${promptOf(generation).slice(0, 100)}
-                  onLoadedMetadata=${() => setWhole(longest())}></video>`
+              ? html`<${Film} generation=${generation} films=${films.current} onLength=${() => setWhole(longest())} />`
               : html`<span class="stage">${t.notReady}</span>`}
           </div>
           <p class="prompt"><a href=${to("video", generation.id)}>${promptOf(generation)}</a></p>
@@ -93,6 +92,15 @@ export function Compare({ part }) {
       </label>
     </div>
   </section>`;
+}
+
+function Film({ generation, films, onLength }) {
+  const { src, onError, onLoadedData } = useLink(generation);
+  const label = promptOf(generation).slice(0, 100);
+  // A GIF has no time that could be set: it plays beside the others.
+  if (generation.video.content_type === "image/gif") return html`<img src=${src} alt=${label} onError=${onError} onLoad=${onLoadedData} />`;
+  return html`<video ref=${(film) => (film ? films.set(generation.id, film) : films.delete(generation.id))} src="${src}#t=${FIRST}"
+    muted playsinline preload="auto" aria-label=${label} onLoadedMetadata=${onLength} onError=${onError} onLoadedData=${onLoadedData}></video>`;
 }
 
 function Settings({ request }) {

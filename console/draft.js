@@ -2,6 +2,7 @@
 
 import { effect, signal } from "./html.js";
 import { place } from "./session.js";
+import { ofDevice, ofTab } from "./storage.js";
 
 const DRAFT = place("draft");
 const NOTHING = { model: null, values: {}, label: {}, count: 1, names: {}, pending: null };
@@ -32,7 +33,7 @@ export const isEmpty = () => !draft.value.model && !Object.values(draft.value.va
 
 function read() {
   try {
-    return { ...NOTHING, ...JSON.parse(localStorage.getItem(DRAFT) ?? "{}") };
+    return { ...NOTHING, ...JSON.parse(ofTab.getItem(DRAFT) ?? ofDevice.getItem(DRAFT) ?? "{}") };
   } catch {
     return NOTHING;
   }
@@ -40,14 +41,15 @@ function read() {
 
 function read_made() {
   try {
-    return JSON.parse(sessionStorage.getItem(place("made")) ?? "[]");
+    return JSON.parse(ofTab.getItem(place("made")) ?? "[]");
   } catch {
     return [];
   }
 }
 
-effect(() => keep(localStorage, DRAFT, draft.value));
-effect(() => keep(sessionStorage, place("made"), made.value.slice(0, 24)));
+effect(() => keep(ofTab, DRAFT, draft.value)); // two tabs type into forms of their own; a new one goes on with the latest
+effect(() => keep(ofDevice, DRAFT, draft.value));
+effect(() => keep(ofTab, place("made"), made.value.slice(0, 24)));
 
 function keep(storage, name, value) {
   try {

@@ -1,5 +1,6 @@
 /** Times, lengths and sizes as the reader is used to them, in the reader's own time zone. */
 
+import { now as time } from "./clock.js";
 import { texts } from "./texts.js";
 
 const STEPS = [
@@ -23,14 +24,14 @@ export const count = (value) => number.format(value);
 export const mean = (value) => tenths.format(value);
 
 /** How far from now that is, as "5 min. ago" or "in 3 days". */
-export function relative(iso, now = Date.now()) {
+export function relative(iso, now = time()) {
   const seconds = (new Date(iso) - now) / 1000;
   const [unit, size] = STEPS.find(([, least]) => Math.abs(seconds) >= least) ?? ["second", 1];
   return span.format(Math.trunc(seconds / size), unit);
 }
 
 /** The same of what was before; a clock that is behind makes no future of it. */
-export const ago = (iso, now = Date.now()) => relative(Math.min(new Date(iso), now), now);
+export const ago = (iso, now = time()) => relative(Math.min(new Date(iso), now), now);
 
 const money = new Intl.NumberFormat(texts.locale, { style: "currency", currency: "USD", maximumFractionDigits: 2 });
 const cents = new Intl.NumberFormat(texts.locale, { style: "currency", currency: "USD", maximumFractionDigits: 4 });

@@ -1,98 +1,20 @@
 /** All videos, newest first: loaded as they are reached, drawn only where they are seen, and live. */
 
-import { get } from "./api.js";
 import { Card, chosen } from "./card.js";
-import { html, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
+import { Feed } from "./feed.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
 import { loadModels, models } from "./models.js";
 import { usePoll } from "./poll.js";
 import { replace, route, to } from "./route.js";
 import { texts } from "./texts.js";
-import { fetchVideo, gone, hasEnded, note, PATH, video } from "./videos.js";
+import { gone } from "./videos.js";
 
 const t = texts.gallery;
 const STATUSES = ["queued", "generating", "completed", "error"];
 const FILTERS = ["status", "model", "batch", "text", "tag"];
-const NEWEST = 20; // looked at again and again
-const PAGE = 60;
-const AT_ONCE = 8; // jobs that are asked about in one look
+const PAUSE = 400; // milliseconds after the last letter
+const MOST_WORDS = 200; // characters
 const TEXT = 4.7; // rem: the height of what stands below a video
-const EMPTY_PAGES = 5; // of a filter that few match, before the reader is asked to go on
-
-/** A list of the API: what is loaded of it. */
-class Feed {
-  constructor(filters) {
-    this.filters = filters;
-    this.ids = signal(null); // null before the first answer
-    this.isLoading = signal(false);
-    this.problem = signal(null);
-    this.cursor = undefined;
-    this.isWhole = signal(false);
-    this.turn = 0;
-  }
-
-  /** The newest ones, and all that is shown and under way; whether something is. */
-  async look(shown) {
-    try {
-      const page = await get(PATH, { ...this.filters, limit: NEWEST });
-      const isFirst = this.ids.peek() === null;
-      this.merge(page);
-      if (isFirst) {
-        this.cursor = page.next_cursor ?? undefined;
-        this.isWhole.value = !page.next_cursor;
-      }
-      this.problem.value = null;
-      const fresh = new Set(page.data.map(({ id }) => id));
-      const running = shown.map((id) => video(id).peek()).filter((one) => one && !hasEnded(one));
-      // A list does not say how many are before one that waits.
-      const asked = running.filter((one) => !fresh.has(one.id) || one.meta.stage === "queued");
-      const first = this.turn % Math.max(1, asked.length);
-      this.turn += AT_ONCE;
-      await Promise.all([...asked, ...asked].slice(first, first + Math.min(AT_ONCE, asked.length)).map(look));
-      return running.length > 0;
-    } catch (error) {
-      this.problem.value = error;
-      throw error;
-    }
-  }
-
-  /** The newest page again: what is new comes first, and what is not in it any more has gone. */
-  merge({ data, next_cursor: next }) {
-    data.forEach((one) => note(one, { isOfList: true }));
-    const newest = data.map(({ id }) => id);
-    const isNew = new Set(newest);
-    const last = next && data.length ? data.at(-1).meta.created_at : next ? null : "";
-    const older = (this.ids.peek() ?? []).filter((id) => {
-      const kept = video(id).peek();
-      return !isNew.has(id) && kept && (last === null || kept.meta.created_at < last);
-    });
-    const ids = [...newest, ...older];
-    if (ids.join() !== this.ids.peek()?.join()) this.ids.value = ids;
-  }
-
-  /** The next page. */
-  async more() {
-    if (this.isLoading.peek() || this.isWhole.peek() || this.ids.peek() === null) return;
-    this.isLoading.value = true;
-    try {
-      for (let empty = 0; empty < EMPTY_PAGES && !this.isWhole.peek(); empty++) {
-        const page = await get(PATH, { ...this.filters, limit: PAGE, cursor: this.cursor });
-        page.data.forEach((one) => note(one, { isOfList: true }));
-        const there = new Set(this.ids.peek());
-        this.ids.value = [...this.ids.peek(), ...page.data.map(({ id }) => id).filter((id) => !there.has(id))];
-        this.cursor = page.next_cursor ?? undefined;
-        this.isWhole.value = !page.next_cursor;
-        if (page.data.length) break;
-      }
-      this.problem.value = null;
-    } catch (error) {
-      this.problem.value = error;
-    } finally {
-      this.isLoading.value = false;
-    }
-  }
-}
-
-const look = (generation) => fetchVideo(generation.id).catch((error) => error.status === 404 || Promise.reject(error));
 
 let lastFeed = null;
 
@@ -132,17 +54,9 @@ export function Gallery() {
 
 function Filters({ filters }) {
   const set = (name, value) => replace("", { ...filters, [name]: value });
-  const [text, setText] = useState(filters.text ?? "");
-  useEffect(() => setText(filters.text ?? ""), [filters.text]);
-  useEffect(() => {
-    if (text === (filters.text ?? "")) return undefined;
-    const timer = setTimeout(() => set("text", text.trim().slice(0, 200)), 400);
-    return () => clearTimeout(timer);
-  }, [text]);
   const known = [...(models.value?.values() ?? [])];
   return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
-    <input type="search" value=${text} maxlength="200" placeholder=${t.textHint} aria-label=${t.text}
-      onInput=${(event) => setText(event.target.value)} />
+    <${Words} name="text" asked=${filters.text} label=${t.text} hint=${t.textHint} onAsk=${set} />
     <select aria-label=${t.status} value=${filters.status ?? ""} onChange=${(event) => set("status", event.target.value)}>
       <option value="">${t.anyStatus}</option>
       ${STATUSES.map((status) => html`<option key=${status} value=${status}>${texts.stage[status]}</option>`)}
@@ -152,15 +66,37 @@ function Filters({ filters }) {
       ${filters.model && !models.value?.has(filters.model) && html`<option value=${filters.model}>${filters.model}</option>`}
       ${known.map(({ id, title }) => html`<option key=${id} value=${id}>${title}</option>`)}
     </select>
-    ${["batch", "tag"].map(
-      (one) =>
-        filters[one] &&
-        html`<button key=${one} type="button" class="chip" onClick=${() => set(one, "")}>
-          ${one === "batch" ? t.inBatch(filters.batch) : filters[one]} <span aria-hidden="true">×</span>
-          <span class="unseen">${t.clear}</span>
-        </button>`,
-    )}
+    <${Words} name="tag" asked=${filters.tag} label=${t.tag} hint=${t.tag} onAsk=${set} />
+    ${filters.batch &&
+    html`<button type="button" class="chip" onClick=${() => set("batch", "")}>
+      ${t.inBatch(filters.batch)} <span aria-hidden="true">×</span>
+      <span class="unseen">${t.clear}</span>
+    </button>`}
   </form>`;
+}
+
+/** Words that are asked for once nobody has typed for a moment. */
+function Words({ name, asked = "", label, hint, onAsk }) {
+  const [typed, setTyped] = useState(asked);
+  const latest = useRef(onAsk); // another filter may be set meanwhile
+  latest.current = onAsk;
+  const sent = useRef(asked);
+  const wanted = typed.trim();
+  useEffect(() => {
+    if (asked === sent.current) return; // what is typed stays as it is, with the space before the next word
+    sent.current = asked;
+    setTyped(asked);
+  }, [asked]);
+  useEffect(() => {
+    if (wanted === sent.current) return undefined;
+    const timer = setTimeout(() => {
+      sent.current = wanted;
+      latest.current(name, wanted);
+    }, PAUSE);
+    return () => clearTimeout(timer);
+  }, [wanted]);
+  return html`<input type="search" class="words-${name}" value=${typed} maxlength=${MOST_WORDS} placeholder=${hint} aria-label=${label}
+    onInput=${(event) => setTyped(event.target.value)} />`;
 }
 
 /** How many columns and rows there are room for, and how large they are. */
@@ -189,8 +125,9 @@ function Grid({ ids, feed, shown }) {
         before.width === box.width && before.from === from && before.to === end ? before : { width: box.width, from, to: end },
       );
     };
+    const left = lastFeed?.scroll; // before it is seen where the page is now
     see();
-    if (lastFeed?.scroll) scrollTo(0, lastFeed.scroll);
+    if (left) scrollTo(0, left);
     const watch = new ResizeObserver(see);
     watch.observe(grid.current);
     addEventListener("scroll", see, { passive: true });

@@ -1,6 +1,7 @@
 /** The API keys that the key in use may see: what each is for, when it was used, and when it ends. */
 
 import { get } from "./api.js";
+import { now } from "./clock.js";
 import { date, relative } from "./format.js";
 import { html, useState } from "./html.js";
 import { usePoll } from "./poll.js";
@@ -43,11 +44,11 @@ export function Keys() {
 }
 
 const nameOf = ({ id, name }) => name || `pr_${id}`;
-const left = ({ expires_at: at }) => new Date(at) - Date.now();
+const left = ({ expires_at: at }) => new Date(at) - now();
 const endsSoon = (key) => key.expires_at !== null && left(key) > 0 && left(key) < SOON;
 
 function End({ at, isSoon }) {
   if (at === null) return t.never;
-  const hasEnded = new Date(at) <= Date.now();
+  const hasEnded = new Date(at) <= now();
   return html`<span class="state ${hasEnded ? "error" : isSoon ? "pending" : ""}">${hasEnded ? t.ended(relative(at)) : relative(at)}</span><br /><small><time dateTime=${at}>${date(at)}</time></small>`;
 }

@@ -18,7 +18,7 @@ const t = texts.make;
 const MOST = 8; // variations
 const LISTED = 40; // models, before one has to search
 const TRIES = 4; // of a call that may go through a little later
-const PROMPT = { name: "prompt", path: "prompt", label: "Prompt", hint: "", kind: "long", required: true, isFirst: true };
+const PROMPT = { name: "prompt", path: "prompt", label: texts.video.prompt, hint: "", kind: "long", required: true, isFirst: true };
 // What the provider does not see: the query of the call.
 const LABEL = [
   { name: "tag", path: "tag", label: t.tags, hint: t.tagsHint, kind: "text", required: false },
@@ -64,8 +64,9 @@ export function Make() {
 async function prefill({ from, vary, input, asked }) {
   if (from) {
     const { meta } = await fetchVideo(from);
-    const { model, values } = typedOf(meta.request);
-    if (vary) delete values.seed;
+    const { schema } = await modelWithSchema(meta.request.model).catch(() => ({})); // which may not be offered any more
+    const { model, values } = typedOf(meta.request, schema !== null);
+    if (vary) delete (values.others ?? values).seed;
     change({ model, values, label: { tag: (meta.tags ?? []).join(", "), webhook: meta.webhook?.url }, count: Number(vary) || 1, pending: null });
   } else if (asked || input) {
     change({ model: asked ?? null, input, pending: null });
@@ -93,13 +94,15 @@ function ModelChoice({ model, takesVideo }) {
   const [words, setWords] = useState("");
   const [isOpen, setOpen] = useState(false);
   const box = useRef(null);
+  // What had the focus goes with what it was in: who uses the keyboard goes on from here.
+  const focusOn = (what) => requestAnimationFrame(() => box.current?.querySelector(what)?.focus());
   if (model && !isOpen) {
     const takes = takesOf(model);
-    return html`<div class="model-choice">
+    return html`<div class="model-choice" ref=${box}>
       <span class="label">${t.model}</span>
       <span class="given"><span class="preview"><strong>${titleOf(model)}</strong> <code>${model}</code>
         ${takes && html` <small>${t.takes(length(takes.median_seconds))}</small>`}</span>
-        <button type="button" onClick=${() => setOpen(true)}>${t.change}</button></span>
+        <button type="button" onClick=${() => (setOpen(true), focusOn("input"))}>${t.change}</button></span>
     </div>`;
   }
   const found = models.value ? search(models.value.values(), words, takesVideo && !words ? ["video-to-video"] : null) : [];
@@ -107,13 +110,16 @@ function ModelChoice({ model, takesVideo }) {
     change({ model: id, pending: null });
     setOpen(false);
     setWords("");
+    focusOn("button");
   };
   const onKeyDown = (event) => {
     if (event.key === "Enter") {
       event.preventDefault();
       if (found.length) take(found[0].id);
-    } else if (event.key === "Escape" && model) setOpen(false);
-    else if (event.key === "ArrowDown") {
+    } else if (event.key === "Escape" && model) {
+      setOpen(false);
+      focusOn("button");
+    } else if (event.key === "ArrowDown") {
       event.preventDefault();
       box.current.querySelector("li button")?.focus();
     }
@@ -225,13 +231,18 @@ function Estimate({ request, count }) {
   const asked = JSON.stringify(request);
   useEffect(() => {
     setTold(null);
+    let isCurrent = true;
     const timer = setTimeout(async () => {
       const [estimate, budgets] = await Promise.allSettled([request && post("v2/estimates", request), get("v2/budgets")]);
+      if (!isCurrent) return; // another request is asked about by now: its cost is another one
       setTold(estimate.value ?? null); // what is not allowed has no estimate
       const limits = (budgets.value?.data ?? []).filter((one) => one.left_usd !== undefined);
       setLeft(limits.sort((a, b) => a.left_usd - b.left_usd)[0] ?? null);
     }, 500);
-    return () => clearTimeout(timer);
+    return () => {
+      isCurrent = false;
+      clearTimeout(timer);
+    };
   }, [asked]);
   if (!told && !left) return null;
   const about = told && (told.basis === "reserve" ? t.unknownCost : t.cost(t.about(usd(told.usd)), count, usd(told.usd * count)));

@@ -1,6 +1,7 @@
 /** How many places at the provider are in use, and how many jobs wait for one: now, and in the last days. */
 
 import { get } from "./api.js";
+import { now } from "./clock.js";
 import { count, mean, shortTime } from "./format.js";
 import { html, useState } from "./html.js";
 import { Bars } from "./plot.js";
@@ -34,7 +35,7 @@ export function Places() {
 /** Both series one below the other, each with a scale of its own: a thousand that wait would flatten twenty places. */
 function History({ limit, hours }) {
   const seen = new Map(hours.map((one) => [Date.parse(one.hour), one]));
-  const latest = Math.floor(Date.now() / HOUR) * HOUR;
+  const latest = Math.floor(now() / HOUR) * HOUR;
   const times = Array.from({ length: HOURS }, (_, index) => latest - (HOURS - 1 - index) * HOUR);
   const most = (of) => Math.max(...hours.map((one) => one[of]));
   return html`<div class="series">

@@ -6,6 +6,16 @@ import { key, refused } from "./session.js";
 const LEAST = 2000; // milliseconds between two looks
 const MOST = 30_000;
 const GROWTH = 1.5;
+// While something is under way: a look each twentieth of the time that it has been so, which is soon enough to see a video
+// come, and does not ask 1,800 times an hour after what waits for hours.
+const MOST_UNDER_WAY = 10_000;
+const GROWTH_UNDER_WAY = 1.05;
+
+/** Milliseconds until the next look, after so many before this one. */
+export function next(delay, isUnderWay) {
+  if (!isUnderWay) return Math.min(MOST, delay * GROWTH);
+  return delay > MOST_UNDER_WAY ? LEAST : Math.min(MOST_UNDER_WAY, delay * GROWTH_UNDER_WAY);
+}
 
 /**
  * Call `look` now and then while the component is there. It answers whether something is under way; while it does, the
@@ -35,7 +45,7 @@ export function usePoll(look, dependencies = []) {
       isLooking = true;
       isWanted = false;
       try {
-        delay = (await latest.current()) ? LEAST : Math.min(MOST, delay * GROWTH);
+        delay = next(delay, await latest.current());
       } catch {
         delay = Math.min(MOST, Math.max(2 * LEAST, delay * GROWTH)); // who looks tells why
       }

@@ -109,10 +109,11 @@ function valueOf(field, value) {
   }
 }
 
-/** A request as what is typed: the way back from `requestOf`. */
-export function typedOf(request) {
+/** A request as what is typed: the way back from `requestOf`. What has no schema has all but its prompt as JSON. */
+export function typedOf(request, hasSchema = true) {
   const { model, ...values } = request;
-  return { model, values };
+  const { prompt, ...others } = values;
+  return { model, values: hasSchema ? values : { prompt, others } };
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { html, useState } from "./html.js";
-import { isKept, signIn, signOut } from "./session.js";
+import { idOf, isKept, isKey, keyId, offered, signIn, signOut } from "./session.js";
 import { texts } from "./texts.js";
 import { Dialog } from "./toasts.js";
 
@@ -13,6 +13,22 @@ export function SignIn({ isAgain = false }) {
   return html`<${Dialog} title=${t.title} canClose=${false} onClose=${signOut}><p>${t.rejected}</p><${Form} /><//>`;
 }
 
+/** A link has brought another key than the one in use. */
+export function Offered() {
+  const found = offered.value;
+  if (found === null) return null;
+  const keep = () => {
+    offered.value = null;
+  };
+  return html`<${Dialog} title=${t.another} onClose=${keep}>
+    <p>${t.anotherHint(idOf(found), keyId.value)}</p>
+    <p class="actions">
+      <button type="button" onClick=${keep}>${t.keepThis}</button>
+      <button type="button" class="danger" onClick=${() => signIn(found, isKept.value)}>${t.takeOther}</button>
+    </p>
+  <//>`;
+}
+
 function Form() {
   const [typed, setTyped] = useState("");
   const [keep, setKeep] = useState(isKept.value);
@@ -21,7 +37,7 @@ function Form() {
   const submit = async (event) => {
     event.preventDefault();
     const given = typed.trim();
-    if (!given.startsWith("pr_")) return setProblem(t.form);
+    if (!isKey(given)) return setProblem(t.form);
     setTrying(true);
     try {
       await call("GET", "v2/models", { query: { limit: 1 }, with: given });

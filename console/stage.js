@@ -1,5 +1,6 @@
 /** Where a job stands, in words and as a bar. */
 
+import { now } from "./clock.js";
 import { between, length } from "./format.js";
 import { html, useEffect, useState } from "./html.js";
 import { takesOf } from "./models.js";
@@ -14,22 +15,22 @@ export function stageName(generation) {
 
 /** The time, which goes on every second while it is looked at. */
 export function useClock(isRunning) {
-  const [now, setNow] = useState(Date.now());
+  const [time, setTime] = useState(now());
   useEffect(() => {
     if (!isRunning) return undefined;
-    const timer = setInterval(() => document.hidden || setNow(Date.now()), 1000);
+    const timer = setInterval(() => document.hidden || setTime(now()), 1000);
     return () => clearInterval(timer);
   }, [isRunning]);
-  return now;
+  return time;
 }
 
 /** What is told of a job that is under way: one line, and how far it is, from 0 to 1, null where nobody knows. */
-function progress(generation, now) {
+function progress(generation, time) {
   const { stage, ahead, waits_for: awaited, submitted_at: sentAt, created_at: createdAt } = generation.meta;
   if (stage === "queued" && awaited) return [t.waitsForVideo(awaited.length), null];
   if (stage === "queued") return [ahead === null ? t.waitsForPlace : t.ahead(ahead), null];
   if (stage === "archiving") return [t.storing, 1];
-  const elapsed = Math.floor(between(sentAt ?? createdAt, now));
+  const elapsed = Math.floor(between(sentAt ?? createdAt, time));
   const takes = takesOf(generation.meta.request.model);
   if (!takes) return [length(elapsed), null];
   if (elapsed > takes.slowest_tenth_seconds) return [t.longer(length(elapsed)), 0.97];
@@ -38,8 +39,8 @@ function progress(generation, now) {
 
 /** A job under way. */
 export function Stage({ generation }) {
-  const now = useClock(generation.meta.stage === "generating");
-  const [line, part] = progress(generation, now);
+  const time = useClock(generation.meta.stage === "generating");
+  const [line, part] = progress(generation, time);
   return html`<span class="stage ${generation.meta.stage}">
     <strong>${stageName(generation)}</strong>
     <span>${line}</span>

@@ -7,6 +7,19 @@ const SHOWN = 6000; // milliseconds
 const shown = signal([]);
 let last = 0;
 
+/** Whether the messages are pointed at, or have the focus: who reads them, or is about to press one's button, has the time. */
+const isHeld = () => document.querySelector(".toast:is(:hover, :focus-within)") !== null;
+
+/** Run it after so many milliseconds, and not while the messages are held. The answer stops it. */
+export function inTime(run, lasts) {
+  const attempt = () => {
+    if (isHeld()) timer = setTimeout(attempt, 1000);
+    else run();
+  };
+  let timer = setTimeout(attempt, lasts);
+  return () => clearTimeout(timer);
+}
+
 /** Say something; `action` is `{label, run}`. The answer takes it away. */
 export function say(text, { action, isError = false, lasts = SHOWN } = {}) {
   const id = ++last;
@@ -14,7 +27,7 @@ export function say(text, { action, isError = false, lasts = SHOWN } = {}) {
     shown.value = shown.value.filter((one) => one.id !== id);
   };
   shown.value = [...shown.value.slice(-2), { id, text, action, isError, close }];
-  if (lasts) setTimeout(close, lasts);
+  if (lasts) inTime(close, lasts);
   return close;
 }
 

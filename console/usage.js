@@ -1,6 +1,7 @@
 /** What was spent, on what, what budgets have left, and how models did. */
 
 import { get } from "./api.js";
+import { now } from "./clock.js";
 import { count, length, usd } from "./format.js";
 import { html, useState } from "./html.js";
 import { Places } from "./places.js";
@@ -15,7 +16,9 @@ const DAYS = [7, 30, 90];
 const BY = ["day", "model", "tag", "batch"];
 
 export function Usage() {
-  const { by = "day", days = "30" } = route.value.query;
+  const { query } = route.value; // an address may ask for anything
+  const by = BY.includes(query.by) ? query.by : "day";
+  const days = DAYS.includes(Number(query.days)) ? query.days : "30";
   const [usage, setUsage] = useState(null);
   const [daily, setDaily] = useState(null);
   const [perModel, setPerModel] = useState([]);
@@ -24,7 +27,7 @@ export function Usage() {
   usePoll(async () => {
     try {
       loadModels().catch(() => {});
-      const from = day(Date.now() - (Number(days) - 1) * 86_400_000);
+      const from = day(now() - (Number(days) - 1) * 86_400_000);
       const [asked, byDay, byModel, limits] = await Promise.all([
         get("v2/usage", { by, from: by === "batch" ? undefined : from }),
         get("v2/usage", { by: "day", from }),
@@ -95,7 +98,7 @@ function Budget({ budget }) {
 /** A bar a day; the table below has the same in numbers. */
 function Plot({ days, sums, total }) {
   const spent = new Map(sums.map((one) => [one.day, one.usd]));
-  const all = Array.from({ length: days }, (_, index) => day(Date.now() - (days - 1 - index) * 86_400_000));
+  const all = Array.from({ length: days }, (_, index) => day(now() - (days - 1 - index) * 86_400_000));
   const bars = all.map((one) => ({ name: one, value: spent.get(one) ?? 0, title: `${one}: ${usd(spent.get(one) ?? 0)}` }));
   const most = Math.max(...bars.map(({ value }) => value));
   return html`<figure class="plot">

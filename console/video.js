@@ -4,13 +4,14 @@ import { FIRST, wantsCalm } from "./card.js";
 import { copy, saveVideo } from "./download.js";
 import { between, bytes, count, dateTime, length, usd } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
+import { useLink } from "./link.js";
 import { loadModels, models, takesOf, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
 import { go, to } from "./route.js";
 import { Stage, stageName } from "./stage.js";
 import { texts } from "./texts.js";
 import { ask, say, sayError } from "./toasts.js";
-import { cancel, create, fetchVideo, freshLink, gone, hasEnded, isCancelled, newKey, ownLink, promptOf, removeSoon, video } from "./videos.js";
+import { cancel, create, fetchVideo, gone, hasEnded, isCancelled, newKey, ownLink, promptOf, removeSoon, video } from "./videos.js";
 
 const t = texts.video;
 
@@ -51,8 +52,7 @@ export function Video({ part: id }) {
 }
 
 function Screen({ generation }) {
-  const { id, video: file, status } = generation;
-  const retried = useRef(false);
+  const { video: file, status } = generation;
   if (!file) {
     return html`<div class="player waiting">
       ${hasEnded(generation)
@@ -60,26 +60,28 @@ function Screen({ generation }) {
         : html`<${Stage} generation=${generation} />`}
     </div>`;
   }
+  return html`<div class="player"><${Player} generation=${generation} /></div>`;
+}
+
+function Player({ generation }) {
+  const { src, onError, onLoadedData } = useLink(generation);
   const label = t.player(promptOf(generation).slice(0, 100));
-  if (file.content_type === "image/gif") return html`<div class="player"><img src=${file.url} alt=${label} /></div>`;
-  const onError = () => {
-    if (retried.current) return;
-    retried.current = true; // the link may have expired: once
-    freshLink(id).catch(sayError);
-  };
-  return html`<div class="player">
-    <video key=${id} src=${wantsCalm() ? `${file.url}#t=${FIRST}` : file.url} controls loop playsinline muted
-      autoplay=${!wantsCalm()} preload="auto" aria-label=${label} onError=${onError}></video>
-  </div>`;
+  if (generation.video.content_type === "image/gif") {
+    return html`<img src=${src} alt=${label} onError=${onError} onLoad=${onLoadedData} />`;
+  }
+  return html`<video src=${wantsCalm() ? `${src}#t=${FIRST}` : src} controls loop playsinline muted autoplay=${!wantsCalm()}
+    preload="auto" aria-label=${label} onError=${onError} onLoadedData=${onLoadedData}></video>`;
 }
 
 function Actions({ generation }) {
   const { id, meta } = generation;
   const [isSaving, setSaving] = useState(false);
+  const nextKey = useRef(newKey()); // until it is accepted: a second press, or one after a lost answer, makes nothing twice
   const done = generation.status === "completed";
   const attempt = (run) => () => run().catch(sayError);
   const again = attempt(async () => {
-    const made = await create(meta.request, newKey(), { tag: (meta.tags ?? []).join(","), webhook: meta.webhook?.url });
+    const made = await create(meta.request, nextKey.current, { tag: (meta.tags ?? []).join(","), webhook: meta.webhook?.url });
+    nextKey.current = newKey();
     say(t.started, { action: { label: t.started_, run: () => go("video", made.id) } });
     go("video", made.id);
   });

@@ -2,7 +2,7 @@
 
 import { call, get, remove } from "./api.js";
 import { signal } from "./html.js";
-import { say, sayError } from "./toasts.js";
+import { inTime, say, sayError } from "./toasts.js";
 import { texts } from "./texts.js";
 
 export const PATH = "v2/video/generations";
@@ -87,7 +87,7 @@ export function removeSoon(id) {
     if (isDone) return;
     isDone = true;
     window.removeEventListener("pagehide", now);
-    clearTimeout(timer);
+    stop();
     close();
     try {
       await remove(PATH, { generation_id: id }, { keepalive: true });
@@ -101,12 +101,12 @@ export function removeSoon(id) {
   const undo = () => {
     isDone = true;
     window.removeEventListener("pagehide", now);
-    clearTimeout(timer);
+    stop();
     mark(false);
   };
   mark(true);
   const close = say(texts.video.removing, { action: { label: texts.undo, run: undo }, lasts: 0 });
-  const timer = setTimeout(now, UNDO);
+  const stop = inTime(now, UNDO);
   window.addEventListener("pagehide", now);
 }
 

@@ -158,7 +158,9 @@ def wait_for(page: Page, condition: str, argument: Any = None) -> None:
 # --- signing in ------------------------------------------------------------------------------------------------
 
 
-def test_a_link_signs_in_and_the_key_is_gone_from_the_address_at_once(tab_of: NewTab, key: str) -> None:
+def test_a_link_signs_in_and_the_key_is_gone_from_the_address_at_once(
+    tab_of: NewTab, key: str, newcomers: Iterator[tuple[str, str]]
+) -> None:
     tab = tab_of()
     asked: list[str] = []
     tab.page.on("request", lambda request: asked.append(request.url))
@@ -171,6 +173,14 @@ def test_a_link_signs_in_and_the_key_is_gone_from_the_address_at_once(tab_of: Ne
     tab.page.go_forward()
     assert tab.page.evaluate("Object.values(sessionStorage).length") > 0
     assert key not in str(tab.page.evaluate("Object.values(localStorage)")), "kept for the tab"
+    _, other = next(newcomers)
+    tab.sign_in(other)
+    assert other not in tab.page.url
+    asks = tab.page.get_by_role("dialog", name="Sign in with another key?")
+    expect(asks).to_contain_text(f"brings the key {other[:11]}; you are signed in with {key[:11]}")
+    asks.get_by_role("button", name="Stay signed in as I am").click()
+    expect(asks).to_have_count(0)
+    assert other not in str(tab.page.evaluate("Object.values(sessionStorage)"))
     tab.go("account")
     tab.page.get_by_label("Keep me signed in").check()
     assert key in tab.page.evaluate("Object.values(localStorage)")
@@ -207,9 +217,11 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
     tab.page.get_by_label("Webhook").fill("https://receiver.invalid/told")
     expect(tab.page.locator(".estimate")).to_be_visible()
     expect(send(tab).get_by_text(re.compile("Waiting|Generating"))).to_be_visible()
-    tab.go("")
+    tab.go("?tag=day=1")
     # It is live, without a reload.
     expect(tab.page.locator(".card .stage")).to_have_count(0)
+    expect(tab.page.get_by_role("searchbox", name="Tag")).to_have_value("day=1")
+    tab.page.get_by_role("searchbox", name="Tag").fill("shop")
     film = tab.page.locator(".card video")
     expect(film).to_have_class(re.compile("is-there"))
     tab.page.locator(".card a").hover()
@@ -220,6 +232,14 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
     first, at = player.evaluate(FRAME), now_at(player)
     wait_for(tab.page, "(at) => document.querySelector('.player video').currentTime > at + 1", at)
     assert player.evaluate(FRAME) != first, "frames differ"
+    player.evaluate("(film) => { film.pause(); film.currentTime = 1; }")
+    for _ in range(2):  # it is open for hours, and each link works for one
+        expired = player.get_attribute("src") or ""
+        player.dispatch_event("error")
+        expect(player).not_to_have_attribute("src", expired)
+        wait_for(tab.page, "() => document.querySelector('.player video').readyState > 1")
+        assert now_at(player) == pytest.approx(1, abs=0.1), "it goes on where it was"
+        tab.page.wait_for_timeout(1000)  # a link of the same second is the same
     for stage in ("Accepted", "Sent to the provider", "Generated", "Stored and checked"):
         expect(tab.page.get_by_text(stage, exact=True)).to_be_visible()
     [generation] = latest(cloud, owner)
@@ -327,6 +347,15 @@ def test_without_a_connection_nothing_is_lost_or_made_twice(cloud: LocalCloud, t
     expect(tab.page.get_by_text("No connection.")).to_have_count(0)
     assert len(latest(cloud, owner)) == 1
     assert cloud.creates(prompt) == 1
+    tab.page.get_by_role("region", name="Made here").locator(".card a").click()
+    again, first = tab.page.get_by_role("button", name="Run again"), tab.page.url
+    tab.page.route(re.compile(r"/v2/video/generations"), lose_the_answer)
+    again.click()
+    expect(tab.page.locator(".toast.wrong")).to_contain_text("cannot be reached")
+    tab.page.unroute_all()
+    again.click()
+    expect(tab.page).not_to_have_url(first)
+    assert len(latest(cloud, owner)) == 2, "and not three"
 
 
 def test_too_many_requests_are_waited_out(cloud: LocalCloud, tab: Tab) -> None:
@@ -419,10 +448,14 @@ def test_prompts_are_text_whatever_is_in_them_and_however_long(cloud: LocalCloud
         expect(tab.page.locator(f".card a[href='#/video/{generation_id}']")).to_be_visible()
         width = tab.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert width <= 0, "nothing sticks out"
-    tab.page.get_by_role("searchbox", name="Prompt").fill("onerror")
+    words = tab.page.get_by_role("searchbox", name="Prompt")
+    words.press_sequentially("onerror ")
     expect(tab.page.locator(".card")).to_have_count(1)
+    expect(words).to_have_value("onerror ")  # with the space before the next word
     assert tab.page.locator("img").count() == 0
     assert "harmed" not in tab.page.title()
+    tab.go("constructor/__proto__?__proto__=x")
+    expect(tab.page.locator(".card").first).to_be_visible()
 
 
 def test_a_key_that_is_revoked_in_the_middle_is_asked_for_anew_and_nothing_typed_is_lost(

@@ -1,0 +1,301 @@
+"""What the console knows and keeps, run by Node: its modules as they are, in a browser of a few lines."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NODE = Path(sys.executable).with_name("node")
+CONSOLE = Path(__file__).parents[2] / "console"
+KEY, OTHER = ("pr_" + digit * 8 + "_" + digit * 43 for digit in "12")
+# A tab: where it is, what it keeps, and an API whose answers are told one by one, by what is asked of it.
+TAB = """
+const store = (kept = {}) => ({
+  getItem: (name) => kept[name] ?? null,
+  setItem: (name, value) => (kept[name] = value),
+  removeItem: (name) => delete kept[name],
+});
+const quiet = { addEventListener() {}, removeEventListener() {} };
+Object.assign(globalThis, {
+  window: { ...quiet }, addEventListener() {},
+  document: { ...quiet, baseURI: "https://reel.example/", hidden: false, querySelector: () => null },
+  location: { pathname: "/", search: "", hash: GIVEN.hash ?? "" },
+  history: { replaceState: (_state, _title, url) => { location.hash = new URL(url, "https://reel.example/").hash; } },
+  sessionStorage: store(GIVEN.session), localStorage: store(GIVEN.local),
+  asked: [],
+  fetch: async (url, options) => {
+    asked.push(`${options.method} ${url.pathname.slice(1)}${url.search}`);
+    const { status = 200, headers = {}, json } = await answer(url, options, asked.length);
+    return new Response(JSON.stringify(json), { status, headers });
+  },
+});
+"""
+
+
+def run(program: str, **given: Any) -> Any:
+    """What a program in JavaScript returns, which has `load` for the console's modules; `given` is `GIVEN` there."""
+    whole = f"""
+        const GIVEN = {json.dumps(given)};
+        {TAB}
+        const load = (name) => import({json.dumps(CONSOLE.as_uri())} + "/" + name + ".js");
+        const done = await (async () => {{ {program} }})();
+        console.log(JSON.stringify(done ?? null));
+        process.exit(0);
+    """
+    command = [str(NODE), "--input-type=module", "--eval", whole]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+# An API that has so many generations, each a minute younger than the one before.
+GENERATIONS = """
+const made = (number, status = "completed") => ({
+  id: String(number).padStart(32, "0"), status, video: null,
+  meta: {
+    stage: status,
+    created_at: new Date(Date.UTC(2026, 0, 1) + number * 60000).toISOString(),
+    request: { prompt: `${number}` },
+  },
+});
+let there = GIVEN.there;
+globalThis.changed = {};
+globalThis.answer = async (url) => {
+  const wanted = url.searchParams;
+  const limit = Number(wanted.get("limit") ?? 20), before = Number(wanted.get("cursor") ?? there);
+  const some = Array.from({ length: Math.min(limit, before) }, (_, index) => before - index);
+  const data = some.map((number) => made(number, changed[number]));
+  const status = wanted.get("status");
+  const next = before - some.length;
+  const found = data.filter((one) => !status || one.status === status);
+  return { json: { data: found, next_cursor: next > 0 ? String(next) : null } };
+};
+const numbers = (feed) => feed.ids.peek().map(Number);
+const { Feed } = await load("feed");
+"""
+SIGNED_IN = {"promptreel / key": KEY}
+
+
+# --- the list --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("came", [0, 3, 19, 20, 21, 150, 519])
+def test_what_came_while_nobody_looked_is_in_the_list_without_a_gap(came: int) -> None:
+    program = f"""{GENERATIONS}
+        const feed = new Feed({{}});
+        await feed.look([]);
+        await feed.more();
+        const before = numbers(feed).length;
+        there += {came};
+        await feed.look([]);
+        const now = numbers(feed);
+        await feed.more();
+        return {{ now, before, then: numbers(feed) }};
+    """
+    found = run(program, there=200, session=SIGNED_IN)
+    assert found["before"] == 80
+    assert found["now"] == list(range(200 + came, found["now"][-1] - 1, -1))
+    assert found["now"][-1] <= 121, "all that was loaded is there"
+    assert found["then"] == list(range(200 + came, 60, -1)), "and it goes on"
+
+
+def test_a_list_to_which_very_much_came_begins_anew_and_goes_on_from_there() -> None:
+    program = f"""{GENERATIONS}
+        const feed = new Feed({{}});
+        await feed.look([]);
+        there += 5000;
+        const calls = asked.length;
+        await feed.look([]);
+        const first = numbers(feed);
+        const looked = asked.length - calls;
+        await feed.more();
+        return {{ first, looked, then: numbers(feed) }};
+    """
+    found = run(program, there=200, session=SIGNED_IN)
+    assert found["looked"] == 6
+    assert found["first"] == list(range(5200, 5200 - 520, -1))
+    assert found["then"] == list(range(5200, 5200 - 580, -1))
+
+
+def test_a_page_that_is_on_its_way_while_the_list_begins_anew_is_not_put_at_its_end() -> None:
+    program = f"""{GENERATIONS}
+        const feed = new Feed({{}});
+        await feed.look([]);
+        const late = answer;
+        let let_go;
+        globalThis.answer = async (url) => {{
+          if (url.searchParams.get("limit") === "60") await new Promise((resolve) => (let_go = resolve));
+          return late(url);
+        }};
+        const more = feed.more();
+        there += 5000;
+        await feed.look([]);
+        let_go();
+        await more;
+        return numbers(feed);
+    """
+    assert run(program, there=200, session=SIGNED_IN) == list(range(5200, 5200 - 520, -1))
+
+
+def test_what_has_another_status_by_now_leaves_the_list_of_a_status_wherever_it_stands() -> None:
+    program = f"""{GENERATIONS}
+        for (let number = 1; number <= 60; number++) changed[number] = "generating";
+        const feed = new Feed({{ status: "generating" }});
+        await feed.look([]);
+        await feed.more();
+        const before = numbers(feed).length;
+        changed[10] = "completed"; // not among the newest twenty
+        (await load("videos")).note(made(10, "completed"));
+        await feed.look([]);
+        return {{ before, now: numbers(feed) }};
+    """
+    found = run(program, there=60, session=SIGNED_IN)
+    assert found["before"] == 60
+    assert found["now"] == [number for number in range(60, 0, -1) if number != 10]
+
+
+def test_batches_are_renewed_without_a_gap_and_go_on_where_they_were() -> None:
+    program = """
+        const { renewed } = await load("batches");
+        const batch = (number) => ({ id: `${number}`, created_at: String(number).padStart(4, "0") });
+        const page = (first, last, next = `${last}`) => ({
+          data: Array.from({ length: first - last + 1 }, (_, index) => batch(first - index)),
+          next_cursor: next,
+        });
+        const shown = ({ data, cursor }) => [data.map(({ id }) => Number(id)), cursor];
+        const first = renewed(null, page(100, 81));
+        const whole = { data: [...first.data, ...page(80, 31).data], cursor: "31" };
+        return [renewed(null, page(100, 81)), renewed(whole, page(103, 84)), renewed(whole, page(150, 131)),
+          renewed(whole, page(3, 1, null)), renewed({ data: [], cursor: null }, page(30, 11))].map(shown);
+    """
+    assert run(program) == [
+        [[*range(100, 80, -1)], "81"],
+        [[*range(103, 30, -1)], "31"],
+        [[*range(150, 130, -1)], "131"],
+        [[3, 2, 1], None],
+        [[*range(30, 10, -1)], "11"],
+    ]
+
+
+# --- how often it asks -----------------------------------------------------------------------------------------
+
+
+def looks_in_an_hour(program: str) -> int:
+    whole = f"const {{ next }} = await load('poll'); let delay = 2000, looks = 0, time = 0; {program} return looks;"
+    return int(run(whole))
+
+
+def test_a_tab_that_is_open_all_day_asks_seldom_and_is_soon_told_all_the_same() -> None:
+    idle = looks_in_an_hour("while (time < 3600e3) { looks++; delay = next(delay, false); time += delay; }")
+    busy = looks_in_an_hour("while (time < 3600e3) { looks++; delay = next(delay, true); time += delay; }")
+    minute = looks_in_an_hour("while (time < 60e3) { looks++; delay = next(delay, true); time += delay; }")
+    assert idle <= 125
+    assert busy <= 400
+    assert minute >= 17, "about every third second of what usually takes a minute"
+    assert run("const { next } = await load('poll'); return next(30000, true);") == 2000, "something has begun"
+
+
+# --- keys and addresses ----------------------------------------------------------------------------------------
+
+SIGNED = """
+    const session = await load("session");
+    const { route } = await load("route");
+    return { key: session.key.value, offered: session.offered.value, hash: location.hash, page: route.value.page };
+"""
+
+
+def test_the_key_of_a_link_signs_in_where_nobody_is_and_where_somebody_is_waits_to_be_asked_for() -> None:
+    link = f"#key={KEY}"
+    assert run(SIGNED, hash=link) == {"key": KEY, "offered": None, "hash": "#/", "page": ""}
+    signed_in = run(SIGNED, hash=link, session=SIGNED_IN)
+    assert signed_in == {"key": KEY, "offered": None, "hash": "#/", "page": ""}
+    for kept in ("session", "local"):
+        found = run(SIGNED, hash=link, **{kept: {"promptreel / key": OTHER}})
+        assert found == {"key": OTHER, "offered": KEY, "hash": "#/", "page": ""}, "nobody works for another unasked"
+
+
+@pytest.mark.parametrize("none", ["", "pr_", "boat", "pr_\u20ac", "pr_1%0d%0a", "%00"])
+def test_a_link_with_what_is_no_key_neither_signs_in_nor_out(none: str) -> None:
+    assert run(SIGNED, hash=f"#key={none}")["key"] is None
+    found = run(SIGNED, hash=f"#key={none}", session=SIGNED_IN)
+    assert found == {"key": KEY, "offered": None, "hash": "#/", "page": ""}
+
+
+def test_the_key_of_a_link_takes_the_place_of_one_that_the_api_does_not_know() -> None:
+    program = """
+        const session = await load("session");
+        await load("route");
+        session.refuse(session.key.value);
+        return { key: session.key.value, offered: session.offered.value, refused: session.refused.value };
+    """
+    given = {"hash": f"#key={OTHER}", "session": SIGNED_IN}
+    assert run(program, **given) == {"key": OTHER, "offered": None, "refused": False}
+
+
+# --- what is typed ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_typed_in_one_tab_is_not_lost_to_what_is_typed_in_another() -> None:
+    program = """
+        const { draft, setValue } = await load("draft");
+        const before = draft.value.values.prompt;
+        setValue("prompt", "mine, longer");
+        localStorage.setItem("promptreel / draft", JSON.stringify({ values: { prompt: "of another tab" } }));
+        return { before, kept: sessionStorage.getItem("promptreel / draft") };
+    """
+    draft = {"promptreel / draft": json.dumps({"values": {"prompt": "mine"}})}
+    other = {"promptreel / draft": json.dumps({"values": {"prompt": "of another tab"}})}
+    found = run(program, session=draft, local=other)
+    assert found["before"] == "mine", "the tab's own, after a reload"
+    assert json.loads(found["kept"])["values"] == {"prompt": "mine, longer"}
+    assert run(program, local=other)["before"] == "of another tab", "the latest, in a new tab"
+
+
+def test_a_browser_that_keeps_nothing_for_a_page_shows_it_all_the_same() -> None:
+    program = """
+        const get = () => { throw new DOMException("denied", "SecurityError"); };
+        for (const name of ["sessionStorage", "localStorage"]) Object.defineProperty(globalThis, name, { get });
+        const { signIn, key } = await load("session");
+        const { draft, setValue } = await load("draft");
+        signIn(GIVEN.key, true);
+        setValue("prompt", "a kite");
+        return [key.value, draft.value.values.prompt];
+    """
+    assert run(program, key=KEY) == [KEY, "a kite"]
+
+
+# --- the API ---------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_breaks_off_is_told_as_what_it_is() -> None:
+    program = """
+        const start = (stream) => stream.error(new TypeError("cut"));
+        globalThis.fetch = async () => new Response(new ReadableStream({ start }));
+        const { get, offline } = await load("api");
+        try { await get("v2/models"); } catch (error) {
+          return { status: error.status, passing: error.isPassing, offline: offline.value, says: error.message };
+        }
+    """
+    found = run(program, session=SIGNED_IN)
+    assert (found["status"], found["passing"], found["offline"]) == (0, True, True)
+    assert "cannot be reached" in found["says"]
+
+
+@pytest.mark.parametrize(("off", "expected"), [(0, 0), (3, 0), (7200, 7200), (-7200, -7200), (None, 0)])
+def test_a_wrong_clock_of_the_readers_is_set_by_the_apis(off: int | None, expected: int) -> None:
+    program = """
+        const date = GIVEN.off === null ? {} : { Date: new Date(Date.now() + GIVEN.off * 1000).toUTCString() };
+        globalThis.answer = async () => ({ json: {}, headers: date });
+        await (await load("api")).get("v2/models");
+        const { now, lately } = await load("clock");
+        const { ago } = await load("format");
+        const just = new Date(Date.now() + (GIVEN.off ?? 0) * 1000).toISOString();
+        return { ahead: (now() - Date.now()) / 1000, lately: (lately.value - Date.now()) / 1000, just: ago(just) };
+    """
+    found = run(program, off=off, session=SIGNED_IN)
+    assert found["ahead"] == pytest.approx(expected, abs=2)
+    assert found["lately"] == pytest.approx(expected, abs=3)
+    assert found["just"] in ("0 sec. ago", "in 0 sec.", "1 sec. ago", "2 sec. ago", "3 sec. ago")
