@@ -59,7 +59,7 @@ test: .venv/.ready ## all tests
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup
 	@$(MAKE) e2e
 
-coverage: .venv/.ready ## which branches the tests without the local cloud leave out; it takes them twice as long
+coverage: .venv/.ready ## which branches the tests without the local cloud leave out
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup --cov
 
 unit: .venv/.ready ## tests without the local cloud, but for the exhaustive ones: the fast way while you work

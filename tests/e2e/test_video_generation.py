@@ -221,10 +221,16 @@ def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) ->
 def test_what_is_archived_in_part_is_gone_on_with_by_the_next_entry(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     a_part: VideoBehaviour = {**LARGE, "truncate": 9 << 20}
-    broken: VideoBehaviour = {**LARGE, "status": 500, "repeat": True}
-    cloud.simulator.script(prompt, seconds=0.5, video=[a_part, a_part, a_part, broken])  # too few to have it whole
+    # It takes its time to say so, in which the first part is stored on a busy machine, too.
+    gone: VideoBehaviour = {**LARGE, "status": 410, "hang": 5, "repeat": True}
+    cloud.simulator.script(prompt, seconds=0.5, video=[a_part, a_part, a_part, gone])  # too few to have it whole
     generation_id = cloud.create(prompt)
-    eventually(lambda: cloud.ledger.get(generation_id).upload)
+
+    def kept() -> Any:
+        found = cloud.ledger.get(generation_id)
+        return found if found.upload or found.status.ended else None
+
+    assert eventually(kept).upload
     cloud.simulator.script(prompt, seconds=0.5, video=[{**LARGE, "repeat": True}])
     succeeded(cloud, prompt, generation_id)
     arn = cloud.execution(generation_id)["executionArn"]
