@@ -99,19 +99,20 @@ class Rows:
         if "problem" in line:
             refused_id = refused_row_id(line["batch_id"], line["row"], line["problem"])
             return self._refused(line, refused_id, InvalidRequest(line["problem"]))
-        if self._is_cancelled(line):
+        record = self.records.find(line["batch_id"])
+        if _is_cancelled(line, record):
             return None
-        generation = self._accepted(line, generation_id)
+        generation = self._accepted(line, generation_id, record)
         return generation and self._unless_cancelled(line, generation)
 
     def _unless_cancelled(self, line: dict[str, Any], generation: Generation) -> Generation:
         """A generation that is about to run. Who cancels its batch may have looked for its rows before it was one."""
-        if generation.status.ended or not self._is_cancelled(line):
+        if generation.status.ended or not _is_cancelled(line, self.records.find(line["batch_id"])):
             return generation
         self.ledger.fail(generation.run, Failure(Cancelled.__name__, "Its batch was cancelled before it began."))
         return self.ledger.get(generation.generation_id)
 
-    def _accepted(self, line: dict[str, Any], generation_id: str) -> Generation | None:
+    def _accepted(self, line: dict[str, Any], generation_id: str, record: BatchRecord | None) -> Generation | None:
         source = Source("s3", line["source_ref"])
         try:
             return accept(
@@ -126,7 +127,7 @@ class Rows:
                 None,
                 row=_place(line),
                 label=_label(line),
-                key_id=self._key_of(line),
+                key_id=_key_of(record),
             )
         except IdempotencyConflict:  # a batch of 0.1.0, whose default model was another
             return self.ledger.get(generation_id)
@@ -178,13 +179,16 @@ class Rows:
             self.ledger.reopen(generation, generation.provider_id)
             return
         cost = generation.cost or self.accounts.cost_of(generation.request, self.models)
-        cost, holding = self.accounts.hold(replace(cost, key_id=self._key_of(line)), generation.owner)
+        cost, holding = self.accounts.hold(
+            replace(cost, key_id=_key_of(self.records.find(line["batch_id"]))), generation.owner
+        )
         self.ledger.reopen(generation, None, cost=cost, holding=holding)
 
     def _take(self, line: dict[str, Any], failed: Generation) -> Generation:
         """The generation that takes the place of one that failed."""
         line = {**line, "request": self._as_it_came(line, failed)}
-        return self._accepted(line, take_id(failed.generation_id)) or replace(failed, retried_as=None)
+        record = self.records.find(line["batch_id"])
+        return self._accepted(line, take_id(failed.generation_id), record) or replace(failed, retried_as=None)
 
     def _as_it_came(self, line: dict[str, Any], failed: Generation) -> dict[str, Any]:
         """The request of a generation that failed, with the files that came within it: those are in the line alone,
@@ -212,15 +216,14 @@ class Rows:
         except NotFound:
             return None
 
-    def _key_of(self, line: dict[str, Any]) -> str | None:
-        """The API key whose budget counts what begins now."""
-        record = self.records.find(line["batch_id"])
-        return record.key_id if record else None
 
-    def _is_cancelled(self, line: dict[str, Any]) -> bool:
-        row = _place(line)
-        record = self.records.find(row.batch_id)
-        return record is not None and record.is_cancelled(row.revision)
+def _key_of(record: BatchRecord | None) -> str | None:
+    """The API key whose budget counts what begins now."""
+    return record.key_id if record else None
+
+
+def _is_cancelled(line: dict[str, Any], record: BatchRecord | None) -> bool:
+    return record is not None and record.is_cancelled(_place(line).revision)
 
 
 def _is_due(generation: Generation, record: BatchRecord | None) -> bool:
