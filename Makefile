@@ -5,9 +5,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# The target is Lambda's Python 3.13; where the machine has none, what python3 is will do (3.11 and up).
-PYTHON ?= $(shell for p in python3.13 $$HOME/.pyenv/versions/3.13*/bin/python3 python3; do \
-	"$$p" -c '' 2>/dev/null && { echo "$$p"; break; }; done)
+# Lambda runs Python 3.13; any python3 from 3.11 up also works here.
+PYTHON ?= $(shell for p in python3.13 python3; do "$$p" -c '' 2>/dev/null && { echo "$$p"; break; }; done)
 STAGE ?= dev
 
 # As it was typed: make would take `$$5` for a variable of its own.
@@ -24,7 +23,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy test coverage unit e2e torture mutants check check-code check-docs check-definitions \
+.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e torture mutants check check-code check-docs check-definitions \
 	check-local check-dev check-prod docs models pictures bench fmt lock
 
 help: ## what can be made
@@ -55,9 +54,10 @@ destroy: .venv/.ready ## delete a stack from AWS; what it keeps is told: make de
 
 # --- its quality ---------------------------------------------------------------------------------------------
 
-test: .venv/.ready ## all tests
+test: offline e2e ## all tests
+
+offline: .venv/.ready ## the tests that need no local cloud
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup
-	@$(MAKE) e2e
 
 coverage: .venv/.ready ## which branches the tests without the local cloud leave out
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup --cov
