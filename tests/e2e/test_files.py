@@ -36,6 +36,7 @@ def test_a_dropped_request_becomes_a_video_in_its_owners_list(cloud: LocalCloud,
         ("x.csv", b"text\nx\n", "`prompt` or `model` among them"),
         ("x.jsonl", b"\n\n", "is empty"),
     ],
+    ids=["blank", "not UTF-8", "half an object", "bad duration", "a picture", "other columns", "empty lines"],
 )
 def test_a_bad_file_is_a_recorded_announced_failure(cloud: LocalCloud, name: str, body: bytes, reason: str) -> None:
     record = cloud.of_owner(cloud.drop(f"{uuid4().hex}/{name}", body))

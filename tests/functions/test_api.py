@@ -49,7 +49,7 @@ def test_a_finished_generation_has_a_link_to_its_video(cloud: Cloud) -> None:
     [
         ("", "valid JSON"),
         ("{", "valid JSON"),
-        ("[" * 100_000, "valid JSON"),
+        pytest.param("[" * 100_000, "valid JSON", id="deeply nested"),
         ('{"model": "veo2", "prompt": "x", "seed": NaN}', "NaN is no JSON value"),
         ('{"model": "veo2", "prompt": "\\ud800"}', "not valid Unicode"),
         ("[]", "JSON object"),
@@ -164,7 +164,14 @@ def test_a_list_can_be_of_one_of_the_providers_statuses(cloud: Cloud) -> None:
     "query",
     [
         *("status=archiving", "status=", "limit=0", "limit=101", "limit=x", "limit=1.5", "cursor=x", "cursor="),
-        *("model=", "text=", f"text={'x' * 201}", "batch=", "batch=abc", "batch=xyzt"),
+        *(
+            "model=",
+            "text=",
+            pytest.param(f"text={'x' * 201}", id="text of 201 characters"),
+            "batch=",
+            "batch=abc",
+            "batch=xyzt",
+        ),
         *("created_after=", "created_after=yesterday", "created_after=2026-01-31", "created_after=2026-01-31T12:00:00"),
         *("created_before=2026-01-32T12:00:00Z", "created_before=2026-01-31T12:00:60Z"),
     ],
@@ -320,7 +327,17 @@ def test_the_models_are_listed_by_page_vendor_and_kind(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["vendor=nobody", "kind=text", "limit=0", "limit=101", "limit=x", "cursor=", "cursor=\n", "limit=\u0661"]
+    "query",
+    [
+        "vendor=nobody",
+        "kind=text",
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "cursor=",
+        pytest.param("cursor=\n", id="line break as cursor"),
+        "limit=\u0661",
+    ],
 )
 def test_a_question_about_models_that_makes_no_sense_is_refused(cloud: Cloud, query: str) -> None:
     status, error = call(cloud, "GET", "/v2/models", query=query)
@@ -367,7 +384,15 @@ def test_a_body_that_is_no_text_is_refused(cloud: Cloud) -> None:
     assert cloud.invoke("api", payload)["statusCode"] == 400
 
 
-@pytest.mark.parametrize("generation_id", ["%23owner:x", "x" * 3000, "0" * 31 + "g", "é" * 32])
+@pytest.mark.parametrize(
+    "generation_id",
+    [
+        "%23owner:x",
+        pytest.param("x" * 3000, id="3000 characters"),
+        "0" * 31 + "g",
+        pytest.param("é" * 32, id="no ASCII"),
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_an_id_that_is_none_is_not_there(cloud: Cloud, method: str, generation_id: str) -> None:
     status, error = call(cloud, method, PATHS[0], query=f"generation_id={generation_id}")

@@ -175,7 +175,7 @@ def test_nobody_names_an_upload_of_another_owner(cloud: Cloud) -> None:
         "s3://prompts/owners/ann//cat.png",
         "s3://prompts/owners/ann/..",
         "s3://prompts/owners/ann/..\\bob\\cat.png",
-        "s3://prompts/owners/ann/a\tb.png",
+        pytest.param("s3://prompts/owners/ann/a\tb.png", id="a tab"),
         "s3://prompts/owners/ann%2Fcat.png",
         "s3://prompts/owners/annette/cat.png",
         "s3://prompts/cat.png",
@@ -209,7 +209,7 @@ def test_an_owners_own_objects_are_its_inputs(cloud: Cloud, sent: list[dict[str,
     assert body_behind(sent[0]["image_url"]) == PNG, "as it was when the workflow began"
 
 
-@pytest.mark.parametrize("content", [MP4, PNG + bytes(21 << 20), b""])
+@pytest.mark.parametrize("content", [MP4, PNG + bytes(21 << 20), b""], ids=["video", "22 MB", "empty"])
 def test_what_was_changed_after_it_was_looked_at_is_not_sent(cloud: Cloud, content: bytes) -> None:
     """Its type and its size would be others, and the provider charges for what it makes of them."""
     mine = put("prompts", "owners/ann/inputs/cat.png")
@@ -236,6 +236,7 @@ def test_the_same_file_uploaded_again_changes_nothing(cloud: Cloud) -> None:
         (b"<html>", MODEL, "is of no known type, and a picture is needed"),
         (PNG, EXTEND, "is image/png, and a video is needed: video/quicktime, video/mp4, video/webm"),
     ],
+    ids=["video for picture", "page for picture", "picture for video"],
 )
 def test_a_file_is_what_its_bytes_say(cloud: Cloud, content: bytes, model: str, message: str) -> None:
     assert message in refusal(cloud, upload(cloud, content), model=model)

@@ -111,7 +111,11 @@ def test_a_video_is_archived_as_what_its_bytes_are(
     assert keys(s3) == []
 
 
-@pytest.mark.parametrize("body", [WEBM[:-1], MOV[:-1], GIF[:-1], WEBM + b"\0", GIF + b"\0", MOV + b"\0\0"])
+@pytest.mark.parametrize(
+    "body",
+    [WEBM[:-1], MOV[:-1], GIF[:-1], WEBM + b"\0", GIF + b"\0", MOV + b"\0\0"],
+    ids=["short WebM", "short MOV", "short GIF", "long WebM", "long GIF", "long MOV"],
+)
 def test_no_broken_video_is_archived_in_any_container(s3: "S3Client", body: bytes) -> None:
     with serving(http(200, body)) as wire, pytest.raises(VideoInvalid):
         Archive(s3, "videos", ALLOWED).store(order(wire.url))
@@ -121,27 +125,39 @@ def test_no_broken_video_is_archived_in_any_container(s3: "S3Client", body: byte
 @pytest.mark.parametrize(
     ("answer", "file_size", "error"),
     [
-        (http(200, WHOLE[:-1], length=len(WHOLE)), None, VideoUnavailable),
-        (http(200, WHOLE[:-1]), None, VideoInvalid),
-        (http(200, WHOLE), len(WHOLE) + 1, VideoInvalid),
-        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + WHOLE, len(WHOLE) + 1, VideoInvalid),
-        (http(200, b""), None, VideoInvalid),
-        (http(200, b"<html>sorry</html>", "Content-Type: text/html; charset=utf-8"), None, VideoInvalid),
-        (http(200, b"<html>sorry</html>", "Content-Type: video/mp4"), None, VideoInvalid),
-        (http(200, b'{"error": 1}', "Content-Type: application/json"), None, VideoInvalid),
-        (http(200, WHOLE, "Content-Encoding: gzip"), None, VideoInvalid),
-        (http(403, b"expired"), None, VideoUnavailable),
-        (http(500, b""), None, VideoUnavailable),
+        pytest.param(http(200, WHOLE[:-1], length=len(WHOLE)), None, VideoUnavailable, id="connection ends early"),
+        pytest.param(http(200, WHOLE[:-1]), None, VideoInvalid, id="last byte missing"),
+        pytest.param(http(200, WHOLE), len(WHOLE) + 1, VideoInvalid, id="smaller than announced"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + WHOLE,
+            len(WHOLE) + 1,
+            VideoInvalid,
+            id="smaller, no length",
+        ),
+        pytest.param(http(200, b""), None, VideoInvalid, id="empty"),
+        pytest.param(
+            http(200, b"<html>sorry</html>", "Content-Type: text/html; charset=utf-8"), None, VideoInvalid, id="page"
+        ),
+        pytest.param(
+            http(200, b"<html>sorry</html>", "Content-Type: video/mp4"), None, VideoInvalid, id="page called a video"
+        ),
+        pytest.param(http(200, b'{"error": 1}', "Content-Type: application/json"), None, VideoInvalid, id="JSON"),
+        pytest.param(http(200, WHOLE, "Content-Encoding: gzip"), None, VideoInvalid, id="called gzip"),
+        pytest.param(http(403, b"expired"), None, VideoUnavailable, id="403"),
+        pytest.param(http(500, b""), None, VideoUnavailable, id="500"),
         (reset, None, VideoUnavailable),
-        (http(200, b"", length=(1 << 20) + 1), None, VideoForbidden),
-        (
+        pytest.param(http(200, b"", length=(1 << 20) + 1), None, VideoForbidden, id="length above the limit"),
+        pytest.param(
             b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + WHOLE + box(b"free", bytes(1 << 20)),
             None,
             VideoForbidden,
+            id="bytes above the limit",
         ),
-        (http(302, b"", "Location: https://example.com/video.mp4"), None, VideoForbidden),
-        (http(302, b"", "Location: /again"), None, VideoUnavailable),
-        (http(302, b""), None, VideoUnavailable),
+        pytest.param(
+            http(302, b"", "Location: https://example.com/video.mp4"), None, VideoForbidden, id="redirect elsewhere"
+        ),
+        pytest.param(http(302, b"", "Location: /again"), None, VideoUnavailable, id="redirect in a circle"),
+        pytest.param(http(302, b""), None, VideoUnavailable, id="redirect to nowhere"),
     ],
 )
 def test_anything_else_leaves_nothing_behind(

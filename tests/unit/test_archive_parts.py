@@ -331,6 +331,17 @@ def test_a_break_there_is_told_where_nothing_can_be_gone_on_with(s3: StrictS3, s
         lambda kept: {**kept, "structure": {k: v for k, v in kept["structure"].items() if k != "container"}},
         lambda _: {"version": 9},
     ],
+    ids=[
+        "another field",
+        "no parts",
+        "another container",
+        "position only",
+        "header of no hex",
+        "no structure",
+        "number of parts",
+        "no container",
+        "version only",
+    ],
 )
 def test_what_another_release_kept_is_not_gone_on_with(
     s3: StrictS3, change: Callable[[dict[str, Any]], dict[str, Any]]
@@ -347,7 +358,11 @@ def test_what_another_release_kept_is_not_gone_on_with(
     assert stored.sha256 == hashlib.sha256(VIDEO).hexdigest()
 
 
-@pytest.mark.parametrize("manner", [Manner(etag='"2"'), Manner(ranges=False), Manner(etag=None)], ids=str)
+@pytest.mark.parametrize(
+    "manner",
+    [Manner(etag='"2"'), Manner(ranges=False), Manner(etag=None)],
+    ids=["another ETag", "no ranges", "no ETag"],
+)
 def test_a_video_that_changed_between_entries_starts_anew(s3: StrictS3, manner: Manner) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
         entries = Finalizes(s3, host.url)
@@ -555,6 +570,7 @@ def test_the_next_entry_goes_on_by_another_link(s3: StrictS3) -> None:
         (b"<html>" * PART, VideoInvalid),
         (box(b"ftyp", b"isom") + box(b"mdat", bytes(5 * PART)), VideoInvalid),
     ],
+    ids=["short", "long", "page", "no moov"],
 )
 def test_what_is_no_whole_video_leaves_nothing_behind(
     s3: StrictS3, body: bytes, error: type[Exception], ranges: bool

@@ -338,6 +338,14 @@ def test_corrections_are_made(made_up: Reference) -> None:
         '[[correction]]\nmodels = ["acme/one"]\nreason = "r"\nset = {kind = "text-to-video"}',
         '[[correction]]\nmodels = ["acme/gone"]\nreason = "r"\nset = {kind = "x"}',
     ],
+    ids=[
+        "example that is right",
+        "example of no model",
+        "other name of no model",
+        "name that it has",
+        "kind that it has",
+        "kind of no model",
+    ],
 )
 def test_a_correction_that_corrects_nothing_any_more_is_an_error(made_up: Reference, correction: str) -> None:
     made_up.model("acme/one", "one.json")

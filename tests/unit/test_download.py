@@ -29,7 +29,7 @@ STRICT = Allowed(("cdn.example.com",), max_bytes=1000)
         "https://[broken",
         "https://evil.example.com\\@cdn.example.com/v.mp4",  # parsers disagree: which of them is the host?
         "https://evil.example.com\\.cdn.example.com/v.mp4",
-        "https://cdn.example.com\t/v.mp4",
+        pytest.param("https://cdn.example.com\t/v.mp4", id="a tab"),
         "https://evil.example.com#@cdn.example.com/v.mp4",
     ],
 )

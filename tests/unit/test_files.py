@@ -27,7 +27,9 @@ def requests(name: str, data: str | bytes) -> list[dict[str, Any] | None]:
     return [row.request for row in rows(name, data)]
 
 
-@pytest.mark.parametrize(("name", "data"), [("a.txt", "\ufeff a boat \n"), ("a.TXT", "a boat")])
+@pytest.mark.parametrize(
+    ("name", "data"), [pytest.param("a.txt", "\ufeff a boat \n", id="byte order mark"), ("a.TXT", "a boat")]
+)
 def test_a_text_is_the_prompt(name: str, data: str) -> None:
     assert requests(name, data) == [{"model": "veo2", "prompt": "a boat"}]
 
@@ -49,6 +51,7 @@ def test_json_is_a_request_or_a_list_of_them() -> None:
         ("a.jsonl", b"", True),
         ("a.csv", b"", True),
     ],
+    ids=["text", "object", "list", "list after much space", "space", "JSON Lines", "CSV"],
 )
 def test_which_files_are_batches(name: str, head: bytes, expected: bool) -> None:
     stream = io.BytesIO(head)
@@ -121,6 +124,22 @@ def test_any_text_survives_csv(prompts: list[str]) -> None:
         ("a.csv", b"prompt\n\n", "no rows"),
         ("a.csv", b'prompt\n"never closed', "cannot be read|can be read"),
     ],
+    ids=[
+        "picture",
+        "no suffix",
+        "blank text",
+        "text of no UTF-8",
+        "CSV of no UTF-8",
+        "half an object",
+        "empty list",
+        "too large",
+        "blank lines",
+        "empty CSV",
+        "other columns",
+        "column twice",
+        "no rows",
+        "open quote",
+    ],
 )
 def test_a_file_that_cannot_be_read_says_why(name: str, data: bytes, reason: str) -> None:
     with pytest.raises(InvalidFile, match=reason):
@@ -185,7 +204,7 @@ def test_a_row_that_is_nested_without_end_is_refused(depth: int) -> None:
     assert row.request is None
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_table_of_any_spreadsheet_is_read(delimiter: str, encoding: str) -> None:
     mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
@@ -206,7 +225,9 @@ def test_a_first_line_may_name_the_delimiter_as_excel_writes_it() -> None:
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
 @pytest.mark.parametrize(
-    ("name", "text"), [("a.csv", "prompt\nein süßes Boot\n"), ("a.txt", "grün"), ("a.json", '["ü"]')]
+    ("name", "text"),
+    [("a.csv", "prompt\nein süßes Boot\n"), ("a.txt", "grün"), ("a.json", '["ü"]')],
+    ids=["CSV", "text", "JSON"],
 )
 def test_what_is_not_utf8_is_refused_with_the_words_that_help(encoding: str, name: str, text: str) -> None:
     with pytest.raises(InvalidFile, match="in Excel choose CSV UTF-8"):
@@ -238,7 +259,7 @@ def test_columns_of_the_users_own_are_ignored_or_kept_and_not_sent() -> None:
         {"tags": "x" * 51},
         {"tags": [str(n) for n in range(21)]},
     ],
-    ids=str,
+    ids=["number as name", "long name", "number as tags", "number as tag", "long tag", "21 tags"],
 )
 def test_a_name_or_tags_that_are_none_are_a_problem_of_the_row(fields: dict[str, Any]) -> None:
     (row,) = rows("a.jsonl", json.dumps({"prompt": "a", **fields}))

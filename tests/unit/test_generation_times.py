@@ -69,7 +69,17 @@ def test_another_model_stands_in_for_none_though_it_has_the_same_beginning(times
     assert not times.of({"model": "google/veo-3.1"})
 
 
-@pytest.mark.parametrize("value", ["x" * 5000, {"a": []}, [1] * 3000, None, "a b\nc", -1e300])
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("x" * 5000, id="long text"),
+        {"a": []},
+        [1] * 3000,
+        None,
+        pytest.param("a b\nc", id="spaces"),
+        -1e300,
+    ],
+)
 def test_parameters_of_any_kind_make_one_small_key(times: GenerationTimes, value: Any) -> None:
     for _ in range(2):
         note(times, *[40.0] * FEW, duration=value, model="m" * 3000)

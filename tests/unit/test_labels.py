@@ -24,8 +24,8 @@ LONGEST = "k" * 50 + "=" + "v" * 100
         (["project=boats", " draft "], ("project=boats", "draft")),
         ("draft, draft,a=1,a=1", ("draft", "a=1")),
         ("query=a=b", ("query=a=b",)),
-        ("Straße 7=größer als 👩\u200d🎨", ("Straße 7=größer als 👩\u200d🎨",)),
-        (LONGEST, (LONGEST,)),
+        pytest.param("Straße 7=größer als 👩\u200d🎨", ("Straße 7=größer als 👩\u200d🎨",), id="any script"),
+        pytest.param(LONGEST, (LONGEST,), id="longest"),
         (",".join(map(str, range(20))), tuple(map(str, range(20)))),
     ],
 )
@@ -49,9 +49,9 @@ def test_tags_are_read_from_a_text_and_from_a_list(given: object, tags: tuple[st
         "a\x00b",
         "a\nb",
         ["\ud800"],
-        "k" * 51,
-        "k=" + "v" * 101,
-        ",".join(map(str, range(21))),
+        pytest.param("k" * 51, id="key of 51 characters"),
+        pytest.param("k=" + "v" * 101, id="value of 101 characters"),
+        pytest.param(",".join(map(str, range(21))), id="21 tags"),
     ],
     ids=repr,
 )

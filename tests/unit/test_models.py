@@ -162,20 +162,23 @@ OUR_WORDS = r"must be|must have|must not be|is required by model|is not a parame
             "keyframes.frame0.url",
             "`keyframes.frame0.url` is required by model luma/ray-2.",
         ),
-        (
+        pytest.param(
             {"model": KLING_3},
             "prompt",
             f"Either `prompt` or `multi_prompt` is required by model {KLING_3}, and not more than one of them.",
+            id="neither of two",
         ),
-        (
+        pytest.param(
             {"model": KLING_3, "prompt": "x", "multi_prompt": ["x"]},
             "prompt",
             f"Either `prompt` or `multi_prompt` is required by model {KLING_3}, and not more than one of them.",
+            id="both of two",
         ),
-        (
+        pytest.param(
             {"model": "beeble/switchx-video-to-video", "video_url": LINK},
             "prompt",
             "`prompt` or `reference_image_url` is required by model beeble/switchx-video-to-video.",
+            id="one of two at least",
         ),
         (
             {"model": "x-ai/grok-imagine-video", "prompt": "x", "image_url": LINK, "reference_images": [LINK]},
@@ -187,11 +190,12 @@ OUR_WORDS = r"must be|must have|must not be|is required by model|is not a parame
             "duration",
             "`duration` must be one of 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, not 3.",
         ),
-        (
+        pytest.param(
             {"model": "veo2/image-to-video", "prompt": "x", "image_url": "file:///etc/passwd"},
             "image_url",
             "`image_url` must be a link (https://), upload:ID, generation:ID, s3://BUCKET/KEY or a data: URI, not "
             '"file:///etc/passwd".',
+            id="link to a file",
         ),
     ],
 )
@@ -368,7 +372,17 @@ def test_videos_come_from_hosts_that_belong_to_one_vendor(name: str) -> None:
 SHARED = ("amazonaws.com", "aliyuncs.com", "volces.com", "storage.googleapis.com", "googleapis.com", "cloudfront.net")
 
 
-@pytest.mark.parametrize("name", ["", "nobody/knows", "../../../../etc/passwd", "a\0b", "x" * 5000, "google.veo3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "nobody/knows",
+        "../../../../etc/passwd",
+        pytest.param("a\0b", id="zero"),
+        pytest.param("x" * 5000, id="long"),
+        "google.veo3",
+    ],
+)
 def test_a_name_of_no_model_reads_nothing(name: str) -> None:
     assert hosts_of(name) == (module.CDN,)
     assert containers_of(name) == ("mp4",)

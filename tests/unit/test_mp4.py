@@ -53,6 +53,7 @@ def test_the_other_ways_to_write_a_size_pass(data: bytes) -> None:
         (WHOLE + b"trailing", "cut off"),
         (WHOLE + b"\0\0", "cut off"),
     ],
+    ids=["empty", "page", "no mdat", "no moov", "empty mdat", "size below 8", "text at the end", "zeros at the end"],
 )
 def test_what_is_no_whole_video_is_refused_with_the_reason(data: bytes, reason: str) -> None:
     with pytest.raises(VideoInvalid, match=reason):

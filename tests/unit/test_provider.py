@@ -58,26 +58,26 @@ def test_an_answer_with_an_id_is_accepted(status: int) -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (http(429, ERROR), Throttled),
-        (http(503, ERROR, "Retry-After: 7"), Throttled),
-        (http(400, ERROR), RequestRefused),
-        (http(404, ERROR), RequestRefused),
-        (http(422, ERROR), RequestRefused),
-        (http(401, ERROR), ProviderKeyRejected),
-        (http(402, ERROR), ProviderOutOfCredits),
-        (http(403, ERROR), ProviderOutOfCredits),
-        (http(500, ERROR), SubmissionUnknown),
-        (http(502, b"<html>"), SubmissionUnknown),
-        (http(503, ERROR), SubmissionUnknown),
-        (http(504, ERROR), SubmissionUnknown),
-        (http(302, b"", "Location: /elsewhere"), SubmissionUnknown),
-        (http(409, ERROR), SubmissionUnknown),
-        (http(200, b'{"id": "abc"', length=500), SubmissionUnknown),
-        (http(200, b"not JSON"), SubmissionUnknown),
-        (http(200, {"status": "queued"}), SubmissionUnknown),
-        (http(200, {"id": ""}), SubmissionUnknown),
-        (b"nonsense\r\n\r\n", SubmissionUnknown),
-        (b"", SubmissionUnknown),
+        pytest.param(http(429, ERROR), Throttled, id="429"),
+        pytest.param(http(503, ERROR, "Retry-After: 7"), Throttled, id="503 with Retry-After"),
+        pytest.param(http(400, ERROR), RequestRefused, id="400"),
+        pytest.param(http(404, ERROR), RequestRefused, id="404"),
+        pytest.param(http(422, ERROR), RequestRefused, id="422"),
+        pytest.param(http(401, ERROR), ProviderKeyRejected, id="401"),
+        pytest.param(http(402, ERROR), ProviderOutOfCredits, id="402"),
+        pytest.param(http(403, ERROR), ProviderOutOfCredits, id="403"),
+        pytest.param(http(500, ERROR), SubmissionUnknown, id="500"),
+        pytest.param(http(502, b"<html>"), SubmissionUnknown, id="502"),
+        pytest.param(http(503, ERROR), SubmissionUnknown, id="503"),
+        pytest.param(http(504, ERROR), SubmissionUnknown, id="504"),
+        pytest.param(http(302, b"", "Location: /elsewhere"), SubmissionUnknown, id="302"),
+        pytest.param(http(409, ERROR), SubmissionUnknown, id="409"),
+        pytest.param(http(200, b'{"id": "abc"', length=500), SubmissionUnknown, id="cut off"),
+        pytest.param(http(200, b"not JSON"), SubmissionUnknown, id="no JSON"),
+        pytest.param(http(200, {"status": "queued"}), SubmissionUnknown, id="no id"),
+        pytest.param(http(200, {"id": ""}), SubmissionUnknown, id="empty id"),
+        pytest.param(b"nonsense\r\n\r\n", SubmissionUnknown, id="no HTTP"),
+        pytest.param(b"", SubmissionUnknown, id="nothing"),
         (reset, SubmissionUnknown),
     ],
 )
@@ -190,22 +190,25 @@ def test_the_providers_statuses_and_their_drift(status: str, outcome: str) -> No
 @pytest.mark.parametrize(
     "answer",
     [
-        http(500, ERROR),
-        http(404, ERROR),
-        http(429, ERROR),
-        http(401, ERROR),
-        http(302, b"", "Location: /elsewhere"),
-        http(200, b"not JSON"),
-        http(200, {"id": "abc"}),
-        http(200, {"id": "abc", "status": "completed"}),
-        http(200, {"id": "abc", "status": "completed", "video": {"url": None}}),
-        http(200, {"id": "abc", "status": "completed", "video": []}),
-        http(200, {"id": "abc", "status": "completed", "video": [[]]}),
-        http(200, {"id": "abc", "status": "completed", "video": [None, {"url": "https://x"}]}),
-        http(200, b'{"status": "generating"', length=500),
-        http(200, b'{"status": "generating", "x": "' + b"x" * (2 << 20) + b'"}'),
-        http(200, gzip.compress(b'{"status": "generating"}'), "Content-Encoding: gzip"),
-        http(200, b'{"status": ' + b"[" * 100_000),
+        pytest.param(http(500, ERROR), id="500"),
+        pytest.param(http(404, ERROR), id="404"),
+        pytest.param(http(429, ERROR), id="429"),
+        pytest.param(http(401, ERROR), id="401"),
+        pytest.param(http(302, b"", "Location: /elsewhere"), id="302"),
+        pytest.param(http(200, b"not JSON"), id="no JSON"),
+        pytest.param(http(200, {"id": "abc"}), id="no status"),
+        pytest.param(http(200, {"id": "abc", "status": "completed"}), id="no video"),
+        pytest.param(http(200, {"id": "abc", "status": "completed", "video": {"url": None}}), id="no URL"),
+        pytest.param(http(200, {"id": "abc", "status": "completed", "video": []}), id="empty list of videos"),
+        pytest.param(http(200, {"id": "abc", "status": "completed", "video": [[]]}), id="list in a list"),
+        pytest.param(
+            http(200, {"id": "abc", "status": "completed", "video": [None, {"url": "https://x"}]}),
+            id="null before a video",
+        ),
+        pytest.param(http(200, b'{"status": "generating"', length=500), id="cut off"),
+        pytest.param(http(200, b'{"status": "generating", "x": "' + b"x" * (2 << 20) + b'"}'), id="2 MiB"),
+        pytest.param(http(200, gzip.compress(b'{"status": "generating"}'), "Content-Encoding: gzip"), id="gzip"),
+        pytest.param(http(200, b'{"status": ' + b"[" * 100_000), id="deeply nested"),
         reset,
     ],
 )
@@ -283,13 +286,17 @@ def test_what_is_not_listed_is_not_found() -> None:
         assert look(wire.url) is None
 
 
-@pytest.mark.parametrize("answer", [http(429, ERROR), http(503, ERROR), http(200, b"[]"), http(200, b"{"), reset])
+@pytest.mark.parametrize(
+    "answer",
+    [http(429, ERROR), http(503, ERROR), http(200, b"[]"), http(200, b"{"), reset],
+    ids=["429", "503", "list", "half an object", "reset"],
+)
 def test_a_log_that_cannot_be_read_says_nothing(answer: Answer) -> None:
     with serving(answer) as wire, pytest.raises(ProviderUnavailable):
         look(wire.url)
 
 
-@pytest.mark.parametrize("answer", [http(404, ERROR), http(200, {"id": "x", "status": "queued"})])
+@pytest.mark.parametrize("answer", [http(404, ERROR), http(200, {"id": "x", "status": "queued"})], ids=["404", "200"])
 def test_a_key_that_the_provider_knows_is_found_good_with_a_call_that_makes_nothing(answer: Answer) -> None:
     with serving(answer) as wire:
         Provider(wire.url, Key("secret-key")).try_key()
@@ -308,6 +315,7 @@ def test_a_key_that_the_provider_knows_is_found_good_with_a_call_that_makes_noth
         (http(302, ERROR), ProviderUnavailable),
         (reset, ProviderUnavailable),
     ],
+    ids=["401", "402", "403", "400", "500", "302", "reset"],
 )
 def test_a_key_is_found_bad_only_by_an_answer_that_says_so(answer: Answer, error: type[Exception]) -> None:
     with serving(answer) as wire, pytest.raises(error) as caught:
@@ -327,6 +335,7 @@ SIGNED = f"{LINK}?X-Amz-Security-Token=abc%2B&X-Amz-Signature=def"
         f"<Error>{SIGNED}</Error>".encode(),
         {"message": f"{SIGNED} {SIGNED}"},
     ],
+    ids=["in quotes", "in a list", "no JSON", "twice"],
 )
 def test_a_link_that_the_provider_names_is_told_without_its_signature(said: bytes | dict[str, object]) -> None:
     """The record and the announcement have what it said, and whoever reads them could fetch the file."""

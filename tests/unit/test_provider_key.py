@@ -15,7 +15,16 @@ def stored(*texts: str) -> ProviderKey:
     return ProviderKey(secrets, "secret")
 
 
-@pytest.mark.parametrize("text", ["sk-1\nsk-2", "sk 1", "sk-\x00", "schlüssel", "x" * 600])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("sk-1\nsk-2", id="two lines"),
+        "sk 1",
+        pytest.param("sk-\x00", id="zero"),
+        "schlüssel",
+        pytest.param("x" * 600, id="600 characters"),
+    ],
+)
 def test_what_is_no_key_is_told_without_showing_it(text: str) -> None:
     with pytest.raises(ProviderKeyRejected) as error:
         stored(text).get()

@@ -67,7 +67,11 @@ def test_a_redirect_is_not_followed(status: int) -> None:
     assert "redirects are not followed" in str(answer.problem)
 
 
-@pytest.mark.parametrize("broken", [reset, b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 x y\r\n\r\n", b"HTTP/1.1 20"])
+@pytest.mark.parametrize(
+    "broken",
+    [reset, b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 x y\r\n\r\n", b"HTTP/1.1 20"],
+    ids=["reset", "nothing", "SSH", "no status", "half a status line"],
+)
 def test_what_is_no_answer_is_tried_again(broken: Any) -> None:
     with serving(broken) as wire:
         answer = posted(wire)

@@ -44,7 +44,7 @@ MASTER = "m" * 64
         "https://xn--bcher-kva.example/",
         "https://a_b.example.co.uk./x",
         "https://93.184.216.34/x",
-        "https://example.com/" + "x" * (MAX_URL - 20),
+        pytest.param("https://example.com/" + "x" * (MAX_URL - 20), id="longest"),
     ],
 )
 def test_a_public_https_url_may_be_told(url: str) -> None:
@@ -90,7 +90,7 @@ NO_URLS = [
     "https://exämple.com/",
     "https://-a.example.com/",
     "https://a..example.com/",
-    "https://example.com/" + "x" * MAX_URL,
+    pytest.param("https://example.com/" + "x" * MAX_URL, id="too long"),
     7,
     ["https://example.com/"],
     {"url": "https://example.com/"},

@@ -131,7 +131,11 @@ def test_all_rows_again_are_a_batch_of_a_new_name(ask: Any) -> None:
 
 
 @pytest.mark.usefixtures("file")
-@pytest.mark.parametrize(("typed", "name"), [("reuse\n", "last+week.csv"), ("again\n", "week.csv"), ("?\n", None)])
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [("reuse\n", "last+week.csv"), ("again\n", "week.csv"), ("?\n", None)],
+    ids=["reuse", "again", "anything else"],
+)
 def test_on_a_terminal_it_asks(ask: Any, monkeypatch: pytest.MonkeyPatch, typed: str, name: str | None) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("promptreel.commands.batch.typer.prompt", lambda *_, **__: typed.strip())

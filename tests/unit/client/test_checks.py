@@ -38,6 +38,7 @@ def found(url: str) -> Finding:
         (error(500), Verdict.WARNING, "not tried"),
         (reset, Verdict.WARNING, "not tried"),
     ],
+    ids=["404", "401", "403", "500", "reset"],
 )
 def test_the_stored_key_is_tried(secrets: "SecretsManagerClient", answer: Answer, verdict: Verdict, said: str) -> None:
     secrets.create_secret(Name="provider-key", SecretString=SECRET)

@@ -11,7 +11,11 @@ from tests.support.api_answers import ID, KEY, error, shown
 from tests.support.wire import http, reset, serving
 
 
-@pytest.mark.parametrize("trouble", [reset, error(429), error(500), error(502), error(503), error(504)])
+@pytest.mark.parametrize(
+    "trouble",
+    [reset, error(429), error(500), error(502), error(503), error(504)],
+    ids=["reset", "429", "500", "502", "503", "504"],
+)
 def test_trouble_that_may_pass_is_tried_again(trouble: bytes, slept: list[float]) -> None:
     with serving(trouble, trouble, shown()) as wire, Client(wire.url, KEY) as client:
         assert client.get(ID).status == "queued"
@@ -93,7 +97,11 @@ def test_the_errors_of_the_api_are_told_apart() -> None:
         client.close()
 
 
-@pytest.mark.parametrize("answer", [http(200, b"<html>Log in</html>"), http(200, b"[]"), http(404, b"nginx")])
+@pytest.mark.parametrize(
+    "answer",
+    [http(200, b"<html>Log in</html>"), http(200, b"[]"), http(404, b"nginx")],
+    ids=["page", "list", "404 without JSON"],
+)
 def test_what_is_no_answer_of_promptreel_is_told_as_such(answer: bytes) -> None:
     with serving(answer) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError, match="is the URL right"):
         client.get(ID)
@@ -114,7 +122,7 @@ def test_a_url_that_would_leak_the_key_or_is_none_is_refused(url: str) -> None:
         Client(url, KEY)
 
 
-@pytest.mark.parametrize("key", ["a b", "a\nb", "schlüssel"])
+@pytest.mark.parametrize("key", ["a b", pytest.param("a\nb", id="line break"), "schlüssel"])
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Client("http://127.0.0.1:1", key)

@@ -156,6 +156,19 @@ def test_a_file_that_storage_refuses_is_told(cat: Path) -> None:
         ("a.csv", 'prompt,image_url\na,cat.png\n"b,\nc,\n', None),  # a quote that does not end
         ("a.csv", "prompt,video_url\na,row:boat.mp4\n", None),
     ],
+    ids=[
+        "CSV",
+        "CSV with its separator",
+        "TSV with a list",
+        "JSON Lines",
+        "JSON",
+        "name only",
+        "no column of files",
+        "half an object",
+        "line of no JSON",
+        "open quote",
+        "row of the batch",
+    ],
 )
 def test_files_that_rows_name_are_known_by_their_content(
     cat: Path, name: str, content: str, changed: str | None

@@ -63,7 +63,17 @@ def test_any_name_is_a_file_in_the_folder_on_any_system(name: str, prompt: str, 
 
 @pytest.mark.parametrize(
     "template",
-    ["{name}", "../{row}", "a/{row}", "a\\{row}", "{row.__class__}", "{x}{row}", ".{row}", "{row", "{row}\n"],
+    [
+        "{name}",
+        "../{row}",
+        "a/{row}",
+        "a\\{row}",
+        "{row.__class__}",
+        "{x}{row}",
+        ".{row}",
+        "{row",
+        pytest.param("{row}\n", id="line break"),
+    ],
 )
 def test_a_template_that_would_lead_elsewhere_is_refused(template: str) -> None:
     with pytest.raises(PromptreelError):

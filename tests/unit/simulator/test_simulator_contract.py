@@ -56,7 +56,17 @@ def test_every_call_needs_a_known_key(client: Client, authorization: dict[str, s
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{", "[]", '"text"', "[" * 100_000, '{"model": "veo2"}', '{"prompt": "x"}', '{"prompt": 1}']
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        '"text"',
+        pytest.param("[" * 100_000, id="deeply nested"),
+        '{"model": "veo2"}',
+        '{"prompt": "x"}',
+        '{"prompt": 1}',
+    ],
 )
 def test_a_body_without_prompt_and_model_is_refused(client: Client, body: str) -> None:
     assert requests.post(client.url + NEW_FORM, data=body, headers=AUTHORIZED, timeout=10).status_code == 400

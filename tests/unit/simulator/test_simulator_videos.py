@@ -64,7 +64,9 @@ def test_the_same_clip_renders_to_the_same_bytes_and_another_prompt_to_others(co
 
 
 @pytest.mark.parametrize(
-    "prompt", ["\x00\x07\n\r", " ", "\ud800", "你好 🚣🏽\u200d♀️ مرحبا", "\u2028\u202e\uffff", "W" * 100_000]
+    "prompt",
+    ["\x00\x07\n\r", " ", "\ud800", "你好 🚣🏽\u200d♀️ مرحبا", "\u2028\u202e\uffff", "W" * 100_000],
+    ids=["control characters", "space", "surrogate", "scripts", "separators", "100,000 letters"],
 )
 def test_any_text_can_be_shown(client: Client, prompt: str) -> None:
     client.control.script(prompt, seconds=0)
