@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ import pytest
 from botocore import handlers
 from botocore.awsrequest import AWSPreparedRequest
 from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis.internal import constants_ast
+from hypothesis.internal.conjecture import providers
 from moto import mock_aws
 
 from local.settings import isolate
@@ -27,13 +29,39 @@ os.environ.update(POWERTOOLS_SERVICE_NAME="promptreel", POWERTOOLS_METRICS_NAMES
 # The tools of the checkout are found without make, too.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
-# What a property costs is the machine's affair, and what hypothesis keeps belongs to the checkout.
-hypothesis.settings.register_profile("promptreel", deadline=None)
+# `make test` tries the same examples each time, however slow the machine is; `make fuzz` searches for new ones.
+hypothesis.settings.register_profile(
+    "promptreel", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("promptreel")
+hypothesis.settings.register_profile("fuzz", derandomize=False, max_examples=500, print_blob=True)
 set_hypothesis_home_dir(ROOT / ".hypothesis")
+# Hypothesis also tries the constants of our modules, of those that are loaded: other ones in each worker.
+_is_ours: Callable[[str], bool] = constants_ast.is_local_module_file
+vars(providers)["is_local_module_file"] = lambda path: not hypothesis.settings().derandomize and _is_ours(path)
 
 # No test can reach a real account, or be changed by its settings.
 isolate(os.environ)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> None:
+    """Refuse to make an id of bytes, of control characters or of a lambda: workers could make different ones."""
+    if (
+        isinstance(val, bytes)
+        or (isinstance(val, str) and not val.isprintable())
+        or getattr(val, "__name__", "") == "<lambda>"
+    ):
+        pytest.fail(f"Give this value of `{argname}` an id, with pytest.param or ids: {val!r:.80}", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
+    """Refuse ids that nobody can read or that hold an address in memory."""
+    made = yield
+    for item in made if isinstance(made, list) else ():
+        if len(item.name) - len(item.originalname) > 120 or " at 0x" in item.name:
+            pytest.fail(f"Give each value a short id, with pytest.param or ids: {item.name:.300}", pytrace=False)
+    return made
 
 
 def _as_bytes(request: AWSPreparedRequest, **_: object) -> None:
