@@ -23,7 +23,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e torture mutants check check-code check-docs check-definitions \
+.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e fuzz torture mutants check check-code check-docs check-definitions \
 	check-local check-dev check-prod docs models pictures bench fmt lock
 
 help: ## what can be made
@@ -67,6 +67,13 @@ unit: .venv/.ready ## tests without the local cloud, but for the exhaustive ones
 
 e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e --numprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+fuzz: .venv/.ready ## search for inputs that break the property tests: make fuzz MINUTES=60
+	@while ((SECONDS < 60 * $(or $(MINUTES),10))); do \
+		seed=$$RANDOM$$RANDOM; echo "Seed $$seed"; \
+		pytest --ignore tests/e2e -m hypothesis --hypothesis-profile fuzz --hypothesis-seed $$seed \
+			--numprocesses 2 --timeout 3600; \
+	done
 
 torture: .venv/.ready .venv/ministack/.ready ## harm the deployed stack in every way we know: docs/reliability.md
 	@python -m tests.torture

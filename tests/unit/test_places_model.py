@@ -22,7 +22,7 @@ from core.workflow import Ended
 from tests.support.house import LONGEST, House
 from tests.support.tables import keyed_definition, table_definition
 
-pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # which a busy machine may need
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(6 * settings().max_examples)]
 OWNERS = ("ann", "bob", "cyd")
 
 
@@ -276,6 +276,9 @@ class Places(RuleBasedStateMachine):
 
 
 Places.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=settings().max_examples // 8,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )
 TestPlaces = Places.TestCase
