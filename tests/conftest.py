@@ -12,6 +12,7 @@ import pytest
 from botocore import handlers
 from botocore.awsrequest import AWSPreparedRequest
 from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.internal import constants_ast
 from hypothesis.internal.conjecture import providers
 from moto import mock_aws
@@ -30,12 +31,18 @@ os.environ.update(POWERTOOLS_SERVICE_NAME="promptreel", POWERTOOLS_METRICS_NAMES
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 # `make test` tries the same examples each time, however slow the machine is; `make fuzz` searches for new ones.
+set_hypothesis_home_dir(ROOT / ".hypothesis")
 hypothesis.settings.register_profile(
     "promptreel", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("promptreel")
-hypothesis.settings.register_profile("fuzz", derandomize=False, max_examples=500, print_blob=True)
-set_hypothesis_home_dir(ROOT / ".hypothesis")
+hypothesis.settings.register_profile(
+    "fuzz",
+    derandomize=False,
+    max_examples=500,
+    print_blob=True,
+    database=DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "examples"),  # a failure is tried first next time
+)
 # Hypothesis also tries the constants of our modules, of those that are loaded: other ones in each worker.
 _is_ours: Callable[[str], bool] = constants_ast.is_local_module_file
 vars(providers)["is_local_module_file"] = lambda path: not hypothesis.settings().derandomize and _is_ours(path)
