@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from bench.calls import Entry, entry_of
 from core.generation import Generation, Source, Status, Submission, iso
+from core.places.table import Place, PlacesTable
 from infra.config import stage_named
 from local.services import throw_away
 from local.settings import Checkout, Settings
@@ -148,14 +149,14 @@ class _Recorded:
 
     def _queued(self) -> Job:
         """It finds every place taken, waits, is looked at by the sweep, and goes on when a place is free."""
-        dynamodb, places = self.cloud.aws("dynamodb"), self.cloud.stack.places_table_name
+        dynamodb, stack = self.cloud.aws("dynamodb"), self.cloud.stack
+        table = PlacesTable(dynamodb, stack.places_table_name, stack.table_name)
         limit = int(self._variables("admit")["IN_FLIGHT_LIMIT"])
         holder = uuid4().hex
         self.cloud.ledger.add(_generating(holder))
-        taken = [{"pk": {"S": "place"}, "sk": {"S": f"{number:06d}"}} for number in range(limit)]
-        held = {"holder": {"S": holder}, "owner": {"S": "other"}, "since": {"S": iso(now())}}
-        for key in taken:
-            dynamodb.put_item(TableName=places, Item={**key, **held})
+        taken = [Place(number, holder, "other", now()) for number in range(limit)]
+        for place in taken:
+            dynamodb.put_item(**table._new(place))
         prompt = f"queued {uuid4().hex}"
         self.cloud.simulator.script(prompt, seconds=self.seconds)
         since = time.time()
@@ -164,8 +165,8 @@ class _Recorded:
         for minutes in SWEPT_AFTER_MINUTES:
             self._age(generation_id, minutes)
             self.cloud.invoke("sweep", "")
-        for key in taken:
-            dynamodb.delete_item(TableName=places, Key=key)
+        for place in taken:
+            table.release(place)
         self.cloud.invoke("sweep", "")
         self.cloud.ended(generation_id, patience=180)
         return Job(self._all(since), self._states(generation_id))

@@ -1,8 +1,8 @@
-"""What waiting costs, and how late it notices: `python -m bench.waiting [--quick]`.
+"""Measure the cost of waiting, and how late a finished job is noticed: `python -m bench.waiting [--quick]`.
 
-Jobs whose times are drawn from several distributions are replayed through the shipped state machine, checks and
-schedule, on a clock that only the replay moves; beside them, clients of such APIs on their schedules. Lag: from done to
-noticed, in seconds. A look takes no time here, and AWS starts everything at once.
+Job times are drawn from several distributions. The jobs are replayed through the shipped state machine, checks and
+schedule, on a clock that only the replay moves, and through the polling schedules of other clients. The lag is the
+number of seconds from done to noticed. A poll takes no time here, and AWS starts everything at once.
 """
 
 import importlib
@@ -12,7 +12,7 @@ import random
 import statistics
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +20,8 @@ from typing import Any, cast
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 
-from core.check_status import Checks  # noqa: E402 - found only now
+from bench.scale.dynamodb import DynamoDB  # noqa: E402 - found only now
+from core.check_status import Checks  # noqa: E402
 from core.generation import Generation, Source, Status, Submission  # noqa: E402
 from core.places.table import PK, SK  # noqa: E402
 from core.provider.client import ProviderGeneration  # noqa: E402
@@ -34,14 +35,15 @@ TRANSITION_USD = 0.000025  # of a Standard workflow, us-east-1
 GIB_SECOND_USD = 0.0000133334  # of a function on arm64, us-east-1
 CHECK_GIB = 0.25
 START = datetime(2026, 1, 1, tzinfo=UTC)
-AT_ONCE = 20  # jobs that have begun before what is learned of the first of them is seen
+AT_ONCE = 20  # jobs begin together, so that none of them knows the times of the others
+TABLE = "places"
 REQUEST = {"model": "veo2", "prompt": "a boat", "duration": 5}
 
-Times = Callable[[random.Random, float], float]  # how long a job takes that comes so far (0 to 1) into the run
+Times = Callable[[random.Random, float], float]  # seconds that a job takes, by its position in the run (0 to 1)
 
 
 def lognormal(median: float, sigma: float) -> Times:
-    """The same all the time."""
+    """Return times whose distribution stays the same during the run."""
     return lambda of, _: of.lognormvariate(math.log(median), sigma)
 
 
@@ -58,7 +60,7 @@ DISTRIBUTIONS: dict[str, Times] = {
 
 @dataclass
 class Job:
-    """One generation on its way, with everything around it that the shipped code speaks to."""
+    """One generation, and all collaborators that the shipped code calls."""
 
     name: str
     takes: float
@@ -91,11 +93,11 @@ class Job:
             submitted_at=START if is_submitted else None,
         )
 
-    # the circuit, which is closed
+    # the circuit: closed
     def open_since(self) -> None:
         return None
 
-    # the budgets, none of which was passed
+    # the budgets: all have room
     def check(self, *_: object) -> None:
         return None
 
@@ -137,29 +139,27 @@ class Job:
         self.check_seconds += seconds
 
 
-@dataclass
-class PlacesTable:
-    """As much of DynamoDB as holds what is learned; what is written is seen only when it is `settled`."""
+class LearnedLater(DynamoDB):
+    """The table that holds what is learned. An update is seen only after `settle`."""
 
-    items: dict[str, dict[str, Any]] = field(default_factory=dict)
-    unseen: list[tuple[str, str, Any]] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__({TABLE: (PK, SK)}, {})
+        self._unseen: list[dict[str, Any]] = []
 
-    def query(self, **_: object) -> dict[str, Any]:
-        return {"Items": list(self.items.values())}
-
-    def update_item(self, **update: Any) -> None:
-        slot, value = update["ExpressionAttributeNames"]["#slot"], update["ExpressionAttributeValues"][":milliseconds"]
-        self.unseen.append((update["Key"][SK]["S"], slot, value))
+    def update_item(self, **update: Any) -> dict[str, Any]:
+        self._unseen.append(update)
+        return {}
 
     def settle(self) -> None:
-        for key, slot, value in self.unseen:
-            self.items.setdefault(key, {PK: {"S": "times"}, SK: {"S": key}})[slot] = value
-        self.unseen.clear()
+        """Make the updates so far visible."""
+        for update in self._unseen:
+            super().update_item(**update)
+        self._unseen.clear()
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """The state machine and the functions as they are deployed."""
+    """The deployed state machine and functions."""
 
     stage: Stage
     definition: dict[str, Any]
@@ -171,9 +171,9 @@ class Shipped:
         return cls(stage, json.loads(path.read_text("utf-8")), learns)
 
     def replay(self, takes: list[float]) -> list[Job]:
-        """The jobs, each from its admission to its end."""
-        table = PlacesTable()
-        times = GenerationTimes(cast("Any", table), "places")
+        """Run jobs that take so many seconds, each from its admission to its end."""
+        table = LearnedLater()
+        times = GenerationTimes(cast("Any", table), TABLE)
         jobs = [Job(f"job{number}", seconds) for number, seconds in enumerate(takes)]
         for number, job in enumerate(jobs):
             if self.learns and number % AT_ONCE == 0:
@@ -182,7 +182,7 @@ class Shipped:
         return jobs
 
     def _run(self, job: Job, times: GenerationTimes) -> None:
-        """Step Functions, as far as the definition needs it: a transition is a state that is entered."""
+        """Interpret the state machine as Step Functions does. Each state that is entered is a transition."""
         state: dict[str, Any] = {"generation_id": job.name}
         name = self.definition["StartAt"]
         while True:
@@ -197,7 +197,7 @@ class Shipped:
                     name = _chosen(definition, state)
                     continue
                 case other:
-                    raise ValueError(f"{name} is a {other}, which no job that goes well enters")
+                    raise ValueError(f"{name} is a {other}. A job that succeeds should not enter it.")
             if definition.get("End"):
                 return
             name = definition["Next"]
@@ -242,7 +242,7 @@ def _chosen(choice: dict[str, Any], state: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Client:
-    """A program that looks again and again, and so has to run all the while."""
+    """A program that polls, and therefore has to run for as long as the job does."""
 
     pause: Callable[[random.Random], float]
     first: float | None = None
@@ -261,7 +261,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Release010(Client):
-    """Promptreel 0.1.0: the first look after 30 s, then a turn of the loop every 5 s, of three transitions."""
+    """Promptreel 0.1.0: a first poll after 30 s, then one turn of three transitions every 5 s."""
 
     def replay(self, takes: list[float]) -> list[Job]:
         jobs = super().replay(takes)
@@ -287,7 +287,7 @@ def _ways() -> dict[str, Any]:
 # --- the section ----------------------------------------------------------------------------------------------------
 
 OURS, BEFORE = "Promptreel", "Promptreel 0.1.0"
-FIGURES = {"lag": 2, "p95": 2, "looks": 1, "transitions": 1, "usd": 5}  # and the digits that are shown of each
+FIGURES = {"lag": 2, "p95": 2, "looks": 1, "transitions": 1, "usd": 5}  # digits to show
 TARGETS = {"lag": 1.7, "p95": 3.0, "transitions": 9.0}
 VEO2_TARGETS = {"lag": 1.4, "p95": 3.0, "transitions": 7.5, "looks": 10.0}
 EXPLAINED = """## Waiting
@@ -302,8 +302,12 @@ BEYOND = "Beyond the targets: how it follows a provider that changes at once, in
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """By distribution and by way: each figure's median, lowest and highest of the runs."""
-    runs, jobs = (3, 300) if quick else (5, 1000)
+    """Replay every distribution. A quick run has fewer jobs."""
+    return measured(3, 300) if quick else measured(5, 1000)
+
+
+def measured(runs: int, jobs: int) -> dict[str, Any]:
+    """Return the median, lowest and highest of each figure over the runs, by distribution and by client."""
     results: dict[str, Any] = {"runs": runs, "jobs": jobs, "distributions": {}}
     for name, times in DISTRIBUTIONS.items():
         measured: dict[str, list[dict[str, float]]] = {way: [] for way in _ways()}
@@ -335,7 +339,7 @@ def _spread(figures: list[dict[str, float]]) -> dict[str, dict[str, float]]:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The section, as Markdown."""
+    """Return the section in Markdown."""
     lines = [EXPLAINED.format(**results, at_once=AT_ONCE)]
     for name, ways in results["distributions"].items():
         lines += [f"### {name}", "", f"| | {' | '.join(FIGURES)} |", "|---|" + "---|" * len(FIGURES)]
@@ -365,7 +369,7 @@ def _verdict(name: str, ways: dict[str, Any]) -> Iterator[str]:
 
 
 def plots(results: dict[str, Any], folder: Path) -> list[Path]:
-    """For each distribution, how late each way notices against how often it looks."""
+    """Draw the lag of each client against its number of polls, one panel per distribution."""
     pyplot = importlib.import_module("matplotlib.pyplot")  # only the benchmarks' environment has it
     grey = "#808080"  # legible on light and on dark
     figure, panels = pyplot.subplots(2, 4, figsize=(16, 8), layout="constrained")

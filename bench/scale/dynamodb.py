@@ -1,12 +1,13 @@
-"""A stand-in for DynamoDB in this process: what real tables do to each other, and how often they were called.
+"""An in-process stand-in for DynamoDB that counts the calls.
 
-Every call takes the time that one takes, and a transaction holds its items meanwhile: whoever writes to them is refused
-with a conflict, as DynamoDB does it. It knows the expressions that core writes and no others; it fails on those.
+Every call takes as long as a real one. A transaction holds its items during that time, and other writes to them are
+rejected with a conflict. It supports only the expressions that core uses, and raises `NotImplementedError` for others.
 """
 
 import bisect
 import copy
 import re
+import sys
 import threading
 import time
 from collections import Counter
@@ -17,19 +18,20 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 Item = dict[str, Any]
+KEY_CONDITION = re.compile(r"\w+ = :pk(?: AND (?:\w+ > (?P<after>:\w+)|begins_with\(\w+, (?P<beginning>:\w+)\)))?")
 WORD = re.compile(r"\s*(<>|<=|>=|[=<>(),]|[\w.#:]+)")
 
 
 class ConditionalCheckFailed(ClientError):
-    """As boto3 raises it."""
+    """The exception of the same name in boto3."""
 
 
 class TransactionConflict(ClientError):
-    """As boto3 raises it."""
+    """The exception of the same name in boto3."""
 
 
 class TransactionCanceled(ClientError):
-    """As boto3 raises it."""
+    """The exception of the same name in boto3."""
 
 
 class DynamoDB:
@@ -51,7 +53,7 @@ class DynamoDB:
         )
 
     def reset_counts(self) -> None:
-        """Begin to count anew."""
+        """Set all counts to zero."""
         with self._lock:
             self.calls.clear()
             self.read_bytes = 0
@@ -73,7 +75,7 @@ class DynamoDB:
         return self._write_one("delete_item", {"Delete": {"TableName": TableName, "Key": Key, **how}})
 
     def transact_write_items(self, *, TransactItems: Any, **_: Any) -> Item:  # noqa: N803
-        """All or nothing; another transaction on one of its items, from its beginning to its end, is a conflict."""
+        """Write all items or none. A concurrent transaction on one of the items is a conflict."""
         where = [self._where(action) for action in TransactItems]
         with self._lock:
             self.calls["transact_write_items"] += 1
@@ -93,22 +95,31 @@ class DynamoDB:
         return {}
 
     def query(self, **how: Any) -> Item:
-        """Of one partition, by its key alone or from a sort key on."""
+        """Return items of one partition: all, those after a sort key, or those whose sort key has this beginning."""
+        condition = KEY_CONDITION.fullmatch(how["KeyConditionExpression"])
+        if condition is None:
+            raise NotImplementedError(how["KeyConditionExpression"])
         self._wait("query")
         table, values = how["TableName"], how["ExpressionAttributeValues"]
         partition = values[":pk"]["S"]
-        after = values.get(":after", {"S": ""})["S"]
         limit = how.get("Limit", 1 << 30)
         with self._lock:
             keys = self._sorted.get((table, partition), [])
-            first = bisect.bisect_right(keys, after)
-            found = [self._items[table][partition, key] for key in keys[first : first + limit]]
+            first, last = 0, len(keys)
+            if after := condition["after"]:
+                first = bisect.bisect_right(keys, values[after]["S"])
+            if name := condition["beginning"]:
+                beginning = values[name]["S"]
+                first = bisect.bisect_left(keys, beginning)
+                last = bisect.bisect_left(keys, beginning + chr(sys.maxunicode))
+            end = min(last, first + limit)
+            found = [self._items[table][partition, key] for key in keys[first:end]]
             self._count("query", found)
-            more: Item = {"LastEvaluatedKey": {}} if first + limit < len(keys) else {}
+            more: Item = {"LastEvaluatedKey": {}} if end < last else {}
             return {"Items": [copy.copy(item) for item in found], **more}
 
     def get_paginator(self, _name: str) -> Any:
-        """All in one page."""
+        """Return a paginator whose single page holds all items."""
 
         def paginate(**how: Any) -> Iterator[Item]:
             yield self.query(**how)
@@ -167,7 +178,7 @@ class DynamoDB:
 
 
 def updated(item: Item, how: Item) -> Item:
-    """The item after `SET name = :value, … REMOVE name, …`."""
+    """Return the item after `SET name = :value, … REMOVE name, …`."""
     sets, _, removes = how["UpdateExpression"].partition("REMOVE")
     new = dict(item)
     for part in filter(None, sets.strip().removeprefix("SET").split(",")):
@@ -179,7 +190,7 @@ def updated(item: Item, how: Item) -> Item:
 
 
 def holds(condition: str | None, item: Item, how: Item) -> bool:
-    """Whether a condition of comparisons, existence and IN, joined by AND and OR, holds of an item."""
+    """Return whether an item meets a condition of comparisons, existence and IN, joined by AND and OR."""
     if condition is None:
         return True
     words = WORD.findall(condition)

@@ -17,7 +17,7 @@ from core.places import table as places
 from core.places.admission import Admission
 from core.places.table import Place, PlacesTable, Waiting
 from core.records.ledger import Ledger
-from core.records.table import KEY, write
+from core.records.table import KEY
 
 KEYS = {"places": (places.PK, places.SK), "generations": (KEY,)}
 SECONDS = {"get_item": 0.004, "query": 0.005, "put_item": 0.006, "update_item": 0.006, "delete_item": 0.006}
@@ -99,7 +99,7 @@ def queue(waiting: int, owners: int) -> dict[str, Any]:
             admission.ledger.add(one)
             admission.ledger.wait_with(one.run, one.generation_id)
     holder = Place(0, "holder", "owner0", START)
-    dynamodb.put_item(TableName="places", Item=_place(holder))
+    dynamodb.put_item(**admission.table._new(holder))
     calls, reads, seconds = [], [], []
     for _ in range(GRANTS):
         dynamodb.reset_counts()
@@ -128,8 +128,3 @@ def _generation(owner: str, number: int) -> Generation:
     return Generation(
         generation_id_for(owner, "bench", str(number)), owner, {"model": "veo2"}, Source("api", ""), created, created
     )
-
-
-def _place(place: Place) -> Any:
-    fields = {"holder": place.holder, "owner": place.owner, "since": place.since.isoformat()}
-    return write({places.PK: places.PLACE, places.SK: f"{place.number:06d}", **fields})
