@@ -81,15 +81,14 @@ def hosting(
         def _answer(self, asked: Asked, wanted: re.Match[str] | None, manner: Manner) -> None:
             if manner.trickled_head is not None:
                 self._trickle_head(manner.trickled_head)
-            body = host.body  # as it is now: another answer may change it
+            body = host.body  # another answer may change it later
             size = len(body)
             fresh = self.headers.get("If-Range") in (None, manner.etag)
             if manner.status is not None:
                 self._head(manner.status, 0, manner.headers)
                 return
-            headers = dict(manner.headers)
-            if manner.etag and manner.ranges:
-                headers["ETag"] = manner.etag
+            headers = {"ETag": manner.etag} if manner.etag and manner.ranges else {}
+            headers |= manner.headers
             if wanted and manner.ranges and fresh:
                 first, end = int(wanted[1]), min(int(wanted[2]) + 1, size)
                 if first >= size:
