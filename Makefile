@@ -77,8 +77,8 @@ fuzz: .venv/.ready ## search for inputs that break the property tests: make fuzz
 torture: .venv/.ready .venv/ministack/.ready ## harm the deployed stack in every way we know: docs/reliability.md
 	@python -m tests.torture
 
-mutants: .venv/.ready ## break the code on purpose, and show which test notices
-	@python -m tests.mutants
+mutants: .venv/.ready ## break the code on purpose, and show which test notices: make mutants ONLY="part of a name"
+	@python -m tests.mutants $(if $(ONLY),"$(ONLY)")
 
 check: .venv/.ready ## lint, types, generated docs, definitions and templates
 	@$(MAKE) --jobs 4 --output-sync check-code check-docs check-definitions check-local check-dev check-prod

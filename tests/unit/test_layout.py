@@ -1,4 +1,4 @@
-"""Tests stand alone: what several of them need is in tests/support, or in tests/torture."""
+"""No test module imports another: shared code is in tests/support, tests/torture or tests/mutants."""
 
 import ast
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def imported(module: Path) -> Iterator[str]:
 
 def is_a_test(name: str) -> bool:
     return name.startswith(("test_", "conftest")) or (
-        name.startswith("tests.") and not name.startswith(("tests.support.", "tests.torture."))
+        name.startswith("tests.") and not name.startswith(("tests.support.", "tests.torture.", "tests.mutants."))
     )
 
 

@@ -1,0 +1,14 @@
+"""Mistakes that somebody could make, and the tests that notice them: `make mutants`."""
+
+from tests.mutants import archive, money, owners, polling, runs, slots, submission, webhooks
+
+MUTANTS = (
+    *archive.MUTANTS,
+    *money.MUTANTS,
+    *owners.MUTANTS,
+    *polling.MUTANTS,
+    *runs.MUTANTS,
+    *slots.MUTANTS,
+    *submission.MUTANTS,
+    *webhooks.MUTANTS,
+)

@@ -1,0 +1,115 @@
+"""Mistakes in archiving a video."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS = (
+    Mutant(
+        "A generation is recorded as completed before its video is archived",
+        "functions/core/finalize.py",
+        "        video = _store(generation, ledger, provider, archive, seconds_left)\n",
+        """        if generation.status is Status.ARCHIVING:
+            key = f"videos/{run.generation_id}/video.mp4"
+            too_early = ArchivedVideo(archive.objects.bucket, key, f"s3://{key}", "video/mp4", "video.mp4", 1, "")
+            ledger.complete(run, too_early, ledger.now())
+        video = _store(generation, ledger, provider, archive, seconds_left)
+""",
+        noticed_by="tests/functions/test_states.py",
+    ),
+    Mutant(
+        "A second multipart upload replaces an archived video",
+        "functions/core/archive/multipart.py",
+        '            IfNoneMatch="*",\n',
+        "",
+        noticed_by="tests/unit/test_archive_parts.py",
+    ),
+    Mutant(
+        "A second upload in one request replaces an archived video",
+        "functions/core/archive/store.py",
+        '                IfNoneMatch="*",\n',
+        "",
+        noticed_by="tests/unit/test_archive.py",
+    ),
+    Mutant(
+        "Parts of two different videos are joined",
+        "functions/core/archive/source.py",
+        "        if _validator(response) not in (None, found.validator):\n",
+        "        if not found.validator:\n",
+        noticed_by="tests/unit/test_archive_parts.py",
+    ),
+    Mutant(
+        "A part that arrives early is verified out of order",
+        "functions/core/archive/transfer.py",
+        "self._failure or self._passed == first)",
+        "self._failure or first >= 0)",
+        noticed_by="tests/unit/test_archive_parts.py",
+    ),
+    Mutant(
+        "Parts from an earlier invocation are kept although the video has changed",
+        "functions/core/archive/store.py",
+        "            if before and (before.length, before.validator) != (found.length, found.validator):\n",
+        "            if before and found.length is None:\n",
+        noticed_by="tests/unit/test_archive_parts.py",
+    ),
+    Mutant(
+        "An upload is completed before it is verified",
+        "functions/core/archive/store.py",
+        "            check.finish(found.length or order.file_size)\n",
+        "            upload.complete()\n            check.finish(found.length or order.file_size)\n",
+        noticed_by="tests/unit/test_archive_parts.py",
+    ),
+    Mutant(
+        "A truncated MP4 is archived",
+        "functions/core/archive/mp4.py",
+        "        if (self._left and not self._open_ended) or self._header:\n",
+        "        if not self.position:\n",
+        noticed_by="tests/unit/test_mp4.py",
+    ),
+    Mutant(
+        "A truncated WebM is archived",
+        "functions/core/archive/webm.py",
+        "        if self._left or self._header or any(end not in (None, self.position) for end in self._ends):\n",
+        "        if not self.position:\n",
+        noticed_by="tests/unit/test_containers.py",
+    ),
+    Mutant(
+        "An element of a WebM may be larger than its parent",
+        "functions/core/archive/webm.py",
+        "        if limit is not None and (self.position if end is None else end) > limit:\n",
+        "        if limit is None and first < 0:\n",
+        noticed_by="tests/unit/test_containers.py",
+    ),
+    Mutant(
+        "An upload that another release began is continued",
+        "functions/core/archive/store.py",
+        "            if before and Check(allowed, before.structure).size == before.size:\n",
+        "            if before:\n",
+        noticed_by="tests/unit/test_archive_parts.py",
+    ),
+    Mutant(
+        "A video is downloaded from any host",
+        "functions/core/archive/download.py",
+        '    if not any(_is(parts.hostname or "", host) for host in allowed.hosts):\n',
+        "    if not parts.hostname:\n",
+        noticed_by="tests/unit/test_download.py",
+    ),
+    Mutant(
+        "A video is kept although its generation was deleted during archiving",
+        "functions/core/finalize.py",
+        "                archive.objects.remove(run.generation_id)\n",
+        "                pass\n",
+        noticed_by="tests/functions/test_states.py",
+    ),
+    Mutant(
+        "The record of a completed generation is stored after its end",
+        "functions/core/finalize.py",
+        """    _store_record(completed, archive)
+    try:
+        ledger.complete(generation.run, video, now)
+""",
+        """    try:
+        ledger.complete(generation.run, video, now)
+        _store_record(completed, archive)
+""",
+        noticed_by="tests/functions/test_states.py",
+    ),
+)

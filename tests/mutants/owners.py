@@ -1,0 +1,27 @@
+"""Mistakes that show one owner what belongs to another."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS = (
+    Mutant(
+        "Every owner sees every generation",
+        "functions/core/api/generations.py",
+        "        if generation.owner != owner:\n",
+        "        if not generation.owner:\n",
+        noticed_by="tests/functions/test_api.py",
+    ),
+    Mutant(
+        "An owner sees other owners' keys",
+        "functions/core/api/keys.py",
+        'if record["owner"] == owner and (request.scope == ALL or key_id == request.key_id)',
+        "if request.scope == ALL or key_id == request.key_id",
+        noticed_by="tests/functions/test_keys.py",
+    ),
+    Mutant(
+        "A key that may only read sees all keys of its owner",
+        "functions/core/api/keys.py",
+        "(request.scope == ALL or key_id == request.key_id)",
+        "(request.scope or key_id == request.key_id)",
+        noticed_by="tests/functions/test_keys.py",
+    ),
+)

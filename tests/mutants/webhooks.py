@@ -1,0 +1,27 @@
+"""Mistakes in delivering webhooks."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS = (
+    Mutant(
+        "A webhook attempt is claimed before it is due",
+        "functions/core/webhooks/records.py",
+        ' AND #due_at <= :now"',
+        ' AND (#due_at <= :now OR #due_at > :now)"',
+        noticed_by="tests/unit/test_webhooks.py",
+    ),
+    Mutant(
+        "A webhook attempt that fails late overrides the next attempt",
+        "functions/core/webhooks/records.py",
+        'only_if="#status = :pending AND #attempts = :own"',
+        'only_if="#status = :pending AND #attempts >= :own"',
+        noticed_by="tests/unit/test_webhooks.py",
+    ),
+    Mutant(
+        "After a rotation webhooks are signed with the newest secret only",
+        "functions/core/webhooks/records.py",
+        "self.latest - len(self.changed_at) - 1, -1",
+        "self.latest - 1, -1",
+        noticed_by="tests/unit/test_webhooks.py",
+    ),
+)
