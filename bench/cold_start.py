@@ -271,11 +271,11 @@ def _playing(entry: dict[str, Any]) -> Iterator[str]:
             with lock:
                 answers = kept.get(key, [])
                 answer = answers.pop(0) if len(answers) > 1 else next(iter(answers), None)
-            # A create call is made on a connection of its own, which the recording does not see. And who sweeps later
-            # than it was recorded may find more to do.
+            # The recording does not see the create call, which is made on a connection of its own. A sweep that is
+            # played later than it was recorded may find more to do: a write, or a workflow to wake.
             if (self.command, urlsplit(self.path).path) == ("POST", CREATE):
                 answer = CREATED
-            elif answer is None and key[2].startswith("DynamoDB"):
+            elif answer is None and key[2].startswith(("DynamoDB", "AWSStepFunctions")):
                 answer = DONE
             self._answer(answer)
 
