@@ -107,7 +107,7 @@ models: .venv/.ready ## write the models anew: make models SOURCE=<a checkout of
 pictures: .venv/.ready .venv/ministack/.ready ## take the console's pictures anew, on the local cloud that make up started
 	@python -m tests.pictures
 
-bench: .venv/.ready .venv/ministack/.ready .venv/bench/.ready ## measure beside the peers: docs/performance.md; QUICK=1 takes two minutes
+bench: .venv/.ready .venv/ministack/.ready .venv/bench/.ready ## compare with the peers: docs/performance.md; QUICK=1 takes three minutes and writes nothing
 	@python -m bench $(if $(QUICK),--quick)
 
 fmt: .venv/.ready ## format the code
@@ -135,7 +135,7 @@ fmt: .venv/.ready ## format the code
 	@touch $@
 
 .venv/bench/.ready: requirements/bench.txt | .venv/.ready
-	@echo "Setting up what is measured beside ours ..."
+	@echo "Setting up the peers of the benchmark ..."
 	@uv venv --quiet --clear --python .venv/bin/python .venv/bench
 	@VIRTUAL_ENV=.venv/bench uv pip sync --quiet --require-hashes requirements/bench.txt
 	@touch $@

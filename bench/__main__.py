@@ -1,7 +1,7 @@
-"""`python -m bench`: every measurement beside its peers, in one run, which writes docs/performance.md.
+"""Compare every measurement with its peers in one run, and write docs/performance.md: `python -m bench`.
 
-Each section is a module with `measure` (runs it: results that JSON can hold), `page` (the results in Markdown) and
-`plots` (SVG files of them). `--quick` takes two minutes, prints, and writes nothing.
+Each section is a module with `measure` (returns results that JSON can hold), `page` (formats them in Markdown) and
+`plots` (draws them as SVG files). A run with `--quick` takes three minutes, prints its results and writes nothing.
 """
 
 import argparse
@@ -36,13 +36,13 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(SECTIONS):
-        parser.error(f"there is no section {', '.join(sorted(unknown))}: choose from {', '.join(SECTIONS)}")
+        parser.error(f"{', '.join(sorted(unknown))} is not a section. Choose from {', '.join(SECTIONS)}.")
     isolate(os.environ)
     is_whole = not (arguments.quick or arguments.sections)
     start = time.monotonic()
     parts = [HEAD]
     if is_whole:
-        # What draws is beside the peers, so that tests need not install it. Our own packages come first.
+        # Matplotlib is installed with the peers, so that tests need not install it. Our own packages take precedence.
         sys.path += map(str, (ROOT / ".venv" / "bench").glob("lib/python*/site-packages"))
         shutil.rmtree(PLOTS, ignore_errors=True)
         PLOTS.mkdir()

@@ -1,9 +1,8 @@
-"""What a start costs: import and first call of every function, beside what its calls alone would take.
+"""Measure the cold start of every function: its import and first call, next to a floor that only makes its calls.
 
-Each function is entered in a fresh process, from the bundles that are deployed, with what it was entered with when
-`bench.recording` recorded it, and is given the answers that it was given then, by a server on this machine. Its floor
-makes the same calls with plain boto3 and requests: the clients that they need, and nothing of ours. The server plays
-for both.
+Each function runs in a fresh process from the deployed bundles, with the event that `bench.recording` recorded. A
+server on this machine replays the recorded responses. The floor makes the same calls to the same server with plain
+boto3 and requests, and with none of our code.
 """
 
 import argparse
@@ -31,10 +30,11 @@ from infra.code import FunctionsCode
 from infra.layer import Layer
 
 ROOT = Path(__file__).parents[1]
-PLAIN = ("boto3", "s3transfer", "requests", "idna", "charset_normalizer", "*__mypyc*.so")  # what the floor has beside
+# The floor needs these in addition to the layer.
+PLAIN = ("boto3", "s3transfer", "requests", "idna", "charset_normalizer", "*__mypyc*.so")
 GOALS = defaultdict(lambda: 1.1, api=1.3, ingest=1.3)
 ROOM_GOAL = 0.35
-ROOMS = (  # what needs no AWS client, and no connection to anywhere
+ROOMS = (  # modules that need neither an AWS client nor a connection
     "core.models",
     "core.models.validation",
     "core.api.openapi",
@@ -43,7 +43,7 @@ ROOMS = (  # what needs no AWS client, and no connection to anywhere
     "core.archive.mp4",
     "core.provider.polling",
 )
-BARE = ("submit", "api")  # started without bytecode, too
+BARE = ("submit", "api")  # also started without bytecode
 RUNS, QUICK_RUNS = 7, 2
 CREATE = "/v2/video/generations"
 DONE: dict[str, Any] = {"status": 200, "headers": {}, "body": "{}"}
@@ -197,7 +197,7 @@ def _ms(results: dict[str, Any], name: str) -> str:
 
 
 def _plain(target: Path) -> Path:
-    """What the floor imports that is not in the layer, with its bytecode, as the layer has it."""
+    """Copy the packages that the floor imports and the layer lacks, with bytecode as in the layer."""
     packages = Path(boto3.__file__).parents[1]
     target.mkdir()
     for path in (path for pattern in PLAIN for path in packages.glob(pattern)):
@@ -208,7 +208,7 @@ def _plain(target: Path) -> Path:
 
 
 def _without_bytecode(target: Path, bundle: Path) -> Path:
-    """The bundle as links to all that is no bytecode."""
+    """Link to every file of the bundle except bytecode."""
     for file in bundle.rglob("*"):
         if file.is_file() and file.suffix != ".pyc":
             link = target / file.relative_to(bundle)
@@ -218,7 +218,7 @@ def _without_bytecode(target: Path, bundle: Path) -> Path:
 
 
 def _played(entry: dict[str, Any], url: str) -> dict[str, Any]:
-    """The entry as it is played: AWS and the provider are where `url` says."""
+    """Return the recorded invocation with `url` in place of AWS and the provider."""
     environment = entry["environment"]
     places = [environment[name] for name in ("AWS_ENDPOINT_URL", "PROVIDER_URL") if name in environment]
     ports = {str(answer["port"]) for answer in entry["answers"]} | {str(urlsplit(place).port) for place in places}

@@ -1,6 +1,7 @@
-"""What every function is entered with, calls and is answered, recorded on a local cloud of its own.
+"""Record the events, calls and responses of every function on a separate local cloud.
 
-One of each: a job by HTTP, one that waits for its place, one that fails, one whose answer is lost, a file, a batch.
+The recorded jobs are a request over HTTP, a job that waits for its slot, a rejected job, a job whose response is lost,
+a dropped file and a batch.
 """
 
 import json
@@ -31,7 +32,7 @@ SWEPT_AFTER_MINUTES = (1, 2, 4, 8, 16, 32)  # when, in its first hour, core.swee
 
 @dataclass(frozen=True)
 class Job:
-    """What one job came to: its entries into functions, and the states that its execution entered."""
+    """The invocations of functions by one job, and the states that its execution entered."""
 
     entries: list[Entry]
     states: list[str]
@@ -39,7 +40,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Recording:
-    """All of it; `first` holds each function's first entry, with what it was answered."""
+    """All recorded jobs. `first` contains the first invocation of each function, with the responses to its calls."""
 
     seconds: int  # that a job took at the provider
     alone: Job
@@ -54,15 +55,15 @@ class Recording:
 
 @cache
 def record(quick: bool = False) -> Recording:
-    """Deploy, run, and stop: three minutes. Quick, it is half a minute, of jobs of a second that are looked at as
-    often as the local stage does."""
+    """Deploy, run and stop, in three minutes. A quick run takes half a minute: its jobs take a second and are polled
+    as often as on the local stage."""
     checkout = Checkout(ROOT, ".local/bench")
     throw_away(checkout)
     checkout.make_state()
     calls = checkout.state / "calls"
     shutil.rmtree(calls, ignore_errors=True)
     calls.mkdir()
-    # Waits are not what is measured: they are as long as they are.
+    # Waits are not measured, so they keep their real length.
     settings = Settings(functions_see={"RECORD_CALLS": str(calls), "PYTHONPATH": str(HOOK)})
     try:
         stack = up(checkout, settings)
@@ -75,7 +76,7 @@ def record(quick: bool = False) -> Recording:
 class _Recorded:
     cloud: LocalCloud
     folder: Path
-    seconds: int  # that the jobs take whose cost is told
+    seconds: int  # at the provider, for the jobs whose cost is shown
 
     def record(self) -> Recording:
         if self.seconds > 1:
@@ -96,7 +97,7 @@ class _Recorded:
         return found
 
     def _be_as_patient_as_in_production(self) -> None:
-        """The local stage looks sooner and more often than a real provider would be asked."""
+        """Poll as rarely as in production. The local stage polls sooner and more often."""
         prod = vars(stage_named("prod"))
         lambdas = self.cloud.aws("lambda")
         for function in self._functions():
@@ -118,7 +119,7 @@ class _Recorded:
         return Job(self._entries(since), self._states(generation_id))
 
     def _others(self) -> dict[str, dict[str, Any]]:
-        """What no job that goes well enters."""
+        """Run jobs through the functions that a successful job never invokes."""
         refused, lost = f"refused {uuid4().hex}", f"lost {uuid4().hex}"
         self.cloud.simulator.script(refused, create=[{"status": 400}])
         self.cloud.simulator.script(lost, create=[{"reset": True, "accept": True}], seconds=1)
@@ -148,7 +149,7 @@ class _Recorded:
         return next(entry for entry in self._all(since) if entry.function == "sweep")
 
     def _queued(self) -> Job:
-        """It finds every place taken, waits, is looked at by the sweep, and goes on when a place is free."""
+        """Run a job that finds every slot held, waits, is checked by the sweep, and is admitted in the end."""
         dynamodb, stack = self.cloud.aws("dynamodb"), self.cloud.stack
         table = PlacesTable(dynamodb, stack.places_table_name, stack.table_name)
         limit = int(self._variables("admit")["IN_FLIGHT_LIMIT"])
@@ -172,7 +173,7 @@ class _Recorded:
         return Job(self._all(since), self._states(generation_id))
 
     def _age(self, generation_id: str, minutes: int) -> None:
-        """As if it had come so long ago, and were due to be looked at."""
+        """Make a job so many minutes old, and due for the next sweep."""
         self.cloud.aws("dynamodb").update_item(
             TableName=self.cloud.stack.table_name,
             Key={"generation_id": {"S": generation_id}},

@@ -1,7 +1,7 @@
-"""What a place at the provider costs in DynamoDB: the shipped code of core.places, many jobs at once, counted.
+"""Count the DynamoDB calls that the shipped code of core.places makes for a slot while many jobs run at once.
 
-Each job is a thread that does what its workflow does: Admit, wait for its token, hold the place, give it back. The
-table is a stand-in that takes as long as DynamoDB and refuses what is in a transaction's way (bench/scale/dynamodb.py).
+Each job is a thread that acts as its workflow: it invokes Admit, waits for its token, holds the slot and releases it.
+The table is a stand-in with the latency and the transaction conflicts of DynamoDB (bench/scale/dynamodb.py).
 """
 
 import statistics
@@ -23,12 +23,12 @@ KEYS = {"places": (places.PK, places.SK), "generations": (KEY,)}
 SECONDS = {"get_item": 0.004, "query": 0.005, "put_item": 0.006, "update_item": 0.006, "delete_item": 0.006}
 SECONDS["transact_write_items"] = 0.015
 HELD_SECONDS = 1.0  # by one job
-GRANTS = 5  # measured, of which the median is told
+GRANTS = 5  # measured; the result is their median
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class _StepFunctions:
-    """Lets whoever waits with a token go on."""
+    """Resumes the job that waits with a token."""
 
     def __init__(self) -> None:
         self.tokens: dict[str, threading.Event] = {}
@@ -88,7 +88,7 @@ def rush(limit: int, jobs: int) -> dict[str, Any]:
 
 
 def queue(waiting: int, owners: int) -> dict[str, Any]:
-    """A place becomes free while so many jobs of so many owners wait: what is called and read until it is given."""
+    """Measure the calls and reads from freeing a slot to granting it while so many jobs of so many owners wait."""
     dynamodb, stepfunctions = DynamoDB(KEYS, {}), _StepFunctions()
     admission = _admission(dynamodb, stepfunctions, 1)
     for number in range(waiting):
