@@ -1,7 +1,8 @@
-"""Connections to where a stranger's link leads: never into our own network, and never to be kept waiting.
+"""Connect to the host of an untrusted link: never in a private network, and never for longer than allowed.
 
-The address is checked on the connection itself, after the name was resolved, which leaves no gap for a name that
-resolves differently the second time. A time-out is for each byte alone: a host that trickles is hung up on.
+A name is resolved once, and only its public addresses are connected to. So the name cannot resolve to another address
+later, and an open port of a private network looks the same as a closed one. A socket's timeout starts again with each
+byte, so a timer closes the connection to a host that sends its bytes slowly.
 """
 
 import ipaddress
@@ -13,16 +14,58 @@ from urllib.parse import SplitResult, urlsplit
 
 from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import LocationParseError
+from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError
 from urllib3.util import parse_url
+from urllib3.util.connection import allowed_gai_family
 
-# IPv6 whose last 32 bits are an IPv4 address, which it leads to: as it is, mapped, translated, and by NAT64, which a
-# network of AWS's may have.
-_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+# The IANA special-purpose address registries as of 9 October 2025, and multicast. An entry inside another one is left
+# out, and so are the IPv6 entries outside of 2000::/3. The few entries that are globally reachable are not public here:
+# they are addresses of protocols, and no web server has one. Properties such as `is_global` follow a registry of
+# another date in each version of Python.
+# https://www.iana.org/assignments/iana-ipv4-special-registry/
+# https://www.iana.org/assignments/iana-ipv6-special-registry/
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.31.196.0/24",
+            "192.52.193.0/24",
+            "192.88.99.0/24",
+            "192.168.0.0/16",
+            "192.175.48.0/24",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+            "2001::/23",  # with Teredo
+            "2001:db8::/32",
+            "2002::/16",  # 6to4
+            "2620:4f:8000::/48",
+            "3fff::/20",
+        ),
+    )
+)
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+# An address in these networks leads to the IPv4 address in its last 32 bits: IPv4-mapped, and NAT64, through which an
+# IPv6-only network of AWS reaches IPv4. Where NAT64's local prefix (64:ff9b:1::/48) holds the IPv4 address is up to the
+# network, so none of its addresses is public.
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96")))
+# ISATAP: bits 64 to 95 of an address that leads to the IPv4 address in its last 32 bits, with either "universal" bit.
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 
 
 class PrivateAddress(Exception):
-    """The name leads to an address that is not of the public internet."""
+    """The host has no address on the public internet."""
 
     def __init__(self, host: str, address: object) -> None:
         self.host, self.address = host, address
@@ -30,8 +73,8 @@ class PrivateAddress(Exception):
 
 
 def parts_of(url: str) -> SplitResult | None:
-    """What a plain link is made of. None for any other: parsers disagree on those, and it is another one's host that
-    is connected to."""
+    """Return the parts of a plain link. Return None for any other link: parsers may find different hosts in it, and
+    the host that was checked has to be the host that is connected to."""
     try:
         parts, connected = urlsplit(url), parse_url(url)
         _ = parts.port
@@ -42,19 +85,26 @@ def parts_of(url: str) -> SplitResult | None:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet; raises ValueError for what is none."""
+    """Return whether an IP address is on the public internet; raise ValueError if it is not an IP address."""
     found = ipaddress.ip_address(address)
+    last_bits = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+    if any(found in network for network in _TRANSLATED):
+        found = last_bits
     if isinstance(found, ipaddress.IPv6Address):
-        if any(found in network for network in _TRANSLATED):
-            found = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        elif found.is_site_local:
+        if found not in _GLOBAL_UNICAST:
             return False
-    return found.is_global and not found.is_multicast
+        if int(found) >> 32 & 0xFFFF_FFFF in _ISATAP and _is_special(last_bits):
+            return False
+    return not _is_special(found)
+
+
+def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return any(address in network for network in _SPECIAL)
 
 
 class InTime(HTTPConnection):
-    """A connection of urllib3 whose TLS takes no longer than a connection may, and of whose answer the head as a whole
-    is waited for as long as for its first byte."""
+    """Limit the time of the whole TLS handshake to the connect timeout, and of the whole head of an answer to the
+    read timeout."""
 
     _wire: socket.socket | None = None
     _limit: Timer | None = None
@@ -62,12 +112,12 @@ class InTime(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         connection = super()._new_conn()
-        self._wire = connection.dup()  # the other one becomes TLS's, and is not to be reached meanwhile
+        self._wire = connection.dup()  # TLS takes over the other one and hides it during the handshake
         self._begin()
         return connection
 
     def connect(self) -> None:
-        """Connect; TimeoutError, or what else comes of being hung up on."""
+        """Connect. Raise TimeoutError, or another error if the timer closed the connection before."""
         try:
             super().connect()
         finally:
@@ -76,19 +126,19 @@ class InTime(HTTPConnection):
             raise TimeoutError
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
-        """The head of the answer; TimeoutError, or what else comes of hanging up."""
+        """Return the head of the answer. Raise TimeoutError, or another error if the timer closed the connection."""
         self._begin()
         try:
             response = super().getresponse()
         finally:
             self._end()
-        if self._is_late:  # what came until then may look like a head
+        if self._is_late:  # the bytes received until then may look like a head
             response.close()
             raise TimeoutError
         return response
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         super().close()
         wire, self._wire = self._wire, None
         if wire:
@@ -113,16 +163,32 @@ class InTime(HTTPConnection):
 
 
 class InTimeTls(InTime, HTTPSConnection):
-    """The same, over TLS."""
+    """Limit the times in the same way over TLS."""
 
 
 class PublicOnly(InTimeTls):
-    """The same, to the public internet only: else it ends with `PrivateAddress` before anything is sent over it."""
+    """Connect over TLS to public addresses only. Raise `PrivateAddress` if the host has none."""
 
     def _new_conn(self) -> socket.socket:
-        connection = super()._new_conn()
-        address = connection.getpeername()[0]
-        if not is_public(address):
-            connection.close()
-            raise PrivateAddress(self.host, address)
-        return connection
+        name, addresses = self._dns_host, self._addresses()
+        public = [address for address in addresses if is_public(address)]
+        if not public:
+            raise PrivateAddress(self.host, addresses[0])
+        try:
+            for self._dns_host in public[:-1]:
+                with suppress(HTTPError):
+                    return super()._new_conn()
+            self._dns_host = public[-1]
+            return super()._new_conn()
+        finally:
+            self._dns_host = name  # which the certificate has to be for
+
+    def _addresses(self) -> list[str]:
+        host = self._dns_host.strip("[]")  # some versions of Python keep the brackets of an IPv6 address
+        try:
+            found = socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except UnicodeError:
+            raise LocationParseError(self.host) from None
+        return [str(address[0]) for *_, address in found]

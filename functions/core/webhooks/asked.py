@@ -36,7 +36,7 @@ def webhook_of(url: object, events: object, *, local: bool) -> Webhook | None:
 
 def _may_be_public(host: str) -> bool:
     try:
-        return is_public(host.strip("[]"))
+        return is_public(host)
     except ValueError:
         return bool(_NAME.fullmatch(host)) and not host.rstrip(".").lower().endswith(_OWN_NETWORK)
 
