@@ -69,7 +69,7 @@ def test_a_list_is_fetched_page_by_page_as_it_is_read() -> None:
 
 def test_calls_are_made_at_once() -> None:
     """Each is answered only when all have come."""
-    gate = threading.Barrier(8, timeout=30)
+    gate = threading.Barrier(8)
 
     def together(connection: socket.socket) -> None:
         threading.Thread(target=answer, args=[connection.dup()], daemon=True).start()
@@ -101,13 +101,13 @@ def test_a_cancelled_task_goes_on_at_once_and_a_create_says_how_to_repeat_it() -
             assert "repeat it with the idempotency key k1" in cancelled.value.__notes__[0]
 
     def late(connection: socket.socket) -> None:
-        over.wait(30)
+        over.wait(90)
         connection.sendall(shown())
 
     with serving(late) as wire:
         loop = threading.Thread(target=lambda: asyncio.run(use(wire.url)))
         loop.start()
-        loop.join(20)
+        loop.join(60)
         ended = not loop.is_alive()
         over.set()
         loop.join()

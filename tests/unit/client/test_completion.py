@@ -29,7 +29,6 @@ def completed(home: Path, words: str, *answers: Answer, url: str | None = None) 
             },
             capture_output=True,
             text=True,
-            timeout=60,
             check=False,
         )
     assert len(wire.requests) <= 1, "it is asked once"

@@ -48,7 +48,7 @@ def test_the_command_serves_until_it_is_told_to_end_and_logs_no_key_and_no_signa
         client = Client(process.stdout.readline().split()[-1])
         download(client.finished()["video"]["url"], headers=AUTHORIZED)
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate()
     assert process.returncode == 0
     assert [line.split("] ")[1].split()[0] for line in log.splitlines()] == ["POST", "GET", "GET"]
     assert KEY not in log
@@ -59,7 +59,7 @@ def test_the_command_says_in_a_sentence_what_it_lacks(client: Client) -> None:
     command = [sys.executable, "-m", "local.simulator", "--port", str(urlsplit(client.url).port)]
     for keys, sentence in [("", "set SIMULATOR_KEYS"), (KEY, "choose another --port")]:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "SIMULATOR_KEYS": keys}
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert ended.returncode == 1
         assert sentence in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
