@@ -142,7 +142,7 @@ def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
             if seen.stage != stage:
                 stage = seen.stage
                 line = f"{time.monotonic() - started:6.1f} s  {output.plain(stage)}{place}"
-                progress.console.print(line, markup=False, highlight=False)
+                progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
         return api.wait(generation, timeout, show)
 

@@ -193,7 +193,8 @@ def test_waiting_tells_the_place_in_the_queue(ask: Run) -> None:
     assert "queued, 100 or more of yours before it" in err
 
 
-def test_waiting_tells_whose_video_it_waits_for(ask: Run) -> None:
+def test_waiting_tells_whose_video_it_waits_for(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")  # no line is broken for it
     waits = shown(meta={"ahead": None, "waits_for": ["a" * 32], "stage": "queued"})
     _, _, err = ask("get", ID, "--wait", answers=[waits, waits, shown("generating"), completed("u", 1)])
     assert f"queued, for the video of {'a' * 32}" in err
