@@ -1,4 +1,4 @@
-"""What a request may say of a webhook: an address of the public internet, and of which ends it is told."""
+"""Check the webhook of a request: its URL must be on the public internet, and its events must exist."""
 
 import re
 
@@ -14,7 +14,7 @@ _OWN_NETWORK = (".localhost", ".local", ".internal", ".home.arpa")  # names that
 
 
 def webhook_of(url: object, events: object, *, local: bool) -> Webhook | None:
-    """The webhook that a request names, if it names one; `InvalidRequest` for one that could not be told.
+    """Return the webhook of a request, or None. Raise `InvalidRequest` for a webhook that could not be sent to.
 
     `events` is a list, or a text with commas between; without it, all. With `local`, this machine may be named, by
     http too. A name that leads into a private network is found out when it is connected to.
