@@ -152,7 +152,7 @@ def _generation_id(request: Request) -> str:
 
 
 def body_of(request: Request) -> object:
-    """The JSON that a call brings; `InvalidRequest` if that is none."""
+    """Return the JSON of a request body. Raise `InvalidRequest` for a body that is not JSON."""
     try:
         text = request.content().decode()
     except ValueError:
@@ -161,5 +161,5 @@ def body_of(request: Request) -> object:
         raise InvalidRequest(f"The body is too large: at most {MAX_BODY_BYTES} bytes are allowed.")
     try:
         return parse_json(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InvalidRequest(f"The body must be valid JSON: {error}.") from error

@@ -3,7 +3,6 @@
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import count
@@ -188,9 +187,7 @@ def identified(rows: Iterable[Row], identities: Identities | None = None) -> Ite
     """Each row with what it is known by, None for what is no request at all."""
     identities = identities or Identities()
     for row in rows:
-        identity = None
-        with suppress(RecursionError):  # one that is nested without end, whose problem says so
-            identity = None if row.asked is None else identities.next(row.asked, row.rows)
+        identity = None if row.asked is None else identities.next(row.asked, row.rows)
         if identity is None:
             identities.skip()
         yield identity, row

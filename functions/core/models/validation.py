@@ -13,13 +13,38 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS, MAX_PROBLEM = 10, 400  # of one request, and characters of each: a batch carries them, and reports them
 MAX_DEPTH = 32  # of lists and objects in each other: no model asks for more than three
+MAX_PARSED_DEPTH = 100  # of a whole JSON text: how much deeper Python could read depends on its version
 MAX_NAMED = 10  # models in a message
 MAX_REQUEST_BYTES = 192 << 10  # as JSON: a batch carries a row in a state, which holds 256 KiB in all
 
 
 def parse_json(text: str) -> object:
-    """The value of a JSON text; `ValueError` for anything else, Python's own NaN and Infinity among them."""
-    return json.loads(text, parse_constant=_no_constant)
+    """Return the value of a JSON text. Raise `ValueError` for anything else, including Python's own NaN and Infinity.
+
+    What is read and what the error says is the same with every version of Python.
+    """
+    try:
+        value: object = json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise _with_trailing_comma(error) from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if _is_deeper(value, MAX_PARSED_DEPTH):
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+_TOO_DEEP = f"more than {MAX_PARSED_DEPTH} lists and objects are nested in each other"
+
+
+def _with_trailing_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
+    """Return the error of Python 3.13, which names a trailing comma. Earlier versions miss a value after it."""
+    before, end = error.doc[: error.pos].rstrip(" \t\r\n"), error.doc[error.pos : error.pos + 1]
+    kind = {("Expecting value", "]"): "array", ("Expecting property name enclosed in double quotes", "}"): "object"}
+    if not before.endswith(",") or (error.msg, end) not in kind:
+        return error
+    what = f"Illegal trailing comma before end of {kind[error.msg, end]}"
+    return json.JSONDecodeError(what, error.doc, len(before) - 1)
 
 
 def _no_constant(name: str) -> None:
@@ -51,12 +76,8 @@ def validate(request: object, models: Models) -> dict[str, Any]:
 
 
 def _check_text(request: dict[str, Any]) -> None:
-    """Before anything of the request is shown or stored. Half a surrogate pair is valid JSON, but no text."""
-    level: list[Any] = [request]
-    for _ in range(MAX_DEPTH):
-        level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
-        level = [value for value in level if isinstance(value, dict | list)]
-    if level:
+    """Reject a request that cannot be shown or stored. Half a surrogate pair is valid JSON, but not valid Unicode."""
+    if _is_deeper(request, MAX_DEPTH):
         raise InvalidRequest(f"The request is nested too deeply: at most {MAX_DEPTH} levels are allowed.")
     try:
         size = len(json.dumps(request, ensure_ascii=False).encode())
@@ -64,6 +85,17 @@ def _check_text(request: dict[str, Any]) -> None:
         raise InvalidRequest("The request holds characters that are not valid Unicode.") from None
     if size > MAX_REQUEST_BYTES:
         raise InvalidRequest(f"The request is too large: at most {MAX_REQUEST_BYTES} bytes of JSON are allowed.")
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Return whether more lists and objects than that are nested in each other."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [inner for inner in level if isinstance(inner, dict | list)]
+        if not level:
+            return False
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
+    return True
 
 
 def _sentence(error: "ValidationError", model: str) -> str:
