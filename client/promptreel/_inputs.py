@@ -1,4 +1,4 @@
-"""Files of this machine as inputs: what names one is replaced by a reference, and the file is uploaded.
+"""Upload the local files that a request names, and replace their names by references.
 
 A file is known by its content, so the same file gives the same request, however often it is uploaded.
 """
@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +42,7 @@ TYPES = {
     "mov": "video/quicktime",
     "webm": "video/webm",
 }
-_MEDIA = re.compile(rf"(?!\w+://|data:|row:)[^\n\r\0]+\.({'|'.join(TYPES)})", re.IGNORECASE)
+_MEDIA = re.compile(rf"(?![a-z][a-z0-9+.-]*://|data:|row:)[^\n\r\0]+\.({'|'.join(TYPES)})", re.IGNORECASE)
 _WORDS = {"prompt", "negative_prompt", "model", "id", "name", "tags", "webhook", "webhook_events"}  # never files
 
 
@@ -94,7 +95,7 @@ def send_form(form: Mapping[str, Any], path: Path) -> None:
 
 
 def content_type(path: Path) -> str:
-    """What a file is, by its name; `PromptreelError` for what no model takes."""
+    """Return the content type of a file by its name. Raise `PromptreelError` for a type that no model takes."""
     found = TYPES.get(path.suffix[1:].lower())
     if found is None:
         raise PromptreelError(f"{path} is no picture, sound or video by its name: {', '.join(TYPES)} are.")
@@ -125,7 +126,7 @@ def with_paths(value: Any, folder: Path = Path()) -> Any:
     match value:
         case str() if _MEDIA.fullmatch(value.strip()):
             path = folder / Path(value.strip()).expanduser()
-            if not path.is_file():
+            if not os.path.isfile(path):  # also for a name that is too long, with every version of Python
                 raise FileNotFoundError(f"There is no file {path}, which the request names.")
             return path
         case list():
@@ -184,7 +185,7 @@ def _line(line: str, change: Callable[[Any], Any]) -> str:
 
 def _table(text: str, change: Callable[[Any], Any]) -> str:
     first, _, rest = text.partition("\n")
-    told = re.fullmatch(r'"?sep=(.)"?', first.strip("\r"), re.IGNORECASE)
+    told = re.fullmatch(r'"?sep=([^"])"?', first.strip("\r"), re.IGNORECASE)
     header = rest.partition("\n")[0] if told else first
     for delimiter in told[1] if told else ",;\t":
         columns = next(csv.reader([header], delimiter=delimiter))

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from urllib.parse import quote
 
+from promptreel._text import UNPRINTABLE
 from promptreel.batch import ReportRow
 from promptreel.errors import PromptreelError
 from promptreel.generation import MP4
@@ -37,7 +38,7 @@ def checked_template(template: str) -> str:
     template = template.removesuffix(MP4)
     unknown = set(re.findall(r"\{([^{}]*)\}", template)) - set(FIELDS)
     rest = re.sub(r"\{(row|name|id)\}", "", template)
-    if unknown or set("{}/\\") & set(rest) or not rest.isprintable() or template.startswith("."):
+    if unknown or set("{}/\\") & set(rest) or UNPRINTABLE.search(rest) or template.startswith("."):
         raise PromptreelError(f"The name template {template!r} may hold {{row}}, {{name}}, {{id}} and plain text.")
     if "{row}" not in template and "{id}" not in template:
         raise PromptreelError(
@@ -104,7 +105,7 @@ class Results:
             raise PromptreelError(f"{mark} cannot be read: name another folder.") from error
         if owner != batch_id:
             raise PromptreelError(f"{folder} holds the results of batch {owner}: name another folder.")
-        # What the file says is taken for names in this folder, and nowhere else.
+        # The names in the file may only be names in this folder.
         plain = {key: name for key, name in videos.items() if Path(name).name == name and name not in ("", ".", "..")}
         return cls(folder, batch_id, template, plain)
 

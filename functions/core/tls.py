@@ -1,4 +1,4 @@
-"""Whom we trust: the certificate authorities of certifi, loaded once, since that takes longer than a call."""
+"""Trust the certificate authorities of certifi. They are loaded once, since that takes longer than a call."""
 
 import ssl
 from functools import cache
@@ -8,5 +8,7 @@ import certifi
 
 @cache
 def context() -> ssl.SSLContext:
-    """For connections to the provider and to where its videos are; AWS's own client has one of its own."""
-    return ssl.create_default_context(cafile=certifi.where())
+    """Return the context for connections to the provider, to its videos and to webhooks. boto3 has its own."""
+    made = ssl.create_default_context(cafile=certifi.where())
+    made.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN  # the default since Python 3.13
+    return made

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from math import fsum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -314,7 +315,7 @@ def _check_here(file: Path, *, as_json: bool) -> None:
 
 
 def _checked(api: Client, file: Path, name: str) -> BatchCheck | None:
-    """What the deployment says of the file; None for one that is too large to be checked at once."""
+    """Return the deployment's check of the file, or None if the file is too large to be checked at once."""
     try:
         return api.check_batch(file, name=name)
     except ApiError as error:
@@ -429,7 +430,7 @@ def _finish(
         output.say_json([row.raw for row in rows])
     else:
         before = f" ({batch.made_before} of them made before)" if batch.made_before else ""
-        usd = sum(row.raw.get("usd") or 0 for row in rows)
+        usd = fsum(row.raw.get("usd") or 0 for row in rows)
         cost = f", {usd:.2f} USD in all" if usd else ""
         output.say(f"{completed} of {len(rows)} rows completed{before}{cost}.")
     if completed < len(rows):

@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -168,7 +169,7 @@ def _tell_cost(estimate: Estimate, count: int, *, as_json: bool) -> None:
 def _ask(
     api: Client, take: Take, takes: list[Take], prompt: str | None, model: str, key: str, parameters: dict[str, Any]
 ) -> None:
-    """Ask for one of them. What would be refused for all is raised at the first."""
+    """Request one of them. Raise an error that applies to all of them at the first."""
     try:
         take.generation = api.create(prompt, model, idempotency_key=key, **parameters)
     except PromptreelError as error:
@@ -207,7 +208,7 @@ def _finish(
 def _end(takes: list[Take], key: str, *, waits: bool, notify: bool, as_json: bool) -> None:
     """How many there are of how many, and what they cost; 1 if one failed, 4 if only the time-out was in the way."""
     errors = [take.error for take in takes if take.error]
-    spent = sum(take.generation.usd or 0 for take in takes if take.generation and take.generation.ended)
+    spent = fsum(take.generation.usd or 0 for take in takes if take.generation and take.generation.ended)
     cost = f", {spent:.2f} USD in all" if spent else ""
     total = f"{len(takes) - len(errors)} of {len(takes)} {'completed' if waits else 'asked for'}{cost}"
     if as_json:

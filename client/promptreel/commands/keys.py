@@ -1,4 +1,4 @@
-"""keys: who may use the API."""
+"""keys: manage the keys of the API."""
 
 import time
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from promptreel._text import UNPRINTABLE
 from promptreel.commands import output
 from promptreel.commands.options import Json, deployment, span_of
 
@@ -53,7 +54,7 @@ def create(
 ) -> None:
     """Make a key and print it, this once: only its hash is kept."""
     for text, which in ((owner, "OWNER"), (name, "--name")):
-        if not text.isprintable() or (which == "OWNER" and not text.strip()):
+        if UNPRINTABLE.search(text) or (which == "OWNER" and not text.strip()):
             raise typer.BadParameter("it must be a name of printable characters.", param_hint=which)
     if scope not in SCOPES:
         raise typer.BadParameter(f"it must be one of {', '.join(SCOPES)}.", param_hint="--scope")

@@ -14,7 +14,8 @@ from promptreel.generation import Generation
 
 SHORT = 8  # digits of an id: enough for ten thousand of them, most often
 LEAST = 38  # columns that an id, a status and a time with its year take
-ROOM = 24  # columns that a prompt needs beside the rest, or it goes below
+_TIME = r"\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?"
+ROOM = 24  # columns that a prompt needs next to the rest; else it has a line of its own
 
 
 def list_(
@@ -73,6 +74,8 @@ def _time(text: str, option: str, *, end: bool = False) -> datetime:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             day = date.fromisoformat(text) + timedelta(days=int(end))
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
+        if not re.fullmatch(_TIME, text, re.ASCII):
+            raise ValueError
         time = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise typer.BadParameter(

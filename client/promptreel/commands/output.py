@@ -10,14 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from promptreel._text import UNPRINTABLE
 from promptreel.generation import Generation
 
 Columns = Mapping[str, Mapping[str, Any] | None]  # by their titles
 
 
 def plain(value: object) -> str:
-    """One line of printable text: what comes from elsewhere must not steer a terminal or break a line."""
-    return "".join(character if character.isprintable() else " " for character in str(value))
+    """Return one line of printable text: text from elsewhere must not steer a terminal or break a line."""
+    return UNPRINTABLE.sub(" ", str(value))
 
 
 def say(text: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from math import fsum
 from typing import Annotated
 
 import typer
@@ -55,7 +56,7 @@ def usage(
 
 
 def left(budget: Budget) -> str:
-    """What a budget has left, in one line."""
+    """Say in one line how much of a budget is left."""
     whose = {"all": "this deployment"}.get(budget.scope, budget.scope.replace("/", " ", 1))
     if budget.period == "hour":
         return f"{whose}: {budget.left} of {budget.limit} jobs an hour left, until {budget.renews_at}"
@@ -90,7 +91,7 @@ def _added(sums: Iterable[Sum]) -> list[Sum]:
 
 def _all(sums: Iterable[Sum]) -> Sum:
     listed = list(sums)
-    return Sum(sum(one.completed for one in listed), sum(one.failed for one in listed), sum(one.usd for one in listed))
+    return Sum(sum(one.completed for one in listed), sum(one.failed for one in listed), fsum(one.usd for one in listed))
 
 
 def _say(by: str, sums: list[Sum], total: Sum | None) -> None:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from core.api.beginning import only
@@ -22,7 +21,7 @@ from core.generation import BEGINNING, GENERATION_ID, Status, iso
 from core.intake import files
 from core.intake.batches import Batches, counts_as_made, identified, no_upload
 from core.intake.dropped_file import MAX_FILE_BYTES
-from core.intake.files import SUFFIXES, Row
+from core.intake.files import SUFFIXES, Row, suffix_of
 from core.intake.owners import own_folder
 from core.models import Models
 from core.money import usd
@@ -30,6 +29,7 @@ from core.money.accounts import Accounts
 from core.publish.batch_report import NOT_STARTED, as_row, not_started
 from core.records.batches import BatchRecord
 from core.records.ledger import Ledger
+from core.text import is_printable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -408,26 +408,26 @@ class BatchApi:
 
 
 def _metadata(key_id: str | None, max_concurrency: int | None) -> dict[str, str]:
-    """What goes with a file, for who reads it."""
+    """Return the metadata of a file for its reader."""
     told = {"key_id": key_id, "max_concurrency": max_concurrency and str(max_concurrency)}
     return {name: text for name, text in told.items() if text}
 
 
 def file_name(name: str | None, content_type: str) -> str:
-    """The name of a file that is sent, with a suffix that says what it holds; `InvalidRequest` if it can be none."""
+    """Return the name of a sent file, with a suffix for its content type. Raise `InvalidRequest` for a bad name."""
     name = unicodedata.normalize("NFC", name or "")
-    is_plain = name.isprintable() and not set(name) & set("/\\") and name.strip() == name
+    is_plain = is_printable(name) and not set(name) & set("/\\") and name.strip() == name
     if not 0 < len(name) <= MAX_NAME or not is_plain or not name.strip("."):
         raise InvalidRequest(
             f"`name` must be the file's name: 1 to {MAX_NAME} printable characters without slashes.", "name"
         )
-    if not PurePosixPath(name).suffix:
+    if not suffix_of(name):
         name += SUFFIX_OF.get(content_type.partition(";")[0].strip().lower(), "")
-    if PurePosixPath(name).suffix.lower() == ".txt":
+    if suffix_of(name) == ".txt":
         raise InvalidFile(
             "A .txt file is one prompt, and no batch: send it to /v2/video/generations, or write a prompt a line into "
             "a .csv, under the header `prompt`."
         )
-    if PurePosixPath(name).suffix.lower() not in SUFFIXES:
+    if suffix_of(name) not in SUFFIXES:
         raise InvalidFile(f"The file's name must end in {', '.join(SUFFIXES)}.")
     return name

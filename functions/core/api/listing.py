@@ -13,7 +13,7 @@ from core.records.wanted import FIRST, LAST, Wanted
 DEFAULT_LIMIT = 20
 MAX_TEXT = 200  # characters
 BATCH = "^[0-9a-f]{4,32}$"
-_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
+_TIME = r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"  # Python 3.14 takes 24:00 as well
 
 
 def read(query: Mapping[str, str]) -> tuple[Wanted, int, str | None]:

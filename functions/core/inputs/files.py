@@ -28,6 +28,7 @@ from core.inputs.references import GENERATION, S3, UPLOAD, content_of, named, up
 from core.intake.owners import own_folder, owner_of_file
 from core.models import Input, containers_of
 from core.records.ledger import Ledger
+from core.text import is_printable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -49,7 +50,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files of all owners; every method is told whose are asked for, and reaches no other's."""
+    """Find the files of owners. Every method has the owner as an argument and reaches no other owner's files."""
 
     s3: "S3Client"
     videos_bucket: str
@@ -158,8 +159,8 @@ class Inputs:
             keys += [f"batches/{batch_id}/inputs/{upload[1]}"] if batch_id else []
             return [Place(self.videos_bucket, key) for key in keys]
         bucket, _, key = reference.removeprefix(S3).partition("/")
-        # Else one program or another would take it for another key.
-        is_plain = key.isprintable() and "\\" not in key and not {"", ".", ".."} & set(key.split("/"))
+        # Some programs would read such a key as another one.
+        is_plain = is_printable(key) and "\\" not in key and not {"", ".", ".."} & set(key.split("/"))
         if not reference.startswith(S3) or not is_plain:
             return []
         own_upload = re.fullmatch(re.escape(self._upload_key(owner, "")) + "[0-9a-f]{32}", key, re.ASCII)

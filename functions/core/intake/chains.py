@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import InvalidRequest
 from core.inputs.references import named
 from core.models import Input
+from core.text import is_printable
 
 if TYPE_CHECKING:
     from core.intake.files import Row
@@ -21,7 +22,7 @@ ROW = "row:"
 
 
 class Chains:
-    """What is known of the rows so far: their ids, and how many others each of them waits for, one after the other."""
+    """Remember the rows so far: their ids, and how many others each of them waits for, one after the other."""
 
     def __init__(self, in_file: bool) -> None:
         self._in_file = in_file
@@ -34,11 +35,11 @@ class Chains:
         self._lengths.append(0 if row.problem else longest + 1)
 
     def name(self, value: object, number: int) -> None:
-        """The row has this `id`; `InvalidRequest` if it can have none, or another row has it."""
+        """Record the `id` of a row. Raise `InvalidRequest` if it is not a valid id, or if another row has it."""
         name = value.strip() if isinstance(value, str) else value
         if name is None or name == "":
             return
-        if not isinstance(name, str) or len(name) > MAX_ID or not name.isprintable() or name.isdecimal():
+        if not isinstance(name, str) or len(name) > MAX_ID or not is_printable(name) or re.fullmatch("[0-9]+", name):
             raise InvalidRequest(f"`id` must be a text of at most {MAX_ID} characters, and no number.", "id")
         if self._by_id.setdefault(name, number) != number:
             raise InvalidRequest(f"`id` is that of row {self._by_id[name]}, too: each must be another.", "id")

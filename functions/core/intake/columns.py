@@ -33,7 +33,7 @@ class Columns:
         """Read the header: the columns, and how many lines they took. `InvalidFile` if it is none, or if it names what
         no model takes."""
         lines, told, first = 1, None, text.readline(most)
-        if asked := re.fullmatch(r'"?sep=(.)"?', first.rstrip("\r\n"), re.IGNORECASE):  # as Excel writes it
+        if asked := re.fullmatch(r'"?sep=([^"])"?', first.rstrip("\r\n"), re.IGNORECASE):  # as Excel writes it
             lines, told, first = 2, asked[1], text.readline(most)
         for delimiter in (told,) if told else DELIMITERS:
             columns = cls(_split(first, delimiter), delimiter)
@@ -48,7 +48,7 @@ class Columns:
         )
 
     def problem(self, cells: list[str]) -> str | None:
-        """What is wrong with a row's cells, if anything is: one of them is in no column that has a name."""
+        """Return what is wrong with a row's cells, or None. A cell without a named column must be blank."""
         named = [bool(name) for name in self.names] + [False] * (len(cells) - len(self.names))
         if not any(cell.strip() for cell, is_named in zip(cells, named, strict=False) if not is_named):
             return None
