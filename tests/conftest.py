@@ -51,6 +51,15 @@ vars(providers)["is_local_module_file"] = lambda path: not hypothesis.settings()
 isolate(os.environ)
 
 
+def pytest_sessionstart() -> None:
+    """Forget the width and the colours of this terminal once pytest knows them: what is printed depends on them."""
+    for name in ("COLUMNS", "LINES", "TERMINAL_WIDTH", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        os.environ.pop(name, None)
+    for name in ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):
+        os.environ.pop(name, None)
+    os.environ["TERM"] = "xterm"
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> None:
     """Refuse to make an id of bytes, of control characters or of a lambda: workers could make different ones."""
     if (
