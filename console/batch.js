@@ -63,7 +63,7 @@ export function Batch({ part: id }) {
     ${batch.error && html`<p class="failure">${batch.error.message}</p>`}
     ${batch.counts && html`<${Progress} batch=${batch} />`}
     <div class="actions">
-      <a class="button" href=${to({ batch: id })}>${t.showVideos}</a>
+      <a class="button" href=${to("", { batch: id })}>${t.showVideos}</a>
       ${batch.rows > 0 && html`<button type="button" onClick=${csv}>${t.reportCsv}</button>`}
       ${batch.rows > 0 && html`<${DownloadAll} batch=${batch} />`}
       ${failed > 0 && batch.rows > 0 && html`<button type="button" onClick=${retry}>${t.retry}</button>`}

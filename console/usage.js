@@ -109,9 +109,9 @@ function Plot({ days, sums, total }) {
 }
 
 const NAMES = {
-  model: (name) => html`<a href=${to({ model: name })}>${titleOf(name)}</a>`,
+  model: (name) => html`<a href=${to("", { model: name })}>${titleOf(name)}</a>`,
   batch: (name) => html`<a href=${to("batch", name)}>${name.slice(0, 8)}</a>`,
-  tag: (name) => html`<a href=${to({ tag: name })}>${name}</a>`,
+  tag: (name) => html`<a href=${to("", { tag: name })}>${name}</a>`,
   day: (name) => name,
 };
 
@@ -139,7 +139,7 @@ function ModelTimes({ sums }) {
         <td>${title}</td>
         <td class="number">${takes ? length(takes.median_seconds) : "–"}</td>
         <td class="number">${takes ? length(takes.slowest_tenth_seconds) : "–"}</td>
-        <td class="number">${failed ? html`<a href=${to({ model: id, status: "error" })}>${t.rate(count(failed), count(all))}</a>` : all ? t.rate(0, count(all)) : "–"}</td>
+        <td class="number">${failed ? html`<a href=${to("", { model: id, status: "error" })}>${t.rate(count(failed), count(all))}</a>` : all ? t.rate(0, count(all)) : "–"}</td>
         <td>${failed > 0 && html`<${Why} errors=${errors} />`}</td>
       </tr>`;
     })}</tbody>

@@ -187,7 +187,7 @@ function Facts({ generation }) {
     <dt>${t.id}</dt>
     <dd><code>${id}</code></dd>
     ${meta.name && html`<dt>${t.name}</dt><dd>${meta.name}</dd>`}
-    ${meta.tags?.length > 0 && html`<dt>${t.tags}</dt><dd>${meta.tags.map((tag) => html`<a key=${tag} class="chip" href=${to({ tag })}>${tag}</a> `)}</dd>`}
+    ${meta.tags?.length > 0 && html`<dt>${t.tags}</dt><dd>${meta.tags.map((tag) => html`<a key=${tag} class="chip" href=${to("", { tag })}>${tag}</a> `)}</dd>`}
     ${meta.webhook && html`<dt>${t.webhook}</dt><dd>${meta.webhook.url}</dd>`}
     ${meta.batch && html`<dt>${t.batch}</dt><dd><a href=${to("batch", meta.batch.id)}>${meta.batch.id.slice(0, 8)}</a>, ${t.row(count(meta.batch.row))}</dd>`}
     ${file && html`<dt>${t.size}</dt><dd>${bytes(file.file_size)}, ${file.content_type}</dd>`}
