@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e fuzz torture mutants check check-code check-docs check-definitions \
-	check-local check-dev check-prod docs models pictures bench fmt lock
+	check-console check-local check-dev check-prod docs models pictures bench fmt lock
 
 help: ## what can be made
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -81,10 +81,13 @@ mutants: .venv/.ready ## break the code on purpose, and show which test notices:
 	@python -m tests.mutants $(if $(ONLY),"$(ONLY)")
 
 check: .venv/.ready ## lint, types, generated docs, definitions and templates
-	@$(MAKE) --jobs 4 --output-sync check-code check-docs check-definitions check-local check-dev check-prod
+	@$(MAKE) --jobs 4 --output-sync check-code check-console check-docs check-definitions check-local check-dev check-prod
 
 check-code:
 	@ruff check --quiet && ruff format --quiet --check && mypy .
+
+check-console:
+	@eslint --max-warnings 0 console eslint.config.js && tsc --project jsconfig.json
 
 check-docs:
 	@for document in docs/generate_*.py; do python $$document --check; done

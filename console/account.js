@@ -1,4 +1,4 @@
-/** Who is signed in, and where. */
+/** The page of the user's account. */
 
 import { address } from "./api.js";
 import { html } from "./html.js";
@@ -9,6 +9,7 @@ import { Webhooks } from "./webhooks.js";
 
 const t = texts.account;
 
+/** Render the page of the user's keys, session and webhooks. */
 export function Account() {
   const url = address("").href.replace(/\/$/, "");
   return html`<section class="narrow">

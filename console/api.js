@@ -1,40 +1,86 @@
-/** Calls of the HTTP API that this page came from. */
+/** Calls of the HTTP API that served this page. */
 
 import { noteTime } from "./clock.js";
 import { signal } from "./html.js";
 import { key, refuse, refused } from "./session.js";
 import { texts } from "./texts.js";
 
-const PATIENCE = 35_000; // milliseconds; the API gives up after 29 seconds
-const SLOWEST = 10; // bytes in a millisecond, of what is sent: a file of 4 MiB takes seven minutes then
+/** @import { CallOptions, Failure, Get, Post, Query, UploadForm } from "./types.js" */
 
-/** Whether the API could not be reached at the last try. */
+const PATIENCE = 35_000; // milliseconds; the API gives up after 29 seconds
+const SLOWEST = 10; // bytes per millisecond of an upload: at this speed a file of 4 MiB takes seven minutes
+
+/** Whether the last call failed to reach the API. */
 export const offline = signal(false);
 
-/** A call that did not go through; the message is a sentence for the user. `status` is 0 where nothing was answered. */
+/** A call that failed. The message is a sentence for the user. Without an answer `status` is 0. */
 export class ApiError extends Error {
-  constructor(status, message, path = "") {
+  /**
+   * @param {number} status
+   * @param {string} message
+   */
+  constructor(status, message) {
     super(message);
     this.status = status;
-    this.path = path;
   }
 
-  /** Whether the same call may go through a little later. */
+  /** Whether the same call may succeed a little later. */
   get isPassing() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
-/** The address of a path of the API, wherever the page is: on a local cloud it is not at the root. */
+/**
+ * Return the status of an answer that reported an error; undefined for any other error.
+ * @param {unknown} error
+ */
+export const statusOf = (error) => (error instanceof ApiError ? error.status : undefined);
+
+/**
+ * Return what an error says, as a sentence for the user.
+ * @param {unknown} error
+ */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
+/**
+ * Pass an error's message to `show`, unless the key was rejected: then the page asks for another key.
+ * @param {unknown} error
+ * @param {(message: string) => unknown} show
+ */
+export function showProblem(error, show) {
+  if (statusOf(error) !== 401) show(messageOf(error));
+}
+
+/**
+ * Return the URL of a path of the API. It is relative to the page, which is not at the root on a local cloud.
+ * @param {string} path
+ */
 export const address = (path) => new URL(path.replace(/^\//, ""), new URL(".", document.baseURI));
 
-/** The answer's JSON, or the whole answer with `as: "answer"`; raises ApiError. */
-export async function call(method, path, { query = {}, json, body, headers = {}, as = "json", keepalive, with: given } = {}) {
+/**
+ * Call the API and return the answer's JSON. Throw an ApiError if that fails.
+ * @param {string} method
+ * @param {string} path
+ * @param {CallOptions} [options]
+ * @returns {Promise<unknown>}
+ */
+export async function call(method, path, options) {
+  return passing((await callForAnswer(method, path, options)).json());
+}
+
+/**
+ * Call the API and return the whole answer. Throw an ApiError if that fails.
+ * @param {string} method
+ * @param {string} path
+ * @param {CallOptions} [options]
+ */
+export async function callForAnswer(method, path, { query = {}, json, body, headers = {}, keepalive, with: given } = {}) {
   const used = given ?? key.value;
   if (!used || (refused.value && !given)) throw new ApiError(401, texts.signIn.notValid);
   const url = address(path);
-  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== "") url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== "") url.searchParams.set(name, String(value));
   const sent = json === undefined ? body : JSON.stringify(json);
+  /** @type {Record<string, string>} */
   const type = json === undefined ? {} : { "Content-Type": "application/json" };
   const answer = await reach(url, {
     method,
@@ -44,16 +90,24 @@ export async function call(method, path, { query = {}, json, body, headers = {},
     credentials: "omit",
     redirect: "error",
     keepalive,
-    signal: AbortSignal.timeout(PATIENCE + (sent?.size ?? 0) / SLOWEST),
+    signal: AbortSignal.timeout(PATIENCE + (body?.size ?? 0) / SLOWEST),
   });
   if (!answer.ok) throw await problemOf(answer, used);
-  return as === "json" ? passing(answer.json()) : answer;
+  return answer;
 }
 
-export const get = (path, query, more) => call("GET", path, { query, ...more });
-export const post = (path, json, more) => call("POST", path, { json, ...more });
-export const remove = (path, query, more) => call("DELETE", path, { query, ...more });
+/** Get what is at a path and return it. */
+export const get = /** @type {Get} */ ((/** @type {string} */ path, /** @type {Query} */ query) => call("GET", path, { query }));
 
+/** Post JSON to a path and return the answer. */
+export const post = /** @type {Post} */ (
+  (/** @type {string} */ path, /** @type {unknown} */ json, /** @type {CallOptions} */ more) => call("POST", path, { json, ...more })
+);
+
+/**
+ * @param {URL} url
+ * @param {RequestInit} options
+ */
 async function reach(url, options) {
   const answer = await passing(fetch(url, options));
   noteTime(answer);
@@ -61,23 +115,32 @@ async function reach(url, options) {
   return answer;
 }
 
-/** What was asked for, or the sentence that says why it did not come, or not to its end. */
+/**
+ * Wait for an answer, or for its body, and return that. Throw an ApiError if the connection fails.
+ * @template T
+ * @param {Promise<T>} asked
+ */
 async function passing(asked) {
   try {
     return await asked;
   } catch (error) {
-    if (error.name === "TimeoutError") throw new ApiError(0, texts.api.slow);
+    if (error instanceof Error && error.name === "TimeoutError") throw new ApiError(0, texts.api.slow);
     offline.value = true;
     throw new ApiError(0, texts.api.network);
   }
 }
 
+/**
+ * @param {Response} answer
+ * @param {string} used
+ */
 async function problemOf(answer, used) {
+  /** @type {Partial<Failure>} */
   let said = {};
   try {
     said = await answer.json();
   } catch {
-    // what stands between us and the API may answer anything
+    // A proxy between the page and the API may send anything.
   }
   const message = typeof said.message === "string" ? said.message : "";
   if (answer.status === 429) return new ApiError(429, texts.api.throttled);
@@ -89,15 +152,23 @@ async function problemOf(answer, used) {
   return new ApiError(answer.status, message || texts.api.unexpected(answer.status));
 }
 
-/** Send a file to a form that the API gave, `onPart` is told how much of it is sent, from 0 to 1. */
+/**
+ * Send a file to a form that the API gave. `onPart` gets the part of it that is sent, from 0 to 1.
+ * @param {UploadForm} form
+ * @param {File} file
+ * @param {(part: number) => void} [onPart]
+ * @returns {Promise<void>}
+ */
 export function sendForm(form, file, onPart = () => {}) {
   const data = new FormData();
   for (const [name, value] of Object.entries(form.fields)) data.append(name, value);
   data.append("file", file);
   return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest(); // fetch does not tell how much is sent
+    const request = new XMLHttpRequest(); // fetch does not report the progress of an upload
     request.open("POST", form.url);
-    request.upload.onprogress = (event) => event.lengthComputable && onPart(event.loaded / event.total);
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable) onPart(event.loaded / event.total);
+    };
     request.onload = () =>
       request.status < 300 ? resolve() : reject(new ApiError(request.status, texts.api.upload(request.status)));
     request.onerror = () => reject(new ApiError(0, texts.api.network));

@@ -1,4 +1,4 @@
-/** The console: who is signed in, which page is shown, and what is around it. */
+/** The console: the page that the address names, or the form to sign in, and the parts that all pages share. */
 
 import { Account } from "./account.js";
 import { offline } from "./api.js";
@@ -19,17 +19,25 @@ import { Usage } from "./usage.js";
 import { Video } from "./video.js";
 import { forget } from "./videos.js";
 
-// The pages, by the first part of their address. Another page is another line here, and one in NAV if it has a tab.
-const PAGES = {
-  "": [Gallery, () => texts.gallery.title],
-  video: [Video, () => texts.video.title],
-  make: [Make, () => texts.make.title],
-  compare: [Compare, () => texts.compare.title],
-  batches: [Batches, () => texts.batches.title],
-  batch: [Batch, () => texts.batches.title],
-  usage: [Usage, () => texts.usage.title],
-  account: [Account, () => texts.account.title],
-};
+/** @import { VNode } from "preact" */
+
+/** @typedef {[Page: (props: { part: string }) => VNode, title: () => string]} Page */
+
+/** @type {Page} */
+const HOME = [Gallery, () => texts.gallery.title];
+
+// The other pages, by the first part of their address. To add a page, add a line here, and one in NAV if it has a tab.
+/** @type {Map<string, Page>} */
+const PAGES = new Map([
+  ["video", [Video, () => texts.video.title]],
+  ["make", [Make, () => texts.make.title]],
+  ["compare", [Compare, () => texts.compare.title]],
+  ["batches", [Batches, () => texts.batches.title]],
+  ["batch", [Batch, () => texts.batches.title]],
+  ["usage", [Usage, () => texts.usage.title]],
+  ["account", [Account, () => texts.account.title]],
+]);
+/** @type {[page: string, name: string, pages: string[]][]} */
 const NAV = [
   ["", texts.nav.videos, ["", "video", "compare"]],
   ["make", texts.nav.make, ["make"]],
@@ -39,30 +47,31 @@ const NAV = [
 
 function App() {
   const { page, part } = route.value;
-  const [Page, title] = PAGES[Object.hasOwn(PAGES, page) ? page : ""];
-  const main = useRef(null);
+  const [Page, title] = PAGES.get(page) ?? HOME;
+  const main = useRef(/** @type {HTMLElement | null} */ (null));
   const isFirst = useRef(true);
   useEffect(() => {
     document.title = `${title()} – ${texts.app}`;
     if (!isFirst.current) {
       if (page !== "") scrollTo(0, 0);
-      main.current?.focus({ preventScroll: true }); // for who hears the page
+      main.current?.focus({ preventScroll: true }); // so that a screen reader reads the new page
     }
     isFirst.current = false;
   }, [page, part]);
   if (key.value === null) return html`<${SignIn} /><${Toasts} />`;
-  return html`<a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>${texts.skip}</a>
+  return html`<a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current?.focus())}>${texts.skip}</a>
     <${Header} page=${page} />
     <${Toasts} />
     ${offline.value && html`<p class="offline" role="alert">${texts.api.offline}</p>`}
-    <main id="main" ref=${main} tabindex="-1" class="page-${page || "gallery"}"><${Page} key=${`${keyId.value} ${page}/${part}`} part=${part} /></main>
+    <main id="main" ref=${main} tabindex="-1"><${Page} key=${`${keyId.value} ${page}/${part}`} part=${part} /></main>
     ${refused.value && html`<${SignIn} isAgain=${true} />`}
     <${Offered} />
     <${Question} />`;
 }
 
+/** @param {{ page: string }} props */
 function Header({ page }) {
-  const current = (pages) => (pages.includes(page) ? "page" : undefined);
+  const current = (/** @type {string[]} */ pages) => (pages.includes(page) ? "page" : undefined);
   return html`<header class="top">
     <a class="brand" href=${to()} aria-label=${texts.app}><${Mark} /> <span>${texts.app}</span></a>
     <nav aria-label=${texts.nav.label}>
@@ -88,6 +97,6 @@ effect(() => {
   chosen.value = [];
 });
 startClock();
-// A file that misses its place would else be opened in place of the page.
+// The browser would otherwise open a file that is dropped next to a field, and leave the page.
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
-render(html`<${App} />`, document.getElementById("app"));
+render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));

@@ -1,7 +1,8 @@
-/** One batch: how far it is, what became of each row, and what can be done with it. */
+/** The page of one batch: its progress, the result of each row, and the buttons. */
 
-import { call, get, post } from "./api.js";
+import { ApiError, callForAnswer, get, post, showProblem, statusOf } from "./api.js";
 import { isRunning } from "./batches.js";
+import { wait } from "./clock.js";
 import { saveAs, saveVideo } from "./download.js";
 import { count, dateTime } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
@@ -10,15 +11,22 @@ import { to } from "./route.js";
 import { texts } from "./texts.js";
 import { ask, say, sayError } from "./toasts.js";
 
-const t = texts.batches;
-const ORDER = ["completed", "generating", "queued", "not_started", "error"];
-const ROWS = 100; // of the report, at once
-const BETWEEN = 400; // milliseconds between two downloads
-const PAUSE = 5000; // before it is looked for more of them
+/** @import { Batch as BatchAnswer, BatchCounts, ReportRow } from "./types.js" */
 
+const t = texts.batches;
+/** @type {(keyof BatchCounts)[]} */
+const ORDER = ["completed", "generating", "queued", "not_started", "error"];
+const ROWS = 100; // rows of the report that "More rows" adds
+const BETWEEN = 400; // milliseconds between two downloads
+const PAUSE = 5000; // milliseconds until the next look for finished videos
+
+/**
+ * Render the page of one batch.
+ * @param {{ part: string }} props
+ */
 export function Batch({ part: id }) {
-  const [batch, setBatch] = useState(null);
-  const [rows, setRows] = useState([]);
+  const [batch, setBatch] = useState(/** @type {BatchAnswer | null} */ (null));
+  const [rows, setRows] = useState(/** @type {ReportRow[]} */ ([]));
   const [wanted, setWanted] = useState(ROWS);
   const [problem, setProblem] = useState("");
   const wake = usePoll(async () => {
@@ -29,13 +37,13 @@ export function Batch({ part: id }) {
       setProblem("");
       return isRunning(found);
     } catch (error) {
-      // One that was just uploaded is there once it is read.
-      if (error.status === 404) setProblem(t.uploaded);
-      else if (error.status !== 401) setProblem(error.message);
+      // A batch exists only once its uploaded file is read.
+      if (statusOf(error) === 404) setProblem(t.uploaded);
+      else showProblem(error, setProblem);
       throw error;
     }
   }, [id, wanted]);
-  const attempt = (run) => async () => {
+  const attempt = (/** @type {() => Promise<void>} */ run) => async () => {
     try {
       await run();
       wake();
@@ -52,21 +60,25 @@ export function Batch({ part: id }) {
     setBatch(await post(`v2/batches/${id}/cancel`));
     say(t.cancelled);
   });
-  const csv = attempt(async () => saveAs(new Blob([await wholeReport(id)], { type: "text/csv" }), `report-${batch.name.replace(/\.\w+$/, "")}.csv`));
+  const csv = attempt(async () => {
+    const name = batch?.name.replace(/\.\w+$/, "");
+    saveAs(new Blob([await wholeReport(id)], { type: "text/csv" }), `report-${name}.csv`);
+  });
   if (!batch) return html`<div class="nothing"><p role="status">${problem || texts.loading}</p></div>`;
   const failed = (batch.counts?.error ?? 0) + (isRunning(batch) ? 0 : (batch.counts?.not_started ?? 0));
+  const hasRows = (batch.rows ?? 0) > 0;
   return html`<section class="batch">
     <p><a href=${to("batches")}>${t.back}</a></p>
     <h1>${batch.name} <span class="state ${batch.status}">${t.statuses[batch.status]}</span></h1>
     <p class="hint"><time dateTime=${batch.created_at}>${dateTime(batch.created_at)}</time></p>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${batch.error && html`<p class="failure">${batch.error.message}</p>`}
-    ${batch.counts && html`<${Progress} batch=${batch} />`}
+    ${batch.counts && html`<${Progress} counts=${batch.counts} rows=${batch.rows ?? 0} />`}
     <div class="actions">
       <a class="button" href=${to("", { batch: id })}>${t.showVideos}</a>
-      ${batch.rows > 0 && html`<button type="button" onClick=${csv}>${t.reportCsv}</button>`}
-      ${batch.rows > 0 && html`<${DownloadAll} batch=${batch} />`}
-      ${failed > 0 && batch.rows > 0 && html`<button type="button" onClick=${retry}>${t.retry}</button>`}
+      ${hasRows && html`<button type="button" onClick=${csv}>${t.reportCsv}</button>`}
+      ${hasRows && html`<${DownloadAll} batch=${batch} />`}
+      ${failed > 0 && hasRows && html`<button type="button" onClick=${retry}>${t.retry}</button>`}
       ${isRunning(batch) && html`<button type="button" class="danger" onClick=${cancel}>${t.cancel}</button>`}
     </div>
     ${rows.length > 0 && html`<${Rows} rows=${rows} />`}
@@ -74,8 +86,8 @@ export function Batch({ part: id }) {
   </section>`;
 }
 
-function Progress({ batch }) {
-  const { counts, rows } = batch;
+/** @param {{ counts: BatchCounts, rows: number }} props */
+function Progress({ counts, rows }) {
   const done = counts.completed + counts.error;
   return html`<div class="progress" role="progressbar" aria-valuemin="0" aria-valuemax=${rows} aria-valuenow=${done} aria-label=${t.progressLabel(count(done), count(rows))}>
       ${ORDER.map((name) => counts[name] > 0 && html`<span key=${name} class="part ${name}" style=${{ flexGrow: counts[name] }}></span>`)}
@@ -83,6 +95,7 @@ function Progress({ batch }) {
     <p class="counts">${ORDER.filter((name) => counts[name] > 0).map((name) => html`<span key=${name} class="count ${name}">${count(counts[name])} ${t.counts[name]}</span> `)}</p>`;
 }
 
+/** @param {{ rows: ReportRow[] }} props */
 function Rows({ rows }) {
   return html`<h2>${t.report}</h2>
     <div class="scroll" tabindex="0" role="region" aria-label=${t.report}><table>
@@ -92,7 +105,7 @@ function Rows({ rows }) {
           (row) => html`<tr key=${row.row}>
             <td class="number">${count(row.row)}</td>
             <td>${row.name && html`<strong>${row.name}</strong> `}${(row.prompt ?? "").slice(0, 160)}</td>
-            <td><span class="state ${row.status.replace(" ", "-")}">${texts.stage[row.status] ?? t.notStarted}</span></td>
+            <td><span class="state ${row.status.replace(" ", "-")}">${row.status === "not started" ? t.notStarted : texts.stage[row.status]}</span></td>
             <td>${row.generation_id && row.status === "completed" ? html`<a href=${to("video", row.generation_id)}>${t.open}</a>` : row.generation_id && row.status !== "error" ? html`<a href=${to("video", row.generation_id)}>${row.generation_id.slice(0, 8)}</a>` : (row.error ?? "")}</td>
           </tr>`,
         )}
@@ -100,11 +113,14 @@ function Rows({ rows }) {
     </table></div>`;
 }
 
-/** Videos are saved as they come, one after another, until all are there or it is stopped. */
+/**
+ * A button that saves each video once it is finished, until all are saved or the user stops it.
+ * @param {{ batch: BatchAnswer }} props
+ */
 function DownloadAll({ batch }) {
   const [isOn, setOn] = useState(false);
   const [saved, setSaved] = useState(0);
-  const had = useRef(new Set());
+  const had = useRef(/** @type {Set<string>} */ (new Set()));
   const latest = useRef(batch);
   latest.current = batch;
   useEffect(() => {
@@ -115,21 +131,24 @@ function DownloadAll({ batch }) {
         const { id, rows } = latest.current;
         const wasRunning = isRunning(latest.current);
         try {
-          const ready = (await report(id, rows)).filter((row) => row.status === "completed" && !had.current.has(row.generation_id));
-          for (const row of ready) {
+          const done = (await report(id, rows ?? 0)).filter(({ status }) => status === "completed");
+          const ready = done.map((row) => row.generation_id ?? "").filter((video) => video && !had.current.has(video));
+          for (const video of ready) {
             if (isOver) return;
-            if (await isSaved(row.generation_id)) setSaved((before) => before + 1);
-            had.current.add(row.generation_id);
-            await waited(BETWEEN);
+            if (await isSaved(video)) setSaved((before) => before + 1);
+            had.current.add(video);
+            await wait(BETWEEN);
           }
-          if (!ready.length && !wasRunning) return setOn(false);
-          if (!ready.length) await waited(PAUSE);
+          if (!ready.length && !wasRunning) {
+            setOn(false);
+            return;
+          }
+          if (!ready.length) await wait(PAUSE);
         } catch (error) {
-          if (!error.isPassing) throw error;
-          await waited(PAUSE); // it goes on from where it was once there is a connection again
+          if (!isPassing(error)) throw error;
+          await wait(PAUSE); // it continues where it was once there is a connection again
         }
       }
-      return undefined;
     };
     run().catch((error) => {
       sayError(error);
@@ -143,23 +162,33 @@ function DownloadAll({ batch }) {
   return html`<button type="button" aria-pressed=${isOn} onClick=${() => setOn(!isOn)}>${label}</button>`;
 }
 
-const waited = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** @param {unknown} error */
+const isPassing = (error) => error instanceof ApiError && error.isPassing;
 
-/** Save a video: whether it is there. One that was deleted keeps nobody from the others. */
+/**
+ * Save a video and return whether that succeeded. A deleted video does not stop the others.
+ * @param {string} id
+ */
 async function isSaved(id) {
   try {
     await saveVideo(id);
     return true;
   } catch (error) {
-    if (error.status === 401 || error.isPassing) throw error;
+    if (statusOf(error) === 401 || isPassing(error)) throw error;
     sayError(error);
     return false;
   }
 }
 
-/** The first rows of the report. */
+/**
+ * Return the first rows of the report.
+ * @param {string} id
+ * @param {number} most
+ */
 async function report(id, most) {
+  /** @type {ReportRow[]} */
   const rows = [];
+  /** @type {string | undefined} */
   let cursor;
   do {
     const page = await get(`v2/batches/${id}/report`, { limit: Math.min(500, most - rows.length), cursor });
@@ -169,13 +198,17 @@ async function report(id, most) {
   return rows;
 }
 
-/** All of it, as CSV. */
+/**
+ * Return the whole report as CSV.
+ * @param {string} id
+ */
 async function wholeReport(id) {
   let text = "";
+  /** @type {string | undefined} */
   let cursor;
   let more = true;
   while (more) {
-    const part = await call("GET", `v2/batches/${id}/report`, { query: { format: "csv", cursor }, as: "answer" });
+    const part = await callForAnswer("GET", `v2/batches/${id}/report`, { query: { format: "csv", cursor } });
     text += await part.text();
     cursor = /cursor=([0-9]+)/.exec(part.headers.get("Link") ?? "")?.[1];
     more = cursor !== undefined;

@@ -1,6 +1,6 @@
-/** Batches: a file is checked by the API before anything starts, then sent; below, those that were. */
+/** The page of all batches. The API checks a file before anything starts. */
 
-import { call, get, post, sendForm } from "./api.js";
+import { call, get, post, sendForm, showProblem, statusOf } from "./api.js";
 import { count, shortTime, usd } from "./format.js";
 import { html, useRef, useState } from "./html.js";
 import { usePoll } from "./poll.js";
@@ -9,26 +9,43 @@ import { columnOf } from "./schema.js";
 import { texts } from "./texts.js";
 import { say, sayError } from "./toasts.js";
 
+/** @import { Batch, BatchCheck, Page, Query, RowProblem } from "./types.js" */
+
+/**
+ * The batches that are loaded, and where the next ones are.
+ * @typedef {{ data: Batch[], cursor?: string | null }} Loaded
+ */
+
 const t = texts.batches;
-const MOST_SENT = 4 << 20; // bytes that the API takes in a request; a larger file is uploaded
+const MOST_SENT = 4 << 20; // bytes that the API accepts in a request; a larger file is uploaded
 const SHOWN = 100; // wrong rows
-const NEWEST = 20; // looked at again and again
+const NEWEST = 20; // batches that are loaded again and again
 const PAGE = 50;
 
+/**
+ * Return whether rows of a batch may still start or end.
+ * @param {Batch} batch
+ */
 export const isRunning = ({ status }) => status === "reading" || status === "running";
 
-/** The batches with the newest page of them, which was loaded again; before there is any, null is. */
+/**
+ * Return the loaded batches together with their newest page, which was loaded again. `before` is null at first.
+ * @param {Loaded | null} before
+ * @param {Page<Batch>} page
+ * @returns {Loaded}
+ */
 export function renewed(before, { data, next_cursor: next }) {
   const last = data.at(-1)?.created_at;
   const first = before?.data[0]?.created_at;
-  // Where more came than is on a page, what is between is reached by "more".
-  if (first === undefined || (next && last > first)) return { data, cursor: next };
-  const older = next ? before.data.filter(({ created_at: at }) => at < last) : [];
+  // If more batches arrived than fit on a page, "More" loads those in between.
+  if (!before || first === undefined || (next && last !== undefined && last > first)) return { data, cursor: next };
+  const older = next && last !== undefined ? before.data.filter(({ created_at: at }) => at < last) : [];
   return { data: [...data, ...older], cursor: next && before.cursor };
 }
 
+/** Render the page of all batches. */
 export function Batches() {
-  const [batches, setBatches] = useState(null); // {data, cursor}: those that are loaded, and where the next ones are
+  const [batches, setBatches] = useState(/** @type {Loaded | null} */ (null));
   const [problem, setProblem] = useState("");
   const wake = usePoll(async () => {
     try {
@@ -37,15 +54,16 @@ export function Batches() {
       setProblem("");
       return page.data.some(isRunning);
     } catch (error) {
-      if (error.status !== 401) setProblem(error.message);
+      showProblem(error, setProblem);
       throw error;
     }
   });
-  const { data: found = null, cursor } = batches ?? {};
+  const found = batches?.data ?? [];
+  const cursor = batches?.cursor;
   const more = async () => {
     try {
       const page = await get("v2/batches", { limit: PAGE, cursor });
-      setBatches((before) => (before.cursor === cursor ? { data: [...before.data, ...page.data], cursor: page.next_cursor } : before));
+      setBatches((before) => (before && before.cursor === cursor ? { data: [...before.data, ...page.data], cursor: page.next_cursor } : before));
     } catch (error) {
       sayError(error);
     }
@@ -54,9 +72,9 @@ export function Batches() {
     <h1>${t.title}</h1>
     <${Sending} onSent=${wake} />
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
-    ${found === null && !problem && html`<p class="hint">${texts.loading}</p>`}
-    ${found?.length === 0 && html`<p class="hint">${t.empty}</p>`}
-    ${found?.length > 0 &&
+    ${!batches && !problem && html`<p class="hint">${texts.loading}</p>`}
+    ${batches && !found.length && html`<p class="hint">${t.empty}</p>`}
+    ${found.length > 0 &&
     html`<div class="scroll" tabindex="0" role="region" aria-label=${t.title}><table>
       <thead><tr><th scope="col">${t.name}</th><th scope="col">${t.status}</th><th scope="col" class="number">${t.report}</th><th scope="col">${t.created}</th></tr></thead>
       <tbody>
@@ -74,55 +92,61 @@ export function Batches() {
   </section>`;
 }
 
-/** A file: dropped, checked, started. */
+/**
+ * A place to drop a file at, which is checked and then started.
+ * @param {{ onSent: () => void }} props
+ */
 function Sending({ onSent }) {
-  const input = useRef(null);
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const [isOver, setOver] = useState(false);
-  const [file, setFile] = useState(null);
-  const [check, setCheck] = useState(null);
+  const [file, setFile] = useState(/** @type {File | null} */ (null));
+  const [check, setCheck] = useState(/** @type {BatchCheck | null} */ (null));
   const [problem, setProblem] = useState("");
   const [work, setWork] = useState("");
-  const stop = (event) => event.preventDefault();
-  const anew = () => {
+  const stop = (/** @type {Event} */ event) => event.preventDefault();
+  const clear = () => {
     setFile(null);
     setCheck(null);
     setProblem("");
   };
-  const take = async (given) => {
+  const take = async (/** @type {File | undefined} */ given) => {
     if (!given) return;
-    anew();
+    clear();
     setFile(given);
     if (given.size > MOST_SENT) return;
     setWork(t.checking);
     try {
-      setCheck(await sent(given, { dry_run: "true" }));
+      setCheck(/** @type {BatchCheck} */ (await sent(given, { dry_run: "true" })));
     } catch (error) {
-      if (error.status === 413) setCheck(null); // too many rows to be checked while one waits
-      else if (error.status !== 401) {
-        setProblem(error.message);
-        setFile(null);
+      if (statusOf(error) === 413) setCheck(null); // too many rows to check while the user waits
+      else {
+        showProblem(error, (message) => {
+          setProblem(message);
+          setFile(null);
+        });
       }
     } finally {
       setWork("");
     }
   };
   const start = async () => {
+    if (!file) return;
     setWork(t.checking);
     try {
       if (check) {
-        const batch = await sent(file, check.problem_rows ? { force: "true" } : {});
+        const batch = /** @type {Batch} */ (await sent(file, check.problem_rows ? { force: "true" } : {}));
         say(t.started);
         go("batch", batch.id);
       } else {
         const { id, upload } = await post("v2/batches", undefined, { query: { name: file.name, upload: "true" } });
         await sendForm(upload, file);
         say(t.uploaded);
-        anew();
+        clear();
         onSent();
         go("batch", id);
       }
     } catch (error) {
-      if (error.status !== 401) setProblem(error.message);
+      showProblem(error, setProblem);
     } finally {
       setWork("");
     }
@@ -130,26 +154,33 @@ function Sending({ onSent }) {
   return html`<div class="sending">
     <div class="drop large ${isOver ? "is-over" : ""}" onDragEnter=${(event) => (stop(event), setOver(true))} onDragOver=${stop}
         onDragLeave=${() => setOver(false)} onDrop=${(event) => (stop(event), setOver(false), take(event.dataTransfer.files[0]))}>
-      <span>${t.drop} <button type="button" onClick=${() => input.current.click()}>${t.choose}</button></span>
+      <span>${t.drop} <button type="button" onClick=${() => input.current?.click()}>${t.choose}</button></span>
       <span class="hint">${t.hint}</span>
       <input ref=${input} type="file" class="unseen" tabindex="-1" aria-hidden="true" accept=".csv,.tsv,.jsonl,.json"
-        onChange=${(event) => (take(event.target.files[0]), (event.target.value = ""))} />
+        onChange=${(event) => (take(event.target.files?.[0]), (event.target.value = ""))} />
     </div>
     ${work && html`<p role="status">${work}</p>`}
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
-    ${file && !work && html`<${Checked} file=${file} check=${check} onStart=${start} onAnew=${anew} />`}
+    ${file && !work && html`<${Checked} file=${file} check=${check} onStart=${start} onClear=${clear} />`}
   </div>`;
 }
 
+/**
+ * @param {File} file
+ * @param {Query} query
+ */
 const sent = (file, query) =>
   call("POST", "v2/batches", { query: { name: file.name, ...query }, body: file, headers: { "Content-Type": "application/octet-stream" } });
 
-/** What the API said of the file, wrong rows by row and column; nothing has started yet. */
-function Checked({ file, check, onStart, onAnew }) {
+/**
+ * What the API said about the file, with wrong rows by row and column. Nothing has started yet.
+ * @param {{ file: File, check: BatchCheck | null, onStart: () => void, onClear: () => void }} props
+ */
+function Checked({ file, check, onStart, onClear }) {
   if (!check) {
     return html`<div class="checked"><h2>${file.name}</h2><p>${t.tooLarge}</p>
       <p class="actions"><button type="button" class="primary" onClick=${onStart}>${t.startUnchecked}</button>
-      <button type="button" onClick=${onAnew}>${t.another}</button></p></div>`;
+      <button type="button" onClick=${onClear}>${t.another}</button></p></div>`;
   }
   const wrong = check.problem_rows;
   const fine = check.rows - wrong;
@@ -157,18 +188,19 @@ function Checked({ file, check, onStart, onAnew }) {
   return html`<div class="checked">
     <h2>${file.name}: ${t.rows(check.rows)}</h2>
     <p role="status">${wrong ? t.problems(wrong) : t.fine} ${wrong > 0 && fine > 0 && t.problemsHint}</p>
-    ${news > 0 && check.estimated_usd !== undefined && html`<p>${t.cost(usd(check.estimated_usd), usd(check.at_most_usd))}</p>`}
+    ${news > 0 && html`<p>${t.cost(usd(check.estimated_usd), usd(check.at_most_usd))}</p>`}
     ${check.made_before > 0 && html`<p>${t.madeBefore(count(check.made_before))}</p>`}
     ${check.failed_before > 0 && html`<p>${t.failedBefore(count(check.failed_before))}</p>`}
     ${check.made_elsewhere && html`<p class="problem">${t.elsewhere(count(check.made_elsewhere.rows), check.made_elsewhere.name)}</p>`}
     ${wrong > 0 && html`<${Problems} problems=${check.problems} all=${wrong} />`}
     <p class="actions">
       ${fine > 0 && html`<button type="button" class="primary" onClick=${onStart}>${wrong ? t.startOthers(news) : t.start(news)}</button>`}
-      <button type="button" onClick=${onAnew}>${t.another}</button>
+      <button type="button" onClick=${onClear}>${t.another}</button>
     </p>
   </div>`;
 }
 
+/** @param {{ problems: RowProblem[], all: number }} props */
 function Problems({ problems, all }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t.problems(all)}><table>
       <thead><tr><th scope="col" class="number">${t.row}</th><th scope="col" class="number">${t.line}</th><th scope="col">${t.column}</th><th scope="col">${t.problem}</th></tr></thead>

@@ -1,4 +1,4 @@
-/** A video in a gallery: its own first frame, which plays while it is pointed at, or where its job stands. */
+/** A video in a list: its first frame, which plays under the pointer, or the stage of its job. */
 
 import { lately } from "./clock.js";
 import { ago, dateTime } from "./format.js";
@@ -10,25 +10,37 @@ import { Stage, stageName } from "./stage.js";
 import { texts } from "./texts.js";
 import { hasEnded, isCancelled, promptOf, video } from "./videos.js";
 
-export const MOST_COMPARED = 4;
+/** @import { RefObject } from "preact" */
+/** @import { Generation } from "./types.js" */
 
-/** The ids that are chosen to be compared, in order. */
-export const chosen = signal([]);
+const MOST_COMPARED = 4;
 
-export function choose(id, isChosen) {
+/** The ids of the videos that are chosen for comparison, in order. */
+export const chosen = signal(/** @type {string[]} */ ([]));
+
+/**
+ * @param {string} id
+ * @param {boolean} isChosen
+ */
+function choose(id, isChosen) {
   const others = chosen.value.filter((one) => one !== id);
   chosen.value = isChosen ? [...others, id].slice(-MOST_COMPARED) : others;
 }
 
+/** Return whether the reader's system asks for less motion. */
 export const wantsCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+/**
+ * Render one video of a list, as its first frame or as the stage of its job.
+ * @param {{ id: string, position: number, total?: number }} props
+ */
 export function Card({ id, position, total }) {
   const generation = video(id).value;
-  const film = useRef(null);
+  const film = useRef(/** @type {HTMLVideoElement | null} */ (null));
   if (!generation) return html`<li class="card"><span class="thumb"></span></li>`;
-  const play = () => wantsCalm() || film.current?.play?.().catch(() => {});
+  const play = () => wantsCalm() || film.current?.play().catch(() => {});
   const stop = () => {
-    if (!film.current?.pause) return;
+    if (!film.current) return;
     film.current.pause();
     film.current.currentTime = FIRST;
   };
@@ -52,28 +64,33 @@ export function Card({ id, position, total }) {
   </li>`;
 }
 
-export const FIRST = 0.05; // seconds: the first frame that is surely drawn
+export const FIRST = 0.05; // seconds: some browsers draw no frame at 0
 
+/** @param {{ generation: Generation, film: RefObject<HTMLVideoElement> }} props */
 function Thumb({ generation, film }) {
   if (!hasEnded(generation)) return html`<${Stage} generation=${generation} />`;
   if (generation.status === "completed") return html`<${Film} generation=${generation} film=${film} />`;
   return html`<span class="stage ${isCancelled(generation) ? "cancelled" : "error"}">
     <strong>${stageName(generation)}</strong>
-    ${!isCancelled(generation) && html`<span class="why">${generation.error.message}</span>`}
+    ${!isCancelled(generation) && html`<span class="why">${generation.error?.message}</span>`}
   </span>`;
 }
 
-/** The video without sound and controls. It is loaded once it has been on the screen for a moment. */
-export function Film({ generation, film, ...rest }) {
+/**
+ * The video without sound and controls. It is loaded once it has been on the screen for a moment.
+ * @param {{ generation: Generation, film: RefObject<HTMLVideoElement> }} props
+ */
+function Film({ generation, film }) {
   const [isSeen, setSeen] = useState(false);
   const [isWhole, setWhole] = useState(false);
-  const holder = useRef(null);
+  const holder = useRef(/** @type {Element | null} */ (null));
   useEffect(() => {
+    if (!holder.current) return undefined;
     let timer = 0;
     const watch = new IntersectionObserver(
       ([entry]) => {
         clearTimeout(timer);
-        if (entry.isIntersecting) timer = setTimeout(() => setSeen(true), 120);
+        if (entry?.isIntersecting) timer = setTimeout(() => setSeen(true), 120);
       },
       { rootMargin: "200px" },
     );
@@ -91,9 +108,9 @@ export function Film({ generation, film, ...rest }) {
   const shown = { class: isWhole ? "film is-there" : "film", onError };
   return html`<span class="holder" ref=${holder}>
     ${isSeen &&
-    (generation.video.content_type === "image/gif"
+    (generation.video?.content_type === "image/gif"
       ? html`<img ...${shown} src=${src} alt="" onLoad=${onLoad} />`
       : html`<video ...${shown} ref=${film} src="${src}#t=${FIRST}" muted loop playsinline preload="metadata" tabindex="-1"
-          aria-hidden="true" disablepictureinpicture onLoadedData=${onLoad} ...${rest}></video>`)}
+          aria-hidden="true" disablepictureinpicture onLoadedData=${onLoad}></video>`)}
   </span>`;
 }

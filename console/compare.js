@@ -1,5 +1,6 @@
 /** Two to four videos side by side, playing in step. */
 
+import { showProblem } from "./api.js";
 import { chosen, FIRST } from "./card.js";
 import { length } from "./format.js";
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
@@ -9,21 +10,27 @@ import { to } from "./route.js";
 import { texts } from "./texts.js";
 import { fetchVideo, promptOf, video } from "./videos.js";
 
+/** @import { Generation, VideoRequest } from "./types.js" */
+
 const t = texts.compare;
-const MOST_APART = 0.08; // seconds, beyond which one is brought back into step
+const MOST_APART = 0.08; // seconds between two videos that play in step
 const SPEEDS = [0.25, 0.5, 1, 2];
 
+/**
+ * Render the page of two to four videos, whose ids are in `part`.
+ * @param {{ part: string }} props
+ */
 export function Compare({ part }) {
   const ids = useMemo(() => part.split(",").filter(Boolean).slice(0, 4), [part]);
   const [problem, setProblem] = useState("");
   useEffect(() => {
     loadModels().catch(() => {});
-    Promise.all(ids.map(fetchVideo)).catch((error) => error.status !== 401 && setProblem(error.message));
+    Promise.all(ids.map(fetchVideo)).catch((error) => showProblem(error, setProblem));
     return () => {
       chosen.value = [];
     };
   }, [part]);
-  const films = useRef(new Map());
+  const films = useRef(/** @type {Map<string, HTMLVideoElement>} */ (new Map()));
   const [isPlaying, setPlaying] = useState(false);
   const [at, setAt] = useState(0);
   const [whole, setWhole] = useState(0);
@@ -58,11 +65,11 @@ export function Compare({ part }) {
     for (const film of films.current.values()) film.playbackRate = speed;
   }, [speed, whole]);
 
-  const seek = (time) => {
+  const seek = (/** @type {number} */ time) => {
     for (const film of all()) film.currentTime = Math.min(time, film.duration);
     setAt(time);
   };
-  const generations = ids.map((id) => video(id).value).filter(Boolean);
+  const generations = ids.map((id) => video(id).value).filter((one) => one !== null);
   if (ids.length < 2) return html`<div class="nothing"><h1>${t.title}</h1><p>${t.tooFew}</p><p><a class="button" href=${to()}>${texts.back}</a></p></div>`;
   return html`<section class="compare">
     <h1>${t.title}</h1>
@@ -94,17 +101,19 @@ export function Compare({ part }) {
   </section>`;
 }
 
+/** @param {{ generation: Generation, films: Map<string, HTMLVideoElement>, onLength: () => void }} props */
 function Film({ generation, films, onLength }) {
   const { src, onError, onLoadedData } = useLink(generation);
   const label = promptOf(generation).slice(0, 100);
-  // A GIF has no time that could be set: it plays beside the others.
-  if (generation.video.content_type === "image/gif") return html`<img src=${src} alt=${label} onError=${onError} onLoad=${onLoadedData} />`;
-  return html`<video ref=${(film) => (film ? films.set(generation.id, film) : films.delete(generation.id))} src="${src}#t=${FIRST}"
+  // The position of a GIF cannot be set: it plays on its own.
+  if (generation.video?.content_type === "image/gif") return html`<img src=${src} alt=${label} onError=${onError} onLoad=${onLoadedData} />`;
+  return html`<video ref=${(/** @type {HTMLVideoElement | null} */ film) => (film ? films.set(generation.id, film) : films.delete(generation.id))} src="${src}#t=${FIRST}"
     muted playsinline preload="auto" aria-label=${label} onLoadedMetadata=${onLength} onError=${onError} onLoadedData=${onLoadedData}></video>`;
 }
 
+/** @param {{ request: VideoRequest }} props */
 function Settings({ request }) {
-  const { model: _, prompt: __, ...others } = request;
+  const { model, prompt, ...others } = request;
   return Object.entries(others)
     .filter(([, value]) => typeof value !== "object")
     .map(([name, value]) => html`<span key=${name}>${name} ${String(value).slice(0, 40)}</span> `);

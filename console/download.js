@@ -4,6 +4,11 @@ import { ApiError } from "./api.js";
 import { texts } from "./texts.js";
 import { ownLink } from "./videos.js";
 
+/**
+ * Save a file to the reader's disk under a name.
+ * @param {Blob} blob
+ * @param {string} name
+ */
 export function saveAs(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
@@ -12,7 +17,10 @@ export function saveAs(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** Save the video of a generation, whose link would else open it in the browser. */
+/**
+ * Save the video of a generation. A plain link would open it in the browser.
+ * @param {string} id
+ */
 export async function saveVideo(id) {
   const file = await ownLink(id);
   if (!file) throw new ApiError(409, texts.compare.notReady);
@@ -26,6 +34,10 @@ export async function saveVideo(id) {
   saveAs(await answer.blob(), file.file_name);
 }
 
+/**
+ * Copy a text and return whether the browser allowed it.
+ * @param {string} text
+ */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);

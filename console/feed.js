@@ -1,34 +1,41 @@
-/** A list of generations of the API: what is loaded of it, newest first, and live. */
+/** A list of generations, newest first: the part that is loaded, kept up to date. */
 
-import { get } from "./api.js";
+import { get, statusOf } from "./api.js";
 import { signal } from "./html.js";
 import { fetchVideo, hasEnded, note, PATH, video } from "./videos.js";
 
-const NEWEST = 20; // looked at again and again
-const PAGE = 60;
-const BETWEEN = 100; // in a page of what came since the last look
-const MOST_BETWEEN = 5; // such pages; after more than that the list begins anew
-const AT_ONCE = 8; // jobs that are asked about in one look
-const EMPTY_PAGES = 5; // of a filter that few match, before the reader is asked to go on
+/** @import { Filters, Generation, Page } from "./types.js" */
 
+const NEWEST = 20; // generations that are loaded again and again
+const PAGE = 60;
+const BETWEEN = 100; // generations in a page of those that arrived since the last look
+const MOST_BETWEEN = 5; // such pages; if there are more, the list starts again
+const AT_ONCE = 8; // jobs that one look loads
+const EMPTY_PAGES = 5; // pages without a match until the reader has to press "More"
+
+/** One list, with its filters. */
 export class Feed {
+  /** @param {Filters} filters */
   constructor(filters) {
     this.filters = filters;
-    this.ids = signal(null); // null before the first answer
+    this.ids = signal(/** @type {string[] | null} */ (null)); // null before the first answer
     this.isLoading = signal(false);
-    this.problem = signal(null);
-    this.cursor = undefined;
+    this.problem = signal(/** @type {unknown} */ (null));
+    this.cursor = /** @type {string | undefined} */ (undefined);
     this.isWhole = signal(false);
     this.turn = 0;
   }
 
-  /** The newest ones, and all that is shown and under way; whether something is. */
+  /**
+   * Load the newest videos and all that are shown and running. Return whether any of those runs.
+   * @param {string[]} shown
+   */
   async look(shown) {
     try {
       const newest = await this.newest();
       const fresh = new Set(newest);
-      const running = shown.map((id) => video(id).peek()).filter((one) => one && !hasEnded(one));
-      // A list does not say how many are before one that waits.
+      const running = shown.map((id) => video(id).peek()).filter((one) => one !== null).filter((one) => !hasEnded(one));
+      // A list does not say how many are before a queued one.
       const asked = running.filter((one) => !fresh.has(one.id) || one.meta.stage === "queued");
       const first = this.turn % Math.max(1, asked.length);
       this.turn += AT_ONCE;
@@ -42,15 +49,19 @@ export class Feed {
   }
 
   /**
-   * Load the newest page again: what is new comes first, and what is not in it any more has gone. Where more came since the
-   * last look than there is on it, what is between is loaded, too, or, where that is very much, the list begins anew.
+   * Load the newest page again and return its ids: new videos come first, and those no longer on it were deleted. If more
+   * videos arrived since the last look than fit on it, load those in between; if there are very many, start the list again.
    */
   async newest() {
     const before = this.ids.peek();
-    const latest = before?.length ? video(before[0]).peek()?.meta.created_at : undefined;
+    const first = before?.[0];
+    const latest = first === undefined ? undefined : video(first).peek()?.meta.created_at;
     let page = await get(PATH, { ...this.filters, limit: NEWEST });
     const found = [...page.data];
-    const isApart = () => latest !== undefined && page.next_cursor && found.length > 0 && found.at(-1).meta.created_at > latest;
+    const isApart = () => {
+      const last = found.at(-1)?.meta.created_at;
+      return latest !== undefined && Boolean(page.next_cursor) && last !== undefined && last > latest;
+    };
     for (let pages = 0; isApart() && pages < MOST_BETWEEN; pages++) {
       page = await get(PATH, { ...this.filters, limit: BETWEEN, cursor: page.next_cursor });
       found.push(...page.data);
@@ -64,35 +75,45 @@ export class Feed {
     return found.map(({ id }) => id);
   }
 
-  /** `found` are the newest ones, as far down as it goes. */
+  /**
+   * Put the newest videos before the others. With `isAll` nothing follows them.
+   * @param {Generation[]} found
+   * @param {boolean} isAll
+   */
   merge(found, isAll) {
+    const before = this.ids.peek() ?? [];
     const isNew = new Set(found.map(({ id }) => id));
     const last = isAll ? "" : (found.at(-1)?.meta.created_at ?? null);
-    const older = this.ids.peek().filter((id) => {
+    const older = before.filter((id) => {
       const kept = video(id).peek();
       return !isNew.has(id) && kept && this.matches(kept) && (last === null || kept.meta.created_at < last);
     });
     const ids = [...isNew, ...older];
-    if (ids.join() !== this.ids.peek().join()) this.ids.value = ids;
+    if (ids.join() !== before.join()) this.ids.value = ids;
   }
 
-  /** Whether it is still in the list: the one thing of a generation that changes and is asked for is its status. */
+  /**
+   * Return whether a video still belongs to the list: of all that is filtered by, only its status changes.
+   * @param {Generation} generation
+   */
   matches(generation) {
     return !this.filters.status || generation.status === this.filters.status;
   }
 
-  /** The next page. */
+  /** Load the next page. */
   async more() {
     if (this.isLoading.peek() || this.isWhole.peek() || this.ids.peek() === null) return;
     this.isLoading.value = true;
     try {
       for (let empty = 0; empty < EMPTY_PAGES && !this.isWhole.peek(); empty++) {
         const { cursor } = this;
+        /** @type {Page<Generation>} */
         const page = await get(PATH, { ...this.filters, limit: PAGE, cursor });
-        if (this.cursor !== cursor) break; // the list began anew meanwhile
+        if (this.cursor !== cursor) break; // the list has started again
         page.data.forEach((one) => note(one, { isOfList: true }));
-        const there = new Set(this.ids.peek());
-        this.ids.value = [...this.ids.peek(), ...page.data.map(({ id }) => id).filter((id) => !there.has(id))];
+        const before = this.ids.peek() ?? [];
+        const there = new Set(before);
+        this.ids.value = [...before, ...page.data.map(({ id }) => id).filter((id) => !there.has(id))];
         this.cursor = page.next_cursor ?? undefined;
         this.isWhole.value = !page.next_cursor;
         if (page.data.length) break;
@@ -106,4 +127,11 @@ export class Feed {
   }
 }
 
-const look = (generation) => fetchVideo(generation.id).catch((error) => error.status === 404 || Promise.reject(error));
+/** @param {Generation} generation */
+async function look(generation) {
+  try {
+    await fetchVideo(generation.id);
+  } catch (error) {
+    if (statusOf(error) !== 404) throw error;
+  }
+}

@@ -1,8 +1,9 @@
-/** Times, lengths and sizes as the reader is used to them, in the reader's own time zone. */
+/** Times, lengths and sizes, in the reader's language and time zone. */
 
 import { now as time } from "./clock.js";
 import { texts } from "./texts.js";
 
+/** @type {[unit: Intl.RelativeTimeFormatUnit, seconds: number][]} */
 const STEPS = [
   ["year", 365 * 86400],
   ["month", 30 * 86400],
@@ -17,32 +18,74 @@ const day = new Intl.DateTimeFormat(texts.locale, { dateStyle: "medium" });
 const number = new Intl.NumberFormat(texts.locale);
 const tenths = new Intl.NumberFormat(texts.locale, { maximumFractionDigits: 1 });
 
+/**
+ * Return a day and a time, to the second.
+ * @param {string} iso
+ */
 export const dateTime = (iso) => whole.format(new Date(iso));
-export const shortTime = (iso) => short.format(new Date(iso));
+
+/**
+ * Return a day and a time, to the minute and without the year.
+ * @param {string | number} at an ISO time, or milliseconds since 1970
+ */
+export const shortTime = (at) => short.format(new Date(at));
+
+/**
+ * Return a day.
+ * @param {string} iso
+ */
 export const date = (iso) => day.format(new Date(iso));
+
+/**
+ * Return a number as the reader's language writes it.
+ * @param {number} value
+ */
 export const count = (value) => number.format(value);
+
+/**
+ * Return a number with one decimal at most.
+ * @param {number} value
+ */
 export const mean = (value) => tenths.format(value);
 
-/** How far from now that is, as "5 min. ago" or "in 3 days". */
-export function relative(iso, now = time()) {
-  const seconds = (new Date(iso) - now) / 1000;
+/**
+ * Return how far from now a time is, as "5 min. ago" or "in 3 days".
+ * @param {string | number} at an ISO time, or milliseconds since 1970
+ * @param {number} [now]
+ */
+export function relative(at, now = time()) {
+  const seconds = (new Date(at).getTime() - now) / 1000;
   const [unit, size] = STEPS.find(([, least]) => Math.abs(seconds) >= least) ?? ["second", 1];
   return span.format(Math.trunc(seconds / size), unit);
 }
 
-/** The same of what was before; a clock that is behind makes no future of it. */
-export const ago = (iso, now = time()) => relative(Math.min(new Date(iso), now), now);
+/**
+ * Return how long ago a time was. A clock that is behind does not put it into the future.
+ * @param {string} iso
+ * @param {number} [now]
+ */
+export const ago = (iso, now = time()) => relative(Math.min(Date.parse(iso), now), now);
 
 const money = new Intl.NumberFormat(texts.locale, { style: "currency", currency: "USD", maximumFractionDigits: 2 });
 const cents = new Intl.NumberFormat(texts.locale, { style: "currency", currency: "USD", maximumFractionDigits: 4 });
 
-/** US dollars; what is less than a dime with more digits. */
+/**
+ * Return an amount of US dollars; less than 10 cents has more digits.
+ * @param {number} value
+ */
 export const usd = (value) => (value > 0 && value < 0.1 ? cents : money).format(value);
 
-/** Seconds between two times. */
-export const between = (from, to) => Math.max(0, (new Date(to) - new Date(from)) / 1000);
+/**
+ * Return the seconds between two times, 0 if the second is earlier.
+ * @param {string} from
+ * @param {string | number} to an ISO time, or milliseconds since 1970
+ */
+export const between = (from, to) => Math.max(0, (new Date(to).getTime() - Date.parse(from)) / 1000);
 
-/** A length of time: "8 s", "1:05 min", "2 h 10 min". */
+/**
+ * Return a length of time: "8 s", "1:05 min", "2 h 10 min".
+ * @param {number} seconds
+ */
 export function length(seconds) {
   const rounded = Math.round(seconds);
   if (rounded < 60) return `${seconds < 9.95 && seconds % 1 ? seconds.toFixed(1) : rounded} s`;
@@ -50,7 +93,10 @@ export function length(seconds) {
   return `${Math.floor(rounded / 3600)} h ${Math.floor((rounded % 3600) / 60)} min`;
 }
 
-/** Bytes as "2.4 MB". */
+/**
+ * Return a size, such as "2.4 MB".
+ * @param {number} size in bytes
+ */
 export function bytes(size) {
   const power = Math.min(3, Math.floor(Math.log10(Math.max(1, size)) / 3));
   return `${(size / 1000 ** power).toFixed(power && size / 1000 ** power < 100 ? 1 : 0)} ${["B", "kB", "MB", "GB"][power]}`;

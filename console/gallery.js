@@ -1,5 +1,6 @@
-/** All videos, newest first: loaded as they are reached, drawn only where they are seen, and live. */
+/** The page of all videos, newest first. It loads more when the reader scrolls, and draws only what is on the screen. */
 
+import { messageOf, statusOf } from "./api.js";
 import { Card, chosen } from "./card.js";
 import { Feed } from "./feed.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
@@ -9,42 +10,54 @@ import { replace, route, to } from "./route.js";
 import { texts } from "./texts.js";
 import { gone } from "./videos.js";
 
+/** @import { RefObject } from "preact" */
+/** @import { Filters as Asked } from "./types.js" */
+
 const t = texts.gallery;
-const STATUSES = ["queued", "generating", "completed", "error"];
+const STATUSES = /** @type {const} */ (["queued", "generating", "completed", "error"]);
+/** @type {(keyof Asked)[]} */
 const FILTERS = ["status", "model", "batch", "text", "tag"];
 const PAUSE = 400; // milliseconds after the last letter
 const MOST_WORDS = 200; // characters
-const TEXT = 4.7; // rem: the height of what stands below a video
+const TEXT = 4.7; // rem: the height of the text below a video
 
+/** @type {{ name: string, feed: Feed, scroll: number } | null} */
 let lastFeed = null;
 
-/** The feed of these filters; that of the page before, if it is the same, so that one comes back to where one was. */
+/**
+ * Return the list with these filters. If it is the last one that was shown, the reader returns to the same position.
+ * @param {Asked} filters
+ */
 function feedOf(filters) {
   const name = JSON.stringify(filters);
   if (lastFeed?.name !== name) lastFeed = { name, feed: new Feed(filters), scroll: 0 };
   return lastFeed.feed;
 }
 
+/** Forget the list that was shown last. */
 export function forgetFeed() {
   lastFeed = null;
 }
 
+/** Render the page of all videos. */
 export function Gallery() {
   const query = route.value.query;
-  const filters = Object.fromEntries(FILTERS.filter((name) => query[name]).map((name) => [name, query[name]]));
+  /** @type {Asked} */
+  const filters = Object.fromEntries(FILTERS.filter((one) => query[one]).map((one) => [one, query[one]]));
   const name = JSON.stringify(filters);
   const feed = useMemo(() => feedOf(filters), [name]);
-  const shown = useRef([]);
+  const shown = useRef(/** @type {string[]} */ ([]));
   usePoll(() => {
     loadModels().catch(() => {});
     return feed.look(shown.current);
   }, [feed]);
   const ids = feed.ids.value?.filter((id) => !gone.value.has(id));
   const problem = feed.problem.value;
+  const isShown = problem !== null && statusOf(problem) !== 401 && statusOf(problem) !== 0;
   return html`<section class="gallery" aria-label=${t.title}>
     <h1 class="unseen">${t.title}</h1>
     <${Filters} filters=${filters} />
-    ${problem && problem.status !== 401 && problem.status !== 0 && html`<p class="problem" role="alert">${t.failedToLoad}${problem.message}</p>`}
+    ${isShown && html`<p class="problem" role="alert">${t.failedToLoad}${messageOf(problem)}</p>`}
     ${!ids && !problem && html`<${Skeleton} />`}
     ${ids && !ids.length && feed.isWhole.value && html`<${Nothing} isFiltered=${name !== "{}"} />`}
     ${ids && html`<${Grid} key=${name} ids=${ids} feed=${feed} shown=${shown} />`}
@@ -52,8 +65,9 @@ export function Gallery() {
   </section>`;
 }
 
+/** @param {{ filters: Asked }} props */
 function Filters({ filters }) {
-  const set = (name, value) => replace("", { ...filters, [name]: value });
+  const set = (/** @type {keyof Asked} */ name, /** @type {string} */ value) => replace("", { ...filters, [name]: value });
   const known = [...(models.value?.values() ?? [])];
   return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
     <${Words} name="text" asked=${filters.text} label=${t.text} hint=${t.textHint} onAsk=${set} />
@@ -75,15 +89,18 @@ function Filters({ filters }) {
   </form>`;
 }
 
-/** Words that are asked for once nobody has typed for a moment. */
+/**
+ * A field for words, which are searched for once the reader stops typing for a moment.
+ * @param {{ name: keyof Asked, asked?: string, label: string, hint: string, onAsk: (name: keyof Asked, words: string) => void }} props
+ */
 function Words({ name, asked = "", label, hint, onAsk }) {
   const [typed, setTyped] = useState(asked);
-  const latest = useRef(onAsk); // another filter may be set meanwhile
+  const latest = useRef(onAsk); // the other filters may change before it is called
   latest.current = onAsk;
   const sent = useRef(asked);
   const wanted = typed.trim();
   useEffect(() => {
-    if (asked === sent.current) return; // what is typed stays as it is, with the space before the next word
+    if (asked === sent.current) return; // keep the text as typed, with a space at its end
     sent.current = asked;
     setTyped(asked);
   }, [asked]);
@@ -99,7 +116,10 @@ function Words({ name, asked = "", label, hint, onAsk }) {
     onInput=${(event) => setTyped(event.target.value)} />`;
 }
 
-/** How many columns and rows there are room for, and how large they are. */
+/**
+ * Return how many columns fit into a width, the gap between them and the height of a row.
+ * @param {number} width
+ */
 function measure(width) {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const gap = width < 560 ? 12 : 20;
@@ -109,8 +129,9 @@ function measure(width) {
   return { columns, gap, height: Math.round((size * 9) / 16 + TEXT * rem + gap) };
 }
 
+/** @param {{ ids: string[], feed: Feed, shown: RefObject<string[]> }} props */
 function Grid({ ids, feed, shown }) {
-  const grid = useRef(null);
+  const grid = useRef(/** @type {HTMLElement | null} */ (null));
   const [room, setRoom] = useState({ width: 0, from: 0, to: 0 });
   const { columns, gap, height } = measure(room.width || 1000);
   useLayoutEffect(() => {
@@ -125,11 +146,11 @@ function Grid({ ids, feed, shown }) {
         before.width === box.width && before.from === from && before.to === end ? before : { width: box.width, from, to: end },
       );
     };
-    const left = lastFeed?.scroll; // before it is seen where the page is now
+    const left = lastFeed?.scroll; // read it before `see` replaces it
     see();
     if (left) scrollTo(0, left);
     const watch = new ResizeObserver(see);
-    watch.observe(grid.current);
+    if (grid.current) watch.observe(grid.current);
     addEventListener("scroll", see, { passive: true });
     addEventListener("resize", see);
     return () => {
@@ -167,6 +188,7 @@ function Skeleton() {
   </ul>`;
 }
 
+/** @param {{ isFiltered: boolean }} props */
 function Nothing({ isFiltered }) {
   if (isFiltered) {
     return html`<div class="nothing"><h2>${t.none}</h2><p><a class="button" href=${to()}>${t.clear}</a></p></div>`;
@@ -178,7 +200,7 @@ function Nothing({ isFiltered }) {
   </div>`;
 }
 
-/** What is chosen to be compared. */
+/** The number of videos that are chosen for comparison, and the link to compare them. */
 function Chosen() {
   const ids = chosen.value;
   if (!ids.length) return null;

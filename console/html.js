@@ -1,9 +1,11 @@
-/** Preact with htm: markup as template strings, which every browser reads as they are. */
+/** Preact with htm: markup in template strings, which browsers understand without a build step. */
 
 import htm from "htm";
 import { h } from "preact";
 
-export const html = htm.bind(h);
+/** @import { Html } from "./types.js" */
+
+export const html = /** @type {Html} */ (htm.bind(h));
 export { render } from "preact";
-export { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-export { batch, computed, effect, signal } from "@preact/signals";
+export { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+export { computed, effect, signal } from "@preact/signals";

@@ -1,24 +1,27 @@
-/** The API keys that the key in use may see: what each is for, when it was used, and when it ends. */
+/** The API keys that the key in use may see, with their names, last uses and expiry. */
 
-import { get } from "./api.js";
+import { get, showProblem } from "./api.js";
 import { now } from "./clock.js";
 import { date, relative } from "./format.js";
 import { html, useState } from "./html.js";
 import { usePoll } from "./poll.js";
 import { texts } from "./texts.js";
 
+/** @import { Key } from "./types.js" */
+
 const t = texts.keys;
 const SOON = 14 * 86_400_000; // milliseconds
 
+/** Render the list of the user's API keys. */
 export function Keys() {
-  const [keys, setKeys] = useState(null);
+  const [keys, setKeys] = useState(/** @type {Key[] | null} */ (null));
   const [problem, setProblem] = useState("");
   usePoll(async () => {
     try {
       setKeys((await get("v2/keys")).data);
       setProblem("");
     } catch (error) {
-      if (error.status !== 401) setProblem(error.message);
+      showProblem(error, setProblem);
       throw error;
     }
     return false;
@@ -43,12 +46,21 @@ export function Keys() {
     <p class="hint">${t.hint}</p>`;
 }
 
+/** @param {Key} key */
 const nameOf = ({ id, name }) => name || `pr_${id}`;
-const left = ({ expires_at: at }) => new Date(at) - now();
-const endsSoon = (key) => key.expires_at !== null && left(key) > 0 && left(key) < SOON;
 
+/**
+ * @param {Key} key
+ * @returns {key is Key & { expires_at: string }}
+ */
+function endsSoon(key) {
+  const left = key.expires_at === null ? Infinity : Date.parse(key.expires_at) - now();
+  return left > 0 && left < SOON;
+}
+
+/** @param {{ at: string | null, isSoon: boolean }} props */
 function End({ at, isSoon }) {
   if (at === null) return t.never;
-  const hasEnded = new Date(at) <= now();
+  const hasEnded = Date.parse(at) <= now();
   return html`<span class="state ${hasEnded ? "error" : isSoon ? "pending" : ""}">${hasEnded ? t.ended(relative(at)) : relative(at)}</span><br /><small><time dateTime=${at}>${date(at)}</time></small>`;
 }

@@ -1,7 +1,8 @@
-/** Asking for videos: a model, the form that its schema is, and what is made of it. */
+/** The page to request videos: a model, the form of its schema, and the results. */
 
-import { get, post } from "./api.js";
+import { get, messageOf, post, showProblem, statusOf } from "./api.js";
 import { Card, chosen } from "./card.js";
+import { wait } from "./clock.js";
 import { change, clear, draft, isEmpty, made, setValue } from "./draft.js";
 import { length, usd } from "./format.js";
 import { Field, isJson } from "./form.js";
@@ -9,26 +10,32 @@ import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { loadModels, models, modelWithSchema, search, takesOf, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
 import { replace, route, to } from "./route.js";
-import { fieldsOf, problemsOf, requestOf, seedsFor, typedOf } from "./schema.js";
+import { fieldsOf, mediaOf, problemsOf, requestOf, seedsFor, typedOf } from "./schema.js";
 import { texts } from "./texts.js";
 import { say, sayError } from "./toasts.js";
 import { create, fetchVideo, gone, hasEnded, newKey, video } from "./videos.js";
 
+/** @import { Budget, ElementEvent, Estimate as EstimateAnswer, Field as FieldShape, Label, ModelWithSchema, Value, Values, VideoRequest } from "./types.js" */
+
 const t = texts.make;
 const MOST = 8; // variations
-const LISTED = 40; // models, before one has to search
-const TRIES = 4; // of a call that may go through a little later
+const LISTED = 40; // models that are shown without a search
+const TRIES = 4; // attempts of a call that the API throttles
+/** @type {FieldShape} */
 const PROMPT = { name: "prompt", path: "prompt", label: texts.video.prompt, hint: "", kind: "long", required: true, isFirst: true };
-// What the provider does not see: the query of the call.
+// What the provider does not see: these are in the query of the call.
+/** @type {(FieldShape & { name: keyof Label })[]} */
 const LABEL = [
   { name: "tag", path: "tag", label: t.tags, hint: t.tagsHint, kind: "text", required: false },
   { name: "webhook", path: "webhook", label: t.webhook, hint: t.webhookHint, kind: "text", required: false },
 ];
+/** @type {FieldShape} */
 const OTHERS = { name: "others", path: "others", label: t.json, hint: t.noSchema, kind: "json", required: false, isFirst: true };
 
+/** Render the page to request videos. */
 export function Make() {
   const { from, vary, input, model: asked } = route.value.query;
-  const [details, setDetails] = useState(null);
+  const [details, setDetails] = useState(/** @type {ModelWithSchema | null} */ (null));
   const [problem, setProblem] = useState("");
   const model = draft.value.model;
   useEffect(() => void loadModels().catch(sayError), []);
@@ -39,8 +46,12 @@ export function Make() {
     setProblem("");
     if (model) {
       modelWithSchema(model).then(
-        (found) => isCurrent && setDetails(found),
-        (error) => isCurrent && setProblem(error.message),
+        (found) => {
+          if (isCurrent) setDetails(found);
+        },
+        (error) => {
+          if (isCurrent) setProblem(messageOf(error));
+        },
       );
     }
     return () => {
@@ -60,13 +71,16 @@ export function Make() {
   </div>`;
 }
 
-/** What a link to this page asks for: the request of an earlier video, a video as input, or a model. */
+/**
+ * Fill the form with what the link to this page has: the request of an earlier video, a video as input, or a model.
+ * @param {{ from?: string, vary?: string, input?: string, asked?: string }} link
+ */
 async function prefill({ from, vary, input, asked }) {
   if (from) {
     const { meta } = await fetchVideo(from);
-    const { schema } = await modelWithSchema(meta.request.model).catch(() => ({})); // which may not be offered any more
-    const { model, values } = typedOf(meta.request, schema !== null);
-    if (vary) delete (values.others ?? values).seed;
+    const found = await modelWithSchema(meta.request.model).catch(() => null); // it may not be offered any more
+    const { model, values } = typedOf(meta.request, found?.schema !== null);
+    if (vary) delete /** @type {Values} */ (values.others ?? values).seed;
     change({ model, values, label: { tag: (meta.tags ?? []).join(", "), webhook: meta.webhook?.url }, count: Number(vary) || 1, pending: null });
   } else if (asked || input) {
     change({ model: asked ?? null, input, pending: null });
@@ -74,14 +88,15 @@ async function prefill({ from, vary, input, asked }) {
   if (from || asked || input) replace("make");
 }
 
-/** The video that waits to be an input, until a model is chosen that takes it; its id, or null. */
+/**
+ * Make the chosen video an input as soon as a model is chosen that accepts it. Return its id until then, else null.
+ * @param {ModelWithSchema | null} details
+ */
 function useInput(details) {
   const { input } = draft.value;
   useEffect(() => {
     if (!input || !details?.schema) return;
-    const field = fieldsOf(details.schema, details.inputs).find(
-      ({ kind, media, item }) => (media ?? (kind === "list" ? item.media : undefined))?.includes("video"),
-    );
+    const field = fieldsOf(details.schema, details.inputs).find((one) => mediaOf(one)?.includes("video"));
     if (!field) return;
     const reference = `generation:${input}`;
     setValue(field.name, field.kind === "list" ? [reference] : reference);
@@ -90,15 +105,17 @@ function useInput(details) {
   return input ?? null;
 }
 
+/** @param {{ model: string | null, takesVideo: boolean }} props */
 function ModelChoice({ model, takesVideo }) {
   const [words, setWords] = useState("");
   const [isOpen, setOpen] = useState(false);
-  const box = useRef(null);
-  // What had the focus goes with what it was in: who uses the keyboard goes on from here.
-  const focusOn = (what) => requestAnimationFrame(() => box.current?.querySelector(what)?.focus());
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const focus = (/** @type {string} */ what) => /** @type {HTMLElement | null} */ (box.current?.querySelector(what))?.focus();
+  // The element that had the focus is removed: users of the keyboard continue from here.
+  const focusOn = (/** @type {string} */ what) => requestAnimationFrame(() => focus(what));
   if (model && !isOpen) {
     const takes = takesOf(model);
-    return html`<div class="model-choice" ref=${box}>
+    return html`<div ref=${box}>
       <span class="label">${t.model}</span>
       <span class="given"><span class="preview"><strong>${titleOf(model)}</strong> <code>${model}</code>
         ${takes && html` <small>${t.takes(length(takes.median_seconds))}</small>`}</span>
@@ -106,31 +123,35 @@ function ModelChoice({ model, takesVideo }) {
     </div>`;
   }
   const found = models.value ? search(models.value.values(), words, takesVideo && !words ? ["video-to-video"] : null) : [];
-  const take = (id) => {
+  const take = (/** @type {string} */ id) => {
     change({ model: id, pending: null });
     setOpen(false);
     setWords("");
     focusOn("button");
   };
-  const onKeyDown = (event) => {
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter") {
       event.preventDefault();
-      if (found.length) take(found[0].id);
+      const [best] = found;
+      if (best) take(best.id);
     } else if (event.key === "Escape" && model) {
       setOpen(false);
       focusOn("button");
     } else if (event.key === "ArrowDown") {
       event.preventDefault();
-      box.current.querySelector("li button")?.focus();
+      focus("li button");
     }
   };
-  const move = (event) => {
-    const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
-    if (!step) return;
+  const move = (/** @type {ElementEvent} */ event) => {
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     event.preventDefault();
-    (event.target.closest("li")[step]?.querySelector("button") ?? box.current.querySelector("input")).focus();
+    const item = event.target.closest("li");
+    const next = event.key === "ArrowDown" ? item?.nextElementSibling : item?.previousElementSibling;
+    const button = next?.querySelector("button");
+    if (button) button.focus();
+    else focus("input");
   };
-  return html`<div class="model-choice" ref=${box}>
+  return html`<div ref=${box}>
     <label class="label" for="model-search">${t.model}</label>
     <input id="model-search" type="search" autocomplete="off" placeholder=${t.searchModels} value=${words}
       onInput=${(event) => setWords(event.target.value)} onKeyDown=${onKeyDown} />
@@ -140,7 +161,7 @@ function ModelChoice({ model, takesVideo }) {
         (one) => html`<li key=${one.id}>
           <button type="button" aria-current=${one.id === model ? "true" : undefined} onClick=${() => take(one.id)}>
             <strong>${one.title}</strong>
-            <small>${[one.vendor, t.kinds[one.kind], one.takes && t.takes(length(one.takes.median_seconds))].filter(Boolean).join(" · ")}</small>
+            <small>${[one.vendor, one.kind && t.kinds[one.kind], one.takes && t.takes(length(one.takes.median_seconds))].filter(Boolean).join(" · ")}</small>
           </button>
         </li>`,
       )}
@@ -149,29 +170,33 @@ function ModelChoice({ model, takesVideo }) {
   </div>`;
 }
 
+/** @param {{ details: ModelWithSchema }} props */
 function Form({ details }) {
   const { values, label, count, pending } = draft.value;
   const fields = useMemo(() => (details.schema ? fieldsOf(details.schema, details.inputs) : [PROMPT, OTHERS]), [details]);
-  const [problems, setProblems] = useState({});
-  const [sending, setSending] = useState(null); // how many were accepted
-  const form = useRef(null);
-  const set = (name) => (value) => {
+  const [problems, setProblems] = useState(/** @type {Record<string, string | undefined>} */ ({}));
+  const [sending, setSending] = useState(/** @type {number | null} */ (null)); // how many were accepted
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  const set = (/** @type {string} */ name) => (/** @type {Value} */ value) => {
     setValue(name, value);
     if (problems[name] || problems[""]) setProblems({ ...problems, [name]: undefined, "": undefined });
   };
   const seed = fields.find(({ name }) => name === "seed");
-  const shown = (one) => html`<${Field} key=${one.name} field=${one} value=${values[one.name]} onChange=${set(one.name)} problem=${problems[one.name]} />`;
+  const shown = (/** @type {FieldShape} */ one) => html`<${Field} key=${one.name} field=${one} value=${values[one.name]} onChange=${set(one.name)} problem=${problems[one.name]} />`;
   const others = fields.filter(({ isFirst }) => !isFirst);
 
   const asRequest = () => {
     const request = requestOf(details.id, fields.filter(({ kind, name }) => kind !== "json" || isJson(values[name] ?? "")), values);
-    return details.schema ? request : { ...request.others, model: details.id, prompt: request.prompt };
+    return details.schema ? request : { .../** @type {Values} */ (request.others), model: details.id, prompt: request.prompt };
   };
-  const submit = async (event) => {
+  const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     if (sending !== null) return;
-    const bad = fields.find((field) => field.kind === "json" && values[field.name] && !isJson(values[field.name]));
-    if (bad) return setProblems({ [bad.name]: t.notJson });
+    const bad = fields.find(({ kind, name }) => kind === "json" && values[name] && !isJson(values[name]));
+    if (bad) {
+      setProblems({ [bad.name]: t.notJson });
+      return;
+    }
     const request = asRequest();
     setProblems({});
     setSending(0);
@@ -179,17 +204,18 @@ function Form({ details }) {
       await send(request, seedsFor(seed, request, count), label, count, setSending);
       say(t.accepted(count));
     } catch (error) {
-      if (error.status === 400) setProblems(problemsOf(error.message, [...fields, ...LABEL]));
-      else if (error.status !== 401) setProblems({ "": error.message });
+      if (statusOf(error) === 400) setProblems(problemsOf(messageOf(error), [...fields, ...LABEL]));
+      else showProblem(error, (message) => setProblems({ "": message }));
       requestAnimationFrame(() => form.current?.querySelector(".problem:not(:empty)")?.scrollIntoView({ block: "center" }));
     } finally {
       setSending(null);
     }
-    return undefined;
   };
+  const isOpen =
+    others.some(({ name }) => problems[name] || filled(values[name])) || LABEL.some(({ name }) => problems[name] || filled(label[name]));
   const isWhole = fields.every(({ name, required }) => !required || filled(values[name]));
   const left = pending?.requests.length ?? 0;
-  const sent = left ? pending.count - left : 0;
+  const sent = pending && left ? pending.count - left : 0;
   const button = sending !== null ? t.sending(sending, count) : sent > 0 ? t.rest(left) : t.button(count);
   const empty = () => {
     clear();
@@ -198,13 +224,13 @@ function Form({ details }) {
   return html`<form ref=${form} class="stack" onSubmit=${submit} noValidate>
     ${problems[""] && html`<div class="failure" role="alert"><strong>${t.general}</strong><p class="problem">${problems[""]}</p></div>`}
     ${fields.filter(({ isFirst }) => isFirst).map(shown)}
-    <details open=${[...others, ...LABEL].some(({ name }) => problems[name] || filled(values[name]) || filled(label[name]))}>
+    <details open=${isOpen}>
       <summary>${t.settings} <small>${others.length + LABEL.length}</small></summary>
       <div class="stack">
         ${others.map(shown)}
         ${LABEL.map(
           (one) => html`<${Field} key=${one.name} field=${one} value=${label[one.name]} problem=${problems[one.name]}
-            onChange=${(value) => change({ label: { ...label, [one.name]: value } })} />`,
+            onChange=${(/** @type {string} */ value) => change({ label: { ...label, [one.name]: value } })} />`,
         )}
       </div>
     </details>
@@ -218,25 +244,29 @@ function Form({ details }) {
       <button class="primary" disabled=${sending !== null} aria-busy=${sending !== null}>${button}</button>
       ${!isEmpty() && html`<button type="button" class="quiet" onClick=${empty}>${t.clear}</button>`}
     </div>
-    ${sent > 0 && sending === null && html`<p class="hint" role="status">${t.partly(sent, pending.count)}</p>`}
+    ${sent > 0 && sending === null && html`<p class="hint" role="status">${t.partly(sent, sent + left)}</p>`}
   </form>`;
 }
 
+/** @param {Value} value */
 const filled = (value) => value !== undefined && value !== "";
 
-/** What it will cost, and what the tightest budget has left; nothing where the API cannot tell yet. */
+/**
+ * What a request will cost and what the tightest budget has left. Without a request, only the budget.
+ * @param {{ request: VideoRequest | null, count: number }} props
+ */
 function Estimate({ request, count }) {
-  const [told, setTold] = useState(null);
-  const [left, setLeft] = useState(null);
+  const [estimate, setEstimate] = useState(/** @type {EstimateAnswer | null} */ (null));
+  const [left, setLeft] = useState(/** @type {Limit | null} */ (null));
   const asked = JSON.stringify(request);
   useEffect(() => {
-    setTold(null);
+    setEstimate(null);
     let isCurrent = true;
     const timer = setTimeout(async () => {
-      const [estimate, budgets] = await Promise.allSettled([request && post("v2/estimates", request), get("v2/budgets")]);
-      if (!isCurrent) return; // another request is asked about by now: its cost is another one
-      setTold(estimate.value ?? null); // what is not allowed has no estimate
-      const limits = (budgets.value?.data ?? []).filter((one) => one.left_usd !== undefined);
+      const [found, budgets] = await Promise.allSettled([request && post("v2/estimates", request), get("v2/budgets")]);
+      if (!isCurrent) return; // the request has changed: this is not its cost
+      setEstimate(found.status === "fulfilled" ? found.value : null); // an invalid request has no estimate
+      const limits = (budgets.status === "fulfilled" ? budgets.value.data : []).filter(isOfMoney);
       setLeft(limits.sort((a, b) => a.left_usd - b.left_usd)[0] ?? null);
     }, 500);
     return () => {
@@ -244,16 +274,29 @@ function Estimate({ request, count }) {
       clearTimeout(timer);
     };
   }, [asked]);
-  if (!told && !left) return null;
-  const about = told && (told.basis === "reserve" ? t.unknownCost : t.cost(t.about(usd(told.usd)), count, usd(told.usd * count)));
-  return html`<p class="estimate ${told?.refused ? "problem" : "hint"}" role="status" title=${told ? t.costHint[told.basis] : undefined}>
-    ${told?.refused ?? [about, left && t.left(usd(left.left_usd), left.period)].filter(Boolean).join(" · ")}
+  if (!estimate && !left) return null;
+  const about = estimate && (estimate.basis === "reserve" ? t.unknownCost : t.cost(t.about(usd(estimate.usd)), count, usd(estimate.usd * count)));
+  return html`<p class="estimate ${estimate?.refused ? "problem" : "hint"}" role="status" title=${estimate ? t.costHint[estimate.basis] : undefined}>
+    ${estimate?.refused ?? [about, left && t.left(usd(left.left_usd), left.period)].filter(Boolean).join(" · ")}
   </p>`;
 }
 
+/** @typedef {Budget & { left_usd: number }} Limit */
+
 /**
- * Send a request so many times. Each has an idempotency key that is kept until it is accepted: what is interrupted is sent
- * again with the same one, and made once.
+ * @param {Budget} budget
+ * @returns {budget is Limit}
+ */
+const isOfMoney = (budget) => budget.left_usd !== undefined;
+
+/**
+ * Send a request `count` times. Each has an idempotency key, which is kept until the API accepts it: an interrupted one is
+ * sent again with the same key, and made once.
+ * @param {VideoRequest} request
+ * @param {number[] | null} seeds
+ * @param {Label} label
+ * @param {number} count
+ * @param {(accepted: number) => void} onSent
  */
 async function send(request, seeds, label, count, onSent) {
   const of = JSON.stringify([request, label, count]);
@@ -261,37 +304,46 @@ async function send(request, seeds, label, count, onSent) {
     const requests = Array.from({ length: count }, (_, index) => ({ key: newKey(), request: seeds ? { ...request, seed: seeds[index] } : request }));
     change({ pending: { of, count, requests } });
   }
-  while (draft.value.pending?.requests.length) {
-    const { requests } = draft.value.pending;
-    onSent(count - requests.length);
-    const { id } = await patiently(() => create(requests[0].request, requests[0].key, label));
+  for (;;) {
+    const [first, ...others] = draft.value.pending?.requests ?? [];
+    if (!first) break;
+    onSent(count - others.length - 1);
+    const { id } = await patiently(() => create(first.request, first.key, label));
     made.value = [id, ...made.value.filter((one) => one !== id)];
-    change({ pending: { of, count, requests: requests.slice(1) } });
+    change({ pending: { of, count, requests: others } });
   }
   change({ pending: null });
 }
 
-/** Again after a while, if there are just too many requests. */
+/**
+ * Return what a call returns. Try it again after a while if there are too many requests.
+ * @template T
+ * @param {() => Promise<T>} run
+ */
 async function patiently(run) {
   for (let attempt = 1; ; attempt++) {
     try {
       return await run();
     } catch (error) {
-      if (attempt === TRIES || error.status !== 429) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** attempt));
+      if (attempt === TRIES || statusOf(error) !== 429) throw error;
+      await wait(1000 * 2 ** attempt);
     }
   }
 }
 
-/** What was made from here, while it is made and after. */
+/** The videos that were requested here. */
 function Results() {
   const ids = made.value.filter((id) => !gone.value.has(id));
   usePoll(async () => {
-    const asked = ids.filter((id) => !video(id).peek() || !hasEnded(video(id).peek())).slice(0, MOST);
+    const isUnderWay = (/** @type {string} */ id) => {
+      const known = video(id).peek();
+      return !known || !hasEnded(known);
+    };
+    const asked = ids.filter(isUnderWay).slice(0, MOST);
     await Promise.all(
       asked.map((id) =>
         fetchVideo(id).catch((error) => {
-          if (error.status !== 404) throw error;
+          if (statusOf(error) !== 404) throw error;
           made.value = made.value.filter((one) => one !== id);
         }),
       ),

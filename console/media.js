@@ -1,6 +1,6 @@
-/** A field that takes a picture, a sound or a video: dropped, pasted, chosen, linked, or taken from an earlier video. */
+/** A field for a picture, a sound or a video: dropped, pasted, chosen, linked, or taken from an earlier video. */
 
-import { ApiError, get, post, sendForm } from "./api.js";
+import { ApiError, get, post, sendForm, showProblem } from "./api.js";
 import { FIRST } from "./card.js";
 import { change, draft } from "./draft.js";
 import { bytes } from "./format.js";
@@ -9,12 +9,19 @@ import { texts } from "./texts.js";
 import { Dialog, sayError } from "./toasts.js";
 import { note, ownLink, PATH, promptOf, video } from "./videos.js";
 
-const t = texts.media;
-const PICKED = 48; // of the latest videos that can be taken
-const previews = new Map(); // of what was uploaded in this tab, by reference
+/** @import { MediaKind, MediaShape, Named, Value } from "./types.js" */
 
-/** Store a file: the reference that a request has in its place. */
-export async function upload(file, onPart) {
+const t = texts.media;
+const PICKED = 48; // videos to choose from
+/** The addresses of the files that were uploaded in this tab, by reference. */
+const previews = /** @type {Map<string, string>} */ (new Map());
+
+/**
+ * Store a file and return the reference that a request has instead of the file.
+ * @param {File} file
+ * @param {(part: number) => void} onPart
+ */
+async function upload(file, onPart) {
   const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
   const sha256 = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const { reference, upload: form } = await post("v2/uploads", { content_type: file.type, sha256 });
@@ -25,41 +32,48 @@ export async function upload(file, onPart) {
   return reference;
 }
 
+/**
+ * Render the control of a field for media.
+ * @param {{ field: MediaShape & Named, id: string, value?: string, onChange: (value: Value) => void }} props
+ */
 export function Media({ field, id, value, onChange }) {
-  const [part, setPart] = useState(null);
+  const [part, setPart] = useState(/** @type {number | null} */ (null));
   const [problem, setProblem] = useState("");
   const [isOver, setOver] = useState(false);
   const [isPicking, setPicking] = useState(false);
-  const file = useRef(null);
+  const file = useRef(/** @type {HTMLInputElement | null} */ (null));
   const what = field.media.map((one) => t[one]).join(" / ");
   const accepted = field.types.length ? field.types.join(",") : field.media.map((one) => `${one}/*`).join(",");
 
-  const take = async (given) => {
+  const problemOf = (/** @type {File} */ given) => {
+    const isTaken = field.types.length ? field.types.includes(given.type) : field.media.some((one) => given.type.startsWith(`${one}/`));
+    if (!isTaken) return t.wrongType(accepted.replaceAll(",", ", "));
+    return field.most && given.size > field.most ? t.tooLarge(bytes(field.most)) : "";
+  };
+  const take = async (/** @type {File | undefined} */ given) => {
     if (!given) return;
-    setProblem("");
-    const isTaken = field.types.length ? field.types.includes(given.type) : field.media.includes(given.type.split("/")[0]);
-    if (!isTaken) return setProblem(t.wrongType(accepted.replaceAll(",", ", ")));
-    if (field.most && given.size > field.most) return setProblem(t.tooLarge(bytes(field.most)));
+    const found = problemOf(given);
+    setProblem(found);
+    if (found) return;
     setPart(0);
     try {
       onChange(await upload(given, setPart));
     } catch (error) {
-      if (error.status !== 401) setProblem(error.message);
+      showProblem(error, setProblem);
     } finally {
       setPart(null);
     }
-    return undefined;
   };
-  const paste = (event) => {
-    const [given] = event.clipboardData.files;
+  const paste = (/** @type {Pick<ClipboardEvent, "clipboardData" | "preventDefault">} */ event) => {
+    const given = event.clipboardData?.files[0];
     if (!given) return;
     event.preventDefault();
     take(given);
   };
   useEffect(() => {
-    // What is pasted anywhere in the form goes to the first empty place that takes it.
+    // A file that is pasted anywhere in the form fills the first empty place that accepts it.
     const form = file.current?.form;
-    const onPaste = (event) => {
+    const onPaste = (/** @type {ClipboardEvent} */ event) => {
       if (event.defaultPrevented || value || document.querySelector(".drop input[type=file]") !== file.current) return;
       paste(event);
     };
@@ -73,14 +87,14 @@ export function Media({ field, id, value, onChange }) {
       <button type="button" onClick=${() => onChange(undefined)}>${t.remove}</button>
     </div>`;
   }
-  const stop = (event) => event.preventDefault();
+  const stop = (/** @type {Event} */ event) => event.preventDefault();
   return html`<div id=${id} class="drop ${isOver ? "is-over" : ""}" onPaste=${paste}
       onDragEnter=${(event) => (stop(event), setOver(true))} onDragOver=${stop} onDragLeave=${() => setOver(false)}
       onDrop=${(event) => (stop(event), setOver(false), take(event.dataTransfer.files[0]))}>
     ${part === null
       ? html`<span>${t.drop(what)}</span>
         <span class="ways">
-          <button type="button" onClick=${() => file.current.click()}>${t.choose}</button>
+          <button type="button" onClick=${() => file.current?.click()}>${t.choose}</button>
           ${(field.media.includes("video") || field.media.includes("image")) &&
           html`<button type="button" onClick=${() => setPicking(true)}>${field.media.includes("video") ? t.fromVideos : t.frame}</button>`}
         </span>
@@ -88,21 +102,24 @@ export function Media({ field, id, value, onChange }) {
           onKeyDown=${(event) => event.key === "Enter" && (stop(event), event.target.value && onChange(event.target.value.trim()))} />`
       : html`<span role="status">${t.uploading} <progress max="1" value=${part}></progress></span>`}
     <input ref=${file} type="file" class="unseen" tabindex="-1" aria-hidden="true" accept=${accepted}
-      onChange=${(event) => take(event.target.files[0])} />
+      onChange=${(event) => take(event.target.files?.[0])} />
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${isPicking && html`<${Picker} takesVideo=${field.media.includes("video")} onClose=${() => setPicking(false)}
-      onVideo=${(picked) => (setPicking(false), onChange(`generation:${picked}`))}
-      onFrame=${(frame) => (setPicking(false), take(frame))} />`}
+      onVideo=${(/** @type {string} */ picked) => (setPicking(false), onChange(`generation:${picked}`))}
+      onFrame=${(/** @type {File} */ frame) => (setPicking(false), take(frame))} />`}
   </div>`;
 }
 
+/** @param {{ reference: string, media: MediaKind[] }} props */
 function Preview({ reference, media }) {
   const source = /^generation:([0-9a-f]{32})$/.exec(reference)?.[1];
   useEffect(() => {
     if (source && !video(source).peek()) get(PATH, { generation_id: source }).then(note, () => {});
   }, [source]);
-  const url = source ? video(source).value?.video?.url : previews.get(reference);
-  const name = source ? `${t.video_}: ${video(source).value ? promptOf(video(source).value).slice(0, 80) : source.slice(0, 8)}` : (draft.value.names[reference] ?? (reference.startsWith("upload:") ? t.uploaded : reference));
+  const generation = source ? video(source).value : null;
+  const url = source ? generation?.video?.url : previews.get(reference);
+  const given = draft.value.names[reference] ?? (reference.startsWith("upload:") ? t.uploaded : reference);
+  const name = source ? `${t.video_}: ${generation ? promptOf(generation).slice(0, 80) : source.slice(0, 8)}` : given;
   const isVideo = source || (media.includes("video") && !media.includes("image"));
   return html`<span class="preview">
     ${url && isVideo && html`<video src="${url}#t=${FIRST}" muted playsinline preload="metadata" aria-hidden="true" tabindex="-1"></video>`}
@@ -111,14 +128,17 @@ function Preview({ reference, media }) {
   </span>`;
 }
 
-/** The reader's finished videos, of which one is taken as it is, or a frame of it. */
+/**
+ * The user's finished videos, to choose one or a frame of one.
+ * @param {{ takesVideo: boolean, onClose: () => void, onVideo: (id: string) => void, onFrame: (frame: File) => void }} props
+ */
 function Picker({ takesVideo, onClose, onVideo, onFrame }) {
-  const ids = useRef(signal(null)).current;
-  const [picked, setPicked] = useState(null);
+  const ids = useRef(signal(/** @type {string[] | null} */ (null))).current;
+  const [picked, setPicked] = useState(/** @type {string | null} */ (null));
   useEffect(() => {
     get(PATH, { status: "completed", limit: PICKED }).then((page) => {
-      page.data.forEach(note);
-      ids.value = page.data.filter((one) => one.video.content_type !== "image/gif").map(({ id }) => id);
+      page.data.forEach((one) => note(one));
+      ids.value = page.data.filter((one) => one.video?.content_type !== "image/gif").map(({ id }) => id);
     }, (error) => (sayError(error), onClose()));
   }, []);
   return html`<${Dialog} title=${t.pick} isWide=${true} onClose=${onClose}>
@@ -129,6 +149,7 @@ function Picker({ takesVideo, onClose, onVideo, onFrame }) {
           ${ids.value?.length === 0 && html`<li>${t.pickEmpty}</li>`}
           ${ids.value?.map((id) => {
             const one = video(id).value;
+            if (!one?.video) return null;
             return html`<li key=${id}>
               <button type="button" class="pick" onClick=${() => (takesVideo ? onVideo(id) : setPicked(id))}>
                 <video src="${one.video.url}#t=${FIRST}" muted playsinline preload="metadata" aria-hidden="true" tabindex="-1"></video>
@@ -140,16 +161,20 @@ function Picker({ takesVideo, onClose, onVideo, onFrame }) {
   <//>`;
 }
 
-/** A moment of a video, as a picture. */
+/**
+ * A video, to take the picture of a moment from.
+ * @param {{ id: string, onFrame: (frame: File) => void, onBack: () => void }} props
+ */
 function Frame({ id, onFrame, onBack }) {
-  const film = useRef(null);
+  const film = useRef(/** @type {HTMLVideoElement | null} */ (null));
   const [url, setUrl] = useState("");
-  useEffect(() => void ownLink(id).then((file) => setUrl(file.url), sayError), [id]);
+  useEffect(() => void ownLink(id).then((file) => setUrl(file?.url ?? ""), sayError), [id]);
   const take = () => {
+    if (!film.current) return;
     const { videoWidth: width, videoHeight: height } = film.current;
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
     try {
-      canvas.getContext("2d").drawImage(film.current, 0, 0);
+      /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).drawImage(film.current, 0, 0);
       canvas.toBlob((blob) => (blob ? onFrame(new File([blob], `${id.slice(0, 8)}.png`, { type: "image/png" })) : fail()), "image/png");
     } catch {
       fail();

@@ -1,6 +1,6 @@
-/** How many places at the provider are in use, and how many jobs wait for one: now, and in the last days. */
+/** The number of places at the provider that are in use and of jobs that wait for one, now and in the last days. */
 
-import { get } from "./api.js";
+import { get, showProblem } from "./api.js";
 import { now } from "./clock.js";
 import { count, mean, shortTime } from "./format.js";
 import { html, useState } from "./html.js";
@@ -8,19 +8,23 @@ import { Bars } from "./plot.js";
 import { usePoll } from "./poll.js";
 import { texts } from "./texts.js";
 
+/** @import { Places as PlacesAnswer, PlacesHour } from "./types.js" */
+
 const t = texts.places;
+const SERIES = /** @type {const} */ (["held", "waiting"]);
 const HOURS = 7 * 24;
 const HOUR = 3_600_000; // milliseconds
 
+/** Render how many places are in use and how many jobs wait. */
 export function Places() {
-  const [places, setPlaces] = useState(null);
+  const [places, setPlaces] = useState(/** @type {PlacesAnswer | null} */ (null));
   const [problem, setProblem] = useState("");
   usePoll(async () => {
     try {
       setPlaces(await get("v2/places"));
       setProblem("");
     } catch (error) {
-      if (error.status !== 401) setProblem(error.message);
+      showProblem(error, setProblem);
       throw error;
     }
     return false;
@@ -29,17 +33,21 @@ export function Places() {
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${!places && !problem && html`<p class="hint">${texts.loading}</p>`}
     ${places && html`<p>${t.now(count(places.held), count(places.limit), places.waiting, count(places.waiting))}</p>`}
-    ${places?.hours.length > 0 && html`<${History} limit=${places.limit} hours=${places.hours} />`}`;
+    ${places && places.hours.length > 0 && html`<${History} limit=${places.limit} hours=${places.hours} />`}`;
 }
 
-/** Both series one below the other, each with a scale of its own: a thousand that wait would flatten twenty places. */
+/**
+ * Both series, each with its own scale: a thousand waiting jobs would flatten twenty places.
+ * @param {{ limit: number, hours: PlacesHour[] }} props
+ */
 function History({ limit, hours }) {
   const seen = new Map(hours.map((one) => [Date.parse(one.hour), one]));
   const latest = Math.floor(now() / HOUR) * HOUR;
-  const times = Array.from({ length: HOURS }, (_, index) => latest - (HOURS - 1 - index) * HOUR);
-  const most = (of) => Math.max(...hours.map((one) => one[of]));
+  const earliest = latest - (HOURS - 1) * HOUR;
+  const times = Array.from({ length: HOURS }, (_, index) => earliest + index * HOUR);
+  const most = (/** @type {"held" | "waiting"} */ of) => Math.max(...hours.map((one) => one[of]));
   return html`<div class="series">
-      ${["held", "waiting"].map((of) => {
+      ${SERIES.map((of) => {
         const bars = times.map((time) => {
           const value = seen.get(time)?.[of];
           return { name: time, value: value ?? 0, title: `${shortTime(time)}: ${value === undefined ? t.notSeen : mean(value)}` };
@@ -49,7 +57,7 @@ function History({ limit, hours }) {
           <${Bars} bars=${bars} most=${of === "held" ? Math.max(limit, most(of)) : most(of)} label=${t.plot(t[of], mean(most(of)))} />
         </figure>`;
       })}
-      <span class="row hint"><span>${shortTime(times[0])}</span><span>${shortTime(latest)}</span></span>
+      <span class="row hint"><span>${shortTime(earliest)}</span><span>${shortTime(latest)}</span></span>
     </div>
     <details><summary>${t.numbers}</summary>
       <div class="scroll" tabindex="0" role="region" aria-label=${t.numbers}><table>

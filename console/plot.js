@@ -1,10 +1,13 @@
-/** Bars, each with what it stands for when pointed at; what they say in words is their label. */
+/** A bar chart. Each bar has a tooltip, and the chart has a label in words. */
 
 import { html } from "./html.js";
 
-const LEAST = 2; // percent: what is more than nothing is seen
+const LEAST = 2; // percent: a bar that is not 0 stays visible
 
-/** `bars` are `{name, value, title}` in order; one of `most`, if that is given, is as high as there is room. */
+/**
+ * Render bars in order. A bar of `most`, by default the largest value, has the full height.
+ * @param {{ bars: { name: string | number, value: number, title: string }[], most?: number, label: string }} props
+ */
 export function Bars({ bars, most, label }) {
   const highest = most ?? Math.max(...bars.map(({ value }) => value));
   return html`<svg viewBox="0 0 ${bars.length * 10} 100" preserveAspectRatio="none" role="img" aria-label=${label}>

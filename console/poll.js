@@ -1,4 +1,4 @@
-/** Looking again and again: often while something happens, seldom while nothing does, never while nobody looks. */
+/** Loading again and again: often while something runs, rarely while nothing does, never in a hidden tab. */
 
 import { useEffect, useRef } from "./html.js";
 import { key, refused } from "./session.js";
@@ -6,20 +6,26 @@ import { key, refused } from "./session.js";
 const LEAST = 2000; // milliseconds between two looks
 const MOST = 30_000;
 const GROWTH = 1.5;
-// While something is under way: a look each twentieth of the time that it has been so, which is soon enough to see a video
-// come, and does not ask 1,800 times an hour after what waits for hours.
+// While something runs, wait a twentieth of the time that it has run: soon enough to see a video finish, without asking
+// 1,800 times an hour about a job that waits for hours.
 const MOST_UNDER_WAY = 10_000;
 const GROWTH_UNDER_WAY = 1.05;
 
-/** Milliseconds until the next look, after so many before this one. */
+/**
+ * Return the milliseconds until the next look.
+ * @param {number} delay milliseconds before this one
+ * @param {boolean} isUnderWay
+ */
 export function next(delay, isUnderWay) {
   if (!isUnderWay) return Math.min(MOST, delay * GROWTH);
   return delay > MOST_UNDER_WAY ? LEAST : Math.min(MOST_UNDER_WAY, delay * GROWTH_UNDER_WAY);
 }
 
 /**
- * Call `look` now and then while the component is there. It answers whether something is under way; while it does, the
- * looks come often. A failed look is tried again later.
+ * Call `look` again and again while the component is on the page, and return a function that calls it soon. `look` returns
+ * whether something is under way: then it is called often. A failed look is tried again later.
+ * @param {() => Promise<boolean>} look
+ * @param {unknown[]} [dependencies]
  */
 export function usePoll(look, dependencies = []) {
   const latest = useRef(look);
@@ -33,7 +39,7 @@ export function usePoll(look, dependencies = []) {
     let isLooking = false;
     let isOver = false;
     let isWanted = false;
-    const plan = (wait) => {
+    const plan = (/** @type {number} */ wait) => {
       clearTimeout(timer);
       if (!isOver && !document.hidden) timer = setTimeout(run, wait);
     };
@@ -47,7 +53,7 @@ export function usePoll(look, dependencies = []) {
       try {
         delay = next(delay, await latest.current());
       } catch {
-        delay = Math.min(MOST, Math.max(2 * LEAST, delay * GROWTH)); // who looks tells why
+        delay = Math.min(MOST, Math.max(2 * LEAST, delay * GROWTH)); // `look` shows why
       }
       isLooking = false;
       plan(isWanted ? 0 : delay);

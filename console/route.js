@@ -1,7 +1,10 @@
-/** Which page is shown: what follows the `#` of the address, so that every page has an address and nothing is sent. */
+/** The page that is shown. Its name follows the `#` of the address, which browsers do not send. */
 
 import { signal } from "./html.js";
 import { takeKeyOfLink } from "./session.js";
+
+/** @typedef {Record<string, string | undefined>} PageQuery */
+/** @typedef {[page?: string, part?: string | PageQuery, query?: PageQuery]} Where */
 
 export const route = signal(read());
 
@@ -9,27 +12,39 @@ window.addEventListener("hashchange", () => {
   route.value = read();
 });
 
-/** The address of a page: `to("video", id)`, `to("", {status: "error"})`. */
-export function to(page = "", part = "", query = {}) {
-  if (typeof part === "object") [part, query] = ["", part];
-  const kept = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
-  const asked = new URLSearchParams(kept).toString();
-  return `#/${[page, part].filter(Boolean).join("/")}${asked ? `?${asked}` : ""}`;
+/**
+ * Return the address of a page: `to("video", id)`, `to("", {status: "error"})`.
+ * @param {Where} where
+ */
+export function to(...where) {
+  const [page = "", second = "", third = {}] = where;
+  const [part, query] = typeof second === "object" ? ["", second] : [second, third];
+  const asked = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value) asked.set(name, value);
+  return `#/${[page, part].filter(Boolean).join("/")}${String(asked) && `?${asked}`}`;
 }
 
+/**
+ * Open a page.
+ * @param {Where} where
+ */
 export function go(...where) {
   location.hash = to(...where);
 }
 
-/** The same, in place of the page that is shown. */
+/**
+ * Open a page without an entry in the browser's history.
+ * @param {Where} where
+ */
 export function replace(...where) {
   history.replaceState(null, "", to(...where));
   route.value = read();
 }
 
+/** @returns {{ page: string, part: string, query: PageQuery }} */
 function read() {
-  takeKeyOfLink(); // before anything else sees the address
-  const [path, asked = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  takeKeyOfLink(); // so that nothing else reads the key
+  const [path = "", asked = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [page = "", ...parts] = path.split("/");
   return { page, part: parts.join("/"), query: Object.fromEntries(new URLSearchParams(asked)) };
 }

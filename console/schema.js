@@ -1,32 +1,44 @@
-/** A model's JSON Schema as the fields of a form, and what was typed as a request. No page is needed here. */
+/** The fields of a form from a model's JSON Schema, and the request from the typed values. This module needs no page. */
 
-// Before "more settings": what most who make a video choose.
+/** @import { Field, JsonSchema, ModelInput, Shape, Value, Values, VideoRequest } from "./types.js" */
+
+// The attributes that most users set: they are shown before "More settings".
 const FIRST = ["prompt", "duration", "aspect_ratio", "resolution", "seed", "generate_audio"];
 const LONG = /prompt|text|script|lyrics/;
-const FEW = 4; // choices that are shown all at once
+const FEW = 4; // choices that are shown on one line
 
 /**
- * The fields of a request, in the order in which they are asked for:
- * `{name, path, label, hint, kind, required, isFirst}` with what its kind has beside:
- *
- *     text, long, json
- *     number      min, max, step
- *     choice      options, isShort
- *     switch      default
- *     media       media (image, video, audio), types, most (bytes)
- *     list        item (a field), most, mayBeOne
- *     group       fields
+ * Return the fields of a request, in the order of the form.
+ * @param {JsonSchema} schema
+ * @param {ModelInput[]} [inputs]
+ * @returns {Field[]}
  */
 export function fieldsOf(schema, inputs = []) {
   const fields = propertiesOf(schema, inputs, "").filter(({ name }) => name !== "model");
-  const rank = ({ name, kind, required, item }) => {
+  const rank = (/** @type {Field} */ field) => {
+    const { name, required } = field;
     if (name === "prompt") return 0;
-    if (kind === "media" || item?.kind === "media") return required ? 1 : 2;
+    if (mediaOf(field)) return required ? 1 : 2;
     return FIRST.includes(name) ? 3 + FIRST.indexOf(name) : required ? 3 : 20;
   };
   return fields.map((field, index) => ({ ...field, isFirst: field.required || rank(field) < 20, index })).sort((a, b) => rank(a) - rank(b) || a.index - b.index);
 }
 
+/**
+ * Return the kinds of media that a field accepts, singly or in a list; undefined for other fields.
+ * @param {Shape} field
+ */
+export function mediaOf(field) {
+  const one = field.kind === "list" ? field.item : field;
+  return one.kind === "media" ? one.media : undefined;
+}
+
+/**
+ * @param {JsonSchema} schema
+ * @param {ModelInput[]} inputs
+ * @param {string} path
+ * @returns {Field[]}
+ */
 function propertiesOf(schema, inputs, path) {
   const required = new Set(schema.required ?? []);
   return Object.entries(schema.properties ?? {}).map(([name, one]) => ({
@@ -36,16 +48,23 @@ function propertiesOf(schema, inputs, path) {
   }));
 }
 
+/**
+ * @param {JsonSchema} schema
+ * @param {ModelInput[]} inputs
+ * @param {string} path
+ * @param {string} name
+ * @returns {Shape}
+ */
 function fieldOf(schema, inputs, path, name) {
   const common = { path, label: labelOf(name), hint: schema.description ?? "", default: schema.default };
   const input = inputs.find(({ field }) => field === path);
   const many = inputs.find(({ field }) => field === `${path}[]`);
-  // Some take one file or a list of them.
+  // Some attributes are either one file or a list of files.
   if (input && many) return { ...common, kind: "list", item: fieldOf(schema, [many], `${path}[]`, name), most: schema.maxItems, mayBeOne: true };
   if (input) return { ...common, kind: "media", media: input.media, types: input.media_types ?? [], most: input.max_bytes };
   if (schema.enum) {
-    // Some take numbers as text, too: one of each is enough.
-    const options = [...new Map(schema.enum.map((value) => [String(value), value]).reverse()).values()].reverse();
+    // Some models list each number twice, also as text: show it once.
+    const options = schema.enum.filter((value, index, all) => all.findIndex((one) => String(one) === String(value)) === index);
     return { ...common, kind: "choice", options, isShort: options.length <= FEW && options.every((one) => String(one).length < 12) };
   }
   const type = [schema.type].flat().find((one) => one !== "null");
@@ -56,7 +75,7 @@ function fieldOf(schema, inputs, path, name) {
     case "number":
       return { ...common, kind: "number", min: schema.minimum, max: schema.maximum, step: type === "integer" ? 1 : "any" };
     case "string":
-      return { ...common, kind: LONG.test(name) || schema.maxLength > 300 ? "long" : "text", maxLength: schema.maxLength };
+      return { ...common, kind: LONG.test(name) || (schema.maxLength ?? 0) > 300 ? "long" : "text", maxLength: schema.maxLength };
     case "array":
       return { ...common, kind: "list", item: fieldOf(schema.items ?? {}, inputs, `${path}[]`, name), most: schema.maxItems };
     case "object":
@@ -66,26 +85,45 @@ function fieldOf(schema, inputs, path, name) {
   }
 }
 
-/** "image_url" → "Image". */
-export function labelOf(name) {
+/**
+ * Return the label of an attribute: "Image" for "image_url".
+ * @param {string} name
+ */
+function labelOf(name) {
   const words = name.replace(/_urls?$/, (end) => (end === "_urls" ? "s" : "")).replace(/_/g, " ").trim() || name;
-  return words[0].toUpperCase() + words.slice(1);
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** What was typed, as the request that is sent: only what this model takes, and nothing that was left empty. */
+/**
+ * Return the request that is sent: the values that have a field and are not empty.
+ * @param {string} model
+ * @param {Field[]} fields
+ * @param {Values} values
+ * @returns {VideoRequest}
+ */
 export function requestOf(model, fields, values) {
   return { model, ...valuesOf(fields, values) };
 }
 
+/**
+ * @param {Field[]} fields
+ * @param {Values} values
+ */
 function valuesOf(fields, values) {
+  /** @type {Values} */
   const found = {};
   for (const field of fields) {
-    const value = valueOf(field, values?.[field.name]);
+    const value = valueOf(field, values[field.name]);
     if (value !== undefined) found[field.name] = value;
   }
   return found;
 }
 
+/**
+ * @param {Shape} field
+ * @param {Value} value
+ * @returns {Value}
+ */
 function valueOf(field, value) {
   if (value === undefined || value === null || value === "") return undefined;
   switch (field.kind) {
@@ -94,12 +132,12 @@ function valueOf(field, value) {
     case "choice":
       return field.options.find((one) => String(one) === String(value));
     case "list": {
-      const items = [value].flat().map((one) => valueOf(field.item, one)).filter((one) => one !== undefined);
+      const items = (Array.isArray(value) ? value : [value]).map((one) => valueOf(field.item, one)).filter((one) => one !== undefined);
       if (field.mayBeOne && items.length < 2) return items[0];
       return items.length ? items : undefined;
     }
     case "group": {
-      const group = valuesOf(field.fields, value);
+      const group = valuesOf(field.fields, /** @type {Values} */ (value));
       return Object.keys(group).length ? group : undefined;
     }
     case "json":
@@ -109,7 +147,13 @@ function valueOf(field, value) {
   }
 }
 
-/** A request as what is typed: the way back from `requestOf`. What has no schema has all but its prompt as JSON. */
+/**
+ * Return the model and the values of a request, as `requestOf` takes them. Without a schema all values except the prompt
+ * are JSON.
+ * @param {VideoRequest} request
+ * @param {boolean} [hasSchema]
+ * @returns {{ model: string, values: Values }}
+ */
 export function typedOf(request, hasSchema = true) {
   const { model, ...values } = request;
   const { prompt, ...others } = values;
@@ -117,27 +161,39 @@ export function typedOf(request, hasSchema = true) {
 }
 
 /**
- * What the API said of a request, by the field that it is about: its sentences name each field first. What is about
- * none of the fields is under "".
+ * Return the API's sentences about a request by field: each sentence names its fields first. Sentences about none of the
+ * fields are under "".
+ * @param {string} message
+ * @param {Field[]} fields
  */
 export function problemsOf(message, fields) {
+  /** @type {Record<string, string | undefined>} */
   const found = {};
-  const note = (name, sentence) => {
+  const note = (/** @type {string} */ name, /** @type {string} */ sentence) => {
     found[name] = found[name] ? `${found[name]} ${sentence}` : sentence;
   };
   for (const sentence of message.split(/; (?=`|Either )/)) {
     const about = /^(Either )?(`[^`]+`(, | or | and | with )?)+/.exec(sentence)?.[0] ?? "";
-    const paths = [...about.matchAll(/`([^`]+)`/g)].map(([, path]) => path.split(/[.[]/)[0]);
+    const paths = [...about.matchAll(/`([^`]+)`/g)].map(([, path = ""]) => path.replace(/[.[].*/, ""));
     const named = [...new Set(paths)].filter((name) => fields.some((field) => field.name === name));
     for (const name of named.length ? named : [""]) note(name, `${sentence.replace(/\.$/, "")}.`);
   }
   return found;
 }
 
-/** The column of a table that a problem is about, if it says so. */
+/**
+ * Return the column that a problem names, "" if it names none.
+ * @param {string} message
+ */
 export const columnOf = (message) => /`([^`]+)`/.exec(message)?.[1] ?? "";
 
-/** Seeds for so many variations of a request: those after the one that was asked for, else any. */
+/**
+ * Return different seeds for the variations of a request, which begin with its own seed if it has one. Return null if the
+ * model has no seeds or there is only one variation.
+ * @param {Field | undefined} field
+ * @param {VideoRequest} request
+ * @param {number} count
+ */
 export function seedsFor(field, request, count) {
   if (!field || field.kind !== "number" || count < 2) return null;
   const most = Math.min(field.max ?? 2 ** 31 - 1, 2 ** 31 - 1);

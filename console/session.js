@@ -1,37 +1,53 @@
-/** The API key that this tab is signed in with. It goes into a header of our own calls and nowhere else. */
+/** The API key that this tab is signed in with. Only the header of our own calls contains it. */
 
 import { computed, signal } from "./html.js";
 import { ofDevice, ofTab } from "./storage.js";
 
 // Several deployments may share an origin, as they do on a local cloud.
+/**
+ * Return the name under which the browser stores something for this deployment.
+ * @param {string} name
+ */
 export const place = (name) => `promptreel ${location.pathname} ${name}`;
 const KEY = place("key");
 
 export const key = signal(read());
-/** Whether the API refused the key that this tab had: the page stays as it is until another one is given. */
+/** Whether the API rejected the key of this tab. The page stays until the user signs in with another key. */
 export const refused = signal(false);
 export const isKept = signal(ofDevice.getItem(KEY) !== null);
-/** The part of a key that is no secret. */
+
+/**
+ * Return the public part of a key.
+ * @param {string} value
+ */
 export const idOf = (value) => value.split("_").slice(0, 2).join("_");
 export const keyId = computed(() => idOf(key.value ?? ""));
 
-/** The key of a link that was opened while another one is in use: only its user says whether it takes that one's place. */
-export const offered = signal(null);
+/** The key of a link that was opened while another key is in use: the user decides whether to use it. */
+export const offered = signal(/** @type {string | null} */ (null));
 
-/** Whether it looks like an API key: what does not is none, and may be what no header can carry. */
+/**
+ * Return whether a text looks like an API key. Any other text may not even fit into a header.
+ * @param {string} text
+ */
 export const isKey = (text) => /^pr_[\w-]+$/.test(text);
 
-/** Take the key of a link (`/#key=...`), which is removed from the address at once. */
+/** Take the key of a link (`/#key=...`) and remove it from the address. */
 export function takeKeyOfLink() {
   const found = new URLSearchParams(location.hash.slice(1)).get("key");
   if (found === null) return;
   history.replaceState(null, "", `${location.pathname}${location.search}#/`);
   if (!isKey(found)) return;
-  // A link from anywhere would else make its reader work, unnoticed, for whoever has its key.
+  // Otherwise anyone's link could make its reader work with a stranger's key without noticing.
   if (key.value === null || key.value === found || refused.value) signIn(found, isKept.value);
   else offered.value = found;
 }
 
+/**
+ * Sign in with a key.
+ * @param {string} value
+ * @param {boolean} keep whether the key stays on this device
+ */
 export function signIn(value, keep) {
   ofTab.setItem(KEY, value);
   keepKey(keep, value);
@@ -40,13 +56,18 @@ export function signIn(value, keep) {
   offered.value = null;
 }
 
-/** Keep the key on this device, or only as long as the tab is open. */
+/**
+ * Keep the key on this device, or only as long as the tab is open.
+ * @param {boolean} keep
+ * @param {string | null} [value]
+ */
 export function keepKey(keep, value = key.value) {
-  if (keep) ofDevice.setItem(KEY, value);
+  if (keep && value !== null) ofDevice.setItem(KEY, value);
   else ofDevice.removeItem(KEY);
   isKept.value = keep;
 }
 
+/** Sign out, and remove the key from this tab and this device. */
 export function signOut() {
   ofTab.removeItem(KEY);
   ofDevice.removeItem(KEY);
@@ -56,7 +77,10 @@ export function signOut() {
   key.value = null;
 }
 
-/** The API does not know this key any more. */
+/**
+ * Note that the API rejected a key, and ask for another one.
+ * @param {string} value
+ */
 export function refuse(value) {
   if (value !== key.value) return;
   if (offered.value) signIn(offered.value, isKept.value);

@@ -1,6 +1,6 @@
-/** Signing in with an API key; over the page, which stays as it is, where a key is refused while one works. */
+/** The form to sign in with an API key. If the API rejects a key, the form appears over the page. */
 
-import { call } from "./api.js";
+import { call, messageOf, statusOf } from "./api.js";
 import { html, useState } from "./html.js";
 import { idOf, isKept, isKey, keyId, offered, signIn, signOut } from "./session.js";
 import { texts } from "./texts.js";
@@ -8,12 +8,16 @@ import { Dialog } from "./toasts.js";
 
 const t = texts.signIn;
 
+/**
+ * Render the form to sign in, as a page or, if a key was rejected, over the page.
+ * @param {{ isAgain?: boolean }} props
+ */
 export function SignIn({ isAgain = false }) {
   if (!isAgain) return html`<main class="sign-in"><h1>${texts.app}</h1><${Form} /></main>`;
   return html`<${Dialog} title=${t.title} canClose=${false} onClose=${signOut}><p>${t.rejected}</p><${Form} /><//>`;
 }
 
-/** A link has brought another key than the one in use. */
+/** Render the question about a link with another key than the one in use. */
 export function Offered() {
   const found = offered.value;
   if (found === null) return null;
@@ -34,7 +38,7 @@ function Form() {
   const [keep, setKeep] = useState(isKept.value);
   const [problem, setProblem] = useState("");
   const [isTrying, setTrying] = useState(false);
-  const submit = async (event) => {
+  const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const given = typed.trim();
     if (!isKey(given)) return setProblem(t.form);
@@ -43,7 +47,7 @@ function Form() {
       await call("GET", "v2/models", { query: { limit: 1 }, with: given });
       signIn(given, keep);
     } catch (error) {
-      setProblem(error.status === 401 ? t.notValid : error.message);
+      setProblem(statusOf(error) === 401 ? t.notValid : messageOf(error));
     } finally {
       setTrying(false);
     }

@@ -1,4 +1,4 @@
-/** Where a job stands, in words and as a bar. */
+/** The stage of a job, in words and as a bar. */
 
 import { now } from "./clock.js";
 import { between, length } from "./format.js";
@@ -7,24 +7,40 @@ import { takesOf } from "./models.js";
 import { texts } from "./texts.js";
 import { isCancelled } from "./videos.js";
 
+/** @import { Generation } from "./types.js" */
+
 const t = texts.stage;
 
+/**
+ * Return the name of the stage that a job is in.
+ * @param {Generation} generation
+ */
 export function stageName(generation) {
   return isCancelled(generation) ? t.cancelled : t[generation.meta.stage];
 }
 
-/** The time, which goes on every second while it is looked at. */
-export function useClock(isRunning) {
+/**
+ * Return the time in milliseconds since 1970, which advances every second while the job runs and the page is visible.
+ * @param {boolean} isRunning
+ */
+function useClock(isRunning) {
   const [time, setTime] = useState(now());
   useEffect(() => {
     if (!isRunning) return undefined;
-    const timer = setInterval(() => document.hidden || setTime(now()), 1000);
+    const timer = setInterval(() => {
+      if (!document.hidden) setTime(now());
+    }, 1000);
     return () => clearInterval(timer);
   }, [isRunning]);
   return time;
 }
 
-/** What is told of a job that is under way: one line, and how far it is, from 0 to 1, null where nobody knows. */
+/**
+ * Return a line about a job that runs, and how much of it is done, from 0 to 1, or null if that is not known.
+ * @param {Generation} generation
+ * @param {number} time
+ * @returns {[line: string, part: number | null]}
+ */
 function progress(generation, time) {
   const { stage, ahead, waits_for: awaited, submitted_at: sentAt, created_at: createdAt } = generation.meta;
   if (stage === "queued" && awaited) return [t.waitsForVideo(awaited.length), null];
@@ -37,7 +53,10 @@ function progress(generation, time) {
   return [t.ofAbout(length(elapsed), length(takes.median_seconds)), Math.min(0.97, elapsed / Math.max(1, takes.median_seconds))];
 }
 
-/** A job under way. */
+/**
+ * Render a job that runs.
+ * @param {{ generation: Generation }} props
+ */
 export function Stage({ generation }) {
   const time = useClock(generation.meta.stage === "generating");
   const [line, part] = progress(generation, time);

@@ -1,6 +1,13 @@
 /** Every text of the console, in one place: a translation is another file like this one. */
 
-export const texts = {
+/** @import { Texts } from "./types.js" */
+
+/**
+ * Texts by a name that the API gives. It may give one that is newer than this file.
+ * @typedef {Record<string, string | undefined>} ByName
+ */
+
+export const texts = /** @satisfies {Texts} */ ({
   locale: undefined, // that of the reader's browser decides how times and numbers look
   app: "Promptreel",
   skip: "Skip to the content",
@@ -10,7 +17,6 @@ export const texts = {
   undo: "Undo",
   copied: "Copied.",
   notCopied: "The browser did not let it be copied.",
-  tryAgain: "Try again",
   back: "Back to the videos",
   more: "More",
   nav: { label: "Pages", videos: "Videos", make: "Make", batches: "Batches", usage: "Usage", account: "Account" },
@@ -67,9 +73,8 @@ export const texts = {
     text: "Prompt",
     textHint: "Words of the prompt",
     tag: "Tag",
-    batch: "Batch",
     clear: "Clear filters",
-    inBatch: (id) => `Batch ${id.slice(0, 8)}`,
+    inBatch: (id) => `Batch ${String(id).slice(0, 8)}`,
     empty: "No videos yet",
     emptyLead: "Describe a scene, choose a model, and watch it being made.",
     make: "Make the first video",
@@ -116,7 +121,7 @@ export const texts = {
     id: "Id",
     size: "Size",
     source: "Came by",
-    sources: { api: "the HTTP API", s3: "a file", event: "an event" },
+    sources: /** @type {ByName} */ ({ api: "the HTTP API", s3: "a file", event: "an event" }),
     batch: "Batch",
     row: (row) => `row ${row}`,
     name: "Name",
@@ -126,7 +131,6 @@ export const texts = {
     sent: "Sent to the provider",
     generated: "Generated",
     done: "Stored and checked",
-    failed: "Failed",
     after: (time) => `after ${time}`,
     waitsFor: "It takes a video that is still being made:",
     usually: (median, slow) => `This model usually takes ${median}; one in ten takes ${slow} or longer.`,
@@ -159,7 +163,7 @@ export const texts = {
     webhookHint: "An address (https://) that is told when it ends, by a signed message.",
     variations: "Variations",
     button: (count) => (count === 1 ? "Make the video" : `Make ${count} videos`),
-    sending: (sent, count) => `Sending ${sent + 1} of ${count} …`,
+    sending: (sent, count) => `Sending ${Number(sent) + 1} of ${count} …`,
     partly: (sent, count) => `${sent} of ${count} were sent.`,
     rest: (count) => (count === 1 ? "Send the other one" : `Send the other ${count}`),
     accepted: (count) => (count === 1 ? "It is under way." : `${count} videos are under way.`),
@@ -172,7 +176,7 @@ export const texts = {
     json: "As JSON",
     notJson: "This is not valid JSON.",
     general: "The request was not accepted",
-    cost: (each, count, all) => (count === 1 ? each : `${each} each, ${all} in all`),
+    cost: (each, count, all) => (count === 1 ? `${each}` : `${each} each, ${all} in all`),
     about: (usd) => `about ${usd}`,
     unknownCost: "cost not known yet",
     costHint: { price: "by the provider's price", history: "by what such videos cost here", reserve: "nothing is known yet: a reserve is held" },
@@ -213,7 +217,6 @@ export const texts = {
     position: "Position",
     speed: "Speed",
     tooFew: "Choose two to four finished videos to compare: tick them in the gallery.",
-    open: "Open",
     notReady: "This one is not finished.",
   },
 
@@ -286,7 +289,7 @@ export const texts = {
   usage: {
     title: "Usage",
     budgets: "Budgets",
-    budget: (scope, period) => `${scope === "all" ? "Everyone" : scope.replace("owner/", "").replace("key/", "Key ")}, ${period}`,
+    budget: (scope, period) => `${scope === "all" ? "Everyone" : String(scope).replace("owner/", "").replace("key/", "Key ")}, ${period}`,
     periods: { day: "today", month: "this month", hour: "jobs this hour" },
     of: (used, limit) => `${used} of ${limit}`,
     spend: "Spent",
@@ -372,7 +375,10 @@ export const texts = {
     statuses: { pending: "Under way", delivered: "Taken", dead: "Given up" },
   },
 
-  /** Why jobs fail, by the name of the error, in a few words. */
+  /**
+   * Why jobs fail, in a few words, by the name of the error.
+   * @type {ByName}
+   */
   failures: {
     BudgetExceeded: "No budget had room",
     InvalidRequest: "The request was wrong",
@@ -397,7 +403,10 @@ export const texts = {
     InternalError: "A fault of Promptreel's",
   },
 
-  /** What to do about a failure, by the name of its error: docs/errors.md has them all. */
+  /**
+   * What to do about a failure, by the name of the error: docs/errors.md has them all.
+   * @type {ByName}
+   */
   remedies: {
     BudgetExceeded: "Nothing was sent. Run it again when the budget renews, or who runs the deployment raises it (promptreel budgets set).",
     InvalidRequest: "Mend the request: Vary opens it in the form.",
@@ -421,4 +430,4 @@ export const texts = {
     WorkflowStopped: "Who runs the deployment lets it go on from what the provider has (promptreel rescue).",
     InternalError: "Who runs the deployment finds the cause in the execution's history, and lets it go on (promptreel rescue).",
   },
-};
+});

@@ -1,16 +1,26 @@
-/** Short messages at the edge of the page, some with something to do, and the question before what cannot be undone. */
+/** Short messages at the edge of the page, some with a button, and the question before an action that cannot be undone. */
 
+import { showProblem } from "./api.js";
 import { html, signal, useEffect, useRef } from "./html.js";
 import { texts } from "./texts.js";
 
+/** @import { VNode } from "preact" */
+
+/** @typedef {{ label: string, run: () => void }} Action */
+/** @typedef {{ id: number, text: string, action?: Action, isError: boolean, close: () => void }} Message */
+
 const SHOWN = 6000; // milliseconds
-const shown = signal([]);
+const shown = signal(/** @type {Message[]} */ ([]));
 let last = 0;
 
-/** Whether the messages are pointed at, or have the focus: who reads them, or is about to press one's button, has the time. */
+/** Return whether the pointer or the focus is on the messages, so that users have the time to read them and press a button. */
 const isHeld = () => document.querySelector(".toast:is(:hover, :focus-within)") !== null;
 
-/** Run it after so many milliseconds, and not while the messages are held. The answer stops it. */
+/**
+ * Call `run` after a time, but not while the messages are held. Return a function that prevents the call.
+ * @param {() => void} run
+ * @param {number} lasts milliseconds
+ */
 export function inTime(run, lasts) {
   const attempt = () => {
     if (isHeld()) timer = setTimeout(attempt, 1000);
@@ -20,7 +30,11 @@ export function inTime(run, lasts) {
   return () => clearTimeout(timer);
 }
 
-/** Say something; `action` is `{label, run}`. The answer takes it away. */
+/**
+ * Show a message and return a function that removes it.
+ * @param {string} text
+ * @param {{ action?: Action, isError?: boolean, lasts?: number }} [options] `lasts` is in milliseconds, 0 for no end
+ */
 export function say(text, { action, isError = false, lasts = SHOWN } = {}) {
   const id = ++last;
   const close = () => {
@@ -31,8 +45,13 @@ export function say(text, { action, isError = false, lasts = SHOWN } = {}) {
   return close;
 }
 
-export const sayError = (error) => error.status === 401 || say(error.message, { isError: true, lasts: 12_000 });
+/**
+ * Show the message of an error.
+ * @param {unknown} error
+ */
+export const sayError = (error) => showProblem(error, (message) => say(message, { isError: true, lasts: 12_000 }));
 
+/** Render the messages. */
 export function Toasts() {
   return html`<div class="toasts" role="status" aria-live="polite">
     ${shown.value.map(
@@ -45,21 +64,29 @@ export function Toasts() {
   </div>`;
 }
 
-const question = signal(null);
+/** @typedef {{ title: string, text: string, yes: string, resolve: (isWanted: boolean) => void }} Asked */
+const question = signal(/** @type {Asked | null} */ (null));
 
-/** Ask before something that cannot be undone: whether it is wanted. */
+/**
+ * Ask before something that cannot be undone. Return whether the user wants it.
+ * @param {string} title
+ * @param {string} text
+ * @param {string} yes the label of the button
+ * @returns {Promise<boolean>}
+ */
 export function ask(title, text, yes) {
   return new Promise((resolve) => {
     question.value = { title, text, yes, resolve };
   });
 }
 
+/** Render the question, if there is one. */
 export function Question() {
   const asked = question.value;
   if (!asked) return null;
-  const answer = (wanted) => {
+  const answer = (/** @type {boolean} */ isWanted) => {
     question.value = null;
-    asked.resolve(wanted);
+    asked.resolve(isWanted);
   };
   return html`<${Dialog} title=${asked.title} onClose=${() => answer(false)}>
     <p>${asked.text}</p>
@@ -70,21 +97,29 @@ export function Question() {
   <//>`;
 }
 
-/** A dialog over the page, which cannot be left by the keyboard until it is closed. */
+/**
+ * Render a dialog over the page, which the keyboard cannot leave until it is closed.
+ * @param {{ title: string, onClose: () => void, isWide?: boolean, canClose?: boolean, children?: VNode | VNode[] }} props
+ */
 export function Dialog({ title, onClose, isWide = false, canClose = true, children }) {
-  const dialog = useRef(null);
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
     const element = dialog.current;
+    if (!element) return undefined;
     if (!element.open) element.showModal();
     return () => element.close();
   }, []);
-  const onCancel = (event) => {
+  const onCancel = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (canClose) onClose();
   };
   // Some browsers close a dialog whatever the page says.
-  const onLeft = () => dialog.current && !canClose && dialog.current.showModal();
-  const onClick = (event) => event.target === dialog.current && canClose && onClose();
+  const onLeft = () => {
+    if (!canClose) dialog.current?.showModal();
+  };
+  const onClick = (/** @type {Event} */ event) => {
+    if (event.target === dialog.current && canClose) onClose();
+  };
   return html`<dialog ref=${dialog} class=${isWide ? "wide" : ""} aria-label=${title} onCancel=${onCancel} onClose=${onLeft} onClick=${onClick}>
     <div class="dialog">
       <header>

@@ -1,6 +1,6 @@
-/** What was spent, on what, what budgets have left, and how models did. */
+/** The page of spending, budgets and the times and failures of models. */
 
-import { get } from "./api.js";
+import { get, showProblem } from "./api.js";
 import { now } from "./clock.js";
 import { count, length, usd } from "./format.js";
 import { html, useState } from "./html.js";
@@ -11,23 +11,29 @@ import { usePoll } from "./poll.js";
 import { replace, route, to } from "./route.js";
 import { texts } from "./texts.js";
 
+/** @import { Budget as BudgetAnswer, Grouping, Sums as SumsAnswer, Usage as UsageAnswer, UsageSums } from "./types.js" */
+
+/** @typedef {SumsAnswer & { name: string }} NamedSums */
+
 const t = texts.usage;
 const DAYS = [7, 30, 90];
+/** @type {Grouping[]} */
 const BY = ["day", "model", "tag", "batch"];
 
+/** Render the page of spending, budgets and models. */
 export function Usage() {
   const { query } = route.value; // an address may ask for anything
-  const by = BY.includes(query.by) ? query.by : "day";
-  const days = DAYS.includes(Number(query.days)) ? query.days : "30";
-  const [usage, setUsage] = useState(null);
-  const [daily, setDaily] = useState(null);
-  const [perModel, setPerModel] = useState([]);
-  const [budgets, setBudgets] = useState([]);
+  const by = BY.find((one) => one === query.by) ?? "day";
+  const days = DAYS.find((one) => one === Number(query.days)) ?? 30;
+  const [usage, setUsage] = useState(/** @type {UsageAnswer | null} */ (null));
+  const [daily, setDaily] = useState(/** @type {UsageAnswer | null} */ (null));
+  const [perModel, setPerModel] = useState(/** @type {NamedSums[]} */ ([]));
+  const [budgets, setBudgets] = useState(/** @type {BudgetAnswer[]} */ ([]));
   const [problem, setProblem] = useState("");
   usePoll(async () => {
     try {
       loadModels().catch(() => {});
-      const from = day(now() - (Number(days) - 1) * 86_400_000);
+      const from = day(now() - (days - 1) * 86_400_000);
       const [asked, byDay, byModel, limits] = await Promise.all([
         get("v2/usage", { by, from: by === "batch" ? undefined : from }),
         get("v2/usage", { by: "day", from }),
@@ -40,12 +46,12 @@ export function Usage() {
       setBudgets(limits.data);
       setProblem("");
     } catch (error) {
-      if (error.status !== 401) setProblem(error.message);
+      showProblem(error, setProblem);
       throw error;
     }
     return false;
   }, [by, days]);
-  const set = (changes) => replace("usage", { by, days, ...changes });
+  const set = (/** @type {{ by?: string, days?: string }} */ changes) => replace("usage", { by, days: String(days), ...changes });
   return html`<section class="narrow usage">
     <h1>${t.title}</h1>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
@@ -60,7 +66,7 @@ export function Usage() {
       </select>
     </div>
     ${!usage && !problem && html`<p class="hint">${texts.loading}</p>`}
-    ${daily && html`<${Plot} days=${Number(days)} sums=${daily.data} total=${daily.total} />`}
+    ${daily?.total && html`<${Plot} days=${days} sums=${daily.data} total=${daily.total} />`}
     ${usage && usage.by === by && html`<${Sums} by=${by} sums=${summed(usage.data, by)} />`}
     <h2>${t.models}</h2>
     <${ModelTimes} sums=${perModel} />
@@ -68,12 +74,18 @@ export function Usage() {
   </section>`;
 }
 
+/** @param {number} time milliseconds since 1970 */
 const day = (time) => new Date(time).toISOString().slice(0, 10);
 
-/** Sums that have the same name are one: of a model there is one for each day. The dearest come first, days the latest. */
+/**
+ * Add up the sums with the same name: a model has one for each day. Return the highest first, or the latest days.
+ * @param {UsageSums[]} sums
+ * @param {Grouping} by
+ */
 function summed(sums, by) {
+  /** @type {Map<string, NamedSums>} */
   const found = new Map();
-  for (const { [by]: name, completed, failed, usd: spent, errors } of sums) {
+  for (const { [by]: name = "", completed, failed, usd: spent, errors } of sums) {
     const sum = found.get(name) ?? { name, completed: 0, failed: 0, usd: 0, errors: {} };
     for (const [error, times] of Object.entries(errors)) sum.errors[error] = (sum.errors[error] ?? 0) + times;
     found.set(name, { ...sum, completed: sum.completed + completed, failed: sum.failed + failed, usd: sum.usd + spent });
@@ -81,10 +93,11 @@ function summed(sums, by) {
   return [...found.values()].sort((a, b) => (by === "day" ? (a.name < b.name ? 1 : -1) : b.usd - a.usd || b.completed - a.completed));
 }
 
+/** @param {{ budget: BudgetAnswer }} props */
 function Budget({ budget }) {
-  const isMoney = budget.limit_usd !== undefined;
-  const [limit, used] = isMoney ? [budget.limit_usd, budget.used_usd] : [budget.limit_jobs, budget.used_jobs];
-  const shown = isMoney ? usd : count;
+  const limit = budget.limit_usd ?? budget.limit_jobs ?? 0;
+  const used = budget.used_usd ?? budget.used_jobs ?? 0;
+  const shown = budget.limit_usd === undefined ? count : usd;
   const part = Math.min(1, limit > 0 ? used / limit : 1);
   const label = t.budget(budget.scope, t.periods[budget.period]);
   return html`<li>
@@ -95,7 +108,10 @@ function Budget({ budget }) {
   </li>`;
 }
 
-/** A bar a day; the table below has the same in numbers. */
+/**
+ * A bar for each day; the table below has the same in numbers.
+ * @param {{ days: number, sums: UsageSums[], total: SumsAnswer }} props
+ */
 function Plot({ days, sums, total }) {
   const spent = new Map(sums.map((one) => [one.day, one.usd]));
   const all = Array.from({ length: days }, (_, index) => day(now() - (days - 1 - index) * 86_400_000));
@@ -108,6 +124,7 @@ function Plot({ days, sums, total }) {
   </figure>`;
 }
 
+/** @type {Record<Grouping, (name: string) => object | string>} */
 const NAMES = {
   model: (name) => html`<a href=${to("", { model: name })}>${titleOf(name)}</a>`,
   batch: (name) => html`<a href=${to("batch", name)}>${name.slice(0, 8)}</a>`,
@@ -115,6 +132,7 @@ const NAMES = {
   day: (name) => name,
 };
 
+/** @param {{ by: Grouping, sums: NamedSums[] }} props */
 function Sums({ by, sums }) {
   if (!sums.length) return html`<p class="hint">${t.nothing}</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t.bys[by]}><table>
@@ -125,7 +143,10 @@ function Sums({ by, sums }) {
   </table></div>`;
 }
 
-/** How long the models take that were used, how often they fail, and why. */
+/**
+ * How long the models take that were used, how often they fail, and why.
+ * @param {{ sums: NamedSums[] }} props
+ */
 function ModelTimes({ sums }) {
   const used = new Map(sums.map((one) => [one.name, one]));
   const timed = [...(models.value?.values() ?? [])].filter((one) => one.takes || used.has(one.id));
@@ -146,7 +167,10 @@ function ModelTimes({ sums }) {
   </table></div>`;
 }
 
-/** Why, the most frequent first. */
+/**
+ * The reasons of failures, the most frequent first.
+ * @param {{ errors: Record<string, number> }} props
+ */
 function Why({ errors }) {
   const often = Object.entries(errors).sort(([, a], [, b]) => b - a);
   return html`<ul class="why-failed">${often.map(([name, times]) => html`<li key=${name}>${t.because(texts.failures[name] ?? name, count(times))}</li>`)}</ul>`;

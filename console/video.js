@@ -1,9 +1,10 @@
-/** One video: what it shows, what was asked for, how it came about, and what can be done with it. */
+/** The page of one video: the player, the request, the stages, and the buttons. */
 
+import { showProblem, statusOf } from "./api.js";
 import { FIRST, wantsCalm } from "./card.js";
 import { copy, saveVideo } from "./download.js";
 import { between, bytes, count, dateTime, length, usd } from "./format.js";
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useRef, useState } from "./html.js";
 import { useLink } from "./link.js";
 import { loadModels, models, takesOf, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
@@ -13,8 +14,14 @@ import { texts } from "./texts.js";
 import { ask, say, sayError } from "./toasts.js";
 import { cancel, create, fetchVideo, gone, hasEnded, isCancelled, newKey, ownLink, promptOf, removeSoon, video } from "./videos.js";
 
+/** @import { Cost, Failure as FailureAnswer, Generation, Value as JsonValue, VideoRequest } from "./types.js" */
+
 const t = texts.video;
 
+/**
+ * Render the page of one video.
+ * @param {{ part: string }} props
+ */
 export function Video({ part: id }) {
   const generation = video(id).value;
   const [problem, setProblem] = useState("");
@@ -25,8 +32,8 @@ export function Video({ part: id }) {
       setProblem("");
       return !hasEnded(fetched);
     } catch (error) {
-      if (error.status === 404) setProblem(t.missing);
-      else if (error.status !== 401) setProblem(error.message);
+      if (statusOf(error) === 404) setProblem(t.missing);
+      else showProblem(error, setProblem);
       throw error;
     }
   }, [id]);
@@ -51,6 +58,7 @@ export function Video({ part: id }) {
   </article>`;
 }
 
+/** @param {{ generation: Generation }} props */
 function Screen({ generation }) {
   const { video: file, status } = generation;
   if (!file) {
@@ -63,22 +71,24 @@ function Screen({ generation }) {
   return html`<div class="player"><${Player} generation=${generation} /></div>`;
 }
 
+/** @param {{ generation: Generation }} props */
 function Player({ generation }) {
   const { src, onError, onLoadedData } = useLink(generation);
   const label = t.player(promptOf(generation).slice(0, 100));
-  if (generation.video.content_type === "image/gif") {
+  if (generation.video?.content_type === "image/gif") {
     return html`<img src=${src} alt=${label} onError=${onError} onLoad=${onLoadedData} />`;
   }
   return html`<video src=${wantsCalm() ? `${src}#t=${FIRST}` : src} controls loop playsinline muted autoplay=${!wantsCalm()}
     preload="auto" aria-label=${label} onError=${onError} onLoadedData=${onLoadedData}></video>`;
 }
 
+/** @param {{ generation: Generation }} props */
 function Actions({ generation }) {
   const { id, meta } = generation;
   const [isSaving, setSaving] = useState(false);
-  const nextKey = useRef(newKey()); // until it is accepted: a second press, or one after a lost answer, makes nothing twice
+  const nextKey = useRef(newKey()); // kept until it is accepted, so that a second press makes nothing twice
   const done = generation.status === "completed";
-  const attempt = (run) => () => run().catch(sayError);
+  const attempt = (/** @type {() => Promise<void>} */ run) => () => run().catch(sayError);
   const again = attempt(async () => {
     const made = await create(meta.request, nextKey.current, { tag: (meta.tags ?? []).join(","), webhook: meta.webhook?.url });
     nextKey.current = newKey();
@@ -94,7 +104,11 @@ function Actions({ generation }) {
     setSaving(true);
     await saveVideo(id).finally(() => setSaving(false));
   });
-  const copyLink = attempt(async () => say((await copy((await ownLink(id)).url)) ? t.linkCopied : texts.notCopied));
+  const copyLink = attempt(async () => {
+    const file = await ownLink(id);
+    const isCopied = file !== null && (await copy(file.url));
+    say(isCopied ? t.linkCopied : texts.notCopied);
+  });
   const extend = extending(meta.request.model);
   const drop = () => {
     removeSoon(id);
@@ -112,12 +126,16 @@ function Actions({ generation }) {
   </div>`;
 }
 
-/** The model that makes a video longer: of the same vendor, else none. */
+/**
+ * Return the id of the same vendor's model that extends videos, if there is one.
+ * @param {string} model
+ */
 function extending(model) {
   const vendor = models.value?.get(model)?.vendor;
   return [...(models.value?.values() ?? [])].find((one) => vendor && one.vendor === vendor && /extend/.test(one.id))?.id;
 }
 
+/** @param {{ error: FailureAnswer }} props */
 function Failure({ error }) {
   const remedy = texts.remedies[error.name];
   return html`<div class="failure" role="note">
@@ -127,31 +145,40 @@ function Failure({ error }) {
   </div>`;
 }
 
-/** When it reached which stage, and how long that took. */
+/**
+ * When the job reached each stage, and how long that took.
+ * @param {{ generation: Generation }} props
+ */
 function Timeline({ generation }) {
   const { meta, status } = generation;
   const end = status === "error" ? stageName(generation) : t.done;
   const reached = [
-    [t.accepted, meta.created_at],
-    [t.sent, meta.submitted_at],
-    [t.generated, meta.generated_at],
-    [end, meta.ended_at],
-  ].filter(([, at]) => at);
+    { name: t.accepted, at: meta.created_at },
+    { name: t.sent, at: meta.submitted_at },
+    { name: t.generated, at: meta.generated_at },
+    { name: end, at: meta.ended_at },
+  ].flatMap(({ name, at }) => (at ? { name, at } : []));
   const takes = takesOf(meta.request.model);
   return html`<ol class="timeline">
       ${reached.map(
-        ([name, at], index) => html`<li key=${name}>
-          <span>${name}</span> <time dateTime=${at}>${dateTime(at)}</time>
-          ${index > 0 && html`<span class="after">${t.after(length(between(reached[index - 1][1], at)))}</span>`}
-        </li>`,
+        ({ name, at }, index) => {
+          const before = reached[index - 1]?.at;
+          return html`<li key=${name}>
+            <span>${name}</span> <time dateTime=${at}>${dateTime(at)}</time>
+            ${before && html`<span class="after">${t.after(length(between(before, at)))}</span>`}
+          </li>`;
+        },
       )}
-      ${!hasEnded(generation) && html`<li class="now"><${Stage} generation=${generation} /></li>`}
+      ${!hasEnded(generation) && html`<li><${Stage} generation=${generation} /></li>`}
     </ol>
     ${!hasEnded(generation) && meta.waits_for && html`<${Awaited} ids=${meta.waits_for} />`}
     ${takes && html`<p class="hint">${t.usually(length(takes.median_seconds), length(takes.slowest_tenth_seconds))}</p>`}`;
 }
 
-/** The jobs whose videos it takes, and that have not ended yet. */
+/**
+ * The running jobs whose videos are the inputs of this one.
+ * @param {{ ids: string[] }} props
+ */
 function Awaited({ ids }) {
   return html`<p>${t.waitsFor} ${ids.map((id, index) => {
     const known = video(id).value;
@@ -159,6 +186,7 @@ function Awaited({ ids }) {
   })}</p>`;
 }
 
+/** @param {{ request: VideoRequest }} props */
 function Request({ request }) {
   const { model, prompt, ...others } = request;
   return html`<dl>
@@ -168,26 +196,31 @@ function Request({ request }) {
   </dl>`;
 }
 
+/** @param {{ value: JsonValue }} props */
 function Value({ value }) {
   const source = typeof value === "string" && /^generation:([0-9a-f]{32})$/.exec(value);
   if (source) return html`<a href=${to("video", source[1])}>${value}</a>`;
   return typeof value === "string" ? value : html`<code>${JSON.stringify(value)}</code>`;
 }
 
-/** What it cost, or is said to cost until that is known. */
+/**
+ * Return what a video cost, or will cost as far as that is known.
+ * @param {Cost | undefined} cost
+ */
 function costOf(cost) {
   if (!cost) return null;
   if (cost.actual_usd !== null) return cost.actual_usd === 0 ? t.notCharged : usd(cost.actual_usd);
   return cost.estimated_usd === null ? null : t.estimated(usd(cost.estimated_usd));
 }
 
+/** @param {{ generation: Generation }} props */
 function Facts({ generation }) {
   const { id, meta, video: file } = generation;
   return html`<dl>
     <dt>${t.id}</dt>
     <dd><code>${id}</code></dd>
     ${meta.name && html`<dt>${t.name}</dt><dd>${meta.name}</dd>`}
-    ${meta.tags?.length > 0 && html`<dt>${t.tags}</dt><dd>${meta.tags.map((tag) => html`<a key=${tag} class="chip" href=${to("", { tag })}>${tag}</a> `)}</dd>`}
+    ${meta.tags && meta.tags.length > 0 && html`<dt>${t.tags}</dt><dd>${meta.tags.map((tag) => html`<a key=${tag} class="chip" href=${to("", { tag })}>${tag}</a> `)}</dd>`}
     ${meta.webhook && html`<dt>${t.webhook}</dt><dd>${meta.webhook.url}</dd>`}
     ${meta.batch && html`<dt>${t.batch}</dt><dd><a href=${to("batch", meta.batch.id)}>${meta.batch.id.slice(0, 8)}</a>, ${t.row(count(meta.batch.row))}</dd>`}
     ${file && html`<dt>${t.size}</dt><dd>${bytes(file.file_size)}, ${file.content_type}</dd>`}

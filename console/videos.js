@@ -1,82 +1,138 @@
-/** The generations that this tab knows, each in a signal of its own, so that one that changes redraws only itself. */
+/** The generations that this tab knows, each in its own signal, so that a change redraws only one card. */
 
-import { call, get, remove } from "./api.js";
+import { call, get, statusOf } from "./api.js";
 import { signal } from "./html.js";
 import { inTime, say, sayError } from "./toasts.js";
 import { texts } from "./texts.js";
+
+/** @import { Signal } from "@preact/signals" */
+/** @import { Generation, Label, VideoRequest } from "./types.js" */
+
+/**
+ * What this tab knows of a generation. `linkedAt` is the time of its link, in milliseconds since 1970.
+ * @typedef {Generation & { linkedAt?: number }} Known
+ */
 
 export const PATH = "v2/video/generations";
 const LINK_LASTS = 45 * 60_000; // milliseconds; a link works for an hour
 const UNDO = 7000;
 
+/** @type {Map<string, Signal<Known | null>>} */
 const known = new Map();
 
-/** Those that were deleted here, or are about to be. */
-export const gone = signal(new Set());
+/** The ids of those that were deleted here, or will be in a few seconds. */
+export const gone = signal(/** @type {Set<string>} */ (new Set()));
 
+/**
+ * Return whether the job of a generation has ended, well or badly.
+ * @param {Generation} generation
+ */
 export const hasEnded = (generation) => generation.status === "completed" || generation.status === "error";
+
+/**
+ * Return the prompt of a generation, otherwise its name or "Without a prompt".
+ * @param {Generation} generation
+ */
 export const promptOf = (generation) => String(generation.meta.request.prompt ?? "") || generation.meta.name || texts.gallery.noPrompt;
+
+/**
+ * Return whether a generation was cancelled.
+ * @param {Generation} generation
+ */
 export const isCancelled = (generation) => generation.error?.name === "Cancelled";
 
-/** The signal of a generation; its value is null before it is known. */
+/**
+ * Return the signal of a generation; its value is null before it is known.
+ * @param {string} id
+ */
 export function video(id) {
-  if (!known.has(id)) known.set(id, signal(null));
-  return known.get(id);
+  const kept = known.get(id) ?? signal(/** @type {Known | null} */ (null));
+  known.set(id, kept);
+  return kept;
 }
 
-/** Note what the API told of a generation, alone or in a list. */
+/**
+ * Note an answer of the API about a generation and return what is known of it then.
+ * @param {Known} generation
+ * @param {{ isOfList?: boolean }} [options]
+ * @returns {Known}
+ */
 export function note(generation, { isOfList = false } = {}) {
   const kept = video(generation.id);
   const before = kept.peek();
   const { meta } = generation;
-  // A list does not say who is before it, or what it waits for.
+  // A list does not say how many are before it, or what it waits for.
   if (isOfList && meta.stage === "queued" && before?.meta.stage === "queued") {
     meta.ahead = before.meta.ahead;
     meta.waits_for = before.meta.waits_for;
   }
-  // Each answer has another link to the same video: the one that plays stays.
+  // Each answer has a new link to the same video: keep the one that plays.
   if (generation.video) generation.linkedAt = Date.now();
-  if (before?.video && generation.video && Date.now() - before.linkedAt < LINK_LASTS) {
+  if (before?.video && generation.video && Date.now() - (before.linkedAt ?? 0) < LINK_LASTS) {
     generation.video.url = before.video.url;
     generation.linkedAt = before.linkedAt;
   }
   if (JSON.stringify(before) !== JSON.stringify(generation)) kept.value = generation;
-  return kept.peek();
+  return kept.peek() ?? generation;
 }
 
+/**
+ * Load a generation and return it.
+ * @param {string} id
+ */
 export async function fetchVideo(id) {
   return note(await get(PATH, { generation_id: id }));
 }
 
-/** A fresh link to the video of a generation: what was shown may have expired. */
+/**
+ * Return a fresh link to the video of a generation, because the one that was shown may have expired.
+ * @param {string} id
+ */
 export async function freshLink(id) {
   const kept = video(id);
-  if (kept.peek()) kept.value = { ...kept.peek(), linkedAt: 0 };
+  const before = kept.peek();
+  if (before) kept.value = { ...before, linkedAt: 0 };
   return (await fetchVideo(id)).video?.url;
 }
 
 /**
- * The file of a generation with a link of its own. What plays has another one and is not disturbed, and what the browser keeps
- * of that one lacks the headers by which a page may read it.
+ * Return the file of a generation with its own link. The video that plays keeps its link: the browser's copy of that one
+ * lacks the headers that allow a page to read it.
+ * @param {string} id
  */
 export async function ownLink(id) {
   return (await get(PATH, { generation_id: id })).video;
 }
 
-/** Ask for a video; the same key is the same video, however often it is sent. `label` is `{tag, webhook}`. */
+/**
+ * Request a video and return its generation. The same idempotency key always returns the same generation.
+ * @param {VideoRequest} request
+ * @param {string} idempotencyKey
+ * @param {Label} [label]
+ */
 export async function create(request, idempotencyKey, label = {}) {
-  return note(await call("POST", PATH, { json: request, query: label, headers: { "Idempotency-Key": idempotencyKey } }));
+  const options = { json: request, query: { ...label }, headers: { "Idempotency-Key": idempotencyKey } };
+  return note(/** @type {Generation} */ (await call("POST", PATH, options)));
 }
 
+/** Return a new idempotency key. */
 export const newKey = () => `console-${crypto.randomUUID()}`;
 
+/**
+ * Cancel a job that has not ended.
+ * @param {string} id
+ */
 export async function cancel(id) {
-  return note(await remove(PATH, { generation_id: id, only_running: "true" }));
+  const query = { generation_id: id, only_running: "true" };
+  note(/** @type {Generation} */ (await call("DELETE", PATH, { query })));
 }
 
-/** Delete a video in a few seconds, unless its owner wants it back. */
+/**
+ * Delete a video in a few seconds, unless the user undoes it.
+ * @param {string} id
+ */
 export function removeSoon(id) {
-  const mark = (isGone) => {
+  const mark = (/** @type {boolean} */ isGone) => {
     const ids = new Set(gone.peek());
     if (isGone) ids.add(id);
     else ids.delete(id);
@@ -90,10 +146,10 @@ export function removeSoon(id) {
     stop();
     close();
     try {
-      await remove(PATH, { generation_id: id }, { keepalive: true });
+      await call("DELETE", PATH, { query: { generation_id: id }, keepalive: true });
       known.delete(id);
     } catch (error) {
-      if (error.status === 404) return;
+      if (statusOf(error) === 404) return;
       mark(false);
       sayError(error);
     }
@@ -110,7 +166,7 @@ export function removeSoon(id) {
   window.addEventListener("pagehide", now);
 }
 
-/** Forget everything: another owner has signed in. */
+/** Forget everything, because another user has signed in. */
 export function forget() {
   known.clear();
   gone.value = new Set();

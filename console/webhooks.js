@@ -1,6 +1,6 @@
-/** What webhooks were told, and the secret by which their receivers know it. */
+/** The deliveries of webhooks, and the secret that their receivers check. */
 
-import { get, post } from "./api.js";
+import { get, post, showProblem } from "./api.js";
 import { copy } from "./download.js";
 import { count, dateTime, shortTime } from "./format.js";
 import { html, useState } from "./html.js";
@@ -9,12 +9,15 @@ import { to } from "./route.js";
 import { texts } from "./texts.js";
 import { ask, say, sayError } from "./toasts.js";
 
+/** @import { Delivery, WebhookSecret } from "./types.js" */
+
 const t = texts.webhooks;
 const SHOWN = 50; // deliveries
 
+/** Render the deliveries of webhooks and their secret. */
 export function Webhooks() {
-  const [deliveries, setDeliveries] = useState(null);
-  const [secret, setSecret] = useState(null);
+  const [deliveries, setDeliveries] = useState(/** @type {Delivery[] | null} */ (null));
+  const [secret, setSecret] = useState(/** @type {WebhookSecret | null} */ (null));
   const [problem, setProblem] = useState("");
   const wake = usePoll(async () => {
     try {
@@ -23,12 +26,12 @@ export function Webhooks() {
       setProblem("");
       return page.data.some(({ status }) => status === "pending");
     } catch (error) {
-      if (error.status !== 401) setProblem(error.message);
+      showProblem(error, setProblem);
       throw error;
     }
   });
-  const attempt = (run) => () => run().catch(sayError);
-  const again = (id) =>
+  const attempt = (/** @type {() => Promise<void>} */ run) => () => run().catch(sayError);
+  const again = (/** @type {string} */ id) =>
     attempt(async () => {
       await post(`v2/webhooks/deliveries/${id}/redeliver`);
       say(t.sentAgain);
@@ -38,7 +41,10 @@ export function Webhooks() {
   const rotate = attempt(async () => {
     if (await ask(t.rotateAsk, t.rotateHint, t.rotate)) setSecret(await post("v2/webhooks/secret/rotate"));
   });
-  const copied = attempt(async () => say((await copy(secret.secret)) ? texts.copied : texts.notCopied));
+  const copied = attempt(async () => {
+    const isCopied = secret !== null && (await copy(secret.secret));
+    say(isCopied ? texts.copied : texts.notCopied);
+  });
   return html`<h2>${t.title}</h2>
     <p class="hint">${t.lead}</p>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
@@ -48,7 +54,7 @@ export function Webhooks() {
     </div>
     ${secret && html`<p><code>${secret.secret}</code>${secret.previous_until && html`<br /><small>${t.previous(dateTime(secret.previous_until))}</small>`}</p>`}
     ${deliveries?.length === 0 && html`<p class="hint">${t.none}</p>`}
-    ${deliveries?.length > 0 &&
+    ${deliveries && deliveries.length > 0 &&
     html`<div class="scroll" tabindex="0" role="region" aria-label=${t.deliveries}><table>
       <thead><tr><th scope="col">${t.when}</th><th scope="col">${t.status}</th><th scope="col">${t.url}</th><th scope="col" class="number">${t.attempts}</th><th scope="col"><span class="unseen">${t.again}</span></th></tr></thead>
       <tbody>${deliveries.map(
