@@ -40,7 +40,8 @@ BATCH = {
             "description": "Why rows were not begun: which budget has no room for them, and when it renews.",
         },
         "source": {"type": "object"},
-        **dict.fromkeys(("created_at", "updated_at", "ended_at", "cancelled_at", "retried_at"), TIME),
+        "created_at": {"type": "string", "format": "date-time"},
+        **dict.fromkeys(("updated_at", "ended_at", "cancelled_at", "retried_at"), TIME),
         "check": {"$ref": "#/components/schemas/BatchCheck"},
     },
 }

@@ -36,7 +36,7 @@ KEY: dict[str, Any] = {
         "id": {"type": "string", "description": "Its first digits, after `pr_`: no secret."},
         "name": {"type": ["string", "null"], "description": "What it is for."},
         "scope": {"enum": list(SCOPES)},
-        "created_at": _TIME,
+        "created_at": {"type": "string", "format": "date-time"},
         "expires_at": {**_TIME, "description": "When it ends, or has ended; null if it does not."},
         "used_at": {**_TIME, "description": "Its last use, to the hour."},
         "is_yours": {"type": "boolean", "description": "Whether this call is made with it."},

@@ -93,7 +93,7 @@ _GENERATION = {
                     "queue before they have. Null in lists, and where there are none.",
                 },
                 "request": {"type": "object"},
-                "created_at": _TIME,
+                "created_at": {"type": "string", "format": "date-time"},
                 "submitted_at": _TIME,
                 "generated_at": {**_TIME, "description": "When the provider was seen to be done."},
                 "ended_at": _TIME,

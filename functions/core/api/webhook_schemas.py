@@ -33,7 +33,7 @@ DELIVERY = {
         "url": {"type": "string"},
         "status": {"enum": [str(state) for state in State]},
         "attempts": {"type": "integer"},
-        "created_at": _TIME,
+        "created_at": {"type": "string", "format": "date-time"},
         "due_at": {**_TIME, "description": "When it is tried next."},
         "ended_at": _TIME,
         "answered": {"type": ["integer", "null"], "description": "The status of the latest answer."},
