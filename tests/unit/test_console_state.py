@@ -1,55 +1,12 @@
 """What the console knows and keeps, run by Node: its modules as they are, in a browser of a few lines."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-NODE = Path(sys.executable).with_name("node")
-CONSOLE = Path(__file__).parents[2] / "console"
+from tests.support.console import run
+
 KEY, OTHER = ("pr_" + digit * 8 + "_" + digit * 43 for digit in "12")
-# A tab: where it is, what it keeps, and an API whose answers are told one by one, by what is asked of it.
-TAB = """
-const store = (kept = {}) => ({
-  getItem: (name) => kept[name] ?? null,
-  setItem: (name, value) => (kept[name] = value),
-  removeItem: (name) => delete kept[name],
-});
-const quiet = { addEventListener() {}, removeEventListener() {} };
-Object.assign(globalThis, {
-  window: { ...quiet }, addEventListener() {},
-  document: { ...quiet, baseURI: "https://reel.example/", hidden: false, querySelector: () => null },
-  location: { pathname: "/", search: "", hash: GIVEN.hash ?? "" },
-  history: { replaceState: (_state, _title, url) => { location.hash = new URL(url, "https://reel.example/").hash; } },
-  sessionStorage: store(GIVEN.session), localStorage: store(GIVEN.local),
-  asked: [],
-  fetch: async (url, options) => {
-    asked.push(`${options.method} ${url.pathname.slice(1)}${url.search}`);
-    const { status = 200, headers = {}, json } = await answer(url, options, asked.length);
-    return new Response(JSON.stringify(json), { status, headers });
-  },
-});
-"""
-
-
-def run(program: str, **given: Any) -> Any:
-    """What a program in JavaScript returns, which has `load` for the console's modules; `given` is `GIVEN` there."""
-    whole = f"""
-        const GIVEN = {json.dumps(given)};
-        {TAB}
-        const load = (name) => import({json.dumps(CONSOLE.as_uri())} + "/" + name + ".js");
-        const done = await (async () => {{ {program} }})();
-        console.log(JSON.stringify(done ?? null));
-        process.exit(0);
-    """
-    command = [str(NODE), "--input-type=module", "--eval", whole]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
-
 
 # An API that has so many generations, each a minute younger than the one before.
 GENERATIONS = """
@@ -265,6 +222,14 @@ def test_a_browser_that_keeps_nothing_for_a_page_shows_it_all_the_same() -> None
         return [key.value, draft.value.values.prompt];
     """
     assert run(program, key=KEY) == [KEY, "a kite"]
+
+
+def test_json_of_an_earlier_request_is_valid_before_anything_is_typed() -> None:
+    program = """
+        const { isJson } = await load("form");
+        return ["{", "", "[1]", { seed: 1 }].map(isJson);
+    """
+    assert run(program) == [False, False, True, True]
 
 
 # --- the API ---------------------------------------------------------------------------------------------------
