@@ -47,9 +47,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     "generating" (look again), "queued" (submit it) or "archiving", "wait_seconds", "pending_seconds"}."""
     checks, admission = _wired()
     generation_id = event["generation_id"]
-    # 0.1.0 did not say what it waited.
-    before = Look(event["pending_seconds"], event["wait_seconds"]) if "pending_seconds" in event else None
-    checked = checks.check_status(Run.of_state(event), before)
+    checked = checks.check_status(Run.of_state(event), Look(event["pending_seconds"], event["wait_seconds"]))
     if checked.status is Status.ARCHIVING:
         admission.release(generation_id)
     logger.info("checked", generation_id=generation_id, status=checked.status)

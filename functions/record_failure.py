@@ -54,8 +54,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 def _parse(event: dict[str, Any]) -> tuple[Run, Failure]:
     if "detail" not in event:
         error = event["error"]
-        execution = event.get("execution", event["generation_id"])
-        return Run.of_state(event), from_catch(error["Error"], error["Cause"], execution)
+        return Run.of_state(event), from_catch(error["Error"], error["Cause"], event["execution"])
     detail = event["detail"]  # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     ended = Ended(detail["status"], detail.get("error") or "", detail.get("cause") or "")
     return Run.of(detail["name"]), from_end(ended, detail["name"])

@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 
-from core.batch import Batch, row_id_of_0_1_0
+from core.batch import Batch
 from core.intake.batches import Batches
 from core.intake.dropped_file import DroppedFile, FileIntake
 from core.models import offered
@@ -124,7 +124,7 @@ class _DynamoDB:
         return {"Responses": {table: items}}
 
     def _item(self, row: int) -> dict[str, Any]:
-        generation_id = row_id_of_0_1_0(self._batch_id, row)
+        generation_id = f"{row:032x}"
         return write(
             {
                 "generation_id": generation_id,
@@ -138,6 +138,7 @@ class _DynamoDB:
                 "rescues": 0,
                 "batch_id": self._batch_id,
                 "row_number": row,
+                "revision": 1,
                 "video": {
                     "bucket": "videos",
                     "key": f"videos/{generation_id}/video.mp4",
@@ -169,7 +170,7 @@ def _ingest(rows: int) -> None:
 
 
 def _report_batch(rows: int) -> None:
-    batch = Batch("b" * 32, "ann", "s3://prompts/a.jsonl", "videos", rows, 50)
+    batch = Batch("b" * 32, "ann", "s3://prompts/a.jsonl", "videos", rows, 50, "a.jsonl", 1, 1, 0, "1-a")
     dynamodb: Any = _DynamoDB(batch.batch_id, rows)
     s3: Any = _S3(rows)
     announced, is_complete = report(batch, None, Ledger(dynamodb, "table", lambda: datetime.now(UTC)), s3)

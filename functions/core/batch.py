@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """The input of a run of the batch: of its execution. What 0.1.0 did not know has a default."""
+    """The input of a run of the batch: of its execution."""
 
     batch_id: str
     owner: str
@@ -26,22 +26,22 @@ class Batch:
     bucket: str  # of rows and results
     rows: int
     max_concurrency: int
-    name: str = ""
-    revision: int = 0
-    run: int = 0
-    made_before: int = 0  # rows of it that an earlier run had made, or was making
-    staged: str = ""  # the folder of its rows
+    name: str
+    revision: int  # 0 is content that came late
+    run: int
+    made_before: int  # rows of it that an earlier run had made, or was making
+    staged: str  # the folder of its rows
 
     @property
     def rows_key(self) -> str:
         """What the Distributed Map reads: one row per line, in JSON."""
-        return "/".join(filter(None, ("batches", self.batch_id, self.staged, "rows.jsonl")))
+        return f"batches/{self.batch_id}/{self.staged}/rows.jsonl"
 
     @property
     def results(self) -> str:
         """Where the results are. What came late does not replace the results of what came after it."""
         results = results_of(self.batch_id)
-        return results if self.revision or not self.staged else f"{results}/{self.staged}"
+        return results if self.revision else f"{results}/{self.staged}"
 
     def as_input(self) -> str:
         """The execution's input, as JSON."""
@@ -54,7 +54,7 @@ class Batch:
     @classmethod
     def of_input(cls, given: Mapping[str, Any]) -> "Batch":
         """The batch of an execution's input."""
-        return cls(**{name: given[name] for name in cls.__annotations__ if name in given})
+        return cls(**{name: given[name] for name in cls.__annotations__})
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,6 @@ def batch_id_for(bucket: str, key: str) -> str:
 def file_id(what: str, bucket: str, key: str, sha256: str) -> str:
     """The id of `what` a file is ("request"): the same for the same place and content, however it came."""
     return digest(what, f"{bucket}/{key}#{sha256}")
-
-
-def row_id_of_0_1_0(batch_id: str, number: int) -> str:
-    """The id that 0.1.0 gave to the generation of a row: its batches may still run."""
-    return digest("row", batch_id, str(number))
 
 
 def refused_row_id(batch_id: str, number: int, problem: str) -> str:

@@ -33,9 +33,8 @@ class Checks:
     times: GenerationTimes
     sleep: Callable[[float], None] = time.sleep
 
-    def check_status(self, run: Run, before: Look | None) -> Checked:
-        """Look at the provider; while it may be done at any moment, stay and look again. `before` is the look before,
-        None if it is not known.
+    def check_status(self, run: Run, before: Look) -> Checked:
+        """Poll the provider; while it may be done at any moment, stay and poll again. `before` is the previous poll.
 
         A look that fails is `ProviderUnavailable`, until the last one is due: `GenerationTimedOut`. Every look reads
         the record first: what is cancelled or deleted meanwhile raises `GenerationEnded`.
@@ -74,9 +73,9 @@ class Checks:
             raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
         return answer
 
-    def _learn(self, generation: Generation, before: Look | None, age: float, credits_used: int | None) -> None:
+    def _learn(self, generation: Generation, before: Look, age: float, credits_used: int | None) -> None:
         """After the record says that it is done: what dies in between forgets a time and a cost, and repeats none."""
-        took = before.took(age) if before else None
+        took = before.took(age)
         # A rescued generation's submission is dated by its rescue.
         is_usual = took is not None and not generation.rescues and age < self.schedule.deadline
         self.times.note(generation, took if is_usual else None, credits_used)

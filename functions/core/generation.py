@@ -38,10 +38,6 @@ class Submission(StrEnum):
     SENDING = "sending"  # written before the call; found by a later entry, the outcome is unknown
     SUBMITTED = "submitted"  # the provider has it, and its id is in the record
 
-    @classmethod
-    def _missing_(cls, value: object) -> "Submission | None":
-        return cls.SUBMITTED if value == "accepted" else None  # as 0.1.0 wrote it
-
 
 @dataclass(frozen=True)
 class Source:

@@ -26,7 +26,7 @@ def record_failure(run: Run, failure: Failure, ledger: Ledger) -> Generation | N
         )
     ledger.fail(run, failure)
     generation = ledger.get(run.generation_id)
-    return generation if run.rescues in (None, generation.rescues) else None
+    return generation if run == generation.run else None
 
 
 def close(generation: Generation, ledger: Ledger, admission: Admission, announcer: Announcer) -> None:

@@ -18,7 +18,7 @@ class Run:
     """
 
     generation_id: str
-    rescues: int | None = 0  # None is whichever is the latest
+    rescues: int = 0
 
     @classmethod
     def of(cls, execution: str) -> "Run":
@@ -28,8 +28,8 @@ class Run:
 
     @classmethod
     def of_state(cls, payload: Mapping[str, Any]) -> "Run":
-        """The run that a state of the workflow was entered by: 0.1.0 said only which generation."""
-        return cls.of(payload["execution"]) if "execution" in payload else cls(payload["generation_id"], None)
+        """Return the run that a state of the workflow was invoked by."""
+        return cls.of(payload["execution"])
 
     @property
     def execution(self) -> str:

@@ -107,7 +107,19 @@ def test_a_batch_that_was_stopped_half_way_goes_on_and_pays_for_nothing_twice(cl
 
 def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(cloud: LocalCloud) -> None:
     which, machine = uuid4().hex, cloud.stack.prompt_batch_state_machine_arn
-    batch = Batch(which, "demo", "s3://prompts/a.csv", cloud.stack.videos_bucket, rows=1, max_concurrency=1)
+    batch = Batch(
+        batch_id=which,
+        owner="demo",
+        source_ref="s3://prompts/a.csv",
+        bucket=cloud.stack.videos_bucket,
+        rows=1,
+        max_concurrency=1,
+        name="a.csv",
+        revision=1,
+        run=1,
+        made_before=0,
+        staged="1-a",
+    )
     stepfunctions = cloud.aws("stepfunctions")
     arn = stepfunctions.start_execution(stateMachineArn=machine, name=which, input=batch.as_input())["executionArn"]
     assert finished(cloud, which)["totals"] == {"rows": 1, "completed": 0, "failed": 1, "made_before": 0}

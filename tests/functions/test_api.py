@@ -32,8 +32,7 @@ def test_a_request_is_accepted_and_can_be_fetched(cloud: Cloud, path: str) -> No
 
 def test_a_finished_generation_has_a_link_to_its_video(cloud: Cloud) -> None:
     _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
-    for function in ("submit", "check_status", "finalize"):
-        cloud.invoke(function, {"generation_id": created["id"]})
+    cloud.run({"generation_id": created["id"]}, "submit", "check_status", "finalize")
     _, fetched = call(cloud, "GET", PATHS[0], query=f"generation_id={created['id']}")
     assert fetched["status"] == "completed"
     video = fetched["video"]
@@ -127,8 +126,7 @@ def test_the_authorizer_names_the_owner_of_a_key_and_of_no_other(cloud: Cloud) -
 def finished(cloud: Cloud, prompt: str = "a boat", owner: str = "ann") -> str:
     """A generation that is completed and announced."""
     _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": prompt}, owner=owner)
-    for function in ("submit", "check_status", "finalize"):
-        cloud.invoke(function, {"generation_id": created["id"]})
+    cloud.run({"generation_id": created["id"]}, "submit", "check_status", "finalize")
     return str(created["id"])
 
 
@@ -193,7 +191,7 @@ def test_another_owners_cursor_shows_nothing_of_theirs(cloud: Cloud) -> None:
 def test_what_runs_is_cancelled_and_says_what_may_still_come(cloud: Cloud) -> None:
     _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     query = f"generation_id={created['id']}"
-    cloud.invoke("submit", {"generation_id": created["id"]})
+    cloud.run({"generation_id": created["id"]}, "submit")
     assert call(cloud, "DELETE", PATHS[0], query=query, owner="bob")[0] == 404
     status, cancelled = call(cloud, "DELETE", PATHS[0], query=query)
     assert (status, cancelled["status"], cancelled["error"]["name"]) == (200, "error", "Cancelled")
@@ -210,8 +208,7 @@ def test_what_was_not_sent_is_cancelled_for_free(cloud: Cloud) -> None:
 def test_what_has_ended_is_forgotten_and_never_runs_again(cloud: Cloud) -> None:
     body = {"model": "veo2", "prompt": "a boat"}
     _, created = call(cloud, "POST", PATHS[0], body=body, idempotency_key="k")
-    for function in ("submit", "check_status", "finalize"):
-        cloud.invoke(function, {"generation_id": created["id"]})
+    cloud.run({"generation_id": created["id"]}, "submit", "check_status", "finalize")
     query = f"generation_id={created['id']}"
     gone = (200, {"id": created["id"], "deleted": True})
     assert call(cloud, "DELETE", PATHS[0], query=query) == gone

@@ -3,37 +3,29 @@
 import csv
 import io
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from jsonschema import Draft202012Validator
 
-from core.batch import Batch
+from core.batch import batch_id_for
 from core.generation import Failure, Status
 from core.publish import views as record
 from core.publish.batch_report import COLUMNS
 from core.workflow import Run
-from tests.support.functions import Cloud
+from tests.support.functions import Cloud, Doors
 from tests.support.generations import archived
+from tests.support.revisions import KEY, Week
 
-BATCH_ID = "6f1ed002ab5595859014ebf0951522d9"
+BATCH_ID = batch_id_for("prompts", KEY)
 SCHEMAS = Path(record.__file__).parent / "events"
 
 
-def line(row: int, **fields: Any) -> dict[str, Any]:
-    """What the Map hands to AcceptRow."""
-    return {"batch_id": BATCH_ID, "row": row, "owner": "ann", "source_ref": "s3://prompts/a.csv", **fields}
-
-
-def accept(cloud: Cloud, row: int, prompt: str = "a boat") -> Any:
-    return cloud.invoke("accept_row", line(row, request={"model": "veo2", "prompt": prompt}))
-
-
-def report(cloud: Cloud, rows: int) -> dict[str, Any]:
-    batch = Batch(BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, max_concurrency=4)
-    return cloud.invoke("report_batch", {**asdict(batch), "rows_key": "of no use here"})
+@pytest.fixture
+def week(doors: Doors) -> Week:
+    return Week(doors)
 
 
 def published(cloud: Cloud, kind: str) -> list[dict[str, Any]]:
@@ -46,41 +38,51 @@ def published(cloud: Cloud, kind: str) -> list[dict[str, Any]]:
     return [json.loads(one["Message"]) for one in found]
 
 
-def test_a_row_entered_twice_is_one_generation(cloud: Cloud) -> None:
-    first, second = accept(cloud, 1), accept(cloud, 1)
+def test_a_row_entered_twice_is_one_generation(week: Week, cloud: Cloud) -> None:
+    batch = week.drop("a boat")
+    [first], [second] = week.accept(batch), week.accept(batch)
     assert first == second
     assert first["ended"] is False
-    assert cloud.ledger.batch_counts(BATCH_ID, 0) == {"queued": 1}
+    assert cloud.ledger.batch_counts(BATCH_ID, 1) == {"queued": 1}
     generation = cloud.ledger.get(first["generation_id"])
     assert (generation.generation_id, generation.row_number) == (first["generation_id"], 1)
-    assert (generation.source.kind, generation.source.ref) == ("s3", "s3://prompts/a.csv")
+    assert (generation.source.kind, generation.source.ref) == ("s3", f"s3://prompts/{KEY}")
 
 
-def test_equal_rows_are_generations_of_their_own(cloud: Cloud) -> None:
-    assert accept(cloud, 1)["generation_id"] != accept(cloud, 2)["generation_id"]
+def test_equal_rows_are_generations_of_their_own(week: Week) -> None:
+    first, second = week.accept(week.drop("a boat", "a boat"))
+    assert first["generation_id"] != second["generation_id"]
 
 
-def test_a_row_with_a_problem_has_failed_and_is_announced_once(cloud: Cloud) -> None:
-    answers = [cloud.invoke("accept_row", line(3, problem="Line 4: no.")) for _ in range(2)]
-    assert [answer["ended"] for answer in answers] == [True, True]
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [('{"prompt": ""}', "Line 1: `prompt` must"), ("[1]", "Line 1: "), ("{", "Line 1: ")],
+    ids=["a request that is refused", "no request", "no JSON"],
+)
+def test_a_row_with_a_problem_has_failed_and_is_announced_once(
+    week: Week, doors: Doors, cloud: Cloud, line: str, problem: str
+) -> None:
+    doors.take(doors.drop(KEY, line))
+    [execution] = doors.executions("BATCH_STATE_MACHINE_ARN")
+    for _ in range(2):
+        assert [answer["ended"] for answer in week.accept(execution["input"])] == [True]
     (announced,) = published(cloud, "generation")
-    assert announced["error"] == {"name": "InvalidRequest", "message": "Line 4: no."}
+    assert announced["error"]["name"] == "InvalidRequest"
+    assert announced["error"]["message"].startswith(problem)
+    [row] = week.report(execution["input"])
+    assert (row["generation_id"], row["status"]) == (announced["generation_id"], "error")
 
 
-def test_a_row_whose_record_its_owner_deleted_is_not_run_again(cloud: Cloud) -> None:
-    answer = accept(cloud, 1)
+def test_a_row_whose_record_its_owner_deleted_is_not_run_again(week: Week, cloud: Cloud) -> None:
+    batch = week.drop("a boat")
+    [answer] = week.accept(batch)
     cloud.delete(answer["generation_id"])
-    assert accept(cloud, 1) == {**answer, "ended": True}
+    assert week.accept(batch) == [{**answer, "ended": True}]
 
 
-def test_a_row_that_runs_is_found_though_the_stages_default_model_has_changed(cloud: Cloud) -> None:
-    answer = accept(cloud, 1)
-    again = line(1, request={"model": "google/veo3", "prompt": "a boat"})
-    assert cloud.invoke("accept_row", again) == answer
-
-
-def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(cloud: Cloud) -> None:
-    ids = [accept(cloud, row, prompt)["generation_id"] for row, prompt in ((2, 'b, "quoted"\n'), (1, "a"))]
+def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(week: Week, cloud: Cloud) -> None:
+    batch = week.drop("a", 'b, "quoted"\n')
+    ids = [answer["generation_id"] for answer in reversed(week.accept(batch))]
     video = archived(ids[1], s3_uri="s3://videos/v.mp4")
     cloud.ledger.fail(Run(ids[0]), Failure("GenerationFailed", "no"))
     boto3.client("dynamodb").update_item(
@@ -92,7 +94,7 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
     )
     cloud.ledger.complete(Run(ids[1]), video, cloud.ledger.now())
 
-    assert report(cloud, rows=2) == {"is_complete": True}
+    assert cloud.invoke("report_batch", batch) == {"is_complete": True}
     (announced,) = published(cloud, "batch")
     assert announced["totals"] == {"rows": 2, "completed": 1, "failed": 1, "made_before": 0}
     assert (announced["credits_used"], announced["usd"]) == (5_000_000, 2.5)
@@ -121,26 +123,27 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(clo
     assert as_csv == [{name: "" if cell in (None, []) else str(cell) for name, cell in row.items()} for row in as_json]
 
 
-def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(cloud: Cloud) -> None:
-    deleted, waiting = accept(cloud, 1)["generation_id"], accept(cloud, 2)["generation_id"]
+def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(week: Week, cloud: Cloud) -> None:
+    batch = week.drop("a boat", "a kite", "a kite")
+    deleted, waiting = (answer["generation_id"] for answer in week.accept(batch, rows=2))
     cloud.ledger.fail(Run(deleted), Failure("GenerationFailed", "no"))
     cloud.delete(deleted)
-    assert report(cloud, rows=3) == {"is_complete": False}
-    body = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/report.jsonl")["Body"].read()
-    lines = [json.loads(text) for text in body.splitlines()]
-    assert [(row["status"], row["error"]) for row in lines] == [
+    assert cloud.invoke("report_batch", batch) == {"is_complete": False}
+    assert [(row["status"], row["error"]) for row in week.report(batch)] == [
         ("error", "Its owner deleted it."),
         ("queued", None),
         ("not started", "The batch did not get to it: send the file again."),
     ]
     cloud.ledger.fail(Run(waiting), Failure("GenerationFailed", "no"))
-    assert report(cloud, rows=2) == {"is_complete": True}
+    [_, _, last] = week.accept(batch)
+    cloud.ledger.fail(Run(last["generation_id"]), Failure("GenerationFailed", "no"))
+    assert cloud.invoke("report_batch", batch) == {"is_complete": True}
 
 
-def test_a_prompt_that_looks_like_a_formula_is_none_in_a_spreadsheet(cloud: Cloud) -> None:
-    for row, prompt in enumerate(("=1+1", "@SUM(A1)", "a - b"), start=1):
-        accept(cloud, row, prompt)
-    report(cloud, rows=3)
+def test_a_prompt_that_looks_like_a_formula_is_none_in_a_spreadsheet(week: Week) -> None:
+    batch = week.drop("=1+1", "@SUM(A1)", "a - b")
+    week.accept(batch)
+    week.report(batch)
     table = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/report.csv")["Body"].read().decode()
     shown = [line["prompt"] for line in csv.DictReader(io.StringIO(table))]
     assert shown == ["'=1+1", "'@SUM(A1)", "a - b"]

@@ -13,6 +13,7 @@ from core.places.table import PlacesTable
 from tests.support.dying import Death, Driver, dying
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.inputs import EXTEND, ask
+from tests.support.states import caught
 
 PARTS = 4  # of the points, so that they are tried in parallel
 
@@ -29,7 +30,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def first(cloud: Cloud) -> str:
     _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
-    enter(cloud, "admit", created["id"], task_token="first")
+    cloud.run({"generation_id": created["id"]}, "admit", token="first")
     return str(created["id"])
 
 
@@ -37,28 +38,22 @@ def after(cloud: Cloud, source: str, token: str = "second", **given: Any) -> str
     """A job that takes the video of another one, and has begun."""
     status, created = ask(cloud, f"generation:{source}", model=EXTEND, **given)
     assert status == 200, created
-    enter(cloud, "admit", created["id"], task_token=token)
+    cloud.run({"generation_id": created["id"]}, "admit", token=token)
     return str(created["id"])
 
 
-def enter(cloud: Cloud, function: str, generation_id: str, **fields: Any) -> dict[str, Any]:
-    return cloud.invoke(function, {"generation_id": generation_id, "execution": generation_id, **fields})
-
-
 def complete(cloud: Cloud, generation_id: str) -> None:
-    for function in ("submit", "check_status", "finalize"):
-        enter(cloud, function, generation_id)
+    cloud.run({"generation_id": generation_id}, "submit", "check_status", "finalize")
 
 
 def fail(cloud: Cloud, generation_id: str, name: str = "GenerationFailed") -> None:
-    cause = json.dumps({"errorMessage": "no luck."})
-    enter(cloud, "record_failure", generation_id, error={"Error": name, "Cause": cause})
+    cloud.run({"generation_id": generation_id, **caught(name, "no luck.")}, "record_failure")
 
 
 def ended(cloud: Cloud, generation_id: str) -> tuple[str, str]:
     """How one ended that was woken: its workflow goes on to Submit, which finds that."""
     with pytest.raises(errors.GenerationEnded):
-        enter(cloud, "submit", generation_id)
+        cloud.run({"generation_id": generation_id}, "submit")
     fail(cloud, generation_id, "GenerationEnded")
     error = cloud.ledger.get(generation_id).error
     assert error
@@ -68,7 +63,7 @@ def ended(cloud: Cloud, generation_id: str) -> tuple[str, str]:
 def test_it_waits_without_a_place_until_the_other_has_ended(cloud: Cloud, answered: list[str]) -> None:
     source = first(cloud)
     second = after(cloud, source)
-    enter(cloud, "admit", second, task_token="second again")
+    cloud.run({"generation_id": second}, "admit", token="second again")
     third = after(cloud, second, "third")
     assert (cloud.holders, answered) == ([source], ["first"])
     shown = call(cloud, "GET", PATHS[0], query=f"generation_id={second}")[1]
@@ -148,11 +143,10 @@ def test_what_was_rescued_meanwhile_is_waited_for_again(cloud: Cloud, answered: 
     assert ended(cloud, second)[0] == "InputUnavailable"
     for generation_id in (source, second):
         assert cloud.ledger.reopen(cloud.ledger.get(generation_id), None)
-    cloud.invoke("admit", {"generation_id": second, "execution": f"{second}-1", "task_token": "anew"})
+    cloud.run({"generation_id": second}, "admit", execution=f"{second}-1", token="anew")
     assert "anew" not in answered
-    cloud.invoke("admit", {"generation_id": source, "execution": f"{source}-1", "task_token": "source"})
-    for function in ("submit", "check_status", "finalize"):
-        cloud.invoke(function, {"generation_id": source, "execution": f"{source}-1"})
+    states = ("admit", "submit", "check_status", "finalize")
+    cloud.run({"generation_id": source}, *states, execution=f"{source}-1", token="source")
     assert answered[-1] == "anew"
 
 
@@ -160,7 +154,7 @@ def test_submit_sends_nothing_for_one_whose_input_has_not_ended(cloud: Cloud) ->
     """However it came there."""
     second = after(cloud, first(cloud))
     with pytest.raises(errors.InputUnavailable, match="has not ended"):
-        enter(cloud, "submit", second)
+        cloud.run({"generation_id": second}, "submit")
     assert cloud.ledger.get(second).submission is None
 
 
@@ -175,17 +169,15 @@ def one_chain(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int, *, fails: 
     end_turns()
     before = cloud.simulator.counts().creates
     source = first(cloud)
-    enter(cloud, "submit", source)
+    state = cloud.run({"generation_id": source}, "submit")
     _, second = ask(cloud, f"generation:{source}", model=EXTEND)
     driver, waiting = Driver(cloud, source), Driver(cloud, second["id"])
     with dying(monkeypatch, death):
-        waiting.enter("admit", {"generation_id": second["id"], "task_token": "second"})
+        waiting.step("admit", {"generation_id": second["id"]}, token="second")
         if fails:
-            error = {"Error": "GenerationFailed", "Cause": json.dumps({"errorMessage": "no."})}
-            driver.enter("record_failure", {"generation_id": source, "error": error})
+            driver.step("record_failure", {**state, **caught("GenerationFailed", "no.")})
         else:
-            driver.enter("check_status", {"generation_id": source})
-            driver.enter("finalize", {"generation_id": source})
+            driver.step("finalize", driver.step("check_status", state))
     where = f"killed {death.points[at - 1] if at <= len(death.points) else 'nowhere'}"
     end_turns()
     cloud.invoke("sweep", {})
@@ -196,9 +188,9 @@ def one_chain(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int, *, fails: 
         assert cloud.simulator.counts().creates - before == 1, where
         return death
     assert cloud.holders == [second["id"]], where
-    enter(cloud, "submit", second["id"])
+    state = cloud.run({"generation_id": second["id"]}, "submit")
     assert cloud.simulator.counts().creates - before == 2, where
-    enter(cloud, "check_status", second["id"])
+    cloud.run(state, "check_status")
     return death
 
 

@@ -79,21 +79,16 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 def job(cloud: Cloud, recorder: Recorder) -> list[Entry]:
     """The entries of one job, from its request to its announcement."""
 
-    def enter(function: str, payload: dict[str, Any]) -> Any:
-        recorder.begin(function)
-        answer = cloud.invoke(function, payload)
-        recorder.end()
-        return answer
-
     cloud.invoke("sweep", {})  # which knows the prices
     recorder.begin("api")
     _, made = call(cloud, "POST", "/v2/video/generations", body={"model": "veo2", "prompt": "a boat"})
     recorder.end()
-    run = {"generation_id": made["id"], "execution": made["id"]}
-    enter("admit", {**run, "task_token": TASK_TOKEN})
-    assert enter("submit", run)["status"] == "generating"
-    assert enter("check_status", run)["status"] == "archiving"
-    assert enter("finalize", run)["status"] == "completed"
+    state: dict[str, Any] = {"generation_id": made["id"]}
+    for function in ("admit", "submit", "check_status", "finalize"):
+        recorder.begin(function)
+        state = cloud.run(state, function, token=TASK_TOKEN)
+        recorder.end()
+    assert state["status"] == "completed"
     return list(map(entry_of, recorder.lines))
 
 

@@ -14,6 +14,7 @@ from core.places.table import PK, SK, PlacesTable, Waiting
 from tests.support.dashboard import queries
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.money import USD
+from tests.support.states import caught
 from wiring import now
 
 _NO_FIELDS = {"as", "by", "count_distinct", "max", "pct", "sum", "bin", "5m", "50", "90"}
@@ -60,17 +61,14 @@ def test_what_is_archived_and_what_fails_is_logged_with_its_model(
 ) -> None:
     cloud.invoke("sweep", {})
     _, made = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
-    run = {"generation_id": made["id"], "execution": made["id"]}
-    for function in ("submit", "check_status", "finalize"):
-        cloud.invoke(function, run)
+    cloud.run({"generation_id": made["id"]}, "submit", "check_status", "finalize")
     (line,) = (line for line in logged(capsys) if line.get("message") == "archived")
     taken, read = fields("Videos by model: seconds, and USD")
     assert (taken, read <= line.keys()) == ({"archived"}, True)
     assert (line["model"], line["usd"]) == ("veo2", 2.5)
 
     _, made = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "another"})
-    failure = {"Error": "GenerationTimedOut", "Cause": '{"errorMessage": "it took a day"}'}
-    cloud.invoke("record_failure", {"generation_id": made["id"], "execution": made["id"], "error": failure})
+    cloud.run({"generation_id": made["id"], **caught("GenerationTimedOut", "it took a day")}, "record_failure")
     (line,) = (line for line in logged(capsys) if line.get("message") == "failed")
     taken, read = fields("Failed by model and error")
     assert line["message"] in taken

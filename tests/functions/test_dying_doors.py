@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -11,13 +10,13 @@ import boto3
 import pytest
 
 from core.api.api_keys import issue
-from core.batch import Batch
 from core.generation import Status, Webhook
 from core.publish.views import as_announcement
 from core.webhooks.records import State, WebhookRecords
 from tests.support.dying import REENTRIES, Death, Killed, dying
 from tests.support.functions import Cloud, Doors
 from tests.support.generations import generation
+from tests.support.revisions import Week
 from tests.support.webhooks import as_event, deliver
 from tests.support.wire import http, serving
 from wiring import now
@@ -33,10 +32,16 @@ class DeathOfTheFunction(Death):
             super().point(name)
 
 
-def dying_everywhere(monkeypatch: pytest.MonkeyPatch, enter: Callable[[int], Any]) -> int:
-    """Call `enter` with 0, 1, 2, …, killed at the point of this number and called again; how many points there were."""
+def dying_everywhere(
+    monkeypatch: pytest.MonkeyPatch, enter: Callable[[int], Any], before: Callable[[int], Any] = lambda _: None
+) -> int:
+    """Call `enter` with 0, 1, 2, …, killed at the point of this number and called again; how many points there were.
+
+    Nothing dies in `before`, which is called first.
+    """
     at, points = 0, 1
     while at <= points:
+        before(at)
         death = DeathOfTheFunction(at)
         with dying(monkeypatch, death):
             for _ in range(REENTRIES):
@@ -77,21 +82,25 @@ def test_a_file_is_taken_once(
 
 
 def test_a_row_is_accepted_once_and_a_report_written_and_announced(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cloud, week = doors.cloud, Week(doors)
+    staged: list[dict[str, Any]] = []
+
+    def stage(at: int) -> None:
+        staged.append(week.drop("x", "", key=f"{at}.jsonl"))
+
     def run(at: int) -> None:
-        batch = Batch(f"{at:032x}", "ann", "s3://prompts/a.csv", "videos", rows=2, max_concurrency=1)
-        line = {"batch_id": batch.batch_id, "owner": "ann", "source_ref": batch.source_ref}
-        cloud.invoke("accept_row", {**line, "row": 1, "request": {"model": "veo2", "prompt": "x"}})
-        cloud.invoke("accept_row", {**line, "row": 2, "problem": "no"})
-        first, second = cloud.ledger.batch(batch.batch_id, 0)
+        batch = staged[at]
+        week.accept(batch)
+        first, second = cloud.ledger.batch(batch["batch_id"], batch["revision"])
         assert [first.status, second.status] == [Status.QUEUED, Status.ERROR]
         assert (first.status, second.status, second.announced_at is None) == (Status.QUEUED, Status.ERROR, False)
-        cloud.invoke("report_batch", asdict(batch))
-        announced.add(batch.batch_id)
+        cloud.invoke("report_batch", batch)
+        announced.add(batch["batch_id"])
 
     announced: set[str] = set()
-    count = dying_everywhere(monkeypatch, run) + 1
+    count = dying_everywhere(monkeypatch, run, before=stage) + 1
     assert count > 20
     said = [message["Subject"].removeprefix("Batch Completed: ") for message in cloud.messages()]
     assert announced <= set(said)

@@ -39,11 +39,11 @@ def put(bucket: str, key: str, content: bytes = PNG) -> str:
 
 
 def admitted(cloud: Cloud, generation_id: str) -> None:
-    cloud.invoke("admit", {"generation_id": generation_id, "execution": generation_id, "task_token": "token"})
+    cloud.run({"generation_id": generation_id}, "admit")
 
 
 def submitted(cloud: Cloud, generation_id: str) -> None:
-    cloud.invoke("submit", {"generation_id": generation_id, "execution": generation_id})
+    cloud.run({"generation_id": generation_id}, "submit")
 
 
 @pytest.fixture

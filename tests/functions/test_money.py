@@ -13,6 +13,7 @@ from core.records.table import write
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, Doors, call
 from tests.support.money import USD
+from tests.support.states import caught
 from wiring import now
 
 BODY = {"model": "veo2", "prompt": "a boat"}  # 5 s, at the simulator's 0.5 USD a second
@@ -47,9 +48,7 @@ def test_a_request_is_told_what_it_will_cost_and_then_what_it_did(cloud: Cloud) 
     )
     _, made = create(cloud)
     assert made["meta"]["cost"] == {"estimated_usd": 2.5, "basis": "price", "actual_usd": None}
-    run = {"generation_id": made["id"], "execution": made["id"]}
-    for function in ("submit", "check_status", "finalize"):
-        cloud.invoke(function, run)
+    cloud.run({"generation_id": made["id"]}, "submit", "check_status", "finalize")
     _, ended = call(cloud, "GET", PATHS[0], query=f"generation_id={made['id']}")
     assert ended["meta"]["cost"] == {"estimated_usd": 2.5, "basis": "price", "actual_usd": 2.5}
     [announced] = told(cloud)
@@ -123,8 +122,7 @@ def test_a_cancelled_request_that_was_not_sent_gives_back_what_it_held(cloud: Cl
     _, made = create(cloud)
     assert create(cloud)[0] == 403
     call(cloud, "DELETE", PATHS[0], query=f"generation_id={made['id']}")
-    run = {"generation_id": made["id"], "execution": made["id"], "error": {"Error": "Cancelled", "Cause": "{}"}}
-    cloud.invoke("record_failure", run)
+    cloud.run({"generation_id": made["id"], **caught("Cancelled", "by its owner")}, "record_failure")
     assert create(cloud)[0] == 200
 
 
@@ -151,9 +149,7 @@ def test_a_batch_begins_what_there_is_room_for_says_what_is_left_and_goes_on_whe
     assert [one["ended"] for one in accepted] == [False, False, True]
     assert len(doors.of("files")) == 2
     for one in accepted[:2]:
-        run = {"generation_id": one["generation_id"], "execution": one["execution"]}
-        for function in ("submit", "check_status", "finalize"):
-            cloud.invoke(function, run)
+        cloud.run(one, "submit", "check_status", "finalize", execution=one["execution"])
     assert cloud.invoke("report_batch", started["input"]) == {"is_complete": False}
     report = boto3.client("s3").get_object(Bucket="videos", Key=f"{started['input']['results']}/report.jsonl")
     rows = [json.loads(line) for line in report["Body"].read().splitlines()]
@@ -181,10 +177,9 @@ def test_jobs_that_wait_are_not_sent_once_others_have_cost_more_than_the_budget_
     boto3.client("dynamodb").put_item(TableName="money", Item=write(price))
     budgets().set(ALL, {"day": 1 * USD})
     first, second = (create(cloud)[1]["id"] for _ in range(2))
-    for function in ("submit", "check_status", "finalize"):
-        cloud.invoke(function, {"generation_id": first, "execution": first})
+    cloud.run({"generation_id": first}, "submit", "check_status", "finalize")
     with pytest.raises(BudgetExceeded, match=r"1\.00 USD a day of this deployment was passed .* 3\.00 USD are spent"):
-        cloud.invoke("submit", {"generation_id": second, "execution": second})
+        cloud.run({"generation_id": second}, "submit")
     assert cloud.simulator.counts().creates == 1
 
 
@@ -204,9 +199,8 @@ def test_while_the_provider_is_out_of_credits_jobs_wait_and_one_a_minute_tries(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ids = [create(cloud)[1]["id"] for _ in range(2)]
-    runs = [{"generation_id": one, "execution": one} for one in ids]
     cloud.simulator.script("a boat", create=[{"status": 403}])
-    first, second = (cloud.invoke("submit", run) for run in runs)
+    first, second = (cloud.run({"generation_id": one}, "submit") for one in ids)
     assert [first["status"], second["status"]] == ["queued", "queued"]
     assert min(first["wait_seconds"], second["wait_seconds"]) >= 60
     assert max(first["wait_seconds"], second["wait_seconds"]) <= 120
@@ -223,8 +217,8 @@ def test_while_the_provider_is_out_of_credits_jobs_wait_and_one_a_minute_tries(
         UpdateExpression="SET probe_at = :past",
         ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00.000Z"}},
     )
-    assert cloud.invoke("submit", runs[1])["status"] == "generating", "the probe is the job itself"
-    assert cloud.invoke("submit", runs[0])["status"] == "generating", "and closes the circuit"
+    assert cloud.run({"generation_id": ids[1]}, "submit")["status"] == "generating", "the probe is the job itself"
+    assert cloud.run({"generation_id": ids[0]}, "submit")["status"] == "generating", "and closes the circuit"
 
 
 def test_the_alarm_of_a_budget_hears_of_it_from_80_percent_on(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,9 +41,7 @@ def made(cloud: Cloud, generation_id: str, **script: Any) -> None:
     cloud.simulator.script(generation_id, **script)
     request = {"model": "veo2", "prompt": generation_id}
     cloud.ledger.add(generation(generation_id, request=request, created_at=now(), updated_at=now()))
-    run = {"generation_id": generation_id, "execution": generation_id}
-    assert cloud.invoke("submit", run)["status"] == "generating"
-    assert cloud.invoke("check_status", run)["status"] == "archiving"
+    assert cloud.run({"generation_id": generation_id}, "submit", "check_status")["status"] == "archiving"
 
 
 def rows(sums: dict[str, Any]) -> list[dict[str, str]]:

@@ -213,11 +213,10 @@ def test_a_retry_makes_what_failed_anew_and_what_took_its_video_waits_for_that(s
     take = ledger.get(str(ledger.get(source.generation_id).retried_as))
     again = ledger.get(second.generation_id)
     assert (take.status, again.status, again.rescues) == (Status.QUEUED, Status.QUEUED, 1)
-    run = {"generation_id": again.generation_id, "execution": again.run.execution, "task_token": "token"}
-    story.cloud.invoke("admit", run)
+    story.cloud.run({"generation_id": again.generation_id}, "admit", execution=again.run.execution)
     assert story.cloud.holders == []
     complete(story.cloud, take.generation_id)
-    story.cloud.invoke("finalize", {"generation_id": take.generation_id, "execution": take.generation_id})
+    story.cloud.run({"generation_id": take.generation_id}, "finalize")
     assert story.cloud.holders == [again.generation_id]
 
 
@@ -233,7 +232,7 @@ def test_uploads_are_kept_for_the_rows_of_a_batch(story: Story) -> None:
     assert [found[number].status for number in (1, 2, 3)] == [Status.QUEUED, Status.QUEUED, Status.ERROR]
     assert "is no file of yours here: upload it again" in str(found[3].error)
     own = found[1].generation_id
-    story.cloud.invoke("admit", {"generation_id": own, "execution": own, "task_token": "token"})
+    story.cloud.run({"generation_id": own}, "admit")
     (copy,) = keys(f"videos/{own}/")
     assert boto3.client("s3").get_object(Bucket="videos", Key=copy)["Body"].read() == PNG
 
@@ -251,7 +250,7 @@ def test_a_file_within_a_row_is_there_when_the_row_is_made_anew(story: Story) ->
     take = story.cloud.ledger.get(str(story.cloud.ledger.get(failed.generation_id).retried_as))
     assert (take.status, take.request) == (Status.QUEUED, failed.request)
     own = take.generation_id
-    story.cloud.invoke("admit", {"generation_id": own, "execution": own, "task_token": "token"})
+    story.cloud.run({"generation_id": own}, "admit")
     assert len(keys(f"videos/{own}/")) == 1
 
 

@@ -27,6 +27,7 @@ from core.rescue import rescue
 from core.workflow import Run
 from tests.support.events import event
 from tests.support.functions import KEY, Cloud, call
+from tests.support.states import caught
 from wiring import now
 
 Accepted = Callable[..., str]
@@ -34,11 +35,11 @@ Accepted = Callable[..., str]
 
 def test_a_prompt_becomes_an_archived_and_announced_video(cloud: Cloud, accepted: Accepted) -> None:
     state = {"generation_id": accepted()}
-    submitted = cloud.invoke("submit", state)
+    submitted = cloud.run(state, "submit")
     assert submitted == {**state, "status": "generating", "wait_seconds": 30, "pending_seconds": 0}
-    checked = cloud.invoke("check_status", submitted)
+    checked = cloud.run(submitted, "check_status")
     assert checked == {**state, "status": "archiving", "wait_seconds": 0, "pending_seconds": 0}
-    answer = cloud.invoke("finalize", state)
+    answer = cloud.run(state, "finalize")
     assert answer["status"] == "completed"
 
     s3 = boto3.client("s3")
@@ -69,16 +70,16 @@ def test_a_prompt_becomes_an_archived_and_announced_video(cloud: Cloud, accepted
 def test_what_the_provider_did_not_take_is_sent_back_to_submit(cloud: Cloud, accepted: Accepted) -> None:
     state = {"generation_id": accepted()}
     cloud.simulator.script("a boat", create=[{"status": 429, "headers": {"Retry-After": "7"}}])
-    refused = cloud.invoke("submit", state)
+    refused = cloud.run(state, "submit")
     assert refused == {**state, "status": "queued", "wait_seconds": 7, "pending_seconds": 0}
-    assert cloud.invoke("check_status", refused)["status"] == "queued"
-    assert cloud.invoke("submit", state)["status"] == "generating"
+    assert cloud.run(refused, "check_status")["status"] == "queued"
+    assert cloud.run(refused, "submit")["status"] == "generating"
 
 
 def test_how_long_a_model_takes_is_learned_shown_and_waited_for(cloud: Cloud, accepted: Accepted) -> None:
     for number in range(5):
         accepted(generation_id=f"g{number}")
-        state = cloud.invoke("submit", {"generation_id": f"g{number}"})
+        state = cloud.run({"generation_id": f"g{number}"}, "submit")
         assert state["wait_seconds"] == 30
         boto3.client("dynamodb").update_item(
             TableName="generations",
@@ -86,7 +87,7 @@ def test_how_long_a_model_takes_is_learned_shown_and_waited_for(cloud: Cloud, ac
             UpdateExpression="SET submitted_at = :then",
             ExpressionAttributeValues={":then": {"S": iso(now() - timedelta(seconds=51))}},
         )
-        assert cloud.invoke("check_status", {**state, "pending_seconds": 49})["status"] == "archiving"
+        assert cloud.run({**state, "pending_seconds": 49}, "check_status")["status"] == "archiving"
     _, listed = call(cloud, "GET", "/v2/models", query="vendor=google")
     takes = {model["id"]: model["takes"] for model in listed["data"]}
     assert takes.pop("veo2") == {
@@ -97,7 +98,7 @@ def test_how_long_a_model_takes_is_learned_shown_and_waited_for(cloud: Cloud, ac
     assert set(takes.values()) == {None}
     assert call(cloud, "GET", "/v2/models", query="id=veo2")[1]["takes"]["jobs"] == 5
     accepted(generation_id="g5")
-    assert 35 < cloud.invoke("submit", {"generation_id": "g5"})["wait_seconds"] < 50
+    assert 35 < cloud.run({"generation_id": "g5"}, "submit")["wait_seconds"] < 50
 
 
 def test_a_video_on_a_host_of_its_model_is_archived(
@@ -109,47 +110,40 @@ def test_a_video_on_a_host_of_its_model_is_archived(
         asked.append(model)
         return ("127.0.0.1",)
 
-    accepted()
-    for function in ("submit", "check_status"):
-        cloud.invoke(function, {"generation_id": "g1"})
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     monkeypatch.setenv("VIDEO_HOSTS", "cdn.example.com")
     with pytest.raises(VideoForbidden):
-        cloud.invoke("finalize", {"generation_id": "g1"})
+        cloud.run(state, "finalize")
     monkeypatch.setattr("core.finalize.hosts_of", hosts_of)
-    assert cloud.invoke("finalize", {"generation_id": "g1"})["status"] == "completed"
+    assert cloud.run(state, "finalize")["status"] == "completed"
     assert asked == ["veo2"]
 
 
 def test_a_paid_video_on_a_host_that_nobody_knew_is_archived_after_a_rescue(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = {"generation_id": accepted(), "execution": "g1"}
-    for function in ("submit", "check_status"):
-        cloud.invoke(function, state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     monkeypatch.setenv("VIDEO_HOSTS", "cdn.example.com")
-    with pytest.raises(VideoForbidden, match=r"add it to the stage's video_hosts .* `promptreel rescue`") as forbidden:
-        cloud.invoke("finalize", state)
-    cause = json.dumps({"errorMessage": str(forbidden.value)})
-    cloud.invoke("record_failure", {**state, "error": {"Error": "VideoForbidden", "Cause": cause}})
+    with pytest.raises(VideoForbidden, match="not one of the stage's video_hosts") as forbidden:
+        cloud.run(state, "finalize")
+    cloud.run({**state, **caught("VideoForbidden", str(forbidden.value))}, "record_failure")
     assert cloud.ledger.get("g1").status is Status.ERROR
 
     monkeypatch.setenv("VIDEO_HOSTS", "127.0.0.1")
     workflow: Any = SimpleNamespace(start=lambda run: run)
-    rescued = {"generation_id": "g1", "execution": rescue("g1", cloud.ledger, workflow).run.execution}
-    assert cloud.invoke("check_status", rescued)["status"] == "archiving"
-    assert cloud.invoke("finalize", rescued)["status"] == "completed"
+    execution = rescue("g1", cloud.ledger, workflow).run.execution
+    state = cloud.run({"generation_id": "g1"}, "submit", "check_status", "finalize", execution=execution)
+    assert state["status"] == "completed"
     assert cloud.simulator.counts().creates == 1
 
 
 def test_finalize_entered_twice_does_its_work_once(cloud: Cloud, accepted: Accepted) -> None:
-    state = {"generation_id": accepted()}
-    cloud.invoke("submit", state)
-    cloud.invoke("check_status", state)
-    assert cloud.invoke("finalize", state) == cloud.invoke("finalize", state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
+    assert cloud.run(state, "finalize") == cloud.run(state, "finalize")
     assert len(cloud.messages()) == 1
 
 
-def die_in(monkeypatch: pytest.MonkeyPatch, cloud: Cloud, place: str, state: dict[str, str]) -> None:
+def die_in(monkeypatch: pytest.MonkeyPatch, cloud: Cloud, place: str, state: dict[str, Any]) -> None:
     """Enter Finalize, and end it as a crash would where it calls `place`."""
 
     def die(*_: object) -> None:
@@ -158,18 +152,16 @@ def die_in(monkeypatch: pytest.MonkeyPatch, cloud: Cloud, place: str, state: dic
     with monkeypatch.context() as patched:
         patched.setattr(place, die)
         with pytest.raises(MemoryError):
-            cloud.invoke("finalize", state)
+            cloud.run(state, "finalize")
 
 
 def test_finalize_that_died_after_archiving_completes_without_the_providers_link(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = {"generation_id": accepted()}
-    cloud.invoke("submit", state)
-    cloud.invoke("check_status", state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     die_in(monkeypatch, cloud, "core.records.ledger.Ledger.complete", state)
     cloud.simulator.script("a boat", video=[{"status": 403, "repeat": True}])
-    assert cloud.invoke("finalize", state)["status"] == "completed"
+    assert cloud.run(state, "finalize")["status"] == "completed"
     assert len(cloud.messages()) == 1
 
 
@@ -177,9 +169,7 @@ def test_finalize_that_died_after_archiving_completes_without_the_providers_link
 def test_what_is_deleted_while_its_video_is_archived_leaves_nothing(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch, after: str
 ) -> None:
-    state = {"generation_id": accepted()}
-    cloud.invoke("submit", state)
-    cloud.invoke("check_status", state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     step = getattr(Archive, after.rpartition(".")[2])
 
     def and_it_is_deleted(*arguments: Any) -> Any:
@@ -189,7 +179,7 @@ def test_what_is_deleted_while_its_video_is_archived_leaves_nothing(
 
     monkeypatch.setattr(f"core.archive.store.{after}", and_it_is_deleted)
     with pytest.raises(GenerationEnded):
-        cloud.invoke("finalize", state)
+        cloud.run(state, "finalize")
     assert boto3.client("s3").list_objects_v2(Bucket="videos")["KeyCount"] == 0
 
 
@@ -202,9 +192,7 @@ def beside_the_video() -> dict[str, Any]:
 def test_what_is_completed_has_its_record_beside_its_video_already(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = {"generation_id": accepted()}
-    cloud.invoke("submit", state)
-    cloud.invoke("check_status", state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     die_in(monkeypatch, cloud, "core.publish.announcer.Announcer.announce", state)
     record, generation = beside_the_video(), cloud.ledger.get("g1")
     assert generation.video is not None
@@ -217,9 +205,7 @@ def test_what_is_completed_has_its_record_beside_its_video_already(
 def test_the_record_beside_the_video_says_how_it_ended_whoever_ended_it(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
-    state = {"generation_id": accepted()}
-    cloud.invoke("submit", state)
-    cloud.invoke("check_status", state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     complete = Ledger.complete
 
     def be_late(ledger: Ledger, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
@@ -231,7 +217,7 @@ def test_the_record_beside_the_video_says_how_it_ended_whoever_ended_it(
 
     monkeypatch.setattr(Ledger, "complete", be_late)
     with nullcontext() if status == "completed" else pytest.raises(GenerationEnded):
-        assert cloud.invoke("finalize", state)["status"] == status
+        assert cloud.run(state, "finalize")["status"] == status
     generation = cloud.ledger.get("g1")
     assert generation.ended_at is not None
     assert (beside_the_video()["status"], beside_the_video()["ended_at"]) == (status, iso(generation.ended_at))
@@ -240,62 +226,52 @@ def test_the_record_beside_the_video_says_how_it_ended_whoever_ended_it(
 def test_finalize_that_died_before_announcing_announces(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = {"generation_id": accepted()}
-    cloud.invoke("submit", state)
-    cloud.invoke("check_status", state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     die_in(monkeypatch, cloud, "core.publish.announcer.Announcer.announce", state)
     assert cloud.messages() == []
-    assert cloud.invoke("finalize", state)["status"] == "completed"
+    assert cloud.run(state, "finalize")["status"] == "completed"
     assert len(cloud.messages()) == 1
 
 
 def test_finalize_that_died_while_announcing_announces(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = {"generation_id": accepted()}
-    cloud.invoke("submit", state)
-    cloud.invoke("check_status", state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     die_in(monkeypatch, cloud, "core.publish.announcer.Announcer._publish", state)
     assert cloud.messages() == []
-    assert cloud.invoke("finalize", state)["status"] == "completed"
+    assert cloud.run(state, "finalize")["status"] == "completed"
     assert len(cloud.messages()) == 1
 
 
 def test_an_expired_link_is_replaced_by_a_fresh_one(cloud: Cloud, accepted: Accepted) -> None:
-    state = {"generation_id": accepted()}
-    cloud.invoke("submit", state)
-    cloud.invoke("check_status", state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     record = cloud.ledger.get("g1").provider_video or {}
     cloud.ledger.provider_finished(Run("g1"), {**record, "url": record["url"] + "0"}, 1)
-    assert cloud.invoke("finalize", state)["status"] == "completed"
+    assert cloud.run(state, "finalize")["status"] == "completed"
 
 
 def test_a_broken_video_is_not_archived(cloud: Cloud, accepted: Accepted) -> None:
-    state = {"generation_id": accepted()}
     cloud.simulator.script("a boat", video=[{"cut": 500}])
-    cloud.invoke("submit", state)
-    cloud.invoke("check_status", state)
+    state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     with pytest.raises(VideoInvalid):
-        cloud.invoke("finalize", state)
+        cloud.run(state, "finalize")
     assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="videos")
 
 
 def test_a_provider_that_fails_ends_the_generation(cloud: Cloud, accepted: Accepted) -> None:
-    state = {"generation_id": accepted()}
     cloud.simulator.script("a boat", outcome="error", error={"name": "Nsfw", "message": "not this"})
-    cloud.invoke("submit", state)
+    state = cloud.run({"generation_id": accepted()}, "submit")
     with pytest.raises(GenerationFailed, match="Nsfw: not this"):
-        cloud.invoke("check_status", state)
+        cloud.run(state, "check_status")
 
 
 def test_a_key_rotated_while_running_is_picked_up(cloud: Cloud, accepted: Accepted) -> None:
-    state = {"generation_id": accepted()}
-    cloud.invoke("submit", state)
+    state = cloud.run({"generation_id": accepted()}, "submit")
     cloud.simulator.rotate(["new-key"])
     with pytest.raises(ProviderUnavailable, match="401"):
-        cloud.invoke("check_status", state)
+        cloud.run(state, "check_status")
     boto3.client("secretsmanager").put_secret_value(SecretId="provider-key", SecretString="new-key\n")
-    assert cloud.invoke("check_status", state)["status"] == "archiving"
+    assert cloud.run(state, "check_status")["status"] == "archiving"
 
 
 def test_without_a_stored_key_nothing_is_sent(
@@ -304,19 +280,18 @@ def test_without_a_stored_key_nothing_is_sent(
     empty = boto3.client("secretsmanager").create_secret(Name="empty")["ARN"]
     monkeypatch.setenv("PROVIDER_KEY_SECRET", empty)
     with pytest.raises(ProviderKeyMissing):
-        cloud.invoke("submit", {"generation_id": accepted()})
+        cloud.run({"generation_id": accepted()}, "submit")
     assert cloud.simulator.calls() == []
 
 
 def test_a_failure_is_recorded_and_announced_once(
     cloud: Cloud, accepted: Accepted, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cause = json.dumps({"errorMessage": "The provider refused.", "errorType": "RequestRefused"})
-    payload = {"generation_id": accepted(), "error": {"Error": "RequestRefused", "Cause": cause}}
+    state = {"generation_id": accepted(), **caught("RequestRefused", "The provider refused.")}
     refused = Failure("RequestRefused", "The provider refused.")
     answer = {"generation_id": "g1", "error": asdict(refused)}
-    assert cloud.invoke("record_failure", payload) == answer
-    assert cloud.invoke("record_failure", payload) == answer
+    assert cloud.run(state, "record_failure") == answer
+    assert cloud.run(state, "record_failure") == answer
     assert cloud.ledger.get("g1").error == refused
     [message] = cloud.messages()
     assert message["MessageAttributes"]["status"]["Value"] == "error"
@@ -336,16 +311,14 @@ def test_an_aborted_execution_is_recorded(cloud: Cloud, accepted: Accepted) -> N
 
 @pytest.mark.parametrize("function", ["submit", "check_status", "finalize"])
 def test_a_generation_that_has_ended_is_left_alone(cloud: Cloud, accepted: Accepted, function: str) -> None:
-    accepted()
+    state = {"generation_id": accepted(), "wait_seconds": 30, "pending_seconds": 0}
     cloud.ledger.fail(Run("g1"), Failure("WorkflowStopped", "stopped"))
     with pytest.raises(GenerationEnded):
-        cloud.invoke(function, {"generation_id": "g1"})
+        cloud.run(state, function)
 
 
 def test_no_log_shows_a_prompt_or_a_key(cloud: Cloud, accepted: Accepted, capsys: pytest.CaptureFixture[str]) -> None:
-    state: dict[str, Any] = {"generation_id": accepted("a very private prompt")}
-    for function in ("submit", "check_status", "finalize"):
-        cloud.invoke(function, state)
+    cloud.run({"generation_id": accepted("a very private prompt")}, "submit", "check_status", "finalize")
     output = "".join(capsys.readouterr())
     assert "archived" in output
     assert "private" not in output

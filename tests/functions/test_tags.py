@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.events import requested
 from tests.support.functions import PATHS, Cloud, Doors, call
+from tests.support.states import caught
 
 BODY = {"model": "veo2", "prompt": "a boat"}
 
@@ -61,8 +62,7 @@ def test_tags_are_announced_and_subscriptions_filter_by_them(cloud: Cloud) -> No
     boto3.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=policy)
     generations = [made(cloud, query) for query in ("tag=draft&tag=project%3Dboats", "tag=project%3Dkites", "")]
     for generation in generations:
-        run = {"generation_id": generation["id"], "execution": generation["id"]}
-        cloud.invoke("record_failure", {**run, "error": {"Error": "RequestRefused", "Cause": '{"errorMessage": "no"}'}})
+        cloud.run({"generation_id": generation["id"], **caught("RequestRefused", "no")}, "record_failure")
     announced = [json.loads(one["Message"]) for one in cloud.messages()]
     assert [one["tags"] for one in announced] == [["draft", "project=boats"], ["project=kites"], []]
     heard = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])

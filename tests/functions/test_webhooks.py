@@ -11,6 +11,7 @@ from standardwebhooks import WebhookVerificationError
 
 from tests.support.events import requested
 from tests.support.functions import PATHS, Cloud, Doors, call
+from tests.support.states import caught, payload
 from tests.support.webhooks import as_event, deliver
 from tests.support.wire import Wire, http, serving
 
@@ -31,8 +32,7 @@ def made(cloud: Cloud, url: str, query: str = "", **arguments: Any) -> dict[str,
 
 
 def failure(generation_id: str) -> dict[str, Any]:
-    run = {"generation_id": generation_id, "execution": generation_id}
-    return {**run, "error": {"Error": "RequestRefused", "Cause": '{"errorMessage": "no"}'}}
+    return payload("record_failure", {"generation_id": generation_id, **caught("RequestRefused", "no")})
 
 
 def failed(cloud: Cloud, generation_id: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Functions that die at a chosen point, and a Step Functions that enters them again."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from core.provider import client as provider
 from core.record_failure import from_catch
 from core.webhooks import sending
 from tests.support.functions import Cloud
+from tests.support.states import caught, output, payload
 from wiring import now
 
 REENTRIES = 4
@@ -92,26 +92,30 @@ class Driver:
                     self._let_time_pass(91)
         raise AssertionError(f"{function} died {REENTRIES} times")
 
-    def run(self) -> None:
-        payload = {"generation_id": self.generation_id}
-        try:
-            self.enter("admit", {**payload, "task_token": "token"})
-            self._submit(payload)
-            while self.enter("check_status", payload)["status"] != "archiving":
-                pass
-            self.enter("finalize", payload)
-        except errors.GenerationError as error:
-            cause = json.dumps({"errorMessage": str(error)})
-            assert from_catch(type(error).__name__, cause, "").name == type(error).__name__
-            self.enter("record_failure", {**payload, "error": {"Error": type(error).__name__, "Cause": cause}})
+    def step(self, function: str, state: dict[str, Any], token: str = "token") -> dict[str, Any]:
+        """Pass a state, as the shipped state machine does: its output."""
+        return output(function, state, self.enter(function, payload(function, state, token=token)))
 
-    def _submit(self, payload: dict[str, Any]) -> None:
+    def run(self) -> None:
+        state: dict[str, Any] = {"generation_id": self.generation_id}
         try:
-            while self.enter("submit", payload)["status"] == "queued":
+            state = self._submit(self.step("admit", state))
+            while state["status"] != "archiving":
+                state = self.step("check_status", state)
+            self.step("finalize", state)
+        except errors.GenerationError as error:
+            found = caught(type(error).__name__, str(error))
+            assert from_catch(found["error"]["Error"], found["error"]["Cause"], "").name == type(error).__name__
+            self.step("record_failure", {**state, **found})
+
+    def _submit(self, state: dict[str, Any]) -> dict[str, Any]:
+        try:
+            while (submitted := self.step("submit", state))["status"] == "queued":
                 self._let_time_pass(91)
         except errors.SubmissionUnknown:
-            while self.enter("look_up_submission", payload)["status"] != "generating":
+            while (submitted := self.step("look_up_submission", state))["status"] != "generating":
                 self._let_time_pass(24 * 3600 + 1)
+        return submitted
 
     def _let_time_pass(self, seconds: float) -> None:
         """A claim that a dead entry left is believed only once its function's time is over, and looked up for a day."""

@@ -13,6 +13,7 @@ from core.places.table import PlacesTable
 from core.records.ledger import Ledger
 from core.records.wanted import Wanted
 from local.simulator import SimulatorControl
+from tests.support import states
 from tests.support.events import event
 
 KEY = "provider-key"
@@ -49,6 +50,13 @@ class Cloud:
                     kept.cache_clear()
         answer: dict[str, Any] = handler.handler(payload, Context())
         return answer
+
+    def run(self, state: dict[str, Any], *functions: str, execution: str = "", token: str = "token") -> dict[str, Any]:
+        """Pass these states one after the other, as the shipped state machine does: the output of the last."""
+        for function in functions:
+            answer = self.invoke(function, states.payload(function, state, execution, token))
+            state = states.output(function, state, answer)
+        return state
 
     def delete(self, generation_id: str) -> None:
         """What its owner deletes has ended, and its end was announced."""

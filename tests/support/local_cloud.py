@@ -88,12 +88,12 @@ class LocalCloud:
         headers = {"Authorization": f"Bearer {self.stack.api_key}", **arguments.pop("headers", {})}
         return requests.request(method, self.stack.api_url + path, headers=headers, timeout=120, **arguments)
 
-    def invoke(self, function: str, generation_id: str) -> dict[str, Any]:
-        """Enter the function of a state directly, as the state machine would."""
+    def invoke(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Invoke a function directly."""
         lambdas = self.aws("lambda")
         functions = lambdas.list_functions()["Functions"]
         name = next(f["FunctionName"] for f in functions if f["Handler"] == f"{function}.handler")
-        answer = lambdas.invoke(FunctionName=name, Payload=json.dumps({"generation_id": generation_id}))
+        answer = lambdas.invoke(FunctionName=name, Payload=json.dumps(payload))
         result: dict[str, Any] = json.loads(answer["Payload"].read())
         return result
 

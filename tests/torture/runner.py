@@ -178,7 +178,7 @@ class Torture:
     def sweep(self) -> None:
         """One run of the sweep, which EventBridge would start."""
         self._swept = time.monotonic()
-        self.cloud.invoke("sweep", "")
+        self.cloud.invoke("sweep", {})
 
     def settle(self) -> World:
         """The world once all places are given back, or the time is over after which they must be."""

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import pytest
 
-from core.batch import Batch, row_id_of_0_1_0
+from core.batch import Batch
 from core.publish import batch_report
 from core.records.ledger import Ledger
 from core.records.table import write
@@ -16,6 +16,14 @@ from tests.support.generations import Clock
 BATCH_ID = "b" * 32
 PROMPT = "a boat " * 3000  # 20 KiB
 ROWS_OF_A_PAGE = 50  # DynamoDB's pages are of 1 MiB
+
+
+def of_rows(rows: int) -> Batch:
+    return Batch(BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, 4, "a.csv", 1, 1, made_before=0, staged="1-a")
+
+
+def id_of(row: int) -> str:
+    return f"{row:032x}"
 
 
 class Table:
@@ -46,7 +54,7 @@ class Table:
     def _item(self, row: int) -> dict[str, Any]:
         return write(
             {
-                "generation_id": row_id_of_0_1_0(BATCH_ID, row),
+                "generation_id": id_of(row),
                 "owner": "ann",
                 "request": json.dumps({"model": "veo2", "prompt": f"{row} {PROMPT}"}),
                 "source": {"kind": "s3", "ref": "s3://prompts/a.csv"},
@@ -56,6 +64,7 @@ class Table:
                 "credits_used": 1,
                 "rescues": 0,
                 "row_number": row,
+                "revision": 1,
             }
         )
 
@@ -73,7 +82,7 @@ class Bucket:
     def iter_lines(self) -> Iterator[bytes]:
         for row in range(1, self._rows + 1):
             request = {"model": "veo2", "prompt": PROMPT}
-            yield json.dumps({"row": row, "generation_id": row_id_of_0_1_0(BATCH_ID, row), "request": request}).encode()
+            yield json.dumps({"row": row, "generation_id": id_of(row), "request": request}).encode()
 
     def upload(self, _s3: object, file: IO[bytes], *_: str) -> None:
         """In the place of core.batch.upload, whose memory is that of a few parts."""
@@ -86,7 +95,7 @@ def test_a_large_report_is_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> N
     dynamodb: Any = Table(rows)
     bucket: Any = Bucket(rows)
     monkeypatch.setattr(batch_report, "upload", bucket.upload)
-    batch = Batch(BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, max_concurrency=4)
+    batch = of_rows(rows)
     tracemalloc.start()
     announced, is_complete = batch_report.report(batch, None, Ledger(dynamodb, "table", Clock()), bucket)
     peak = tracemalloc.get_traced_memory()[1]
@@ -117,7 +126,7 @@ def test_a_batch_whose_staged_rows_were_overwritten_is_reported_all_the_same(mon
     bucket.iter_lines = lambda: iter(lines)
     monkeypatch.setattr(batch_report, "upload", bucket.upload)
     rows = len(lines) + 1
-    batch = Batch(BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, max_concurrency=4, staged="1-a")
+    batch = of_rows(rows)
     announced, is_complete = batch_report.report(batch, None, Ledger(dynamodb, "table", Clock()), bucket)
     assert not is_complete, "the alarm is raised, and the same file may be sent again"
     assert announced["totals"] == {"rows": rows, "completed": 0, "failed": rows, "made_before": 0}

@@ -144,11 +144,6 @@ def test_one_that_is_later_than_all_patience_teaches_nothing(house: House) -> No
     assert house.known == ()
 
 
-def test_an_execution_of_0_1_0_goes_on_and_learns_what_it_can(house: House) -> None:
-    assert house.check(50, None) == Checked(Status.ARCHIVING)
-    assert house.known == ()
-
-
 def test_what_the_provider_could_not_do_ends_it_and_teaches_nothing(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

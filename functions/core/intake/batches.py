@@ -68,6 +68,7 @@ class Batches:
             name=record.name,
             revision=record.revision,
             run=record.run,
+            made_before=0,
             # By its content, too: another one that is read at the same time takes itself for the same revision.
             staged=f"{record.revision}-{content.sha256[:16]}",
         )

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.batch import refused_row_id, row_id_of_0_1_0, take_id
-from core.errors import BudgetExceeded, Cancelled, Deleted, IdempotencyConflict, InvalidRequest, NotFound, NotRescuable
+from core.batch import refused_row_id, take_id
+from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotFound, NotRescuable
 from core.generation import Failure, Generation, Source, Status, Webhook
 from core.inputs.files import Inputs
 from core.inputs.references import without_data
@@ -47,7 +47,9 @@ class Rows:
 
     def _accept(self, line: dict[str, Any], reached: set[str]) -> tuple[Run, bool]:
         """The same; the rows in `reached` were accepted, or refused, on the way."""
-        generation_id = line.get("generation_id") or row_id_of_0_1_0(line["batch_id"], line["row"])
+        if "generation_id" not in line:
+            return self._not_a_request(line)
+        generation_id = line["generation_id"]
         # Nothing waits for what is not recorded: first the rows whose videos it takes.
         for needed_id, at in line.get("needs", {}).items():
             if needed_id not in reached and self._is_open(needed_id, line["batch_id"]):
@@ -60,6 +62,11 @@ class Rows:
         if generation is None:
             return Run(generation_id), True
         return generation.run, generation.status.ended
+
+    def _not_a_request(self, line: dict[str, Any]) -> tuple[Run, bool]:
+        """Record that a line holds no request: no generation can have it, so that only the refusal has an id."""
+        self._refused(line, InvalidRequest(line["problem"]))
+        return Run(_refused_id(line, line["problem"])), True
 
     def _is_open(self, generation_id: str, batch_id: str) -> bool:
         """Whether a row is not recorded yet, or is to be tried again."""
@@ -97,8 +104,7 @@ class Rows:
     def _new(self, line: dict[str, Any], generation_id: str) -> Generation | None:
         """The row's first generation; None if the batch was cancelled."""
         if "problem" in line:
-            refused_id = refused_row_id(line["batch_id"], line["row"], line["problem"])
-            return self._refused(line, refused_id, InvalidRequest(line["problem"]))
+            return self._refused(line, InvalidRequest(line["problem"]))
         record = self.records.find(line["batch_id"])
         if _is_cancelled(line, record):
             return None
@@ -129,19 +135,16 @@ class Rows:
                 label=_label(line),
                 key_id=_key_of(record),
             )
-        except IdempotencyConflict:  # a batch of 0.1.0, whose default model was another
-            return self.ledger.get(generation_id)
         except InvalidRequest as refusal:  # what is offered has changed since the file was read
             error = refusal
             if any(self._is_nothing(needed_id) for needed_id in line.get("needs", ())):
                 error = InvalidRequest("A row whose video it takes was refused: there is none to take.")
-            refused_id = refused_row_id(line["batch_id"], line["row"], str(error))
-            return self._refused(line, refused_id, error)
+            return self._refused(line, error)
 
-    def _refused(self, line: dict[str, Any], refused_id: str, error: InvalidRequest) -> Generation | None:
+    def _refused(self, line: dict[str, Any], error: InvalidRequest) -> Generation | None:
         refused = refuse(
             error,
-            refused_id,
+            _refused_id(line, str(error)),
             line["owner"],
             Source("s3", line["source_ref"]),
             self.ledger,
@@ -215,6 +218,10 @@ class Rows:
             raise
         except NotFound:
             return None
+
+
+def _refused_id(line: dict[str, Any], problem: str) -> str:
+    return refused_row_id(line["batch_id"], line["row"], problem)
 
 
 def _key_of(record: BatchRecord | None) -> str | None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.batch import Batch, refused_row_id, results_of, row_id_of_0_1_0, upload
+from core.batch import Batch, refused_row_id, results_of, upload
 from core.generation import Generation, Status
 from core.money import usd
 from core.records.batches import BatchRecord
@@ -80,13 +80,12 @@ def _rows(
     found = ledger.batch_rows(batch.batch_id, batch.revision)
     known = next(found, None)
     lines = _staged_ids(batch, s3)
-    legacy = not batch.staged
     for first in range(1, batch.rows + 1, AT_ONCE):
         ids: dict[int, list[str]] = {}
         for number in range(first, min(first + AT_ONCE, batch.rows + 1)):
             while known is not None and known[0] < number:
                 known = next(found, None)
-            staged = next(lines, [row_id_of_0_1_0(batch.batch_id, number)] if legacy else [])
+            staged = next(lines, [])
             ids[number] = [known[1]] if known is not None and known[0] == number else staged
         rows = ledger.find([one for which in ids.values() for one in which])
         for number, which in ids.items():
@@ -96,8 +95,6 @@ def _rows(
 
 def _staged_ids(batch: Batch, s3: "S3Client") -> Iterator[list[str]]:
     """The ids that each row may have, as they were staged; none where they are not there any more."""
-    if not batch.staged:
-        return
     try:
         body = s3.get_object(Bucket=batch.bucket, Key=batch.rows_key)["Body"]
     except s3.exceptions.NoSuchKey:

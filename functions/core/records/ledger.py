@@ -61,7 +61,7 @@ CURSOR = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z_[0-9a-f]{32}$"
 MOST_MEANT = 20  # generations that are looked at for the beginning of an id
 PAGE_ITEMS, MAX_PAGES = 100, 20  # of one answer of `list`: a record has 2 KiB, a page of DynamoDB's 1 MiB
 TOMBSTONE_FOR = timedelta(days=365)
-TOMBSTONE = ("deleted_at", "forgotten_at")  # 0.1.0 wrote the second
+TOMBSTONE = "deleted_at"  # no generation has it
 SUBMISSION = ("submission", "attempt", "sending_since", "provider_id", "submitted_at")
 CHARGED = ("provider_id", "sending_since", "generated_at", "credits_used", BY_DONE.partition)
 
@@ -191,14 +191,14 @@ class Ledger:
     def find(self, ids: Sequence[str]) -> dict[str, Generation | None]:
         """The generations as they are now, by their ids; None is one that was deleted."""
         items = self.table.find(ids)
-        return {key: None if any(name in item for name in TOMBSTONE) else _read(item) for key, item in items.items()}
+        return {key: None if TOMBSTONE in item else _read(item) for key, item in items.items()}
 
     def get(self, generation_id: str) -> Generation:
         """The generation as it is now; `NotFound` where there is none, `Deleted` where there was one."""
         item = self.table.get(generation_id)
         if item is None:
             raise NotFound(f"There is no generation {generation_id}.")
-        if any(name in item for name in TOMBSTONE):
+        if TOMBSTONE in item:
             raise Deleted(f"There is no generation {generation_id}.", owner=item["owner"])
         return _read(item)
 
@@ -210,7 +210,7 @@ class Ledger:
             raise GenerationEnded(f"Generation {run.generation_id} was deleted.") from None
         if generation.status is Status.ERROR:
             raise GenerationEnded(f"Generation {run.generation_id} has ended: {generation.error}")
-        if run.rescues not in (None, generation.rescues):
+        if run != generation.run:
             raise GenerationEnded(f"Generation {run.generation_id} goes on in a later run.")
         return generation
 
@@ -219,7 +219,7 @@ class Ledger:
         item = self.table.get(generation_id)
         if item is None:
             return None
-        return _read_tombstone(item) if any(name in item for name in TOMBSTONE) else _read(item)
+        return _read_tombstone(item) if TOMBSTONE in item else _read(item)
 
     def watched(self) -> Iterator[str]:
         """The ids of what is due to be looked at, the longest due first; it may lag behind."""
@@ -327,7 +327,6 @@ class Ledger:
         Raises `GenerationEnded` if it did, and `LedgerUnavailable` if the id could not be written.
         """
         known = {"submission": Submission.SUBMITTED, "provider_id": provider_id, "submitted_at": self.now()}
-        whatever = Run(run.generation_id, None)
         try:
             try:
                 self._change(
@@ -337,7 +336,9 @@ class Ledger:
                     values={":attempt": attempt, ":queued": Status.QUEUED},
                 )
             except ConditionFailed:
-                self._change(whatever, known, only_if="#attempt = :attempt", values={":attempt": attempt})
+                # Whichever run is the latest now, and even a tombstone: the attempt is this call's only.
+                late = _written({**known, "updated_at": self.now()})
+                self.table.update(run.generation_id, late, only_if="#attempt = :attempt", values={":attempt": attempt})
                 raise GenerationEnded(f"Generation {run.generation_id} ended while it was being submitted.") from None
         except (BotoCoreError, ClientError, ConditionFailed) as error:
             raise LedgerUnavailable(f"The provider accepted as {provider_id}, which could not be recorded.") from error
@@ -459,7 +460,7 @@ class Ledger:
             self.table.put(
                 {
                     **kept,
-                    "deleted_at": iso(now),
+                    TOMBSTONE: iso(now),
                     EXPIRES_AT: int((now + TOMBSTONE_FOR).timestamp()),
                     **self._watched(LONGEST_FUNCTION),
                 },
@@ -510,8 +511,7 @@ class Ledger:
         remove: tuple[str, ...] = (),
         others: Updates | None = None,
     ) -> None:
-        if run.rescues is not None:
-            only_if, values = f"({only_if}) AND #rescues = :run", {**values, ":run": run.rescues}
+        only_if, values = f"({only_if}) AND #rescues = :run", {**values, ":run": run.rescues}
         changes = _written({**changes, "updated_at": self.now()})
         if others:
             self.table.update_with(run.generation_id, changes, others, remove=remove, only_if=only_if, values=values)

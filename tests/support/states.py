@@ -1,0 +1,36 @@
+"""The states of the shipped state machine that invoke a function: what each passes to it, and what comes of that."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+MACHINE = Path(__file__).parents[2] / "statemachine" / "video_generation.asl.json"
+STATES = json.loads(MACHINE.read_text("utf-8"))["States"]
+
+
+def payload(function: str, state: dict[str, Any], execution: str = "", token: str = "token") -> dict[str, Any]:
+    """Return what the state of `function` passes to it, if `state` is the state's input.
+
+    The execution is the first of its generation by default; `token` answers the state that waits for one.
+    """
+    passed: dict[str, Any] = _definition(function)["Parameters"]["Payload"]
+    context = {"$$.Execution.Name": execution or state["generation_id"], "$$.Task.Token": token}
+    return {
+        name.removesuffix(".$"): context[path] if path in context else state[path.removeprefix("$.")]
+        for name, path in passed.items()
+    }
+
+
+def output(function: str, state: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the input of the state that follows, if the function answered so."""
+    return answer if _definition(function).get("OutputPath") == "$.Payload" else state
+
+
+def caught(error: str, message: str) -> dict[str, Any]:
+    """Return what a `Catch` adds to the state after a function raised this error."""
+    return {"error": {"Error": error, "Cause": json.dumps({"errorMessage": message, "errorType": error})}}
+
+
+def _definition(function: str) -> dict[str, Any]:
+    definition: dict[str, Any] = STATES["".join(word.capitalize() for word in function.split("_"))]
+    return definition
