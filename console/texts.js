@@ -402,32 +402,4 @@ export const texts = /** @satisfies {Texts} */ ({
     WorkflowStopped: "Its workflow was stopped",
     InternalError: "A fault of Promptreel's",
   },
-
-  /**
-   * What to do about a failure, by the name of the error: docs/errors.md has them all.
-   * @type {ByName}
-   */
-  remedies: {
-    BudgetExceeded: "Nothing was sent. Run it again when the budget renews, or who runs the deployment raises it (promptreel budgets set).",
-    InvalidRequest: "Mend the request: Vary opens it in the form.",
-    InvalidFile: "Mend the file and send it again.",
-    IdempotencyConflict: "Send it again from here: it gets a key of its own.",
-    ProviderUnavailable: "Nothing is lost: who runs the deployment lets it go on (promptreel rescue).",
-    SubmissionUnknown:
-      "The provider may have it, so it is not sent again. Who runs the deployment looks it up and tells (promptreel resolve).",
-    SubmissionTimedOut: "Nothing was charged. Run it again.",
-    RequestRefused: "Nothing was charged. Ask for it in other words, or with another model.",
-    ProviderOutOfCredits: "Nothing was charged. Who runs the deployment tops up the account at the provider; then run it again.",
-    ProviderKeyRejected: "Nothing was charged. Who runs the deployment stores a valid key of the provider; then run it again.",
-    ProviderKeyMissing: "Nothing was charged. Who runs the deployment stores the provider's key; then run it again.",
-    InputUnavailable: "Nothing was charged. Give the input anew: Vary opens the request in the form.",
-    GenerationFailed: "It was not charged. Run it again, or ask for it in other words.",
-    GenerationTimedOut: "Who runs the deployment looks whether the provider has finished by now (promptreel rescue).",
-    VideoUnavailable: "It is paid for: who runs the deployment fetches it again (promptreel rescue), and pays nothing twice.",
-    VideoInvalid: "It is paid for: who runs the deployment fetches it again (promptreel rescue), and pays nothing twice.",
-    VideoIncomplete: "It is paid for: who runs the deployment fetches it again (promptreel rescue), and pays nothing twice.",
-    VideoForbidden: "It is paid for: who runs the deployment allows its host, and fetches it (promptreel rescue).",
-    WorkflowStopped: "Who runs the deployment lets it go on from what the provider has (promptreel rescue).",
-    InternalError: "Who runs the deployment finds the cause in the execution's history, and lets it go on (promptreel rescue).",
-  },
 });

@@ -38,6 +38,7 @@ export interface VideoFile {
 export interface Failure {
   name: string;
   message: string;
+  remedy: string | null;
 }
 
 export interface GenerationMeta {

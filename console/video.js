@@ -137,13 +137,18 @@ function extending(model) {
 
 /** @param {{ error: FailureAnswer }} props */
 function Failure({ error }) {
-  const remedy = texts.remedies[error.name];
   return html`<div class="failure" role="note">
     <h2>${t.why}</h2>
     <p>${error.message} <code>${error.name}</code></p>
-    ${remedy && html`<h2>${t.whatToDo}</h2><p>${remedy}</p>`}
+    ${error.remedy && html`<h2>${t.whatToDo}</h2><p>${withCode(error.remedy)}</p>`}
   </div>`;
 }
+
+/**
+ * Show the commands in a text, which stand in backquotes, as code.
+ * @param {string} text
+ */
+const withCode = (text) => text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
 
 /**
  * When the job reached each stage, and how long that took.

@@ -8,7 +8,6 @@ ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "functions"))
 
 from core import errors  # noqa: E402 - found only now
-from promptreel.remedies import remedy  # noqa: E402 - not a third-party package
 
 DOCUMENT = ROOT / "docs" / "errors.md"
 DEFINITION = ROOT / "statemachine" / "video_generation.asl.json"
@@ -18,10 +17,13 @@ HEAD = """<!-- Written by docs/generate_errors.py from functions/core/errors.py 
 # Errors
 
 A job that fails ends with one of these names in `error.name`, in its record, in the API's answer, in the announcement and
-as the error of its failed execution; `error.message` says in one sentence what happened and what to do. "Tried again" is
-what the state machine does by itself before a job fails; what mends it then is also said by `promptreel get`.
+as the error of its failed execution.
+`error.message` says what happened to this job, and `error.remedy` what to do about it.
+`promptreel get` and the console show both.
+An operator is somebody with AWS credentials for the deployment; `ID` stands for the job's id.
+"Tried again" is what the state machine does by itself before a job fails.
 
-| name | what happened | tried again | what mends it |
+| name | what happened | tried again | what to do |
 |---|---|---|---|
 """
 
@@ -43,7 +45,8 @@ followed redirect, and a crashed or timed-out function finds its own claim in th
 
 ## The HTTP API
 
-Errors of the API have the provider's body: `{"message", "path", "requestId", "statusCode", "timestamp"}`. 400: the request
+Errors of the API have the provider's body, `{"message", "path", "requestId", "statusCode", "timestamp"}`, and a `remedy`,
+which is null where the message says all there is to do. 400: the request
 breaks the model's schema, and the message names each field and what is allowed; nothing was recorded or paid. 401: the key
 is missing or not valid. 404: no such job of yours. 409: the idempotency key stands for another request, or there is no video yet. 429: more
 requests than the stage's throttle allows. 5xx: ours; try again, with the same `Idempotency-Key`, and nothing runs twice.
@@ -73,7 +76,7 @@ def _described(clause: dict[str, int]) -> str:
 def document() -> str:
     """The whole of docs/errors.md."""
     rows = [
-        f"| `{name}` | {' '.join((error.__doc__ or '').split())} | {policy(name)} | {remedy(name, 'ID') or 'nothing needs to be'} |"
+        f"| `{name}` | {' '.join((error.__doc__ or '').split())} | {policy(name)} | {errors.remedy(name, 'ID')} |"
         for name, error in errors.names().items()
     ]
     return HEAD + "\n".join(rows) + "\n" + TAIL

@@ -239,13 +239,14 @@ def _answer(request: Request) -> Answer:
                 "Promptreel failed unexpectedly: try again, with an Idempotency-Key so that nothing runs twice."
             )
         allow = {"Allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
-        return _error(request, status, str(error), allow)
+        return _error(request, status, error, allow)
 
 
-def _error(request: Request, status: HTTPStatus, message: str, headers: dict[str, str]) -> Answer:
-    """The provider's error body."""
+def _error(request: Request, status: HTTPStatus, error: Exception, headers: dict[str, str]) -> Answer:
+    """The provider's error body, with what to do about it."""
     body = {
-        "message": message,
+        "message": str(error),
+        "remedy": getattr(error, "remedy", "") or None,
         "path": request.path,
         "requestId": request.id or str(uuid4()),
         "statusCode": status.value,

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core import errors
+
 
 @dataclass(frozen=True)
 class Step:
@@ -38,6 +40,11 @@ class Section:
     def commands(self) -> list[str]:
         """All of its commands."""
         return [step.command for step in (*self.look, *self.do) if step.command]
+
+
+def _failed_by(*kinds: type[errors.PromptreelError]) -> Mapping[str, str]:
+    """Return what the alarms on jobs that failed with these errors say: their classes have it."""
+    return {kind.__name__: f"{kind.__doc__} {kind.remedy.replace('{id}', 'ID')}" for kind in kinds}
 
 
 _FAILED = Step(
@@ -73,10 +80,7 @@ _FUNCTIONS = {
 RUNBOOK: tuple[Section, ...] = (
     Section(
         "A submission whose answer was lost",
-        {
-            "SubmissionUnknown": "The provider may have accepted, and may charge for, a job that we have no id of, and "
-            "did not list it for a day: look for it in the provider's log, then tell what is there."
-        },
+        _failed_by(errors.SubmissionUnknown),
         look=(
             _FAILED,
             Step("In the provider's log of requests, `client_request_id` of the call begins with the generation's id."),
@@ -98,11 +102,7 @@ RUNBOOK: tuple[Section, ...] = (
     ),
     Section(
         "The provider does not take the key",
-        {
-            "ProviderKeyMissing": "Every job fails, since no key of the provider's is stored: store one.",
-            "ProviderKeyRejected": "Every job fails, since the provider does not take the stored key: store a valid "
-            "one.",
-        },
+        _failed_by(errors.ProviderKeyMissing, errors.ProviderKeyRejected),
         look=(_DOCTOR, _FAILED),
         do=(
             Step(
@@ -134,12 +134,7 @@ RUNBOOK: tuple[Section, ...] = (
     ),
     Section(
         "A job was given up at the provider",
-        {
-            "ProviderUnavailable": "A job was given up because the provider could not be asked about it, or did not "
-            "give its video's link again: rescue it once the provider answers.",
-            "GenerationTimedOut": "The provider accepted a job and did not finish it within a day: ask the provider "
-            "about it, and rescue it when it is done.",
-        },
+        _failed_by(errors.ProviderUnavailable, errors.GenerationTimedOut),
         look=(_FAILED, _WAY, _DOCTOR),
         do=(
             Step("Look at the provider's status page; ask its support about the `provider_id` that the record has."),
@@ -148,12 +143,7 @@ RUNBOOK: tuple[Section, ...] = (
     ),
     Section(
         "A video that was paid for is not archived",
-        {
-            "VideoUnavailable": "A paid video could not be downloaded: rescue it soon, before its link is dead.",
-            "VideoInvalid": "A paid video arrived broken every time: rescue it soon, and if it stays broken ask the "
-            "provider.",
-            "VideoIncomplete": "A paid video came in a thousand pieces and not to its end: rescue it soon.",
-        },
+        _failed_by(errors.VideoUnavailable, errors.VideoInvalid, errors.VideoIncomplete),
         look=(_FAILED, _WAY),
         do=(
             _RESCUE,
@@ -165,10 +155,7 @@ RUNBOOK: tuple[Section, ...] = (
     ),
     Section(
         "A video is where none may be fetched from",
-        {
-            "VideoForbidden": "A paid video is on a host, or of a size, that is not allowed: look at its link, allow "
-            "it in infra/config.py if it is the provider's, and rescue it."
-        },
+        _failed_by(errors.VideoForbidden),
         look=(_FAILED,),
         do=(
             Step(
@@ -182,12 +169,7 @@ RUNBOOK: tuple[Section, ...] = (
     ),
     Section(
         "A job was stopped or broke",
-        {
-            "WorkflowStopped": "An execution was stopped from outside, or outlived its last deadline: see who stopped "
-            "it, and rescue it.",
-            "InternalError": "A fault of Promptreel or of its deployment ended a job, which may be paid for: see what "
-            "it was, mend it, and rescue the job.",
-        },
+        _failed_by(errors.WorkflowStopped, errors.InternalError),
         look=(
             _FAILED,
             _WAY,

@@ -96,7 +96,7 @@ class Batch:
             rows=raw.get("rows"),
             made_before=raw.get("made_before"),
             counts=raw.get("counts"),
-            error=Failure(str(error.get("name")), str(error.get("message"))) if error else None,
+            error=Failure.from_json(error) if error else None,
             sha256=raw.get("sha256"),
             created_at=raw.get("created_at"),
             held_back=raw.get("held_back"),

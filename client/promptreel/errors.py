@@ -65,7 +65,7 @@ class GenerationFailed(_AboutGeneration):
 
     def __init__(self, generation: Generation) -> None:
         reason = f"{generation.error.name}: {generation.error.message}" if generation.error else "no reason was given"
-        super().__init__(f"Generation {generation.id} failed with {reason}", generation)
+        super().__init__(f"Generation {generation.id} failed with {reason.rstrip('.')}.", generation)
 
 
 class NotFinished(_AboutGeneration):

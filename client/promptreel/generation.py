@@ -32,6 +32,12 @@ class Failure:
 
     name: str
     message: str
+    remedy: str | None = None  # what to do about it
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Failure":
+        """Read an `error` of the API's answer."""
+        return cls(str(raw.get("name")), str(raw.get("message")), raw.get("remedy"))
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class Generation:
             video=Video(video["url"], video.get("content_type"), video.get("file_name"), video.get("file_size"))
             if video
             else None,
-            error=Failure(str(error.get("name")), str(error.get("message"))) if error else None,
+            error=Failure.from_json(error) if error else None,
             request=meta.get("request") or {},
             credits_used=(meta.get("usage") or {}).get("credits_used"),
             ahead=meta.get("ahead"),

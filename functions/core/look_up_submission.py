@@ -50,8 +50,7 @@ def look_up_submission(run: Run, ledger: Ledger, provider: Provider, patience: P
         return _found(run, ledger, logged.provider_id, patience)
     if age >= timedelta(seconds=patience.give_up):
         raise SubmissionUnknown(
-            f"The request was sent and its answer was lost: the provider may have accepted it. {reason} "
-            f"Once you know, say so with `promptreel resolve {run.generation_id}`."
+            f"The request was sent and its answer was lost: the provider may have accepted it. {reason}"
         )
     return LookedUp("queued", int(min(patience.slow, max(patience.first, age.total_seconds() / 4))))
 

@@ -46,7 +46,7 @@ def test_bad_input_is_400_in_the_providers_form(cloud: LocalCloud) -> None:
     answer = cloud.call("POST", json={"model": "veo2", "prompt": "x", "duration": 60})
     assert answer.status_code == 400
     assert answer.json()["message"] == "`duration` must be one of 5, 6, 7, 8, not 60."
-    assert answer.json().keys() == {"message", "path", "requestId", "statusCode", "timestamp"}
+    assert answer.json().keys() == {"message", "remedy", "path", "requestId", "statusCode", "timestamp"}
     assert cloud.call("POST", data="{").status_code == 400
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core import errors
 from tests.support.wire import http
 
 KEY = "pr_00000000_" + "a" * 43
@@ -35,7 +36,7 @@ def completed(url: str, size: int | None, container: str = "mp4") -> bytes:
 
 def failed(name: str = "GenerationFailed", message: str = "no luck.") -> bytes:
     """The answer of one that failed."""
-    return shown("error", error={"name": name, "message": message})
+    return shown("error", error={"name": name, "message": message, "remedy": errors.remedy(name, ID)})
 
 
 def error(status: int, message: str = "no.", *headers: str) -> bytes:

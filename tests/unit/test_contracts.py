@@ -12,7 +12,6 @@ import promptreel.errors
 from core import errors
 from core.errors import names
 from promptreel.commands import app
-from promptreel.remedies import REMEDIES
 
 ROOT = Path(__file__).parents[2]
 ASL = json.loads((ROOT / "statemachine" / "video_generation.asl.json").read_text("utf-8"))
@@ -91,12 +90,24 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes(module: Any) -> No
     assert drawn(module.__doc__) == written(module.PromptreelError)
 
 
-def test_every_error_that_ends_a_generation_says_what_mends_it() -> None:
-    assert REMEDIES.keys() == errors.names().keys() - {"Cancelled", "GenerationEnded"}
+REMEDIES = {name: getattr(errors, name).remedy for name in written(errors.PromptreelError).keys() - {"GenerationError"}}
 
 
-def test_commands_that_mend_are_commands_that_there_are() -> None:
+@pytest.mark.parametrize("name", sorted(REMEDIES))
+def test_every_error_says_what_to_do_about_it(name: str) -> None:
+    assert re.fullmatch(r"[A-Z].+\.", REMEDIES[name]), "sentences"
+    assert "{" not in REMEDIES[name].replace("{id}", "")
+    assert name in errors.names() or "{id}" not in REMEDIES[name], "nothing puts an id there"
+
+
+def test_what_to_do_names_the_generation() -> None:
+    assert str(errors.remedy("SubmissionUnknown", "4d1c")).count("4d1c") == 2
+    assert errors.remedy("AnErrorOfAnOlderVersion", "4d1c") is None
+
+
+def test_what_to_do_names_commands_that_there_are() -> None:
     group = typer.main.get_command(app)
-    for text in REMEDIES.values():
-        for command in re.findall("`promptreel ([a-z]+)", text):
-            assert command in group.commands  # type: ignore[attr-defined]  # a group has them
+    commands = re.findall("`promptreel ([a-z]+)", " ".join(REMEDIES.values()))
+    assert len(commands) > 10
+    for command in commands:
+        assert command in group.commands  # type: ignore[attr-defined]  # a group has them

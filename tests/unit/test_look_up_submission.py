@@ -83,7 +83,7 @@ def test_after_a_day_it_is_unknown(ledger: Ledger, clock: Clock) -> None:
     clock.forward(PATIENCE.give_up - 1)
     assert look(ledger, Log(None)).status == "queued"
     clock.forward(1)
-    with pytest.raises(SubmissionUnknown, match="promptreel resolve g1"):
+    with pytest.raises(SubmissionUnknown, match="answer was lost"):
         look(ledger, Log(None))
     assert ledger.get("g1").submission is Submission.SENDING
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptreel import configuration, remedies
+from promptreel import configuration
 from promptreel.client import DEFAULT_TIMEOUT_SECONDS, Client
 from promptreel.commands import completion
 from promptreel.commands.output import warn
@@ -149,6 +149,6 @@ def again(context: typer.Context, command: str) -> str:
 
 
 def remedy_of(context: typer.Context, generation: Generation) -> str | None:
-    """What mends a generation that failed, if anything does, with the options that stood before this command."""
-    found = remedies.remedy(generation.error.name, generation.id) if generation.error else None
+    """Return what to do about a generation that failed; its commands have the options of this command."""
+    found = generation.error and generation.error.remedy
     return found and found.replace("`promptreel ", f"`{again(context, '')}")

@@ -88,13 +88,13 @@ def say_table(columns: Columns, rows: Sequence[Sequence[object]]) -> None:
 
 
 def say_generation(generation: Generation, remedy: str | None) -> None:
-    """What there is to know of a generation, a line each, and what mends it if it failed."""
+    """What there is to know of a generation, a line each, and what to do about it if it failed."""
     failed = generation.error and f"{generation.error.name}: {generation.error.message}"
     facts = {
         "id": generation.id,
         "status": generation.stage,
         "error": failed,
-        "mend": remedy,
+        "remedy": remedy,
         "ahead": generation.ahead and f"{generation.ahead} of yours before it in the queue",
         "waits": generation.waits_for and f"for the video of {', '.join(generation.waits_for)}",
         "model": generation.request.get("model"),

@@ -51,7 +51,7 @@ def wait_for(
     notify: bool,
     as_json: bool,
 ) -> Generation:
-    """`Client.wait`, shown; a failure with what mends it. Ctrl-C and a time-out leave it running and tell the way
+    """`Client.wait`, shown; a failure with what to do about it. Ctrl-C and a time-out leave it running and tell the way
     back."""
     back = f"get {generation.id} --wait"
     if path:
@@ -72,8 +72,8 @@ def wait_for(
         ended = "failed"
         if as_json:
             output.say_json(failed.generation.raw)
-        if mended := remedy_of(context, failed.generation):
-            failed.add_note(f"To mend it: {mended}.")
+        if remedy := remedy_of(context, failed.generation):
+            failed.add_note(remedy)
         raise
     finally:
         if notify and ended != "interrupted":

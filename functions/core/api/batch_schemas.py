@@ -6,6 +6,15 @@ from core.generation import GENERATION_ID, Status
 
 TIME = {"type": ["string", "null"], "format": "date-time"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+FAILURE = {
+    "type": ["object", "null"],
+    "required": ["name", "message", "remedy"],
+    "properties": {
+        "name": {"type": "string"},
+        "message": {"type": "string", "description": "What happened."},
+        "remedy": {"type": ["string", "null"], "description": "What to do about it. Promptreel's own."},
+    },
+}
 BATCH = {
     "type": "object",
     "required": ["id", "name", "status", "revision", "rows", "made_before", "counts", "error", "source", "created_at"],
@@ -30,11 +39,7 @@ BATCH = {
             "required": ["not_started", "queued", "generating", "completed", "error"],
             "properties": dict.fromkeys(("not_started", "queued", "generating", "completed", "error"), COUNT),
         },
-        "error": {
-            "type": ["object", "null"],
-            "required": ["name", "message"],
-            "properties": {"name": {"type": "string"}, "message": {"type": "string"}},
-        },
+        "error": FAILURE,
         "held_back": {
             "type": ["string", "null"],
             "description": "Why rows were not begun: which budget has no room for them, and when it renews.",

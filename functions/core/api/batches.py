@@ -27,6 +27,7 @@ from core.models import Models
 from core.money import usd
 from core.money.accounts import Accounts
 from core.publish.batch_report import NOT_STARTED, as_row, not_started
+from core.publish.views import as_error
 from core.records.batches import BatchRecord
 from core.records.ledger import Ledger
 from core.text import is_printable
@@ -400,7 +401,7 @@ class BatchApi:
                 "completed": counts[Status.COMPLETED],
                 "error": counts[Status.ERROR],
             },
-            "error": record.error and {"name": record.error.name, "message": record.error.message},
+            "error": as_error(record.error, record.batch_id),
             "held_back": record.held_back,
             "source": {"kind": "s3", "ref": record.source_ref},
             **{name: (at := getattr(record, name)) and iso(at) for name in times},

@@ -52,11 +52,7 @@ _GENERATION = {
                 "file_size": {"type": "integer", "description": "Bytes."},
             },
         },
-        "error": {
-            "type": ["object", "null"],
-            "required": ["name", "message"],
-            "properties": {"name": {"type": "string"}, "message": {"type": "string"}},
-        },
+        "error": batch_schemas.FAILURE,
         "meta": {
             "type": "object",
             "required": [
@@ -177,6 +173,7 @@ _ERROR = {
     "required": ["message"],
     "properties": {
         "message": {"type": "string"},
+        "remedy": {"type": ["string", "null"], "description": "What to do about it. Promptreel's own."},
         "path": {"type": "string"},
         "requestId": {"type": "string"},
         "statusCode": {"type": "integer"},

@@ -91,9 +91,8 @@ def _check(url: str, allowed: Allowed) -> None:
         raise VideoForbidden(f"The video's link is no https link ({parts.scheme or 'none'}): it is not followed.")
     if not any(_is(parts.hostname or "", host) for host in allowed.hosts):
         raise VideoForbidden(
-            f"The video's link leads to {parts.hostname}, which is not allowed ({', '.join(allowed.hosts)} are): if "
-            "it is the provider's or its vendor's, add it to the stage's video_hosts (infra/config.py), deploy, and "
-            "`promptreel rescue` archives the video, which is paid for."
+            f"The video's link leads to {parts.hostname}, which is not one of the stage's video_hosts "
+            f"({', '.join(allowed.hosts)})."
         )
 
 
@@ -103,9 +102,7 @@ def _is(name: str, host: str) -> bool:
 
 def too_large(allowed: Allowed) -> VideoForbidden:
     """The error for a video over the cap."""
-    return VideoForbidden(
-        f"The video is larger than {allowed.max_bytes} bytes: raise the stage's max_video_bytes to archive it."
-    )
+    return VideoForbidden(f"The video is larger than {allowed.max_bytes} bytes, the stage's max_video_bytes.")
 
 
 class _LocalPool(urllib3.HTTPConnectionPool):

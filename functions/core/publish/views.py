@@ -4,7 +4,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from core.generation import Generation, Status, iso
+from core.errors import remedy
+from core.generation import Failure, Generation, Status, iso
 from core.money import usd
 
 # The provider's four, and which of ours each stands for. The finer stage is in `meta.stage`.
@@ -30,7 +31,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "file_name": video.file_name,
             "file_size": video.size,
         },
-        "error": generation.error and asdict(generation.error),
+        "error": as_error(generation.error, generation.generation_id),
         "meta": {
             "usage": {"credits_used": generation.credits_used},
             "stage": str(generation.status),
@@ -65,12 +66,17 @@ def as_announcement(generation: Generation) -> dict[str, Any]:
         # Whether, and not which: an address may hold what only its owner should know.
         "webhook": bool(generation.webhook and generation.webhook.hears_of(generation.status)),
         "video": generation.video and generation.video.as_dict(),
-        "error": generation.error and asdict(generation.error),
+        "error": as_error(generation.error, generation.generation_id),
         "credits_used": generation.credits_used,
         "cost": as_cost(generation),
         "created_at": iso(generation.created_at),
         "ended_at": generation.ended_at and iso(generation.ended_at),
     }
+
+
+def as_error(failure: Failure | None, which: str) -> dict[str, Any] | None:
+    """Return why a generation or a batch failed, and what to do about it; None if it did not fail."""
+    return failure and {**asdict(failure), "remedy": remedy(failure.name, which)}
 
 
 def as_cost(generation: Generation) -> dict[str, Any]:

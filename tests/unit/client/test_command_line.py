@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_paid(ask: Run,
 def test_a_failed_generation_is_exit_code_1_with_its_reason(ask: Run) -> None:
     code, out, err = ask("get", ID, "--wait", answers=[failed()])
     assert (code, out) == (1, "")
-    assert "failed with GenerationFailed: no luck. To mend it: it was not charged: try again" in err
+    assert "failed with GenerationFailed: no luck. Nothing was charged. Try again" in err
 
 
 def test_a_failed_generation_is_told_to_programs_too(ask: Run) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from core import errors
 from promptreel.errors import PromptreelError
-from promptreel.remedies import REMEDIES
 from tests.support.api_answers import ID, completed, error, failed, generation, shown
 from tests.support.wire import Answer, http, reset, serving
 
@@ -224,23 +224,23 @@ def test_a_notification_is_for_a_terminal_and_means_to_wait(ask: Run, monkeypatc
     assert f"\x1b]9;Promptreel: {ID[:8]} failed\a\a" in err
 
 
-@pytest.mark.parametrize("name", REMEDIES)
-def test_a_failure_tells_the_commands_that_mend_it(ask: Run, name: str) -> None:
-    _, _, err = ask("get", ID, "--wait", answers=[failed(name)])
-    expected = REMEDIES[name].replace("{id}", ID)
-    assert f"To mend it: {expected}." in err
-    _, out, _ = ask("get", ID, answers=[failed(name)])
-    assert f"mend     {expected}\n" in out
+def test_a_failure_says_what_to_do_about_it(ask: Run) -> None:
+    remedy = str(errors.remedy("VideoInvalid", ID))
+    _, _, err = ask("get", ID, "--wait", answers=[failed("VideoInvalid")])
+    assert err.endswith(f"no luck. {remedy}\n")
+    _, out, _ = ask("get", ID, answers=[failed("VideoInvalid")])
+    assert f"remedy   {remedy}\n" in out
 
 
-def test_the_commands_that_mend_carry_the_options_of_this_one(ask: Run) -> None:
+def test_the_commands_of_a_remedy_carry_the_options_of_this_one(ask: Run) -> None:
     _, out, _ = ask("--stage", "my prod", "get", ID, answers=[failed("ProviderKeyRejected")])
     assert "`promptreel --stage 'my prod' secret set`" in out
     assert f"`promptreel --stage 'my prod' rescue {ID}`" in out
 
 
-def test_what_needs_no_mending_says_nothing(ask: Run) -> None:
-    assert "mend" not in ask("get", ID, answers=[failed("Cancelled")])[1]
+def test_an_api_that_names_no_remedy_is_understood(ask: Run) -> None:
+    answer = shown("error", error={"name": "GenerationFailed", "message": "no luck."})
+    assert "remedy" not in ask("get", ID, answers=[answer])[1]
 
 
 def test_the_beginning_of_an_id_becomes_the_whole_of_it(ask: Run, home: Path) -> None:
