@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -78,19 +78,9 @@ def _show(model: Model) -> None:
     if model.schema is None:
         output.warn(f"Nothing is known here of {model.id}: its requests are passed through as they come.")
         return
-    required = model.schema.get("required", [])
-    rows = [
-        (
-            name,
-            _allowed(schema),
-            "required" if name in required else _default(schema),
-            schema.get("description", ""),
-        )
-        for name, schema in model.schema["properties"].items()
-        if name != "model"
-    ]
+    rows = list(_parameters(model.schema))
     output.say_table({"PARAMETER": {"no_wrap": True}, "VALUES": {}, "DEFAULT": {"no_wrap": True}, "MEANING": {}}, rows)
-    if "prompt" not in required:
+    if "prompt" not in model.schema.get("required", []):
         output.warn("It needs no prompt.")
     for example in model.schema.get("examples", [])[:1]:
         output.warn("For example:\n" + _command(example))
@@ -106,6 +96,19 @@ def _command(example: Mapping[str, Any]) -> str:
     return "promptreel create " + shlex.join(words)
 
 
+def _parameters(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Yield a row for each parameter; one inside of another follows it, as `camera.zoom` or `elements[].image_url`."""
+    required = schema.get("required", [])
+    for name, value in schema["properties"].items():
+        if path + name == "model":
+            continue
+        default = "required" if name in required else _default(value)
+        yield path + name, _allowed(value), default, value.get("description", "")
+        for inner, mark in ((value, ""), (value.get("items", {}), "[]")):
+            if "properties" in inner:
+                yield from _parameters(inner, f"{path}{name}{mark}.")
+
+
 def _allowed(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return _listed(schema["enum"])
@@ -113,15 +116,12 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return str(schema["const"])
     kinds = schema.get("type", "any")
     kind = kinds if isinstance(kinds, str) else " or ".join(kinds)
-    match schema.get("minimum"), schema.get("maximum"):
-        case None, None:
-            return "URL or file" if "https?://" in str(schema.get("pattern", "")) and kind == "string" else kind
-        case low, None:
-            return f"{kind} from {low}"
-        case None, high:
-            return f"{kind} to {high}"
-        case low, high:
-            return f"{kind} from {low} to {high}"
+    if "https?://" in str(schema.get("pattern", "")) and kind == "string":
+        kind = "URL or file"
+    if kind == "array":
+        kind = f"list of {_allowed(schema['items'])}"
+    limits = {"minimum": "from", "maximum": "to", "minItems": "from", "maxItems": "to", "maxLength": "of at most"}
+    return " ".join([kind, *(f"{word} {schema[limit]}" for limit, word in limits.items() if limit in schema)])
 
 
 def _listed(values: Sequence[object]) -> str:

@@ -208,6 +208,16 @@ def test_a_models_parameters_are_told_from_its_schema_with_an_example_to_paste(a
         "image_url": {"type": "string", "pattern": "^(https?://[!-~]+|data:[!-~]+)$"},
         "strength": {"type": "number", "minimum": 0, "maximum": 1},
         "frames": {"type": "integer", "minimum": 2},
+        "elements": {
+            "type": "array",
+            "maxItems": 3,
+            "items": {
+                "type": "object",
+                "required": ["text"],
+                "properties": {"text": {"type": "string", "maxLength": 9}},
+            },
+        },
+        "camera": {"type": "object", "properties": {"zoom": {"type": "number", "default": 1}}},
     }
     example = {"model": "m", "prompt": "It's a boat", "duration": 5, "note": "a b", "urls": ["https://x"]}
     schema = {"required": ["model", "prompt"], "properties": properties, "examples": [example]}
@@ -221,6 +231,10 @@ def test_a_models_parameters_are_told_from_its_schema_with_an_example_to_paste(a
         "image_url\tURL or file\t\t",
         "strength\tnumber from 0 to 1\t\t",
         "frames\tinteger from 2\t\t",
+        "elements\tlist of object to 3\t\t",
+        "elements[].text\tstring of at most 9\trequired\t",
+        "camera\tobject\t\t",
+        "camera.zoom\tnumber\t1\t",
     ]
     command = err.splitlines()[-1]
     assert shlex.split(command) == [
