@@ -137,7 +137,7 @@ class Ledger:
         """The rows of a batch's revision after one, in order, each with its generation's id; what was written just now
         may be missing. What another took the place of is left out."""
         for item in self.table.query(BY_BATCH, batch_id, after=after):
-            if item.get("revision", 0) == revision and "retried_as" not in item:
+            if item["revision"] == revision and "retried_as" not in item:
                 yield item["row_number"], item[KEY]
 
     def batch(self, batch_id: str, revision: int, *, after: int = 0) -> Iterator[Generation]:
@@ -150,9 +150,7 @@ class Ledger:
     def batch_counts(self, batch_id: str, revision: int) -> Counter[str]:
         """How many rows of a batch are in which status."""
         found = self.table.query(BY_BATCH, batch_id)
-        return Counter(
-            item["status"] for item in found if item.get("revision", 0) == revision and "retried_as" not in item
-        )
+        return Counter(item["status"] for item in found if item["revision"] == revision and "retried_as" not in item)
 
     def running_in_batch(self, batch_id: str) -> Iterator[str]:
         """The generations of a batch that have not ended, whichever revision has them; it may lag behind."""
@@ -175,7 +173,7 @@ class Ledger:
             self.table.update(
                 generation.generation_id,
                 {"revision": revision, "row_number": row, "name": name, "tags": tags or None, "webhook": webhook},
-                only_if="attribute_exists(#batch_id) AND (attribute_not_exists(#revision) OR #revision < :revision)",
+                only_if="#revision < :revision",
             )
 
     def retried_as(self, generation: Generation, other_id: str) -> None:
