@@ -128,7 +128,8 @@ def test_why_generations_fail_is_counted_by_model_tag_batch_and_owner(bank: Bank
     bank.accept("g4")
     bank.make("g4")
     usage, why = bank.accounts.usage, {"GenerationFailed": 2, "RequestRefused": 1}
-    assert bank.errors() == bank.errors("tag") == usage.of_batch("ann", "b" * 32).errors == why
+    [batch] = usage.of_batches("ann")
+    assert bank.errors() == bank.errors("tag") == batch.errors == why
     assert [one.errors for one in usage.of_owners(TODAY, TODAY)] == [why]
 
 
@@ -156,7 +157,7 @@ def test_a_generation_counts_once_however_often_its_end_is_noted(bank: Bank) -> 
     assert bank.spent() == (2, 2, 1)
     assert bank.sums() == [("2026-01-01", "veo2", 1, 0, 2)]
     assert bank.sums("tag") == [("2026-01-01", "client=acme", 1, 0, 2), ("2026-01-01", "draft", 1, 0, 2)]
-    assert bank.accounts.usage.of_batch("ann", "b" * 32).credits == 2 * USD
+    assert [one.credits for one in bank.accounts.usage.of_batches("ann")] == [2 * USD]
     assert [(one.which, one.credits) for one in bank.accounts.usage.of_owners(TODAY, TODAY)] == [("ann", 2 * USD)]
     assert bank.sums(owner="bob") == []
 

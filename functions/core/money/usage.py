@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 USAGE = "usage"
-BY_DAY = ("model", "tag")  # what an owner's days are summed by
 MOST_DAYS = 366  # that are asked for at once
 MOST_TAGS = 20  # of a generation that are counted
 SUMS = ("completed", "failed", "credits")
@@ -90,11 +89,6 @@ class Usage:
         """An owner's batches, in the order of their ids."""
         for item in self._between(f"{USAGE}/{_text(owner)}", "batch/", "batch/~"):
             yield _sum(item, "", item[SK].partition("/")[2])
-
-    def of_batch(self, owner: str, batch_id: str) -> Sum:
-        """What a batch has cost so far."""
-        found = self._between(f"{USAGE}/{_text(owner)}", f"batch/{batch_id}", f"batch/{batch_id}")
-        return next((_sum(item, "", batch_id) for item in found), Sum("", batch_id))
 
     def of_owners(self, first: date, last: date) -> Iterator[Sum]:
         """All owners' days, first to last."""

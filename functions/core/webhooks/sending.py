@@ -22,11 +22,6 @@ class Answer:
     problem: str | None = None
     is_final: bool = False  # trying again would change nothing
 
-    @property
-    def is_taken(self) -> bool:
-        """Whether the receiver has it."""
-        return self.problem is None
-
 
 @dataclass(frozen=True)
 class Sender:
