@@ -13,14 +13,14 @@ MUTANTS = (
             ledger.complete(run, too_early, ledger.now())
         video = _store(generation, ledger, provider, archive, seconds_left)
 """,
-        noticed_by="tests/functions/test_states.py",
+        noticed_by="tests/functions/test_states.py::test_a_prompt_becomes_an_archived_and_announced_video",
     ),
     Mutant(
         "A second multipart upload replaces an archived video",
         "functions/core/archive/multipart.py",
         '            IfNoneMatch="*",\n',
         "",
-        noticed_by="tests/unit/test_archive_parts.py",
+        noticed_by="tests/unit/test_archive_parts.py::test_what_another_entry_archived_meanwhile_is_not_replaced",
     ),
     Mutant(
         "A second upload in one request replaces an archived video",
@@ -34,28 +34,28 @@ MUTANTS = (
         "functions/core/archive/source.py",
         "        if _validator(response) not in (None, found.validator):\n",
         "        if not found.validator:\n",
-        noticed_by="tests/unit/test_archive_parts.py",
+        noticed_by="tests/unit/test_archive_parts.py::test_a_host_that_ignores_if_range_and_serves_another_video_is_seen_through",
     ),
     Mutant(
         "A part that arrives early is verified out of order",
         "functions/core/archive/transfer.py",
         "self._failure or self._passed == first)",
         "self._failure or first >= 0)",
-        noticed_by="tests/unit/test_archive_parts.py",
+        noticed_by="tests/unit/test_archive_parts.py::test_parts_that_arrive_in_any_order_are_checked_in_theirs",
     ),
     Mutant(
         "Parts from an earlier invocation are kept although the video has changed",
         "functions/core/archive/store.py",
         "            if before and (before.length, before.validator) != (found.length, found.validator):\n",
         "            if before and found.length is None:\n",
-        noticed_by="tests/unit/test_archive_parts.py",
+        noticed_by="tests/unit/test_archive_parts.py::test_a_video_that_changed_between_entries_starts_anew",
     ),
     Mutant(
         "An upload is completed before it is verified",
         "functions/core/archive/store.py",
         "            check.finish(found.length or order.file_size)\n",
         "            upload.complete()\n            check.finish(found.length or order.file_size)\n",
-        noticed_by="tests/unit/test_archive_parts.py",
+        noticed_by="tests/unit/test_archive_parts.py::test_what_is_no_whole_video_leaves_nothing_behind",
     ),
     Mutant(
         "A truncated MP4 is archived",
@@ -83,7 +83,7 @@ MUTANTS = (
         "functions/core/archive/store.py",
         "            if before and Check(allowed, before.structure).size == before.size:\n",
         "            if before:\n",
-        noticed_by="tests/unit/test_archive_parts.py",
+        noticed_by="tests/unit/test_archive_parts.py::test_what_another_release_kept_is_not_gone_on_with",
     ),
     Mutant(
         "A video is downloaded from any host",
@@ -97,7 +97,7 @@ MUTANTS = (
         "functions/core/finalize.py",
         "                archive.objects.remove(run.generation_id)\n",
         "                pass\n",
-        noticed_by="tests/functions/test_states.py",
+        noticed_by="tests/functions/test_states.py::test_what_is_deleted_while_its_video_is_archived_leaves_nothing",
     ),
     Mutant(
         "The record of a completed generation is stored after its end",
@@ -110,6 +110,6 @@ MUTANTS = (
         ledger.complete(generation.run, video, now)
         _store_record(completed, archive)
 """,
-        noticed_by="tests/functions/test_states.py",
+        noticed_by="tests/functions/test_states.py::test_what_is_completed_has_its_record_beside_its_video_already",
     ),
 )

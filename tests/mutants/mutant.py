@@ -16,9 +16,11 @@ class Mutant:
 
     def problem(self, root: Path) -> str | None:
         """Return why this mutant cannot be tried on the tree at `root`, or None if it can."""
-        test_file = self.noticed_by.partition("::")[0]
+        test_file, _, test = self.noticed_by.partition("::")
         if not (root / test_file).is_file():
             return f"{self.name}: {test_file} does not exist. Correct `noticed_by`."
+        if test and f"def {test}(" not in (root / test_file).read_text("utf-8"):
+            return f"{self.name}: {test_file} has no test {test}. Correct `noticed_by`."
         if not (root / self.file).is_file():
             return f"{self.name}: {self.file} does not exist. Correct `file`."
         right = (root / self.file).read_text("utf-8")

@@ -8,7 +8,7 @@ MUTANTS = (
         "functions/core/api/generations.py",
         "        if generation.owner != owner:\n",
         "        if not generation.owner:\n",
-        noticed_by="tests/functions/test_api.py",
+        noticed_by="tests/functions/test_api.py::test_nobody_sees_anothers_generation",
     ),
     Mutant(
         "An owner sees other owners' keys",

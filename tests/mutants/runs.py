@@ -8,7 +8,7 @@ MUTANTS = (
         "functions/core/publish/announcer.py",
         "        first(generation)\n",
         "        first(generation)\n        ledger.announced(generation, *self.accounts.settle(generation))\n",
-        noticed_by="tests/functions/test_states.py",
+        noticed_by="tests/functions/test_states.py::test_finalize_that_died_while_announcing_announces",
     ),
     Mutant(
         "A step of an old run continues after a rescue",
@@ -29,7 +29,7 @@ MUTANTS = (
         "functions/core/sweep.py",
         "            if not generation.status.ended:\n                failure = from_end",
         "            if not generation:\n                failure = from_end",
-        noticed_by="tests/unit/test_places.py",
+        noticed_by="tests/unit/test_places.py::test_a_sweep_records_an_end_whose_event_was_lost",
     ),
     Mutant(
         "A rescue does not start the workflow",

@@ -8,7 +8,7 @@ MUTANTS = (
         "functions/core/places/admission.py",
         "            self.stepfunctions.send_task_success(taskToken=task_token, output=json.dumps({}))\n",
         "            json.dumps(task_token)\n",
-        noticed_by="tests/unit/test_places.py",
+        noticed_by="tests/unit/test_places.py::test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends",
     ),
     Mutant(
         "Only the sweep frees slots",
@@ -19,27 +19,27 @@ MUTANTS = (
         """            if place.holder == generation_id:
                 pass
 """,
-        noticed_by="tests/unit/test_places.py",
+        noticed_by="tests/unit/test_places.py::test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends",
     ),
     Mutant(
         "A generation is granted a second slot",
         "functions/core/places/table.py",
         'only_if="#status = :queued AND attribute_not_exists(#place)"',
         'only_if="#status = :queued"',
-        noticed_by="tests/unit/test_places.py",
+        noticed_by="tests/unit/test_places.py::test_a_generation_is_not_given_a_second_place",
     ),
     Mutant(
         "Cancelling a job frees its slot while the provider still works on it",
         "functions/core/places/admission.py",
         "        if not generation.at_provider:\n            self.release",
         "        if generation:\n            self.release",
-        noticed_by="tests/unit/test_places.py",
+        noticed_by="tests/unit/test_places.py::test_a_place_is_free_only_when_the_provider_is_done",
     ),
     Mutant(
         "An hour's samples of held slots are added up instead of averaged",
         "functions/core/places/history.py",
         'round(item["held"] / item["looks"], 2)',
         'round(item["held"], 2)',
-        noticed_by="tests/functions/test_places.py",
+        noticed_by="tests/functions/test_places.py::test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told",
     ),
 )

@@ -26,6 +26,7 @@ def test_every_mutant_fits_the_code_and_has_a_name_of_its_own() -> None:
         ({"new": "return ("}, "is not valid Python"),
         ({"file": "gone.py"}, "gone.py does not exist"),
         ({"noticed_by": "test_gone.py::test_size"}, "test_gone.py does not exist"),
+        ({"noticed_by": "test_code.py::test_gone"}, "test_code.py has no test test_gone"),
     ],
 )
 def test_a_mutant_that_does_not_fit_says_why(tmp_path: Path, changes: dict[str, str], problem: str) -> None:
