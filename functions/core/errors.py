@@ -280,4 +280,4 @@ def names() -> dict[str, type[PromptreelError]]:
 def remedy(name: str, generation_id: str) -> str | None:
     """Return what to do about a generation that ended with this error; None for an error that is not known any more."""
     error = names().get(name)
-    return error and error.remedy.replace("{id}", generation_id)
+    return error.remedy.replace("{id}", generation_id) if error else None
