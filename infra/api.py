@@ -12,11 +12,11 @@ from constructs import Construct
 from core.intake.labels import HEADER
 from core.intake.owners import OWN_FOLDERS
 from core.records.table import BY_BATCH, BY_ID, BY_OWNER
+from infra.base import Base
 from infra.batches import Batches
 from infra.config import Stage
-from infra.functions import Functions, allow, log_group
+from infra.functions import Size, allow, log_group
 from infra.nag import acknowledge
-from infra.storage import Storage
 from infra.webhooks import Webhooks
 from infra.workflow import Workflow
 
@@ -41,24 +41,20 @@ _CONSOLE = ("/", "/console/{file}")
 class Api(Construct):
     """`http_api`, and its functions `api`, `authorize` and `console`."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        stage: Stage,
-        functions: Functions,
-        storage: Storage,
-        workflow: Workflow,
-        batches: Batches,
-        webhooks: Webhooks,
-    ) -> None:
+    def __init__(self, scope: Construct, base: Base, workflow: Workflow, batches: Batches, webhooks: Webhooks) -> None:
         super().__init__(scope, "Api")
+        stage, functions, storage = base.stage, base.functions, base.storage
         keys = {"API_KEYS_SECRET": storage.api_keys.attr_id}
         reads_keys = allow("secretsmanager:GetSecretValue", on=storage.api_keys.attr_id)
-        self.authorize = functions.add("authorize", timeout_seconds=10, environment=keys, permissions=[reads_keys])
+        self.authorize = functions.add(
+            "authorize", size=Size(timeout_seconds=10), environment=keys, permissions=[reads_keys]
+        )
         self.api = functions.add(
             "api",
-            memory_mb=512,
-            timeout_seconds=29,  # API Gateway gives up at 30
+            size=Size(
+                timeout_seconds=29,  # API Gateway gives up at 30
+                memory_mb=512,
+            ),
             environment={
                 **storage.places.environment,
                 **storage.batches.environment,
@@ -95,7 +91,7 @@ class Api(Construct):
         )
         self.console = functions.add(
             "console",
-            timeout_seconds=10,
+            size=Size(timeout_seconds=10),
             environment={
                 # Links have the region's host, and in us-east-1 the one without.
                 "BUCKET_HOSTS": ",".join(

@@ -7,16 +7,14 @@ from constructs import Construct
 from core.records import table as names
 from infra.config import Stage
 from infra.functions import allow
-from infra.table import table
+from infra.table import Keys, table
 
 
 class BatchRecords:
     """`table`, and what a function is told and allowed that uses it."""
 
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy) -> None:
-        self.table = table(
-            scope, "Batches", stage, removal, partition=names.BATCH_KEY, indexes=(names.BATCHES_BY_OWNER,)
-        )
+        self.table = table(scope, "Batches", stage, removal, Keys(names.BATCH_KEY, indexes=(names.BATCHES_BY_OWNER,)))
 
     @property
     def environment(self) -> dict[str, str]:

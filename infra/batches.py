@@ -5,11 +5,11 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from core.records.table import BY_BATCH
-from infra.announcements import Announcements
+from infra.base import Base
 from infra.config import Stage
-from infra.functions import Functions, allow
+from infra.functions import Size, allow
 from infra.nag import acknowledge
-from infra.state_machine import state_machine
+from infra.state_machine import Definition, state_machine
 from infra.storage import Storage
 from infra.workflow import Workflow
 
@@ -20,19 +20,13 @@ _BEFORE_A_CHILDS_NAME = ("/", ":")
 class Batches(Construct):
     """`state_machine`, and the functions of its states `accept_row` and `report_batch`."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        stage: Stage,
-        functions: Functions,
-        storage: Storage,
-        announcements: Announcements,
-        workflow: Workflow,
-    ) -> None:
+    def __init__(self, scope: Construct, base: Base, workflow: Workflow) -> None:
         super().__init__(scope, "Batches")
+        stage, functions, storage = base.stage, base.functions, base.storage
+        announcements = base.announcements
         self.accept_row = functions.add(
             "accept_row",
-            timeout_seconds=60,
+            size=Size(timeout_seconds=60),
             environment={
                 **storage.ledger.environment,
                 **storage.batches.environment,
@@ -54,8 +48,10 @@ class Batches(Construct):
         )
         self.report_batch = functions.add(
             "report_batch",
-            memory_mb=1024,  # the report of a hundred thousand rows is some 30 MiB
-            timeout_seconds=900,  # for the one in which every row has to be looked up
+            size=Size(
+                timeout_seconds=900,  # for the one in which every row has to be looked up
+                memory_mb=1024,  # the report of a hundred thousand rows is some 30 MiB
+            ),
             environment={
                 **storage.ledger.environment,
                 **storage.batches.environment,
@@ -96,10 +92,12 @@ class Batches(Construct):
         machine = state_machine(
             self,
             stage,
-            "prompt_batch",
-            {"accept_row": self.accept_row, "report_batch": self.report_batch},
-            others={"VideoGenerationStateMachineArn": generation},
-            is_named=True,  # its own role names it: it starts its children
+            Definition(
+                "prompt_batch",
+                {"accept_row": self.accept_row, "report_batch": self.report_batch},
+                others={"VideoGenerationStateMachineArn": generation},
+                is_named=True,  # its own role names it: it starts its children
+            ),
         )
         own = {"service": "states", "arn_format": cdk.ArnFormat.COLON_RESOURCE_NAME}
         name = f"{stack.stack_name}-prompt-batch"

@@ -4,22 +4,16 @@ It draws what AWS measures by itself, and what the functions log anyway: a metri
 each month, and a query of logs only what it reads when somebody looks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.api import Api
-from infra.batches import Batches
+from infra.base import Base
+from infra.capabilities import Capabilities
 from infra.config import Stage
-from infra.functions import Functions
-from infra.monitoring import Monitoring
-from infra.storage import Storage
-from infra.triggers import Triggers
-from infra.webhooks import Webhooks
-from infra.workflow import Workflow
 
 _PERIOD = cdk.Duration.minutes(5)
 _WIDTH = 24  # of the page, in CloudWatch's units
@@ -31,20 +25,11 @@ class Dashboard(Construct):
     """`url` opens it."""
 
     def __init__(
-        self,
-        scope: Construct,
-        stage: Stage,
-        functions: Functions,
-        storage: Storage,
-        workflow: Workflow,
-        batches: Batches,
-        api: Api,
-        triggers: Triggers,
-        webhooks: Webhooks,
-        monitoring: Monitoring,
+        self, scope: Construct, base: Base, capabilities: Capabilities, alarms: Sequence[cloudwatch.IAlarm]
     ) -> None:
         super().__init__(scope, "Dashboard")
-        self._functions = functions.made
+        self._functions = base.functions.made
+        storage, workflow, api, triggers = base.storage, capabilities.workflow, capabilities.api, capabilities.triggers
         stack = cdk.Stack.of(self)
         name = stack.stack_name
         dashboard = cloudwatch.Dashboard(self, "Page", dashboard_name=name, default_interval=cdk.Duration.hours(3))
@@ -54,7 +39,7 @@ class Dashboard(Construct):
             [
                 cloudwatch.AlarmStatusWidget(
                     title="Alarms: docs/runbook.md says of each what it means and what to do",
-                    alarms=[*monitoring.alarms],
+                    alarms=[*alarms],
                     width=_WIDTH,
                     height=4,
                 )
@@ -69,12 +54,12 @@ class Dashboard(Construct):
                         machine.metric_timed_out(period=_PERIOD, label="timed out"),
                     ],
                 ),
-                _graph("Errors of jobs", [_errors(stage)]),
+                _graph("Errors of jobs", [_errors(base.stage)]),
                 _graph(
                     "Batches that did not run to their end",
                     [
-                        batches.state_machine.metric_failed(period=_PERIOD, label="error"),
-                        batches.state_machine.metric_aborted(period=_PERIOD, label="stopped"),
+                        capabilities.batches.state_machine.metric_failed(period=_PERIOD, label="error"),
+                        capabilities.batches.state_machine.metric_aborted(period=_PERIOD, label="stopped"),
                     ],
                 ),
             ],
@@ -120,7 +105,10 @@ class Dashboard(Construct):
                         _most(triggers.queue.metric_approximate_number_of_messages_visible, "wait"),
                         _most(triggers.dead_letters.metric_approximate_number_of_messages_visible, "given up"),
                         _most(workflow.dead_letters.metric_approximate_number_of_messages_visible, "ends not recorded"),
-                        _most(webhooks.dead_letters.metric_approximate_number_of_messages_visible, "webhooks given up"),
+                        _most(
+                            capabilities.webhooks.dead_letters.metric_approximate_number_of_messages_visible,
+                            "webhooks given up",
+                        ),
                     ],
                     [_most(triggers.queue.metric_approximate_age_of_oldest_message, "oldest, s")],
                 ),

@@ -1,6 +1,7 @@
 """How every Lambda function is made: one code asset and one layer for all but `console`, a role and a log each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -42,6 +43,15 @@ _RETENTION = {
 }
 
 
+@dataclass(frozen=True)
+class Size:
+    """How long an invocation may take, and how much memory and storage it has."""
+
+    timeout_seconds: int
+    memory_mb: int = 256
+    storage_mb: int = 512
+
+
 class Functions(Construct):
     """Makes functions whose handler is `<name>.handler` in functions/."""
 
@@ -73,13 +83,11 @@ class Functions(Construct):
         self,
         name: str,
         *,
-        timeout_seconds: int,
+        size: Size,
         environment: Mapping[str, str],
         permissions: Sequence[iam.PolicyStatement],
-        memory_mb: int = 256,
-        ephemeral_storage_mb: int = 512,
     ) -> lambda_.Function:
-        """The function `name`; it may do what `permissions` say, write its own log and send traces."""
+        """Add the function `name`. It may do what `permissions` say, write its own log and send traces."""
         title = "".join(word.title() for word in name.split("_"))
         scope = Construct(self, title)
         log = log_group(scope, self._stage)
@@ -104,9 +112,9 @@ class Functions(Construct):
             layers=[] if name == "console" else [self._layer],
             runtime=self._runtime,
             architecture=self._architecture,
-            memory_size=memory_mb,
-            ephemeral_storage_size=cdk.Size.mebibytes(ephemeral_storage_mb),
-            timeout=cdk.Duration.seconds(timeout_seconds),
+            memory_size=size.memory_mb,
+            ephemeral_storage_size=cdk.Size.mebibytes(size.storage_mb),
+            timeout=cdk.Duration.seconds(size.timeout_seconds),
             environment={
                 **environment,
                 "POWERTOOLS_SERVICE_NAME": f"promptreel-{self._stage.name}",

@@ -9,7 +9,7 @@ from constructs import Construct
 from core.records import table as names
 from infra.config import Stage
 from infra.functions import allow
-from infra.table import table
+from infra.table import Keys, table
 
 
 class Ledger:
@@ -21,9 +21,11 @@ class Ledger:
             "Generations",
             stage,
             removal,
-            partition=names.KEY,
-            expires_at=names.EXPIRES_AT,  # only of what is left of deleted generations
-            indexes=tuple(names.INDEXES),
+            Keys(
+                partition=names.KEY,
+                expires_at=names.EXPIRES_AT,  # only of what is left of deleted generations
+                indexes=tuple(names.INDEXES),
+            ),
         )
 
     @property

@@ -9,7 +9,7 @@ from core.money import table as names
 from infra.config import Stage
 from infra.functions import allow
 from infra.places import Places
-from infra.table import table
+from infra.table import Keys, table
 
 
 class Money:
@@ -18,7 +18,7 @@ class Money:
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, places: Places) -> None:
         self._stage = stage
         self._places = places
-        self.table = table(scope, "Money", stage, removal, partition=names.PK, sort=names.SK)
+        self.table = table(scope, "Money", stage, removal, Keys(names.PK, names.SK))
 
     @property
     def _table(self) -> dict[str, str]:

@@ -8,13 +8,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra.api import Api
-from infra.batches import Batches
+from infra.base import Base
+from infra.capabilities import Capabilities
 from infra.config import Stage
 from infra.functions import Functions
 from infra.runbook import description
-from infra.triggers import Triggers
-from infra.webhooks import Webhooks
 from infra.workflow import Workflow
 
 _PERIOD = cdk.Duration.minutes(5)
@@ -47,18 +45,9 @@ _MONEY = (
 class Monitoring(Construct):
     """`alarms`, and the `topic` where they go: subscribe to it."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        stage: Stage,
-        functions: Functions,
-        workflow: Workflow,
-        api: Api,
-        triggers: Triggers,
-        batches: Batches,
-        webhooks: Webhooks,
-    ) -> None:
+    def __init__(self, scope: Construct, base: Base, capabilities: Capabilities) -> None:
         super().__init__(scope, "Monitoring")
+        stage, batches, triggers = base.stage, capabilities.batches, capabilities.triggers
         self.topic = sns.Topic(self, "Alarms", enforce_ssl=True, master_key=self._key())
         # enforce_ssl gives the topic a policy, which replaces the default one that let alarms in.
         self.topic.add_to_resource_policy(
@@ -70,8 +59,8 @@ class Monitoring(Construct):
             )
         )
         self.alarms: list[cloudwatch.Alarm] = []
-        self._watch_workflow(stage, workflow)
-        self._watch_functions(stage, functions)
+        self._watch_workflow(stage, capabilities.workflow)
+        self._watch_functions(stage, base.functions)
         self._watch_money(stage)
         self._alarm(
             "IngestLate",
@@ -80,12 +69,15 @@ class Monitoring(Construct):
         )
         for name, metric in (
             ("IngestDeadLetters", triggers.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD)),
-            ("WebhookDeadLetters", webhooks.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD)),
+            (
+                "WebhookDeadLetters",
+                capabilities.webhooks.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
+            ),
             ("WebhooksGivenUp", self._own(stage, "WebhooksGivenUp", "Sum")),
             ("BatchesFailed", batches.state_machine.metric_failed(period=_PERIOD)),
             ("BatchesAborted", batches.state_machine.metric_aborted(period=_PERIOD)),
             ("BatchesTimedOut", batches.state_machine.metric_timed_out(period=_PERIOD)),
-            ("ApiErrors", api.http_api.metric_server_error(period=_PERIOD, statistic="Sum")),
+            ("ApiErrors", capabilities.api.http_api.metric_server_error(period=_PERIOD, statistic="Sum")),
         ):
             self._alarm(name, metric)
 

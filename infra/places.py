@@ -9,7 +9,7 @@ from core.records.table import EXPIRES_AT
 from infra.config import Stage
 from infra.functions import allow
 from infra.ledger import Ledger
-from infra.table import table
+from infra.table import Keys, table
 
 
 class Places:
@@ -18,7 +18,7 @@ class Places:
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, ledger: Ledger) -> None:
         self._limit = stage.in_flight_limit
         self._ledger = ledger
-        self.table = table(scope, "Places", stage, removal, partition=names.PK, sort=names.SK, expires_at=EXPIRES_AT)
+        self.table = table(scope, "Places", stage, removal, Keys(names.PK, names.SK, expires_at=EXPIRES_AT))
 
     @property
     def learned_environment(self) -> dict[str, str]:

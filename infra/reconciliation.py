@@ -6,9 +6,8 @@ from constructs import Construct
 
 from core.money.reports import FOLDER, WORK
 from core.records.table import BY_DONE
-from infra.config import Stage
-from infra.functions import Functions, allow
-from infra.storage import Storage
+from infra.base import Base
+from infra.functions import Size, allow
 
 # UTC. Yesterday's charges have come but for the latest. A run that has to stop, or fails, is made good by the next.
 _HOURS = "3-8"
@@ -17,14 +16,17 @@ _HOURS = "3-8"
 class Reconciliation(Construct):
     """The function `reconcile`."""
 
-    def __init__(self, scope: Construct, stage: Stage, functions: Functions, storage: Storage) -> None:
+    def __init__(self, scope: Construct, base: Base) -> None:
         super().__init__(scope, "Reconciliation")
+        stage, storage = base.stage, base.storage
         videos = storage.videos
-        self.reconcile = functions.add(
+        self.reconcile = base.functions.add(
             "reconcile",
-            timeout_seconds=900,
-            ephemeral_storage_mb=4096,  # both sides of a day, in a file
-            memory_mb=512,
+            size=Size(
+                timeout_seconds=900,
+                memory_mb=512,
+                storage_mb=4096,  # both sides of a day, in a file
+            ),
             environment={
                 **storage.ledger.environment,
                 **storage.provider.environment,

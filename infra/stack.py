@@ -5,7 +5,9 @@ from constructs import Construct
 
 from infra.announcements import Announcements
 from infra.api import Api
+from infra.base import Base
 from infra.batches import Batches
+from infra.capabilities import Capabilities
 from infra.config import Stage
 from infra.dashboard import Dashboard
 from infra.functions import Functions
@@ -33,14 +35,16 @@ class PromptreelStack(cdk.Stack):
         storage = Storage(self, stage)
         announcements = Announcements(self)
         functions = Functions(self, stage)
-        workflow = Workflow(self, stage, functions, storage, announcements)
-        batches = Batches(self, stage, functions, storage, announcements, workflow)
-        webhooks = Webhooks(self, stage, functions, storage, announcements)
-        api = Api(self, stage, functions, storage, workflow, batches, webhooks)
-        triggers = Triggers(self, stage, functions, storage, announcements, workflow, batches)
-        reconciliation = Reconciliation(self, stage, functions, storage)
-        monitoring = Monitoring(self, stage, functions, workflow, api, triggers, batches, webhooks)
-        dashboard = Dashboard(self, stage, functions, storage, workflow, batches, api, triggers, webhooks, monitoring)
+        base = Base(stage=stage, functions=functions, storage=storage, announcements=announcements)
+        workflow = Workflow(self, base)
+        batches = Batches(self, base, workflow)
+        webhooks = Webhooks(self, base)
+        api = Api(self, base, workflow, batches, webhooks)
+        triggers = Triggers(self, base, workflow, batches)
+        reconciliation = Reconciliation(self, base)
+        capabilities = Capabilities(workflow=workflow, batches=batches, webhooks=webhooks, api=api, triggers=triggers)
+        monitoring = Monitoring(self, base, capabilities)
+        dashboard = Dashboard(self, base, capabilities, monitoring.alarms)
 
         outputs = {
             "ApiUrl": api.http_api.api_endpoint,  # without a slash at its end: paths begin with one

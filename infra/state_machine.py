@@ -1,6 +1,7 @@
 """How a state machine is made: its definition as shipped, its log, its traces, and the functions that it may invoke."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -16,30 +17,32 @@ from infra.nag import acknowledge
 DEFINITIONS = ROOT / "statemachine"
 
 
-def state_machine(
-    scope: Construct,
-    stage: Stage,
-    name: str,
-    functions: Mapping[str, lambda_.Function],
-    *,
-    others: Mapping[str, str] | None = None,
-    is_named: bool = False,
-) -> sfn.StateMachine:
-    """The state machine of statemachine/<name>.asl.json; its construct is called as that, in title case.
+@dataclass(frozen=True)
+class Definition:
+    """What statemachine/<name>.asl.json needs: the values of its placeholders, and whether it must know its name."""
 
-    `functions` are those of its states: `submit` stands for the placeholder `SubmitFunctionArn`, and is all that the
-    machine may invoke. `others` are the placeholders beside. One that must know its own name `is_named`.
+    name: str
+    functions: Mapping[str, lambda_.Function]  # of its states: `submit` stands for `SubmitFunctionArn`
+    others: Mapping[str, str] = field(default_factory=dict)  # the other placeholders
+    is_named: bool = False
+
+
+def state_machine(scope: Construct, stage: Stage, definition: Definition) -> sfn.StateMachine:
+    """Make the state machine of a definition, which may invoke the functions of its states and nothing else.
+
+    Its construct has the definition's name in title case.
     """
     stack = cdk.Stack.of(scope).stack_name
+    name, functions = definition.name, definition.functions
     dashed = name.replace("_", "-")
     machine = sfn.StateMachine(
         scope,
         _title(name),
-        state_machine_name=f"{stack}-{dashed}" if is_named else None,
+        state_machine_name=f"{stack}-{dashed}" if definition.is_named else None,
         definition_body=sfn.DefinitionBody.from_string((DEFINITIONS / f"{name}.asl.json").read_text()),
         definition_substitutions={
             **{f"{_title(state)}FunctionArn": function.function_arn for state, function in functions.items()},
-            **(others or {}),
+            **definition.others,
         },
         logs=sfn.LogOptions(
             # The prefix spares the account's one, limited, resource policy for log delivery.

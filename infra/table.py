@@ -1,5 +1,6 @@
 """How every table is made: on demand, kept and recoverable as the stage says."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import aws_cdk as cdk
@@ -13,33 +14,33 @@ from infra.nag import acknowledge
 _TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER}
 
 
-def table(
-    scope: Construct,
-    name: str,
-    stage: Stage,
-    removal: cdk.RemovalPolicy,
-    *,
-    partition: str,
-    sort: str | None = None,
-    expires_at: str | None = None,
-    indexes: tuple[Index, ...] = (),
-) -> dynamodb.Table:
-    """A table with these keys and indexes; `expires_at` is the attribute that says when an item goes."""
+@dataclass(frozen=True)
+class Keys:
+    """The keys and the indexes of a table, and the attribute that says when an item expires."""
+
+    partition: str
+    sort: str | None = None
+    expires_at: str | None = None
+    indexes: tuple[Index, ...] = ()
+
+
+def table(scope: Construct, name: str, stage: Stage, removal: cdk.RemovalPolicy, keys: Keys) -> dynamodb.Table:
+    """Make a table with these keys."""
     made = dynamodb.Table(
         scope,
         name,
-        partition_key=_attribute(partition),
-        sort_key=_attribute(sort) if sort else None,
+        partition_key=_attribute(keys.partition),
+        sort_key=_attribute(keys.sort) if keys.sort else None,
         # Encrypted with DynamoDB's own key, which is the default and costs nothing.
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=stage.recover_table
         ),
-        time_to_live_attribute=expires_at,
+        time_to_live_attribute=keys.expires_at,
         deletion_protection=stage.keep_data,
         removal_policy=removal,
     )
-    for index in indexes:
+    for index in keys.indexes:
         made.add_global_secondary_index(
             index_name=index.name,
             partition_key=_attribute(index.partition),

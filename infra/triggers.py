@@ -7,12 +7,10 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.announcements import Announcements
+from infra.base import Base
 from infra.batches import Batches
-from infra.config import Stage
-from infra.functions import Functions, allow
+from infra.functions import Size, allow
 from infra.nag import acknowledge
-from infra.storage import Storage
 from infra.workflow import Workflow
 
 RECEIVES = 5  # before a message goes to the dead letters
@@ -21,17 +19,10 @@ RECEIVES = 5  # before a message goes to the dead letters
 class Triggers(Construct):
     """`queue`, its `dead_letters`, and the function `ingest` that takes what comes."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        stage: Stage,
-        functions: Functions,
-        storage: Storage,
-        announcements: Announcements,
-        workflow: Workflow,
-        batches: Batches,
-    ) -> None:
+    def __init__(self, scope: Construct, base: Base, workflow: Workflow, batches: Batches) -> None:
         super().__init__(scope, "Triggers")
+        stage, functions, storage = base.stage, base.functions, base.storage
+        announcements = base.announcements
         self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, retention_period=cdk.Duration.days(14))
         acknowledge(self.dead_letters, "AwsSolutions-SQS3", "It is the dead-letter queue.")
         self.queue = sqs.Queue(
@@ -44,9 +35,11 @@ class Triggers(Construct):
         machines = (workflow.state_machine.state_machine_arn, batches.state_machine.state_machine_arn)
         self.ingest = functions.add(
             "ingest",
-            memory_mb=512,
-            timeout_seconds=stage.ingest_seconds,
-            ephemeral_storage_mb=4096,  # a batch's rows, once, while they are read
+            size=Size(
+                timeout_seconds=stage.ingest_seconds,
+                memory_mb=512,
+                storage_mb=4096,  # a batch's rows, once, while they are read
+            ),
             environment={
                 **storage.ledger.environment,
                 **storage.batches.environment,

@@ -8,7 +8,7 @@ from constructs import Construct
 from core.records import table as names
 from infra.config import Stage
 from infra.functions import allow
-from infra.table import table
+from infra.table import Keys, table
 
 
 class WebhookRecords:
@@ -23,9 +23,11 @@ class WebhookRecords:
             "Webhooks",
             stage,
             removal,
-            partition=names.DELIVERY_KEY,
-            expires_at=names.EXPIRES_AT,
-            indexes=(names.DELIVERIES_BY_OWNER,),
+            Keys(
+                partition=names.DELIVERY_KEY,
+                expires_at=names.EXPIRES_AT,
+                indexes=(names.DELIVERIES_BY_OWNER,),
+            ),
         )
 
     @property

@@ -8,9 +8,9 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from core.publish.announcer import EVENT_SOURCE
-from infra.announcements import Announcements
+from infra.base import Base
 from infra.config import Stage
-from infra.functions import Functions
+from infra.functions import Size
 from infra.nag import acknowledge
 from infra.storage import Storage
 
@@ -22,10 +22,9 @@ RECEIVES = 100
 class Webhooks(Construct):
     """`queue`, its `dead_letters`, and the function `deliver_webhook`."""
 
-    def __init__(
-        self, scope: Construct, stage: Stage, functions: Functions, storage: Storage, announcements: Announcements
-    ) -> None:
+    def __init__(self, scope: Construct, base: Base) -> None:
         super().__init__(scope, "Webhooks")
+        storage = base.storage
         self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, retention_period=cdk.Duration.days(14))
         acknowledge(self.dead_letters, "AwsSolutions-SQS3", "It is the dead-letter queue.")
         self.queue = sqs.Queue(
@@ -35,10 +34,10 @@ class Webhooks(Construct):
             visibility_timeout=cdk.Duration.seconds(SECONDS + 30),  # until the function sets it for a message
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
         )
-        self.deliver = functions.add(
+        self.deliver = base.functions.add(
             "deliver_webhook",
-            timeout_seconds=SECONDS,
-            environment={**storage.ledger.environment, **self.environment(stage, storage)},
+            size=Size(timeout_seconds=SECONDS),
+            environment={**storage.ledger.environment, **self.environment(base.stage, storage)},
             permissions=[*storage.ledger.permissions(changes=False), *storage.webhooks.permissions()],
         )
         self.deliver.add_event_source(
@@ -48,7 +47,7 @@ class Webhooks(Construct):
             self,
             "Announced",
             description="Ends of which a webhook is told.",
-            event_bus=announcements.bus,
+            event_bus=base.announcements.bus,
             event_pattern=events.EventPattern(
                 source=[EVENT_SOURCE],
                 detail_type=["Generation Completed", "Generation Failed"],

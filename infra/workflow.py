@@ -12,11 +12,10 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from core.records.table import BY_WATCH
-from infra.announcements import Announcements
-from infra.config import Stage
-from infra.functions import Functions, allow
+from infra.base import Base
+from infra.functions import Size, allow
 from infra.nag import acknowledge
-from infra.state_machine import state_machine
+from infra.state_machine import Definition, state_machine
 from infra.storage import Storage
 
 SUBMIT_TIMEOUT_SECONDS = 90
@@ -26,19 +25,14 @@ CHECK_SECONDS = 60  # of one look at the provider, its time-outs included
 class Workflow(Construct):
     """`state_machine`, the functions of its states, `sweep`, and `dead_letters`."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        stage: Stage,
-        functions: Functions,
-        storage: Storage,
-        announcements: Announcements,
-    ) -> None:
+    def __init__(self, scope: Construct, base: Base) -> None:
         super().__init__(scope, "Workflow")
+        stage, functions, storage = base.stage, base.functions, base.storage
+        announcements = base.announcements
         ledger, places, provider = storage.ledger, storage.places, storage.provider
         self.admit = functions.add(
             "admit",
-            timeout_seconds=60,
+            size=Size(timeout_seconds=60),
             environment={**places.environment, **storage.inputs_environment},
             permissions=[
                 *places.permissions,
@@ -49,7 +43,7 @@ class Workflow(Construct):
         )
         self.submit = functions.add(
             "submit",
-            timeout_seconds=SUBMIT_TIMEOUT_SECONDS,
+            size=Size(timeout_seconds=SUBMIT_TIMEOUT_SECONDS),
             environment={
                 **ledger.environment,
                 **provider.environment,
@@ -71,7 +65,9 @@ class Workflow(Construct):
         self._let_it_sign_links(storage)
         self.look_up_submission = functions.add(
             "look_up_submission",
-            timeout_seconds=300,  # twenty pages of the provider's log
+            size=Size(
+                timeout_seconds=300,  # twenty pages of the provider's log
+            ),
             environment={
                 **ledger.environment,
                 **provider.environment,
@@ -83,7 +79,7 @@ class Workflow(Construct):
         )
         self.check_status = functions.add(
             "check_status",
-            timeout_seconds=stage.poll_stay_seconds + CHECK_SECONDS,
+            size=Size(timeout_seconds=stage.poll_stay_seconds + CHECK_SECONDS),
             environment={
                 **places.environment,
                 **provider.environment,
@@ -98,8 +94,10 @@ class Workflow(Construct):
         )
         self.finalize = functions.add(
             "finalize",
-            memory_mb=1024,  # Lambda gives network and CPU by memory; the video itself is never held in it
-            timeout_seconds=900,
+            size=Size(
+                timeout_seconds=900,
+                memory_mb=1024,  # Lambda gives network and CPU by memory; the video itself is never held in it
+            ),
             environment={
                 **places.environment,
                 **provider.environment,
@@ -130,7 +128,7 @@ class Workflow(Construct):
         self.dead_letters = self._dead_letters()
         self.record_failure = functions.add(
             "record_failure",
-            timeout_seconds=60,
+            size=Size(timeout_seconds=60),
             environment={**places.environment, **announcements.environment, **storage.money.environment},
             permissions=[
                 *places.permissions,
@@ -142,18 +140,20 @@ class Workflow(Construct):
         self.state_machine = state_machine(
             self,
             stage,
-            "video_generation",
-            {
-                "admit": self.admit,
-                "submit": self.submit,
-                "look_up_submission": self.look_up_submission,
-                "check_status": self.check_status,
-                "finalize": self.finalize,
-                "record_failure": self.record_failure,
-            },
+            Definition(
+                "video_generation",
+                {
+                    "admit": self.admit,
+                    "submit": self.submit,
+                    "look_up_submission": self.look_up_submission,
+                    "check_status": self.check_status,
+                    "finalize": self.finalize,
+                    "record_failure": self.record_failure,
+                },
+            ),
         )
         self._record_executions_that_could_not()
-        self.sweep = self._sweep(stage, functions, storage, announcements)
+        self.sweep = self._sweep(base)
         self._let_them_answer()
         acknowledge(
             cdk.Stack.of(self),
@@ -211,12 +211,11 @@ class Workflow(Construct):
             roles=list(self.task_roles.values()),
         )
 
-    def _sweep(
-        self, stage: Stage, functions: Functions, storage: Storage, announcements: Announcements
-    ) -> lambda_.Function:
-        sweep = functions.add(
+    def _sweep(self, base: Base) -> lambda_.Function:
+        storage, announcements = base.storage, base.announcements
+        sweep = base.functions.add(
             "sweep",
-            timeout_seconds=300,
+            size=Size(timeout_seconds=300),
             environment={
                 **storage.places.environment,
                 **storage.provider.environment,
@@ -225,7 +224,7 @@ class Workflow(Construct):
                 **storage.money.circuit_environment,
                 "STATE_MACHINE_ARN": self.state_machine.state_machine_arn,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
-                "POLL_DEADLINE_SECONDS": str(stage.poll_deadline_seconds),
+                "POLL_DEADLINE_SECONDS": str(base.stage.poll_deadline_seconds),
             },
             permissions=[
                 *storage.ledger.permissions(reads=[BY_WATCH]),
