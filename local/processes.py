@@ -70,28 +70,29 @@ def choose_port(setting: str, wanted: int | None) -> int:
         return port
 
 
-def start(
-    state: Path,
-    name: str,
-    command: Sequence[str | Path],
-    *,
-    port: int,
-    env: Mapping[str, str],
-    is_ready: Callable[[str], bool],
-    scheme: str = "http",
-) -> Process:
-    """Start `command` detached from the terminal, log to `<state>/<name>.log`; return when it is ready.
+@dataclass(frozen=True)
+class Server:
+    """The command of a server that listens on `port`, and its whole environment."""
 
-    `is_ready` is asked with the URL. Raises if the process ends, with the last line of its log, or is not ready
-    in 60 seconds; it is stopped then.
+    command: Sequence[str | Path]
+    port: int
+    env: Mapping[str, str]
+    scheme: str = "http"
+
+
+def start(state: Path, name: str, server: Server, is_ready: Callable[[str], bool]) -> Process:
+    """Start the server detached from the terminal, log to `<state>/<name>.log`, and return when it is ready.
+
+    `is_ready` is called with the URL. If the process ends, or is not ready in 60 seconds, stop it and raise
+    `LocalCloudError` with the last line of its log.
     """
     log = state / f"{name}.log"
-    argv = [str(part) for part in command]
+    argv = [str(part) for part in server.command]
     # Not subprocess: its Popen objects insist on being waited for.
     pid = os.posix_spawn(
         argv[0],
         argv,
-        env,
+        server.env,
         setsid=True,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -99,7 +100,7 @@ def start(
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
     )
-    process = Process(name, pid, start_time(pid) or 0.0, port, scheme)
+    process = Process(name, pid, start_time(pid) or 0.0, server.port, server.scheme)
     _record(state, name).write_text(json.dumps(asdict(process)))
     deadline = time.monotonic() + READY_SECONDS
     while process.runs():

@@ -54,11 +54,13 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
     return processes.start(
         checkout.state,
         MINISTACK,
-        [python, "-P", checkout.root / "local/emulator.py"],  # -P: nothing of local/ shadows its modules
-        port=port,
-        env=env | {"GATEWAY_PORT": str(port)},
+        processes.Server(
+            [python, "-P", checkout.root / "local/emulator.py"],  # -P: nothing of local/ shadows its modules
+            port=port,
+            env=env | {"GATEWAY_PORT": str(port)},
+            scheme="https" if settings.is_strict else "http",
+        ),
         is_ready=lambda url: _answers(f"{url}/_ministack/health"),
-        scheme="https" if settings.is_strict else "http",
     )
 
 
@@ -70,13 +72,15 @@ def ensure_simulator(checkout: Checkout, settings: Settings) -> Process:
     return processes.start(
         checkout.state,
         SIMULATOR,
-        [sys.executable, "-m", "local.simulator", "--port", str(port), "--jobs", checkout.data / "simulator.jsonl"],
-        port=port,
-        # The key goes by the environment: others can read a process's arguments.
-        env=_clean_environment(checkout)
-        # The links that it is given lead to the local AWS.
-        | {name: os.environ[name] for name in tls.TRUST if name in os.environ}
-        | {"PYTHONPATH": str(checkout.root), "SIMULATOR_KEYS": simulator_key(checkout)},
+        processes.Server(
+            [sys.executable, "-m", "local.simulator", "--port", str(port), "--jobs", checkout.data / "simulator.jsonl"],
+            port=port,
+            # The key is passed in the environment: others can read a process's arguments.
+            env=_clean_environment(checkout)
+            # The links that it is given lead to the local AWS.
+            | {name: os.environ[name] for name in tls.TRUST if name in os.environ}
+            | {"PYTHONPATH": str(checkout.root), "SIMULATOR_KEYS": simulator_key(checkout)},
+        ),
         is_ready=is_simulator,
     )
 

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,6 @@ from tests.support.local_cloud import LocalCloud
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-Outcome = Literal["completed", "error"]
 SIZE = ViewportSize(width=1280, height=800)
 MODEL = "google/veo-3.1-t2v-fast"
 PROMPTS = (
@@ -31,43 +31,58 @@ PROMPTS = (
 )
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A page of the console, and the element that it shows once it is ready."""
+
+    name: str
+    theme: Literal["dark", "light"]
+    page: str
+    shows: str
+
+
 def main() -> None:
     stack = Stack.load(Checkout(ROOT))
     if stack is None:
         raise LocalCloudError("No local cloud runs here: make up starts it.")
     cloud = LocalCloud(stack, 0)
     key = cloud.key_of(f"pictures-{int(time.time())}")
-    ids = [ask(cloud, key, prompt, 0.5, seed=number) for number, prompt in enumerate(PROMPTS)]
+    for prompt in PROMPTS:
+        cloud.simulator.script(prompt, seconds=0.5)
+    ids = [ask(cloud, key, prompt, seed=number) for number, prompt in enumerate(PROMPTS)]
     for generation_id in ids:
         cloud.ended(generation_id)
-    failing = ask(cloud, key, "A banquet of famous people", 0, outcome="error")
+    cloud.simulator.script("A banquet of famous people", seconds=0, outcome="error")
+    failing = ask(cloud, key, "A banquet of famous people")
     cloud.ended(failing)
-    ask(cloud, key, "A snail crossing a garden path, macro", 60)
+    cloud.simulator.script("A snail crossing a garden path, macro", seconds=60)
+    ask(cloud, key, "A snail crossing a garden path, macro")
     PICTURES.mkdir(exist_ok=True)
+    pictures = (
+        Picture("gallery", "light", "", ".card .stage.generating"),
+        Picture("video", "dark", f"video/{ids[-1]}", ".timeline"),
+        Picture("make", "light", f"make?from={ids[-1]}&vary=3", ".estimate"),
+        Picture("compare", "dark", f"compare/{','.join(ids[-4:])}", ".controls"),
+    )
     with chromium() as browser:
-        take(browser, cloud, key, "gallery", "light", "", ".card .stage.generating")
-        take(browser, cloud, key, "video", "dark", f"video/{ids[-1]}", ".timeline")
-        take(browser, cloud, key, "make", "light", f"make?from={ids[-1]}&vary=3", ".estimate")
-        take(browser, cloud, key, "compare", "dark", f"compare/{','.join(ids[-4:])}", ".controls")
+        for picture in pictures:
+            take(browser, cloud, key, picture)
 
 
-def ask(
-    cloud: LocalCloud, key: str, prompt: str, seconds: float, *, outcome: Outcome = "completed", seed: int = 1
-) -> str:
-    cloud.simulator.script(prompt, seconds=seconds, outcome=outcome)
+def ask(cloud: LocalCloud, key: str, prompt: str, seed: int = 1) -> str:
     request = {"model": MODEL, "prompt": prompt, "duration": 4, "seed": seed}
     answer = cloud.call("POST", json=request, headers={"Authorization": f"Bearer {key}"})
     return str(answer.json()["id"])
 
 
-def take(browser: Browser, cloud: LocalCloud, key: str, name: str, theme: str, page: str, seen: str) -> None:
-    context = browser.new_context(viewport=SIZE, color_scheme=theme)  # type: ignore[arg-type]  # one of two
+def take(browser: Browser, cloud: LocalCloud, key: str, picture: Picture) -> None:
+    context = browser.new_context(viewport=SIZE, color_scheme=picture.theme)
     tab = Tab.open(context, cloud.stack.api_url).sign_in(key)
-    tab.go(page)
-    expect(tab.page.locator(seen).first).to_be_visible()
+    tab.go(picture.page)
+    expect(tab.page.locator(picture.shows).first).to_be_visible()
     tab.page.wait_for_timeout(3000)
     shown = Image.open(io.BytesIO(tab.page.screenshot()))
-    shown.quantize(128).save(PICTURES / f"{name}.png", optimize=True)  # a third of its bytes
+    shown.quantize(128).save(PICTURES / f"{picture.name}.png", optimize=True)  # a third of its bytes
     context.close()
 
 

@@ -7,6 +7,7 @@ process, `SimulatorControl` controls one anywhere.
 """
 
 from local.simulator.control import SimulatorControl
+from local.simulator.provider import Behaviour
 from local.simulator.server import Simulator
 
-__all__ = ["Simulator", "SimulatorControl"]
+__all__ = ["Behaviour", "Simulator", "SimulatorControl"]

@@ -8,6 +8,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from local.simulator.provider import Behaviour
 from local.simulator.server import Simulator
 
 
@@ -29,13 +30,10 @@ def main() -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        simulator = Simulator(
-            keys=keys,
-            port=arguments.port,
-            seconds=arguments.seconds,
-            link_lifetime=arguments.link_lifetime,
-            jobs=arguments.jobs,
+        behaviour = Behaviour(
+            keys=keys, seconds=arguments.seconds, link_lifetime=arguments.link_lifetime, jobs=arguments.jobs
         )
+        simulator = Simulator(behaviour, arguments.port)
     except (OSError, OverflowError) as error:
         sys.exit(f"The simulator cannot listen on 127.0.0.1:{arguments.port} ({error}): choose another --port.")
     with simulator, suppress(KeyboardInterrupt):

@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
@@ -31,30 +31,32 @@ RUNWAY = re.compile(r"runway|gen\d")
 GENERATION_FAILED = {"name": "GenerationFailed", "message": "The simulator was told to fail this generation."}
 
 
+@dataclass(frozen=True)
+class Behaviour:
+    """How the simulator behaves: which keys it accepts, and how long generations and links last by its clock."""
+
+    keys: Collection[str]
+    seconds: float = 6  # that a generation takes
+    link_lifetime: float = 600  # seconds
+    clock: Callable[[], float] = time.time  # epoch seconds
+    jobs: Path | None = None  # a file that keeps the jobs over a restart; scripts and counts of calls are not kept
+
+
 class Provider:
     """The provider's state and its answers. Thread-safe; `url` is where it is reached."""
 
-    def __init__(
-        self,
-        *,
-        url: str,
-        keys: Collection[str],
-        seconds: float,
-        link_lifetime: float,
-        clock: Callable[[], float] = time.time,
-        jobs: Path | None = None,
-    ) -> None:
+    def __init__(self, url: str, behaviour: Behaviour) -> None:
         self.url = url
-        self.keys = frozenset(keys)
+        self.keys = frozenset(behaviour.keys)
         self._first_keys = self.keys
-        self._link_lifetime = link_lifetime
+        self._link_lifetime = behaviour.link_lifetime
         self._link_secret = secrets.token_bytes()
         self.scripts = Scripts()
         self.calls = CallLog()
-        self.generations = Generations(self.scripts, seconds, clock)
+        self.generations = Generations(self.scripts, behaviour.seconds, behaviour.clock)
         self.request_log = RequestLog(self.scripts, self.generations)
         self.account = Account(self.scripts, self.generations)
-        self._jobs = JobFile(jobs) if jobs else None
+        self._jobs = JobFile(behaviour.jobs) if behaviour.jobs else None
         for entry in self._jobs.load(self.keys) if self._jobs else ():
             self.generations.restore(entry.generation)
             self.request_log.add(entry)

@@ -6,11 +6,9 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
 from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -18,7 +16,7 @@ from local.guard import refusal
 from local.simulator import prices
 from local.simulator.answers import Answer, error_answer, json_answer
 from local.simulator.calls import Call
-from local.simulator.provider import Provider
+from local.simulator.provider import Behaviour, Provider
 
 API_PATHS = ("/v1/", "/v2/")
 GENERATION_PATHS = ("/v2/video/generations", "/v2/generate/video/google/generation")
@@ -29,27 +27,12 @@ PAGE = (
 
 
 class Simulator:
-    """A provider on 127.0.0.1 for as long as the `with` block lasts; raises OSError if the port is taken.
+    """A provider on 127.0.0.1 for as long as the `with` block lasts; raises OSError if the port is taken."""
 
-    `seconds` is how long a generation takes and `link_lifetime` how long its link lives, both by `clock`,
-    which gives epoch seconds. The file `jobs` keeps the jobs over a restart; scripts and counts of calls are not kept.
-    """
-
-    def __init__(
-        self,
-        *,
-        keys: Collection[str],
-        port: int = 0,
-        seconds: float = 6,
-        link_lifetime: float = 600,
-        clock: Callable[[], float] = time.time,
-        jobs: Path | None = None,
-    ) -> None:
+    def __init__(self, behaviour: Behaviour, port: int = 0) -> None:
         self._server = _Server(port)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._server.provider = Provider(
-            url=self.url, keys=keys, seconds=seconds, link_lifetime=link_lifetime, clock=clock, jobs=jobs
-        )
+        self._server.provider = Provider(self.url, behaviour)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ from moto.s3.exceptions import PreconditionFailed
 from moto.s3.responses import S3Response
 
 from core.records.ledger import Ledger
-from local.simulator import Simulator, SimulatorControl
+from local.simulator import Behaviour, Simulator, SimulatorControl
 from tests.support.functions import KEY, Cloud, Doors
 from tests.support.generations import generation
 from wiring import logger, now
@@ -46,7 +46,7 @@ class _Stdout:
 
 @pytest.fixture
 def simulator() -> Iterator[SimulatorControl]:
-    with Simulator(keys=[KEY], seconds=0) as server:
+    with Simulator(Behaviour(keys=[KEY], seconds=0)) as server:
         yield SimulatorControl(server.url)
 
 

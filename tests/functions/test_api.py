@@ -86,15 +86,15 @@ def test_the_same_idempotency_key_is_the_same_generation(cloud: Cloud) -> None:
 
 def test_nobody_sees_anothers_generation(cloud: Cloud) -> None:
     _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
-    status, foreign = call(cloud, "GET", PATHS[0], owner="bob", query=f"generation_id={created['id']}")
+    status, foreign = call(cloud.caller("bob"), "GET", PATHS[0], query=f"generation_id={created['id']}")
     assert status == 404
-    never = call(cloud, "GET", PATHS[0], owner="bob", query="generation_id=never-was")[1]
+    never = call(cloud.caller("bob"), "GET", PATHS[0], query="generation_id=never-was")[1]
     assert foreign["message"].replace(created["id"], "never-was") == never["message"]
 
 
 def test_without_an_owner_nothing_is_answered(cloud: Cloud) -> None:
     for method, path in (("POST", PATHS[0]), ("GET", PATHS[1]), ("GET", "/elsewhere")):
-        status, error = call(cloud, method, path, owner="", query="generation_id=x")
+        status, error = call(cloud.caller(""), method, path, query="generation_id=x")
         assert (status, error["statusCode"]) == (401, 401)
 
 
@@ -102,7 +102,7 @@ def test_other_paths_are_not_found_and_health_is(cloud: Cloud) -> None:
     assert call(cloud, "GET", "/elsewhere")[0] == 404
     assert call(cloud, "GET", PATHS[1])[0] == 400
     assert call(cloud, "PATCH", PATHS[0])[0] == 405
-    assert call(cloud, "GET", "/health", owner="") == (200, {"status": "ok"})
+    assert call(cloud.caller(""), "GET", "/health") == (200, {"status": "ok"})
 
 
 def test_a_fault_of_ours_is_a_500_that_tells_nothing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_the_authorizer_names_the_owner_of_a_key_and_of_no_other(cloud: Cloud) -
 
 def finished(cloud: Cloud, prompt: str = "a boat", owner: str = "ann") -> str:
     """A generation that is completed and announced."""
-    _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": prompt}, owner=owner)
+    _, created = call(cloud.caller(owner), "POST", PATHS[0], body={"model": "veo2", "prompt": prompt})
     cloud.run({"generation_id": created["id"]}, "submit", "check_status", "finalize")
     return str(created["id"])
 
@@ -133,7 +133,7 @@ def finished(cloud: Cloud, prompt: str = "a boat", owner: str = "ann") -> str:
 def test_a_list_is_the_owners_own_newest_first_and_paged_past_new_arrivals(cloud: Cloud) -> None:
     body = {"model": "veo2", "prompt": "a boat"}
     ids = [call(cloud, "POST", PATHS[0], body=body)[1]["id"] for _ in range(5)]
-    call(cloud, "POST", PATHS[0], body=body, owner="bob")
+    call(cloud.caller("bob"), "POST", PATHS[0], body=body)
     _, first = call(cloud, "GET", PATHS[0], query="limit=2")
     call(cloud, "POST", PATHS[0], body=body)  # arrives between two pages
     _, second = call(cloud, "GET", PATHS[0], query=f"limit=2&cursor={first['next_cursor']}")
@@ -184,7 +184,7 @@ def test_another_owners_cursor_shows_nothing_of_theirs(cloud: Cloud) -> None:
     for _ in range(2):
         call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     _, page = call(cloud, "GET", PATHS[0], query="limit=1")
-    stolen = call(cloud, "GET", PATHS[0], owner="bob", query=f"cursor={page['next_cursor']}")
+    stolen = call(cloud.caller("bob"), "GET", PATHS[0], query=f"cursor={page['next_cursor']}")
     assert stolen == (200, {"data": [], "next_cursor": None})
 
 
@@ -192,7 +192,7 @@ def test_what_runs_is_cancelled_and_says_what_may_still_come(cloud: Cloud) -> No
     _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     query = f"generation_id={created['id']}"
     cloud.run({"generation_id": created["id"]}, "submit")
-    assert call(cloud, "DELETE", PATHS[0], query=query, owner="bob")[0] == 404
+    assert call(cloud.caller("bob"), "DELETE", PATHS[0], query=query)[0] == 404
     status, cancelled = call(cloud, "DELETE", PATHS[0], query=query)
     assert (status, cancelled["status"], cancelled["error"]["name"]) == (200, "error", "Cancelled")
     assert "may still finish it and charge for it" in cancelled["error"]["message"]
@@ -213,7 +213,7 @@ def test_what_has_ended_is_forgotten_and_never_runs_again(cloud: Cloud) -> None:
     gone = (200, {"id": created["id"], "deleted": True})
     assert call(cloud, "DELETE", PATHS[0], query=query) == gone
     assert call(cloud, "DELETE", PATHS[0], query=query) == gone
-    assert call(cloud, "DELETE", PATHS[0], query=query, owner="bob")[0] == 404
+    assert call(cloud.caller("bob"), "DELETE", PATHS[0], query=query)[0] == 404
     assert call(cloud, "GET", PATHS[0], query=query)[0] == 404
     assert call(cloud, "GET", PATHS[0])[1]["data"] == []
     assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="videos")
@@ -227,7 +227,7 @@ def test_content_redirects_to_the_video_once_there_is_one(cloud: Cloud) -> None:
     assert call(cloud, "GET", f"{PATHS[0]}/{created['id']}/content")[0] == 409
     assert call(cloud, "GET", f"{PATHS[0]}/never-was/content")[0] == 404
     done = finished(cloud)
-    assert call(cloud, "GET", f"{PATHS[0]}/{done}/content", owner="bob")[0] == 404
+    assert call(cloud.caller("bob"), "GET", f"{PATHS[0]}/{done}/content")[0] == 404
     payload = event("http_api")
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = f"{PATHS[0]}/{done}/content"
     payload["requestContext"]["http"]["method"] = "GET"
@@ -251,7 +251,7 @@ def test_the_models_and_the_contract_are_what_the_deployment_offers(
         "takes": None,
     }
     assert call(cloud, "GET", "/v2/models", query="id=kling/v3")[1]["schema"] is None
-    _, contract = call(cloud, "GET", "/openapi.json", owner="")
+    _, contract = call(cloud.caller(""), "GET", "/openapi.json")
     assert contract["openapi"] == "3.1.0"
     names = contract["components"]["schemas"]["Request"]["properties"]["model"]["enum"]
     assert sorted(names) == ["google/veo3", "kling/v3", "veo2"]
@@ -277,7 +277,7 @@ def test_a_key_may_do_what_its_scope_says_and_is_told_what_another_call_needs(
     cloud: Cloud, asked: tuple[str, str], scope: str
 ) -> None:
     """Not with 403, by which the provider's contract says that money is wanted."""
-    status, answer = call(cloud, *asked, scope=scope)
+    status, answer = call(cloud.caller(scope=scope), *asked)
     needed, order = ANSWERS[asked], ["read", "create", "all"]
     if order.index(scope) >= order.index(needed):
         assert status != 401
@@ -287,7 +287,7 @@ def test_a_key_may_do_what_its_scope_says_and_is_told_what_another_call_needs(
 
 
 def test_the_contract_describes_what_is_routed_and_nothing_else(cloud: Cloud) -> None:
-    _, contract = call(cloud, "GET", "/openapi.json", owner="")
+    _, contract = call(cloud.caller(""), "GET", "/openapi.json")
     described = {f"{method.upper()} {path}" for path, methods in contract["paths"].items() for method in methods}
     assert described == api.ROUTES.known
 
@@ -343,9 +343,9 @@ def test_a_question_about_models_that_makes_no_sense_is_refused(cloud: Cloud, qu
 
 def test_the_contract_does_not_grow_with_the_models(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """But for their names: the schemas are answered one by one."""
-    _, contract = call(cloud, "GET", "/openapi.json", owner="")
+    _, contract = call(cloud.caller(""), "GET", "/openapi.json")
     monkeypatch.setenv("ALLOWED_MODELS", "veo2")
-    _, small = call(cloud, "GET", "/openapi.json", owner="")
+    _, small = call(cloud.caller(""), "GET", "/openapi.json")
     names = sum(len(name) + len('"", ') for name in known())
     assert len(json.dumps(contract)) - len(json.dumps(small)) < 2 * names
 
@@ -449,7 +449,7 @@ def recorded(cloud: Cloud, n: int, **fields: Any) -> str:
 
 
 def ids(cloud: Cloud, query: str, owner: str = "ann") -> list[str]:
-    return [one["id"] for one in call(cloud, "GET", PATHS[0], owner=owner, query=query)[1]["data"]]
+    return [one["id"] for one in call(cloud.caller(owner), "GET", PATHS[0], query=query)[1]["data"]]
 
 
 def test_a_list_can_be_of_a_model_a_batch_or_a_text(cloud: Cloud) -> None:
@@ -498,7 +498,7 @@ def test_the_beginning_of_an_id_is_enough_if_it_tells_one(cloud: Cloud) -> None:
         assert call(cloud, "GET", PATHS[0], query=f"generation_id={beginning}")[1]["id"] == one
     assert call(cloud, "GET", f"{PATHS[0]}/{one[:8]}/content")[0] == 409
     for unknown, owner in ((one[:3], "ann"), ("ffff", "ann"), (one[:8], "bob")):
-        assert call(cloud, "GET", PATHS[0], owner=owner, query=f"generation_id={unknown}")[0] == 404
+        assert call(cloud.caller(owner), "GET", PATHS[0], query=f"generation_id={unknown}")[0] == 404
 
 
 def test_the_beginning_of_several_ids_is_answered_with_them(cloud: Cloud) -> None:

@@ -33,8 +33,10 @@ class House:
     def __init__(self, doors: Doors) -> None:
         self.doors, self.cloud = doors, doors.cloud
 
-    def call(self, method: str, path: str = PATH, query: str = "", **more: Any) -> tuple[int, dict[str, Any]]:
-        return call(self.cloud, method, path, query=query, **more)
+    def call(
+        self, method: str, path: str = PATH, query: str = "", body: object = None, **caller: Any
+    ) -> tuple[int, dict[str, Any]]:
+        return call(self.cloud.caller(**caller), method, path, body=body, query=query)
 
     def send(self, body: str = TWO, name: str = "week.csv", query: str = "", owner: str = "ann") -> dict[str, Any]:
         status, answer = self.call("POST", query=f"name={quote(name)}{query}", body=body, owner=owner)
@@ -137,8 +139,7 @@ def test_the_file_dropped_in_the_owners_folder_is_the_same_batch(house: House) -
 
 def test_a_file_of_bytes_is_taken_as_it_is(house: House) -> None:
     sent = "prompt\tseed\nein Schiffchen aus Papier, grün\t1\n".encode("utf-16")
-    payload = base64.b64encode(sent).decode()
-    status, answer = house.call("POST", query="name=a.csv", body=payload, is_base64=True)
+    status, answer = house.call("POST", query="name=a.csv", body=sent)
     assert status == 200
     house.take("a.csv")
     assert [row["prompt"] for row in house.rows(answer["id"])] == ["ein Schiffchen aus Papier, grün"]
@@ -193,9 +194,8 @@ def test_what_is_no_batch_is_refused_in_words(house: House, query: str, body: st
 
 
 def test_what_holds_a_file_without_a_suffix_says_its_type(house: House) -> None:
-    status, answer = house.call(
-        "POST", query="name=week&dry_run=true", body='[{"prompt": "a"}]', content_type="application/json"
-    )
+    query, body = "name=week&dry_run=true", '[{"prompt": "a"}]'
+    status, answer = call(house.cloud, "POST", PATH, query=query, body=body, content_type="application/json")
     assert (status, answer.get("name"), answer.get("rows")) == (200, "week.json", 1)
 
 

@@ -29,7 +29,7 @@ def refusal(cloud: Cloud, reference: str, owner: str = "ann", **given: Any) -> s
     """Why a request is refused, of which nothing is left."""
     status, answer = ask(cloud, reference, owner, **given)
     assert status == 400, answer
-    assert call(cloud, "GET", PATHS[0], owner=owner)[1]["data"] == []
+    assert call(cloud.caller(owner), "GET", PATHS[0])[1]["data"] == []
     return str(answer["message"])
 
 
@@ -72,7 +72,7 @@ def body_behind(link: str) -> bytes:
 
 def test_a_form_binds_owner_type_and_size(cloud: Cloud) -> None:
     asked = {"content_type": "image/png", "sha256": hashlib.sha256(PNG).hexdigest()}
-    status, answer = call(cloud, "POST", "/v2/uploads", body=asked, owner="a/../b.c")
+    status, answer = call(cloud.caller("a/../b.c"), "POST", "/v2/uploads", body=asked)
     assert status == 200
     fields = answer["upload"]["fields"]
     policy = json.loads(base64.b64decode(fields["policy"]))["conditions"]
@@ -80,7 +80,7 @@ def test_a_form_binds_owner_type_and_size(cloud: Cloud) -> None:
     assert {"key": fields["key"]} in policy
     assert {"Content-Type": "image/png"} in policy
     assert ["content-length-range", 1, answer["upload"]["max_bytes"]] in policy
-    assert call(cloud, "POST", "/v2/uploads", body=asked, owner="a/../b.c")[1]["id"] == answer["id"], "by its content"
+    assert call(cloud.caller("a/../b.c"), "POST", "/v2/uploads", body=asked)[1]["id"] == answer["id"], "by its content"
     assert call(cloud, "POST", "/v2/uploads", body={"content_type": "image/png"})[1]["id"] != answer["id"]
 
 
@@ -101,7 +101,7 @@ def test_a_form_for_anything_else_is_refused(cloud: Cloud, body: Any, message: s
 
 
 def test_without_a_key_nobody_uploads(cloud: Cloud) -> None:
-    assert call(cloud, "POST", "/v2/uploads", body={"content_type": "image/png"}, owner="")[0] == 401
+    assert call(cloud.caller(""), "POST", "/v2/uploads", body={"content_type": "image/png"})[0] == 401
 
 
 def test_an_upload_becomes_a_link_when_the_request_is_submitted(cloud: Cloud, sent: list[dict[str, Any]]) -> None:

@@ -30,7 +30,7 @@ def ids(cloud: Cloud) -> list[str]:
 
 
 def keys(cloud: Cloud, **asked: Any) -> list[dict[str, Any]]:
-    status, answer = call(cloud, "GET", "/v2/keys", **asked)
+    status, answer = call(cloud.caller(**asked), "GET", "/v2/keys")
     assert status == 200
     found: list[dict[str, Any]] = answer["data"]
     return found
@@ -38,7 +38,7 @@ def keys(cloud: Cloud, **asked: Any) -> list[dict[str, Any]]:
 
 def test_an_owner_sees_its_own_keys_and_no_hash(cloud: Cloud, ids: list[str]) -> None:
     shop, plain, _ = ids
-    call(cloud, "GET", "/v2/models", query="limit=1", key_id=shop)
+    call(cloud.caller(key_id=shop), "GET", "/v2/models", query="limit=1")
     newest, oldest = keys(cloud, key_id=plain)
     assert (newest["id"], newest["name"], newest["scope"], newest["expires_at"]) == (plain, None, "all", None)
     assert (oldest["id"], oldest["name"], oldest["scope"], oldest["expires_at"]) == (shop, "shop", "read", iso(END))
@@ -65,4 +65,4 @@ def test_where_no_key_is_stored_there_is_none(cloud: Cloud) -> None:
 def test_the_secret_is_read_for_this_call_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "read_api_keys", lambda _: pytest.fail("it was read"))
     assert call(cloud, "GET", "/v2/budgets")[0] == 200
-    assert call(cloud, "GET", "/v2/keys", owner="")[0] == 401
+    assert call(cloud.caller(""), "GET", "/v2/keys")[0] == 401

@@ -64,7 +64,7 @@ def test_a_request_is_told_what_it_will_cost_and_then_what_it_did(cloud: Cloud) 
     assert usage["total"] == {"completed": 1, "failed": 0, "usd": 2.5, "errors": {}}
     _, days = call(cloud, "GET", "/v2/usage")
     assert days["data"] == [{"day": today, "completed": 1, "failed": 0, "usd": 2.5, "errors": {}}]
-    _, others = call(cloud, "GET", "/v2/usage", owner="bob")
+    _, others = call(cloud.caller("bob"), "GET", "/v2/usage")
     assert (others["data"], others["total"]["usd"]) == ([], 0)
 
 
@@ -86,16 +86,16 @@ def test_over_budget_is_refused_as_the_provider_refuses_who_is_out_of_credits(cl
         2.5,
         0.5,
     )
-    assert call(cloud, "GET", "/v2/budgets", owner="bob")[1]["data"] == []
+    assert call(cloud.caller("bob"), "GET", "/v2/budgets")[1]["data"] == []
 
 
 def test_a_key_has_a_budget_of_its_own(cloud: Cloud) -> None:
     budgets().set(scope_of(key_id="b7c1d2e3"), {"day": 3 * USD})
-    body = call(cloud, "POST", PATHS[0], body=BODY, key_id="b7c1d2e3")
+    body = call(cloud.caller(key_id="b7c1d2e3"), "POST", PATHS[0], body=BODY)
     assert body[0] == 200
-    status, refused = call(cloud, "POST", PATHS[0], body=BODY, key_id="b7c1d2e3")
+    status, refused = call(cloud.caller(key_id="b7c1d2e3"), "POST", PATHS[0], body=BODY)
     assert (status, "key b7c1d2e3" in refused["message"]) == (403, True)
-    assert call(cloud, "POST", PATHS[0], body=BODY, key_id="other")[0] == 200
+    assert call(cloud.caller(key_id="other"), "POST", PATHS[0], body=BODY)[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_batch_begins_what_there_is_room_for_says_what_is_left_and_goes_on_whe
     doors.take(doors.drop("boats.jsonl", body))
     again = doors.executions("BATCH_STATE_MACHINE_ARN")[-1]
     assert [one["ended"] for one in _accept(cloud, again["input"])] == [True, True, False]
-    _, shown = call(cloud, "GET", "/v2/batches", query=f"batch_id={started['input']['batch_id']}", owner="files")
+    _, shown = call(cloud.caller("files"), "GET", "/v2/batches", query=f"batch_id={started['input']['batch_id']}")
     assert shown["held_back"] is None
 
 
@@ -239,7 +239,7 @@ def test_a_keys_budget_that_is_spent_does_not_hide_the_deployments(
     budgets().set(scope_of(key_id="b7c1d2e3"), {"day": 0})
     cloud.invoke("sweep", {})
     assert "BudgetShare" not in capsys.readouterr().out, "of which nothing was asked"
-    assert call(cloud, "POST", PATHS[0], body=BODY, key_id="b7c1d2e3")[0] == 403
+    assert call(cloud.caller(key_id="b7c1d2e3"), "POST", PATHS[0], body=BODY)[0] == 403
     cloud.invoke("sweep", {})
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "OwnersBudgetShare" in line]
     assert [one["OwnersBudgetShare"] for one in told] == [[100.0]]
@@ -252,12 +252,12 @@ def test_a_keys_budget_that_is_spent_does_not_hide_the_deployments(
 
 def test_that_a_key_is_used_is_noted_once_an_hour(cloud: Cloud) -> None:
     assert budgets().last_uses() == {}
-    call(cloud, "GET", "/v2/models", query="limit=1", key_id="b7c1d2e3")
+    call(cloud.caller(key_id="b7c1d2e3"), "GET", "/v2/models", query="limit=1")
     noted = budgets().last_uses()
     assert noted["b7c1d2e3"][:13] == f"{now():%Y-%m-%dT%H}"
     cloud.invoke("api", {**_event("b7c1d2e3")}, warm=True)
     assert budgets().last_uses() == noted
-    call(cloud, "GET", "/v2/models", query="limit=1", owner="", key_id="c7c1d2e3")
+    call(cloud.caller("", key_id="c7c1d2e3"), "GET", "/v2/models", query="limit=1")
     assert budgets().last_uses() == noted, "of nobody nothing is noted"
 
 

@@ -31,7 +31,7 @@ def history() -> History:
 
 
 def places(cloud: Cloud, **asked: Any) -> dict[str, Any]:
-    status, answer = call(cloud, "GET", "/v2/places", **asked)
+    status, answer = call(cloud.caller(**asked), "GET", "/v2/places")
     assert status == 200
     return answer
 
@@ -40,7 +40,7 @@ def test_what_is_held_and_waits_is_told_to_every_owner_and_nothing_of_whose_it_i
     hold(0, "g1")
     wait("g2", "g3", "g4")
     assert places(cloud, owner="ann", scope="read") == {"limit": 2, "held": 1, "waiting": 3, "hours": []}
-    assert call(cloud, "GET", "/v2/places", owner="")[0] == 401
+    assert call(cloud.caller(""), "GET", "/v2/places")[0] == 401
 
 
 def test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told(cloud: Cloud) -> None:

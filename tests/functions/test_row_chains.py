@@ -278,7 +278,7 @@ def test_a_row_without_its_upload_is_told_when_it_is_sent_and_not_in_a_dry_run(d
     status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=query)
     assert (status, answer["message"].count("is no file of yours here: upload it again")) == (400, 2)
     assert answer["message"].startswith("3 of 5 rows have a problem, and nothing was sent. row 2 (line 2): ")
-    status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=query, owner="bob")
+    status, answer = call(doors.cloud.caller("bob"), "POST", "/v2/batches", body=body, query=query)
     assert answer["message"].startswith("5 of 5 rows"), "another owner's are not there"
     status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=f"{query}&force=true")
     assert (status, [one["row"] for one in answer["check"]["problems"]]) == (200, [2, 4, 5])

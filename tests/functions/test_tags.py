@@ -20,7 +20,7 @@ def made(cloud: Cloud, query: str = "", **headers: Any) -> dict[str, Any]:
 
 
 def found(cloud: Cloud, query: str, owner: str = "ann") -> list[str]:
-    return [one["id"] for one in call(cloud, "GET", PATHS[0], query=query, owner=owner)[1]["data"]]
+    return [one["id"] for one in call(cloud.caller(owner), "GET", PATHS[0], query=query)[1]["data"]]
 
 
 def test_a_request_has_tags_by_its_query_and_by_a_header(cloud: Cloud) -> None:

@@ -44,7 +44,7 @@ def failed(cloud: Cloud, generation_id: str) -> dict[str, Any]:
 
 
 def listed(cloud: Cloud, owner: str = "ann") -> list[dict[str, Any]]:
-    status, page = call(cloud, "GET", DELIVERIES, owner=owner)
+    status, page = call(cloud.caller(owner), "GET", DELIVERIES)
     assert status == 200
     found: list[dict[str, Any]] = page["data"]
     return found
@@ -71,7 +71,7 @@ def test_who_asked_is_told_once_and_can_verify_it(cloud: Cloud, receiver: Wire) 
     message = Receiver(told["secret"]).verify(body, headers)
     assert (message["type"], message["data"]) == ("generation.failed", announced)
     with pytest.raises(WebhookVerificationError):
-        Receiver(call(cloud, "GET", SECRET, owner="bob")[1]["secret"]).verify(body, headers)
+        Receiver(call(cloud.caller("bob"), "GET", SECRET)[1]["secret"]).verify(body, headers)
 
 
 def test_its_owner_and_nobody_else_sees_what_became_of_it_and_sends_it_again(cloud: Cloud, receiver: Wire) -> None:
@@ -82,9 +82,9 @@ def test_its_owner_and_nobody_else_sees_what_became_of_it_and_sends_it_again(clo
     assert (delivery["generation_id"], delivery["url"]) == (announced["generation_id"], receiver.url)
     assert listed(cloud, "bob") == []
     path = f"{DELIVERIES}/{delivery['id']}/redeliver"
-    foreign = call(cloud, "POST", path, owner="bob")
+    foreign = call(cloud.caller("bob"), "POST", path)
     assert foreign[0] == 404
-    never = call(cloud, "POST", f"{DELIVERIES}/msg_{'0' * 32}/redeliver", owner="bob")
+    never = call(cloud.caller("bob"), "POST", f"{DELIVERIES}/msg_{'0' * 32}/redeliver")
     assert foreign[1]["message"].replace(delivery["id"], "ID") == never[1]["message"].replace(f"msg_{'0' * 32}", "ID")
     for _ in range(2):
         status, again = call(cloud, "POST", path)
@@ -185,10 +185,10 @@ def test_a_repeated_request_keeps_the_webhook_it_came_with(cloud: Cloud) -> None
 
 def test_the_secret_is_for_keys_that_may_do_all(cloud: Cloud) -> None:
     for scope in ("read", "create"):
-        assert call(cloud, "GET", SECRET, scope=scope)[0] == 401
-        assert call(cloud, "POST", f"{SECRET}/rotate", scope=scope)[0] == 401
-    assert call(cloud, "GET", DELIVERIES, scope="read")[0] == 200
-    assert call(cloud, "GET", SECRET, owner="")[0] == 401
+        assert call(cloud.caller(scope=scope), "GET", SECRET)[0] == 401
+        assert call(cloud.caller(scope=scope), "POST", f"{SECRET}/rotate")[0] == 401
+    assert call(cloud.caller(scope="read"), "GET", DELIVERIES)[0] == 200
+    assert call(cloud.caller(""), "GET", SECRET)[0] == 401
 
 
 def test_a_rotated_secret_and_the_one_before_it_are_signed_with_for_a_day(cloud: Cloud, receiver: Wire) -> None:
@@ -215,7 +215,7 @@ def test_deliveries_are_listed_by_page(cloud: Cloud, receiver: Wire) -> None:
     assert receiver.header("webhook-id") == seen[::-1]
     for query in ("limit=0", "limit=101", "cursor=x", "cursor=2026-01-01T12:00:00.000Z_msg_"):
         assert call(cloud, "GET", DELIVERIES, query=query)[0] == 400
-    assert call(cloud, "GET", DELIVERIES, query=f"cursor={first['next_cursor']}", owner="bob")[1]["data"] == []
+    assert call(cloud.caller("bob"), "GET", DELIVERIES, query=f"cursor={first['next_cursor']}")[1]["data"] == []
 
 
 def test_rows_and_events_name_webhooks(doors: Doors, receiver: Wire) -> None:

@@ -1,5 +1,6 @@
 """AWS in this process and the functions in it: each handler runs as Lambda runs it, from its environment."""
 
+import base64
 import importlib
 import json
 from dataclasses import dataclass
@@ -58,6 +59,10 @@ class Cloud:
             state = states.output(function, state, answer)
         return state
 
+    def caller(self, owner: str = "ann", *, scope: str | None = None, key_id: str | None = None) -> "Caller":
+        """Return a caller of this cloud's API."""
+        return Caller(self, owner, scope, key_id)
+
     def delete(self, generation_id: str) -> None:
         """What its owner deletes has ended, and its end was announced."""
         self.ledger.fail(self.ledger.get(generation_id).run, Failure("Cancelled", "by its owner"))
@@ -81,31 +86,33 @@ class Cloud:
         return found
 
 
+@dataclass(frozen=True)
+class Caller:
+    """A caller of the HTTP API, as the authorizer describes it."""
+
+    cloud: Cloud
+    owner: str
+    scope: str | None = None
+    key_id: str | None = None
+
+
 def call(
-    cloud: Cloud,
-    method: str,
-    path: str,
-    *,
-    body: object = None,
-    owner: str = "ann",
-    query: str = "",
-    is_base64: bool = False,
-    scope: str | None = None,
-    key_id: str | None = None,
-    **headers: str,
+    caller: Caller | Cloud, method: str, path: str, *, body: object = None, query: str = "", **headers: str
 ) -> tuple[int, dict[str, Any]]:
-    """Call the HTTP API as an owner: the status and the JSON body."""
+    """Call the HTTP API, as Ann unless told otherwise, and return the status and the JSON body."""
+    caller = caller.caller() if isinstance(caller, Cloud) else caller
+    known = {"owner": caller.owner, "scope": caller.scope, "key_id": caller.key_id}
     payload = event("http_api")
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
     payload["requestContext"]["http"]["method"] = method
-    payload["requestContext"]["authorizer"]["lambda"]["owner"] = owner
-    if scope:
-        payload["requestContext"]["authorizer"]["lambda"]["scope"] = scope
-    if key_id:
-        payload["requestContext"]["authorizer"]["lambda"]["key_id"] = key_id
+    payload["requestContext"]["authorizer"]["lambda"] |= {
+        name: text for name, text in known.items() if text is not None
+    }
     payload["headers"].update({name.replace("_", "-"): value for name, value in headers.items()})
+    payload["isBase64Encoded"] = isinstance(body, bytes)
+    if isinstance(body, bytes):
+        body = base64.b64encode(body).decode()
     payload["body"] = body if isinstance(body, str | None) else json.dumps(body)
-    payload["isBase64Encoded"] = is_base64
     payload["rawQueryString"] = query
     if query:
         named: dict[str, str] = {}
@@ -114,7 +121,7 @@ def call(
             # What is there twice has commas between.
             named[name] = ",".join(filter(None, (named.get(name), unquote(text))))
         payload["queryStringParameters"] = named
-    answer = cloud.invoke("api", payload)
+    answer = caller.cloud.invoke("api", payload)
     return answer["statusCode"], json.loads(answer["body"])
 
 

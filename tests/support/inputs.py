@@ -16,7 +16,7 @@ EXTEND = "google/veo3-1-extend-video"
 def upload(cloud: Cloud, content: bytes = PNG, owner: str = "ann", content_type: str = "image/png") -> str:
     """A file that an owner has uploaded: the reference to it."""
     asked = {"content_type": content_type, "sha256": hashlib.sha256(content).hexdigest()}
-    status, answer = call(cloud, "POST", "/v2/uploads", body=asked, owner=owner)
+    status, answer = call(cloud.caller(owner), "POST", "/v2/uploads", body=asked)
     assert status == 200, answer
     boto3.client("s3").put_object(Bucket="videos", Key=answer["upload"]["fields"]["key"], Body=content)
     return str(answer["reference"])
@@ -26,7 +26,7 @@ def ask(cloud: Cloud, reference: str, owner: str = "ann", **given: Any) -> tuple
     headers = {"idempotency_key": given.pop("key")} if "key" in given else {}
     field = "video_url" if given.get("model") == EXTEND else "image_url"
     body = {"model": MODEL, "prompt": "a boat", field: reference, **given}
-    return call(cloud, "POST", PATHS[0], body=body, owner=owner, **headers)
+    return call(cloud.caller(owner), "POST", PATHS[0], body=body, **headers)
 
 
 def keys(prefix: str) -> list[str]:

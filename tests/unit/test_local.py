@@ -141,9 +141,7 @@ def test_a_process_that_ignores_the_request_to_end_is_ended(tmp_path: Path, monk
     stubborn = processes.start(
         tmp_path,
         "stubborn",
-        [sys.executable, "-uc", code],
-        port=1,
-        env={},
+        processes.Server([sys.executable, "-uc", code], port=1, env={}),
         is_ready=lambda _: log.read_text() == "1\n",
     )
     assert processes.stop(tmp_path, "stubborn") == stubborn

@@ -9,7 +9,7 @@ import pytest
 
 from local.emulator import guarded
 from local.guard import refusal
-from local.simulator import Simulator
+from local.simulator import Behaviour, Simulator
 
 OWN = [
     {"host": "127.0.0.1:4566"},
@@ -74,7 +74,7 @@ def test_nothing_that_is_refused_reaches_the_local_aws(headers: dict[str, str]) 
 
 @pytest.mark.parametrize("headers", [one for one in FOREIGN if "host" in one], ids=str)
 def test_nothing_that_is_refused_reaches_the_simulator(headers: dict[str, str]) -> None:
-    with Simulator(keys=["key"], seconds=0) as simulator:
+    with Simulator(Behaviour(keys=["key"], seconds=0)) as simulator:
         for path in ("/_simulator/reset", "/v2/video/generations"):
             connection = http.client.HTTPConnection(urlsplit(simulator.url).netloc)
             connection.putrequest("POST", path, skip_host=True)

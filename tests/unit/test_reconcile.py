@@ -15,7 +15,7 @@ from core.money.own import Own
 from core.money.reconcile import Kind, Line, OutOfTime, Reconciliation, hours
 from core.provider.account import LoggedCall, Movement
 from core.submit import client_request_id
-from local.simulator import Simulator, SimulatorControl
+from local.simulator import Behaviour, Simulator, SimulatorControl
 from tests.support.account import LATE, NEVER, World, kinds
 from tests.support.generations import archived
 from tests.support.simulator_client import KEY, Clock
@@ -33,7 +33,7 @@ COST = 5_000_000  # of a video of five seconds, at the simulator
 def world(dynamodb: "DynamoDBClient") -> Iterator[World]:
     clock = Clock()
     clock.now = datetime(2026, 11, 20, tzinfo=UTC).timestamp()
-    with Simulator(keys=[KEY], clock=clock) as simulator:
+    with Simulator(Behaviour(keys=[KEY], clock=clock)) as simulator:
         yield World(dynamodb, SimulatorControl(simulator.url), clock)
 
 
@@ -101,18 +101,20 @@ def test_where_the_account_is_shared_only_what_was_made_with_our_key_has_to_be_o
 
 
 @pytest.mark.parametrize(
-    ("sent", "seconds", "noticed", "delay"),
+    ("sent", "lasts"),
     [
-        ("2026-11-24 23:59", 90, 95, 0),  # submitted on one day, done and charged on the next
-        ("2026-11-24 23:58", 60, 180, 0),  # done and charged on the day, noticed on the next
-        ("2026-11-24 23:58", 60, 61, 120),  # done on the day, charged on the next
-        ("2026-11-24 23:00", 60, 61, 3600 * 20),  # charged much later
-        ("2026-11-24 01:00", 60, 3600 * 23 + 600, 0),  # noticed much later
+        ("2026-11-24 23:59", (90, 95, 0)),  # submitted on one day, done and charged on the next
+        ("2026-11-24 23:58", (60, 180, 0)),  # done and charged on the day, noticed on the next
+        ("2026-11-24 23:58", (60, 61, 120)),  # done on the day, charged on the next
+        ("2026-11-24 23:00", (60, 61, 3600 * 20)),  # charged much later
+        ("2026-11-24 01:00", (60, 3600 * 23 + 600, 0)),  # noticed much later
     ],
 )
 def test_the_edges_of_a_day_are_no_finding(
-    world: World, path: Path, sent: str, seconds: float, noticed: float, delay: float
+    world: World, path: Path, sent: str, lasts: tuple[float, float, float]
 ) -> None:
+    """`lasts` are seconds: of the generation, until we noticed its end, and of the charge's delay."""
+    seconds, noticed, delay = lasts
     one = world.sent(sent, seconds=seconds, charges=[{"delay": delay}])
     world.noticed(one, noticed)
     nights: dict[str, list[Kind]] = {}

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.simulator import Simulator
+from local.simulator import Behaviour, Simulator
 from tests.support.simulator_client import KEY, Client, Clock
 
 if TYPE_CHECKING:
@@ -18,5 +18,5 @@ def clock() -> Clock:
 
 @pytest.fixture
 def client(clock: Clock) -> Iterator[Client]:
-    with Simulator(keys=[KEY], seconds=6, link_lifetime=600, clock=clock) as simulator:
+    with Simulator(Behaviour(keys=[KEY], seconds=6, link_lifetime=600, clock=clock)) as simulator:
         yield Client(simulator.url)

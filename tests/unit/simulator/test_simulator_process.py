@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from local.simulator import Simulator
+from local.simulator import Behaviour, Simulator
 from tests.support.simulator_client import AUTHORIZED, KEY, PROMPT, Client, Clock, download
 
 ROOT = Path(__file__).parents[3]
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_leaving_the_block_ends_hanging_and_idle_connections() -> None:
     threads_before = threading.active_count()
-    with Simulator(keys=[KEY]) as simulator, requests.Session() as session:
+    with Simulator(Behaviour(keys=[KEY])) as simulator, requests.Session() as session:
         session.get(simulator.url, timeout=10)  # stays open in the session's pool
         client = Client(simulator.url)
         client.control.script(PROMPT, create=[{"hang": 600}])
@@ -69,7 +69,7 @@ def test_accepted_jobs_outlive_the_simulator_and_go_on_meanwhile(tmp_path: Path)
     """Its keys are not in the file; a job's row of the request log is."""
     clock, jobs = Clock(), tmp_path / "jobs"
     clock.now = time.time()
-    with Simulator(keys=[KEY], seconds=10, clock=clock, jobs=jobs) as simulator:
+    with Simulator(Behaviour(keys=[KEY], seconds=10, clock=clock, jobs=jobs)) as simulator:
         client = Client(simulator.url)
         created = client.create().json()
         assert client.fetch(created["id"]).json()["status"] == "queued"
@@ -77,7 +77,7 @@ def test_accepted_jobs_outlive_the_simulator_and_go_on_meanwhile(tmp_path: Path)
         file.write('{"key": "killed in the mid')
     assert KEY not in jobs.read_text()
     clock.now += 11
-    with Simulator(keys=[KEY], seconds=10, clock=clock, jobs=jobs) as simulator:
+    with Simulator(Behaviour(keys=[KEY], seconds=10, clock=clock, jobs=jobs)) as simulator:
         client = Client(simulator.url)
         fetched = client.fetch(created["id"]).json()
         assert fetched["status"] == "completed"
@@ -85,5 +85,5 @@ def test_accepted_jobs_outlive_the_simulator_and_go_on_meanwhile(tmp_path: Path)
         assert client.control.counts().creates == 1
         assert [row["inference_id"] for row in client.rows()] == [created["id"]]
         client.control.reset()
-    with Simulator(keys=[KEY], jobs=jobs) as simulator:
+    with Simulator(Behaviour(keys=[KEY], jobs=jobs)) as simulator:
         assert Client(simulator.url).control.counts().creates == 0
