@@ -2,6 +2,7 @@
 
 from importlib import metadata
 
+from promptreel._webhooks import Webhook
 from promptreel.asynchronous import AsyncClient
 from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import Client
@@ -50,5 +51,6 @@ __all__ = [
     "Usage",
     "Video",
     "WaitTimeout",
+    "Webhook",
     "__version__",
 ]

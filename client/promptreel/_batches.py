@@ -42,7 +42,7 @@ class Batches:
                 return self.check_batch(changed, name=name or path.name)
         _refuse_large(path)
         params = {"name": name or path.name, "dry_run": "true"}
-        answer = self._http.call("POST", BATCHES, params=params, data=path.read_bytes(), headers=_AS_IT_IS)
+        answer = self._http.call("POST", BATCHES, params=params, body=path.read_bytes(), headers=_AS_IT_IS)
         return BatchCheck.from_json(answer)
 
     def create_batch(
@@ -72,7 +72,7 @@ class Batches:
         params |= {"max_concurrency": max_concurrency} if max_concurrency else {}
         try:
             _refuse_large(path)
-            answer = self._http.call("POST", BATCHES, params=params, data=path.read_bytes(), headers=_AS_IT_IS)
+            answer = self._http.call("POST", BATCHES, params=params, body=path.read_bytes(), headers=_AS_IT_IS)
             return Batch.from_json(answer)
         except ApiError as error:
             if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

@@ -82,11 +82,14 @@ class Http:
         path: str,
         *,
         params: Mapping[str, str | int] | None = None,
-        json: Mapping[str, Any] | None = None,
-        data: bytes | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """The JSON object the API answers with; raises `ApiError` or `ConnectionFailed`."""
+        """Return the JSON object that the API answers with. Raise `ApiError` or `ConnectionFailed`.
+
+        A `body` of bytes is sent as it is, any other as JSON.
+        """
+        sent = {"data" if isinstance(body, bytes) else "json": body}
         attempt = 1
         while True:
             try:
@@ -94,11 +97,10 @@ class Http:
                     method,
                     self._base_url + path,
                     params=params,
-                    json=json,
-                    data=data,
                     headers=headers,
                     timeout=self._timeout,
-                    allow_redirects=False,  # the key goes nowhere else
+                    allow_redirects=False,  # the key is sent to no other host
+                    **sent,  # type: ignore[arg-type]  # as requests takes each of them
                 )
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
                 if attempt >= self._attempts or self._is_closed:

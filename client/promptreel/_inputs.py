@@ -71,7 +71,7 @@ class Uploads:
 
     def _send(self, path: Path) -> None:
         asked = {"content_type": content_type(path), "sha256": self._found[path]}
-        form = self._http.call("POST", UPLOADS, json=asked)["upload"]
+        form = self._http.call("POST", UPLOADS, body=asked)["upload"]
         if path.stat().st_size > form["max_bytes"]:
             raise PromptreelError(f"{path} is too large: at most {form['max_bytes']} bytes are taken.")
         send_form(form, path)

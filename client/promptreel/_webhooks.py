@@ -1,6 +1,6 @@
 """The calls of `Client` that are about webhooks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,14 @@ from promptreel._http import Http
 
 DELIVERIES, SECRET = "/v2/webhooks/deliveries", "/v2/webhooks/secret"
 PAGE = 100
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A URL to notify when a job ends, and of which ends: `completed`, `failed`, or both if none is named."""
+
+    url: str = field(repr=False)  # it may hold a secret
+    events: Iterable[str] = ()
 
 
 @dataclass(frozen=True)

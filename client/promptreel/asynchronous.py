@@ -7,23 +7,24 @@ that a thousand that wait need no thread each.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, Unpack
 from uuid import uuid4
 
 from promptreel._batches import DAY, BatchWatch
 from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, bearing_faults
-from promptreel._webhooks import Delivery
+from promptreel._webhooks import Delivery, Webhook
 from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import (
     DEFAULT_MODEL,
     DEFAULT_TIMEOUT_SECONDS,
     PATH,
     Client,
+    Filters,
     OnChange,
     Pages,
     Status,
@@ -80,13 +81,12 @@ class AsyncClient:
         *,
         idempotency_key: str | None = None,
         tags: Iterable[str] = (),
-        webhook: str | None = None,
-        webhook_events: Iterable[str] = (),
+        webhook: str | Webhook | None = None,
         **parameters: Any,
     ) -> Generation:
-        """Ask for a video; returns at once. See `Client.create`."""
+        """Ask for a video, and return at once. See `Client.create`."""
         key = idempotency_key or uuid4().hex
-        told: dict[str, Any] = {"tags": tags, "webhook": webhook, "webhook_events": webhook_events}
+        told: dict[str, Any] = {"tags": tags, "webhook": webhook}
         try:
             return await self._call(self._client.create, prompt, model, idempotency_key=key, **told, **parameters)
         except asyncio.CancelledError as cancelled:
@@ -113,20 +113,13 @@ class AsyncClient:
         """The generation as it is now, with a fresh link to its video; `NotFound`."""
         return await self._call(self._client.get, generation)
 
-    async def list(
-        self,
-        status: Status | None = None,
-        *,
-        limit: int | None = None,
-        model: str | None = None,
-        batch: str | None = None,
-        text: str | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
-        tags: Iterable[str] = (),
+    def list(
+        self, status: Status | None = None, *, limit: int | None = None, **filters: Unpack[Filters]
     ) -> AsyncIterator[Generation]:
-        """Your generations, newest first, fetched as you iterate. See `Client.list`."""
-        pages = Pages(status, limit, model, batch, text, created_after, created_before, tags)
+        """Return your generations, newest first, fetched as you iterate. See `Client.list`."""
+        return self._read(Pages(status, limit, filters))
+
+    async def _read(self, pages: Pages) -> AsyncIterator[Generation]:
         while (params := pages.next_params()) is not None:
             for generation in pages.read(await self._call(self._client._http.call, "GET", PATH, params=params)):
                 yield generation

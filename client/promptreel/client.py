@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 from uuid import uuid4
 
 from promptreel import _download, configuration
 from promptreel._batches import Batches
 from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, Http, bearing_faults
 from promptreel._inputs import Uploads, referenced
-from promptreel._webhooks import Webhooks
+from promptreel._webhooks import Webhook, Webhooks
 from promptreel.errors import (
     ApiError,
     DownloadFailed,
@@ -37,6 +37,17 @@ DELETE_ATTEMPTS = 5
 Status = Literal["queued", "generating", "completed", "error"]
 Which = str | Generation  # a generation, its id, or as much of that as tells it from your others: 4 digits at least
 OnChange = Callable[[Generation], None]
+
+
+class Filters(TypedDict, total=False):
+    """What a list is narrowed by. A generation is in the list if all the filters fit it."""
+
+    model: str | None
+    batch: str | None  # a batch's id
+    text: str | None  # which its prompt contains
+    created_after: datetime | None  # which is included; a time without a zone is local
+    created_before: datetime | None  # which is not included
+    tags: Iterable[str]  # all of which it has; a key without a value stands for any value
 
 
 class Client(Batches, Webhooks):
@@ -83,25 +94,24 @@ class Client(Batches, Webhooks):
         *,
         idempotency_key: str | None = None,
         tags: Iterable[str] = (),
-        webhook: str | None = None,
-        webhook_events: Iterable[str] = (),
+        webhook: str | Webhook | None = None,
         **parameters: Any,
     ) -> Generation:
-        """Ask for a video; returns at once. `parameters` are the model's own, such as `duration=5`; see `model`.
+        """Ask for a video, and return at once. `parameters` are the model's own, such as `duration=5`; see `model`.
 
         Most models require a prompt, and the others take one or none. Where a model takes the link of a picture, a
         sound or a video, a `Path` is uploaded, and a `Generation` stands for its video, which is waited for.
 
         The same idempotency key and request always stand for the same generation, so a program that may be interrupted
         and run again should bring its own. `tags` (`"project=boats"`, or a word) are for you to find it by.
-        `webhook` is a URL that is told of the end; `webhook_events`, of which: `completed`, `failed`, or both.
+        `webhook` is a URL to notify when the job ends; a `Webhook` also says of which ends.
         """
         key = idempotency_key or uuid4().hex
         given = self._with_inputs(parameters)
         body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **given}
         try:
-            headers, told = {"Idempotency-Key": key}, asides(tags, webhook, webhook_events)
-            return Generation.from_json(self._http.call("POST", PATH, params=told, json=body, headers=headers))
+            headers, told = {"Idempotency-Key": key}, asides(tags, webhook)
+            return Generation.from_json(self._http.call("POST", PATH, params=told, body=body, headers=headers))
         except (PromptreelError, KeyboardInterrupt) as error:
             if not isinstance(error, ApiError) or error.may_pass:
                 error.add_note(may_have_arrived(key))
@@ -117,7 +127,7 @@ class Client(Batches, Webhooks):
     def estimate(self, prompt: str | None = None, model: str = DEFAULT_MODEL, **parameters: Any) -> Estimate:
         """What the same call of `create` would cost; nothing is asked for."""
         body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **self._with_inputs(parameters)}
-        return Estimate.from_json(self._http.call("POST", "/v2/estimates", json=body))
+        return Estimate.from_json(self._http.call("POST", "/v2/estimates", body=body))
 
     def usage(self, by: str = "day", first: date | None = None, last: date | None = None) -> Usage:
         """What your generations cost that ended from the first day to the last (UTC; the last 30, if none is given),
@@ -145,24 +155,12 @@ class Client(Batches, Webhooks):
         return Generation.from_json(self._http.call("GET", PATH, params={"generation_id": id_of(generation)}))
 
     def list(
-        self,
-        status: Status | None = None,
-        *,
-        limit: int | None = None,
-        model: str | None = None,
-        batch: str | None = None,
-        text: str | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
-        tags: Iterable[str] = (),
+        self, status: Status | None = None, *, limit: int | None = None, **filters: Unpack[Filters]
     ) -> Iterator[Generation]:
-        """Your generations, newest first, at most `limit`, fetched as you iterate.
+        """Return your generations, newest first, at most `limit`, fetched as you iterate. See `Filters`."""
+        return self._read(Pages(status, limit, filters))
 
-        `text` is looked for in the prompts; `batch` is a batch's id. `created_after` itself is included,
-        `created_before` is not; a time without a zone is local. Of `tags` they have all; a key alone stands for any
-        value of it.
-        """
-        pages = Pages(status, limit, model, batch, text, created_after, created_before, tags)
+    def _read(self, pages: "Pages") -> Iterator[Generation]:
         while (params := pages.next_params()) is not None:
             yield from pages.read(self._http.call("GET", PATH, params=params))
 
@@ -267,9 +265,10 @@ def may_have_arrived(key: str) -> str:
     return f"The request may have arrived: repeat it with the idempotency key {key}, and it runs only once."
 
 
-def asides(tags: Iterable[str], webhook: str | None, webhook_events: Iterable[str]) -> dict[str, str]:
-    """What goes beside a request, and not to the provider: its query."""
-    told = {"tag": joined(tags), "webhook": webhook or "", "webhook_events": joined(webhook_events)}
+def asides(tags: Iterable[str], webhook: str | Webhook | None) -> dict[str, str]:
+    """Return the query of a request: what is for Promptreel and not for the provider."""
+    hook = webhook if isinstance(webhook, Webhook) else Webhook(webhook or "")
+    told = {"tag": joined(tags), "webhook": hook.url, "webhook_events": joined(hook.events)}
     return {name: text for name, text in told.items() if text}
 
 
@@ -312,25 +311,18 @@ class Watch:
 class Pages:
     """The pages of a list, one after the other: what the two clients' `list` have in common."""
 
-    def __init__(
-        self,
-        status: str | None,
-        limit: int | None,
-        model: str | None,
-        batch: str | None,
-        text: str | None,
-        created_after: datetime | None,
-        created_before: datetime | None,
-        tags: Iterable[str],
-    ) -> None:
+    def __init__(self, status: str | None, limit: int | None, filters: Filters) -> None:
+        if unknown := filters.keys() - Filters.__annotations__.keys():
+            raise TypeError(f"list() has no filter `{min(unknown)}`: use {', '.join(Filters.__annotations__)}.")
+        after, before = filters.get("created_after"), filters.get("created_before")
         asked: dict[str, str | None] = {
             "status": status,
-            "model": model,
-            "batch": batch,
-            "text": text,
-            "created_after": _iso(created_after) if created_after else None,
-            "created_before": _iso(created_before) if created_before else None,
-            "tag": joined(tags) or None,
+            "model": filters.get("model"),
+            "batch": filters.get("batch"),
+            "text": filters.get("text"),
+            "created_after": _iso(after) if after else None,
+            "created_before": _iso(before) if before else None,
+            "tag": joined(filters.get("tags", ())) or None,
         }
         self._params: dict[str, str | int] = {name: value for name, value in asked.items() if value is not None}
         self._left = limit

@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -58,6 +59,31 @@ Videos = Annotated[
 Template = Annotated[
     str, typer.Option("--name-template", help="The videos' names: {row}, {name} or the first words, {id}.")
 ]
+
+
+Choice = Literal["reuse", "again"]  # what is done with rows that another batch has made
+
+
+@dataclass(frozen=True)
+class Following:
+    """How long a command waits for a batch, and what it saves then: its options."""
+
+    timeout: float  # seconds
+    save_to: Path | None
+    videos: bool
+    template: str  # of the videos' names
+    as_json: bool
+
+    def folder_of(self, batch_id: str) -> Path | None:
+        """Return the folder in which the results are saved, or None if they are not."""
+        return self.save_to or (Path(f"batch-{batch_id}") if self.videos else None)
+
+    @property
+    def options(self) -> list[str]:
+        """Return the options that a command needs to save the same."""
+        options = ["-o", str(self.save_to)] if self.save_to else []
+        options += ["--videos"] if self.videos else []
+        return options + (["--name-template", self.template] if self.template != DEFAULT_TEMPLATE else [])
 
 
 @app.command()
@@ -121,23 +147,23 @@ def run(
             )
         batch_name = name or file.name
         if check:
-            check = _decided(api, sent, check, reuse=reuse, anew=again_, is_named=name is not None)
+            choice: Choice | None = "reuse" if reuse else "again" if again_ else None
+            check = _decided(api, sent, check, choice, is_named=name is not None)
             batch_name = check.name
             _tell_made(check)
-        folder = save_to or (Path(f"batch-{check.id}") if videos and check else None)
-        if folder and check:
+        following = Following(timeout, save_to, videos, name_template, as_json)
+        if check and (folder := following.folder_of(check.id)):
             Results.open(folder, check.id, name_template)
         upload()
         batch = api.create_batch(sent, name=batch_name, force=force, max_concurrency=max_concurrency)
-        options = _options(save_to, videos, name_template)
         if wait or save_to or videos:
             output.warn(f"Batch {batch.id}")
-            _finish(context, api, batch, timeout, save_to, videos, name_template, as_json)
+            _finish(context, api, batch, following)
         elif as_json:
             output.say_json(batch.raw)
         else:
             output.say(batch.id)
-            output.warn(f"It runs. Follow it with: {_again(context, 'get', batch.id, '--wait', *options)}")
+            output.warn(f"It runs. Follow it with: {_again(context, 'get', batch.id, '--wait', *following.options)}")
 
 
 @app.command("list")
@@ -194,7 +220,7 @@ def get(
     with closing(client(context)) as api, telling_interrupts():
         batch = api.batch(batch_id)
         if wait or save_to or videos:
-            _finish(context, api, batch, timeout, save_to, videos, name_template, as_json)
+            _finish(context, api, batch, Following(timeout, save_to, videos, name_template, as_json))
         elif as_json:
             output.say_json(batch.raw)
         else:
@@ -267,14 +293,14 @@ def retry(
         if save_to:
             Results.open(save_to, api.batch(batch_id).id, name_template)
         batch = api.retry_batch(batch_id)
+        following = Following(timeout, save_to, videos, name_template, as_json)
         if wait or save_to or videos:
-            _finish(context, api, batch, timeout, save_to, videos, name_template, as_json)
+            _finish(context, api, batch, following)
         elif as_json:
             output.say_json(batch.raw)
         else:
-            options = _options(save_to, videos, name_template)
             output.say(batch.id)
-            output.warn(f"It runs. Follow it with: {_again(context, 'get', batch.id, '--wait', *options)}")
+            output.warn(f"It runs. Follow it with: {_again(context, 'get', batch.id, '--wait', *following.options)}")
 
 
 def _has_api(context: typer.Context) -> bool:
@@ -362,15 +388,15 @@ def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None
         raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: mend the file.")
 
 
-def _decided(api: Client, file: Path, check: BatchCheck, *, reuse: bool, anew: bool, is_named: bool) -> BatchCheck:
-    """The check under the name that the batch shall have: most of its rows may have been made in another batch."""
+def _decided(api: Client, file: Path, check: BatchCheck, choice: Choice | None, *, is_named: bool) -> BatchCheck:
+    """Return the check under the name that the batch shall have: another batch may have made most of its rows."""
     other = check.made_elsewhere
-    if anew:
+    if choice == "again":
         return check if is_named else _under_new_name(api, file, check)
     if other is None or 2 * other.rows <= check.rows:
         return check
     said = f"{other.rows} of {check.rows} rows were made before, in batch {output.plain(other.name)} ({other.id})."
-    if not reuse:
+    if choice is None:
         if not sys.stdin.isatty():
             raise typer.BadParameter(
                 f"{said} Say --reuse to go on in that batch and make only what is new, or --again to make all rows "
@@ -400,25 +426,19 @@ def _under_new_name(api: Client, file: Path, check: BatchCheck) -> BatchCheck:
     raise PromptreelError(f"There are {MOST_TAKES} batches of this name: choose another with --name.")
 
 
-def _finish(
-    context: typer.Context,
-    api: Client,
-    batch: Batch,
-    timeout: float,
-    save_to: Path | None,
-    videos: bool,
-    template: str,
-    as_json: bool,
-) -> None:
-    """Wait for the batch, save what is asked for, and say how it ended."""
-    folder = save_to or (Path(f"batch-{batch.id}") if videos else None)
-    results = Results.open(folder, batch.id, template) if folder else None
-    options = ["--wait", *_options(save_to, videos, template)]
+def _finish(context: typer.Context, api: Client, batch: Batch, following: Following) -> None:
+    """Wait for the batch, save its results if asked to, and say how it ended."""
+    folder = following.folder_of(batch.id)
+    results = Results.open(folder, batch.id, following.template) if folder else None
+    options = ["--wait", *following.options]
     back = _again(context, "get", batch.id, *options)
+    unsaved = 0
     try:
-        batch = _followed(api, batch, timeout)
+        batch = _followed(api, batch, following.timeout)
         rows = list(api.report(batch.id))
-        unsaved = _save(context, api, batch, rows, results, videos=videos)
+        if results:
+            unsaved = _save_videos(context, api, batch, rows, results) if following.videos else 0
+            output.warn(f"The report is {results.write_report(rows)}.")
     except KeyboardInterrupt as stopped:
         stopped.add_note(f"The batch goes on. Come back with: {back}")
         raise
@@ -426,7 +446,7 @@ def _finish(
         late.add_note(f"Come back with: {back}")
         raise
     completed = sum(row.status == "completed" for row in rows)
-    if as_json:
+    if following.as_json:
         output.say_json([row.raw for row in rows])
     else:
         before = f" ({batch.made_before} of them made before)" if batch.made_before else ""
@@ -446,26 +466,14 @@ def _finish(
         raise PromptreelError(f"{unsaved} videos were not saved: come back with {back}")
 
 
-def _save(
-    context: typer.Context,
-    api: Client,
-    batch: Batch,
-    rows: Sequence[ReportRow],
-    results: Results | None,
-    *,
-    videos: bool,
-) -> int:
-    """Save the report and the videos: how many of them could not be."""
-    if results is None:
-        return 0
+def _save_videos(context: typer.Context, api: Client, batch: Batch, rows: Sequence[ReportRow], results: Results) -> int:
+    """Save the videos and a page that shows them, and return how many could not be saved."""
     unsaved = 0
-    if videos:
-        for path in results.put_earlier_aside(rows):
-            output.warn(f"{path.name} is of an earlier version of the batch: it is in {path.parent} now.")
-        for row in rows:
-            unsaved += row.status == "completed" and not _save_video(context, api, row, results)
-        output.warn(f"Look at the videos: {results.write_page(batch.name, rows)}")
-    output.warn(f"The report is {results.write_report(rows)}.")
+    for path in results.put_earlier_aside(rows):
+        output.warn(f"{path.name} is of an earlier version of the batch: it is in {path.parent} now.")
+    for row in rows:
+        unsaved += row.status == "completed" and not _save_video(context, api, row, results)
+    output.warn(f"Look at the videos: {results.write_page(batch.name, rows)}")
     return unsaved
 
 
@@ -524,13 +532,6 @@ def _show(batch: Batch) -> None:
     for name, fact in facts.items():
         if fact is not None:
             output.say(f"{name:8} {output.plain(fact)}")
-
-
-def _options(save_to: Path | None, videos: bool, template: str) -> list[str]:
-    """Those of this command that the command which comes back needs as well."""
-    options = ["-o", str(save_to)] if save_to else []
-    options += ["--videos"] if videos else []
-    return options + (["--name-template", template] if template != DEFAULT_TEMPLATE else [])
 
 
 def _again(context: typer.Context, *words: str) -> str:

@@ -14,10 +14,11 @@ from uuid import uuid4
 import typer
 
 from promptreel._inputs import with_paths
+from promptreel._webhooks import Webhook
 from promptreel.client import DEFAULT_MODEL, Client
 from promptreel.commands import completion, output
 from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Output, Tags, Timeout, Wait, again, client
-from promptreel.commands.waiting import finish, refuse_unwritable, tell_misnamed, telling_interrupts, wait_for
+from promptreel.commands.waiting import Waiting, finish, refuse_unwritable, tell_misnamed, telling_interrupts, wait_for
 from promptreel.errors import ApiError, ConfigurationError, PromptreelError, WaitTimeout
 from promptreel.generation import Generation
 from promptreel.money import Estimate
@@ -130,17 +131,19 @@ def create(
         if dry_run:
             _tell_cost(api.estimate(text, model, **parameters), len(takes) or 1, as_json=as_json)
             return
-        parameters |= {"tags": tag or [], "webhook": webhook, "webhook_events": webhook_events or ""}
+        parameters |= {"tags": tag or [], "webhook": Webhook(webhook or "", webhook_events or "")}
+        waiting = Waiting(timeout, save_as, force, notify, as_json)
         if takes:
             key = idempotency_key or uuid4().hex
             try:
                 for take in takes:
                     own = {**parameters, "seed": take.number} if seeds else parameters
-                    _ask(api, take, takes, text, model, f"{key}-{take.number}", own)
+                    asked = _Asked(text, model, own)
+                    _ask(api, take, asked, f"{key}-{take.number}", is_first=take is takes[0])
                     if take.generation and not (waits or as_json):
                         output.say(take.generation.id)
                 if waits:
-                    _finish(context, api, takes, timeout, force=force, as_json=as_json)
+                    _finish(context, api, takes, waiting)
             except KeyboardInterrupt as interrupt:
                 interrupt.add_note(f"What was asked for goes on. {_again(key)}")
                 raise
@@ -149,7 +152,7 @@ def create(
         generation = api.create(text, model, idempotency_key=idempotency_key, **parameters)
         if waits:
             output.warn(f"Generation {generation.id}")
-            finish(context, api, generation, timeout, save_as, force, notify=notify, as_json=as_json)
+            finish(context, api, generation, waiting)
         elif as_json:
             output.say_json(generation.raw)
         else:
@@ -166,34 +169,39 @@ def _tell_cost(estimate: Estimate, count: int, *, as_json: bool) -> None:
         raise PromptreelError(estimate.refused)
 
 
-def _ask(
-    api: Client, take: Take, takes: list[Take], prompt: str | None, model: str, key: str, parameters: dict[str, Any]
-) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """What a video is made of."""
+
+    prompt: str | None
+    model: str
+    parameters: dict[str, Any]
+
+
+def _ask(api: Client, take: Take, asked: _Asked, key: str, *, is_first: bool) -> None:
     """Request one of them. Raise an error that applies to all of them at the first."""
     try:
-        take.generation = api.create(prompt, model, idempotency_key=key, **parameters)
+        take.generation = api.create(asked.prompt, asked.model, idempotency_key=key, **asked.parameters)
     except PromptreelError as error:
         concerns_all = isinstance(error, ConfigurationError) or (isinstance(error, ApiError) and not error.may_pass)
-        if concerns_all and take is takes[0]:
+        if concerns_all and is_first:
             raise
         take.error = error
         output.warn(f"{take.number}: {' '.join([str(error), *getattr(error, '__notes__', [])])}")
 
 
-def _finish(
-    context: typer.Context, api: Client, takes: list[Take], timeout: float, *, force: bool, as_json: bool
-) -> None:
+def _finish(context: typer.Context, api: Client, takes: list[Take], waiting: Waiting) -> None:
     """Wait for all, one after the other, since they run at once; save or print each as it ends."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + waiting.timeout
     for take in takes:
         if take.generation is None:
             continue
         output.warn(f"{take.number}: generation {take.generation.id}")
         left = max(0.0, deadline - time.monotonic())
         try:
-            take.generation = wait_for(context, api, take.generation, left, take.path, notify=False, as_json=False)
+            take.generation = wait_for(context, api, take.generation, Waiting(left, take.path))
             if take.path:
-                api.download(take.generation, take.path, overwrite=force)
+                api.download(take.generation, take.path, overwrite=waiting.force)
                 tell_misnamed(take.generation, take.path)
         except (PromptreelError, OSError) as error:
             take.error = error
@@ -201,7 +209,7 @@ def _finish(
             output.warn(" ".join([str(error), *getattr(error, "__notes__", [])]))
         else:
             link = take.generation.video.url if take.generation.video else ""
-            if not as_json:
+            if not waiting.as_json:
                 output.say(str(take.path) if take.path else link)
 
 

@@ -22,7 +22,7 @@ from promptreel.commands.options import (
     client,
     remedy_of,
 )
-from promptreel.commands.waiting import refuse_unwritable, save, telling_interrupts, wait_for
+from promptreel.commands.waiting import Waiting, refuse_unwritable, save, telling_interrupts, wait_for
 from promptreel.errors import GenerationFailed, NotFinished
 from promptreel.generation import ID_DIGITS, MP4, Generation
 
@@ -39,7 +39,7 @@ def get(
     with closing(client(context)) as api, telling_interrupts():
         generation = api.get(generation_id)
         if wait or notify:
-            generation = wait_for(context, api, generation, timeout, notify=notify, as_json=as_json)
+            generation = wait_for(context, api, generation, Waiting(timeout, notify=notify, as_json=as_json))
     if as_json:
         output.say_json(generation.raw)
     else:
@@ -83,7 +83,8 @@ def download(
         path = save_as or _named(generation)
         refuse_unwritable(path, force)
         if wait or notify:
-            generation = wait_for(context, api, generation, timeout, path, notify=notify, as_json=as_json)
+            waiting = Waiting(timeout, path, notify=notify, as_json=as_json)
+            generation = wait_for(context, api, generation, waiting)
         save(api, generation, save_as or _named(generation), force, as_json)
 
 

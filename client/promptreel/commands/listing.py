@@ -3,11 +3,11 @@
 import re
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
 
-from promptreel.client import Status
+from promptreel.client import Filters, Status
 from promptreel.commands import completion, output
 from promptreel.commands.options import Json, Tags, client, span_of
 from promptreel.generation import Generation
@@ -55,9 +55,10 @@ def list_(
     after = _time(since, "--since") if since else None
     before = _time(until, "--until", end=True) if until else None
     with closing(client(context)) as api:
-        wanted: dict[str, Any] = {"model": model, "batch": batch, "text": text, "tags": tag or []}
-        wanted |= {"created_after": after, "created_before": before}
-        found = list(api.list(status, limit=limit, **wanted))  # type: ignore[arg-type]  # checked above
+        filters = Filters(
+            model=model, batch=batch, text=text, tags=tag or [], created_after=after, created_before=before
+        )
+        found = list(api.list(status, limit=limit, **filters))  # type: ignore[arg-type]  # checked above
     if as_json:
         output.say_json([generation.raw for generation in found])
     elif (width := output.width()) is None:

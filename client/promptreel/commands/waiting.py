@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -19,46 +20,40 @@ from promptreel.generation import MP4, Generation
 MOST_AHEAD = 100  # that the API counts
 
 
-def finish(
-    context: typer.Context,
-    api: Client,
-    generation: Generation,
-    timeout: float,
-    path: Path | None,
-    force: bool,
-    *,
-    notify: bool,
-    as_json: bool,
-) -> Generation:
-    """Wait, then save the video as `path`, or print its link."""
-    generation = wait_for(context, api, generation, timeout, path, notify=notify, as_json=as_json)
-    if path:
-        save(api, generation, path, force, as_json)
-    elif as_json:
+@dataclass(frozen=True)
+class Waiting:
+    """How long a command waits for a generation, and what it does then: its options."""
+
+    timeout: float  # seconds
+    path: Path | None = None  # where the video is saved
+    force: bool = False  # over a file that is there
+    notify: bool = False
+    as_json: bool = False
+
+
+def finish(context: typer.Context, api: Client, generation: Generation, waiting: Waiting) -> Generation:
+    """Wait, then save the video, or print its link if no path was given."""
+    generation = wait_for(context, api, generation, waiting)
+    if waiting.path:
+        save(api, generation, waiting.path, waiting.force, waiting.as_json)
+    elif waiting.as_json:
         output.say_json(generation.raw)
     elif generation.video:
         output.say(generation.video.url)
     return generation
 
 
-def wait_for(
-    context: typer.Context,
-    api: Client,
-    generation: Generation,
-    timeout: float,
-    path: Path | None = None,
-    *,
-    notify: bool,
-    as_json: bool,
-) -> Generation:
-    """`Client.wait`, shown; a failure with what to do about it. Ctrl-C and a time-out leave it running and tell the way
-    back."""
+def wait_for(context: typer.Context, api: Client, generation: Generation, waiting: Waiting) -> Generation:
+    """Wait as `Client.wait` does, and show it; add to a failure what fixes it.
+
+    Ctrl-C and a time-out leave the generation running, and print the command that continues to wait.
+    """
     back = f"get {generation.id} --wait"
-    if path:
-        back = f"download {generation.id} --wait -o {shlex.quote(str(path))}"
+    if waiting.path:
+        back = f"download {generation.id} --wait -o {shlex.quote(str(waiting.path))}"
     ended = "interrupted"
     try:
-        seen = _watched(api, generation, timeout)
+        seen = _watched(api, generation, waiting.timeout)
         ended = "completed"
     except KeyboardInterrupt as interrupt:
         way_back = again(context, back)
@@ -70,13 +65,13 @@ def wait_for(
         raise
     except GenerationFailed as failed:
         ended = "failed"
-        if as_json:
+        if waiting.as_json:
             output.say_json(failed.generation.raw)
         if remedy := remedy_of(context, failed.generation):
             failed.add_note(remedy)
         raise
     finally:
-        if notify and ended != "interrupted":
+        if waiting.notify and ended != "interrupted":
             output.notify(f"Promptreel: {generation.id[:8]} {ended}")
     return seen
 

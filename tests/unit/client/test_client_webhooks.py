@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from promptreel import Client
+from promptreel import Client, Webhook
 from promptreel.errors import NotFound
 from tests.support.api_answers import ID, KEY, error, shown
 from tests.support.wire import http, serving
@@ -54,7 +54,7 @@ def test_a_request_names_a_webhook_beside_what_goes_to_the_provider(ask: Run) ->
 def test_without_one_the_query_is_empty() -> None:
     with serving(shown()) as wire, Client(wire.url, KEY) as client:
         client.create("x")
-        client.create("x", webhook=URL, webhook_events=["completed", "failed"], tags=["a", "b=1"])
+        client.create("x", webhook=Webhook(URL, ["completed", "failed"]), tags=["a", "b=1"])
     bare, full = [request.split()[1].decode() for request in wire.requests]
     assert "?" not in bare
     assert "tag=a%2Cb%3D1&webhook=" in full
