@@ -156,7 +156,7 @@ class Archive:
                 raise VideoInvalid(f"The provider announced {order.file_size} bytes, and the link has {found.length}.")
             if found.length is not None and found.length <= self._part_bytes:
                 return self._put(order, found, reader)
-            return self._upload(order, before, found, flow, reader, lambda: Reader(link, allowed, flow))
+            return self._upload(order, before, _Opened(found, flow, reader, lambda: Reader(link, allowed, flow)))
 
     def _put(self, order: Order, found: Found, reader: Reader) -> ArchivedVideo:
         """A video that fits in memory."""
@@ -178,16 +178,9 @@ class Archive:
             return self._of_another_entry(order, error)
         return self._archived(order.generation_id, check.container, check)
 
-    def _upload(
-        self,
-        order: Order,
-        before: Interrupted | None,
-        found: Found,
-        flow: Flow,
-        reader: Reader,
-        another: Callable[[], Reader],
-    ) -> ArchivedVideo:
-        """A video that does not."""
+    def _upload(self, order: Order, before: Interrupted | None, opened: "_Opened") -> ArchivedVideo:
+        """Archive a video that does not fit in memory."""
+        found, reader = opened.found, opened.reader
         if before is None and (there := self.find(order.generation_id)):
             return there
         container = before.container if before else container_of(reader.head(HEAD_BYTES, found))
@@ -199,10 +192,10 @@ class Archive:
             raise Changed  # S3 has forgotten it
         check = Check(self._allowed, before.structure if before else None)
         progress = _Progress(order, before, upload, found, part_bytes, check)
-        transfer = Transfer(upload, check, flow, part_bytes, progress.reached)
+        transfer = Transfer(upload, check, opened.flow, part_bytes, progress.reached)
         try:
             if found.validator and found.length:
-                transfer.ranges(found.length, found, reader, another)
+                transfer.ranges(found.length, found, reader, opened.another)
             else:
                 transfer.stream(found.length, reader)
             check.finish(found.length or order.file_size)
@@ -249,38 +242,43 @@ class Archive:
         )
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """A video at its host, whose first bytes were read."""
+
+    found: Found
+    flow: Flow
+    reader: Reader  # the one that is there already
+    another: Callable[[], Reader]  # makes one more
+
+
+@dataclass
 class _Progress:
     """How far an upload is, and what becomes of it if it stops there."""
 
-    def __init__(
-        self,
-        order: Order,
-        before: Interrupted | None,
-        upload: Multipart,
-        found: Found,
-        part_bytes: int,
-        check: Check,
-    ) -> None:
-        self._order = order
-        self._before = self._latest = before
-        self._upload = upload
-        self._found = found
-        self._part_bytes = part_bytes
-        self._check = check
+    order: Order
+    before: Interrupted | None
+    upload: Multipart
+    found: Found
+    part_bytes: int
+    check: Check
+
+    def __post_init__(self) -> None:
+        self._latest = self.before
         self._kept_at = time.monotonic()
 
     def reached(self) -> None:
-        """One more part is checked and in S3. After the last one there is nothing to go on with: it is read again."""
-        length, validator = self._found.length, self._found.validator
-        if length is None or validator is None or self._check.size >= length:
+        """Note that one more part is checked and in S3. After the last one there is nothing left to continue with."""
+        length, validator = self.found.length, self.found.validator
+        if length is None or validator is None or self.check.size >= length:
             return
         self._latest = Interrupted(
-            upload_id=self._upload.upload_id,
+            upload_id=self.upload.upload_id,
             length=length,
             validator=validator,
-            part_bytes=self._part_bytes,
-            parts=self._check.size // self._part_bytes,
-            structure=self._check.state,
+            part_bytes=self.part_bytes,
+            parts=self.check.size // self.part_bytes,
+            structure=self.check.state,
         )
         if time.monotonic() - self._kept_at >= KEEP_EVERY_SECONDS:
             self._keep(self._latest)
@@ -289,12 +287,12 @@ class _Progress:
         """Keep what there is for the next entry, or nothing if it is of no use; raises what became of it."""
         done = self._latest
         if done is None or isinstance(error, VideoInvalid | VideoForbidden | GenerationEnded | Changed):
-            self._upload.abort()
-        elif done is not self._before:
+            self.upload.abort()
+        elif done is not self.before:
             try:
                 self._keep(done)
             except GenerationEnded:
-                self._upload.abort()
+                self.upload.abort()
                 raise
             raise VideoIncomplete(
                 f"{done.size} of the video's {done.length} bytes are stored, and the rest follows."
@@ -302,5 +300,5 @@ class _Progress:
         raise error
 
     def _keep(self, done: Interrupted) -> None:
-        self._order.keep(asdict(done))
+        self.order.keep(asdict(done))
         self._kept_at = time.monotonic()
