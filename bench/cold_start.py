@@ -40,7 +40,7 @@ ROOMS = (  # modules that need neither an AWS client nor a connection
     "core.api.api_keys",
     "core.publish.views",
     "core.archive.mp4",
-    "core.provider.polling",
+    "core.provider.waiting",
 )
 BARE = ("submit", "api")  # also started without bytecode
 RUNS, QUICK_RUNS = 7, 2

@@ -21,13 +21,13 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 
 from bench.scale.dynamodb import DynamoDB  # noqa: E402 - found only now
-from core.check_status import Checks  # noqa: E402
+from core.check_status import CheckStatus  # noqa: E402
 from core.generation import Generation, Source, Status, Submission  # noqa: E402
 from core.places.table import PK, SK  # noqa: E402
 from core.provider.client import ProviderGeneration  # noqa: E402
 from core.provider.generation_times import GenerationTimes  # noqa: E402
-from core.provider.polling import Look, Schedule  # noqa: E402
-from core.submit import Limits, submit  # noqa: E402
+from core.provider.waiting import Look, Schedule, SubmitSchedule  # noqa: E402
+from core.submit import Submit  # noqa: E402
 from core.workflow import Run  # noqa: E402
 from infra.config import Stage, stage_named  # noqa: E402
 
@@ -102,15 +102,16 @@ class Job:
         return None
 
     # the ledger again
-    def begin_submission(self, _: Run) -> str:
-        self.submission = Submission.SENDING
-        return "attempt"
-
-    def submitted(self, *_: object) -> None:
-        self.submission = Submission.SUBMITTED
+    def change(self, _: Run, changes: dict[str, Any], **__: object) -> None:
+        """Note how far the claim of the create call is."""
+        self.submission = changes["submission"]
 
     def provider_finished(self, *_: object) -> None:
         self.noticed = self.age
+
+    # the admission, which has as many places as there are jobs
+    def release(self, _: str) -> None:
+        return None
 
     # the provider, and its key
     @property
@@ -212,11 +213,12 @@ class Shipped:
             if not path.startswith("$$")
         }
         if name == "Submit":
-            limits = Limits(s.submit_deadline_seconds, 90, s.poll_first_seconds)
-            submitted = submit(Run(job.name), anything, anything, anything, limits, times, anything, anything)
+            schedule = SubmitSchedule(s.submit_deadline_seconds, 90, s.poll_first_seconds)
+            step = Submit(anything, anything, anything, schedule, times, anything, anything)
+            submitted = step.submit(Run(job.name))
             return {**payload, **vars(submitted), "pending_seconds": 0}
         if name == "CheckStatus":
-            schedule = Schedule(
+            polls = Schedule(
                 s.poll_first_seconds,
                 s.poll_every_seconds,
                 s.poll_stay_seconds,
@@ -224,9 +226,9 @@ class Shipped:
                 s.poll_slow_seconds,
                 s.poll_give_up_seconds,
             )
-            checks = Checks(anything, anything, schedule, times, job.sleep)
+            check = CheckStatus(anything, anything, polls, times, anything, job.sleep)
             before = Look(payload["pending_seconds"], payload["wait_seconds"])
-            return {**payload, **vars(checks.check_status(Run(job.name), before))}
+            return {**payload, **vars(check.check(Run(job.name), before))}
         return state  # Admit and Finalize do nothing here
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from core import settings
+from core.intake.accept import Intake, Refusals
 from core.intake.row import Rows
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
@@ -22,8 +23,11 @@ class Settings(UsesInputs, UsesBatches, UsesModels, UsesAnnouncer):
 @cache
 def _wired() -> Rows:
     s = settings.read(Settings)
-    announcer = make_announcer(s)
-    return Rows(make_models(s), make_ledger(s), make_inputs(s), announcer.accounts, make_batches(s), announcer)
+    ledger, announcer = make_ledger(s), make_announcer(s)
+    intake = Intake(
+        models=make_models(s), ledger=ledger, inputs=make_inputs(s), accounts=announcer.accounts, workflow=None
+    )
+    return Rows(intake=intake, refusals=Refusals(ledger, announcer), records=make_batches(s))
 
 
 @logger.inject_lambda_context

@@ -5,10 +5,8 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.check_status import Checks
-from core.generation import Status
-from core.places.admission import Admission
-from core.provider.polling import Look, Schedule
+from core.check_status import CheckStatus
+from core.provider.waiting import Look, Schedule
 from core.workflow import Run
 from wiring import logger
 from wiring.generation_times import UsesGenerationTimes, make_generation_times
@@ -28,7 +26,7 @@ class Settings(UsesPlaces, UsesProvider, UsesGenerationTimes):
 
 
 @cache
-def _wired() -> tuple[Checks, Admission]:
+def _wired() -> CheckStatus:
     s = settings.read(Settings)
     schedule = Schedule(
         first=s.poll_first_seconds,
@@ -38,18 +36,22 @@ def _wired() -> tuple[Checks, Admission]:
         slow=s.poll_slow_seconds,
         give_up=s.poll_give_up_seconds,
     )
-    return Checks(make_ledger(s), make_provider(s), schedule, make_generation_times(s)), make_admission(s)
+    return CheckStatus(
+        ledger=make_ledger(s),
+        provider=make_provider(s),
+        schedule=schedule,
+        times=make_generation_times(s),
+        admission=make_admission(s),
+    )
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"generation_id", "execution", "wait_seconds", "pending_seconds"} → {"generation_id", "status":
     "generating" (look again), "queued" (submit it) or "archiving", "wait_seconds", "pending_seconds"}."""
-    checks, admission = _wired()
     generation_id = event["generation_id"]
-    checked = checks.check_status(Run.of_state(event), Look(event["pending_seconds"], event["wait_seconds"]))
-    if checked.status is Status.ARCHIVING:
-        admission.release(generation_id)
+    before = Look(event["pending_seconds"], event["wait_seconds"])
+    checked = _wired().check(Run.of_state(event), before)
     logger.info("checked", generation_id=generation_id, status=checked.status)
     return {
         "generation_id": generation_id,

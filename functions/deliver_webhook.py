@@ -27,31 +27,41 @@ class Settings(UsesLedger, UsesWebhooks):
 
 
 @cache
-def _wired() -> tuple[Courier, Settings]:
-    s = settings.read(Settings)
-    sender = Sender(local=s.allow_local_webhooks)
-    return Courier(make_ledger(s), make_webhook_records(s), sender, _master, _tell), s
+def _settings() -> Settings:
+    return settings.read(Settings)
+
+
+@cache
+def _wired() -> Courier:
+    s = _settings()
+    return Courier(
+        ledger=make_ledger(s),
+        records=make_webhook_records(s),
+        sender=Sender(local=s.allow_local_webhooks),
+        master=_master,
+        tell=_tell,
+    )
 
 
 @cache
 def _master() -> str:
-    return read_master(_wired()[1])
+    return read_master(_settings())
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """SQS messages, each an EventBridge event of the bus or {"delivery_id"} → those that are to come again."""
     again = []
-    courier, s = _wired()
+    courier, queue_url = _wired(), _settings().webhooks_queue_url
     for message in event["Records"]:
         try:
             wait = courier.take(json.loads(message["body"]))
         except Exception:
             seconds = RETRY_SECONDS * int(message["attributes"]["ApproximateReceiveCount"])
-            hide(s.webhooks_queue_url, message, min(seconds, MOST_SECONDS))
+            hide(queue_url, message, min(seconds, MOST_SECONDS))
             raise
         if wait is not None:
-            hide(s.webhooks_queue_url, message, ceil(wait.total_seconds()))
+            hide(queue_url, message, ceil(wait.total_seconds()))
             again.append(message["messageId"])
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
 

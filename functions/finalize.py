@@ -5,13 +5,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from core import settings
-from core.archive.store import Archive
-from core.finalize import finalize
-from core.places.admission import Admission
-from core.provider.client import Provider
-from core.publish.announcer import Announcer
+from core.finalize import Finalize
 from core.publish.views import as_log
-from core.records.ledger import Ledger
 from core.workflow import Run
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
@@ -32,9 +27,15 @@ class Settings(UsesPlaces, UsesProvider, UsesArchive, UsesAnnouncer):
 
 
 @cache
-def _wired() -> tuple[Ledger, Provider, Archive, Admission, Announcer]:
+def _wired() -> Finalize:
     s = settings.read(Settings)
-    return make_ledger(s), make_provider(s), make_archive(s), make_admission(s), make_announcer(s)
+    return Finalize(
+        ledger=make_ledger(s),
+        provider=make_provider(s),
+        archive=make_archive(s),
+        admission=make_admission(s),
+        announcer=make_announcer(s),
+    )
 
 
 @logger.inject_lambda_context
@@ -44,7 +45,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     def seconds_left() -> float:
         return context.get_remaining_time_in_millis() / 1000 - TO_STOP_SECONDS
 
-    generation = finalize(Run.of_state(event), *_wired(), seconds_left)
+    generation = _wired().finalize(Run.of_state(event), seconds_left)
     video = generation.video and generation.video.as_dict()
     logger.info("archived", generation_id=generation.generation_id, video=video, **as_log(generation))
     return {"generation_id": generation.generation_id, "status": generation.status, "video": video}

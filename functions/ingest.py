@@ -7,8 +7,9 @@ from typing import Any
 
 from core import settings
 from core.inputs.media import is_input
+from core.intake.accept import Intake, Refusals
 from core.intake.dropped_file import DroppedFile, FileIntake
-from core.intake.event import take_event
+from core.intake.event import EventIntake
 from core.intake.owners import owner_of_event, owner_of_file
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
@@ -28,21 +29,41 @@ class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAnnouncer):
     event_owners: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Intakes:
+    """What takes the files and the events."""
+
+    files: FileIntake
+    events: EventIntake
+
+
 @cache
-def _wired() -> tuple[FileIntake, Settings]:
-    s = settings.read(Settings)
+def _settings() -> Settings:
+    return settings.read(Settings)
+
+
+@cache
+def _wired() -> Intakes:
+    s = _settings()
     batches, announcer = make_batch_start(s), make_announcer(s)
-    return FileIntake(
-        client("s3"),
-        make_models(s),
-        s.default_model,
-        batches.ledger,
-        batches.inputs,
-        announcer.accounts,
-        make_workflow(s),
-        batches,
-        announcer,
-    ), s
+    intake = Intake(
+        models=make_models(s),
+        ledger=batches.ledger,
+        inputs=batches.inputs,
+        accounts=announcer.accounts,
+        workflow=make_workflow(s),
+    )
+    refusals = Refusals(ledger=batches.ledger, announcer=announcer)
+    files = FileIntake(
+        s3=client("s3"), default_model=s.default_model, intake=intake, refusals=refusals, batches=batches
+    )
+    events = EventIntake(
+        intake=intake,
+        refusals=refusals,
+        default_model=s.default_model,
+        allow_local_webhooks=s.allow_local_webhooks,
+    )
+    return Intakes(files=files, events=events)
 
 
 class NothingTaken(Exception):
@@ -83,11 +104,11 @@ def _size(event: dict[str, Any]) -> int:
 
 
 def _hide(message: dict[str, Any], seconds: int) -> None:
-    hide(_wired()[1].queue_url, message, min(seconds, MOST_SECONDS))
+    hide(_settings().queue_url, message, min(seconds, MOST_SECONDS))
 
 
 def _take_event(event: dict[str, Any]) -> None:
-    files, s = _wired()
+    s, intakes = _settings(), _wired()
     detail = event["detail"]
     match event["detail-type"]:
         case "Object Created" if is_input(detail["object"]["key"]):
@@ -99,16 +120,7 @@ def _take_event(event: dict[str, Any]) -> None:
                 etag=detail["object"]["etag"],
                 version=detail["object"].get("version-id"),
             )
-            files.take(file, owner_of_file(s.file_owners, file.key))
+            intakes.files.take(file, owner_of_file(s.file_owners, file.key))
             logger.info("file taken", file=file.uri)
         case "Generation Requested":
-            owner = owner_of_event(s.event_owners, event["source"])
-            known = (
-                files.models,
-                files.ledger,
-                files.inputs,
-                files.accounts,
-                files.workflow,
-                files.announcer,
-            )
-            take_event(event, owner, s.default_model, *known, allow_local_webhooks=s.allow_local_webhooks)
+            intakes.events.take(event, owner_of_event(s.event_owners, event["source"]))

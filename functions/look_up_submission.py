@@ -5,9 +5,8 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.look_up_submission import Patience, look_up_submission
-from core.provider.client import Provider
-from core.records.ledger import Ledger
+from core.look_up_submission import LookUpSubmission
+from core.provider.waiting import LookUpSchedule
 from core.workflow import Run
 from wiring import logger
 from wiring.ledger import UsesLedger, make_ledger
@@ -22,17 +21,20 @@ class Settings(UsesLedger, UsesProvider):
 
 
 @cache
-def _wired() -> tuple[Ledger, Provider, Patience]:
+def _wired() -> LookUpSubmission:
     s = settings.read(Settings)
-    patience = Patience(first=s.poll_first_seconds, slow=s.poll_slow_seconds, give_up=s.look_up_seconds)
-    return make_ledger(s), make_provider(s), patience
+    return LookUpSubmission(
+        ledger=make_ledger(s),
+        provider=make_provider(s),
+        schedule=LookUpSchedule(first=s.poll_first_seconds, slow=s.poll_slow_seconds, give_up=s.look_up_seconds),
+    )
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"generation_id", "execution"} → {"generation_id", "status": "generating" (found), "unsent" (submit it) or
     "queued" (look again), "wait_seconds", "pending_seconds"}."""
-    looked_up = look_up_submission(Run.of_state(event), *_wired())
+    looked_up = _wired().look_up(Run.of_state(event))
     generation_id = event["generation_id"]
     logger.info("looked up", generation_id=generation_id, status=looked_up.status)
     return {

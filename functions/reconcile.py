@@ -8,6 +8,7 @@ from typing import Any
 from core import settings
 from core.money.reconcile import Reconciliation
 from core.money.reports import Reports
+from core.reconcile import Reconcile, Sums
 from core.records.table import Table
 from wiring import client, logger, now
 from wiring.ledger import UsesLedger
@@ -28,30 +29,26 @@ class Settings(UsesLedger, UsesProvider):
 
 
 @cache
-def _wired() -> tuple[Reconciliation, Reports]:
+def _wired() -> Reconcile:
     s = settings.read(Settings)
-    how = Reconciliation(
-        make_provider(s),
-        Table(client("dynamodb"), s.table_name),
+    reconciliation = Reconciliation(
+        provider=make_provider(s),
+        table=Table(client("dynamodb"), s.table_name),
         late=timedelta(seconds=s.charge_late_seconds),
         is_shared=s.account_is_shared,
         now=now,
     )
-    return how, Reports(client("s3"), s.videos_bucket, count_findings)
+    reports = Reports(s3=client("s3"), bucket=s.videos_bucket, on_findings=count_findings)
+    return Reconcile(reconciliation=reconciliation, reports=reports, on_day=_tell)
+
+
+def _tell(day: date, sums: Sums | None) -> None:
+    logger.info("reconciled" if sums else "to be continued", day=day.isoformat(), sums=sums)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"day": "2026-11-24"} → its sums under "days", none if it takes another call; a scheduled event: all days that
     are due."""
-    how, reports = _wired()
-    until = now() + (BY_HAND if "day" in event else LONGEST)
-    due = [date.fromisoformat(event["day"])] if "day" in event else reports.due(now(), how.late)
-    done = []
-    for day in due:
-        sums = reports.reconcile(day, how, until)
-        logger.info("reconciled" if sums else "to be continued", day=day.isoformat(), sums=sums)
-        if sums is None:
-            break
-        done.append(sums)
-    return {"days": done}
+    day = date.fromisoformat(event["day"]) if "day" in event else None
+    return {"days": _wired().reconcile(day, now() + (BY_HAND if day else LONGEST))}

@@ -5,11 +5,8 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.generation import Failure
-from core.places.admission import Admission
-from core.publish.announcer import Announcer
-from core.record_failure import close, from_catch, from_end, record_failure
-from core.records.ledger import Ledger
+from core.generation import Failure, Generation
+from core.record_failure import RecordFailure, from_catch, from_end
 from core.workflow import Ended, Run
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
@@ -24,9 +21,11 @@ class Settings(UsesPlaces, UsesAnnouncer):
 
 
 @cache
-def _wired() -> tuple[Ledger, Admission, Announcer]:
+def _wired() -> RecordFailure:
     s = settings.read(Settings)
-    return make_ledger(s), make_admission(s), make_announcer(s)
+    return RecordFailure(
+        ledger=make_ledger(s), admission=make_admission(s), announcer=make_announcer(s), on_failure=_tell
+    )
 
 
 @logger.inject_lambda_context
@@ -34,21 +33,20 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"generation_id", "execution", "error": {"Error", "Cause"}}, or a Step Functions status change event → the id and
     what is recorded."""
     run, failure = _parse(event)
-    ledger, admission, announcer = _wired()
-    generation = record_failure(run, failure, ledger)
-    recorded = (generation and generation.error) or failure
+    return {"generation_id": run.generation_id, "error": asdict(_wired().record(run, failure))}
+
+
+def _tell(run: Run, failure: Failure, generation: Generation | None) -> None:
+    """Log a failure, and count it for the alarms the first time that it is recorded."""
     logger.warning(
         "failed",
         generation_id=run.generation_id,
-        error=recorded.name,
-        reason=recorded.message,
+        error=failure.name,
+        reason=failure.message,
         model=generation and generation.model,
     )
-    if generation:
-        if generation.error and not generation.announced_at:
-            count_failure(generation.error)
-        close(generation, ledger, admission, announcer)
-    return {"generation_id": run.generation_id, "error": asdict(recorded)}
+    if generation and generation.error and not generation.announced_at:
+        count_failure(generation.error)
 
 
 def _parse(event: dict[str, Any]) -> tuple[Run, Failure]:

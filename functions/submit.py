@@ -6,13 +6,8 @@ from typing import Any
 
 from core import settings
 from core.generation import Status
-from core.inputs.links import Links
-from core.money.budgets import Budgets
-from core.money.circuit import Circuit
-from core.provider.client import Provider
-from core.provider.generation_times import GenerationTimes
-from core.records.ledger import Ledger
-from core.submit import Limits, submit
+from core.provider.waiting import SubmitSchedule
+from core.submit import Submit
 from core.workflow import Run
 from wiring import logger
 from wiring.accounts import UsesAccounts, UsesCircuit, make_accounts, make_circuit
@@ -30,18 +25,27 @@ class Settings(UsesLinks, UsesProvider, UsesCircuit, UsesAccounts):
 
 
 @cache
-def _wired() -> tuple[Ledger, Provider, Links, Limits, GenerationTimes, Circuit, Budgets]:
+def _wired() -> Submit:
     s = settings.read(Settings)
-    limits = Limits(s.submit_deadline_seconds, s.submit_timeout_seconds, s.poll_first_seconds)
-    money = make_circuit(s), make_accounts(s).budgets
-    return make_ledger(s), make_provider(s), make_links(s), limits, make_generation_times(s), *money
+    schedule = SubmitSchedule(
+        deadline=s.submit_deadline_seconds, timeout=s.submit_timeout_seconds, first=s.poll_first_seconds
+    )
+    return Submit(
+        ledger=make_ledger(s),
+        provider=make_provider(s),
+        links=make_links(s),
+        schedule=schedule,
+        times=make_generation_times(s),
+        circuit=make_circuit(s),
+        budgets=make_accounts(s).budgets,
+    )
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"generation_id", "execution"} → {"generation_id", "status": "queued" (enter again) or "generating",
     "wait_seconds", "pending_seconds"}."""
-    submitted = submit(Run.of_state(event), *_wired())
+    submitted = _wired().submit(Run.of_state(event))
     generation_id = event["generation_id"]
     outcome = "submitted" if submitted.status is Status.GENERATING else "refused for now"
     logger.info(outcome, generation_id=generation_id, wait_seconds=submitted.wait_seconds)

@@ -35,12 +35,12 @@ class Settings(UsesPlaces, UsesWorkflow, UsesAnnouncer, UsesProvider, UsesCircui
 def _wired() -> Sweep:
     s = settings.read(Settings)
     return Sweep(
-        make_ledger(s),
-        make_admission(s),
-        make_workflow(s),
-        make_announcer(s),
-        make_provider(s),
-        Objects(client("s3"), s.videos_bucket),
+        ledger=make_ledger(s),
+        admission=make_admission(s),
+        workflow=make_workflow(s),
+        announcer=make_announcer(s),
+        provider=make_provider(s),
+        objects=Objects(client("s3"), s.videos_bucket),
         longest=timedelta(seconds=s.poll_deadline_seconds),
         on_failure=_found_failed,
     )

@@ -44,7 +44,7 @@ class Section:
 
 def _failed_by(*kinds: type[errors.PromptreelError]) -> Mapping[str, str]:
     """Return what the alarms on jobs that failed with these errors say: their classes have it."""
-    return {kind.__name__: f"{kind.__doc__} {kind.remedy.replace('{id}', 'ID')}" for kind in kinds}
+    return {kind.__name__: f"{kind.__doc__} What to do: {kind.remedy.replace('{id}', 'ID')}" for kind in kinds}
 
 
 _FAILED = Step(

@@ -19,10 +19,10 @@ import psutil
 import requests
 
 from core.generation import Generation, Source, Status, generation_id_for
-from core.intake.accept import accept
+from core.intake.accept import Envelope, Intake
 from core.models import offered
 from core.money import CREDITS_PER_USD
-from core.money.accounts import Accounts
+from core.money.accounts import Accounts, Tables
 from core.money.budgets import Limits
 from core.records.ledger import Ledger
 from core.workflow import Workflow
@@ -59,8 +59,8 @@ class Cloud:
     @property
     def accounts(self) -> Accounts:
         dynamodb, now = client("dynamodb", self.stack.aws_endpoint_url), self.ledger.now
-        places, money = self.stack.places_table_name, self.stack.money_table_name
-        return Accounts.at(dynamodb, money, places, now, Limits(), CREDITS_PER_USD)
+        tables = Tables(money=self.stack.money_table_name, places=self.stack.places_table_name)
+        return Accounts.at(dynamodb, tables, now, Limits(), CREDITS_PER_USD)
 
     def create(self, prompt: str) -> tuple[str, float]:
         """A generation by way of the HTTP API: its id, and the seconds until the answer."""
@@ -193,9 +193,8 @@ def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
     workflow = Workflow(
         client("stepfunctions", cloud.stack.aws_endpoint_url), cloud.stack.video_generation_state_machine_arn
     )
-    ledger, models = cloud.ledger, offered((), ())
     no_inputs: Any = None  # which the request does not name
-    money = cloud.accounts
+    intake = Intake(offered((), ()), cloud.ledger, no_inputs, cloud.accounts, workflow)
     request = {"model": "veo2", "prompt": prompt}
     names = [f"owner{number}" for number in range(owners)]
     with _watching(cloud) as seen:
@@ -204,7 +203,7 @@ def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
         for name in names:
             for number in range(jobs):
                 generation_id = generation_id_for(name, "bench", f"{prompt}{number}")
-                accept(request, generation_id, name, Source("api", "bench"), models, ledger, no_inputs, money, workflow)
+                intake.accept(request, Envelope(generation_id, name, Source("api", "bench")))
                 ids.append(generation_id)
         accepted = time.monotonic() - started
         ended = [cloud.ended(generation_id) for generation_id in ids]

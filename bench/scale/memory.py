@@ -12,16 +12,18 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSResponse
 
 from core.batch import Batch
+from core.intake.accept import Intake
 from core.intake.batches import Batches
 from core.intake.dropped_file import DroppedFile, FileIntake
 from core.models import offered
-from core.publish.batch_report import report
+from core.publish.batch_report import ReportBatch
 from core.records.batches import BatchRecords
 from core.records.ledger import Ledger
 from core.records.table import write
@@ -165,17 +167,21 @@ def _ingest(rows: int) -> None:
     records = BatchRecords(dynamodb, "batches", lambda: datetime.now(UTC))
     machine: Any = _StepFunctions()
     batches = Batches(s3, "videos", machine, "arn", 50, ledger, records, nothing)
-    intake = FileIntake(s3, offered((), ()), "veo2", nothing, nothing, nothing, nothing, batches, nothing)
-    intake.take(DroppedFile("prompts", "a.jsonl", "etag", None), "ann")
+    intake = Intake(offered((), ()), ledger, nothing, nothing, nothing)
+    files = FileIntake(s3, "veo2", intake, nothing, batches)
+    files.take(DroppedFile("prompts", "a.jsonl", "etag", None), "ann")
 
 
 def _report_batch(rows: int) -> None:
     batch = Batch("b" * 32, "ann", "s3://prompts/a.jsonl", "videos", rows, 50, "a.jsonl", 1, 1, 0, "1-a")
     dynamodb: Any = _DynamoDB(batch.batch_id, rows)
     s3: Any = _S3(rows)
-    announced, is_complete = report(batch, None, Ledger(dynamodb, "table", lambda: datetime.now(UTC)), s3)
-    if not is_complete or announced["totals"]["completed"] != rows:
-        raise AssertionError(announced)
+    ledger = Ledger(dynamodb, "table", lambda: datetime.now(UTC))
+    records: Any = SimpleNamespace(find=lambda _: None, ended=lambda *_, **__: None)
+    announcer: Any = SimpleNamespace(announce_batch=lambda _: None)
+    reported = ReportBatch(ledger, records, announcer, s3).report(batch)
+    if not reported.is_complete or reported.totals["completed"] != rows:
+        raise AssertionError(reported)
 
 
 def main() -> None:

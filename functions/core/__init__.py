@@ -1,19 +1,19 @@
 """The domain. No handler, no Powertools and no CDK is imported here.
 
-The steps of a generation, each called by the function of the same name:
+The steps, each a frozen dataclass of its collaborators that the function of the same name builds and calls:
 
-    submit, check_status, finalize, record_failure      the states of the workflow
-    delete, rescue                                      what a user and an operator may do to a generation
+    submit, look_up_submission, check_status, finalize, record_failure    the states of the workflow
+    sweep, reconcile                                                      what runs every minute, and every night
 
-and what they are made of:
+What a user and an operator may do to a generation is in delete and rescue. All of these are made of:
 
     generation, errors, settings    the words of the domain
     intake/                         how a request becomes a generation: accepting, prompt files, batches
     inputs/                         the files and videos that requests name, and links to them
     models/                         what may be asked for: the catalogue of models, which `make models` writes
-    records/                        the table: its ledger of generations, and the places at the provider
+    records/                        the tables: the ledger, the claim of the one create call, lists, and batches
     money/                          what videos cost: prices, estimates, budgets, sums, and what was charged
-    provider/                       the provider's contract, its key, and when to ask it
+    provider/                       the provider's contract, its key, and how long to wait before asking it
     archive/                        a verified video in S3
     publish/                        how a generation is shown and announced
     webhooks/                       who asked is told of the end

@@ -1,4 +1,4 @@
-"""CheckStatus: what the provider says now, and when to ask again."""
+"""CheckStatus: find out what the provider says now, and when to ask again."""
 
 import logging
 import time
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from core.errors import GenerationFailed, ProviderUnavailable
 from core.generation import Generation, Status
+from core.places.admission import Admission
 from core.provider.client import Provider, ProviderGeneration, is_known
 from core.provider.generation_times import GenerationTimes, Times
-from core.provider.polling import Look, Schedule
+from core.provider.waiting import Look, Schedule
 from core.records.ledger import Ledger
 from core.workflow import Run
 
@@ -24,21 +25,29 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Checks:
-    """What checks a generation: the provider, when to ask it, and what is learned of it."""
+class CheckStatus:
+    """Polls the provider for a generation, and learns from it how long such generations take."""
 
     ledger: Ledger
     provider: Provider
     schedule: Schedule
     times: GenerationTimes
+    admission: Admission
     sleep: Callable[[float], None] = time.sleep
 
-    def check_status(self, run: Run, before: Look) -> Checked:
-        """Poll the provider; while it may be done at any moment, stay and poll again. `before` is the previous poll.
+    def check(self, run: Run, before: Look) -> Checked:
+        """Poll the provider. While the generation may be done at any moment, stay and poll again.
 
-        A look that fails is `ProviderUnavailable`, until the last one is due: `GenerationTimedOut`. Every look reads
-        the record first: what is cancelled or deleted meanwhile raises `GenerationEnded`.
+        `before` is the poll before this one. Once the provider is done, its place is given
+        back. A poll that fails raises `ProviderUnavailable`, and past the last one `GenerationTimedOut`. Every poll
+        reads the record first and raises `GenerationEnded` if the generation was cancelled or deleted meanwhile.
         """
+        checked = self._check(run, before)
+        if checked.status is Status.ARCHIVING:
+            self.admission.release(run.generation_id)
+        return checked
+
+    def _check(self, run: Run, before: Look) -> Checked:
         entered = self.ledger.now()
         times: Times | None = None
         while True:

@@ -114,6 +114,27 @@ class Webhook:
 
 
 @dataclass(frozen=True)
+class Label:
+    """What an owner calls a generation, and the webhook to notify of its end. The tags have different keys."""
+
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    webhook: Webhook | None = None
+
+
+NO_LABEL = Label()
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """The row of a batch that a generation is. Its number counts from 1, in a revision of the batch."""
+
+    batch_id: str
+    number: int
+    revision: int
+
+
+@dataclass(frozen=True)
 class Generation:
     """One record of the ledger. Times are UTC; `request` is as the provider takes it."""
 

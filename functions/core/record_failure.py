@@ -1,6 +1,8 @@
-"""RecordFailure: why a generation failed goes into its record, whatever brought us here, and the world is told."""
+"""RecordFailure: record why a generation failed, whatever brought us here, and announce it."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from core.errors import InternalError, NotFound, SubmissionUnknown, WorkflowStopped, names
 from core.generation import Failure, Generation, Submission
@@ -10,10 +12,29 @@ from core.records.ledger import Ledger
 from core.workflow import Ended, Run
 
 
-def record_failure(run: Run, failure: Failure, ledger: Ledger) -> Generation | None:
-    """The generation, which has ended now: one that had ended already keeps its end.
+@dataclass(frozen=True)
+class RecordFailure:
+    """Records why a generation failed, and announces that it did."""
 
-    None where there is nothing to record: a later run has the generation, or it was deleted, or it never was.
+    ledger: Ledger
+    admission: Admission
+    announcer: Announcer
+    on_failure: Callable[[Run, Failure, Generation | None], None]  # is called before the failure is announced
+
+    def record(self, run: Run, failure: Failure) -> Failure:
+        """Record the failure and announce it. Return what is recorded: the first end of a generation stays."""
+        generation = fail(run, failure, self.ledger)
+        recorded = (generation and generation.error) or failure
+        self.on_failure(run, recorded, generation)
+        if generation:
+            close(generation, self.ledger, self.admission, self.announcer)
+        return recorded
+
+
+def fail(run: Run, failure: Failure, ledger: Ledger) -> Generation | None:
+    """End a generation with this failure, unless it has ended already, and return it.
+
+    Return None if there is nothing to record: a later run has the generation, or it was deleted, or it never was.
     """
     try:
         generation = ledger.get(run.generation_id)
@@ -30,14 +51,16 @@ def record_failure(run: Run, failure: Failure, ledger: Ledger) -> Generation | N
 
 
 def close(generation: Generation, ledger: Ledger, admission: Admission, announcer: Announcer) -> None:
-    """What follows the end of a generation: it waits no longer, gives its place back, those that wait for it go on, and
-    it is announced."""
+    """Do what follows the end of a generation: take it out of the queue, give its place back and announce it.
+
+    Those that wait for its end go on.
+    """
     admission.leave(generation)
     announcer.announce(generation.generation_id, ledger, admission.has_ended)
 
 
 def from_catch(error: str, cause: str, execution: str) -> Failure:
-    """What the state machine caught: `Error` and `Cause` of a failed task, where a function's cause is JSON."""
+    """Return the failure that the state machine caught: `Error` and `Cause` of a task. A function's cause is JSON."""
     if error in names():
         try:
             return Failure(error, json.loads(cause)["errorMessage"])
@@ -51,7 +74,7 @@ def from_catch(error: str, cause: str, execution: str) -> Failure:
 
 
 def from_end(ended: Ended, execution: str) -> Failure:
-    """What an execution says that ended by itself, or was ended, without RecordFailure."""
+    """Return the failure of an execution that ended without RecordFailure."""
     if ended.status == "FAILED":
         return from_catch(ended.error, ended.cause, execution)
     return Failure(

@@ -2,6 +2,7 @@
 
 from core.errors import GenerationEnded, NotRescuable
 from core.generation import Generation, Status, Submission
+from core.records.claim import found, not_accepted
 from core.records.ledger import Ledger
 from core.records.table import ConditionFailed
 from core.workflow import Workflow
@@ -47,9 +48,9 @@ def resolve(generation_id: str, ledger: Ledger, workflow: Workflow, provider_id:
         return _go_on(generation, ledger, workflow, provider_id, send_again=provider_id is None)
     try:
         if provider_id:
-            ledger.found(generation.run, provider_id)
+            found(ledger, generation.run, provider_id)
         else:
-            ledger.not_accepted(generation)
+            not_accepted(ledger, generation)
     except (ConditionFailed, GenerationEnded):
         raise NotRescuable(f"Generation {generation_id} has changed just now: look again.") from None
     return ledger.get(generation_id)  # its workflow looks, and finds this

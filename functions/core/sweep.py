@@ -13,7 +13,7 @@ from core.places.admission import Admission
 from core.places.table import Place
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
-from core.record_failure import close, from_end, record_failure
+from core.record_failure import close, fail, from_end
 from core.records.ledger import SOON, Ledger
 from core.workflow import NotStarted, Workflow
 
@@ -112,7 +112,7 @@ class Sweep:
                 return
             if not generation.status.ended:
                 failure = from_end(ended, run.execution)
-                failed = record_failure(run, failure, self.ledger)
+                failed = fail(run, failure, self.ledger)
                 if failed and failed.error:
                     self.on_failure(failed, failed.error)
         close(self.ledger.get(run.generation_id), self.ledger, self.admission, self.announcer)

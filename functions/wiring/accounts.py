@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import wiring
-from core.money.accounts import Accounts
+from core.money.accounts import Accounts, Tables
 from core.money.budgets import Limits
 from core.money.circuit import Circuit
 from core.money.prices import Prices
@@ -29,8 +29,8 @@ class UsesAccounts(UsesMoney, UsesGenerationTimes):
 def make_accounts(settings: UsesAccounts) -> Accounts:
     """The accounts in the table of money."""
     limits = Limits(**{name: int(limit) for name, limit in (one.split("=") for one in settings.budgets)})
-    tables = settings.money_table_name, settings.places_table_name
-    return Accounts.at(wiring.client("dynamodb"), *tables, wiring.now, limits, settings.reserve_credits)
+    tables = Tables(money=settings.money_table_name, places=settings.places_table_name)
+    return Accounts.at(wiring.client("dynamodb"), tables, wiring.now, limits, settings.reserve_credits)
 
 
 def make_prices(settings: UsesMoney) -> Prices:

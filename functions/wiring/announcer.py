@@ -15,5 +15,10 @@ class UsesAnnouncer(UsesAccounts):
 
 def make_announcer(settings: UsesAnnouncer) -> Announcer:
     """The topic and the bus, and the accounts."""
-    sns, events = wiring.client("sns"), wiring.client("events")
-    return Announcer(sns, settings.topic_arn, events, settings.bus_name, make_accounts(settings))
+    return Announcer(
+        sns=wiring.client("sns"),
+        topic_arn=settings.topic_arn,
+        events=wiring.client("events"),
+        bus_name=settings.bus_name,
+        accounts=make_accounts(settings),
+    )

@@ -25,13 +25,13 @@ def make_batch_start(settings: UsesBatchStart) -> "Batches":
     from core.intake.batches import Batches  # noqa: PLC0415 - most requests are about a single generation
 
     return Batches(
-        wiring.client("s3", **PRESIGNING),  # the one that inputs have, too
-        settings.videos_bucket,
-        wiring.client("stepfunctions"),
-        settings.batch_state_machine_arn,
-        settings.batch_concurrency,
-        make_ledger(settings),
-        make_batches(settings),
-        make_inputs(settings),
-        settings.allow_local_webhooks,
+        s3=wiring.client("s3", **PRESIGNING),  # the one that inputs use
+        bucket=settings.videos_bucket,
+        stepfunctions=wiring.client("stepfunctions"),
+        state_machine_arn=settings.batch_state_machine_arn,
+        max_concurrency=settings.batch_concurrency,
+        ledger=make_ledger(settings),
+        records=make_batches(settings),
+        inputs=make_inputs(settings),
+        allow_local_webhooks=settings.allow_local_webhooks,
     )

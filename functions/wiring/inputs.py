@@ -22,5 +22,10 @@ def make_inputs(settings: UsesInputs) -> "Inputs":
     """The files of all owners."""
     from core.inputs.files import Inputs  # noqa: PLC0415 - for requests that name any, which are some
 
-    s3 = wiring.client("s3", **PRESIGNING)
-    return Inputs(s3, settings.videos_bucket, settings.prompts_bucket, settings.file_owners, make_ledger(settings))
+    return Inputs(
+        s3=wiring.client("s3", **PRESIGNING),
+        videos_bucket=settings.videos_bucket,
+        prompts_bucket=settings.prompts_bucket,
+        file_owners=settings.file_owners,
+        ledger=make_ledger(settings),
+    )

@@ -12,6 +12,7 @@ import pytest
 from core.batch import Batch, batch_id_for
 from core.generation import Generation
 from core.intake.owners import own_folder
+from core.records.lists import Lists
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
 ROWS = 400
@@ -144,7 +145,7 @@ def test_hundreds_of_rows_are_all_there_none_twice_and_never_too_many_at_once(cl
     assert announced["totals"] == {"rows": ROWS, "completed": ROWS, "failed": 0, "made_before": 0}
     lines = report(cloud, which)
     assert [int(line["row"]) for line in lines] == list(range(1, ROWS + 1))
-    rows = list(cloud.ledger.batch(which, revision=1))
+    rows = list(Lists(cloud.ledger).batch(which, revision=1))
     assert [row.request["seed"] for row in rows] == list(range(1, ROWS + 1))
     assert len({row.provider_id for row in rows}) == ROWS
     assert cloud.simulator.counts().creates_by_prompt[prompt] == ROWS

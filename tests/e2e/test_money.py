@@ -5,15 +5,16 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 
 from core.errors import BudgetExceeded
 from core.generation import Source, generation_id_for
-from core.intake.accept import accept
+from core.intake.accept import Envelope, Intake
 from core.models import offered
-from core.money.accounts import Accounts
+from core.money.accounts import Accounts, Tables
 from core.money.budgets import Limits, scope_of
 from core.records.ledger import Ledger
 from promptreel import ApiError, Client
@@ -28,7 +29,8 @@ PRICE = 2.5  # USD of five seconds, at the simulator's
 def accounts(cloud: LocalCloud) -> Accounts:
     dynamodb, now = cloud.aws("dynamodb"), lambda: datetime.now(UTC)
     stack = cloud.stack
-    return Accounts.at(dynamodb, stack.money_table_name, stack.places_table_name, now, Limits(), 5 * USD)
+    tables = Tables(money=stack.money_table_name, places=stack.places_table_name)
+    return Accounts.at(dynamodb, tables, now, Limits(), 5 * USD)
 
 
 def prices_of(cloud: LocalCloud) -> Accounts:
@@ -42,7 +44,8 @@ def test_two_thousand_requests_at_once_do_not_pass_a_budget_by_a_cent(cloud: Loc
     """Of an owner, whose budget has room for a hundred of them, and a little more."""
     money, owner = accounts(cloud), f"crowd-{uuid4().hex[:8]}"
     ledger = Ledger(cloud.aws("dynamodb"), cloud.stack.table_name, lambda: datetime.now(UTC))
-    models, no_inputs = offered(), None
+    models, no_inputs = offered(), cast("Any", None)
+    intake = Intake(models, ledger, no_inputs, money, None)
     request = {"model": "veo2", "prompt": "a crowd"}
     most = prices_of(cloud).estimates.of(request, models).most
     money.budgets.set(scope_of(owner), {"day": 100 * most + USD})
@@ -50,7 +53,7 @@ def test_two_thousand_requests_at_once_do_not_pass_a_budget_by_a_cent(cloud: Loc
     def ask(number: int) -> str:
         which, source = generation_id_for(owner, "api", str(number)), Source("api", "r")
         try:
-            accept(request, which, owner, source, models, ledger, no_inputs, money, None)  # type: ignore[arg-type]
+            intake.accept(request, Envelope(which, owner, source))
         except BudgetExceeded:
             return "refused"
         return "accepted"

@@ -15,6 +15,7 @@ import requests
 from core.errors import names
 from core.generation import Status, iso
 from core.publish.views import as_error
+from core.records.claim import Claim
 from core.rescue import rescue
 from core.workflow import Run, Workflow
 from local.simulator.scripts import VideoBehaviour
@@ -172,7 +173,7 @@ def test_a_submission_that_died_is_never_sent_again(cloud: LocalCloud) -> None:
     cloud.simulator.script(prompt, create=[{"status": 429, "headers": {"Retry-After": "1"}, "repeat": True}])
     generation_id = cloud.create(prompt)
     eventually(lambda: cloud.creates(prompt) or None)
-    eventually(lambda: cloud.ledger.begin_submission(Run(generation_id)))
+    eventually(lambda: Claim.begin(cloud.ledger, Run(generation_id)))
     cloud.simulator.script(prompt, seconds=0)
     set_time(cloud, generation_id, "sending_since", days_ago=1)
     assert "may have accepted" in failed(cloud, generation_id, "SubmissionUnknown")

@@ -16,11 +16,11 @@ from core.errors import names
 from core.generation import Failure
 from core.money.budgets import Budgets, Limits, scope_of
 from core.records.batches import BatchRecord, BatchRecords
-from core.records.ledger import Ledger
+from core.records.lists import Lists
 from core.workflow import Run
 from tests.support.events import event
 from tests.support.functions import Doors, call
-from tests.support.generations import archived
+from tests.support.generations import archived, claimed
 from wiring import now
 
 PATH = "/v2/batches"
@@ -84,8 +84,7 @@ class House:
 
     def complete(self, generation_id: str) -> None:
         ledger = self.cloud.ledger
-        attempt = ledger.begin_submission(Run(generation_id))
-        ledger.submitted(Run(generation_id), str(attempt), "p1")
+        claimed(ledger, Run(generation_id)).submitted("p1")
         ledger.provider_finished(Run(generation_id), {"url": "http://x"}, 7)
         ledger.complete(Run(generation_id), archived(generation_id), now())
 
@@ -298,13 +297,13 @@ def test_what_was_cancelled_begins_when_it_is_retried(house: House, reported: bo
 def test_cancelling_finds_rows_that_the_index_does_not_have_yet(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = house.send()
     house.take()
-    running, looks = Ledger.running_in_batch, []
+    running, looks = Lists.running_in_batch, []
 
-    def lagging(self: Ledger, batch_id: str) -> Iterator[str]:
+    def lagging(self: Lists, batch_id: str) -> Iterator[str]:
         looks.append(batch_id)
         return iter(()) if len(looks) == 1 else running(self, batch_id)
 
-    monkeypatch.setattr(Ledger, "running_in_batch", lagging)
+    monkeypatch.setattr(Lists, "running_in_batch", lagging)
     cancelled = house.call("POST", f"{PATH}/{sent['id']}/cancel")[1]
     assert (cancelled["status"], cancelled["counts"]["error"]) == ("cancelled", 2)
 

@@ -14,6 +14,7 @@ from core.batch import batch_id_for
 from core.generation import Failure, Status
 from core.publish import views as record
 from core.publish.batch_report import COLUMNS
+from core.records.lists import Lists
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors
 from tests.support.generations import archived
@@ -43,7 +44,7 @@ def test_a_row_entered_twice_is_one_generation(week: Week, cloud: Cloud) -> None
     [first], [second] = week.accept(batch), week.accept(batch)
     assert first == second
     assert first["ended"] is False
-    assert cloud.ledger.batch_counts(BATCH_ID, 1) == {"queued": 1}
+    assert Lists(cloud.ledger).batch_counts(BATCH_ID, 1) == {"queued": 1}
     generation = cloud.ledger.get(first["generation_id"])
     assert (generation.generation_id, generation.row_number) == (first["generation_id"], 1)
     assert (generation.source.kind, generation.source.ref) == ("s3", f"s3://prompts/{KEY}")

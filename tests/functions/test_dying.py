@@ -14,7 +14,7 @@ import pytest
 
 import admit
 from core.generation import Status
-from core.money.accounts import Accounts
+from core.money.accounts import Accounts, Tables
 from core.money.budgets import Limits
 from tests.support.dying import FUNCTIONS, REENTRIES, Death, Driver, Killed, dying
 from tests.support.events import event
@@ -64,7 +64,7 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
 def spent() -> tuple[int, int]:
     """What budgets count for the owner in this month, in credits, and how many ends of generations are summed."""
     dynamodb: Any = boto3.client("dynamodb")
-    accounts = Accounts.at(dynamodb, "money", "places", now, Limits(), 0)
+    accounts = Accounts.at(dynamodb, Tables("money", "places"), now, Limits(), 0)
     [_, own] = accounts.budgets.of("ann", None)
     sums = accounts.usage.of("ann", "model", date(2020, 1, 1), date(2100, 1, 1))
     return own.used.month_credits, sum(one.completed + one.failed for one in sums)

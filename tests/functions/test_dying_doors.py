@@ -12,6 +12,7 @@ import pytest
 from core.api.api_keys import issue
 from core.generation import Status, Webhook
 from core.publish.views import as_announcement
+from core.records.lists import Lists
 from core.webhooks.records import State, WebhookRecords
 from tests.support.dying import REENTRIES, Death, Killed, dying
 from tests.support.functions import Cloud, Doors
@@ -93,7 +94,7 @@ def test_a_row_is_accepted_once_and_a_report_written_and_announced(
     def run(at: int) -> None:
         batch = staged[at]
         week.accept(batch)
-        first, second = cloud.ledger.batch(batch["batch_id"], batch["revision"])
+        first, second = Lists(cloud.ledger).batch(batch["batch_id"], batch["revision"])
         assert [first.status, second.status] == [Status.QUEUED, Status.ERROR]
         assert (first.status, second.status, second.announced_at is None) == (Status.QUEUED, Status.ERROR, False)
         cloud.invoke("report_batch", batch)

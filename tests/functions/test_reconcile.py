@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,18 +21,26 @@ from wiring import now
 COST = 5_000_000
 NIGHTLY: dict[str, Any] = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 Night = Callable[[int], date]
+EARLIER = timedelta(minutes=1)
 
 
 @pytest.fixture
 def night(monkeypatch: pytest.MonkeyPatch) -> Night:
-    """Lets it be the night so many days after today, for the function alone: the day before that night."""
+    """Return a function that lets it be the night so many days after today, only for `reconcile`.
+
+    It returns the day before that night. A charge may come a day late, so the night is a little earlier in its day
+    than now: at a fixed hour the result would depend on the hour at which the tests run.
+    """
     monkeypatch.setattr("core.money.reconcile.PAUSES", ())
+    since_midnight = time.time() % timedelta(days=1).total_seconds()
+    if since_midnight < EARLIER.total_seconds():
+        time.sleep(EARLIER.total_seconds() - since_midnight)
+    today = datetime.now(UTC)
 
     def let(days: int) -> date:
-        today = datetime.now(UTC).date()
-        time = datetime(today.year, today.month, today.day, 3, 20, tzinfo=UTC) + timedelta(days=days)
-        monkeypatch.setattr(reconcile, "now", lambda: time)
-        return (time - timedelta(days=1)).date()
+        then = today + timedelta(days=days) - EARLIER
+        monkeypatch.setattr(reconcile, "now", lambda: then)
+        return (then - timedelta(days=1)).date()
 
     return let
 

@@ -14,8 +14,10 @@ from core.generation import Failure, Generation, Status
 from core.intake.batches import Batches
 from core.intake.row import Rows
 from core.records.batches import BatchRecord
+from core.records.lists import Lists
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors
+from tests.support.generations import claimed
 from tests.support.revisions import KEY, Week, complete, file, records
 from wiring import now
 
@@ -76,9 +78,9 @@ def test_rows_that_moved_or_left_are_where_they_are_now(week: Week) -> None:
     given = week.drop("new", "c", "a")
     second = ids(week.accept(given))
     assert second[1:] == [first[2], first[0]]
-    assert [one.row_number for one in week.cloud.ledger.batch(BATCH_ID, 2)] == [1, 2, 3]
+    assert [one.row_number for one in Lists(week.cloud.ledger).batch(BATCH_ID, 2)] == [1, 2, 3]
     assert week.cloud.ledger.get(first[1]).revision == 1, "it is not in the file any more"
-    assert week.cloud.ledger.batch_counts(BATCH_ID, 2) == {"queued": 3}
+    assert Lists(week.cloud.ledger).batch_counts(BATCH_ID, 2) == {"queued": 3}
 
 
 def test_the_name_and_the_tags_of_a_row_may_change_and_nothing_is_made(week: Week) -> None:
@@ -202,8 +204,7 @@ def test_the_report_of_a_cancelled_batch_says_so_and_the_batch_is_complete(week:
 
 def fail(cloud: Cloud, generation_id: str, name: str, *, submitted: bool = False) -> None:
     if submitted:
-        attempt = cloud.ledger.begin_submission(Run(generation_id))
-        cloud.ledger.submitted(Run(generation_id), str(attempt), "p1")
+        claimed(cloud.ledger, Run(generation_id)).submitted("p1")
     cloud.ledger.fail(Run(generation_id), Failure(name, "no"))
 
 
@@ -274,7 +275,7 @@ def test_a_retry_makes_anew_what_the_provider_failed_to_make(week: Week) -> None
     assert answers[0]["ended"] is False
     assert week.cloud.ledger.get(first).retried_as == take
     assert [row["generation_id"] for row in week.report(given)] == ids(answers)
-    assert week.cloud.ledger.batch_counts(BATCH_ID, 1) == {"queued": 2}
+    assert Lists(week.cloud.ledger).batch_counts(BATCH_ID, 1) == {"queued": 2}
     assert ids(week.accept(week.drop("a", "b", "c")))[0] == take, "the row is its latest take from now on"
 
 
@@ -291,7 +292,7 @@ def test_a_retry_that_died_after_noting_the_take_makes_it(week: Week) -> None:
 def test_a_retry_never_sends_again_what_the_provider_may_have_accepted(week: Week) -> None:
     given = week.drop("a")
     (first,) = ids(week.accept(given))
-    week.cloud.ledger.begin_submission(Run(first))
+    claimed(week.cloud.ledger, Run(first))
     week.cloud.ledger.fail(Run(first), Failure("SubmissionUnknown", "?"))
     retry()
     assert week.accept(given) == [{"generation_id": first, "execution": first, "ended": True}]

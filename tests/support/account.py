@@ -10,8 +10,8 @@ from core.money.books import Books
 from core.money.reconcile import Kind, Line, Reconciliation
 from core.provider.client import Provider
 from core.records.ledger import Ledger
-from core.submit import client_request_id
 from local.simulator import SimulatorControl
+from tests.support.generations import claimed
 from tests.support.simulator_client import KEY, Clock
 
 if TYPE_CHECKING:
@@ -60,10 +60,8 @@ class World:
         request = {"model": "veo2", "prompt": generation_id}
         made = Generation(generation_id, "ann", request, Source("api", "r"), self.now(), self.now())
         self.ledger.add(made)
-        attempt = self.ledger.begin_submission(made.run)
-        assert attempt
-        provider_id = self.provider.create(request, client_request_id(generation_id, attempt))
-        self.ledger.submitted(made.run, attempt, provider_id)
+        claim = claimed(self.ledger, made.run)
+        claim.submitted(self.provider.create(request, claim.client_request_id))
         return self.ledger.get(generation_id)
 
     def noticed(self, generation: Generation, after: float = 60) -> Generation:

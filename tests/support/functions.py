@@ -3,7 +3,7 @@
 import base64
 import importlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,6 +12,7 @@ import boto3
 from core.generation import Failure, Generation
 from core.places.table import PlacesTable
 from core.records.ledger import Ledger
+from core.records.lists import Lists
 from core.records.wanted import Wanted
 from local.simulator import SimulatorControl
 from tests.support import states
@@ -41,11 +42,13 @@ class Cloud:
     ledger: Ledger
     simulator: SimulatorControl
     environment: dict[str, str]
+    started: set[str] = field(default_factory=set)  # functions that have an environment
 
     def invoke(self, function: str, payload: dict[str, Any], *, warm: bool = False) -> dict[str, Any]:
-        """Run a handler in a fresh environment, as after a cold start, or in the one of before."""
+        """Run a handler in a fresh environment, as after a cold start. If `warm`, use its last one in this cloud."""
         handler = importlib.import_module(function)
-        if not warm:
+        if not warm or function not in self.started:
+            self.started.add(function)
             for kept in vars(handler).values():
                 if hasattr(kept, "cache_clear") and kept.__module__ == function:
                     kept.cache_clear()
@@ -161,7 +164,7 @@ class Doors:
 
     def of(self, owner: str) -> list[Generation]:
         """The owner's list."""
-        return self.cloud.ledger.list(owner, Wanted(), 100, None)[0]
+        return Lists(self.cloud.ledger).page(owner, Wanted(), 100, None)[0]
 
     def executions(self, machine: str) -> list[dict[str, Any]]:
         """The executions of a state machine, oldest first, each with its input."""

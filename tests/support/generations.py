@@ -4,6 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.generation import ArchivedVideo, Generation, Source
+from core.records.claim import Claim
+from core.records.ledger import Ledger
+from core.workflow import Run
 
 START = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -34,6 +37,13 @@ def generation(generation_id: str = "g1", **fields: Any) -> Generation:
             **fields,
         }
     )
+
+
+def claimed(ledger: Ledger, run: Run) -> Claim:
+    """Claim the create call of a run, which nobody has claimed yet."""
+    claim = Claim.begin(ledger, run)
+    assert claim is not None
+    return claim
 
 
 def archived(generation_id: str, **fields: Any) -> ArchivedVideo:

@@ -12,7 +12,7 @@ from core.record_failure import close
 from core.records.ledger import Ledger
 from core.sweep import Sweep
 from core.workflow import Run
-from tests.support.generations import Clock, archived, generation
+from tests.support.generations import Clock, archived, claimed, generation
 from tests.support.stepfunctions import StepFunctions, Workflow
 
 if TYPE_CHECKING:
@@ -78,10 +78,8 @@ class House:
     def submit(self, name: str) -> None:
         """The provider has it, and works."""
         run = self.ledger.get(name).run
-        attempt = self.ledger.begin_submission(run)
-        assert attempt is not None
         self.provider.working.add(name)
-        self.ledger.submitted(run, attempt, name)
+        claimed(self.ledger, run).submitted(name)
 
     def generated(self, name: str) -> None:
         """The provider has made it."""

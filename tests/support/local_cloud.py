@@ -15,6 +15,7 @@ import requests
 
 from core.generation import Generation
 from core.records.ledger import Ledger
+from core.records.lists import Lists
 from core.records.wanted import Wanted
 from local.settings import Checkout
 from local.simulator import SimulatorControl
@@ -141,7 +142,7 @@ class LocalCloud:
         """All generations of an owner, newest first."""
         cursor: str | None = None
         while True:
-            found, cursor = self.ledger.list(owner, Wanted(), 100, cursor)
+            found, cursor = Lists(self.ledger).page(owner, Wanted(), 100, cursor)
             yield from found
             if cursor is None:
                 return

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from core.generation import Clock
-from core.money.accounts import Accounts
+from core.money.accounts import Accounts, Tables
 from core.money.budgets import Limits
 from core.money.circuit import Circuit
 
@@ -16,7 +16,7 @@ RESERVE = 5 * USD
 
 def accounts(dynamodb: "DynamoDBClient", now: Clock, limits: Limits | None = None) -> Accounts:
     """Of a deployment with these limits; a request of which nothing is known holds 5 USD."""
-    return Accounts.at(dynamodb, "money", "places", now, limits or Limits(), RESERVE)
+    return Accounts.at(dynamodb, Tables("money", "places"), now, limits or Limits(), RESERVE)
 
 
 def circuit(dynamodb: "DynamoDBClient", now: Clock) -> Circuit:

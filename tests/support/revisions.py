@@ -9,7 +9,7 @@ from core.generation import Generation
 from core.records.batches import BatchRecords
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors
-from tests.support.generations import archived
+from tests.support.generations import archived, claimed
 from wiring import now
 
 KEY = "week.jsonl"
@@ -52,7 +52,6 @@ class Week:
 
 def complete(cloud: Cloud, *ids: str, **video: Any) -> None:
     for generation_id in ids:
-        attempt = cloud.ledger.begin_submission(Run(generation_id))
-        cloud.ledger.submitted(Run(generation_id), str(attempt), f"p-{generation_id}")
+        claimed(cloud.ledger, Run(generation_id)).submitted(f"p-{generation_id}")
         cloud.ledger.provider_finished(Run(generation_id), {"url": "http://x"}, 1)
         cloud.ledger.complete(Run(generation_id), archived(generation_id, **video), now())

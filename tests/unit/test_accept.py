@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import IdempotencyConflict, InvalidRequest
 from core.generation import Failure, Source, Status, generation_id_for
-from core.intake.accept import accept
+from core.intake.accept import Envelope, Intake
 from core.models import offered
 from core.records.ledger import Ledger
 from core.workflow import Run
@@ -30,7 +30,8 @@ def take(ledger: Ledger, workflow: Any, key: str | None, request: object = REQUE
     no_inputs: Any = None  # which no request here names
     source = Source("api", "r1")
     money = accounts(cast("Any", ledger.table)._dynamodb, ledger.now)
-    return accept(request, generation_id, owner, source, offered(), ledger, no_inputs, money, workflow).generation_id
+    intake = Intake(offered(), ledger, no_inputs, money, workflow)
+    return intake.accept(request, Envelope(generation_id, owner, source)).generation_id
 
 
 def test_without_a_key_each_request_is_a_new_generation(ledger: Ledger) -> None:

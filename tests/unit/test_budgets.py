@@ -9,10 +9,10 @@ import pytest
 from core.errors import BudgetExceeded, Deleted
 from core.generation import Cost, Failure, Generation, Source, Status
 from core.money.budgets import ALL, Limits, renewal, scope_of
-from core.records.ledger import Ledger
+from core.records.ledger import IS_NEW, Ledger
 from core.records.table import ConditionFailed
 from core.workflow import Run
-from tests.support.generations import Clock, archived, generation
+from tests.support.generations import Clock, archived, claimed, generation
 from tests.support.money import USD, accounts, circuit
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ class Bank:
     def make(self, name: str, usd: float | None = 1) -> None:
         """It is made, and has cost so much."""
         run = self.ledger.get(name).run
-        attempt = self.ledger.begin_submission(run)
-        assert attempt
-        self.ledger.submitted(run, attempt, name)
+        claimed(self.ledger, run).submitted(name)
         self.ledger.provider_finished(run, {"url": "x"}, None if usd is None else round(usd * USD))
         self.ledger.complete(run, archived(name), self.clock.time)
         self.announce(name)
@@ -135,9 +133,7 @@ def test_why_generations_fail_is_counted_by_model_tag_batch_and_owner(bank: Bank
 
 def test_what_the_provider_may_charge_stays_held(bank: Bank) -> None:
     bank.accept("g1", 5)
-    attempt = bank.ledger.begin_submission(Run("g1"))
-    assert attempt
-    bank.ledger.submitted(Run("g1"), attempt, "p1")
+    claimed(bank.ledger, Run("g1")).submitted("p1")
     bank.fail("g1", "GenerationTimedOut")
     assert bank.spent() == (5, 5, 1)
     assert bank.sums() == [("2026-01-01", "veo2", 0, 1, 5)]
@@ -171,9 +167,7 @@ def test_an_owner_of_any_name_is_in_the_sums(bank: Bank) -> None:
 
 def test_one_that_is_rescued_and_ends_again_counts_as_it_ended_last_in_its_first_day(bank: Bank) -> None:
     bank.accept("g1", 5)
-    attempt = bank.ledger.begin_submission(Run("g1"))
-    assert attempt
-    bank.ledger.submitted(Run("g1"), attempt, "p1")
+    claimed(bank.ledger, Run("g1")).submitted("p1")
     bank.fail("g1", "VideoUnavailable")
     assert bank.errors() == {"VideoUnavailable": 1}
     bank.clock.forward(86400)
@@ -417,4 +411,4 @@ def test_accounts_refuse_no_write_of_others(bank: Bank) -> None:
     """A condition of the generation's own is told as such."""
     bank.accept("g1", 1)
     with pytest.raises(ConditionFailed):
-        bank.ledger.table.put_with({"generation_id": "g1"}, "attribute_not_exists(generation_id)", lambda: ())
+        bank.ledger.table.put_with({"generation_id": "g1"}, IS_NEW, lambda: ())

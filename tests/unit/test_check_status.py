@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from core.check_status import Checked, Checks
+from core.check_status import Checked, CheckStatus
 from core.errors import GenerationEnded, GenerationFailed, GenerationTimedOut, ProviderUnavailable
 from core.generation import Failure, Status
 from core.provider.client import ProviderGeneration
 from core.provider.generation_times import GenerationTimes
-from core.provider.polling import Look, Schedule
+from core.provider.waiting import Look, Schedule
 from core.records.ledger import Ledger
 from core.workflow import Run
-from tests.support.generations import Clock, generation
+from tests.support.generations import Clock, claimed, generation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,16 +27,17 @@ class House:
 
     def __init__(self, dynamodb: "DynamoDBClient", takes: float = 45, stay: int = 100) -> None:
         self.clock, self.takes, self.looked_at = Clock(), takes, list[float]()
+        self.released = 0
         self.ledger = Ledger(dynamodb, "generations", self.clock)
         self.times = GenerationTimes(dynamodb, "places")
         self.before_look: Callable[[float], None] = lambda _: None
         schedule = Schedule(first=30, every=2.5, stay=stay, deadline=1800, slow=900, give_up=86400)
-        self.checks = Checks(self.ledger, cast("Any", self), schedule, self.times, self.clock.forward)
+        self.step = CheckStatus(
+            self.ledger, cast("Any", self), schedule, self.times, cast("Any", self), self.clock.forward
+        )
         self.ledger.add(generation())
         self.start = self.clock.time
-        attempt = self.ledger.begin_submission(RUN)
-        assert attempt
-        self.ledger.submitted(RUN, attempt, "p1")
+        claimed(self.ledger, RUN).submitted("p1")
 
     @property
     def age(self) -> float:
@@ -50,9 +51,14 @@ class House:
             return ProviderGeneration("pending", "generating", None, "", None)
         return ProviderGeneration("completed", "completed", {"url": "https://cdn.example/v"}, "", 1)
 
+    def release(self, generation_id: str) -> None:
+        """Take the place of the admission, to which places are given back."""
+        assert generation_id == "g1"
+        self.released += 1
+
     def check(self, after: float, before: Look | None = SUBMITTED) -> Checked:
         self.clock.forward(after)
-        return self.checks.check_status(RUN, before)
+        return self.step.check(RUN, before)
 
     @property
     def known(self) -> tuple[float, ...]:
@@ -69,6 +75,7 @@ def test_a_check_stays_until_it_is_done_and_notes_how_long_it_took(house: House)
     assert house.looked_at == [30, 32.5, 35, 37.5, 40, 42.5, 45]
     assert house.ledger.get("g1").status is Status.ARCHIVING
     assert house.known == (43.75,), "between the last two looks"
+    assert house.released == 1, "its place is free from then on"
 
 
 def test_a_check_that_has_stayed_long_enough_leaves_and_the_next_one_learns_from_where_it_was(house: House) -> None:
@@ -135,7 +142,7 @@ def test_a_rescued_one_teaches_nothing(house: House) -> None:
     house.ledger.fail(RUN, Failure("VideoInvalid", "no"))
     house.ledger.reopen(house.ledger.get("g1"), "p1")
     house.clock.forward(30)
-    assert house.checks.check_status(Run("g1", 1), SUBMITTED) == Checked(Status.ARCHIVING)
+    assert house.step.check(Run("g1", 1), SUBMITTED) == Checked(Status.ARCHIVING)
     assert house.known == ()
 
 
@@ -156,7 +163,7 @@ def test_what_the_provider_could_not_do_ends_it_and_teaches_nothing(
 def test_what_is_not_submitted_is_sent_there(dynamodb: "DynamoDBClient") -> None:
     house = House(dynamodb)
     house.ledger.add(generation("g2"))
-    assert house.checks.check_status(Run("g2"), SUBMITTED) == Checked(Status.QUEUED)
+    assert house.step.check(Run("g2"), SUBMITTED) == Checked(Status.QUEUED)
     assert house.looked_at == []
 
 

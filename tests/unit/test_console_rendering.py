@@ -204,13 +204,18 @@ def test_a_hostile_text_is_only_a_text_on_a_card_and_on_the_page_of_its_video(ta
 
 def test_every_failure_says_why_and_what_to_do(tab: Tab) -> None:
     many = [
-        generation(index, "error", error={"name": name, "message": "It went wrong."})
+        generation(
+            index, "error", error={"name": name, "message": "It went wrong.", "remedy": errors.remedy(name, "7")}
+        )
         for index, name in enumerate(FAILURES, 1)
     ]
     for name, page in zip(FAILURES, tab.pages(*many), strict=True):
         failure = page.one("div", **{"class": "failure"})
         assert failure.text.startswith(f"Why it failed It went wrong. {name} What to do ")
-        assert len(list(failure.every("p"))[1].text.split()) > 2
+        remedy = str(errors.remedy(name, "7")).split("`")
+        shown = list(failure.every("p"))[1]
+        assert [code.text for code in shown.every("code")] == remedy[1::2], "commands are shown as code"
+        assert all(words.strip() in shown.text for words in remedy)
         assert page.one("button", **{"class": "danger"}).text == "Delete"
 
 

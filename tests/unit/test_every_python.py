@@ -37,7 +37,9 @@ NEW = {  # characters that Python knows only since this version
     ("json", "said"),
     [
         ("[1,]", "Illegal trailing comma before end of array: line 1 column 3 (char 2)"),
-        ("[1 , \n ]", "Illegal trailing comma before end of array: line 1 column 4 (char 3)"),
+        pytest.param(
+            "[1 , \n ]", "Illegal trailing comma before end of array: line 1 column 4 (char 3)", id="comma, line break"
+        ),
         ('{"a": 1,}', "Illegal trailing comma before end of object: line 1 column 8 (char 7)"),
         ("[1,}", "Expecting value: line 1 column 4 (char 3)"),
         ("[,]", "Expecting value: line 1 column 2 (char 1)"),
@@ -94,7 +96,9 @@ def test_the_api_and_the_client_agree_on_what_is_printable() -> None:
     assert text.UNPRINTABLE == _text.UNPRINTABLE
 
 
-@pytest.mark.parametrize("digits", ["\u0661\u0662", "\U00011f51", "\U00010d41"])  # the last two since 3.12 and 3.14
+@pytest.mark.parametrize(
+    "digits", ["\u0661\u0662", "\U00011f51", "\U00010d41"], ids=["Arabic", "Kawi", "Garay"]
+)  # the last two since 3.12 and 3.14
 def test_only_a_number_in_ascii_is_a_rows_number(digits: str) -> None:
     lines = f'{{"prompt": "a", "id": "{digits}"}}\n{{"prompt": "b", "id": "12"}}\n'.encode()
     first, second = files.read("a.jsonl", io.BytesIO(lines), MODELS, "veo2")

@@ -6,8 +6,10 @@ import pytest
 
 from core.errors import GenerationEnded, GenerationFailed, ProviderUnavailable, SubmissionUnknown
 from core.generation import Failure, Status, Submission
-from core.look_up_submission import LookedUp, Patience, look_up_submission
+from core.look_up_submission import LookedUp, LookUpSubmission
 from core.provider.account import LoggedCall
+from core.provider.waiting import LookUpSchedule
+from core.records.claim import Claim, found, not_accepted
 from core.records.ledger import Ledger
 from core.workflow import Run
 from tests.support.generations import START, Clock, generation
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 RUN = Run("g1")
-PATIENCE = Patience(first=30, slow=900, give_up=86_400)
+SCHEDULE = LookUpSchedule(first=30, slow=900, give_up=86_400)
 
 
 class Log:
@@ -45,23 +47,23 @@ def ledger(dynamodb: "DynamoDBClient", clock: Clock) -> Ledger:
     """Of a generation whose create call was begun at START, and nothing is known of it since."""
     ledger = Ledger(dynamodb, "generations", clock)
     ledger.add(generation())
-    assert ledger.begin_submission(RUN)
+    assert Claim.begin(ledger, RUN)
     return ledger
 
 
 def look(ledger: Ledger, log: Any) -> LookedUp:
-    return look_up_submission(RUN, ledger, log, PATIENCE)
+    return LookUpSubmission(ledger, log, SCHEDULE).look_up(RUN)
 
 
 def test_one_that_the_log_lists_goes_on_as_if_nothing_had_happened(ledger: Ledger, clock: Clock) -> None:
     clock.forward(100)
     log = Log(LoggedCall("p1", has_failed=False))
-    assert look(ledger, log) == LookedUp("generating", PATIENCE.first)
+    assert look(ledger, log) == LookedUp("generating", SCHEDULE.first)
     assert log.asked == [f"g1.{ledger.get('g1').attempt}"]
     record = ledger.get("g1")
     assert (record.status, record.submission, record.provider_id) == (Status.GENERATING, Submission.SUBMITTED, "p1")
     assert record.submitted_at == START, "what is polled, and for how long, counts from when it was sent"
-    assert look(ledger, Log()) == LookedUp("generating", PATIENCE.first), "entered again, nothing is asked"
+    assert look(ledger, Log()) == LookedUp("generating", SCHEDULE.first), "entered again, nothing is asked"
 
 
 @pytest.mark.parametrize("outcome", [None, ProviderUnavailable("503")])
@@ -80,7 +82,7 @@ def test_one_that_is_not_listed_yet_is_looked_for_less_and_less_often(
 
 
 def test_after_a_day_it_is_unknown(ledger: Ledger, clock: Clock) -> None:
-    clock.forward(PATIENCE.give_up - 1)
+    clock.forward(SCHEDULE.give_up - 1)
     assert look(ledger, Log(None)).status == "queued"
     clock.forward(1)
     with pytest.raises(SubmissionUnknown, match="answer was lost"):
@@ -94,7 +96,7 @@ def test_one_that_the_log_lists_as_failed_was_not_charged(ledger: Ledger) -> Non
 
 
 def test_what_an_operator_says_meanwhile_counts(ledger: Ledger) -> None:
-    ledger.not_accepted(ledger.get("g1"))
+    not_accepted(ledger, ledger.get("g1"))
     assert look(ledger, Log()) == LookedUp("unsent", 0)
 
 
@@ -102,11 +104,11 @@ def test_of_two_looks_at_once_both_find_it(ledger: Ledger) -> None:
     log: Any = Log()
 
     def find(*_: object) -> LoggedCall:
-        ledger.found(RUN, "p1")
+        found(ledger, RUN, "p1")
         return LoggedCall("p1", has_failed=False)
 
     log.find = find
-    assert look(ledger, log) == LookedUp("generating", PATIENCE.first)
+    assert look(ledger, log) == LookedUp("generating", SCHEDULE.first)
 
 
 def test_one_that_was_cancelled_meanwhile_has_ended(ledger: Ledger) -> None:

@@ -47,7 +47,9 @@ def test_only_a_failed_test_counts_as_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("test", ["import missing\n", "def test(missing): ...\n", SLOW_TEST])
+@pytest.mark.parametrize(
+    "test", ["import missing\n", "def test(missing): ...\n", SLOW_TEST], ids=["import", "fixture", "time"]
+)
 def test_a_run_that_breaks_off_is_broken(tmp_path: Path, test: str) -> None:
     tree = project(tmp_path)
     (tmp_path / "test_code.py").write_text(test)

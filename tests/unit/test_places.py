@@ -12,7 +12,7 @@ from core.places.table import PlacesTable, Refused, Waiting
 from core.rescue import resolve
 from core.sweep import SweepIncomplete
 from core.workflow import Ended, Run
-from tests.support.generations import generation
+from tests.support.generations import claimed, generation
 from tests.support.house import LONGEST, House
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def test_admit_entered_twice_at_once_has_one_place(house: House, monkeypatch: py
 
 def test_one_that_is_sent_again_keeps_the_place_that_it_has(house: House) -> None:
     house.arrive("ann1", "bob1", "bob2")
-    house.ledger.begin_submission(Run("ann1"))
+    claimed(house.ledger, Run("ann1"))
     house.ledger.fail(Run("ann1"), Failure("SubmissionUnknown", "lost"))
     house.close("ann1")
     assert house.holders == ["ann1", "bob1"], "the provider may work on it"
@@ -200,7 +200,7 @@ def test_a_place_is_free_only_when_the_provider_is_done(house: House) -> None:
 
 def test_a_place_is_free_when_the_provider_must_have_ended_though_nobody_can_ask(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3")
-    house.ledger.begin_submission(Run("ann1"))
+    claimed(house.ledger, Run("ann1"))
     house.ledger.fail(Run("ann1"), Failure("SubmissionUnknown", "lost"))
     house.close("ann1")
     house.sweep(LONGEST.total_seconds() - 1)

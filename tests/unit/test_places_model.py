@@ -19,6 +19,7 @@ from core.errors import Conflict, GenerationEnded, InputUnavailable, NotFound, N
 from core.generation import Failure, Status, Submission
 from core.rescue import rescue, resolve
 from core.workflow import Ended
+from tests.support.generations import claimed
 from tests.support.house import LONGEST, House
 from tests.support.tables import keyed_definition, table_definition
 
@@ -183,7 +184,7 @@ class Places(RuleBasedStateMachine):
         def sent() -> None:
             generation = self.house.ledger.get_for(self.house.record(name).run)
             if generation.place is not None and generation.submission is None:
-                self.house.ledger.begin_submission(generation.run)
+                claimed(self.house.ledger, generation.run)
 
         self._maybe_dying(fate, sent)
 

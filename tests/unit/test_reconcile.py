@@ -14,7 +14,7 @@ from core.money.books import Books
 from core.money.own import Own
 from core.money.reconcile import Kind, Line, OutOfTime, Reconciliation, hours
 from core.provider.account import LoggedCall, Movement
-from core.submit import client_request_id
+from core.records.claim import client_request_id
 from local.simulator import Behaviour, Simulator, SimulatorControl
 from tests.support.account import LATE, NEVER, World, kinds
 from tests.support.generations import archived

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.generation import Failure, Status
-from core.record_failure import from_catch, record_failure
+from core.record_failure import fail, from_catch
 from core.records.ledger import Ledger
 from core.workflow import Run
-from tests.support.generations import START, Clock, archived, generation
+from tests.support.generations import START, Clock, archived, claimed, generation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,27 +37,27 @@ def test_anything_unforeseen_is_an_internal_error_that_shows_nothing_of_its_text
 
 def test_the_first_end_stays(ledger: Ledger) -> None:
     for failure in (Failure("RequestRefused", "no"), Failure("WorkflowStopped", "stopped")):
-        record = record_failure(Run("g1"), failure, ledger)
+        record = fail(Run("g1"), failure, ledger)
         assert record is not None
         assert (record.status, record.error) == (Status.ERROR, Failure("RequestRefused", "no"))
 
 
 def test_a_completed_generation_stays_completed(ledger: Ledger) -> None:
-    ledger.submitted(Run("g1"), ledger.begin_submission(Run("g1")) or "", "p1")
+    claimed(ledger, Run("g1")).submitted("p1")
     ledger.provider_finished(Run("g1"), {"url": "https://x"}, 1)
     ledger.complete(Run("g1"), archived("g1"), START)
-    record = record_failure(Run("g1"), Failure("InternalError", "late"), ledger)
+    record = fail(Run("g1"), Failure("InternalError", "late"), ledger)
     assert record is not None
     assert (record.status, record.error) == (Status.COMPLETED, None)
 
 
 def test_a_crash_while_sending_is_an_unknown_submission(ledger: Ledger) -> None:
-    ledger.begin_submission(Run("g1"))
-    record = record_failure(Run("g1"), Failure("InternalError", "Lambda.Unknown"), ledger)
+    claimed(ledger, Run("g1"))
+    record = fail(Run("g1"), Failure("InternalError", "Lambda.Unknown"), ledger)
     assert record is not None
     assert record.error is not None
     assert record.error.name == "SubmissionUnknown"
 
 
 def test_an_execution_without_a_record_is_nobodys(ledger: Ledger) -> None:
-    assert record_failure(Run("nobody"), Failure("RequestRefused", "no"), ledger) is None
+    assert fail(Run("nobody"), Failure("RequestRefused", "no"), ledger) is None

@@ -6,10 +6,11 @@ import pytest
 
 from core.errors import GenerationEnded, NotRescuable
 from core.generation import Failure, Generation, Status, Submission
+from core.records.claim import Claim
 from core.records.ledger import Ledger
 from core.rescue import rescue, resolve
 from core.workflow import Run
-from tests.support.generations import START, Clock, archived, generation
+from tests.support.generations import START, Clock, archived, claimed, generation
 from tests.support.stepfunctions import Workflow
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def told(ledger: Ledger, provider_id: str | None) -> tuple[Generation, list[str]
 
 
 def test_what_the_provider_accepted_is_checked_and_not_sent_again(ledger: Ledger) -> None:
-    ledger.submitted(Run("g1"), ledger.begin_submission(Run("g1")) or "", "p1")
+    claimed(ledger, Run("g1")).submitted("p1")
     ledger.fail(Run("g1"), Failure("VideoForbidden", "no"))
     ledger.announced(ledger.get("g1"))
     record, started = run(ledger)
@@ -51,7 +52,7 @@ def test_what_was_certainly_not_accepted_is_sent(ledger: Ledger) -> None:
 
 
 def test_an_unknown_submission_goes_on_with_the_id_that_an_operator_found(ledger: Ledger) -> None:
-    ledger.begin_submission(Run("g1"))
+    claimed(ledger, Run("g1"))
     ledger.fail(Run("g1"), Failure("SubmissionUnknown", "lost"))
     with pytest.raises(NotRescuable, match="client_request_id"):
         run(ledger)
@@ -63,16 +64,16 @@ def test_an_unknown_submission_goes_on_with_the_id_that_an_operator_found(ledger
 def test_an_unknown_submission_is_sent_again_only_when_an_operator_says_that_it_was_not_accepted(
     ledger: Ledger,
 ) -> None:
-    ledger.begin_submission(Run("g1"))
+    claimed(ledger, Run("g1"))
     ledger.fail(Run("g1"), Failure("SubmissionUnknown", "lost"))
     record, started = told(ledger, None)
     assert (record.status, record.submission, started) == (Status.QUEUED, None, ["g1-1"])
-    assert ledger.begin_submission(record.run)
+    assert Claim.begin(ledger, record.run)
 
 
 @pytest.mark.parametrize("provider_id", ["p7", None])
 def test_what_is_still_looked_for_is_resolved_in_its_own_run(ledger: Ledger, provider_id: str | None) -> None:
-    ledger.begin_submission(Run("g1"))
+    claimed(ledger, Run("g1"))
     record, started = told(ledger, provider_id)
     assert (record.provider_id, record.submission) == (provider_id, Submission.SUBMITTED if provider_id else None)
     assert started == []
@@ -110,7 +111,7 @@ def test_what_the_provider_itself_failed_at_is_not_rescued(ledger: Ledger) -> No
 
 
 def test_what_is_completed_is_not_rescued(ledger: Ledger) -> None:
-    ledger.submitted(Run("g1"), ledger.begin_submission(Run("g1")) or "", "p1")
+    claimed(ledger, Run("g1")).submitted("p1")
     ledger.provider_finished(Run("g1"), {"url": "https://x"}, 1)
     ledger.complete(Run("g1"), archived("g1"), START)
     with pytest.raises(NotRescuable, match="nothing to rescue"):

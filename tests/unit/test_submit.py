@@ -24,16 +24,18 @@ from core.inputs.links import Links
 from core.money.budgets import scope_of
 from core.provider.client import Throttled
 from core.provider.generation_times import Times
+from core.provider.waiting import SubmitSchedule
+from core.records.claim import Claim
 from core.records.ledger import Ledger
-from core.submit import Limits, submit
+from core.submit import Submit
 from core.workflow import Run
-from tests.support.generations import START, Clock, archived, generation
+from tests.support.generations import START, Clock, archived, claimed, generation
 from tests.support.money import USD, accounts, circuit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LIMITS = Limits(deadline=3600, timeout=90, first_look=30)
+SCHEDULE = SubmitSchedule(deadline=3600, timeout=90, first=30)
 
 
 class Provider:
@@ -78,12 +80,19 @@ class NoTimes:
 
 def enter(ledger: Ledger, provider: Any) -> int:
     """Seconds after which to enter again, 0 if it was accepted."""
-    links = Links(ledger, "videos", lambda bucket, key: f"https://{bucket}/{key}")
-    closed = circuit(cast("Any", ledger.table)._dynamodb, ledger.now)
-    budgets = accounts(cast("Any", ledger.table)._dynamodb, ledger.now).budgets
-    submitted = submit(Run("g1"), ledger, provider, links, LIMITS, cast("Any", NoTimes()), closed, budgets)
+    dynamodb = cast("Any", ledger.table)._dynamodb
+    step = Submit(
+        ledger=ledger,
+        provider=provider,
+        links=Links(ledger, "videos", lambda bucket, key: f"https://{bucket}/{key}"),
+        schedule=SCHEDULE,
+        times=cast("Any", NoTimes()),
+        circuit=circuit(dynamodb, ledger.now),
+        budgets=accounts(dynamodb, ledger.now).budgets,
+    )
+    submitted = step.submit(Run("g1"))
     if submitted.status is Status.GENERATING:
-        assert submitted.wait_seconds == LIMITS.first_look
+        assert submitted.wait_seconds == SCHEDULE.first
         return 0
     return submitted.wait_seconds
 
@@ -126,26 +135,25 @@ def test_a_month_without_credits_does_not_fill_an_executions_history(
     ledger = cast("Any", SimpleNamespace(get_for=lambda _: waiting, now=clock))
     links = cast("Any", SimpleNamespace(request_of=lambda one: one.request))
     empty = cast("Any", SimpleNamespace(open_since=lambda: START, may_probe=lambda: False, probe_seconds=60))
+    step = Submit(ledger, nothing, links, SCHEDULE, cast("Any", NoTimes()), empty, nothing)
     waits: list[int] = []
     while sum(waits) < timedelta(days=30).total_seconds():
-        waits.append(
-            submit(Run("g1"), ledger, nothing, links, LIMITS, cast("Any", NoTimes()), empty, nothing).wait_seconds
-        )
+        waits.append(step.submit(Run("g1")).wait_seconds)
         clock.forward(waits[-1])
     assert set(waits[:200]) == {60}, "in the first hours once a minute"
     assert 14 * len(waits) < 25_000
 
 
 def test_of_two_that_read_the_record_at_once_only_one_may_send(ledger: Ledger) -> None:
-    assert ledger.begin_submission(Run("g1"))
-    assert ledger.begin_submission(Run("g1")) is None
+    assert Claim.begin(ledger, Run("g1"))
+    assert Claim.begin(ledger, Run("g1")) is None
 
 
 def test_an_unknown_outcome_is_never_sent_again(ledger: Ledger, clock: Clock) -> None:
     provider = Provider(SubmissionUnknown("lost"), "p2")
     with pytest.raises(SubmissionUnknown):
         enter(ledger, provider)
-    clock.forward(LIMITS.timeout)
+    clock.forward(SCHEDULE.timeout)
     with pytest.raises(SubmissionUnknown):
         enter(ledger, provider)
     assert len(provider.calls) == 1
@@ -159,8 +167,8 @@ def test_an_entry_that_dies_while_sending_blocks_all_later_ones(
     provider.during = lambda: (_ for _ in ()).throw(fault)
     with pytest.raises(type(fault)):
         enter(ledger, provider)
-    assert enter(ledger, provider) == LIMITS.timeout, "it may still be running: wait until it cannot"
-    clock.forward(LIMITS.timeout)
+    assert enter(ledger, provider) == SCHEDULE.timeout, "it may still be running: wait until it cannot"
+    clock.forward(SCHEDULE.timeout)
     with pytest.raises(SubmissionUnknown, match="died"):
         enter(ledger, provider)
     assert len(provider.calls) == 1
@@ -203,7 +211,7 @@ def test_a_throttled_request_waits_as_told_and_never_less_than_the_back_off(
 
 @pytest.mark.parametrize("error", [Throttled("slow down", 1), ProviderUnavailable("not reached")])
 def test_past_the_deadline_the_provider_is_not_asked_again(ledger: Ledger, clock: Clock, error: Exception) -> None:
-    clock.forward(LIMITS.deadline)
+    clock.forward(SCHEDULE.deadline)
     with pytest.raises(SubmissionTimedOut, match="did not accept the request within 1:00:00; the last reason: "):
         enter(ledger, Provider(error))
 
@@ -254,7 +262,7 @@ def test_a_mark_whose_answer_was_lost_is_recognised_as_ones_own(
     """The SDK repeats a write whose answer was lost: the second then fails its condition because of the first."""
     update = dynamodb.update_item
     monkeypatch.setattr(dynamodb, "update_item", lambda **kwargs: (update(**kwargs), update(**kwargs))[1])
-    assert ledger.begin_submission(Run("g1")) is not None
+    assert Claim.begin(ledger, Run("g1")) is not None
 
 
 def test_an_id_that_comes_after_its_generation_was_deleted_is_kept(ledger: Ledger) -> None:
@@ -296,7 +304,7 @@ def test_a_write_that_is_in_a_transactions_way_is_tried_again(
         return update(**kwargs)
 
     monkeypatch.setattr(dynamodb, "update_item", in_the_way)
-    assert ledger.begin_submission(Run("g1"))
+    assert Claim.begin(ledger, Run("g1"))
 
 
 @pytest.mark.parametrize("step", ["submitted", "reopen", "fail", "complete"])
@@ -305,9 +313,9 @@ def test_a_write_whose_answer_was_lost_knows_its_own_traces(
 ) -> None:
     """The SDK repeats it, and the repetition meets what the first one wrote."""
     run = Run("g1")
-    attempt = ledger.begin_submission(run) or ""
+    claim = claimed(ledger, run)
     if step != "submitted":
-        ledger.submitted(run, attempt, "p1")
+        claim.submitted("p1")
     if step == "complete":
         ledger.provider_finished(run, {"url": "https://x"}, 1)
     if step == "reopen":
@@ -316,7 +324,7 @@ def test_a_write_whose_answer_was_lost_knows_its_own_traces(
     monkeypatch.setattr(dynamodb, "update_item", lambda **kwargs: (update(**kwargs), update(**kwargs))[1])
     match step:
         case "submitted":
-            ledger.submitted(run, attempt, "p1")
+            claim.submitted("p1")
             assert ledger.get("g1").status is Status.GENERATING
         case "reopen":
             assert ledger.reopen(ledger.get("g1"), "p1")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import GenerationTimedOut
 from core.provider.generation_times import FEW, Times
-from core.provider.polling import TURN_SECONDS, Look, Schedule, backoff, first_wait
+from core.provider.waiting import TURN_SECONDS, Look, Schedule, backoff, first_wait
 
 SCHEDULE = Schedule(first=30, every=2.5, stay=100, deadline=1800, slow=900, give_up=86400)
 NOTHING = Times()

@@ -8,7 +8,7 @@ from core.api.batches import MAX_REPORT, BatchApi, file_name
 from core.api.http import Answer, Request, as_json, as_text
 from core.errors import InvalidFile, InvalidRequest
 from core.publish.batch_report import as_csv
-from core.records.ledger import CURSOR, MAX_LIMIT
+from core.records.lists import CURSOR, MAX_LIMIT
 
 MAX_CONCURRENCY = 10_000  # that can be asked for; what counts is the stage's setting, if that is lower
 ROW = "[0-9]{1,6}"  # the cursor of a report

@@ -30,6 +30,7 @@ from core.publish.batch_report import NOT_STARTED, as_row, not_started
 from core.publish.views import as_error
 from core.records.batches import BatchRecord
 from core.records.ledger import Ledger
+from core.records.lists import Lists
 from core.text import is_printable
 
 if TYPE_CHECKING:
@@ -115,6 +116,11 @@ class BatchApi:
     s3: "S3Client"
     prompts_bucket: str
     sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def lists(self) -> Lists:
+        """Return the lists of the ledger."""
+        return Lists(self.ledger)
 
     def check(self, owner: str, name: str, body: bytes, *, with_uploads: bool) -> Check:
         """Validate a file and look for what was made of it before; nothing is kept. Raises `InvalidFile`.
@@ -212,7 +218,7 @@ class BatchApi:
                 return {**row, "status": str(Status.ERROR), "error": "Its owner deleted it."}
             return {**row, "error": row["error"] if record.ended_at else None}
 
-        for generation in self.ledger.batch(record.batch_id, record.revision, after=after):
+        for generation in self.lists.batch(record.batch_id, record.revision, after=after):
             reached = generation.row_number or 0
             while number + 1 < reached and len(rows) < limit:
                 number += 1
@@ -242,7 +248,7 @@ class BatchApi:
         until = time.monotonic() + CANCEL_SECONDS
         was_quiet = False
         while time.monotonic() < until:
-            running = list(self.ledger.running_in_batch(batch_id))
+            running = list(self.lists.running_in_batch(batch_id))
             for generation_id in running:
                 with suppress(Conflict, NotFound):
                     self.deletion.delete(self.ledger.get(generation_id), only_running=True)
@@ -345,7 +351,7 @@ class BatchApi:
     def _made(self, batch_id: str, identities: list[RowIdentity]) -> dict[RowIdentity, str]:
         """Of these rows those that the batch has, each with its status."""
         ids = {identity.id_in(batch_id): identity for identity in identities}
-        return {ids[generation_id]: status for generation_id, status in self.ledger.statuses(ids)}
+        return {ids[generation_id]: status for generation_id, status in self.lists.statuses(ids)}
 
     def _elsewhere(self, owner: str, batch_id: str, identities: list[RowIdentity]) -> tuple[BatchRecord, int] | None:
         """The batch of late that has most of these rows, by a sample of them, and how many it has; None if few."""
@@ -353,14 +359,14 @@ class BatchApi:
         recent, _ = self.batches.records.of_owner(owner, None, EARLIER_BATCHES)
         others = [record for record in recent if record.batch_id != batch_id]
         ids = {one.id_in(record.batch_id): record.batch_id for record in others for one in sample}
-        hits = Counter(ids[found] for found, status in self.ledger.statuses(ids) if counts_as_made(status))
+        hits = Counter(ids[found] for found, status in self.lists.statuses(ids) if counts_as_made(status))
         best = max(others, key=lambda record: hits[record.batch_id], default=None)
         if best is None or 2 * hits[best.batch_id] <= len(sample):
             return None
         return best, sum(map(counts_as_made, self._made(best.batch_id, identities).values()))
 
     def _counts(self, record: BatchRecord) -> Counter[str]:
-        counts = self.ledger.batch_counts(record.batch_id, record.revision) if record.rows else Counter[str]()
+        counts = self.lists.batch_counts(record.batch_id, record.revision) if record.rows else Counter[str]()
         counts[NOT_STARTED] = max(0, (record.rows or 0) - counts.total())
         return counts
 

@@ -12,16 +12,17 @@ from core.api.http import Answer, Request, as_json, as_text
 from core.archive.objects import presigned_url
 from core.delete import Deletion
 from core.errors import Conflict, Deleted, InvalidRequest, NotFound
-from core.generation import BEGINNING, GENERATION_ID, Generation, Source, Webhook, generation_id_for
+from core.generation import BEGINNING, GENERATION_ID, Generation, Label, Source, Webhook, generation_id_for
 from core.inputs.files import Inputs
 from core.inputs.links import latest
-from core.intake.accept import accept, idempotency_key
-from core.intake.labels import HEADER, Label, tags_of
+from core.intake.accept import Envelope, Intake, idempotency_key
+from core.intake.labels import HEADER, tags_of
 from core.models import Models
 from core.models.validation import parse_json
 from core.money.accounts import Accounts
 from core.places.table import PlacesTable
 from core.publish.views import as_provider_object
+from core.records.lists import Lists
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,19 +52,8 @@ class GenerationApi:
         tags = (request.query.get("tag", ""), request.headers.get(HEADER, ""))
         label = Label(tags=tags_of(",".join(tags), "tag"), webhook=self._webhook(request))
         body, models, deletion = body_of(request), self.models(), self.deletion
-        generation = accept(
-            body,
-            which,
-            owner,
-            source,
-            models,
-            deletion.ledger,
-            self.inputs,
-            self.accounts,
-            deletion.workflow,
-            label=label,
-            key_id=request.key_id,
-        )
+        intake = Intake(models, deletion.ledger, self.inputs, self.accounts, deletion.workflow)
+        generation = intake.accept(body, Envelope(which, owner, source, label=label, key_id=request.key_id))
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
         return as_json(self._shown(generation))
 
@@ -79,7 +69,7 @@ class GenerationApi:
         """One generation of the caller's own, with a fresh link to its video; without an id, a page of them."""
         if "generation_id" in request.query:
             return self.fetch(request)
-        found, next_cursor = self.deletion.ledger.list(request.owner, *listing.read(request.query))
+        found, next_cursor = Lists(self.deletion.ledger).page(request.owner, *listing.read(request.query))
         return as_json({"data": [self._shown(one) for one in found], "next_cursor": next_cursor})
 
     def fetch(self, request: Request) -> Answer:
@@ -125,7 +115,7 @@ class GenerationApi:
         """The owner's generation; the answer is the same for another's as for one that does not exist."""
         missing = f"There is no generation {generation_id[:64]}."
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
-            meant = self.deletion.ledger.meant(owner, generation_id)
+            meant = Lists(self.deletion.ledger).meant(owner, generation_id)
             found = {generation.generation_id: generation for generation in meant}
             return only(found, generation_id, missing, "generations")
         if not re.fullmatch(GENERATION_ID, generation_id, re.ASCII):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from core.errors import InvalidRequest
 from core.intake.labels import tags_of
 from core.publish.views import PROVIDER_STATUSES
-from core.records.ledger import CURSOR, MAX_LIMIT
+from core.records.lists import CURSOR, MAX_LIMIT
 from core.records.wanted import FIRST, LAST, Wanted
 
 DEFAULT_LIMIT = 20

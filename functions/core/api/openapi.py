@@ -14,7 +14,7 @@ from core.intake.labels import HEADER, MAX_KEY, MAX_TAGS, MAX_VALUE, TAGS
 from core.models import KINDS, Models
 from core.places.table import MOST_AHEAD
 from core.publish.views import PROVIDER_STATUSES
-from core.records.ledger import CURSOR, MAX_LIMIT
+from core.records.lists import CURSOR, MAX_LIMIT
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _ID = {

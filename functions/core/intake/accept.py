@@ -1,14 +1,15 @@
-"""Accepting a request: one record and one execution a generation, wherever it came from and however often."""
+"""Accept a request: one record and one execution for each generation, however often the request comes."""
 
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 from core.errors import Deleted, IdempotencyConflict, InvalidRequest, PromptreelError
-from core.generation import Failure, Generation, Source, fingerprint
+from core.generation import NO_LABEL, BatchRow, Failure, Generation, Given, Label, Source, fingerprint
 from core.inputs.files import Inputs
 from core.inputs.references import named, without_data
-from core.intake.labels import NO_LABEL, Label
-from core.models import Models
+from core.models import Input, Models
 from core.models.validation import validate
 from core.money.accounts import Accounts
 from core.publish.announcer import Announcer
@@ -16,15 +17,6 @@ from core.records.ledger import Ledger
 from core.workflow import Workflow
 
 MAX_IDEMPOTENCY_KEY = 255
-
-
-@dataclass(frozen=True)
-class BatchRow:
-    """Where a generation is in a batch: the row's number counts from 1, in the batch's revision."""
-
-    batch_id: str
-    number: int
-    revision: int
 
 
 def idempotency_key(key: object, name: str) -> str:
@@ -36,92 +28,94 @@ def idempotency_key(key: object, name: str) -> str:
     return key
 
 
-def accept(
-    request: object,
-    generation_id: str,
-    owner: str,
-    source: Source,
-    models: Models,
-    ledger: Ledger,
-    inputs: Inputs,
-    accounts: Accounts,
-    workflow: Workflow | None,
-    *,
-    row: BatchRow | None = None,
-    label: Label = NO_LABEL,
-    key_id: str | None = None,
-) -> Generation:
-    """The generation for this request: a new one, or the one that was accepted under this id before.
+@dataclass(frozen=True)
+class Envelope:
+    """What a request comes with: the id of its generation, its owner, and where it came from."""
 
-    Without a `workflow` it is recorded only: a batch starts it itself. Raises `InvalidRequest` before anything is
-    recorded, `IdempotencyConflict` if the id stands for another request, `BudgetExceeded` if it may cost too much.
-    """
-    asked = validate(request, models)
-    model = models.get(asked["model"])
-    fields = model.inputs if model else ()
-    valid, given = asked, None
-    try:
-        if named(asked, fields):
-            valid = without_data(asked, fields)
-            # Of a repetition they may be gone: they were looked at before.
-            if not ledger.is_known(generation_id):
-                given = inputs.look(asked, fields, owner, generation_id, row.batch_id if row else None)
-        new = _generation(valid, generation_id, owner, source, ledger, row, label)
-        cost, holding = accounts.hold(accounts.cost_of(asked, models, key_id), owner)
-        generation, is_new = ledger.add(replace(new, given=given, cost=cost), holding)
-    except Deleted:
-        raise IdempotencyConflict(
-            "The idempotency key was used for a generation that was deleted: use a new key."
-        ) from None
-    if not is_new and fingerprint(generation.request) != fingerprint(valid):
-        raise IdempotencyConflict("The idempotency key was used for another request: use a new key for a new request.")
-    if workflow and not generation.status.ended:
-        workflow.start(generation.run)
-    return generation
+    generation_id: str
+    owner: str
+    source: Source
+    row: BatchRow | None = None  # of a batch
+    label: Label = NO_LABEL
+    key_id: str | None = None  # of the API key whose budget counts the request
 
 
-def refuse(
-    error: PromptreelError,
-    generation_id: str,
-    owner: str,
-    source: Source,
-    ledger: Ledger,
-    announcer: Announcer,
-    *,
-    request: object = None,
-    row: BatchRow | None = None,
-    label: Label = NO_LABEL,
-) -> Generation | None:
-    """What cannot be accepted, and has nobody to answer to, is a generation that has failed: in its owner's list with
-    the reason, and announced. None if its owner has seen and deleted it.
+@dataclass(frozen=True)
+class Intake:
+    """Accepts requests."""
 
-    Its id is not the one that it would be accepted under, which stays free for the request as it should have been.
-    """
-    failure = Failure(type(error).__name__, str(error))
-    asked = request if isinstance(request, dict) else {}
-    try:
-        refused = ledger.add_failed(_generation(asked, generation_id, owner, source, ledger, row, label), failure)
-    except Deleted:
-        return None
-    announcer.announce(refused.generation_id, ledger)
-    return refused
+    models: Models
+    ledger: Ledger
+    inputs: Inputs
+    accounts: Accounts
+    workflow: Workflow | None  # None for a batch, which starts the workflow itself
+
+    def accept(self, request: object, envelope: Envelope) -> Generation:
+        """Record a new generation and start its workflow, or return the one that was accepted under this id before.
+
+        Raise `InvalidRequest` before anything is recorded, `IdempotencyConflict` if the id is used for another
+        request, and `BudgetExceeded` if it may cost too much.
+        """
+        asked = validate(request, self.models)
+        model = self.models.get(asked["model"])
+        fields = model.inputs if model else ()
+        valid, given = asked, None
+        try:
+            if named(asked, fields):
+                valid = without_data(asked, fields)
+                # Of a repetition they may be gone: they were looked at before.
+                if not self.ledger.is_known(envelope.generation_id):
+                    given = self._given(asked, fields, envelope)
+            new = _generation(valid, envelope, self.ledger.now())
+            cost = self.accounts.cost_of(asked, self.models, envelope.key_id)
+            cost, holding = self.accounts.hold(cost, envelope.owner)
+            generation, is_new = self.ledger.add(replace(new, given=given, cost=cost), holding)
+        except Deleted:
+            raise IdempotencyConflict(
+                "The idempotency key was used for a generation that was deleted: use a new key."
+            ) from None
+        if not is_new and fingerprint(generation.request) != fingerprint(valid):
+            raise IdempotencyConflict(
+                "The idempotency key was used for another request: use a new key for a new request."
+            )
+        if self.workflow and not generation.status.ended:
+            self.workflow.start(generation.run)
+        return generation
+
+    def _given(self, asked: dict[str, Any], fields: tuple[Input, ...], envelope: Envelope) -> list[Given]:
+        batch_id = envelope.row.batch_id if envelope.row else None
+        return self.inputs.look(asked, fields, envelope.owner, envelope.generation_id, batch_id)
 
 
-def _generation(
-    request: dict[str, object],
-    generation_id: str,
-    owner: str,
-    source: Source,
-    ledger: Ledger,
-    row: BatchRow | None,
-    label: Label,
-) -> Generation:
-    now = ledger.now()
+@dataclass(frozen=True)
+class Refusals:
+    """Records the requests that cannot be accepted and have no caller to answer."""
+
+    ledger: Ledger
+    announcer: Announcer
+
+    def refuse(self, error: PromptreelError, envelope: Envelope, request: object = None) -> Generation | None:
+        """Record a failed generation with the reason and announce it. Return None if its owner has deleted it.
+
+        Its id is not the one that the request would be accepted under, which stays free for the corrected request.
+        """
+        failure = Failure(type(error).__name__, str(error))
+        asked = request if isinstance(request, dict) else {}
+        try:
+            refused = self.ledger.add_failed(_generation(asked, envelope, self.ledger.now()), failure)
+        except Deleted:
+            return None
+        self.announcer.announce(refused.generation_id, self.ledger)
+        return refused
+
+
+def _generation(request: dict[str, Any], envelope: Envelope, now: datetime) -> Generation:
+    row, label = envelope.row, envelope.label
     return Generation(
-        generation_id=generation_id,
-        owner=owner,
+        generation_id=envelope.generation_id,
+        owner=envelope.owner,
         request=request,
-        source=source,
+        source=envelope.source,
         created_at=now,
         updated_at=now,
         batch_id=row.batch_id if row else None,

@@ -15,6 +15,7 @@ from core.inputs.files import Inputs
 from core.intake.files import Row
 from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
+from core.records.lists import Lists
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -132,7 +133,7 @@ class Batches:
                 line = _line(row, identity.id_in(batch.batch_id) if identity else None, batch, sources, needs)
                 starts.append(starts[-1] + file.write(line))
             file.seek(0)
-            made_before = sum(counts_as_made(status) for _, status in self.ledger.statuses(_ids(file)))
+            made_before = sum(counts_as_made(status) for _, status in Lists(self.ledger).statuses(_ids(file)))
             upload(self.s3, file, batch.bucket, batch.rows_key, "application/jsonl")
         return replace(batch, rows=len(starts) - 1, made_before=made_before)
 

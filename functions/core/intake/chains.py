@@ -4,16 +4,13 @@ A row names rows above it alone. So a file is read once, from its beginning, and
 """
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from core.errors import InvalidRequest
 from core.inputs.references import named
 from core.models import Input
 from core.text import is_printable
-
-if TYPE_CHECKING:
-    from core.intake.files import Row
 
 SOME_GENERATION = "generation:" + "0" * 32  # what such a name stands for, as a schema sees it
 MAX_ID = 100  # characters
@@ -29,10 +26,10 @@ class Chains:
         self._by_id: dict[str, int] = {}
         self._lengths: list[int] = []  # 0 for a row that is not allowed
 
-    def add(self, row: "Row") -> None:
-        """The next row, in order."""
-        longest = max((self._lengths[number - 1] for number in row.rows.values()), default=0)
-        self._lengths.append(0 if row.problem else longest + 1)
+    def add(self, sources: Iterable[int], *, is_allowed: bool) -> None:
+        """Add the next row, in order, which takes the videos of the rows `sources`."""
+        longest = max((self._lengths[number - 1] for number in sources), default=0)
+        self._lengths.append(longest + 1 if is_allowed else 0)
 
     def name(self, value: object, number: int) -> None:
         """Record the `id` of a row. Raise `InvalidRequest` if it is not a valid id, or if another row has it."""

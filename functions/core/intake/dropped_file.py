@@ -10,18 +10,11 @@ from botocore.exceptions import ClientError
 
 from core.batch import batch_id_for, file_id
 from core.errors import BudgetExceeded, IdempotencyConflict, InvalidFile, InvalidRequest
-from core.generation import Source, digest
-from core.inputs.files import Inputs
+from core.generation import Label, Source, digest
 from core.intake import files
-from core.intake.accept import accept, refuse
+from core.intake.accept import Envelope, Intake, Refusals
 from core.intake.batches import BatchChanged, Batches, Content
 from core.intake.files import Row
-from core.intake.labels import Label
-from core.models import Models
-from core.money.accounts import Accounts
-from core.publish.announcer import Announcer
-from core.records.ledger import Ledger
-from core.workflow import Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -58,56 +51,45 @@ class DroppedFile:
 
 @dataclass(frozen=True)
 class FileIntake:
-    """What takes prompt files."""
+    """Takes prompt files."""
 
     s3: "S3Client"
-    models: Models
     default_model: str
-    ledger: Ledger
-    inputs: Inputs
-    accounts: Accounts
-    workflow: Workflow
+    intake: Intake
+    refusals: Refusals
     batches: Batches
-    announcer: Announcer
 
     def take(self, file: DroppedFile, owner: str) -> None:
         """Accept the request, or start the batch, that a file holds; refuse a file that cannot be read."""
-        source = Source("s3", file.uri)
+        refused = Envelope(file.refused_id, owner, Source("s3", file.uri))
         try:
             with tempfile.TemporaryFile() as copy:
-                self._take(file, copy, self._download(file, copy), owner, source)
+                self._take(file, copy, self._download(file, copy), owner)
         except (InvalidRequest, InvalidFile, BudgetExceeded) as error:
-            refuse(error, file.refused_id, owner, source, self.ledger, self.announcer)
+            self.refusals.refuse(error, refused)
         except IdempotencyConflict:
             deleted = InvalidFile("The generation of this very file was deleted: change the file to run it again.")
-            refuse(deleted, file.refused_id, owner, source, self.ledger, self.announcer)
+            self.refusals.refuse(deleted, refused)
 
-    def _take(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str, source: Source) -> None:
+    def _take(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
         if files.is_batch(file.key, copy):
             self._take_batch(file, copy, content, owner)
             return
         (row,) = self._read(file, copy, self.default_model)
         if row.request is None:
             raise InvalidRequest(str(row.problem))
-        generation_id = file_id("request", file.bucket, file.key, content.sha256)
-        label = Label(row.name, row.tags, row.webhook)
-        accept(
-            row.request,
-            generation_id,
+        envelope = Envelope(
+            file_id("request", file.bucket, file.key, content.sha256),
             owner,
-            source,
-            self.models,
-            self.ledger,
-            self.inputs,
-            self.accounts,
-            self.workflow,
-            label=label,
+            Source("s3", file.uri),
+            label=Label(row.name, row.tags, row.webhook),
             key_id=content.key_id,
         )
+        self.intake.accept(row.request, envelope)
 
     def _read(self, file: DroppedFile, copy: IO[bytes], default_model: str) -> Iterator[Row]:
         local = self.batches.allow_local_webhooks
-        return files.read(file.key, copy, self.models, default_model, local_webhooks=local)
+        return files.read(file.key, copy, self.intake.models, default_model, local_webhooks=local)
 
     def _take_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
         """Again, if another content of it was faster."""

@@ -9,11 +9,11 @@ import csv
 import io
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, cast
 
 from core.errors import InvalidFile, InvalidRequest
-from core.generation import Webhook, replaced
+from core.generation import Label, Webhook, replaced
 from core.inputs.references import named
 from core.intake.chains import SOME_GENERATION, Chains
 from core.intake.columns import FOR_US, IGNORED, NOT_UTF8, Columns, fold
@@ -72,12 +72,13 @@ def read(
     suffix = _suffix(name)
     rows = _read_table(stream, models) if suffix in TABLES else _READERS[suffix](stream)
     chains = Chains(is_batch(name, stream) if suffix == ".json" else suffix != ".txt")
+    reading = _Reading(models, default_model, chains, local_webhooks)
     try:
         for number, (line, found) in enumerate(rows, start=1):
             if number > MAX_ROWS:
                 raise InvalidFile(f"The file has more than {MAX_ROWS} rows: split it.")
-            row = _row(number, line, found, models, default_model, chains, local_webhooks=local_webhooks)
-            chains.add(row)
+            row = reading.row(number, line, found)
+            chains.add(row.rows.values(), is_allowed=row.problem is None)
             yield row
     except UnicodeDecodeError as error:
         raise InvalidFile(NOT_UTF8) from error
@@ -97,43 +98,42 @@ def _suffix(name: str) -> str:
     return suffix
 
 
-def _row(
-    number: int,
-    line: int,
-    found: object,
-    models: Models,
-    default_model: str,
-    chains: Chains,
-    *,
-    local_webhooks: bool,
-) -> Row:
-    if isinstance(found, Exception):
-        return Row(number, line, None, str(found))
-    if isinstance(found, _Cells):
-        found = found.request(models, default_model)
-    elif isinstance(found, dict):
-        found = {"model": default_model, **found}
-    name: str | None = None
-    tags: tuple[str, ...] = ()
-    webhook: Webhook | None = None
-    rows: dict[str, int] = {}
-    try:
-        if isinstance(found, dict):
-            asked = {key: value for key, value in found.items() if not key.startswith(IGNORED)}
-            told = asked.pop("webhook", None), asked.pop("webhook_events", None)
-            name, tags = name_of(asked.pop("name", None)), tags_of(asked.pop("tags", None))
-            chains.name(asked.pop("id", None), number)
-            found = asked
-            webhook = webhook_of(*told, local=local_webhooks)
-        fields = _inputs(found, models)
-        rows = chains.named(found, fields, number) if isinstance(found, dict) else {}
-        validate(replaced(found, dict.fromkeys(rows, SOME_GENERATION)) if rows else found, models)
-    except InvalidRequest as error:
-        came = found if isinstance(found, dict) else None
-        return Row(number, line, None, str(error), came, name, tags, webhook=webhook)
-    request = cast("dict[str, Any]", found)
-    uploads = tuple(one for _, one in named(request, fields) if one.startswith("upload:"))
-    return Row(number, line, request, None, request, name, tags, rows, uploads, webhook)
+@dataclass(frozen=True)
+class _Reading:
+    """What the rows of a file are read with."""
+
+    models: Models
+    default_model: str
+    chains: Chains
+    local_webhooks: bool
+
+    def row(self, number: int, line: int, found: object) -> Row:
+        """Return what was found on a line as a row, with its problem if it has one."""
+        if isinstance(found, Exception):
+            return Row(number, line, None, str(found))
+        if isinstance(found, _Cells):
+            found = found.request(self.models, self.default_model)
+        elif isinstance(found, dict):
+            found = {"model": self.default_model, **found}
+        label = Label()
+        rows: dict[str, int] = {}
+        try:
+            if isinstance(found, dict):
+                asked = {key: value for key, value in found.items() if not key.startswith(IGNORED)}
+                told = asked.pop("webhook", None), asked.pop("webhook_events", None)
+                label = Label(name_of(asked.pop("name", None)), tags_of(asked.pop("tags", None)))
+                self.chains.name(asked.pop("id", None), number)
+                found = asked
+                label = replace(label, webhook=webhook_of(*told, local=self.local_webhooks))
+            fields = _inputs(found, self.models)
+            rows = self.chains.named(found, fields, number) if isinstance(found, dict) else {}
+            validate(replaced(found, dict.fromkeys(rows, SOME_GENERATION)) if rows else found, self.models)
+        except InvalidRequest as error:
+            came = found if isinstance(found, dict) else None
+            return Row(number, line, None, str(error), came, label.name, label.tags, webhook=label.webhook)
+        request = cast("dict[str, Any]", found)
+        uploads = tuple(one for _, one in named(request, fields) if one.startswith("upload:"))
+        return Row(number, line, request, None, request, label.name, label.tags, rows, uploads, label.webhook)
 
 
 def _inputs(found: object, models: Models) -> tuple[Input, ...]:

@@ -4,10 +4,8 @@ A tag is `key=value`, or a word alone: a key that has no value.
 """
 
 import re
-from dataclasses import dataclass
 
 from core.errors import InvalidRequest
-from core.generation import Webhook
 
 MAX_NAME = 200  # characters
 MAX_TAGS, MAX_KEY, MAX_VALUE = 20, 50, 100  # tags of one generation; characters of a tag's key and of its value
@@ -17,18 +15,6 @@ _VALUE = rf"[^\s{_CONTROL},;](?:[^{_CONTROL},;]{{0,{MAX_VALUE - 2}}}[^\s{_CONTRO
 TAG = f"{_KEY}(?:={_VALUE})?"
 TAGS = rf"^\s*(?:{TAG})?\s*(?:[,;]\s*(?:{TAG})?\s*)*$"
 HEADER = "promptreel-tags"  # what the query's `tag` may be instead, for who sets headers once for all calls
-
-
-@dataclass(frozen=True)
-class Label:
-    """What a generation is called by its user, each tag's key another, and who is told of its end."""
-
-    name: str | None = None
-    tags: tuple[str, ...] = ()
-    webhook: Webhook | None = None
-
-
-NO_LABEL = Label()
 
 
 def name_of(value: object) -> str | None:

@@ -7,14 +7,9 @@ from typing import Any
 
 from core.batch import refused_row_id, take_id
 from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotFound, NotRescuable
-from core.generation import Failure, Generation, Source, Status, Webhook
-from core.inputs.files import Inputs
+from core.generation import BatchRow, Failure, Generation, Label, Source, Status, Webhook
 from core.inputs.references import without_data
-from core.intake.accept import BatchRow, accept, refuse
-from core.intake.labels import Label
-from core.models import Models
-from core.money.accounts import Accounts
-from core.publish.announcer import Announcer
+from core.intake.accept import Envelope, Intake, Refusals
 from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
 from core.rescue import check_rescuable
@@ -23,14 +18,16 @@ from core.workflow import Run
 
 @dataclass(frozen=True)
 class Rows:
-    """What takes the rows of batches."""
+    """Takes the rows of batches."""
 
-    models: Models
-    ledger: Ledger
-    inputs: Inputs
-    accounts: Accounts
+    intake: Intake  # which starts no workflow: the batch does
+    refusals: Refusals
     records: BatchRecords
-    announcer: Announcer
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the ledger of the generations that the rows become."""
+        return self.intake.ledger
 
     def accept(self, line: dict[str, Any]) -> tuple[Run, bool]:
         """A line of rows.jsonl (core.intake.batches) → the run of its generation, and whether nothing is left to run.
@@ -78,9 +75,8 @@ class Rows:
 
     def _line_at(self, rows_key: str, first: int, length: int) -> dict[str, Any]:
         """The line of a row of the same file."""
-        found = self.inputs.s3.get_object(
-            Bucket=self.inputs.videos_bucket, Key=rows_key, Range=f"bytes={first}-{first + length - 1}"
-        )
+        inputs, span = self.intake.inputs, f"bytes={first}-{first + length - 1}"
+        found = inputs.s3.get_object(Bucket=inputs.videos_bucket, Key=rows_key, Range=span)
         line: dict[str, Any] = json.loads(found["Body"].read())
         return line
 
@@ -119,22 +115,9 @@ class Rows:
         return self.ledger.get(generation.generation_id)
 
     def _accepted(self, line: dict[str, Any], generation_id: str, record: BatchRecord | None) -> Generation | None:
-        source = Source("s3", line["source_ref"])
+        envelope = replace(_envelope(line, generation_id), key_id=_key_of(record))
         try:
-            return accept(
-                line["request"],
-                generation_id,
-                line["owner"],
-                source,
-                self.models,
-                self.ledger,
-                self.inputs,
-                self.accounts,
-                None,
-                row=_place(line),
-                label=_label(line),
-                key_id=_key_of(record),
-            )
+            return self.intake.accept(line["request"], envelope)
         except InvalidRequest as refusal:  # what is offered has changed since the file was read
             error = refusal
             if any(self._is_nothing(needed_id) for needed_id in line.get("needs", ())):
@@ -142,26 +125,16 @@ class Rows:
             return self._refused(line, error)
 
     def _refused(self, line: dict[str, Any], error: InvalidRequest) -> Generation | None:
-        refused = refuse(
-            error,
-            _refused_id(line, str(error)),
-            line["owner"],
-            Source("s3", line["source_ref"]),
-            self.ledger,
-            self.announcer,
-            request=line.get("request") or {"prompt": line.get("prompt", "")},
-            row=_place(line),
-            label=_label(line),
-        )
+        request = line.get("request") or {"prompt": line.get("prompt", "")}
+        refused = self.refusals.refuse(error, _envelope(line, _refused_id(line, str(error))), request)
         row = _place(line)
         if refused and row.revision > (refused.revision or 0):
             self._note_place(line, refused)
         return refused
 
     def _note_place(self, line: dict[str, Any], generation: Generation) -> None:
-        """Where it is in a later revision, and what its user says of it there."""
-        row, told = _place(line), (line.get("name"), line.get("tags", []), line.get("webhook"))
-        self.ledger.found_in(generation, row.revision, row.number, *told)
+        """Record where it is in a later revision, and what its owner calls it there."""
+        self.ledger.found_in(generation, _place(line), _label(line))
 
     def _tried_again(self, line: dict[str, Any], generation: Generation) -> Generation:
         """What failed goes on from where it was, as by a rescue; what the provider failed to make, and does not charge,
@@ -181,8 +154,8 @@ class Rows:
         if generation.provider_id:  # which is paid for, or will be
             self.ledger.reopen(generation, generation.provider_id)
             return
-        cost = generation.cost or self.accounts.cost_of(generation.request, self.models)
-        cost, holding = self.accounts.hold(
+        cost = generation.cost or self.intake.accounts.cost_of(generation.request, self.intake.models)
+        cost, holding = self.intake.accounts.hold(
             replace(cost, key_id=_key_of(self.records.find(line["batch_id"]))), generation.owner
         )
         self.ledger.reopen(generation, None, cost=cost, holding=holding)
@@ -196,7 +169,7 @@ class Rows:
     def _as_it_came(self, line: dict[str, Any], failed: Generation) -> dict[str, Any]:
         """The request of a generation that failed, with the files that came within it: those are in the line alone,
         and the uploads that they became go after a day."""
-        model = self.models.get(failed.model)
+        model = self.intake.models.get(failed.model)
         came: dict[str, Any] | None = line.get("request")
         with suppress(InvalidRequest):
             if came and without_data(came, model.inputs if model else ()) == failed.request:
@@ -242,6 +215,11 @@ def _is_due(generation: Generation, record: BatchRecord | None) -> bool:
 
 def _place(line: dict[str, Any]) -> BatchRow:
     return BatchRow(line["batch_id"], line["row"], line.get("revision", 0))
+
+
+def _envelope(line: dict[str, Any], generation_id: str) -> Envelope:
+    source = Source("s3", line["source_ref"])
+    return Envelope(generation_id, line["owner"], source, row=_place(line), label=_label(line))
 
 
 def _label(line: dict[str, Any]) -> Label:

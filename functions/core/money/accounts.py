@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Tables:
+    """The names of the tables that accounts are made of."""
+
+    money: str
+    places: str
+
+
+@dataclass(frozen=True)
 class Accounts:
     """Estimates, budgets and sums together."""
 
@@ -27,12 +35,10 @@ class Accounts:
     usage: Usage
 
     @classmethod
-    def at(
-        cls, dynamodb: "DynamoDBClient", money: str, places: str, now: Clock, limits: Limits, reserve: int
-    ) -> "Accounts":
-        """Those in the tables `money` and `places`: `limits` and `reserve` are the stage's."""
-        estimates = Estimates(Prices(dynamodb, money, now), GenerationTimes(dynamodb, places), reserve)
-        return cls(estimates, Budgets(dynamodb, money, limits, now), Usage(dynamodb, money))
+    def at(cls, dynamodb: "DynamoDBClient", tables: Tables, now: Clock, limits: Limits, reserve: int) -> "Accounts":
+        """Return the accounts in these tables. `limits` and `reserve` are the stage's."""
+        estimates = Estimates(Prices(dynamodb, tables.money, now), GenerationTimes(dynamodb, tables.places), reserve)
+        return cls(estimates, Budgets(dynamodb, tables.money, limits, now), Usage(dynamodb, tables.money))
 
     def cost_of(self, request: Mapping[str, Any], models: "Models", key_id: str | None = None) -> Cost:
         """What a request that its model allows will cost."""

@@ -161,8 +161,7 @@ class PlacesTable:
         admitted = records.update_of(
             waiting.generation_id,
             {"place": number, "admitted_at": iso(now)},
-            only_if="#status = :queued AND attribute_not_exists(#place)",
-            values={":queued": Status.QUEUED},
+            only_if=records.Condition("#status = :queued AND attribute_not_exists(#place)", {":queued": Status.QUEUED}),
         )
         admitted.pop("ReturnValuesOnConditionCheckFailure")
         self._transact(

@@ -1,9 +1,14 @@
-"""When to look again: how long to pause before the next look, where to spend the pause, and when to stop waiting."""
+"""How long a job waits before the provider is called again, where it spends the wait, and when it is given up.
 
+Every such rule of the workflow is here: of Submit, of LookUpSubmission and of CheckStatus. An execution's history holds
+25,000 events and each turn of its loop takes fourteen, so no rule may let a job turn too often.
+"""
+
+import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.errors import GenerationTimedOut
+from core.errors import GenerationTimedOut, SubmissionTimedOut
 from core.provider.generation_times import Times
 
 # A turn of the workflow's loop costs as much as so many seconds that a check stays: three state transitions at
@@ -11,6 +16,60 @@ from core.provider.generation_times import Times
 TURN_SECONDS = 22.5
 LATE_SECONDS = 10  # that a look may come later than planned: starts, and the provider's answer
 SOONER = 0.8
+
+
+RARER_AFTER_TURNS = 240  # of a job while the provider is out of credits: hours, as the probes are a minute apart
+
+
+@dataclass(frozen=True)
+class SubmitSchedule:
+    """When Submit is invoked again, and when the submission is polled first; in seconds."""
+
+    deadline: int  # since the job was admitted: how long a provider that rejects for now is asked again
+    timeout: int  # of the submit function: a claim older than this was left by an invocation that died
+    first: int  # from the submission to the first poll, as long as nothing is known of the model
+
+    def after_rejection(self, age: timedelta, retry_after: float | None, reason: str) -> int:
+        """Return how long to wait after the provider rejected a request for now, `age` after its job was admitted.
+
+        The wait is as long as the provider asks for, and never shorter than the back-off. Raise `SubmissionTimedOut`
+        past the deadline.
+        """
+        self.check_deadline(age, reason)
+        return round(min(max(retry_after or 0, backoff(age.total_seconds())), self.deadline))
+
+    def check_deadline(self, age: timedelta, reason: str) -> None:
+        """Raise `SubmissionTimedOut` if the provider has not accepted the request for too long."""
+        tried = timedelta(seconds=self.deadline)
+        if age >= tried:
+            raise SubmissionTimedOut(
+                f"The provider did not accept the request within {tried}; the last reason: {reason}"
+            )
+
+    def for_claim(self, age: timedelta) -> int | None:
+        """Return how long another invocation that made its claim `age` ago may still run, or None if it has died."""
+        if age < timedelta(seconds=self.timeout):
+            return self.timeout - int(age.total_seconds())
+        return None
+
+    def first_poll(self, times: Times) -> int:
+        """Return how long after the submission to poll first: as learned, or else `first`."""
+        return first_wait(self.first, times)
+
+
+@dataclass(frozen=True)
+class LookUpSchedule:
+    """When the provider's log is searched again for a create call whose answer was lost; in seconds."""
+
+    first: int  # between the first searches, and less often as time passes ...
+    slow: int  # ... at least this often ...
+    give_up: int  # ... until this long after the call: the log lists every call by then
+
+    def pause(self, age: timedelta) -> int | None:
+        """Return how long to wait before the next search, `age` after the call, or None if it is too late."""
+        if age >= timedelta(seconds=self.give_up):
+            return None
+        return int(min(self.slow, max(self.first, age.total_seconds() / 4)))
 
 
 @dataclass(frozen=True)
@@ -69,11 +128,22 @@ class Look:
 
 
 def first_wait(first: int, times: Times) -> int:
-    """Seconds from the submission to the first look: what is learned, or `first`."""
+    """Return the seconds from the submission to the first poll: as learned, or else `first`."""
     return max(1, round(times.early() or first))
 
 
 def backoff(age: float) -> int:
-    """Seconds to wait after a refusal that names no time, `age` seconds after the request came: ever rarer, at most a
-    minute."""
+    """Return the seconds to wait after a rejection that names no time, `age` seconds after the job was admitted.
+
+    They grow with the age, up to a minute.
+    """
     return int(min(60, max(2, age)))
+
+
+def until_there_are_credits(probe_seconds: int, age: timedelta) -> int:
+    """Return the seconds that a job waits while the provider is out of credits, and has been for `age`.
+
+    One job probes at a time, so the others are spread. After some hours they wait ever longer.
+    """
+    rarer = max(1, age.total_seconds() / (RARER_AFTER_TURNS * probe_seconds))
+    return round(probe_seconds * rarer * random.uniform(1, 2))  # noqa: S311 - nothing secret

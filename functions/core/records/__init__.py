@@ -1,1 +1,4 @@
-"""The table: the ledger of generations, and the places at the provider."""
+"""The tables of generations and batches.
+
+The claim of the one create call is in claim.py, what happens to a generation in ledger.py, and lists are in lists.py.
+"""

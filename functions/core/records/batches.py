@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFound
 from core.generation import Clock, Failure, iso
-from core.records.table import BATCH_KEY, BATCHES_BY_OWNER, ConditionFailed, Item, Table
+from core.records.table import BATCH_KEY, BATCHES_BY_OWNER, Condition, ConditionFailed, Item, Table
 from core.records.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ class BatchRecords:
         item = _written(replace(record, updated_at=self.now()))
         try:
             if seen is None:
-                self._table.put(item, f"attribute_not_exists({BATCH_KEY})")
+                self._table.put(item, Condition(f"attribute_not_exists({BATCH_KEY})"))
             else:
-                self._table.put(item, "#last_write = :seen", {":seen": seen.last_write})
+                self._table.put(item, Condition("#last_write = :seen", {":seen": seen.last_write}))
         except ConditionFailed:
             return False
         return True
@@ -141,8 +141,7 @@ class BatchRecords:
             self._table.update(
                 batch_id,
                 {"ended_at": iso(self.now()), "is_complete": is_complete},
-                only_if="#revision = :revision AND #run = :run",
-                values={":revision": revision, ":run": run},
+                only_if=Condition("#revision = :revision AND #run = :run", {":revision": revision, ":run": run}),
             )
 
     def hold_back(self, batch_id: str, why: str) -> None:
@@ -151,7 +150,7 @@ class BatchRecords:
             self._table.update(
                 batch_id,
                 {"held_back": why},
-                only_if=f"attribute_exists({BATCH_KEY}) AND attribute_not_exists(#held_back)",
+                only_if=Condition(f"attribute_exists({BATCH_KEY}) AND attribute_not_exists(#held_back)"),
             )
 
     def meant(self, owner: str, beginning: str) -> Iterator[BatchRecord]:

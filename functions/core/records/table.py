@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
 
@@ -53,6 +53,25 @@ BATCHES_BY_OWNER = Index("by_owner", "owner", "created_at")
 # And that of webhooks' deliveries.
 DELIVERY_KEY = "delivery_id"
 DELIVERIES_BY_OWNER = Index("by_owner", "owner", "created_at")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What must hold for a write: the text names attributes as `#name`, and values as they are named in `values`."""
+
+    text: str
+    values: Item = field(default_factory=dict)
+
+    def as_parameters(self, others: Item | None = None) -> Any:
+        """Return the parameters of a write with this condition, and with `others` as further values."""
+        names = {f"#{name}": name for name in re.findall(r"#(\w+)", self.text)}
+        values = {**(others or {}), **self.values}
+        return {
+            "ConditionExpression": self.text,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **({"ExpressionAttributeNames": names} if names else {}),
+            **({"ExpressionAttributeValues": write(values)} if values else {}),
+        }
 
 
 class ConditionFailed(Exception):
@@ -102,36 +121,29 @@ class Table:
                 raise TimeoutError(f"DynamoDB did not read all items in {MOST_CONFLICTS} calls.")
         return found
 
-    def put(self, item: Item, only_if: str, values: Item | None = None) -> None:
+    def put(self, item: Item, only_if: Condition) -> None:
         """Write a whole item, values that are None left out; `ConditionFailed` if `only_if` does not hold."""
         token = uuid4().hex
-        written = {"TableName": self._name, "Item": write({**item, "last_write": token}), **_condition(only_if, values)}
+        written = {"TableName": self._name, "Item": write({**item, "last_write": token}), **only_if.as_parameters()}
         self._write(lambda: self._dynamodb.put_item(**written), token)
 
     def update(
-        self,
-        key: str,
-        changes: Item,
-        *,
-        remove: tuple[str, ...] = (),
-        only_if: str | None = None,
-        values: Item | None = None,
+        self, key: str, changes: Item, *, only_if: Condition | None = None, remove: tuple[str, ...] = ()
     ) -> None:
-        """Set `changes`, those that are None left as they are, and remove the attributes named in `remove`.
+        """Set `changes`, except those that are None, and remove the attributes named in `remove`.
 
-        The condition `only_if` names attributes as `#name` and the values of `values` as they are written there;
-        `ConditionFailed` if it does not hold.
+        Raise `ConditionFailed` if `only_if` does not hold; without it, if the item does not exist.
         """
         token = uuid4().hex
-        only_if = only_if or f"attribute_exists({self._key})"
+        only_if = only_if or Condition(f"attribute_exists({self._key})")
         changes = {**changes, "last_write": token}
-        updated = update_of(key, changes, remove=remove, only_if=only_if, values=values, key_name=self._key)
+        updated = update_of(key, changes, only_if=only_if, remove=remove, key_name=self._key)
         self._write(lambda: self._dynamodb.update_item(TableName=self._name, **updated), token)
 
-    def put_with(self, item: Item, only_if: str, others: Updates) -> None:
+    def put_with(self, item: Item, only_if: Condition, others: Updates) -> None:
         """Write a whole item as `put` does, and `others` of other tables, all or nothing."""
         token = uuid4().hex
-        put = {"Item": write({**item, "last_write": token}), **_condition(only_if, None)}
+        put = {"Item": write({**item, "last_write": token}), **only_if.as_parameters()}
         self._together({"Put": {"TableName": self._name, **put}}, token, others)
 
     def update_with(
@@ -140,14 +152,13 @@ class Table:
         changes: Item,
         others: Updates,
         *,
-        only_if: str,
+        only_if: Condition,
         remove: tuple[str, ...] = (),
-        values: Item | None = None,
     ) -> None:
         """Change an item as `update` does, and `others` of other tables, all or nothing."""
         token = uuid4().hex
         changes = {**changes, "last_write": token}
-        updated = update_of(key, changes, remove=remove, only_if=only_if, values=values, key_name=self._key)
+        updated = update_of(key, changes, only_if=only_if, remove=remove, key_name=self._key)
         self._together({"Update": {"TableName": self._name, **updated}}, token, others)
 
     def _together(self, own: Any, token: str, others: Updates) -> None:
@@ -251,21 +262,13 @@ class Table:
         return [read(item) for item in answer["Items"]], "LastEvaluatedKey" in answer
 
 
-def update_of(
-    key: str,
-    changes: Item,
-    *,
-    remove: tuple[str, ...] = (),
-    only_if: str,
-    values: Item | None = None,
-    key_name: str = KEY,
-) -> Any:
-    """The parameters of `Table.update`, as a transaction takes them, but for the table's name."""
+def update_of(key: str, changes: Item, *, only_if: Condition, remove: tuple[str, ...] = (), key_name: str = KEY) -> Any:
+    """Return the parameters of `Table.update` as a transaction takes them, except the table's name."""
     present = {name: value for name, value in changes.items() if value is not None}
     expression = "SET " + ", ".join(f"#{name} = :{name}" for name in present)
     if remove:
         expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
-    condition = _condition(only_if, {**{f":{name}": value for name, value in present.items()}, **(values or {})})
+    condition = only_if.as_parameters({f":{name}": value for name, value in present.items()})
     names = {f"#{name}": name for name in (*present, *remove)} | condition.get("ExpressionAttributeNames", {})
     return {"Key": _key(key, key_name), "UpdateExpression": expression, **condition, "ExpressionAttributeNames": names}
 
@@ -323,16 +326,6 @@ def _plain(typed: Mapping[str, Any]) -> Any:
         case "M":
             return {name: _plain(inner) for name, inner in value.items()}
     return value
-
-
-def _condition(only_if: str, values: Item | None) -> Any:
-    names = {f"#{name}": name for name in re.findall(r"#(\w+)", only_if)}
-    return {
-        "ConditionExpression": only_if,
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        **({"ExpressionAttributeNames": names} if names else {}),
-        **({"ExpressionAttributeValues": write(values)} if values else {}),
-    }
 
 
 def _key(key: str, name: str = KEY) -> dict[str, Any]:

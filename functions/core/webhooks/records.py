@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import Conflict
 from core.generation import Clock, iso
-from core.records.table import DELIVERIES_BY_OWNER, DELIVERY_KEY, EXPIRES_AT, ConditionFailed, Item, Table
+from core.records.table import DELIVERIES_BY_OWNER, DELIVERY_KEY, EXPIRES_AT, Condition, ConditionFailed, Item, Table
 from core.records.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class WebhookRecords:
     def add(self, delivery: Delivery) -> Delivery:
         """Record it, unless it is there already; the record."""
         try:
-            self._table.put(_written(delivery) | self._kept(), f"attribute_not_exists({DELIVERY_KEY})")
+            self._table.put(_written(delivery) | self._kept(), Condition(f"attribute_not_exists({DELIVERY_KEY})"))
         except ConditionFailed:
             return self.find(delivery.delivery_id) or delivery
         return delivery
@@ -91,13 +91,9 @@ class WebhookRecords:
         claimed = replace(delivery, attempts=delivery.attempts + 1, due_at=self.now() + LEASE)
         changes = {"attempts": claimed.attempts, "due_at": iso(self.now() + LEASE)}
         values = {":pending": State.PENDING, ":seen": delivery.attempts, ":now": iso(self.now())}
+        is_due = Condition("#status = :pending AND #attempts = :seen AND #due_at <= :now", values)
         try:
-            self._table.update(
-                delivery.delivery_id,
-                changes,
-                only_if="#status = :pending AND #attempts = :seen AND #due_at <= :now",
-                values=values,
-            )
+            self._table.update(delivery.delivery_id, changes, only_if=is_due)
         except ConditionFailed:
             return None
         return claimed
@@ -119,8 +115,9 @@ class WebhookRecords:
                 delivery.delivery_id,
                 changes,
                 remove=gone,
-                only_if="#status = :pending AND #attempts = :own",
-                values={":pending": State.PENDING, ":own": delivery.attempts},
+                only_if=Condition(
+                    "#status = :pending AND #attempts = :own", {":pending": State.PENDING, ":own": delivery.attempts}
+                ),
             )
 
     def again(self, delivery: Delivery) -> Delivery:
@@ -154,8 +151,8 @@ class WebhookRecords:
             "changed_at": [iso(time) for time in changed.changed_at],
         }
         try:
-            condition = f"attribute_not_exists({DELIVERY_KEY}) OR #version = :seen"
-            self._table.put(item, condition, {":seen": seen.latest})
+            is_as_seen = Condition(f"attribute_not_exists({DELIVERY_KEY}) OR #version = :seen", {":seen": seen.latest})
+            self._table.put(item, is_as_seen)
         except ConditionFailed:  # somebody else has changed it just now
             return self.secret_versions(owner)
         return changed

@@ -1,0 +1,80 @@
+"""The form of a generation in the table: its fields as an item, and an item as a generation or a tombstone."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from core.generation import (
+    ArchivedVideo,
+    Cost,
+    Failure,
+    Generation,
+    Given,
+    Source,
+    Status,
+    Submission,
+    Tombstone,
+    Webhook,
+    iso,
+)
+from core.records.table import KEY, Item
+
+TOMBSTONE = "deleted_at"  # no generation has it
+_TIMES = {
+    "created_at",
+    "updated_at",
+    "sending_since",
+    "submitted_at",
+    "generated_at",
+    "ended_at",
+    "announced_at",
+    "reopened_at",
+    "admitted_at",
+}
+_JSON = {"request", "provider_video", "upload"}  # kept as text: they may hold numbers of any kind
+
+
+def is_tombstone(item: Item) -> bool:
+    """Return whether the item is only what is left of a deleted generation."""
+    return TOMBSTONE in item
+
+
+def as_item(fields: dict[str, Any]) -> Item:
+    """Return fields of a generation as the table holds them, without those that are None."""
+    item = {name: value for name, value in fields.items() if value is not None}
+    for name in _TIMES & item.keys():
+        item[name] = iso(item[name])
+    for name in _JSON & item.keys():
+        item[name] = json.dumps(item[name], ensure_ascii=False)
+    return item
+
+
+def as_generation(item: Item) -> Generation:
+    """Return the generation that an item holds."""
+    fields = {name: value for name, value in item.items() if name in Generation.__annotations__}
+    for name in _TIMES & fields.keys():
+        fields[name] = datetime.fromisoformat(fields[name])
+    for name in _JSON & fields.keys():
+        fields[name] = json.loads(fields[name])
+    fields["status"] = Status(fields["status"])
+    if "submission" in fields:
+        fields["submission"] = Submission(fields["submission"])
+    for name, form in (("source", Source), ("error", Failure), ("video", ArchivedVideo), ("webhook", Webhook)):
+        if name in fields:
+            fields[name] = form(**fields[name])
+    if "cost" in fields:
+        fields["cost"] = Cost(**fields["cost"])
+    if "given" in fields:
+        fields["given"] = [Given(**one) for one in fields["given"]]
+    return Generation(**fields)
+
+
+def as_tombstone(item: Item) -> Tombstone:
+    """Return what an item says of a deleted generation."""
+    times = {name: datetime.fromisoformat(item[name]) for name in ("sending_since", "submitted_at") if name in item}
+    return Tombstone(
+        generation_id=item[KEY],
+        submission=Submission(item["submission"]) if "submission" in item else None,
+        provider_id=item.get("provider_id"),
+        **times,
+    )
