@@ -6,12 +6,13 @@ MUTANTS = (
     Mutant(
         "A generation is recorded as completed before its video is archived",
         "functions/core/finalize.py",
-        "        video = _store(generation, ledger, provider, archive, seconds_left)\n",
-        """        if generation.status is Status.ARCHIVING:
-            key = f"videos/{run.generation_id}/video.mp4"
-            too_early = ArchivedVideo(archive.objects.bucket, key, f"s3://{key}", "video/mp4", "video.mp4", 1, "")
-            ledger.complete(run, too_early, ledger.now())
-        video = _store(generation, ledger, provider, archive, seconds_left)
+        "            video = self._store(generation, seconds_left)\n",
+        """            if generation.status is Status.ARCHIVING:
+                key = f"videos/{run.generation_id}/video.mp4"
+                bucket = self.archive.objects.bucket
+                too_early = ArchivedVideo(bucket, key, f"s3://{key}", "video/mp4", "video.mp4", 1, "")
+                self.ledger.complete(run, too_early, self.ledger.now())
+            video = self._store(generation, seconds_left)
 """,
         noticed_by="tests/functions/test_states.py::test_a_prompt_becomes_an_archived_and_announced_video",
     ),
@@ -95,20 +96,20 @@ MUTANTS = (
     Mutant(
         "A video is kept although its generation was deleted during archiving",
         "functions/core/finalize.py",
-        "                archive.objects.remove(run.generation_id)\n",
-        "                pass\n",
+        "                    self.archive.objects.remove(run.generation_id)\n",
+        "                    pass\n",
         noticed_by="tests/functions/test_states.py::test_what_is_deleted_while_its_video_is_archived_leaves_nothing",
     ),
     Mutant(
         "The record of a completed generation is stored after its end",
         "functions/core/finalize.py",
-        """    _store_record(completed, archive)
-    try:
-        ledger.complete(generation.run, video, now)
+        """        self._store_record(completed)
+        try:
+            self.ledger.complete(generation.run, video, now)
 """,
-        """    try:
-        ledger.complete(generation.run, video, now)
-        _store_record(completed, archive)
+        """        try:
+            self.ledger.complete(generation.run, video, now)
+            self._store_record(completed)
 """,
         noticed_by="tests/functions/test_states.py::test_what_is_completed_has_its_record_beside_its_video_already",
     ),

@@ -71,14 +71,14 @@ MUTANTS = (
     Mutant(
         "Every job is submitted while the provider is out of credits",
         "functions/core/submit.py",
-        "    if since and not circuit.may_probe():\n",
-        "    if since and circuit.probe_seconds < 0:\n",
+        "        if since and not self.circuit.may_probe():\n",
+        "        if since and self.circuit.probe_seconds < 0:\n",
         noticed_by="tests/functions/test_money.py::test_while_the_provider_is_out_of_credits_jobs_wait_and_one_a_minute_tries",
     ),
     Mutant(
         "The circuit stays open when there are credits again",
         "functions/core/submit.py",
-        "    if since:\n        circuit.close()\n",
+        "        if since:\n            self.circuit.close()\n",
         "",
         noticed_by="tests/functions/test_money.py::test_while_the_provider_is_out_of_credits_jobs_wait_and_one_a_minute_tries",
     ),
@@ -99,7 +99,7 @@ MUTANTS = (
     Mutant(
         "A queued job is submitted although its budget is exceeded",
         "functions/core/submit.py",
-        "    budgets.check(generation.cost, generation.owner)\n",
+        "        self.budgets.check(generation.cost, generation.owner)\n",
         "",
         noticed_by="tests/unit/test_submit.py",
     ),

@@ -13,15 +13,15 @@ MUTANTS = (
     Mutant(
         "A step of an old run continues after a rescue",
         "functions/core/records/ledger.py",
-        "        if run.rescues not in (None, generation.rescues):\n            raise GenerationEnded(",
-        "        if run.rescues not in (None, generation.rescues) and not run:\n            raise GenerationEnded(",
+        "        if run != generation.run:\n            raise GenerationEnded(",
+        "        if run != generation.run and not run:\n            raise GenerationEnded(",
         noticed_by="tests/unit/test_rescue.py",
     ),
     Mutant(
         "A write of an old run succeeds after a rescue",
         "functions/core/records/ledger.py",
-        "        if run.rescues is not None:\n            only_if, values",
-        "        if run.rescues is not None and not run:\n            only_if, values",
+        'Condition(f"({only_if.text}) AND #rescues = :run", {**only_if.values, ":run": run.rescues})',
+        "Condition(only_if.text, only_if.values)",
         noticed_by="tests/unit/test_rescue.py",
     ),
     Mutant(

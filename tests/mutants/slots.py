@@ -24,8 +24,8 @@ MUTANTS = (
     Mutant(
         "A generation is granted a second slot",
         "functions/core/places/table.py",
-        'only_if="#status = :queued AND attribute_not_exists(#place)"',
-        'only_if="#status = :queued"',
+        '"#status = :queued AND attribute_not_exists(#place)"',
+        '"#status = :queued"',
         noticed_by="tests/unit/test_places.py::test_a_generation_is_not_given_a_second_place",
     ),
     Mutant(

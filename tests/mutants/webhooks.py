@@ -13,8 +13,8 @@ MUTANTS = (
     Mutant(
         "A webhook attempt that fails late overrides the next attempt",
         "functions/core/webhooks/records.py",
-        'only_if="#status = :pending AND #attempts = :own"',
-        'only_if="#status = :pending AND #attempts >= :own"',
+        '"#status = :pending AND #attempts = :own"',
+        '"#status = :pending AND #attempts >= :own"',
         noticed_by="tests/unit/test_webhooks.py::test_an_attempt_that_fails_late_changes_nothing_of_the_one_after_it",
     ),
     Mutant(

@@ -51,7 +51,9 @@ def test_a_video_may_also_come_from_its_models_own_hosts(s3: "S3Client") -> None
     with serving(http(200, WHOLE), http(200, WHOLE)) as wire:
         with pytest.raises(VideoForbidden, match=r"127\.0\.0\.1, which is not one of"):
             archive.store(order(wire.url))
-        with pytest.raises(VideoForbidden, match=r"not one of the stage's video_hosts \(cdn\.example\.com, \*\.vendor\.example\)"):
+        with pytest.raises(
+            VideoForbidden, match=r"not one of the stage's video_hosts \(cdn\.example\.com, \*\.vendor\.example\)"
+        ):
             archive.store(replace(order(wire.url), hosts=("*.vendor.example", "cdn.example.com")))
         assert archive.store(replace(order(wire.url), hosts=("127.0.0.1",))).size == len(WHOLE)
 
