@@ -73,7 +73,7 @@ def run(program: str, **given: Any) -> Any:
         console.log(JSON.stringify(done ?? null));
         process.exit(0);
     """
-    ended = subprocess.run(_node(whole), capture_output=True, text=True, check=False, cwd=ROOT, env=ENGLISH)
+    ended = subprocess.run(_node(whole), capture_output=True, encoding="utf-8", check=False, cwd=ROOT, env=ENGLISH)
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)
 
@@ -84,7 +84,7 @@ class Renderer:
     def __init__(self) -> None:
         pipe = subprocess.PIPE
         command = _node(_tab({}) + RENDERER)
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=ENGLISH)
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, encoding="utf-8", cwd=ROOT, env=ENGLISH)
 
     def __call__(self, template: str, **given: Any) -> "Element":
         """Return the page of a template: the body of a function in JavaScript, which has `html`, `load` and `GIVEN`."""

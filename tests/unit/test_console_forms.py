@@ -26,7 +26,7 @@ def run(program: str, given: Any) -> Any:
         console.log(JSON.stringify(({program})(JSON.parse(readFileSync(0, "utf8")))));
     """
     command = [str(NODE), "--input-type=module", "--eval", whole]
-    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=True)
+    done = subprocess.run(command, input=json.dumps(given), capture_output=True, encoding="utf-8", check=True)
     return json.loads(done.stdout)
 
 
