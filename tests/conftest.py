@@ -3,14 +3,13 @@
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import hypothesis
 import pytest
-from botocore import handlers
-from botocore.awsrequest import AWSPreparedRequest
 from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.internal import constants_ast
@@ -18,6 +17,7 @@ from hypothesis.internal.conjecture import providers
 from moto import mock_aws
 
 from local.settings import isolate
+from tests.support.mocked_aws import Clients, Snapshot, speed_up
 from tests.support.tables import batches_definition, keyed_definition, table_definition, webhooks_definition
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ vars(providers)["is_local_module_file"] = lambda path: not hypothesis.settings()
 
 # No test can reach a real account, or be changed by its settings.
 isolate(os.environ)
+speed_up()
 
 
 def pytest_sessionstart() -> None:
@@ -80,30 +81,13 @@ def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
     return made
 
 
-def _as_bytes(request: AWSPreparedRequest, **_: object) -> None:
-    """moto knows no bytearray, which boto3 and every server take for a body."""
-    if isinstance(request.body, bytearray):
-        request.body = bytes(request.body)
-
-
-handlers.BUILTIN_HANDLERS.insert(0, ("before-send", _as_bytes))  # before moto's own
-_new_client: Any = boto3.client
-_clients: dict[str, Any] = {}
-
-
-def _client(service: str, **options: Any) -> Any:
-    """A client, made once: to make one takes longer than most of what is done with it, and it holds no state."""
-    config = getattr(options.get("config"), "_user_provided_options", None)
-    key = f"{service} {sorted(options.items() - {('config', options.get('config'))})} {config}"
-    if key not in _clients:
-        _clients[key] = _new_client(service, **options)
-    return _clients[key]
+_clients = Clients(boto3.client)
 
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """AWS in this process, by moto; loopback passes through to the tests' own servers."""
-    monkeypatch.setattr(boto3, "client", _client)
+    monkeypatch.setattr(boto3, "client", _clients)
     core: Any = {
         "passthrough": {"urls": [r"http://127\.0\.0\.1.*"]},
         "reset_boto3_session": False,  # a new one reads the service models again: half of the time
@@ -112,13 +96,19 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def dynamodb(aws: None) -> "DynamoDBClient":  # noqa: ARG001 - sets up
-    """A client, and the tables `generations`, `batches`, `places`, `money` and `webhooks`."""
+@cache
+def _tables() -> Snapshot:
     client = boto3.client("dynamodb")
     client.create_table(TableName="generations", **table_definition())
     client.create_table(TableName="batches", **batches_definition())
     client.create_table(TableName="places", **keyed_definition())
     client.create_table(TableName="money", **keyed_definition())
     client.create_table(TableName="webhooks", **webhooks_definition())
-    return client
+    return Snapshot()
+
+
+@pytest.fixture
+def dynamodb(aws: None) -> "DynamoDBClient":  # noqa: ARG001 - sets up
+    """A client, and the tables `generations`, `batches`, `places`, `money` and `webhooks`, which are empty."""
+    _tables().restore()
+    return boto3.client("dynamodb")

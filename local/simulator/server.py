@@ -33,7 +33,7 @@ class Simulator:
         self._server = _Server(port)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._server.provider = Provider(self.url, behaviour)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     def __enter__(self) -> Self:
         self._thread.start()

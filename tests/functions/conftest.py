@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from core.records.ledger import Ledger
 from local.simulator import Behaviour, Simulator, SimulatorControl
 from tests.support.functions import KEY, Cloud, Doors
 from tests.support.generations import generation
+from tests.support.mocked_aws import Snapshot
 from wiring import logger, now
 
 if TYPE_CHECKING:
@@ -44,21 +46,9 @@ class _Stdout:
         sys.stdout.flush()
 
 
-@pytest.fixture
-def simulator() -> Iterator[SimulatorControl]:
-    with Simulator(Behaviour(keys=[KEY], seconds=0)) as server:
-        yield SimulatorControl(server.url)
-
-
-@pytest.fixture
-def cloud(
-    dynamodb: "DynamoDBClient",
-    simulator: SimulatorControl,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],  # noqa: ARG001 - what the functions log is shown to the test
-) -> Cloud:
-    monkeypatch.setattr(logger.registered_handler, "stream", _Stdout())
-    monkeypatch.setattr(S3Response, "copy_object", _copy_if_match)
+@cache
+def _stack() -> tuple[dict[str, str], Snapshot]:
+    """Make the resources of a stack, next to its tables, and return the settings of its functions and what was made."""
     boto3.client("s3").create_bucket(Bucket="videos")
     secrets = boto3.client("secretsmanager")
     provider_key = secrets.create_secret(Name="provider-key", SecretString=KEY)["ARN"]
@@ -76,7 +66,7 @@ def cloud(
     batch_machine = boto3.client("stepfunctions").create_state_machine(
         name="batch", definition='{"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}', roleArn=role
     )["stateMachineArn"]
-    environment = {
+    settings = {
         "TABLE_NAME": "generations",
         "BATCHES_TABLE_NAME": "batches",
         "PLACES_TABLE_NAME": "places",
@@ -87,7 +77,6 @@ def cloud(
         "LOOK_UP_SECONDS": "86400",
         "CHARGE_LATE_SECONDS": "86400",
         "ACCOUNT_IS_SHARED": "false",
-        "PROVIDER_URL": simulator.url,
         "PROVIDER_KEY_SECRET": provider_key,
         "API_KEYS_SECRET": api_keys,
         "VIDEOS_BUCKET": "videos",
@@ -122,6 +111,27 @@ def cloud(
         "POLL_SLOW_SECONDS": "900",
         "POLL_GIVE_UP_SECONDS": "86400",
     }
+    return settings, Snapshot()
+
+
+@pytest.fixture
+def simulator() -> Iterator[SimulatorControl]:
+    with Simulator(Behaviour(keys=[KEY], seconds=0)) as server:
+        yield SimulatorControl(server.url)
+
+
+@pytest.fixture
+def cloud(
+    dynamodb: "DynamoDBClient",
+    simulator: SimulatorControl,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],  # noqa: ARG001 - what the functions log is shown to the test
+) -> Cloud:
+    monkeypatch.setattr(logger.registered_handler, "stream", _Stdout())
+    monkeypatch.setattr(S3Response, "copy_object", _copy_if_match)
+    settings, snapshot = _stack()
+    snapshot.restore()
+    environment = {**settings, "PROVIDER_URL": simulator.url}
     for name, value in environment.items():
         monkeypatch.setitem(os.environ, name, value)
     return Cloud(Ledger(dynamodb, "generations", now), simulator, environment)

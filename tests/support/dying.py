@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from core.provider import client as provider
 from core.record_failure import from_catch
 from core.webhooks import sending
 from tests.support.functions import Cloud
+from tests.support.mocked_aws import Clients
 from tests.support.states import caught, output, payload
 from wiring import now
 
@@ -46,16 +46,25 @@ class Death:
             raise Killed(name)
 
 
+_deaths: list[Death] = []  # those that the clients pass to, the last one first
+
+
+def _mortal(service: str, **options: Any) -> Any:
+    """Return a client of `dying` only, whose every call passes a point before and a point after it."""
+    made = cast("Any", boto3.DEFAULT_SESSION).client(service, **options)
+    for when in ("before", "after"):
+        made.meta.events.register(
+            f"{when}-call.*", lambda model, when=when, **_: _deaths[-1].point(f"{when} {service} {model.name}")
+        )
+    return made
+
+
+_clients = Clients(_mortal)
+
+
 @contextmanager
 def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
     """Every call of a function to AWS or to the provider passes a point before and a point after it."""
-
-    @cache  # a cold start makes its clients anew, which takes half of its time and changes nothing here
-    def client(service: str, **options: Any) -> Any:
-        made = cast("Any", boto3.DEFAULT_SESSION).client(service, **options)  # not one that others have
-        made.meta.events.register("before-call.*", lambda model, **_: death.point(f"before {service} {model.name}"))
-        made.meta.events.register("after-call.*", lambda model, **_: death.point(f"after {service} {model.name}"))
-        return made
 
     def around(function: Any, name: str) -> Any:
         def called(*args: Any, **kwargs: Any) -> Any:
@@ -67,13 +76,17 @@ def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
         return called
 
     with monkeypatch.context() as patched:
-        patched.setattr(wiring, "_session", lambda: SimpleNamespace(create_client=client))
+        patched.setattr(wiring, "_session", lambda: SimpleNamespace(create_client=_clients))
         patched.setattr(wiring, "_made", {})
         patched.setattr(provider.Provider, "_post", around(provider.Provider._post, "POST"))
         patched.setattr(provider.Provider, "_get", around(provider.Provider._get, "GET"))
         patched.setattr(download.Connection, "_get", around(download.Connection._get, "download"))
         patched.setattr(sending.Sender, "post", around(sending.Sender.post, "webhook"))
-        yield
+        _deaths.append(death)
+        try:
+            yield
+        finally:
+            _deaths.remove(death)
 
 
 @dataclass
