@@ -31,7 +31,7 @@ from infra.layer import Layer
 
 ROOT = Path(__file__).parents[1]
 # The floor needs these in addition to the layer.
-PLAIN = ("boto3", "s3transfer", "requests", "idna", "charset_normalizer", "*__mypyc*.so")
+PLAIN = ("requests", "idna", "charset_normalizer", "*__mypyc*.so")
 GOALS = defaultdict(lambda: 1.1, api=1.3, ingest=1.3)
 ROOMS = (  # modules that need neither an AWS client nor a connection
     "core.models",

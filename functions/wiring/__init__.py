@@ -1,16 +1,15 @@
-"""What handlers are made of: the clock, a logger, AWS clients with time-outs, and a file for each thing they use.
+"""Build what handlers use: the clock, a logger and AWS clients with timeouts are here, the rest in a file each.
 
-Each file has the settings that its thing needs (`Uses…`) and the function that makes it from them. A handler's
-`Settings` derive from those, so that a setting is spelled once; infra/ sets exactly these (a test holds the two
-together). They are files apart so that a function loads only what it uses.
+Each file has the settings that it needs (`Uses…`) and the function that makes its collaborator from them. A handler's
+`Settings` derive from those, so every setting is spelled once. A test checks that infra/ sets exactly these.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache, cached_property
-from typing import Any, cast
+from functools import cached_property
+from typing import Any
 
-import botocore.session
+import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
@@ -25,7 +24,7 @@ def now() -> datetime:
 
 
 class _Client:
-    """An AWS client that is made when it is first used: most entries into a function use few of those that it has."""
+    """An AWS client that is made at its first use, since most invocations use few of a function's clients."""
 
     def __init__(self, service: str, config: Config) -> None:
         self._service = service
@@ -33,8 +32,7 @@ class _Client:
 
     @cached_property
     def _client(self) -> Any:
-        # By botocore: boto3 adds nothing that is used here to what a start costs.
-        return _session().create_client(self._service, config=self._config)
+        return _boto3_client(self._service, config=self._config)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -44,8 +42,10 @@ _made: dict[str, Any] = {}
 
 
 def client(service: str, **options: Any) -> Any:
-    """The AWS client of `service`, one for all who ask; retries are the SDK's, for AWS only: the provider is never
-    called through one."""
+    """Return the AWS client of `service`; calls with the same options share it.
+
+    Only AWS is called with the SDK's retries, and never the provider.
+    """
     key = f"{service} {options}"
     if key not in _made:
         _made[key] = _Client(service, _CONFIG.merge(Config(**options)))
@@ -53,8 +53,8 @@ def client(service: str, **options: Any) -> Any:
 
 
 def client_of(credentials: Mapping[str, Any], service: str, **options: Any) -> Any:
-    """A client with the credentials that STS gave."""
-    return _session().create_client(
+    """Return a client with the credentials that STS gave."""
+    return _boto3_client(
         service,
         config=_CONFIG.merge(Config(**options)),
         aws_access_key_id=credentials["AccessKeyId"],
@@ -63,6 +63,5 @@ def client_of(credentials: Mapping[str, Any], service: str, **options: Any) -> A
     )
 
 
-@cache
-def _session() -> Any:
-    return cast("Any", botocore.session).get_session()
+def _boto3_client(service: str, **options: Any) -> Any:
+    return boto3.client(service, **options)  # type: ignore[call-overload]  # the stubs want a literal name

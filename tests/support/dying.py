@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
@@ -76,7 +75,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
         return called
 
     with monkeypatch.context() as patched:
-        patched.setattr(wiring, "_session", lambda: SimpleNamespace(create_client=_clients))
+        patched.setattr(wiring, "_boto3_client", _clients)
         patched.setattr(wiring, "_made", {})
         patched.setattr(provider.Provider, "_post", around(provider.Provider._post, "POST"))
         patched.setattr(provider.Provider, "_get", around(provider.Provider._get, "GET"))

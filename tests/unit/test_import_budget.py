@@ -15,9 +15,8 @@ import wiring
 pytestmark = pytest.mark.xdist_group("imports")  # each function is imported once
 FUNCTIONS = Path(wiring.__file__).parents[1]
 
-# Every function: the SDK with what it needs (botocore: boto3 is a tenth of a start more), Powertools' logger with what
-# it needs.
-BASE = {"aws_lambda_powertools", "botocore", "certifi", "dateutil", "jmespath", "six"}
+# Every function: boto3 and Powertools' logger, each with what it needs.
+BASE = {"aws_lambda_powertools", "boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six"}
 BASE |= {
     "typing_extensions",
     "urllib3",

@@ -1,9 +1,8 @@
-"""Items as the table holds them: in DynamoDB's form, as boto3 writes it."""
+"""Test that plain values survive DynamoDB's form of an item."""
 
 from typing import Any
 
 import pytest
-from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,10 +16,9 @@ PLAIN: Any = st.recursive(
 
 
 @given(st.dictionaries(st.text(), PLAIN, max_size=5))
-def test_what_is_written_is_read_as_it_was_and_is_what_boto3_writes(item: dict[str, Any]) -> None:
-    given_ = {name: value for name, value in item.items() if value is not None}
-    assert write(item) == {name: TypeSerializer().serialize(value) for name, value in given_.items()}
-    assert read(write(item)) == given_
+def test_what_is_written_is_read_as_it_was(item: dict[str, Any]) -> None:
+    """Compare the texts: a Decimal equals the int that was written, but cannot be written as JSON."""
+    assert repr(read(write(item))) == repr({name: value for name, value in item.items() if value is not None})
 
 
 def test_a_word_of_ours_is_written_as_its_text() -> None:
@@ -28,5 +26,5 @@ def test_a_word_of_ours_is_written_as_its_text() -> None:
 
 
 def test_what_the_table_does_not_hold_is_refused() -> None:
-    with pytest.raises(TypeError, match="no float"):
+    with pytest.raises(TypeError, match="Float types are not supported"):
         write({"seconds": 1.5})
