@@ -33,13 +33,13 @@ from core.money.accounts import Accounts
 from core.places.table import PlacesTable
 from wiring import client, logger, now
 from wiring.accounts import UsesAccounts, make_accounts
-from wiring.api_keys import UsesApiKeys, read_api_keys
+from wiring.api_keys import UsesApiKeys, make_api_keys
 from wiring.batch_start import UsesBatchStart, make_batch_start
 from wiring.generation_times import make_generation_times
 from wiring.inputs import make_inputs
 from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
-from wiring.webhooks import UsesWebhooks, make_webhook_records, read_master
+from wiring.webhooks import UsesWebhooks, make_master, make_webhook_records
 from wiring.workflow import UsesWorkflow, make_workflow
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _places() -> "PlacesApi":
 def _keys() -> "KeyApi":
     from core.api.keys import KeyApi  # noqa: PLC0415 - few calls are about keys
 
-    return KeyApi(lambda: read_api_keys(_settings()), _accounts().budgets.last_uses)
+    return KeyApi(make_api_keys(_settings(), seconds=0), _accounts().budgets.last_uses)
 
 
 @cache
@@ -145,7 +145,7 @@ def _webhooks() -> "WebhookApi":
 
     s = _settings()
     send = partial(client("sqs").send_message, QueueUrl=s.webhooks_queue_url)
-    return WebhookApi(make_webhook_records(s), lambda: read_master(s), send)
+    return WebhookApi(make_webhook_records(s), make_master(s), send)
 
 
 def _health(_: Request) -> Answer:

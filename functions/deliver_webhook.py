@@ -16,7 +16,7 @@ from wiring import logger
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.metrics import count_dead_webhook
 from wiring.queue import hide
-from wiring.webhooks import UsesWebhooks, make_webhook_records, read_master
+from wiring.webhooks import UsesWebhooks, make_master, make_webhook_records
 
 RETRY_SECONDS, MOST_SECONDS = 30, 900  # after a fault of ours, longer each time
 
@@ -38,14 +38,9 @@ def _wired() -> Courier:
         ledger=make_ledger(s),
         records=make_webhook_records(s),
         sender=Sender(local=s.allow_local_webhooks),
-        master=_master,
+        master=make_master(s),
         tell=_tell,
     )
-
-
-@cache
-def _master() -> str:
-    return read_master(_settings())
 
 
 @logger.inject_lambda_context

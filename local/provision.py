@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.api import api_keys
-from core.secrets import secret_text
 from local.settings import REGION
 from local.stack import Stack, client
 
@@ -29,7 +28,7 @@ def provision(
     `known_api_key` is used again if the stack still takes it. No key passes through a command line.
     """
     secrets: SecretsManagerClient = client("secretsmanager", endpoint_url)
-    if secret_text(secrets, outputs["ProviderKeySecretArn"]) != provider_key:
+    if _secret_text(secrets, outputs["ProviderKeySecretArn"]) != provider_key:
         secrets.put_secret_value(SecretId=outputs["ProviderKeySecretArn"], SecretString=provider_key)
     return Stack(
         api_url=_without_dns(outputs["ApiUrl"], endpoint_url),
@@ -59,13 +58,21 @@ def _without_dns(api_url: str, endpoint_url: str) -> str:
 
 
 def _ensure_api_key(secrets: "SecretsManagerClient", arn: str, known: str | None) -> str:
-    stored = secret_text(secrets, arn)
+    stored = _secret_text(secrets, arn)
     now = datetime.now(UTC)
     if known and (holder := api_keys.holder_of(known, stored, now)) and holder.owner == OWNER:
         return known
     key, entry = api_keys.issue(OWNER, now)
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(json.loads(stored or "{}") | entry))
     return key
+
+
+def _secret_text(secrets: "SecretsManagerClient", arn: str) -> str | None:
+    """Return the current text of a secret, or None if no value is stored."""
+    try:
+        return secrets.get_secret_value(SecretId=arn)["SecretString"].strip() or None
+    except secrets.exceptions.ResourceNotFoundException:
+        return None
 
 
 def ensure_queue(topic_arn: str, endpoint_url: str, name: str, only: dict[str, list[str]] | None = None) -> str:

@@ -19,5 +19,5 @@ What a user and an operator may do to a generation is in delete and rescue. All 
     webhooks/                       who asked is told of the end
     api/                            the HTTP API: its routes, contract, lists and keys
     workflow                        the state machine's executions
-    secrets, tls, public            Secrets Manager; whom we trust; where we do not connect to
+    secrets, tls, public            secrets as core reads them; whom we trust; where we do not connect to
 """

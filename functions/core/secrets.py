@@ -1,14 +1,17 @@
-"""Secrets Manager."""
+"""The secrets that core reads; wiring/secrets.py reads them from Secrets Manager."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+from typing import Protocol
 
 
-def secret_text(secrets: "SecretsManagerClient", secret: str) -> str | None:
-    """The current text of a secret without white space around it, None if none was stored yet."""
-    try:
-        return secrets.get_secret_value(SecretId=secret)["SecretString"].strip() or None
-    except secrets.exceptions.ResourceNotFoundException:
-        return None
+class SecretUnavailable(Exception):
+    """Secrets Manager did not return the secret; the message names the cause, and holds nothing secret."""
+
+
+class Secret(Protocol):
+    """The text of one secret, remembered for a while."""
+
+    def text(self, *, force_fetch: bool = False) -> str | None:
+        """Return the text without surrounding white space, or None if no value is stored.
+
+        `force_fetch` reads it again even if it is remembered. Raises `SecretUnavailable`.
+        """

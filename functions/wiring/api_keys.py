@@ -1,9 +1,9 @@
-"""The keys of the HTTP API, as they are stored."""
+"""The stored keys of the HTTP API."""
 
 from dataclasses import dataclass
 
-import wiring
-from core.secrets import secret_text
+from core.secrets import Secret
+from wiring.secrets import CachedSecret
 
 
 @dataclass(frozen=True)
@@ -11,6 +11,6 @@ class UsesApiKeys:
     api_keys_secret: str
 
 
-def read_api_keys(settings: UsesApiKeys) -> str | None:
-    """The secret's text, None if there is none: core.api.api_keys knows its form."""
-    return secret_text(wiring.client("secretsmanager"), settings.api_keys_secret)
+def make_api_keys(settings: UsesApiKeys, seconds: int) -> Secret:
+    """Return the secret that holds the keys, remembered for `seconds`; core.api.api_keys knows its form."""
+    return CachedSecret(settings.api_keys_secret, seconds)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-import wiring
 from core.provider.client import Provider
 from core.provider.key import ProviderKey
+from wiring.secrets import CachedSecret
+
+KEY_SECONDS = 3600  # that the key is remembered, unless the provider rejects it
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,5 @@ class UsesProvider:
 
 
 def make_provider(settings: UsesProvider) -> Provider:
-    """The provider's account."""
-    key = ProviderKey(wiring.client("secretsmanager"), settings.provider_key_secret)
-    return Provider(settings.provider_url, key)
+    """Return the provider's account."""
+    return Provider(settings.provider_url, ProviderKey(CachedSecret(settings.provider_key_secret, KEY_SECONDS)))

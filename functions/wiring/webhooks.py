@@ -1,12 +1,13 @@
-"""What is known of webhooks: their deliveries, and the secret of which owners' secrets are made."""
+"""The deliveries of webhooks, and the secret from which each owner's secret is made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import wiring
+from core.webhooks.records import WebhookRecords
+from wiring.secrets import CachedSecret
 
-if TYPE_CHECKING:
-    from core.webhooks.records import WebhookRecords
+MASTER_SECONDS = 3600  # it never changes
 
 
 @dataclass(frozen=True)
@@ -16,18 +17,19 @@ class UsesWebhooks:
     webhooks_queue_url: str
 
 
-def make_webhook_records(settings: UsesWebhooks) -> "WebhookRecords":
-    """Deliveries, and how often secrets were changed."""
-    from core.webhooks.records import WebhookRecords  # noqa: PLC0415 - few requests are about them
-
+def make_webhook_records(settings: UsesWebhooks) -> WebhookRecords:
+    """Return the records of deliveries and of how often secrets were changed."""
     return WebhookRecords(wiring.client("dynamodb"), settings.webhooks_table_name, wiring.now)
 
 
-def read_master(settings: UsesWebhooks) -> str:
-    """The deployment's secret."""
-    from core.secrets import secret_text  # noqa: PLC0415 - the same
+def make_master(settings: UsesWebhooks) -> Callable[[], str]:
+    """Return what reads the deployment's secret; it raises LookupError if there is none."""
+    secret = CachedSecret(settings.webhooks_secret, MASTER_SECONDS)
 
-    found = secret_text(wiring.client("secretsmanager"), settings.webhooks_secret)
-    if found is None:
-        raise LookupError("The secret of which webhooks' secrets are made has no value: deploy the stack again.")
-    return found
+    def read() -> str:
+        found = secret.text()
+        if found is None:
+            raise LookupError("The secret of which webhooks' secrets are made has no value: deploy the stack again.")
+        return found
+
+    return read

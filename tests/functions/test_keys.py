@@ -7,11 +7,11 @@ from typing import Any
 import boto3
 import pytest
 
-import api
 from core.api.api_keys import CREATE, READ, issue
 from core.generation import iso
 from tests.support.functions import Cloud, call
 from wiring import now
+from wiring.secrets import CachedSecret
 
 END = now() + timedelta(days=5)
 
@@ -63,6 +63,6 @@ def test_where_no_key_is_stored_there_is_none(cloud: Cloud) -> None:
 
 @pytest.mark.usefixtures("ids")
 def test_the_secret_is_read_for_this_call_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "read_api_keys", lambda _: pytest.fail("it was read"))
+    monkeypatch.setattr(CachedSecret, "text", lambda _: pytest.fail("it was read"))
     assert call(cloud, "GET", "/v2/budgets")[0] == 200
     assert call(cloud.caller(""), "GET", "/v2/keys")[0] == 401

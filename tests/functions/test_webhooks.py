@@ -55,7 +55,6 @@ def cold(cloud: Cloud) -> None:  # noqa: ARG001 - its environment is read anew
     import deliver_webhook  # noqa: PLC0415 - after the environment is there
 
     deliver_webhook._wired.cache_clear()
-    deliver_webhook._master.cache_clear()
 
 
 def test_who_asked_is_told_once_and_can_verify_it(cloud: Cloud, receiver: Wire) -> None:

@@ -28,23 +28,25 @@ BASE |= {
     "utilities.jmespath_utils",
 }
 SCHEMAS = {"core.models", "core.models.validation"}  # validates requests; jsonschema comes with the first of them
+SECRETS = {"utilities.parameters"}
+PROVIDER = SECRETS
 
 BUDGET = {
     "admit": set(),
-    "submit": set(),
-    "check_status": set(),
-    "finalize": {"core.models"},  # where a model's videos may be: it reads nothing at its start
+    "submit": PROVIDER,
+    "check_status": PROVIDER,
+    "finalize": PROVIDER | {"core.models"},  # where a model's videos may be: it reads nothing at its start
     "record_failure": set(),
-    "api": SCHEMAS,
-    "authorize": set(),
+    "api": SCHEMAS | SECRETS,
+    "authorize": SECRETS,
     "console": set(),
     "ingest": SCHEMAS,
     "accept_row": SCHEMAS,
     "report_batch": set(),
-    "sweep": set(),
-    "look_up_submission": set(),
-    "reconcile": set(),
-    "deliver_webhook": {"standardwebhooks"},
+    "sweep": PROVIDER,
+    "look_up_submission": PROVIDER,
+    "reconcile": PROVIDER,
+    "deliver_webhook": SECRETS | {"standardwebhooks"},
 }
 OWN_COSTLY = {"core.models", "core.models.validation", "core.api.openapi"}  # of our own, what not every function needs
 PROBE = """

@@ -7,19 +7,20 @@ from typing import Any
 
 from core.api.api_keys import ALL, KeyRecord
 from core.api.http import Answer, Request, as_json
+from core.secrets import Secret
 
 
 @dataclass(frozen=True)
 class KeyApi:
     """What a user may know of API keys."""
 
-    stored: Callable[[], str | None]  # the secret's text
+    secret: Secret
     last_uses: Callable[[], dict[str, str]]  # by the keys' ids
 
     def list(self, request: Request) -> Answer:
         """The owner's keys, the newest first; a key whose scope is not `all` sees itself alone."""
         owner = request.owner
-        records: dict[str, KeyRecord] = json.loads(self.stored() or "{}")
+        records: dict[str, KeyRecord] = json.loads(self.secret.text() or "{}")
         seen = {
             key_id: record
             for key_id, record in records.items()
