@@ -29,7 +29,7 @@ BASE |= {
 }
 SCHEMAS = {"core.models", "core.models.validation"}  # validates requests; jsonschema comes with the first of them
 SECRETS = {"utilities.parameters"}
-PROVIDER = SECRETS
+PROVIDER = SECRETS | {"requests", "charset_normalizer", "idna"}
 
 BUDGET = {
     "admit": set(),

@@ -2,11 +2,15 @@
 
 import gzip
 import socket
+import ssl
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
+import trustme
 
 from core.errors import (
     ProviderKeyRejected,
@@ -252,6 +256,89 @@ def test_of_a_huge_answer_only_what_is_needed_is_kept() -> None:
     assert generation.video == {"url": "https://x/v.mp4", "file_size": 7, "file_name": "n" * 500}
     assert len(generation.error) <= 500
     assert generation.credits_used is None
+
+
+@pytest.mark.parametrize("status", [200, 302])
+@pytest.mark.parametrize("length", [None, 1 << 40])
+def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch, status: int, length: int | None) -> None:
+    """A redirect is no exception: requests reads all of it before its caller sees the status."""
+    monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 1 << 20)
+    sent = 0
+
+    def endless(connection: socket.socket) -> None:
+        nonlocal sent
+        lines = [
+            f"HTTP/1.1 {status} X",
+            "Location: http://127.0.0.1:9/",
+            *([f"Content-Length: {length}"] if length else []),
+        ]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        while sent < 200 << 20:
+            connection.sendall(b"x" * (1 << 16))
+            sent += 1 << 16
+
+    with serving(endless) as wire, pytest.raises(ProviderUnavailable, match="larger than 1048576 bytes"):
+        fetch(wire.url)
+    assert len(wire.requests) == 1
+    assert sent < 50 << 20
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_check_follows_no_redirect(status: int) -> None:
+    with serving(http(200)) as elsewhere:
+        for location in (f"{elsewhere.url}/v2", "http://[", "//", "x:y"):
+            refused = pytest.raises(ProviderUnavailable, match=f"with {status}")
+            with serving(http(status, ERROR, f"Location: {location}")) as wire, refused:
+                fetch(wire.url)
+    assert elsewhere.requests == []
+
+
+def test_a_check_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither a proxy nor a password for the provider's host."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with serving(http(200)) as proxy, serving(http(200, {"id": "abc", "status": "queued"})) as wire:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        fetch(wire.url)
+    assert proxy.requests == []
+    assert wire.header("Authorization") == ["Bearer secret-key"]
+    assert wire.header("Accept-Encoding") == ["identity"]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_trusted"), [("localhost", True), ("localhost", False), ("127.0.0.1", True)], ids=str
+)
+def test_a_check_needs_a_trusted_certificate_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, host: str, is_trusted: bool
+) -> None:
+    authority, ours = trustme.CA(), ssl.create_default_context()
+    if is_trusted:
+        authority.configure_trust(ours)
+    monkeypatch.setattr("core.tls.context", lambda: ours)
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(theirs)
+    got: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError), theirs.wrap_socket(listener.accept()[0], server_side=True) as connection:
+                got.append(connection.recv(65536))
+                connection.sendall(http(200, {"id": "abc", "status": "queued"}))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"https://{host}:{listener.getsockname()[1]}"
+        if is_trusted and host == "localhost":
+            assert fetch(url).status == "queued"
+        else:
+            with pytest.raises(ProviderUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+                fetch(url)
+        thread.join()
+    assert b"".join(got).startswith(b"GET ") is (is_trusted and host == "localhost"), "no key before that"
 
 
 LOGGED: dict[str, object] = {"client_request_id": "g1.a", "inference_id": "p1", "status": "succeeded"}

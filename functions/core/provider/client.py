@@ -14,7 +14,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
+import requests
+from requests.adapters import HTTPAdapter
 
 from core import tls
 from core.errors import (
@@ -32,6 +33,7 @@ PRICED = {"output_modalities": "video", "include": "pricing"}  # of all models, 
 CONNECT_SECONDS, CREATE_SECONDS, FETCH_SECONDS = 5.0, 60.0, 20.0
 MAX_ANSWER_BYTES = 1 << 20
 MAX_MODELS_BYTES = 8 << 20  # the list of all models, of all kinds, has 1.3 MB
+CHUNK_BYTES = 1 << 16  # of an answer, that are read at once
 MAX_TEXT = 500  # characters of what the provider says, in a message of ours
 MAX_URL = 8192  # characters of a link: longer ones are signed by nobody
 LOG_ROWS = 2_000  # of the log, that are read for one look
@@ -220,27 +222,55 @@ class Provider:
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # else a small answer may unpack to a huge one
         }
-        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=FETCH_SECONDS)
         try:
-            # A connection a call: one that was kept while the function was frozen may be dead, and be waited for.
-            with urllib3.PoolManager(ssl_context=tls.context()) as pool:
-                answer = pool.request(
-                    "GET",
+            # Each call has a connection of its own: one that was kept while the function was frozen may be dead.
+            with (
+                _Session() as session,
+                session.get(
                     self._url + path,
                     headers=headers,
-                    timeout=timeout,
-                    redirect=False,
-                    retries=False,
-                    preload_content=False,
-                )
-                content = answer.read(most + 1, decode_content=False)
-                encoding = answer.headers.get("Content-Encoding", "identity")
-                answer.close()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+                    timeout=(CONNECT_SECONDS, FETCH_SECONDS),
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
+                if answer.headers.get("Content-Encoding", "identity") != "identity":
+                    raise ProviderUnavailable("The provider's answer is encoded, which was not asked for.")
+                return answer.status_code, _at_most(answer, most), answer.headers
+        except requests.RequestException as error:
             raise ProviderUnavailable(f"The provider did not answer: {_why(error)}.") from error
-        if len(content) > most or encoding != "identity":
-            raise ProviderUnavailable(f"The provider's answer is encoded, or larger than {most} bytes.")
-        return answer.status, content, answer.headers
+
+
+class _Session(requests.Session):
+    """Sends a request as it is: without proxies and passwords of the environment, and nowhere else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.mount("https://", _Adapter())
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return no target: requests reads the whole body of a redirect, however large, even if it does not follow."""
+
+
+class _Adapter(HTTPAdapter):
+    """Verifies with the authorities of `tls.context()`; requests would load them for each connection (20 ms of CPU)."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options, ssl_context=tls.context())
+
+    def cert_verify(self, *_: Any) -> None:
+        """Leave the verification to the context."""
+
+
+def _at_most(answer: requests.Response, most: int) -> bytes:
+    """Return the body; raises `ProviderUnavailable` if it has more bytes than that."""
+    content = bytearray()
+    for chunk in answer.iter_content(CHUNK_BYTES):
+        content += chunk
+        if len(content) > most:
+            raise ProviderUnavailable(f"The provider's answer is larger than {most} bytes.")
+    return bytes(content)
 
 
 @dataclass(frozen=True)
