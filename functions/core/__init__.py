@@ -17,7 +17,7 @@ What a user and an operator may do to a generation is in delete and rescue. All 
     archive/                        a verified video in S3
     publish/                        how a generation is shown and announced
     webhooks/                       who asked is told of the end
-    api/                            the HTTP API: its routes, contract, lists and keys
+    api/                            the HTTP API: its contract, its keys, and a class for each resource
     workflow                        the state machine's executions
     secrets, tls, public            secrets as core reads them; whom we trust; where we do not connect to
 """

@@ -1,16 +1,13 @@
 """Starting batches, which files and requests do."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import wiring
 from core.archive.objects import PRESIGNING
+from core.intake.batches import Batches
 from wiring.batches import UsesBatches, make_batches
 from wiring.inputs import UsesInputs, make_inputs
 from wiring.ledger import make_ledger
-
-if TYPE_CHECKING:
-    from core.intake.batches import Batches
 
 
 @dataclass(frozen=True)
@@ -20,10 +17,8 @@ class UsesBatchStart(UsesInputs, UsesBatches):
     allow_local_webhooks: bool
 
 
-def make_batch_start(settings: UsesBatchStart) -> "Batches":
-    """The batches that can be started."""
-    from core.intake.batches import Batches  # noqa: PLC0415 - most requests are about a single generation
-
+def make_batch_start(settings: UsesBatchStart) -> Batches:
+    """Return what starts batches."""
     return Batches(
         s3=wiring.client("s3", **PRESIGNING),  # the one that inputs use
         bucket=settings.videos_bucket,

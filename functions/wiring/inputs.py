@@ -1,14 +1,11 @@
 """The files that requests name."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import wiring
 from core.archive.objects import PRESIGNING
+from core.inputs.files import Inputs
 from wiring.ledger import UsesLedger, make_ledger
-
-if TYPE_CHECKING:
-    from core.inputs.files import Inputs
 
 
 @dataclass(frozen=True)
@@ -18,10 +15,8 @@ class UsesInputs(UsesLedger):
     file_owners: tuple[str, ...]
 
 
-def make_inputs(settings: UsesInputs) -> "Inputs":
-    """The files of all owners."""
-    from core.inputs.files import Inputs  # noqa: PLC0415 - for requests that name any, which are some
-
+def make_inputs(settings: UsesInputs) -> Inputs:
+    """Return the files of all owners."""
     return Inputs(
         s3=wiring.client("s3", **PRESIGNING),
         videos_bucket=settings.videos_bucket,

@@ -1,4 +1,4 @@
-"""The provider, with the key that is stored for it."""
+"""The provider, with its stored key."""
 
 from dataclasses import dataclass
 

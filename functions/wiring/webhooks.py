@@ -1,4 +1,4 @@
-"""The deliveries of webhooks, and the secret from which each owner's secret is made."""
+"""The deliveries of webhooks, and the deployment's secret, which every owner's secret derives from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ def make_webhook_records(settings: UsesWebhooks) -> WebhookRecords:
 
 
 def make_master(settings: UsesWebhooks) -> Callable[[], str]:
-    """Return what reads the deployment's secret; it raises LookupError if there is none."""
+    """Return a function that reads the deployment's secret, and raises LookupError without one."""
     secret = CachedSecret(settings.webhooks_secret, MASTER_SECONDS)
 
     def read() -> str:
         found = secret.text()
         if found is None:
-            raise LookupError("The secret of which webhooks' secrets are made has no value: deploy the stack again.")
+            raise LookupError("The secret for webhooks has no value: deploy the stack again.")
         return found
 
     return read

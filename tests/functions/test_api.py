@@ -12,6 +12,7 @@ import api
 from core.api.api_keys import issue
 from core.models import known
 from core.places.table import PlacesTable, Waiting
+from routes import access
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.generations import START, generation
@@ -285,10 +286,13 @@ def test_a_key_may_do_what_its_scope_says_and_is_told_what_another_call_needs(
         assert answer["message"] == f"This API key has the scope `{scope}`, and this call needs `{needed}`."
 
 
-def test_the_contract_describes_what_is_routed_and_nothing_else(cloud: Cloud) -> None:
+def test_the_contract_and_the_scopes_name_what_is_routed_and_nothing_else(cloud: Cloud) -> None:
     _, contract = call(cloud.caller(""), "GET", "/openapi.json")
     described = {f"{method.upper()} {path}" for path, methods in contract["paths"].items() for method in methods}
-    assert described == api.ROUTES.known
+    routed = [f"{route.method} {route.openapi_path}" for route in api.app._static_routes + api.app._dynamic_routes]
+    in_scopes = [route for routes in access.ROUTES.values() for route in routes]
+    assert described == set(routed) == set(in_scopes)
+    assert len(routed) == len(in_scopes) == len(described), "none is there twice"
 
 
 def test_one_model_is_answered_with_its_schema_and_its_inputs(cloud: Cloud) -> None:

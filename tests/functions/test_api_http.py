@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.api import generations
+from core.api.body import MAX_BODY_BYTES
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud
 
@@ -90,31 +90,31 @@ def test_what_is_not_there_is_404_for_any_key_and_401_without_one(cloud: Cloud, 
 
 
 @pytest.mark.parametrize(
-    ("status", "method", "path", "fields"),
+    ("status", "asked", "fields"),
     [
-        (200, "GET", "/health", {"owner": None}),
-        (200, "GET", PATHS[0], {}),
-        (302, "GET", "content", {}),
-        (400, "POST", PATHS[0], {"body": "{"}),
-        (401, "GET", PATHS[0], {"owner": ""}),
-        (401, "POST", PATHS[0], {"scope": "read"}),
-        (404, "GET", "/elsewhere", {}),
-        (404, "GET", PATHS[0], {"queryStringParameters": {"generation_id": "never-was"}}),
-        (405, "PATCH", PATHS[0], {}),
-        (413, "POST", "/v2/batches", {"queryStringParameters": {"name": "x.csv"}, "body": "x" * (5 << 20)}),
-        (500, "GET", PATHS[0], {"broken": True}),
+        (200, ("GET", "/health"), {"owner": None}),
+        (200, ("GET", PATHS[0]), {}),
+        (302, ("GET", "content"), {}),
+        (400, ("POST", PATHS[0]), {"body": "{"}),
+        (401, ("GET", PATHS[0]), {"owner": ""}),
+        (401, ("POST", PATHS[0]), {"scope": "read"}),
+        (404, ("GET", "/elsewhere"), {}),
+        (404, ("GET", PATHS[0]), {"queryStringParameters": {"generation_id": "never-was"}}),
+        (405, ("PATCH", PATHS[0]), {}),
+        (413, ("POST", "/v2/batches"), {"queryStringParameters": {"name": "x.csv"}, "body": "x" * (5 << 20)}),
+        (500, ("GET", PATHS[0]), {"broken": True}),
     ],
 )
 def test_no_answer_whatever_its_status_is_kept_on_the_way_or_taken_for_another_type(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, status: int, method: str, path: str, fields: dict[str, Any]
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, status: int, asked: tuple[str, str], fields: dict[str, Any]
 ) -> None:
+    method, path = asked
     if fields.pop("broken", False):
         monkeypatch.setenv("TABLE_NAME", "no-such-table")
     if path == "content":
         created = ask(cloud, "POST", PATHS[0], body=json.dumps({"model": "veo2", "prompt": "a boat"}))
         generation_id = json.loads(created["body"])["id"]
-        for function in ("submit", "check_status", "finalize"):
-            cloud.invoke(function, {"generation_id": generation_id})
+        cloud.run({"generation_id": generation_id}, "submit", "check_status", "finalize")
         path = f"{PATHS[0]}/{generation_id}/content"
     answer = ask(cloud, method, path, **fields)
     assert answer["statusCode"] == status
@@ -126,7 +126,7 @@ def test_no_answer_whatever_its_status_is_kept_on_the_way_or_taken_for_another_t
     assert not answer.get("cookies")
     if status >= 400:
         body = json.loads(answer["body"])
-        assert body.keys() == {"message", "path", "requestId", "statusCode", "timestamp"}
+        assert body.keys() == {"message", "remedy", "path", "requestId", "statusCode", "timestamp"}
         assert (body["path"], body["requestId"], body["statusCode"]) == (path, "J8m1_iJboAMEVYw=", status)
 
 
@@ -137,7 +137,7 @@ def test_a_browser_of_another_site_is_not_let_in(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("path", [PATHS[0], "/v2/uploads", "/v2/estimates"])
-@pytest.mark.parametrize("body", [b"\xff\xfe\xff", b"\x00\xd8", b"\x1f\x8b\x08\x00", b""])
+@pytest.mark.parametrize("body", [b"\xff\xfe\xff", b"\x00\xd8", b"\x1f\x8b\x08\x00", b""], ids=repr)
 def test_a_body_that_is_no_text_is_400(cloud: Cloud, path: str, body: bytes) -> None:
     encoded = base64.b64encode(body).decode()
     assert ask(cloud, "POST", path, body=encoded, isBase64Encoded=True)["statusCode"] == 400
@@ -206,7 +206,7 @@ def test_a_body_is_measured_in_bytes(cloud: Cloud) -> None:
         refused = ask(cloud, "POST", PATHS[0], body=body, isBase64Encoded=encoded)
         return 0 if "The body is too large" in refused["body"] else int(refused["statusCode"])
 
-    limit = generations.MAX_BODY_BYTES
+    limit = MAX_BODY_BYTES
     for encoded in (False, True):
         assert status(limit, encoded=encoded) == 400, "the model's own limit, which is lower, applies"
         assert status(limit + 1, encoded=encoded) == 0

@@ -13,15 +13,15 @@ MUTANTS = (
     Mutant(
         "An owner sees other owners' keys",
         "functions/core/api/keys.py",
-        'if record["owner"] == owner and (request.scope == ALL or key_id == request.key_id)',
-        "if request.scope == ALL or key_id == request.key_id",
+        'if record["owner"] == owner and (scope == ALL or key_id == own)',
+        "if scope == ALL or key_id == own",
         noticed_by="tests/functions/test_keys.py",
     ),
     Mutant(
         "A key that may only read sees all keys of its owner",
         "functions/core/api/keys.py",
-        "(request.scope == ALL or key_id == request.key_id)",
-        "(request.scope or key_id == request.key_id)",
+        "(scope == ALL or key_id == own)",
+        "(scope or key_id == own)",
         noticed_by="tests/functions/test_keys.py",
     ),
 )

@@ -3,6 +3,7 @@
 import base64
 import importlib
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -49,9 +50,11 @@ class Cloud:
         handler = importlib.import_module(function)
         if not warm or function not in self.started:
             self.started.add(function)
-            for kept in vars(handler).values():
-                if hasattr(kept, "cache_clear") and kept.__module__ == function:
-                    kept.cache_clear()
+            shared = [module for name, module in sys.modules.items() if name.startswith(("routes.", "wiring."))]
+            for module in (handler, *shared):
+                for kept in vars(module).values():
+                    if hasattr(kept, "cache_clear") and kept.__module__ == module.__name__:
+                        kept.cache_clear()
         answer: dict[str, Any] = handler.handler(payload, Context())
         return answer
 

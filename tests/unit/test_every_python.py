@@ -78,7 +78,7 @@ def test_dots_at_the_beginning_of_a_files_name_begin_no_suffix() -> None:
     assert file_name("..csv", "text/csv") == "..csv.csv"
 
 
-@pytest.mark.parametrize("character", [*NEW.values(), "\u3000", "\u200d"])
+@pytest.mark.parametrize("character", [*NEW.values(), "\u3000", "\u200d"], ids=ascii)
 def test_a_new_character_is_printable(character: str) -> None:
     assert text.is_printable(character)
     assert file_name(f"a{character}b.csv", "text/csv") == f"a{character}b.csv"
@@ -86,7 +86,7 @@ def test_a_new_character_is_printable(character: str) -> None:
     assert plain(f"a{character}b") == f"a{character}b"
 
 
-@pytest.mark.parametrize("character", "\x00\x1b\x7f\x85\xad\u061c\u200b\u2028\u202e\u2066\ud800\ufeff\ufffe")
+@pytest.mark.parametrize("character", "\x00\x1b\x7f\x85\xad\u061c\u200b\u2028\u202e\u2066\ud800\ufeff\ufffe", ids=ascii)
 def test_what_steers_a_terminal_or_is_invisible_is_not_printable(character: str) -> None:
     assert not text.is_printable(f"a{character}b")
     assert plain(f"a{character}b") == "a b"

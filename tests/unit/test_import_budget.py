@@ -31,13 +31,15 @@ SCHEMAS = {"core.models", "core.models.validation"}  # validates requests; jsons
 SECRETS = {"utilities.parameters"}
 PROVIDER = SECRETS | {"requests", "charset_normalizer", "idna"}
 
+EVENTS = {"utilities.data_classes", "middleware_factory"}
+
 BUDGET = {
-    "admit": set(),
+    "admit": {"core.models"},  # for the inputs that a request names: it reads nothing at its start
     "submit": PROVIDER,
     "check_status": PROVIDER,
     "finalize": PROVIDER | {"core.models"},  # where a model's videos may be: it reads nothing at its start
     "record_failure": set(),
-    "api": SCHEMAS | SECRETS,
+    "api": SCHEMAS | SECRETS | EVENTS | {"event_handler", "core.api.openapi"},
     "authorize": SECRETS,
     "console": set(),
     "ingest": SCHEMAS,

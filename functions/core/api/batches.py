@@ -7,6 +7,7 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -320,8 +321,6 @@ class BatchApi:
         """Those of the rows that name an upload which is not there: neither as the owner's, nor kept for the batch."""
         if not rows:
             return []
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few files name any
-
         named = sorted({upload for _, row in rows for upload in row.uploads})
         with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
             are_there = pool.map(lambda one: self.batches.inputs.is_uploaded(one, owner, batch_id), named)

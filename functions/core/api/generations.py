@@ -3,12 +3,9 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from core.api import listing
 from core.api.beginning import only
-from core.api.http import Answer, Request, as_json, as_text
 from core.archive.objects import presigned_url
 from core.delete import Deletion
 from core.errors import Conflict, Deleted, InvalidRequest, NotFound
@@ -16,23 +13,34 @@ from core.generation import BEGINNING, GENERATION_ID, Generation, Label, Source,
 from core.inputs.files import Inputs
 from core.inputs.links import latest
 from core.intake.accept import Envelope, Intake, idempotency_key
-from core.intake.labels import HEADER, tags_of
+from core.intake.labels import tags_of
 from core.models import Models
-from core.models.validation import parse_json
 from core.money.accounts import Accounts
 from core.places.table import PlacesTable
 from core.publish.views import as_provider_object
 from core.records.lists import Lists
+from core.records.wanted import Wanted
+from core.webhooks.asked import webhook_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_BODY_BYTES = 256 << 10
+
+@dataclass(frozen=True)
+class Order:
+    """The parts of a call that asks for a video."""
+
+    body: object  # its JSON
+    request_id: str  # the gateway's
+    idempotency_key: str | None
+    tags: tuple[str, ...]  # each may be several, with commas between
+    webhook: str | None
+    webhook_events: str | None
 
 
 @dataclass(frozen=True)
 class GenerationApi:
-    """What a user may do to generations. An owner sees its own alone."""
+    """Creates, shows, cancels and deletes generations. An owner sees only its own."""
 
     deletion: Deletion
     inputs: Inputs
@@ -44,75 +52,67 @@ class GenerationApi:
     log: Callable[..., None]  # of what was done, by name
     allow_local_webhooks: bool = False
 
-    def create(self, request: Request) -> Answer:
-        """Accept a request: its generation, `queued` unless an idempotency key finds an older one."""
-        owner, key = request.owner, request.headers.get("idempotency-key")
-        source = Source("api", request.id)
-        which = generation_id_for(owner, source.kind, None if key is None else idempotency_key(key, "Idempotency-Key"))
-        tags = (request.query.get("tag", ""), request.headers.get(HEADER, ""))
-        label = Label(tags=tags_of(",".join(tags), "tag"), webhook=self._webhook(request))
-        body, models, deletion = body_of(request), self.models(), self.deletion
-        intake = Intake(models, deletion.ledger, self.inputs, self.accounts, deletion.workflow)
-        generation = intake.accept(body, Envelope(which, owner, source, label=label, key_id=request.key_id))
+    def create(self, owner: str, key_id: str | None, order: Order) -> dict[str, Any]:
+        """Accept a request and return its generation: `queued`, unless an idempotency key finds an older one."""
+        key = None if order.idempotency_key is None else idempotency_key(order.idempotency_key, "Idempotency-Key")
+        source = Source("api", order.request_id)
+        which = generation_id_for(owner, source.kind, key)
+        label = Label(tags=tags_of(",".join(order.tags), "tag"), webhook=self._webhook(order))
+        deletion = self.deletion
+        intake = Intake(self.models(), deletion.ledger, self.inputs, self.accounts, deletion.workflow)
+        generation = intake.accept(order.body, Envelope(which, owner, source, label=label, key_id=key_id))
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
-        return as_json(self._shown(generation))
+        return self._shown(generation)
 
-    def _webhook(self, request: Request) -> Webhook | None:
-        if not {"webhook", "webhook_events"} & request.query.keys():
+    def _webhook(self, order: Order) -> Webhook | None:
+        if order.webhook is None and order.webhook_events is None:
             return None
-        from core.webhooks.asked import webhook_of  # noqa: PLC0415 - few requests name one
+        return webhook_of(order.webhook, order.webhook_events, local=self.allow_local_webhooks)
 
-        url, events = request.query.get("webhook"), request.query.get("webhook_events")
-        return webhook_of(url, events, local=self.allow_local_webhooks)
+    def page(self, owner: str, wanted: Wanted, limit: int, cursor: str | None) -> dict[str, Any]:
+        """Return a page of the owner's generations, newest first."""
+        found, next_cursor = Lists(self.deletion.ledger).page(owner, wanted, limit, cursor)
+        return {"data": [self._shown(one) for one in found], "next_cursor": next_cursor}
 
-    def fetch_or_list(self, request: Request) -> Answer:
-        """One generation of the caller's own, with a fresh link to its video; without an id, a page of them."""
-        if "generation_id" in request.query:
-            return self.fetch(request)
-        found, next_cursor = Lists(self.deletion.ledger).page(request.owner, *listing.read(request.query))
-        return as_json({"data": [self._shown(one) for one in found], "next_cursor": next_cursor})
-
-    def fetch(self, request: Request) -> Answer:
-        """One generation of the caller's own, with a fresh link to its video."""
-        generation = self._own(request.owner, _generation_id(request))
+    def fetch(self, owner: str, generation_id: str) -> dict[str, Any]:
+        """Return one of the owner's generations, with a fresh link to its video."""
+        generation = self._own(owner, generation_id)
         shown = self._shown(generation)
         if generation.waits_for_place:
             shown["meta"]["ahead"] = self.places.ahead(generation)
             shown["meta"]["waits_for"] = self._waits_for(generation)
-        return as_json(shown)
+        return shown
 
-    def delete(self, request: Request) -> Answer:
-        """Cancel what has not ended, delete what has; again, the same answer."""
-        owner, generation_id = request.owner, _generation_id(request)
+    def delete(self, owner: str, generation_id: str, *, only_running: bool) -> dict[str, Any]:
+        """Cancel a generation that runs, delete one that has ended; a repetition gets the same answer."""
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
             raise InvalidRequest("The beginning of an id is not enough to cancel or delete: name the whole of it.")
-        only_running = request.query.get("only_running") == "true"
         try:
             cancelled = self.deletion.delete(self._own(owner, generation_id), only_running=only_running)
         except Deleted:
             cancelled = None
         if cancelled:
-            return as_json(self._shown(cancelled))
+            return self._shown(cancelled)
         self.log("deleted", generation_id=generation_id, owner=owner)
-        return as_json({"id": generation_id, "deleted": True})
+        return {"id": generation_id, "deleted": True}
 
-    def content(self, request: Request) -> Answer:
-        """Where the video is."""
-        generation = self._own(request.owner, request.named["id"])
+    def content(self, owner: str, generation_id: str) -> str:
+        """Return a link to the video."""
+        generation = self._own(owner, generation_id)
         shown = self._shown(generation)
         if not generation.video:
             raise Conflict(f"Generation {generation.generation_id} has no video; its status is {shown['status']}.")
-        return as_text("", "application/json", HTTPStatus.FOUND, {"Location": shown["video"]["url"]})
+        return str(shown["video"]["url"])
 
     def _waits_for(self, generation: Generation) -> list[str] | None:
-        """The generations whose videos it takes, as far as they have not ended; None if there are none."""
+        """Return the ids of the unfinished generations whose videos it takes, or None."""
         ledger = self.deletion.ledger
         named = dict.fromkeys(given.generation_id for given in generation.given or () if given.generation_id)
         found = [latest(generation_id, ledger) for generation_id in named]
         return [one.generation_id for one in found if isinstance(one, Generation) and not one.status.ended] or None
 
     def _own(self, owner: str, generation_id: str) -> Generation:
-        """The owner's generation; the answer is the same for another's as for one that does not exist."""
+        """Return the owner's generation; the error for somebody else's is the same as for one that does not exist."""
         missing = f"There is no generation {generation_id[:64]}."
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
             meant = Lists(self.deletion.ledger).meant(owner, generation_id)
@@ -132,24 +132,3 @@ class GenerationApi:
         video = generation.video
         link = presigned_url(self.s3, video, self.url_lifetime_seconds) if video else None
         return as_provider_object(generation, link)
-
-
-def _generation_id(request: Request) -> str:
-    generation_id = request.query.get("generation_id")
-    if not generation_id:
-        raise InvalidRequest("The query parameter `generation_id` is required.", "generation_id")
-    return generation_id
-
-
-def body_of(request: Request) -> object:
-    """Return the JSON of a request body. Raise `InvalidRequest` for a body that is not JSON."""
-    try:
-        text = request.content().decode()
-    except ValueError:
-        raise InvalidRequest("The body must be JSON, as UTF-8 text.") from None
-    if len(text.encode()) > MAX_BODY_BYTES:
-        raise InvalidRequest(f"The body is too large: at most {MAX_BODY_BYTES} bytes are allowed.")
-    try:
-        return parse_json(text)
-    except ValueError as error:
-        raise InvalidRequest(f"The body must be valid JSON: {error}.") from error

@@ -1,12 +1,10 @@
-"""Money over HTTP: what a request would cost, what was spent, and what budgets have left."""
+"""Money over HTTP: estimates, usage and budgets."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from core.api.generations import body_of
-from core.api.http import Answer, Request, as_json
 from core.errors import InvalidRequest
 from core.models import Models
 from core.models.validation import validate
@@ -22,34 +20,32 @@ MOST_SUMS = 5000  # of one answer
 
 @dataclass(frozen=True)
 class MoneyApi:
-    """What a user may know of money: of its own alone, and of the budgets that it shares."""
+    """Shows what an owner's videos cost, and the budgets that it shares."""
 
     accounts: Accounts
     models: Callable[[], Models]
 
-    def estimate(self, request: Request) -> Answer:
-        """What a request would cost, and whether there is room for it now; nothing is kept."""
-        owner = request.owner
+    def estimate(self, owner: str, key_id: str | None, request: object) -> dict[str, Any]:
+        """Return what a request would cost, and whether there is room for it now; nothing is kept."""
         models = self.models()
-        estimate = self.accounts.estimates.of(validate(body_of(request), models), models)
-        budgets = self.accounts.budgets.of(owner, request.key_id)
+        estimate = self.accounts.estimates.of(validate(request, models), models)
+        budgets = self.accounts.budgets.of(owner, key_id)
         refusals = (budget.refusal(estimate.most) for budget in budgets)
         refused = next((refusal for refusal in refusals if refusal), None)
-        return as_json({**estimate.as_dict(), "refused": refused and refused[0]})
+        return {**estimate.as_dict(), "refused": refused and refused[0]}
 
-    def budgets(self, request: Request) -> Answer:
-        """The budgets that count what the caller asks for, and what they have left."""
-        found = self.accounts.budgets.of(request.owner, request.key_id)
-        return as_json({"data": [line for budget in found for line in as_lines(budget)]})
+    def budgets(self, owner: str, key_id: str | None) -> dict[str, Any]:
+        """Return the budgets that count the caller's requests, and what they have left."""
+        found = self.accounts.budgets.of(owner, key_id)
+        return {"data": [line for budget in found for line in as_lines(budget)]}
 
-    def usage(self, request: Request) -> Answer:
-        """What the caller's own generations cost that ended in these days, summed."""
-        owner, by = request.owner, request.query.get("by", "day")
+    def usage(self, owner: str, by: str, from_: str | None, to: str | None) -> dict[str, Any]:
+        """Return the sums of what the owner's generations cost that ended in these days."""
         if by not in BY:
             raise InvalidRequest(f"`by` must be one of {', '.join(BY)}.", "by")
         today = self.accounts.budgets.now().date()
-        last = _day(request, "to", today)
-        first = _day(request, "from", _before(last, DAYS - 1))
+        last = _day("to", to, today)
+        first = _day("from", from_, _before(last, DAYS - 1))
         first = max(first, _before(last, MOST_DAYS - 1))  # the answer says so
         usage = self.accounts.usage
         found = (
@@ -64,20 +60,18 @@ class MoneyApi:
                 f"These are more than {MOST_SUMS} sums: ask {instead}.", "by" if by == "batch" else "from"
             )
         total = sum(rows, Sum("", ""))
-        return as_json(
-            {
-                "by": by,
-                "from": None if by == "batch" else str(first),
-                "to": None if by == "batch" else str(last),
-                "data": [row.as_dict(by) for row in rows],
-                # Of a generation each tag has the whole, so tags are not added up.
-                "total": None if by == "tag" else total.as_dict("day"),
-            }
-        )
+        return {
+            "by": by,
+            "from": None if by == "batch" else str(first),
+            "to": None if by == "batch" else str(last),
+            "data": [row.as_dict(by) for row in rows],
+            # Each tag has the whole cost of a generation, so tags are not added up.
+            "total": None if by == "tag" else total.as_dict("day"),
+        }
 
 
 def summed(found: Iterable[Sum], by: str) -> list[Sum]:
-    """The sums as they are asked for: of a day all models are one."""
+    """Return the sums by `by`; a day has one sum for all models."""
     if by != "day":
         return list(found)
     days: dict[str, Sum] = {}
@@ -87,7 +81,7 @@ def summed(found: Iterable[Sum], by: str) -> list[Sum]:
 
 
 def as_lines(budget: Budget) -> list[dict[str, Any]]:
-    """A budget as it is shown: a line for each of its limits."""
+    """Return a line for each limit of a budget."""
     used, limits = budget.used, budget.limits
     lines = []
     for period, limit, spent, which in (
@@ -108,12 +102,11 @@ def as_lines(budget: Budget) -> list[dict[str, Any]]:
 
 
 def _before(day: date, days: int) -> date:
-    """So many days before, or the first day that there is."""
+    """Return the day so many days before, or the first day of the calendar."""
     return date.fromordinal(max(1, day.toordinal() - days))
 
 
-def _day(request: Request, name: str, default: date) -> date:
-    text = request.query.get(name)
+def _day(name: str, text: str | None, default: date) -> date:
     if text is None:
         return default
     try:

@@ -1,18 +1,15 @@
-"""What `POST /v2/uploads` is asked for and answers: a form to send a file to S3 with, and the reference to it."""
+"""Uploads over HTTP: a form to send a file to S3 with, and the reference to the file."""
 
 from typing import Any
 
-from core.api.generations import body_of
-from core.api.http import Request
 from core.errors import InvalidRequest
 from core.inputs.files import Inputs
 
 PARAMETERS = ("content_type", "sha256")
 
 
-def form(inputs: Inputs, request: Request) -> dict[str, Any]:
-    """The answer; `InvalidRequest` names the parameter and what is allowed."""
-    owner, body = request.owner, body_of(request)
+def form(inputs: Inputs, owner: str, body: object) -> dict[str, Any]:
+    """Return the form and the reference; `InvalidRequest` names the parameter of `body` and what is allowed."""
     if not isinstance(body, dict) or not all(isinstance(value, str) for value in body.values()):
         raise InvalidRequest("The body must be a JSON object with `content_type` and, if it is known, `sha256`.")
     if unknown := [name for name in body if name not in PARAMETERS]:

@@ -99,7 +99,7 @@ class Provider:
         return _accepted_id(answer)
 
     def fetch(self, provider_id: str) -> ProviderGeneration:
-        """How the generation stands; `ProviderUnavailable` if the provider did not say."""
+        """Return the generation's status; raises `ProviderUnavailable` without a usable answer."""
         status, content = self._get(f"{PATH}?{urlencode({'generation_id': provider_id})}")
         if status != http.HTTPStatus.OK:
             raise ProviderUnavailable(f"The provider answered a check with {status}: {_message(content)}")
@@ -173,10 +173,10 @@ class Provider:
         return content
 
     def _post(self, body: bytes, client_request_id: str) -> "_Answer":
-        """One POST on a connection of its own: the phase in which it fails tells whether it may have been sent.
+        """Send one POST on a connection of its own: the phase of a failure decides whether it may have been sent.
 
-        That is why no HTTP library stands here: they fold a connection that was never made and one that broke after
-        sending into one error, and some repeat or redirect a POST on their own.
+        This is why it uses no HTTP library. Libraries raise the same error for a connection that was never made and for
+        one that broke after sending, and some repeat or redirect a POST on their own.
         """
         headers = {
             "Authorization": f"Bearer {self.key.get()}",
@@ -223,7 +223,7 @@ class Provider:
             "Accept-Encoding": "identity",  # else a small answer may unpack to a huge one
         }
         try:
-            # Each call has a connection of its own: one that was kept while the function was frozen may be dead.
+            # Each call has a connection of its own: a kept one may be dead after the function was frozen.
             with (
                 _Session() as session,
                 session.get(
@@ -242,7 +242,7 @@ class Provider:
 
 
 class _Session(requests.Session):
-    """Sends a request as it is: without proxies and passwords of the environment, and nowhere else."""
+    """Sends a request without the environment's proxies and passwords, and follows no redirect."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ import re
 from core.errors import ProviderKeyMissing, ProviderKeyRejected, ProviderUnavailable
 from core.secrets import Secret, SecretUnavailable
 
-KEY = re.compile(r"[!-~]{1,512}")  # what may stand in a header, without spaces
+KEY = re.compile(r"[!-~]{1,512}")  # all that a header may hold, without spaces
 
 
 class ProviderKey:
@@ -19,7 +19,7 @@ class ProviderKey:
         """Return the key.
 
         Raises `ProviderKeyMissing` if none is stored, `ProviderKeyRejected` if the stored one is not valid, and
-        `ProviderUnavailable` if it cannot be read: nothing was sent with it, so trying again is safe.
+        `ProviderUnavailable` if Secrets Manager fails: nothing was sent, so trying again is safe.
         """
         key = self._read()
         if key is None or not KEY.fullmatch(key):  # storing a valid one must help at once

@@ -1,4 +1,4 @@
-"""The table: its key, its indexes, and the one way in which items are read and written.
+"""The table: its key and its indexes, and how items are read and written.
 
 infra/ledger.py makes the table from these names, and the tests make theirs.
 """
@@ -42,7 +42,7 @@ class Index:
 
 BY_OWNER = Index("by_owner", "owner", "created_at")
 BY_BATCH = Index("by_batch", "batch_id", "row_number", sort_type="N", includes=("status", "revision", "retried_as"))
-BY_ID = Index("by_id", "owner", KEY)  # an id of which only the beginning is known
+BY_ID = Index("by_id", "owner", KEY)  # finds an id by its first digits
 BY_WATCH = Index("by_watch", "watch", "watch_at")  # what sweep has to look at, and when
 BY_DONE = Index(  # what the provider finished, by the day (UTC) on which it did: for each there is a charge
     "by_done", "done_on", "generated_at", includes=("provider_id", "credits_used", "sending_since")
@@ -87,8 +87,8 @@ class ConditionFailed(Exception):
 class Table:
     """The table by its name; every read is consistent, except through an index.
 
-    The SDK repeats a write whose answer was lost, and the repetition then fails its condition because of the first. So
-    every conditional write carries a token of its own, `last_write`, by which it knows its own traces.
+    The SDK retries a write when the response is lost, and the retry then fails its own condition. Each conditional
+    write therefore stores a unique token, `last_write`, and treats finding it as success.
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", name: str, key: str = KEY) -> None:
@@ -97,7 +97,7 @@ class Table:
         self._key = key
 
     def get(self, key: str) -> Item | None:
-        """The item as it is now."""
+        """Return the item, or None."""
         answer = self._dynamodb.get_item(TableName=self._name, Key=_key(key, self._key), ConsistentRead=True)
         return read(answer["Item"]) if "Item" in answer else None
 

@@ -1,0 +1,121 @@
+"""Which key may call which route."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Request, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.api import OLDER_PATH, PATH
+from core.api.api_keys import ALL, CREATE, READ, SCOPES
+from core.errors import MethodNotAllowed, NotFound, Unauthorized
+from wiring import logger, now
+from wiring.api import accounts
+
+ANYONE = "anyone"  # no key is needed
+
+# A key may call the routes of its scope and those above them: a key to create may also read, a key for all may do all.
+ROUTES = {
+    ANYONE: (
+        "GET /health",
+        "GET /openapi.json",
+    ),
+    READ: (
+        f"GET {PATH}",
+        f"GET {PATH}/{{id}}/content",
+        f"GET {OLDER_PATH}",
+        "GET /v2/models",
+        "GET /v2/batches",
+        "GET /v2/batches/{id}/report",
+        "GET /v2/usage",
+        "GET /v2/budgets",
+        "GET /v2/places",
+        "GET /v2/keys",
+        "GET /v2/webhooks/deliveries",
+    ),
+    CREATE: (
+        f"POST {PATH}",
+        f"POST {OLDER_PATH}",
+        "POST /v2/uploads",
+        "POST /v2/estimates",
+        "POST /v2/batches",
+        "POST /v2/batches/{id}/retry",
+        "POST /v2/webhooks/deliveries/{id}/redeliver",
+    ),
+    ALL: (
+        f"DELETE {PATH}",
+        "POST /v2/batches/{id}/cancel",
+        "GET /v2/webhooks/secret",
+        "POST /v2/webhooks/secret/rotate",
+    ),
+}
+_NEEDED = {route: scope for scope, routes in ROUTES.items() for route in routes}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The holder of the key that a call brings, as the authorizer recognised it; without one `owner` is empty."""
+
+    owner: str
+    key_id: str | None
+    scope: str
+
+
+def caller(router: APIGatewayHttpRouter) -> Caller:
+    """Return who makes the current call; `check_access` let them in."""
+    found: Caller = router.context["caller"]
+    return found
+
+
+def check_access(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    """Let a call pass if its key's scope reaches the route, and note the use of the key (middleware).
+
+    Raises `MethodNotAllowed` and `NotFound` for what is not in ROUTES, and `Unauthorized`.
+    """
+    holder = app.current_event.request_context.authorizer.get_lambda
+    calls = Caller(holder.get("owner") or "", holder.get("key_id") or None, holder.get("scope", ALL))
+    app.append_context(caller=calls)
+    try:
+        _check(calls, app.request)
+        return next_middleware(app)
+    finally:
+        if calls.owner and calls.key_id:
+            _note_use(calls.key_id, f"{now():%Y-%m-%dT%H}")
+
+
+def _check(calls: Caller, request: Request) -> None:
+    needed, path = _NEEDED.get(f"{request.method} {request.route}"), request.resolved_event.path
+    if needed == ANYONE:
+        return
+    allowed = [] if needed else _methods_of(path)
+    if allowed and request.method not in allowed:
+        raise MethodNotAllowed(request.method, allowed)
+    if not calls.owner:
+        raise Unauthorized("The API key is missing or not valid: send `Authorization: Bearer <key>`.")
+    if needed is None:
+        raise NotFound(f"There is no {path} here.")
+    if SCOPES.index(calls.scope) < SCOPES.index(needed):
+        # Not 403, which means "out of credits" in the provider's contract.
+        raise Unauthorized(f"This API key has the scope `{calls.scope}`, and this call needs `{needed}`.")
+
+
+def _methods_of(path: str) -> list[str]:
+    """Return the methods that have a route to this path."""
+    found = []
+    for method, route in map(str.split, _NEEDED):
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path):
+            found.append(method)
+    return found
+
+
+@lru_cache(maxsize=1000)
+def _note_use(key_id: str, _hour: str) -> None:
+    """Note that a key is used, once an hour in each process, for `promptreel keys list`."""
+    try:
+        accounts().budgets.note_use(key_id)
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("the use of a key was not noted", key_id=key_id, reason=str(error))

@@ -1,0 +1,107 @@
+"""Batches: files of requests."""
+
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from core.api import listing
+from core.api.batches import MAX_REPORT, BatchApi, file_name
+from core.errors import InvalidFile, InvalidRequest
+from core.publish.batch_report import as_csv
+from core.records.lists import CURSOR, MAX_LIMIT
+from routes.access import caller
+from routes.parameters import content, cursor, flag, number, query
+from wiring import logger
+from wiring.api import accounts, api_settings, deletion, models
+from wiring.batch_start import make_batch_start
+
+MAX_CONCURRENCY = 10_000  # that can be asked for; the stage's setting counts if it is lower
+ROW = "[0-9]{1,6}"  # the cursor of a report
+
+router = APIGatewayHttpRouter()
+
+
+@cache
+def _batches() -> BatchApi:
+    s = api_settings()
+    return BatchApi(
+        deletion().ledger,
+        models(),
+        s.default_model,
+        accounts(),
+        make_batch_start(s),
+        deletion(),
+        deletion().objects.s3,
+        s.prompts_bucket,
+    )
+
+
+@router.post("/v2/batches")
+def send() -> dict[str, Any]:
+    """Take a file of requests.
+
+    With `dry_run` it is only checked; with `upload` the answer is a form to send a larger file with.
+    """
+    calls = caller(router)
+    name = file_name(query(router).get("name"), router.current_event.headers.get("content-type", ""))
+    max_concurrency = number(router, "max_concurrency", MAX_CONCURRENCY)
+    try:
+        body = content(router)
+    except ValueError:  # half a surrogate pair
+        raise InvalidFile("The file is not UTF-8 text.") from None
+    if flag(router, "upload"):
+        if body:
+            raise InvalidRequest("With `upload` nothing is sent here: the answer says where to.", "upload")
+        return _batches().upload(calls.owner, calls.key_id, name, max_concurrency)
+    is_dry = flag(router, "dry_run")
+    checked = _batches().check(calls.owner, name, body, with_uploads=not is_dry)
+    if is_dry:
+        return checked.as_json()
+    if not flag(router, "force"):
+        checked.refuse()
+    batch = _batches().create(calls.owner, calls.key_id, name, body, max_concurrency)
+    logger.info("batch sent", batch_id=batch["id"], owner=calls.owner, rows=checked.rows)
+    return {**batch, "check": checked.as_json()}
+
+
+@router.get("/v2/batches")
+def fetch_or_list() -> dict[str, Any]:
+    """Return one batch with its progress, or a page of them without an id."""
+    owner, batch_id = caller(router).owner, query(router).get("batch_id")
+    if batch_id is not None:
+        return _batches().get(owner, batch_id)
+    limit = number(router, "limit", MAX_LIMIT) or listing.DEFAULT_LIMIT
+    return _batches().page(owner, cursor(router, CURSOR), limit)
+
+
+@router.get("/v2/batches/<id>/report")
+def report(id: str) -> dict[str, Any] | Response[str]:
+    """Return a page of what became of a batch's rows, as JSON or as CSV."""
+    form = query(router).get("format", "json")
+    if form not in ("json", "csv"):
+        raise InvalidRequest("`format` must be one of json, csv.", "format")
+    after, limit = int(cursor(router, ROW) or 0), number(router, "limit", MAX_REPORT) or MAX_REPORT
+    rows, last = _batches().report(caller(router).owner, id, after, limit)
+    if form == "json":
+        return {"data": rows, "next_cursor": last and str(last)}
+    headers: dict[str, str | list[str]] = {"Content-Disposition": 'attachment; filename="report.csv"'}
+    if last:
+        headers["Link"] = f'<?format=csv&limit={limit}&cursor={last}>; rel="next"'
+    csv = as_csv(rows, with_header=not after)
+    return Response(HTTPStatus.OK.value, "text/csv; charset=utf-8", csv, headers=headers)
+
+
+@router.post("/v2/batches/<id>/cancel")
+def cancel(id: str) -> dict[str, Any]:
+    """Start no more rows, and stop those that run."""
+    return _batches().cancel(caller(router).owner, id)
+
+
+@router.post("/v2/batches/<id>/retry")
+def retry(id: str) -> dict[str, Any]:
+    """Run the rows again that failed, were cancelled or were not reached."""
+    calls = caller(router)
+    return _batches().retry(calls.owner, calls.key_id, id)

@@ -1,0 +1,22 @@
+"""A sign of life and the contract, for anyone."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from core.api import openapi
+from wiring.api import models
+
+router = APIGatewayHttpRouter()
+
+
+@router.get("/health")
+def health() -> dict[str, Any]:
+    """Answer that the API is up."""
+    return {"status": "ok"}
+
+
+@router.get("/openapi.json")
+def contract() -> dict[str, Any]:
+    """Return the contract as OpenAPI."""
+    return openapi.document(models())

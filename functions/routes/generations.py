@@ -1,0 +1,81 @@
+"""Generations: the provider's own contract."""
+
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.content_types import APPLICATION_JSON
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from core.api import OLDER_PATH, PATH, listing
+from core.api.generations import GenerationApi, Order
+from core.intake.labels import HEADER
+from routes.access import caller
+from routes.parameters import json_body, query, required
+from wiring import logger
+from wiring.api import accounts, api_settings, deletion, models, places_table
+from wiring.inputs import make_inputs
+
+router = APIGatewayHttpRouter()
+
+
+@cache
+def _generations() -> GenerationApi:
+    s = api_settings()
+    return GenerationApi(
+        deletion(),
+        make_inputs(s),
+        accounts(),
+        places_table(),
+        models,
+        deletion().objects.s3,
+        s.url_lifetime_seconds,
+        logger.info,
+        s.allow_local_webhooks,
+    )
+
+
+@router.post(PATH)
+@router.post(OLDER_PATH)
+def create() -> dict[str, Any]:
+    """Accept a request and return its generation."""
+    calls, event, asked = caller(router), router.current_event, query(router)
+    order = Order(
+        body=json_body(router),
+        request_id=event.request_context.get("requestId") or "",
+        idempotency_key=event.headers.get("idempotency-key"),
+        tags=(asked.get("tag", ""), event.headers.get(HEADER, "")),
+        webhook=asked.get("webhook"),
+        webhook_events=asked.get("webhook_events"),
+    )
+    return _generations().create(calls.owner, calls.key_id, order)
+
+
+@router.get(PATH)
+def fetch_or_list() -> dict[str, Any]:
+    """Return one generation, or a page of them without an id."""
+    asked = query(router)
+    if "generation_id" in asked:
+        return fetch()
+    return _generations().page(caller(router).owner, *listing.read(asked))
+
+
+@router.get(OLDER_PATH)
+def fetch() -> dict[str, Any]:
+    """Return one generation, with a fresh link to its video."""
+    return _generations().fetch(caller(router).owner, required(router, "generation_id"))
+
+
+@router.delete(PATH)
+def delete() -> dict[str, Any]:
+    """Cancel a generation that runs, or delete one that has ended."""
+    only_running = query(router).get("only_running") == "true"
+    return _generations().delete(caller(router).owner, required(router, "generation_id"), only_running=only_running)
+
+
+@router.get(f"{PATH}/<id>/content")
+def content(id: str) -> Response[str]:
+    """Redirect to the video."""
+    url = _generations().content(caller(router).owner, id)
+    return Response(HTTPStatus.FOUND.value, APPLICATION_JSON, "", headers={"Location": url})

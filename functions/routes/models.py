@@ -1,0 +1,18 @@
+"""The models, and how long they take."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from core.api import models as catalogue
+from routes.parameters import query
+from wiring.api import api_settings, models
+from wiring.generation_times import make_generation_times
+
+router = APIGatewayHttpRouter()
+
+
+@router.get("/v2/models")
+def list_models() -> dict[str, Any]:
+    """Return a page of the models, or the one of an id."""
+    return catalogue.answer(models(), make_generation_times(api_settings()).of_models(), query(router))

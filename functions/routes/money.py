@@ -1,0 +1,39 @@
+"""Estimates, usage and budgets."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from core.api.money import MoneyApi
+from routes.access import caller
+from routes.parameters import json_body, query
+from wiring.api import accounts, models
+
+router = APIGatewayHttpRouter()
+
+
+@cache
+def _money() -> MoneyApi:
+    return MoneyApi(accounts(), models)
+
+
+@router.post("/v2/estimates")
+def estimate() -> dict[str, Any]:
+    """Return what a request would cost; nothing is kept."""
+    calls = caller(router)
+    return _money().estimate(calls.owner, calls.key_id, json_body(router))
+
+
+@router.get("/v2/usage")
+def usage() -> dict[str, Any]:
+    """Return the sums of what the owner's generations cost."""
+    asked = query(router)
+    return _money().usage(caller(router).owner, asked.get("by", "day"), asked.get("from"), asked.get("to"))
+
+
+@router.get("/v2/budgets")
+def budgets() -> dict[str, Any]:
+    """Return the budgets that count the caller's requests."""
+    calls = caller(router)
+    return _money().budgets(calls.owner, calls.key_id)

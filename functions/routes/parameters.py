@@ -1,0 +1,65 @@
+"""Read the query and the body of a call; `InvalidRequest` names the parameter and what is allowed."""
+
+import base64
+import re
+from collections.abc import Mapping
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from core.api.body import parse_body
+from core.errors import InvalidRequest
+
+
+def query(router: APIGatewayHttpRouter) -> Mapping[str, str]:
+    """Return the query parameters; a repeated one has commas between its values."""
+    return router.current_event.query_string_parameters
+
+
+def required(router: APIGatewayHttpRouter, name: str) -> str:
+    """Return a query parameter that must be there."""
+    text = query(router).get(name)
+    if not text:
+        raise InvalidRequest(f"The query parameter `{name}` is required.", name)
+    return text
+
+
+def flag(router: APIGatewayHttpRouter, name: str) -> bool:
+    """Return a query parameter that is true or false, False if it is absent."""
+    text = query(router).get(name, "false")
+    if text not in ("true", "false"):
+        raise InvalidRequest(f"`{name}` must be true or false.", name)
+    return text == "true"
+
+
+def number(router: APIGatewayHttpRouter, name: str, most: int) -> int | None:
+    """Return a query parameter that counts from 1, None if it is absent."""
+    text = query(router).get(name)
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not 1 <= int(text) <= most:
+        raise InvalidRequest(f"`{name}` must be a number from 1 to {most}.", name)
+    return int(text)
+
+
+def cursor(router: APIGatewayHttpRouter, pattern: str) -> str | None:
+    """Return the query parameter `cursor`, None if it is absent."""
+    text = query(router).get("cursor")
+    if text is not None and not re.fullmatch(pattern, text, re.ASCII):
+        raise InvalidRequest("`cursor` must be the `next_cursor` of an earlier page.", "cursor")
+    return text
+
+
+def content(router: APIGatewayHttpRouter) -> bytes:
+    """Return the raw body; raises ValueError if it is not valid base64 or Unicode."""
+    event = router.current_event
+    body = event.body or ""
+    return base64.b64decode(body) if event.is_base64_encoded else body.encode()
+
+
+def json_body(router: APIGatewayHttpRouter) -> object:
+    """Return the body's JSON."""
+    try:
+        text = content(router).decode()
+    except ValueError:
+        raise InvalidRequest("The body must be JSON, as UTF-8 text.") from None
+    return parse_body(text)

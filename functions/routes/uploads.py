@@ -1,0 +1,19 @@
+"""Files to upload, which requests name as `upload:<id>`."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from core.api.uploads import form
+from routes.access import caller
+from routes.parameters import json_body
+from wiring.api import api_settings
+from wiring.inputs import make_inputs
+
+router = APIGatewayHttpRouter()
+
+
+@router.post("/v2/uploads")
+def upload() -> dict[str, Any]:
+    """Return a form to upload a file with, and the reference to the file."""
+    return form(make_inputs(api_settings()), caller(router).owner, json_body(router))

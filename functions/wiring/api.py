@@ -1,0 +1,58 @@
+"""Collaborators that several resources of the HTTP API share; each is made at its first use."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import wiring
+from core import settings
+from core.archive.objects import PRESIGNING, Objects
+from core.delete import Deletion
+from core.models import Models
+from core.money.accounts import Accounts
+from core.places.table import PlacesTable
+from wiring.accounts import UsesAccounts, make_accounts
+from wiring.api_keys import UsesApiKeys
+from wiring.batch_start import UsesBatchStart
+from wiring.ledger import make_ledger
+from wiring.models import UsesModels, make_models
+from wiring.webhooks import UsesWebhooks
+from wiring.workflow import UsesWorkflow, make_workflow
+
+
+@dataclass(frozen=True)
+class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAccounts, UsesWebhooks, UsesApiKeys):
+    default_model: str
+    in_flight_limit: int
+    url_lifetime_seconds: int
+
+
+@cache
+def api_settings() -> Settings:
+    """Return the settings of the API."""
+    return settings.read(Settings)
+
+
+def models() -> Models:
+    """Return the models that this deployment offers; their files are read when one of them is needed."""
+    return make_models(api_settings())
+
+
+@cache
+def deletion() -> Deletion:
+    """Return what cancels and deletes generations."""
+    s = api_settings()
+    objects = Objects(wiring.client("s3", **PRESIGNING), s.videos_bucket)
+    return Deletion(make_ledger(s), make_workflow(s), objects)
+
+
+@cache
+def accounts() -> Accounts:
+    """Return the estimates, budgets and sums."""
+    return make_accounts(api_settings())
+
+
+@cache
+def places_table() -> PlacesTable:
+    """Return the table of places."""
+    s = api_settings()
+    return PlacesTable(wiring.client("dynamodb"), s.places_table_name, s.table_name)
