@@ -9,6 +9,12 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from aws_lambda_powertools.utilities.data_classes import event_source
+from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event import (
+    APIGatewayAuthorizerEventV2,
+    APIGatewayAuthorizerResponseV2,
+)
+
 from core import settings
 from core.api.api_keys import Holder, holder_of, is_key
 from core.secrets import Secret
@@ -31,11 +37,12 @@ def _keys(seconds: int) -> Secret:
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+@event_source(data_class=APIGatewayAuthorizerEventV2)
+def handler(event: APIGatewayAuthorizerEventV2, _context: object) -> dict[str, Any]:
     """Return a simple response to an authorizer request of payload 2.0, with the key's holder in its context."""
-    scheme, _, key = event.get("headers", {}).get("authorization", "").partition(" ")
+    scheme, _, key = event.headers.get("authorization", "").partition(" ")
     holder = _holder(key.strip()) if scheme.lower() == "bearer" else None
-    return {"isAuthorized": True, "context": asdict(holder) if holder else {"owner": ""}}
+    return APIGatewayAuthorizerResponseV2(authorize=True, context=asdict(holder) if holder else {"owner": ""}).asdict()
 
 
 def _holder(key: str) -> Holder | None:

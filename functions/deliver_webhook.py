@@ -1,12 +1,13 @@
 """Webhooks: what is announced, and who asked is to be told of, is sent, again and again for a day until it is taken."""
 
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
+
+from aws_lambda_powertools.utilities.data_classes import SQSEvent, event_source
 
 from core import settings
 from core.webhooks.courier import Courier
@@ -44,20 +45,21 @@ def _wired() -> Courier:
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """SQS messages, each an EventBridge event of the bus or {"delivery_id"} → those that are to come again."""
+@event_source(data_class=SQSEvent)
+def handler(event: SQSEvent, _context: object) -> dict[str, Any]:
+    """Deliver the SQS messages, each an event of the bus or {"delivery_id"}; return those that are to be sent again."""
     again = []
     courier, queue_url = _wired(), _settings().webhooks_queue_url
-    for message in event["Records"]:
+    for message in event.records:
         try:
-            wait = courier.take(json.loads(message["body"]))
+            wait = courier.take(message.json_body)
         except Exception:
-            seconds = RETRY_SECONDS * int(message["attributes"]["ApproximateReceiveCount"])
+            seconds = RETRY_SECONDS * int(message.attributes.approximate_receive_count)
             hide(queue_url, message, min(seconds, MOST_SECONDS))
             raise
         if wait is not None:
             hide(queue_url, message, ceil(wait.total_seconds()))
-            again.append(message["messageId"])
+            again.append(message.message_id)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
 
 

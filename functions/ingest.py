@@ -1,9 +1,16 @@
 """Files dropped in S3 and events on the bus, both by way of one queue: they become generations and batches."""
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes import (
+    EventBridgeEvent,
+    S3EventBridgeNotificationEvent,
+    SQSEvent,
+    event_source,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from core import settings
 from core.inputs.media import is_input
@@ -71,25 +78,27 @@ class NothingTaken(Exception):
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """SQS messages, each an EventBridge event → those that failed, which come again and then go to the dead letters."""
-    failed = []
-    for message in event["Records"]:
+@event_source(data_class=SQSEvent)
+def handler(event: SQSEvent, _context: object) -> dict[str, Any]:
+    """Take the SQS messages, each an EventBridge event; return those that failed, to be retried or dead-lettered."""
+    failed: list[str] = []
+    messages = list(event.records)
+    for message in messages:
         try:
             _take(message)
         except Exception as error:
-            logger.exception("message not taken", message_id=message["messageId"])
-            failed.append(message["messageId"])
-            if len(failed) == len(event["Records"]):
+            logger.exception("message not taken", message_id=message.message_id)
+            failed.append(message.message_id)
+            if len(failed) == len(messages):
                 raise NothingTaken from error
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _take(message: dict[str, Any]) -> None:
-    """Take it; after an error or this function's death it comes again soon, and less often each time."""
-    seconds = RETRY_SECONDS * int(message["attributes"]["ApproximateReceiveCount"])
+def _take(message: SQSRecord) -> None:
+    """Take a message; after an error or this function's death it reappears soon, and less often each time."""
+    seconds = RETRY_SECONDS * int(message.attributes.approximate_receive_count)
     try:
-        event = json.loads(message["body"])
+        event = EventBridgeEvent(message.json_body)
         # The queue's own time is for the largest file: too long to wait after a death.
         _hide(message, seconds + RETRY_SECONDS + _size(event) // BYTES_PER_SECOND)
         _take_event(event)
@@ -98,29 +107,31 @@ def _take(message: dict[str, Any]) -> None:
         raise
 
 
-def _size(event: dict[str, Any]) -> int:
-    """Bytes of the file that the event is about. Who sends an old event again may leave them out."""
-    return int(event["detail"]["object"].get("size", 0)) if event["detail-type"] == "Object Created" else 0
+def _size(event: EventBridgeEvent) -> int:
+    """Return the bytes of the file that the event is about; an event that is sent again by hand may lack them."""
+    if event.detail_type != "Object Created":
+        return 0
+    return S3EventBridgeNotificationEvent(event.raw_event).detail.object.size or 0
 
 
-def _hide(message: dict[str, Any], seconds: int) -> None:
+def _hide(message: SQSRecord, seconds: int) -> None:
     hide(_settings().queue_url, message, min(seconds, MOST_SECONDS))
 
 
-def _take_event(event: dict[str, Any]) -> None:
-    s, intakes = _settings(), _wired()
-    detail = event["detail"]
-    match event["detail-type"]:
-        case "Object Created" if is_input(detail["object"]["key"]):
-            logger.info("left for requests to name", key=detail["object"]["key"])
-        case "Object Created" if not detail["object"]["key"].endswith("/"):  # which the S3 console makes for a folder
-            file = DroppedFile(
-                bucket=detail["bucket"]["name"],
-                key=detail["object"]["key"],
-                etag=detail["object"]["etag"],
-                version=detail["object"].get("version-id"),
-            )
-            intakes.files.take(file, owner_of_file(s.file_owners, file.key))
-            logger.info("file taken", file=file.uri)
+def _take_event(event: EventBridgeEvent) -> None:
+    match event.detail_type:
+        case "Object Created":
+            _take_file(S3EventBridgeNotificationEvent(event.raw_event))
         case "Generation Requested":
-            intakes.events.take(event, owner_of_event(s.event_owners, event["source"]))
+            _wired().events.take(event.raw_event, owner_of_event(_settings().event_owners, event.source))
+
+
+def _take_file(event: S3EventBridgeNotificationEvent) -> None:
+    created = event.detail.object
+    key = created["key"]  # not `created.key`, which decodes it: EventBridge sends it as it is
+    if is_input(key):
+        logger.info("left for requests to name", key=key)
+    elif not key.endswith("/"):  # the S3 console makes such an object for a folder
+        file = DroppedFile(event.detail.bucket.name, key, created.etag, created.get("version-id"))
+        _wired().files.take(file, owner_of_file(_settings().file_owners, key))
+        logger.info("file taken", file=file.uri)

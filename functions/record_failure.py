@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
+
 from core import settings
 from core.generation import Failure, Generation
 from core.record_failure import RecordFailure, from_catch, from_end
@@ -53,6 +55,7 @@ def _parse(event: dict[str, Any]) -> tuple[Run, Failure]:
     if "detail" not in event:
         error = event["error"]
         return Run.of_state(event), from_catch(error["Error"], error["Cause"], event["execution"])
-    detail = event["detail"]  # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+    # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+    detail = EventBridgeEvent(event).detail
     ended = Ended(detail["status"], detail.get("error") or "", detail.get("cause") or "")
     return Run.of(detail["name"]), from_end(ended, detail["name"])

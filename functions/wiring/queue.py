@@ -1,17 +1,16 @@
-"""The messages that a queue brings."""
+"""Messages of a queue."""
 
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import BotoCoreError, ClientError
 
 import wiring
 
 
-def hide(queue_url: str, message: Mapping[str, Any], seconds: int) -> None:
-    """Let a message that is not done come again after so long; where that fails, after as long as the queue says."""
+def hide(queue_url: str, message: SQSRecord, seconds: int) -> None:
+    """Let a message reappear after so many seconds; if that fails, it does so after the queue's visibility timeout."""
     with suppress(BotoCoreError, ClientError):
         wiring.client("sqs").change_message_visibility(
-            QueueUrl=queue_url, ReceiptHandle=message["receiptHandle"], VisibilityTimeout=seconds
+            QueueUrl=queue_url, ReceiptHandle=message.receipt_handle, VisibilityTimeout=seconds
         )

@@ -46,6 +46,13 @@ def test_an_event_that_is_sent_again_by_hand_need_not_tell_the_size(doors: Doors
     assert [generation.request["prompt"] for generation in doors.of("files")] == ["a boat"]
 
 
+@pytest.mark.parametrize("key", ["a+b.txt", "a%2Bb.txt", "100 %.txt", "%25.txt", "b\u00e9 c.txt"])
+def test_a_key_is_read_as_it_is_written(doors: Doors, key: str) -> None:
+    """EventBridge does not encode keys, though Powertools decodes them."""
+    assert doors.take(doors.drop(key, "a boat")) == []
+    assert [generation.source.ref for generation in doors.of("files")] == [f"s3://prompts/{key}"]
+
+
 def test_the_marker_of_a_folder_asks_for_nothing(doors: Doors) -> None:
     assert doors.take(doors.drop("bob/", "")) == []
     assert doors.of("bob") == []

@@ -38,17 +38,17 @@ BUDGET = {
     "submit": PROVIDER,
     "check_status": PROVIDER,
     "finalize": PROVIDER | {"core.models"},  # where a model's videos may be: it reads nothing at its start
-    "record_failure": set(),
+    "record_failure": EVENTS,
     "api": SCHEMAS | SECRETS | EVENTS | {"event_handler", "core.api.openapi"},
-    "authorize": SECRETS,
+    "authorize": SECRETS | EVENTS,
     "console": set(),
-    "ingest": SCHEMAS,
+    "ingest": SCHEMAS | EVENTS,
     "accept_row": SCHEMAS,
     "report_batch": set(),
     "sweep": PROVIDER,
     "look_up_submission": PROVIDER,
     "reconcile": PROVIDER,
-    "deliver_webhook": SECRETS | {"standardwebhooks"},
+    "deliver_webhook": SECRETS | EVENTS | {"standardwebhooks"},
 }
 OWN_COSTLY = {"core.models", "core.models.validation", "core.api.openapi"}  # of our own, what not every function needs
 PROBE = """
