@@ -145,7 +145,7 @@ class _Recorded:
 
     def _sweep(self) -> Entry:
         since = time.time()
-        self.cloud.invoke("sweep", "")
+        self.cloud.invoke("sweep", {})
         return next(entry for entry in self._all(since) if entry.function == "sweep")
 
     def _queued(self) -> Job:
@@ -165,10 +165,10 @@ class _Recorded:
         eventually(lambda: self._has("admit", since))
         for minutes in SWEPT_AFTER_MINUTES:
             self._age(generation_id, minutes)
-            self.cloud.invoke("sweep", "")
+            self.cloud.invoke("sweep", {})
         for place in taken:
             table.release(place)
-        self.cloud.invoke("sweep", "")
+        self.cloud.invoke("sweep", {})
         self.cloud.ended(generation_id, patience=180)
         return Job(self._all(since), self._states(generation_id))
 

@@ -56,7 +56,7 @@ class House:
         assert generation_id == "g1"
         self.released += 1
 
-    def check(self, after: float, before: Look | None = SUBMITTED) -> Checked:
+    def check(self, after: float, before: Look = SUBMITTED) -> Checked:
         self.clock.forward(after)
         return self.step.check(RUN, before)
 

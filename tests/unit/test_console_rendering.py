@@ -1,7 +1,7 @@
 """What a user sees of a generation, and of the fields of a form: the console's components, rendered by Node to HTML."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ FAILURES = sorted(errors.names().keys() - {"Cancelled", "GenerationEnded"})
 def generation(number: int, stage: str = "completed", **changes: Any) -> dict[str, Any]:
     """A generation as the API sends it; `changes` are of its `meta`, except `video` and `error`."""
     status = "generating" if stage == "archiving" else stage
-    meta = {
+    meta: dict[str, Any] = {
         "usage": {"credits_used": None},
         "stage": stage,
         "ahead": None,
@@ -58,12 +58,12 @@ class Tab:
     renderer: Renderer
 
     def rendered(
-        self, template: str, *generations: dict[str, Any], takes: dict[str, float] | None = None, **given: Any
+        self, template: str, *generations: dict[str, Any], takes: Mapping[str, float] | None = None, **given: Any
     ) -> Element:
         """Render a template; the tab knows these generations, and how long their model takes."""
         return self.renderer(template, now=NOW, models=[{**MODEL, "takes": takes}], generations=generations, **given)
 
-    def cards(self, *generations: dict[str, Any], takes: dict[str, float] | None = None) -> list[Element]:
+    def cards(self, *generations: dict[str, Any], takes: Mapping[str, float] | None = None) -> list[Element]:
         """Return the card of each generation."""
         template = """
             const { Card } = await load("card");
@@ -135,7 +135,7 @@ def test_a_running_card_says_how_long_it_takes_against_the_usual_time(tab: Tab) 
     known = {"median_seconds": 120, "slowest_tenth_seconds": 240}
     (card,) = tab.cards(generation(1, "generating"), takes=known)
     assert card.text == "Generating 1:00 min of about 2:00 min a paper boat Boats 2 5 min. ago"
-    assert card.one("span", style="width:50%;")
+    assert card.one("span", style="width:50%;").tag == "span"
     (late,) = tab.cards(generation(1, "generating"), takes={"median_seconds": 10, "slowest_tenth_seconds": 20})
     assert "1:00 min, longer than usual" in late.text
     (unknown,) = tab.cards(generation(1, "generating"))

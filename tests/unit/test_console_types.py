@@ -39,7 +39,8 @@ def schema_of(name: str) -> dict[str, Any]:
     found: dict[str, Any] = CONTRACT["components"]["schemas"][first]
     for other in others:
         found = found["properties"][other]
-    return found.get("items", found)
+    items: dict[str, Any] = found.get("items", found)
+    return items
 
 
 def fields_of(name: str) -> list[tuple[str, bool, str]]:

@@ -150,5 +150,5 @@ def again(context: typer.Context, command: str) -> str:
 
 def remedy_of(context: typer.Context, generation: Generation) -> str | None:
     """Return what to do about a generation that failed; its commands have the options of this command."""
-    found = generation.error and generation.error.remedy
+    found = generation.error.remedy if generation.error else None
     return found and found.replace("`promptreel ", f"`{again(context, '')}")

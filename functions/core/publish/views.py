@@ -76,7 +76,7 @@ def as_announcement(generation: Generation) -> dict[str, Any]:
 
 def as_error(failure: Failure | None, which: str) -> dict[str, Any] | None:
     """Return why a generation or a batch failed, and what to do about it; None if it did not fail."""
-    return failure and {**asdict(failure), "remedy": remedy(failure.name, which)}
+    return {**asdict(failure), "remedy": remedy(failure.name, which)} if failure else None
 
 
 def as_cost(generation: Generation) -> dict[str, Any]:
