@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -59,6 +60,13 @@ def pytest_sessionstart() -> None:
     for name in ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):
         os.environ.pop(name, None)
     os.environ["TERM"] = "xterm"
+
+
+def pytest_runtest_setup() -> None:
+    """Begin no test in the last seconds of an hour: money is counted by the day, and slots by the hour."""
+    left = 3600 - time.time() % 3600
+    if left < 20:
+        time.sleep(left)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> None:
