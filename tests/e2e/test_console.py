@@ -420,7 +420,7 @@ def test_a_failure_is_told_in_words_with_what_to_do(cloud: LocalCloud, tab: Tab,
     made(cloud, key, prompt, "error")
     tab.page.locator(".card a").click()
     expect(tab.page.get_by_role("note")).to_contain_text("The provider could not generate the video")
-    expect(tab.page.get_by_role("note")).to_contain_text("It was not charged. Run it again")
+    expect(tab.page.get_by_role("note")).to_contain_text("Nothing was charged. Try again")
     tab.page.get_by_role("link", name="Vary").click()
     expect(tab.page.get_by_role("textbox", name="Prompt").first).to_have_value(prompt)
     tab.go("usage")
