@@ -53,7 +53,7 @@ def test_every_answer_is_as_the_contract_says(cloud: LocalCloud, tmp_path: Path,
         env=cloud.environment(API_KEY=cloud.stack.api_key),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
