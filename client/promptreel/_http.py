@@ -161,7 +161,7 @@ def _retry_after(answer: requests.Response) -> float | None:
         return float(text)
     try:
         return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # TypeError: a date without a zone
+    except (ValueError, OverflowError, TypeError):  # TypeError: a date without a zone
         return None
 
 

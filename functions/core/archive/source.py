@@ -254,7 +254,7 @@ def _validator(response: urllib3.BaseHTTPResponse) -> str | None:
     if tag.startswith('"'):
         return tag
     changed = response.headers.get("Last-Modified")
-    with suppress(ValueError, KeyError, TypeError):
+    with suppress(ValueError, OverflowError, KeyError, TypeError):
         now = parsedate_to_datetime(response.headers["Date"])
         if changed and now - parsedate_to_datetime(changed) >= timedelta(seconds=1):
             return changed

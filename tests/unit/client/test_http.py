@@ -56,7 +56,16 @@ def test_the_api_may_say_when_to_try_again(slept: list[float]) -> None:
     assert 29 - (datetime.now(UTC) - before).total_seconds() < slept[1] <= 30
 
 
-@pytest.mark.parametrize("nonsense", ["soon", "-3", "Thu, 32 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 2026 00:00:00"])
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "soon",
+        "-3",
+        "Thu, 32 Jan 2026 00:00:00 GMT",
+        "Thu, 01 Jan 2026 00:00:00",
+        "Thu, 01 Jan 99999999999999999999 00:00:00 GMT",
+    ],
+)
 def test_a_retry_after_that_says_nothing_is_ignored(nonsense: str, slept: list[float]) -> None:
     with serving(error(429, "no.", f"Retry-After: {nonsense}"), shown()) as wire, Client(wire.url, KEY) as client:
         client.get(ID)
