@@ -496,7 +496,7 @@ def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
     console, started, shown = Console(stderr=True), time.monotonic(), ""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     left = TimeRemainingColumn(elapsed_when_finished=True)
-    with Progress(*columns, left, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, left, console=console, transient=True, disable=not output.is_terminal(console)) as progress:
         bar = progress.add_task("", total=batch.rows)
 
         def show(found: Batch) -> None:
@@ -508,7 +508,7 @@ def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
             text = text if found.status != "reading" else "reading the file"
             progress.update(bar, completed=ended, total=found.rows, description=text)
             line = f"{ended}/{'?' if found.rows is None else found.rows}  {text}"
-            if line != shown and not console.is_terminal:
+            if line != shown and not output.is_terminal(console):
                 output.warn(f"{time.monotonic() - started:6.1f} s  {line}")
                 shown = line
 

@@ -1,6 +1,7 @@
 """What is printed: results on stdout, all else on stderr; tables on a terminal, tab-separated lines into a pipe."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,10 +43,15 @@ def say_rows(rows: Sequence[Sequence[object]]) -> None:
         sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
 
 
+def is_terminal(console: Console) -> bool:
+    """Return whether a person sees what is printed. Rich's own answer is also yes where only colours are forced."""
+    return console.file.isatty() or os.environ.get("TTY_COMPATIBLE") == "1"
+
+
 def width() -> int | None:
-    """The columns of the terminal; None if stdout is none."""
+    """Return the columns of the terminal, or None if stdout is not a terminal."""
     console = Console()
-    return console.width if console.is_terminal else None
+    return console.width if is_terminal(console) else None
 
 
 def cut(text: object, size: int, *, pad: bool = True) -> str:
@@ -74,7 +80,7 @@ def say_table(columns: Columns, rows: Sequence[Sequence[object]]) -> None:
     Into a pipe go the rows alone, with all their columns.
     """
     console = Console()
-    if not console.is_terminal:
+    if not is_terminal(console):
         say_rows(rows)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")

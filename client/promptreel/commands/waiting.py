@@ -117,14 +117,14 @@ def telling_interrupts() -> Iterator[None]:
 
 def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
     started, console, stage = time.monotonic(), Console(stderr=True), ""
-    usual = _usual(api, generation) if console.is_terminal and not generation.ended else ""
+    usual = _usual(api, generation) if output.is_terminal(console) and not generation.ended else ""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not output.is_terminal(console),
     ) as progress:
         live = progress.add_task("", total=None)
         if usual:

@@ -27,6 +27,15 @@ def query(ask: Callable[..., object]) -> dict[str, str]:
     return {name: value for name, [value] in parse_qs(request.split()[1].decode().partition("?")[2]).items()}
 
 
+def test_forced_colours_do_not_cut_what_goes_into_a_pipe(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    code, out, _ = ask("list", answers=[page(generation(prompt=LONG))])
+    assert code == 0
+    assert len(out.splitlines()) == 1
+    assert out.startswith(f"{ID}\t")
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(
     "prompt", [LONG, "短い" * 100, "x", "[red]a\x1b[31m\n" + LONG], ids=["long", "wide", "short", "evil"]
