@@ -17,6 +17,7 @@ from tests.support.money import USD
 from tests.support.states import caught
 from wiring import now
 
+pytestmark = pytest.mark.xdist_group("infra")  # whose worker has the template
 _NO_FIELDS = {"as", "by", "count_distinct", "max", "pct", "sum", "bin", "5m", "50", "90"}
 
 

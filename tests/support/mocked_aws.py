@@ -7,6 +7,7 @@ functions starts with more than twenty resources and then makes up to thousands 
 import copyreg
 import json
 import pickle
+import re
 from collections.abc import Callable
 from threading import Condition
 from typing import Any
@@ -89,9 +90,9 @@ _urls_of_class: dict[type, Any] = {}
 
 
 def _urls(backend: BaseBackend) -> Any:
-    """Return the handlers by URL, which moto computes for each call although they never change."""
+    """Return the handlers by compiled URL, which moto computes for each call although they never change."""
     if type(backend) not in _urls_of_class:
-        _urls_of_class[type(backend)] = _compute_urls(backend)
+        _urls_of_class[type(backend)] = {re.compile(url): handler for url, handler in _compute_urls(backend).items()}
     return _urls_of_class[type(backend)]
 
 
