@@ -23,8 +23,8 @@ from typing import Any
 
 AT_ONCE = 4 * (os.cpu_count() or 1)  # functions of workflows; they mostly wait for ministack, which has one core
 OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: somebody waits for them, so not behind a batch's workflows
-PROCESSES = 4 * AT_ONCE  # at most, with those that are kept warm: 2 GiB on two cores
-IDLE_SECONDS = 25.0  # ministack looks every 30: a minute after the last call there is none
+PROCESSES = 8 * AT_ONCE  # at most, with those that are kept warm: 4 GiB on two cores
+IDLE_SECONDS = 60.0  # ministack looks every 30: two minutes after the last call there is none
 
 Execute = Callable[..., Any]
 
@@ -40,7 +40,7 @@ def bound_functions() -> None:
     states._call_lambda = in_turn(states._call_lambda, threading.Semaphore(AT_ONCE))
     functions._execute_function_warm = in_turn(functions._execute_function_warm, threading.Semaphore(OTHERS_AT_ONCE))
 
-    depth, acquire, release = functions._inbound_invoke_depth, functions.acquire_worker, functions.release_worker
+    depth, acquire = functions._inbound_invoke_depth, functions.acquire_worker
 
     def depth_and_turn(headers: dict[str, str]) -> Any:
         is_awaited = headers.get("x-amz-invocation-type", "RequestResponse") == "RequestResponse"
@@ -53,13 +53,8 @@ def bound_functions() -> None:
         end_idle(runtime, most=PROCESSES)
         return acquired
 
-    def release_and_note(worker: Any) -> None:
-        if worker is not None:
-            worker.last_used = time.time()  # idle from now on, and not since it was called
-        release(worker)
-
     functions._inbound_invoke_depth = depth_and_turn
-    functions.acquire_worker, functions.release_worker = acquire_one_of_few, release_and_note
+    functions.acquire_worker = acquire_one_of_few
     functions.reap_idle_workers = lambda: end_idle(runtime, longer_than=IDLE_SECONDS)
     runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
 

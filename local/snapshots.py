@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 COMPLETE = "complete"
-SHORTEST_SECONDS = 1.0  # between two copies
-REST = 4  # so many times as long as a copy takes, nothing is copied: it is the same two cores that do the work
+SHORTEST_SECONDS = 10.0  # between two copies
+REST = 20  # times as long as a copy takes, nothing is copied: what it takes, the jobs lack
 COPY_SECONDS = 60  # a copy can meet a lock that nobody will give back: it ends, and the next one tries again
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems")
 START = "StartExecution"
