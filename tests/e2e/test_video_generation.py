@@ -229,7 +229,7 @@ def test_what_is_archived_in_part_is_gone_on_with_by_the_next_entry(cloud: Local
     prompt = unique("a boat")
     a_part: VideoBehaviour = {**LARGE, "truncate": 9 << 20}
     # It takes its time to say so, in which the first part is stored on a busy machine, too.
-    gone: VideoBehaviour = {**LARGE, "status": 410, "hang": 5, "repeat": True}
+    gone: VideoBehaviour = {**LARGE, "status": 410, "hang": 15, "repeat": True}
     cloud.simulator.script(prompt, seconds=0.5, video=[a_part, a_part, a_part, gone])  # too few to have it whole
     generation_id = cloud.create(prompt)
 
