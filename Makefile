@@ -23,7 +23,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e fuzz torture mutants check check-code check-docs check-definitions \
+.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e nightly fuzz torture mutants check check-code check-docs check-definitions \
 	check-console check-local check-dev check-prod docs models pictures bench fmt lock
 
 help: ## what can be made
@@ -54,7 +54,7 @@ destroy: .venv/.ready ## delete a stack from AWS; what it keeps is told: make de
 
 # --- its quality ---------------------------------------------------------------------------------------------
 
-test: offline e2e ## all tests
+test: offline e2e ## all tests but those that run nightly
 
 offline: .venv/.ready ## the tests that need no local cloud
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup
@@ -66,7 +66,10 @@ unit: .venv/.ready ## tests without the local cloud, but for the exhaustive ones
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not exhaustive"
 
 e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
-	@pytest tests/e2e --numprocesses 4 --dist loadgroup --no-loadscope-reorder
+	@pytest tests/e2e -m "not nightly" --numprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+nightly: .venv/.ready .venv/ministack/.ready ## what e2e leaves out, since it takes many minutes
+	@pytest tests/e2e -m nightly --numprocesses 2 --dist loadgroup
 
 fuzz: .venv/.ready ## search for inputs that break the property tests: make fuzz MINUTES=60
 	@end=$$((60 * $(or $(MINUTES),10))); \

@@ -39,7 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first; what must be alone comes last, and one after another."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
+            is_nightly = item.get_closest_marker("nightly") is not None
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS * (4 if is_nightly else 1)))
             if item.get_closest_marker("alone"):
                 item.add_marker(pytest.mark.xdist_group("alone"))
     items.sort(key=lambda item: (item.get_closest_marker("alone") is not None, not item.get_closest_marker("long")))
@@ -51,7 +52,7 @@ def cloud_of_the_tests() -> LocalCloud:
 
     It enforces what the functions' roles may do, and takes nothing but TLS: a grant that is missing fails a test.
     """
-    stack = up(CHECKOUT, Settings(wait_scale="0.05", is_strict=True))
+    stack = up(CHECKOUT, Settings(wait_scale="0.05", is_strict=True, keeps=False))
     ministack = find(CHECKOUT.state, "ministack")
     assert ministack is not None
     # A queue of this worker's own: what one takes from a queue no other hears.

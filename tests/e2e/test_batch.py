@@ -15,8 +15,6 @@ from core.intake.owners import own_folder
 from core.records.lists import Lists
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
-ROWS = 400
-
 
 def batch_id(ref: str) -> str:
     """The id that the file's bucket and key give its batch."""
@@ -134,21 +132,24 @@ def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(c
     assert (found["status"], found["error"]) == ("FAILED", "BatchIncomplete")
 
 
-@pytest.mark.long
-def test_hundreds_of_rows_are_all_there_none_twice_and_never_too_many_at_once(cloud: LocalCloud) -> None:
+@pytest.mark.parametrize(
+    "count",
+    [pytest.param(100, marks=pytest.mark.long), pytest.param(1000, marks=pytest.mark.nightly)],
+)
+def test_many_rows_are_all_there_none_twice_and_never_too_many_at_once(cloud: LocalCloud, count: int) -> None:
     prompt = unique("a kite")
     cloud.simulator.script(prompt, seconds=0)
-    body = "".join(json.dumps({"prompt": prompt, "seed": seed}) + "\n" for seed in range(1, ROWS + 1))
+    body = "".join(json.dumps({"prompt": prompt, "seed": seed}) + "\n" for seed in range(1, count + 1))
     owner = f"crowd-{uuid4().hex}"  # whose jobs are in no other test's way
     which = batch_id(cloud.drop(f"{own_folder(owner)}prompts.jsonl", body, max_concurrency="8"))
-    announced = finished(cloud, which, patience=900)
-    assert announced["totals"] == {"rows": ROWS, "completed": ROWS, "failed": 0, "made_before": 0}
+    announced = finished(cloud, which, patience=1800)
+    assert announced["totals"] == {"rows": count, "completed": count, "failed": 0, "made_before": 0}
     lines = report(cloud, which)
-    assert [int(line["row"]) for line in lines] == list(range(1, ROWS + 1))
+    assert [int(line["row"]) for line in lines] == list(range(1, count + 1))
     rows = list(Lists(cloud.ledger).batch(which, revision=1))
-    assert [row.request["seed"] for row in rows] == list(range(1, ROWS + 1))
-    assert len({row.provider_id for row in rows}) == ROWS
-    assert cloud.simulator.counts().creates_by_prompt[prompt] == ROWS
+    assert [row.request["seed"] for row in rows] == list(range(1, count + 1))
+    assert len({row.provider_id for row in rows}) == count
+    assert cloud.simulator.counts().creates_by_prompt[prompt] == count
     assert 1 < at_once(rows) <= 8
 
 
