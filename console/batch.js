@@ -43,7 +43,7 @@ export function Batch({ part: id }) {
       throw error;
     }
   }, [id, wanted]);
-  const attempt = (/** @type {() => Promise<void>} */ run) => async () => {
+  const reporting = (/** @type {() => Promise<void>} */ run) => async () => {
     try {
       await run();
       wake();
@@ -51,16 +51,16 @@ export function Batch({ part: id }) {
       sayError(error);
     }
   };
-  const retry = attempt(async () => {
+  const retry = reporting(async () => {
     setBatch(await post(`v2/batches/${id}/retry`));
     say(t.retried);
   });
-  const cancel = attempt(async () => {
+  const cancel = reporting(async () => {
     if (!(await ask(t.cancelAsk, t.cancelHint, t.cancel))) return;
     setBatch(await post(`v2/batches/${id}/cancel`));
     say(t.cancelled);
   });
-  const csv = attempt(async () => {
+  const csv = reporting(async () => {
     const name = batch?.name.replace(/\.\w+$/, "");
     saveAs(new Blob([await wholeReport(id)], { type: "text/csv" }), `report-${name}.csv`);
   });

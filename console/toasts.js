@@ -22,11 +22,11 @@ const isHeld = () => document.querySelector(".toast:is(:hover, :focus-within)") 
  * @param {number} lasts milliseconds
  */
 export function inTime(run, lasts) {
-  const attempt = () => {
-    if (isHeld()) timer = setTimeout(attempt, 1000);
+  const runUnlessHeld = () => {
+    if (isHeld()) timer = setTimeout(runUnlessHeld, 1000);
     else run();
   };
-  let timer = setTimeout(attempt, lasts);
+  let timer = setTimeout(runUnlessHeld, lasts);
   return () => clearTimeout(timer);
 }
 

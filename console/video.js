@@ -88,23 +88,23 @@ function Actions({ generation }) {
   const [isSaving, setSaving] = useState(false);
   const nextKey = useRef(newKey()); // kept until it is accepted, so that a second press makes nothing twice
   const done = generation.status === "completed";
-  const attempt = (/** @type {() => Promise<void>} */ run) => () => run().catch(sayError);
-  const again = attempt(async () => {
+  const reporting = (/** @type {() => Promise<void>} */ run) => () => run().catch(sayError);
+  const again = reporting(async () => {
     const made = await create(meta.request, nextKey.current, { tag: (meta.tags ?? []).join(","), webhook: meta.webhook?.url });
     nextKey.current = newKey();
     say(t.started, { action: { label: t.started_, run: () => go("video", made.id) } });
     go("video", made.id);
   });
-  const stop = attempt(async () => {
+  const stop = reporting(async () => {
     if (!(await ask(t.cancelAsk, t.cancelHint, t.cancel))) return;
     await cancel(id);
     say(t.cancelled);
   });
-  const save = attempt(async () => {
+  const save = reporting(async () => {
     setSaving(true);
     await saveVideo(id).finally(() => setSaving(false));
   });
-  const copyLink = attempt(async () => {
+  const copyLink = reporting(async () => {
     const file = await ownLink(id);
     const isCopied = file !== null && (await copy(file.url));
     say(isCopied ? t.linkCopied : texts.notCopied);

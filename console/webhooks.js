@@ -30,18 +30,18 @@ export function Webhooks() {
       throw error;
     }
   });
-  const attempt = (/** @type {() => Promise<void>} */ run) => () => run().catch(sayError);
+  const reporting = (/** @type {() => Promise<void>} */ run) => () => run().catch(sayError);
   const again = (/** @type {string} */ id) =>
-    attempt(async () => {
+    reporting(async () => {
       await post(`v2/webhooks/deliveries/${id}/redeliver`);
       say(t.sentAgain);
       wake();
     });
-  const show = attempt(async () => setSecret(await get("v2/webhooks/secret")));
-  const rotate = attempt(async () => {
+  const show = reporting(async () => setSecret(await get("v2/webhooks/secret")));
+  const rotate = reporting(async () => {
     if (await ask(t.rotateAsk, t.rotateHint, t.rotate)) setSecret(await post("v2/webhooks/secret/rotate"));
   });
-  const copied = attempt(async () => {
+  const copied = reporting(async () => {
     const isCopied = secret !== null && (await copy(secret.secret));
     say(isCopied ? texts.copied : texts.notCopied);
   });

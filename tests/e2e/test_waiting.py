@@ -34,7 +34,7 @@ def test_after_some_jobs_the_first_look_comes_when_they_were_done_and_users_are_
         return generation_id
 
     assert first_wait(cloud, job()) == 2, "as the stage says"
-    for _ in range(4 * ENOUGH):  # two of them may share a slot
+    for _ in range(4 * ENOUGH):  # two of them may share a position
         ids = [cloud.create(prompt, model=MODEL) for _ in range(ENOUGH)]
         assert {cloud.ended(generation_id).status for generation_id in ids} == {Status.COMPLETED}
         if (takes(cloud) or {"jobs": 0})["jobs"] >= ENOUGH:

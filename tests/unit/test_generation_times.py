@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from core.provider import generation_times
-from core.provider.generation_times import FEW, SLOTS, GenerationTimes, Times
+from core.provider.generation_times import FEW, POSITIONS, GenerationTimes, Times
 from tests.support.generations import generation
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_a_kind_remembers_so_many_and_forgets_what_was_long_ago(times: Generatio
     note(times, *[40.0] * 150)
     note(times, *[90.0] * 600, start=150)
     (item,) = items()
-    assert len(item) - 2 <= SLOTS
+    assert len(item) - 2 <= POSITIONS
     assert set(times.of({"model": "veo2"}).seconds) == {90}
     assert sum(len(name) + len(str(value)) for name, value in item.items()) < 4096
 
@@ -124,6 +124,6 @@ def test_a_write_is_one_unit(times: GenerationTimes) -> None:
     sizes = [
         len(name) + (len(value["S"]) if "S" in value else len(value["N"]) // 2 + 2) for name, value in item.items()
     ]
-    assert len(item) == SLOTS + 2
+    assert len(item) == POSITIONS + 2
     assert sum(sizes) < 1024
     assert generation_times.TIMES in {value["S"] for value in item.values() if "S" in value}

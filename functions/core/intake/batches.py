@@ -151,34 +151,34 @@ class Batches:
     def run(self, batch: Batch, name: str) -> None:
         """Start the batch's execution, unless it runs or has succeeded. One that ended badly is followed by another, in
         which each row finds what became of it before."""
-        for attempted in _attempts(name):
+        for execution in _executions(name):
             try:
                 self.stepfunctions.start_execution(
-                    stateMachineArn=self.state_machine_arn, name=attempted, input=batch.as_input()
+                    stateMachineArn=self.state_machine_arn, name=execution, input=batch.as_input()
                 )
             except self.stepfunctions.exceptions.ExecutionAlreadyExists:
-                if self._execution(attempted) in _ENDED_BADLY:
+                if self._status_of(execution) in _ENDED_BADLY:
                     continue
             return
 
     def broke_off(self, record: BatchRecord) -> bool:
         """Whether the execution of its latest run ended badly, reported or not: somebody may have aborted it."""
         status = None
-        for attempted in _attempts(f"{record.batch_id}-{record.run}"):
+        for execution in _executions(f"{record.batch_id}-{record.run}"):
             try:
-                status = self._execution(attempted)
+                status = self._status_of(execution)
             except self.stepfunctions.exceptions.ExecutionDoesNotExist:
                 break
         return status in _ENDED_BADLY
 
-    def _execution(self, name: str) -> str:
+    def _status_of(self, execution: str) -> str:
         arn = self.state_machine_arn.replace(":stateMachine:", ":execution:")
-        return str(self.stepfunctions.describe_execution(executionArn=f"{arn}:{name}")["status"])
+        return str(self.stepfunctions.describe_execution(executionArn=f"{arn}:{execution}")["status"])
 
 
-def _attempts(name: str) -> Iterator[str]:
-    """The names of a run's executions, one after another."""
-    return (f"{name}-{attempt}" if attempt else name for attempt in count())
+def _executions(name: str) -> Iterator[str]:
+    """Yield the names of a run's executions, one after another."""
+    return (f"{name}-{number}" if number else name for number in count())
 
 
 class BatchChanged(Exception):

@@ -1,8 +1,7 @@
 """How long the provider takes for a generation, and what it costs: learned from those that it finished, model by model.
 
 The table of places holds an item for each model and the parameters that change its time, of pk "times". A finished
-generation writes its time, and its cost, into one of the item's slots, which its id names, and so over what an earlier
-one left there.
+generation writes its time, and its cost, at the position that its id names, over what an earlier one left there.
 That is one write that needs no read and no condition: two at once, or the same one again, do no harm, and what was
 long ago is forgotten little by little. Nothing depends on it but when a check is made and what a user is shown.
 """
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("promptreel")
 
 TIMES = "times"  # the pk
-TIME, COST = "t", "c"  # with the number of a slot: milliseconds, and credits
-SLOTS = 100  # generations an item remembers, in less than 2 KiB
+TIME, COST = "t", "c"  # with the number of a position: milliseconds, and credits
+POSITIONS = 100  # generations an item remembers, in less than 2 KiB
 FEW = 5  # fewer times than these say nothing: they may be a moment's
 QUIET = 1.1  # times as long as a generation took: from then on none like it is expected any more
 EARLY = 0.05  # of the generations are done by the time that is called early
@@ -104,13 +103,13 @@ class GenerationTimes:
         """The credits that the latest requests with the same model and parameters cost, the least first; of the model,
         if those are too few; none, if these are."""
         items, kind = self._of_model(request), _kind(request)
-        same = sorted(credits_ for item in items if item[SK] == kind for credits_ in _slots(item, COST))
-        found = same if len(same) >= FEW else sorted(credits_ for item in items for credits_ in _slots(item, COST))
+        same = sorted(credits_ for item in items if item[SK] == kind for credits_ in _values(item, COST))
+        found = same if len(same) >= FEW else sorted(credits_ for item in items for credits_ in _values(item, COST))
         return found if len(found) >= FEW else []
 
     def note(self, generation: Generation, seconds: float | None, credits_used: int | None) -> None:
         """The generation took so long, and cost so much, as far as that is known."""
-        slot = zlib.crc32(generation.generation_id.encode()) % SLOTS
+        position = zlib.crc32(generation.generation_id.encode()) % POSITIONS
         known = {TIME: None if seconds is None else round(seconds * 1000), COST: credits_used}
         noted = {kind: value for kind, value in known.items() if value is not None}
         if not noted:
@@ -120,7 +119,7 @@ class GenerationTimes:
                 TableName=self._name,
                 Key={PK: {"S": TIMES}, SK: {"S": _kind(generation.request)}},
                 UpdateExpression="SET " + ", ".join(f"#{kind} = :{kind}" for kind in noted),
-                ExpressionAttributeNames={f"#{kind}": f"{kind}{slot}" for kind in noted},
+                ExpressionAttributeNames={f"#{kind}": f"{kind}{position}" for kind in noted},
                 ExpressionAttributeValues=write({f":{kind}": value for kind, value in noted.items()}),
             )
         except (BotoCoreError, ClientError) as error:
@@ -155,8 +154,8 @@ def _kind(request: Mapping[str, Any]) -> str:
 
 
 def _seconds(item: Item) -> Iterable[float]:
-    return (milliseconds / 1000 for milliseconds in _slots(item, TIME))
+    return (milliseconds / 1000 for milliseconds in _values(item, TIME))
 
 
-def _slots(item: Item, kind: str) -> Iterable[int]:
+def _values(item: Item, kind: str) -> Iterable[int]:
     return (value for name, value in item.items() if name.startswith(kind) and name[len(kind) :].isdecimal())
