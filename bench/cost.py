@@ -20,7 +20,7 @@ ROW_STATES = 5  # of a batch, in its own map: AcceptRow, its choice, the run, an
 WHO = {
     "alone": "a job of {} s",
     "cold": "a job of 1 s, each function at its first entry",
-    "queued": "a job of {} s that waited an hour for its place",
+    "queued": "a job of {} s that waited an hour for its slot",
     "row": "a row of a batch of one, with all that the batch is",
 }
 
@@ -94,7 +94,7 @@ def _verdict(reached: dict[str, float], results: dict[str, Any]) -> str:
     (first, most), (second, more) = Counter(results["usd"]["queued"]).most_common(2)
     return (
         f"{told}. {first} ({most:.6f}) and {second} ({more:.6f}) stand in the way: what they cost follows from how "
-        "often and how long the provider is asked, and how long a place is waited for."
+        "often and how long the provider is asked, and how long a slot is waited for."
     )
 
 

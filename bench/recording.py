@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from bench.calls import Entry, entry_of
 from core.generation import Generation, Source, Status, Submission, iso
-from core.places.table import Place, PlacesTable
+from core.slots.table import Slot, SlotsTable
 from infra.config import stage_named
 from local.services import throw_away
 from local.settings import Checkout, Settings
@@ -151,13 +151,13 @@ class _Recorded:
     def _queued(self) -> Job:
         """Run a job that finds every slot held, waits, is checked by the sweep, and is admitted in the end."""
         dynamodb, stack = self.cloud.aws("dynamodb"), self.cloud.stack
-        table = PlacesTable(dynamodb, stack.places_table_name, stack.table_name)
+        table = SlotsTable(dynamodb, stack.slots_table_name, stack.table_name)
         limit = int(self._variables("admit")["IN_FLIGHT_LIMIT"])
         holder = uuid4().hex
         self.cloud.ledger.add(_generating(holder))
-        taken = [Place(number, holder, "other", now()) for number in range(limit)]
-        for place in taken:
-            dynamodb.put_item(**table._new(place))
+        taken = [Slot(number, holder, "other", now()) for number in range(limit)]
+        for slot in taken:
+            dynamodb.put_item(**table._new(slot))
         prompt = f"queued {uuid4().hex}"
         self.cloud.simulator.script(prompt, seconds=self.seconds)
         since = time.time()
@@ -166,8 +166,8 @@ class _Recorded:
         for minutes in SWEPT_AFTER_MINUTES:
             self._age(generation_id, minutes)
             self.cloud.invoke("sweep", {})
-        for place in taken:
-            table.release(place)
+        for slot in taken:
+            table.release(slot)
         self.cloud.invoke("sweep", {})
         self.cloud.ended(generation_id, patience=180)
         return Job(self._all(since), self._states(generation_id))

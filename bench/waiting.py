@@ -23,10 +23,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 from bench.scale.dynamodb import DynamoDB  # noqa: E402 - found only now
 from core.check_status import CheckStatus  # noqa: E402
 from core.generation import Generation, Source, Status, Submission  # noqa: E402
-from core.places.table import PK, SK  # noqa: E402
 from core.provider.client import ProviderGeneration  # noqa: E402
 from core.provider.generation_times import GenerationTimes  # noqa: E402
 from core.provider.waiting import Look, Schedule, SubmitSchedule  # noqa: E402
+from core.slots.table import PK, SK  # noqa: E402
 from core.submit import Submit  # noqa: E402
 from core.workflow import Run  # noqa: E402
 from infra.config import Stage, stage_named  # noqa: E402
@@ -36,7 +36,7 @@ GIB_SECOND_USD = 0.0000133334  # of a function on arm64, us-east-1
 CHECK_GIB = 0.25
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AT_ONCE = 20  # jobs begin together, so that none of them knows the times of the others
-TABLE = "places"
+TABLE = "slots"
 REQUEST = {"model": "veo2", "prompt": "a boat", "duration": 5}
 
 Times = Callable[[random.Random, float], float]  # seconds that a job takes, by its position in the run (0 to 1)
@@ -109,7 +109,7 @@ class Job:
     def provider_finished(self, *_: object) -> None:
         self.noticed = self.age
 
-    # the admission, which has as many places as there are jobs
+    # the admission, which has as many slots as there are jobs
     def release(self, _: str) -> None:
         return None
 

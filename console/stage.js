@@ -44,7 +44,7 @@ function useClock(isRunning) {
 function progress(generation, time) {
   const { stage, ahead, waits_for: awaited, submitted_at: sentAt, created_at: createdAt } = generation.meta;
   if (stage === "queued" && awaited) return [t.waitsForVideo(awaited.length), null];
-  if (stage === "queued") return [ahead === null ? t.waitsForPlace : t.ahead(ahead), null];
+  if (stage === "queued") return [ahead === null ? t.waitsForSlot : t.ahead(ahead), null];
   if (stage === "archiving") return [t.storing, 1];
   const elapsed = Math.floor(between(sentAt ?? createdAt, time));
   const takes = takesOf(generation.meta.request.model);

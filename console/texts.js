@@ -57,7 +57,7 @@ export const texts = /** @satisfies {Texts} */ ({
     error: "Failed",
     cancelled: "Cancelled",
     ahead: (count) => (count === 0 ? "next in line" : `${count} before it`),
-    waitsForPlace: "for a place at the provider",
+    waitsForSlot: "for a slot at the provider",
     waitsForVideo: (count) => (count === 1 ? "for another video" : `for ${count} other videos`),
     ofAbout: (elapsed, usual) => `${elapsed} of about ${usual}`,
     longer: (elapsed) => `${elapsed}, longer than usual`,
@@ -314,10 +314,10 @@ export const texts = /** @satisfies {Texts} */ ({
     because: (why, times) => `${why}: ${times}`,
   },
 
-  places: {
-    title: "Places at the provider",
+  slots: {
+    title: "Slots at the provider",
     now: (held, limit, waiting, waitingShown) =>
-      `${held} of ${limit} places are in use, ${waiting === 0 ? "nobody waits" : waiting === 1 ? "1 waits" : `${waitingShown} wait`}.`,
+      `${held} of ${limit} slots are in use, ${waiting === 0 ? "nobody waits" : waiting === 1 ? "1 waits" : `${waitingShown} wait`}.`,
     held: "In use",
     waiting: "Waiting",
     most: (mean) => `highest hour: ${mean}`,

@@ -205,14 +205,14 @@ export interface WebhookSecret {
   previous_until: string | null;
 }
 
-export interface Places {
+export interface Slots {
   limit: number;
   held: number;
   waiting: number;
-  hours: PlacesHour[];
+  hours: SlotsHour[];
 }
 
-export interface PlacesHour {
+export interface SlotsHour {
   hour: string;
   held: number;
   waiting: number;
@@ -269,7 +269,7 @@ export interface Get {
   (path: "v2/usage", query: { by: Grouping; from?: string }): Promise<Usage>;
   (path: "v2/webhooks/secret"): Promise<WebhookSecret>;
   (path: "v2/budgets"): Promise<Page<Budget>>;
-  (path: "v2/places"): Promise<Places>;
+  (path: "v2/slots"): Promise<Slots>;
   (path: "v2/keys"): Promise<Page<Key>>;
 }
 

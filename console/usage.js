@@ -4,7 +4,7 @@ import { get, showProblem } from "./api.js";
 import { now } from "./clock.js";
 import { count, length, usd } from "./format.js";
 import { html, useState } from "./html.js";
-import { Places } from "./places.js";
+import { Slots } from "./slots.js";
 import { Bars } from "./plot.js";
 import { loadModels, models, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
@@ -70,7 +70,7 @@ export function Usage() {
     ${usage && usage.by === by && html`<${Sums} by=${by} sums=${summed(usage.data, by)} />`}
     <h2>${t.models}</h2>
     <${ModelTimes} sums=${perModel} />
-    <${Places} />
+    <${Slots} />
   </section>`;
 }
 

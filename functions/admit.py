@@ -1,4 +1,4 @@
-"""State Admit: wait until the provider has a place for the generation."""
+"""State Admit: wait until the provider has a slot for the generation."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -6,15 +6,15 @@ from typing import Any
 
 from core import settings
 from core.generation import Generation
-from core.places.admission import Admission
+from core.slots.admission import Admission
 from core.workflow import Run
 from wiring import logger
 from wiring.inputs import UsesInputs, make_inputs
-from wiring.places import UsesPlaces, make_admission
+from wiring.slots import UsesSlots, make_admission
 
 
 @dataclass(frozen=True)
-class Settings(UsesPlaces, UsesInputs):
+class Settings(UsesSlots, UsesInputs):
     pass
 
 

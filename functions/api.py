@@ -23,7 +23,7 @@ from core.errors import (
     Unauthorized,
 )
 from core.generation import iso
-from routes import batches, contract, generations, keys, models, money, places, uploads, webhooks
+from routes import batches, contract, generations, keys, models, money, slots, uploads, webhooks
 from routes.access import check_access
 from wiring import logger, now
 from wiring.api import Settings
@@ -49,7 +49,7 @@ STATUS: dict[type[BaseException], HTTPStatus] = {
 
 app = APIGatewayHttpResolver(serializer=partial(json.dumps, ensure_ascii=False))
 app.use([check_access])  # it answers unknown paths and methods as well
-for resource in (batches, contract, generations, keys, models, money, places, uploads, webhooks):
+for resource in (batches, contract, generations, keys, models, money, slots, uploads, webhooks):
     app.include_router(resource.router)
 
 

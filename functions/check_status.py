@@ -11,12 +11,12 @@ from core.workflow import Run
 from wiring import logger
 from wiring.generation_times import UsesGenerationTimes, make_generation_times
 from wiring.ledger import make_ledger
-from wiring.places import UsesPlaces, make_admission
 from wiring.provider import UsesProvider, make_provider
+from wiring.slots import UsesSlots, make_admission
 
 
 @dataclass(frozen=True)
-class Settings(UsesPlaces, UsesProvider, UsesGenerationTimes):
+class Settings(UsesSlots, UsesProvider, UsesGenerationTimes):
     poll_first_seconds: int
     poll_every_seconds: float
     poll_stay_seconds: int

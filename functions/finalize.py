@@ -12,8 +12,8 @@ from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.archive import UsesArchive, make_archive
 from wiring.ledger import make_ledger
-from wiring.places import UsesPlaces, make_admission
 from wiring.provider import UsesProvider, make_provider
+from wiring.slots import UsesSlots, make_admission
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,7 +22,7 @@ TO_STOP_SECONDS = 45.0  # to let a read time out, an upload of a part end, and k
 
 
 @dataclass(frozen=True)
-class Settings(UsesPlaces, UsesProvider, UsesArchive, UsesAnnouncer):
+class Settings(UsesSlots, UsesProvider, UsesArchive, UsesAnnouncer):
     pass
 
 

@@ -14,11 +14,11 @@ from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.ledger import make_ledger
 from wiring.metrics import count_failure
-from wiring.places import UsesPlaces, make_admission
+from wiring.slots import UsesSlots, make_admission
 
 
 @dataclass(frozen=True)
-class Settings(UsesPlaces, UsesAnnouncer):
+class Settings(UsesSlots, UsesAnnouncer):
     pass
 
 

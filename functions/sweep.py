@@ -10,15 +10,15 @@ from core.archive.objects import Objects
 from core.generation import Failure, Generation, iso
 from core.money import usd
 from core.money.budgets import ALL
-from core.places.history import History
+from core.slots.history import History
 from core.sweep import Sweep
 from wiring import client, logger, now
 from wiring.accounts import UsesCircuit, make_accounts, make_circuit, make_prices
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.ledger import make_ledger
 from wiring.metrics import count_failure, tell
-from wiring.places import UsesPlaces, make_admission
 from wiring.provider import UsesProvider, make_provider
+from wiring.slots import UsesSlots, make_admission
 from wiring.workflow import UsesWorkflow, make_workflow
 
 NEARLY = 0.8  # of a budget: from then on there is an alarm
@@ -26,7 +26,7 @@ LONGEST = timedelta(seconds=50)  # the next one comes after a minute
 
 
 @dataclass(frozen=True)
-class Settings(UsesPlaces, UsesWorkflow, UsesAnnouncer, UsesProvider, UsesCircuit):
+class Settings(UsesSlots, UsesWorkflow, UsesAnnouncer, UsesProvider, UsesCircuit):
     videos_bucket: str
     poll_deadline_seconds: int
 
@@ -87,7 +87,7 @@ def _look_at_money() -> None:
 
 
 def _tell_how_it_stands() -> None:
-    """Log what the dashboard draws (infra/dashboard.py): the places, who waits for one, and what is spent. The console
+    """Log what the dashboard draws (infra/dashboard.py): the slots, who waits for one, and what is spent. The console
     draws the first two by what is kept of them."""
     s = settings.read(Settings)
     table, day = make_admission(s).table, make_accounts(s).budgets.of_all()
@@ -96,10 +96,10 @@ def _tell_how_it_stands() -> None:
     logger.info(
         "as it stands",
         held=held,
-        places=s.in_flight_limit,
+        slots=s.in_flight_limit,
         waiting=waiting,
         oldest_seconds=round((now() - since).total_seconds()) if since else 0,
         day_usd=usd(day.used.day_credits),
         day_limit_usd=day.limits.day and usd(day.limits.day),
     )
-    History(client("dynamodb"), s.places_table_name).note(held, waiting, now())
+    History(client("dynamodb"), s.slots_table_name).note(held, waiting, now())

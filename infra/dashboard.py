@@ -65,7 +65,7 @@ class Dashboard(Construct):
             ],
             [
                 self._drawn(
-                    "Jobs at the provider", "max(held) as at_provider, max(places) as at_most, max(waiting) as wait"
+                    "Jobs at the provider", "max(held) as at_provider, max(slots) as at_most, max(waiting) as wait"
                 ),
                 self._drawn("Age of the oldest waiting job, s", "max(oldest_seconds) as seconds"),
                 self._drawn("Spent or held today (UTC), USD", "max(day_usd) as today, max(day_limit_usd) as budget"),
@@ -120,7 +120,7 @@ class Dashboard(Construct):
                             table.metric(event, period=_PERIOD, statistic="Sum", label=f"{what}: {event[:-14]}")
                             for what, table in (
                                 ("generations", storage.ledger.table),
-                                ("places", storage.places.table),
+                                ("slots", storage.slots.table),
                                 ("money", storage.money.table),
                             )
                             for event in ("ReadThrottleEvents", "WriteThrottleEvents")

@@ -8,16 +8,16 @@ from core.money import CREDITS_PER_USD
 from core.money import table as names
 from infra.config import Stage
 from infra.functions import allow
-from infra.places import Places
+from infra.slots import Slots
 from infra.table import Keys, table
 
 
 class Money:
     """`table`, and what a function is told and allowed that holds or counts money."""
 
-    def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, places: Places) -> None:
+    def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, slots: Slots) -> None:
         self._stage = stage
-        self._places = places
+        self._slots = slots
         self.table = table(scope, "Money", stage, removal, Keys(names.PK, names.SK))
 
     @property
@@ -38,7 +38,7 @@ class Money:
             limits["hour"] = self._stage.jobs_an_hour
         return {
             **self._table,
-            **self._places.learned_environment,
+            **self._slots.learned_environment,
             "BUDGETS": ",".join(f"{name}={limit}" for name, limit in limits.items()),
             "RESERVE_CREDITS": str(round(self._stage.reserve_usd * CREDITS_PER_USD)),
         }
@@ -62,7 +62,7 @@ class Money:
     def holds(self) -> list[iam.PolicyStatement]:
         """To estimate what a request costs, and to hold that; to count it, too."""
         actions = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem")
-        return [allow(*actions, on=self.table.table_arn), self._places.reads_learned]
+        return [allow(*actions, on=self.table.table_arn), self._slots.reads_learned]
 
     @property
     def reads(self) -> iam.PolicyStatement:

@@ -67,7 +67,7 @@ _FUNCTIONS = {
     "CheckStatusErrors": ("check_status", "it is not seen that videos are done"),
     "FinalizeErrors": ("finalize", "videos that are paid for are not archived"),
     "RecordFailureErrors": ("record_failure", "jobs that failed are not recorded as such"),
-    "SweepErrors": ("sweep", "what was left half done stays so, and places may stay taken"),
+    "SweepErrors": ("sweep", "what was left half done stays so, and slots may stay taken"),
     "AcceptRowErrors": ("accept_row", "rows of batches are not begun"),
     "AuthorizeErrors": ("authorize", "nobody can use the API"),
     "ApiFunctionErrors": ("api", "the API answers with errors"),

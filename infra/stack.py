@@ -55,7 +55,7 @@ class PromptreelStack(cdk.Stack):
             "TableName": storage.ledger.table.table_name,
             "MoneyTableName": storage.money.table.table_name,
             "Budgets": storage.money.environment["BUDGETS"] or "none",
-            "PlacesTableName": storage.places.table.table_name,
+            "SlotsTableName": storage.slots.table.table_name,
             "VideoGenerationStateMachineArn": workflow.state_machine.state_machine_arn,
             "PromptBatchStateMachineArn": batches.state_machine.state_machine_arn,
             "IngestQueueUrl": triggers.queue.queue_url,

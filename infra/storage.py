@@ -16,8 +16,8 @@ from infra.functions import allow
 from infra.ledger import Ledger
 from infra.money import Money
 from infra.nag import acknowledge
-from infra.places import Places
 from infra.provider import Provider
+from infra.slots import Slots
 from infra.webhook_records import WebhookRecords
 
 REPLACED_PROMPT_DAYS = 14  # as long as a message about it may wait in the dead letters
@@ -28,7 +28,7 @@ def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
 
 
 class Storage(Construct):
-    """Buckets `prompts` and `videos`; the `ledger`, the `batches`, the `places`, the `money` and the `webhooks`; the
+    """Buckets `prompts` and `videos`; the `ledger`, the `batches`, the `slots`, the `money` and the `webhooks`; the
     `provider`'s key, and the `api_keys`."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
@@ -85,8 +85,8 @@ class Storage(Construct):
             )
         self.ledger = Ledger(self, stage, self._removal)
         self.batches = BatchRecords(self, stage, self._removal)
-        self.places = Places(self, stage, self._removal, self.ledger)
-        self.money = Money(self, stage, self._removal, self.places)
+        self.slots = Slots(self, stage, self._removal, self.ledger)
+        self.money = Money(self, stage, self._removal, self.slots)
         self.provider_key = self._secret("ProviderKey", "The key for the provider, as plain text.")
         self.provider = Provider(stage.provider_url, self.provider_key)
         self.api_keys = self._secret("ApiKeys", "The hashed keys of this API's users, as JSON.")

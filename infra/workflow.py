@@ -29,13 +29,13 @@ class Workflow(Construct):
         super().__init__(scope, "Workflow")
         stage, functions, storage = base.stage, base.functions, base.storage
         announcements = base.announcements
-        ledger, places, provider = storage.ledger, storage.places, storage.provider
+        ledger, slots, provider = storage.ledger, storage.slots, storage.provider
         self.admit = functions.add(
             "admit",
             size=Size(timeout_seconds=60),
-            environment={**places.environment, **storage.inputs_environment},
+            environment={**slots.environment, **storage.inputs_environment},
             permissions=[
-                *places.permissions,
+                *slots.permissions,
                 *storage.inputs_permissions(),
                 # The copies that go with the generations.
                 allow("s3:GetObject", "s3:PutObject", on=storage.videos.arn_for_objects("videos/*/inputs/*")),
@@ -57,7 +57,7 @@ class Workflow(Construct):
             permissions=[
                 *ledger.permissions(),
                 *provider.permissions,
-                places.reads_learned,
+                slots.reads_learned,
                 storage.money.circuit_permissions,
                 storage.money.reads_budgets,
             ],
@@ -81,7 +81,7 @@ class Workflow(Construct):
             "check_status",
             size=Size(timeout_seconds=stage.poll_stay_seconds + CHECK_SECONDS),
             environment={
-                **places.environment,
+                **slots.environment,
                 **provider.environment,
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
                 "POLL_EVERY_SECONDS": str(stage.poll_every_seconds),
@@ -90,7 +90,7 @@ class Workflow(Construct):
                 "POLL_SLOW_SECONDS": str(stage.poll_slow_seconds),
                 "POLL_GIVE_UP_SECONDS": str(stage.poll_give_up_seconds),
             },
-            permissions=[*places.permissions, *provider.permissions],
+            permissions=[*slots.permissions, *provider.permissions],
         )
         self.finalize = functions.add(
             "finalize",
@@ -99,7 +99,7 @@ class Workflow(Construct):
                 memory_mb=1024,  # Lambda gives network and CPU by memory; the video itself is never held in it
             ),
             environment={
-                **places.environment,
+                **slots.environment,
                 **provider.environment,
                 **announcements.environment,
                 **storage.money.environment,
@@ -109,7 +109,7 @@ class Workflow(Construct):
                 "MAX_VIDEO_BYTES": str(stage.max_video_bytes),
             },
             permissions=[
-                *places.permissions,
+                *slots.permissions,
                 *provider.permissions,
                 *announcements.permissions,
                 storage.money.settles,
@@ -129,9 +129,9 @@ class Workflow(Construct):
         self.record_failure = functions.add(
             "record_failure",
             size=Size(timeout_seconds=60),
-            environment={**places.environment, **announcements.environment, **storage.money.environment},
+            environment={**slots.environment, **announcements.environment, **storage.money.environment},
             permissions=[
-                *places.permissions,
+                *slots.permissions,
                 storage.money.settles,
                 *announcements.permissions,
                 allow("sqs:SendMessage", on=self.dead_letters.queue_arn),
@@ -179,7 +179,7 @@ class Workflow(Construct):
 
     @property
     def task_roles(self) -> dict[str, iam.IRole]:
-        """The roles of the functions that give out places."""
+        """The roles of the functions that give out slots."""
         callers = {
             "Admit": self.admit,
             "CheckStatus": self.check_status,
@@ -203,7 +203,7 @@ class Workflow(Construct):
         self.submit.add_environment("LINKS_ROLE_ARN", role.role_arn)
 
     def _let_them_answer(self) -> None:
-        """Who gives out places wakes the workflows that wait. A policy apart: the state machine needs `admit` first."""
+        """Who gives out slots wakes the workflows that wait. A policy apart: the state machine needs `admit` first."""
         iam.Policy(
             self,
             "AnswerTasks",
@@ -217,7 +217,7 @@ class Workflow(Construct):
             "sweep",
             size=Size(timeout_seconds=300),
             environment={
-                **storage.places.environment,
+                **storage.slots.environment,
                 **storage.provider.environment,
                 **announcements.environment,
                 **storage.money.environment,
@@ -228,7 +228,7 @@ class Workflow(Construct):
             },
             permissions=[
                 *storage.ledger.permissions(reads=[BY_WATCH]),
-                *storage.places.permissions,
+                *storage.slots.permissions,
                 *storage.provider.permissions,
                 *announcements.permissions,
                 storage.money.settles,

@@ -41,7 +41,7 @@ def provision(
         topic_arn=outputs["TopicArn"],
         bus_name=outputs["BusName"],
         table_name=outputs["TableName"],
-        places_table_name=outputs["PlacesTableName"],
+        slots_table_name=outputs["SlotsTableName"],
         money_table_name=outputs["MoneyTableName"],
         video_generation_state_machine_arn=outputs["VideoGenerationStateMachineArn"],
         prompt_batch_state_machine_arn=outputs["PromptBatchStateMachineArn"],

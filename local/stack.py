@@ -24,7 +24,7 @@ class Stack:
     topic_arn: str
     bus_name: str
     table_name: str
-    places_table_name: str
+    slots_table_name: str
     money_table_name: str
     video_generation_state_machine_arn: str
     prompt_batch_state_machine_arn: str

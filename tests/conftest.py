@@ -109,7 +109,7 @@ def _tables() -> Snapshot:
     client = boto3.client("dynamodb")
     client.create_table(TableName="generations", **table_definition())
     client.create_table(TableName="batches", **batches_definition())
-    client.create_table(TableName="places", **keyed_definition())
+    client.create_table(TableName="slots", **keyed_definition())
     client.create_table(TableName="money", **keyed_definition())
     client.create_table(TableName="webhooks", **webhooks_definition())
     return Snapshot()
@@ -117,6 +117,6 @@ def _tables() -> Snapshot:
 
 @pytest.fixture
 def dynamodb(aws: None) -> "DynamoDBClient":  # noqa: ARG001 - sets up
-    """A client, and the tables `generations`, `batches`, `places`, `money` and `webhooks`, which are empty."""
+    """A client, and the tables `generations`, `batches`, `slots`, `money` and `webhooks`, which are empty."""
     _tables().restore()
     return boto3.client("dynamodb")

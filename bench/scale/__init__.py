@@ -9,7 +9,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 
-from bench.scale import cloud, memory, places, quotas  # noqa: E402 - found only now
+from bench.scale import cloud, memory, quotas, slots  # noqa: E402 - found only now
 from infra.config import stage_named  # noqa: E402
 
 LONG_RUNS = Path(__file__).parent / "long_runs"  # what takes longer than `make bench` may: run alone, and kept
@@ -31,13 +31,13 @@ def measure(quick: bool) -> dict[str, Any]:
         for rows in sizes
     ]
     rushes = ((10, 20),) if quick else ((10, 100), (50, 100), (50, 300), (200, 300), (200, 1000))
-    found["rushes"] = [places.rush(limit, jobs) for limit, jobs in rushes]
+    found["rushes"] = [slots.rush(limit, jobs) for limit, jobs in rushes]
     queues = (
         ((10, 1), (1000, 1), (1000, 40))
         if quick
         else ((10, 1), (1000, 1), (100_000, 1), (10, 10), (1000, 40), (1000, 1000))
     )
-    found["queues"] = [places.queue(waiting, owners) for waiting, owners in queues]
+    found["queues"] = [slots.queue(waiting, owners) for waiting, owners in queues]
     return found
 
 
@@ -106,8 +106,8 @@ def _batches(runs: list[dict[str, Any]]) -> list[str]:
 
 def _crowds(runs: list[dict[str, Any]]) -> list[str]:
     return [
-        "A place is given unfairly if it goes to an owner who holds more places than another one who waits.\n",
-        "| owners, jobs of each | limit | s | completed | creates | most at the provider | places given unfairly |"
+        "A slot is given unfairly if it goes to an owner who holds more slots than another one who waits.\n",
+        "| owners, jobs of each | limit | s | completed | creates | most at the provider | slots given unfairly |"
         " owners' last job after s: first, median, last | processes | MiB |",
         "|---|---|---|---|---|---|---|---|---|---|",
         *(
@@ -158,7 +158,7 @@ def _memory(found: list[dict[str, Any]]) -> list[str]:
 
 def _rushes(found: list[dict[str, Any]]) -> list[str]:
     return [
-        f"Places: jobs that come within {places.HELD_SECONDS:.0f} s and hold their place for as long. It is the shipped"
+        f"Slots: jobs that come within {slots.HELD_SECONDS:.0f} s and hold their slot for as long. It is the shipped"
         " code, on a stand-in that takes as long as DynamoDB and refuses what is in a transaction's way. The bound is"
         " when the last one would be done if giving out took no time.\n",
         "| limit | jobs | DynamoDB calls a job | of these writes | transactions that collide | s | bound | given out a"
@@ -176,7 +176,7 @@ def _rushes(found: list[dict[str, Any]]) -> list[str]:
 
 def _queues(found: list[dict[str, Any]]) -> list[str]:
     return [
-        "From a place that becomes free until it is given out, by how many wait:\n",
+        "From a slot that becomes free until it is given out, by how many wait:\n",
         "| waiting | owners who wait | DynamoDB calls | read units (consistent, of 4 KiB) | CPU ms |",
         "|---|---|---|---|---|",
         *(

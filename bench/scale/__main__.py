@@ -6,7 +6,7 @@ import json
 import sys
 
 from bench import scale
-from bench.scale import cloud, places
+from bench.scale import cloud, slots
 
 
 def main() -> None:
@@ -16,13 +16,13 @@ def main() -> None:
     parser.add_argument("--owners", type=int, help="only so many owners on the local cloud ...")
     parser.add_argument("--jobs", type=int, default=50, help="... with so many jobs each (default: 50)")
     parser.add_argument(
-        "--rush", type=int, nargs=2, metavar=("LIMIT", "JOBS"), help="only so many jobs for so many places"
+        "--rush", type=int, nargs=2, metavar=("LIMIT", "JOBS"), help="only so many jobs for so many slots"
     )
     parser.add_argument("--keep", action="store_true", help="keep the result of one measurement alone for the page")
     arguments = parser.parse_args()
     if arguments.rows or arguments.owners or arguments.rush:
         if arguments.rush:
-            name, found = f"rush{arguments.rush[1]}", places.rush(*arguments.rush)
+            name, found = f"rush{arguments.rush[1]}", slots.rush(*arguments.rush)
         else:
             with cloud.cloud() as running:
                 if arguments.rows:

@@ -59,7 +59,7 @@ class Cloud:
     @property
     def accounts(self) -> Accounts:
         dynamodb, now = client("dynamodb", self.stack.aws_endpoint_url), self.ledger.now
-        tables = Tables(money=self.stack.money_table_name, places=self.stack.places_table_name)
+        tables = Tables(money=self.stack.money_table_name, slots=self.stack.slots_table_name)
         return Accounts.at(dynamodb, tables, now, Limits(), CREDITS_PER_USD)
 
     def create(self, prompt: str) -> tuple[str, float]:
@@ -224,8 +224,8 @@ def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
 
 
 def fairness(ended: list[Generation]) -> dict[str, Any]:
-    """From the times in the ledger: what each owner held and had waiting whenever a place was given out."""
-    events: list[tuple[datetime, int, str]] = []  # (when, 0 arrives / 1 leaves its place / 2 is admitted, owner)
+    """From the times in the ledger: what each owner held and had waiting whenever a slot was given out."""
+    events: list[tuple[datetime, int, str]] = []  # (when, 0 arrives / 1 leaves its slot / 2 is admitted, owner)
     for one in ended:
         if one.admitted_at is None or one.generated_at is None:
             continue

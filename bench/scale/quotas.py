@@ -36,7 +36,7 @@ def limits(*, in_flight: int, given_out_a_second: float) -> list[Limit]:
             f"`in_flight_limit` = {in_flight}, ours",
             in_flight,
             1,
-            "raise it to what the provider allows: 0.75 places for each job a minute",
+            "raise it to what the provider allows: 0.75 slots for each job a minute",
             PROVIDER_SECONDS,
         ),
         Limit(
@@ -48,10 +48,10 @@ def limits(*, in_flight: int, given_out_a_second: float) -> list[Limit]:
         ),
         Limit("Lambda, concurrent executions: 1,000", 1000, 1, "ask for an increase", FUNCTION_SECONDS),
         Limit(
-            f"places given out, one after another: {given_out_a_second:.0f} a second, ours",
+            f"slots given out, one after another: {given_out_a_second:.0f} a second, ours",
             given_out_a_second,
             1,
-            "a second stack with a key of its own, or places split into shards",
+            "a second stack with a key of its own, or slots split into shards",
         ),
         Limit("Step Functions, StateTransition: 800 a second", 800, 6, "ask for an increase"),
         Limit("Step Functions, StartExecution: 150 a second", 150, 1, "ask for an increase"),

@@ -51,7 +51,7 @@ class Generation:
     error: Failure | None
     request: Mapping[str, Any]
     credits_used: int | None  # the provider's unit: 2,000,000 are one US dollar
-    ahead: int | None  # of yours that are before it in the queue for a place at the provider; None if it is not in it
+    ahead: int | None  # of yours that are before it in the queue for a slot at the provider; None if it is not in it
     created_at: datetime | None
     submitted_at: datetime | None
     ended_at: datetime | None

@@ -1,7 +1,7 @@
 """A batch: many requests in one file, run by prompt_batch.asl.json. What it is called, and where it is.
 
 A batch is a name, and not a content: a file that is edited and sent again under its name is a new revision of the same
-batch. In it a row is known by its request, and by its place among equal ones, so a revision makes only what is new.
+batch. In it a row is known by its request, and by its position among equal ones, so a revision makes only what is new.
 """
 
 import json

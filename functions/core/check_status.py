@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from core.errors import GenerationFailed, ProviderUnavailable
 from core.generation import Generation, Status
-from core.places.admission import Admission
 from core.provider.client import Provider, ProviderGeneration, is_known
 from core.provider.generation_times import GenerationTimes, Times
 from core.provider.waiting import Look, Schedule
 from core.records.ledger import Ledger
+from core.slots.admission import Admission
 from core.workflow import Run
 
 logger = logging.getLogger("promptreel")
@@ -38,7 +38,7 @@ class CheckStatus:
     def check(self, run: Run, before: Look) -> Checked:
         """Poll the provider. While the generation may be done at any moment, stay and poll again.
 
-        `before` is the poll before this one. Once the provider is done, its place is given
+        `before` is the poll before this one. Once the provider is done, its slot is given
         back. A poll that fails raises `ProviderUnavailable`, and past the last one `GenerationTimedOut`. Every poll
         reads the record first and raises `GenerationEnded` if the generation was cancelled or deleted meanwhile.
         """

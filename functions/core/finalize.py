@@ -8,11 +8,11 @@ from core.archive.store import Archive, Order
 from core.errors import GenerationEnded
 from core.generation import ArchivedVideo, Generation, Status
 from core.models import hosts_of
-from core.places.admission import Admission
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
 from core.publish.views import as_archived_record
 from core.records.ledger import Ledger
+from core.slots.admission import Admission
 from core.workflow import Run
 
 

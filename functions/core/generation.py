@@ -159,8 +159,8 @@ class Generation:
     ended_at: datetime | None = None
     announced_at: datetime | None = None
     reopened_at: datetime | None = None  # by the latest rescue
-    place: int | None = None  # the number of its place at the provider: see core.places
-    admitted_at: datetime | None = None  # when it was given its place
+    slot: int | None = None  # the number of its slot at the provider: see core.slots
+    admitted_at: datetime | None = None  # when it was given its slot
     batch_id: str | None = None
     row_number: int | None = None  # in its batch, from 1
     revision: int | None = None  # of its batch, the latest one that has the row
@@ -170,7 +170,7 @@ class Generation:
     webhook: Webhook | None = None
     given: list[Given] | None = None  # what its request names by references: see core.inputs
     cost: Cost | None = None  # of one that was accepted
-    is_awaited: bool | None = None  # others wait for its end: see core.places
+    is_awaited: bool | None = None  # others wait for its end: see core.slots
     rescues: int = 0
 
     @property
@@ -183,9 +183,9 @@ class Generation:
         return str(self.request.get("model", ""))
 
     @property
-    def waits_for_place(self) -> bool:
-        """Whether it may be in the queue for a place at the provider."""
-        return self.status is Status.QUEUED and self.place is None and self.submission is None
+    def waits_for_slot(self) -> bool:
+        """Whether it may be in the queue for a slot at the provider."""
+        return self.status is Status.QUEUED and self.slot is None and self.submission is None
 
     @property
     def at_provider(self) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from core.errors import InternalError, NotFound, SubmissionUnknown, WorkflowStopped, names
 from core.generation import Failure, Generation, Submission
-from core.places.admission import Admission
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
+from core.slots.admission import Admission
 from core.workflow import Ended, Run
 
 
@@ -51,7 +51,7 @@ def fail(run: Run, failure: Failure, ledger: Ledger) -> Generation | None:
 
 
 def close(generation: Generation, ledger: Ledger, admission: Admission, announcer: Announcer) -> None:
-    """Do what follows the end of a generation: take it out of the queue, give its place back and announce it.
+    """Do what follows the end of a generation: take it out of the queue, give its slot back and announce it.
 
     Those that wait for its end go on.
     """

@@ -110,5 +110,5 @@ class Submit:
 
 
 def _tried_since(generation: Generation) -> datetime:
-    """Return since when the provider is asked: the job may have waited for its place for long."""
+    """Return since when the provider is asked: the job may have waited for its slot for long."""
     return generation.admitted_at or generation.reopened_at or generation.created_at

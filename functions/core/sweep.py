@@ -9,12 +9,12 @@ from typing import Any
 from core.archive.objects import Objects
 from core.errors import Cancelled
 from core.generation import Failure, Generation, Status, Tombstone
-from core.places.admission import Admission
-from core.places.table import Place
 from core.provider.client import Provider
 from core.publish.announcer import Announcer
 from core.record_failure import close, fail, from_end
 from core.records.ledger import SOON, Ledger
+from core.slots.admission import Admission
+from core.slots.table import Slot
 from core.workflow import NotStarted, Workflow
 
 logger = logging.getLogger("promptreel")
@@ -36,14 +36,14 @@ class Sweep:
     announcer: Announcer
     provider: Provider
     objects: Objects
-    longest: timedelta  # that the provider may work on a generation; after it, its place is free
+    longest: timedelta  # that the provider may work on a generation; after it, its slot is free
     on_failure: Callable[[Generation, Failure], None]  # hears of each generation that was found to have failed
 
     def run(self, until: datetime) -> None:
-        """Look at all places, and at what is watched and due, until that time. Raises `SweepIncomplete` at the end."""
+        """Look at all slots, and at what is watched and due, until that time. Raises `SweepIncomplete` at the end."""
         faults = 0
-        for place in self.admission.table.held():
-            faults += self._guarded(self._look_at_place, place)
+        for slot in self.admission.table.held():
+            faults += self._guarded(self._look_at_slot, slot)
         for generation_id in self.ledger.watched():
             if self.ledger.now() > until:
                 break  # the next one goes on
@@ -60,21 +60,21 @@ class Sweep:
             return True
         return False
 
-    def _look_at_place(self, place: Place) -> None:
-        holder = self.ledger.submission(place.holder)
-        if self._is_free(holder, place):
-            self.admission.table.release(place)
+    def _look_at_slot(self, slot: Slot) -> None:
+        holder = self.ledger.submission(slot.holder)
+        if self._is_free(holder, slot):
+            self.admission.table.release(slot)
 
-    def _is_free(self, holder: Generation | Tombstone | None, place: Place) -> bool:
+    def _is_free(self, holder: Generation | Tombstone | None, slot: Slot) -> bool:
         if holder is None or not self._may_be_at_provider(holder):
             return True
         since = holder.submitted_at or holder.sending_since
         if since and self.ledger.now() - since > self.longest:
             return True
         if isinstance(holder, Generation) and not holder.status.ended:
-            # The function that granted the place may have died before it woke the workflow.
-            if holder.submission is None and self.ledger.now() - place.since > SOON:
-                self.admission.wake(place.holder)
+            # The function that granted the slot may have died before it woke the workflow.
+            if holder.submission is None and self.ledger.now() - slot.since > SOON:
+                self.admission.wake(slot.holder)
             return False
         return bool(holder.provider_id) and self.provider.fetch(str(holder.provider_id)).outcome != "pending"
 

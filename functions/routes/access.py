@@ -33,7 +33,7 @@ ROUTES = {
         "GET /v2/batches/{id}/report",
         "GET /v2/usage",
         "GET /v2/budgets",
-        "GET /v2/places",
+        "GET /v2/slots",
         "GET /v2/keys",
         "GET /v2/webhooks/deliveries",
     ),

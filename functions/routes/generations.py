@@ -14,7 +14,7 @@ from core.intake.labels import HEADER
 from routes.access import caller
 from routes.parameters import json_body, query, required
 from wiring import logger
-from wiring.api import accounts, api_settings, deletion, models, places_table
+from wiring.api import accounts, api_settings, deletion, models, slots_table
 from wiring.inputs import make_inputs
 
 router = APIGatewayHttpRouter()
@@ -27,7 +27,7 @@ def _generations() -> GenerationApi:
         deletion(),
         make_inputs(s),
         accounts(),
-        places_table(),
+        slots_table(),
         models,
         deletion().objects.s3,
         s.url_lifetime_seconds,

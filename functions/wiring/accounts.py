@@ -29,7 +29,7 @@ class UsesAccounts(UsesMoney, UsesGenerationTimes):
 def make_accounts(settings: UsesAccounts) -> Accounts:
     """The accounts in the table of money."""
     limits = Limits(**{name: int(limit) for name, limit in (one.split("=") for one in settings.budgets)})
-    tables = Tables(money=settings.money_table_name, places=settings.places_table_name)
+    tables = Tables(money=settings.money_table_name, slots=settings.slots_table_name)
     return Accounts.at(wiring.client("dynamodb"), tables, wiring.now, limits, settings.reserve_credits)
 
 

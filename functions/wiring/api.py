@@ -9,7 +9,7 @@ from core.archive.objects import PRESIGNING, Objects
 from core.delete import Deletion
 from core.models import Models
 from core.money.accounts import Accounts
-from core.places.table import PlacesTable
+from core.slots.table import SlotsTable
 from wiring.accounts import UsesAccounts, make_accounts
 from wiring.api_keys import UsesApiKeys
 from wiring.batch_start import UsesBatchStart
@@ -52,7 +52,7 @@ def accounts() -> Accounts:
 
 
 @cache
-def places_table() -> PlacesTable:
-    """Return the table of places."""
+def slots_table() -> SlotsTable:
+    """Return the table of slots."""
     s = api_settings()
-    return PlacesTable(wiring.client("dynamodb"), s.places_table_name, s.table_name)
+    return SlotsTable(wiring.client("dynamodb"), s.slots_table_name, s.table_name)

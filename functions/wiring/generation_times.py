@@ -8,9 +8,9 @@ from core.provider.generation_times import GenerationTimes
 
 @dataclass(frozen=True)
 class UsesGenerationTimes:
-    places_table_name: str
+    slots_table_name: str
 
 
 def make_generation_times(settings: UsesGenerationTimes) -> GenerationTimes:
-    """The times in the table of places."""
-    return GenerationTimes(wiring.client("dynamodb"), settings.places_table_name)
+    """The times in the table of slots."""
+    return GenerationTimes(wiring.client("dynamodb"), settings.slots_table_name)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from core.generation import Status
-from core.places.table import PlacesTable
+from core.slots.table import SlotsTable
 from infra.config import stage_named
 from local.function_processes import PROCESSES
 from tests.support.local_cloud import LocalCloud, eventually, unique
@@ -23,13 +23,13 @@ def create(cloud: LocalCloud, prompt: str, count: int) -> list[str]:
 
 
 def in_flight(cloud: LocalCloud) -> int:
-    return len(PlacesTable(cloud.aws("dynamodb"), cloud.stack.places_table_name, cloud.stack.table_name).held())
+    return len(SlotsTable(cloud.aws("dynamodb"), cloud.stack.slots_table_name, cloud.stack.table_name).held())
 
 
 @pytest.mark.alone
 def test_jobs_beyond_the_limit_wait_as_queued_and_each_gets_its_turn(cloud: LocalCloud) -> None:
     eventually(lambda: in_flight(cloud) == 0 or None, patience=200)  # what other tests started ends first
-    cloud.simulator.reset()  # jobs that other tests cancelled are still in flight there, and have no place
+    cloud.simulator.reset()  # jobs that other tests cancelled are still in flight there, and have no slot
     prompt = unique("a crowd")
     cloud.simulator.script(prompt, outcome="never")
     ids = create(cloud, prompt, LIMIT + 5)
@@ -37,7 +37,7 @@ def test_jobs_beyond_the_limit_wait_as_queued_and_each_gets_its_turn(cloud: Loca
     eventually(lambda: cloud.creates(prompt) == LIMIT or None)
     stages = [cloud.ledger.get(generation_id).status for generation_id in ids]
     assert stages.count(Status.QUEUED) >= 5
-    waiting = next(i for i in ids if cloud.ledger.get(i).place is None)
+    waiting = next(i for i in ids if cloud.ledger.get(i).slot is None)
     cancelled = cloud.call("DELETE", params={"generation_id": waiting}).json()
     assert cancelled["error"]["message"] == "Cancelled by its owner before it was sent to the provider."
     cloud.simulator.script(prompt, seconds=0)

@@ -601,7 +601,7 @@ def test_the_account_page_tells_the_owners_keys_and_marks_the_one_in_use_and_the
     assert key not in tab.page.content()
 
 
-def test_the_usage_page_tells_budgets_and_places_now_and_hour_by_hour(
+def test_the_usage_page_tells_budgets_and_slots_now_and_hour_by_hour(
     tab_of: NewTab, furnished: tuple[str, Furnished]
 ) -> None:
     key, _ = furnished
@@ -612,7 +612,7 @@ def test_the_usage_page_tells_budgets_and_places_now_and_hour_by_hour(
     part = day.evaluate("(bar) => bar.firstElementChild.offsetWidth / bar.offsetWidth")
     assert part == pytest.approx(float(day.get_attribute("aria-valuenow") or 0) / 15, abs=0.01)
     expect(
-        tab.page.get_by_text(re.compile(r"^\d+ of \d+ places are in use, (nobody waits|\d+ waits?)\.$"))
+        tab.page.get_by_text(re.compile(r"^\d+ of \d+ slots are in use, (nobody waits|\d+ waits?)\.$"))
     ).to_be_visible()
     for series in ("In use", "Waiting"):
         expect(tab.page.get_by_role("img", name=f"{series} in the last seven days")).to_be_visible()

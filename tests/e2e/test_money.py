@@ -29,7 +29,7 @@ PRICE = 2.5  # USD of five seconds, at the simulator's
 def accounts(cloud: LocalCloud) -> Accounts:
     dynamodb, now = cloud.aws("dynamodb"), lambda: datetime.now(UTC)
     stack = cloud.stack
-    tables = Tables(money=stack.money_table_name, places=stack.places_table_name)
+    tables = Tables(money=stack.money_table_name, slots=stack.slots_table_name)
     return Accounts.at(dynamodb, tables, now, Limits(), 5 * USD)
 
 

@@ -69,7 +69,7 @@ def _stack() -> tuple[dict[str, str], Snapshot]:
     settings = {
         "TABLE_NAME": "generations",
         "BATCHES_TABLE_NAME": "batches",
-        "PLACES_TABLE_NAME": "places",
+        "SLOTS_TABLE_NAME": "slots",
         "MONEY_TABLE_NAME": "money",
         "BUDGETS": "",
         "PROBE_SECONDS": "60",

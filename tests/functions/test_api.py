@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 import api
 from core.api.api_keys import issue
 from core.models import known
-from core.places.table import PlacesTable, Waiting
+from core.slots.table import SlotsTable, Waiting
 from routes import access
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
@@ -525,8 +525,8 @@ def test_nothing_is_removed_by_the_beginning_of_its_id(cloud: Cloud) -> None:
     assert call(cloud, "GET", PATHS[0], query=f"generation_id={one}")[1]["status"] == "queued"
 
 
-def test_who_waits_for_a_place_sees_how_many_of_theirs_are_before_it(cloud: Cloud) -> None:
-    waiting = PlacesTable(boto3.client("dynamodb"), "places", "generations")
+def test_who_waits_for_a_slot_sees_how_many_of_theirs_are_before_it(cloud: Cloud) -> None:
+    waiting = SlotsTable(boto3.client("dynamodb"), "slots", "generations")
     seen = []
     for n in range(3):
         recorded(cloud, n)

@@ -9,7 +9,7 @@ import pytest
 
 from core import errors
 from core.generation import Status
-from core.places.table import PlacesTable
+from core.slots.table import SlotsTable
 from tests.support.dying import Death, Driver, dying
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.inputs import EXTEND, ask
@@ -21,7 +21,7 @@ PARTS = 4  # of the points, so that they are tried in parallel
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The task tokens that were answered."""
-    from core.places.admission import Admission  # noqa: PLC0415 - only these tests look at it
+    from core.slots.admission import Admission  # noqa: PLC0415 - only these tests look at it
 
     found: list[str] = []
     monkeypatch.setattr(Admission, "_answer", lambda _self, token: found.append(token))
@@ -60,7 +60,7 @@ def ended(cloud: Cloud, generation_id: str) -> tuple[str, str]:
     return error.name, error.message
 
 
-def test_it_waits_without_a_place_until_the_other_has_ended(cloud: Cloud, answered: list[str]) -> None:
+def test_it_waits_without_a_slot_until_the_other_has_ended(cloud: Cloud, answered: list[str]) -> None:
     source = first(cloud)
     second = after(cloud, source)
     cloud.run({"generation_id": second}, "admit", token="second again")
@@ -75,7 +75,7 @@ def test_it_waits_without_a_place_until_the_other_has_ended(cloud: Cloud, answer
     assert (cloud.holders, answered[2:]) == ([third], ["third"])
     complete(cloud, third)
     assert cloud.simulator.counts().creates == 3
-    assert PlacesTable(boto3.client("dynamodb"), "places", "generations").awaiting(source) == []
+    assert SlotsTable(boto3.client("dynamodb"), "slots", "generations").awaiting(source) == []
 
 
 def test_one_that_is_done_is_not_waited_for(cloud: Cloud) -> None:
@@ -159,8 +159,8 @@ def test_submit_sends_nothing_for_one_whose_input_has_not_ended(cloud: Cloud) ->
 
 
 def end_turns() -> None:
-    """Who died while giving places out has its turn for some seconds after."""
-    boto3.client("dynamodb").delete_item(TableName="places", Key={"pk": {"S": "turn"}, "sk": {"S": "turn"}})
+    """Who died while giving slots out has its turn for some seconds after."""
+    boto3.client("dynamodb").delete_item(TableName="slots", Key={"pk": {"S": "turn"}, "sk": {"S": "turn"}})
 
 
 def one_chain(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int, *, fails: bool) -> Death:
@@ -211,7 +211,7 @@ def test_the_sweep_wakes_one_that_was_forgotten(cloud: Cloud, monkeypatch: pytes
     """As if who ended the other had died, and its end had been announced all the same."""
     source = first(cloud)
     second = after(cloud, source)
-    table = PlacesTable(boto3.client("dynamodb"), "places", "generations")
+    table = SlotsTable(boto3.client("dynamodb"), "slots", "generations")
     table.stop_awaiting(source, second, source)
     complete(cloud, source)
     assert cloud.holders == []

@@ -59,7 +59,7 @@ SWEEP = {  # each minute, with nothing to do, once the prices of the day are rea
     "dynamodb GetItem": 2,
     "dynamodb BatchGetItem": 1,
     "dynamodb Query": 6,
-    "dynamodb UpdateItem": 1,  # how many places are held, and who waits
+    "dynamodb UpdateItem": 1,  # how many slots are held, and who waits
 }
 TASK_TOKEN = "t" * 700  # as long as those of Step Functions
 

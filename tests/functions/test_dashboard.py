@@ -10,7 +10,7 @@ import pytest
 
 from core.generation import iso
 from core.money.budgets import ALL, Budgets, Limits
-from core.places.table import PK, SK, PlacesTable, Waiting
+from core.slots.table import PK, SK, SlotsTable, Waiting
 from tests.support.dashboard import queries
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.money import USD
@@ -40,9 +40,9 @@ def test_the_sweep_tells_how_it_stands(cloud: Cloud, capsys: pytest.CaptureFixtu
     budgets.set(ALL, {"day": 8 * USD})
     call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     dynamodb = boto3.client("dynamodb")
-    place = {PK: "place", SK: "000000", "holder": "g1", "owner": "o", "since": "2026-11-25T10:00:00.000Z"}
-    dynamodb.put_item(TableName="places", Item={name: {"S": text} for name, text in place.items()})
-    table = PlacesTable(dynamodb, "places", "generations")
+    slot = {PK: "slot", SK: "000000", "holder": "g1", "owner": "o", "since": "2026-11-25T10:00:00.000Z"}
+    dynamodb.put_item(TableName="slots", Item={name: {"S": text} for name, text in slot.items()})
+    table = SlotsTable(dynamodb, "slots", "generations")
     table.wait(Waiting("g2", "b", iso(now() - timedelta(seconds=90))))
     table.wait(Waiting("g3", "a", iso(now())))
     capsys.readouterr()

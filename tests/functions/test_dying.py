@@ -30,8 +30,8 @@ PARTS = 8  # of the points, so that they are tried in parallel
 def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
     """A job whose `at`-th point kills; what must be true of every job is."""
     death = Death(at)
-    # Who died in an earlier job while giving places out had its turn until some seconds after.
-    boto3.client("dynamodb").delete_item(TableName="places", Key={"pk": {"S": "turn"}, "sk": {"S": "turn"}})
+    # Who died in an earlier job while giving slots out had its turn until some seconds after.
+    boto3.client("dynamodb").delete_item(TableName="slots", Key={"pk": {"S": "turn"}, "sk": {"S": "turn"}})
     body, key = {"model": "veo2", "prompt": PROMPT}, f"key-{at}"
     before, spent_before = cloud.simulator.counts().creates, spent()
     with dying(monkeypatch, death):
@@ -64,7 +64,7 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
 def spent() -> tuple[int, int]:
     """What budgets count for the owner in this month, in credits, and how many ends of generations are summed."""
     dynamodb: Any = boto3.client("dynamodb")
-    accounts = Accounts.at(dynamodb, Tables("money", "places"), now, Limits(), 0)
+    accounts = Accounts.at(dynamodb, Tables("money", "slots"), now, Limits(), 0)
     [_, own] = accounts.budgets.of("ann", None)
     sums = accounts.usage.of("ann", "model", date(2020, 1, 1), date(2100, 1, 1))
     return own.used.month_credits, sum(one.completed + one.failed for one in sums)

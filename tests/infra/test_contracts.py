@@ -53,11 +53,11 @@ def test_a_functions_environment_is_what_its_handler_reads(stage: str, name: str
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_table_is_the_one_that_code_and_tests_name_projections_included(stage: str) -> None:
     tables = resources(stage, "AWS::DynamoDB::Table")
-    assert tables.keys() == {"StorageGenerations", "StorageBatches", "StoragePlaces", "StorageMoney", "StorageWebhooks"}
+    assert tables.keys() == {"StorageGenerations", "StorageBatches", "StorageSlots", "StorageMoney", "StorageWebhooks"}
     for table, named in (
         ("StorageGenerations", table_definition()),
         ("StorageBatches", batches_definition()),
-        ("StoragePlaces", keyed_definition()),
+        ("StorageSlots", keyed_definition()),
         ("StorageMoney", keyed_definition()),
         ("StorageWebhooks", webhooks_definition()),
     ):

@@ -13,15 +13,15 @@ TABLE = "StorageGenerations.Arn"
 VIDEOS = "StorageVideos.Arn/videos/*"
 BATCHES = "StorageBatches.Arn"
 LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
-LEARNED = {("dynamodb:Query", "StoragePlaces.Arn")}  # how long generations take
+LEARNED = {("dynamodb:Query", "StorageSlots.Arn")}  # how long generations take
 MONEY = "StorageMoney.Arn"
 SETTLE = {("dynamodb:BatchGetItem", MONEY), ("dynamodb:UpdateItem", MONEY)}  # to count what one that has ended cost
 HOLD = SETTLE | LEARNED | {("dynamodb:GetItem", MONEY)}  # and to estimate, and hold, what a request may cost
 PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
 ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
 
-PLACES = {
-    *((f"dynamodb:{action}", "StoragePlaces.Arn") for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
+SLOTS = {
+    *((f"dynamodb:{action}", "StorageSlots.Arn") for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
     ("states:SendTaskSuccess", "WorkflowVideoGeneration"),
 }
 EXECUTIONS_OF = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution"
@@ -40,7 +40,7 @@ WEBHOOKS = {  # to read and change what becomes of deliveries, and to make owner
 }
 STORE_UPLOADS = {("s3:PutObject", UPLOADS)}  # and to sign forms to upload with
 MAY = {
-    "admit": LEDGER | PLACES | INPUTS | {("s3:GetObject", OWN_INPUTS), ("s3:PutObject", OWN_INPUTS)},
+    "admit": LEDGER | SLOTS | INPUTS | {("s3:GetObject", OWN_INPUTS), ("s3:PutObject", OWN_INPUTS)},
     "submit": LEDGER
     | PROVIDER_KEY
     | LEARNED
@@ -48,9 +48,9 @@ MAY = {
     # Whether the provider is out of credits, or a budget was passed.
     | {(f"dynamodb:{action}", MONEY) for action in ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem")},
     "look_up_submission": LEDGER | PROVIDER_KEY,
-    "check_status": LEDGER | PROVIDER_KEY | PLACES,
+    "check_status": LEDGER | PROVIDER_KEY | SLOTS,
     "finalize": LEDGER
-    | PLACES
+    | SLOTS
     | PROVIDER_KEY
     | ANNOUNCE
     | SETTLE
@@ -63,7 +63,7 @@ MAY = {
         ("s3:ListBucket", "StorageVideos.Arn"),
     },
     "sweep": LEDGER
-    | PLACES
+    | SLOTS
     | PROVIDER_KEY
     | ANNOUNCE
     | SETTLE
@@ -76,7 +76,7 @@ MAY = {
         ("s3:DeleteObject", VIDEOS),
         ("s3:ListBucket", "StorageVideos.Arn"),
     },
-    "record_failure": LEDGER | ANNOUNCE | SETTLE | PLACES | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
+    "record_failure": LEDGER | ANNOUNCE | SETTLE | SLOTS | {("sqs:SendMessage", "WorkflowDeadLetters.Arn")},
     "api": HOLD
     | INPUTS
     | WEBHOOKS

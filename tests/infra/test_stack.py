@@ -14,7 +14,7 @@ from tests.support.templates import STAGES, functions, readable, resources, stac
 
 KEPT_IN_PROD = {
     "StorageBatches",
-    "StoragePlaces",
+    "StorageSlots",
     "StorageMoney",
     "StorageWebhooks",
     "StorageWebhooksSecret",
@@ -88,11 +88,11 @@ def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str
 
 @pytest.mark.parametrize("name", STAGES)
 def test_what_goes_by_itself_says_when_and_nothing_of_money_or_batches_does(name: str) -> None:
-    """What is left of deleted generations, hours of places, deliveries of webhooks."""
+    """What is left of deleted generations, hours of slots, deliveries of webhooks."""
     tables = resources(name, "AWS::DynamoDB::Table")
     goes = {table: found["Properties"].get("TimeToLiveSpecification") for table, found in tables.items()}
     by = {"AttributeName": "expires_at", "Enabled": True}
-    some = dict.fromkeys(("StorageGenerations", "StoragePlaces", "StorageWebhooks"), by)
+    some = dict.fromkeys(("StorageGenerations", "StorageSlots", "StorageWebhooks"), by)
     assert goes == {**some, "StorageBatches": None, "StorageMoney": None}
 
 
@@ -261,7 +261,7 @@ def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
         "SweepRoleArn",
         "Budgets",
         "MoneyTableName",
-        "PlacesTableName",
+        "SlotsTableName",
         "PromptsBucketName",
         "VideosBucketName",
         "TopicArn",

@@ -29,7 +29,7 @@ MUTANTS = (
         "functions/core/sweep.py",
         "            if not generation.status.ended:\n                failure = from_end",
         "            if not generation:\n                failure = from_end",
-        noticed_by="tests/unit/test_places.py::test_a_sweep_records_an_end_whose_event_was_lost",
+        noticed_by="tests/unit/test_slots.py::test_a_sweep_records_an_end_whose_event_was_lost",
     ),
     Mutant(
         "A rescue does not start the workflow",

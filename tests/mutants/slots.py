@@ -5,41 +5,41 @@ from tests.mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         "The token of a waiting workflow is never answered",
-        "functions/core/places/admission.py",
+        "functions/core/slots/admission.py",
         "            self.stepfunctions.send_task_success(taskToken=task_token, output=json.dumps({}))\n",
         "            json.dumps(task_token)\n",
-        noticed_by="tests/unit/test_places.py::test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends",
+        noticed_by="tests/unit/test_slots.py::test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends",
     ),
     Mutant(
         "Only the sweep frees slots",
-        "functions/core/places/admission.py",
-        """            if place.holder == generation_id:
-                self.table.release(place)
+        "functions/core/slots/admission.py",
+        """            if slot.holder == generation_id:
+                self.table.release(slot)
 """,
-        """            if place.holder == generation_id:
+        """            if slot.holder == generation_id:
                 pass
 """,
-        noticed_by="tests/unit/test_places.py::test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends",
+        noticed_by="tests/unit/test_slots.py::test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends",
     ),
     Mutant(
         "A generation is granted a second slot",
-        "functions/core/places/table.py",
-        '"#status = :queued AND attribute_not_exists(#place)"',
+        "functions/core/slots/table.py",
+        '"#status = :queued AND attribute_not_exists(#slot)"',
         '"#status = :queued"',
-        noticed_by="tests/unit/test_places.py::test_a_generation_is_not_given_a_second_place",
+        noticed_by="tests/unit/test_slots.py::test_a_generation_is_not_given_a_second_slot",
     ),
     Mutant(
         "Cancelling a job frees its slot while the provider still works on it",
-        "functions/core/places/admission.py",
+        "functions/core/slots/admission.py",
         "        if not generation.at_provider:\n            self.release",
         "        if generation:\n            self.release",
-        noticed_by="tests/unit/test_places.py::test_a_place_is_free_only_when_the_provider_is_done",
+        noticed_by="tests/unit/test_slots.py::test_a_slot_is_free_only_when_the_provider_is_done",
     ),
     Mutant(
         "An hour's samples of held slots are added up instead of averaged",
-        "functions/core/places/history.py",
+        "functions/core/slots/history.py",
         'round(item["held"] / item["looks"], 2)',
         'round(item["held"], 2)',
-        noticed_by="tests/functions/test_places.py::test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told",
+        noticed_by="tests/functions/test_slots.py::test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told",
     ),
 )

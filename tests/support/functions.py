@@ -11,10 +11,10 @@ from urllib.parse import unquote
 import boto3
 
 from core.generation import Failure, Generation
-from core.places.table import PlacesTable
 from core.records.ledger import Ledger
 from core.records.lists import Lists
 from core.records.wanted import Wanted
+from core.slots.table import SlotsTable
 from local.simulator import SimulatorControl
 from tests.support import states
 from tests.support.events import event
@@ -77,8 +77,8 @@ class Cloud:
 
     @property
     def holders(self) -> list[str]:
-        """The generations that hold a place."""
-        return [place.holder for place in PlacesTable(boto3.client("dynamodb"), "places", "generations").held()]
+        """The generations that hold a slot."""
+        return [slot.holder for slot in SlotsTable(boto3.client("dynamodb"), "slots", "generations").held()]
 
     def messages(self) -> list[dict[str, Any]]:
         """What was published to the topic so far, and not yet read."""

@@ -6,14 +6,14 @@ from typing import Any
 from uuid import uuid4
 
 from core.money.budgets import Budgets, Limits, scope_of
-from core.places.history import History
+from core.slots.history import History
 from promptreel.operator.keys import ApiKeys
 from tests.support.local_cloud import LocalCloud, eventually, unique
 from tests.support.money import USD
 from wiring import now
 
 MODEL, EXTENDING = "google/veo-3.1-t2v-fast", "google/veo3-1-fast-extend-video"
-HOURS = 150  # of which it is known how many places were held
+HOURS = 150  # of which it is known how many slots were held
 WEBHOOK = "https://receiver.invalid/told"
 
 
@@ -46,7 +46,7 @@ class Furnished:
         for hours in range(HOURS):
             seen = now() - timedelta(hours=hours)
             for held, waiting in ((hours * 7 % 20, 0), (19, max(0, hours % 37 - 20))):
-                History(cloud.aws("dynamodb"), cloud.stack.places_table_name).note(held, waiting, seen)
+                History(cloud.aws("dynamodb"), cloud.stack.slots_table_name).note(held, waiting, seen)
         keys = ApiKeys(cloud.aws("secretsmanager"), cloud.stack.api_keys_secret_arn)
         keys.create(owner, name="shop", scope="read", expires_at=now() + timedelta(days=5))
         running = ask(unique("a snail"), 300)
@@ -70,7 +70,7 @@ class Furnished:
         return made
 
     def cancel(self, cloud: LocalCloud, key: str) -> None:
-        """What would run on: it holds a place."""
+        """What would run on: it holds a slot."""
         for generation_id in (self.waiting, self.running):
             headers, query = {"Authorization": f"Bearer {key}"}, {"generation_id": generation_id}
             assert cloud.call("DELETE", params=query, headers=headers).ok

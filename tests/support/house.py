@@ -1,4 +1,4 @@
-"""Places at a provider, with everything around them that can be told what to do."""
+"""Slots at a provider, with everything around them that can be told what to do."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from core.archive.objects import Objects
 from core.generation import Failure, Generation, Given
-from core.places.admission import Admission
-from core.places.table import PlacesTable
 from core.record_failure import close
 from core.records.ledger import Ledger
+from core.slots.admission import Admission
+from core.slots.table import SlotsTable
 from core.sweep import Sweep
 from core.workflow import Run
 from tests.support.generations import Clock, archived, claimed, generation
@@ -53,7 +53,7 @@ class House:
         self.stepfunctions, self.executions, self.announcer = StepFunctions(), Workflow(), Announcer()
         self.provider = ProviderJobs()
         self.ledger = Ledger(dynamodb, "generations", self.clock)
-        self.table = PlacesTable(dynamodb, "places", "generations")
+        self.table = SlotsTable(dynamodb, "slots", "generations")
         self.limit_to(limit)
 
     def limit_to(self, limit: int) -> None:
@@ -93,7 +93,7 @@ class House:
         self.close(name)
 
     def make(self, name: str) -> None:
-        """All that is done with one that has its place."""
+        """All that is done with one that has its slot."""
         self.submit(name)
         self.generated(name)
         self.complete(name)
@@ -131,7 +131,7 @@ class House:
 
     @property
     def holders(self) -> list[str]:
-        return [place.holder for place in self.table.held()]
+        return [slot.holder for slot in self.table.held()]
 
     def record(self, name: str) -> Generation:
         return self.ledger.get(name)

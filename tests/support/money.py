@@ -16,7 +16,7 @@ RESERVE = 5 * USD
 
 def accounts(dynamodb: "DynamoDBClient", now: Clock, limits: Limits | None = None) -> Accounts:
     """Of a deployment with these limits; a request of which nothing is known holds 5 USD."""
-    return Accounts.at(dynamodb, Tables("money", "places"), now, limits or Limits(), RESERVE)
+    return Accounts.at(dynamodb, Tables("money", "slots"), now, limits or Limits(), RESERVE)
 
 
 def circuit(dynamodb: "DynamoDBClient", now: Clock) -> Circuit:

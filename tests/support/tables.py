@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from core.places import table as places
 from core.records.table import (
     BATCH_KEY,
     BATCHES_BY_OWNER,
@@ -12,11 +11,12 @@ from core.records.table import (
     KEY,
     Index,
 )
+from core.slots import table as slots
 
 
 def keyed_definition() -> Any:
-    """What CreateTable is told of the places, and of the money, whose keys have the same names."""
-    keys = {places.PK: "HASH", places.SK: "RANGE"}
+    """What CreateTable is told of the slots, and of the money, whose keys have the same names."""
+    keys = {slots.PK: "HASH", slots.SK: "RANGE"}
     return {
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in keys],

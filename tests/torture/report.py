@@ -22,7 +22,7 @@ provider's own list of calls. For every generation:
 - a completed one has its video in S3, byte for byte as the provider made it, and its record beside it;
 - a deleted one has nothing in S3.
 
-And for all of them together: nothing that has ended holds a place or waits for one, nothing is in S3 without a record,
+And for all of them together: nothing that has ended holds a slot or waits for one, nothing is in S3 without a record,
 and no key is in a record, an announcement, an execution, a log or an object.
 
 Its limits: the provider is the simulator and AWS is the local cloud, on one machine. There, a wait takes a twentieth of
@@ -49,7 +49,7 @@ def _totals(done: Sequence[Running], minutes: float, restarts: int) -> Iterator[
     )
     if missed:
         yield (
-            f"\nOf {missed} cases the point was not passed in two tries: who grants the next place, and which "
+            f"\nOf {missed} cases the point was not passed in two tries: who grants the next slot, and which "
             "process is new, differs from run to run. Their generations ended unharmed."
         )
 

@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 400.0
 LOOPS = 3  # a call that an entry makes more often than that is one of a loop
 SWEEP_EVERY_SECONDS = 5.0
 ORDER = [*FLOWS, *DOORS]
-PLACES_SECONDS = 100.0  # a cancelled job's place is free when the provider must have ended (the local stage: 60 s)
+SLOTS_SECONDS = 100.0  # a cancelled job's slot is free when the provider must have ended (the local stage: 60 s)
 
 
 @dataclass
@@ -181,10 +181,10 @@ class Torture:
         self.cloud.invoke("sweep", {})
 
     def settle(self) -> World:
-        """The world once all places are given back, or the time is over after which they must be."""
-        deadline = time.monotonic() + PLACES_SECONDS
+        """The world once all slots are given back, or the time is over after which they must be."""
+        deadline = time.monotonic() + SLOTS_SECONDS
         while time.monotonic() < deadline and any(
-            item["pk"] in ("place", "waiting") for item in items(self.cloud, self.cloud.stack.places_table_name)
+            item["pk"] in ("slot", "waiting") for item in items(self.cloud, self.cloud.stack.slots_table_name)
         ):
             time.sleep(2)
             self.sweep()

@@ -22,7 +22,7 @@ class World:
     """Everything there is at one moment."""
 
     records: dict[str, dict[str, Any]]  # by generation
-    places: list[dict[str, Any]]
+    slots: list[dict[str, Any]]
     objects: dict[str, bytes]  # of the videos bucket, by key
     announcements: dict[str, list[dict[str, Any]]]  # by generation
     calls: list[Call]
@@ -38,7 +38,7 @@ class World:
             announcements[str(message.get("generation_id"))].append(message)
         return cls(
             records={str(item["generation_id"]): item for item in items(cloud, cloud.stack.table_name)},
-            places=list(items(cloud, cloud.stack.places_table_name)),
+            slots=list(items(cloud, cloud.stack.slots_table_name)),
             objects=dict(_objects(cloud)),
             announcements=announcements,
             calls=cloud.simulator.calls(),
@@ -96,11 +96,11 @@ class World:
 
     def broken_as_a_whole(self) -> Iterator[str]:
         """The promises that are no single generation's."""
-        for place in self.places:
-            if place["pk"] == "place":
-                yield f"a place is held by {place['holder']}"
-            if place["pk"] == "waiting":
-                yield f"{place['holder']} still waits"
+        for slot in self.slots:
+            if slot["pk"] == "slot":
+                yield f"a slot is held by {slot['holder']}"
+            if slot["pk"] == "waiting":
+                yield f"{slot['holder']} still waits"
         for key in self.objects:
             which = re.fullmatch("videos/([0-9a-f]{32})/.*", key)
             if which and "status" not in self.records.get(which[1], {}):

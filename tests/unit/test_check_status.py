@@ -29,7 +29,7 @@ class House:
         self.clock, self.takes, self.looked_at = Clock(), takes, list[float]()
         self.released = 0
         self.ledger = Ledger(dynamodb, "generations", self.clock)
-        self.times = GenerationTimes(dynamodb, "places")
+        self.times = GenerationTimes(dynamodb, "slots")
         self.before_look: Callable[[float], None] = lambda _: None
         schedule = Schedule(first=30, every=2.5, stay=stay, deadline=1800, slow=900, give_up=86400)
         self.step = CheckStatus(
@@ -52,7 +52,7 @@ class House:
         return ProviderGeneration("completed", "completed", {"url": "https://cdn.example/v"}, "", 1)
 
     def release(self, generation_id: str) -> None:
-        """Take the place of the admission, to which places are given back."""
+        """Take the place of the admission, to which slots are given back."""
         assert generation_id == "g1"
         self.released += 1
 
@@ -75,7 +75,7 @@ def test_a_check_stays_until_it_is_done_and_notes_how_long_it_took(house: House)
     assert house.looked_at == [30, 32.5, 35, 37.5, 40, 42.5, 45]
     assert house.ledger.get("g1").status is Status.ARCHIVING
     assert house.known == (43.75,), "between the last two looks"
-    assert house.released == 1, "its place is free from then on"
+    assert house.released == 1, "its slot is free from then on"
 
 
 def test_a_check_that_has_stayed_long_enough_leaves_and_the_next_one_learns_from_where_it_was(house: House) -> None:

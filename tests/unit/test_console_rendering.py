@@ -119,7 +119,7 @@ def assert_readable(element: Element) -> None:
     [
         ({"ahead": 3}, "3 before it"),
         ({"ahead": 0}, "next in line"),
-        ({"ahead": None}, "for a place at the provider"),
+        ({"ahead": None}, "for a slot at the provider"),
         ({"waits_for": ["f" * 32]}, "for another video"),
         ({"waits_for": ["e" * 32, "f" * 32]}, "for 2 other videos"),
     ],

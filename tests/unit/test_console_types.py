@@ -29,7 +29,7 @@ NAMED = {
     "UsageSums": "Usage.data",
     "BatchCounts": "Batch.counts",
     "RowProblem": "BatchCheck.problems",
-    "PlacesHour": "Places.hours",
+    "SlotsHour": "Slots.hours",
 }
 ANSWERS = [name for name in INTERFACES if name in NAMED or name in CONTRACT["components"]["schemas"]]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def times(dynamodb: "DynamoDBClient") -> GenerationTimes:
-    return GenerationTimes(dynamodb, "places")
+    return GenerationTimes(dynamodb, "slots")
 
 
 def note(times: GenerationTimes, *seconds: float, start: int = 0, **request: Any) -> None:
@@ -27,7 +27,7 @@ def note(times: GenerationTimes, *seconds: float, start: int = 0, **request: Any
 
 
 def items() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = boto3.client("dynamodb").scan(TableName="places")["Items"]
+    found: list[dict[str, Any]] = boto3.client("dynamodb").scan(TableName="slots")["Items"]
     return found
 
 
@@ -109,7 +109,7 @@ def test_a_table_that_fails_holds_nobody_up(error: Exception, caplog: pytest.Log
 
         update_item = query
 
-    times = GenerationTimes(Broken(), "places")  # type: ignore[arg-type]
+    times = GenerationTimes(Broken(), "slots")  # type: ignore[arg-type]
     times.note(generation(), 40, None)
     assert not times.of({"model": "veo2"})
     assert times.of_models() == {}

@@ -14,7 +14,7 @@ from tests.support.tables import keyed_definition
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TABLE = {"TableName": "places"}
+TABLE = {"TableName": "slots"}
 A: Any = {"pk": {"S": "p"}, "sk": {"S": "a"}}
 B: Any = {"pk": {"S": "p"}, "sk": {"S": "b"}}
 ITEM = {
@@ -64,7 +64,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ),
     ("scan", TABLE),
     ("scan", {"TableName": "none"}),
-    ("batch_get_item", {"RequestItems": {"places": {"Keys": [A, B]}}}),
+    ("batch_get_item", {"RequestItems": {"slots": {"Keys": [A, B]}}}),
     (
         "transact_get_items",
         {"TransactItems": [{"Get": {**TABLE, "Key": A}}, {"Get": {**TABLE, "Key": {**A, "sk": {"S": "c"}}}}]},
@@ -79,7 +79,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     ("transact_write_items", {"TransactItems": [{"Delete": {**TABLE, "Key": A}}, {"Put": {**TABLE, "Item": B}}]}),
-    ("batch_write_item", {"RequestItems": {"places": [{"PutRequest": {"Item": ITEM}}, {"DeleteRequest": {"Key": B}}]}}),
+    ("batch_write_item", {"RequestItems": {"slots": [{"PutRequest": {"Item": ITEM}}, {"DeleteRequest": {"Key": B}}]}}),
     ("delete_item", {**TABLE, "Key": A, "ReturnValues": "ALL_OLD"}),
     ("scan", TABLE),
 ]
@@ -111,13 +111,13 @@ def test_the_short_way_answers_as_the_long_way(dynamodb: "DynamoDBClient", monke
 
 
 def test_what_a_call_returned_is_not_what_is_stored(dynamodb: "DynamoDBClient") -> None:
-    dynamodb.put_item(TableName="places", Item=ITEM)
-    dynamodb.get_item(TableName="places", Key=A)["Item"]["m"]["M"]["l"]["L"].clear()
-    assert dynamodb.get_item(TableName="places", Key=A)["Item"] == ITEM
+    dynamodb.put_item(TableName="slots", Item=ITEM)
+    dynamodb.get_item(TableName="slots", Key=A)["Item"]["m"]["M"]["l"]["L"].clear()
+    assert dynamodb.get_item(TableName="slots", Key=A)["Item"] == ITEM
 
 
 def test_what_is_put_back_is_as_often_as_wanted_what_was_there(dynamodb: "DynamoDBClient") -> None:
-    dynamodb.put_item(TableName="places", Item=ITEM)
+    dynamodb.put_item(TableName="slots", Item=ITEM)
     s3, sqs = boto3.client("s3"), boto3.client("sqs")
     s3.create_bucket(Bucket="bucket")
     s3.put_object(Bucket="bucket", Key="key", Body=b"before")
@@ -126,11 +126,11 @@ def test_what_is_put_back_is_as_often_as_wanted_what_was_there(dynamodb: "Dynamo
     snapshot = Snapshot()
     for _ in range(2):
         snapshot.restore()
-        assert dynamodb.scan(TableName="places")["Items"] == [ITEM]
+        assert dynamodb.scan(TableName="slots")["Items"] == [ITEM]
         assert s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"before"
         assert [one["Body"] for one in sqs.receive_message(QueueUrl=url)["Messages"]] == ["before"]
-        dynamodb.update_item(TableName="places", Key=A, UpdateExpression="REMOVE m")
-        dynamodb.put_item(TableName="places", Item=B)
+        dynamodb.update_item(TableName="slots", Key=A, UpdateExpression="REMOVE m")
+        dynamodb.put_item(TableName="slots", Item=B)
         dynamodb.delete_table(TableName="money")
         s3.put_object(Bucket="bucket", Key="key", Body=b"after")
         sqs.send_message(QueueUrl=url, MessageBody="after")
@@ -141,9 +141,9 @@ def test_what_is_put_back_is_as_often_as_wanted_what_was_there(dynamodb: "Dynamo
 def test_a_test_sees_nothing_that_another_left(dynamodb: "DynamoDBClient", turn: str) -> None:
     s3 = boto3.client("s3")
     assert s3.list_buckets()["Buckets"] == []
-    assert sorted(dynamodb.list_tables()["TableNames"]) == ["batches", "generations", "money", "places", "webhooks"]
-    assert dynamodb.scan(TableName="places")["Items"] == []
+    assert sorted(dynamodb.list_tables()["TableNames"]) == ["batches", "generations", "money", "slots", "webhooks"]
+    assert dynamodb.scan(TableName="slots")["Items"] == []
     s3.create_bucket(Bucket=turn)
-    dynamodb.put_item(TableName="places", Item=ITEM)
+    dynamodb.put_item(TableName="slots", Item=ITEM)
     dynamodb.delete_table(TableName="money")
     dynamodb.create_table(TableName=turn, **keyed_definition())

@@ -176,7 +176,7 @@ def test_an_estimate_is_by_the_price_else_by_history_else_a_reserve(dynamodb: "D
     unknown = money.estimates.of(request, offered())
     assert (unknown.credits, unknown.most, unknown.basis) == (HELD, HELD, RESERVE)
 
-    learned = GenerationTimes(dynamodb, "places")
+    learned = GenerationTimes(dynamodb, "slots")
     for number in range(FEW - 1):
         learned.note(generation(f"g{number}", request=request), 40, USD)
     assert money.estimates.of(request, offered()).basis == RESERVE, "a few say nothing"

@@ -1,4 +1,4 @@
-"""A job that takes the video of another one waits for it: at no cost, holding no place, and never for ever."""
+"""A job that takes the video of another one waits for it: at no cost, holding no slot, and never for ever."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,8 +6,8 @@ import pytest
 
 from core.errors import InputUnavailable
 from core.generation import Failure, Generation, Status
-from core.places.admission import Admission
 from core.rescue import rescue
+from core.slots.admission import Admission
 from core.workflow import Run
 from tests.support.house import House
 
@@ -38,7 +38,7 @@ def failure(house: House, name: str) -> str:
     return f"{found.name}: {found.message}"
 
 
-def test_it_waits_without_a_place_and_goes_on_when_the_video_is_there(house: House) -> None:
+def test_it_waits_without_a_slot_and_goes_on_when_the_video_is_there(house: House) -> None:
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.arrive("ann3")
@@ -73,7 +73,7 @@ def test_many_may_wait_for_one(house: House) -> None:
     house.arrive("ann1")
     house.arrive(*(f"ann{number}" for number in range(2, 7)), takes=["ann1"])
     house.make("ann1")
-    assert house.holders == ["ann2", "ann3"], "no more of them than there are places"
+    assert house.holders == ["ann2", "ann3"], "no more of them than there are slots"
     house.end("ann2", "ann3")
     assert house.holders == ["ann4", "ann5"]
 

@@ -132,11 +132,11 @@ def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
 
         def show(seen: Generation) -> None:
             nonlocal stage
-            place = _place(seen)
-            progress.update(live, description=output.plain(seen.stage) + place)
+            position = _position(seen)
+            progress.update(live, description=output.plain(seen.stage) + position)
             if seen.stage != stage:
                 stage = seen.stage
-                line = f"{time.monotonic() - started:6.1f} s  {output.plain(stage)}{place}"
+                line = f"{time.monotonic() - started:6.1f} s  {output.plain(stage)}{position}"
                 progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
         return api.wait(generation, timeout, show)
@@ -153,7 +153,7 @@ def _usual(api: Client, generation: Generation) -> str:
     return f"{output.plain(generation.request.get('model'))} usually takes {takes}."
 
 
-def _place(generation: Generation) -> str:
+def _position(generation: Generation) -> str:
     """What it waits for, or where it is in the queue; others' jobs are let in between, so this is no time."""
     if generation.waits_for:
         return f", for the video of {output.plain(', '.join(generation.waits_for))}"

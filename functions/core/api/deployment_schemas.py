@@ -1,4 +1,4 @@
-"""The part of the contract that is about the deployment: its places at the provider, and the keys of its API."""
+"""The part of the contract that is about the deployment: its slots at the provider, and the keys of its API."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from core.api.api_keys import SCOPES
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _COUNT = {"type": "integer", "minimum": 0}
 _MEAN = {"type": "number", "minimum": 0}
-PLACES: dict[str, Any] = {
+SLOTS: dict[str, Any] = {
     "type": "object",
     "required": ["limit", "held", "waiting", "hours"],
     "properties": {
         "limit": {**_COUNT, "description": "How many generations the provider is sent at once."},
         "held": {**_COUNT, "description": "How many it works on now, of all owners."},
-        "waiting": {**_COUNT, "description": "How many wait for a place, of all owners."},
+        "waiting": {**_COUNT, "description": "How many wait for a slot, of all owners."},
         "hours": {
             "type": "array",
             "description": "The last seven days, the earliest hour first: means of a look a minute.",

@@ -16,10 +16,10 @@ from core.intake.accept import Envelope, Intake, idempotency_key
 from core.intake.labels import tags_of
 from core.models import Models
 from core.money.accounts import Accounts
-from core.places.table import PlacesTable
 from core.publish.views import as_provider_object
 from core.records.lists import Lists
 from core.records.wanted import Wanted
+from core.slots.table import SlotsTable
 from core.webhooks.asked import webhook_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class GenerationApi:
     deletion: Deletion
     inputs: Inputs
     accounts: Accounts
-    places: PlacesTable
+    slots: SlotsTable
     models: Callable[[], Models]  # their files are read only when somebody asks for one of them
     s3: "S3Client"
     url_lifetime_seconds: int
@@ -78,8 +78,8 @@ class GenerationApi:
         """Return one of the owner's generations, with a fresh link to its video."""
         generation = self._own(owner, generation_id)
         shown = self._shown(generation)
-        if generation.waits_for_place:
-            shown["meta"]["ahead"] = self.places.ahead(generation)
+        if generation.waits_for_slot:
+            shown["meta"]["ahead"] = self.slots.ahead(generation)
             shown["meta"]["waits_for"] = self._waits_for(generation)
         return shown
 

@@ -12,9 +12,9 @@ from core.inputs.media import SUFFIXES
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
 from core.intake.labels import HEADER, MAX_KEY, MAX_TAGS, MAX_VALUE, TAGS
 from core.models import KINDS, Models
-from core.places.table import MOST_AHEAD
 from core.publish.views import PROVIDER_STATUSES
 from core.records.lists import CURSOR, MAX_LIMIT
+from core.slots.table import MOST_AHEAD
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _ID = {
@@ -79,7 +79,7 @@ _GENERATION = {
                 "ahead": {
                     "type": ["integer", "null"],
                     "maximum": MOST_AHEAD,
-                    "description": "How many of yours are before it in the queue for a place at the provider, of which "
+                    "description": "How many of yours are before it in the queue for a slot at the provider, of which "
                     f"no more than {MOST_AHEAD} are counted. Null in lists, and for one that is not in the queue.",
                 },
                 "waits_for": {
@@ -260,7 +260,7 @@ def document(models: Models) -> dict[str, Any]:
                 "ReportRow": batch_schemas.REPORT_ROW,
                 "Delivery": webhook_schemas.DELIVERY,
                 "WebhookSecret": webhook_schemas.SECRET,
-                "Places": deployment_schemas.PLACES,
+                "Slots": deployment_schemas.SLOTS,
                 "Key": deployment_schemas.KEY,
             },
         },
@@ -422,10 +422,10 @@ def _webhooks() -> dict[str, Any]:
 
 
 def _deployment() -> dict[str, Any]:
-    places = {
-        "operationId": "places",
-        "summary": "How many places there are at the provider, are taken and are waited for, now and in the last days",
-        "responses": _answers("401", ok=_ref("Places")),
+    slots = {
+        "operationId": "slots",
+        "summary": "How many slots there are at the provider, are taken and are waited for, now and in the last days",
+        "responses": _answers("401", ok=_ref("Slots")),
     }
     keys = {
         "operationId": "keys",
@@ -433,7 +433,7 @@ def _deployment() -> dict[str, Any]:
         "scope is `all`",
         "responses": _answers("401", ok=_page(_ref("Key"))),
     }
-    return {"/v2/places": {"get": places}, "/v2/keys": {"get": keys}}
+    return {"/v2/slots": {"get": slots}, "/v2/keys": {"get": keys}}
 
 
 def _create() -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Tables:
     """The names of the tables that accounts are made of."""
 
     money: str
-    places: str
+    slots: str
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Accounts:
     @classmethod
     def at(cls, dynamodb: "DynamoDBClient", tables: Tables, now: Clock, limits: Limits, reserve: int) -> "Accounts":
         """Return the accounts in these tables. `limits` and `reserve` are the stage's."""
-        estimates = Estimates(Prices(dynamodb, tables.money, now), GenerationTimes(dynamodb, tables.places), reserve)
+        estimates = Estimates(Prices(dynamodb, tables.money, now), GenerationTimes(dynamodb, tables.slots), reserve)
         return cls(estimates, Budgets(dynamodb, tables.money, limits, now), Usage(dynamodb, tables.money))
 
     def cost_of(self, request: Mapping[str, Any], models: "Models", key_id: str | None = None) -> Cost:

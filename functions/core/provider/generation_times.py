@@ -1,6 +1,6 @@
 """How long the provider takes for a generation, and what it costs: learned from those that it finished, model by model.
 
-The table of places holds an item for each model and the parameters that change its time, of pk "times". A finished
+The table of slots holds an item for each model and the parameters that change its time, of pk "times". A finished
 generation writes its time, and its cost, at the position that its id names, over what an earlier one left there.
 That is one write that needs no read and no condition: two at once, or the same one again, do no harm, and what was
 long ago is forgotten little by little. Nothing depends on it but when a check is made and what a user is shown.
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.generation import Generation
-from core.places.table import PK, SK
 from core.records.table import Item, read, write
+from core.slots.table import PK, SK
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -82,9 +82,9 @@ class Times:
 class GenerationTimes:
     """What was learned. A fault of the table is logged, and nothing is known then: no generation waits for it."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", places_table_name: str) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", slots_table_name: str) -> None:
         self._dynamodb = dynamodb
-        self._name = places_table_name
+        self._name = slots_table_name
 
     def of(self, request: Mapping[str, Any]) -> Times:
         """What is known of requests with the same model and parameters; of the model, if that is too little."""

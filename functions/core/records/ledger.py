@@ -170,7 +170,7 @@ class Ledger:
         self.table.update(generation_id, {}, remove=tuple(WATCH))
 
     def wait_with(self, run: Run, task_token: str) -> None:
-        """Note what the run's workflow waits with for its place; of no effect if it waits for none any more."""
+        """Note what the run's workflow waits with for its slot; of no effect if it waits for none any more."""
         with suppress(ConditionFailed):
             is_queued = Condition("#status = :queued", {":queued": Status.QUEUED})
             self.change(run, {"task_token": task_token}, only_if=is_queued)
@@ -250,7 +250,7 @@ class Ledger:
                     **self._watched(SOON),
                 },
                 only_if=HAS_FAILED,
-                remove=("error", "ended_at", "announced_at", *(() if provider_id else ("place",)), *cleared),
+                remove=("error", "ended_at", "announced_at", *(() if provider_id else ("slot",)), *cleared),
                 others=holding,
             )
         except ConditionFailed:

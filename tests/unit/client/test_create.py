@@ -187,7 +187,7 @@ def test_several_that_are_late_are_exit_code_4(ask: Run) -> None:
     assert (code, err.count(f"Come back with: promptreel get {ID} --wait")) == (4, 2)
 
 
-def test_waiting_tells_the_place_in_the_queue(ask: Run) -> None:
+def test_waiting_tells_the_position_in_the_queue(ask: Run) -> None:
     queue = [shown(meta={"ahead": ahead, "stage": "queued"}) for ahead in (100, 3)]
     _, _, err = ask("get", ID, "--wait", answers=[queue[0], *queue, shown("generating"), completed("u", 1)])
     assert "queued, 100 or more of yours before it" in err

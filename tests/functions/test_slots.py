@@ -1,4 +1,4 @@
-"""How many places are held and waited for is told as it is, and as the sweep saw it, hour by hour."""
+"""How many slots are held and waited for is told as it is, and as the sweep saw it, hour by hour."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,30 +8,30 @@ import pytest
 from botocore.exceptions import ClientError
 
 from core.generation import iso
-from core.places.history import KEPT_FOR, History
-from core.places.table import HOUR, PK, SK, PlacesTable, Waiting
 from core.records.table import read
+from core.slots.history import KEPT_FOR, History
+from core.slots.table import HOUR, PK, SK, SlotsTable, Waiting
 from tests.support.functions import Cloud, call
 from wiring import now
 
 
 def hold(number: int, holder: str) -> None:
-    place = {PK: "place", SK: f"{number:06d}", "holder": holder, "owner": "bob", "since": iso(now())}
-    boto3.client("dynamodb").put_item(TableName="places", Item={name: {"S": text} for name, text in place.items()})
+    slot = {PK: "slot", SK: f"{number:06d}", "holder": holder, "owner": "bob", "since": iso(now())}
+    boto3.client("dynamodb").put_item(TableName="slots", Item={name: {"S": text} for name, text in slot.items()})
 
 
 def wait(*ids: str) -> None:
-    table = PlacesTable(boto3.client("dynamodb"), "places", "generations")
+    table = SlotsTable(boto3.client("dynamodb"), "slots", "generations")
     for generation_id in ids:
         table.wait(Waiting(generation_id, "bob", iso(now())))
 
 
 def history() -> History:
-    return History(boto3.client("dynamodb"), "places")
+    return History(boto3.client("dynamodb"), "slots")
 
 
-def places(cloud: Cloud, **asked: Any) -> dict[str, Any]:
-    status, answer = call(cloud.caller(**asked), "GET", "/v2/places")
+def slots(cloud: Cloud, **asked: Any) -> dict[str, Any]:
+    status, answer = call(cloud.caller(**asked), "GET", "/v2/slots")
     assert status == 200
     return answer
 
@@ -39,8 +39,8 @@ def places(cloud: Cloud, **asked: Any) -> dict[str, Any]:
 def test_what_is_held_and_waits_is_told_to_every_owner_and_nothing_of_whose_it_is(cloud: Cloud) -> None:
     hold(0, "g1")
     wait("g2", "g3", "g4")
-    assert places(cloud, owner="ann", scope="read") == {"limit": 2, "held": 1, "waiting": 3, "hours": []}
-    assert call(cloud.caller(""), "GET", "/v2/places")[0] == 401
+    assert slots(cloud, owner="ann", scope="read") == {"limit": 2, "held": 1, "waiting": 3, "hours": []}
+    assert call(cloud.caller(""), "GET", "/v2/slots")[0] == 401
 
 
 def test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told(cloud: Cloud) -> None:
@@ -55,7 +55,7 @@ def test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told(cloud: C
     assert abs(item["expires_at"] - (now() + KEPT_FOR).timestamp()) < 3600
     for held, waiting in ((2, 3), (2, 0)):
         history().note(held, waiting, hour)
-    assert places(cloud)["hours"] == [
+    assert slots(cloud)["hours"] == [
         {"hour": f"{hour - timedelta(days=6):%Y-%m-%dT%H:00Z}", "held": 2, "waiting": 1},
         {"hour": f"{hour:%Y-%m-%dT%H:00Z}", "held": 1.67, "waiting": 1.33},
     ]
@@ -69,10 +69,10 @@ def test_a_sweep_that_cannot_note_it_sweeps_all_the_same(cloud: Cloud, monkeypat
 
     monkeypatch.setattr(History, "note", refuse)
     cloud.invoke("sweep", {})
-    assert cloud.holders == [], "the place of nobody is free"
+    assert cloud.holders == [], "the slot of nobody is free"
     assert _hours() == []
 
 
 def _hours() -> list[dict[str, Any]]:
-    items = boto3.client("dynamodb").scan(TableName="places")["Items"]
+    items = boto3.client("dynamodb").scan(TableName="slots")["Items"]
     return [item for item in map(read, items) if item[PK] == HOUR]

@@ -1,21 +1,21 @@
-"""Places over HTTP: how many there are, are held and are waited for, now and in the last days, for all owners."""
+"""Slots over HTTP: how many there are, are held and are waited for, now and in the last days, for all owners."""
 
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
 from core.generation import Clock
-from core.places.history import History
-from core.places.table import PLACE, WAITING, PlacesTable
+from core.slots.history import History
+from core.slots.table import SLOT, WAITING, SlotsTable
 
 SHOWN = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class PlacesApi:
-    """Shows the places at the provider."""
+class SlotsApi:
+    """Shows the slots at the provider."""
 
-    table: PlacesTable
+    table: SlotsTable
     history: History
     limit: int
     now: Clock
@@ -24,7 +24,7 @@ class PlacesApi:
         """Return how many there are, are held and are waited for, and the hours of the last days."""
         return {
             "limit": self.limit,
-            "held": self.table.count(PLACE),
+            "held": self.table.count(SLOT),
             "waiting": self.table.count(WAITING),
             "hours": [asdict(hour) for hour in self.history.since(self.now() - SHOWN)],
         }

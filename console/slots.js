@@ -1,4 +1,4 @@
-/** The number of places at the provider that are in use and of jobs that wait for one, now and in the last days. */
+/** The number of slots at the provider that are in use and of jobs that wait for one, now and in the last days. */
 
 import { get, showProblem } from "./api.js";
 import { now } from "./clock.js";
@@ -8,20 +8,20 @@ import { Bars } from "./plot.js";
 import { usePoll } from "./poll.js";
 import { texts } from "./texts.js";
 
-/** @import { Places as PlacesAnswer, PlacesHour } from "./types.js" */
+/** @import { Slots as SlotsAnswer, SlotsHour } from "./types.js" */
 
-const t = texts.places;
+const t = texts.slots;
 const SERIES = /** @type {const} */ (["held", "waiting"]);
 const HOURS = 7 * 24;
 const HOUR = 3_600_000; // milliseconds
 
-/** Render how many places are in use and how many jobs wait. */
-export function Places() {
-  const [places, setPlaces] = useState(/** @type {PlacesAnswer | null} */ (null));
+/** Render how many slots are in use and how many jobs wait. */
+export function Slots() {
+  const [slots, setSlots] = useState(/** @type {SlotsAnswer | null} */ (null));
   const [problem, setProblem] = useState("");
   usePoll(async () => {
     try {
-      setPlaces(await get("v2/places"));
+      setSlots(await get("v2/slots"));
       setProblem("");
     } catch (error) {
       showProblem(error, setProblem);
@@ -31,14 +31,14 @@ export function Places() {
   });
   return html`<h2>${t.title}</h2>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
-    ${!places && !problem && html`<p class="hint">${texts.loading}</p>`}
-    ${places && html`<p>${t.now(count(places.held), count(places.limit), places.waiting, count(places.waiting))}</p>`}
-    ${places && places.hours.length > 0 && html`<${History} limit=${places.limit} hours=${places.hours} />`}`;
+    ${!slots && !problem && html`<p class="hint">${texts.loading}</p>`}
+    ${slots && html`<p>${t.now(count(slots.held), count(slots.limit), slots.waiting, count(slots.waiting))}</p>`}
+    ${slots && slots.hours.length > 0 && html`<${History} limit=${slots.limit} hours=${slots.hours} />`}`;
 }
 
 /**
- * Both series, each with its own scale: a thousand waiting jobs would flatten twenty places.
- * @param {{ limit: number, hours: PlacesHour[] }} props
+ * Both series, each with its own scale: a thousand waiting jobs would flatten twenty slots.
+ * @param {{ limit: number, hours: SlotsHour[] }} props
  */
 function History({ limit, hours }) {
   const seen = new Map(hours.map((one) => [Date.parse(one.hour), one]));

@@ -1,6 +1,6 @@
-"""How many places were held, and how many generations waited for one, hour by hour: what the sweep saw each minute.
+"""How many slots were held, and how many generations waited for one, hour by hour: what the sweep saw each minute.
 
-An hour is one item of the table of places, to which each look is added, and which goes after `KEPT_FOR`. That is one
+An hour is one item of the table of slots, to which each look is added, and which goes after `KEPT_FOR`. That is one
 write that needs no read and no condition; two looks in a minute do no harm, since what is shown is their mean.
 """
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from core.places.table import HOUR, PK, SK
 from core.records.table import EXPIRES_AT, read, write
+from core.slots.table import HOUR, PK, SK
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,9 +30,9 @@ class Hour:
 class History:
     """The hours."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", places_table_name: str) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", slots_table_name: str) -> None:
         self._dynamodb = dynamodb
-        self._name = places_table_name
+        self._name = slots_table_name
 
     def note(self, held: int, waiting: int, now: datetime) -> None:
         """So many are held and wait now."""

@@ -1,4 +1,4 @@
-"""Count the DynamoDB calls that the shipped code of core.places makes for a slot while many jobs run at once.
+"""Count the DynamoDB calls that the shipped code of core.slots makes for a slot while many jobs run at once.
 
 Each job is a thread that acts as its workflow: it invokes Admit, waits for its token, holds the slot and releases it.
 The table is a stand-in with the latency and the transaction conflicts of DynamoDB (bench/scale/dynamodb.py).
@@ -13,13 +13,13 @@ from typing import Any
 
 from bench.scale.dynamodb import DynamoDB
 from core.generation import Generation, Source, generation_id_for
-from core.places import table as places
-from core.places.admission import Admission
-from core.places.table import Place, PlacesTable, Waiting
 from core.records.ledger import Ledger
 from core.records.table import KEY
+from core.slots import table as slots
+from core.slots.admission import Admission
+from core.slots.table import Slot, SlotsTable, Waiting
 
-KEYS = {"places": (places.PK, places.SK), "generations": (KEY,)}
+KEYS = {"slots": (slots.PK, slots.SK), "generations": (KEY,)}
 SECONDS = {"get_item": 0.004, "query": 0.005, "put_item": 0.006, "update_item": 0.006, "delete_item": 0.006}
 SECONDS["transact_write_items"] = 0.015
 HELD_SECONDS = 1.0  # by one job
@@ -39,7 +39,7 @@ class _StepFunctions:
 
 
 def rush(limit: int, jobs: int) -> dict[str, Any]:
-    """So many jobs of ten owners come within the time that one holds its place: calls and collisions a job."""
+    """So many jobs of ten owners come within the time that one holds its slot: calls and collisions a job."""
     dynamodb, stepfunctions = DynamoDB(KEYS, SECONDS), _StepFunctions()
     admission = _admission(dynamodb, stepfunctions, limit)
     generations = [_generation(f"owner{number % 10}", number) for number in range(jobs)]
@@ -98,7 +98,7 @@ def queue(waiting: int, owners: int) -> dict[str, Any]:
             stepfunctions.tokens[one.generation_id] = threading.Event()
             admission.ledger.add(one)
             admission.ledger.wait_with(one.run, one.generation_id)
-    holder = Place(0, "holder", "owner0", START)
+    holder = Slot(0, "holder", "owner0", START)
     dynamodb.put_item(**admission.table._new(holder))
     calls, reads, seconds = [], [], []
     for _ in range(GRANTS):
@@ -120,7 +120,7 @@ def queue(waiting: int, owners: int) -> dict[str, Any]:
 
 def _admission(dynamodb: Any, stepfunctions: Any, limit: int) -> Admission:
     ledger = Ledger(dynamodb, "generations", lambda: datetime.now(UTC))
-    return Admission(PlacesTable(dynamodb, "places", "generations"), ledger, stepfunctions, limit)
+    return Admission(SlotsTable(dynamodb, "slots", "generations"), ledger, stepfunctions, limit)
 
 
 def _generation(owner: str, number: int) -> Generation:

@@ -1,4 +1,4 @@
-"""Whatever comes in whatever order, and whoever dies in it: places are held by who may, and by nobody else.
+"""Whatever comes in whatever order, and whoever dies in it: slots are held by who may, and by nobody else.
 
 Hypothesis makes up the histories: arrivals, of which some wait for the videos of others, states entered twice,
 functions that die before or after a call, answers that are lost, cancels, deletes, rescues, other limits, sweeps. After
@@ -62,7 +62,7 @@ class Mortal:
         return call
 
 
-class Places(RuleBasedStateMachine):
+class Slots(RuleBasedStateMachine):
     jobs: Bundle[str] = Bundle("jobs")
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Places(RuleBasedStateMachine):
         self.aws.start()
         client = boto3.client("dynamodb", region_name="us-east-1")
         client.create_table(TableName="generations", **table_definition())
-        client.create_table(TableName="places", **keyed_definition())
+        client.create_table(TableName="slots", **keyed_definition())
         self.client = Mortal(client)
         self.house = House(self.client, limit=2)  # type: ignore[arg-type]  # it has what is used
         self.names: list[str] = []
@@ -132,7 +132,7 @@ class Places(RuleBasedStateMachine):
         def enter() -> None:
             if any(token.startswith(f"{name}/") for token in self.house.admitted):
                 generation = self.house.ledger.get_for(self.house.record(name).run)
-                if generation.place is not None and generation.submission is None:
+                if generation.slot is not None and generation.submission is None:
                     self.house.submit(name)
 
         self._maybe_dying(fate, enter)
@@ -183,7 +183,7 @@ class Places(RuleBasedStateMachine):
     def an_answer_is_lost(self, name: str, fate: tuple[int, str]) -> None:
         def sent() -> None:
             generation = self.house.ledger.get_for(self.house.record(name).run)
-            if generation.place is not None and generation.submission is None:
+            if generation.slot is not None and generation.submission is None:
                 claimed(self.house.ledger, generation.run)
 
         self._maybe_dying(fate, sent)
@@ -216,11 +216,11 @@ class Places(RuleBasedStateMachine):
         self.held_before = held
 
     @invariant()
-    def nobody_has_two_places(self) -> None:
+    def nobody_has_two_slots(self) -> None:
         assert len(set(self.house.holders)) == len(self.house.holders)
 
     @invariant()
-    def what_the_provider_works_on_has_a_place(self) -> None:
+    def what_the_provider_works_on_has_a_slot(self) -> None:
         for name in self.house.provider.working:
             found = self.house.ledger.submission(name)
             assert found is not None
@@ -228,7 +228,7 @@ class Places(RuleBasedStateMachine):
             assert name in self.house.holders or self.house.clock.time - since > LONGEST
 
     def _run_out(self) -> None:
-        """Let every job continue until it ends, with no more deaths, and check that no place is left held."""
+        """Let every job continue until it ends, with no more deaths, and check that no slot is left held."""
         # First until the provider no longer works on a request whose answer was lost.
         for seconds in (LONGEST.total_seconds() + 1, *[121] * (4 * len(self.names) + 4)):
             self._sweep(seconds)
@@ -258,7 +258,7 @@ class Places(RuleBasedStateMachine):
                 self.house.close(name)  # RecordFailure died after it had recorded, and is entered again
             elif generation.status is Status.COMPLETED:
                 self.house.close(name)
-            elif generation.status is Status.QUEUED and generation.place is None and generation.submission is None:
+            elif generation.status is Status.QUEUED and generation.slot is None and generation.submission is None:
                 if generation.run.execution not in self.entered:
                     self._admit(name)
             elif generation.status is Status.ARCHIVING:
@@ -276,18 +276,18 @@ class Places(RuleBasedStateMachine):
             return
 
 
-Places.TestCase.settings = settings(
+Slots.TestCase.settings = settings(
     max_examples=settings().max_examples // 8,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-TestPlaces = Places.TestCase
+TestSlots = Slots.TestCase
 
 
-def test_a_job_that_is_cancelled_while_its_answer_is_lost_gives_its_place_back() -> None:
-    """Hypothesis found it: the place stays taken for as long as the provider may work."""
-    state = Places()
+def test_a_job_that_is_cancelled_while_its_answer_is_lost_gives_its_slot_back() -> None:
+    """Hypothesis found it: the slot stays taken for as long as the provider may work."""
+    state = Slots()
     name = state.arrive(owner="cyd", fate=(0, ""))
     state.an_answer_is_lost(name=name, fate=(0, ""))
     state.cancel(name=name, fate=(0, ""))

@@ -1,14 +1,14 @@
-"""The items of the table of places: a place is there if it is held, and names its holder; who waits is in the queue.
+"""The items of the table of slots: a slot is there if it is held, and names its holder; who waits is in the queue.
 
-    pk "place"    sk its number, from 0       a held place
+    pk "slot"     sk its number, from 0       a held slot
     pk "waiting"  sk owner/since/generation   a generation that waits, the owner's first one first
     pk "ends/<generation>"  sk generation     one that waits for a run of that generation to end: it takes its video
-    pk "turn"     sk "turn"                   who gives places out, and who was served last (core.places.admission)
+    pk "turn"     sk "turn"                   who gives slots out, and who was served last (core.slots.admission)
     pk "times"    sk model and parameters     how long such generations took (core.provider.generation_times)
-    pk "hour"     sk when it began            how many places were held, and who waited (core.places.history)
+    pk "hour"     sk when it began            how many slots were held, and who waited (core.slots.history)
 
 How many are held is how many items there are: there is no number beside them that could differ. Only `grant` makes a
-place, in one transaction with the generation, so that a generation is given one place and a place one generation.
+slot, in one transaction with the generation, so that a generation is given one slot and a slot one generation.
 All reads by which something is decided are consistent.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PK, SK = "pk", "sk"  # neither is a word of DynamoDB's own
-PLACE, WAITING, TURN, HOUR = "place", "waiting", "turn", "hour"
+SLOT, WAITING, TURN, HOUR = "slot", "waiting", "turn", "hour"
 ENDS = "ends/"
 MOST_AHEAD = 100  # that are counted for one who asks
 PAGE = 25  # items of one look at the queue: most often all that it holds
@@ -55,8 +55,8 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A held place."""
+class Slot:
+    """A held slot."""
 
     number: int
     holder: str  # a generation's id
@@ -69,22 +69,22 @@ class Refused(Exception):
 
     def __init__(self, *, is_settled: bool) -> None:
         super().__init__()
-        self.is_settled = is_settled  # the generation has a place already, or waits for none
+        self.is_settled = is_settled  # the generation has a slot already, or waits for none
 
 
-class PlacesTable:
-    """The table of places, and the generations' part in it."""
+class SlotsTable:
+    """The table of slots, and the generations' part in it."""
 
     def __init__(self, dynamodb: "DynamoDBClient", name: str, generations: str) -> None:
         self._dynamodb = dynamodb
         self._name = name
         self._generations = generations
 
-    def held(self) -> list[Place]:
-        """All places that are held, by number."""
+    def held(self) -> list[Slot]:
+        """All slots that are held, by number."""
         return [
-            Place(int(item[SK]), item["holder"], item["owner"], datetime.fromisoformat(item["since"]))
-            for item in self._query(PLACE)
+            Slot(int(item[SK]), item["holder"], item["owner"], datetime.fromisoformat(item["since"]))
+            for item in self._query(SLOT)
         ]
 
     def waiting(self, after: str = "") -> tuple[list[Waiting], bool]:
@@ -118,7 +118,7 @@ class PlacesTable:
     def ahead(self, generation: Generation) -> int | None:
         """How many of the owner's own are before this one in the queue, at most `MOST_AHEAD`; None if it is not there.
 
-        When they are let in depends on the other owners, too: see `core.places.admission`.
+        When they are let in depends on the other owners, too: see `core.slots.admission`.
         """
         own = Waiting.of(generation).sort_key
         answer = self._dynamodb.query(
@@ -157,30 +157,30 @@ class PlacesTable:
         self._delete(ENDS + source_id, generation_id, execution)
 
     def grant(self, waiting: Waiting, number: int, now: datetime) -> None:
-        """Give the place to who waits, or let it keep the one that it has from before, all or nothing; `Refused`."""
+        """Give the slot to who waits, or let it keep the one that it has from before, all or nothing; `Refused`."""
         admitted = records.update_of(
             waiting.generation_id,
-            {"place": number, "admitted_at": iso(now)},
-            only_if=records.Condition("#status = :queued AND attribute_not_exists(#place)", {":queued": Status.QUEUED}),
+            {"slot": number, "admitted_at": iso(now)},
+            only_if=records.Condition("#status = :queued AND attribute_not_exists(#slot)", {":queued": Status.QUEUED}),
         )
         admitted.pop("ReturnValuesOnConditionCheckFailure")
         self._transact(
-            {"Put": self._new(Place(number, waiting.generation_id, waiting.owner, now))},
+            {"Put": self._new(Slot(number, waiting.generation_id, waiting.owner, now))},
             {"Delete": self._of(WAITING, waiting.sort_key, waiting.generation_id)},
             {"Update": {"TableName": self._generations, **admitted}},
         )
 
-    def move(self, place: Place, number: int) -> None:
-        """Let the holder have another place instead, since the limit is lower now; `Refused`."""
-        old = self._of(PLACE, _number(place.number), place.holder)
-        self._transact({"Put": self._new(replace(place, number=number))}, {"Delete": old})
+    def move(self, slot: Slot, number: int) -> None:
+        """Let the holder have another slot instead, since the limit is lower now; `Refused`."""
+        old = self._of(SLOT, _number(slot.number), slot.holder)
+        self._transact({"Put": self._new(replace(slot, number=number))}, {"Delete": old})
 
-    def release(self, place: Place) -> None:
-        """Give the place back, if its holder still has it."""
-        self._delete(PLACE, _number(place.number), place.holder)
+    def release(self, slot: Slot) -> None:
+        """Give the slot back, if its holder still has it."""
+        self._delete(SLOT, _number(slot.number), slot.holder)
 
     def take_turn(self, who: str, now: datetime, until: datetime, served: str | None = None) -> str | None:
-        """`who` gives places out now: the owner who was served last, "" if nobody was. None if another one does, who is
+        """`who` gives slots out now: the owner who was served last, "" if nobody was. None if another one does, who is
         asked to look once more.
 
         Who takes it again says who was `served` by then: where others come all the time, a turn goes on and on.
@@ -245,14 +245,14 @@ class PlacesTable:
         for page in pages:
             yield from map(read, page["Items"])
 
-    def _new(self, place: Place) -> dict[str, Any]:
-        fields = {"holder": place.holder, "owner": place.owner, "since": iso(place.since)}
-        item = write({PK: PLACE, SK: _number(place.number), **fields})
+    def _new(self, slot: Slot) -> dict[str, Any]:
+        fields = {"holder": slot.holder, "owner": slot.owner, "since": iso(slot.since)}
+        item = write({PK: SLOT, SK: _number(slot.number), **fields})
         return {
             "TableName": self._name,
             "Item": item,
             "ConditionExpression": f"attribute_not_exists({PK}) OR holder = :holder",
-            "ExpressionAttributeValues": write({":holder": place.holder}),
+            "ExpressionAttributeValues": write({":holder": slot.holder}),
         }
 
     def _of(self, part: str, item: str, holder: str) -> dict[str, Any]:

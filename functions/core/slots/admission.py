@@ -1,8 +1,8 @@
-"""Who is next: the owner who holds the fewest places; among equals the next one after who was served last, all around.
+"""Who is next: the owner who holds the fewest slots; among equals the next one after who was served last, all around.
 
-That is decided when a place is given out, from what each owner holds and has waiting at that moment. An owner with a
+That is decided when a slot is given out, from what each owner holds and has waiting at that moment. An owner with a
 thousand jobs has no thousandth turn to wait for, one who was served for long has no debt, and one who comes late, where
-many wait for few places, waits for one round and not for all that came before. Of one owner the first to come is first.
+many wait for few slots, waits for one round and not for all that came before. Of one owner the first to come is first.
 """
 
 import json
@@ -17,14 +17,14 @@ from uuid import uuid4
 from core.errors import InputUnavailable, NotFound
 from core.generation import Failure, Generation, Given, Status
 from core.inputs.links import source_of
-from core.places.table import Place, PlacesTable, Refused, Waiting, after_owner
 from core.records.ledger import Ledger
+from core.slots.table import Refused, Slot, SlotsTable, Waiting, after_owner
 from core.workflow import Run
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-TURN = timedelta(seconds=10)  # after which who gives places out is taken for dead
+TURN = timedelta(seconds=10)  # after which who gives slots out is taken for dead
 MOST_LOOKS = 40  # pages of the queue that are looked at for the next one; an owner takes one at most
 
 
@@ -32,16 +32,16 @@ MOST_LOOKS = 40  # pages of the queue that are looked at for the next one; an ow
 class Admission:
     """Lets generations to the provider, `limit` at once."""
 
-    table: PlacesTable
+    table: SlotsTable
     ledger: Ledger
     stepfunctions: "SFNClient"
     limit: int
     keep: Callable[[Generation], None] = lambda _: None  # the files that it names, where its workflow begins
 
     def admit(self, run: Run, task_token: str) -> None:
-        """Let the workflow that waits with `task_token` go on when its generation has a place: perhaps at once.
+        """Let the workflow that waits with `task_token` go on when its generation has a slot: perhaps at once.
 
-        Entering again changes nothing but the token. Before it waits for a place, it waits for the generations whose
+        Entering again changes nothing but the token. Before it waits for a slot, it waits for the generations whose
         videos it takes. Raises `GenerationEnded` for a run that has nothing left to do, `InputUnavailable` for one that
         cannot be made.
         """
@@ -49,18 +49,18 @@ class Admission:
         self.keep(self.ledger.get_for(run))
         self.ledger.wait_with(run, task_token)
         generation = self.ledger.get_for(run)
-        if not generation.waits_for_place:
+        if not generation.waits_for_slot:
             self._answer(task_token)
         elif self._has_inputs(generation):
             self.table.wait(Waiting.of(generation))
             self.give_out()
 
     def resume(self, generation: Generation) -> None:
-        """Look again at one that waits for others to end: it waits for its place, still for another, or it has failed.
+        """Look again at one that waits for others to end: it waits for its slot, still for another, or it has failed.
 
-        Whoever calls this gives places out.
+        Whoever calls this gives slots out.
         """
-        if not generation.waits_for_place or not generation.given:
+        if not generation.waits_for_slot or not generation.given:
             return
         try:
             if self._has_inputs(generation):
@@ -95,16 +95,16 @@ class Admission:
         return True
 
     def leave(self, generation: Generation) -> None:
-        """The generation has ended: it waits no longer, and its place is free if the provider does not work on it."""
+        """The generation has ended: it waits no longer, and its slot is free if the provider does not work on it."""
         self.table.leave(Waiting.of(generation))
         if not generation.at_provider:
             self.release(generation.generation_id)
 
     def release(self, generation_id: str) -> None:
-        """The provider's work on it is over: give its place back, and let the next one in."""
-        for place in self.table.held():
-            if place.holder == generation_id:
-                self.table.release(place)
+        """The provider's work on it is over: give its slot back, and let the next one in."""
+        for slot in self.table.held():
+            if slot.holder == generation_id:
+                self.table.release(slot)
         self.give_out()
 
     def wake(self, generation_id: str) -> None:
@@ -114,7 +114,7 @@ class Admission:
             self._answer(token)
 
     def give_out(self) -> None:
-        """Give out places until none is free or nobody waits.
+        """Give out slots until none is free or nobody waits.
 
         One at a time does it, so that they are not in each other's way; who comes meanwhile makes that one look again.
         Nothing but speed depends on it: two that do it at once, or one that dies, can do no wrong.
@@ -132,71 +132,71 @@ class Admission:
                 return
 
     def _may_give_out(self) -> bool:
-        """Whether somebody waits and a place is free: a look, which costs a tenth of a turn.
+        """Whether somebody waits and a slot is free: a look, which costs a tenth of a turn.
 
         Who comes or goes has written so before this look, and reads what all the others have: of two who do at once,
         the later one sees both.
         """
         waiting, _ = self.table.waiting()
-        return bool(waiting) and len({place.number for place in self.table.held()} & {*range(self.limit)}) < self.limit
+        return bool(waiting) and len({slot.number for slot in self.table.held()} & {*range(self.limit)}) < self.limit
 
     def _take_turn(self, who: str, served: str | None) -> str | None:
         return self.table.take_turn(who, self.ledger.now(), self.ledger.now() + TURN, served)
 
     def _give_out(self, who: str, served: str) -> str:
-        """Give places out in the turn of `who`, after the owner that was `served` last; who that is then."""
-        held = {place.number: place for place in self.table.held()}
+        """Give slots out in the turn of `who`, after the owner that was `served` last; who that is then."""
+        held = {slot.number: slot for slot in self.table.held()}
         renew_at = self.ledger.now() + TURN / 2
         while True:
             if self.ledger.now() > renew_at:
                 if self._take_turn(who, served) is None:
                     return served
-                held = {place.number: place for place in self.table.held()}
+                held = {slot.number: slot for slot in self.table.held()}
                 renew_at = self.ledger.now() + TURN / 2
             free = [number for number in range(self.limit) if number not in held]
-            over = [place for number, place in held.items() if number >= self.limit]
+            over = [slot for number, slot in held.items() if number >= self.limit]
             if over:  # the limit is lower than it was: until they are within it, nobody else is let in
                 if not free:
                     return served
                 self._move(over[0], free[0])
-                held = {place.number: place for place in self.table.held()}
+                held = {slot.number: slot for slot in self.table.held()}
                 continue
             if not free or (waiting := self._next(held.values(), served)) is None:
                 return served
-            # One that goes on after an operator resolved its submission may still have its place.
-            number = next((place.number for place in held.values() if place.holder == waiting.generation_id), free[0])
+            # One that goes on after an operator resolved its submission may still have its slot.
+            number = next((slot.number for slot in held.values() if slot.holder == waiting.generation_id), free[0])
             try:
                 self.table.grant(waiting, number, self.ledger.now())
             except Refused as refused:
                 if refused.is_settled:
                     self.table.leave(waiting)
-                held = {place.number: place for place in self.table.held()}
+                held = {slot.number: slot for slot in self.table.held()}
                 if not refused.is_settled:
                     continue
             else:
-                held[number] = Place(number, waiting.generation_id, waiting.owner, self.ledger.now())
+                held[number] = Slot(number, waiting.generation_id, waiting.owner, self.ledger.now())
                 served = waiting.owner
             self.wake(waiting.generation_id)
 
-    def _move(self, place: Place, number: int) -> None:
+    def _move(self, slot: Slot, number: int) -> None:
         try:
-            self.table.move(place, number)
+            self.table.move(slot, number)
         except Refused:
             return  # given back, or taken, meanwhile
 
-    def _next(self, held: Collection[Place], served: str) -> Waiting | None:
+    def _next(self, held: Collection[Slot], served: str) -> Waiting | None:
         """The first of each owner is looked at, beginning behind the owner who was served last, all around.
 
         Most often the first look finds somebody who holds nothing, and nobody can hold less.
         """
-        places = Counter(place.owner for place in held)
+        slots = Counter(slot.owner for slot in held)
         start = after = after_owner(served) if served else ""
         has_wrapped = not start
         heads: dict[str, Waiting] = {}
         for _ in range(MOST_LOOKS):
             page, has_more = self.table.waiting(after)
             for waiting in page:
-                if not places[waiting.owner]:
+                if not slots[waiting.owner]:
                     return waiting
                 heads.setdefault(waiting.owner, waiting)
             if has_more:
@@ -207,7 +207,7 @@ class Admission:
                 break
             if has_wrapped and start and after >= start:
                 break
-        return min(heads.values(), key=lambda head: places[head.owner], default=None)
+        return min(heads.values(), key=lambda head: slots[head.owner], default=None)
 
     def _answer(self, task_token: str) -> None:
         errors = self.stepfunctions.exceptions

@@ -1,4 +1,4 @@
-"""Never more at the provider than allowed, fairly between owners, and no place is ever lost."""
+"""Never more at the provider than allowed, fairly between owners, and no slot is ever lost."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -7,9 +7,9 @@ import pytest
 
 from core.errors import GenerationEnded
 from core.generation import Failure
-from core.places.admission import Admission
-from core.places.table import PlacesTable, Refused, Waiting
 from core.rescue import resolve
+from core.slots.admission import Admission
+from core.slots.table import Refused, SlotsTable, Waiting
 from core.sweep import SweepIncomplete
 from core.workflow import Ended, Run
 from tests.support.generations import claimed, generation
@@ -35,7 +35,7 @@ def test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends(house: H
     assert house.holders == []
 
 
-def test_a_generation_is_not_given_a_second_place(house: House) -> None:
+def test_a_generation_is_not_given_a_second_slot(house: House) -> None:
     house.arrive("ann1")
     table, waiting = house.admission.table, Waiting.of(house.ledger.get("ann1"))
     table.wait(waiting)
@@ -82,7 +82,7 @@ def test_who_was_served_for_long_has_no_debt(house: House) -> None:
 
 @pytest.mark.exhaustive
 def test_who_comes_late_waits_for_one_round_and_not_for_all_that_came_before(house: House) -> None:
-    """More owners wait than there are places: nobody holds any, and it is not always the first to come who is next."""
+    """More owners wait than there are slots: nobody holds any, and it is not always the first to come who is next."""
     house.arrive(*(f"{name}{n}" for name in ("ann", "bob", "cyd", "dan") for n in range(5)))
     house.arrive("zed1")
     before = len(house.admitted)
@@ -129,7 +129,7 @@ def test_one_that_is_cancelled_while_it_waits_is_passed_over(house: House) -> No
     assert "ann3" in house.admitted, "its workflow goes on, and finds that it has ended"
 
 
-def test_admit_entered_again_has_one_place_and_the_new_token_is_answered(house: House) -> None:
+def test_admit_entered_again_has_one_slot_and_the_new_token_is_answered(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3", "ann4")
     house.admission.admit(Run("ann3"), "ann3-again")
     house.end("ann1")
@@ -140,7 +140,7 @@ def test_admit_entered_again_has_one_place_and_the_new_token_is_answered(house: 
 
 
 @pytest.mark.exhaustive
-def test_forty_arrivals_entered_twice_take_no_place_twice(house: House) -> None:
+def test_forty_arrivals_entered_twice_take_no_slot_twice(house: House) -> None:
     for n in range(40):
         house.arrive(f"ann{n:02}")
         house.admission.admit(Run(f"ann{n:02}"), f"again{n:02}")
@@ -148,22 +148,22 @@ def test_forty_arrivals_entered_twice_take_no_place_twice(house: House) -> None:
     assert house.holders == []
 
 
-def test_admit_entered_twice_at_once_has_one_place(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other entry comes to the end of its work between this one's look and its place in the queue."""
-    wait = PlacesTable.wait
+def test_admit_entered_twice_at_once_has_one_slot(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other entry comes to the end of its work between this one's look and its position in the queue."""
+    wait = SlotsTable.wait
 
-    def overtaken(table: PlacesTable, waiting: Waiting) -> None:
-        monkeypatch.setattr(PlacesTable, "wait", wait)
+    def overtaken(table: SlotsTable, waiting: Waiting) -> None:
+        monkeypatch.setattr(SlotsTable, "wait", wait)
         house.admission.admit(Run("ann1"), "ann1-other")
         wait(table, waiting)
 
     house.accept("ann1")
-    monkeypatch.setattr(PlacesTable, "wait", overtaken)
+    monkeypatch.setattr(SlotsTable, "wait", overtaken)
     house.admission.admit(Run("ann1"), "ann1")
     assert (house.holders, house.table.waiting()[0]) == (["ann1"], [])
 
 
-def test_one_that_is_sent_again_keeps_the_place_that_it_has(house: House) -> None:
+def test_one_that_is_sent_again_keeps_the_slot_that_it_has(house: House) -> None:
     house.arrive("ann1", "bob1", "bob2")
     claimed(house.ledger, Run("ann1"))
     house.ledger.fail(Run("ann1"), Failure("SubmissionUnknown", "lost"))
@@ -186,7 +186,7 @@ def test_what_has_ended_waits_for_nothing(house: House) -> None:
         house.admission.admit(Run("nobody"), "nobody")
 
 
-def test_a_place_is_free_only_when_the_provider_is_done(house: House) -> None:
+def test_a_slot_is_free_only_when_the_provider_is_done(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3")
     house.submit("ann1")
     house.ledger.fail(Run("ann1"), Failure("Cancelled", "by its owner"))
@@ -198,7 +198,7 @@ def test_a_place_is_free_only_when_the_provider_is_done(house: House) -> None:
     assert house.holders == ["ann3", "ann2"]
 
 
-def test_a_place_is_free_when_the_provider_must_have_ended_though_nobody_can_ask(house: House) -> None:
+def test_a_slot_is_free_when_the_provider_must_have_ended_though_nobody_can_ask(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3")
     claimed(house.ledger, Run("ann1"))
     house.ledger.fail(Run("ann1"), Failure("SubmissionUnknown", "lost"))
@@ -209,7 +209,7 @@ def test_a_place_is_free_when_the_provider_must_have_ended_though_nobody_can_ask
     assert house.holders == ["ann3", "ann2"]
 
 
-def test_a_place_of_a_deleted_generation_is_kept_while_the_provider_works(house: House) -> None:
+def test_a_slot_of_a_deleted_generation_is_kept_while_the_provider_works(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3")
     house.submit("ann1")
     house.ledger.fail(Run("ann1"), Failure("Cancelled", "by its owner"))
@@ -254,7 +254,7 @@ def test_a_sweep_starts_what_was_accepted_and_never_started(house: House) -> Non
     assert house.executions.started == ["ann1"]
 
 
-def test_a_sweep_takes_back_a_place_whose_holder_ended_without_giving_it_back(house: House) -> None:
+def test_a_sweep_takes_back_a_slot_whose_holder_ended_without_giving_it_back(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3")
     house.ledger.fail(Run("ann1"), Failure("GenerationFailed", "no"))
     house.sweep()
@@ -311,7 +311,7 @@ def test_who_waits_can_be_told_how_many_of_its_own_are_before_it(house: House) -
 
 
 def test_a_long_queue_is_not_counted_to_its_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.places.table.MOST_AHEAD", 3)
+    monkeypatch.setattr("core.slots.table.MOST_AHEAD", 3)
     house.arrive(*(f"ann{n}" for n in range(9)))
     ahead = [house.admission.table.ahead(house.ledger.get(f"ann{n}")) for n in range(2, 9)]
     assert ahead == [0, 1, 2, 3, 3, 3, 3]

@@ -1,0 +1,25 @@
+"""The slots at the provider."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from core.api.slots import SlotsApi
+from core.slots.history import History
+from wiring import client, now
+from wiring.api import api_settings, slots_table
+
+router = APIGatewayHttpRouter()
+
+
+@cache
+def _slots() -> SlotsApi:
+    s = api_settings()
+    return SlotsApi(slots_table(), History(client("dynamodb"), s.slots_table_name), s.in_flight_limit, now)
+
+
+@router.get("/v2/slots")
+def slots() -> dict[str, Any]:
+    """Return how many slots are there, taken and waited for, now and in the last days."""
+    return _slots().tell()
