@@ -32,6 +32,12 @@ def is_kept(checkout: Checkout) -> bool:
     return deployed.exists() and max(snapshots, default=0.0) >= deployed.stat().st_mtime
 
 
+def is_outdated(checkout: Checkout) -> bool:
+    """Return whether the kept stack is older than the table of slots, so that nothing can read its records."""
+    kept = outputs(checkout)
+    return bool(kept) and "SlotsTableName" not in kept
+
+
 def forget(checkout: Checkout) -> None:
     """Deploy anew the next time."""
     _deployed_path(checkout).unlink(missing_ok=True)

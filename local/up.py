@@ -19,6 +19,10 @@ def up(checkout: Checkout, settings: Settings) -> Stack:
     steps = Steps()
     checkout.make_state()
     with services.lock(checkout):
+        if deploy.is_outdated(checkout):
+            raise LocalCloudError(
+                "An older version made the data of this local cloud: run make reset, which deletes it, and try again."
+            )
         if not processes.find(checkout.state, services.MINISTACK) and not deploy.is_kept(checkout):
             deploy.forget(checkout)
         ministack = services.ensure_ministack(checkout, settings)

@@ -1,5 +1,6 @@
 """The local cloud's life cycle, with real processes: small servers stand in for ministack, a script for the CDK CLI."""
 
+import json
 import os
 import shutil
 import socket
@@ -334,6 +335,19 @@ def test_up_fails_in_one_sentence_and_down_stops_what_it_had_started(checkout: C
     assert stopped.stdout.count("Stopped ") == 2
     assert not any(process and process.runs() for process in started)
     assert run_local(checkout, "down").stdout == "Nothing was running.\n"
+
+
+def test_up_does_not_touch_the_data_of_an_older_version_and_says_how_to_delete_it(checkout: Checkout) -> None:
+    kept = json.dumps({deploy.STACK: {"PlacesTableName": "promptreel-local-Places"}})
+    (checkout.data / "outputs.json").write_text(kept)
+    ended = run_local(checkout, "up")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        "An older version made the data of this local cloud: run make reset, which deletes it, and try again.\n"
+    )
+    assert [path.name for path in checkout.data.iterdir()] == ["outputs.json"]
+    assert run_local(checkout, "reset", FORCE="1").returncode == 0
+    assert not deploy.is_outdated(checkout)
 
 
 def test_stack_json_is_read_back_and_is_the_owners_alone(checkout: Checkout) -> None:
