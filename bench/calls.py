@@ -25,8 +25,8 @@ Typed = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One entry into a function; times in seconds, `start_cpu` is 0 where it was warm."""
+class Invocation:
+    """One invocation of a function; times in seconds, `start_cpu` is 0 where it was warm."""
 
     function: str
     at: float  # when, in seconds since 1970
@@ -52,13 +52,13 @@ class Entry:
         return sum(map(_read_units, self.calls))
 
 
-def usd(entries: Iterable[Entry]) -> Counter[str]:
-    """What the calls of entries cost, by part, in US dollars. Lambda's own part is not in it."""
+def usd(invocations: Iterable[Invocation]) -> Counter[str]:
+    """What the calls of invocations cost, by part, in US dollars. Lambda's own part is not in it."""
     costs: Counter[str] = Counter()
-    for entry in entries:
-        costs["DynamoDB"] += entry.write_units * USD["DynamoDB write request unit"]  # type: ignore[assignment]
-        costs["DynamoDB"] += entry.read_units * USD["DynamoDB read request unit"]  # type: ignore[assignment]
-        for operation, count in entry.operations.items():
+    for invocation in invocations:
+        costs["DynamoDB"] += invocation.write_units * USD["DynamoDB write request unit"]  # type: ignore[assignment]
+        costs["DynamoDB"] += invocation.read_units * USD["DynamoDB read request unit"]  # type: ignore[assignment]
+        for operation, count in invocation.operations.items():
             part, price = _price(*operation.split())
             if price:
                 costs[part] += count * price  # type: ignore[assignment]
@@ -148,6 +148,6 @@ def _value_size(typed: Typed) -> int:
             return 1
 
 
-def entry_of(line: Mapping[str, Any]) -> Entry:
-    """An entry as the hook wrote it."""
-    return Entry(**{one.name: line[one.name] for one in fields(Entry)})
+def invocation_of(line: Mapping[str, Any]) -> Invocation:
+    """An invocation as the hook wrote it."""
+    return Invocation(**{one.name: line[one.name] for one in fields(Invocation)})

@@ -44,23 +44,23 @@ CREATED: dict[str, Any] = {"status": 200, "headers": {}, "body": json.dumps({"id
 
 FUNCTION = """
 import json, os, sys, time
-entry = json.load(open(sys.argv[1]))
+invocation = json.load(open(sys.argv[1]))
 class Context:
     function_name = "function"; memory_limit_in_mb = 256; aws_request_id = "id"
     invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:function"
     def get_remaining_time_in_millis(self): return 60000
 wall, cpu = time.perf_counter(), time.process_time()
-handler = __import__(entry["function"]).handler
+handler = __import__(invocation["function"]).handler
 imported = time.process_time() - cpu
 try:
-    handler(entry["event"], Context())
+    handler(invocation["event"], Context())
 except Exception as error:
     if type(error).__name__ not in ("SubmissionUnknown",): raise
 print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, imported]))
 """
 FLOOR = """
 import json, sys, time
-entry = json.load(open(sys.argv[1]))
+invocation = json.load(open(sys.argv[1]))
 wall, cpu = time.perf_counter(), time.process_time()
 import boto3
 imported = time.process_time() - cpu
@@ -69,15 +69,15 @@ def value(of):
     if isinstance(of, dict): return {name: value(one) for name, one in of.items()}
     return [value(one) for one in of] if isinstance(of, list) else of
 clients = {}
-for call in entry["calls"]:
+for call in invocation["calls"]:
     if call["service"] not in clients: clients[call["service"]] = boto3.client(call["service"])
     operation = __import__("botocore").xform_name(call["operation"])
     try: answer = getattr(clients[call["service"]], operation)(**value(call["parameters"]))
     except Exception: continue
     if hasattr(answer.get("Body"), "read"): answer["Body"].read()
-if entry["asked"]:
+if invocation["asked"]:
     import requests
-    for method, url in entry["asked"]:
+    for method, url in invocation["asked"]:
         try: requests.request(method, url, timeout=5)
         except requests.RequestException: pass
 print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, imported]))
@@ -102,13 +102,13 @@ def measure(quick: bool = False) -> dict[str, Any]:
         plain = [layer / "python"]
         bare = [_without_bytecode(scratch / str(number), one) for number, one in enumerate(ours)]
         for turn in range(-1, QUICK_RUNS if quick else RUNS):
-            for name, entry in first.items():
+            for name, invocation in first.items():
                 ways = {"floor": (FLOOR, plain), "function": (FUNCTION, ours)}
                 if name in BARE:
                     ways["bare"] = (FUNCTION, bare)
                 for way, (program, packages) in ways.items():
-                    with _playing(entry) as url:
-                        played = _played(entry, url)
+                    with _playing(invocation) as url:
+                        played = _played(invocation, url)
                         file = scratch / f"{name}.json"
                         file.write_text(json.dumps(played))
                         runs[f"{way} {name}"].append(_run(program, played, packages, file))
@@ -199,15 +199,15 @@ def _without_bytecode(target: Path, bundle: Path) -> Path:
     return target
 
 
-def _played(entry: dict[str, Any], url: str) -> dict[str, Any]:
+def _played(invocation: dict[str, Any], url: str) -> dict[str, Any]:
     """Return the recorded invocation with `url` in place of AWS and the provider."""
-    environment = entry["environment"]
+    environment = invocation["environment"]
     places = [environment[name] for name in ("AWS_ENDPOINT_URL", "PROVIDER_URL") if name in environment]
-    ports = {str(answer["port"]) for answer in entry["answers"]} | {str(urlsplit(place).port) for place in places}
+    ports = {str(answer["port"]) for answer in invocation["answers"]} | {str(urlsplit(place).port) for place in places}
     aws = str(urlsplit(environment["AWS_ENDPOINT_URL"]).port)
-    asked = [(answer["method"], url + answer["url"]) for answer in entry["answers"] if str(answer["port"]) != aws]
-    text = json.dumps({name: entry[name] for name in ("function", "event", "environment", "calls")})
-    if entry["function"] == "submit":
+    asked = [(answer["method"], url + answer["url"]) for answer in invocation["answers"] if str(answer["port"]) != aws]
+    text = json.dumps({name: invocation[name] for name in ("function", "event", "environment", "calls")})
+    if invocation["function"] == "submit":
         asked.append(("POST", url + CREATE))
     for port in ports:
         text = text.replace(f"127.0.0.1:{port}", urlsplit(url).netloc)
@@ -233,10 +233,10 @@ def _run(program: str, played: dict[str, Any], packages: list[Path], file: Path 
 
 
 @contextmanager
-def _playing(entry: dict[str, Any]) -> Iterator[str]:
+def _playing(invocation: dict[str, Any]) -> Iterator[str]:
     """A server that answers as AWS and the provider did: equal questions in their order, the last one for ever."""
     kept: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for answer in entry["answers"]:
+    for answer in invocation["answers"]:
         kept[answer["method"], urlsplit(answer["url"]).path, answer["target"]].append(answer)
     lock = threading.Lock()
 
@@ -274,7 +274,7 @@ def _playing(entry: dict[str, Any]) -> Iterator[str]:
 
         def _answer(self, answer: dict[str, Any] | None) -> None:
             body = answer["body"] if answer else ""
-            for port in {one["port"] for one in entry["answers"]}:
+            for port in {one["port"] for one in invocation["answers"]}:
                 body = body.replace(f"127.0.0.1:{port}", f"127.0.0.1:{server.server_port}")
             data = body.encode("latin-1")
             self.send_response(answer["status"] if answer else 404)

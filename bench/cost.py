@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.calls import PRICES, USD, Entry, usd
+from bench.calls import PRICES, USD, Invocation, usd
 from bench.recording import Job, Recording, record
 
 TARGET = 0.0003  # USD a video, besides storage and egress
-DOORS = {"api", "authorize", "ingest"}  # each entry is a trace of its own; a workflow's entries are all in one
-PLATFORM_LOG_BYTES = 400  # what Lambda itself logs of an entry: START, END, REPORT
+DOORS = {"api", "authorize", "ingest"}  # each invocation is a trace of its own; a workflow's invocations are all in one
+PLATFORM_LOG_BYTES = 400  # what Lambda itself logs of an invocation: START, END, REPORT
 FULL_CORE_MB = 1769  # the memory with which a function has one core
 HOURS = 730  # of a month
 A_MONTH = 10_000
@@ -19,7 +19,7 @@ EMPTY_RECEIVES = 15 * 60 * HOURS  # Lambda asks a queue with five pollers, each 
 ROW_STATES = 5  # of a batch, in its own map: AcceptRow, its choice, the run, and a Distributed Map's own
 WHO = {
     "alone": "a job of {} s",
-    "cold": "a job of 1 s, each function at its first entry",
+    "cold": "a job of 1 s, each function at its first invocation",
     "queued": "a job of {} s that waited an hour for its slot",
     "row": "a row of a batch of one, with all that the batch is",
 }
@@ -100,41 +100,41 @@ def _verdict(reached: dict[str, float], results: dict[str, Any]) -> str:
 
 def _cost(job: Job, memory: dict[str, int]) -> Counter[str]:
     costs: Counter[str] = Counter()
-    costs.update(usd(job.entries))
-    costs.update(_running(job.entries, memory))
-    is_row = any(entry.function == "accept_row" for entry in job.entries)
+    costs.update(usd(job.invocations))
+    costs.update(_running(job.invocations, memory))
+    is_row = any(invocation.function == "accept_row" for invocation in job.invocations)
     transitions = len(job.states) + (ROW_STATES if is_row else 0)
     costs["Step Functions"] += transitions * USD["state transition"]  # type: ignore[assignment]
-    traces = 1 + sum(entry.function in DOORS | {"sweep"} for entry in job.entries)
+    traces = 1 + sum(invocation.function in DOORS | {"sweep"} for invocation in job.invocations)
     costs["X-Ray"] += traces * USD["X-Ray trace"]  # type: ignore[assignment]
-    requests = sum(entry.function == "api" for entry in job.entries)
+    requests = sum(invocation.function == "api" for invocation in job.invocations)
     costs["HTTP API"] += requests * USD["HTTP API request"]  # type: ignore[assignment]
     return costs
 
 
-def _running(entries: Iterable[Entry], memory: dict[str, int]) -> Counter[str]:
+def _running(invocations: Iterable[Invocation], memory: dict[str, int]) -> Counter[str]:
     costs: Counter[str] = Counter()
-    for entry in entries:
-        megabytes = memory[entry.function]
-        stretched = (entry.cpu + entry.start_cpu) * max(1.0, FULL_CORE_MB / megabytes)
-        seconds = max(0.0, entry.wall - entry.cpu) + stretched
+    for invocation in invocations:
+        megabytes = memory[invocation.function]
+        stretched = (invocation.cpu + invocation.start_cpu) * max(1.0, FULL_CORE_MB / megabytes)
+        seconds = max(0.0, invocation.wall - invocation.cpu) + stretched
         costs["Lambda time"] += seconds * megabytes / 1024 * USD["Lambda arm64 GB-second"]  # type: ignore[assignment]
         costs["Lambda requests"] += USD["Lambda request"]  # type: ignore[assignment]
-        logged = entry.log_bytes + PLATFORM_LOG_BYTES
+        logged = invocation.log_bytes + PLATFORM_LOG_BYTES
         costs["Logs"] += logged / 1e9 * USD["CloudWatch log GB"]  # type: ignore[assignment]
     return costs
 
 
 def _counts(job: Job) -> dict[str, float]:
-    entries = job.entries
+    invocations = job.invocations
     return {
         "state transitions": len(job.states),
-        "entries into functions": len(entries),
-        "DynamoDB write units": sum(entry.write_units for entry in entries),
-        "DynamoDB read units": sum(entry.read_units for entry in entries),
-        "calls to S3": sum(call["service"] == "s3" for entry in entries for call in entry.calls),
+        "invocations of functions": len(invocations),
+        "DynamoDB write units": sum(invocation.write_units for invocation in invocations),
+        "DynamoDB read units": sum(invocation.read_units for invocation in invocations),
+        "calls to S3": sum(call["service"] == "s3" for invocation in invocations for call in invocation.calls),
         "calls to Secrets Manager": sum(
-            call["service"] == "secretsmanager" for entry in entries for call in entry.calls
+            call["service"] == "secretsmanager" for invocation in invocations for call in invocation.calls
         ),
     }
 

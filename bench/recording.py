@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from bench.calls import Entry, entry_of
+from bench.calls import Invocation, invocation_of
 from core.generation import Generation, Source, Status, Submission, iso
 from core.slots.table import Slot, SlotsTable
 from infra.config import stage_named
@@ -34,7 +34,7 @@ SWEPT_AFTER_MINUTES = (1, 2, 4, 8, 16, 32)  # when, in its first hour, core.swee
 class Job:
     """The invocations of functions by one job, and the states that its execution entered."""
 
-    entries: list[Entry]
+    invocations: list[Invocation]
     states: list[str]
 
 
@@ -45,9 +45,9 @@ class Recording:
     seconds: int  # that a job took at the provider
     alone: Job
     cold: Job
-    queued: Job  # its own entries, and those that looked after it while it waited
+    queued: Job  # its own invocations, and those that looked after it while it waited
     row: Job  # of a batch
-    sweep: Entry  # with nothing to do
+    sweep: Invocation  # with nothing to do
     first: dict[str, dict[str, Any]]
     memory: dict[str, int]  # MiB, by function
     alarms: int
@@ -116,7 +116,7 @@ class _Recorded:
         since = time.time()
         generation_id = self.cloud.create(prompt)
         self.cloud.ended(generation_id, patience=180)
-        return Job(self._entries(since), self._states(generation_id))
+        return Job(self._invocations(since), self._states(generation_id))
 
     def _others(self) -> dict[str, dict[str, Any]]:
         """Run jobs through the functions that a successful job never invokes."""
@@ -138,15 +138,15 @@ class _Recorded:
         ref = self.cloud.drop(f"{uuid4().hex}.jsonl", body)
         generation = self.cloud.of_owner(ref)
         eventually(lambda: self._has("report_batch", since))
-        return Job(self._entries(since), self._states(generation.generation_id))
+        return Job(self._invocations(since), self._states(generation.generation_id))
 
     def _has(self, function: str, since: float) -> bool | None:
-        return any(entry.function == function for entry in self._entries(since)) or None
+        return any(invocation.function == function for invocation in self._invocations(since)) or None
 
-    def _sweep(self) -> Entry:
+    def _sweep(self) -> Invocation:
         since = time.time()
         self.cloud.invoke("sweep", {})
-        return next(entry for entry in self._all(since) if entry.function == "sweep")
+        return next(invocation for invocation in self._all(since) if invocation.function == "sweep")
 
     def _queued(self) -> Job:
         """Run a job that finds every slot held, waits, is checked by the sweep, and is admitted in the end."""
@@ -197,13 +197,15 @@ class _Recorded:
         events = [event for page in pages.paginate(executionArn=f"{arn}:{generation_id}") for event in page["events"]]
         return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
 
-    def _entries(self, since: float) -> list[Entry]:
+    def _invocations(self, since: float) -> list[Invocation]:
         """Those since then, but for the sweep's, which comes every minute whatever else there is."""
-        return [entry for entry in self._all(since) if entry.function != "sweep"]
+        return [invocation for invocation in self._all(since) if invocation.function != "sweep"]
 
-    def _all(self, since: float) -> list[Entry]:
-        time.sleep(0.5)  # an entry is written once its worker waits for the next one
-        return sorted((entry_of(line) for line in self._lines() if line["at"] >= since), key=lambda entry: entry.at)
+    def _all(self, since: float) -> list[Invocation]:
+        time.sleep(0.5)  # an invocation is written once its worker waits for the next one
+        return sorted(
+            (invocation_of(line) for line in self._lines() if line["at"] >= since), key=lambda invocation: invocation.at
+        )
 
     def _first(self) -> dict[str, dict[str, Any]]:
         return {line["function"]: line for line in reversed(list(self._lines())) if "answers" in line}

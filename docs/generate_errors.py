@@ -31,7 +31,7 @@ TAIL = """
 ## What counts as accepted
 
 What the provider's answer to the one create call means. Nothing else repeats a create call: no retrying HTTP adapter, no
-followed redirect, and a crashed or timed-out function finds its own claim in the ledger when it is entered again.
+followed redirect, and a crashed or timed-out function finds its own claim in the ledger when it is invoked again.
 
 | seen on the create call | meaning | then |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""State AcceptRow of a batch: a row becomes a generation, the same one however often this is entered."""
+"""State AcceptRow of a batch: a row becomes a generation, the same one however often the function is invoked."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -43,7 +43,7 @@ def _wired() -> Submit:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id", "execution"} → {"generation_id", "status": "queued" (enter again) or "generating",
+    """{"generation_id", "execution"} → {"generation_id", "status": "queued" (invoke again) or "generating",
     "wait_seconds", "pending_seconds"}."""
     submitted = _wired().submit(Run.of_state(event))
     generation_id = event["generation_id"]

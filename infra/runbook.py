@@ -391,7 +391,7 @@ NOT_WALKED: Mapping[str, str] = {
     "BatchesTimedOut": "the local cloud does not end an execution by its deadline",
     "Throttles": "the local cloud lets calls wait instead of throttling them",
     "IngestLate": "the local cloud tells no age of a queue's oldest message; the page is walked with IngestDeadLetters",
-    "VideoIncomplete": "it takes a thousand entries of Finalize; the page is walked with VideoInvalid",
+    "VideoIncomplete": "it takes a thousand invocations of Finalize; the page is walked with VideoInvalid",
 }
 
 

@@ -1,7 +1,7 @@
 """What ran in ministack when it was stopped goes on when it is started again, as if AWS had never been away.
 
 ministack 1.5.33 calls every execution that ran when it was stopped failed. Here what ran starts anew at its first
-state, with its name and its input. That is allowed: every state of ours may be entered twice. Messages that a function
+state, with its name and its input. That is allowed: every function may be invoked twice. Messages that a function
 was given come again at once. Where it is told to end, the functions are stopped first, so that nothing happens any more
 that is not written (`local/snapshots.py`). Runs in ministack's own environment.
 """

@@ -1,7 +1,7 @@
 """What a function calls and how long it runs, written down: Python loads this into every worker of the local AWS.
 
-A line of JSON an entry into a function: its calls to AWS, with the items that a write to DynamoDB found and left, so
-that `bench/calls.py` can tell what they cost. Tests record with the same class in their own process.
+A line of JSON for each invocation of a function: its calls to AWS, with the items that a write to DynamoDB found and
+left, so that `bench/calls.py` can tell what they cost. Tests record with the same class in their own process.
 """
 
 import io
@@ -17,34 +17,41 @@ KEYS = (("generation_id",), ("pk", "sk"), ("batch_id",))  # of the three tables;
 
 
 class Recorder:
-    """The calls that this process makes, entry by entry."""
+    """The calls that this process makes, invocation by invocation."""
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
-        self.entry: Line | None = None
+        self.invocation: Line | None = None
         self._is_aside = False  # while a call is made, within which the SDK may make others
         self._is_looking = False  # while this file makes calls of its own
 
     def begin(self, function: str, *, event: Any = None, is_cold: bool = False) -> None:
-        """A function is entered; the entry before is over. Of the first one all is kept that is needed to play it
+        """A function is invoked; the invocation before is over. Of the first one all is kept that is needed to play it
         again."""
         self.end()
         began = {"wall": time.perf_counter(), "cpu": time.process_time()}
         start = time.process_time() if is_cold else 0.0  # of the process, up to here
-        self.entry = {"function": function, "at": time.time(), "start_cpu": start, "calls": [], "log_bytes": 0, **began}
+        self.invocation = {
+            "function": function,
+            "at": time.time(),
+            "start_cpu": start,
+            "calls": [],
+            "log_bytes": 0,
+            **began,
+        }
         if is_cold:
-            self.entry |= {"event": event, "environment": dict(os.environ), "answers": []}
+            self.invocation |= {"event": event, "environment": dict(os.environ), "answers": []}
 
     def end(self) -> None:
-        """The entry is over."""
-        if self.entry is not None:
-            self.entry["wall"] = time.perf_counter() - self.entry["wall"]
-            self.entry["cpu"] = time.process_time() - self.entry["cpu"]
-            self.lines.append(self.entry)
-            self.entry = None
+        """The invocation is over."""
+        if self.invocation is not None:
+            self.invocation["wall"] = time.perf_counter() - self.invocation["wall"]
+            self.invocation["cpu"] = time.process_time() - self.invocation["cpu"]
+            self.lines.append(self.invocation)
+            self.invocation = None
 
     def install(self) -> None:
-        """Record every call of the SDK, what is logged, and of the first entry every answer."""
+        """Record every call of the SDK, what is logged, and of the first invocation every answer."""
         self._install_calls()
         self._install_answers()
 
@@ -59,15 +66,15 @@ class Recorder:
         recorder = self
 
         def call_and_record(client: Any, operation: str, parameters: Any) -> Any:
-            entry = recorder.entry
-            if entry is None or recorder._is_aside:
+            invocation = recorder.invocation
+            if invocation is None or recorder._is_aside:
                 return call(client, operation, parameters)
             recorder._is_aside = True
             try:
                 service = client.meta.service_model.service_name
                 found: Line = {"service": service, "operation": operation, "error": ""}
-                entry["calls"].append(found)
-                if "answers" in entry:
+                invocation["calls"].append(found)
+                if "answers" in invocation:
                     found["parameters"] = _as_json(parameters)
                 is_table = service == "dynamodb"
                 writes = recorder._writes(operation, parameters) if is_table else []
@@ -92,8 +99,8 @@ class Recorder:
 
         def format_and_count(handler: Any, record: Any) -> str:
             text: str = form(handler, record)
-            if recorder.entry is not None:
-                recorder.entry["log_bytes"] += len(text.encode())
+            if recorder.invocation is not None:
+                recorder.invocation["log_bytes"] += len(text.encode())
             return text
 
         client_class._make_api_call = call_and_record
@@ -108,7 +115,7 @@ class Recorder:
 
         def ask_and_keep(pool: Any, method: str, url: str, *arguments: Any, **options: Any) -> Any:
             answer = ask(pool, method, url, *arguments, **options)
-            if recorder.entry is None or recorder._is_looking or "answers" not in recorder.entry:
+            if recorder.invocation is None or recorder._is_looking or "answers" not in recorder.invocation:
                 return answer
             body = answer.read(decode_content=False)
             target = {**(options.get("headers") or {})}.get("X-Amz-Target", b"")
@@ -120,7 +127,7 @@ class Recorder:
                 "body": body.decode("latin-1"),
             }
             kept["target"] = target.decode() if isinstance(target, bytes) else target
-            recorder.entry["answers"].append({**kept, "headers": dict(answer.headers)})
+            recorder.invocation["answers"].append({**kept, "headers": dict(answer.headers)})
             again = urllib3.HTTPResponse(io.BytesIO(body), answer.headers, answer.status, preload_content=False)
             again._original_response = getattr(answer, "_original_response", None)
             return again
@@ -145,9 +152,9 @@ class Recorder:
             )
         finally:
             self._is_looking = False
-            if self.entry is not None:  # what this takes is not the function's
-                self.entry["wall"] += time.perf_counter() - wall
-                self.entry["cpu"] += time.process_time() - cpu
+            if self.invocation is not None:  # what this takes is not the function's
+                self.invocation["wall"] += time.perf_counter() - wall
+                self.invocation["cpu"] += time.process_time() - cpu
 
 
 def _as_json(value: Any) -> Any:
@@ -163,7 +170,7 @@ def _as_json(value: Any) -> Any:
     return value
 
 
-class Entries:
+class Invocations:
     """Standard input, of which a worker reads first what it is and then its events."""
 
     def __init__(self, stream: Any, recorder: Recorder, file: Path) -> None:
@@ -197,7 +204,7 @@ def main() -> None:
         return
     recorder = Recorder()
     recorder.install()
-    sys.stdin = Entries(sys.stdin, recorder, Path(folder) / f"{os.getpid()}.jsonl")
+    sys.stdin = Invocations(sys.stdin, recorder, Path(folder) / f"{os.getpid()}.jsonl")
 
 
 if __name__ == "sitecustomize":

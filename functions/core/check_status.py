@@ -48,7 +48,7 @@ class CheckStatus:
         return checked
 
     def _check(self, run: Run, before: Look) -> Checked:
-        entered = self.ledger.now()
+        invoked_at = self.ledger.now()
         times: Times | None = None
         while True:
             generation = self.ledger.get_for(run)
@@ -65,7 +65,7 @@ class CheckStatus:
             if times is None:
                 times = self.times.of(generation.request)
             pause = self.schedule.pause(age, times)
-            if not self.schedule.stays(pause, (self.ledger.now() - entered).total_seconds()):
+            if not self.schedule.stays(pause, (self.ledger.now() - invoked_at).total_seconds()):
                 return Checked(Status.GENERATING, max(1, round(pause)), int(age))
             self.sleep(pause)
             before = Look(age, pause)

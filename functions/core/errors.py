@@ -30,7 +30,7 @@ the API and the announcement show as `error.name`. A message is one sentence for
         ├── GenerationEnded         the generation had ended already: cancelled, or its failure recorded
         ├── VideoUnavailable        the link does not answer, or breaks off: tried again, with a fresh link
         ├── VideoInvalid            what came is not the whole video: tried again
-        ├── VideoIncomplete         part of the video is stored, and the next entry goes on after it
+        ├── VideoIncomplete         part of the video is stored, and the next invocation goes on after it
         ├── VideoForbidden          the link leads where we do not go: host, scheme, address or size
         ├── Cancelled               its owner cancelled it
         ├── WorkflowStopped         the execution was aborted or ran out of time

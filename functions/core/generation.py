@@ -35,7 +35,7 @@ class Status(StrEnum):
 class Submission(StrEnum):
     """How far the one create call got. Absent from the record: nothing was sent, or what was sent was refused."""
 
-    SENDING = "sending"  # written before the call; found by a later entry, the outcome is unknown
+    SENDING = "sending"  # written before the call; found by a later invocation, the outcome is unknown
     SUBMITTED = "submitted"  # the provider has it, and its id is in the record
 
 

@@ -11,7 +11,7 @@ CASES = 48
 
 
 def is_quick(case: Case) -> bool:
-    """Another entry takes over from a dead Submit only after a minute and a half."""
+    """Another invocation takes over from a dead Submit only after a minute and a half."""
     return not any(fault.function == "submit" and fault.do in ("kill", "thaw") for fault in case.faults)
 
 

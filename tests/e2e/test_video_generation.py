@@ -193,7 +193,7 @@ def test_an_aborted_execution_is_recorded_and_announced(cloud: LocalCloud) -> No
     assert [message["status"] for message in cloud.announcements(generation_id)] == ["error"]
 
 
-def test_submit_entered_by_six_at_once_sends_once(cloud: LocalCloud) -> None:
+def test_submit_invoked_by_six_at_once_sends_once(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     made = generation(uuid4().hex, request={"model": "veo2", "prompt": prompt}, created_at=now(), updated_at=now())
     cloud.ledger.add(made)
@@ -204,7 +204,7 @@ def test_submit_entered_by_six_at_once_sends_once(cloud: LocalCloud) -> None:
     assert cloud.creates(prompt) == 1
 
 
-def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) -> None:
+def test_finalize_invoked_twice_at_once_archives_one_video(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     cloud.simulator.script(prompt, outcome="never")
     generation_id = cloud.create(prompt)
@@ -225,7 +225,7 @@ def test_finalize_entered_twice_at_once_archives_one_video(cloud: LocalCloud) ->
     assert [one for one in uploads if generation_id in one["Key"]] == []
 
 
-def test_what_is_archived_in_part_is_gone_on_with_by_the_next_entry(cloud: LocalCloud) -> None:
+def test_what_is_archived_in_part_is_gone_on_with_by_the_next_invocation(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     a_part: VideoBehaviour = {**LARGE, "truncate": 9 << 20}
     # It takes its time to say so, in which the first part is stored on a busy machine, too.

@@ -1,4 +1,4 @@
-"""The states of a batch: a row is one generation however often it is entered; the report has every row once."""
+"""The states of a batch: a row is one generation however often AcceptRow is invoked; the report has every row once."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def published(cloud: Cloud, kind: str) -> list[dict[str, Any]]:
     return [json.loads(one["Message"]) for one in found]
 
 
-def test_a_row_entered_twice_is_one_generation(week: Week, cloud: Cloud) -> None:
+def test_a_row_accepted_twice_is_one_generation(week: Week, cloud: Cloud) -> None:
     batch = week.drop("a boat")
     [first], [second] = week.accept(batch), week.accept(batch)
     assert first == second

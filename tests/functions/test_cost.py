@@ -10,7 +10,7 @@ from typing import Any
 import botocore.client
 import pytest
 
-from bench.calls import Entry, entry_of
+from bench.calls import Invocation, invocation_of
 from bench.hook.sitecustomize import Recorder
 from tests.support.functions import Cloud, call
 
@@ -76,8 +76,8 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def job(cloud: Cloud, recorder: Recorder) -> list[Entry]:
-    """The entries of one job, from its request to its announcement."""
+def job(cloud: Cloud, recorder: Recorder) -> list[Invocation]:
+    """The invocations of one job, from its request to its announcement."""
 
     cloud.invoke("sweep", {})  # which knows the prices
     recorder.begin("api")
@@ -89,16 +89,16 @@ def job(cloud: Cloud, recorder: Recorder) -> list[Entry]:
         state = cloud.run(state, function, token=TASK_TOKEN)
         recorder.end()
     assert state["status"] == "completed"
-    return list(map(entry_of, recorder.lines))
+    return list(map(invocation_of, recorder.lines))
 
 
-def test_a_job_makes_these_calls_and_no_others(job: list[Entry]) -> None:
-    assert {entry.function: dict(entry.operations) for entry in job} == CALLS
+def test_a_job_makes_these_calls_and_no_others(job: list[Invocation]) -> None:
+    assert {invocation.function: dict(invocation.operations) for invocation in job} == CALLS
 
 
-def test_a_job_writes_and_reads_so_much_and_no_more(job: list[Entry]) -> None:
-    assert {entry.function: entry.write_units for entry in job} == WRITE_UNITS
-    assert {entry.function: entry.read_units for entry in job} == READ_UNITS
+def test_a_job_writes_and_reads_so_much_and_no_more(job: list[Invocation]) -> None:
+    assert {invocation.function: invocation.write_units for invocation in job} == WRITE_UNITS
+    assert {invocation.function: invocation.read_units for invocation in job} == READ_UNITS
 
 
 def test_a_sweep_with_nothing_to_do_makes_these_calls_and_no_others(cloud: Cloud, recorder: Recorder) -> None:
@@ -106,6 +106,6 @@ def test_a_sweep_with_nothing_to_do_makes_these_calls_and_no_others(cloud: Cloud
     recorder.begin("sweep")
     cloud.invoke("sweep", {})
     recorder.end()
-    [entry] = map(entry_of, recorder.lines)
-    assert dict(entry.operations) == SWEEP
-    assert (entry.write_units, entry.read_units) == (1, 7)
+    [invocation] = map(invocation_of, recorder.lines)
+    assert dict(invocation.operations) == SWEEP
+    assert (invocation.write_units, invocation.read_units) == (1, 7)

@@ -1,8 +1,8 @@
 """Nothing is lost and nothing is paid twice when a function dies at any point: each point is tried, one after another.
 
-A driver does what Step Functions does with the shipped definition: it enters the states one after another, and enters a
-state again when its function died. Before and after every single call that a function makes, to AWS or to the provider,
-it is killed once. What must be true in the end does not depend on where.
+A driver does what Step Functions does with the shipped definition: it invokes the function of one state after another,
+and invokes a function again when it died. Before and after every single call that a function makes, to AWS or to the
+provider, it is killed once. What must be true in the end does not depend on where.
 """
 
 from datetime import date
@@ -16,7 +16,7 @@ import admit
 from core.generation import Status
 from core.money.accounts import Accounts, Tables
 from core.money.budgets import Limits
-from tests.support.dying import FUNCTIONS, REENTRIES, Death, Driver, Killed, dying
+from tests.support.dying import FUNCTIONS, INVOCATIONS, Death, Driver, Killed, dying
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
 from wiring import now
@@ -35,7 +35,7 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
     body, key = {"model": "veo2", "prompt": PROMPT}, f"key-{at}"
     before, spent_before = cloud.simulator.counts().creates, spent()
     with dying(monkeypatch, death):
-        for _ in range(REENTRIES):
+        for _ in range(INVOCATIONS):
             try:
                 _, created = call(cloud, "POST", PATHS[0], body=body, idempotency_key=key)
                 break
@@ -43,7 +43,7 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
                 continue  # the client sees a 5xx, and sends the same again
         driver = Driver(cloud, created["id"])
         driver.run()
-        driver.enter("sweep", {})
+        driver.invoke("sweep", {})
     record = cloud.ledger.get(created["id"])
     paid = cloud.simulator.counts().creates - before
     where = f"killed {death.points[at - 1] if at <= len(death.points) else 'nowhere'}"
@@ -100,7 +100,7 @@ def test_an_execution_that_ended_from_outside_is_recorded_whatever_dies(
         aborted["detail"]["name"] = created["id"]
         death = Death(at)
         with dying(monkeypatch, death):
-            Driver(cloud, created["id"]).enter("record_failure", aborted)
+            Driver(cloud, created["id"]).invoke("record_failure", aborted)
         record = cloud.ledger.get(created["id"])
         assert (record.status, record.announced_at is None) == (Status.ERROR, False)
         at, points = at + 1, max(points, len(death.points) if at == 0 else points)

@@ -14,7 +14,7 @@ from core.generation import Status, Webhook
 from core.publish.views import as_announcement
 from core.records.lists import Lists
 from core.webhooks.records import State, WebhookRecords
-from tests.support.dying import REENTRIES, Death, Killed, dying
+from tests.support.dying import INVOCATIONS, Death, Killed, dying
 from tests.support.functions import Cloud, Doors
 from tests.support.generations import generation
 from tests.support.revisions import Week
@@ -34,9 +34,9 @@ class DeathOfTheFunction(Death):
 
 
 def dying_everywhere(
-    monkeypatch: pytest.MonkeyPatch, enter: Callable[[int], Any], before: Callable[[int], Any] = lambda _: None
+    monkeypatch: pytest.MonkeyPatch, invoke: Callable[[int], Any], before: Callable[[int], Any] = lambda _: None
 ) -> int:
-    """Call `enter` with 0, 1, 2, …, killed at the point of this number and called again; how many points there were.
+    """Call `invoke` with 0, 1, 2, …, killed at the point of this number and called again; how many points there were.
 
     Nothing dies in `before`, which is called first.
     """
@@ -45,9 +45,9 @@ def dying_everywhere(
         before(at)
         death = DeathOfTheFunction(at)
         with dying(monkeypatch, death):
-            for _ in range(REENTRIES):
+            for _ in range(INVOCATIONS):
                 try:
-                    enter(at)
+                    invoke(at)
                     break
                 except Killed:
                     continue  # the message comes again, the state is retried

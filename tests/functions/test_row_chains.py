@@ -138,8 +138,8 @@ def test_rows_in_any_order_become_a_chain(story: Story) -> None:
 
 
 @pytest.fixture
-def entered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The rows that AcceptRow entered, by their generations."""
+def reached_rows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The rows that AcceptRow reached, by their generations."""
     found: list[str] = []
     accept = Rows._accept
 
@@ -159,7 +159,7 @@ def between(number: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("is_allowed", [True, False])
 def test_rows_that_take_two_of_those_above_are_reached_once_each(
-    story: Story, entered: list[str], monkeypatch: pytest.MonkeyPatch, *, is_allowed: bool
+    story: Story, reached_rows: list[str], monkeypatch: pytest.MonkeyPatch, *, is_allowed: bool
 ) -> None:
     """Else the ways up the file double with every row, also where none of them can be recorded."""
     given = story.tell(FIRST, extending("row:1"), *(between(number) for number in range(3, 15)))
@@ -167,15 +167,15 @@ def test_rows_that_take_two_of_those_above_are_reached_once_each(
     if not is_allowed:
         monkeypatch.setenv("ALLOWED_MODELS", "google/veo3")  # since the file was read
     story.cloud.invoke("accept_row", story.lines(given)[-1])
-    assert len(entered) == len(set(entered)) == 14
+    assert len(reached_rows) == len(set(reached_rows)) == 14
     story.reach(given, 14)
-    assert len(entered) == (15 if is_allowed else 28), "what is recorded is not entered again"
+    assert len(reached_rows) == (15 if is_allowed else 28), "what is recorded is not reached again"
 
 
-def test_the_last_row_of_the_longest_chain_may_be_reached_first(story: Story, entered: list[str]) -> None:
+def test_the_last_row_of_the_longest_chain_may_be_reached_first(story: Story, reached_rows: list[str]) -> None:
     given = story.tell(FIRST, *(extending(f"row:{number}") for number in range(1, MAX_LONG)))
     story.reach(given, MAX_LONG)
-    assert len(entered) == MAX_LONG
+    assert len(reached_rows) == MAX_LONG
     assert {one.status for one in story.found.values()} == {Status.QUEUED}
 
 

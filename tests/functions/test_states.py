@@ -137,14 +137,14 @@ def test_a_paid_video_on_a_host_that_nobody_knew_is_archived_after_a_rescue(
     assert cloud.simulator.counts().creates == 1
 
 
-def test_finalize_entered_twice_does_its_work_once(cloud: Cloud, accepted: Accepted) -> None:
+def test_finalize_invoked_twice_does_its_work_once(cloud: Cloud, accepted: Accepted) -> None:
     state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     assert cloud.run(state, "finalize") == cloud.run(state, "finalize")
     assert len(cloud.messages()) == 1
 
 
 def die_in(monkeypatch: pytest.MonkeyPatch, cloud: Cloud, place: str, state: dict[str, Any]) -> None:
-    """Enter Finalize, and end it as a crash would where it calls `place`."""
+    """Invoke Finalize, and end it as a crash would where it calls `place`."""
 
     def die(*_: object) -> None:
         raise MemoryError

@@ -216,7 +216,7 @@ def test_ends_of_which_a_webhook_is_told_reach_who_tells_it_and_no_other_does(na
     mappings = [one["Properties"] for one in resources(name, "AWS::Lambda::EventSourceMapping").values()]
     (mapping,) = (one for one in mappings if readable(one["EventSourceArn"]) == "WebhooksQueue.Arn")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["BatchSize"] == 1, "a slow receiver keeps no other waiting in the same entry"
+    assert mapping["BatchSize"] == 1, "a slow receiver keeps no other waiting in the same invocation"
 
 
 def test_a_dead_letter_and_an_error_of_the_api_alarm_at_once() -> None:

@@ -21,7 +21,7 @@ MUTANTS = (
         "functions/core/archive/multipart.py",
         '            IfNoneMatch="*",\n',
         "",
-        noticed_by="tests/unit/test_archive_parts.py::test_what_another_entry_archived_meanwhile_is_not_replaced",
+        noticed_by="tests/unit/test_archive_parts.py::test_what_another_invocation_archived_meanwhile_is_not_replaced",
     ),
     Mutant(
         "A second upload in one request replaces an archived video",
@@ -49,7 +49,7 @@ MUTANTS = (
         "functions/core/archive/store.py",
         "            if before and (before.length, before.validator) != (found.length, found.validator):\n",
         "            if before and found.length is None:\n",
-        noticed_by="tests/unit/test_archive_parts.py::test_a_video_that_changed_between_entries_starts_anew",
+        noticed_by="tests/unit/test_archive_parts.py::test_a_video_that_changed_between_invocations_starts_anew",
     ),
     Mutant(
         "An upload is completed before it is verified",

@@ -1,4 +1,4 @@
-"""Functions that die at a chosen point, and a Step Functions that enters them again."""
+"""Functions that die at a chosen point, and a Step Functions that invokes them again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from tests.support.mocked_aws import Clients
 from tests.support.states import caught, output, payload
 from wiring import now
 
-REENTRIES = 4
+INVOCATIONS = 4
 DOORS = {"api", "authorize", "ingest", "accept_row", "report_batch", "deliver_webhook"}
 FUNCTIONS = {*DOORS, "admit", "submit", "look_up_submission", "check_status", "finalize", "record_failure", "sweep"}
 
@@ -95,18 +95,18 @@ class Driver:
     cloud: Cloud
     generation_id: str
 
-    def enter(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
-        for _ in range(REENTRIES):
+    def invoke(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+        for _ in range(INVOCATIONS):
             try:
                 return self.cloud.invoke(function, payload)
             except Killed:
                 if function == "submit":
                     self._let_time_pass(91)
-        raise AssertionError(f"{function} died {REENTRIES} times")
+        raise AssertionError(f"{function} died {INVOCATIONS} times")
 
     def step(self, function: str, state: dict[str, Any], token: str = "token") -> dict[str, Any]:
         """Pass a state, as the shipped state machine does: its output."""
-        return output(function, state, self.enter(function, payload(function, state, token=token)))
+        return output(function, state, self.invoke(function, payload(function, state, token=token)))
 
     def run(self) -> None:
         state: dict[str, Any] = {"generation_id": self.generation_id}
@@ -130,7 +130,7 @@ class Driver:
         return submitted
 
     def _let_time_pass(self, seconds: float) -> None:
-        """A claim that a dead entry left is believed only once its function's time is over, and looked up for a day."""
+        """Age the claim of a dead invocation, which counts until its function's time is over."""
         boto3.client("dynamodb").update_item(
             TableName="generations",
             Key={"generation_id": {"S": self.generation_id}},

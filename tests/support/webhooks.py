@@ -9,7 +9,7 @@ from tests.support.functions import Cloud
 
 
 def deliver(cloud: Cloud, body: dict[str, Any], receives: int = 1, *, warm: bool = True) -> list[dict[str, str]]:
-    """Enter the function with a message of the queue: those that are to come again."""
+    """Invoke the function with a message of the queue: those that are to come again."""
     sqs, url = boto3.client("sqs"), cloud.environment["WEBHOOKS_QUEUE_URL"]
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
     received = sqs.receive_message(QueueUrl=url)["Messages"][0]

@@ -117,7 +117,7 @@ def _provider(call: str, name: str, behaviour: dict[str, Any], end: str, *, time
 def at_point(flow: str, point: Point, commands: "Commands") -> Iterator[Case]:
     """What can happen at one point that a function passes.
 
-    A death before a call is one after the effect before it, so that deaths are tried after effects only, and at entry.
+    A death before a call is one after the effect before it, so deaths are tried after effects only, and at the start.
     """
     script, door = FLOWS.get(flow, FLOWS["made"]), DOORS.get(flow, "api")
     ends = frozenset({ERROR if flow == "failed" else COMPLETED})
@@ -136,15 +136,15 @@ def at_point(flow: str, point: Point, commands: "Commands") -> Iterator[Case]:
                 struck = Fault(point.function, point.name, cast("What", do), times=SDK_ATTEMPTS + 1)
                 yield case(f"{group}, longer than the SDK tries", struck)
         return
-    if when == "entered":
-        yield case("entered twice at once", fault("twice"))
+    if when == "invoked":
+        yield case("invoked twice at once", fault("twice"))
     elif not call.startswith("provider"):
         yield case("AWS's answer is lost", fault("lost"))
-    if when == "entered" or not READS.search(call):
+    if when == "invoked" or not READS.search(call):
         # Nobody can know whether a request was sent that was about to be: it may end as SubmissionUnknown.
         more = frozenset({ERROR}) if str(point) == CLAIMED and point.function == "submit" else frozenset()
         yield case("killed", fault("kill"), more=more, is_sent_again=False)
-        yield case("killed, and again when it was entered again", fault("kill", times=2), more=more)
+        yield case("killed, and again when it was invoked again", fault("kill", times=2), more=more)
         thaw = fault("thaw", seconds=THAW_SECONDS.get(point.function, 3))
         yield case("goes on after its time was over", thaw, more=more)
     if point.function not in DOORS_OF_CLIENTS:
@@ -154,7 +154,7 @@ def at_point(flow: str, point: Point, commands: "Commands") -> Iterator[Case]:
 
 READS = re.compile(r"^(provider GET|\w+ (Get|Head|Describe|List|Query))")
 CLAIMED = "after dynamodb UpdateItem 1"
-THAW_SECONDS = {"submit": 95.0}  # later than the time after which another entry takes over
+THAW_SECONDS = {"submit": 95.0}  # later than the time after which another invocation takes over
 DOORS_OF_CLIENTS = {"api", "authorize", "ingest", "accept_row", "report_batch"}
 
 

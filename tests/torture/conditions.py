@@ -67,9 +67,9 @@ def unannounced(commands: Commands) -> Iterator[Case]:
     group = "the event of its execution's end is lost"
     stop = dict(commands.meanwhile("check_status"))["its execution is stopped meanwhile"]
     for function in ("admit", "submit", "check_status", "finalize"):
-        fault = Fault(function, "entered 1", "run", command=stop, env=commands.env)
+        fault = Fault(function, "invoked 1", "run", command=stop, env=commands.env)
         yield Case(group, f"it is stopped in {function}", faults=[fault], ends=ANY)
-    failing = Fault("record_failure", "entered 1", "kill", times=12)
+    failing = Fault("record_failure", "invoked 1", "kill", times=12)
     yield Case(group, "record_failure dies each time", FLOWS["failed"], [failing], frozenset({ERROR}))
 
 

@@ -17,12 +17,12 @@ class Fault:
 
     `kill` ends its process as the kernel would. `thaw` does, too, and goes on after so many `seconds` where nobody
     waits for it any more. `lost` loses the answer of a call that was made. `throttled` and `failing` are AWS's answers
-    instead of the call. `twice` enters the function once more at the same time. `run` runs a command, and then the
+    instead of the call. `twice` invokes the function once more at the same time. `run` runs a command, and then the
     function goes on.
     """
 
     function: str
-    at: str  # the name of a point, each time it is passed; or with a number, that time in an entry of the function
+    at: str  # the name of a point, each time it is passed; or with a number, that time in an invocation of the function
     do: What
     times: int = 1
     seconds: float = 0
@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Point:
-    """A point that a function passed: `before` or `after` a call, and the how manieth such call of this entry."""
+    """A point that a function passed: `before` or `after` a call, and the how manieth such call of this invocation."""
 
     function: str
     name: str

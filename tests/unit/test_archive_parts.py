@@ -57,7 +57,7 @@ def s3() -> Iterator[StrictS3]:
 
 @dataclass
 class Finalizes:
-    """The entries of one generation into Finalize: what one keeps, the next is given."""
+    """The invocations of Finalize for one generation: what one keeps, the next is given."""
 
     s3: StrictS3
     url: str
@@ -73,7 +73,7 @@ class Finalizes:
         self.kept = upload
         self.times_kept += 1
 
-    def enter(self, seconds_left: Callable[[], float] = lambda: 900.0, most: int = 4) -> ArchivedVideo:
+    def invoke(self, seconds_left: Callable[[], float] = lambda: 900.0, most: int = 4) -> ArchivedVideo:
         archive = Archive(self.s3.client, "videos", ALLOWED, PART, most)
         order = Order("g1", self.url, self.file_size, self.renew, seconds_left, self.kept, self.keep)
         return archive.store(order)
@@ -94,7 +94,7 @@ def nothing_is_there(s3: StrictS3) -> None:
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_small_video_is_one_get_and_one_put(s3: StrictS3, size: int, ranges: bool) -> None:
     with hosting(video(size), lambda *_: Manner(ranges=ranges)) as host:
-        is_archived(s3, Finalizes(s3, host.url, size).enter(), video(size))
+        is_archived(s3, Finalizes(s3, host.url, size).invoke(), video(size))
     assert (len(host.asked), s3.calls) == (1, ["put"])
 
 
@@ -103,7 +103,7 @@ def test_a_small_video_is_one_get_and_one_put(s3: StrictS3, size: int, ranges: b
 @pytest.mark.parametrize("most", [1, 4, 8])
 def test_a_large_video_is_uploaded_in_parts_and_read_once(s3: StrictS3, size: int, ranges: bool, most: int) -> None:
     with hosting(video(size), lambda *_: Manner(ranges=ranges)) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter(most=most), video(size))
+        is_archived(s3, Finalizes(s3, host.url).invoke(most=most), video(size))
     assert host.sent == size
     assert s3.called("part") == -(-size // PART)
     assert host.at_once <= most
@@ -119,11 +119,11 @@ def test_parts_that_arrive_in_any_order_are_checked_in_theirs(s3: StrictS3, monk
         return Manner()
 
     with hosting(VIDEO, manner) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter())
+        is_archived(s3, Finalizes(s3, host.url).invoke())
 
 
 @pytest.mark.parametrize("size", [PART, 8 * PART + 1000], ids=["in one put", "in parts"])
-def test_what_another_entry_archived_meanwhile_is_not_replaced(s3: StrictS3, size: int) -> None:
+def test_what_another_invocation_archived_meanwhile_is_not_replaced(s3: StrictS3, size: int) -> None:
     """It may have been announced already, with its checksum."""
     earlier = video(700)
 
@@ -133,7 +133,7 @@ def test_what_another_entry_archived_meanwhile_is_not_replaced(s3: StrictS3, siz
         return Manner()
 
     with hosting(video(size), manner) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter(), earlier)
+        is_archived(s3, Finalizes(s3, host.url).invoke(), earlier)
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -152,56 +152,58 @@ def test_what_breaks_in_mid_body_goes_on_where_it_broke(s3: StrictS3, broken: in
         return Manner()
 
     with hosting(VIDEO, manner) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter())
+        is_archived(s3, Finalizes(s3, host.url).invoke())
     assert host.sent == len(VIDEO), "not a byte was read twice"
     assert {one.headers["If-Range"] for one in host.asked[1:]} == {'"1"'}
 
 
 def test_a_break_on_every_connection_loses_nothing(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda *_: Manner(sent=70 * KIB)) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter())
+        is_archived(s3, Finalizes(s3, host.url).invoke())
     assert host.sent == len(VIDEO)
 
 
 def test_a_small_video_goes_on_too(s3: StrictS3) -> None:
     small = video(PART - 5)
     with hosting(small, lambda *_: Manner(sent=100 * KIB)) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter(), small)
+        is_archived(s3, Finalizes(s3, host.url).invoke(), small)
     assert (host.sent, s3.calls) == (len(small), ["put"])
 
 
 def test_a_host_from_which_nothing_comes_any_more_is_given_up(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete, match=f"of the video's {len(VIDEO)} bytes"):
-            entries.enter(most=1)
+            invocations.invoke(most=1)
         assert len(host.asked) < 20
         with pytest.raises(VideoUnavailable, match="500"):
-            entries.enter(most=1)
+            invocations.invoke(most=1)
         assert s3.objects == {}
         host.manner = lambda *_: Manner()
-        is_archived(s3, entries.enter())
-    assert host.sent == len(VIDEO), "the parts of the first entry were not read again"
+        is_archived(s3, invocations.invoke())
+    assert host.sent == len(VIDEO), "the parts of the first invocation were not read again"
 
 
-def test_an_entry_that_is_out_of_time_is_gone_on_with_by_the_next(s3: StrictS3) -> None:
+def test_an_invocation_that_is_out_of_time_is_gone_on_with_by_the_next(s3: StrictS3) -> None:
     with hosting(VIDEO) as host:
-        entries = Finalizes(s3, host.url)
-        entered = 0
+        invocations = Finalizes(s3, host.url)
+        invoked = 0
         while s3.objects == {}:
-            entered += 1
+            invoked += 1
             before = host.sent
             try:
-                stored = entries.enter(lambda: 1 if host.sent - before < 3 * PART + 9 else -1, most=2)  # noqa: B023
+                stored = invocations.invoke(lambda: 1 if host.sent - before < 3 * PART + 9 else -1, most=2)  # noqa: B023
             except VideoIncomplete:
                 assert s3.called("begin") == 1
                 assert s3.objects == {}
         is_archived(s3, stored)
-    assert entered > 2
+    assert invoked > 2
     assert host.sent < 2 * len(VIDEO)
 
 
-def test_an_entry_that_died_is_gone_on_with_from_what_it_kept(s3: StrictS3, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invocation_that_died_is_gone_on_with_from_what_it_kept(
+    s3: StrictS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It keeps where it is now and then, and not only at its end."""
     monkeypatch.setattr(store_module, "KEEP_EVERY_SECONDS", 0.0)
 
@@ -209,7 +211,7 @@ def test_an_entry_that_died_is_gone_on_with_from_what_it_kept(s3: StrictS3, monk
         pass
 
     with hosting(VIDEO) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         real = s3.s3.upload_part
         died: list[int] = []
 
@@ -221,11 +223,11 @@ def test_an_entry_that_died_is_gone_on_with_from_what_it_kept(s3: StrictS3, monk
 
         monkeypatch.setattr(s3.s3, "upload_part", upload_part)
         with pytest.raises(Killed):
-            entries.enter(most=1)
-        assert entries.kept is not None
-        assert entries.kept["parts"] == 5
+            invocations.invoke(most=1)
+        assert invocations.kept is not None
+        assert invocations.kept["parts"] == 5
         asked = len(host.asked)
-        is_archived(s3, entries.enter())
+        is_archived(s3, invocations.invoke())
     assert host.asked[asked].first == 5 * PART
 
 
@@ -252,7 +254,7 @@ def test_a_large_video_in_another_container_is_archived_as_what_it_is(
     """It is under its own name, and its link says `.mp4`."""
     body = other_video(container, 3 * PART)
     with hosting(body, lambda *_: Manner(ranges=ranges, headers={"Content-Type": content_type})) as host:
-        stored = Finalizes(s3, host.url, len(body)).enter()
+        stored = Finalizes(s3, host.url, len(body)).invoke()
     suffix = container.rpartition(" ")[2]
     assert s3.objects == {f"videos/g1/video.{suffix}": body}
     assert (stored.key, stored.file_name) == (f"videos/g1/video.{suffix}", f"g1.{suffix}")
@@ -265,12 +267,12 @@ def test_a_large_video_in_another_container_is_archived_as_what_it_is(
 def test_every_container_is_gone_on_with_where_it_stopped(s3: StrictS3, container: str) -> None:
     body = other_video(container, 8 * PART)
     with hosting(body, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
-            entries.enter(most=1)
+            invocations.invoke(most=1)
         host.manner = lambda *_: Manner()
-        stored = entries.enter()
-    assert host.sent == len(body), "the parts of the first entry were not read again"
+        stored = invocations.invoke()
+    assert host.sent == len(body), "the parts of the first invocation were not read again"
     assert s3.called("begin") == 1
     assert s3.objects == {stored.key: body}
     assert stored.sha256 == hashlib.sha256(body).hexdigest()
@@ -280,7 +282,7 @@ def test_every_container_is_gone_on_with_where_it_stopped(s3: StrictS3, containe
 def test_a_break_within_the_very_first_bytes_loses_nothing(s3: StrictS3, sent: int) -> None:
     body = other_video("webm", 3 * PART)
     with hosting(body, lambda number, _: Manner(sent=sent) if number == 0 else Manner()) as host:
-        stored = Finalizes(s3, host.url).enter()
+        stored = Finalizes(s3, host.url).invoke()
     assert s3.objects == {stored.key: body}
 
 
@@ -295,7 +297,7 @@ def test_what_was_named_by_its_first_bytes_and_comes_as_something_else_starts_an
             return Manner(sent=5) if number == 0 else Manner()
 
         host.manner = manner
-        is_archived(s3, Finalizes(s3, host.url).enter(), video(len(webm_video)))
+        is_archived(s3, Finalizes(s3, host.url).invoke(), video(len(webm_video)))
 
 
 def test_a_video_that_is_there_is_told_by_its_key(s3: StrictS3) -> None:
@@ -303,7 +305,7 @@ def test_a_video_that_is_there_is_told_by_its_key(s3: StrictS3) -> None:
     mov = other_video("mov", PART)
     s3.objects[KEY] = mov
     with hosting(VIDEO, lambda *_: Manner(status=404)) as host:
-        stored = Finalizes(s3, host.url).enter()
+        stored = Finalizes(s3, host.url).invoke()
     is_archived(s3, stored, mov)
     assert (stored.key, stored.file_name, stored.content_type) == (KEY, "g1.mp4", "video/mp4")
 
@@ -311,7 +313,7 @@ def test_a_video_that_is_there_is_told_by_its_key(s3: StrictS3) -> None:
 @pytest.mark.parametrize("sent", [0, 5])
 def test_a_break_there_is_told_where_nothing_can_be_gone_on_with(s3: StrictS3, sent: int) -> None:
     with hosting(VIDEO, lambda *_: Manner(sent=sent, ranges=False)) as host, pytest.raises(VideoUnavailable):
-        Finalizes(s3, host.url).enter()
+        Finalizes(s3, host.url).invoke()
     nothing_is_there(s3)
 
 
@@ -345,13 +347,13 @@ def test_what_another_release_kept_is_not_gone_on_with(
     s3: StrictS3, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
-            entries.enter(most=1)
-        assert entries.kept is not None
-        entries.kept = change(entries.kept)
+            invocations.invoke(most=1)
+        assert invocations.kept is not None
+        invocations.kept = change(invocations.kept)
         host.manner = lambda *_: Manner()
-        stored = entries.enter()
+        stored = invocations.invoke()
     assert s3.objects == {KEY: VIDEO}
     assert stored.sha256 == hashlib.sha256(VIDEO).hexdigest()
 
@@ -361,22 +363,22 @@ def test_what_another_release_kept_is_not_gone_on_with(
     [Manner(etag='"2"'), Manner(ranges=False), Manner(etag=None)],
     ids=["another ETag", "no ranges", "no ETag"],
 )
-def test_a_video_that_changed_between_entries_starts_anew(s3: StrictS3, manner: Manner) -> None:
+def test_a_video_that_changed_between_invocations_starts_anew(s3: StrictS3, manner: Manner) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
-            entries.enter(most=1)
+            invocations.invoke(most=1)
         host.body, host.manner = OTHER, lambda *_: manner
-        is_archived(s3, entries.enter(), OTHER)
+        is_archived(s3, invocations.invoke(), OTHER)
 
 
-def test_a_video_that_got_shorter_between_entries_starts_anew(s3: StrictS3) -> None:
+def test_a_video_that_got_shorter_between_invocations_starts_anew(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
-            entries.enter(most=1)
+            invocations.invoke(most=1)
         host.body, host.manner = video(300), lambda *_: Manner()
-        is_archived(s3, entries.enter(), video(300))
+        is_archived(s3, invocations.invoke(), video(300))
 
 
 def test_a_video_that_changes_while_it_is_read_starts_anew(s3: StrictS3) -> None:
@@ -388,7 +390,7 @@ def test_a_video_that_changes_while_it_is_read_starts_anew(s3: StrictS3) -> None
             return Manner() if number < 4 else Manner(etag='"2"')
 
         host.manner = manner
-        is_archived(s3, Finalizes(s3, host.url).enter(), OTHER)
+        is_archived(s3, Finalizes(s3, host.url).invoke(), OTHER)
 
 
 def test_a_host_that_ignores_if_range_and_serves_another_video_is_seen_through(s3: StrictS3) -> None:
@@ -402,7 +404,7 @@ def test_a_host_that_ignores_if_range_and_serves_another_video_is_seen_through(s
             return Manner(etag=asked.headers.get("If-Range", '"2"'), headers={"ETag": '"2"'})
 
         host.manner = manner
-        is_archived(s3, Finalizes(s3, host.url).enter(), OTHER)
+        is_archived(s3, Finalizes(s3, host.url).invoke(), OTHER)
 
 
 @pytest.mark.parametrize("sent", [None, 5 * PART])
@@ -414,10 +416,10 @@ def test_a_host_that_tells_a_video_from_itself_is_read_in_one_go(s3: StrictS3, s
 
     with hosting(VIDEO, manner) as host:
         if sent is None:
-            is_archived(s3, Finalizes(s3, host.url).enter())
+            is_archived(s3, Finalizes(s3, host.url).invoke())
         else:
             with pytest.raises(VideoUnavailable, match="broke off"):
-                Finalizes(s3, host.url).enter()
+                Finalizes(s3, host.url).invoke()
             nothing_is_there(s3)
     assert [one.first for one in host.asked].count(None) == 1
 
@@ -428,23 +430,23 @@ def test_a_host_that_tells_a_video_from_itself_is_read_in_one_go(s3: StrictS3, s
 )
 def test_a_first_answer_with_a_wrong_range_is_asked_for_without(s3: StrictS3, content_range: str) -> None:
     with hosting(VIDEO, lambda *_: Manner(content_range=content_range)) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter())
+        is_archived(s3, Finalizes(s3, host.url).invoke())
     assert host.asked[1].first is None
 
 
 def test_a_later_answer_with_a_wrong_range_is_not_taken(s3: StrictS3) -> None:
     wrong = Manner(content_range=f"bytes 5-{PART + 4}/{len(VIDEO)}")
     with hosting(VIDEO, lambda number, _: wrong if number == 2 else Manner()) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter())
+        is_archived(s3, Finalizes(s3, host.url).invoke())
 
 
 def test_without_a_validator_nothing_is_pieced_together(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner(etag=None, sent=5 * PART if number else None)) as host:
         with pytest.raises(VideoUnavailable, match="broke off"):
-            Finalizes(s3, host.url).enter()
+            Finalizes(s3, host.url).invoke()
         nothing_is_there(s3)
         host.manner = lambda *_: Manner(etag=None)
-        is_archived(s3, Finalizes(s3, host.url).enter())
+        is_archived(s3, Finalizes(s3, host.url).invoke())
 
 
 @pytest.mark.parametrize(("age", "pieced"), [("00:00:05", True), ("00:00:10", False)])
@@ -458,7 +460,7 @@ def test_a_time_of_change_is_a_validator_once_it_is_old_enough(s3: StrictS3, age
         host.manner = lambda _, asked: Manner(
             etag=None if "If-Range" not in asked.headers else known, headers={**headers, "ETag": 'W/"1"'}
         )
-        is_archived(s3, Finalizes(s3, host.url).enter())
+        is_archived(s3, Finalizes(s3, host.url).invoke())
     assert ({one.headers.get("If-Range") for one in host.asked} == {None, known}) == pieced
 
 
@@ -476,9 +478,9 @@ def test_a_host_that_trickles_does_not_outlast_the_deadline(s3: StrictS3, first:
         return Manner()
 
     with hosting(VIDEO, manner) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete if first else VideoUnavailable):
-            entries.enter(lambda: 900.0 if sum(one.sent for one in trickled) < 30 else -1.0, most=1)
+            invocations.invoke(lambda: 900.0 if sum(one.sent for one in trickled) < 30 else -1.0, most=1)
         assert 30 <= sum(one.sent for one in trickled) < 300
         assert s3.objects == {}
 
@@ -496,11 +498,11 @@ def test_a_head_that_never_ends_is_no_answer(s3: StrictS3, monkeypatch: pytest.M
         return Manner()
 
     with hosting(VIDEO, manner) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         if not first:
             with pytest.raises(VideoUnavailable, match="does not answer: ReadTimeoutError"):
-                entries.enter()
-        is_archived(s3, entries.enter())
+                invocations.invoke()
+        is_archived(s3, invocations.invoke())
     assert len(slow) == 1
 
 
@@ -514,7 +516,7 @@ def test_a_host_that_asks_for_less_gets_less(s3: StrictS3) -> None:
         return Manner()
 
     with hosting(VIDEO, manner) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter())
+        is_archived(s3, Finalizes(s3, host.url).invoke())
     assert len(refused) == 2
 
 
@@ -529,7 +531,7 @@ def test_a_link_that_expires_under_way_is_renewed_and_nothing_is_read_twice(s3: 
             renewed.append(f"{host.url}?{len(renewed) + 2}")
             return renewed[-1]
 
-        is_archived(s3, Finalizes(s3, f"{host.url}?1", renew=renew).enter())
+        is_archived(s3, Finalizes(s3, f"{host.url}?1", renew=renew).invoke())
     assert (len(renewed), host.sent) == (1, len(VIDEO))
 
 
@@ -543,19 +545,19 @@ def test_a_link_signed_anew_at_each_fetch_is_not_downloaded_twice(s3: StrictS3) 
             return f"{host.url}?{len(renewed)}"
 
         with pytest.raises(VideoUnavailable):
-            Finalizes(s3, host.url, renew=renew).enter()
+            Finalizes(s3, host.url, renew=renew).invoke()
     assert (len(host.asked), renewed) == (1, [])
     nothing_is_there(s3)
 
 
-def test_the_next_entry_goes_on_by_another_link(s3: StrictS3) -> None:
+def test_the_next_invocation_goes_on_by_another_link(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
-        entries = Finalizes(s3, f"{host.url}?1")
+        invocations = Finalizes(s3, f"{host.url}?1")
         with pytest.raises(VideoIncomplete):
-            entries.enter(most=1)
+            invocations.invoke(most=1)
         host.manner = lambda _, asked: Manner(status=403) if asked.path.endswith("?1") else Manner()
-        entries.renew = lambda: f"{host.url}?2"
-        is_archived(s3, entries.enter())
+        invocations.renew = lambda: f"{host.url}?2"
+        is_archived(s3, invocations.invoke())
     assert host.sent == len(VIDEO)
 
 
@@ -574,13 +576,13 @@ def test_what_is_no_whole_video_leaves_nothing_behind(
     s3: StrictS3, body: bytes, error: type[Exception], ranges: bool
 ) -> None:
     with hosting(body, lambda *_: Manner(ranges=ranges)) as host, pytest.raises(error):
-        Finalizes(s3, host.url).enter()
+        Finalizes(s3, host.url).invoke()
     nothing_is_there(s3)
 
 
 def test_a_length_that_is_not_the_announced_one_is_refused_before_it_is_read(s3: StrictS3) -> None:
     with hosting(VIDEO) as host, pytest.raises(VideoInvalid, match="announced"):
-        Finalizes(s3, host.url, len(VIDEO) + 1).enter()
+        Finalizes(s3, host.url, len(VIDEO) + 1).invoke()
     nothing_is_there(s3)
 
 
@@ -597,39 +599,39 @@ def test_a_video_over_the_cap_is_refused_before_it_is_read(s3: StrictS3) -> None
 def test_what_s3_refuses_for_now_is_gone_on_with(s3: StrictS3, call: str) -> None:
     s3.refuse = lambda called: (503, "SlowDown") if called == call and s3.called("part") > 4 else None
     with hosting(VIDEO) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
-            entries.enter(most=1)
+            invocations.invoke(most=1)
         s3.refuse = lambda _: None
         asked = len(host.asked)
-        is_archived(s3, entries.enter())
+        is_archived(s3, invocations.invoke())
     assert (host.asked[asked].first or 0) >= 3 * PART
 
 
 def test_what_s3_always_refuses_is_told(s3: StrictS3) -> None:
     s3.refuse = lambda called: (403, "AccessDenied") if called == "complete" else None
     with hosting(VIDEO) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
-            entries.enter()
+            invocations.invoke()
         with pytest.raises(s3.client.exceptions.ClientError, match="AccessDenied"):
-            entries.enter()
+            invocations.invoke()
     assert s3.objects == {}
 
 
 def test_an_upload_that_s3_has_forgotten_starts_anew(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
-        entries = Finalizes(s3, host.url)
+        invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
-            entries.enter(most=1)
+            invocations.invoke(most=1)
         s3.uploads.clear()
         host.manner = lambda *_: Manner()
-        is_archived(s3, entries.enter())
+        is_archived(s3, invocations.invoke())
 
 
 @pytest.mark.parametrize("size", [300, len(VIDEO)])
 def test_of_two_at_once_one_video_stays_and_both_describe_it(s3: StrictS3, size: int) -> None:
-    """The first is entered when the second is about to make its video visible, and is done before it."""
+    """The first is invoked when the second is about to make its video visible, and is done before it."""
     body = video(size)
     raced: list[ArchivedVideo] = []
     with hosting(body) as host:
@@ -637,26 +639,26 @@ def test_of_two_at_once_one_video_stays_and_both_describe_it(s3: StrictS3, size:
         def race(call: str) -> None:
             if call in ("put", "complete"):
                 s3.refuse = lambda _: None
-                raced.append(Finalizes(s3, host.url).enter())
+                raced.append(Finalizes(s3, host.url).invoke())
 
         s3.refuse = race
-        stored = Finalizes(s3, host.url).enter()
+        stored = Finalizes(s3, host.url).invoke()
     assert [stored] == raced
     is_archived(s3, stored, body)
 
 
 def test_one_that_ended_meanwhile_leaves_nothing_behind(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
-        entries = Finalizes(s3, host.url, ended=True)
+        invocations = Finalizes(s3, host.url, ended=True)
         with pytest.raises(GenerationEnded):
-            entries.enter(most=1)
+            invocations.invoke(most=1)
     nothing_is_there(s3)
 
 
 def test_what_is_there_needs_no_link(s3: StrictS3) -> None:
     s3.objects[KEY] = VIDEO
     with hosting(VIDEO, lambda *_: Manner(status=403)) as host:
-        is_archived(s3, Finalizes(s3, host.url).enter())
+        is_archived(s3, Finalizes(s3, host.url).invoke())
 
 
 class Discarding:

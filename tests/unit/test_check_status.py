@@ -93,7 +93,7 @@ def test_a_stage_may_let_no_check_stay(dynamodb: "DynamoDBClient") -> None:
     assert house.looked_at == [30]
 
 
-def test_an_entry_that_comes_again_finds_what_is_done_and_learns_nothing_twice(house: House) -> None:
+def test_an_invocation_that_comes_again_finds_what_is_done_and_learns_nothing_twice(house: House) -> None:
     house.check(30)
     before = house.known
     house.clock.forward(100)

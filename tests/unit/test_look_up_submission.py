@@ -63,7 +63,7 @@ def test_one_that_the_log_lists_goes_on_as_if_nothing_had_happened(ledger: Ledge
     record = ledger.get("g1")
     assert (record.status, record.submission, record.provider_id) == (Status.GENERATING, Submission.SUBMITTED, "p1")
     assert record.submitted_at == START, "what is polled, and for how long, counts from when it was sent"
-    assert look(ledger, Log()) == LookedUp("generating", SCHEDULE.first), "entered again, nothing is asked"
+    assert look(ledger, Log()) == LookedUp("generating", SCHEDULE.first), "invoked again, nothing is asked"
 
 
 @pytest.mark.parametrize("outcome", [None, ProviderUnavailable("503")])

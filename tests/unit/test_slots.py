@@ -129,7 +129,7 @@ def test_one_that_is_cancelled_while_it_waits_is_passed_over(house: House) -> No
     assert "ann3" in house.admitted, "its workflow goes on, and finds that it has ended"
 
 
-def test_admit_entered_again_has_one_slot_and_the_new_token_is_answered(house: House) -> None:
+def test_admit_invoked_again_has_one_slot_and_the_new_token_is_answered(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3", "ann4")
     house.admission.admit(Run("ann3"), "ann3-again")
     house.end("ann1")
@@ -140,7 +140,7 @@ def test_admit_entered_again_has_one_slot_and_the_new_token_is_answered(house: H
 
 
 @pytest.mark.exhaustive
-def test_forty_arrivals_entered_twice_take_no_slot_twice(house: House) -> None:
+def test_forty_arrivals_invoked_twice_take_no_slot_twice(house: House) -> None:
     for n in range(40):
         house.arrive(f"ann{n:02}")
         house.admission.admit(Run(f"ann{n:02}"), f"again{n:02}")
@@ -148,8 +148,8 @@ def test_forty_arrivals_entered_twice_take_no_slot_twice(house: House) -> None:
     assert house.holders == []
 
 
-def test_admit_entered_twice_at_once_has_one_slot(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other entry comes to the end of its work between this one's look and its position in the queue."""
+def test_admit_invoked_twice_at_once_has_one_slot(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other invocation comes to the end of its work between this one's look and its position in the queue."""
     wait = SlotsTable.wait
 
     def overtaken(table: SlotsTable, waiting: Waiting) -> None:

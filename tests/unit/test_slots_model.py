@@ -1,6 +1,6 @@
 """Whatever comes in whatever order, and whoever dies in it: slots are held by who may, and by nobody else.
 
-Hypothesis makes up the histories: arrivals, of which some wait for the videos of others, states entered twice,
+Hypothesis makes up the histories: arrivals, of which some wait for the videos of others, functions invoked twice,
 functions that die before or after a call, answers that are lost, cancels, deletes, rescues, other limits, sweeps. After
 each step what must always be true is looked at; at the end everything is let run out, and then nothing may be left.
 """
@@ -75,7 +75,7 @@ class Slots(RuleBasedStateMachine):
         self.client = Mortal(client)
         self.house = House(self.client, limit=2)  # type: ignore[arg-type]  # it has what is used
         self.names: list[str] = []
-        self.entered: set[str] = set()  # executions whose Admit has returned: nobody enters them again
+        self.admitted: set[str] = set()  # executions whose Admit has returned: it is not invoked again
         self.held_before = 0
         self.tokens = 0
 
@@ -121,21 +121,21 @@ class Slots(RuleBasedStateMachine):
             self.house.ledger.fail(run, Failure("InputUnavailable", str(error)))
             self.house.close(name)
             raise
-        self.entered.add(run.execution)
+        self.admitted.add(run.execution)
 
     @rule(name=jobs, fate=fates)
-    def enter_again(self, name: str, fate: tuple[int, str]) -> None:
+    def admit_again(self, name: str, fate: tuple[int, str]) -> None:
         self._maybe_dying(fate, lambda: self._admit(name))
 
     @rule(name=jobs, fate=fates)
     def submit(self, name: str, fate: tuple[int, str]) -> None:
-        def enter() -> None:
+        def invoke() -> None:
             if any(token.startswith(f"{name}/") for token in self.house.admitted):
                 generation = self.house.ledger.get_for(self.house.record(name).run)
                 if generation.slot is not None and generation.submission is None:
                     self.house.submit(name)
 
-        self._maybe_dying(fate, enter)
+        self._maybe_dying(fate, invoke)
 
     @rule(name=jobs, fate=fates, well=st.booleans())
     def the_provider_ends(self, name: str, fate: tuple[int, str], *, well: bool) -> None:
@@ -153,11 +153,11 @@ class Slots(RuleBasedStateMachine):
 
     @rule(name=jobs, fate=fates)
     def finalize(self, name: str, fate: tuple[int, str]) -> None:
-        def enter() -> None:
+        def invoke() -> None:
             if self.house.ledger.get_for(self.house.record(name).run).status is Status.ARCHIVING:
                 self.house.complete(name)
 
-        self._maybe_dying(fate, enter)
+        self._maybe_dying(fate, invoke)
 
     @rule(name=jobs, fate=fates)
     def cancel(self, name: str, fate: tuple[int, str]) -> None:
@@ -255,11 +255,11 @@ class Slots(RuleBasedStateMachine):
             if self.house.executions.known.get(generation.run.execution, "none") is not None:
                 return
             if generation.status is Status.ERROR:
-                self.house.close(name)  # RecordFailure died after it had recorded, and is entered again
+                self.house.close(name)  # RecordFailure died after it had recorded, and is invoked again
             elif generation.status is Status.COMPLETED:
                 self.house.close(name)
             elif generation.status is Status.QUEUED and generation.slot is None and generation.submission is None:
-                if generation.run.execution not in self.entered:
+                if generation.run.execution not in self.admitted:
                     self._admit(name)
             elif generation.status is Status.ARCHIVING:
                 self.house.admission.release(name)

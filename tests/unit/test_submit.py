@@ -1,4 +1,4 @@
-"""At most one create call that the provider may have accepted, however often and by however many Submit is entered."""
+"""At most one create call that the provider may have accepted, however often and by however many Submit is invoked."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -78,8 +78,8 @@ class NoTimes:
         return Times()
 
 
-def enter(ledger: Ledger, provider: Any) -> int:
-    """Seconds after which to enter again, 0 if it was accepted."""
+def invoke(ledger: Ledger, provider: Any) -> int:
+    """Seconds after which to invoke it again, 0 if it was accepted."""
     dynamodb = cast("Any", ledger.table)._dynamodb
     step = Submit(
         ledger=ledger,
@@ -97,9 +97,9 @@ def enter(ledger: Ledger, provider: Any) -> int:
     return submitted.wait_seconds
 
 
-def test_the_request_is_sent_once_and_a_second_entry_returns_what_the_first_got(ledger: Ledger) -> None:
+def test_the_request_is_sent_once_and_a_second_invocation_returns_what_the_first_got(ledger: Ledger) -> None:
     provider = Provider("p1")
-    assert [enter(ledger, provider), enter(ledger, provider)] == [0, 0]
+    assert [invoke(ledger, provider), invoke(ledger, provider)] == [0, 0]
     [(request, name)] = provider.calls
     assert request == {"model": "veo2", "prompt": "a boat", "seed": 7}
     assert name.startswith("g1."), "so that the call is found in the provider's log"
@@ -119,10 +119,10 @@ def test_what_was_accepted_is_not_sent_once_its_budget_was_passed(dynamodb: "Dyn
     budgets.set(scope_of("ann"), {"day": 0})
     provider = Provider("p1")
     with pytest.raises(BudgetExceeded, match=r"0\.00 USD a day of owner ann was passed while this video waited"):
-        enter(ledger, provider)
+        invoke(ledger, provider)
     assert (provider.calls, ledger.get("g1").submission) == ([], None)
     budgets.set(scope_of("ann"), {"day": 2 * USD})
-    assert enter(ledger, provider) == 0
+    assert invoke(ledger, provider) == 0
 
 
 def test_a_month_without_credits_does_not_fill_an_executions_history(
@@ -152,49 +152,49 @@ def test_of_two_that_read_the_record_at_once_only_one_may_send(ledger: Ledger) -
 def test_an_unknown_outcome_is_never_sent_again(ledger: Ledger, clock: Clock) -> None:
     provider = Provider(SubmissionUnknown("lost"), "p2")
     with pytest.raises(SubmissionUnknown):
-        enter(ledger, provider)
+        invoke(ledger, provider)
     clock.forward(SCHEDULE.timeout)
     with pytest.raises(SubmissionUnknown):
-        enter(ledger, provider)
+        invoke(ledger, provider)
     assert len(provider.calls) == 1
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt(), MemoryError(), ValueError("a bug")])
-def test_an_entry_that_dies_while_sending_blocks_all_later_ones(
+def test_an_invocation_that_dies_while_sending_blocks_all_later_ones(
     ledger: Ledger, clock: Clock, fault: BaseException
 ) -> None:
     provider = Provider("never used")
     provider.during = lambda: (_ for _ in ()).throw(fault)
     with pytest.raises(type(fault)):
-        enter(ledger, provider)
-    assert enter(ledger, provider) == SCHEDULE.timeout, "it may still be running: wait until it cannot"
+        invoke(ledger, provider)
+    assert invoke(ledger, provider) == SCHEDULE.timeout, "it may still be running: wait until it cannot"
     clock.forward(SCHEDULE.timeout)
     with pytest.raises(SubmissionUnknown, match="died"):
-        enter(ledger, provider)
+        invoke(ledger, provider)
     assert len(provider.calls) == 1
 
 
-def test_an_entry_that_waits_for_a_slow_one_finds_what_it_got(ledger: Ledger, clock: Clock) -> None:
+def test_an_invocation_that_waits_for_a_slow_one_finds_what_it_got(ledger: Ledger, clock: Clock) -> None:
     provider = Provider("p1")
     waits: list[int] = []
 
     def meanwhile() -> None:
         clock.forward(30)
-        waits.append(enter(ledger, Provider()))
+        waits.append(invoke(ledger, Provider()))
 
     provider.during = meanwhile
-    assert enter(ledger, provider) == 0
+    assert invoke(ledger, provider) == 0
     assert waits == [60]
-    assert enter(ledger, Provider()) == 0
+    assert invoke(ledger, Provider()) == 0
 
 
 @pytest.mark.parametrize("error", [RequestRefused("no"), ProviderUnavailable("not reached")])
 def test_what_certainly_was_not_accepted_clears_the_mark(ledger: Ledger, error: GenerationError) -> None:
     provider = Provider(error, "p2")
     with pytest.raises(type(error)):
-        enter(ledger, provider)
+        invoke(ledger, provider)
     assert ledger.get("g1").submission is None
-    assert enter(ledger, provider) == 0
+    assert invoke(ledger, provider) == 0
     assert ledger.get("g1").provider_id == "p2"
 
 
@@ -205,22 +205,22 @@ def test_a_throttled_request_waits_as_told_and_never_less_than_the_back_off(
     ledger: Ledger, retry_after: float | None, wait: int
 ) -> None:
     provider = Provider(Throttled("slow down", retry_after), "p2")
-    assert enter(ledger, provider) == wait
-    assert enter(ledger, provider) == 0
+    assert invoke(ledger, provider) == wait
+    assert invoke(ledger, provider) == 0
 
 
 @pytest.mark.parametrize("error", [Throttled("slow down", 1), ProviderUnavailable("not reached")])
 def test_past_the_deadline_the_provider_is_not_asked_again(ledger: Ledger, clock: Clock, error: Exception) -> None:
     clock.forward(SCHEDULE.deadline)
     with pytest.raises(SubmissionTimedOut, match="did not accept the request within 1:00:00; the last reason: "):
-        enter(ledger, Provider(error))
+        invoke(ledger, Provider(error))
 
 
 def test_a_missing_key_is_told_before_anything_is_marked(ledger: Ledger) -> None:
     provider = Provider()
     provider.get = lambda: (_ for _ in ()).throw(ProviderKeyMissing("none"))  # type: ignore[method-assign]  # this once
     with pytest.raises(ProviderKeyMissing):
-        enter(ledger, provider)
+        invoke(ledger, provider)
     assert ledger.get("g1").submission is None
 
 
@@ -228,7 +228,7 @@ def test_nothing_is_sent_for_a_generation_that_has_ended(ledger: Ledger) -> None
     ledger.fail(Run("g1"), Failure("Cancelled", "by its owner"))
     provider = Provider("p1")
     with pytest.raises(GenerationEnded):
-        enter(ledger, provider)
+        invoke(ledger, provider)
     assert provider.calls == []
 
 
@@ -236,7 +236,7 @@ def test_an_id_that_arrives_after_the_end_is_kept_since_it_is_paid_for(ledger: L
     provider = Provider("p1")
     provider.during = lambda: (ledger.fail(Run("g1"), Failure("Cancelled", "by its owner")), None)[1]
     with pytest.raises(GenerationEnded):
-        enter(ledger, provider)
+        invoke(ledger, provider)
     record = ledger.get("g1")
     assert (record.status, record.submission, record.provider_id) == (Status.ERROR, Submission.SUBMITTED, "p1")
 
@@ -253,7 +253,7 @@ def test_an_id_that_cannot_be_recorded_is_told_in_the_error(
 
     monkeypatch.setattr(dynamodb, "update_item", broken)
     with pytest.raises(SubmissionUnknown, match="accepted as p1, which could not be recorded"):
-        enter(ledger, Provider("p1"))
+        invoke(ledger, Provider("p1"))
 
 
 def test_a_mark_whose_answer_was_lost_is_recognised_as_ones_own(
@@ -276,7 +276,7 @@ def test_an_id_that_comes_after_its_generation_was_deleted_is_kept(ledger: Ledge
 
     provider.during = deleted
     with pytest.raises(GenerationEnded):
-        enter(ledger, provider)
+        invoke(ledger, provider)
     left = ledger.submission("g1")
     assert isinstance(left, Tombstone)
     assert (left.provider_id, left.submission) == ("p1", Submission.SUBMITTED)

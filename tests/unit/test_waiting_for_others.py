@@ -171,7 +171,7 @@ def test_an_end_between_looking_and_noting_is_not_missed(house: House, monkeypat
     assert nobody_is_awaited(house, "ann1")
 
 
-def test_entering_twice_changes_nothing_but_the_token(house: House) -> None:
+def test_admitting_twice_changes_nothing_but_the_token(house: House) -> None:
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.admission.admit(Run("ann2"), "ann2 again")
@@ -220,7 +220,7 @@ def test_a_fault_with_one_that_waits_keeps_the_end_from_being_announced_as_done(
     with pytest.raises(ConnectionError):
         house.complete("ann1")
     assert sorted(house.table.awaiting("ann1")) == [("ann2", "ann1"), ("ann3", "ann1")]
-    house.close("ann1")  # its state is entered again
+    house.close("ann1")  # its function is invoked again
     assert sorted(house.holders) == ["ann2", "ann3"]
 
 

@@ -285,15 +285,15 @@ def test_an_announcement_that_comes_twice_is_sent_once(house: House) -> None:
     assert len(house.sent) == 1
 
 
-def test_of_two_entries_at_once_one_sends_and_the_other_looks_again(house: House) -> None:
+def test_of_two_invocations_at_once_one_sends_and_the_other_looks_again(house: House) -> None:
     event = house.event()
     waits: list[timedelta | None] = []
 
-    def enter() -> None:
+    def invoke() -> None:
         house.while_sending = lambda: None
         waits.append(house.courier.take(event))
 
-    house.while_sending = enter
+    house.while_sending = invoke
     assert house.courier.take(event) is None
     assert (waits, len(house.sent)) == ([LEASE], 1)
     house.at += LEASE

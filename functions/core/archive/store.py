@@ -31,7 +31,7 @@ PART_BYTES = 8 << 20  # what fits in one is stored at once; of a larger video on
 KEEP_EVERY_SECONDS = 60.0
 # Bodies carry a CRC32, over TLS: to sign them too would be another SHA-256 over all of it.
 OPTIONS: dict[str, Any] = {"s3": {"payload_signing_enabled": False}}
-_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}  # another entry was faster
+_TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}  # another invocation was faster
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Interrupted:
 
     @classmethod
     def of(cls, kept: dict[str, Any] | None, allowed: Allowed) -> "Interrupted | None":
-        """What an earlier entry kept; None if that is nothing, or of another release, which kept something else."""
+        """Return what an earlier invocation kept, or None if it kept nothing that this release can read."""
         with suppress(AttributeError, KeyError, TypeError, ValueError):
             before = cls(**kept) if kept else None
             if before and Check(allowed, before.structure).size == before.size:
@@ -127,7 +127,7 @@ class Archive:
         except Stopped:
             raise VideoUnavailable("The video arrives too slowly to be archived in one go.") from None
         except (VideoUnavailable, VideoInvalid, VideoForbidden):
-            # An earlier entry may have archived it, and died before it could say so.
+            # An earlier invocation may have archived it, and died before it could say so.
             if found := self.find(order.generation_id):
                 return found
             raise
@@ -175,7 +175,7 @@ class Archive:
                 IfNoneMatch="*",
             )
         except ClientError as error:
-            return self._of_another_entry(order, error)
+            return self._of_another_invocation(order, error)
         return self._archived(order.generation_id, check.container, check)
 
     def _upload(self, order: Order, before: Interrupted | None, opened: "_Opened") -> ArchivedVideo:
@@ -205,7 +205,7 @@ class Archive:
         except ClientError as error:
             if error.response["Error"]["Code"] in _TAKEN:
                 upload.abort()
-                return self._of_another_entry(order, error)
+                return self._of_another_invocation(order, error)
             progress.interrupted(error)
         except Exception as error:  # noqa: BLE001 - it is raised again
             progress.interrupted(error)
@@ -222,7 +222,7 @@ class Archive:
     def _multipart(self, order: Order, before: Interrupted) -> Multipart:
         return Multipart(self._s3, self._bucket, video_key(order.generation_id, before.container), before.upload_id)
 
-    def _of_another_entry(self, order: Order, error: ClientError) -> ArchivedVideo:
+    def _of_another_invocation(self, order: Order, error: ClientError) -> ArchivedVideo:
         """What stands under the key instead; raises `error` if that is not why it was refused."""
         if error.response["Error"]["Code"] in _TAKEN and (there := self.find(order.generation_id)):
             return there
@@ -284,7 +284,7 @@ class _Progress:
             self._keep(self._latest)
 
     def interrupted(self, error: Exception) -> NoReturn:
-        """Keep what there is for the next entry, or nothing if it is of no use; raises what became of it."""
+        """Keep what there is for the next invocation, or nothing if it is of no use; raises what became of it."""
         done = self._latest
         if done is None or isinstance(error, VideoInvalid | VideoForbidden | GenerationEnded | Changed):
             self.upload.abort()

@@ -5,7 +5,7 @@
     videos/<generation>/inputs/<n>    the copy of a generation's own, which goes with it
 
 All in the videos bucket. A copy is made by the workflow's first state, as a generation may wait for weeks. What dies
-before that leaves an upload, or a record without its copy, and the state is entered again.
+before that leaves an upload, or a record without its copy, and the function is invoked again.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""A row of a batch becomes a generation, the same one however often it is entered."""
+"""A row of a batch becomes a generation, the same one however often AcceptRow is invoked."""
 
 import json
 from contextlib import suppress

@@ -47,7 +47,7 @@ CHARGED = ("provider_id", "sending_since", "generated_at", "credits_used", BY_DO
 WATCH = (BY_WATCH.partition, str(BY_WATCH.sort))
 WATCHED = "yes"
 SOON = timedelta(minutes=1)  # what is not under way by then was left by somebody who died
-LONGEST_FUNCTION = timedelta(minutes=16)  # after which nothing that was entered before still runs
+LONGEST_FUNCTION = timedelta(minutes=16)  # after which nothing that was invoked before still runs
 
 IS_NEW = Condition(f"attribute_not_exists({KEY})")
 HAS_FAILED = Condition("#status = :error", {":error": Status.ERROR})
@@ -199,7 +199,7 @@ class Ledger:
         self.advance(run, {"status": Status.ARCHIVING, **known}, before=before)
 
     def keep_upload(self, run: Run, upload: dict[str, Any]) -> None:
-        """Part of the video is archived: what the next entry needs to go on."""
+        """Part of the video is archived: what the next invocation needs to go on."""
         self.advance(run, {"upload": upload}, before=(Status.ARCHIVING,))
 
     def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:

@@ -41,7 +41,7 @@ class Admission:
     def admit(self, run: Run, task_token: str) -> None:
         """Let the workflow that waits with `task_token` go on when its generation has a slot: perhaps at once.
 
-        Entering again changes nothing but the token. Before it waits for a slot, it waits for the generations whose
+        Invoking it again changes nothing but the token. Before it waits for a slot, it waits for the generations whose
         videos it takes. Raises `GenerationEnded` for a run that has nothing left to do, `InputUnavailable` for one that
         cannot be made.
         """

@@ -1,6 +1,6 @@
-"""From the announcement to the delivery: a message of the queue is entered again and again until nothing is left to do.
+"""Deliver a message of the queue, again and again until the receiver has it or it expires.
 
-Entered twice, at once or after a death, it is sent at least once, and always under the same id.
+An invocation that is repeated, or that runs twice at once, sends the message at least once, always under the same id.
 """
 
 import random
@@ -38,7 +38,7 @@ class Courier:
     tell: Callable[[Delivery, Answer, timedelta | None], None]  # hears of each attempt, and when the next one is due
 
     def take(self, message: Mapping[str, Any]) -> timedelta | None:
-        """An announcement's event, or {"delivery_id"}: how long until it is to be entered again, None if never."""
+        """Handle an announcement's event, or {"delivery_id"}; return how long until the next invocation, if any."""
         if DELIVERY_KEY in message:
             delivery = self.records.find(message[DELIVERY_KEY])
         else:

@@ -1,7 +1,7 @@
 """What became of each delivery, for a month; and how often each owner has changed the secret.
 
-A delivery is claimed before it is sent, so that of two entries at once one sends. Who dies with a claim leaves it to
-the next entry, once `LEASE` is over.
+A delivery is claimed before it is sent, so that of two invocations at once one sends. If it dies, the next
+invocation may claim it again once `LEASE` is over.
 """
 
 from contextlib import suppress

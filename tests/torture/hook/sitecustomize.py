@@ -2,7 +2,7 @@
 
 A point lies before and after each call of a function to AWS and to the provider. Which faults strike where is written
 in a plan, a file whose name is a token (32 hexadecimal digits: a generation's id, say) that occurs in what the function
-is entered with. `tests/torture/faults.py` writes the plans.
+is invoked with. `tests/torture/faults.py` writes the plans.
 """
 
 import json
@@ -23,26 +23,26 @@ TOKEN = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 
 class Worker:
-    """The function that this process runs, and the faults that are planned for what it was entered with."""
+    """The function that this process runs, and the faults that are planned for what it was invoked with."""
 
     def __init__(self, plans: Path) -> None:
         self.plans = plans
         self.function = ""
-        self.entry = ""
+        self.invocation = ""
         self.tokens: set[str] = set()
         self.passed: Counter[str] = Counter()
         self.is_aside = False  # while this file makes calls of its own
 
-    def entered(self, line: str) -> None:
+    def hear(self, line: str) -> None:
         """A line that the worker was sent: first what it is, then each event."""
         message = json.loads(line)
         if "module" in message:
             self.function = message["module"]
             return
-        self.entry, self.passed = line, Counter()
+        self.invocation, self.passed = line, Counter()
         self.tokens = {token for token in TOKEN.findall(line) if (self.plans / token).exists()}
         if self.tokens:
-            self.point("entered")
+            self.point("invoked")
 
     def point(self, name: str) -> str | None:
         """Strike here if that is planned; "throttled", "failing" and "lost" are for the caller to play."""
@@ -81,7 +81,7 @@ class Worker:
             if what == "run":
                 subprocess.run(fault["command"], env={**os.environ, **fault["env"]}, check=False, timeout=60)
             if what == "twice":
-                self._enter_again()
+                self._invoke_again()
         return what if what in ("throttled", "failing", "lost") else None
 
     @contextmanager
@@ -102,17 +102,17 @@ class Worker:
         self.tokens = set()
         time.sleep(seconds)
 
-    def _enter_again(self) -> None:
+    def _invoke_again(self) -> None:
         import boto3
 
         boto3.client("lambda").invoke(
             FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
             InvocationType="Event",
-            Payload=json.dumps(json.loads(self.entry)["event"]),
+            Payload=json.dumps(json.loads(self.invocation)["event"]),
         )
 
 
-class Entries:
+class Invocations:
     """Standard input, of which the worker reads its events."""
 
     def __init__(self, stream: Any, heard: Callable[[str], None]) -> None:
@@ -198,7 +198,7 @@ def main() -> None:
     if plans is None or not sys.orig_argv[-1].endswith("_worker.py"):
         return
     worker = Worker(Path(plans))
-    sys.stdin = Entries(sys.stdin, worker.entered)
+    sys.stdin = Invocations(sys.stdin, worker.hear)
     strike_calls_to_aws(worker)
     strike_calls_to_provider(worker)
 
