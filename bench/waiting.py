@@ -25,7 +25,7 @@ from core.check_status import CheckStatus  # noqa: E402
 from core.generation import Generation, Source, Status, Submission  # noqa: E402
 from core.provider.client import ProviderGeneration  # noqa: E402
 from core.provider.generation_times import GenerationTimes  # noqa: E402
-from core.provider.waiting import Look, Schedule, SubmitSchedule  # noqa: E402
+from core.provider.waiting import Poll, Schedule, SubmitSchedule  # noqa: E402
 from core.slots.table import PK, SK  # noqa: E402
 from core.submit import Submit  # noqa: E402
 from core.workflow import Run  # noqa: E402
@@ -65,7 +65,7 @@ class Job:
     name: str
     takes: float
     age: float = 0.0  # the clock
-    looks: int = 0
+    polls: int = 0
     transitions: int = 0
     check_seconds: float = 0.0
     noticed: float | None = None
@@ -125,7 +125,7 @@ class Job:
         return "p"
 
     def fetch(self, _: str) -> ProviderGeneration:
-        self.looks += 1
+        self.polls += 1
         is_done = self.age >= self.takes
         return ProviderGeneration(
             "completed" if is_done else "pending",
@@ -227,7 +227,7 @@ class Shipped:
                 s.poll_give_up_seconds,
             )
             check = CheckStatus(anything, anything, polls, times, anything, job.sleep)
-            before = Look(payload["pending_seconds"], payload["wait_seconds"])
+            before = Poll(payload["pending_seconds"], payload["wait_seconds"])
             return {**payload, **vars(check.check(Run(job.name), before))}
         return state  # Admit and Finalize do nothing here
 
@@ -254,8 +254,8 @@ class Client:
         for seconds in takes:
             job = Job("", seconds)
             while job.noticed is None:
-                job.age += self.first if self.first is not None and not job.looks else self.pause(of)
-                job.looks += 1
+                job.age += self.first if self.first is not None and not job.polls else self.pause(of)
+                job.polls += 1
                 job.noticed = job.age if job.age >= seconds else None
             jobs.append(job)
         return jobs
@@ -268,7 +268,7 @@ class Release010(Client):
     def replay(self, takes: list[float]) -> list[Job]:
         jobs = super().replay(takes)
         for job in jobs:
-            job.transitions = 4 + 3 * job.looks
+            job.transitions = 4 + 3 * job.polls
         return jobs
 
 
@@ -289,14 +289,14 @@ def _ways() -> dict[str, Any]:
 # --- the section ----------------------------------------------------------------------------------------------------
 
 OURS, BEFORE = "Promptreel", "Promptreel 0.1.0"
-FIGURES = {"lag": 2, "p95": 2, "looks": 1, "transitions": 1, "usd": 5}  # digits to show
+FIGURES = {"lag": 2, "p95": 2, "polls": 1, "transitions": 1, "usd": 5}  # digits to show
 TARGETS = {"lag": 1.7, "p95": 3.0, "transitions": 9.0}
-VEO2_TARGETS = {"lag": 1.4, "p95": 3.0, "transitions": 7.5, "looks": 10.0}
+VEO2_TARGETS = {"lag": 1.4, "p95": 3.0, "transitions": 7.5, "polls": 10.0}
 EXPLAINED = """## Waiting
 
 {runs} runs of {jobs} jobs of each kind, replayed through the shipped state machine, checks and schedule. Every run
 begins with nothing learned, and of {at_once} jobs that begin together none has the others' times. Lag is from done to
-noticed, in seconds, as mean and 95th percentile; looks are calls to the provider a job; transitions are all that the
+noticed, in seconds, as mean and 95th percentile; polls are calls to the provider a job; transitions are all that the
 job has; USD are these transitions and the time that checks stay. Medians of the runs, [lowest..highest]. A program
 that waits by itself has no transitions, but has to run all the while.
 """
@@ -329,7 +329,7 @@ def _figures(jobs: list[Job]) -> dict[str, float]:
     return {
         "lag": statistics.mean(lags),
         "p95": statistics.quantiles(lags, n=20)[-1],
-        "looks": statistics.mean(job.looks for job in jobs),
+        "polls": statistics.mean(job.polls for job in jobs),
         "transitions": transitions,
         "usd": transitions * TRANSITION_USD + check_seconds * CHECK_GIB * GIB_SECOND_USD,
     }
@@ -380,13 +380,13 @@ def plots(results: dict[str, Any], folder: Path) -> list[Path]:
         panel.patch.set_alpha(0)
         panel.set_title(name, color=grey, fontsize=10)
         panel.set(xscale="log", yscale="log")
-        panel.set_xlabel("looks a job", color=grey)
+        panel.set_xlabel("polls a job", color=grey)
         panel.set_ylabel("mean lag, s", color=grey)
         panel.tick_params(which="both", colors=grey)
         for spine in panel.spines.values():
             spine.set_color(grey)
         for number, (way, figures) in enumerate(ways.items()):
-            at = figures["looks"]["median"], figures["lag"]["median"]
+            at = figures["polls"]["median"], figures["lag"]["median"]
             panel.plot(
                 *at, "D" if way == OURS else "o", markersize=9 if way == OURS else 6, color=f"C{number}", label=way
             )

@@ -18,7 +18,7 @@ const t = texts.batches;
 const ORDER = ["completed", "generating", "queued", "not_started", "error"];
 const ROWS = 100; // rows of the report that "More rows" adds
 const BETWEEN = 400; // milliseconds between two downloads
-const PAUSE = 5000; // milliseconds until the next look for finished videos
+const PAUSE = 5000; // milliseconds until the next poll for finished videos
 
 /**
  * Render the page of one batch.

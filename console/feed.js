@@ -8,9 +8,9 @@ import { fetchVideo, hasEnded, note, PATH, video } from "./videos.js";
 
 const NEWEST = 20; // generations that are loaded again and again
 const PAGE = 60;
-const BETWEEN = 100; // generations in a page of those that arrived since the last look
+const BETWEEN = 100; // generations in a page of those that arrived since the last poll
 const MOST_BETWEEN = 5; // such pages; if there are more, the list starts again
-const AT_ONCE = 8; // jobs that one look loads
+const AT_ONCE = 8; // jobs that one poll loads
 const EMPTY_PAGES = 5; // pages without a match until the reader has to press "More"
 
 /** One list, with its filters. */
@@ -30,7 +30,7 @@ export class Feed {
    * Load the newest videos and all that are shown and running. Return whether any of those runs.
    * @param {string[]} shown
    */
-  async look(shown) {
+  async poll(shown) {
     try {
       const newest = await this.newest();
       const fresh = new Set(newest);
@@ -39,7 +39,7 @@ export class Feed {
       const asked = running.filter((one) => !fresh.has(one.id) || one.meta.stage === "queued");
       const first = this.turn % Math.max(1, asked.length);
       this.turn += AT_ONCE;
-      await Promise.all([...asked, ...asked].slice(first, first + Math.min(AT_ONCE, asked.length)).map(look));
+      await Promise.all([...asked, ...asked].slice(first, first + Math.min(AT_ONCE, asked.length)).map(poll));
       this.problem.value = null;
       return running.length > 0;
     } catch (error) {
@@ -50,7 +50,7 @@ export class Feed {
 
   /**
    * Load the newest page again and return its ids: new videos come first, and those no longer on it were deleted. If more
-   * videos arrived since the last look than fit on it, load those in between; if there are very many, start the list again.
+   * videos arrived since the last poll than fit on it, load those in between; if there are very many, start the list again.
    */
   async newest() {
     const before = this.ids.peek();
@@ -128,7 +128,7 @@ export class Feed {
 }
 
 /** @param {Generation} generation */
-async function look(generation) {
+async function poll(generation) {
   try {
     await fetchVideo(generation.id);
   } catch (error) {

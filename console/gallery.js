@@ -49,7 +49,7 @@ export function Gallery() {
   const shown = useRef(/** @type {string[]} */ ([]));
   usePoll(() => {
     loadModels().catch(() => {});
-    return feed.look(shown.current);
+    return feed.poll(shown.current);
   }, [feed]);
   const ids = feed.ids.value?.filter((id) => !gone.value.has(id));
   const problem = feed.problem.value;

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "./html.js";
 import { key, refused } from "./session.js";
 
-const LEAST = 2000; // milliseconds between two looks
+const LEAST = 2000; // milliseconds between two polls
 const MOST = 30_000;
 const GROWTH = 1.5;
 // While something runs, wait a twentieth of the time that it has run: soon enough to see a video finish, without asking
@@ -12,7 +12,7 @@ const MOST_UNDER_WAY = 10_000;
 const GROWTH_UNDER_WAY = 1.05;
 
 /**
- * Return the milliseconds until the next look.
+ * Return the milliseconds until the next poll.
  * @param {number} delay milliseconds before this one
  * @param {boolean} isUnderWay
  */
@@ -22,21 +22,21 @@ export function next(delay, isUnderWay) {
 }
 
 /**
- * Call `look` again and again while the component is on the page, and return a function that calls it soon. `look` returns
- * whether something is under way: then it is called often. A failed look is tried again later.
- * @param {() => Promise<boolean>} look
+ * Call `poll` again and again while the component is on the page, and return a function that calls it soon. `poll` returns
+ * whether something is under way: then it is called often. A failed poll is tried again later.
+ * @param {() => Promise<boolean>} poll
  * @param {unknown[]} [dependencies]
  */
-export function usePoll(look, dependencies = []) {
-  const latest = useRef(look);
-  latest.current = look;
+export function usePoll(poll, dependencies = []) {
+  const latest = useRef(poll);
+  latest.current = poll;
   const wake = useRef(() => {});
   const signedIn = key.value !== null && !refused.value;
   useEffect(() => {
     if (!signedIn) return undefined;
     let delay = LEAST;
     let timer = 0;
-    let isLooking = false;
+    let isPolling = false;
     let isOver = false;
     let isWanted = false;
     const plan = (/** @type {number} */ wait) => {
@@ -44,18 +44,18 @@ export function usePoll(look, dependencies = []) {
       if (!isOver && !document.hidden) timer = setTimeout(run, wait);
     };
     const run = async () => {
-      if (isLooking) {
+      if (isPolling) {
         isWanted = true;
         return;
       }
-      isLooking = true;
+      isPolling = true;
       isWanted = false;
       try {
         delay = next(delay, await latest.current());
       } catch {
-        delay = Math.min(MOST, Math.max(2 * LEAST, delay * GROWTH)); // `look` shows why
+        delay = Math.min(MOST, Math.max(2 * LEAST, delay * GROWTH)); // `poll` shows why
       }
-      isLooking = false;
+      isPolling = false;
       plan(isWanted ? 0 : delay);
     };
     wake.current = () => {

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import settings
 from core.check_status import CheckStatus
-from core.provider.waiting import Look, Schedule
+from core.provider.waiting import Poll, Schedule
 from core.workflow import Run
 from wiring import logger
 from wiring.generation_times import UsesGenerationTimes, make_generation_times
@@ -48,9 +48,9 @@ def _wired() -> CheckStatus:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """{"generation_id", "execution", "wait_seconds", "pending_seconds"} → {"generation_id", "status":
-    "generating" (look again), "queued" (submit it) or "archiving", "wait_seconds", "pending_seconds"}."""
+    "generating" (poll again), "queued" (submit it) or "archiving", "wait_seconds", "pending_seconds"}."""
     generation_id = event["generation_id"]
-    before = Look(event["pending_seconds"], event["wait_seconds"])
+    before = Poll(event["pending_seconds"], event["wait_seconds"])
     checked = _wired().check(Run.of_state(event), before)
     logger.info("checked", generation_id=generation_id, status=checked.status)
     return {

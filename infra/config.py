@@ -37,13 +37,13 @@ class Stage:
     # patience, in seconds
     submit_deadline_seconds: int = 6 * HOUR  # for a provider that is down or throttles; nothing is paid yet
     poll_first_seconds: int = 20  # until it is learned how long a model takes: the fastest is said to take 40
-    # Between two looks while a generation may be done at any moment. This trades lag, which is half of it on average,
+    # Between two polls while a generation may be done at any moment. This trades lag, which is half of it on average,
     # against calls to the provider.
     poll_every_seconds: float = 2.5
-    # How long a check may stay in its function and look again, which costs less than to start another. Each that stays
+    # How long a check may stay in its function and poll again, which costs less than to start another. Each that stays
     # is one of the account's concurrent invocations; 0 lets none stay.
     poll_stay_seconds: int = 100
-    poll_deadline_seconds: int = 30 * MINUTE  # several minutes have been seen; after this, look slowly
+    poll_deadline_seconds: int = 30 * MINUTE  # several minutes have been seen; after this, poll slowly
     poll_slow_seconds: int = 15 * MINUTE
     poll_give_up_seconds: int = 24 * HOUR  # a day, because the video is paid for
     look_up_seconds: int = 24 * HOUR  # for a submission whose answer was lost, in the provider's log

@@ -19,7 +19,7 @@ from infra.state_machine import Definition, state_machine
 from infra.storage import Storage
 
 SUBMIT_TIMEOUT_SECONDS = 90
-CHECK_SECONDS = 60  # of one look at the provider, its time-outs included
+CHECK_SECONDS = 60  # of one poll of the provider, its time-outs included
 
 
 class Workflow(Construct):

@@ -2,7 +2,7 @@
 
 AWS's: the pages on quotas of Step Functions, Lambda and DynamoDB, for the regions with the lower ones and without an
 increase. New accounts begin with less of Lambda and of transitions. What one job needs: 6 transitions, some 30 s of
-functions, most of it a check that stays and looks again (the section on waiting), one write of its keys in the index
+functions, most of it a check that stays and polls again (the section on waiting), one write of its keys in the index
 by_owner, and 4 of its watch.
 """
 

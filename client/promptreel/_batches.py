@@ -170,7 +170,7 @@ class Batches:
 
 
 class BatchWatch:
-    """Looking at one batch until nothing of it runs: what the two clients' `wait_for_batch` have in common."""
+    """Poll one batch until nothing of it runs: what the two clients' `wait_for_batch` have in common."""
 
     def __init__(self, timeout: float, on_change: Callable[[Batch], None] | None) -> None:
         self._timeout, self._on_change = timeout, on_change
@@ -178,7 +178,7 @@ class BatchWatch:
         self._told: Batch | None = None
 
     def pause_after(self, seen: Batch) -> float | None:
-        """Seconds until the next look, None if it has ended; `BatchFailed`, `BatchTimeout`."""
+        """Return the seconds until the next poll, or None if it has ended. Raise `BatchFailed` or `BatchTimeout`."""
         if self._on_change and seen != self._told:
             self._on_change(seen)
             self._told = seen

@@ -122,7 +122,7 @@ class Http:
 
 @contextmanager
 def bearing_faults() -> Iterator[None]:
-    """Of who looks again and again: a look that does not come about is made up for by the next."""
+    """Ignore a fault of one poll that the next one may make up for."""
     try:
         yield
     except (ConnectionFailed, ApiError) as error:

@@ -283,7 +283,7 @@ def id_of(generation: Which) -> str:
 
 
 class Watch:
-    """Looking at one generation until it has ended: what the two clients' `wait` have in common."""
+    """Poll one generation until it has ended: what the two clients' `wait` have in common."""
 
     def __init__(self, timeout: float, on_change: OnChange | None) -> None:
         self._timeout, self._on_change = timeout, on_change
@@ -291,7 +291,7 @@ class Watch:
         self._told: object = None
 
     def pause_after(self, seen: Generation) -> float | None:
-        """Seconds until the next look, None if it is completed; `GenerationFailed`, `WaitTimeout`."""
+        """Return the seconds until the next poll, or None once completed. Raise `GenerationFailed` or `WaitTimeout`."""
         now = (seen.stage, seen.ahead, seen.waits_for)
         if self._on_change and now != self._told:
             self._on_change(seen)

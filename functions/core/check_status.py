@@ -9,7 +9,7 @@ from core.errors import GenerationFailed, ProviderUnavailable
 from core.generation import Generation, Status
 from core.provider.client import Provider, ProviderGeneration, is_known
 from core.provider.generation_times import GenerationTimes, Times
-from core.provider.waiting import Look, Schedule
+from core.provider.waiting import Poll, Schedule
 from core.records.ledger import Ledger
 from core.slots.admission import Admission
 from core.workflow import Run
@@ -35,7 +35,7 @@ class CheckStatus:
     admission: Admission
     sleep: Callable[[float], None] = time.sleep
 
-    def check(self, run: Run, before: Look) -> Checked:
+    def check(self, run: Run, before: Poll) -> Checked:
         """Poll the provider. While the generation may be done at any moment, stay and poll again.
 
         `before` is the poll before this one. Once the provider is done, its slot is given
@@ -47,7 +47,7 @@ class CheckStatus:
             self.admission.release(run.generation_id)
         return checked
 
-    def _check(self, run: Run, before: Look) -> Checked:
+    def _check(self, run: Run, before: Poll) -> Checked:
         invoked_at = self.ledger.now()
         times: Times | None = None
         while True:
@@ -56,7 +56,7 @@ class CheckStatus:
                 return Checked(Status.ARCHIVING)  # Finalize finds what is done
             if generation.provider_id is None:
                 return Checked(Status.QUEUED)
-            answer = self._look(generation, generation.provider_id)
+            answer = self._poll(generation, generation.provider_id)
             age = self._age(generation)
             if answer.outcome == "completed" and answer.video is not None:
                 self.ledger.provider_finished(run, answer.video, answer.credits_used)
@@ -68,13 +68,13 @@ class CheckStatus:
             if not self.schedule.stays(pause, (self.ledger.now() - invoked_at).total_seconds()):
                 return Checked(Status.GENERATING, max(1, round(pause)), int(age))
             self.sleep(pause)
-            before = Look(age, pause)
+            before = Poll(age, pause)
 
-    def _look(self, generation: Generation, provider_id: str) -> ProviderGeneration:
+    def _poll(self, generation: Generation, provider_id: str) -> ProviderGeneration:
         try:
             answer = self.provider.fetch(provider_id)
         except ProviderUnavailable:
-            self.schedule.pause(self._age(generation), Times())  # raises once the last look was due
+            self.schedule.pause(self._age(generation), Times())  # raises once the last poll was due
             raise
         if not is_known(answer.status):
             logger.warning("unknown provider status %r of generation %s", answer.status, generation.generation_id)
@@ -82,7 +82,7 @@ class CheckStatus:
             raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
         return answer
 
-    def _learn(self, generation: Generation, before: Look, age: float, credits_used: int | None) -> None:
+    def _learn(self, generation: Generation, before: Poll, age: float, credits_used: int | None) -> None:
         """After the record says that it is done: what dies in between forgets a time and a cost, and repeats none."""
         took = before.took(age)
         # A rescued generation's submission is dated by its rescue.

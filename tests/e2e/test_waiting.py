@@ -23,7 +23,7 @@ def first_wait(cloud: LocalCloud, generation_id: str) -> int:
     return int(next(json.loads(event["output"]) for event in exited if event.get("name") == "Submit")["wait_seconds"])
 
 
-def test_after_some_jobs_the_first_look_comes_when_they_were_done_and_users_are_told(cloud: LocalCloud) -> None:
+def test_after_some_jobs_the_first_poll_comes_when_they_were_done_and_users_are_told(cloud: LocalCloud) -> None:
     assert takes(cloud) is None
     prompt = unique("a boat")
     cloud.simulator.script(prompt, seconds=6)

@@ -43,7 +43,7 @@ def test_what_is_held_and_waits_is_told_to_every_owner_and_nothing_of_whose_it_i
     assert call(cloud.caller(""), "GET", "/v2/slots")[0] == 401
 
 
-def test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told(cloud: Cloud) -> None:
+def test_the_sweep_takes_a_sample_and_the_means_of_seven_days_are_told(cloud: Cloud) -> None:
     hour = now().replace(minute=0, second=0, microsecond=0)
     for days, held in ((8, 9), (6, 2)):
         history().note(held, 1, hour - timedelta(days=days))
@@ -51,7 +51,7 @@ def test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told(cloud: C
     wait("g2")
     cloud.invoke("sweep", {})
     [item] = [one for one in _hours() if one[SK] == f"{hour:%Y-%m-%dT%H:00Z}"]
-    assert (item["held"], item["waiting"], item["looks"]) == (1, 1, 1)
+    assert (item["held"], item["waiting"], item["samples"]) == (1, 1, 1)
     assert abs(item["expires_at"] - (now() + KEPT_FOR).timestamp()) < 3600
     for held, waiting in ((2, 3), (2, 0)):
         history().note(held, waiting, hour)

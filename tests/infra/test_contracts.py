@@ -75,10 +75,10 @@ def test_submit_is_told_its_own_timeout() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_check_that_stays_ends_well_before_its_function(stage: str) -> None:
-    """Its last look may begin when it has stayed as long as it may, and may take all of the provider's time-outs."""
+    """Its last poll may begin when it has stayed as long as it may, and may take all of the provider's time-outs."""
     check = functions(stage)["check_status"]
-    look = 2 * (client.CONNECT_SECONDS + client.FETCH_SECONDS)  # twice, if the key was renewed
-    assert int(check["Environment"]["Variables"]["POLL_STAY_SECONDS"]) + look < check["Timeout"]
+    poll = 2 * (client.CONNECT_SECONDS + client.FETCH_SECONDS)  # twice, if the key was renewed
+    assert int(check["Environment"]["Variables"]["POLL_STAY_SECONDS"]) + poll < check["Timeout"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -38,8 +38,8 @@ MUTANTS = (
     Mutant(
         "An hour's samples of held slots are added up instead of averaged",
         "functions/core/slots/history.py",
-        'round(item["held"] / item["looks"], 2)',
+        'round(item["held"] / item["samples"], 2)',
         'round(item["held"], 2)',
-        noticed_by="tests/functions/test_slots.py::test_the_sweep_notes_each_look_and_the_means_of_seven_days_are_told",
+        noticed_by="tests/functions/test_slots.py::test_the_sweep_takes_a_sample_and_the_means_of_seven_days_are_told",
     ),
 )

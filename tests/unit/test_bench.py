@@ -16,8 +16,8 @@ def test_a_replayed_job_is_noticed_after_it_is_done_and_polled_less_once_times_a
     nothing = waiting.Shipped.of(PROD, learns=False).replay(takes)
     assert all(job.noticed is not None and 90 <= job.noticed < 95 for job in learned + nothing)
     first, last = learned[: waiting.AT_ONCE], learned[-waiting.AT_ONCE :]
-    assert mean(job.looks for job in first) == mean(job.looks for job in nothing)
-    assert mean(job.looks for job in last) < mean(job.looks for job in nothing) / 2
+    assert mean(job.polls for job in first) == mean(job.polls for job in nothing)
+    assert mean(job.polls for job in last) < mean(job.polls for job in nothing) / 2
 
 
 def test_the_section_shows_a_row_for_each_client(monkeypatch: pytest.MonkeyPatch) -> None:

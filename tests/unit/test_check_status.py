@@ -1,4 +1,4 @@
-"""A check: one look, or several while it stays."""
+"""A check: one poll, or several while it stays."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +10,7 @@ from core.errors import GenerationEnded, GenerationFailed, GenerationTimedOut, P
 from core.generation import Failure, Status
 from core.provider.client import ProviderGeneration
 from core.provider.generation_times import GenerationTimes
-from core.provider.waiting import Look, Schedule
+from core.provider.waiting import Poll, Schedule
 from core.records.ledger import Ledger
 from core.workflow import Run
 from tests.support.generations import Clock, claimed, generation
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 RUN = Run("g1")
-SUBMITTED = Look(0, 30)
+SUBMITTED = Poll(0, 30)
 
 
 class House:
     """A generation that was submitted just now; the provider needs `takes` seconds for it."""
 
     def __init__(self, dynamodb: "DynamoDBClient", takes: float = 45, stay: int = 100) -> None:
-        self.clock, self.takes, self.looked_at = Clock(), takes, list[float]()
+        self.clock, self.takes, self.polled_at = Clock(), takes, list[float]()
         self.released = 0
         self.ledger = Ledger(dynamodb, "generations", self.clock)
         self.times = GenerationTimes(dynamodb, "slots")
-        self.before_look: Callable[[float], None] = lambda _: None
+        self.before_poll: Callable[[float], None] = lambda _: None
         schedule = Schedule(first=30, every=2.5, stay=stay, deadline=1800, slow=900, give_up=86400)
         self.step = CheckStatus(
             self.ledger, cast("Any", self), schedule, self.times, cast("Any", self), self.clock.forward
@@ -45,8 +45,8 @@ class House:
 
     def fetch(self, provider_id: str) -> ProviderGeneration:
         assert provider_id == "p1"
-        self.looked_at.append(self.age)
-        self.before_look(self.age)
+        self.polled_at.append(self.age)
+        self.before_poll(self.age)
         if self.age < self.takes:
             return ProviderGeneration("pending", "generating", None, "", None)
         return ProviderGeneration("completed", "completed", {"url": "https://cdn.example/v"}, "", 1)
@@ -56,7 +56,7 @@ class House:
         assert generation_id == "g1"
         self.released += 1
 
-    def check(self, after: float, before: Look = SUBMITTED) -> Checked:
+    def check(self, after: float, before: Poll = SUBMITTED) -> Checked:
         self.clock.forward(after)
         return self.step.check(RUN, before)
 
@@ -72,9 +72,9 @@ def house(dynamodb: "DynamoDBClient") -> House:
 
 def test_a_check_stays_until_it_is_done_and_notes_how_long_it_took(house: House) -> None:
     assert house.check(30) == Checked(Status.ARCHIVING)
-    assert house.looked_at == [30, 32.5, 35, 37.5, 40, 42.5, 45]
+    assert house.polled_at == [30, 32.5, 35, 37.5, 40, 42.5, 45]
     assert house.ledger.get("g1").status is Status.ARCHIVING
-    assert house.known == (43.75,), "between the last two looks"
+    assert house.known == (43.75,), "between the last two polls"
     assert house.released == 1, "its slot is free from then on"
 
 
@@ -83,14 +83,14 @@ def test_a_check_that_has_stayed_long_enough_leaves_and_the_next_one_learns_from
     left = house.check(30)
     assert (left.status, house.age) == (Status.GENERATING, 130)
     assert (left.wait_seconds, left.pending_seconds) == (2, 130)
-    assert house.check(left.wait_seconds, Look(left.pending_seconds, left.wait_seconds)).status is Status.ARCHIVING
+    assert house.check(left.wait_seconds, Poll(left.pending_seconds, left.wait_seconds)).status is Status.ARCHIVING
     assert house.known == (131,)
 
 
 def test_a_stage_may_let_no_check_stay(dynamodb: "DynamoDBClient") -> None:
     house = House(dynamodb, stay=0)
     assert house.check(30) == Checked(Status.GENERATING, 2, 30)
-    assert house.looked_at == [30]
+    assert house.polled_at == [30]
 
 
 def test_an_invocation_that_comes_again_finds_what_is_done_and_learns_nothing_twice(house: House) -> None:
@@ -98,7 +98,7 @@ def test_an_invocation_that_comes_again_finds_what_is_done_and_learns_nothing_tw
     before = house.known
     house.clock.forward(100)
     assert house.check(0) == Checked(Status.ARCHIVING)
-    assert (house.known, len(house.looked_at)) == (before, 7)
+    assert (house.known, len(house.polled_at)) == (before, 7)
 
 
 @pytest.mark.parametrize("what", ["cancelled", "deleted", "rescued"])
@@ -113,10 +113,10 @@ def test_a_check_that_stays_sees_that_there_is_nothing_left_to_do(house: House, 
         if what == "rescued":
             house.ledger.reopen(house.ledger.get("g1"), "p1")
 
-    house.before_look = happen
+    house.before_poll = happen
     with pytest.raises(GenerationEnded):
         house.check(30)
-    assert house.looked_at[-1] == 40, "it does not look again"
+    assert house.polled_at[-1] == 40, "it does not poll again"
     assert house.known == ()
 
 
@@ -125,7 +125,7 @@ def test_a_provider_that_does_not_answer_ends_the_check_at_once(house: House) ->
         if age >= 35:
             raise ProviderUnavailable("down")
 
-    house.before_look = down
+    house.before_poll = down
     with pytest.raises(ProviderUnavailable):
         house.check(30)
     assert house.age == 35
@@ -147,7 +147,7 @@ def test_a_rescued_one_teaches_nothing(house: House) -> None:
 
 
 def test_one_that_is_later_than_all_patience_teaches_nothing(house: House) -> None:
-    assert house.check(2000, Look(1990, 10)) == Checked(Status.ARCHIVING)
+    assert house.check(2000, Poll(1990, 10)) == Checked(Status.ARCHIVING)
     assert house.known == ()
 
 
@@ -164,7 +164,7 @@ def test_what_is_not_submitted_is_sent_there(dynamodb: "DynamoDBClient") -> None
     house = House(dynamodb)
     house.ledger.add(generation("g2"))
     assert house.step.check(Run("g2"), SUBMITTED) == Checked(Status.QUEUED)
-    assert house.looked_at == []
+    assert house.polled_at == []
 
 
 def test_one_that_finishes_while_nothing_can_be_noted_is_done_all_the_same(

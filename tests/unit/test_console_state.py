@@ -40,14 +40,14 @@ SIGNED_IN = {"promptreel / key": KEY}
 
 
 @pytest.mark.parametrize("came", [0, 3, 19, 20, 21, 150, 519])
-def test_what_came_while_nobody_looked_is_in_the_list_without_a_gap(came: int) -> None:
+def test_what_came_while_nobody_polled_is_in_the_list_without_a_gap(came: int) -> None:
     program = f"""{GENERATIONS}
         const feed = new Feed({{}});
-        await feed.look([]);
+        await feed.poll([]);
         await feed.more();
         const before = numbers(feed).length;
         there += {came};
-        await feed.look([]);
+        await feed.poll([]);
         const now = numbers(feed);
         await feed.more();
         return {{ now, before, then: numbers(feed) }};
@@ -62,17 +62,17 @@ def test_what_came_while_nobody_looked_is_in_the_list_without_a_gap(came: int) -
 def test_a_list_to_which_very_much_came_begins_anew_and_goes_on_from_there() -> None:
     program = f"""{GENERATIONS}
         const feed = new Feed({{}});
-        await feed.look([]);
+        await feed.poll([]);
         there += 5000;
         const calls = asked.length;
-        await feed.look([]);
+        await feed.poll([]);
         const first = numbers(feed);
-        const looked = asked.length - calls;
+        const polled = asked.length - calls;
         await feed.more();
-        return {{ first, looked, then: numbers(feed) }};
+        return {{ first, polled, then: numbers(feed) }};
     """
     found = run(program, there=200, session=SIGNED_IN)
-    assert found["looked"] == 6
+    assert found["polled"] == 6
     assert found["first"] == list(range(5200, 5200 - 520, -1))
     assert found["then"] == list(range(5200, 5200 - 580, -1))
 
@@ -80,7 +80,7 @@ def test_a_list_to_which_very_much_came_begins_anew_and_goes_on_from_there() -> 
 def test_a_page_that_is_on_its_way_while_the_list_begins_anew_is_not_put_at_its_end() -> None:
     program = f"""{GENERATIONS}
         const feed = new Feed({{}});
-        await feed.look([]);
+        await feed.poll([]);
         const late = answer;
         let let_go;
         globalThis.answer = async (url) => {{
@@ -89,7 +89,7 @@ def test_a_page_that_is_on_its_way_while_the_list_begins_anew_is_not_put_at_its_
         }};
         const more = feed.more();
         there += 5000;
-        await feed.look([]);
+        await feed.poll([]);
         let_go();
         await more;
         return numbers(feed);
@@ -101,12 +101,12 @@ def test_what_has_another_status_by_now_leaves_the_list_of_a_status_wherever_it_
     program = f"""{GENERATIONS}
         for (let number = 1; number <= 60; number++) changed[number] = "generating";
         const feed = new Feed({{ status: "generating" }});
-        await feed.look([]);
+        await feed.poll([]);
         await feed.more();
         const before = numbers(feed).length;
         changed[10] = "completed"; // not among the newest twenty
         (await load("videos")).note(made(10, "completed"));
-        await feed.look([]);
+        await feed.poll([]);
         return {{ before, now: numbers(feed) }};
     """
     found = run(program, there=60, session=SIGNED_IN)
@@ -140,15 +140,15 @@ def test_batches_are_renewed_without_a_gap_and_go_on_where_they_were() -> None:
 # --- how often it asks -----------------------------------------------------------------------------------------
 
 
-def looks_in_an_hour(program: str) -> int:
-    whole = f"const {{ next }} = await load('poll'); let delay = 2000, looks = 0, time = 0; {program} return looks;"
+def polls_in_an_hour(program: str) -> int:
+    whole = f"const {{ next }} = await load('poll'); let delay = 2000, polls = 0, time = 0; {program} return polls;"
     return int(run(whole))
 
 
 def test_a_tab_that_is_open_all_day_asks_seldom_and_is_soon_told_all_the_same() -> None:
-    idle = looks_in_an_hour("while (time < 3600e3) { looks++; delay = next(delay, false); time += delay; }")
-    busy = looks_in_an_hour("while (time < 3600e3) { looks++; delay = next(delay, true); time += delay; }")
-    minute = looks_in_an_hour("while (time < 60e3) { looks++; delay = next(delay, true); time += delay; }")
+    idle = polls_in_an_hour("while (time < 3600e3) { polls++; delay = next(delay, false); time += delay; }")
+    busy = polls_in_an_hour("while (time < 3600e3) { polls++; delay = next(delay, true); time += delay; }")
+    minute = polls_in_an_hour("while (time < 60e3) { polls++; delay = next(delay, true); time += delay; }")
     assert idle <= 125
     assert busy <= 400
     assert minute >= 17, "about every third second of what usually takes a minute"

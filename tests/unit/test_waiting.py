@@ -1,4 +1,4 @@
-"""When the provider is looked at, and when it is given up."""
+"""When the provider is polled, and when a job is given up."""
 
 import math
 import random
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import GenerationTimedOut
 from core.provider.generation_times import FEW, Times
-from core.provider.waiting import TURN_SECONDS, Look, Schedule, backoff, first_wait
+from core.provider.waiting import TURN_SECONDS, Poll, Schedule, backoff, first_wait
 
 SCHEDULE = Schedule(first=30, every=2.5, stay=100, deadline=1800, slow=900, give_up=86400)
 NOTHING = Times()
@@ -23,7 +23,7 @@ SECONDS = st.floats(0, 2000)
     ("age", "pause"),
     [(0, 30), (10, 20), (29, 2.5), (30, 2.5), (1799, 2.5), (1800, 900), (1800 + 86399, 900)],
 )
-def test_before_anything_is_known_looks_begin_late_then_come_often_and_past_the_deadline_seldom(
+def test_before_anything_is_known_polls_begin_late_then_come_often_and_past_the_deadline_seldom(
     age: int, pause: float
 ) -> None:
     assert SCHEDULE.pause(age, NOTHING) == pause
@@ -34,7 +34,7 @@ def test_a_day_past_the_deadline_the_generation_is_given_up() -> None:
         SCHEDULE.pause(1800 + 86400, SAME)
 
 
-def test_the_first_look_comes_when_the_fastest_are_done_once_that_is_known() -> None:
+def test_the_first_poll_comes_when_the_fastest_are_done_once_that_is_known() -> None:
     assert first_wait(30, NOTHING) == 30
     assert first_wait(30, Times.of([90.0] * (FEW - 1))) == 30, "they may be a moment's"
     assert first_wait(30, Times.of([90.0] * FEW)) < 90
@@ -48,7 +48,7 @@ def test_one_outlier_moves_nothing() -> None:
         assert abs(first_wait(30, Times.of([*usual, outlier])) - first_wait(30, Times.of(usual))) <= 1
 
 
-def test_between_the_fast_and_the_slow_ones_nobody_looks() -> None:
+def test_between_the_fast_and_the_slow_ones_nobody_polls() -> None:
     assert SCHEDULE.pause(31, TWO_KINDS) == SCHEDULE.every, "one of the fast may still come"
     pause = SCHEDULE.pause(38, TWO_KINDS)
     assert TURN_SECONDS < pause <= 115 - 38
@@ -91,16 +91,16 @@ def test_what_is_early_lies_among_the_known_or_a_little_before(seconds: list[flo
     assert (Times.of(one + share for one in seconds).early() or 0) >= early - 1e-9
 
 
-def test_what_is_done_is_known_as_nearly_as_it_was_looked_at() -> None:
-    assert Look(40, 2.5).took(42.5) == 41.25
-    assert Look(0, 30).took(31) == pytest.approx(24.8), "sooner than the first look: by how much is not known"
-    assert Look(0, 30).took(41) is None, "looks have failed in between, and it may have been done for long"
+def test_what_is_done_is_known_as_nearly_as_it_was_polled() -> None:
+    assert Poll(40, 2.5).took(42.5) == 41.25
+    assert Poll(0, 30).took(31) == pytest.approx(24.8), "sooner than the first poll: by how much is not known"
+    assert Poll(0, 30).took(41) is None, "polls have failed in between, and it may have been done for long"
 
 
-def test_a_model_that_gets_faster_is_followed_though_each_look_finds_it_done() -> None:
+def test_a_model_that_gets_faster_is_followed_though_each_poll_finds_it_done() -> None:
     known, wait = [100.0] * 20, first_wait(30, Times.of([100.0] * 20))
     for at in range(200):
-        known[random.Random(at).randrange(20)] = Look(0, wait).took(wait) or math.inf
+        known[random.Random(at).randrange(20)] = Poll(0, wait).took(wait) or math.inf
         wait = first_wait(30, Times.of(known))
         if wait <= 12:
             return

@@ -16,7 +16,7 @@ SLOTS: dict[str, Any] = {
         "waiting": {**_COUNT, "description": "How many wait for a slot, of all owners."},
         "hours": {
             "type": "array",
-            "description": "The last seven days, the earliest hour first: means of a look a minute.",
+            "description": "The last seven days, the earliest hour first: means of a sample a minute.",
             "items": {
                 "type": "object",
                 "required": ["hour", "held", "waiting"],

@@ -14,7 +14,7 @@ from core.provider.generation_times import Times
 # A turn of the workflow's loop costs as much as so many seconds that a check stays: three state transitions at
 # 0.000025 USD, and 256 MiB on arm64 at 0.0000133334 USD a GiB and second (us-east-1).
 TURN_SECONDS = 22.5
-LATE_SECONDS = 10  # that a look may come later than planned: starts, and the provider's answer
+LATE_SECONDS = 10  # that a poll may come later than planned: starts, and the provider's answer
 SOONER = 0.8
 
 
@@ -77,16 +77,17 @@ class Schedule:
     """All in seconds since, or between: see docs/decisions/0005-waiting.md for where the defaults of a stage come
     from."""
 
-    first: int  # from the submission to the first look, as long as nothing is known of the model
-    every: float  # between looks while it may be done at any moment: the lag is half of it
+    first: int  # from the submission to the first poll, as long as nothing is known of the model
+    every: float  # between polls while it may be done at any moment: the lag is half of it
     stay: int  # that a check may go on in one invocation
     deadline: int  # from the submission: later, something is wrong, but the video is paid for ...
-    slow: int  # ... so it is looked for this seldom ...
+    slow: int  # ... so it is polled this rarely ...
     give_up: int  # ... until this long after the deadline
 
     def pause(self, age: float, times: Times) -> float:
-        """Seconds until the next look at what was submitted `age` seconds ago and is not done; `GenerationTimedOut`
-        past the last look.
+        """Return the seconds until the next poll of a job that was submitted `age` seconds ago and is not done.
+
+        Raise `GenerationTimedOut` past the last poll.
 
         A pause that what was learned advises is made only where it is worth a turn of the loop: shorter ones save
         little, and cost lag where the generation is another one than those before.
@@ -109,18 +110,17 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A look that found it pending (or its submission), and the pause that was to follow; in seconds."""
+class Poll:
+    """A poll that found the job pending (or its submission), and the pause that was to follow; in seconds."""
 
     age: float
     pause: float
 
     def took(self, age: float) -> float | None:
-        """How long a generation took that was found done at `age`, as near as is known; None if it is not, because
-        looks have failed in between.
+        """Return about how long a generation took that was found done at `age`, or None if polls failed in between.
 
-        It ended at some time since this look. After a long pause it is taken to have ended early: what comes sooner
-        than the first look would else never be seen.
+        It ended at some time since this poll. After a long pause it is assumed to have ended early. Otherwise jobs
+        that end before the first poll would never be seen to be faster.
         """
         if age - self.age > self.pause + LATE_SECONDS:
             return None

@@ -1,7 +1,7 @@
 """How many slots were held, and how many generations waited for one, hour by hour: what the sweep saw each minute.
 
-An hour is one item of the table of slots, to which each look is added, and which goes after `KEPT_FOR`. That is one
-write that needs no read and no condition; two looks in a minute do no harm, since what is shown is their mean.
+An hour is one item of the table of slots, which expires after `KEPT_FOR`. Adding a sample to it is one write, without a
+read or a condition. Two samples in a minute do no harm, since the console shows their mean.
 """
 
 from dataclasses import dataclass
@@ -35,23 +35,23 @@ class History:
         self._name = slots_table_name
 
     def note(self, held: int, waiting: int, now: datetime) -> None:
-        """So many are held and wait now."""
+        """Add a sample: so many slots are held and so many jobs wait now."""
         expires_at = int((now + KEPT_FOR).timestamp())
         self._dynamodb.update_item(
             TableName=self._name,
             Key=write({PK: HOUR, SK: f"{now:{_FORMAT}}"}),
-            UpdateExpression=f"ADD held :held, waiting :waiting, looks :one SET {EXPIRES_AT} = :expires_at",
+            UpdateExpression=f"ADD held :held, waiting :waiting, samples :one SET {EXPIRES_AT} = :expires_at",
             ExpressionAttributeValues=write({":held": held, ":waiting": waiting, ":one": 1, ":expires_at": expires_at}),
         )
 
     def since(self, first: datetime) -> list[Hour]:
-        """The hours from the one that this time is in, the earliest first; those without a look are not there."""
+        """Return the hours from the one that this time is in, earliest first. Hours without a sample are missing."""
         answer = self._dynamodb.query(  # at most as many as are kept: far less than a page
             TableName=self._name,
             KeyConditionExpression=f"{PK} = :pk AND {SK} >= :first",
             ExpressionAttributeValues=write({":pk": HOUR, ":first": f"{first:{_FORMAT}}"}),
         )
         return [
-            Hour(item[SK], round(item["held"] / item["looks"], 2), round(item["waiting"] / item["looks"], 2))
+            Hour(item[SK], round(item["held"] / item["samples"], 2), round(item["waiting"] / item["samples"], 2))
             for item in map(read, answer["Items"])
         ]
