@@ -179,7 +179,7 @@ class Workflow(Construct):
 
     @property
     def task_roles(self) -> dict[str, iam.IRole]:
-        """The roles of the functions that give out slots."""
+        """Return the roles of the functions that grant slots."""
         callers = {
             "Admit": self.admit,
             "CheckStatus": self.check_status,
@@ -203,7 +203,7 @@ class Workflow(Construct):
         self.submit.add_environment("LINKS_ROLE_ARN", role.role_arn)
 
     def _let_them_answer(self) -> None:
-        """Who gives out slots wakes the workflows that wait. A policy apart: the state machine needs `admit` first."""
+        """Let the functions that grant slots wake workflows, in a separate policy: the state machine needs `admit`."""
         iam.Policy(
             self,
             "AnswerTasks",

@@ -106,8 +106,8 @@ def _batches(runs: list[dict[str, Any]]) -> list[str]:
 
 def _crowds(runs: list[dict[str, Any]]) -> list[str]:
     return [
-        "A slot is given unfairly if it goes to an owner who holds more slots than another one who waits.\n",
-        "| owners, jobs of each | limit | s | completed | creates | most at the provider | slots given unfairly |"
+        "A slot is granted unfairly if it goes to an owner who holds more slots than another one who waits.\n",
+        "| owners, jobs of each | limit | s | completed | creates | most at the provider | slots granted unfairly |"
         " owners' last job after s: first, median, last | processes | MiB |",
         "|---|---|---|---|---|---|---|---|---|---|",
         *(
@@ -160,8 +160,8 @@ def _rushes(found: list[dict[str, Any]]) -> list[str]:
     return [
         f"Slots: jobs that come within {slots.HELD_SECONDS:.0f} s and hold their slot for as long. It is the shipped"
         " code, on a stand-in that takes as long as DynamoDB and refuses what is in a transaction's way. The bound is"
-        " when the last one would be done if giving out took no time.\n",
-        "| limit | jobs | DynamoDB calls a job | of these writes | transactions that collide | s | bound | given out a"
+        " when the last one would be done if granting took no time.\n",
+        "| limit | jobs | DynamoDB calls a job | of these writes | transactions that collide | s | bound | granted a"
         " second |",
         "|---|---|---|---|---|---|---|---|",
         *(
@@ -176,7 +176,7 @@ def _rushes(found: list[dict[str, Any]]) -> list[str]:
 
 def _queues(found: list[dict[str, Any]]) -> list[str]:
     return [
-        "From a slot that becomes free until it is given out, by how many wait:\n",
+        "From a slot that becomes free until it is granted, by how many wait:\n",
         "| waiting | owners who wait | DynamoDB calls | read units (consistent, of 4 KiB) | CPU ms |",
         "|---|---|---|---|---|",
         *(
@@ -192,7 +192,7 @@ def _queues(found: list[dict[str, Any]]) -> list[str]:
 def _quotas(rushes: list[dict[str, Any]]) -> list[str]:
     found = quotas.limits(
         in_flight=stage_named("prod").in_flight_limit,
-        given_out_a_second=max(one["jobs"] / one["seconds"] for one in rushes),
+        granted_a_second=max(one["jobs"] / one["seconds"] for one in rushes),
     )
     lines = ["Which limit is met first, for jobs of 45 s, with AWS's published quotas:\n"]
     for rate in quotas.RATES:

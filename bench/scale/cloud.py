@@ -224,7 +224,7 @@ def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
 
 
 def fairness(ended: list[Generation]) -> dict[str, Any]:
-    """From the times in the ledger: what each owner held and had waiting whenever a slot was given out."""
+    """Return what each owner held and had queued whenever a slot was granted, by the times in the ledger."""
     events: list[tuple[datetime, int, str]] = []  # (when, 0 arrives / 1 leaves its slot / 2 is admitted, owner)
     for one in ended:
         if one.admitted_at is None or one.generated_at is None:

@@ -29,7 +29,7 @@ class Limit:
         return 60 * self.allowed / (self.needed * self.seconds)
 
 
-def limits(*, in_flight: int, given_out_a_second: float) -> list[Limit]:
+def limits(*, in_flight: int, granted_a_second: float) -> list[Limit]:
     """What is met first comes first. Transitions and Lambda seconds of a job: bench's sections on waiting and costs."""
     found = [
         Limit(
@@ -48,8 +48,8 @@ def limits(*, in_flight: int, given_out_a_second: float) -> list[Limit]:
         ),
         Limit("Lambda, concurrent executions: 1,000", 1000, 1, "ask for an increase", FUNCTION_SECONDS),
         Limit(
-            f"slots given out, one after another: {given_out_a_second:.0f} a second, ours",
-            given_out_a_second,
+            f"slots granted, one after another: {granted_a_second:.0f} a second, ours",
+            granted_a_second,
             1,
             "a second stack with a key of its own, or slots split into shards",
         ),

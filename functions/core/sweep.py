@@ -48,7 +48,7 @@ class Sweep:
             if self.ledger.now() > until:
                 break  # the next one goes on
             faults += self._guarded(self._look_at, generation_id)
-        self.admission.give_out()
+        self.admission.grant_slots()
         if faults:
             raise SweepIncomplete(f"{faults} of what was due could not be looked at: the log says why.")
 

@@ -158,15 +158,15 @@ def test_submit_sends_nothing_for_one_whose_input_has_not_ended(cloud: Cloud) ->
     assert cloud.ledger.get(second).submission is None
 
 
-def end_turns() -> None:
-    """Who died while giving slots out has its turn for some seconds after."""
-    boto3.client("dynamodb").delete_item(TableName="slots", Key={"pk": {"S": "turn"}, "sk": {"S": "turn"}})
+def end_leases() -> None:
+    """End the lease of a function that died while it granted slots, which lasts for some seconds."""
+    boto3.client("dynamodb").delete_item(TableName="slots", Key={"pk": {"S": "lease"}, "sk": {"S": "lease"}})
 
 
 def one_chain(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int, *, fails: bool) -> Death:
     """Two jobs, of which the `at`-th point kills; what must be true of every chain is."""
     death = Death(at)
-    end_turns()
+    end_leases()
     before = cloud.simulator.counts().creates
     source = first(cloud)
     state = cloud.run({"generation_id": source}, "submit")
@@ -179,7 +179,7 @@ def one_chain(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int, *, fails: 
         else:
             driver.step("finalize", driver.step("check_status", state))
     where = f"killed {death.points[at - 1] if at <= len(death.points) else 'nowhere'}"
-    end_turns()
+    end_leases()
     cloud.invoke("sweep", {})
     record = cloud.ledger.get(second["id"])
     assert cloud.ledger.get(source).announced_at, where

@@ -30,8 +30,8 @@ PARTS = 8  # of the points, so that they are tried in parallel
 def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
     """A job whose `at`-th point kills; what must be true of every job is."""
     death = Death(at)
-    # Who died in an earlier job while giving slots out had its turn until some seconds after.
-    boto3.client("dynamodb").delete_item(TableName="slots", Key={"pk": {"S": "turn"}, "sk": {"S": "turn"}})
+    # A function that died in an earlier job while it granted slots kept its lease for some seconds.
+    boto3.client("dynamodb").delete_item(TableName="slots", Key={"pk": {"S": "lease"}, "sk": {"S": "lease"}})
     body, key = {"model": "veo2", "prompt": PROMPT}, f"key-{at}"
     before, spent_before = cloud.simulator.counts().creates, spent()
     with dying(monkeypatch, death):

@@ -19,7 +19,7 @@ from tests.torture.faults import Fault, Plans
 from tests.torture.world import World, items
 
 AT_ONCE = 16
-TRIES = 2  # of a case whose point was not passed: who grants a turn, and which process is new, differs between runs
+TRIES = 2  # of a case whose point was not passed: who grants a slot, and which process is new, differs between runs
 PATIENCE_SECONDS = 400.0
 LOOPS = 3  # a call that an invocation makes more often than that is one of a loop
 SWEEP_EVERY_SECONDS = 5.0

@@ -95,14 +95,14 @@ def test_who_comes_late_waits_for_one_round_and_not_for_all_that_came_before(hou
 
 
 def test_who_was_served_last_is_known_although_others_come_all_the_time(house: House) -> None:
-    """A turn that others disturb is not ended but goes on."""
+    """A lease that others disturb does not end but is renewed."""
     table, now = house.admission.table, house.ledger.now()
     until = now + timedelta(seconds=10)
-    assert table.take_turn("one", now, until) == ""
-    assert table.take_turn("other", now, until) is None
-    assert not table.end_turn("one", "ann")
-    assert table.take_turn("one", now, until, "ann") == "ann"
-    assert table.take_turn("other", until + timedelta(seconds=1), until + timedelta(seconds=9)) == "ann"
+    assert table.take_lease("one", now, until) == ""
+    assert table.take_lease("other", now, until) is None
+    assert not table.end_lease("one", "ann")
+    assert table.take_lease("one", now, until, "ann") == "ann"
+    assert table.take_lease("other", until + timedelta(seconds=1), until + timedelta(seconds=9)) == "ann"
 
 
 @pytest.mark.exhaustive
@@ -233,7 +233,7 @@ def test_a_lower_limit_lets_nobody_in_until_it_is_kept_and_a_higher_one_does_at_
     house.end("ann2")
     assert set(house.holders) == {"ann3", "ann4"}
     house.limit_to(3)
-    house.admission.give_out()
+    house.admission.grant_slots()
     assert set(house.holders) == {"ann3", "ann4", "ann5"}
 
 

@@ -180,7 +180,7 @@ def test_admitting_twice_changes_nothing_but_the_token(house: House) -> None:
     assert house.holders == ["ann2"]
 
 
-@pytest.mark.parametrize("step", ["resume", "give_out", "wake", "_has_inputs"])
+@pytest.mark.parametrize("step", ["resume", "grant_slots", "wake", "_has_inputs"])
 def test_who_dies_while_it_lets_others_go_on_is_made_good_by_a_sweep(
     house: House, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -28,7 +28,7 @@ def _stack(deployment: Deployment) -> Finding:
 
 
 def _permissions(deployment: Deployment) -> Finding:
-    """Whether who gives out slots may wake who waits for one: what no local cloud decides as AWS does."""
+    """Check that the functions that grant slots may wake workflows: no local cloud decides this as AWS does."""
     machine = deployment.output("VideoGenerationStateMachineArn")
     asked = {"ActionNames": ["states:SendTaskSuccess"], "ResourceArns": [machine]}
     iam, denied = deployment.client("iam"), []
@@ -45,7 +45,7 @@ def _permissions(deployment: Deployment) -> Finding:
         return Finding(
             "permissions", Verdict.PROBLEM, detail, "deploy again, and see what else denies it (an SCP, say)"
         )
-    return Finding("permissions", Verdict.OK, "what gives out slots may wake the workflows that wait")
+    return Finding("permissions", Verdict.OK, "the functions that grant slots may wake the workflows that wait")
 
 
 def _provider_key(deployment: Deployment) -> Finding:

@@ -1,8 +1,9 @@
-"""Slots: never more generations at the provider than the limit, for all ways in together, and fairly between owners.
+"""Keep the number of generations at the provider within its limit, fairly between owners, whichever way they came in.
 
-A workflow waits in its state Admit, which costs nothing while it waits, until its generation is given a slot. It keeps
-the slot until the provider has said that the job ended, or until the job is so old that it must have.
+A workflow waits in its state Admit, which costs nothing while it waits, until its generation is granted a slot. It
+keeps the slot until the provider says that the job has ended, or until the job is so old that it must have.
 
-    table.py        the items: a slot names its holder, and what waits is in the queue
-    admission.py    who is next, and the ways in and out (core.sweep gives back what nobody did)
+    table.py        the items: slots, which name their holders, and the queue
+    admission.py    whose job is next, and how slots are granted and freed (core.sweep frees what was left)
+    history.py      how many slots were held and jobs queued, hour by hour
 """

@@ -1,8 +1,9 @@
-"""Who is next: the owner who holds the fewest slots; among equals the next one after who was served last, all around.
+"""Choose whose job gets the next free slot, and wake its workflow.
 
-That is decided when a slot is given out, from what each owner holds and has waiting at that moment. An owner with a
-thousand jobs has no thousandth turn to wait for, one who was served for long has no debt, and one who comes late, where
-many wait for few slots, waits for one round and not for all that came before. Of one owner the first to come is first.
+The owner with the fewest slots is next. Ties go round-robin, starting after the owner who was served last. An owner's
+own jobs are served in order. The choice is made when a slot is granted, from what each owner holds and has queued at
+that moment. So a thousand queued jobs do not delay the other owners, and an owner who was served for long has no debt.
+An owner who arrives late, where many wait for few slots, waits for one round.
 """
 
 import json
@@ -24,13 +25,13 @@ from core.workflow import Run
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-TURN = timedelta(seconds=10)  # after which who gives slots out is taken for dead
-MOST_LOOKS = 40  # pages of the queue that are looked at for the next one; an owner takes one at most
+LEASE = timedelta(seconds=10)  # after which a caller that grants slots is assumed dead
+MOST_PAGES = 40  # of the queue that are read to find the next job; an owner takes one at most
 
 
 @dataclass(frozen=True)
 class Admission:
-    """Lets generations to the provider, `limit` at once."""
+    """Admits generations to the provider, `limit` at once."""
 
     table: SlotsTable
     ledger: Ledger
@@ -39,13 +40,13 @@ class Admission:
     keep: Callable[[Generation], None] = lambda _: None  # the files that it names, where its workflow begins
 
     def admit(self, run: Run, task_token: str) -> None:
-        """Let the workflow that waits with `task_token` go on when its generation has a slot: perhaps at once.
+        """Answer `task_token` once the run's generation has a slot, perhaps at once.
 
-        Invoking it again changes nothing but the token. Before it waits for a slot, it waits for the generations whose
-        videos it takes. Raises `GenerationEnded` for a run that has nothing left to do, `InputUnavailable` for one that
-        cannot be made.
+        Another invocation changes nothing but the token. Before it queues for a slot, a generation waits for those
+        whose videos it takes. Raise `GenerationEnded` for a run that has nothing left to do and `InputUnavailable` for
+        one that cannot be made.
         """
-        # Before it can be let in, whoever does that: only who answers the token lets it go on.
+        # Before any caller can admit it: only the answer to the token lets the workflow continue.
         self.keep(self.ledger.get_for(run))
         self.ledger.wait_with(run, task_token)
         generation = self.ledger.get_for(run)
@@ -53,12 +54,12 @@ class Admission:
             self._answer(task_token)
         elif self._has_inputs(generation):
             self.table.wait(Waiting.of(generation))
-            self.give_out()
+            self.grant_slots()
 
     def resume(self, generation: Generation) -> None:
-        """Look again at one that waits for others to end: it waits for its slot, still for another, or it has failed.
+        """Queue a generation for a slot if the others that it waits for have ended, or fail it if one of them failed.
 
-        Whoever calls this gives slots out.
+        The caller grants slots afterwards.
         """
         if not generation.waits_for_slot or not generation.given:
             return
@@ -70,7 +71,7 @@ class Admission:
             self.wake(generation.generation_id)  # its workflow finds that it has ended
 
     def has_ended(self, generation: Generation) -> None:
-        """Let those go on that wait for this one, which was read after it had ended; again, if need be."""
+        """Resume the generations that wait for this one, which was read after it had ended. Repeating this is safe."""
         if not generation.is_awaited:
             return
         for waiting_id, execution in self.table.awaiting(generation.generation_id):
@@ -78,14 +79,14 @@ class Admission:
                 self.resume(self.ledger.get(waiting_id))
             # Not if this one was rescued meanwhile, and is waited for again.
             self.table.stop_awaiting(generation.generation_id, waiting_id, execution)
-        self.give_out()
+        self.grant_slots()
 
     def _has_inputs(self, generation: Generation) -> bool:
-        """Whether the videos that it takes are there; if not, it waits for one of them. `InputUnavailable`."""
+        """Return whether the videos that it takes exist; if not, wait for one of them. Raise `InputUnavailable`."""
         return all(self._is_there(generation, given) for given in generation.given or () if given.generation_id)
 
     def _is_there(self, generation: Generation, given: Given) -> bool:
-        """Whether the other one has a video; if it has not ended, this one waits for its end."""
+        """Return whether the other one has a video; if it has not ended, record that this one waits for its end."""
         while (source := source_of(given, generation.owner, self.ledger)).status is not Status.COMPLETED:
             self.table.await_end(source.run, generation.generation_id)
             if self.ledger.await_end(source.generation_id):
@@ -95,67 +96,67 @@ class Admission:
         return True
 
     def leave(self, generation: Generation) -> None:
-        """The generation has ended: it waits no longer, and its slot is free if the provider does not work on it."""
+        """Take an ended generation out of the queue, and free its slot unless the provider still works on it."""
         self.table.leave(Waiting.of(generation))
         if not generation.at_provider:
             self.release(generation.generation_id)
 
     def release(self, generation_id: str) -> None:
-        """The provider's work on it is over: give its slot back, and let the next one in."""
+        """Free the slot of a job that the provider has ended, and grant it to the next job."""
         for slot in self.table.held():
             if slot.holder == generation_id:
                 self.table.release(slot)
-        self.give_out()
+        self.grant_slots()
 
     def wake(self, generation_id: str) -> None:
-        """Tell the generation's workflow that it may go on; telling it again does no harm."""
+        """Tell the generation's workflow that it may continue. Repeating this is safe."""
         token = self.ledger.task_token(generation_id)
         if token is not None:
             self._answer(token)
 
-    def give_out(self) -> None:
-        """Give out slots until none is free or nobody waits.
+    def grant_slots(self) -> None:
+        """Grant slots until none is free or no job is queued.
 
-        One at a time does it, so that they are not in each other's way; who comes meanwhile makes that one look again.
-        Nothing but speed depends on it: two that do it at once, or one that dies, can do no wrong.
+        Only one caller runs this loop at a time, under a lease; others set a flag that makes it run once more. The
+        lease only avoids contention: concurrent or crashed callers are safe.
         """
-        if not self._may_give_out():
+        if not self._may_grant():
             return
         who = uuid4().hex
         served: str | None = None
-        while (served := self._take_turn(who, served)) is not None:
+        while (served := self._take_lease(who, served)) is not None:
             try:
-                served = self._give_out(who, served)
+                served = self._grant(who, served)
             finally:
-                is_over = self.table.end_turn(who, served)
-            if is_over:
+                has_ended = self.table.end_lease(who, served)
+            if has_ended:
                 return
 
-    def _may_give_out(self) -> bool:
-        """Whether somebody waits and a slot is free: a look, which costs a tenth of a turn.
+    def _may_grant(self) -> bool:
+        """Return whether a job is queued and a slot is free: these reads cost a tenth of a lease.
 
-        Who comes or goes has written so before this look, and reads what all the others have: of two who do at once,
-        the later one sees both.
+        A job that arrives or ends is written before this, and the reads are consistent. So of two callers at once, the
+        later one sees both changes.
         """
         waiting, _ = self.table.waiting()
         return bool(waiting) and len({slot.number for slot in self.table.held()} & {*range(self.limit)}) < self.limit
 
-    def _take_turn(self, who: str, served: str | None) -> str | None:
-        return self.table.take_turn(who, self.ledger.now(), self.ledger.now() + TURN, served)
+    def _take_lease(self, who: str, served: str | None) -> str | None:
+        return self.table.take_lease(who, self.ledger.now(), self.ledger.now() + LEASE, served)
 
-    def _give_out(self, who: str, served: str) -> str:
-        """Give slots out in the turn of `who`, after the owner that was `served` last; who that is then."""
+    def _grant(self, who: str, served: str) -> str:
+        """Grant slots under the lease of `who`, after the owner that was `served` last; return the last one now."""
         held = {slot.number: slot for slot in self.table.held()}
-        renew_at = self.ledger.now() + TURN / 2
+        renew_at = self.ledger.now() + LEASE / 2
         while True:
             if self.ledger.now() > renew_at:
-                if self._take_turn(who, served) is None:
+                if self._take_lease(who, served) is None:
                     return served
                 held = {slot.number: slot for slot in self.table.held()}
-                renew_at = self.ledger.now() + TURN / 2
+                renew_at = self.ledger.now() + LEASE / 2
             free = [number for number in range(self.limit) if number not in held]
             over = [slot for number, slot in held.items() if number >= self.limit]
-            if over:  # the limit is lower than it was: until they are within it, nobody else is let in
+            if over:  # the limit was lowered: no job is admitted until the holders are within it
                 if not free:
                     return served
                 self._move(over[0], free[0])
@@ -163,7 +164,7 @@ class Admission:
                 continue
             if not free or (waiting := self._next(held.values(), served)) is None:
                 return served
-            # One that goes on after an operator resolved its submission may still have its slot.
+            # A job that continues after an operator resolved its submission may still have its slot.
             number = next((slot.number for slot in held.values() if slot.holder == waiting.generation_id), free[0])
             try:
                 self.table.grant(waiting, number, self.ledger.now())
@@ -182,18 +183,18 @@ class Admission:
         try:
             self.table.move(slot, number)
         except Refused:
-            return  # given back, or taken, meanwhile
+            return  # freed or granted meanwhile
 
     def _next(self, held: Collection[Slot], served: str) -> Waiting | None:
-        """The first of each owner is looked at, beginning behind the owner who was served last, all around.
+        """Return the first job of the owner with the fewest slots, starting after the owner who was served last.
 
-        Most often the first look finds somebody who holds nothing, and nobody can hold less.
+        Usually the first page contains an owner without a slot, and no owner can have fewer.
         """
         slots = Counter(slot.owner for slot in held)
         start = after = after_owner(served) if served else ""
         has_wrapped = not start
         heads: dict[str, Waiting] = {}
-        for _ in range(MOST_LOOKS):
+        for _ in range(MOST_PAGES):
             page, has_more = self.table.waiting(after)
             for waiting in page:
                 if not slots[waiting.owner]:

@@ -1,4 +1,4 @@
-"""How many slots were held, and how many generations waited for one, hour by hour: what the sweep saw each minute.
+"""Record the numbers of used slots and queued jobs, hour by hour, as the sweep samples them each minute.
 
 An hour is one item of the table of slots, which expires after `KEPT_FOR`. Adding a sample to it is one write, without a
 read or a condition. Two samples in a minute do no harm, since the console shows their mean.

@@ -1,15 +1,15 @@
-"""The items of the table of slots: a slot is there if it is held, and names its holder; who waits is in the queue.
+"""Read and write the table of slots and the queue for them. A slot is an item while it is held, and names its holder.
 
     pk "slot"     sk its number, from 0       a held slot
-    pk "waiting"  sk owner/since/generation   a generation that waits, the owner's first one first
+    pk "waiting"  sk owner/since/generation   a queued generation, the owner's first one first
     pk "ends/<generation>"  sk generation     one that waits for a run of that generation to end: it takes its video
-    pk "turn"     sk "turn"                   who gives slots out, and who was served last (core.slots.admission)
+    pk "lease"    sk "lease"                  which caller grants slots; who was served last (core.slots.admission)
     pk "times"    sk model and parameters     how long such generations took (core.provider.generation_times)
-    pk "hour"     sk when it began            how many slots were held, and who waited (core.slots.history)
+    pk "hour"     sk when it began            how many slots were held and jobs queued (core.slots.history)
 
-How many are held is how many items there are: there is no number beside them that could differ. Only `grant` makes a
-slot, in one transaction with the generation, so that a generation is given one slot and a slot one generation.
-All reads by which something is decided are consistent.
+The number of slots in use is the number of items, so no counter can drift. Only `grant` makes a slot, in one
+transaction with the generation, so a generation has one slot and a slot one generation. All reads that decide
+something are consistent.
 """
 
 from collections.abc import Iterator
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PK, SK = "pk", "sk"  # neither is a word of DynamoDB's own
-SLOT, WAITING, TURN, HOUR = "slot", "waiting", "turn", "hour"
+SLOT, WAITING, LEASE, HOUR = "slot", "waiting", "lease", "hour"
 ENDS = "ends/"
 MOST_AHEAD = 100  # that are counted for one who asks
-PAGE = 25  # items of one look at the queue: most often all that it holds
+PAGE = 25  # queued jobs that are read at once: usually all of them
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Waiting:
 
     @classmethod
     def of(cls, generation: Generation) -> "Waiting":
-        """The generation's one entry in the queue, however often it comes."""
+        """Return the generation's one entry in the queue, the same however often it arrives."""
         since = generation.reopened_at or generation.created_at
         return cls(generation.generation_id, generation.owner, iso(since))
 
@@ -81,14 +81,14 @@ class SlotsTable:
         self._generations = generations
 
     def held(self) -> list[Slot]:
-        """All slots that are held, by number."""
+        """Return the slots in use, by number."""
         return [
             Slot(int(item[SK]), item["holder"], item["owner"], datetime.fromisoformat(item["since"]))
             for item in self._query(SLOT)
         ]
 
     def waiting(self, after: str = "") -> tuple[list[Waiting], bool]:
-        """The next few that wait, owner by owner, after a sort key; whether there are more."""
+        """Return the next few queued jobs after a sort key, owner by owner, and whether there are more."""
         answer = self._dynamodb.query(
             TableName=self._name,
             KeyConditionExpression=f"{PK} = :pk AND {SK} > :after",
@@ -101,12 +101,12 @@ class SlotsTable:
         return waiting, "LastEvaluatedKey" in answer
 
     def queue(self) -> tuple[int, datetime | None]:
-        """How many wait, and since when the one does that has waited longest."""
+        """Return how many jobs are queued, and since when the longest has waited."""
         since = [item["since"] for item in self._query(WAITING)]
         return len(since), datetime.fromisoformat(min(since)) if since else None
 
     def count(self, part: str) -> int:
-        """How many items of this `pk` there are, or were a moment ago: for who looks, who decides nothing by it."""
+        """Return the number of items of this `pk`, now or a moment ago: to be shown, not to decide anything."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression=f"{PK} = :pk",
@@ -116,9 +116,9 @@ class SlotsTable:
         return sum(page["Count"] for page in pages)
 
     def ahead(self, generation: Generation) -> int | None:
-        """How many of the owner's own are before this one in the queue, at most `MOST_AHEAD`; None if it is not there.
+        """Return how many of the owner's jobs are before this one, at most `MOST_AHEAD`, or None if it is not queued.
 
-        When they are let in depends on the other owners, too: see `core.slots.admission`.
+        When they are admitted also depends on the other owners: see `core.slots.admission`.
         """
         own = Waiting.of(generation).sort_key
         answer = self._dynamodb.query(
@@ -134,30 +134,30 @@ class SlotsTable:
         return len(found) - 1 if found[-1:] == [own] else None
 
     def wait(self, waiting: Waiting) -> None:
-        """Put it in the queue, if it is not there."""
+        """Put it in the queue if it is not there yet."""
         fields = {"holder": waiting.generation_id, "owner": waiting.owner, "since": waiting.since}
         item = write({PK: WAITING, SK: waiting.sort_key, **fields})
         self._retried(lambda: self._dynamodb.put_item(TableName=self._name, Item=item))
 
     def leave(self, waiting: Waiting) -> None:
-        """Take it out of the queue, if it is there."""
+        """Take it out of the queue if it is there."""
         self._delete(WAITING, waiting.sort_key, waiting.generation_id)
 
     def await_end(self, source: Run, generation_id: str) -> None:
-        """Note that a generation waits for the end of another one's run, instead of an earlier run's."""
+        """Record that a generation waits for the end of another one's run, instead of an earlier run's."""
         item = write({PK: ENDS + source.generation_id, SK: generation_id, "holder": source.execution})
         self._retried(lambda: self._dynamodb.put_item(TableName=self._name, Item=item))
 
     def awaiting(self, source_id: str) -> list[tuple[str, str]]:
-        """Those that wait for the end of a generation, each with the execution of the run that it waits for."""
+        """Return the generations that wait for the end of this one, each with the execution that it waits for."""
         return [(item[SK], item["holder"]) for item in self._query(ENDS + source_id)]
 
     def stop_awaiting(self, source_id: str, generation_id: str, execution: str) -> None:
-        """One does not wait for the end of this run any more; if it waits for that of a later one by now, it does."""
+        """Stop waiting for the end of this run; a wait for a later run stays."""
         self._delete(ENDS + source_id, generation_id, execution)
 
     def grant(self, waiting: Waiting, number: int, now: datetime) -> None:
-        """Give the slot to who waits, or let it keep the one that it has from before, all or nothing; `Refused`."""
+        """Give a queued job the slot, or let it keep the one that it already has, all or nothing. Raise `Refused`."""
         admitted = records.update_of(
             waiting.generation_id,
             {"slot": number, "admitted_at": iso(now)},
@@ -171,19 +171,19 @@ class SlotsTable:
         )
 
     def move(self, slot: Slot, number: int) -> None:
-        """Let the holder have another slot instead, since the limit is lower now; `Refused`."""
+        """Move the holder to another slot, since the limit was lowered. Raise `Refused`."""
         old = self._of(SLOT, _number(slot.number), slot.holder)
         self._transact({"Put": self._new(replace(slot, number=number))}, {"Delete": old})
 
     def release(self, slot: Slot) -> None:
-        """Give the slot back, if its holder still has it."""
+        """Free the slot if its holder still has it."""
         self._delete(SLOT, _number(slot.number), slot.holder)
 
-    def take_turn(self, who: str, now: datetime, until: datetime, served: str | None = None) -> str | None:
-        """`who` gives slots out now: the owner who was served last, "" if nobody was. None if another one does, who is
-        asked to look once more.
+    def take_lease(self, who: str, now: datetime, until: datetime, served: str | None = None) -> str | None:
+        """Take or renew the lease to grant slots, and return the owner who was served last, or "" if there is none.
 
-        Who takes it again says who was `served` by then: where others come all the time, a turn goes on and on.
+        Return None if another caller holds the lease, and make that one run once more. A caller that renews its lease
+        says who was `served` by then: where jobs arrive all the time, a lease is renewed again and again.
         """
         taken: dict[str, Any] = {}
         and_served = ", served = :served" if served else ""
@@ -192,7 +192,7 @@ class SlotsTable:
         def take() -> None:
             answer = self._dynamodb.update_item(
                 TableName=self._name,
-                Key=_key(TURN, TURN),
+                Key=_key(LEASE, LEASE),
                 UpdateExpression=f"SET who = :who, #until = :until {and_served} REMOVE again",
                 ConditionExpression="attribute_not_exists(who) OR who = :who OR #until < :now",
                 ExpressionAttributeNames={"#until": "until"},
@@ -207,24 +207,26 @@ class SlotsTable:
             try:
                 self._dynamodb.update_item(
                     TableName=self._name,
-                    Key=_key(TURN, TURN),
+                    Key=_key(LEASE, LEASE),
                     UpdateExpression="SET again = :yes",
                     ConditionExpression="attribute_exists(who)",
                     ExpressionAttributeValues=write({":yes": who}),
                 )
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
-                return self.take_turn(who, now, until, served)  # it has ended just now
+                return self.take_lease(who, now, until, served)  # it has ended just now
             return None
         return str(taken.get("served", ""))
 
-    def end_turn(self, who: str, served: str) -> bool:
-        """Whether the turn is over, in which `served` was the last; if not, somebody came meanwhile, and `who` looks
-        once more."""
+    def end_lease(self, who: str, served: str) -> bool:
+        """End the lease of `who`, with the owner who was `served` last, and return whether that was possible.
+
+        It is not if another caller came meanwhile: then `who` runs once more.
+        """
         try:
             self._retried(
                 lambda: self._dynamodb.update_item(
                     TableName=self._name,
-                    Key=_key(TURN, TURN),
+                    Key=_key(LEASE, LEASE),
                     UpdateExpression="SET served = :served REMOVE who, #until",
                     ConditionExpression="who = :who AND attribute_not_exists(again)",
                     ExpressionAttributeNames={"#until": "until"},
@@ -256,7 +258,7 @@ class SlotsTable:
         }
 
     def _of(self, part: str, item: str, holder: str) -> dict[str, Any]:
-        """An item, on condition that it is this generation's."""
+        """Return an item's key, on condition that this generation holds the item."""
         return {
             "TableName": self._name,
             "Key": _key(part, item),
@@ -265,7 +267,7 @@ class SlotsTable:
         }
 
     def _delete(self, part: str, item: str, holder: str) -> None:
-        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # gone before, or another's by now
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # deleted before, or another's by now
             self._retried(lambda: self._dynamodb.delete_item(**self._of(part, item, holder)))
 
     def _transact(self, *items: dict[str, Any]) -> None:
@@ -276,12 +278,12 @@ class SlotsTable:
             raise Refused(is_settled=codes[2:] == ["ConditionalCheckFailed"]) from None
 
     def _retried(self, call: Any) -> None:
-        """A write, again while another's transaction is in the way, which the SDK does not try again."""
+        """Write, and retry conflicts with another transaction, which the SDK does not."""
         records.retried(call, self._dynamodb)
 
 
 def after_owner(owner: str) -> str:
-    """A sort key behind all that wait of this owner."""
+    """Return a sort key after all queued jobs of this owner."""
     return f"{_owner(owner)}0"  # which follows "/" in ASCII
 
 
