@@ -86,9 +86,9 @@ def test_what_it_costs_is_known_before_seen_after_and_capped(cloud: LocalCloud, 
         with pytest.raises(ApiError, match=rf"3\.00 USD a day of key {key_id}") as refused:
             api.create("another")
         assert refused.value.status == HTTPStatus.FORBIDDEN
-    heir = json.loads(run("keys", "rotate", key_id, "--json").stdout)
-    with Client(cloud.stack.api_url, heir["api_key"]) as api:
-        [left] = [budget for budget in api.budgets() if budget.scope == f"key/{heir['key_id']}"]
+    replacement = json.loads(run("keys", "rotate", key_id, "--json").stdout)
+    with Client(cloud.stack.api_url, replacement["api_key"]) as api:
+        [left] = [budget for budget in api.budgets() if budget.scope == f"key/{replacement['key_id']}"]
         assert (left.limit, left.used) == (3, PRICE)
     listed = [line["scope"] for line in json.loads(run("budgets", "list", "--json").stdout)]
     assert f"key/{key_id}" in listed

@@ -117,7 +117,7 @@ def rotate(
 
         budgets = budgets_of(deployed)
         key, new, old = _keys_of(deployed).rotate(
-            key_id, for_as_long, expires_at, first=lambda heir_id: budgets.hand_over(key_id, heir_id)
+            key_id, for_as_long, expires_at, first=lambda new_id: budgets.hand_over(key_id, new_id)
         )
         time.sleep(KNOWN_AFTER_SECONDS)
     if as_json:

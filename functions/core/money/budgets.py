@@ -196,14 +196,14 @@ class Budgets:
         )
         return self._read([scope])[0][1]
 
-    def hand_over(self, key_id: str, heir_id: str) -> None:
-        """The key that replaces another has its limits, and begins with what was used of them."""
+    def hand_over(self, key_id: str, replacement_id: str) -> None:
+        """Give the replacement of a key its limits, and count what the old key has used of them."""
         [(item, _)] = self._read([scope_of(key_id=key_id)])
         names = [*(f"{name}_limit" for name in Limits.__annotations__), *Used.__annotations__]
         if known := {name: item[name] for name in names if name in item}:
             self._dynamodb.update_item(
                 TableName=self._name,
-                Key=write({PK: SCOPE, SK: scope_of(key_id=heir_id)}),
+                Key=write({PK: SCOPE, SK: scope_of(key_id=replacement_id)}),
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in known),
                 ExpressionAttributeNames={f"#{name}": name for name in known},
                 ExpressionAttributeValues=write({f":{name}": value for name, value in known.items()}),

@@ -73,13 +73,13 @@ def test_what_a_revoked_key_has_asked_for_can_be_stopped(capsys: pytest.CaptureF
     assert limits(capsys)[1:] == [[f"key {key_id}", "day", "0.00 USD"]]
 
 
-def test_the_heir_of_a_key_has_its_budget(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_replacement_of_a_key_has_its_budget(capsys: pytest.CaptureFixture[str]) -> None:
     key_id = a_key(capsys)
     assert run("budgets", "set", "--day", "5", "--key", key_id) == 0
     capsys.readouterr()
     assert run("keys", "rotate", key_id) == 0
-    heir_id = capsys.readouterr().out.split("_")[1]
-    assert sorted(limits(capsys)[1:]) == sorted([f"key {one}", "day", "5.00 USD"] for one in (key_id, heir_id))
+    replacement_id = capsys.readouterr().out.split("_")[1]
+    assert sorted(limits(capsys)[1:]) == sorted([f"key {one}", "day", "5.00 USD"] for one in (key_id, replacement_id))
 
 
 def test_a_terminal_shows_the_whole_id_of_a_key(

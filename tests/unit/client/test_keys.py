@@ -57,28 +57,33 @@ def test_a_key_that_is_not_there_cannot_be_revoked(secrets: "SecretsManagerClien
         ApiKeys(secrets, "keys").revoke("00000000")
 
 
-def test_a_key_that_is_rotated_goes_on_for_a_while_beside_its_heir(secrets: "SecretsManagerClient") -> None:
+def test_a_key_that_is_rotated_goes_on_for_a_while_beside_its_replacement(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     keys = ApiKeys(secrets, "keys")
     old, kept = keys.create("ann", name="ci", scope="create")
-    new, heir, ends = keys.rotate(kept.key_id, timedelta(hours=1))
-    assert (heir.owner, heir.name, heir.scope, heir.expires_at) == ("ann", "ci", "create", None)
+    new, replacement, ends = keys.rotate(kept.key_id, timedelta(hours=1))
+    assert (replacement.owner, replacement.name, replacement.scope, replacement.expires_at) == (
+        "ann",
+        "ci",
+        "create",
+        None,
+    )
     text, later = stored(secrets), datetime.now(UTC) + timedelta(hours=2)
     assert (owner_of(old, text), owner_of(new, text)) == ("ann", "ann")
     assert (owner_of(old, text, later), owner_of(new, text, later)) == (None, "ann")
-    assert keys.list() == [ends, heir]
+    assert keys.list() == [ends, replacement]
     assert not ends.has_expired
 
 
-def test_before_the_heir_of_a_key_works_its_id_is_told(secrets: "SecretsManagerClient") -> None:
+def test_before_the_replacement_of_a_key_works_its_id_is_told(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     keys = ApiKeys(secrets, "keys")
     _, kept = keys.create("ann")
     told: list[tuple[str, bool]] = []
-    _, heir, _ = keys.rotate(
+    _, replacement, _ = keys.rotate(
         kept.key_id, timedelta(), first=lambda key_id: told.append((key_id, key_id in stored(secrets)))
     )
-    assert told == [(heir.key_id, False)]
+    assert told == [(replacement.key_id, False)]
 
 
 def test_rotating_does_not_lengthen_the_life_of_a_key(secrets: "SecretsManagerClient") -> None:
