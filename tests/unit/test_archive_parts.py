@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from core.archive import flow as flow_module
 from core.archive import store as store_module
 from core.archive.download import Allowed
 from core.archive.store import Archive, Order
+from core.archive.transfer import Transfer
 from core.errors import (
     GenerationEnded,
     VideoForbidden,
@@ -182,6 +184,31 @@ def test_a_host_from_which_nothing_comes_any_more_is_given_up(s3: StrictS3) -> N
         host.manner = lambda *_: Manner()
         is_archived(s3, invocations.invoke())
     assert host.sent == len(VIDEO), "the parts of the first invocation were not read again"
+
+
+def test_a_part_that_is_stored_counts_although_another_connection_failed_first(
+    s3: StrictS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow_module, "FIRST_CONNECTIONS", 2)
+    failed = threading.Event()
+    fail, upload_part = Transfer._fail, s3.s3.upload_part
+
+    def fail_and_tell(self: Transfer, error: BaseException) -> None:
+        fail(self, error)
+        failed.set()
+
+    def upload_after_the_failure(**kwargs: Any) -> Any:
+        assert failed.wait(10)
+        return upload_part(**kwargs)
+
+    monkeypatch.setattr(Transfer, "_fail", fail_and_tell)
+    monkeypatch.setattr(s3.s3, "upload_part", upload_after_the_failure)
+    with hosting(VIDEO, lambda _, asked: Manner(status=500) if asked.first else Manner()) as host:
+        invocations = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete, match=f"{PART} of the video's"):
+            invocations.invoke(most=2)
+    assert invocations.kept is not None
+    assert invocations.kept["parts"] == 1
 
 
 def test_an_invocation_that_is_out_of_time_is_gone_on_with_by_the_next(s3: StrictS3) -> None:

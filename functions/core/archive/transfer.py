@@ -119,10 +119,14 @@ class Transfer:
             return self._next - 1
 
     def _pass(self, first: int, data: bytearray | memoryview) -> None:
-        """Have the bytes from `first` on checked, when it is their turn."""
+        """Check the bytes from `first` on once those before them are checked.
+
+        A part that is in S3 counts even if another worker has failed meanwhile, so that the next invocation does not
+        read it again. Raises `Stopped` if one before it will never be checked.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._failure or self._passed == first)
-            if self._failure:
+            if self._passed != first:
                 raise Stopped
         self._check.update(data)
         with self._changed:
