@@ -24,7 +24,7 @@ from typing import Any
 AT_ONCE = 4 * (os.cpu_count() or 1)  # functions of workflows; they mostly wait for ministack, which has one core
 OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: somebody waits for them, so not behind a batch's workflows
 PROCESSES = 8 * AT_ONCE  # at most, with those that are kept warm: 4 GiB on two cores
-IDLE_SECONDS = 60.0  # ministack looks every 30: two minutes after the last call there is none
+IDLE_SECONDS = 25.0  # ministack looks every 30: a minute after the last call there is none
 
 Execute = Callable[..., Any]
 
