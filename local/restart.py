@@ -1,4 +1,4 @@
-"""What ran in ministack when it was stopped goes on when it is started again, as if AWS had never been away.
+"""Resume the executions that ran in ministack when it was stopped, as if AWS had never been away.
 
 ministack 1.5.33 calls every execution that ran when it was stopped failed. Here what ran starts anew at its first
 state, with its name and its input. That is allowed: every function may be invoked twice. Messages that a function

@@ -106,7 +106,7 @@ def _batches(runs: list[dict[str, Any]]) -> list[str]:
 
 def _crowds(runs: list[dict[str, Any]]) -> list[str]:
     return [
-        "A slot is granted unfairly if it goes to an owner who holds more slots than another one who waits.\n",
+        "A slot is granted unfairly if its owner holds more slots than another owner in the queue.\n",
         "| owners, jobs of each | limit | s | completed | creates | most at the provider | slots granted unfairly |"
         " owners' last job after s: first, median, last | processes | MiB |",
         "|---|---|---|---|---|---|---|---|---|---|",

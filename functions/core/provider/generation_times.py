@@ -93,7 +93,7 @@ class GenerationTimes:
         return same or Times.of(second for item in items for second in _seconds(item))
 
     def of_models(self) -> dict[str, Times]:
-        """What is known of each model, whatever the parameters."""
+        """Return the times of each model, whatever the parameters."""
         found: dict[str, list[float]] = {}
         for item in self._items(f"{PK} = :pk", {}, MOST_ITEMS):
             found.setdefault(str(item[SK]).split(" ", 1)[0], []).extend(_seconds(item))

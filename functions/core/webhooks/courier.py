@@ -34,7 +34,7 @@ class Courier:
     ledger: Ledger
     records: WebhookRecords
     sender: Sender
-    master: Callable[[], str]  # of which the owners' secrets are made
+    master: Callable[[], str]  # from which the owners' secrets are derived
     tell: Callable[[Delivery, Answer, timedelta | None], None]  # hears of each attempt, and when the next one is due
 
     def take(self, message: Mapping[str, Any]) -> timedelta | None:
