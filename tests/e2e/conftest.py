@@ -52,7 +52,7 @@ def cloud_of_the_tests() -> LocalCloud:
 
     It enforces what the functions' roles may do, and takes nothing but TLS: a grant that is missing fails a test.
     """
-    stack = up(CHECKOUT, Settings(wait_scale="0.05", is_strict=True, keeps=False))
+    stack = up(CHECKOUT, Settings(wait_scale="0.05", is_strict=True))
     ministack = find(CHECKOUT.state, "ministack")
     assert ministack is not None
     # A queue of this worker's own: what one takes from a queue no other hears.
