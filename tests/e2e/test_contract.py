@@ -28,7 +28,9 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "413"]
 @pytest.mark.parametrize(
     "scope",
     [
-        pytest.param(["--phases", "examples,fuzzing", "--max-examples", "4"], id="a few requests", marks=pytest.mark.long),
+        pytest.param(
+            ["--phases", "examples,fuzzing", "--max-examples", "4"], id="a few requests", marks=pytest.mark.long
+        ),
         pytest.param(
             ["--exclude-operation-id-regex", CREATE, "--phases", "examples,coverage,fuzzing", "--max-examples", "25"],
             id="many requests",
