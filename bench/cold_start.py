@@ -30,7 +30,7 @@ GOALS = defaultdict(lambda: 1.3, api=1.9, ingest=1.5, accept_row=1.5)
 ROOMS = (  # modules that need neither an AWS client nor a connection
     "core.models",
     "core.models.validation",
-    "core.api.openapi",
+    "core.api.contract.document",
     "core.api.api_keys",
     "core.publish.views",
     "core.archive.mp4",

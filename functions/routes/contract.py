@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
-from core.api import openapi
+from core.api.contract.document import document
 from wiring.api import models
 
 router = APIGatewayHttpRouter()
@@ -19,4 +19,4 @@ def health() -> dict[str, Any]:
 @router.get("/openapi.json")
 def contract() -> dict[str, Any]:
     """Return the contract as OpenAPI."""
-    return openapi.document(models())
+    return document(models())

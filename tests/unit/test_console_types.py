@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.api.openapi import document
+from core.api.contract.document import document
 from core.models import offered
 
 SOURCE = (Path(__file__).parents[2] / "console" / "types.d.ts").read_text("utf-8")

@@ -39,7 +39,7 @@ BUDGET = {
     "check_status": PROVIDER,
     "finalize": PROVIDER | {"core.models"},  # where a model's videos may be: it reads nothing at its start
     "record_failure": EVENTS,
-    "api": SCHEMAS | SECRETS | EVENTS | {"event_handler", "core.api.openapi"},
+    "api": SCHEMAS | SECRETS | EVENTS | {"event_handler", "core.api.contract.document"},
     "authorize": SECRETS | EVENTS,
     "console": set(),
     "ingest": SCHEMAS | EVENTS,
@@ -50,7 +50,8 @@ BUDGET = {
     "reconcile": PROVIDER,
     "deliver_webhook": SECRETS | EVENTS | {"standardwebhooks"},
 }
-OWN_COSTLY = {"core.models", "core.models.validation", "core.api.openapi"}  # of our own, what not every function needs
+# Our own modules that not every function needs.
+OWN_COSTLY = {"core.models", "core.models.validation", "core.api.contract.document"}
 PROBE = """
 import importlib, json, sys
 importlib.import_module(sys.argv[1])

@@ -1,21 +1,10 @@
-"""What the API answers about batches, as JSON Schema."""
+"""Batches in the contract."""
 
-from typing import Any
-
+from core.api.contract.parts import COUNT, FAILURE, FORM, ID_IN_PATH, TEXT, TIME, WHOLE_ID, answers, page, query, ref
 from core.generation import GENERATION_ID, Status
+from core.records.lists import CURSOR, MAX_LIMIT
 
-TIME = {"type": ["string", "null"], "format": "date-time"}
-COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
-FAILURE = {
-    "type": ["object", "null"],
-    "required": ["name", "message", "remedy"],
-    "properties": {
-        "name": {"type": "string"},
-        "message": {"type": "string", "description": "What happened."},
-        "remedy": {"type": ["string", "null"], "description": "What to do about it. Promptreel's own."},
-    },
-}
-BATCH = {
+_BATCH = {
     "type": "object",
     "required": ["id", "name", "status", "revision", "rows", "made_before", "counts", "error", "source", "created_at"],
     "properties": {
@@ -50,7 +39,7 @@ BATCH = {
         "check": {"$ref": "#/components/schemas/BatchCheck"},
     },
 }
-CHECK = {
+_CHECK = {
     "type": "object",
     "required": [
         "id",
@@ -95,23 +84,12 @@ CHECK = {
         },
     },
 }
-FORM = {
-    "type": "object",
-    "description": "Send the fields and then the file, named `file`, as multipart/form-data to the URL.",
-    "required": ["url", "fields", "max_bytes", "expires_in"],
-    "properties": {
-        "url": {"type": "string"},
-        "fields": {"type": "object"},
-        "max_bytes": {"type": "integer"},
-        "expires_in": {"type": "integer", "description": "Seconds."},
-    },
-}
-UPLOAD = {
+_UPLOAD = {
     "type": "object",
     "required": ["id", "name", "upload"],
     "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "upload": FORM},
 }
-REPORT_ROW = {
+_REPORT_ROW = {
     "type": "object",
     "required": ["row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "usd", "error"],
     "properties": {
@@ -127,3 +105,67 @@ REPORT_ROW = {
         "error": {"type": ["string", "null"]},
     },
 }
+_NAME = {"type": "string", "minLength": 1, "maxLength": 200, "description": "The file's; it names the batch."}
+_FLAG = {"enum": ["true", "false"], "default": "false"}
+_SEND = {
+    "operationId": "sendBatch",
+    "summary": "Send a file of requests: a new batch, or a new revision of the one of this name",
+    "description": "Rows that the batch has made, or is making, are not made again.",
+    "parameters": [
+        query("name", _NAME, required=True),
+        query("dry_run", {**_FLAG, "description": "Only check the file."}),
+        query("force", {**_FLAG, "description": "Run the allowed rows although others are not."}),
+        query("upload", {**_FLAG, "description": "Answer a form to upload a larger file with."}),
+        query("max_concurrency", {"type": "integer", "minimum": 1, "maximum": 10000}),
+    ],
+    "requestBody": {
+        "description": "CSV, JSON Lines or a JSON list, as docs/files.md has it: at most 4 MiB and 5000 rows.",
+        "content": {
+            kind: {"schema": {"type": "string", "contentMediaType": kind}}
+            for kind in ("text/csv", "application/jsonl", "application/octet-stream")
+        },
+    },
+    "responses": answers("400", "401", "413", ok={"anyOf": [ref("Batch"), ref("BatchCheck"), _UPLOAD]}),
+}
+_FETCH_OR_LIST = {
+    "operationId": "fetchOrListBatches",
+    "summary": "Fetch one batch with its progress, or list your own, newest first",
+    "parameters": [
+        query("batch_id", TEXT),
+        query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 20}),
+        query("cursor", {"type": "string", "pattern": CURSOR}),
+    ],
+    "responses": answers("400", "401", "404", ok={"anyOf": [ref("Batch"), page(ref("Batch"))]}),
+}
+_REPORT_ANSWERS = answers("400", "401", "404", ok=page(ref("ReportRow")))
+_REPORT_ANSWERS["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+_REPORT = {
+    "operationId": "reportBatch",
+    "summary": "What became of a batch's rows, as it is now: a page of them",
+    "parameters": [
+        ID_IN_PATH,
+        query("format", {"enum": ["json", "csv"], "default": "json"}),
+        query("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 500}),
+        query("cursor", {"type": "string", "pattern": "^[0-9]{1,6}$"}),
+    ],
+    "responses": _REPORT_ANSWERS,
+}
+_CANCEL, _RETRY = (
+    {
+        "operationId": operation,
+        "summary": summary,
+        "parameters": [{**ID_IN_PATH, "schema": WHOLE_ID}],
+        "responses": answers("400", "401", "404", "409", ok=ref("Batch")),
+    }
+    for operation, summary in (
+        ("cancelBatch", "Start no more rows of a batch, and cancel those that run"),
+        ("retryBatch", "Run the rows of a batch again that failed, were cancelled or were not reached"),
+    )
+)
+PATHS = {
+    "/v2/batches": {"post": _SEND, "get": _FETCH_OR_LIST},
+    "/v2/batches/{id}/report": {"get": _REPORT},
+    "/v2/batches/{id}/cancel": {"post": _CANCEL},
+    "/v2/batches/{id}/retry": {"post": _RETRY},
+}
+SCHEMAS = {"Batch": _BATCH, "BatchCheck": _CHECK, "BatchUpload": _UPLOAD, "ReportRow": _REPORT_ROW}

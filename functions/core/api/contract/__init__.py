@@ -1,0 +1,1 @@
+"""The contract of the HTTP API as OpenAPI: a file for each resource, which document.py joins."""

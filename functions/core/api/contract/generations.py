@@ -1,0 +1,199 @@
+"""Generations in the contract."""
+
+from typing import Any
+
+from core.api import OLDER_PATH, PATH
+from core.api.contract.money import COST
+from core.api.contract.parts import FAILURE, ID, TIME, WHOLE_ID, answers, page, query, ref
+from core.api.contract.webhooks import PARAMETERS, WEBHOOK
+from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
+from core.archive.containers import CONTENT_TYPES
+from core.generation import GENERATION_ID, Status
+from core.intake.accept import MAX_IDEMPOTENCY_KEY
+from core.intake.labels import HEADER, MAX_KEY, MAX_TAGS, MAX_VALUE, TAGS
+from core.models import Models
+from core.publish.views import PROVIDER_STATUSES
+from core.records.lists import CURSOR, MAX_LIMIT
+from core.slots.table import MOST_AHEAD
+
+_OF_TAGS = (
+    f"Your own words for it: at most {MAX_TAGS}, each `key=value` or a word, a key of at most {MAX_KEY} characters and "
+    f"a value of at most {MAX_VALUE}. No key twice."
+)
+_TAGS = {"type": "string", "pattern": TAGS}
+_GENERATION = {
+    "type": "object",
+    "required": ["id", "status", "video", "error", "meta"],
+    "properties": {
+        "id": {"type": "string", "pattern": GENERATION_ID},
+        "status": {"enum": list(PROVIDER_STATUSES)},
+        "video": {
+            "type": ["object", "null"],
+            "required": ["url", "content_type", "file_name", "file_size"],
+            "properties": {
+                "url": {
+                    "type": "string",
+                    "description": "A link that works without credentials, fresh on every fetch.",
+                },
+                "content_type": {"enum": list(CONTENT_TYPES.values()), "description": "By its own bytes."},
+                "file_name": {"type": "string", "description": "The id, and `.mp4`, `.webm`, `.mov` or `.gif`."},
+                "file_size": {"type": "integer", "description": "Bytes."},
+            },
+        },
+        "error": FAILURE,
+        "meta": {
+            "type": "object",
+            "required": [
+                "usage",
+                "stage",
+                "ahead",
+                "waits_for",
+                "request",
+                "created_at",
+                "submitted_at",
+                "generated_at",
+                "ended_at",
+                "source",
+                "batch",
+            ],
+            "properties": {
+                "usage": {
+                    "type": "object",
+                    "properties": {
+                        "credits_used": {"type": ["integer", "null"], "description": "2,000,000 are one US dollar."}
+                    },
+                },
+                "stage": {"enum": [str(status) for status in Status]},
+                "ahead": {
+                    "type": ["integer", "null"],
+                    "maximum": MOST_AHEAD,
+                    "description": "How many of yours are before it in the queue for a slot at the provider, of which "
+                    f"no more than {MOST_AHEAD} are counted. Null in lists, and for one that is not in the queue.",
+                },
+                "waits_for": {
+                    "type": ["array", "null"],
+                    "items": {"type": "string"},
+                    "description": "The generations whose videos it takes, and that have not ended: it is not in the "
+                    "queue before they have. Null in lists, and where there are none.",
+                },
+                "request": {"type": "object"},
+                "created_at": {"type": "string", "format": "date-time"},
+                "submitted_at": TIME,
+                "generated_at": {**TIME, "description": "When the provider was seen to be done."},
+                "ended_at": TIME,
+                "source": {"type": "object"},
+                "batch": {
+                    "type": ["object", "null"],
+                    "description": "Where it is, if it is a row of a batch.",
+                    "required": ["id", "row"],
+                    "properties": {"id": {"type": "string"}, "row": {"type": "integer", "minimum": 1}},
+                },
+                "name": {"type": ["string", "null"]},
+                "tags": {"type": "array", "items": {"type": "string"}, "description": _OF_TAGS},
+                "cost": COST,
+                "webhook": WEBHOOK,
+            },
+        },
+    },
+}
+_KEY = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
+_CREATE = {
+    "operationId": "create",
+    "summary": "Ask for a video",
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "The same key and body are the same generation, however often they are sent.",
+            "schema": _KEY,
+        },
+        {**query("tag", {"type": "array", "items": _TAGS}), "description": _OF_TAGS},
+        {"name": HEADER, "in": "header", "description": "More tags, with commas between them.", "schema": _TAGS},
+        *PARAMETERS,
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": ref("Request")}},
+    },
+    "responses": answers("400", "401", "403", "409", ok=ref("Generation")),
+}
+_FETCH_OR_LIST = {
+    "operationId": "fetchOrList",
+    "summary": "Fetch one generation, or list your own, newest first",
+    "parameters": [
+        query("generation_id", ID),
+        query("status", {"enum": list(PROVIDER_STATUSES)}),
+        query("model", {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}),
+        query("batch", {"type": "string", "pattern": BATCH, "description": "The batch's id, or how it begins."}),
+        query(
+            "text",
+            {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "Somewhere in the prompt."},
+        ),
+        {
+            **query("tag", {"type": "array", "items": _TAGS}),
+            "description": "With all of these; a key alone stands for any value of it.",
+        },
+        query("created_after", {"type": "string", "format": "date-time", "description": "At this time or later."}),
+        query("created_before", {"type": "string", "format": "date-time"}),
+        query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+        query("cursor", {"type": "string", "pattern": CURSOR}),
+    ],
+    "responses": answers("400", "401", "404", ok={"anyOf": [ref("Generation"), page(ref("Generation"))]}),
+}
+_FETCH_OLDER = {
+    "operationId": "fetchOlder",
+    "summary": "Fetch one generation",
+    "parameters": [query("generation_id", ID, required=True)],
+    "responses": answers("400", "401", "404", ok=ref("Generation")),
+}
+_DELETED = {
+    "type": "object",
+    "required": ["id", "deleted"],
+    "properties": {"id": {"type": "string"}, "deleted": {"const": True}},
+}
+_DELETE = {
+    "operationId": "delete",
+    "summary": "Cancel a generation that runs; remove one that has ended, with its video",
+    "parameters": [
+        query("generation_id", WHOLE_ID, required=True),
+        query("only_running", {"const": "true", "description": "Cancel, and never remove."}),
+    ],
+    "responses": answers("400", "401", "404", "409", ok={"anyOf": [ref("Generation"), _DELETED]}),
+}
+_CONTENT_ANSWERS = answers("400", "401", "404", "409")
+_LOCATION = {"Location": {"required": True, "schema": {"type": "string"}}}
+_CONTENT_ANSWERS["302"] = {"description": "To the video.", "headers": _LOCATION}
+_CONTENT = {
+    "operationId": "content",
+    "summary": "Go to the video",
+    "parameters": [{"name": "id", "in": "path", "required": True, "schema": ID}],
+    "responses": _CONTENT_ANSWERS,
+}
+PATHS = {
+    PATH: {"post": _CREATE, "get": _FETCH_OR_LIST, "delete": _DELETE},
+    PATH + "/{id}/content": {"get": _CONTENT},
+    OLDER_PATH: {"post": {**_CREATE, "operationId": "createOlder"}, "get": _FETCH_OLDER},
+}
+
+
+def schemas(models: Models) -> dict[str, Any]:
+    """Return the schemas of a deployment that offers `models`."""
+    return {"Generation": _GENERATION, "Request": _request(models)}
+
+
+def _request(models: Models) -> dict[str, Any]:
+    """Return the schema that all requests share. Each model has a schema of its own for the rest."""
+    return {
+        "type": "object",
+        "required": ["model"],
+        "properties": {
+            "model": {"enum": [model.name for model in models]},
+            "prompt": {"type": "string", "description": "What the video shows. Most models require it."},
+            "duration": {"description": "Length of the video in seconds."},
+            "aspect_ratio": {"description": "Width to height, as 16:9."},
+        },
+        "description": "What a model takes and requires is in its schema: GET /v2/models?id=. Where it takes the link "
+        "of a picture, a sound or a video, it may also be `upload:<id>`, `generation:<id>` of your own, an `s3://` "
+        "object of yours in this deployment's buckets, or a `data:` URI.",
+        "examples": [model.schema["examples"][0] for model in list(models)[:1] if model.schema],
+    }
