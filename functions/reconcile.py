@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.money.reconcile import Reconciliation
-from core.money.reports import Reports
-from core.reconcile import Reconcile, Sums
+from core.reconciliation.day import Reconciliation
+from core.reconciliation.reconcile import Reconcile, Sums
+from core.reconciliation.reports import Reports
 from core.records.table import Table
 from wiring import client, logger, now
 from wiring.ledger import UsesLedger

@@ -4,7 +4,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from core.money.reports import FOLDER, WORK
+from core.reconciliation.reports import FOLDER, WORK
 from core.records.table import BY_DONE
 from infra.base import Base
 from infra.functions import Size, allow

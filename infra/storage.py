@@ -9,7 +9,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from core.inputs.files import UPLOADS
-from core.money.reports import FOLDER, WORK
+from core.reconciliation.reports import FOLDER, WORK
 from infra.batch_records import BatchRecords
 from infra.config import Stage
 from infra.functions import allow

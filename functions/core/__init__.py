@@ -3,7 +3,7 @@
 The steps, each a frozen dataclass of its collaborators that the function of the same name builds and calls:
 
     submit, look_up_submission, check_status, finalize, record_failure    the states of the workflow
-    sweep, reconcile                                                      what runs every minute, and every night
+    sweep, reconciliation/reconcile                                       what runs every minute, and every night
 
 What a user and an operator may do to a generation is in delete and rescue. All of these are made of:
 
@@ -12,7 +12,8 @@ What a user and an operator may do to a generation is in delete and rescue. All 
     inputs/                         the files and videos that requests name, and links to them
     models/                         what may be asked for: the catalogue of models, which `make models` writes
     records/                        the tables: the ledger, the claim of the one create call, lists, and batches
-    money/                          what videos cost: prices, estimates, budgets, sums, and what was charged
+    money/                          what videos cost: prices, estimates, budgets and sums
+    reconciliation/                 a comparison of the provider's charges with the ledger
     provider/                       the provider's contract, its key, and how long to wait before asking it
     archive/                        a verified video in S3
     publish/                        how a generation is shown and announced

@@ -31,7 +31,7 @@ def night(monkeypatch: pytest.MonkeyPatch) -> Night:
     It returns the day before that night. A charge may come a day late, so the night is a little earlier in its day
     than now: at a fixed hour the result would depend on the hour at which the tests run.
     """
-    monkeypatch.setattr("core.money.reconcile.PAUSES", ())
+    monkeypatch.setattr("core.reconciliation.day.PAUSES", ())
     since_midnight = time.time() % timedelta(days=1).total_seconds()
     if since_midnight < EARLIER.total_seconds():
         time.sleep(EARLIER.total_seconds() - since_midnight)

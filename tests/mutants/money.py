@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         "A charge is matched to its generation only by the provider's id",
-        "functions/core/money/books.py",
+        "functions/core/reconciliation/books.py",
         """                    (SELECT own.generation_id FROM calls JOIN own USING (generation_id)
                         WHERE calls.reference = charges.reference),
 """,
@@ -14,7 +14,7 @@ MUTANTS = (
     ),
     Mutant(
         "A charge that may still arrive is reported as missing",
-        "functions/core/money/reconcile.py",
+        "functions/core/reconciliation/day.py",
         "is_waiting = own.done_at is not None and self.now() < own.done_at + self.late",
         "is_waiting = False",
         noticed_by="tests/unit/test_reconcile.py::test_a_charge_is_waited_for_and_missed_only_then",

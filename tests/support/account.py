@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from core.generation import Failure, Generation, Source
-from core.money.books import Books
-from core.money.reconcile import Kind, Line, Reconciliation
 from core.provider.client import Provider
+from core.reconciliation.books import Books
+from core.reconciliation.day import Kind, Line, Reconciliation
 from core.records.ledger import Ledger
 from local.simulator import SimulatorControl
 from tests.support.generations import claimed

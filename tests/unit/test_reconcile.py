@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from core.errors import ProviderUnavailable
-from core.money.books import Books
-from core.money.own import Own
-from core.money.reconcile import Kind, Line, OutOfTime, Reconciliation, hours
 from core.provider.account import LoggedCall, Movement
+from core.reconciliation.books import Books
+from core.reconciliation.day import Kind, Line, OutOfTime, Reconciliation, hours
+from core.reconciliation.own import Own
 from core.records.claim import client_request_id
 from local.simulator import Behaviour, Simulator, SimulatorControl
 from tests.support.account import LATE, NEVER, World, kinds
@@ -325,8 +325,8 @@ class BigDay:
 
 def test_a_day_of_many_is_joined_in_little_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     big = BigDay(1_000)
-    monkeypatch.setattr("core.money.reconcile.done_on", big.done_on)
-    monkeypatch.setattr("core.money.reconcile.known", lambda _table, _ids: iter(()))
+    monkeypatch.setattr("core.reconciliation.day.done_on", big.done_on)
+    monkeypatch.setattr("core.reconciliation.day.known", lambda _table, _ids: iter(()))
     nothing: Any = None
     late_enough = datetime(2026, 11, 26, 4, tzinfo=UTC)
     how = Reconciliation(cast("Any", big), nothing, LATE, False, lambda: late_enough, lambda _: None)

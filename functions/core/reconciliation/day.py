@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from core.errors import ProviderUnavailable
 from core.generation import Clock, iso
-from core.money.books import CHARGES, LOG, Books, Charged
-from core.money.own import done_on, known
 from core.provider.account import PAGE_ROWS
 from core.provider.client import Provider
+from core.reconciliation.books import CHARGES, LOG, Books, Charged
+from core.reconciliation.own import done_on, known
 from core.records.table import Table
 
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from core.money.reconcile import Reconciliation
-from core.money.reports import Reports
+from core.reconciliation.day import Reconciliation
+from core.reconciliation.reports import Reports
 
 Sums = dict[str, Any]  # of a day's report
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.generation import iso
-from core.money.own import Own
 from core.provider.account import LoggedCall, Movement
+from core.reconciliation.own import Own
 
 CHARGE, REFUND = "MODEL_USAGE", "REFUND"  # the provider's kinds of movements that a generation may have
 CHARGES, LOG = "charges", "log"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.generation import iso
-from core.money.books import Books
-from core.money.reconcile import DAY, FINDINGS, Kind, Line, OutOfTime, Reconciliation, bounds
+from core.reconciliation.books import Books
+from core.reconciliation.day import DAY, FINDINGS, Kind, Line, OutOfTime, Reconciliation, bounds
 from core.spreadsheet import harmless
 
 if TYPE_CHECKING:
