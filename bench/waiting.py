@@ -23,8 +23,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 from bench.scale.dynamodb import DynamoDB  # noqa: E402 - found only now
 from core.check_status import CheckStatus  # noqa: E402
 from core.generation import Generation, Source, Status, Submission  # noqa: E402
+from core.learned.records import Learned  # noqa: E402
 from core.provider.client import ProviderGeneration  # noqa: E402
-from core.provider.generation_times import GenerationTimes  # noqa: E402
 from core.provider.waiting import Poll, Schedule, SubmitSchedule  # noqa: E402
 from core.slots.table import PK, SK  # noqa: E402
 from core.submit import Submit  # noqa: E402
@@ -174,15 +174,15 @@ class Shipped:
     def replay(self, takes: list[float]) -> list[Job]:
         """Run jobs that take so many seconds, each from its admission to its end."""
         table = LearnedLater()
-        times = GenerationTimes(cast("Any", table), TABLE)
+        learned = Learned(cast("Any", table), TABLE)
         jobs = [Job(f"job{number}", seconds) for number, seconds in enumerate(takes)]
         for number, job in enumerate(jobs):
             if self.learns and number % AT_ONCE == 0:
                 table.settle()
-            self._run(job, times)
+            self._run(job, learned)
         return jobs
 
-    def _run(self, job: Job, times: GenerationTimes) -> None:
+    def _run(self, job: Job, learned: Learned) -> None:
         """Interpret the state machine as Step Functions does. Each state that is entered is a transition."""
         state: dict[str, Any] = {"generation_id": job.name}
         name = self.definition["StartAt"]
@@ -191,7 +191,7 @@ class Shipped:
             definition = self.definition["States"][name]
             match definition["Type"]:
                 case "Task":
-                    state = self._enter(name, definition, state, job, times)
+                    state = self._enter(name, definition, state, job, learned)
                 case "Wait":
                     job.age += state[definition["SecondsPath"].removeprefix("$.")]
                 case "Choice":
@@ -204,7 +204,7 @@ class Shipped:
             name = definition["Next"]
 
     def _enter(
-        self, name: str, definition: dict[str, Any], state: dict[str, Any], job: Job, times: GenerationTimes
+        self, name: str, definition: dict[str, Any], state: dict[str, Any], job: Job, learned: Learned
     ) -> dict[str, Any]:
         s, anything = self.stage, cast("Any", job)
         payload = {
@@ -214,7 +214,7 @@ class Shipped:
         }
         if name == "Submit":
             schedule = SubmitSchedule(s.submit_deadline_seconds, 90, s.poll_first_seconds)
-            step = Submit(anything, anything, anything, schedule, times, anything, anything)
+            step = Submit(anything, anything, anything, schedule, learned, anything, anything)
             submitted = step.submit(Run(job.name))
             return {**payload, **vars(submitted), "pending_seconds": 0}
         if name == "CheckStatus":
@@ -226,7 +226,7 @@ class Shipped:
                 s.poll_slow_seconds,
                 s.poll_give_up_seconds,
             )
-            check = CheckStatus(anything, anything, polls, times, anything, job.sleep)
+            check = CheckStatus(anything, anything, polls, learned, anything, job.sleep)
             before = Poll(payload["pending_seconds"], payload["wait_seconds"])
             return {**payload, **vars(check.check(Run(job.name), before))}
         return state  # Admit and Finalize do nothing here

@@ -9,14 +9,14 @@ from core.check_status import CheckStatus
 from core.provider.waiting import Poll, Schedule
 from core.workflow import Run
 from wiring import logger
-from wiring.generation_times import UsesGenerationTimes, make_generation_times
+from wiring.learned import UsesLearned, make_learned
 from wiring.ledger import make_ledger
 from wiring.provider import UsesProvider, make_provider
 from wiring.slots import UsesSlots, make_admission
 
 
 @dataclass(frozen=True)
-class Settings(UsesSlots, UsesProvider, UsesGenerationTimes):
+class Settings(UsesSlots, UsesProvider, UsesLearned):
     poll_first_seconds: int
     poll_every_seconds: float
     poll_stay_seconds: int
@@ -40,7 +40,7 @@ def _wired() -> CheckStatus:
         ledger=make_ledger(s),
         provider=make_provider(s),
         schedule=schedule,
-        times=make_generation_times(s),
+        learned=make_learned(s),
         admission=make_admission(s),
     )
 

@@ -11,7 +11,7 @@ from core.submit import Submit
 from core.workflow import Run
 from wiring import logger
 from wiring.accounts import UsesAccounts, UsesCircuit, make_accounts, make_circuit
-from wiring.generation_times import make_generation_times
+from wiring.learned import make_learned
 from wiring.ledger import make_ledger
 from wiring.links import UsesLinks, make_links
 from wiring.provider import UsesProvider, make_provider
@@ -35,7 +35,7 @@ def _wired() -> Submit:
         provider=make_provider(s),
         links=make_links(s),
         schedule=schedule,
-        times=make_generation_times(s),
+        learned=make_learned(s),
         circuit=make_circuit(s),
         budgets=make_accounts(s).budgets,
     )

@@ -14,7 +14,9 @@ What a user and an operator may do to a generation is in delete and rescue. All 
     records/                        the tables: the ledger, the claim of the one create call, lists, and batches
     money/                          what videos cost: prices, estimates, budgets and sums
     reconciliation/                 a comparison of the provider's charges with the ledger
+    learned/                        how long generations take and what they cost, from those that have finished
     provider/                       the provider's contract, its key, and how long to wait before asking it
+    slots/                          the slots at the provider, and the queue for them
     archive/                        a verified video in S3
     publish/                        how a generation is shown and announced
     webhooks/                       who asked is told of the end

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from core.errors import GenerationFailed, ProviderUnavailable
 from core.generation import Generation, Status
+from core.learned.records import Learned
+from core.learned.times import Times
 from core.provider.client import Provider, ProviderGeneration, is_known
-from core.provider.generation_times import GenerationTimes, Times
 from core.provider.waiting import Poll, Schedule
 from core.records.ledger import Ledger
 from core.slots.admission import Admission
@@ -31,7 +32,7 @@ class CheckStatus:
     ledger: Ledger
     provider: Provider
     schedule: Schedule
-    times: GenerationTimes
+    learned: Learned
     admission: Admission
     sleep: Callable[[float], None] = time.sleep
 
@@ -63,7 +64,7 @@ class CheckStatus:
                 self._learn(generation, before, age, answer.credits_used)
                 return Checked(Status.ARCHIVING)
             if times is None:
-                times = self.times.of(generation.request)
+                times = self.learned.times_of(generation.request)
             pause = self.schedule.pause(age, times)
             if not self.schedule.stays(pause, (self.ledger.now() - invoked_at).total_seconds()):
                 return Checked(Status.GENERATING, max(1, round(pause)), int(age))
@@ -87,7 +88,7 @@ class CheckStatus:
         took = before.took(age)
         # A rescued generation's submission is dated by its rescue.
         is_usual = took is not None and not generation.rescues and age < self.schedule.deadline
-        self.times.note(generation, took if is_usual else None, credits_used)
+        self.learned.note(generation, took if is_usual else None, credits_used)
 
     def _age(self, generation: Generation) -> float:
         return (self.ledger.now() - (generation.submitted_at or generation.created_at)).total_seconds()

@@ -13,10 +13,10 @@ from core.errors import (
 )
 from core.generation import Generation, Status, Submission
 from core.inputs.links import Links
+from core.learned.records import Learned
 from core.money.budgets import Budgets
 from core.money.circuit import Circuit
 from core.provider.client import Provider, Throttled
-from core.provider.generation_times import GenerationTimes
 from core.provider.waiting import SubmitSchedule, until_there_are_credits
 from core.records.claim import Claim
 from core.records.ledger import Ledger
@@ -37,7 +37,7 @@ class Submit:
     provider: Provider
     links: Links
     schedule: SubmitSchedule
-    times: GenerationTimes
+    learned: Learned
     circuit: Circuit
     budgets: Budgets
 
@@ -46,7 +46,7 @@ class Submit:
         generation = self.ledger.get_for(run)
         if again := self._submit(generation, run):
             return Submitted(Status.QUEUED, again)
-        return Submitted(Status.GENERATING, self.schedule.first_poll(self.times.of(generation.request)))
+        return Submitted(Status.GENERATING, self.schedule.first_poll(self.learned.times_of(generation.request)))
 
     def _submit(self, generation: Generation, run: Run) -> int:
         """Return 0 once the provider has accepted the request, or the seconds after which to submit again."""

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from core.api import models as catalogue
 from routes.parameters import query
 from wiring.api import api_settings, models
-from wiring.generation_times import make_generation_times
+from wiring.learned import make_learned
 
 router = APIGatewayHttpRouter()
 
@@ -15,4 +15,4 @@ router = APIGatewayHttpRouter()
 @router.get("/v2/models")
 def list_models() -> dict[str, Any]:
     """Return a page of the models, or the one of an id."""
-    return catalogue.answer(models(), make_generation_times(api_settings()).of_models(), query(router))
+    return catalogue.answer(models(), make_learned(api_settings()).of_models(), query(router))

@@ -7,7 +7,7 @@ from core.money.accounts import Accounts, Tables
 from core.money.budgets import Limits
 from core.money.circuit import Circuit
 from core.money.prices import Prices
-from wiring.generation_times import UsesGenerationTimes
+from wiring.learned import UsesLearned
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class UsesCircuit(UsesMoney):
 
 
 @dataclass(frozen=True)
-class UsesAccounts(UsesMoney, UsesGenerationTimes):
+class UsesAccounts(UsesMoney, UsesLearned):
     budgets: tuple[str, ...]  # the deployment's, where nobody has set others: day=CREDITS, month=CREDITS, hour=JOBS
     reserve_credits: int  # for a request of which nothing is known
 

@@ -37,11 +37,11 @@ MUTANTS = (
     ),
     Mutant(
         "A job fails when its time cannot be noted",
-        "functions/core/provider/generation_times.py",
+        "functions/core/learned/records.py",
         """        except (BotoCoreError, ClientError) as error:
             logger.warning("the time of""",
         """        except KeyError as error:
             logger.warning("the time of""",
-        noticed_by="tests/unit/test_generation_times.py",
+        noticed_by="tests/unit/test_learned.py",
     ),
 )

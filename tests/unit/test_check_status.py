@@ -8,8 +8,8 @@ import pytest
 from core.check_status import Checked, CheckStatus
 from core.errors import GenerationEnded, GenerationFailed, GenerationTimedOut, ProviderUnavailable
 from core.generation import Failure, Status
+from core.learned.records import Learned
 from core.provider.client import ProviderGeneration
-from core.provider.generation_times import GenerationTimes
 from core.provider.waiting import Poll, Schedule
 from core.records.ledger import Ledger
 from core.workflow import Run
@@ -29,11 +29,11 @@ class House:
         self.clock, self.takes, self.polled_at = Clock(), takes, list[float]()
         self.released = 0
         self.ledger = Ledger(dynamodb, "generations", self.clock)
-        self.times = GenerationTimes(dynamodb, "slots")
+        self.learned = Learned(dynamodb, "slots")
         self.before_poll: Callable[[float], None] = lambda _: None
         schedule = Schedule(first=30, every=2.5, stay=stay, deadline=1800, slow=900, give_up=86400)
         self.step = CheckStatus(
-            self.ledger, cast("Any", self), schedule, self.times, cast("Any", self), self.clock.forward
+            self.ledger, cast("Any", self), schedule, self.learned, cast("Any", self), self.clock.forward
         )
         self.ledger.add(generation())
         self.start = self.clock.time
@@ -62,7 +62,7 @@ class House:
 
     @property
     def known(self) -> tuple[float, ...]:
-        return self.times.of({"model": "veo2"}).seconds
+        return self.learned.times_of({"model": "veo2"}).seconds
 
 
 @pytest.fixture
@@ -170,5 +170,5 @@ def test_what_is_not_submitted_is_sent_there(dynamodb: "DynamoDBClient") -> None
 def test_one_that_finishes_while_nothing_can_be_noted_is_done_all_the_same(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(house.times, "_name", "no-such-table")
+    monkeypatch.setattr(house.learned, "_name", "no-such-table")
     assert house.check(30) == Checked(Status.ARCHIVING)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import ProviderUnavailable
+from core.learned.records import Learned
+from core.learned.times import FEW
 from core.models import offered
 from core.money.estimates import HISTORY, PRICE, RESERVE
 from core.money.prices import Prices, price_of
-from core.provider.generation_times import FEW, GenerationTimes
 from tests.support.generations import START, Clock, generation
 from tests.support.money import RESERVE as HELD
 from tests.support.money import USD, accounts
@@ -176,7 +177,7 @@ def test_an_estimate_is_by_the_price_else_by_history_else_a_reserve(dynamodb: "D
     unknown = money.estimates.of(request, offered())
     assert (unknown.credits, unknown.most, unknown.basis) == (HELD, HELD, RESERVE)
 
-    learned = GenerationTimes(dynamodb, "slots")
+    learned = Learned(dynamodb, "slots")
     for number in range(FEW - 1):
         learned.note(generation(f"g{number}", request=request), 40, USD)
     assert money.estimates.of(request, offered()).basis == RESERVE, "a few say nothing"

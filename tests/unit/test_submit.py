@@ -21,9 +21,9 @@ from core.errors import (
 )
 from core.generation import Cost, Failure, Status, Submission, Tombstone
 from core.inputs.links import Links
+from core.learned.times import Times
 from core.money.budgets import scope_of
 from core.provider.client import Throttled
-from core.provider.generation_times import Times
 from core.provider.waiting import SubmitSchedule
 from core.records.claim import Claim
 from core.records.ledger import Ledger
@@ -74,7 +74,7 @@ def ledger(dynamodb: "DynamoDBClient", clock: Clock) -> Ledger:
 class NoTimes:
     """Nothing is known."""
 
-    def of(self, _: object) -> Times:
+    def times_of(self, _: object) -> Times:
         return Times()
 
 
@@ -86,7 +86,7 @@ def invoke(ledger: Ledger, provider: Any) -> int:
         provider=provider,
         links=Links(ledger, "videos", lambda bucket, key: f"https://{bucket}/{key}"),
         schedule=SCHEDULE,
-        times=cast("Any", NoTimes()),
+        learned=cast("Any", NoTimes()),
         circuit=circuit(dynamodb, ledger.now),
         budgets=accounts(dynamodb, ledger.now).budgets,
     )

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import GenerationTimedOut
-from core.provider.generation_times import FEW, Times
+from core.learned.times import FEW, Times
 from core.provider.waiting import TURN_SECONDS, Poll, Schedule, backoff, first_wait
 
 SCHEDULE = Schedule(first=30, every=2.5, stay=100, deadline=1800, slow=900, give_up=86400)

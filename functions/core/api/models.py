@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from core.errors import InvalidRequest, NotFound
+from core.learned.times import Times
 from core.models import KINDS, Model, Models
-from core.provider.generation_times import Times
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 CURSOR = r"^[!-~]{1,200}$"  # the name of the page's last model, so that a page stands whatever else is added

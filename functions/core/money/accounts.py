@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.generation import Clock, Cost, Generation, iso
+from core.learned.records import Learned
 from core.money.budgets import Budgets, Limits
 from core.money.estimates import Estimate, Estimates
 from core.money.prices import Prices
 from core.money.usage import Usage, counted
-from core.provider.generation_times import GenerationTimes
 from core.records.table import Updates
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Accounts:
     @classmethod
     def at(cls, dynamodb: "DynamoDBClient", tables: Tables, now: Clock, limits: Limits, reserve: int) -> "Accounts":
         """Return the accounts in these tables. `limits` and `reserve` are the stage's."""
-        estimates = Estimates(Prices(dynamodb, tables.money, now), GenerationTimes(dynamodb, tables.slots), reserve)
+        estimates = Estimates(Prices(dynamodb, tables.money, now), Learned(dynamodb, tables.slots), reserve)
         return cls(estimates, Budgets(dynamodb, tables.money, limits, now), Usage(dynamodb, tables.money))
 
     def cost_of(self, request: Mapping[str, Any], models: "Models", key_id: str | None = None) -> Cost:

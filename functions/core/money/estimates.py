@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.generation import iso
+from core.learned.records import Learned
 from core.money import usd
 from core.money.prices import Prices, price_of
-from core.provider.generation_times import GenerationTimes
 
 if TYPE_CHECKING:
     from core.models import Models
@@ -35,7 +35,7 @@ class Estimates:
     """What estimates. `reserve` credits are held for a request of which nothing is known."""
 
     prices: Prices
-    learned: GenerationTimes
+    learned: Learned
     reserve: int
 
     def of(self, request: Mapping[str, Any], models: "Models") -> Estimate:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.errors import GenerationTimedOut, SubmissionTimedOut
-from core.provider.generation_times import Times
+from core.learned.times import Times
 
 # A turn of the workflow's loop costs as much as so many seconds that a check stays: three state transitions at
 # 0.000025 USD, and 256 MiB on arm64 at 0.0000133334 USD a GiB and second (us-east-1).

@@ -4,7 +4,7 @@
     pk "waiting"  sk owner/since/generation   a queued generation, the owner's first one first
     pk "ends/<generation>"  sk generation     one that waits for a run of that generation to end: it takes its video
     pk "lease"    sk "lease"                  which caller grants slots; who was served last (core.slots.admission)
-    pk "times"    sk model and parameters     how long such generations took (core.provider.generation_times)
+    pk "times"    sk model and parameters     how long such generations took (core.learned)
     pk "hour"     sk when it began            how many slots were held and jobs queued (core.slots.history)
 
 The number of slots in use is the number of items, so no counter can drift. Only `grant` makes a slot, in one
