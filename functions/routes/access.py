@@ -14,7 +14,7 @@ from core.api import OLDER_PATH, PATH
 from core.api.api_keys import ALL, CREATE, READ, SCOPES
 from core.errors import MethodNotAllowed, NotFound, Unauthorized
 from wiring import logger, now
-from wiring.api import accounts
+from wiring.api import key_uses
 
 ANYONE = "anyone"  # no key is needed
 
@@ -116,6 +116,6 @@ def _methods_of(path: str) -> list[str]:
 def _note_use(key_id: str, _hour: str) -> None:
     """Note that a key is used, once an hour in each process, for `promptreel keys list`."""
     try:
-        accounts().budgets.note_use(key_id)
+        key_uses().note(key_id)
     except (BotoCoreError, ClientError) as error:
         logger.warning("the use of a key was not noted", key_id=key_id, reason=str(error))

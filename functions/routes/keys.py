@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from core.api.keys import KeyApi
 from routes.access import caller
-from wiring.api import accounts, api_settings
+from wiring.api import api_settings, key_uses
 from wiring.api_keys import make_api_keys
 
 router = APIGatewayHttpRouter()
@@ -15,7 +15,7 @@ router = APIGatewayHttpRouter()
 
 @cache
 def _keys() -> KeyApi:
-    return KeyApi(make_api_keys(api_settings(), seconds=0), accounts().budgets.last_uses)
+    return KeyApi(secret=make_api_keys(api_settings(), seconds=0), last_uses=key_uses().latest)
 
 
 @router.get("/v2/keys")

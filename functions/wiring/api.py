@@ -5,6 +5,7 @@ from functools import cache
 
 import wiring
 from core import settings
+from core.api.key_uses import KeyUses
 from core.archive.objects import PRESIGNING, Objects
 from core.delete import Deletion
 from core.models import Models
@@ -49,6 +50,12 @@ def deletion() -> Deletion:
 def accounts() -> Accounts:
     """Return the estimates, budgets and sums."""
     return make_accounts(api_settings())
+
+
+@cache
+def key_uses() -> KeyUses:
+    """Return the last uses of the API keys."""
+    return KeyUses(wiring.client("dynamodb"), api_settings().money_table_name, wiring.now)
 
 
 @cache

@@ -73,10 +73,10 @@ def create(
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """List the keys' ids, owners, names, scopes and, to the hour, last uses; the keys themselves are nowhere kept."""
     with deployment(context) as deployed:
-        from promptreel.operator.budgets import budgets_of  # noqa: PLC0415 - an extra, and slow to import
+        from promptreel.operator.keys import uses_of  # noqa: PLC0415 - an extra, and slow to import
 
         found = _keys_of(deployed).list()
-        uses = budgets_of(deployed).last_uses()
+        uses = uses_of(deployed)
     if as_json:
         output.say_json([{**asdict(key), "used_at": uses.get(key.key_id)} for key in found])
     else:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.api import api_keys
+from core.api.key_uses import KeyUses
 from core.generation import iso
 from promptreel.errors import PromptreelError
+from promptreel.operator.deployment import Deployment
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -148,3 +150,9 @@ class ApiKeys:
 
 def _no_key(key_id: str) -> PromptreelError:
     return PromptreelError(f"There is no API key {key_id}: `promptreel keys list` shows their ids.")
+
+
+def uses_of(deployed: Deployment) -> dict[str, str]:
+    """Return the last use of each key by its id, in ISO 8601."""
+    uses = KeyUses(deployed.client("dynamodb"), deployed.output("MoneyTableName"), lambda: datetime.now(UTC))
+    return uses.latest()

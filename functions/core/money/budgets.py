@@ -179,11 +179,8 @@ class Budgets:
 
     def every(self) -> Iterator[Budget]:
         """Each scope that has a limit, or was used."""
-        for item in self._items():
+        for item in items_of(self._dynamodb, self._name, SCOPE):
             yield self._budget(item[SK], item)
-
-    def _items(self) -> Iterator[Item]:
-        return items_of(self._dynamodb, self._name, SCOPE)
 
     def set(self, scope: str, limits: Mapping[str, int | None]) -> Budget:
         """Set limits of a scope, `day`, `month` or `hour`; those not named stay as they are, None is no limit."""
@@ -208,19 +205,6 @@ class Budgets:
                 ExpressionAttributeNames={f"#{name}": name for name in known},
                 ExpressionAttributeValues=write({f":{name}": value for name, value in known.items()}),
             )
-
-    def note_use(self, key_id: str) -> None:
-        """An API key is used."""
-        self._dynamodb.update_item(
-            TableName=self._name,
-            Key=write({PK: SCOPE, SK: scope_of(key_id=key_id)}),
-            UpdateExpression="SET used_at = :now",
-            ExpressionAttributeValues=write({":now": iso(self.now())}),
-        )
-
-    def last_uses(self) -> dict[str, str]:
-        """When each API key was used last, by their ids: ISO 8601, to the hour."""
-        return {item[SK].partition("/")[2]: item["used_at"] for item in self._items() if "used_at" in item}
 
     def _read(self, scopes: Sequence[str]) -> list[tuple[Item, Budget]]:
         if not scopes:

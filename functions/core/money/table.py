@@ -5,6 +5,7 @@ pk "price"          sk a name of a model               what the provider asks fo
 pk "reading"        sk "reading"                       when the prices are read next
 pk "usage/OWNER"    sk DAY/model/NAME, DAY/tag/TAG, batch/ID   what an owner's generations cost (core.money.usage)
 pk "usage"          sk DAY/OWNER                       the same of all owners
+pk "key"            sk an API key's id                 when it was last used (core.api.key_uses)
 pk "circuit"        sk "circuit"                       there if the provider is out of credits (core.money.circuit)
 """
 
