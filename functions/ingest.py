@@ -17,7 +17,7 @@ from core.inputs.media import is_input
 from core.intake.accept import Intake, Refusals
 from core.intake.dropped_file import DroppedFile, FileIntake
 from core.intake.event import EventIntake
-from core.intake.owners import owner_of_event, owner_of_file
+from core.owners import owner_of_event, owner_of_file
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.batch_start import UsesBatchStart, make_batch_start

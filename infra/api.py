@@ -10,7 +10,7 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
 from core.intake.labels import HEADER
-from core.intake.owners import OWN_FOLDERS
+from core.owners import OWN_FOLDERS
 from core.records.table import BY_BATCH, BY_ID, BY_OWNER
 from infra.base import Base
 from infra.batches import Batches

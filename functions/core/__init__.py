@@ -8,6 +8,7 @@ The steps, each a frozen dataclass of its collaborators that the function of the
 What a user and an operator may do to a generation is in delete and rescue. All of these are made of:
 
     generation, errors, settings    the words of the domain
+    owners                          whose a file or an event is
     intake/                         how a request becomes a generation: accepting, prompt files, batches
     inputs/                         the files and videos that requests name, and links to them
     models/                         what may be asked for: the catalogue of models, which `make models` writes

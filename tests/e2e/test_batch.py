@@ -11,7 +11,7 @@ import pytest
 
 from core.batch import Batch, batch_id_for
 from core.generation import Generation
-from core.intake.owners import own_folder
+from core.owners import own_folder
 from core.records.lists import Lists
 from tests.support.local_cloud import LocalCloud, eventually, unique
 

@@ -23,10 +23,10 @@ from core.intake import files
 from core.intake.batches import Batches, counts_as_made, identified, no_upload
 from core.intake.dropped_file import MAX_FILE_BYTES
 from core.intake.files import SUFFIXES, Row, suffix_of
-from core.intake.owners import own_folder
 from core.models import Models
 from core.money import usd
 from core.money.accounts import Accounts
+from core.owners import own_folder
 from core.publish.batch_report import NOT_STARTED, as_row, not_started
 from core.publish.views import as_error
 from core.records.batches import BatchRecord

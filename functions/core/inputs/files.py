@@ -25,8 +25,8 @@ from core.inputs.check import MAX_UPLOAD_BYTES, check, shown
 from core.inputs.links import latest
 from core.inputs.media import HEAD_BYTES, SUFFIXES, media_type
 from core.inputs.references import GENERATION, S3, UPLOAD, content_of, named, upload_id
-from core.intake.owners import own_folder, owner_of_file
 from core.models import Input, containers_of
+from core.owners import own_folder, owner_of_file
 from core.records.ledger import Ledger
 from core.text import is_printable
 
@@ -55,7 +55,7 @@ class Inputs:
     s3: "S3Client"
     videos_bucket: str
     prompts_bucket: str
-    file_owners: tuple[str, ...]  # of the prompts bucket: core.intake.owners
+    file_owners: tuple[str, ...]  # of the prompts bucket: core.owners
     ledger: Ledger
 
     def form(self, owner: str, content_type: str, sha256: str | None) -> dict[str, Any]:
