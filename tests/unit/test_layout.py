@@ -1,4 +1,4 @@
-"""Test modules import no other test, and the domain imports nothing above it and nothing in a circle."""
+"""No test imports another test. The domain imports nothing above it, and neither modules nor folders in a circle."""
 
 import ast
 from collections.abc import Iterator
@@ -34,15 +34,34 @@ def test_no_test_imports_a_test() -> None:
     assert [f"{module}: {name}" for module, name in names if is_a_test(name)] == []
 
 
-def test_the_domain_imports_nothing_above_it_and_nothing_in_a_circle() -> None:
+def imports_of_core() -> dict[str, set[str]]:
+    """Return the modules of functions/ that each module of core imports."""
     named = {module.relative_to(FUNCTIONS).with_suffix("").parts: module for module in FUNCTIONS.rglob("*.py")}
     modules = {".".join(parts).removesuffix(".__init__"): module for parts, module in named.items()}
     assert "core.records.claim" in modules, "the modules are found"
-    imports = {
+    return {
         name: {one if one in modules else one.rpartition(".")[0] for one in imported(module, FUNCTIONS)}
         & modules.keys()
         for name, module in modules.items()
         if name.startswith("core")
     }
+
+
+def test_the_domain_imports_nothing_above_it_and_nothing_in_a_circle() -> None:
+    imports = imports_of_core()
     assert {one for found in imports.values() for one in found if not one.startswith("core")} == set()
     TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
+
+
+def test_the_folders_of_the_domain_import_each_other_in_one_direction() -> None:
+    folders: dict[str, set[str]] = {}
+    for name, found in imports_of_core().items():
+        folder = folder_of(name)
+        folders.setdefault(folder, set()).update({folder_of(one) for one in found} - {folder})
+    assert "core.inputs" in folders["core.intake"], "the folders are found"
+    TopologicalSorter(folders).prepare()  # raises CycleError, which names the circle
+
+
+def folder_of(module: str) -> str:
+    """Return the folder or the file of core that holds a module."""
+    return ".".join(module.split(".")[:2])
