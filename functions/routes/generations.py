@@ -24,15 +24,15 @@ router = APIGatewayHttpRouter()
 def _generations() -> GenerationApi:
     s = api_settings()
     return GenerationApi(
-        deletion(),
-        make_inputs(s),
-        accounts(),
-        slots_table(),
-        models,
-        deletion().objects.s3,
-        s.url_lifetime_seconds,
-        logger.info,
-        s.allow_local_webhooks,
+        deletion=deletion(),
+        inputs=make_inputs(s),
+        accounts=accounts(),
+        slots=slots_table(),
+        models=models,
+        s3=deletion().objects.s3,
+        url_lifetime_seconds=s.url_lifetime_seconds,
+        log=logger.info,
+        allow_local_webhooks=s.allow_local_webhooks,
     )
 
 

@@ -15,7 +15,7 @@ router = APIGatewayHttpRouter()
 
 @cache
 def _money() -> MoneyApi:
-    return MoneyApi(accounts(), models)
+    return MoneyApi(accounts=accounts(), models=models)
 
 
 @router.post("/v2/estimates")

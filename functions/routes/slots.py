@@ -16,7 +16,8 @@ router = APIGatewayHttpRouter()
 @cache
 def _slots() -> SlotsApi:
     s = api_settings()
-    return SlotsApi(slots_table(), History(client("dynamodb"), s.slots_table_name), s.in_flight_limit, now)
+    history = History(client("dynamodb"), s.slots_table_name)
+    return SlotsApi(table=slots_table(), history=history, limit=s.in_flight_limit, now=now)
 
 
 @router.get("/v2/slots")

@@ -20,7 +20,7 @@ router = APIGatewayHttpRouter()
 def _webhooks() -> WebhookApi:
     s = api_settings()
     send = partial(client("sqs").send_message, QueueUrl=s.webhooks_queue_url)
-    return WebhookApi(make_webhook_records(s), make_master(s), send)
+    return WebhookApi(records=make_webhook_records(s), master=make_master(s), send=send)
 
 
 @router.get("/v2/webhooks/deliveries")

@@ -43,7 +43,7 @@ def deletion() -> Deletion:
     """Return what cancels and deletes generations."""
     s = api_settings()
     objects = Objects(wiring.client("s3", **PRESIGNING), s.videos_bucket)
-    return Deletion(make_ledger(s), make_workflow(s), objects)
+    return Deletion(ledger=make_ledger(s), workflow=make_workflow(s), objects=objects)
 
 
 @cache

@@ -15,7 +15,7 @@ class UsesLinks(UsesLedger):
 
 
 def make_links(settings: UsesLinks) -> Links:
-    """Signed as the role for that."""
+    """Return what makes links. They are signed as a role of their own."""
     sts, role = wiring.client("sts"), settings.links_role_arn
     signer = Signer(sts, role, lambda taken: wiring.client_of(taken, "s3", **PRESIGNING), wiring.now)
-    return Links(make_ledger(settings), settings.videos_bucket, signer)
+    return Links(ledger=make_ledger(settings), videos_bucket=settings.videos_bucket, sign=signer)

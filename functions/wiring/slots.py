@@ -1,4 +1,4 @@
-"""The slots at the provider, and who is let to them."""
+"""The slots at the provider, and the queue for them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +17,15 @@ class UsesSlots(UsesLedger):
 
 
 def make_admission(settings: UsesSlots, keep: Callable[[Generation], None] = lambda _: None) -> Admission:
-    """The slots, as many as the limit, and the queue for them; `keep` is for who lets generations into it first."""
+    """Return what admits generations to the slots.
+
+    `keep` makes the copies of a generation's inputs. Only the function that first admits a generation needs it.
+    """
     table = SlotsTable(wiring.client("dynamodb"), settings.slots_table_name, settings.table_name)
-    return Admission(table, make_ledger(settings), wiring.client("stepfunctions"), settings.in_flight_limit, keep)
+    return Admission(
+        table=table,
+        ledger=make_ledger(settings),
+        stepfunctions=wiring.client("stepfunctions"),
+        limit=settings.in_flight_limit,
+        keep=keep,
+    )

@@ -59,7 +59,13 @@ class GenerationApi:
         which = generation_id_for(owner, source.kind, key)
         label = Label(tags=tags_of(",".join(order.tags), "tag"), webhook=self._webhook(order))
         deletion = self.deletion
-        intake = Intake(self.models(), deletion.ledger, self.inputs, self.accounts, deletion.workflow)
+        intake = Intake(
+            models=self.models(),
+            ledger=deletion.ledger,
+            inputs=self.inputs,
+            accounts=self.accounts,
+            workflow=deletion.workflow,
+        )
         generation = intake.accept(order.body, Envelope(which, owner, source, label=label, key_id=key_id))
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
         return self._shown(generation)
