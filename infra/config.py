@@ -23,7 +23,7 @@ class Stage:
 
     # the provider
     provider_url: str = AIMLAPI_URL
-    video_hosts: tuple[str, ...] = ("cdn.aimlapi.com",)  # of any model; the catalogue has each model's own
+    video_hosts: tuple[str, ...] = ("cdn.aimlapi.com",)  # for any model, added to its own: core.archive.download
     allow_local_video_hosts: bool = False  # plain http and loopback: for the simulator, never in AWS
     max_video_bytes: int = 2 * GIB  # some twenty times the largest Veo video: a guard, not a limit of use
 

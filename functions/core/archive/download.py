@@ -5,7 +5,7 @@ The link comes from outside, so it is treated as hostile (`core.public`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
 import urllib3
@@ -21,11 +21,20 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 
 @dataclass(frozen=True)
 class Allowed:
-    """Where a video may come from."""
+    """Say where a video may come from. Two lists add up, and a host on either of them is allowed.
 
-    hosts: tuple[str, ...]  # names, or "*." and a domain, of which any name below it is meant
+    The catalogue lists the hosts of each model (`core.models.hosts_of`): a person chose them from the provider's
+    reference, so a video of one vendor cannot come from the host of another. The stage's setting `video_hosts` lists
+    hosts for all models, so that an operator can allow a host that the catalogue does not have yet.
+    """
+
+    hosts: tuple[str, ...]  # names, or "*." and a domain for all names below it
     max_bytes: int
-    local: bool = False  # http and private addresses too: for a provider simulator beside a local cloud
+    local: bool = False  # allows http and private addresses, for the simulator next to a local cloud
+
+    def for_model(self, hosts: tuple[str, ...]) -> "Allowed":
+        """Return what is allowed for a model with these `hosts` in the catalogue."""
+        return replace(self, hosts=tuple(dict.fromkeys((*self.hosts, *hosts))))
 
 
 class Connection:

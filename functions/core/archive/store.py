@@ -76,7 +76,7 @@ class Order:
     seconds_left: Callable[[], float]  # until it must stop
     upload: dict[str, Any] | None  # of an `Interrupted`
     keep: Callable[[dict[str, Any]], None]  # takes an `Interrupted` to be given again; raises if there is no more use
-    hosts: tuple[str, ...] = ()  # where such a video may come from, beside where any may
+    hosts: tuple[str, ...] = ()  # of the model, from the catalogue
 
 
 class Archive:
@@ -143,8 +143,7 @@ class Archive:
 
     def _store(self, order: Order, *, in_parts: bool = True) -> ArchivedVideo:
         link = Link(order.url, order.renew)
-        hosts = dict.fromkeys((*self._allowed.hosts, *order.hosts))  # each of them once
-        allowed = replace(self._allowed, hosts=tuple(hosts))
+        allowed = self._allowed.for_model(order.hosts)
         flow = Flow(order.seconds_left, self._most_connections)
         before = Interrupted.of(order.upload, allowed)
         with Reader(link, allowed, flow) as reader:

@@ -115,7 +115,10 @@ def inputs_of(name: str) -> tuple[Input, ...]:
 
 
 def hosts_of(name: str) -> tuple[str, ...]:
-    """Where this model's videos may come from: hosts, or `*.` and a domain that is one vendor's own."""
+    """Return the hosts of this model's videos, each a name, or `*.` and a domain that belongs to one vendor.
+
+    A deployment may allow more: see `core.archive.download.Allowed`.
+    """
     return tuple(_facts(name).get("hosts", (CDN,)))
 
 
