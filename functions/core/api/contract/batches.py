@@ -12,26 +12,26 @@ _BATCH = {
         "name": {"type": "string"},
         "status": {
             "enum": ["reading", "running", "completed", "cancelled", "stopped", "error"],
-            "description": "`completed`: all rows have ended, well or badly. `stopped`: it ended before its rows "
-            "did; retry goes on. `error`: the file cannot be read.",
+            "description": "`completed`: all rows have ended, successfully or not. `stopped`: the batch ended "
+            "before its rows did, and retry continues it. `error`: the file cannot be read.",
         },
-        "revision": {**COUNT, "description": "Which content of the file it is, from 1."},
-        "sha256": {"type": ["string", "null"], "description": "Of the file that was read last."},
+        "revision": {**COUNT, "description": "Number of the file's current version, from 1."},
+        "sha256": {"type": ["string", "null"], "description": "SHA-256 of the file that was read last."},
         "rows": {"type": ["integer", "null"]},
         "made_before": {
             "type": ["integer", "null"],
-            "description": "Rows that an earlier run had made, or was making.",
+            "description": "Rows that an earlier run had completed or started.",
         },
         "counts": {
             "type": ["object", "null"],
-            "description": "Rows by status; null in lists.",
+            "description": "Number of rows by status. Null in lists.",
             "required": ["not_started", "queued", "generating", "completed", "error"],
             "properties": dict.fromkeys(("not_started", "queued", "generating", "completed", "error"), COUNT),
         },
         "error": FAILURE,
         "held_back": {
             "type": ["string", "null"],
-            "description": "Why rows were not begun: which budget has no room for them, and when it renews.",
+            "description": "Why some rows were not started: the budget that is used up, and when it renews.",
         },
         "source": {"type": "object"},
         "created_at": {"type": "string", "format": "date-time"},
@@ -57,10 +57,10 @@ _CHECK = {
         "id": {"type": "string", "pattern": GENERATION_ID},
         "name": {"type": "string"},
         "rows": COUNT,
-        "problem_rows": {**COUNT, "description": "Rows that are not allowed."},
+        "problem_rows": {**COUNT, "description": "Number of rows that are not valid."},
         "problems": {
             "type": "array",
-            "description": "Of them the first thousand.",
+            "description": "At most the first thousand.",
             "items": {
                 "type": "object",
                 "required": ["row", "line", "message"],
@@ -71,14 +71,14 @@ _CHECK = {
                 },
             },
         },
-        "made_before": {**COUNT, "description": "Rows that the batch of this name has made, or is making."},
-        "estimated_usd": {"type": "number", "description": "Of the rows that would be made."},
-        "at_most_usd": {"type": "number", "description": "What budgets hold for them, until each has ended."},
-        "failed_before": {**COUNT, "description": "Rows of it that failed: retry runs them again."},
+        "made_before": {**COUNT, "description": "Rows that the batch of this name has completed or started."},
+        "estimated_usd": {"type": "number", "description": "Estimated cost of the rows that would be run."},
+        "at_most_usd": {"type": "number", "description": "The amount that budgets reserve until each row has ended."},
+        "failed_before": {**COUNT, "description": "Rows that failed before. Retry runs them again."},
         "made_elsewhere": {
             "type": ["object", "null"],
-            "description": "Another batch of yours that has made most of the rows, and how many. Under its name they "
-            "are not made again.",
+            "description": "Another batch of yours that has completed most of these rows. Send the file under that "
+            "name to avoid running them again.",
             "required": ["id", "name", "rows"],
             "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "rows": {"type": "integer"}},
         },
@@ -96,7 +96,7 @@ _REPORT_ROW = {
         "row": {"type": "integer", "minimum": 1},
         "name": {"type": ["string", "null"]},
         "tags": {"type": "array", "items": {"type": "string"}},
-        "prompt": {"type": ["string", "null"], "description": "Its first 2000 characters."},
+        "prompt": {"type": ["string", "null"], "description": "The first 2000 characters."},
         "generation_id": {"type": ["string", "null"]},
         "status": {"enum": [*(str(status) for status in Status), "not started"]},
         "s3_uri": {"type": ["string", "null"]},
@@ -105,21 +105,26 @@ _REPORT_ROW = {
         "error": {"type": ["string", "null"]},
     },
 }
-_NAME = {"type": "string", "minLength": 1, "maxLength": 200, "description": "The file's; it names the batch."}
+_NAME = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 200,
+    "description": "Name of the file, which is also the name of the batch.",
+}
 _FLAG = {"enum": ["true", "false"], "default": "false"}
 _SEND = {
     "operationId": "sendBatch",
-    "summary": "Send a file of requests: a new batch, or a new revision of the one of this name",
-    "description": "Rows that the batch has made, or is making, are not made again.",
+    "summary": "Send a file of requests as a new batch, or as a new revision of the batch of this name",
+    "description": "Rows that the batch has already completed or started are not run again.",
     "parameters": [
         query("name", _NAME, required=True),
         query("dry_run", {**_FLAG, "description": "Only check the file."}),
-        query("force", {**_FLAG, "description": "Run the allowed rows although others are not."}),
-        query("upload", {**_FLAG, "description": "Answer a form to upload a larger file with."}),
+        query("force", {**_FLAG, "description": "Run the valid rows even if others are not valid."}),
+        query("upload", {**_FLAG, "description": "Return a form to upload a larger file with."}),
         query("max_concurrency", {"type": "integer", "minimum": 1, "maximum": 10000}),
     ],
     "requestBody": {
-        "description": "CSV, JSON Lines or a JSON list, as docs/files.md has it: at most 4 MiB and 5000 rows.",
+        "description": "CSV, JSON Lines or a JSON list (see docs/files.md), with at most 4 MiB and 5000 rows.",
         "content": {
             kind: {"schema": {"type": "string", "contentMediaType": kind}}
             for kind in ("text/csv", "application/jsonl", "application/octet-stream")
@@ -141,7 +146,7 @@ _REPORT_ANSWERS = answers("400", "401", "404", ok=page(ref("ReportRow")))
 _REPORT_ANSWERS["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
 _REPORT = {
     "operationId": "reportBatch",
-    "summary": "What became of a batch's rows, as it is now: a page of them",
+    "summary": "List the rows of a batch with their current results",
     "parameters": [
         ID_IN_PATH,
         query("format", {"enum": ["json", "csv"], "default": "json"}),
@@ -158,8 +163,8 @@ _CANCEL, _RETRY = (
         "responses": answers("400", "401", "404", "409", ok=ref("Batch")),
     }
     for operation, summary in (
-        ("cancelBatch", "Start no more rows of a batch, and cancel those that run"),
-        ("retryBatch", "Run the rows of a batch again that failed, were cancelled or were not reached"),
+        ("cancelBatch", "Start no more rows of a batch, and cancel the running ones"),
+        ("retryBatch", "Run the rows of a batch again that failed, were cancelled or were not started"),
     )
 )
 PATHS = {

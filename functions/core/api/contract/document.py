@@ -33,8 +33,8 @@ def document(models: Models) -> dict[str, Any]:
             **webhooks.PATHS,
             **slots.PATHS,
             **keys.PATHS,
-            "/openapi.json": {"get": _open("openapi", "This document")},
-            "/health": {"get": _open("health", "Life")},
+            "/openapi.json": {"get": _open("openapi", "Fetch this document")},
+            "/health": {"get": _open("health", "Check that the API is up")},
         },
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},

@@ -17,8 +17,8 @@ from core.records.lists import CURSOR, MAX_LIMIT
 from core.slots.table import MOST_AHEAD
 
 _OF_TAGS = (
-    f"Your own words for it: at most {MAX_TAGS}, each `key=value` or a word, a key of at most {MAX_KEY} characters and "
-    f"a value of at most {MAX_VALUE}. No key twice."
+    f"Your own labels: at most {MAX_TAGS}, each a word or `key=value`. A key has at most {MAX_KEY} characters and a "
+    f"value at most {MAX_VALUE}. Each key may be used once."
 )
 _TAGS = {"type": "string", "pattern": TAGS}
 _GENERATION = {
@@ -33,11 +33,17 @@ _GENERATION = {
             "properties": {
                 "url": {
                     "type": "string",
-                    "description": "A link that works without credentials, fresh on every fetch.",
+                    "description": "A link that works without credentials. Each fetch returns a new one.",
                 },
-                "content_type": {"enum": list(CONTENT_TYPES.values()), "description": "By its own bytes."},
-                "file_name": {"type": "string", "description": "The id, and `.mp4`, `.webm`, `.mov` or `.gif`."},
-                "file_size": {"type": "integer", "description": "Bytes."},
+                "content_type": {
+                    "enum": list(CONTENT_TYPES.values()),
+                    "description": "Detected from the bytes of the file.",
+                },
+                "file_name": {
+                    "type": "string",
+                    "description": "The id with the extension `.mp4`, `.webm`, `.mov` or `.gif`.",
+                },
+                "file_size": {"type": "integer", "description": "In bytes."},
             },
         },
         "error": FAILURE,
@@ -60,31 +66,34 @@ _GENERATION = {
                 "usage": {
                     "type": "object",
                     "properties": {
-                        "credits_used": {"type": ["integer", "null"], "description": "2,000,000 are one US dollar."}
+                        "credits_used": {
+                            "type": ["integer", "null"],
+                            "description": "2,000,000 credits are one US dollar.",
+                        }
                     },
                 },
                 "stage": {"enum": [str(status) for status in Status]},
                 "ahead": {
                     "type": ["integer", "null"],
                     "maximum": MOST_AHEAD,
-                    "description": "How many of yours are before it in the queue for a slot at the provider, of which "
-                    f"no more than {MOST_AHEAD} are counted. Null in lists, and for one that is not in the queue.",
+                    "description": "Number of your generations that are ahead in the queue for a slot at the provider, "
+                    f"at most {MOST_AHEAD}. Null in lists, and if it is not in the queue.",
                 },
                 "waits_for": {
                     "type": ["array", "null"],
                     "items": {"type": "string"},
-                    "description": "The generations whose videos it takes, and that have not ended: it is not in the "
-                    "queue before they have. Null in lists, and where there are none.",
+                    "description": "The unfinished generations whose videos it uses. It enters the queue when they "
+                    "have ended. Null in lists, and if it waits for none.",
                 },
                 "request": {"type": "object"},
                 "created_at": {"type": "string", "format": "date-time"},
                 "submitted_at": TIME,
-                "generated_at": {**TIME, "description": "When the provider was seen to be done."},
+                "generated_at": {**TIME, "description": "When Promptreel saw that the provider had finished."},
                 "ended_at": TIME,
                 "source": {"type": "object"},
                 "batch": {
                     "type": ["object", "null"],
-                    "description": "Where it is, if it is a row of a batch.",
+                    "description": "Its batch and row, if it belongs to a batch.",
                     "required": ["id", "row"],
                     "properties": {"id": {"type": "string"}, "row": {"type": "integer", "minimum": 1}},
                 },
@@ -99,16 +108,16 @@ _GENERATION = {
 _KEY = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
 _CREATE = {
     "operationId": "create",
-    "summary": "Ask for a video",
+    "summary": "Generate a video",
     "parameters": [
         {
             "name": "Idempotency-Key",
             "in": "header",
-            "description": "The same key and body are the same generation, however often they are sent.",
+            "description": "Sending the same key and body again returns the same generation.",
             "schema": _KEY,
         },
         {**query("tag", {"type": "array", "items": _TAGS}), "description": _OF_TAGS},
-        {"name": HEADER, "in": "header", "description": "More tags, with commas between them.", "schema": _TAGS},
+        {"name": HEADER, "in": "header", "description": "More tags, separated by commas.", "schema": _TAGS},
         *PARAMETERS,
     ],
     "requestBody": {
@@ -124,14 +133,14 @@ _FETCH_OR_LIST = {
         query("generation_id", ID),
         query("status", {"enum": list(PROVIDER_STATUSES)}),
         query("model", {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}),
-        query("batch", {"type": "string", "pattern": BATCH, "description": "The batch's id, or how it begins."}),
+        query("batch", {"type": "string", "pattern": BATCH, "description": "The batch's id, or its first digits."}),
         query(
             "text",
-            {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "Somewhere in the prompt."},
+            {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "Text that the prompt contains."},
         ),
         {
             **query("tag", {"type": "array", "items": _TAGS}),
-            "description": "With all of these; a key alone stands for any value of it.",
+            "description": "Generations that have all of these tags. A key without a value matches every value.",
         },
         query("created_after", {"type": "string", "format": "date-time", "description": "At this time or later."}),
         query("created_before", {"type": "string", "format": "date-time"}),
@@ -153,19 +162,19 @@ _DELETED = {
 }
 _DELETE = {
     "operationId": "delete",
-    "summary": "Cancel a generation that runs; remove one that has ended, with its video",
+    "summary": "Cancel an unfinished generation, or delete one that has ended with its video",
     "parameters": [
         query("generation_id", WHOLE_ID, required=True),
-        query("only_running", {"const": "true", "description": "Cancel, and never remove."}),
+        query("only_running", {"const": "true", "description": "Only cancel, and never delete."}),
     ],
     "responses": answers("400", "401", "404", "409", ok={"anyOf": [ref("Generation"), _DELETED]}),
 }
 _CONTENT_ANSWERS = answers("400", "401", "404", "409")
 _LOCATION = {"Location": {"required": True, "schema": {"type": "string"}}}
-_CONTENT_ANSWERS["302"] = {"description": "To the video.", "headers": _LOCATION}
+_CONTENT_ANSWERS["302"] = {"description": "A redirect to the video.", "headers": _LOCATION}
 _CONTENT = {
     "operationId": "content",
-    "summary": "Go to the video",
+    "summary": "Redirect to the video",
     "parameters": [{"name": "id", "in": "path", "required": True, "schema": ID}],
     "responses": _CONTENT_ANSWERS,
 }
@@ -188,12 +197,12 @@ def _request(models: Models) -> dict[str, Any]:
         "required": ["model"],
         "properties": {
             "model": {"enum": [model.name for model in models]},
-            "prompt": {"type": "string", "description": "What the video shows. Most models require it."},
+            "prompt": {"type": "string", "description": "Description of the video. Most models require it."},
             "duration": {"description": "Length of the video in seconds."},
-            "aspect_ratio": {"description": "Width to height, as 16:9."},
+            "aspect_ratio": {"description": "Ratio of width to height, such as 16:9."},
         },
-        "description": "What a model takes and requires is in its schema: GET /v2/models?id=. Where it takes the link "
-        "of a picture, a sound or a video, it may also be `upload:<id>`, `generation:<id>` of your own, an `s3://` "
-        "object of yours in this deployment's buckets, or a `data:` URI.",
+        "description": "GET /v2/models?id= returns the schema of a model's other parameters. A parameter for the URL of "
+        "an image, audio or video file also accepts `upload:<id>` and `generation:<id>` (your own), an `s3://` URI of "
+        "your objects in this deployment's buckets, and a `data:` URI.",
         "examples": [model.schema["examples"][0] for model in list(models)[:1] if model.schema],
     }

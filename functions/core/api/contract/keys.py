@@ -9,19 +9,18 @@ _KEY: dict[str, Any] = {
     "type": "object",
     "required": ["id", "name", "scope", "created_at", "expires_at", "used_at", "is_yours"],
     "properties": {
-        "id": {"type": "string", "description": "Its first digits, after `pr_`: no secret."},
-        "name": {"type": ["string", "null"], "description": "What it is for."},
+        "id": {"type": "string", "description": "The digits after `pr_` at the start of the key. They are not secret."},
+        "name": {"type": ["string", "null"], "description": "A name that says what the key is for."},
         "scope": {"enum": list(SCOPES)},
         "created_at": {"type": "string", "format": "date-time"},
-        "expires_at": {**TIME, "description": "When it ends, or has ended; null if it does not."},
-        "used_at": {**TIME, "description": "Its last use, to the hour."},
-        "is_yours": {"type": "boolean", "description": "Whether this call is made with it."},
+        "expires_at": {**TIME, "description": "When the key expires or expired. Null if it does not expire."},
+        "used_at": {**TIME, "description": "The last use, to the hour."},
+        "is_yours": {"type": "boolean", "description": "Whether this call uses the key."},
     },
 }
 _LIST = {
     "operationId": "keys",
-    "summary": "Your API keys, newest first: names, scopes, last uses and ends; the key in use alone, unless its "
-    "scope is `all`",
+    "summary": "List your API keys, newest first. A key whose scope is not `all` sees only itself",
     "responses": answers("401", ok=page(ref("Key"))),
 }
 PATHS = {"/v2/keys": {"get": _LIST}}

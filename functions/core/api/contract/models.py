@@ -8,12 +8,12 @@ from core.models import KINDS, Models
 
 _TAKES = {
     "type": ["object", "null"],
-    "description": "How long the latest generations took at the provider; null where none has been seen.",
+    "description": "How long the latest generations took at the provider. Null if there were none.",
     "required": ["median_seconds", "slowest_tenth_seconds", "jobs"],
     "properties": {
         "median_seconds": {"type": "number"},
-        "slowest_tenth_seconds": {"type": "number", "description": "One in ten takes as long, or longer."},
-        "jobs": {"type": "integer", "description": "Of how many generations this is known."},
+        "slowest_tenth_seconds": {"type": "number", "description": "One generation in ten takes this long or longer."},
+        "jobs": {"type": "integer", "description": "Number of generations behind these figures."},
     },
 }
 _MODEL: dict[str, Any] = {
@@ -25,7 +25,7 @@ _MODEL: dict[str, Any] = {
         "vendor": {"type": ["string", "null"]},
         "kind": {
             "enum": [*KINDS, None],
-            "description": "What it cannot do without; null if it is passed through.",
+            "description": "The type of its main input. Null for a passed-through model.",
         },
         "takes": _TAKES,
     },
@@ -37,23 +37,33 @@ _MODEL_WITH_SCHEMA = {
         **_MODEL["properties"],
         "inputs": {
             "type": "array",
-            "description": "The fields that take the URL of a picture, a sound or a video.",
+            "description": "The fields for the URL of an image, audio or video file.",
             "items": {
                 "type": "object",
                 "required": ["field", "media", "required", "media_types", "max_bytes"],
                 "properties": {
-                    "field": {"type": "string", "description": "As `elements[].video_url`: of a list, `[]` follows."},
+                    "field": {
+                        "type": "string",
+                        "description": "A path such as `elements[].video_url`, where `[]` marks a list.",
+                    },
                     "media": {"type": "array", "items": {"enum": ["image", "video", "audio"]}},
                     "required": {"type": "boolean"},
-                    "media_types": {"type": "array", "items": {"type": "string"}, "description": "Empty: any."},
+                    "media_types": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "description": "Allowed media types. If empty, all are allowed.",
+                    },
                     "max_bytes": {"type": ["integer", "null"]},
                 },
             },
         },
-        "seconds": {"type": ["integer", "null"], "description": "How long a video takes, by the provider's reference."},
+        "seconds": {
+            "type": ["integer", "null"],
+            "description": "How long a video takes according to the provider's reference.",
+        },
         "schema": {
             "type": ["object", "null"],
-            "description": "JSON Schema 2020-12 of a request; null for a model that is passed through.",
+            "description": "JSON Schema 2020-12 of a request. Null for a passed-through model.",
         },
     },
 }
@@ -64,7 +74,7 @@ def paths(models: Models) -> dict[str, Any]:
     """Return the paths of a deployment that offers `models`."""
     fetch_or_list = {
         "operationId": "models",
-        "summary": "One model with the schema of its requests, or what can be asked for",
+        "summary": "Fetch one model with the schema of its requests, or list the models",
         "parameters": [
             query("id", TEXT),
             query("vendor", {"enum": models.vendors}),

@@ -8,17 +8,17 @@ from core.money.estimates import HISTORY, PRICE, RESERVE
 _USD: dict[str, Any] = {"type": "number", "minimum": 0}
 _NO_USD = {"type": ["number", "null"], "minimum": 0}
 _BASIS = {
-    "description": "What the estimate is by: the provider's `price`, the `history` of such requests here, or, where "
-    "nothing is known, what is held in `reserve`.",
+    "description": "Source of the estimate: the provider's `price`, the `history` of similar requests here, or the "
+    "`reserve` for unknown costs.",
 }
 COST = {
     "type": "object",
-    "description": "In US dollars, of the provider's price: AWS's own is on its bill.",
+    "description": "The provider's charge in US dollars, without the cost of AWS.",
     "required": ["estimated_usd", "basis", "actual_usd"],
     "properties": {
         "estimated_usd": _NO_USD,
         "basis": {"enum": [PRICE, HISTORY, RESERVE, None], **_BASIS},
-        "actual_usd": {**_NO_USD, "description": "Null until it is known."},
+        "actual_usd": {**_NO_USD, "description": "Null until the cost is known."},
     },
 }
 _ESTIMATE = {
@@ -26,10 +26,13 @@ _ESTIMATE = {
     "required": ["usd", "at_most_usd", "basis", "price_read_at", "refused"],
     "properties": {
         "usd": _USD,
-        "at_most_usd": {**_USD, "description": "What budgets hold for it: nine in ten cost no more."},
+        "at_most_usd": {
+            **_USD,
+            "description": "The amount that budgets reserve. Nine in ten such requests cost no more.",
+        },
         "basis": {"enum": [PRICE, HISTORY, RESERVE], **_BASIS},
         "price_read_at": {"type": ["string", "null"], "format": "date-time"},
-        "refused": {"type": ["string", "null"], "description": "Why a budget has no room for it now."},
+        "refused": {"type": ["string", "null"], "description": "Why a budget would reject the request now."},
     },
 }
 _SUMS: dict[str, Any] = {
@@ -38,7 +41,7 @@ _SUMS: dict[str, Any] = {
     "usd": {"type": "number"},
     "errors": {
         "type": "object",
-        "description": "How many of the failed ones, by the names of their errors.",
+        "description": "Number of failed generations by the name of their error.",
         "additionalProperties": {"type": "integer"},
     },
 }
@@ -55,7 +58,7 @@ _USAGE = {
                 "type": "object",
                 "required": [*_SUMS],
                 "properties": {
-                    "day": {"type": "string", "format": "date", "description": "In which they ended, UTC."},
+                    "day": {"type": "string", "format": "date", "description": "The day on which they ended (UTC)."},
                     "model": {"type": "string"},
                     "tag": {"type": "string"},
                     "batch": {"type": "string"},
@@ -65,7 +68,7 @@ _USAGE = {
         },
         "total": {
             "type": ["object", "null"],
-            "description": "Null by tag: a generation counts for each of its own.",
+            "description": "Null for tags, because a generation counts once for each of its tags.",
             "required": [*_SUMS],
             "properties": _SUMS,
         },
@@ -75,10 +78,13 @@ _BUDGET = {
     "type": "object",
     "required": ["scope", "period", "renews_at"],
     "properties": {
-        "scope": {"type": "string", "description": "all, owner/NAME or key/ID."},
-        "period": {"enum": ["day", "month", "hour"], "description": "UTC; an hour has jobs, the others dollars."},
+        "scope": {"type": "string", "description": "`all`, `owner/NAME` or `key/ID`."},
+        "period": {
+            "enum": ["day", "month", "hour"],
+            "description": "In UTC. The limit of an hour is in jobs, the others are in dollars.",
+        },
         "limit_usd": _USD,
-        "used_usd": {"type": "number", "description": "Spent, or held for what runs."},
+        "used_usd": {"type": "number", "description": "Spent, or reserved for unfinished generations."},
         "left_usd": _USD,
         "limit_jobs": {"type": "integer"},
         "used_jobs": {"type": "integer"},
@@ -89,23 +95,23 @@ _BUDGET = {
 _DAY = {"type": "string", "format": "date"}
 _ESTIMATE_OPERATION = {
     "operationId": "estimate",
-    "summary": "What a request would cost, and whether a budget has room for it; nothing is kept",
+    "summary": "Estimate the cost of a request, and check it against the budgets, without starting it",
     "requestBody": {"required": True, "content": {"application/json": {"schema": ref("Request")}}},
     "responses": answers("400", "401", ok=ref("Estimate")),
 }
 _USAGE_OPERATION = {
     "operationId": "usage",
-    "summary": "What your generations cost that ended in these days (UTC), summed",
+    "summary": "Sum the cost of your generations that ended in a date range (UTC)",
     "parameters": [
         query("by", {"enum": ["day", "model", "tag", "batch"], "default": "day"}),
-        query("from", {**_DAY, "description": "30 days, if it is not given; of batches there are no days."}),
-        query("to", {**_DAY, "description": "Today, if it is not given."}),
+        query("from", {**_DAY, "description": "By default the 30 days up to `to`. Not used for batches."}),
+        query("to", {**_DAY, "description": "By default today."}),
     ],
     "responses": answers("400", "401", ok=ref("Usage")),
 }
 _BUDGETS_OPERATION = {
     "operationId": "budgets",
-    "summary": "The budgets that count what you ask for, a line for each limit, and what they have left",
+    "summary": "List the limits of the budgets that count your requests, and what they have left",
     "responses": answers("401", ok=page(ref("Budget"))),
 }
 PATHS = {

@@ -10,13 +10,13 @@ TEXT = {"type": "string", "minLength": 1}
 ID = {
     "type": "string",
     "minLength": 1,
-    "description": "The whole id, or at least four of its first digits, if no other of yours begins with them.",
+    "description": "The id, or its first digits (at least four) if they are unique among yours.",
 }
 WHOLE_ID = {
     "type": "string",
     "minLength": 1,
     "not": {"pattern": BEGINNING},
-    "description": "The whole id: its first digits are not enough.",
+    "description": "The whole id. Its first digits are not enough.",
 }
 ID_IN_PATH = {"name": "id", "in": "path", "required": True, "schema": TEXT}
 FAILURE = {
@@ -24,19 +24,22 @@ FAILURE = {
     "required": ["name", "message", "remedy"],
     "properties": {
         "name": {"type": "string"},
-        "message": {"type": "string", "description": "What happened."},
-        "remedy": {"type": ["string", "null"], "description": "What to do about it. Promptreel's own."},
+        "message": {"type": "string", "description": "The reason."},
+        "remedy": {
+            "type": ["string", "null"],
+            "description": "How to fix it. This field is not in the provider's contract.",
+        },
     },
 }
 FORM = {
     "type": "object",
-    "description": "Send the fields and then the file, named `file`, as multipart/form-data to the URL.",
+    "description": "Send the fields, and then the file as the field `file`, to the URL as multipart/form-data.",
     "required": ["url", "fields", "max_bytes", "expires_in"],
     "properties": {
         "url": {"type": "string"},
         "fields": {"type": "object"},
         "max_bytes": {"type": "integer"},
-        "expires_in": {"type": "integer", "description": "Seconds."},
+        "expires_in": {"type": "integer", "description": "In seconds."},
     },
 }
 ERROR = {
@@ -44,7 +47,10 @@ ERROR = {
     "required": ["message"],
     "properties": {
         "message": {"type": "string"},
-        "remedy": {"type": ["string", "null"], "description": "What to do about it. Promptreel's own."},
+        "remedy": {
+            "type": ["string", "null"],
+            "description": "How to fix it. This field is not in the provider's contract.",
+        },
         "path": {"type": "string"},
         "requestId": {"type": "string"},
         "statusCode": {"type": "integer"},
@@ -52,14 +58,14 @@ ERROR = {
     },
 }
 _MEANINGS = {
-    "400": "The request is not allowed; the message names each field and what is.",
+    "400": "The request is not valid. The message names each wrong field and the allowed values.",
     "401": "The API key is missing or not valid.",
-    "403": "A budget has no room for what this may cost: the message says which, and when it renews.",
-    "404": "There is no such generation, or batch, of yours.",
-    "409": "Not as it stands now, or the idempotency key stands for another request.",
-    "405": "Another method is; the header Allow says which.",
-    "413": "The file is too large for a request: ask for a form to upload it with, by `upload`.",
-    "429": "More requests than are allowed.",
+    "403": "The request may cost more than a budget has left. The message names the budget and when it renews.",
+    "404": "You have no generation or batch with this id.",
+    "409": "The current status does not allow this, or the idempotency key belongs to another request.",
+    "405": "This method is not allowed. The header Allow lists the methods that are.",
+    "413": "The file is too large for a request. Set `upload` to get a form to upload it with.",
+    "429": "Too many requests.",
 }
 
 

@@ -9,17 +9,21 @@ _SLOTS: dict[str, Any] = {
     "type": "object",
     "required": ["limit", "held", "waiting", "hours"],
     "properties": {
-        "limit": {**COUNT, "description": "How many generations the provider is sent at once."},
-        "held": {**COUNT, "description": "How many it works on now, of all owners."},
-        "waiting": {**COUNT, "description": "How many wait for a slot, of all owners."},
+        "limit": {**COUNT, "description": "Maximum number of generations at the provider at once."},
+        "held": {**COUNT, "description": "Number of slots in use now, for all owners."},
+        "waiting": {**COUNT, "description": "Number of generations that wait for a slot, for all owners."},
         "hours": {
             "type": "array",
-            "description": "The last seven days, the earliest hour first: means of a sample a minute.",
+            "description": "The last seven days, earliest hour first. The values are means of one sample per minute.",
             "items": {
                 "type": "object",
                 "required": ["hour", "held", "waiting"],
                 "properties": {
-                    "hour": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:00Z$", "description": "Its begin."},
+                    "hour": {
+                        "type": "string",
+                        "pattern": r"^\d{4}-\d\d-\d\dT\d\d:00Z$",
+                        "description": "Start of the hour.",
+                    },
                     "held": _MEAN,
                     "waiting": _MEAN,
                 },
@@ -29,7 +33,7 @@ _SLOTS: dict[str, Any] = {
 }
 _FETCH = {
     "operationId": "slots",
-    "summary": "How many slots there are at the provider, are taken and are waited for, now and in the last days",
+    "summary": "Show how many slots the provider has, how many are in use, and how many generations wait for one",
     "responses": answers("401", ok=ref("Slots")),
 }
 PATHS = {"/v2/slots": {"get": _FETCH}}

@@ -9,7 +9,7 @@ _UPLOAD = {
     "required": ["id", "reference", "upload"],
     "properties": {
         "id": {"type": "string", "pattern": GENERATION_ID},
-        "reference": {"type": "string", "description": "What a request has in place of a link: `upload:<id>`."},
+        "reference": {"type": "string", "description": "`upload:<id>`, to be used in a request in place of a URL."},
         "upload": FORM,
     },
 }
@@ -21,15 +21,15 @@ _ASKED = {
         "sha256": {
             "type": "string",
             "pattern": "^[0-9a-f]{64}$",
-            "description": "Of the file: with it the same file is always the same upload.",
+            "description": "SHA-256 of the file. With it, the same file always gets the same upload.",
         },
     },
     "additionalProperties": False,
 }
 _CREATE = {
     "operationId": "upload",
-    "summary": "Ask for a form to send a picture, a sound or a video with, and for the reference to it",
-    "description": "One that no generation uses goes after a day; what one uses stays as long as that.",
+    "summary": "Get a form to upload an image, audio or video file with, and the reference to the file",
+    "description": "An upload that no generation uses expires after a day. Otherwise it is kept with the generation.",
     "requestBody": {"required": True, "content": {"application/json": {"schema": _ASKED}}},
     "responses": answers("400", "401", ok=ref("Upload")),
 }

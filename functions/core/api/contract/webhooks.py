@@ -19,7 +19,7 @@ _SOME = f"({'|'.join(EVENTS)})"
 _EVENTS_PATTERN = f"^{_SOME}(,{_SOME})*$"
 WEBHOOK = {
     "type": ["object", "null"],
-    "description": "Who is told of the end.",
+    "description": "The URL that is notified when the generation ends.",
     "required": ["url", "events"],
     "properties": {"url": {"type": "string"}, "events": {"type": "array", "items": {"enum": list(EVENTS)}}},
 }
@@ -27,16 +27,16 @@ _DELIVERY = {
     "type": "object",
     "required": ["id", "generation_id", "type", "url", "status", "attempts", "created_at", "due_at", "ended_at"],
     "properties": {
-        "id": {"type": "string", "pattern": DELIVERY_ID, "description": "The header webhook-id: of all its attempts."},
+        "id": {"type": "string", "pattern": DELIVERY_ID, "description": "The header webhook-id of every attempt."},
         "generation_id": {"type": "string", "pattern": GENERATION_ID},
         "type": {"enum": [f"generation.{event}" for event in EVENTS]},
         "url": {"type": "string"},
         "status": {"enum": [str(state) for state in State]},
         "attempts": {"type": "integer"},
         "created_at": {"type": "string", "format": "date-time"},
-        "due_at": {**TIME, "description": "When it is tried next."},
+        "due_at": {**TIME, "description": "When the next attempt is due."},
         "ended_at": TIME,
-        "answered": {"type": ["integer", "null"], "description": "The status of the latest answer."},
+        "answered": {"type": ["integer", "null"], "description": "HTTP status of the latest response."},
         "problem": {"type": ["string", "null"], "description": "Why the latest attempt failed."},
     },
 }
@@ -45,8 +45,8 @@ _SECRET = {
     "required": ["secret", "version", "previous_until"],
     "properties": {
         "secret": {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"},
-        "version": {"type": "integer", "description": "How often it was changed."},
-        "previous_until": {**TIME, "description": "Until then messages are signed with the one before, too."},
+        "version": {"type": "integer", "description": "Number of times that the secret was replaced."},
+        "previous_until": {**TIME, "description": "Messages are also signed with the previous secret until this time."},
     },
 }
 PARAMETERS: list[dict[str, Any]] = [
@@ -54,13 +54,13 @@ PARAMETERS: list[dict[str, Any]] = [
         "name": "webhook",
         "in": "query",
         "schema": _URL,
-        "description": "Who is told of the end, by a POST that is signed as Standard Webhooks says.",
+        "description": "URL to notify when the generation ends, with a POST signed according to Standard Webhooks.",
     },
     {
         "name": "webhook_events",
         "in": "query",
         "schema": {"type": "string", "pattern": _EVENTS_PATTERN},
-        "description": "Of which ends, with commas between; by default of all.",
+        "description": "Outcomes to notify of, separated by commas. By default all.",
     },
 ]
 _PAGE: list[dict[str, Any]] = [
@@ -75,7 +75,7 @@ PATHS = {
     "/v2/webhooks/deliveries": {
         "get": {
             "operationId": "webhookDeliveries",
-            "summary": "What your webhooks were told, newest first: what was taken, and what was not",
+            "summary": "List the deliveries to your webhooks, newest first",
             "parameters": _PAGE,
             "responses": answers("400", "401", ok=page(ref("Delivery"))),
         }
@@ -83,7 +83,7 @@ PATHS = {
     "/v2/webhooks/deliveries/{id}/redeliver": {
         "post": {
             "operationId": "redeliverWebhook",
-            "summary": "Send one again, now, whatever became of it",
+            "summary": "Send a delivery again now, whatever its status",
             "parameters": [ID_IN_PATH],
             "responses": answers("401", "404", ok=ref("Delivery")),
         }
@@ -91,14 +91,14 @@ PATHS = {
     "/v2/webhooks/secret": {
         "get": {
             "operationId": "webhookSecret",
-            "summary": "The secret that your webhooks are signed with",
+            "summary": "Fetch the secret that signs your webhooks",
             "responses": answers("401", ok=ref("WebhookSecret")),
         }
     },
     "/v2/webhooks/secret/rotate": {
         "post": {
             "operationId": "rotateWebhookSecret",
-            "summary": "Another secret, from now on; for a day webhooks are signed with both",
+            "summary": "Replace the secret. For a day webhooks are signed with both",
             "responses": answers("401", "409", ok=ref("WebhookSecret")),
         }
     },
