@@ -521,7 +521,7 @@ def test_the_beginning_of_several_ids_is_answered_with_them(cloud: Cloud) -> Non
 def test_nothing_is_removed_by_the_beginning_of_its_id(cloud: Cloud) -> None:
     one = recorded(cloud, 0x1A2B)
     status, error = call(cloud, "DELETE", PATHS[0], query=f"generation_id={one[:31]}")
-    assert (status, "the whole of it" in error["message"]) == (400, True)
+    assert (status, "Send the whole id" in error["message"]) == (400, True)
     assert call(cloud, "GET", PATHS[0], query=f"generation_id={one}")[1]["status"] == "queued"
 
 

@@ -1,4 +1,4 @@
-"""Keys of the HTTP API: shown once, kept as a hash, each with an owner.
+"""Issue and recognise keys of the HTTP API. Each key has an owner, is shown once, and is kept as a hash.
 
 The secret that holds them is one JSON object: {key id: {"owner": str, "sha256": hex, "created_at": ISO 8601, and where
 they are not the default "name": str, "scope": str, "expires_at": ISO 8601}}. A key is `pr_<key id>_<secret>`; its 256
@@ -16,14 +16,14 @@ from datetime import datetime
 from core.generation import iso
 
 READ, CREATE, ALL = "read", "create", "all"
-SCOPES = (READ, CREATE, ALL)  # each may what the one before it may: look; make new things; cancel and delete, too
+SCOPES = (READ, CREATE, ALL)  # each includes the one before: read; create and retry; cancel and delete as well
 KeyRecord = dict[str, str]
 _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who presents a key, and what it is good for."""
+    """The owner of a key, the key's id and its scope."""
 
     owner: str
     key_id: str
@@ -33,7 +33,7 @@ class Holder:
 def issue(
     owner: str, now: datetime, *, name: str = "", scope: str = ALL, expires_at: datetime | None = None
 ) -> tuple[str, dict[str, KeyRecord]]:
-    """A new key, to be shown once, and the entry to keep."""
+    """Return a new key, to be shown once, and the entry to keep."""
     key_id = secrets.token_hex(4)
     key = f"pr_{key_id}_{secrets.token_urlsafe(32)}"
     record = {"owner": owner, "sha256": _hash(key), "created_at": iso(now)}
@@ -44,12 +44,12 @@ def issue(
 
 
 def is_key(text: str) -> bool:
-    """Whether it has the form of a key; it may still be nobody's."""
+    """Return whether a text has the form of a key. A key may have this form and not be valid."""
     return _KEY.fullmatch(text) is not None
 
 
 def holder_of(key: str, stored: str | None, now: datetime) -> Holder | None:
-    """Who presents `key`, given the secret's text; None if the key is not valid, or not any more."""
+    """Return the holder of `key` by the secret's text, or None if the key is not valid or has expired."""
     match = _KEY.fullmatch(key)
     if match is None or stored is None:
         return None

@@ -1,4 +1,4 @@
-"""What is named by the beginning of its id: the only one that begins so, as a generation or a batch of the caller's."""
+"""Find the one generation or batch whose id starts with the given digits."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def only(found: Mapping[str, T], beginning: str, missing: str, what: str, field: str = "") -> T:
-    """The only one of those `found` by their ids; `NotFound` if there is none, `InvalidRequest` names several."""
+    """Return the only item of `found`. Raise `NotFound` without one, and `InvalidRequest` if there are several."""
     if not found:
         raise NotFound(missing)
     if len(found) > 1:

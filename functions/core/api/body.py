@@ -7,7 +7,7 @@ MAX_BODY_BYTES = 256 << 10
 
 
 def parse_body(text: str) -> object:
-    """Return the JSON value of a body; raises `InvalidRequest` if it is too large or not valid JSON."""
+    """Return the JSON value of a body. Raise `InvalidRequest` if it is too large or not valid JSON."""
     if len(text.encode()) > MAX_BODY_BYTES:
         raise InvalidRequest(f"The body is too large: at most {MAX_BODY_BYTES} bytes are allowed.")
     try:

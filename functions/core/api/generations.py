@@ -33,7 +33,7 @@ class Order:
     body: object  # its JSON
     request_id: str  # the gateway's
     idempotency_key: str | None
-    tags: tuple[str, ...]  # each may be several, with commas between
+    tags: tuple[str, ...]  # each may hold several, separated by commas
     webhook: str | None
     webhook_events: str | None
 
@@ -46,10 +46,10 @@ class GenerationApi:
     inputs: Inputs
     accounts: Accounts
     slots: SlotsTable
-    models: Callable[[], Models]  # their files are read only when somebody asks for one of them
+    models: Callable[[], Models]  # a model's file is read when the model is first needed
     s3: "S3Client"
     url_lifetime_seconds: int
-    log: Callable[..., None]  # of what was done, by name
+    log: Callable[..., None]  # writes a log line with named values
     allow_local_webhooks: bool = False
 
     def create(self, owner: str, key_id: str | None, order: Order) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class GenerationApi:
     def delete(self, owner: str, generation_id: str, *, only_running: bool) -> dict[str, Any]:
         """Cancel a generation that runs, delete one that has ended; a repetition gets the same answer."""
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
-            raise InvalidRequest("The beginning of an id is not enough to cancel or delete: name the whole of it.")
+            raise InvalidRequest("The beginning of an id is not enough to cancel or delete. Send the whole id.")
         try:
             cancelled = self.deletion.delete(self._own(owner, generation_id), only_running=only_running)
         except Deleted:
@@ -125,7 +125,7 @@ class GenerationApi:
             found = {generation.generation_id: generation for generation in meant}
             return only(found, generation_id, missing, "generations")
         if not re.fullmatch(GENERATION_ID, generation_id, re.ASCII):
-            raise NotFound(missing)  # the table holds other things, under other names
+            raise NotFound(missing)  # the table has other items with other ids
         try:
             generation = self.deletion.ledger.get(generation_id)
         except Deleted as deleted:

@@ -1,4 +1,4 @@
-"""What a list is asked for in its query."""
+"""Read the query of a list."""
 
 import re
 from collections.abc import Mapping
@@ -13,11 +13,14 @@ from core.records.wanted import FIRST, LAST, Wanted
 DEFAULT_LIMIT = 20
 MAX_TEXT = 200  # characters
 BATCH = "^[0-9a-f]{4,32}$"
-_TIME = r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"  # Python 3.14 takes 24:00 as well
+_TIME = r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"  # Python 3.14 would accept 24:00
 
 
 def read(query: Mapping[str, str]) -> tuple[Wanted, int, str | None]:
-    """What is wanted, at most how many, and the cursor; `InvalidRequest` names the parameter and what is allowed."""
+    """Return the filter, the limit and the cursor of a query.
+
+    Raise `InvalidRequest` with the parameter and the allowed values.
+    """
     status, limit, cursor = query.get("status"), query.get("limit", str(DEFAULT_LIMIT)), query.get("cursor")
     if status is not None and status not in PROVIDER_STATUSES:
         raise InvalidRequest(f"`status` must be one of {', '.join(PROVIDER_STATUSES)}.", "status")

@@ -1,4 +1,4 @@
-"""What `GET /v2/models` answers: a page of what can be asked for, or one model with its schema."""
+"""Answer `GET /v2/models` with a page of models, or with one model and its schema."""
 
 import re
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from core.learned.times import Times
 from core.models import KINDS, Model, Models
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
-CURSOR = r"^[!-~]{1,200}$"  # the name of the page's last model, so that a page stands whatever else is added
+CURSOR = r"^[!-~]{1,200}$"  # the name of the page's last model, so that new models do not move a page
 
 
 def answer(models: Models, times: Mapping[str, Times], query: Mapping[str, str]) -> dict[str, Any]:
-    """The body for this query; `times` is how long the models took.
+    """Return the body for this query, with the `times` that each model took.
 
-    Raises InvalidRequest, and NotFound for a model that is not offered.
+    Raise `InvalidRequest`, or `NotFound` for a model that is not offered.
     """
     if "id" in query:
         model = models.get(query["id"])

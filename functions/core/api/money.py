@@ -14,8 +14,8 @@ from core.money.budgets import Budget, renewal
 from core.money.usage import MOST_DAYS, Sum
 
 BY = ("day", "model", "tag", "batch")
-DAYS = 30  # of usage, where no day is asked for
-MOST_SUMS = 5000  # of one answer
+DAYS = 30  # of usage by default
+MOST_SUMS = 5000  # in one answer
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class MoneyApi:
         today = self.accounts.budgets.now().date()
         last = _day("to", to, today)
         first = _day("from", from_, _before(last, DAYS - 1))
-        first = max(first, _before(last, MOST_DAYS - 1))  # the answer says so
+        first = max(first, _before(last, MOST_DAYS - 1))  # the answer contains the dates that it covers
         usage = self.accounts.usage
         found = (
             usage.of_batches(owner)
@@ -55,7 +55,7 @@ class MoneyApi:
         )
         rows = list(summed(found, by))
         if len(rows) > MOST_SUMS:
-            instead = "by day, and each batch tells its own cost" if by == "batch" else "for fewer days"
+            instead = "by day, or read the cost of each batch" if by == "batch" else "for fewer days"
             raise InvalidRequest(
                 f"These are more than {MOST_SUMS} sums: ask {instead}.", "by" if by == "batch" else "from"
             )

@@ -21,8 +21,8 @@ class WebhookApi:
     """Shows and repeats deliveries, shows and rotates secrets. An owner sees only its own."""
 
     records: WebhookRecords
-    master: Callable[[], str]  # from which each owner's secret is made
-    send: Callable[..., Any]  # a message to the queue, by its MessageBody
+    master: Callable[[], str]  # returns the secret that each owner's secret derives from
+    send: Callable[..., Any]  # sends a message to the queue, given its MessageBody
 
     def list(self, owner: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """Return a page of the deliveries, newest first."""

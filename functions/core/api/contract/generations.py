@@ -201,8 +201,8 @@ def _request(models: Models) -> dict[str, Any]:
             "duration": {"description": "Length of the video in seconds."},
             "aspect_ratio": {"description": "Ratio of width to height, such as 16:9."},
         },
-        "description": "GET /v2/models?id= returns the schema of a model's other parameters. A parameter for the URL of "
-        "an image, audio or video file also accepts `upload:<id>` and `generation:<id>` (your own), an `s3://` URI of "
-        "your objects in this deployment's buckets, and a `data:` URI.",
+        "description": "GET /v2/models?id= returns the schema of a model's other parameters. A parameter for the URL "
+        "of an image, audio or video file also accepts `upload:<id>` and `generation:<id>` (your own), an `s3://` URI "
+        "of your objects in this deployment's buckets, and a `data:` URI.",
         "examples": [model.schema["examples"][0] for model in list(models)[:1] if model.schema],
     }
