@@ -1,4 +1,4 @@
-"""Every night: hold what the provider charged against what the ledger knows. An operator asks for a day by hand."""
+"""Reconcile the days that are due every night, or one day that an operator names."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

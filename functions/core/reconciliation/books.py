@@ -1,7 +1,7 @@
-"""Both sides of a day's money, as they were read: the provider's charges and log, and the ledger's generations.
+"""Hold both sides of a day: the provider's charges and log, and the ledger's generations.
 
-They are in a SQLite file, so that a day of any size is joined in little memory, and a reading that was interrupted goes
-on where it was. What is read is an hour of the provider's, whole or not at all.
+They are in a SQLite file. A day of any size is then joined in little memory, and an interrupted run continues where it
+stopped. An hour of the provider's data is read as a whole or not at all.
 """
 
 import re
@@ -15,9 +15,9 @@ from core.generation import iso
 from core.provider.account import LoggedCall, Movement
 from core.reconciliation.own import Own
 
-CHARGE, REFUND = "MODEL_USAGE", "REFUND"  # the provider's kinds of movements that a generation may have
+CHARGE, REFUND = "MODEL_USAGE", "REFUND"  # kinds of the provider's movements that belong to generations
 CHARGES, LOG = "charges", "log"
-AT_ONCE = 500  # rows of one answer of SQLite's, where another question is asked meanwhile
+AT_ONCE = 500  # rows of one answer of SQLite, where the caller runs other queries in between
 _OWN_NAME = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{32}")  # core.submit.client_request_id
 
 _SCHEMA = """
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS own
     (generation_id TEXT PRIMARY KEY, provider_id TEXT, credits INTEGER, sent_at TEXT, done_at TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS own_by_provider_id ON own (provider_id);
 CREATE INDEX IF NOT EXISTS own_by_time ON own (done_at);
--- Of a generation that cost nothing no charge comes.
+-- A generation without a cost has no charge.
 CREATE VIEW IF NOT EXISTS uncharged AS SELECT * FROM own WHERE coalesce(credits, 1) > 0
     AND NOT EXISTS (SELECT 1 FROM charges WHERE charges.own = own.generation_id AND charges.credits >= 0);
 """
@@ -39,39 +39,39 @@ CREATE VIEW IF NOT EXISTS uncharged AS SELECT * FROM own WHERE coalesce(credits,
 
 @dataclass(frozen=True)
 class Charged:
-    """All that the provider charged for one generation, of what was read; or under one reference that is nobody's."""
+    """The charges that were read for one generation, or for one reference without a known generation."""
 
     generation_id: str | None
     reference: str | None  # of the latest charge
-    client_request_id: str | None  # of its call, if the log of our key has it
+    client_request_id: str | None  # of its call, if the log of our key lists it
     model: str | None
-    charges: int  # less those that were given back
-    credits: int  # of all of them, less what was given back
+    charges: int  # minus the refunded ones
+    credits: int  # the sum of all charges, minus refunds
     last_at: str
     expected: int | None
     is_logged: bool  # the call was made with our key
 
 
 class Books:
-    """The file at `path`, which may hold what was read before."""
+    """The file at `path`, which may hold the data of an earlier run."""
 
     def __init__(self, path: Path) -> None:
         self._database = sqlite3.connect(path)
-        self._database.execute("PRAGMA synchronous = OFF")  # what a crash spoils is read again
+        self._database.execute("PRAGMA synchronous = OFF")  # after a crash the data is read again
         self._database.executescript(_SCHEMA)
 
     def close(self) -> None:
-        """Write what is left to be written."""
+        """Write pending changes and close the file."""
         self._database.commit()
         self._database.close()
 
     def has_read(self, what: str, hour: datetime) -> bool:
-        """Whether this hour of the provider's was read."""
+        """Return whether this hour of the provider's data was read."""
         found = self._database.execute("SELECT 1 FROM read WHERE what = ? AND hour = ?", (what, iso(hour)))
         return found.fetchone() is not None
 
     def read_charges(self, hour: datetime, movements: Iterable[Movement], *, is_over: bool) -> None:
-        """All movements of an hour, in place of what was read of it before; read again unless it `is_over`."""
+        """Store all movements of an hour in place of the earlier ones. Until it `is_over` it is read again."""
         rows = (
             (iso(hour), iso(one.at), one.credits, one.reference, one.model)
             for one in movements
@@ -85,14 +85,14 @@ class Books:
             self._has_read(CHARGES, hour, is_over=is_over)
 
     def read_log(self, hour: datetime, calls: Iterable[LoggedCall], *, is_over: bool) -> None:
-        """All calls of an hour."""
+        """Store all calls of an hour."""
         rows = (
             (one.provider_id, one.client_request_id, name[1] if name else None)
             for one in calls
             for name in [_OWN_NAME.fullmatch(one.client_request_id or "")]
         )
         with self._database:
-            # One that is seen twice keeps the name that it has: there may be rows for looking at it, too.
+            # A reference may occur in several rows, also for polls, which have no name: keep the first name.
             self._database.executemany(
                 "INSERT INTO calls VALUES (?, ?, ?) ON CONFLICT (reference) DO UPDATE SET "
                 "name = coalesce(name, excluded.name), generation_id = coalesce(generation_id, excluded.generation_id)",
@@ -105,7 +105,7 @@ class Books:
             self._database.execute("INSERT OR REPLACE INTO read VALUES (?, ?)", (what, iso(hour)))
 
     def add_own(self, generations: Iterable[Own]) -> None:
-        """Generations of ours; the latest word on each counts."""
+        """Store generations of ours, each in place of its earlier version."""
         with self._database:
             self._database.executemany(
                 "INSERT OR REPLACE INTO own VALUES (?, ?, ?, ?, ?)",
@@ -116,7 +116,7 @@ class Books:
             )
 
     def join(self) -> None:
-        """Say of every charge whose it is: by the name of its call, or by the provider's id."""
+        """Match every charge to its generation, by the name of its call or by the provider's id."""
         with self._database:
             self._database.execute(
                 """
@@ -129,7 +129,7 @@ class Books:
             )
 
     def hours_of_strangers(self, start: datetime, end: datetime) -> list[datetime]:
-        """The hours in which charges from `start` to `end` are that are nobody's, and whose calls were not read."""
+        """Return the hours with charges from `start` to `end` that match no generation and no call that was read."""
         found = self._database.execute(
             """
             SELECT DISTINCT hour FROM charges WHERE at >= ? AND at < ? AND own IS NULL AND reference IS NOT NULL
@@ -140,7 +140,7 @@ class Books:
         return [datetime.fromisoformat(hour) for (hour,) in found]
 
     def named(self, start: datetime, end: datetime) -> Iterator[str]:
-        """The generations that the calls of charges from `start` to `end` name, and that were not looked up."""
+        """Yield the generations that are named by the calls of charges from `start` to `end` and were not looked up."""
         after = ""
         while True:
             found = self._database.execute(
@@ -158,7 +158,7 @@ class Books:
             after = found[-1][0]
 
     def spans_uncharged(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """The hours in which generations were sent and done that were done from `start` to `end` and have no charge."""
+        """Yield the hours of sending and completion of generations completed from `start` to `end` without a charge."""
         found = self._database.execute(
             "SELECT DISTINCT substr(sent_at, 1, 13), substr(done_at, 1, 13) FROM uncharged "
             "WHERE done_at >= ? AND done_at < ?",
@@ -167,8 +167,9 @@ class Books:
         yield from ((_hour(sent or done), _hour(done)) for sent, done in found)
 
     def spans_elsewhere(self, start: datetime, end: datetime, near: timedelta) -> Iterator[tuple[datetime, datetime]]:
-        """The hours in which generations were sent and done that have a charge from `start` to `end` although they were
-        not done `near` that time: the charge may be a second one."""
+        """Yield the hours of sending and completion of generations that were charged from `start` to `end`, but not
+        completed `near` that time. Such a charge may be a second one.
+        """
         found = self._database.execute(
             """
             SELECT DISTINCT substr(coalesce(sent_at, done_at), 1, 13), substr(coalesce(done_at, sent_at), 1, 13)
@@ -181,8 +182,9 @@ class Books:
         yield from ((_hour(sent), _hour(done)) for sent, done in found)
 
     def charged(self, start: datetime, end: datetime) -> Iterator[Charged]:
-        """What was charged for each generation, and under each reference that is nobody's, whose last charge is from
-        `start` to `end`; in the order of that."""
+        """Yield the charges of each generation, and of each unmatched reference, whose last charge is from `start` to
+        `end`, in the order of the last charge.
+        """
         found = self._database.execute(
             """
             WITH groups AS (
@@ -211,7 +213,7 @@ class Books:
             yield Charged(own, reference, name, model, charges, amount, last_at, expected, bool(is_logged))
 
     def uncharged(self, start: datetime, end: datetime) -> Iterator[Own]:
-        """The generations that were done from `start` to `end` and have no charge."""
+        """Yield the generations that were completed from `start` to `end` and have no charge."""
         found = self._database.execute(
             "SELECT generation_id, provider_id, credits, sent_at, done_at FROM uncharged "
             "WHERE done_at >= ? AND done_at < ? ORDER BY done_at",

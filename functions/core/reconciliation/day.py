@@ -1,8 +1,9 @@
-"""Reconcile: what the provider charged on a day, held against what the ledger knows.
+"""Compare the provider's charges of a day with the ledger.
 
-The day is the charge's. Four things do not add up: a charge that is nobody's here, more charges than one for a
-generation, another amount than the provider said it would be, and a generation that was made and not charged. The last
-is said only after a while: a charge may come hours later, and a generation of 23:59 is charged at 00:01.
+The date of the charge decides the day. There are four kinds of findings: a charge without a generation of ours, several
+charges for one generation, an amount that differs from the one that the provider announced, and a completed generation
+without a charge. The last is reported only after a while, because a charge may be hours late, and a generation of 23:59
+is charged at 00:01.
 """
 
 import time
@@ -23,39 +24,39 @@ from core.records.table import Table
 T = TypeVar("T")
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-NEAR = HOUR  # of its end a generation is charged, as a rule
-LOG_REACH = 26  # hours from a call to its charge, at most: the provider works on nothing for longer
-FURTHEST = timedelta(days=31)  # from the day: what was sent or charged further away is not looked for
-SETTLED = timedelta(minutes=5)  # after which nothing is added to a time that is over: clocks differ
-LOG_PAUSE = 0.5  # seconds between pages of the log: 200 calls a minute are allowed, and submissions are looked up, too
-PAUSES = (5, 20, 60)  # seconds before an hour is read again that could not be read
+NEAR = HOUR  # a generation is usually charged within this time of its end
+LOG_REACH = 26  # hours at most from a call to its charge: no job takes longer at the provider
+FURTHEST = timedelta(days=31)  # from the day: calls and charges further away are not searched
+SETTLED = timedelta(minutes=5)  # from the end of an hour until its data is complete: clocks differ
+LOG_PAUSE = 0.5  # seconds between pages of the log: LookUpSubmission needs some of the 200 allowed calls a minute
+PAUSES = (5, 20, 60)  # seconds before each retry of reading an hour
 
 
 class Kind(StrEnum):
-    """What a line of the report says."""
+    """The kinds of lines in a report."""
 
     ADDS_UP = "adds_up"
-    NOT_OURS = "not_ours"  # charged, and no generation of ours
-    NOT_CHARGED = "not_charged"  # ours, made, and no charge came
+    NOT_OURS = "not_ours"  # a charge without a generation of ours
+    NOT_CHARGED = "not_charged"  # a completed generation of ours without a charge
     CHARGED_TWICE = "charged_twice"
-    OTHER_AMOUNT = "other_amount"  # charged, and not as much as the provider said
-    WAITING = "waiting"  # ours, made, and the charge may still come
-    UNKNOWN_AMOUNT = "unknown_amount"  # charged, ours, and how much it is to be is not known here
-    OF_OTHER_KEYS = "of_other_keys"  # charged to the account for another key, as the deployment expects it
+    OTHER_AMOUNT = "other_amount"  # the charge differs from the announced amount
+    WAITING = "waiting"  # a completed generation of ours whose charge may still arrive
+    UNKNOWN_AMOUNT = "unknown_amount"  # a charge for a generation of ours whose expected amount is not known here
+    OF_OTHER_KEYS = "of_other_keys"  # a charge for another key of the account, which the deployment expects
 
 
-FINDINGS = (Kind.NOT_OURS, Kind.NOT_CHARGED, Kind.CHARGED_TWICE, Kind.OTHER_AMOUNT)  # what does not add up
+FINDINGS = (Kind.NOT_OURS, Kind.NOT_CHARGED, Kind.CHARGED_TWICE, Kind.OTHER_AMOUNT)  # the kinds that raise an alarm
 
 
 @dataclass(frozen=True)
 class Line:
-    """One generation, or one reference of the provider's that is nobody's, and what is to be said of it."""
+    """A line about one generation, or about one of the provider's references that matches none."""
 
     kind: Kind
-    at: str  # of its last charge, or when it was done
+    at: str  # of its last charge, or of its completion
     generation_id: str | None
     provider_id: str | None
-    client_request_id: str | None  # by which the provider's log names the call
+    client_request_id: str | None  # the name of the call in the provider's log
     model: str | None
     charges: int
     charged_credits: int  # 2,000,000 are one US dollar
@@ -63,18 +64,21 @@ class Line:
 
     @property
     def credits(self) -> int:
-        """How much it is about: what differs, as far as it is known."""
+        """Return the known difference in credits."""
         return abs(self.charged_credits - (self.expected_credits or 0))
 
 
 class OutOfTime(Exception):
-    """What was read so far is kept; another run goes on."""
+    """Time is over. The data that was read so far is kept, and the next run continues."""
 
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """Reads and judges. `late` is how long a charge may take to come; `is_shared` says that other keys of the account
-    are used by others, whose charges are no business of ours."""
+    """Reads both sides of a day and compares them.
+
+    `late` is how long a charge may take to arrive. `is_shared` says that others use the account with keys of their own,
+    whose charges are not findings.
+    """
 
     provider: Provider
     table: Table
@@ -84,7 +88,7 @@ class Reconciliation:
     sleep: Callable[[float], None] = time.sleep
 
     def read(self, day: date, books: Books, until: datetime) -> None:
-        """Read what is needed to judge a day (UTC); `OutOfTime` if `until` comes first."""
+        """Read the data that is needed to judge a day (UTC). Raise `OutOfTime` at `until`."""
         start, end = bounds(day)
         reading = _Reading(self, books, until)
         for hour in hours(start - NEAR, min(end + NEAR, self.now())):
@@ -96,8 +100,10 @@ class Reconciliation:
         self._find_charges(books, reading, start, end)
 
     def _find_strangers(self, books: Books, reading: "_Reading", start: datetime, end: datetime) -> None:
-        """A charge that is of no generation that was done about then may be of one that was cancelled, or that we never
-        got an id of: the log has the name that its call was given. Calls come before charges, most of them shortly."""
+        """Match charges without a completed generation by the names of their calls in the log.
+
+        Such a generation may be cancelled, or we never received its id. Most calls are shortly before their charge.
+        """
         for back in range(LOG_REACH + 1):
             strangers = books.hours_of_strangers(start, end)
             if not strangers:
@@ -108,13 +114,16 @@ class Reconciliation:
             books.join()
 
     def _find_charges(self, books: Books, reading: "_Reading", start: datetime, end: datetime) -> None:
-        """The charges before and after the day that make a difference to it. A generation is charged soon after it was
-        done; that is soon after it was sent, and only we may have noticed it days later, when it was rescued."""
+        """Read those charges before and after the day that change its result.
+
+        A generation is charged soon after it was done, and is done soon after it was sent. We may have noticed its end
+        only days later, when it was rescued.
+        """
         latest = min(end + FURTHEST, self.now())
         while True:
             spans = [(sent, done + HOUR + self.late) for sent, done in books.spans_uncharged(start, end)]
             spans += [(sent, done + HOUR + NEAR) for sent, done in books.spans_elsewhere(start, end, NEAR)]
-            away: dict[datetime, timedelta] = {}  # each hour that is wanted, and how far it is from either end
+            away: dict[datetime, timedelta] = {}  # each hour to read, and its distance from the nearer end of its span
             for sent, last in spans:
                 for hour in hours(max(sent, start - FURTHEST), min(last, latest)):
                     if not reading.has(CHARGES, hour):
@@ -125,10 +134,10 @@ class Reconciliation:
             books.join()
 
     def judged(self, day: date, books: Books) -> Iterator[Line]:
-        """All that was charged on the day, and all that was made and not charged, each with what it comes to."""
+        """Yield a line for each charge of the day, and for each completed generation without one."""
         start, end = bounds(day)
         for charged in books.charged(start, end):
-            if charged.credits > 0 or charged.generation_id:  # else it was given back
+            if charged.credits > 0 or charged.generation_id:  # otherwise it was refunded
                 yield _line(self._kind_of(charged), charged)
         for own in books.uncharged(start, end):
             is_waiting = own.done_at is not None and self.now() < own.done_at + self.late
@@ -155,7 +164,7 @@ class Reconciliation:
 
 
 class _Reading:
-    """The provider's books, hour by hour, each once."""
+    """Reads each hour of the provider's data once."""
 
     def __init__(self, reconciliation: Reconciliation, books: Books, until: datetime) -> None:
         self._provider = reconciliation.provider
@@ -165,11 +174,11 @@ class _Reading:
         self._read: set[tuple[str, datetime]] = set()
 
     def has(self, what: str, hour: datetime) -> bool:
-        """Whether it was read, now or by a run before."""
+        """Return whether an hour was read, in this run or an earlier one."""
         return (what, hour) in self._read or self._books.has_read(what, hour)
 
     def charges(self, hour: datetime) -> None:
-        """What moved the account."""
+        """Read the movements of an hour."""
 
         def read(end: datetime, *, is_over: bool) -> None:
             movements = self._in_time(self._provider.movements(hour, end))
@@ -178,7 +187,7 @@ class _Reading:
         self._once(CHARGES, hour, read)
 
     def log(self, hour: datetime) -> None:
-        """The calls of our key."""
+        """Read the calls of our key in an hour."""
 
         def read(end: datetime, *, is_over: bool) -> None:
             calls = self._in_time(self._provider.log(hour, end), LOG_PAUSE)
@@ -205,7 +214,7 @@ class _Reading:
         self._read.add((what, hour))
 
     def _in_time(self, rows: Iterable[T], pause: float = 0) -> Iterator[T]:
-        """The rows, which come page by page, as long as there is time."""
+        """Yield the rows, which arrive page by page. Raise `OutOfTime` when time is over."""
         for number, row in enumerate(rows):
             if number % PAGE_ROWS == 0:
                 if self._now() > self._until:
@@ -216,13 +225,13 @@ class _Reading:
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
-    """When a day begins, and when the next one does."""
+    """Return when a day begins, and when the next one begins."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return start, start + DAY
 
 
 def hours(first: datetime, last: datetime) -> Iterator[datetime]:
-    """The beginnings of the hours that have something of the time from `first` until before `last`."""
+    """Yield the starts of the hours that overlap with the time from `first` until before `last`."""
     hour = first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     while hour + timedelta(milliseconds=1) < last:
         yield hour

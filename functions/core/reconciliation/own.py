@@ -1,4 +1,4 @@
-"""What the ledger knows of the money of its generations, deleted ones included."""
+"""Read what the ledger knows about the cost of its generations, including deleted ones."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ _ATTRIBUTES = ("provider_id", "credits_used", "sending_since", "generated_at", "
 
 @dataclass(frozen=True)
 class Own:
-    """A generation of the ledger, or what is left of a deleted one."""
+    """A generation of the ledger, or the rest of a deleted one."""
 
     generation_id: str
     provider_id: str | None
-    credits: int | None  # what it is charged, as far as it is known here
+    credits: int | None  # the expected charge, if it is known here
     sent_at: datetime | None
-    done_at: datetime | None  # when the provider was seen to have finished it; None if it never was
+    done_at: datetime | None  # when we saw that the provider had finished it, or None
 
 
 def done_on(table: Table, day: date) -> Iterator[Own]:
-    """All that the provider was seen to have finished on a day (UTC); the index may lag some seconds behind."""
+    """Yield the generations that the provider was seen to finish on a day (UTC). The index may lag by some seconds."""
     return map(_own, table.query(BY_DONE, day.isoformat()))
 
 
 def known(table: Table, generation_ids: Iterable[str]) -> Iterator[Own]:
-    """Those of these generations that are known, or were, by their ids."""
+    """Yield those of these generations that exist, or existed."""
     ids = iter(generation_ids)
     while some := list(islice(ids, MOST_AT_ONCE)):
         yield from map(_own, table.find(some, _ATTRIBUTES).values())
@@ -37,7 +37,7 @@ def known(table: Table, generation_ids: Iterable[str]) -> Iterator[Own]:
 def _own(item: Item) -> Own:
     credits_used = item.get("credits_used")
     if credits_used is None and "generated_at" not in item and item.get("error", {}).get("name") == _FAILED:
-        credits_used = 0  # what the provider itself failed to make it does not charge
+        credits_used = 0  # the provider does not charge for its own failures
     return Own(
         generation_id=item[KEY],
         provider_id=item.get("provider_id"),

@@ -1,4 +1,4 @@
-"""Reconcile: compare the provider's charges with the ledger, day by day."""
+"""Reconcile the days that are due, one after the other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Reconcile:
 
     reconciliation: Reconciliation
     reports: Reports
-    on_day: Callable[[date, Sums | None], None]  # is called with each day's sums, None if time ran out
+    on_day: Callable[[date, Sums | None], None]  # is called with each day's sums, or None if time ran out
 
     def reconcile(self, day: date | None, until: datetime) -> list[Sums]:
         """Reconcile one day, or all that are due, until that time, and return their sums.
 
-        A day that is not finished by then is left out; the next invocation continues with it.
+        A day that is not finished by then is left out, and the next invocation continues it.
         """
         now, late = self.reconciliation.now(), self.reconciliation.late
         done = []

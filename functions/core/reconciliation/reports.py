@@ -1,4 +1,4 @@
-"""What is kept of reconciliation in S3: a report a day, and what a run that is to go on has read."""
+"""Store a report for each day in S3, and the work of a run that ran out of time."""
 
 import csv
 import io
@@ -21,21 +21,23 @@ if TYPE_CHECKING:
 FOLDER = "reconciliation/"
 WORK = f"{FOLDER}work/"
 COLUMNS = tuple(Line.__annotations__)
-MOST_DAYS = 7  # that are made good after nights on which nothing could be read
+MOST_DAYS = 7  # that are caught up on after nights without a reading
 
 
 @dataclass(frozen=True)
 class Reports:
-    """The reports in the videos bucket: `<day>.csv`, a line for what does not add up and what is still open, and
-    `<day>.json`, the sums. `on_findings` hears how many findings a report has that the one before it had not, before
-    that report is there."""
+    """The reports in the videos bucket.
+
+    `<day>.csv` has a line for each finding and each charge that is still open, and `<day>.json` has the sums.
+    `on_findings` is called with the number of new findings, before the report that lists them is written.
+    """
 
     s3: "S3Client"
     bucket: str
     on_findings: Callable[[int], None]
 
     def reconcile(self, day: date, how: Reconciliation, until: datetime) -> dict[str, Any] | None:
-        """Reconcile a day: the sums, once they are written, None if `until` came first; the next run goes on then."""
+        """Reconcile a day and return its sums, or None if `until` was reached first. The next run then continues."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "books"
             went_on = self._resume(day, path)
@@ -56,8 +58,11 @@ class Reports:
         return sums
 
     def due(self, now: datetime, late: timedelta) -> list[date]:
-        """The days to reconcile, the oldest first: yesterday, and since the first report of the last days those that
-        have none, or one that was made when charges could still come."""
+        """Return the days to reconcile, oldest first.
+
+        They are yesterday, and the days since the oldest recent report whose own report is missing, or was made while
+        charges could still arrive.
+        """
         yesterday = now.date() - DAY
         found = {day: sums for day in _days(yesterday - MOST_DAYS * DAY, yesterday) if (sums := self.of(day))}
         return [
@@ -65,7 +70,7 @@ class Reports:
         ]
 
     def of(self, day: date) -> dict[str, Any] | None:
-        """The sums of a day, if it was reconciled."""
+        """Return the sums of a day, or None if it was not reconciled."""
         try:
             answer = self.s3.get_object(Bucket=self.bucket, Key=_key(day, "json"))
         except self.s3.exceptions.NoSuchKey:
@@ -88,7 +93,7 @@ class Reports:
             before = (self.of(day) or {}).get("counts", {})
             findings = sum(max(0, counts[kind]["count"] - before.get(kind, {}).get("count", 0)) for kind in FINDINGS)
             if findings:
-                self.on_findings(findings)  # first: what dies in between says it again, rather than never
+                self.on_findings(findings)  # before the report: a crash in between then counts twice rather than never
             file.seek(0)
             self.s3.put_object(Bucket=self.bucket, Key=_key(day, "csv"), Body=file, ContentType="text/csv")
         now = how.now()
@@ -106,7 +111,7 @@ class Reports:
         return sums
 
     def _resume(self, day: date, path: Path) -> bool:
-        """What a run before has read of the day, if one was interrupted."""
+        """Write the work of an interrupted run to `path`, and return whether there was one."""
         try:
             answer = self.s3.get_object(Bucket=self.bucket, Key=_work_key(day))
         except self.s3.exceptions.NoSuchKey:
@@ -122,7 +127,7 @@ def _is_due(day: date, sums: dict[str, Any] | None, now: datetime, late: timedel
         return True
     _, end = bounds(day)
     made_at = datetime.fromisoformat(sums["made_at"])
-    # Made before the day was over; or some charges had not come, and by now all that are on time have.
+    # Either the day was not over, or some charges were missing and have had their time to arrive by now.
     return made_at < end or (not sums["is_final"] and made_at < end + late <= now)
 
 
