@@ -1,4 +1,4 @@
-"""What videos cost: estimates, budgets and sums."""
+"""The accounts: estimates, budgets and sums."""
 
 from dataclasses import dataclass
 
@@ -22,22 +22,22 @@ class UsesCircuit(UsesMoney):
 
 @dataclass(frozen=True)
 class UsesAccounts(UsesMoney, UsesLearned):
-    budgets: tuple[str, ...]  # the deployment's, where nobody has set others: day=CREDITS, month=CREDITS, hour=JOBS
-    reserve_credits: int  # for a request of which nothing is known
+    budgets: tuple[str, ...]  # of the deployment unless an operator sets others: day=CREDITS, month=CREDITS, hour=JOBS
+    reserve_credits: int  # for a request whose cost is not known
 
 
 def make_accounts(settings: UsesAccounts) -> Accounts:
-    """The accounts in the table of money."""
+    """Return the accounts in the table of money."""
     limits = Limits(**{name: int(limit) for name, limit in (one.split("=") for one in settings.budgets)})
     tables = Tables(money=settings.money_table_name, slots=settings.slots_table_name)
     return Accounts.at(wiring.client("dynamodb"), tables, wiring.now, limits, settings.reserve_credits)
 
 
 def make_prices(settings: UsesMoney) -> Prices:
-    """The provider's prices as they were read last."""
+    """Return the latest prices of the provider."""
     return Prices(wiring.client("dynamodb"), settings.money_table_name, wiring.now)
 
 
 def make_circuit(settings: UsesCircuit) -> Circuit:
-    """Whether the provider is out of credits."""
+    """Return the circuit, which is open while the provider is out of credits."""
     return Circuit(wiring.client("dynamodb"), settings.money_table_name, wiring.now, settings.probe_seconds)

@@ -1,4 +1,4 @@
-"""Accounts: what a request may cost is held when it is accepted, and what it cost is counted when it has ended."""
+"""Hold the possible cost of a request when it is accepted, and count its actual cost when it has ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tables:
-    """The names of the tables that accounts are made of."""
+    """The names of the tables that accounts need."""
 
     money: str
     slots: str
@@ -28,7 +28,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Estimates, budgets and sums together."""
+    """Estimates, budgets and sums."""
 
     estimates: Estimates
     budgets: Budgets
@@ -41,16 +41,19 @@ class Accounts:
         return cls(estimates, Budgets(dynamodb, tables.money, limits, now), Usage(dynamodb, tables.money))
 
     def cost_of(self, request: Mapping[str, Any], models: "Models", key_id: str | None = None) -> Cost:
-        """What a request that its model allows will cost."""
+        """Return the expected cost of a valid request."""
         return as_cost(self.estimates.of(request, models), key_id)
 
     def hold(self, cost: Cost, owner: str) -> tuple[Cost, Updates]:
-        """The cost as it is held from today on, and the updates that hold it, to go with the write that records it."""
+        """Return the cost with the amount held from today on, and the updates that hold it.
+
+        The updates belong in the transaction that records the request.
+        """
         held = replace(cost, held=cost.most, day=iso(self.budgets.now())[:10])
         return held, self.budgets.holding(held, owner)
 
     def settle(self, generation: Generation) -> tuple[Cost | None, Updates]:
-        """The cost of a generation that has ended, and the updates that count it."""
+        """Return the cost of a generation that has ended, and the updates that count it."""
         charged = generation.charged
         now = counted(generation, charged)
         cost = generation.cost or Cost(estimated=charged, most=charged, basis="")
@@ -60,5 +63,5 @@ class Accounts:
 
 
 def as_cost(estimate: Estimate, key_id: str | None) -> Cost:
-    """An estimate as the record has it."""
+    """Return an estimate in the form of the record."""
     return Cost(estimated=estimate.credits, most=estimate.most, basis=estimate.basis, key_id=key_id)

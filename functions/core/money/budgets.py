@@ -1,8 +1,8 @@
-"""Budgets: what may be spent in a day and a month, and how many jobs may begin in an hour, of all, an owner, or a key.
+"""Limit the credits of a day and a month and the jobs of an hour, for the deployment, each owner and each key.
 
-What counts is kept in one item a scope, for its day, month and hour alone. A request holds what it may cost in the
-transaction that records it, on condition that there is room, so that no number of requests at once spends more; when
-it has ended, what it did not cost is given back in the transaction that notes so.
+Each scope has one item, which counts only its current day, month and hour. The transaction that records a request also
+holds its possible cost, on condition that the budget has room. Concurrent requests can therefore not spend more than
+the limit. When a request has ended, the transaction that records its end gives back the unused part.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SCOPE, ALL = "scope", "all"  # the pk, and the sk of the deployment
-NONE = -1  # of a limit in the table: there is none, where the stage's setting says that there is one
+NONE = -1  # a limit in the table that removes the one of the stage's setting
 Item = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of a scope: credits a day and a month, and jobs an hour; None is no limit."""
+    """The limits of a scope: credits per day and month, and jobs per hour. None means unlimited."""
 
     day: int | None = None
     month: int | None = None
@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Used:
-    """What counts against the limits of a scope, in the periods that its time is in (UTC)."""
+    """The amounts that count against the limits of a scope in its current periods (UTC)."""
 
     day: str = ""  # 2026-11-25
     month: str = ""
@@ -46,11 +46,11 @@ class Used:
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> "Used":
-        """As the table has it."""
+        """Return the amounts of an item."""
         return cls(**{name: item[name] for name in cls.__annotations__ if name in item})
 
     def at(self, now: datetime) -> "Used":
-        """The same at this time: what is counted of a period begins anew with it. It never goes back."""
+        """Return the amounts at this time. A new period starts from zero, and time never moves back."""
         day, month, hour = (iso(now)[:length] for length in (10, 7, 13))
         if hour <= self.hour:
             return self
@@ -62,7 +62,7 @@ class Used:
 
 @dataclass(frozen=True)
 class Budget:
-    """A scope with its limits and what counts against them. `refused_in` is the latest period with no room left."""
+    """A scope with its limits and used amounts. `refused_in` is the period of its latest rejection."""
 
     scope: str
     limits: Limits
@@ -71,15 +71,15 @@ class Budget:
 
     @property
     def name(self) -> str:
-        """What its owner calls it."""
+        """Return the name of the scope for messages."""
         kind, _, which = self.scope.partition("/")
         return {"all": "this deployment", "owner": f"owner {which}", "key": f"key {which}"}[kind]
 
     @property
     def share(self) -> float:
-        """How much of it is used up, of the limit that is nearest: 1 is all of it, or a request was refused.
+        """Return the used share of the limit that is nearest to its end. It is 1 if a request was rejected.
 
-        One that allows nothing, of which nothing was asked, is no news.
+        A limit of zero counts as unused until something was requested.
         """
         used, limits = self.used, self.limits
         if self.refused_in and self.refused_in in (used.day, used.month, used.hour):
@@ -90,8 +90,10 @@ class Budget:
         )
 
     def passed(self, cost: Cost) -> tuple[str, str] | None:
-        """Why what is held for a request is not to be spent any more, and in which period: what else counts uses the
-        budget up, since it cost more than was estimated, or the limit is lower now. None if there is no reason."""
+        """Return why a request must no longer spend its held amount, and the period, or None if it may.
+
+        The other requests may use up the budget, because they cost more than estimated or the limit is lower now.
+        """
         used, limits, counting = self.used, self.limits, _counting(self.used, cost.day)
         for what, spent, limit, period in (
             ("day", used.day_credits, limits.day, used.day),
@@ -106,7 +108,7 @@ class Budget:
         return None
 
     def refusal(self, credits_: int) -> tuple[str, str] | None:
-        """Why so much more is too much, and in which period; None if there is room."""
+        """Return why this amount is too much, and the period, or None if the budget has room."""
         used, limits = self.used, self.limits
         for what, spent, limit, period in (
             ("day", used.day_credits, limits.day, used.day),
@@ -126,7 +128,7 @@ class Budget:
 
 
 class Budgets:
-    """All budgets. `stage_limits` are the deployment's where nobody has set others."""
+    """All budgets. `stage_limits` apply to the deployment unless an operator has set others."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str, stage_limits: Limits, now: Clock) -> None:
         self._dynamodb = dynamodb
@@ -135,14 +137,18 @@ class Budgets:
         self.now = now
 
     def holding(self, cost: Cost, owner: str) -> Callable[[], Sequence[Any]]:
-        """The updates that hold what a request may cost, to go with the write that records it; asked for anew at each
-        try. Raises `BudgetExceeded`."""
+        """Return a function that returns the updates that hold the possible cost of a request.
+
+        Call it again for each attempt of the transaction. It raises `BudgetExceeded`.
+        """
         scopes = _scopes(owner, cost.key_id)
         return lambda: [self._hold(item, budget, cost.held) for item, budget in self._read(scopes)]
 
     def check(self, cost: Cost | None, owner: str) -> None:
-        """`BudgetExceeded` if what was held for a request is not to be spent any more. No budget refuses what an
-        operator rescues, for which nothing is held."""
+        """Raise `BudgetExceeded` if a request must no longer spend its held amount.
+
+        Nothing is held for a generation that an operator rescues, so no budget rejects it.
+        """
         held = cost if cost and cost.held else None
         for _, budget in self._read(_scopes(owner, held.key_id)) if held else ():
             if held and (passed := budget.passed(held)):
@@ -150,9 +156,10 @@ class Budgets:
                 raise BudgetExceeded(passed[0])
 
     def settling(self, cost: Cost, owner: str, charged: int) -> Callable[[], Sequence[Any]]:
-        """The updates by which what is held becomes what was charged.
+        """Return a function that returns the updates from the held amount to the charged one.
 
-        Less, in the periods that still count it; more, in those of now, which may be later ones.
+        A lower charge is given back in the periods that still count the request. A higher charge counts in the current
+        periods, which may be later ones.
         """
         difference = charged - cost.held
         scopes = _scopes(owner, cost.key_id) if difference else []
@@ -170,20 +177,20 @@ class Budgets:
         ]
 
     def of(self, owner: str, key_id: str | None) -> list[Budget]:
-        """Those that a request of this owner, and key, counts against."""
+        """Return the budgets that count a request of this owner and key."""
         return [budget for _, budget in self._read(_scopes(owner, key_id))]
 
     def of_all(self) -> Budget:
-        """The deployment's."""
+        """Return the budget of the deployment."""
         return self._read([ALL])[0][1]
 
     def every(self) -> Iterator[Budget]:
-        """Each scope that has a limit, or was used."""
+        """Yield the budget of each scope that has a limit or was used."""
         for item in items_of(self._dynamodb, self._name, SCOPE):
             yield self._budget(item[SK], item)
 
     def set(self, scope: str, limits: Mapping[str, int | None]) -> Budget:
-        """Set limits of a scope, `day`, `month` or `hour`; those not named stay as they are, None is no limit."""
+        """Set the named limits of a scope (`day`, `month`, `hour`) and leave the others. None removes a limit."""
         values = {f":{name}": NONE if limit is None else limit for name, limit in limits.items()}
         self._dynamodb.update_item(
             TableName=self._name,
@@ -194,7 +201,7 @@ class Budgets:
         return self._read([scope])[0][1]
 
     def hand_over(self, key_id: str, replacement_id: str) -> None:
-        """Give the replacement of a key its limits, and count what the old key has used of them."""
+        """Give the replacement of a key the limits of the old key and the amounts that it has used."""
         [(item, _)] = self._read([scope_of(key_id=key_id)])
         names = [*(f"{name}_limit" for name in Limits.__annotations__), *Used.__annotations__]
         if known := {name: item[name] for name in names if name in item}:
@@ -228,7 +235,7 @@ class Budgets:
         return Budget(scope, Limits(**limits), Used.of(item).at(self.now()), item.get("refused_in", ""))
 
     def _hold(self, item: Item, budget: Budget, credits_: int) -> dict[str, Any]:
-        """One scope's part of the transaction, for a job that begins."""
+        """Return the update of one scope in the transaction that records a request."""
         if refusal := budget.refusal(credits_):
             self._note_refusal(budget, refusal[1])
             raise BudgetExceeded(refusal[0])
@@ -244,9 +251,9 @@ class Budgets:
     def _count(
         self, item: Item, budget: Budget, credits_: int, jobs: int = 0, bounds: Mapping[str, int] | None = None
     ) -> dict[str, Any]:
-        """So much more in the periods of now, each of which has used no more than its bound."""
+        """Return an update that adds an amount in the current periods, if none of them exceeds its bound."""
         before, used, bounds = Used.of(item), budget.used, bounds or {}
-        if before == used:  # the same periods: whoever counts meanwhile is no hindrance, as long as there is room
+        if before == used:  # the same periods: concurrent updates do not conflict while the budget has room
             return self._update(
                 budget.scope,
                 "ADD day_credits :credits, month_credits :credits, hour_jobs :jobs",
@@ -287,7 +294,7 @@ class Budgets:
         }
 
     def _note_refusal(self, budget: Budget, period: str) -> None:
-        """So that the alarm knows that there is no room, although not all may be spent."""
+        """Record a rejection for the alarm, since the budget may not be used up completely."""
         if budget.refused_in != period:
             self._dynamodb.update_item(
                 TableName=self._name,
@@ -298,7 +305,7 @@ class Budgets:
 
 
 def scope_of(owner: str | None = None, key_id: str | None = None) -> str:
-    """The scope of an owner or a key; the deployment's for neither."""
+    """Return the scope of an owner or a key, or the deployment's without either."""
     return f"key/{key_id}" if key_id else f"owner/{owner}" if owner else ALL
 
 
@@ -307,7 +314,7 @@ def _scopes(owner: str, key_id: str | None) -> list[str]:
 
 
 def _counting(used: Used, day: str) -> list[tuple[str, str]]:
-    """The periods of a scope that count what was held on this day, with what they are."""
+    """Return the current periods of a scope that count an amount held on this day, by name."""
     if not day:
         return []
     periods = {"day": used.day, "month": used.month}
@@ -315,7 +322,7 @@ def _counting(used: Used, day: str) -> list[tuple[str, str]]:
 
 
 def renewal(period: str) -> str:
-    """When the day, month or hour is over."""
+    """Return when a day, month or hour is over."""
     match len(period):
         case 7:
             begin = datetime.fromisoformat(f"{period}-01")

@@ -1,6 +1,6 @@
-"""The circuit: where the provider says that credits are out, jobs wait, and one at a time tries whether they still are.
+"""Make jobs wait while the provider is out of credits, and let one job at a time try again.
 
-Nothing but waiting depends on the item: one that is lost costs a refusal more, which is not charged.
+Only waiting depends on the item. Losing it costs one more rejection, which is not charged.
 """
 
 from datetime import datetime, timedelta
@@ -26,12 +26,12 @@ class Circuit:
         self.probe_seconds = probe_seconds
 
     def open_since(self) -> datetime | None:
-        """Since when credits are out; None if they are not."""
+        """Return since when credits are out, or None if there are credits."""
         answer = self._dynamodb.get_item(**self._key, ConsistentRead=True)  # type: ignore[arg-type]  # plain dicts
         return datetime.fromisoformat(read(answer["Item"])["since"]) if "Item" in answer else None
 
     def may_probe(self) -> bool:
-        """Whether to send although it is open: whoever asks first in so many seconds."""
+        """Return whether to send although the circuit is open: true for the first caller in each `probe_seconds`."""
         try:
             self._dynamodb.update_item(
                 **self._key,  # type: ignore[arg-type]  # plain dicts
@@ -44,7 +44,7 @@ class Circuit:
         return True
 
     def open(self) -> None:
-        """The provider has refused for lack of credits."""
+        """Record that the provider rejected a request for lack of credits."""
         self._dynamodb.update_item(
             **self._key,  # type: ignore[arg-type]  # plain dicts
             UpdateExpression="SET since = if_not_exists(since, :now), probe_at = :next",
@@ -56,5 +56,5 @@ class Circuit:
         return write({":now": iso(now), ":next": iso(now + timedelta(seconds=self.probe_seconds))})
 
     def close(self) -> None:
-        """The provider has accepted a request."""
+        """Record that the provider accepted a request."""
         self._dynamodb.delete_item(**self._key)  # type: ignore[arg-type]  # plain dicts

@@ -1,4 +1,4 @@
-"""What a request will cost, before it is accepted: by the provider's price, else by what such jobs have cost here."""
+"""Estimate the cost of a request by the provider's price, or else by the cost of similar requests here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,34 +12,34 @@ from core.money.prices import Prices, price_of
 if TYPE_CHECKING:
     from core.models import Models
 
-PRICE, HISTORY, RESERVE = "price", "history", "reserve"  # of what is told
+PRICE, HISTORY, RESERVE = "price", "history", "reserve"  # the bases of an estimate, as the API shows them
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """In credits: what it will cost, and `most` of what such requests cost, which budgets hold."""
+    """The expected cost in credits, and the `most` that budgets hold for the request."""
 
     credits: int
     most: int
-    basis: str  # PRICE, HISTORY, or RESERVE, where nothing is known
+    basis: str  # PRICE, HISTORY, or RESERVE if nothing is known
     read_at: str = ""  # when the price was read, ISO 8601
 
     def as_dict(self) -> dict[str, Any]:
-        """As it is shown."""
+        """Return the estimate in the form of the API."""
         shown = {"usd": usd(self.credits), "at_most_usd": usd(self.most), "basis": self.basis}
         return {**shown, "price_read_at": self.read_at or None}
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """What estimates. `reserve` credits are held for a request of which nothing is known."""
+    """Estimates costs. `reserve` credits are held for a request if nothing is known about its cost."""
 
     prices: Prices
     learned: Learned
     reserve: int
 
     def of(self, request: Mapping[str, Any], models: "Models") -> Estimate:
-        """What a request that its model allows will cost."""
+        """Return the estimate of a valid request."""
         name = str(request.get("model", ""))
         price = self.prices.of(name)
         model = models.get(name)

@@ -1,8 +1,8 @@
-"""The provider's prices: read daily, kept with their date, and applied to a request where that can be done exactly.
+"""Read the provider's prices daily, and apply a price to a request if that is possible exactly.
 
 Source: the provider's reference, "Get model list", "Reading prices" (`GET /v1/models?include=pricing`). A price is for
-`per` units; which units there are it does not list. Those that can be counted before a video is made are counted here,
-and where one cannot be, the price is not applied.
+`per` units. The reference does not list the units. Only those that can be counted before the video exists are counted
+here. A price with any other unit is not applied.
 """
 
 import json
@@ -26,33 +26,33 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("promptreel")
 
-PRICE, READING = "price", "reading"  # pk of a model's price, by any of its names; pk and sk of when they were read
+PRICE, READING = "price", "reading"  # pk of a model's price under each of its names; pk and sk of the last reading
 DAILY = timedelta(days=1)
 AGAIN = timedelta(hours=1)  # after a reading that failed
-MOST_CREDITS = 10**13  # five million dollars: what is more is no price of a video
-NO_PRICE = "{}"  # of a model that had one, as the table has it
-MOST_BYTES = 32 << 10  # of one model's price
+MOST_CREDITS = 10**13  # five million dollars: a higher price cannot be right
+NO_PRICE = "{}"  # of a model that no longer has a price, in the table
+MOST_BYTES = 32 << 10  # most bytes of one model's price
 _A_VIDEO = ("video", "generation", "request", "call", "item", "output")
 _SECONDS = ("second", "seconds", "sec")
 
 
 @dataclass(frozen=True)
 class Price:
-    """What the provider said that a model costs, and when it was read."""
+    """The provider's price of a model, and when it was read."""
 
     pricing: Mapping[str, Any]
     read_at: datetime
 
 
 class PriceList(Protocol):
-    """Who knows the prices: the provider."""
+    """The source of prices, which is the provider."""
 
     def prices(self, etag: str | None) -> tuple[str | None, list[dict[str, Any]]] | None:
-        """All models with their prices, and the list's ETag; None if that is still the one given."""
+        """Return the list's ETag and all models with their prices, or None if the ETag is unchanged."""
 
 
 class Prices:
-    """The prices as they were read last."""
+    """The latest prices."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
         self._dynamodb = dynamodb
@@ -60,7 +60,7 @@ class Prices:
         self._now = now
 
     def of(self, model: str) -> Price | None:
-        """The price of a model, by its id or an alias; None if none was read, or the table is out of reach."""
+        """Return the price of a model by its id or an alias, or None without one or if the table fails."""
         try:
             answer = self._dynamodb.get_item(TableName=self._name, Key=write({PK: PRICE, SK: model[:200] or "-"}))
         except (BotoCoreError, ClientError) as error:
@@ -72,9 +72,9 @@ class Prices:
         return Price(json.loads(item["pricing"]), datetime.fromisoformat(item["read_at"]))
 
     def keep_fresh(self, provider: PriceList) -> None:
-        """Read them from the provider, if that was not done for a day; again in an hour if it fails.
+        """Read the prices from the provider once a day, and again in an hour after a failure.
 
-        Two at once, or one that dies, do no harm: each price is written as a whole, and read again a day later.
+        Concurrent and crashed readers are harmless: each price is written as a whole, and read again a day later.
         """
         now = self._now()
         answer = self._dynamodb.get_item(TableName=self._name, Key=write({PK: READING, SK: READING}))
@@ -106,7 +106,7 @@ class Prices:
 
 
 def _by_name(models: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Each id and each alias with the price as JSON; what is none is left out."""
+    """Yield each id and each alias with its price as JSON. Models without a valid price are left out."""
     for model in models:
         pricing = json.dumps(model.get("pricing"), sort_keys=True)
         if not isinstance(model.get("pricing"), dict) or len(pricing) > MOST_BYTES:
@@ -118,9 +118,9 @@ def _by_name(models: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
 
 
 def price_of(request: Mapping[str, Any], schema: Mapping[str, Any] | None, pricing: Mapping[str, Any]) -> int | None:
-    """What a request costs by the provider's price, in credits, rounded up; None where that cannot be told exactly.
+    """Return the cost of a request by the provider's price, in credits, rounded up, or None if it is not exact.
 
-    What the request does not say is as the model's schema has it by default.
+    Missing parameters have the default of the model's schema.
     """
     defaults = {name: of["default"] for name, of in ((schema or {}).get("properties") or {}).items() if "default" in of}
     asked = {**defaults, **request}
@@ -132,16 +132,16 @@ def price_of(request: Mapping[str, Any], schema: Mapping[str, Any] | None, prici
                 total = _total(_variant(pricing.get("variants"), pricing.get("dimensions"), asked), asked)
             case _:
                 return None
-        # What is said to cost nothing is believed only once it did: see core.money.estimates.
+        # A price of zero is not applied: only the cost of earlier requests can show that a model is free.
         if total is None or not 0 < total * CREDITS_PER_USD <= MOST_CREDITS:
             return None
         return int((total * CREDITS_PER_USD).to_integral_value(ROUND_CEILING))
     except (ArithmeticError, KeyError, TypeError, AttributeError):
-        return None  # not as the reference has it
+        return None  # not in the form of the reference
 
 
 def _variant(variants: Any, dimensions: Any, asked: Mapping[str, Any]) -> list[Any] | None:
-    """The one variant that the request is; None if it says too little to know, or several are."""
+    """Return the one variant that matches the request, or None if the request is incomplete or several match."""
     if any(name not in asked for name in dimensions or ()):
         return None
     found = [one for one in variants or () if all(_same(asked.get(name), of) for name, of in one["when"].items())]
@@ -153,7 +153,7 @@ def _same(asked: Any, when: Any) -> bool:
 
 
 def _total(units: Any, asked: Mapping[str, Any]) -> Decimal | None:
-    """All units of a price together, in USD; None if there are none, or one that cannot be counted."""
+    """Return the sum of all units of a price in USD, or None without units or if one cannot be counted."""
     total: Decimal | None = None
     for unit in units or ():
         count = _count(str(unit.get("name", unit.get("unit"))).lower(), asked)

@@ -1,9 +1,9 @@
-"""The table of money.
+"""Name the keys of the table of money, and read its items.
 
-pk "scope"          sk "all", "owner/NAME", "key/ID"   a budget, and what counts against it (core.money.budgets)
-pk "price"          sk a name of a model               what the provider asks for it (core.money.prices)
+pk "scope"          sk "all", "owner/NAME", "key/ID"   a budget, and the amounts that it counts (core.money.budgets)
+pk "price"          sk a name of a model               the provider's price of it (core.money.prices)
 pk "reading"        sk "reading"                       when the prices are read next
-pk "usage/OWNER"    sk DAY/model/NAME, DAY/tag/TAG, batch/ID   what an owner's generations cost (core.money.usage)
+pk "usage/OWNER"    sk DAY/model/NAME, DAY/tag/TAG, batch/ID   the cost of an owner's generations (core.money.usage)
 pk "usage"          sk DAY/OWNER                       the same of all owners
 pk "key"            sk an API key's id                 when it was last used (core.api.key_uses)
 pk "circuit"        sk "circuit"                       there if the provider is out of credits (core.money.circuit)
@@ -23,7 +23,7 @@ PK, SK = "pk", "sk"
 def items_of(
     dynamodb: "DynamoDBClient", table_name: str, pk: str, between: tuple[str, str] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The items of one `pk`, in the order of their `sk`, all or those between two, these included."""
+    """Yield the items of one `pk` in the order of their `sk`, all or those from one `sk` to another."""
     condition, values = f"{PK} = :pk", {":pk": pk}
     if between:
         condition += f" AND {SK} BETWEEN :first AND :last"

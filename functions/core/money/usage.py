@@ -1,7 +1,8 @@
-"""Usage: what generations cost, summed as each ends, by day, model, tag and batch for its owner, and by owner for all.
+"""Sum the cost of generations as they end: by day, model, tag and batch for each owner, and by owner for all.
 
-A generation is counted in the transaction that notes its announcement, so exactly once; one that is rescued and ends
-again is counted by the difference. One that failed is counted by the name of its error, too, in the same items.
+A generation is counted in the transaction that records its announcement, and therefore exactly once. If it is rescued
+and ends again, the difference is counted. Failed generations are also counted by the name of their error, in the same
+items.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,25 +20,25 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 USAGE = "usage"
-MOST_DAYS = 366  # that are asked for at once
-MOST_TAGS = 20  # of a generation that are counted
+MOST_DAYS = 366  # in one answer
+MOST_TAGS = 20  # of a generation that count
 SUMS = ("completed", "failed", "credits")
-ERROR = "error "  # with its name: how many failed so
+ERROR = "error "  # followed by the name of the error: number of failures
 
 
 @dataclass(frozen=True)
 class Sum:
-    """Generations of a day that were one thing: by `which` model, tag, batch or owner."""
+    """The sums of a day for one model, tag, batch or owner, which `which` names."""
 
     day: str  # 2026-11-25; empty for a batch
     which: str
     completed: int = 0
     failed: int = 0
     credits: int = 0
-    errors: Mapping[str, int] = field(default_factory=dict)  # how many of the failed ones by the names of their errors
+    errors: Mapping[str, int] = field(default_factory=dict)  # number of failures by error
 
     def __add__(self, other: "Sum") -> "Sum":
-        """Both together, as the first one is named."""
+        """Return the total of both under the name of the first."""
         errors = {
             name: self.errors.get(name, 0) + other.errors.get(name, 0) for name in sorted({*self.errors, *other.errors})
         }
@@ -45,7 +46,7 @@ class Sum:
         return replace(self, errors=errors, **sums)
 
     def as_dict(self, by: str) -> dict[str, Any]:
-        """As it is shown."""
+        """Return the sum in the form of the API."""
         return {
             **({"day": self.day} if self.day else {}),
             **({} if by == "day" else {by: self.which}),
@@ -57,7 +58,10 @@ class Sum:
 
 
 def counted(generation: Generation, charged: int) -> dict[str, Any]:
-    """What the sums have of a generation that has ended: kept in its record. One that is counted stays in its day."""
+    """Return the numbers to count for a generation that has ended. Its record keeps them.
+
+    A generation that counted before stays in its day.
+    """
     is_completed = generation.status is Status.COMPLETED
     day = _counted_before(generation).get("day") or iso(generation.ended_at or generation.updated_at)[:10]
     sums = {"day": day, "completed": int(is_completed), "failed": int(not is_completed), "credits": charged}
@@ -65,40 +69,40 @@ def counted(generation: Generation, charged: int) -> dict[str, Any]:
 
 
 class Usage:
-    """The sums."""
+    """The sums in the table of money."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str) -> None:
         self._dynamodb = dynamodb
         self._name = table_name
 
     def updates(self, generation: Generation, now: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The updates that count a generation as it has ended `now`, instead of as it had ended before."""
+        """Return the updates that count a generation with the numbers of `now` in place of its earlier ones."""
         before = _counted_before(generation)
         was, is_ = _numbers(before), _numbers(now)
         changed = {name: by for name in {**was, **is_} if (by := is_.get(name, 0) - was.get(name, 0))}
         return [self._update(pk, sk, changed) for pk, sk in _items(generation, now["day"])] if changed else []
 
     def of(self, owner: str, by: str, first: date, last: date) -> Iterator[Sum]:
-        """An owner's days, first to last, by `model` or `tag`."""
+        """Yield an owner's sums from the first day to the last, by `model` or `tag`."""
         for item in self._between(f"{USAGE}/{_text(owner)}", f"{first}/", f"{last}/~"):
             day, kind, which = item[SK].split("/", 2)
             if kind == by:
                 yield _sum(item, day, which)
 
     def of_batches(self, owner: str) -> Iterator[Sum]:
-        """An owner's batches, in the order of their ids."""
+        """Yield the sums of an owner's batches, in the order of their ids."""
         for item in self._between(f"{USAGE}/{_text(owner)}", "batch/", "batch/~"):
             yield _sum(item, "", item[SK].partition("/")[2])
 
     def of_owners(self, first: date, last: date) -> Iterator[Sum]:
-        """All owners' days, first to last."""
+        """Yield the sums of all owners from the first day to the last."""
         for item in self._between(USAGE, f"{first}/", f"{last}/~"):
             day, _, which = item[SK].partition("/")
             yield _sum(item, day, which)
 
     def _between(self, pk: str, first: str, last: str) -> Iterator[dict[str, Any]]:
         if first > last:
-            return iter(())  # what DynamoDB refuses
+            return iter(())  # DynamoDB rejects such a range
         return items_of(self._dynamodb, self._name, pk, (first, last))
 
     def _update(self, pk: str, sk: str, by: Mapping[str, int]) -> dict[str, Any]:
@@ -118,7 +122,7 @@ def _counted_before(generation: Generation) -> dict[str, Any]:
 
 
 def _numbers(counted: Mapping[str, Any]) -> dict[str, int]:
-    """What is added up of a generation that counts so."""
+    """Return the amounts to add for a generation that counts in this way."""
     error = counted.get("error")
     return {name: counted.get(name, 0) for name in SUMS} | ({f"{ERROR}{error}": 1} if error else {})
 
@@ -134,7 +138,7 @@ def _items(generation: Generation, day: str) -> Iterator[tuple[str, str]]:
 
 
 def _text(text: str) -> str:
-    """Part of a key, which holds 1,024 bytes: as it is, but for what would sort behind all."""
+    """Return a text as a part of a key, which holds 1,024 bytes. A `~` is quoted, because it ends a range."""
     return quote(text[:200], safe=" /=:.-_@+,").replace("~", "%7E")[:600]
 
 
