@@ -1,40 +1,40 @@
-"""Every way a generation can go wrong, and the contract with the state machine.
+"""All errors that Promptreel raises on purpose, and their contract with the state machine.
 
-One leaf class a policy: its name is what `Retry` and `Catch` in statemachine/*.asl.json match, and what the record,
-the API and the announcement show as `error.name`. A message is one sentence for the user, free of secrets.
+Each leaf class has its own retry policy. `Retry` and `Catch` in statemachine/*.asl.json match its name, and the record,
+the API and the announcement show that name as `error.name`. A message is one sentence for the user, without secrets.
 
     PromptreelError
-    ├── InvalidRequest          refused before anything is paid; the API answers 400
-    ├── InvalidFile             a file that cannot be read as a whole; one that was dropped is a failed generation
-    │   └── FileTooLarge            for a request; the API answers 413, and gives a link to upload it
-    ├── IdempotencyConflict     the key stands for another request; the API answers 409, an event is recorded as failed
+    ├── InvalidRequest          rejected before anything is paid; the API answers 400
+    ├── InvalidFile             the file cannot be read as a whole; a dropped file becomes a failed generation
+    │   └── FileTooLarge            too large for a request; the API answers 413 and offers an upload form
+    ├── IdempotencyConflict     the key belongs to another request; the API answers 409, an event is recorded as failed
     ├── Unauthorized            no valid key; the API answers 401
-    ├── Conflict                not as the generation stands now; the API answers 409
-    ├── NotRescuable            rescue cannot help; the command line says what can
-    ├── NotFound                no such generation for this owner; the API answers 404
-    │   └── Deleted                 there was one, and its owner deleted it
-    ├── BudgetExceeded          no budget of ours has room for it; the API answers 403, a file is recorded as failed
-    ├── MethodNotAllowed        the path is there, for other methods; the API answers 405
-    ├── LedgerUnavailable       what had to be recorded could not be
-    └── GenerationError         ends, or delays, the workflow of one generation
-        ├── ProviderUnavailable     not sent, or a check that did not go through: tried again, with back-off
-        ├── SubmissionUnknown       sent, and the answer is not known: never sent again
-        ├── SubmissionTimedOut      the provider took nothing before the deadline
-        ├── RequestRefused          the provider refuses this request
-        ├── ProviderOutOfCredits    the provider wants money
-        ├── ProviderKeyRejected     the provider does not know our key
+    ├── Conflict                not possible in the generation's present state; the API answers 409
+    ├── NotRescuable            a rescue cannot help; the command line suggests an alternative
+    ├── NotFound                this owner has no such generation; the API answers 404
+    │   └── Deleted                 its owner deleted it
+    ├── BudgetExceeded          a budget has too little left; the API answers 403, a file is recorded as failed
+    ├── MethodNotAllowed        the path exists, but not for this method; the API answers 405
+    ├── LedgerUnavailable       a write to the table failed
+    └── GenerationError         ends or delays the workflow of one generation
+        ├── ProviderUnavailable     a call was not sent, or a check failed: tried again with back-off
+        ├── SubmissionUnknown       sent, but the outcome is unknown: never sent again
+        ├── SubmissionTimedOut      the provider accepted nothing before the deadline
+        ├── RequestRefused          the provider rejected this request
+        ├── ProviderOutOfCredits    the provider account has no credits left
+        ├── ProviderKeyRejected     the provider does not accept the stored key
         ├── ProviderKeyMissing      no key is stored
-        ├── InputUnavailable        a file or a video that the request names is not there, or cannot be used
+        ├── InputUnavailable        a file or video named in the request is missing or cannot be used
         ├── GenerationFailed        the provider tried and failed
         ├── GenerationTimedOut      the provider never finished
-        ├── GenerationEnded         the generation had ended already: cancelled, or its failure recorded
-        ├── VideoUnavailable        the link does not answer, or breaks off: tried again, with a fresh link
-        ├── VideoInvalid            what came is not the whole video: tried again
-        ├── VideoIncomplete         part of the video is stored, and the next invocation goes on after it
-        ├── VideoForbidden          the link leads where we do not go: host, scheme, address or size
+        ├── GenerationEnded         the generation had already been cancelled or recorded as failed
+        ├── VideoUnavailable        the download did not start or broke off: tried again with a fresh link
+        ├── VideoInvalid            the download is not the whole video: tried again
+        ├── VideoIncomplete         part of the video is stored; the next invocation continues from there
+        ├── VideoForbidden          the link's host, scheme or address is not allowed, or the video is too large
         ├── Cancelled               its owner cancelled it
-        ├── WorkflowStopped         the execution was aborted or ran out of time
-        └── InternalError           anything unforeseen; the execution's history says what
+        ├── WorkflowStopped         the execution was aborted or timed out
+        └── InternalError           anything unexpected; see the execution's history
 """
 
 from typing import ClassVar
@@ -50,13 +50,13 @@ _FETCH_AGAIN = (
 
 
 class PromptreelError(Exception):
-    """Base of all errors this project raises on purpose; `str()` is one sentence for the user."""
+    """Base class of all errors that this project raises on purpose; `str()` is one sentence for the user."""
 
-    remedy: ClassVar[str] = ""  # what the user can do, or what an operator can do for them; `{id}` is the generation's
+    remedy: ClassVar[str] = ""  # how the user or an operator can fix this; `{id}` is the generation's id
 
 
 class InvalidRequest(PromptreelError):
-    """The request breaks the model's schema; the message names each field and what is allowed. Nothing was paid."""
+    """The request breaks the model's schema. The message names each field and what is allowed. Nothing was paid."""
 
     remedy = "Correct the fields that the message names. `promptreel models MODEL` shows what the model accepts."
 
@@ -66,27 +66,27 @@ class InvalidRequest(PromptreelError):
 
 
 class InvalidFile(PromptreelError):
-    """The file as a whole cannot be read: its name, its encoding or its form is wrong."""
+    """The file cannot be read: its name, encoding or format is wrong."""
 
     remedy = "Correct the file and send it again. `promptreel batch FILE --dry-run` checks it without sending anything."
 
 
 class FileTooLarge(InvalidFile):
-    """The file is too large to be sent in a request, or to be checked while its sender waits: it can be uploaded."""
+    """The file is too large to send in a request or to check while the caller waits. It can be uploaded instead."""
 
-    remedy = "Ask for an upload form with `upload=true` and upload the file with it, or split the file."
+    remedy = "Request an upload form with `upload=true` and use it to upload the file, or split the file."
 
 
 class IdempotencyConflict(PromptreelError):
-    """The idempotency key was used before, for a request that differs."""
+    """The idempotency key was already used for a different request."""
 
     remedy = "Use a new idempotency key for a new request."
 
 
 class Conflict(PromptreelError):
-    """The generation is not in a state that allows this."""
+    """The generation's present state does not allow this."""
 
-    remedy = "Fetch the job or the batch again: it has changed, or it cannot do this in its present state."
+    remedy = "Fetch the job or the batch again. It has changed, or its present state does not allow this."
 
 
 class NotRescuable(PromptreelError):
@@ -96,19 +96,19 @@ class NotRescuable(PromptreelError):
 
 
 class Unauthorized(PromptreelError):
-    """The request came without a valid API key."""
+    """The request has no valid API key."""
 
-    remedy = "Send a valid API key with the necessary scope. An operator creates keys with `promptreel keys create`."
+    remedy = "Send a valid API key with the required scope. An operator creates keys with `promptreel keys create`."
 
 
 class NotFound(PromptreelError):
-    """There is no such generation, or it is another owner's: the two are not told apart."""
+    """The generation does not exist, or it belongs to another owner. The API answers the same in both cases."""
 
     remedy = "Check the id and the address. `promptreel list` shows your jobs."
 
 
 class Deleted(NotFound):
-    """There was such a generation; `owner` deleted it."""
+    """The generation was deleted by its `owner`."""
 
     def __init__(self, message: str, owner: str) -> None:
         super().__init__(message)
@@ -116,48 +116,49 @@ class Deleted(NotFound):
 
 
 class BudgetExceeded(PromptreelError):
-    """A budget has no room for what this may cost; the message names it, and says when it renews. Nothing was sent."""
+    """A budget has too little left for this request's possible cost. The message names it and says when it renews.
+    Nothing was sent."""
 
     remedy = "Wait until the budget renews, or ask an operator to raise it with `promptreel budgets set`."
 
 
 class MethodNotAllowed(PromptreelError):
-    """The path is there, for the methods that are `allowed`."""
+    """The path exists, but only for the `allowed` methods."""
 
     remedy = "Use one of the methods that the message names."
 
     def __init__(self, method: str, allowed: list[str]) -> None:
         self.allowed = ", ".join(allowed)
-        super().__init__(f"{method} is not allowed here; {self.allowed} {'is' if len(allowed) == 1 else 'are'}.")
+        super().__init__(f"{method} is not allowed for this path. Use {' or '.join(allowed)}.")
 
 
 class LedgerUnavailable(PromptreelError):
-    """The table did not take a write; what it was to say is in the message."""
+    """A write to the table failed. The message says what it was to record."""
 
-    remedy = "Send the same request again with the same idempotency key: it is never paid twice."
+    remedy = "Send the same request again with the same idempotency key. It is never paid twice."
 
 
 class GenerationError(PromptreelError):
-    """Base of the errors a state of the workflow may end with."""
+    """Base class of the errors that can end a state of the workflow."""
 
 
 class ProviderUnavailable(GenerationError):
-    """The provider was not reached, or did not answer a check usefully; trying again cannot cost anything."""
+    """The provider could not be reached, or its answer to a check could not be used. Trying again costs nothing."""
 
     remedy = "An operator can continue the job with `promptreel rescue {id}` once the provider answers again."
 
 
 class SubmissionUnknown(GenerationError):
-    """The create call was sent and its outcome is not known: the provider may have accepted, and may charge."""
+    """The create call was sent, but its outcome is unknown. The provider may have accepted it and may charge for it."""
 
     remedy = (
-        "Promptreel does not send it again, because the provider may charge for it. An operator looks for {id} in"
-        " the provider's request log and records the result with `promptreel resolve {id}`."
+        "Promptreel does not send it again, because the provider may charge for it. An operator looks for {id} in "
+        "the provider's request log and records the result with `promptreel resolve {id}`."
     )
 
 
 class SubmissionTimedOut(GenerationError):
-    """The provider refused for now, or was not reached, until the submit deadline passed. Nothing was charged."""
+    """Until the submit deadline, the provider was busy or could not be reached. Nothing was charged."""
 
     remedy = (
         "Nothing was charged. Send the request again, or have an operator continue the job with `promptreel "
@@ -166,13 +167,13 @@ class SubmissionTimedOut(GenerationError):
 
 
 class RequestRefused(GenerationError):
-    """The provider refused the request for good; the message is the provider's."""
+    """The provider rejected the request permanently. The message is the provider's."""
 
     remedy = "Nothing was charged. Change the prompt or the inputs, or choose another model."
 
 
 class ProviderOutOfCredits(GenerationError):
-    """The account at the provider is out of credits: it answered 402 or 403."""
+    """The provider account is out of credits: the provider answered 402 or 403."""
 
     remedy = (
         "Nothing was charged. An operator adds credits at the provider and can then continue the job with "
@@ -181,7 +182,7 @@ class ProviderOutOfCredits(GenerationError):
 
 
 class ProviderKeyRejected(GenerationError):
-    """The provider answered 401, and the stored key has not changed since."""
+    """The provider answered 401, and no newer key is stored."""
 
     remedy = _STORE_KEY
 
@@ -193,22 +194,22 @@ class ProviderKeyMissing(GenerationError):
 
 
 class InputUnavailable(GenerationError):
-    """What the request names as an input is gone, failed or was cancelled. Nothing was sent or charged."""
+    """An input of the request no longer exists, failed or was cancelled. Nothing was sent or charged."""
 
     remedy = (
-        "Nothing was charged. Provide the input again and send a new request. If the input is a job that was "
-        "rescued since, an operator can continue this job with `promptreel rescue {id}`."
+        "Nothing was charged. Provide the input again and send a new request. If the input is a job that has been "
+        "rescued since then, an operator can continue this job with `promptreel rescue {id}`."
     )
 
 
 class GenerationFailed(GenerationError):
-    """The provider's status is `error`; such a generation is not charged."""
+    """The provider reported `error`. It does not charge for such a generation."""
 
     remedy = "Nothing was charged. Try again, or change the prompt or the inputs."
 
 
 class GenerationTimedOut(GenerationError):
-    """The provider did not finish within the deadline and the day of slow checks after it."""
+    """The provider did not finish before the deadline, nor during the day of slower checks after it."""
 
     remedy = (
         "An operator can check again with `promptreel rescue {id}`, which costs nothing, once the provider has "
@@ -217,31 +218,31 @@ class GenerationTimedOut(GenerationError):
 
 
 class GenerationEnded(GenerationError):
-    """This generation has ended before: it was cancelled, or its failure was recorded."""
+    """This generation had already ended: it was cancelled, or its failure was recorded."""
 
-    remedy = "The job had ended before. Its record shows how."
+    remedy = "The job had already ended. Its record shows how."
 
 
 class VideoUnavailable(GenerationError):
-    """The video's link could not be read to its end."""
+    """The video could not be downloaded completely."""
 
     remedy = _FETCH_AGAIN
 
 
 class VideoInvalid(GenerationError):
-    """What the link served is not the whole video: its length or its structure is wrong."""
+    """The downloaded data is not the whole video: its length or structure is wrong."""
 
     remedy = _FETCH_AGAIN
 
 
 class VideoIncomplete(GenerationError):
-    """Part of the video is in S3 and checked; the next attempt continues from there."""
+    """Part of the video is stored and checked. The next attempt continues from there."""
 
     remedy = _FETCH_AGAIN
 
 
 class VideoForbidden(GenerationError):
-    """The video's link is outside of what is allowed; changing the stage's settings can make it allowed."""
+    """The stage's settings do not allow this video: its link's host, scheme or address, or its size."""
 
     remedy = (
         "The video is paid for. If its host is the provider's or its vendor's, an operator adds it to `video_hosts` in "
@@ -250,19 +251,19 @@ class VideoForbidden(GenerationError):
 
 
 class Cancelled(GenerationError):
-    """Its owner cancelled it; the message says whether the provider may still finish and charge."""
+    """The job's owner cancelled it. The message says whether the provider may still finish it and charge for it."""
 
     remedy = "Send the request again if you want the video after all."
 
 
 class WorkflowStopped(GenerationError):
-    """The workflow's execution was stopped from outside, or passed its own time limit."""
+    """The workflow's execution was stopped from outside or exceeded its time limit."""
 
     remedy = "An operator can continue the job with `promptreel rescue {id}`. Nothing is paid twice."
 
 
 class InternalError(GenerationError):
-    """Something unforeseen ended the workflow: a fault in Promptreel or in its deployment."""
+    """An unexpected error ended the workflow: a bug in Promptreel or a fault of its deployment."""
 
     remedy = (
         "An operator finds the cause in the execution's history and continues the job with `promptreel rescue "
@@ -271,13 +272,13 @@ class InternalError(GenerationError):
 
 
 def names() -> dict[str, type[PromptreelError]]:
-    """Every error a generation can end with, by its name."""
-    # What came by a file or an event and was refused.
-    refused: list[type[PromptreelError]] = [InvalidRequest, InvalidFile, IdempotencyConflict, BudgetExceeded]
-    return {leaf.__name__: leaf for leaf in [*refused, *GenerationError.__subclasses__()]}
+    """Return every error that a generation can end with, by name."""
+    # A rejected file or event is recorded as a failed generation.
+    rejected: list[type[PromptreelError]] = [InvalidRequest, InvalidFile, IdempotencyConflict, BudgetExceeded]
+    return {leaf.__name__: leaf for leaf in [*rejected, *GenerationError.__subclasses__()]}
 
 
 def remedy(name: str, generation_id: str) -> str | None:
-    """Return what to do about a generation that ended with this error; None for an error that is not known any more."""
+    """Return what to do about a generation that ended with this error, or None if the error no longer exists."""
     error = names().get(name)
     return error.remedy.replace("{id}", generation_id) if error else None

@@ -1,4 +1,4 @@
-"""What a video must be, looked at as its bytes pass."""
+"""Check a video while its bytes pass."""
 
 import hashlib
 from typing import Any
@@ -15,16 +15,17 @@ _STRUCTURES: dict[str, type[Structure]] = {"mp4": Mp4Check, "mov": Mp4Check, "we
 
 
 class Check:
-    """Pass every byte in order with `update`, then ask `finish`: each raises `VideoInvalid`, or `VideoForbidden`.
+    """A check of one video: pass all bytes in order to `update`, then call `finish`.
 
-    One that goes on where another stopped (`state`) knows no SHA-256: that has no state that could be kept. One that
-    cannot be read raises KeyError, TypeError or ValueError.
+    Both raise `VideoInvalid`, and `update` also raises `VideoForbidden` for a video above the size limit. A check that
+    continues from the `state` of an earlier one has no SHA-256, because hashlib cannot save its progress. An unreadable
+    `state` raises KeyError, TypeError or ValueError.
     """
 
     def __init__(self, allowed: Allowed, state: dict[str, Any] | None = None) -> None:
         self._allowed = allowed
         self._head = bytearray()
-        self.container = ""  # by the first bytes, once there are enough
+        self.container = ""  # known once enough bytes have passed
         self._structure: Structure | None = None
         self._sha256 = None if state else hashlib.sha256()
         self.size = 0  # how many bytes have passed
@@ -35,16 +36,16 @@ class Check:
 
     @property
     def state(self) -> dict[str, Any]:
-        """Where it stands, as JSON holds it."""
+        """Return the progress of the check as JSON values."""
         return {"container": self.container, **(self._structure or self._begin()).state}
 
     @property
     def sha256(self) -> str | None:
-        """In hex, of the bytes so far; None if it has not seen them all."""
+        """Return the SHA-256 of the bytes so far, in hex, or None if this check continues an earlier one."""
         return self._sha256.hexdigest() if self._sha256 else None
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
-        """Pass bytes of any number."""
+        """Check the next bytes."""
         if self.size + len(data) > self._allowed.max_bytes:
             raise too_large(self._allowed)
         self.size += len(data)
@@ -60,9 +61,9 @@ class Check:
             self._structure.update(data)
 
     def finish(self, length: int | None) -> None:
-        """The bytes are over, and should be that many, if that is known."""
+        """End the check. Raise `VideoInvalid` if the video is incomplete or does not have `length` bytes (if known)."""
         if length is not None and self.size != length:
-            raise VideoInvalid(f"The video should have {length} bytes, and {self.size} came.")
+            raise VideoInvalid(f"The video should have {length} bytes, but {self.size} arrived.")
         (self._structure or self._begin()).finish()
 
     def _begin(self) -> Structure:

@@ -1,17 +1,19 @@
-"""What a video comes in: told by its first bytes, whatever its name, its host or its model says."""
+"""The container format of a video, detected from its first bytes and not from its name, host or model."""
 
-CONTENT_TYPES = {  # by what a file's name ends with
+CONTENT_TYPES = {  # by file extension
     "mp4": "video/mp4",
     "webm": "video/webm",
     "mov": "video/quicktime",
     "gif": "image/gif",
 }
-HEAD_BYTES = 12  # that tell one from another
+HEAD_BYTES = 12  # needed to detect the container
 
 
 def container_of(head: bytes | bytearray) -> str:
-    """One of `CONTENT_TYPES` for a file that begins so. What is none of them is taken for an MP4, whose check says
-    so."""
+    """Return the container, a key of `CONTENT_TYPES`, of a file with these first bytes.
+
+    An unknown format counts as `mp4`, because the check for MP4 then rejects it.
+    """
     if head.startswith(b"\x1aE\xdf\xa3"):
         return "webm"
     if head.startswith(b"GIF8"):

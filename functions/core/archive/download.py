@@ -1,7 +1,6 @@
-"""Reading the provider's link: from allowed hosts only, over https, never into our own network, and never more than
-allowed.
+"""Read the provider's link: only from allowed hosts, over https, from public addresses, and up to the size limit.
 
-The link comes from outside, so it is treated as hostile (`core.public`).
+The link is untrusted (`core.public`).
 """
 
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from core import tls
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
 from core.public import InTime, InTimeTls, PrivateAddress, PublicOnly, parts_of
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0  # what breaks off goes on where it broke
+CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0  # short, because an interrupted download continues where it stopped
 MAX_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -30,7 +29,7 @@ class Allowed:
 
     hosts: tuple[str, ...]  # names, or "*." and a domain for all names below it
     max_bytes: int
-    local: bool = False  # allows http and private addresses, for the simulator next to a local cloud
+    local: bool = False  # also http and private addresses, for a provider simulator next to a local cloud
 
     def for_model(self, hosts: tuple[str, ...]) -> "Allowed":
         """Return what is allowed for a model with these `hosts` in the catalogue."""
@@ -38,9 +37,9 @@ class Allowed:
 
 
 class Connection:
-    """Asks for a link, and for where it redirects to, which is only where the link itself could have led.
+    """Connections for the requests of one thread, kept open for the next request to the same host.
 
-    What it opened stays open for the next request to the same host. It belongs to one thread.
+    It follows redirects only to places that the link itself would be allowed to point to.
     """
 
     def __init__(self, allowed: Allowed) -> None:
@@ -51,7 +50,7 @@ class Connection:
         )
 
     def get(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        """The answer, its body still to be read; `VideoUnavailable` if there is none."""
+        """Return the response without reading its body. Raise `VideoUnavailable` without one, or `VideoForbidden`."""
         for _ in range(MAX_REDIRECTS + 1):
             _check(url, self._allowed)
             response = self._get(url, headers)
@@ -62,7 +61,7 @@ class Connection:
         raise VideoUnavailable(f"The video's link redirects more than {MAX_REDIRECTS} times.")
 
     def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         self._pools.clear()
 
     def _get(self, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
@@ -84,20 +83,21 @@ class Connection:
 
 
 def check_body(response: urllib3.BaseHTTPResponse) -> None:
-    """`VideoInvalid` if what was answered cannot be a video, or not byte for byte."""
+    """Raise `VideoInvalid` if the response cannot be a video, or does not contain its exact bytes."""
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind.startswith("text/") or kind == "application/json":
         raise VideoInvalid(f"The video's link served {kind} instead of a video.")
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise VideoInvalid("The video's link served an encoded body although none was asked for.")
+        raise VideoInvalid("The video's link served an encoded body, which was not requested.")
 
 
 def _check(url: str, allowed: Allowed) -> None:
     parts = parts_of(url)
-    if parts is None:  # and the sentence does not hold it, signature and all
-        raise VideoForbidden("The video's link is not a plain one: it is not followed.")
+    if parts is None:  # the message omits the link, because its signature is secret
+        raise VideoForbidden("The video's link was not followed, because it is not a plain URL.")
     if parts.scheme != "https" and not (allowed.local and parts.scheme == "http"):
-        raise VideoForbidden(f"The video's link is no https link ({parts.scheme or 'none'}): it is not followed.")
+        scheme = parts.scheme or "none"
+        raise VideoForbidden(f"The video's link was not followed, because its scheme is not https ({scheme}).")
     if not any(_is(parts.hostname or "", host) for host in allowed.hosts):
         raise VideoForbidden(
             f"The video's link leads to {parts.hostname}, which is not one of the stage's video_hosts "
@@ -110,7 +110,7 @@ def _is(name: str, host: str) -> bool:
 
 
 def too_large(allowed: Allowed) -> VideoForbidden:
-    """The error for a video over the cap."""
+    """Return the error for a video above the size limit."""
     return VideoForbidden(f"The video is larger than {allowed.max_bytes} bytes, the stage's max_video_bytes.")
 
 

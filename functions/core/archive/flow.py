@@ -1,13 +1,13 @@
-"""What comes from a video's host, over all connections to it: how many there should be, and when to give up."""
+"""Decide how many connections to use to a video's host, and when to give up."""
 
 import threading
 import time
 from collections.abc import Callable
 
 FIRST_CONNECTIONS, MOST_CONNECTIONS = 2, 8
-WORTH_IT = 1.2  # times as fast: less does not justify twice the connections
-WINDOW_SECONDS, WINDOW_BYTES = 0.25, 4 << 20  # for how long, and with how many bytes a connection, speed is measured
-PATIENCE = 5  # tries a connection, with nothing received by any of them in between
+WORTH_IT = 1.2  # a smaller speed-up does not justify twice the connections
+WINDOW_SECONDS, WINDOW_BYTES = 0.25, 4 << 20  # a measurement of speed has this duration and bytes per connection
+PATIENCE = 5  # attempts per connection while none of the connections receives anything
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 
 
@@ -16,8 +16,11 @@ class Stopped(Exception):
 
 
 class Flow:
-    """Counts what arrives. The number of connections is doubled for as long as that makes the whole faster, and halved
-    for good when the host asks for less."""
+    """The data flow over all connections to one host.
+
+    The number of connections doubles as long as that speeds up the whole download. When the host asks for fewer, it is
+    halved and no longer grows.
+    """
 
     def __init__(
         self,
@@ -33,16 +36,16 @@ class Flow:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._fruitless = 0
-        self._before, self._speed_before = 0, 0.0  # how many there were last, and how fast they were together
+        self._before, self._speed_before = 0, 0.0  # the previous number of connections, and their total speed
         self._since, self._bytes = clock(), 0
 
     def began(self) -> None:
-        """A connection is up: what was slower without it is not compared."""
+        """Restart the measurement, since the speed before this new connection does not count."""
         with self._lock:
             self._since, self._bytes = self._clock(), 0
 
     def received(self, size: int) -> None:
-        """So many bytes arrived; `Stopped` if no more are wanted."""
+        """Count `size` received bytes. Raise `Stopped` if no more are wanted."""
         if self._stopped.is_set() or self._seconds_left() <= 0:
             raise Stopped
         with self._lock:
@@ -64,14 +67,16 @@ class Flow:
             self._since, self._bytes = self._clock(), 0
 
     def refused(self) -> None:
-        """The host asks for fewer connections."""
+        """Use fewer connections, at the host's request."""
         with self._lock:
             self._growing = False
             self.connections = max(1, self.connections // 2)
 
     def failed(self, error: Exception, tries: int, wait: float = 0) -> None:
-        """A connection broke, or there was none, for the `tries`-th time in a row: wait, or raise `error` if nothing
-        at all comes any more. `wait` is for how many seconds the host asks."""
+        """Wait after the `tries`-th failure in a row of one connection.
+
+        Raise `error` if no connection receives anything any more. `wait` is the delay in seconds that the host wants.
+        """
         with self._lock:
             self._fruitless += 1
             if self._fruitless >= PATIENCE * self.connections:
@@ -81,5 +86,5 @@ class Flow:
             raise Stopped
 
     def stop(self) -> None:
-        """No more is wanted, on any connection."""
+        """Stop all connections."""
         self._stopped.set()

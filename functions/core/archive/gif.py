@@ -1,7 +1,7 @@
-"""Whether a stream of bytes is a whole GIF that moves, told while the bytes pass and without keeping them.
+"""Check that a stream of bytes is a complete animated GIF, without keeping the bytes.
 
-Source: the GIF89a specification. A file is a header with the screen, blocks of pictures and of what belongs to them,
-and a trailer. A block's data comes in pieces of up to 255 bytes, each after its size, until one of size 0.
+Source: the GIF89a specification. A file is a header with the screen, blocks for pictures and their extensions, and a
+trailer. A block's data is split into sub-blocks of up to 255 bytes. Each begins with its size; size 0 ends the data.
 """
 
 from core.archive.structure import Structure
@@ -9,25 +9,25 @@ from core.errors import VideoInvalid
 
 _EXTENSION, _PICTURE, _TRAILER = 0x21, 0x2C, 0x3B
 _BYTES = {"screen": 13, "block": 1, "extension": 1, "picture": 9, "code size": 1, "pixels": 1, "data": 1, "end": 1}
-_MOST_PIECES = 1 << 22  # 1 GiB of full ones: more of them would only keep us busy
+_MOST_PIECES = 1 << 22  # 1 GiB of full sub-blocks; the limit bounds the CPU time for a hostile file
 
 
 class GifCheck(Structure):
-    """The blocks of a GIF."""
+    """A check of a GIF's blocks."""
 
     _KEPT = ("next", "pictures", "pieces")
 
     def __init__(self) -> None:
         super().__init__()
-        self._next = "screen"  # of what the bytes are that come next
+        self._next = "screen"  # the kind of the next bytes, a key of `_BYTES`
         self._pictures = self._pieces = 0
 
     def finish(self) -> None:
-        """The bytes are over: `VideoInvalid` unless they were a whole GIF of several pictures."""
+        """Raise `VideoInvalid` unless the bytes were a complete GIF with several pictures."""
         if self._next != "end" or self._left:
             raise VideoInvalid(f"The video is cut off after {self.position} bytes, in the middle of a GIF.")
         if self._pictures < 2:  # noqa: PLR2004
-            raise VideoInvalid("The video's link served a picture: a GIF that does not move.")
+            raise VideoInvalid("The video's link served a picture: a GIF without animation.")
 
     def _wanted(self) -> int:
         return _BYTES[self._next]
@@ -36,7 +36,7 @@ class GifCheck(Structure):
         self._next, self._left = self._read(header, first)
 
     def _read(self, header: bytes, first: int) -> tuple[str, int]:
-        """What comes after these bytes, and how many others before it."""
+        """Return the kind of the next header, and how many bytes to skip before it."""
         match self._next:
             case "screen" if header[:6] in (b"GIF87a", b"GIF89a"):
                 return "block", _table(header[10])
@@ -56,9 +56,9 @@ class GifCheck(Structure):
                 self._pictures += self._next == "pixels" and header[0] > 0
                 self._pieces += 1
                 if self._pieces > _MOST_PIECES:
-                    raise VideoInvalid(f"The video has more than {_MOST_PIECES} pieces: it is none to play.")
+                    raise VideoInvalid(f"The video has more than {_MOST_PIECES} sub-blocks, which is too many.")
                 return ("data", header[0]) if header[0] else ("block", 0)
-        raise VideoInvalid(f"The video is damaged: at byte {first} is something that is not of a GIF.")
+        raise VideoInvalid(f"The video is damaged: the data at byte {first} does not belong in a GIF.")
 
 
 def _table(flags: int) -> int:

@@ -1,4 +1,4 @@
-"""A multipart upload: an object that nobody sees before it is completed, and that may be gone on with until then."""
+"""A multipart upload: its object appears only when the upload is completed, and until then it can be continued."""
 
 import base64
 import zlib
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Multipart:
-    """One upload; `etags` are of the parts that S3 has, by their numbers from 1."""
+    """One upload; `etags` has the ETags of the parts in S3, by part number from 1."""
 
     s3: "S3Client"
     bucket: str
@@ -24,12 +24,12 @@ class Multipart:
 
     @classmethod
     def begin(cls, s3: "S3Client", bucket: str, key: str, content_type: str) -> "Multipart":
-        """A new one."""
+        """Start an upload."""
         begun = s3.create_multipart_upload(Bucket=bucket, Key=key, ContentType=content_type)
         return cls(s3, bucket, key, begun["UploadId"])
 
     def find(self, parts: int, part_bytes: int) -> bool:
-        """Whether the upload is still there, with that many first parts of that size; its `etags` are then known."""
+        """Return whether S3 still has the upload and its first `parts` parts of `part_bytes` each; fill `etags`."""
         pages = self.s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=self.key, UploadId=self.upload_id)
         try:
             for page in pages:
@@ -41,7 +41,7 @@ class Multipart:
         return len(self.etags) == parts
 
     def put(self, number: int, body: bytearray) -> None:
-        """Upload a part; all but the last have 5 MiB or more."""
+        """Upload a part. All parts but the last need at least 5 MiB."""
         answer = self.s3.upload_part(
             Bucket=self.bucket,
             Key=self.key,
@@ -53,7 +53,7 @@ class Multipart:
         self.etags[number] = answer["ETag"]
 
     def complete(self) -> None:
-        """Make it an object, if there is none under the key: S3 answers PreconditionFailed if there is."""
+        """Make the upload an object. Raise ClientError with PreconditionFailed if the key already has one."""
         parts: Any = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(self.etags.items())]
         self.s3.complete_multipart_upload(
             Bucket=self.bucket,
@@ -64,11 +64,11 @@ class Multipart:
         )
 
     def abort(self) -> None:
-        """Forget it, with its parts, if it is there; the bucket's lifecycle rule removes what this leaves."""
+        """Delete the upload and its parts, if it exists. If this fails, the bucket's lifecycle rule deletes them."""
         with suppress(BotoCoreError, ClientError):
             self.s3.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=self.upload_id)
 
 
 def crc32(body: bytes | bytearray) -> str:
-    """A body's checksum as S3 takes and checks it. (boto3's own, sent as a trailer, costs twice the CPU.)"""
+    """Return a body's checksum as S3 checks it. (boto3's own, sent as a trailer, costs twice the CPU time.)"""
     return base64.b64encode(zlib.crc32(body).to_bytes(4)).decode()

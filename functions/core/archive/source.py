@@ -1,4 +1,4 @@
-"""The video behind a link that may break, expire, be slow or change: its bytes, or that it is not the same any more."""
+"""Read a video from a link that may break, expire, be slow or change, and detect that it has changed."""
 
 import threading
 from collections.abc import Callable
@@ -22,11 +22,14 @@ _BUSY = {429, 503}
 
 
 class Changed(Exception):
-    """It is not the video that it was, or cannot be read in parts any more: what was read of it is worth nothing."""
+    """The video has changed, or can no longer be read in parts, so the bytes read so far cannot be used."""
 
 
 class Link:
-    """Where the video is. Who finds it dead has it renewed, once for all who do, and again only if it was of use."""
+    """The video's link, which all readers share and any of them can renew.
+
+    A dead link is renewed once for all readers, and again only after the new link has served some data.
+    """
 
     def __init__(self, url: str, renew: Callable[[], str | None]) -> None:
         self.url = url
@@ -35,7 +38,7 @@ class Link:
         self._may_renew = True
 
     def renew(self, dead: str, error: VideoUnavailable) -> None:
-        """Replace the link `dead`; raises `error` if there is no other."""
+        """Replace the link `dead`. Raise `error` if the provider has no other link."""
         with self._lock:
             if self.url != dead:
                 return
@@ -46,23 +49,20 @@ class Link:
             self.url = str(fresh)
 
     def served(self) -> None:
-        """It was of use."""
+        """Note that the link has served data, so it may be renewed again."""
         self._may_renew = True
 
 
 @dataclass(frozen=True)
 class Found:
-    """A video as it was found: its bytes, None if not told, and what tells it from another (an HTTP validator).
+    """The properties of the video behind a link. Without a validator it can only be read once, from its beginning."""
 
-    Without a validator it can be read only once, from its beginning.
-    """
-
-    length: int | None
-    validator: str | None
+    length: int | None  # in bytes, if the host says
+    validator: str | None  # an HTTP validator, which changes when the video does
 
 
 class Reader:
-    """Reads a video over one connection at a time; of a video with a validator many may read at once."""
+    """A reader of a video over one connection. Several can read a video with a validator at the same time."""
 
     def __init__(self, link: Link, allowed: Allowed, flow: Flow) -> None:
         self._link = link
@@ -71,8 +71,8 @@ class Reader:
         self._connection = Connection(allowed)
         self._response: urllib3.BaseHTTPResponse | None = None
         self._is_connected = False
-        self._at = 0  # where the open response goes on
-        self._ahead = b""  # what was read of it from there already
+        self._at = 0  # the position of the open response in the video
+        self._ahead = b""  # bytes from that position on that were already read
 
     def __enter__(self) -> Self:
         return self
@@ -82,8 +82,11 @@ class Reader:
         self._connection.close()
 
     def look(self, first: int, size: int | None) -> Found:
-        """What is behind the link, opened at byte `first` and for `size` bytes, or at 0 if it cannot be read so; or
-        the whole of it, to be read once, if `size` is None."""
+        """Open the video and return its properties.
+
+        The response has `size` bytes from `first` on. It has the whole video if `size` is None or if the host does not
+        support ranges.
+        """
         try:
             return self._look(first, size)
         except (VideoUnavailable, _Answered) as error:
@@ -100,7 +103,7 @@ class Reader:
             length = _length_of_whole(response, first, size)
             validator = _validator(response) if length is not None else None
         if size is None or length is None or (validator is None and (length > size or first)):
-            if size is None or response.status != _OK:  # it does strange things with ranges
+            if size is None or response.status != _OK:  # the host does not handle ranges correctly
                 response = self._ask({})
             if response.status != _OK:
                 raise _Answered(response)
@@ -113,7 +116,7 @@ class Reader:
         return Found(length, validator)
 
     def head(self, size: int, found: Found) -> bytes:
-        """The video's first bytes, right after the look at them; they are still to be read."""
+        """Return the video's first bytes without consuming them. Call it directly after `look`."""
         head = bytearray(size)
         try:
             got = self.read(memoryview(head))
@@ -128,16 +131,16 @@ class Reader:
         return bytes(head)
 
     def read(self, into: memoryview) -> int:
-        """The bytes that come next, as many as there is room for; fewer only at the end of the video."""
+        """Read the next bytes and return their number. They fill `into`, except at the end of the video."""
         got = 0
         while got < len(into) and (size := self._receive(into[got:])):
             got += size
         return got
 
     def fill(self, into: memoryview, first: int, found: Found) -> None:
-        """The video's bytes from `first` on, as many as there is room for, over as many connections as that takes.
+        """Fill `into` with the video's bytes from `first` on, and reconnect as often as necessary.
 
-        `Changed` if the host has another video now, `VideoUnavailable` if nothing comes any more.
+        Raise `Changed` if the host now has another video, and `VideoUnavailable` if it sends nothing any more.
         """
         got = tries = 0
         while got < len(into):
@@ -169,7 +172,7 @@ class Reader:
 
     def _open(self, first: int, end: int, found: Found) -> None:
         if found.validator is None:
-            raise VideoUnavailable("The download of the video broke off, and its host cannot go on in the middle.")
+            raise VideoUnavailable("The download of the video broke off, and its host cannot resume it.")
         response = self._ask({"Range": f"bytes={first}-{end - 1}", "If-Range": found.validator})
         length = _length_of_whole(response, first, end - first)
         if response.status in (_OK, _NOT_SATISFIABLE) or length not in (None, found.length):
@@ -198,7 +201,7 @@ class Reader:
             self._at += size
             return size
         try:
-            data = self._response.read1(min(len(into), CHUNK_BYTES))  # what there is: the time may run out
+            data = self._response.read1(min(len(into), CHUNK_BYTES))  # does not wait for more: the time may run out
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise VideoUnavailable(f"The download of the video broke off: {type(error).__name__}.") from error
         size = len(data)
@@ -210,7 +213,7 @@ class Reader:
         return size
 
     def _drop(self) -> None:
-        """Of no more use: what is read to its end leaves its connection to the next, anything else closes it."""
+        """Close the response. Its connection can be used again only if the response was read to its end."""
         if self._response is not None:
             self._response.close()
             self._response = None
@@ -218,7 +221,7 @@ class Reader:
 
 
 class _Answered(Exception):
-    """Instead of the video; `wait` is for how many seconds the host asks."""
+    """The host answered without the video; `wait` is the delay that it asks for, in seconds."""
 
     def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
         super().__init__()
@@ -234,9 +237,9 @@ def _told(error: VideoUnavailable | _Answered) -> VideoUnavailable:
 
 
 def _length_of_whole(response: urllib3.BaseHTTPResponse, first: int, size: int) -> int | None:
-    """Of how many bytes in all these are the ones asked for; None if they are not."""
-    unit, _, told = response.headers.get("Content-Range", "").partition(" ")
-    extent, _, whole = told.partition("/")
+    """Return the length of the whole video, or None if the response does not have exactly the requested range."""
+    unit, _, content_range = response.headers.get("Content-Range", "").partition(" ")
+    extent, _, whole = content_range.partition("/")
     if response.status != _PARTIAL or unit != "bytes" or not whole.isdigit():
         return None
     last = min(first + size, int(whole)) - 1
@@ -246,7 +249,7 @@ def _length_of_whole(response: urllib3.BaseHTTPResponse, first: int, size: int) 
 
 
 def _validator(response: urllib3.BaseHTTPResponse) -> str | None:
-    """What If-Range takes: a strong ETag, or else a time of change that is no second old any more.
+    """Return a validator for If-Range: a strong ETag, or a Last-Modified that is at least a second before Date.
 
     Source: RFC 9110, 13.1.5 and 8.8.2.2.
     """

@@ -1,8 +1,8 @@
-"""The archive: a verified video in S3, uploaded as it is downloaded.
+"""The archive: download a video, verify it and upload it to S3 in one pass.
 
-Nothing is visible under the key before the last byte was checked: a multipart upload is completed only then. So an
-object that is there is a whole video, and archiving again finds it and is done. What was interrupted goes on where it
-was: with the parts that S3 has, if the host still has the same video.
+A multipart upload is completed only after the last byte was checked. So an object under the key is always a whole
+video, and archiving again only has to find it. An interrupted upload continues after the parts that S3 has, if the
+host still has the same video.
 """
 
 import time
@@ -27,16 +27,16 @@ from core.generation import ArchivedVideo
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PART_BYTES = 8 << 20  # what fits in one is stored at once; of a larger video one a connection is in memory
+PART_BYTES = 8 << 20  # a video up to this size needs no multipart upload; memory holds one part per connection
 KEEP_EVERY_SECONDS = 60.0
-# Bodies carry a CRC32, over TLS: to sign them too would be another SHA-256 over all of it.
+# Bodies have a CRC32 and travel over TLS. Signing them as well would cost another SHA-256 of the whole video.
 OPTIONS: dict[str, Any] = {"s3": {"payload_signing_enabled": False}}
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"}  # another invocation was faster
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """An upload to go on with: of which video, how many of its parts are in S3 and checked, and where the check was."""
+    """An upload to continue: its video, the number of parts that are checked and in S3, and the state of the check."""
 
     upload_id: str
     length: int
@@ -56,27 +56,27 @@ class Interrupted:
 
     @property
     def container(self) -> str:
-        """What the video comes in."""
+        """The container format of the video."""
         return str(self.structure["container"])
 
     @property
     def size(self) -> int:
-        """The bytes that need not be read again."""
+        """The number of bytes that need not be read again."""
         return self.parts * self.part_bytes
 
 
 @dataclass(frozen=True)
 class Order:
-    """A video to archive: where it is, and what is known of it."""
+    """A video to archive."""
 
     generation_id: str
     url: str
     file_size: int | None  # in bytes, as the provider announced it
-    renew: Callable[[], str | None]  # asks the provider for a fresh link
-    seconds_left: Callable[[], float]  # until it must stop
-    upload: dict[str, Any] | None  # of an `Interrupted`
-    keep: Callable[[dict[str, Any]], None]  # takes an `Interrupted` to be given again; raises if there is no more use
-    hosts: tuple[str, ...] = ()  # of the model, from the catalogue
+    renew: Callable[[], str | None]  # asks the provider for a new link
+    seconds_left: Callable[[], float]  # until the function must stop
+    upload: dict[str, Any] | None  # the fields of an earlier `Interrupted`
+    keep: Callable[[dict[str, Any]], None]  # stores an `Interrupted`; raises `GenerationEnded` if it is not needed
+    hosts: tuple[str, ...] = ()  # allowed hosts of this model's videos, in addition to those of all models
 
 
 class Archive:
@@ -98,7 +98,7 @@ class Archive:
         self.objects = Objects(s3, bucket)
 
     def find(self, generation_id: str) -> ArchivedVideo | None:
-        """The video that is archived already, read once more from end to end; None if there is none."""
+        """Return the archived video, if there is one, after reading and checking all of it again."""
         for container in CONTENT_TYPES:
             try:
                 body = self._s3.get_object(Bucket=self._bucket, Key=video_key(generation_id, container))["Body"]
@@ -113,27 +113,27 @@ class Archive:
         return None
 
     def store(self, order: Order) -> ArchivedVideo:
-        """Bring the video into the bucket, unless it is there.
+        """Archive the video, unless that was already done.
 
-        Raises `VideoIncomplete` if it has to be called again to go on, with the `Interrupted` that it gave to `keep`.
+        Raise `VideoIncomplete` if it has to be called again, with the `Interrupted` that it passed to `keep`.
         """
         try:
             for _ in range(2):
                 with suppress(Changed):
                     return self._store(order)
                 order = replace(order, upload=None)
-            # Its host cannot tell it from another: what comes in one answer is of one video.
+            # The video has changed twice. A single response is always of one video.
             return self._store(order, in_parts=False)
         except Stopped:
-            raise VideoUnavailable("The video arrives too slowly to be archived in one go.") from None
+            raise VideoUnavailable("The video arrives too slowly to be archived before the time limit.") from None
         except (VideoUnavailable, VideoInvalid, VideoForbidden):
-            # An earlier invocation may have archived it, and died before it could say so.
+            # An earlier invocation may have archived the video and died before recording that.
             if found := self.find(order.generation_id):
                 return found
             raise
 
     def store_record(self, generation_id: str, record: bytes) -> None:
-        """Put the whole record, as JSON, beside the video."""
+        """Store the whole record, as JSON, next to the video."""
         self._s3.put_object(
             Bucket=self._bucket,
             Key=record_key(generation_id),
@@ -152,13 +152,13 @@ class Archive:
                 self._multipart(order, before).abort()
                 before, found = None, reader.look(0, self._part_bytes)
             if None not in (order.file_size, found.length) and order.file_size != found.length:
-                raise VideoInvalid(f"The provider announced {order.file_size} bytes, and the link has {found.length}.")
+                raise VideoInvalid(f"The provider announced {order.file_size} bytes, but the link has {found.length}.")
             if found.length is not None and found.length <= self._part_bytes:
                 return self._put(order, found, reader)
             return self._upload(order, before, _Opened(found, flow, reader, lambda: Reader(link, allowed, flow)))
 
     def _put(self, order: Order, found: Found, reader: Reader) -> ArchivedVideo:
-        """A video that fits in memory."""
+        """Archive a video that fits in memory."""
         body = bytearray(found.length or 0)
         reader.fill(memoryview(body), 0, found)
         check = Check(self._allowed)
@@ -188,7 +188,7 @@ class Archive:
         if before and not upload.find(before.parts, part_bytes):
             if there := self.find(order.generation_id):
                 return there
-            raise Changed  # S3 has forgotten it
+            raise Changed  # S3 no longer has the upload
         check = Check(self._allowed, before.structure if before else None)
         progress = _Progress(order, before, upload, found, part_bytes, check)
         transfer = Transfer(upload, check, opened.flow, part_bytes, progress.reached)
@@ -199,7 +199,7 @@ class Archive:
                 transfer.stream(found.length, reader)
             check.finish(found.length or order.file_size)
             if check.container != container:
-                raise Changed  # after its first bytes, by which the upload was named
+                raise Changed  # the key has the extension of another container, detected from the first bytes
             upload.complete()
         except ClientError as error:
             if error.response["Error"]["Code"] in _TAKEN:
@@ -212,7 +212,7 @@ class Archive:
             return self._archived(order.generation_id, container, check)
         if there := self.find(order.generation_id):
             return there
-        raise VideoUnavailable("The video was removed as soon as it was archived.")
+        raise VideoUnavailable("The video was removed immediately after it was archived.")
 
     def _begin(self, order: Order, container: str) -> Multipart:
         key = video_key(order.generation_id, container)
@@ -222,13 +222,13 @@ class Archive:
         return Multipart(self._s3, self._bucket, video_key(order.generation_id, before.container), before.upload_id)
 
     def _of_another_invocation(self, order: Order, error: ClientError) -> ArchivedVideo:
-        """What stands under the key instead; raises `error` if that is not why it was refused."""
+        """Return the video that another invocation has archived. Raise `error` if it has a different reason."""
         if error.response["Error"]["Code"] in _TAKEN and (there := self.find(order.generation_id)):
             return there
         raise error
 
     def _archived(self, generation_id: str, container: str, check: Check) -> ArchivedVideo:
-        """The video that stands under the container's key, and was checked."""
+        """Return the checked video under the container's key."""
         key = video_key(generation_id, container)
         return ArchivedVideo(
             bucket=self._bucket,
@@ -243,17 +243,17 @@ class Archive:
 
 @dataclass(frozen=True)
 class _Opened:
-    """A video at its host, whose first bytes were read."""
+    """A video whose first response is open."""
 
     found: Found
     flow: Flow
-    reader: Reader  # the one that is there already
-    another: Callable[[], Reader]  # makes one more
+    reader: Reader  # has the open response
+    another: Callable[[], Reader]  # makes another reader
 
 
 @dataclass
 class _Progress:
-    """How far an upload is, and what becomes of it if it stops there."""
+    """The progress of an upload, and what happens to it when it stops."""
 
     order: Order
     before: Interrupted | None
@@ -283,7 +283,10 @@ class _Progress:
             self._keep(self._latest)
 
     def interrupted(self, error: Exception) -> NoReturn:
-        """Keep what there is for the next invocation, or nothing if it is of no use; raises what became of it."""
+        """Keep the upload for the next invocation, or abort it if it cannot be used. Always raise.
+
+        Raise `VideoIncomplete` if there is new progress, and otherwise `error`.
+        """
         done = self._latest
         if done is None or isinstance(error, VideoInvalid | VideoForbidden | GenerationEnded | Changed):
             self.upload.abort()
@@ -294,7 +297,7 @@ class _Progress:
                 self.upload.abort()
                 raise
             raise VideoIncomplete(
-                f"{done.size} of the video's {done.length} bytes are stored, and the rest follows."
+                f"{done.size} of the video's {done.length} bytes are stored. The rest follows."
             ) from error
         raise error
 

@@ -1,6 +1,6 @@
-"""How a file's structure is followed while its bytes pass: a header that is read, then bytes that only pass, and again.
+"""Follow the structure of a file while its bytes pass: read a header, skip the bytes that it announces, and repeat.
 
-What a header is, and what follows it, says each container: mp4.py, webm.py, gif.py.
+mp4.py, webm.py and gif.py define the headers of their containers.
 """
 
 from copy import copy
@@ -8,24 +8,24 @@ from typing import Any, Self
 
 
 class Structure:
-    """Feed it every byte in order with `update`, then ask `finish`; one that has to stop goes on from its `state`."""
+    """A check of one file: pass all bytes in order to `update`, then call `finish`. It can continue from a `state`."""
 
-    _KEPT: tuple[str, ...] = ()  # the attributes that a container has beside these, without their underscores
+    _KEPT: tuple[str, ...] = ()  # further attributes of a container that are part of `state`, without underscores
 
     def __init__(self) -> None:
-        self._header = bytearray()  # of what begins here
-        self._left = 0  # bytes still to pass before the next header
+        self._header = bytearray()  # the bytes so far of the current header
+        self._left = 0  # bytes to skip before the next header
         self.position = 0
 
     @property
     def state(self) -> dict[str, Any]:
-        """Where it stands, as JSON holds it."""
+        """Return the progress of the check as JSON values."""
         kept = {name: copy(getattr(self, f"_{name}")) for name in self._KEPT}
         return {"header": self._header.hex(), "left": self._left, **kept, "position": self.position}
 
     @classmethod
     def at(cls, state: dict[str, Any]) -> Self:
-        """One that stands where another stood."""
+        """Return a check that continues from the `state` of another."""
         check = cls()
         check._header = bytearray.fromhex(state["header"])
         check._left, check.position = state["left"], state["position"]
@@ -34,7 +34,7 @@ class Structure:
         return check
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
-        """Pass bytes of any number; `VideoInvalid` as soon as they cannot be such a file's."""
+        """Check the next bytes. Raise `VideoInvalid` as soon as the file cannot be valid any more."""
         at = 0
         while at < len(data):
             if self._left:
@@ -51,13 +51,13 @@ class Structure:
                 self._begin(header, self.position - len(header))
 
     def finish(self) -> None:
-        """The bytes are over: `VideoInvalid` unless they were a whole file."""
+        """Raise `VideoInvalid` unless the bytes were a complete file."""
         raise NotImplementedError
 
     def _wanted(self) -> int:
-        """Of how many bytes the header is known to be, by those that are there."""
+        """Return the length of the current header, as far as its bytes so far show it."""
         raise NotImplementedError
 
     def _begin(self, header: bytes, first: int) -> None:
-        """A header is there, whose first byte is the `first`: say in `_left` how many bytes pass before the next."""
+        """Read a complete header, which begins at byte `first`. Set `_left` to the number of bytes to skip after it."""
         raise NotImplementedError

@@ -1,6 +1,6 @@
-"""A large video on its way: read in parts, checked in order, and uploaded, over as many connections as it takes.
+"""Transfer a large video: read it in parts, check them in order and upload them, over several connections.
 
-In memory is one part a connection, whatever the video's size.
+Memory holds one part per connection, whatever the video's size.
 """
 
 import threading
@@ -12,14 +12,14 @@ from core.archive.flow import MOST_CONNECTIONS, Flow, Stopped
 from core.archive.multipart import Multipart
 from core.archive.source import Found, Reader
 
-UPLOADERS = 2  # beside the one connection of a video that cannot be read in parts
-LOOK_SECONDS = 0.05  # how often the number of connections is looked at
+UPLOADERS = 2  # in addition to the only connection of a video that cannot be read in parts
+LOOK_SECONDS = 0.05  # how often the number of connections is adjusted
 
 
 class Transfer:
-    """The workers on one upload; each has a buffer of `part_bytes`, reads into it and uploads it.
+    """The workers of one upload; each reads into a buffer of `part_bytes` and uploads it.
 
-    `reached` is called whenever one more of the first parts is checked and in S3.
+    `reached` is called whenever another part is checked and in S3, in the order of the parts.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Transfer:
         self._changed = threading.Condition()
 
     def ranges(self, length: int, found: Found, reader: Reader, another: Callable[[], Reader]) -> None:
-        """Read a video of which several parts can be read at once: the next with `reader`, which is there already."""
+        """Read a video over several connections: its next part with `reader`, and others with new readers."""
         begun = self._next
 
         def work() -> None:
@@ -56,7 +56,7 @@ class Transfer:
         self._run(work, lambda: self._flow.connections if self._next * self._part_bytes < length else 0)
 
     def stream(self, length: int | None, reader: Reader) -> None:
-        """Read a video that can be read only from its beginning to its end."""
+        """Read a video that can only be read from beginning to end."""
         reading = threading.Lock()
 
         def work() -> None:
@@ -75,12 +75,12 @@ class Transfer:
         self._run(work, lambda: 0 if self._next else 1 + UPLOADERS)
 
     def _run(self, work: Callable[[], None], wanted: Callable[[], int]) -> None:
-        """Have as many at work as are wanted, until none of them is left; raises what the first that failed did."""
+        """Run as many workers as `wanted()` says until all have ended. Raise the error of the first that failed."""
 
         def worker() -> None:
             try:
                 work()
-            except BaseException as error:  # noqa: BLE001 - raised where it was started from
+            except BaseException as error:  # noqa: BLE001 - raised by _run
                 self._fail(error)
             finally:
                 with self._changed:
@@ -97,21 +97,21 @@ class Transfer:
                         if not self._workers:
                             break
                         self._changed.wait(LOOK_SECONDS)
-            except BaseException as error:  # whoever interrupts this would else wait for workers that wait for ever
+            except BaseException as error:  # otherwise an interrupt would wait for workers that never end
                 self._fail(error)
                 raise
         if self._failure is not None:
             raise self._failure
 
     def _fail(self, error: BaseException) -> None:
-        """Let all workers end: of several errors the first one counts."""
+        """Stop all workers. The first error is the one that is raised."""
         with self._changed:
             self._failure = self._failure or error
             self._changed.notify_all()
         self._flow.stop()
 
     def _take(self, length: int) -> int | None:
-        """The next part; None if there is none, or no more use for this worker."""
+        """Return the number of the next part, or None if none is left or this worker is not needed any more."""
         with self._changed:
             if self._next * self._part_bytes >= length or self._workers > self._flow.connections:
                 return None
@@ -119,10 +119,10 @@ class Transfer:
             return self._next - 1
 
     def _pass(self, first: int, data: bytearray | memoryview) -> None:
-        """Check the bytes from `first` on once those before them are checked.
+        """Check the bytes from `first` on, after those before them.
 
-        A part that is in S3 counts even if another worker has failed meanwhile, so that the next invocation does not
-        read it again. Raises `Stopped` if one before it will never be checked.
+        A part in S3 counts even if another worker has failed in the meantime, so that the next invocation does not read
+        it again. Raise `Stopped` if an earlier part will never be checked.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._failure or self._passed == first)
