@@ -1,4 +1,4 @@
-"""CheckStatus: find out what the provider says now, and when to ask again."""
+"""CheckStatus: poll the provider, and decide when to poll again."""
 
 import logging
 import time
@@ -20,9 +20,9 @@ logger = logging.getLogger("promptreel")
 
 @dataclass(frozen=True)
 class Checked:
-    status: Status  # queued: it has to be submitted first
-    wait_seconds: int = 0  # until the next check; 0 when none is needed
-    pending_seconds: int = 0  # after its submission, when it was last seen pending
+    status: Status  # queued: the generation has to be submitted first
+    wait_seconds: int = 0  # until the next check, or 0 if no check is needed
+    pending_seconds: int = 0  # from the submission to the last poll that found it pending
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class CheckStatus:
     def check(self, run: Run, before: Poll) -> Checked:
         """Poll the provider. While the generation may be done at any moment, stay and poll again.
 
-        `before` is the poll before this one. Once the provider is done, its slot is given
-        back. A poll that fails raises `ProviderUnavailable`, and past the last one `GenerationTimedOut`. Every poll
-        reads the record first and raises `GenerationEnded` if the generation was cancelled or deleted meanwhile.
+        `before` is the previous poll. Once the provider is done, free the generation's slot. Raise
+        `ProviderUnavailable` if a poll fails, and `GenerationTimedOut` after the last one. Every poll reads the record
+        first and raises `GenerationEnded` if the generation has been cancelled or deleted.
         """
         checked = self._check(run, before)
         if checked.status is Status.ARCHIVING:
@@ -54,7 +54,7 @@ class CheckStatus:
         while True:
             generation = self.ledger.get_for(run)
             if generation.status in (Status.ARCHIVING, Status.COMPLETED):
-                return Checked(Status.ARCHIVING)  # Finalize finds what is done
+                return Checked(Status.ARCHIVING)  # Finalize finds out what is already done
             if generation.provider_id is None:
                 return Checked(Status.QUEUED)
             answer = self._poll(generation, generation.provider_id)
@@ -75,18 +75,20 @@ class CheckStatus:
         try:
             answer = self.provider.fetch(provider_id)
         except ProviderUnavailable:
-            self.schedule.pause(self._age(generation), Times())  # raises once the last poll was due
+            self.schedule.pause(self._age(generation), Times())  # raises GenerationTimedOut after the last poll
             raise
         if not is_known(answer.status):
-            logger.warning("unknown provider status %r of generation %s", answer.status, generation.generation_id)
+            logger.warning(
+                "unknown provider status: status=%r generation_id=%s", answer.status, generation.generation_id
+            )
         if answer.outcome == "error":
             raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
         return answer
 
     def _learn(self, generation: Generation, before: Poll, age: float, credits_used: int | None) -> None:
-        """After the record says that it is done: what dies in between forgets a time and a cost, and repeats none."""
+        """Learn the time and the cost, after the record says `archiving`: a crash may lose a sample, not repeat it."""
         took = before.took(age)
-        # A rescued generation's submission is dated by its rescue.
+        # A rescue replaces the time of the submission.
         is_usual = took is not None and not generation.rescues and age < self.schedule.deadline
         self.learned.note(generation, took if is_usual else None, credits_used)
 

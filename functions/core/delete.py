@@ -1,4 +1,4 @@
-"""DELETE: cancel what has not ended; delete what has. Doing it again changes nothing."""
+"""DELETE: cancel a generation that has not ended, and delete one that has. Repeating the call changes nothing."""
 
 from dataclasses import dataclass
 
@@ -11,34 +11,34 @@ from core.workflow import Workflow
 
 @dataclass(frozen=True)
 class Deletion:
-    """What deletes generations, their objects included."""
+    """Deletes generations and their objects."""
 
     ledger: Ledger
     workflow: Workflow
     objects: Objects
 
     def delete(self, generation: Generation, *, only_running: bool) -> Generation | None:
-        """The generation if it was cancelled, None if it was deleted.
+        """Cancel or delete a generation. Return it if it was cancelled, or None if it was deleted.
 
-        With `only_running` nothing is deleted, and `Conflict` says that the generation had ended.
+        With `only_running` nothing is deleted. Raise `Conflict` if the generation has ended in another way.
         """
         if only_running and generation.status.ended:
             if generation.error is None or generation.error.name != Cancelled.__name__:
-                raise Conflict(f"Generation {generation.generation_id} has ended: nothing is left to cancel.")
+                raise Conflict(f"Generation {generation.generation_id} has already ended and cannot be cancelled.")
             return generation
-        # One whose end is not announced yet may have been cancelled just now: that is repeated, which is harmless.
+        # Until its end is announced, it may have been cancelled just now. Cancelling it again is harmless.
         if not generation.announced_at:
             return self._cancel(generation)
-        # The record first: what dies in between leaves a tombstone, by which sweep removes the objects.
+        # The record first: if this function dies in between, the tombstone makes the sweep delete the objects.
         self.ledger.delete(generation)
         self.objects.remove(generation.generation_id)
         return None
 
     def _cancel(self, generation: Generation) -> Generation:
-        """It ends as `Cancelled`; the message says what may still come, since the provider cannot cancel."""
+        """End the generation as `Cancelled`. The provider cannot cancel, so the message says what may still happen."""
         reason = "Cancelled by its owner before it was sent to the provider."
         if generation.submission is not None:
-            reason = "Cancelled by its owner; the provider has the request, and may still finish it and charge for it."
+            reason = "Cancelled by its owner. The provider has the request and may still finish it and charge for it."
         self.ledger.fail(generation.run, Failure(Cancelled.__name__, reason))
         self.workflow.stop(generation.run)
         return self.ledger.get(generation.generation_id)

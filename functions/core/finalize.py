@@ -1,4 +1,4 @@
-"""Finalize: archive, record and announce what the provider finished, whichever of these was done before."""
+"""Finalize: archive, record and announce a finished generation, and skip the steps that are already done."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from core.workflow import Run
 
 @dataclass(frozen=True)
 class Finalize:
-    """Archives, records and announces a generation that the provider finished."""
+    """Archives, records and announces a generation that the provider has finished."""
 
     ledger: Ledger
     provider: Provider
@@ -29,7 +29,7 @@ class Finalize:
     def finalize(self, run: Run, seconds_left: Callable[[], float]) -> Generation:
         """Return the completed generation, with its video and record in S3 and its end announced.
 
-        Raise `VideoIncomplete` when there are no `seconds_left`. Invoked again, it continues where it stopped.
+        Raise `VideoIncomplete` when `seconds_left` runs out. Invoked again, it continues where it stopped.
         """
         generation = self.ledger.get_for(run)
         if generation.status is not Status.COMPLETED:
@@ -38,7 +38,7 @@ class Finalize:
                 generation = self._complete(self.ledger.get_for(run), video)
             except GenerationEnded:
                 if not isinstance(self.ledger.submission(run.generation_id), Generation):
-                    # Deleted while its video was being stored: nobody would ever find it.
+                    # Deleted while its video was being stored, so nothing refers to the video any more.
                     self.archive.objects.remove(run.generation_id)
                 raise
         self.announcer.announce(run.generation_id, self.ledger, self.admission.has_ended)
@@ -47,7 +47,7 @@ class Finalize:
     def _complete(self, generation: Generation, video: ArchivedVideo) -> Generation:
         now = self.ledger.now()
         completed = replace(generation, status=Status.COMPLETED, video=video, ended_at=now, updated_at=now)
-        # Before the ledger says so: whoever ends this execution after that would leave the video without its record.
+        # Before the ledger write: an execution that is stopped after it would leave the video without its record.
         self._store_record(completed)
         try:
             self.ledger.complete(generation.run, video, now)
@@ -55,7 +55,7 @@ class Finalize:
             ended = self.ledger.submission(generation.generation_id)
             if isinstance(ended, Generation):
                 self._store_record(ended)
-            # Another invocation was faster, with the very same video; or it raises.
+            # Another invocation has completed it with the same video. Otherwise `get_for` raises.
             return self.ledger.get_for(generation.run)
         return completed
 
@@ -64,7 +64,7 @@ class Finalize:
         self.archive.store_record(generation.generation_id, record.encode())
 
     def _store(self, generation: Generation, seconds_left: Callable[[], float]) -> ArchivedVideo:
-        """Archive from the link in the record; if it is dead, from the fresh one that fetching again may give."""
+        """Archive the video from the link in the record, or, if that is dead, from the one that a new fetch returns."""
 
         def renew() -> str | None:
             answer = self.provider.fetch(generation.provider_id or "")

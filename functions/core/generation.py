@@ -13,17 +13,17 @@ from core.errors import GenerationFailed
 from core.workflow import Run
 
 GENERATION_ID = "^[0-9a-f]{32}$"
-BEGINNING = "^[0-9a-f]{4,31}$"  # of an id: as much as tells it from the owner's others
+BEGINNING = "^[0-9a-f]{4,31}$"  # of an id, if no other id of the owner begins in the same way
 
-Clock = Callable[[], datetime]  # the time now, with its zone
+Clock = Callable[[], datetime]  # returns the current time with its time zone
 
 
 class Status(StrEnum):
-    """Where a generation stands. `completed` and `error` are ends and never change again."""
+    """The status of a generation. `completed` and `error` are final, except that a rescue reopens an `error`."""
 
     QUEUED = "queued"  # accepted by us, not yet by the provider
     GENERATING = "generating"  # accepted by the provider
-    ARCHIVING = "archiving"  # the provider is done, the video is not in S3 yet
+    ARCHIVING = "archiving"  # finished by the provider, but not yet stored in S3
     COMPLETED = "completed"
     ERROR = "error"
 
@@ -33,16 +33,15 @@ class Status(StrEnum):
 
 
 class Submission(StrEnum):
-    """How far the one create call got. Absent from the record: nothing was sent, or what was sent was refused."""
+    """The state of the one create call. A record without it was never sent, or the provider rejected it."""
 
-    SENDING = "sending"  # written before the call; found by a later invocation, the outcome is unknown
-    SUBMITTED = "submitted"  # the provider has it, and its id is in the record
+    SENDING = "sending"  # written before the call; a later invocation that finds it does not know the outcome
+    SUBMITTED = "submitted"  # accepted by the provider, whose id is in the record
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the request came from (`api`, `s3`, `event`) and what it was there: a request id, an object, an event
-    id."""
+    """The origin of a request: `kind` is `api`, `s3` or `event`; `ref` is a request id, an object or an event id."""
 
     kind: str
     ref: str
@@ -61,7 +60,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ArchivedVideo:
-    """Where the archived video is, and what was verified."""
+    """The location and the verified properties of an archived video."""
 
     bucket: str
     key: str
@@ -72,50 +71,50 @@ class ArchivedVideo:
     sha256: str  # hex
 
     def as_dict(self) -> dict[str, Any]:
-        """As it is recorded and announced."""
+        """Return the form that is recorded and announced."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a request names by a reference: the video of a generation, or else a file, of which a copy is kept."""
+    """An input that a request refers to: either the video of a generation, or a file that is copied."""
 
-    reference: str  # as it is in the request
+    reference: str  # as written in the request
     generation_id: str | None = None
     key: str | None = None  # of the copy, in the videos bucket
     content_type: str | None = None
     size: int | None = None  # bytes
-    etag: str | None = None  # of the file that was looked at: no other is copied
+    etag: str | None = None  # of the file that was checked; a different file is not copied
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a request costs, in credits: as it was estimated, and as it counts."""
+    """The cost of a request in credits: its estimate, and the amounts in budgets and sums."""
 
     estimated: int
-    most: int  # of what such requests cost
-    basis: str  # what the estimate is by: core.money.estimates
-    held: int = 0  # what budgets count for it
+    most: int  # the highest cost of similar requests
+    basis: str  # of the estimate: core.money.estimates
+    held: int = 0  # the amount in the budgets
     day: str = ""  # of the budgets that count it, 2026-11-25
-    key_id: str | None = None  # of the API key that it was asked for with
-    counted: dict[str, Any] | None = None  # what the sums have of it: core.money.usage
+    key_id: str | None = None  # of the API key that the request was made with
+    counted: dict[str, Any] | None = None  # its part in the sums: core.money.usage
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """Who is told of the end by HTTP: see core.webhooks."""
+    """A URL to notify when a generation ends: see core.webhooks."""
 
-    url: str = field(repr=False)  # it may hold what only its owner should know
-    events: list[str]  # of `completed` and `failed`
+    url: str = field(repr=False)  # may contain the owner's secrets
+    events: list[str]  # `completed`, `failed` or both
 
     def hears_of(self, status: Status) -> bool:
-        """Whether it is told of such an end."""
+        """Return whether to notify the webhook of an end with this status."""
         return ("completed" if status is Status.COMPLETED else "failed") in self.events
 
 
 @dataclass(frozen=True)
 class Label:
-    """What an owner calls a generation, and the webhook to notify of its end. The tags have different keys."""
+    """The owner's name and tags for a generation, and its webhook. Each tag has a different key."""
 
     name: str | None = None
     tags: tuple[str, ...] = ()
@@ -127,7 +126,7 @@ NO_LABEL = Label()
 
 @dataclass(frozen=True)
 class BatchRow:
-    """The row of a batch that a generation is. Its number counts from 1, in a revision of the batch."""
+    """A row of a batch, by its number from 1 in a revision of the batch."""
 
     batch_id: str
     number: int
@@ -136,7 +135,7 @@ class BatchRow:
 
 @dataclass(frozen=True)
 class Generation:
-    """One record of the ledger. Times are UTC; `request` is as the provider takes it."""
+    """One record of the ledger. Times are UTC; `request` has the form that the provider expects."""
 
     generation_id: str
     owner: str
@@ -146,12 +145,12 @@ class Generation:
     updated_at: datetime
     status: Status = Status.QUEUED
     submission: Submission | None = None
-    attempt: str | None = None  # names the create call that was claimed last
+    attempt: str | None = None  # the id of the latest claimed create call
     sending_since: datetime | None = None
     submitted_at: datetime | None = None
     provider_id: str | None = None
-    provider_video: dict[str, Any] | None = None  # as the provider gave it; the link expires
-    upload: dict[str, Any] | None = None  # of a video that is archived in part: core.archive.store.Interrupted
+    provider_video: dict[str, Any] | None = None  # the provider's answer; its link expires
+    upload: dict[str, Any] | None = None  # of a partly archived video: core.archive.store.Interrupted
     generated_at: datetime | None = None
     credits_used: int | None = None  # the provider's unit: 2,000,000 are one US dollar
     video: ArchivedVideo | None = None
@@ -160,17 +159,17 @@ class Generation:
     announced_at: datetime | None = None
     reopened_at: datetime | None = None  # by the latest rescue
     slot: int | None = None  # the number of its slot at the provider: see core.slots
-    admitted_at: datetime | None = None  # when it was given its slot
+    admitted_at: datetime | None = None  # when its slot was granted
     batch_id: str | None = None
     row_number: int | None = None  # in its batch, from 1
-    revision: int | None = None  # of its batch, the latest one that has the row
-    retried_as: str | None = None  # the generation that took its place in the batch
-    name: str | None = None  # its user's own word for it
-    tags: list[str] | None = None  # its user's own
+    revision: int | None = None  # the latest revision of its batch that contains the row
+    retried_as: str | None = None  # the id of the generation that replaced it in the batch
+    name: str | None = None  # chosen by its owner
+    tags: list[str] | None = None  # chosen by its owner
     webhook: Webhook | None = None
-    given: list[Given] | None = None  # what its request names by references: see core.inputs
-    cost: Cost | None = None  # of one that was accepted
-    is_awaited: bool | None = None  # others wait for its end: see core.slots
+    given: list[Given] | None = None  # the inputs that its request refers to: see core.inputs
+    cost: Cost | None = None  # only if the request was accepted
+    is_awaited: bool | None = None  # whether other generations wait for its end: see core.slots
     rescues: int = 0
 
     @property
@@ -184,7 +183,7 @@ class Generation:
 
     @property
     def waits_for_slot(self) -> bool:
-        """Whether it may be in the queue for a slot at the provider."""
+        """Whether the generation may be in the queue for a slot at the provider."""
         return self.status is Status.QUEUED and self.slot is None and self.submission is None
 
     @property
@@ -194,8 +193,8 @@ class Generation:
 
     @property
     def charged(self) -> int:
-        """What it costs, in credits, as far as that is known: where the provider may charge and has not said what, as
-        much as such requests cost."""
+        """The cost in credits. If the provider may charge but has not named an amount, the most that such requests
+        cost."""
         if self.credits_used is not None:
             return self.credits_used
         may_cost = self.submission is not None and not self.failed_at_provider
@@ -203,13 +202,13 @@ class Generation:
 
     @property
     def failed_at_provider(self) -> bool:
-        """Whether the provider itself failed to make the video, which it does not charge."""
+        """Whether the provider itself failed to generate the video. It does not charge for that."""
         return self.error is not None and self.error.name == GenerationFailed.__name__
 
 
 @dataclass(frozen=True)
 class Tombstone:
-    """What is left of a deleted generation: that its id was used, and what became of its submission."""
+    """The remains of a deleted generation: its id, and the state of its submission."""
 
     generation_id: str
     submission: Submission | None = None
@@ -219,25 +218,25 @@ class Tombstone:
 
 
 def generation_id_for(owner: str, source: str, key: str | None) -> str:
-    """The id of a request: the same for the same owner, kind of source and idempotency key; random without a key.
+    """Return the id of a request: random without a key, and otherwise derived from owner, kind of source and key.
 
-    Of a file and its rows see `core.batch`: what they are does not depend on whose they are.
+    For the ids of a file and its rows, which do not depend on the owner, see `core.batch`.
     """
     return uuid4().hex if key is None else digest(owner, f"{source}:{key}")
 
 
 def digest(*parts: str) -> str:
-    """32 hex digits that stand for these texts."""
+    """Return the first 32 hex digits of a SHA-256 of these texts."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def fingerprint(request: dict[str, Any]) -> str:
-    """SHA-256 of the request, whatever the order of its fields: tells a repetition from another request."""
+    """Return the SHA-256 of the request, whatever the order of its fields, to recognize a repeated request."""
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 def replaced(value: Any, texts: Mapping[str, str]) -> Any:
-    """A request, or a part of it, with other texts for those that are exactly one of these."""
+    """Return a request, or a part of one, with each text that equals a key of `texts` replaced by its value."""
     match value:
         case str():
             return texts.get(value, value)
@@ -249,5 +248,5 @@ def replaced(value: Any, texts: Mapping[str, str]) -> Any:
 
 
 def iso(time: datetime) -> str:
-    """A time as all records and messages show it: UTC, milliseconds, `Z`."""
+    """Return a time in the form of all records and messages: UTC, milliseconds, `Z`."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

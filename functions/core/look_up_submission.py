@@ -13,7 +13,7 @@ from core.workflow import Run
 
 @dataclass(frozen=True)
 class LookedUp:
-    status: str  # "generating": found; "unsent": to be sent after all; "queued": search again after `wait_seconds`
+    status: str  # "generating": found; "unsent": send it; "queued": search again after `wait_seconds`
     wait_seconds: int
 
 
@@ -26,15 +26,15 @@ class LookUpSubmission:
     schedule: LookUpSchedule
 
     def look_up(self, run: Run) -> LookedUp:
-        """Search the log once. Raise `GenerationFailed` if it says so, and `SubmissionUnknown` once it is too late.
+        """Search the log once. Raise `GenerationFailed` if it lists a failure, `SubmissionUnknown` after the deadline.
 
-        The log may list a call only after the generation has ended, so a call that it does not list may still be there.
+        The log may list a call only after the generation has ended, so a missing call may have been accepted.
         """
         generation = self.ledger.get_for(run)
         if generation.submission is Submission.SUBMITTED:
             return LookedUp("generating", self.schedule.first)
         if generation.submission is None or generation.attempt is None:
-            return LookedUp("unsent", 0)  # an operator knows that it was not accepted
+            return LookedUp("unsent", 0)  # an operator has recorded that it was not accepted
         since = generation.sending_since or generation.created_at
         age = self.ledger.now() - since
         try:
@@ -42,7 +42,7 @@ class LookUpSubmission:
         except ProviderUnavailable as error:
             logged, reason = None, str(error)
         else:
-            reason = "The provider's log does not list it."
+            reason = "The provider's log does not list the request."
         if logged is not None and logged.has_failed:
             raise GenerationFailed("The provider's log says that the request failed. It was not charged.")
         if logged is not None:
@@ -50,7 +50,7 @@ class LookUpSubmission:
         pause = self.schedule.pause(age)
         if pause is None:
             raise SubmissionUnknown(
-                f"The request was sent and its answer was lost: the provider may have accepted it. {reason}"
+                f"The request was sent, but its answer was lost. The provider may have accepted it. {reason}"
             )
         return LookedUp("queued", pause)
 
@@ -58,6 +58,6 @@ class LookUpSubmission:
         try:
             found(self.ledger, run, provider_id)
         except GenerationEnded:
-            if self.ledger.get_for(run).submission is not Submission.SUBMITTED:  # else another invocation was faster
+            if self.ledger.get_for(run).submission is not Submission.SUBMITTED:  # by another invocation
                 raise
         return LookedUp("generating", self.schedule.first)

@@ -1,4 +1,4 @@
-"""RecordFailure: record why a generation failed, whatever brought us here, and announce it."""
+"""RecordFailure: record why a generation failed, and announce it."""
 
 import json
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from core.workflow import Ended, Run
 
 @dataclass(frozen=True)
 class RecordFailure:
-    """Records why a generation failed, and announces that it did."""
+    """Records why a generation failed, and announces the failure."""
 
     ledger: Ledger
     admission: Admission
     announcer: Announcer
-    on_failure: Callable[[Run, Failure, Generation | None], None]  # is called before the failure is announced
+    on_failure: Callable[[Run, Failure, Generation | None], None]  # called before the failure is announced
 
     def record(self, run: Run, failure: Failure) -> Failure:
-        """Record the failure and announce it. Return what is recorded: the first end of a generation stays."""
+        """Record the failure and announce it. Return the recorded failure, which is the first if there were several."""
         generation = fail(run, failure, self.ledger)
         recorded = (generation and generation.error) or failure
         self.on_failure(run, recorded, generation)
@@ -34,7 +34,7 @@ class RecordFailure:
 def fail(run: Run, failure: Failure, ledger: Ledger) -> Generation | None:
     """End a generation with this failure, unless it has ended already, and return it.
 
-    Return None if there is nothing to record: a later run has the generation, or it was deleted, or it never was.
+    Return None if there is nothing to record: the generation is in a later run, was deleted or never existed.
     """
     try:
         generation = ledger.get(run.generation_id)
@@ -43,7 +43,7 @@ def fail(run: Run, failure: Failure, ledger: Ledger) -> Generation | None:
     if failure.name == InternalError.__name__ and generation.submission is Submission.SENDING:
         failure = Failure(
             SubmissionUnknown.__name__,
-            "The workflow died while the request was being sent: the provider may have accepted it.",
+            "The workflow died while it was sending the request. The provider may have accepted it.",
         )
     ledger.fail(run, failure)
     generation = ledger.get(run.generation_id)
@@ -51,25 +51,25 @@ def fail(run: Run, failure: Failure, ledger: Ledger) -> Generation | None:
 
 
 def close(generation: Generation, ledger: Ledger, admission: Admission, announcer: Announcer) -> None:
-    """Do what follows the end of a generation: take it out of the queue, give its slot back and announce it.
+    """Finish a generation that has ended: take it out of the queue, free its slot and announce it.
 
-    Those that wait for its end go on.
+    Also resume the generations that wait for its end.
     """
     admission.leave(generation)
     announcer.announce(generation.generation_id, ledger, admission.has_ended)
 
 
 def from_catch(error: str, cause: str, execution: str) -> Failure:
-    """Return the failure that the state machine caught: `Error` and `Cause` of a task. A function's cause is JSON."""
+    """Return the failure for the `Error` and `Cause` that the state machine caught. A function's cause is JSON."""
     if error in names():
         try:
             return Failure(error, json.loads(cause)["errorMessage"])
         except (ValueError, TypeError, KeyError):
             return Failure(error, cause)
-    # Unforeseen: its text was not written for users and may hold anything, so it stays in the execution's history.
+    # The text of an unexpected error was not written for users and may hold secrets. It stays in the history.
     return Failure(
         InternalError.__name__,
-        f"Promptreel failed unexpectedly ({error}): see the history of execution {execution}.",
+        f"Promptreel failed unexpectedly ({error}). See the history of execution {execution}.",
     )
 
 
@@ -78,5 +78,5 @@ def from_end(ended: Ended, execution: str) -> Failure:
     if ended.status == "FAILED":
         return from_catch(ended.error, ended.cause, execution)
     return Failure(
-        WorkflowStopped.__name__, f"The workflow ended as {ended.status}: see the history of execution {execution}."
+        WorkflowStopped.__name__, f"The workflow ended as {ended.status}. See the history of execution {execution}."
     )

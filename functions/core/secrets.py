@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class SecretUnavailable(Exception):
-    """Secrets Manager did not return the secret; the message names the cause, and holds nothing secret."""
+    """Secrets Manager did not return the secret. The message names the cause and contains no secrets."""
 
 
 class Secret(Protocol):
@@ -13,5 +13,5 @@ class Secret(Protocol):
     def text(self, *, force_fetch: bool = False) -> str | None:
         """Return the text without surrounding white space, or None if no value is stored.
 
-        `force_fetch` reads it again even if it is remembered. Raises `SecretUnavailable`.
+        `force_fetch` reads it again even if it is remembered. Raise `SecretUnavailable` if it cannot be read.
         """

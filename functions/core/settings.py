@@ -1,4 +1,4 @@
-"""Settings: a frozen dataclass a function, read once from the environment, never at import."""
+"""Settings: a frozen dataclass for each function, read once from the environment and never at import."""
 
 import os
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 class InvalidSettings(Exception):
-    """The environment lacks a setting or holds one of the wrong type: a fault of the deployment."""
+    """A setting is missing or has the wrong type, which is a fault of the deployment."""
 
 
 def read(settings: type[T], environment: Mapping[str, str] = os.environ) -> T:
-    """A `settings` dataclass whose every field comes from the variable of the same name in upper case.
+    """Return a `settings` dataclass. Each field has the value of the environment variable of its name in upper case.
 
-    Fields may be `str`, `int`, `float`, `bool` ("true" or "false") or `tuple[str, ...]` (comma separated). All are
-    required, and only what is read here is set by infra/: a test holds the two against each other.
+    Fields may be `str`, `int`, `float`, `bool` ("true" or "false") or `tuple[str, ...]` (comma-separated). All are
+    required. A test checks that infra/ sets exactly these variables. Raise `InvalidSettings`.
     """
     hints = get_type_hints(settings)
     names = [field.name for field in fields(cast("Any", settings))]

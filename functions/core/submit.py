@@ -25,8 +25,8 @@ from core.workflow import Run
 
 @dataclass(frozen=True)
 class Submitted:
-    status: Status  # generating: the provider has accepted it; queued: invoke Submit again, it was rejected for now
-    wait_seconds: int  # until then, or until the first poll
+    status: Status  # generating: accepted by the provider; queued: rejected for now, so invoke Submit again
+    wait_seconds: int  # until that invocation, or until the first poll
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Submit:
     budgets: Budgets
 
     def submit(self, run: Run) -> Submitted:
-        """Send the request, unless that was done, and return when to poll it or when to submit again."""
+        """Send the request, unless that was already done, and return when to poll or submit again."""
         generation = self.ledger.get_for(run)
         if again := self._submit(generation, run):
             return Submitted(Status.QUEUED, again)
@@ -53,13 +53,13 @@ class Submit:
         if generation.submission is Submission.SUBMITTED:
             return 0
         if generation.status.ended:
-            raise GenerationEnded(f"Generation {run.generation_id} has ended: nothing is submitted for it.")
+            raise GenerationEnded(f"Generation {run.generation_id} has ended, so it is not submitted.")
         if generation.submission is Submission.SENDING:
             return self._wait_for_the_other(generation)
 
-        # Its cost was held when it was accepted, and others may have cost more than was known then.
+        # The budgets held its cost when it was accepted, but other jobs may have cost more than expected since then.
         self.budgets.check(generation.cost, generation.owner)
-        # Before anything is claimed: a missing key, or a missing file, is no unknown submission.
+        # Before the claim, so that a missing key or file does not count as an unknown submission.
         self.provider.key.get()
         request = self.links.request_of(generation)
         since = self.circuit.open_since()
@@ -67,7 +67,7 @@ class Submit:
             return self._until_there_are_credits(since)
         claim = Claim.begin(self.ledger, run)
         if claim is None:
-            # Another invocation was faster: find out what it did.
+            # Another invocation was faster, so find out what it did.
             return self._submit(self.ledger.get_for(run), run)
         try:
             provider_id = self.provider.create(request, client_request_id=claim.client_request_id)
@@ -100,15 +100,15 @@ class Submit:
         return until_there_are_credits(self.circuit.probe_seconds, self.ledger.now() - since)
 
     def _wait_for_the_other(self, generation: Generation) -> int:
-        """Wait while the invocation that holds the claim may still run; after that it has died."""
+        """Return how long the invocation that holds the claim may still run. Raise `SubmissionUnknown` after that."""
         wait = self.schedule.for_claim(self.ledger.now() - (generation.sending_since or generation.created_at))
         if wait is None:
             raise SubmissionUnknown(
-                "The function died after it began to send the request: the provider may have accepted it."
+                "The function died while it was sending the request. The provider may have accepted it."
             )
         return wait
 
 
 def _tried_since(generation: Generation) -> datetime:
-    """Return since when the provider is asked: the job may have waited for its slot for long."""
+    """Return since when the job could be submitted. It may have waited for its slot for a long time before."""
     return generation.admitted_at or generation.reopened_at or generation.created_at

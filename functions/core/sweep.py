@@ -1,4 +1,4 @@
-"""Sweep: make good what a function that died, or an event that was lost, left half done."""
+"""Sweep: complete work that a crashed function or a lost event has left unfinished."""
 
 import logging
 from collections.abc import Callable
@@ -19,16 +19,16 @@ from core.workflow import NotStarted, Workflow
 
 logger = logging.getLogger("promptreel")
 
-SELDOM = timedelta(hours=6)  # between two looks at a workflow that runs
+LONGEST_PAUSE = timedelta(hours=6)  # between two checks of a running workflow
 
 
 class SweepIncomplete(Exception):
-    """Some of what was due could not be looked at; the others were."""
+    """Some of the checks that were due failed. All others were made."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Looks at what is due, one after another; a fault of one does not keep it from the next."""
+    """Checks all slots and watched generations, one after another. It continues after an error."""
 
     ledger: Ledger
     admission: Admission
@@ -36,27 +36,30 @@ class Sweep:
     announcer: Announcer
     provider: Provider
     objects: Objects
-    longest: timedelta  # that the provider may work on a generation; after it, its slot is free
-    on_failure: Callable[[Generation, Failure], None]  # hears of each generation that was found to have failed
+    longest: timedelta  # the provider's time limit for a generation, after which its slot is free
+    on_failure: Callable[[Generation, Failure], None]  # called for each generation that is found to have failed
 
     def run(self, until: datetime) -> None:
-        """Look at all slots, and at what is watched and due, until that time. Raises `SweepIncomplete` at the end."""
+        """Check all slots, and until that time the watched generations that are due.
+
+        Raise `SweepIncomplete` at the end if some of the checks failed.
+        """
         faults = 0
         for slot in self.admission.table.held():
             faults += self._guarded(self._look_at_slot, slot)
         for generation_id in self.ledger.watched():
             if self.ledger.now() > until:
-                break  # the next one goes on
+                break  # the next sweep checks the others
             faults += self._guarded(self._look_at, generation_id)
         self.admission.grant_slots()
         if faults:
-            raise SweepIncomplete(f"{faults} of what was due could not be looked at: the log says why.")
+            raise SweepIncomplete(f"{faults} of the checks that were due failed. The log has the reasons.")
 
     def _guarded(self, look: Callable[[Any], None], at: object) -> bool:
         try:
             look(at)
         except Exception:
-            logger.exception("sweep: %s", at)
+            logger.exception("check of the sweep failed: %s", at)
             return True
         return False
 
@@ -86,7 +89,7 @@ class Sweep:
     def _look_at(self, generation_id: str) -> None:
         found = self.ledger.submission(generation_id)
         if isinstance(found, Tombstone):
-            self.objects.remove(generation_id)  # again: a Finalize may have been at work when it was deleted
+            self.objects.remove(generation_id)  # again, because a Finalize may have been running at the deletion
             self.ledger.unwatch(generation_id)
         elif found is not None and found.announced_at is not None:
             self.ledger.unwatch(generation_id)
@@ -108,7 +111,7 @@ class Sweep:
                     self.workflow.stop(run)
                 self.admission.resume(generation)
                 age = self.ledger.now() - (generation.reopened_at or generation.created_at)
-                self.ledger.watch_again(run.generation_id, min(max(age, SOON), SELDOM))
+                self.ledger.watch_again(run.generation_id, min(max(age, SOON), LONGEST_PAUSE))
                 return
             if not generation.status.ended:
                 failure = from_end(ended, run.execution)

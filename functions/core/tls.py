@@ -1,4 +1,4 @@
-"""Trust the certificate authorities of certifi. They are loaded once, since that takes longer than a call."""
+"""Trust the certificate authorities of certifi. They are loaded once, because loading takes longer than a call."""
 
 import ssl
 from functools import cache

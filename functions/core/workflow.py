@@ -1,4 +1,4 @@
-"""The workflow of a generation: the executions of video_generation.asl.json, and how they are named."""
+"""The workflow of a generation: the executions of video_generation.asl.json and their names."""
 
 import json
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a generation's workflow: the first, or the one after so many rescues.
+    """One run of a generation's workflow: the first one, or the one after `rescues` rescues.
 
-    What a run writes counts only while it is the latest, so that what an earlier one left behind (a function that still
-    runs, an event that comes late) cannot touch a rescued generation.
+    Only the latest run can write. So a function of an earlier run that is still running, or a late event, cannot change
+    a rescued generation.
     """
 
     generation_id: str
@@ -22,13 +22,13 @@ class Run:
 
     @classmethod
     def of(cls, execution: str) -> "Run":
-        """The run whose execution has this name."""
+        """Return the run whose execution has this name."""
         generation_id, _, rescues = execution.partition("-")
         return cls(generation_id, int(rescues or 0))
 
     @classmethod
     def of_state(cls, payload: Mapping[str, Any]) -> "Run":
-        """Return the run that a state of the workflow was invoked by."""
+        """Return the run that invoked a state's function, from its payload."""
         return cls.of(payload["execution"])
 
     @property
@@ -39,7 +39,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Ended:
-    """How an execution ended: its status, and of a failed one the error and its cause."""
+    """The end of an execution: its status, and the error and cause if it failed."""
 
     status: str
     error: str = ""
@@ -48,13 +48,13 @@ class Ended:
 
 @dataclass(frozen=True)
 class Workflow:
-    """The state machine that takes a generation from its record to its end."""
+    """The state machine that processes generations."""
 
     stepfunctions: "SFNClient"
     state_machine_arn: str
 
     def start(self, run: Run) -> None:
-        """Start the run's execution; one started before is the one we want."""
+        """Start the run's execution, unless it was already started."""
         try:
             self.stepfunctions.start_execution(
                 stateMachineArn=self.state_machine_arn,
@@ -65,14 +65,14 @@ class Workflow:
             return
 
     def stop(self, run: Run) -> None:
-        """Stop the run's execution, if it runs."""
+        """Stop the run's execution if it is running."""
         try:
             self.stepfunctions.stop_execution(executionArn=self._arn(run))
         except self.stepfunctions.exceptions.ExecutionDoesNotExist:
             return
 
     def ended(self, run: Run) -> Ended | None:
-        """How the run's execution ended, None while it runs; `NotStarted` if there is none."""
+        """Return how the run's execution ended, or None while it runs. Raise `NotStarted` if it does not exist."""
         try:
             found = self.stepfunctions.describe_execution(executionArn=self._arn(run))
         except self.stepfunctions.exceptions.ExecutionDoesNotExist:

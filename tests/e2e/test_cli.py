@@ -117,7 +117,7 @@ def test_a_rescued_generation_goes_on_with_what_the_provider_has(cloud: LocalClo
     assert ended.stderr.count("There is no generation") == 2
     run("get", generation_id, "--wait")
     assert cloud.creates(prompt) == 1
-    assert "nothing to rescue" in run("rescue", generation_id, code=1).stderr
+    assert "needs no rescue" in run("rescue", generation_id, code=1).stderr
 
 
 def test_a_healthy_stack_satisfies_the_doctor(run: Run) -> None:

@@ -77,7 +77,7 @@ def test_what_is_still_looked_for_is_resolved_in_its_own_run(ledger: Ledger, pro
     record, started = told(ledger, provider_id)
     assert (record.provider_id, record.submission) == (provider_id, Submission.SUBMITTED if provider_id else None)
     assert started == []
-    with pytest.raises(NotRescuable, match="nothing to resolve"):
+    with pytest.raises(NotRescuable, match="already known"):
         told(ledger, "p8")
 
 
@@ -106,7 +106,7 @@ def test_a_rescue_that_died_before_it_started_the_workflow_is_finished(ledger: L
 
 def test_what_the_provider_itself_failed_at_is_not_rescued(ledger: Ledger) -> None:
     ledger.fail(Run("g1"), Failure("GenerationFailed", "no"))
-    with pytest.raises(NotRescuable, match="create a new one"):
+    with pytest.raises(NotRescuable, match="Create a new one"):
         run(ledger)
 
 
@@ -114,5 +114,5 @@ def test_what_is_completed_is_not_rescued(ledger: Ledger) -> None:
     claimed(ledger, Run("g1")).submitted("p1")
     ledger.provider_finished(Run("g1"), {"url": "https://x"}, 1)
     ledger.complete(Run("g1"), archived("g1"), START)
-    with pytest.raises(NotRescuable, match="nothing to rescue"):
+    with pytest.raises(NotRescuable, match="needs no rescue"):
         run(ledger)
