@@ -105,7 +105,7 @@ def test_a_job_that_meets_what_passes_ends_with_its_video_archived(cloud: LocalC
         pytest.param(
             {"create": [{"status": 400, "message": "no boats"}]}, "RequestRefused", "no boats", id="refused request"
         ),
-        pytest.param({"create": [{"status": 401}]}, "ProviderKeyRejected", "store a valid one", id="bad key"),
+        pytest.param({"create": [{"status": 401}]}, "ProviderKeyRejected", "Store a valid one", id="bad key"),
         pytest.param(
             {"create": [{"reset": True, "failed_row": True}]}, "GenerationFailed", "not charged", id="a lost failure"
         ),

@@ -49,7 +49,7 @@ def test_a_finished_generation_has_a_link_to_its_video(cloud: Cloud) -> None:
         ("", "valid JSON"),
         ("{", "valid JSON"),
         pytest.param("[" * 100_000, "valid JSON", id="deeply nested"),
-        ('{"model": "veo2", "prompt": "x", "seed": NaN}', "NaN is no JSON value"),
+        ('{"model": "veo2", "prompt": "x", "seed": NaN}', "NaN is not a JSON value"),
         ('{"model": "veo2", "prompt": "\\ud800"}', "not valid Unicode"),
         ("[]", "JSON object"),
         ({}, "`model` must be the name of a model"),

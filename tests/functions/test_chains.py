@@ -96,12 +96,12 @@ def test_it_fails_at_no_cost_if_the_other_failed_and_so_does_what_takes_its_own(
     assert answered == ["first", "second"]
     assert ended(cloud, second) == (
         "InputUnavailable",
-        f"Generation {source}, whose video it takes, failed: {name}: no luck.",
+        f"Generation {source}, whose video is an input, failed: {name}: no luck.",
     )
     assert answered == ["first", "second", "third"]
     assert ended(cloud, third) == (
         "InputUnavailable",
-        f"Generation {second}, whose video it takes, failed: {name}: no luck.",
+        f"Generation {second}, whose video is an input, failed: {name}: no luck.",
     ), "a chain of a hundred does not say so a hundred times"
     assert cloud.simulator.counts().creates == 0
     told = [json.loads(message["Message"])["generation_id"] for message in cloud.messages()]
@@ -130,10 +130,10 @@ def test_nobody_waits_for_another_owners_or_for_what_is_not_there(cloud: Cloud) 
     source = first(cloud)
     for reference in (f"generation:{source}", f"generation:{'0' * 32}"):
         status, answer = ask(cloud, reference, "bob", model=EXTEND)
-        assert (status, "there is no generation" in answer["message"]) == (400, True)
+        assert (status, "you have no generation" in answer["message"]) == (400, True)
     fail(cloud, source)
     status, answer = ask(cloud, f"generation:{source}", model=EXTEND)
-    assert (status, "has failed, and has no video" in answer["message"]) == (400, True)
+    assert (status, "has failed, so it has no video" in answer["message"]) == (400, True)
 
 
 def test_what_was_rescued_meanwhile_is_waited_for_again(cloud: Cloud, answered: list[str]) -> None:

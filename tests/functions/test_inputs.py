@@ -159,9 +159,9 @@ def test_a_repetition_is_the_same_after_its_upload_has_gone(cloud: Cloud) -> Non
 
 def test_nobody_names_an_upload_of_another_owner(cloud: Cloud) -> None:
     reference = upload(cloud, owner="bob")
-    assert "is no file of yours here. Upload it again" in refusal(cloud, reference)
+    assert "is not one of your files. Upload it again" in refusal(cloud, reference)
     bobs = keys("uploads/")[0]
-    assert "is no file of yours here" in refusal(cloud, f"s3://videos/{bobs}")
+    assert "is not one of your files" in refusal(cloud, f"s3://videos/{bobs}")
     assert ask(cloud, f"s3://videos/{bobs}", owner="bob")[0] == 200
 
 
@@ -192,7 +192,7 @@ def test_nobody_names_an_upload_of_another_owner(cloud: Cloud) -> None:
 def test_an_object_that_is_not_its_owners_is_refused_whether_it_is_there_or_not(cloud: Cloud, reference: str) -> None:
     bucket, _, key = reference.removeprefix("s3://").partition("/")
     for _ in range(2):
-        assert "is no file of yours here" in refusal(cloud, reference)
+        assert "is not one of your files" in refusal(cloud, reference)
         if bucket == "elsewhere" or "?" in key:
             return
         put(bucket, key)
@@ -232,9 +232,9 @@ def test_the_same_file_uploaded_again_changes_nothing(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("content", "model", "message"),
     [
-        (MP4, MODEL, "is video/mp4, and a picture is needed: image/png"),
-        (b"<html>", MODEL, "is of no known type, and a picture is needed"),
-        (PNG, EXTEND, "is image/png, and a video is needed: video/quicktime, video/mp4, video/webm"),
+        (MP4, MODEL, "is video/mp4, not an image (image/png"),
+        (b"<html>", MODEL, "is of an unknown type, not an image"),
+        (PNG, EXTEND, "is image/png, not a video (video/quicktime, video/mp4, video/webm)"),
     ],
     ids=["video for picture", "page for picture", "picture for video"],
 )
@@ -244,9 +244,9 @@ def test_a_file_is_what_its_bytes_say(cloud: Cloud, content: bytes, model: str, 
 
 def test_an_empty_or_too_large_file_is_refused(cloud: Cloud) -> None:
     empty = put("prompts", "owners/ann/inputs/empty.png", b"")
-    assert "is of no known type" in refusal(cloud, empty)
+    assert "is of an unknown type" in refusal(cloud, empty)
     large = put("prompts", "owners/ann/inputs/large.png", PNG + bytes(21 << 20))
-    assert "at most 20971520 are allowed" in refusal(cloud, large, model=LIMITED)
+    assert "At most 20971520 are allowed" in refusal(cloud, large, model=LIMITED)
 
 
 def done(cloud: Cloud, generation_id: str, owner: str = "ann") -> str:
@@ -263,7 +263,7 @@ def done(cloud: Cloud, generation_id: str, owner: str = "ann") -> str:
 def test_a_video_of_ones_own_is_an_input(cloud: Cloud, sent: list[dict[str, Any]], form: str) -> None:
     done(cloud, "a" * 32)
     reference = form.format("a" * 32)
-    assert f"there is no generation {'a' * 32} of yours" in refusal(cloud, reference, "bob", model=EXTEND)
+    assert f"you have no generation {'a' * 32}" in refusal(cloud, reference, "bob", model=EXTEND)
     _, created = ask(cloud, reference, model=EXTEND)
     admitted(cloud, created["id"])
     assert cloud.holders == [created["id"]]
@@ -275,9 +275,9 @@ def test_a_video_of_ones_own_is_an_input(cloud: Cloud, sent: list[dict[str, Any]
 @pytest.mark.parametrize(
     ("video", "message"),
     [
-        ({"content_type": "video/webm"}, "is video/webm, and a video is needed: video/mp4, video/quicktime"),
-        ({"content_type": "image/gif"}, "is image/gif, and a video is needed"),
-        ({"size": 101}, "has 101 bytes; at most 100 are allowed"),
+        ({"content_type": "video/webm"}, "is video/webm, not a video .video/mp4, video/quicktime"),
+        ({"content_type": "image/gif"}, "is image/gif, not a video"),
+        ({"size": 101}, "has 101 bytes. At most 100 are allowed"),
         ({"size": 100}, ""),
         ({"content_type": "video/quicktime"}, ""),
     ],
@@ -319,7 +319,7 @@ def test_the_take_of_one_that_failed_is_the_video_that_is_meant(cloud: Cloud) ->
 
 def test_a_video_is_no_picture(cloud: Cloud) -> None:
     _, refused = ask(cloud, done(cloud, "a" * 32))
-    assert "is video/mp4, and a picture is needed" in refused["message"]
+    assert "is video/mp4, not an image" in refused["message"]
 
 
 def test_what_was_removed_before_it_could_be_sent_ends_the_job_at_no_cost(cloud: Cloud) -> None:

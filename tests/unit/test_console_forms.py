@@ -78,7 +78,10 @@ def test_what_is_empty_is_not_sent_and_nothing_of_another_model() -> None:
     [
         ({"prompt": None}, {"prompt": "is required by model", "image_url": "is required by model"}),
         ({"duration": 60, "cfg_scale": 2}, {"duration": "must be one of 3, 4", "cfg_scale": "must be 1 or less"}),
-        ({"multi_prompt": ["x"]}, {"prompt": "Either `prompt` or `multi_prompt`", "multi_prompt": "not more than one"}),
+        (
+            {"multi_prompt": ["x"]},
+            {"prompt": "Either `prompt` or `multi_prompt`", "multi_prompt": "but not more"},
+        ),
         ({"unknown": 1}, {"": "`unknown` is not a parameter of model"}),
         (
             {"elements": [{"reference_image_urls": [1]}]},

@@ -122,7 +122,7 @@ def least(schema: dict[str, Any]) -> Any:
     return {name: least(value) for name, value in schema["properties"].items() if name in needed}
 
 
-OUR_WORDS = r"must be|must have|must not be|is required by model|is not a parameter of model|cannot go together"
+OUR_WORDS = r"must be|must have|must not be|is required by model|is not a parameter of model|cannot be used together"
 
 
 @pytest.mark.parametrize(
@@ -165,13 +165,13 @@ OUR_WORDS = r"must be|must have|must not be|is required by model|is not a parame
         pytest.param(
             {"model": KLING_3},
             "prompt",
-            f"Either `prompt` or `multi_prompt` is required by model {KLING_3}, and not more than one of them.",
+            f"Either `prompt` or `multi_prompt` is required by model {KLING_3}, but not more than one.",
             id="neither of two",
         ),
         pytest.param(
             {"model": KLING_3, "prompt": "x", "multi_prompt": ["x"]},
             "prompt",
-            f"Either `prompt` or `multi_prompt` is required by model {KLING_3}, and not more than one of them.",
+            f"Either `prompt` or `multi_prompt` is required by model {KLING_3}, but not more than one.",
             id="both of two",
         ),
         pytest.param(
@@ -183,7 +183,7 @@ OUR_WORDS = r"must be|must have|must not be|is required by model|is not a parame
         (
             {"model": "x-ai/grok-imagine-video", "prompt": "x", "image_url": LINK, "reference_images": [LINK]},
             "reference_images",
-            "`image_url` and `reference_images` cannot go together.",
+            "`image_url` and `reference_images` cannot be used together.",
         ),
         (
             {"model": "bytedance/seedance-2-0", "prompt": "x", "duration": 3},
@@ -216,7 +216,7 @@ def test_all_problems_are_told_at_once() -> None:
 def test_an_unknown_model_is_refused_with_where_the_known_ones_are_listed() -> None:
     with pytest.raises(InvalidRequest) as refused:
         validate({"model": "%%%", "prompt": "x"}, MODELS)
-    assert str(refused.value).startswith('`model` "%%%" is not offered here; GET /v2/models, or `promptreel models`,')
+    assert str(refused.value).startswith('`model` "%%%" is not offered here. GET /v2/models or `promptreel models` ')
     assert refused.value.path == "model"
 
 
@@ -308,7 +308,7 @@ def test_what_is_accepted_is_what_the_schema_accepts(fields: dict[str, Any]) -> 
 def test_a_deployment_may_offer_fewer_models() -> None:
     models = offered(allowed=["google/veo3"])
     assert [model.name for model in models] == ["google/veo3"]
-    with pytest.raises(InvalidRequest, match=r"here; did you mean google/veo3\? Else use one of google/veo3"):
+    with pytest.raises(InvalidRequest, match=r"here\. Did you mean google/veo3\? Use one of google/veo3"):
         validate(VEO2, models)
 
 
@@ -422,7 +422,7 @@ def test_what_an_input_may_be_is_what_the_reference_says() -> None:
     ],
 )
 def test_a_model_that_is_not_offered_is_answered_with_the_likeliest_one(name: str, meant: str) -> None:
-    with pytest.raises(InvalidRequest, match=f"did you mean {meant}[?]"):
+    with pytest.raises(InvalidRequest, match=f"Did you mean {meant}[?]"):
         validate({"model": name, "prompt": "x"}, offered())
 
 

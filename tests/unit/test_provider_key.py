@@ -34,7 +34,7 @@ def test_what_is_no_key_is_told_without_showing_it(text: str) -> None:
     with pytest.raises(ProviderKeyRejected) as error:
         ProviderKey(Stored(text, text)).get()
     assert text not in str(error.value)
-    assert "store it again" in str(error.value)
+    assert "Store it again" in str(error.value)
 
 
 def test_without_a_value_the_key_is_missing() -> None:

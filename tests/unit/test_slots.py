@@ -299,7 +299,7 @@ def test_one_fault_does_not_keep_a_sweep_from_the_others(house: House, monkeypat
         raise ConnectionError
 
     monkeypatch.setattr(house.provider, "fetch", throttled)
-    with pytest.raises(SweepIncomplete, match="1 of what was due"):
+    with pytest.raises(SweepIncomplete, match="1 of the checks that were due"):
         house.sweep()
     assert house.holders == ["ann1", "ann3"]
 

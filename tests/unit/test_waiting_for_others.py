@@ -85,7 +85,7 @@ def test_a_chain_goes_on_link_by_link_and_falls_link_by_link(house: House) -> No
     house.make("ann1")
     assert (house.admitted, house.holders) == (["ann1", "ann2"], ["ann2"])
     house.end("ann2")
-    assert failure(house, "ann3").endswith("Generation ann2, whose video it takes, failed: GenerationFailed: no")
+    assert failure(house, "ann3").endswith("Generation ann2, whose video is an input, failed: GenerationFailed: no")
     assert house.admitted == ["ann1", "ann2", "ann3"], "its workflow goes on, to find that it has ended"
     assert house.record("ann3").submission is None
     assert house.holders == []
@@ -97,7 +97,7 @@ def test_it_fails_at_no_cost_however_the_other_one_failed(house: House, name: st
     house.arrive("ann2", takes=["ann1"])
     house.ledger.fail(Run("ann1", 0), Failure(name, "no"))
     house.close("ann1")
-    assert failure(house, "ann2").startswith("InputUnavailable: Generation ann1, whose video it takes, failed: ")
+    assert failure(house, "ann2").startswith("InputUnavailable: Generation ann1, whose video is an input, failed: ")
     assert house.record("ann2").submission is None
 
 

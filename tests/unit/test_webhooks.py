@@ -135,7 +135,7 @@ def test_it_may_want_some_ends_only(events: object, told: list[str]) -> None:
 
 @pytest.mark.parametrize("events", ["started", "completed failed", ["x"], [1], 1, {}])
 def test_other_events_are_refused(events: object) -> None:
-    with pytest.raises(InvalidRequest, match="`webhook_events` must be of completed, failed"):
+    with pytest.raises(InvalidRequest, match="`webhook_events` must be one or more of completed, failed"):
         webhook_of(URL, events, local=False)
 
 
@@ -420,7 +420,7 @@ def test_a_receiver_that_comes_back_has_it(house: House) -> None:
 
 def test_where_nothing_would_change_it_is_given_up_at_once(house: House) -> None:
     event = house.event()
-    house.answers = [Answer(410, "The webhook answered 410: it wants no more.", is_final=True)]
+    house.answers = [Answer(410, "The webhook answered 410, so it wants no more messages.", is_final=True)]
     assert house.courier.take(event) is None
     assert house.delivery(event).status is State.DEAD
 

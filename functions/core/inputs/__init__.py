@@ -1,5 +1,5 @@
-"""What a request takes beside words: the files that it names, who may name them, and how the provider gets to see them.
+"""The inputs of a request other than text: references to files and videos, access rights, and links for the provider.
 
-A request keeps references (`references`). When it is accepted, what they name is looked at, and when its workflow
-begins, it is copied beside its video (`files`). The provider is given links when the request is submitted (`links`).
+A request keeps its references (`references`). The files are checked when the request is accepted, and copied next to
+its video when its workflow begins (`files`). The provider gets links when the request is submitted (`links`).
 """

@@ -1,11 +1,11 @@
-"""The files that requests name: who may name which, what they are, and their copies, one for each generation.
+"""The files that requests refer to: access rights, types, and a copy for each generation.
 
-    uploads/<owner>/<id>              what was uploaded; it goes after a day
-    batches/<batch>/inputs/<id>       the same, for the rows of a batch: it goes as they do
-    videos/<generation>/inputs/<n>    the copy of a generation's own, which goes with it
+    uploads/<owner>/<id>              an upload; it expires after a day
+    batches/<batch>/inputs/<id>       a copy for the rows of a batch; it expires with them
+    videos/<generation>/inputs/<n>    a copy for one generation; it is deleted with it
 
-All in the videos bucket. A copy is made by the workflow's first state, as a generation may wait for weeks. What dies
-before that leaves an upload, or a record without its copy, and the function is invoked again.
+All are in the videos bucket. The workflow's first state makes a generation's copy, because the generation may wait for
+weeks. A crash before that leaves an upload, or a record without its copy, and the function is invoked again.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_NAMED = 64  # references in one request
-UPLOAD_SECONDS = 3600  # that a form to upload with works
+UPLOAD_SECONDS = 3600  # the lifetime of an upload form
 UPLOADS = "uploads/"
 _VIDEO = re.compile(r"videos/([0-9a-f]{32})/video\.\w+", re.ASCII)
 _MISSING = {"NoSuchKey", "NoSuchBucket", "404"}
@@ -42,7 +42,7 @@ _CHANGED = {"PreconditionFailed", "412"}
 
 
 class Place(NamedTuple):
-    """Where an object is."""
+    """The location of an object."""
 
     bucket: str
     key: str
@@ -50,7 +50,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Find the files of owners. Every method has the owner as an argument and reaches no other owner's files."""
+    """Finds the files of owners. Every method has the owner as an argument and only reaches this owner's files."""
 
     s3: "S3Client"
     videos_bucket: str
@@ -59,7 +59,7 @@ class Inputs:
     ledger: Ledger
 
     def form(self, owner: str, content_type: str, sha256: str | None) -> dict[str, Any]:
-        """A form to upload a file with, and the reference to it; `InvalidRequest` for what no model takes."""
+        """Return an upload form and the file's reference. Raise `InvalidRequest` for a type that no model accepts."""
         if content_type not in SUFFIXES:
             raise InvalidRequest(f"`content_type` must be one of {', '.join(SUFFIXES)}.", "content_type")
         if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", sha256, re.ASCII):
@@ -83,14 +83,15 @@ class Inputs:
         generation_id: str,
         batch_id: str | None,
     ) -> list[Given]:
-        """What the request names, each once, looked at: its owner's, there, and what the model takes.
+        """Check the inputs of a request and return each of them once.
 
-        `InvalidRequest` says which is not. The request may hold data: URIs, which are uploaded here.
+        Raise `InvalidRequest` if an input belongs to someone else, does not exist, or has a type or size that the model
+        does not accept. Upload the files in data: URIs.
         """
         found: dict[str, Given] = {}
         references = named(request, fields)
         if len({reference for _, reference in references}) > MAX_NAMED:
-            raise InvalidRequest(f"The request names more than {MAX_NAMED} files.", references[0][0].field)
+            raise InvalidRequest(f"The request refers to more than {MAX_NAMED} files.", references[0][0].field)
         for field, asked in references:
             reference = self._stored(asked, field.field, owner) if asked.startswith("data:") else asked
             if reference not in found:
@@ -100,7 +101,10 @@ class Inputs:
         return list(found.values())
 
     def keep(self, generation: Generation) -> None:
-        """Copy the files that the generation names beside its video, unless they are there; `InputUnavailable`."""
+        """Copy the generation's input files next to its video, unless that was already done.
+
+        Raise `InputUnavailable` if a file was deleted or changed.
+        """
         for given in generation.given or ():
             if given.key is None or self._is_there(Place(self.videos_bucket, given.key)):
                 continue
@@ -111,12 +115,12 @@ class Inputs:
                 raise InputUnavailable(f"{shown(given.reference)} was removed or changed before it could be used.")
 
     def keep_for_batch(self, reference: str, owner: str, batch_id: str) -> bool:
-        """Copy an upload for the rows of a batch, of which some may have to wait for days; whether there is one."""
+        """Copy an upload for the rows of a batch, which may wait for days. Return whether there is such an upload."""
         kept, upload = reversed(self._places(reference, owner, batch_id))
         return self._copy(upload, kept.key, None) or self._is_there(kept)
 
     def is_uploaded(self, reference: str, owner: str, batch_id: str) -> bool:
-        """Whether there is such an upload for a row of the batch."""
+        """Return whether there is such an upload for a row of the batch."""
         return any(map(self._is_there, self._places(reference, owner, batch_id)))
 
     def _looked_at(self, reference: str, field: str, owner: str, batch_id: str | None, key: str) -> Given:
@@ -124,42 +128,42 @@ class Inputs:
             return self._video_of(source, reference, field, owner, batch_id)
         places = self._places(reference, owner, batch_id)
         if not places:
-            raise InvalidRequest(f"`{field}`: {shown(reference)} is no file of yours here.", field)
+            raise InvalidRequest(f"`{field}`: {shown(reference)} is not one of your files.", field)
         for place in places:
             if looked := self._head(place):
                 head, size, etag = looked
                 kind = media_type(head)
                 return Given(reference, None, key + SUFFIXES.get(kind or "", "bin"), kind, size, etag)
-        again = " Upload it again: one that is not used goes after a day." if UPLOAD.fullmatch(reference) else ""
-        raise InvalidRequest(f"`{field}`: {shown(reference)} is no file of yours here.{again}", field)
+        again = " Upload it again: unused uploads expire after a day." if UPLOAD.fullmatch(reference) else ""
+        raise InvalidRequest(f"`{field}`: {shown(reference)} is not one of your files.{again}", field)
 
     def _video_of(self, source_id: str, reference: str, field: str, owner: str, batch_id: str | None) -> Given:
         source = latest(source_id, self.ledger)
         if not isinstance(source, Generation) or source.owner != owner:
-            raise InvalidRequest(f"`{field}`: there is no generation {source_id} of yours.", field)
-        # A row of a batch is recorded all the same, and fails by itself: it is retried when the other one is.
+            raise InvalidRequest(f"`{field}`: you have no generation {source_id}.", field)
+        # A row of a batch is recorded nevertheless and then fails, so that it is retried together with the other row.
         if source.status is Status.ERROR and batch_id is None:
-            raise InvalidRequest(f"`{field}`: generation {source_id} has failed, and has no video.", field)
+            raise InvalidRequest(f"`{field}`: generation {source_id} has failed, so it has no video.", field)
         if source.video:
             return Given(reference, source_id, None, source.video.content_type, source.video.size)
         (container, *others) = containers_of(source.model)
         return Given(reference, source_id, None, None if others else CONTENT_TYPES[container])
 
     def _generation_in(self, reference: str) -> str | None:
-        """The generation whose video it is."""
+        """Return the id of the generation whose video the reference means, or None for another reference."""
         if found := GENERATION.fullmatch(reference):
             return found[1]
         found = _VIDEO.fullmatch(reference.removeprefix(f"{S3}{self.videos_bucket}/"))
         return found[1] if found else None
 
     def _places(self, reference: str, owner: str, batch_id: str | None) -> list[Place]:
-        """Where a file of this owner may be, in order; nowhere if it is not the owner's to name."""
+        """Return the possible locations of a file, in order, or an empty list if the owner may not read the file."""
         if upload := UPLOAD.fullmatch(reference):
             keys = [self._upload_key(owner, upload[1])]
             keys += [f"batches/{batch_id}/inputs/{upload[1]}"] if batch_id else []
             return [Place(self.videos_bucket, key) for key in keys]
         bucket, _, key = reference.removeprefix(S3).partition("/")
-        # Some programs would read such a key as another one.
+        # Some programs would interpret other keys as a different path.
         is_plain = is_printable(key) and "\\" not in key and not {"", ".", ".."} & set(key.split("/"))
         if not reference.startswith(S3) or not is_plain:
             return []
@@ -171,14 +175,14 @@ class Inputs:
         return own_folder(owner, UPLOADS) + name
 
     def _stored(self, data_uri: str, field: str, owner: str) -> str:
-        """The reference to the upload that a file in the request becomes."""
+        """Upload the file in a data: URI and return the reference to the upload."""
         content = content_of(data_uri, field)
         name = upload_id(hashlib.sha256(content).hexdigest())
         self.s3.put_object(Bucket=self.videos_bucket, Key=self._upload_key(owner, name), Body=content)
         return f"upload:{name}"
 
     def _head(self, place: Place) -> tuple[bytes, int, str | None] | None:
-        """The first bytes of an object, how many there are, and its ETag; None where there is none."""
+        """Return the first bytes of an object, its size and its ETag, or None if it does not exist."""
         try:
             found = self.s3.get_object(Bucket=place.bucket, Key=place.key, Range=f"bytes=0-{HEAD_BYTES - 1}")
         except ClientError as error:
@@ -189,8 +193,8 @@ class Inputs:
             raise
         with found["Body"] as body:
             head = body.read(HEAD_BYTES)
-        told = found.get("ContentRange", "").rpartition("/")[2]
-        return head, int(told) if told.isdecimal() else found["ContentLength"], found["ETag"]
+        whole = found.get("ContentRange", "").rpartition("/")[2]
+        return head, int(whole) if whole.isdecimal() else found["ContentLength"], found["ETag"]
 
     def _is_there(self, place: Place) -> bool:
         try:
@@ -202,17 +206,19 @@ class Inputs:
         return True
 
     def _copy(self, place: Place, key: str, content_type: str | None, etag: str | None = None) -> bool:
-        """Copy an object into the videos bucket; whether there is one, with this ETag. Its tags and metadata are its
-        own."""
-        told: dict[str, Any] = {"MetadataDirective": "REPLACE", "ContentType": content_type} if content_type else {}
-        told |= {"CopySourceIfMatch": etag} if etag else {}
+        """Copy an object into the videos bucket without its tags. Return whether it exists and has this ETag.
+
+        With a `content_type`, its metadata is not copied either.
+        """
+        options: dict[str, Any] = {"MetadataDirective": "REPLACE", "ContentType": content_type} if content_type else {}
+        options |= {"CopySourceIfMatch": etag} if etag else {}
         try:
             self.s3.copy_object(
                 Bucket=self.videos_bucket,
                 Key=key,
                 CopySource={"Bucket": place.bucket, "Key": place.key},
                 TaggingDirective="REPLACE",
-                **told,
+                **options,
             )
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING | _CHANGED:

@@ -1,4 +1,4 @@
-"""Links for the provider to what a request names, made when it is submitted: it may have waited for weeks before."""
+"""Make links to inputs for the provider when a request is submitted, because it may have waited for weeks before."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from core.records.ledger import Ledger
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SESSION = timedelta(hours=1)  # the longest for a role that is taken on by another one
-LINKS_LIVE = timedelta(minutes=45)  # at least: longer than the provider works on a generation
+SESSION = timedelta(hours=1)  # the maximum for a role that another role assumes
+LINKS_LIVE = timedelta(minutes=45)  # at least, which is longer than the provider works on a generation
 
-_FAILED = ", whose video it takes, failed: "
+_FAILED = ", whose video is an input, failed: "
 
 
 def latest(generation_id: str, ledger: Ledger) -> Generation | Tombstone | None:
-    """The generation, or the one that took its place in its batch when that was retried."""
+    """Return the generation, or the one that replaced it in its batch by a retry."""
     found = ledger.submission(generation_id)
     while isinstance(found, Generation) and found.retried_as:
         found = ledger.submission(found.retried_as)
@@ -27,12 +27,15 @@ def latest(generation_id: str, ledger: Ledger) -> Generation | Tombstone | None:
 
 
 def source_of(given: Given, owner: str, ledger: Ledger) -> Generation:
-    """The generation whose video it is, which may not have ended; `InputUnavailable` if it will have none."""
+    """Return the generation whose video is the input, even if it has not ended.
+
+    Raise `InputUnavailable` if it will never have a video.
+    """
     source = latest(str(given.generation_id), ledger)
     if not isinstance(source, Generation) or source.owner != owner:
-        raise InputUnavailable(f"Generation {given.generation_id}, whose video it takes, was deleted.")
+        raise InputUnavailable(f"Generation {given.generation_id}, whose video is an input, was deleted.")
     if source.error:
-        # Of a chain in which one failed: why that was, and not how it went on.
+        # In a chain, show the reason of the first failure only.
         reason = str(source.error).rpartition(_FAILED)[2]
         raise InputUnavailable(f"Generation {source.generation_id}{_FAILED}{reason}")
     return source
@@ -40,15 +43,17 @@ def source_of(given: Given, owner: str, ledger: Ledger) -> Generation:
 
 @dataclass(frozen=True)
 class Links:
-    """Makes links: `sign` of an object's bucket and key."""
+    """Makes links; `sign` returns one for an object's bucket and key."""
 
     ledger: Ledger
     videos_bucket: str
     sign: Callable[[str, str], str]
 
     def request_of(self, generation: Generation) -> dict[str, Any]:
-        """The request as the provider takes it: with links for references. `InputUnavailable` if one has nothing, or
-        what its model does not take."""
+        """Return the request for the provider, with links instead of references.
+
+        Raise `InputUnavailable` if an input does not exist, or if the model does not accept it.
+        """
         if not generation.given:
             return generation.request
         links = {given.reference: self._link(given, generation) for given in generation.given}
@@ -59,14 +64,14 @@ class Links:
             return self.sign(self.videos_bucket, given.key)
         source = source_of(given, generation.owner, self.ledger)
         if source.status is not Status.COMPLETED or source.video is None:
-            raise InputUnavailable(f"Generation {source.generation_id}, whose video it takes, has not ended.")
+            raise InputUnavailable(f"Generation {source.generation_id}, whose video is an input, has not ended.")
         _check_video(source.video, given, generation)
         return self.sign(source.video.bucket, source.video.key)
 
 
 def _check_video(video: ArchivedVideo, given: Given, generation: Generation) -> None:
-    """`InputUnavailable` unless the model takes this video, which may not have been there when it was accepted."""
-    from core.inputs.check import check  # noqa: PLC0415 - for requests that take a video, which are some
+    """Raise `InputUnavailable` unless the model accepts this video, which may be newer than the acceptance."""
+    from core.inputs.check import check  # noqa: PLC0415 - few requests have a video as an input
     from core.inputs.references import named  # noqa: PLC0415 - the same
     from core.models import inputs_of  # noqa: PLC0415 - the same
 
@@ -80,10 +85,10 @@ def _check_video(video: ArchivedVideo, given: Given, generation: Generation) -> 
 
 
 class Signer:
-    """Signs links as a role that may read videos and inputs alone.
+    """Signs links as a role that may only read videos and inputs.
 
-    A link ends with the credentials that signed it, and how long the function's own live is not told. Those of a role
-    that it takes on are told, so that a link lives for `LINKS_LIVE` at least.
+    A link expires with the credentials that signed it. The function's own credentials have an unknown lifetime, but
+    those of an assumed role have a known one, so a link works for at least `LINKS_LIVE`.
     """
 
     def __init__(self, sts: Any, role_arn: str, s3_of: Callable[[Any], "S3Client"], now: Clock) -> None:
@@ -91,10 +96,10 @@ class Signer:
         self._role_arn = role_arn
         self._s3_of = s3_of
         self._now = now
-        self._made: tuple[S3Client, datetime] | None = None  # and when it ends
+        self._made: tuple[S3Client, datetime] | None = None  # the client, and when its credentials expire
 
     def __call__(self, bucket: str, key: str) -> str:
-        """A link to read an object with."""
+        """Return a link to read an object."""
         if self._made is None or self._made[1] - self._now() < LINKS_LIVE:
             taken = self._sts.assume_role(
                 RoleArn=self._role_arn, RoleSessionName="links", DurationSeconds=int(SESSION.total_seconds())

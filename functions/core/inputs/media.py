@@ -1,10 +1,10 @@
-"""What a file is, by its first bytes: pictures, sounds and videos that models take."""
+"""Detect the media type of an image, audio file or video from its first bytes."""
 
 import re
 
-HEAD_BYTES = 64  # of a file that are looked at
+HEAD_BYTES = 64  # needed to detect a type
 
-# What each type's file begins with, and how its name ends: providers look at it.
+# The first bytes of each type, and its file extension, which providers look at.
 _SIGNATURES = (
     ("image/png", rb"\x89PNG\r\n\x1a\n"),
     ("image/jpeg", rb"\xff\xd8\xff"),
@@ -42,11 +42,11 @@ SUFFIXES = {
 
 
 def is_input(key: str) -> bool:
-    """Whether an object in the prompts bucket is a file for requests to name, and none of requests: by its folder."""
+    """Return whether an object in the prompts bucket is an input file and not a prompt file, by its folder and type."""
     folders, _, name = key.rpartition("/")
     return "inputs" in folders.split("/") and name.rpartition(".")[2].lower() in {*SUFFIXES.values(), "jpeg"}
 
 
 def media_type(head: bytes) -> str | None:
-    """The media type of a file that begins so; None for what no model takes."""
+    """Return the media type of a file with these first bytes, or None if no model accepts its type."""
     return next((kind for kind, signature in _SIGNATURES if re.match(signature, head, re.DOTALL)), None)

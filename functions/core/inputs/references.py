@@ -1,6 +1,6 @@
-"""The references in a request: where a model takes the URL of a picture, a sound or a video.
+"""The references in a request: values of the fields for the URL of an image, an audio file or a video.
 
-https://...             a link, which the provider is given as it is
+https://...             a link, which is passed to the provider unchanged
 upload:<id>             a file that its owner uploaded
 s3://<bucket>/<key>     an object of the deployment's own buckets
 generation:<id>         the video of another generation of its owner
@@ -24,7 +24,7 @@ _DATA = re.compile(r"data:[!-+\--~]*;base64,([A-Za-z0-9+/]*={0,2})", re.ASCII)
 
 
 def named(request: Mapping[str, Any], inputs: Iterable[Input]) -> list[tuple[Input, str]]:
-    """Every reference in the request, with the field that it is in; links are none."""
+    """Return all references in the request, except links, each with its field."""
     found: list[tuple[Input, str]] = []
 
     def note(field: Input, value: str) -> str:
@@ -37,7 +37,7 @@ def named(request: Mapping[str, Any], inputs: Iterable[Input]) -> list[tuple[Inp
 
 
 def changed(request: Mapping[str, Any], inputs: Iterable[Input], change: Callable[[Input, str], str]) -> dict[str, Any]:
-    """The request with what `change` makes of each value of its inputs."""
+    """Return the request with `change` applied to each value of its input fields."""
     result: Any = dict(request)
     for field in inputs:
         parts = field.field.replace("[]", ".[]").split(".")
@@ -60,22 +60,22 @@ def content_of(data_uri: str, field: str) -> bytes:
     """Return the file in a data: URI. Raise `InvalidRequest` if the URI has no file in base64."""
     found = _DATA.fullmatch(data_uri)
     try:
-        # Python accepts more "=" than that before 3.13.
+        # Before 3.13, Python accepts additional "=".
         content = base64.b64decode(found[1], validate=True) if found and len(found[1]) % 4 == 0 else b""
     except ValueError:
         content = b""
     if not content:
-        raise InvalidRequest(f"`{field}` must be a data: URI in base64, as data:image/png;base64,iVBORw0....", field)
+        raise InvalidRequest(f"`{field}` must be a data: URI in base64, like data:image/png;base64,iVBORw0....", field)
     return content
 
 
 def upload_id(sha256: str) -> str:
-    """The id of an upload with this SHA-256, in hex: the same file is the same upload, and the same request."""
+    """Return the id of an upload from its SHA-256 in hex, so that the same file makes the same upload and request."""
     return sha256[:32]
 
 
 def without_data(request: Mapping[str, Any], inputs: Iterable[Input]) -> dict[str, Any]:
-    """The request with uploads for the files in it; `InvalidRequest` for a data: URI that is none."""
+    """Return the request with references to uploads for its data: URIs. Raise `InvalidRequest` for an invalid one."""
 
     def change(field: Input, value: str) -> str:
         if not value.startswith("data:"):

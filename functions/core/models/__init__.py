@@ -1,7 +1,7 @@
-"""The models that can be asked for: data that `make models` writes from the provider's reference.
+"""The available models: data that `make models` writes from the provider's reference.
 
-`index.json` has every model's vendor, kind and title, and is small; `catalogue/` has a file a model, which is read when
-something of that model is asked for. Nothing else changes when a model is added.
+`index.json` is small and has every model's vendor, kind and title. `catalogue/` has a file for each model, which is
+read only when needed. A new model needs no other change.
 """
 
 import json
@@ -15,9 +15,9 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 KINDS = ("text-to-video", "image-to-video", "video-to-video", "audio-to-video")
-CDN = "cdn.aimlapi.com"  # the provider's own
+CDN = "cdn.aimlapi.com"  # the provider's
 
-# What every request has, all that is asked of a model that is passed through.
+# Required in every request, and the only check for a passed-through model.
 ANY_MODEL: Schema = {
     "type": "object",
     "required": ["model", "prompt"],
@@ -25,54 +25,54 @@ ANY_MODEL: Schema = {
 }
 
 _HERE = Path(__file__).parent
-_NAME = re.compile(r"[A-Za-z0-9._/-]{1,100}")  # of a model with a file
+_NAME = re.compile(r"[A-Za-z0-9._/-]{1,100}")  # of a model that has a file
 
 
 @dataclass(frozen=True)
 class Input:
-    """A field that takes the URL of a picture, a sound or a video."""
+    """A field for the URL of an image, an audio file or a video."""
 
-    field: str  # as `elements[].video_url`: `[]` follows the name of a list
-    media: tuple[str, ...]  # image, video, audio: what it may be
+    field: str  # such as `elements[].video_url`: `[]` follows the name of a list
+    media: tuple[str, ...]  # of image, video and audio
     required: bool
-    media_types: tuple[str, ...] = ()  # those that are allowed; none where the reference is silent
+    media_types: tuple[str, ...] = ()  # the allowed ones; empty if the reference names none
     max_bytes: int | None = None
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the provider. One that is passed through as it comes has neither vendor nor kind, and no schema."""
+    """A model of the provider. A passed-through model has no vendor, kind or schema."""
 
     name: str
     title: str
     vendor: str | None = None
-    kind: str | None = None  # one of KINDS: what it cannot do without
+    kind: str | None = None  # one of KINDS, after its required input
     read: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False, compare=False)
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
-        """All that the catalogue has of it."""
+        """The model's file in the catalogue."""
         return self.read()
 
     @property
     def schema(self) -> Schema | None:
-        """The JSON Schema of its requests; None for one that is passed through."""
+        """The JSON Schema of its requests, or None for a passed-through model."""
         return self.facts.get("schema")
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """What it takes beside words."""
+        """The fields for files and videos."""
         return _inputs(self.facts)
 
     @property
     def seconds(self) -> int | None:
-        """How long a video takes, as the reference says; None where it says nothing."""
+        """How long the model takes for a video, in seconds, or None if the reference does not say."""
         return self.facts.get("seconds")
 
 
 @cache
 def known() -> Mapping[str, Model]:
-    """Every model of the catalogue, by its name."""
+    """Return all models of the catalogue by name."""
     index = json.loads((_HERE / "index.json").read_text("utf-8"))
     return {name: Model(name, read=_reader(name), **facts) for name, facts in index.items()}
 
@@ -83,7 +83,7 @@ def _reader(name: str) -> Callable[[], Mapping[str, Any]]:
 
 @cache
 def _facts(name: str) -> Mapping[str, Any]:
-    """The catalogue's file of this model; empty if there is none. The index is not needed for it."""
+    """Return the content of the model's file in the catalogue, or an empty mapping. This does not need the index."""
     file = _HERE / "catalogue" / file_name(name)
     if not _NAME.fullmatch(name) or not file.is_file():
         return {}
@@ -92,7 +92,7 @@ def _facts(name: str) -> Mapping[str, Any]:
 
 
 def file_name(name: str) -> str:
-    """Of a model's file: its name, which is no path."""
+    """Return the name of a model's file, without slashes."""
     return name.replace("/", ".") + ".json"
 
 
@@ -110,7 +110,7 @@ def _inputs(facts: Mapping[str, Any]) -> tuple[Input, ...]:
 
 
 def inputs_of(name: str) -> tuple[Input, ...]:
-    """What the model of this name takes beside words."""
+    """Return the model's fields for files and videos."""
     return _inputs(_facts(name))
 
 
@@ -123,12 +123,12 @@ def hosts_of(name: str) -> tuple[str, ...]:
 
 
 def containers_of(name: str) -> tuple[str, ...]:
-    """What its videos may be, as their files' names end: see core.archive.containers."""
+    """Return the file extensions of the model's videos: see core.archive.containers."""
     return tuple(_facts(name).get("containers", ("mp4",)))
 
 
 class Models:
-    """The models that can be asked for, by their names."""
+    """The offered models by name."""
 
     def __init__(self, models: Iterable[Model]) -> None:
         self._by_name = {model.name: model for model in models}
@@ -141,17 +141,17 @@ class Models:
 
     @property
     def vendors(self) -> list[str]:
-        """Whose models they are."""
+        """The vendors of the models."""
         return sorted({model.vendor for model in self if model.vendor})
 
     def get(self, name: object) -> Model | None:
-        """The model of this name, if there is one."""
+        """Return the model of this name, or None."""
         return self._by_name.get(name) if isinstance(name, str) else None
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
-    """The one of the names that `name` is most like, with its vendor or without; None if it is like none."""
-    from difflib import get_close_matches  # noqa: PLC0415 - for a name that is wrong, which is seldom
+    """Return the most similar of the names, compared with and without its vendor, or None if no name is similar."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a wrong name, which is rare
 
     forms = {form.lower(): full for full in names for form in (full.rpartition("/")[2], full)}
     whole = name[:100].lower()
@@ -160,6 +160,6 @@ def closest(name: str, names: Iterable[str]) -> str | None:
 
 
 def offered(allowed: Collection[str] = (), passed_through: Collection[str] = ()) -> Models:
-    """The models that a deployment offers: those of `known()`, or only the allowed ones, and those passed through."""
+    """Return the models that a deployment offers: all known or only the allowed ones, and the passed-through ones."""
     taken = {name: model for name, model in known().items() if not allowed or name in allowed}
     return Models([*taken.values(), *(Model(name, name) for name in passed_through if name not in taken)])

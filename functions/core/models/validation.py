@@ -1,4 +1,4 @@
-"""Whether a request is one that its model allows; if not, what is wrong and what is allowed."""
+"""Check a request against the schema of its model, and say what is wrong and what is allowed."""
 
 import json
 from collections.abc import Iterable
@@ -11,17 +11,17 @@ from core.models import ANY_MODEL, Models, closest
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-MAX_PROBLEMS, MAX_PROBLEM = 10, 400  # of one request, and characters of each: a batch carries them, and reports them
-MAX_DEPTH = 32  # of lists and objects in each other: no model asks for more than three
-MAX_PARSED_DEPTH = 100  # of a whole JSON text: how much deeper Python could read depends on its version
+MAX_PROBLEMS, MAX_PROBLEM = 10, 400  # problems in a message, and characters of each: batches store and report them
+MAX_DEPTH = 32  # of nested lists and objects; no model needs more than three levels
+MAX_PARSED_DEPTH = 100  # of a whole JSON text; Python's own limit depends on its version
 MAX_NAMED = 10  # models in a message
-MAX_REQUEST_BYTES = 192 << 10  # as JSON: a batch carries a row in a state, which holds 256 KiB in all
+MAX_REQUEST_BYTES = 192 << 10  # as JSON: a state of a batch's workflow contains a row and is limited to 256 KiB
 
 
 def parse_json(text: str) -> object:
-    """Return the value of a JSON text. Raise `ValueError` for anything else, including Python's own NaN and Infinity.
+    """Return the value of a JSON text. Raise `ValueError` for any other text, including Python's NaN and Infinity.
 
-    What is read and what the error says is the same with every version of Python.
+    The results and the errors are the same with every version of Python.
     """
     try:
         value: object = json.loads(text, parse_constant=_no_constant)
@@ -48,22 +48,22 @@ def _with_trailing_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def validate(request: object, models: Models) -> dict[str, Any]:
-    """The request itself, if its model allows it; else `InvalidRequest` naming each field and what is allowed."""
+    """Return the request if its model allows it. Raise `InvalidRequest`, which names each field and what is allowed."""
     if not isinstance(request, dict):
-        raise InvalidRequest("The body must be a JSON object with `model` and what the model requires.")
+        raise InvalidRequest("The body must be a JSON object with `model` and the fields that the model requires.")
     _check_text(request)
     name, model = request.get("model"), models.get(request.get("model"))
     if not isinstance(name, str):
-        raise InvalidRequest(f"`model` must be the name of a model; {_offered(models)}.", "model")
+        raise InvalidRequest(f"`model` must be the name of a model. {_offered(models)}.", "model")
     if model is None:
         meant = closest(name, (one.name for one in models))
-        hint = f"did you mean {meant}? Else " if meant else ""
-        raise InvalidRequest(f"`model` {_shown(name)} is not offered here; {hint}{_offered(models)}.", "model")
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - of the functions that can validate, few starts do
+        hint = f"Did you mean {meant}? " if meant else ""
+        raise InvalidRequest(f"`model` {_shown(name)} is not offered here. {hint}{_offered(models)}.", "model")
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - many starts of a function validate nothing
 
     validator = Draft202012Validator(model.schema or ANY_MODEL)
     problems = sorted(validator.iter_errors(request), key=lambda error: [str(part) for part in error.path])
@@ -82,13 +82,13 @@ def _check_text(request: dict[str, Any]) -> None:
     try:
         size = len(json.dumps(request, ensure_ascii=False).encode())
     except UnicodeEncodeError:
-        raise InvalidRequest("The request holds characters that are not valid Unicode.") from None
+        raise InvalidRequest("The request contains characters that are not valid Unicode.") from None
     if size > MAX_REQUEST_BYTES:
         raise InvalidRequest(f"The request is too large: at most {MAX_REQUEST_BYTES} bytes of JSON are allowed.")
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """Return whether more lists and objects than that are nested in each other."""
+    """Return whether lists and objects are nested more deeply than `depth`."""
     level = [value]
     for _ in range(depth + 1):
         level = [inner for inner in level if isinstance(inner, dict | list)]
@@ -99,7 +99,7 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 
 def _sentence(error: "ValidationError", model: str) -> str:
-    """What is wrong and what is allowed, for the keywords the schemas use; the library's own words for any other."""
+    """Say what is wrong and what is allowed, in our words for the keywords that the schemas use."""
     field, allowed = f"`{_field(error)}`", cast("Any", error.validator_value)
     match error.validator:
         case "enum":
@@ -133,7 +133,7 @@ _MORE_OR_LESS = {
 
 
 def _sentence_of_fields(error: "ValidationError", model: str) -> str:
-    """The same, for what is said of several fields at once."""
+    """Say what is wrong with several fields, in the library's words for a keyword that the schemas do not use."""
     allowed = cast("Any", error.validator_value)
     match error.validator:
         case "required":
@@ -142,17 +142,17 @@ def _sentence_of_fields(error: "ValidationError", model: str) -> str:
             taken = [_at(error, name) for name in cast("Any", error.schema)["properties"]]
             return f"{_named(_unknown(error))} is not a parameter of model {model}, which takes {_named(taken)}"
         case "oneOf":
-            return f"Either {_ways(allowed)} is required by model {model}, and not more than one of them"
+            return f"Either {_ways(allowed)} is required by model {model}, but not more than one"
         case "anyOf":
             return f"{_ways(allowed)} is required by model {model}"
         case "not":
-            return f"{' and '.join(f'`{name}`' for name in allowed['required'])} cannot go together"
+            return f"{' and '.join(f'`{name}`' for name in allowed['required'])} cannot be used together"
         case _:
             return f"`{_field(error)}`: {error.message}"
 
 
 def _field(error: "ValidationError") -> str:
-    """The name of the field to look at: for a missing or an unknown one, the first of them."""
+    """Return the name of the field with the problem, or of the first one if there are several."""
     match error.validator:
         case "required":
             return _missing(error)[0]
@@ -167,7 +167,7 @@ def _field(error: "ValidationError") -> str:
 
 
 def _at(error: "ValidationError", *inner: str) -> str:
-    """Where in the request: `elements.0.video_url`."""
+    """Return the path of a field in the request, such as `elements.0.video_url`."""
     return ".".join(str(part) for part in (*error.absolute_path, *inner))
 
 
@@ -182,19 +182,19 @@ def _unknown(error: "ValidationError") -> list[str]:
 
 
 def _offered(models: Models) -> str:
-    """Which there are, if they are few; else where they are listed."""
+    """Name the offered models if they are few, or else say where they are listed."""
     if len(models) <= MAX_NAMED:
-        return f"use {_one_of(model.name for model in models)}"
-    return f"GET /v2/models, or `promptreel models`, lists the {len(models)} that are"
+        return f"Use {_one_of(model.name for model in models)}"
+    return f"GET /v2/models or `promptreel models` lists the {len(models)} offered models"
 
 
 def _one_of(allowed: Iterable[object]) -> str:
-    """The values, of which some are taken as numbers and as text."""
+    """List the allowed values, once each: some are allowed both as a number and as text."""
     return "one of " + ", ".join(dict.fromkeys(str(value) for value in allowed))
 
 
 def _ways(allowed: list[dict[str, Any]]) -> str:
-    """Groups of fields, of which one is needed."""
+    """List alternative groups of fields."""
     return " or ".join(" with ".join(f"`{name}`" for name in way["required"]) for way in allowed)
 
 

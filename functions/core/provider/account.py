@@ -1,8 +1,8 @@
-"""The provider's books: the calls that it logged, and what moved the account's balance.
+"""Read the provider's books: its log of calls, and the transactions of the account.
 
 Source: the provider's reference, "Usage Logs", "Account Balance" and "Request Tracing and Cost Headers" (August 2026).
-The log has the rows of the key that asks, and the movements those of the account, whichever key caused them. A movement
-has no id of its own: only what is read once, page after page by the cursor, can be counted.
+The log has the calls made with the current key. The transactions are those of the account, with any key. Transactions
+have no ids, so they can be counted only when all pages are read once, by the cursor.
 """
 
 import json
@@ -15,17 +15,17 @@ from core.errors import ProviderUnavailable
 from core.generation import iso
 
 LOG_PATH, MOVEMENTS_PATH = "/v2/logs", "/v2/billing/transactions"
-PAGE_ROWS = 100  # the most that both allow
-MAX_TEXT = 500  # characters of an id or a name, as long as those that are recorded
-MAX_CREDITS = 10**15  # half a billion dollars: what is more is no amount
-ROUNDING = timedelta(seconds=1)  # of the times of entries, which are asked for by theirs
+PAGE_ROWS = 100  # the maximum of both APIs
+MAX_TEXT = 500  # characters of an id or a name, the same as in records
+MAX_CREDITS = 10**15  # half a billion dollars; a larger number is an error
+ROUNDING = timedelta(seconds=1)  # of the times of entries, compared with the requested range
 
-Page = Callable[[str, Mapping[str, str | int]], bytes]  # the answer to a call for a path with a query
+Page = Callable[[str, Mapping[str, str | int]], bytes]  # returns the answer for a path and a query
 
 
 @dataclass(frozen=True)
 class LoggedCall:
-    """A create call as the provider's log has it. One that has not failed may still be at work."""
+    """A create call in the provider's log. A call that has not failed may still be running."""
 
     provider_id: str
     has_failed: bool
@@ -34,18 +34,17 @@ class LoggedCall:
 
 @dataclass(frozen=True)
 class Movement:
-    """One entry of the account: a charge for the use of a model, or what was given back of one; all else is neither."""
+    """One transaction of the account, such as a charge for the use of a model or a refund."""
 
     at: datetime
     kind: str  # the provider's `type`: MODEL_USAGE, REFUND, PAYMENT and so on
-    credits: int  # 2,000,000 are one US dollar; below zero if they came in
-    reference: str | None  # of MODEL_USAGE: the id of the generation at the provider
+    credits: int  # 2,000,000 are one US dollar; negative for a top-up or a refund
+    reference: str | None  # for MODEL_USAGE, the provider's id of the generation
     model: str | None
 
 
 def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
-    """See `Provider.log`. What comes into the log meanwhile shifts rows to later pages: they are seen twice, never
-    missed."""
+    """See `Provider.log`. New calls shift rows to later pages, so a row may be returned twice but is never missed."""
     window: dict[str, str | int] = {"start": iso(start), "end": iso(end), "limit": PAGE_ROWS}
     offset = 0
     while True:
@@ -56,12 +55,12 @@ def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
         if not pagination["has_more"]:
             return
         if not rows:
-            raise ProviderUnavailable("The provider's log says that it goes on, and does not.")
+            raise ProviderUnavailable("The provider's log announced more rows but returned none.")
         offset += PAGE_ROWS
 
 
 def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement]:
-    """See `Provider.movements`. An entry that cannot be read is no reason to pass over it: it is money."""
+    """See `Provider.movements`. An unreadable entry is an error, because skipping it would lose money."""
     window: dict[str, str | int] = {"from": iso(start), "to": iso(end), "limit": PAGE_ROWS}
     cursor: dict[str, str] = {}
     while True:
@@ -70,15 +69,15 @@ def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement]:
             try:
                 movement = _movement(row)
             except (KeyError, TypeError, ValueError, OverflowError) as error:
-                raise ProviderUnavailable("The provider's list of transactions has an entry that is none.") from error
-            # Else each hour would be told as all there is.
+                raise ProviderUnavailable("The provider's list of transactions has an invalid entry.") from error
+            # A provider that ignored the range would return all transactions for each hour.
             if not start - ROUNDING <= movement.at <= end + ROUNDING:
-                raise ProviderUnavailable("The provider's list of transactions is of another time than was asked for.")
+                raise ProviderUnavailable("The provider's list of transactions is not of the requested time range.")
             yield movement
         if not pagination["has_more"]:
             return
         if not isinstance(pagination.get("next_cursor"), str) or pagination["next_cursor"] == cursor.get("cursor"):
-            raise ProviderUnavailable("The provider's list of transactions does not say where it goes on.")
+            raise ProviderUnavailable("The provider's list of transactions has no cursor for its next page.")
         cursor = {"cursor": pagination["next_cursor"]}
 
 
@@ -99,7 +98,7 @@ def _movement(row: dict[str, Any]) -> Movement:
 
 
 def _text(value: object) -> str | None:
-    """As it can be stored; JSON may hold what is no character."""
+    """Return a text that can be stored, or None. JSON may contain half surrogate pairs."""
     return value[:MAX_TEXT].encode("utf-8", "replace").decode() if isinstance(value, str) and value else None
 
 
@@ -111,4 +110,4 @@ def _parts(content: bytes) -> tuple[list[Any], dict[str, Any]]:
             return rows, pagination
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
-    raise ProviderUnavailable("The provider answered with something that is no page of its books.")
+    raise ProviderUnavailable("The provider's answer is not a page of a list.")

@@ -1,7 +1,7 @@
-"""The provider's contract: create a generation once, fetch it as often as needed.
+"""The provider's contract: create a generation once, and fetch it as often as needed.
 
-Source: AIML API, video generation (https://docs.aimlapi.com). Where the documentation is silent, the reading here is
-the one that cannot pay twice and cannot lose a video.
+Source: AIML API, video generation (https://docs.aimlapi.com). Where the documentation is silent, this client assumes
+the case that cannot cost twice and cannot lose a video.
 """
 
 import http.client
@@ -29,15 +29,15 @@ from core.provider import account
 from core.provider.account import MAX_CREDITS, LoggedCall, Movement
 
 PATH, MODELS_PATH = "/v2/video/generations", "/v1/models"
-PRICED = {"output_modalities": "video", "include": "pricing"}  # of all models, those that matter here
+PRICED = {"output_modalities": "video", "include": "pricing"}  # video models only, with prices
 CONNECT_SECONDS, CREATE_SECONDS, FETCH_SECONDS = 5.0, 60.0, 20.0
 MAX_ANSWER_BYTES = 1 << 20
-MAX_MODELS_BYTES = 8 << 20  # the list of all models, of all kinds, has 1.3 MB
-CHUNK_BYTES = 1 << 16  # of an answer, that are read at once
-MAX_TEXT = 500  # characters of what the provider says, in a message of ours
-MAX_URL = 8192  # characters of a link: longer ones are signed by nobody
-LOG_ROWS = 2_000  # of the log, that are read for one look
-LOG_WINDOW = timedelta(minutes=10)  # around the call: clocks differ, and the row may be dated when it was answered
+MAX_MODELS_BYTES = 8 << 20  # the list of models of all kinds has 1.3 MB
+CHUNK_BYTES = 1 << 16  # read from an answer at once
+MAX_TEXT = 500  # characters of the provider's message in one of ours
+MAX_URL = 8192  # characters of a link; no storage service signs longer ones
+LOG_ROWS = 2_000  # read from the log in one search
+LOG_WINDOW = timedelta(minutes=10)  # before and after the call: clocks differ, and a row may have the answer's time
 NO_GENERATION = "00000000-0000-0000-0000-000000000000"
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SIGNED = re.compile(r"(https?:[^\s?\"'<>]*)\?[^\s\"'<>]*")  # a link, and its query
@@ -46,8 +46,7 @@ _DONE = {"completed", "succeeded"}
 
 
 class Throttled(Exception):
-    """The provider refused for now (429, or 503 with Retry-After); `retry_after` is in seconds, None if it did not
-    say."""
+    """The provider rejected a call for now (429, or 503 with Retry-After); `retry_after` is in seconds, if known."""
 
     def __init__(self, message: str, retry_after: float | None) -> None:
         super().__init__(message)
@@ -58,16 +57,15 @@ class Key(Protocol):
     """The provider's API key, which may be rotated while we run."""
 
     def get(self) -> str:
-        """The key, possibly remembered from before."""
+        """Return the key, which may be a remembered one."""
 
     def renew(self) -> bool:
-        """Fetch it afresh; whether it differs from the one remembered."""
+        """Read the key again. Return whether it differs from the remembered one."""
 
 
 @dataclass(frozen=True)
 class ProviderGeneration:
-    """The provider's view: `outcome` is `pending`, `completed` or `error`; `status` is the provider's own word for
-    it."""
+    """The provider's answer: `outcome` is `pending`, `completed` or `error`; `status` is the provider's own word."""
 
     outcome: str
     status: str
@@ -84,48 +82,48 @@ class Provider:
         self.key = key
 
     def create(self, request: dict[str, Any], client_request_id: str) -> str:
-        """Send the one create call; the provider's id of the generation.
+        """Send the one create call and return the provider's id of the generation.
 
-        Raises what the table "What counts as accepted" (docs/errors.md) says: `ProviderUnavailable` and `Throttled`
-        if it may be sent again, `RequestRefused`, `ProviderOutOfCredits`, `ProviderKeyRejected` if it was refused for
-        good, and `SubmissionUnknown` for everything else.
+        Raise errors as in the table "What counts as accepted" (docs/errors.md): `ProviderUnavailable` and `Throttled`
+        if the call may be sent again, `RequestRefused`, `ProviderOutOfCredits` and `ProviderKeyRejected` for a
+        permanent rejection, and `SubmissionUnknown` in all other cases.
         """
         if not _CLIENT_REQUEST_ID.fullmatch(client_request_id):
             raise ValueError("client_request_id would be dropped by the provider")
         body = json.dumps(request).encode()
         answer = self._post(body, client_request_id)
         if answer.status == http.HTTPStatus.UNAUTHORIZED and self.key.renew():
-            answer = self._post(body, client_request_id)  # refused for certain, and the key is another one now
+            answer = self._post(body, client_request_id)  # safe, because the first call was rejected
         return _accepted_id(answer)
 
     def fetch(self, provider_id: str) -> ProviderGeneration:
-        """Return the generation's status; raises `ProviderUnavailable` without a usable answer."""
+        """Return the generation's status. Raise `ProviderUnavailable` without a usable answer."""
         status, content = self._get(f"{PATH}?{urlencode({'generation_id': provider_id})}")
         if status != http.HTTPStatus.OK:
             raise ProviderUnavailable(f"The provider answered a check with {status}: {_message(content)}")
         return _generation(content)
 
     def try_key(self) -> None:
-        """Whether the provider knows our key, at no cost: `ProviderKeyRejected`, `ProviderOutOfCredits` if not.
+        """Check at no cost that the provider accepts our key. Raise `ProviderKeyRejected` or `ProviderOutOfCredits`.
 
-        It is asked for a generation that there is not, and answers 404 to a key that it knows. `ProviderUnavailable`
-        for an answer that tells nothing of the key.
+        The call asks for a generation that does not exist. The provider answers 404 if it knows the key. Raise
+        `ProviderUnavailable` for an answer that does not depend on the key.
         """
         status, content = self._get(f"{PATH}?{urlencode({'generation_id': NO_GENERATION})}")
         match status:
             case http.HTTPStatus.OK | http.HTTPStatus.NOT_FOUND:
                 return
             case http.HTTPStatus.UNAUTHORIZED:
-                raise ProviderKeyRejected("The provider rejected the stored API key: store a valid one.")
+                raise ProviderKeyRejected("The provider rejected the stored API key. Store a valid one.")
             case http.HTTPStatus.PAYMENT_REQUIRED | http.HTTPStatus.FORBIDDEN:
-                raise ProviderOutOfCredits(f"The provider refuses for lack of credits ({status}): {_message(content)}")
+                raise ProviderOutOfCredits(f"The provider account is out of credits ({status}): {_message(content)}")
             case _:
                 raise ProviderUnavailable(f"The provider answered with {status}: {_message(content)}")
 
     def prices(self, etag: str | None) -> tuple[str | None, list[dict[str, Any]]] | None:
-        """All models that make videos, with their prices, and the list's ETag; None if that is still the one given.
+        """Return the list's ETag and all video models with their prices, or None if `etag` is still current.
 
-        `ProviderUnavailable` if it cannot be read.
+        Raise `ProviderUnavailable` if the list cannot be read.
         """
         unless = {"If-None-Match": etag} if etag else {}
         status, content, headers = self._ask(f"{MODELS_PATH}?{urlencode(PRICED)}", unless, MAX_MODELS_BYTES)
@@ -141,10 +139,10 @@ class Provider:
         return headers.get("ETag"), [model for model in models if isinstance(model, dict)]
 
     def find(self, client_request_id: str, sent_at: datetime) -> LoggedCall | None:
-        """The create call of this name in the provider's log, None if it is not listed (yet).
+        """Return the create call of this name from the provider's log, or None if it is not listed (yet).
 
-        The log has the rows of the key that asks, and no filter on names, so the rows around `sent_at` are read.
-        `ProviderUnavailable` if it cannot be read whole.
+        The log has the calls made with the current key and cannot filter by name, so the rows around `sent_at` are
+        read. Raise `ProviderUnavailable` if not all of them can be read.
         """
         failed = None
         for number, call in enumerate(self.log(sent_at - LOG_WINDOW, sent_at + LOG_WINDOW)):
@@ -157,13 +155,17 @@ class Provider:
         return failed
 
     def log(self, start: datetime, end: datetime) -> Iterator[LoggedCall]:
-        """The calls of our key that were made from `start` to `end`, newest first; `ProviderUnavailable` if they cannot
-        be read whole."""
+        """Return the calls made with our key from `start` to `end`, newest first.
+
+        Raise `ProviderUnavailable` if not all of them can be read.
+        """
         return account.log(self._page, start, end)
 
     def movements(self, start: datetime, end: datetime) -> Iterator[Movement]:
-        """What moved the account's balance, by whichever key, from `start` until before `end`, newest first;
-        `ProviderUnavailable` if it cannot be read whole."""
+        """Return the account's transactions, with any key, from `start` until before `end`, newest first.
+
+        Raise `ProviderUnavailable` if not all of them can be read.
+        """
         return account.movements(self._page, start, end)
 
     def _page(self, path: str, query: Mapping[str, str | int]) -> bytes:
@@ -173,10 +175,10 @@ class Provider:
         return content
 
     def _post(self, body: bytes, client_request_id: str) -> "_Answer":
-        """Send one POST on a connection of its own: the phase of a failure decides whether it may have been sent.
+        """Send one POST on a new connection. The phase of a failure decides whether the request may have been sent.
 
         This is why it uses no HTTP library. Libraries raise the same error for a connection that was never made and for
-        one that broke after sending, and some repeat or redirect a POST on their own.
+        one that broke after sending, and some of them repeat or redirect a POST.
         """
         headers = {
             "Authorization": f"Bearer {self.key.get()}",
@@ -197,15 +199,15 @@ class Provider:
                 content = response.read(MAX_ANSWER_BYTES)
             except (OSError, http.client.HTTPException) as error:
                 raise SubmissionUnknown(
-                    f"The request was sent to the provider and the answer was lost ({_why(error)}): "
-                    "the provider may have accepted it."
+                    f"The request was sent to the provider, but the answer was lost ({_why(error)}). "
+                    "The provider may have accepted it."
                 ) from error
             return _Answer(response.status, response.headers, content)
         finally:
             connection.close()
 
     def _get(self, path: str) -> tuple[int, bytes]:
-        """Status and body of a call that changes nothing; `ProviderUnavailable` without them."""
+        """Return the status and body of a read-only call. Raise `ProviderUnavailable` without an answer."""
         status, content, _ = self._ask(path, {}, MAX_ANSWER_BYTES)
         return status, content
 
@@ -220,10 +222,10 @@ class Provider:
             **also,
             "Authorization": f"Bearer {self.key.get()}",
             "Accept": "application/json",
-            "Accept-Encoding": "identity",  # else a small answer may unpack to a huge one
+            "Accept-Encoding": "identity",  # a small compressed answer could decompress to a huge one
         }
         try:
-            # Each call has a connection of its own: a kept one may be dead after the function was frozen.
+            # Each call uses a new connection, because a kept one may be dead after the function was frozen.
             with (
                 _Session() as session,
                 session.get(
@@ -235,14 +237,14 @@ class Provider:
                 ) as answer,
             ):
                 if answer.headers.get("Content-Encoding", "identity") != "identity":
-                    raise ProviderUnavailable("The provider's answer is encoded, which was not asked for.")
+                    raise ProviderUnavailable("The provider's answer is encoded, which was not requested.")
                 return answer.status_code, _at_most(answer, most), answer.headers
         except requests.RequestException as error:
             raise ProviderUnavailable(f"The provider did not answer: {_why(error)}.") from error
 
 
 class _Session(requests.Session):
-    """Sends a request without the environment's proxies and passwords, and follows no redirect."""
+    """Sends a request without the environment's proxies and passwords, and does not follow redirects."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -254,7 +256,7 @@ class _Session(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Verifies with the authorities of `tls.context()`; requests would load them for each connection (20 ms of CPU)."""
+    """Uses the authorities of `tls.context()`; requests would load them for each connection (20 ms of CPU time)."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options, ssl_context=tls.context())
@@ -264,7 +266,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _at_most(answer: requests.Response, most: int) -> bytes:
-    """Return the body; raises `ProviderUnavailable` if it has more bytes than that."""
+    """Return the body. Raise `ProviderUnavailable` if it has more than `most` bytes."""
     content = bytearray()
     for chunk in answer.iter_content(CHUNK_BYTES):
         content += chunk
@@ -288,7 +290,7 @@ def _connection(url: str) -> http.client.HTTPConnection:
         connection = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_SECONDS, context=tls.context())
     else:
         connection = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_SECONDS)
-    connection.auto_open = 0  # never reconnect, and so never send again, behind our back
+    connection.auto_open = 0  # never reconnect, which would send the request again
     return connection
 
 
@@ -303,21 +305,21 @@ def _accepted_id(answer: _Answer) -> str:
             if isinstance(provider_id, str) and 0 < len(provider_id) <= MAX_TEXT:
                 return provider_id
             raise SubmissionUnknown(
-                f"The provider answered {status} without a readable id: it may have accepted the request."
+                f"The provider answered {status} without a readable id. It may have accepted the request."
             )
         case 429:
             raise Throttled(f"The provider answered 429: {message}", _retry_after(answer.headers))
         case 503 if "Retry-After" in answer.headers:
             raise Throttled(f"The provider answered 503: {message}", _retry_after(answer.headers))
         case 401:
-            raise ProviderKeyRejected("The provider rejected the stored API key: store a valid one.")
+            raise ProviderKeyRejected("The provider rejected the stored API key. Store a valid one.")
         case 402 | 403:
-            raise ProviderOutOfCredits(f"The provider refused for lack of credits ({status}): {message}")
+            raise ProviderOutOfCredits(f"The provider account is out of credits ({status}): {message}")
         case 400 | 404 | 422:
             raise RequestRefused(f"The provider refused the request ({status}): {message}")
         case _:
             raise SubmissionUnknown(
-                f"The provider answered the request with {status}: it may have accepted it. It said: {message}"
+                f"The provider answered the request with {status}, so it may have accepted it. Its message: {message}"
             )
 
 
@@ -326,10 +328,10 @@ def _generation(content: bytes) -> ProviderGeneration:
         body = json.loads(content)
         status = str(body["status"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ProviderUnavailable("The provider answered a check with something that is no generation.") from error
+        raise ProviderUnavailable("The provider's answer to a check is not a generation.") from error
     video = _video(body.get("video"))
     if status in _DONE and video is None:
-        raise ProviderUnavailable("The provider says that the video is done, but gives no link to it.")
+        raise ProviderUnavailable("The provider has finished the video but returned no link to it.")
     return ProviderGeneration(
         outcome="completed" if status in _DONE else "error" if status == "error" else "pending",
         status=status[:MAX_TEXT],
@@ -340,10 +342,10 @@ def _generation(content: bytes) -> ProviderGeneration:
 
 
 def _video(video: object) -> dict[str, Any] | None:
-    """What the provider says of the video, as far as it is of use: a record holds 400 KB. None without a link.
+    """Return the useful properties of the provider's video, or None without a link. (A record is limited to 400 KB.)
 
-    Runway's models are answered with a list of links, and the reference allows a list of videos for some others. One
-    is asked for: it is the first.
+    For Runway's models the provider answers with a list of links, and the reference allows a list of videos for some
+    others. A request is for one video, so the first is used.
     """
     if isinstance(video, list):
         video = video[0] if video else None
@@ -357,7 +359,7 @@ def _video(video: object) -> dict[str, Any] | None:
 
 
 def is_known(status: str) -> bool:
-    """Whether the provider's word for a status is one we know; an unknown one counts as pending, and is logged."""
+    """Return whether we know this status of the provider. An unknown one counts as pending and is logged."""
     return status in _PENDING | _DONE | {"error"}
 
 
@@ -378,7 +380,7 @@ def _credits(body: dict[str, Any]) -> int | None:
 
 
 def _message(content: bytes) -> str:
-    """What the provider says in an error body, short enough for a sentence."""
+    """Return the provider's message from an error body, shortened for a sentence."""
     try:
         body = json.loads(content)
         text = str(body["message"])
@@ -388,13 +390,12 @@ def _message(content: bytes) -> str:
 
 
 def _shown(text: str) -> str:
-    """What the provider says, as far as it may be kept and announced: it may name the links that it was given, and
-    those are signed."""
+    """Return the provider's text for publication, without the signatures of our links, which it may quote."""
     return _SIGNED.sub(r"\1?...", text[:MAX_URL])[:MAX_TEXT]
 
 
 def _retry_after(headers: http.client.HTTPMessage) -> float | None:
-    """Seconds from a `Retry-After` header, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    """Return the delay in seconds of a `Retry-After` header, which contains seconds or a date (RFC 9110, 10.2.3)."""
     value = headers.get("Retry-After", "")
     try:
         return max(0.0, float(value))

@@ -5,11 +5,11 @@ import re
 from core.errors import ProviderKeyMissing, ProviderKeyRejected, ProviderUnavailable
 from core.secrets import Secret, SecretUnavailable
 
-KEY = re.compile(r"[!-~]{1,512}")  # all that a header may hold, without spaces
+KEY = re.compile(r"[!-~]{1,512}")  # the characters that a header may contain, without spaces
 
 
 class ProviderKey:
-    """The provider's key as `core.provider.client.Key`; one object lives as long as the function's warm environment."""
+    """A `core.provider.client.Key`. An object lives as long as the function's warm environment."""
 
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
@@ -18,21 +18,21 @@ class ProviderKey:
     def get(self) -> str:
         """Return the key.
 
-        Raises `ProviderKeyMissing` if none is stored, `ProviderKeyRejected` if the stored one is not valid, and
+        Raise `ProviderKeyMissing` if none is stored, `ProviderKeyRejected` if the stored one is not valid, and
         `ProviderUnavailable` if Secrets Manager fails: nothing was sent, so trying again is safe.
         """
         key = self._read()
-        if key is None or not KEY.fullmatch(key):  # storing a valid one must help at once
+        if key is None or not KEY.fullmatch(key):  # a valid one may have been stored since then
             key = self._read(force_fetch=True)
         if key is None:
-            raise ProviderKeyMissing("No API key of the provider is stored: store one in the secret, then try again.")
+            raise ProviderKeyMissing("No API key for the provider is stored. Store one with `promptreel secret set`.")
         self._key = _valid(key)
         return self._key
 
     def renew(self) -> bool:
-        """Read the key again after the provider rejected the one from `get`; return whether it is another one now.
+        """Read the key again after the provider rejected the one from `get`. Return whether it has changed.
 
-        Raises as `get` does.
+        Raise the same errors as `get`.
         """
         rejected, key = self._key, self._read(force_fetch=True)
         self._key = None if key is None else _valid(key)
@@ -46,7 +46,9 @@ class ProviderKey:
 
 
 def _valid(key: str) -> str:
-    """Return the key, or raise `ProviderKeyRejected`: an HTTP client would show it in the error it raises."""
+    """Return the key, or raise `ProviderKeyRejected`, because an HTTP client would show an invalid key in its error."""
     if not KEY.fullmatch(key):
-        raise ProviderKeyRejected("The stored key of the provider is none: store it again, on one line.")
+        raise ProviderKeyRejected(
+            "The stored provider key is not valid. Store it again as a single line: `promptreel secret set`."
+        )
     return key

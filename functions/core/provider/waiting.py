@@ -11,23 +11,23 @@ from datetime import timedelta
 from core.errors import GenerationTimedOut, SubmissionTimedOut
 from core.learned.times import Times
 
-# A turn of the workflow's loop costs as much as so many seconds that a check stays: three state transitions at
-# 0.000025 USD, and 256 MiB on arm64 at 0.0000133334 USD a GiB and second (us-east-1).
+# A turn of the workflow's loop costs as much as these seconds of a waiting function: three state transitions at
+# 0.000025 USD, and 256 MiB on arm64 at 0.0000133334 USD per GiB and second (us-east-1).
 TURN_SECONDS = 22.5
-LATE_SECONDS = 10  # that a poll may come later than planned: starts, and the provider's answer
+LATE_SECONDS = 10  # the possible delay of a poll, for a function's start and the provider's answer
 SOONER = 0.8
 
 
-RARER_AFTER_TURNS = 240  # of a job while the provider is out of credits: hours, as the probes are a minute apart
+RARER_AFTER_TURNS = 240  # of a job while the provider is out of credits: hours, because probes are a minute apart
 
 
 @dataclass(frozen=True)
 class SubmitSchedule:
     """When Submit is invoked again, and when the submission is polled first; in seconds."""
 
-    deadline: int  # since the job was admitted: how long a provider that rejects for now is asked again
-    timeout: int  # of the submit function: a claim older than this was left by an invocation that died
-    first: int  # from the submission to the first poll, as long as nothing is known of the model
+    deadline: int  # since the job was admitted: how long to retry after a temporary rejection
+    timeout: int  # of the submit function: an older claim was left by an invocation that died
+    first: int  # from the submission to the first poll, if nothing has been learned about the model
 
     def after_rejection(self, age: timedelta, retry_after: float | None, reason: str) -> int:
         """Return how long to wait after the provider rejected a request for now, `age` after its job was admitted.
@@ -43,7 +43,7 @@ class SubmitSchedule:
         tried = timedelta(seconds=self.deadline)
         if age >= tried:
             raise SubmissionTimedOut(
-                f"The provider did not accept the request within {tried}; the last reason: {reason}"
+                f"The provider did not accept the request within {tried}. The last reason: {reason}"
             )
 
     def for_claim(self, age: timedelta) -> int | None:
@@ -74,14 +74,13 @@ class LookUpSchedule:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All in seconds since, or between: see docs/decisions/0005-waiting.md for where the defaults of a stage come
-    from."""
+    """When CheckStatus polls, in seconds. docs/decisions/0005-waiting.md explains the defaults of a stage."""
 
-    first: int  # from the submission to the first poll, as long as nothing is known of the model
-    every: float  # between polls while it may be done at any moment: the lag is half of it
-    stay: int  # that a check may go on in one invocation
-    deadline: int  # from the submission: later, something is wrong, but the video is paid for ...
-    slow: int  # ... so it is polled this rarely ...
+    first: int  # from the submission to the first poll, if nothing has been learned about the model
+    every: float  # between polls while the job may end at any moment; the lag is half of it
+    stay: int  # the longest duration of a check in one invocation
+    deadline: int  # from the submission; after it something is wrong, but the video is paid for ...
+    slow: int  # ... so polls continue at this interval ...
     give_up: int  # ... until this long after the deadline
 
     def pause(self, age: float, times: Times) -> float:
@@ -89,8 +88,8 @@ class Schedule:
 
         Raise `GenerationTimedOut` past the last poll.
 
-        A pause that what was learned advises is made only where it is worth a turn of the loop: shorter ones save
-        little, and cost lag where the generation is another one than those before.
+        A learned pause is used only if it is longer than one turn of the state machine. Shorter ones save little, and
+        cost lag if this generation differs from earlier ones.
         """
         if age >= self.deadline + self.give_up:
             raise GenerationTimedOut(
@@ -104,23 +103,25 @@ class Schedule:
         return pause if pause > TURN_SECONDS else self.every
 
     def stays(self, pause: float, stayed: float) -> bool:
-        """Whether a check that is `stayed` seconds old spends the pause in its function: a short one is cheaper there
-        than as a turn of the loop."""
+        """Return whether a check that has run for `stayed` seconds waits in its function.
+
+        A short pause is cheaper there than as a turn of the loop.
+        """
         return pause <= TURN_SECONDS and stayed + pause <= self.stay
 
 
 @dataclass(frozen=True)
 class Poll:
-    """A poll that found the job pending (or its submission), and the pause that was to follow; in seconds."""
+    """A poll that found the job pending (or its submission), and the planned pause after it; in seconds."""
 
     age: float
     pause: float
 
     def took(self, age: float) -> float | None:
-        """Return about how long a generation took that was found done at `age`, or None if polls failed in between.
+        """Return the approximate duration of a generation that was found done at `age`, or None if polls have failed.
 
-        It ended at some time since this poll. After a long pause it is assumed to have ended early. Otherwise jobs
-        that end before the first poll would never be seen to be faster.
+        It ended at some time since this poll. After a long pause it is assumed to have ended early. Otherwise the
+        learned time could never fall below the first poll.
         """
         if age - self.age > self.pause + LATE_SECONDS:
             return None

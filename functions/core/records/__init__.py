@@ -1,4 +1,4 @@
 """The tables of generations and batches.
 
-The claim of the one create call is in claim.py, what happens to a generation in ledger.py, and lists are in lists.py.
+claim.py has the claim of the one create call, ledger.py the changes of a generation, and lists.py the lists.
 """

@@ -1,13 +1,13 @@
 """The claim of the one create call: no generation is sent to the provider twice.
 
-Submit writes the claim on a condition before it calls, so only one invocation can hold it:
+Submit writes the claim conditionally before the call, so only one invocation can hold it:
 
     nothing ──begin──▶ sending ──submitted──▶ submitted (with the provider's id)
        ▲                  │
        └──────clear───────┘
 
-An invocation that dies in between leaves `sending`, and no later one sends. Then the provider's log or an operator says
-what became of the call: `found` makes it submitted, `not_accepted` clears it.
+An invocation that dies in between leaves `sending`, and no later one sends. The outcome is then found in the provider's
+log or recorded by an operator: `found` makes it submitted, `not_accepted` clears it.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ CLAIM = ("submission", "sending_since", "attempt")  # its attributes in the item
 
 @dataclass(frozen=True)
 class Claim:
-    """The claim of a run's create call; `attempt` distinguishes it from earlier ones, which the provider rejected."""
+    """The claim of a run's create call. `attempt` distinguishes it from earlier ones that the provider rejected."""
 
     ledger: Ledger
     run: Run
@@ -44,7 +44,7 @@ class Claim:
                 only_if=Condition(
                     "attribute_not_exists(#submission) AND #status = :queued", {":queued": Status.QUEUED}
                 ),
-                remove=("task_token",),  # it was answered, and makes every later write dearer
+                remove=("task_token",),  # it was answered and would make every later write more expensive
             )
         except ConditionFailed:
             return None
@@ -52,15 +52,15 @@ class Claim:
 
     @property
     def client_request_id(self) -> str:
-        """Return the name of the create call in the provider's log."""
+        """The name of the create call in the provider's log."""
         return client_request_id(self.run.generation_id, self.attempt)
 
     def clear(self) -> None:
-        """Give the claim up, since the provider rejected the call or was never reached. Another one may send."""
+        """Give up the claim after the provider rejected the call or was not reached. Another invocation may send."""
         self.ledger.change(self.run, {}, only_if=self._is_held, remove=CLAIM)
 
     def submitted(self, provider_id: str) -> None:
-        """Record the provider's id, even if the generation has ended or was deleted, since it is paid for.
+        """Record the provider's id, even if the generation has ended or was deleted, because it is paid for.
 
         Raise `GenerationEnded` if it has ended, and `LedgerUnavailable` if the id could not be written.
         """
@@ -71,12 +71,14 @@ class Claim:
             try:
                 self.ledger.change(self.run, {**known, "status": Status.GENERATING}, only_if=going_on)
             except ConditionFailed:
-                # Whichever run is the latest now, and even a tombstone: only this call has the attempt.
+                # In any run, and even in a tombstone, because only this call has the attempt.
                 late = as_item({**known, "updated_at": self.ledger.now()})
                 self.ledger.table.update(which, late, only_if=held)
                 raise GenerationEnded(f"Generation {which} ended while it was being submitted.") from None
         except (BotoCoreError, ClientError, ConditionFailed) as error:
-            raise LedgerUnavailable(f"The provider accepted as {provider_id}, which could not be recorded.") from error
+            raise LedgerUnavailable(
+                f"The provider accepted the request as {provider_id}, but this could not be recorded."
+            ) from error
 
     @property
     def _is_held(self) -> Condition:
@@ -84,7 +86,7 @@ class Claim:
 
 
 def found(ledger: Ledger, run: Run, provider_id: str) -> None:
-    """Record that the provider has a submission whose answer was lost; `GenerationEnded` if it ended meanwhile."""
+    """Record that the provider accepted a request whose answer was lost. Raise `GenerationEnded` if it has ended."""
     generation = ledger.get_for(run)
     ledger.advance(
         run,

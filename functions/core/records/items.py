@@ -1,4 +1,4 @@
-"""The form of a generation in the table: its fields as an item, and an item as a generation or a tombstone."""
+"""Convert a generation to an item of the table, and an item to a generation or a tombstone."""
 
 import json
 from datetime import datetime
@@ -19,7 +19,7 @@ from core.generation import (
 )
 from core.records.table import KEY, Item
 
-TOMBSTONE = "deleted_at"  # no generation has it
+TOMBSTONE = "deleted_at"  # an attribute that only tombstones have
 _TIMES = {
     "created_at",
     "updated_at",
@@ -31,11 +31,11 @@ _TIMES = {
     "reopened_at",
     "admitted_at",
 }
-_JSON = {"request", "provider_video", "upload"}  # kept as text: they may hold numbers of any kind
+_JSON = {"request", "provider_video", "upload"}  # stored as text, because they may contain numbers of any kind
 
 
 def is_tombstone(item: Item) -> bool:
-    """Return whether the item is only what is left of a deleted generation."""
+    """Return whether the item is the tombstone of a deleted generation."""
     return TOMBSTONE in item
 
 
@@ -70,7 +70,7 @@ def as_generation(item: Item) -> Generation:
 
 
 def as_tombstone(item: Item) -> Tombstone:
-    """Return what an item says of a deleted generation."""
+    """Return the tombstone that an item holds."""
     times = {name: datetime.fromisoformat(item[name]) for name in ("sending_since", "submitted_at") if name in item}
     return Tombstone(
         generation_id=item[KEY],

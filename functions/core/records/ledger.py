@@ -1,4 +1,4 @@
-"""The ledger: one item for each generation, and every change of it from its acceptance to its deletion.
+"""The ledger: one item for each generation, and every change to it from acceptance to deletion.
 
 The claim of the one create call is in claim.py, lists are in lists.py, and the form of an item is in items.py.
 """
@@ -46,22 +46,23 @@ CHARGED = ("provider_id", "sending_since", "generated_at", "credits_used", BY_DO
 
 WATCH = (BY_WATCH.partition, str(BY_WATCH.sort))
 WATCHED = "yes"
-SOON = timedelta(minutes=1)  # what is not under way by then was left by somebody who died
-LONGEST_FUNCTION = timedelta(minutes=16)  # after which nothing that was invoked before still runs
+SOON = timedelta(minutes=1)  # a generation that is not being processed by then was left by a crashed function
+LONGEST_FUNCTION = timedelta(minutes=16)  # longer than any invocation runs
 
 IS_NEW = Condition(f"attribute_not_exists({KEY})")
 HAS_FAILED = Condition("#status = :error", {":error": Status.ERROR})
 
 
 def nothing() -> Sequence[Any]:
-    """Return no updates, for a write of which nothing is to be counted."""
+    """Return no updates, for a write that changes no sums."""
     return ()
 
 
 class Ledger:
-    """Reads and changes generations; every change is one conditional write, and its time comes from `now`.
+    """Reads and changes generations. Every change is one conditional write with the time of `now`.
 
-    What is not ended, or ended and not announced, or deleted a short while ago, is watched: `sweep` looks at it.
+    A generation is watched until its end is announced, and again for a short time after its deletion. The sweep checks
+    watched generations.
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
@@ -69,9 +70,9 @@ class Ledger:
         self.now = now
 
     def add(self, generation: Generation, holding: Updates | None = None) -> tuple[Generation, bool]:
-        """The recorded generation and whether it is new: one that was there before stays as it is.
+        """Record a generation unless its id exists. Return the record and whether it is new.
 
-        With a new one goes what is `holding` money for it, all or nothing; `BudgetExceeded` if there is too little.
+        `holding` reserves money for a new one in the same transaction. Raise `BudgetExceeded` if there is too little.
         """
         item = {**as_item(asdict(generation)), **self._watched(SOON)}
         try:
@@ -88,7 +89,7 @@ class Ledger:
         return generation, True
 
     def is_known(self, generation_id: str) -> bool:
-        """Whether there is such a generation; raises `Deleted` if there was."""
+        """Return whether the generation exists. Raise `Deleted` if it was deleted."""
         try:
             self.get(generation_id)
         except Deleted:
@@ -98,7 +99,7 @@ class Ledger:
         return True
 
     def add_failed(self, generation: Generation, failure: Failure) -> Generation:
-        """Record a request that failed before it began, unless it is there already; the record."""
+        """Record a request that failed before it began, unless its id exists. Return the record."""
         ended = replace(generation, status=Status.ERROR, error=failure, ended_at=self.now())
         return self.add(ended)[0]
 
@@ -118,17 +119,17 @@ class Ledger:
             )
 
     def retried_as(self, generation: Generation, other_id: str) -> None:
-        """Record that another generation replaces it in the batch, unless it goes on by itself."""
+        """Record that another generation replaces this one in the batch, unless it has been rescued."""
         with suppress(ConditionFailed):
             self.change(generation.run, {"retried_as": other_id}, only_if=HAS_FAILED)
 
     def find(self, ids: Sequence[str]) -> dict[str, Generation | None]:
-        """The generations as they are now, by their ids; None is one that was deleted."""
+        """Return the current generations by id, with None for a deleted one. Unknown ids are left out."""
         items = self.table.find(ids)
         return {key: None if is_tombstone(item) else as_generation(item) for key, item in items.items()}
 
     def get(self, generation_id: str) -> Generation:
-        """The generation as it is now; `NotFound` where there is none, `Deleted` where there was one."""
+        """Return the current generation. Raise `NotFound` if it does not exist, or `Deleted` if it was deleted."""
         item = self.table.get(generation_id)
         if item is None:
             raise NotFound(f"There is no generation {generation_id}.")
@@ -137,7 +138,7 @@ class Ledger:
         return as_generation(item)
 
     def get_for(self, run: Run) -> Generation:
-        """The generation, for a step of this run; `GenerationEnded` if there is nothing left for the run to do."""
+        """Return the generation for a step of this run. Raise `GenerationEnded` if the run has nothing left to do."""
         try:
             generation = self.get(run.generation_id)
         except NotFound:
@@ -145,53 +146,53 @@ class Ledger:
         if generation.status is Status.ERROR:
             raise GenerationEnded(f"Generation {run.generation_id} has ended: {generation.error}")
         if run != generation.run:
-            raise GenerationEnded(f"Generation {run.generation_id} goes on in a later run.")
+            raise GenerationEnded(f"Generation {run.generation_id} continues in a later run.")
         return generation
 
     def submission(self, generation_id: str) -> Generation | Tombstone | None:
-        """What is known of a generation's submission, although it may have been deleted."""
+        """Return the generation, or its tombstone if it was deleted, or None."""
         item = self.table.get(generation_id)
         if item is None:
             return None
         return as_tombstone(item) if is_tombstone(item) else as_generation(item)
 
     def watched(self) -> Iterator[str]:
-        """The ids of what is due to be looked at, the longest due first; it may lag behind."""
+        """Return the ids of the generations that are due for a check, earliest first. The index may lag behind."""
         for item in self.table.query(BY_WATCH, WATCHED, up_to=iso(self.now())):
             yield item[KEY]
 
     def watch_again(self, generation_id: str, after: timedelta) -> None:
-        """Look at it again after so long, if it is still watched."""
+        """Schedule the next check of a generation, if it is still watched."""
         with suppress(ConditionFailed):
             self.table.update(generation_id, self._watched(after), only_if=Condition("attribute_exists(#watch)"))
 
     def unwatch(self, generation_id: str) -> None:
-        """Nothing is left to be looked at."""
+        """Stop watching a generation."""
         self.table.update(generation_id, {}, remove=tuple(WATCH))
 
     def wait_with(self, run: Run, task_token: str) -> None:
-        """Note what the run's workflow waits with for its slot; of no effect if it waits for none any more."""
+        """Record the task token of the workflow that waits for a slot, if the generation is still queued."""
         with suppress(ConditionFailed):
             is_queued = Condition("#status = :queued", {":queued": Status.QUEUED})
             self.change(run, {"task_token": task_token}, only_if=is_queued)
 
     def task_token(self, generation_id: str) -> str | None:
-        """What the generation's workflow waited with last."""
+        """Return the latest task token of the generation's workflow."""
         return (self.table.get(generation_id) or {}).get("task_token")
 
     def await_end(self, generation_id: str) -> bool:
-        """Let who ends the generation look for those that wait for that; False if it has ended, or is not there."""
-        going_on = (Status.QUEUED, Status.GENERATING, Status.ARCHIVING)
-        values = {f":status{number}": status for number, status in enumerate(going_on)}
-        is_going_on = Condition(f"#status IN ({', '.join(values)})", values)
+        """Record that others wait for the generation's end. Return False if it has ended or does not exist."""
+        running = (Status.QUEUED, Status.GENERATING, Status.ARCHIVING)
+        values = {f":status{number}": status for number, status in enumerate(running)}
+        is_running = Condition(f"#status IN ({', '.join(values)})", values)
         try:
-            self.table.update(generation_id, {"is_awaited": True}, only_if=is_going_on)
+            self.table.update(generation_id, {"is_awaited": True}, only_if=is_running)
         except ConditionFailed:
             return False
         return True
 
     def provider_finished(self, run: Run, video: dict[str, Any], credits_used: int | None) -> None:
-        """The provider is done; what it said of the video is kept until the video is archived."""
+        """Record that the provider has finished the video, with its answer and the cost."""
         now = self.now()
         done_on = {BY_DONE.partition: now.astimezone(UTC).date().isoformat()}
         known = {"provider_video": video, "credits_used": credits_used, "generated_at": now, **done_on}
@@ -199,17 +200,20 @@ class Ledger:
         self.advance(run, {"status": Status.ARCHIVING, **known}, before=before)
 
     def keep_upload(self, run: Run, upload: dict[str, Any]) -> None:
-        """Part of the video is archived: what the next invocation needs to go on."""
+        """Record the state of a partly archived video for the next invocation."""
         self.advance(run, {"upload": upload}, before=(Status.ARCHIVING,))
 
     def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
-        """The video is in S3, verified: the generation has ended well."""
+        """End a generation as completed. Its video is verified and in S3."""
         ended = {"status": Status.COMPLETED, "video": video.as_dict(), "ended_at": ended_at}
         self.advance(run, ended, before=(Status.ARCHIVING,), remove=("upload",))
 
     def fail(self, run: Run, failure: Failure, *, unless_sent: bool = False) -> bool:
-        """The generation has ended badly; False if it had ended already, since it keeps its first end, if a later run
-        has it, or, with `unless_sent`, if the provider may have it."""
+        """End a generation as failed.
+
+        Return False without a change if it has ended before, if it is in a later run or, with `unless_sent`, if the
+        provider may have it.
+        """
         try:
             self.advance(
                 run,
@@ -230,10 +234,11 @@ class Ledger:
         cost: Cost | None = None,
         holding: Updates | None = None,
     ) -> bool:
-        """A failed generation goes on: checked if the provider has it, else submitted. Its end is announced anew.
+        """Reopen a failed generation. It is checked if the provider has it, and otherwise submitted.
 
-        `send_again` clears the claim, since the provider is known not to have accepted. With a `cost` goes what is
-        `holding` money for it; `BudgetExceeded`. False if another rescue was faster.
+        Its end will be announced again. `send_again` clears the claim, because the provider is known not to have
+        accepted the request. `holding` reserves the money for a `cost`. Raise `BudgetExceeded` if there is too little.
+        Return False if another rescue was faster.
         """
         now = self.now()
         known = {"submission": Submission.SUBMITTED, "provider_id": provider_id, "submitted_at": now}
@@ -258,10 +263,10 @@ class Ledger:
         return True
 
     def delete(self, generation: Generation) -> None:
-        """Replace an ended generation's record by a tombstone: its id is not used again for a year.
+        """Replace an ended generation's record by a tombstone, so that its id is not used again for a year.
 
-        What is known of its submission stays, if the provider may still work on it, and what it cost, if it did: the
-        charge for it may still come. Raises `Conflict` if the generation has changed since it was read.
+        The tombstone keeps the submission if the provider may still work on it, and otherwise the cost, because the
+        charge may not have arrived yet. Raise `Conflict` if the generation has changed since it was read.
         """
         now = self.now()
         item = self.table.get(generation.generation_id) or {}
@@ -275,18 +280,20 @@ class Ledger:
                     EXPIRES_AT: int((now + TOMBSTONE_FOR).timestamp()),
                     **self._watched(LONGEST_FUNCTION),
                 },
-                # As it was read just now: a Submit that still runs may be about to write the provider's id.
+                # Only if unchanged, because a running Submit may be about to write the provider's id.
                 only_if=Condition(
                     "#last_write = :seen AND #rescues = :run AND attribute_exists(#announced_at)",
                     {":seen": item.get("last_write", ""), ":run": generation.rescues},
                 ),
             )
         except ConditionFailed:
-            raise Conflict(f"Generation {generation.generation_id} has changed just now: look again.") from None
+            raise Conflict(f"Generation {generation.generation_id} has just changed. Fetch it again.") from None
 
     def announced(self, generation: Generation, cost: Cost | None = None, counting: Updates = nothing) -> None:
-        """The end was published, and is counted with what it cost, all or nothing, once; of no effect if the generation
-        goes on in a later run."""
+        """Record that the end was published, and apply `counting` to the sums in the same transaction, once.
+
+        Do nothing if the generation continues in a later run.
+        """
         with suppress(ConditionFailed):
             self.table.update_with(
                 generation.generation_id,
@@ -308,13 +315,13 @@ class Ledger:
         remove: tuple[str, ...] = (),
         and_only_if: str | None = None,
     ) -> None:
-        """Change a generation of this run as `change` does; `GenerationEnded` if its status is none of `before`."""
+        """Change a generation as `change` does. Raise `GenerationEnded` if the run or the status (`before`) is over."""
         values = {f":before{i}": status for i, status in enumerate(before)}
         only_if = " AND ".join(filter(None, (f"#status IN ({', '.join(values)})", and_only_if)))
         try:
             self.change(run, changes, only_if=Condition(only_if, values), remove=remove)
         except ConditionFailed:
-            raise GenerationEnded(f"Generation {run.generation_id} is not {' or '.join(before)} any more.") from None
+            raise GenerationEnded(f"Generation {run.generation_id} is no longer {' or '.join(before)}.") from None
 
     def change(
         self,
@@ -325,7 +332,7 @@ class Ledger:
         remove: tuple[str, ...] = (),
         others: Updates | None = None,
     ) -> None:
-        """Change a generation while this is its latest run, with `others` of other tables, all or nothing.
+        """Change a generation while this is its latest run, and apply `others` to other tables in the same transaction.
 
         Raise `ConditionFailed` if the run is not the latest one, or if `only_if` does not hold.
         """

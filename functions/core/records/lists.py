@@ -14,10 +14,10 @@ from core.records.table import AT_ONCE, BY_BATCH, BY_ID, BY_OWNER, KEY, MOST_AT_
 from core.records.wanted import Wanted
 
 MAX_LIMIT = 100
-MAX_PAGE_BYTES = 3 << 20  # of requests in one answer: Lambda's has 6 MiB, and a request 192 KiB
+MAX_PAGE_BYTES = 3 << 20  # of requests in one answer; Lambda allows 6 MiB, and a request has up to 192 KiB
 CURSOR = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z_[0-9a-f]{32}$"
-MOST_MEANT = 20  # generations that are looked at for the beginning of an id
-PAGE_ITEMS, MAX_PAGES = 100, 20  # of one answer of `page`: a record has 2 KiB, a page of DynamoDB's 1 MiB
+MOST_MEANT = 20  # generations that are read for the beginning of an id
+PAGE_ITEMS, MAX_PAGES = 100, 20  # limits of one call of `page`; a record has 2 KiB, a page of DynamoDB 1 MiB
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Lists:
         return found, _cursor(start) if start else None
 
     def meant(self, owner: str, beginning: str) -> Iterator[Generation]:
-        """Return the owner's generations whose ids begin so, or some of them if there are many."""
+        """Return the owner's generations whose ids have this beginning, or some of them if there are many."""
         for item in self.ledger.table.beginning_with(BY_ID, owner, beginning, MOST_MEANT):
             with suppress(NotFound):  # deleted
                 yield self.ledger.get(item[KEY])
@@ -69,7 +69,7 @@ class Lists:
                 yield item["row_number"], item[KEY]
 
     def batch(self, batch_id: str, revision: int, *, after: int = 0) -> Iterator[Generation]:
-        """Return the generations of a batch's revision, in the order of its rows, after a row."""
+        """Return the generations of a batch's revision after a row, in the order of its rows."""
         rows = self.batch_rows(batch_id, revision, after=after)
         while some := list(islice(rows, AT_ONCE)):
             found = self.ledger.find([generation_id for _, generation_id in some])

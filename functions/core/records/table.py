@@ -1,6 +1,6 @@
 """The table: its key and its indexes, and how items are read and written.
 
-infra/ledger.py makes the table from these names, and the tests make theirs.
+infra/ledger.py and the tests create their tables from these names.
 """
 
 import random
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]  # plain values: str, int, bool, and lists and dicts of these
-Updates = Callable[[], Sequence[Any]]  # parts of a transaction, as DynamoDB takes them, asked for at each try
+Updates = Callable[[], Sequence[Any]]  # returns items of a DynamoDB transaction; called for each attempt
 
 KEY = "generation_id"
-AT_ONCE = 25  # items of one BatchGetItem, which answers 16 MiB: the largest have some 200 KiB
-MOST_AT_ONCE = 100  # where only some attributes are asked for
-MOST_CONFLICTS = 20  # transactions that may be in the way of one write
-EXPIRES_AT = "expires_at"  # DynamoDB removes the item after this time, in seconds since 1970
+AT_ONCE = 25  # items of one BatchGetItem, which returns 16 MiB; the largest items have about 200 KiB
+MOST_AT_ONCE = 100  # the same if only some attributes are read
+MOST_CONFLICTS = 20  # attempts of a write that conflicts with transactions
+EXPIRES_AT = "expires_at"  # DynamoDB deletes the item after this time, in seconds since 1970
 
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index: of the items that have its keys, these keys and what it includes.
+    """A global secondary index. It contains the items that have its keys, with the attributes in `includes`.
 
-    A write that changes none of those costs nothing here. What is looked for is found by its index, and read by its id.
+    A write that changes none of these attributes costs nothing here. Lists use an index to find ids and then read the
+    items by id.
     """
 
     name: str
@@ -43,23 +44,23 @@ class Index:
 BY_OWNER = Index("by_owner", "owner", "created_at")
 BY_BATCH = Index("by_batch", "batch_id", "row_number", sort_type="N", includes=("status", "revision", "retried_as"))
 BY_ID = Index("by_id", "owner", KEY)  # finds an id by its first digits
-BY_WATCH = Index("by_watch", "watch", "watch_at")  # what sweep has to look at, and when
-BY_DONE = Index(  # what the provider finished, by the day (UTC) on which it did: for each there is a charge
+BY_WATCH = Index("by_watch", "watch", "watch_at")  # the generations that the sweep checks, and when
+BY_DONE = Index(  # generations by the day (UTC) on which the provider finished them; each of them is charged
     "by_done", "done_on", "generated_at", includes=("provider_id", "credits_used", "sending_since")
 )
 INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH, BY_DONE)
 
-# The table of batches is one of its own: its items are no generations.
+# Batches have a separate table.
 BATCH_KEY = "batch_id"
 BATCHES_BY_OWNER = Index("by_owner", "owner", "created_at")
-# And that of webhooks' deliveries.
+# Deliveries of webhooks have a separate table.
 DELIVERY_KEY = "delivery_id"
 DELIVERIES_BY_OWNER = Index("by_owner", "owner", "created_at")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What must hold for a write: the text names attributes as `#name`, and values as they are named in `values`."""
+    """A condition for a write. Its text refers to attributes as `#name` and to values by their names in `values`."""
 
     text: str
     values: Item = field(default_factory=dict)
@@ -77,7 +78,7 @@ class Condition:
 
 
 class ConditionFailed(Exception):
-    """A write's condition did not hold; `item` is what is there, empty if nothing is."""
+    """The condition of a write did not hold; `item` is the stored item, or empty if there is none."""
 
     def __init__(self, item: Item) -> None:
         super().__init__()
@@ -85,7 +86,7 @@ class ConditionFailed(Exception):
 
 
 class Table:
-    """The table by its name; every read is consistent, except through an index.
+    """A DynamoDB table. All reads are consistent, except through an index.
 
     The SDK retries a write when the response is lost, and the retry then fails its own condition. Each conditional
     write therefore stores a unique token, `last_write`, and treats finding it as success.
@@ -102,21 +103,20 @@ class Table:
         return read(answer["Item"]) if "Item" in answer else None
 
     def find(self, keys: Sequence[str], names: tuple[str, ...] = ()) -> dict[str, Item]:
-        """The items as they are now, by their keys, with all their attributes, or `names` alone; those that are not
-        there are left out."""
+        """Return the current items by key, with all their attributes or only `names`. Missing items are left out."""
         found: dict[str, Item] = {}
         projected = {f"#{name}": name for name in (self._key, *names)}
         projection = {"ProjectionExpression": ", ".join(projected), "ExpressionAttributeNames": projected}
         at_once = MOST_AT_ONCE if names else AT_ONCE
         for start in range(0, len(keys), at_once):
             some = [_key(key, self._key) for key in dict.fromkeys(keys[start : start + at_once])]
-            asked: Any = {self._name: {"Keys": some, "ConsistentRead": True, **(projection if names else {})}}
+            requested: Any = {self._name: {"Keys": some, "ConsistentRead": True, **(projection if names else {})}}
             for attempt in range(MOST_CONFLICTS):
-                answer = self._dynamodb.batch_get_item(RequestItems=asked)
+                answer = self._dynamodb.batch_get_item(RequestItems=requested)
                 items = map(read, answer["Responses"].get(self._name, []))
                 found |= {item[self._key]: item for item in items}
-                asked = answer.get("UnprocessedKeys")
-                if not asked:
+                requested = answer.get("UnprocessedKeys")
+                if not requested:
                     break
                 time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - nothing secret
             else:
@@ -124,7 +124,7 @@ class Table:
         return found
 
     def put(self, item: Item, only_if: Condition) -> None:
-        """Write a whole item, values that are None left out; `ConditionFailed` if `only_if` does not hold."""
+        """Write a whole item without its None values. Raise `ConditionFailed` if `only_if` does not hold."""
         token = uuid4().hex
         written = {"TableName": self._name, "Item": write({**item, "last_write": token}), **only_if.as_parameters()}
         self._write(lambda: self._dynamodb.put_item(**written), token)
@@ -132,7 +132,7 @@ class Table:
     def update(
         self, key: str, changes: Item, *, only_if: Condition | None = None, remove: tuple[str, ...] = ()
     ) -> None:
-        """Set `changes`, except those that are None, and remove the attributes named in `remove`.
+        """Set `changes` except None values, and remove the attributes named in `remove`.
 
         Raise `ConditionFailed` if `only_if` does not hold; without it, if the item does not exist.
         """
@@ -143,7 +143,7 @@ class Table:
         self._write(lambda: self._dynamodb.update_item(TableName=self._name, **updated), token)
 
     def put_with(self, item: Item, only_if: Condition, others: Updates) -> None:
-        """Write a whole item as `put` does, and `others` of other tables, all or nothing."""
+        """Write a whole item as `put` does, and apply `others` to other tables in the same transaction."""
         token = uuid4().hex
         put = {"Item": write({**item, "last_write": token}), **only_if.as_parameters()}
         self._together({"Put": {"TableName": self._name, **put}}, token, others)
@@ -157,16 +157,16 @@ class Table:
         only_if: Condition,
         remove: tuple[str, ...] = (),
     ) -> None:
-        """Change an item as `update` does, and `others` of other tables, all or nothing."""
+        """Change an item as `update` does, and apply `others` to other tables in the same transaction."""
         token = uuid4().hex
         changes = {**changes, "last_write": token}
         updated = update_of(key, changes, only_if=only_if, remove=remove, key_name=self._key)
         self._together({"Update": {"TableName": self._name, **updated}}, token, others)
 
     def _together(self, own: Any, token: str, others: Updates) -> None:
-        """One transaction; `others` are asked for again where a condition of theirs, or another write, was in the way.
+        """Make a transaction. Call `others` again and retry after a conflict, or if one of their conditions failed.
 
-        `ConditionFailed` if the condition of our own item does not hold.
+        Raise `ConditionFailed` if the condition of our own item does not hold.
         """
         for attempt in range(MOST_CONFLICTS):
             try:
@@ -181,7 +181,7 @@ class Table:
                 time.sleep(random.uniform(0, min(1, 0.02 * 1.5**attempt)))  # noqa: S311 - nothing secret
             else:
                 return
-        raise TimeoutError(f"DynamoDB did not take a write in {MOST_CONFLICTS} calls: others are in its way.")
+        raise TimeoutError(f"DynamoDB rejected a write {MOST_CONFLICTS} times because of conflicts with other writes.")
 
     def _write(self, call: Callable[[], object], token: str) -> None:
         try:
@@ -199,8 +199,10 @@ class Table:
         up_to: str | None = None,
         after: int | None = None,
     ) -> Iterator[Item]:
-        """The items of an index under one partition key, in the order of its sort key, up to one and after one if they
-        are given."""
+        """Return the items of an index under one partition key, in the order of its sort key.
+
+        `up_to` (inclusive) and `after` (exclusive) limit the sort key.
+        """
         attributes: dict[str, str] = {"#partition": index.partition}
         values: Item = {":partition": partition}
         condition = "#partition = :partition"
@@ -219,7 +221,7 @@ class Table:
             yield from map(read, page["Items"])
 
     def beginning_with(self, index: Index, partition: str, beginning: str, limit: int) -> list[Item]:
-        """Up to `limit` items of an index whose sort key begins so."""
+        """Return up to `limit` items of an index whose sort key has this beginning."""
         answer = self._dynamodb.query(
             TableName=self._name,
             IndexName=index.name,
@@ -233,12 +235,14 @@ class Table:
     def page_of(
         self, index: Index, owner: str, between: tuple[str, str], cursor: str | None, limit: int
     ) -> tuple[list[Item], str | None]:
-        """Up to `limit` of an owner's items, whole, newest first, that were created between two times, and the cursor
-        to go on with (`<created_at>_<key>`), None at the end."""
+        """Return up to `limit` whole items of an owner that were created between two times, newest first.
+
+        Also return the cursor of the next page (`<created_at>_<key>`), or None at the end.
+        """
         before = None
         if cursor is not None:
             created_at, _, key = cursor.partition("_")
-            if not between[0] <= created_at <= between[1]:  # no time of an item
+            if not between[0] <= created_at <= between[1]:  # a cursor of another list
                 return [], None
             before = {"owner": owner, "created_at": created_at, self._key: key}
         keys, has_more = self.query_back(index, owner, between, before, limit)
@@ -249,8 +253,11 @@ class Table:
     def query_back(
         self, index: Index, partition: str, between: tuple[str, str], before: Item | None, limit: int
     ) -> tuple[list[Item], bool]:
-        """Up to `limit` items of an index, the last ones first, whose sort key is between two, these included, and
-        before the keys in `before`, which are between them too; whether there are more."""
+        """Return up to `limit` items of an index in descending order, and whether there are more.
+
+        Their sort keys are between two values (inclusive). `before` has the keys of an item in that range, after which
+        the page begins.
+        """
         answer = self._dynamodb.query(
             TableName=self._name,
             IndexName=index.name,
@@ -276,7 +283,7 @@ def update_of(key: str, changes: Item, *, only_if: Condition, remove: tuple[str,
 
 
 def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:
-    """A write, again for a while if a transaction is in its way: that is in no retry list of the SDK."""
+    """Write, and retry conflicts with a transaction, which the SDK does not."""
     for attempt in range(MOST_CONFLICTS):
         try:
             call()
@@ -288,7 +295,7 @@ def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:
 
 
 class _WholeNumbers(TypeDeserializer):
-    """Read numbers as int: boto3 makes a Decimal of each, and the records hold whole numbers only."""
+    """Read numbers as int. boto3 returns Decimal, but the records contain only whole numbers."""
 
     def _deserialize_n(self, value: str) -> int:
         return int(value)
@@ -298,12 +305,12 @@ _serialize, _deserialize = TypeSerializer().serialize, _WholeNumbers().deseriali
 
 
 def read(item: Mapping[str, Any]) -> Item:
-    """Return the plain values of an item as DynamoDB writes it."""
+    """Return the plain values of an item in DynamoDB's format."""
     return {name: _deserialize(value) for name, value in item.items()}
 
 
 def write(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return plain values as DynamoDB writes them, without those that are None."""
+    """Return plain values in DynamoDB's format, without None values."""
     return {name: _serialize(value) for name, value in item.items() if value is not None}
 
 

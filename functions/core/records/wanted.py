@@ -1,4 +1,4 @@
-"""Which generations a list is of."""
+"""Filter lists of generations."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UT
 
 @dataclass(frozen=True)
 class Wanted:
-    """Those for which all of this holds; what is not given does not matter."""
+    """A filter for generations. All given conditions must hold."""
 
     status: Collection[Status] = ()
     model: str | None = None
-    batch: str | None = None  # its id, or how that begins
-    text: str | None = None  # somewhere in the prompt, in upper or lower case
-    tags: Collection[str] = ()  # it has all of them; a key alone stands for any value of it
-    created_after: datetime = FIRST  # at this time or after it
-    created_before: datetime = LAST  # and not at this one
+    batch: str | None = None  # the id of the batch, or its beginning
+    text: str | None = None  # part of the prompt, in upper or lower case
+    tags: Collection[str] = ()  # all of these; a key without a value matches any value
+    created_after: datetime = FIRST  # inclusive
+    created_before: datetime = LAST  # exclusive
 
     def includes(self, generation: Generation) -> bool:
-        """Whether it is one of them, its time apart."""
+        """Return whether the filter includes a generation, without regard to its time."""
         return (
             (not self.status or generation.status in self.status)
             and self.model in (None, generation.model)
@@ -33,7 +33,7 @@ class Wanted:
 
     @property
     def created(self) -> tuple[str, str]:
-        """The first and the last `created_at`, as records hold it (whole milliseconds), that are within the times."""
+        """The first and last `created_at` in the range, in the form of the records (whole milliseconds)."""
         almost = timedelta(milliseconds=1) - timedelta(microseconds=1)
         return iso(self.created_after + almost), iso(self.created_before - timedelta(microseconds=1))
 

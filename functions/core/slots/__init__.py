@@ -1,9 +1,9 @@
-"""Keep the number of generations at the provider within its limit, fairly between owners, whichever way they came in.
+"""Keep the number of generations at the provider within its limit, and share it fairly between owners.
 
 A workflow waits in its state Admit, which costs nothing while it waits, until its generation is granted a slot. It
 keeps the slot until the provider says that the job has ended, or until the job is so old that it must have.
 
     table.py        the items: slots, which name their holders, and the queue
     admission.py    whose job is next, and how slots are granted and freed (core.sweep frees what was left)
-    history.py      how many slots were held and jobs queued, hour by hour
+    history.py      the numbers of held slots and queued jobs, hour by hour
 """

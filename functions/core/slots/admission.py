@@ -1,9 +1,9 @@
-"""Choose whose job gets the next free slot, and wake its workflow.
+"""Choose the job that gets the next free slot, and wake its workflow.
 
 The owner with the fewest slots is next. Ties go round-robin, starting after the owner who was served last. An owner's
-own jobs are served in order. The choice is made when a slot is granted, from what each owner holds and has queued at
-that moment. So a thousand queued jobs do not delay the other owners, and an owner who was served for long has no debt.
-An owner who arrives late, where many wait for few slots, waits for one round.
+jobs are served in order. The choice is made when a slot is granted, from the slots and queued jobs that each owner has
+at that moment. So a thousand queued jobs do not delay other owners, and past use of many slots does not count. If many
+owners wait for few slots, a new one waits for one round.
 """
 
 import json
@@ -25,8 +25,8 @@ from core.workflow import Run
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-LEASE = timedelta(seconds=10)  # after which a caller that grants slots is assumed dead
-MOST_PAGES = 40  # of the queue that are read to find the next job; an owner takes one at most
+LEASE = timedelta(seconds=10)  # after this time, a caller that grants slots is assumed dead
+MOST_PAGES = 40  # of the queue, read to find the next job; an owner needs one at most
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Admission:
     ledger: Ledger
     stepfunctions: "SFNClient"
     limit: int
-    keep: Callable[[Generation], None] = lambda _: None  # the files that it names, where its workflow begins
+    keep: Callable[[Generation], None] = lambda _: None  # copies its input files when its workflow begins
 
     def admit(self, run: Run, task_token: str) -> None:
         """Answer `task_token` once the run's generation has a slot, perhaps at once.
 
-        Another invocation changes nothing but the token. Before it queues for a slot, a generation waits for those
-        whose videos it takes. Raise `GenerationEnded` for a run that has nothing left to do and `InputUnavailable` for
-        one that cannot be made.
+        Another invocation only changes the token. Before it queues for a slot, a generation waits for the generations
+        whose videos are its inputs. Raise `GenerationEnded` for a run that has nothing left to do, and
+        `InputUnavailable` if an input will never exist.
         """
         # Before any caller can admit it: only the answer to the token lets the workflow continue.
         self.keep(self.ledger.get_for(run))
@@ -77,16 +77,16 @@ class Admission:
         for waiting_id, execution in self.table.awaiting(generation.generation_id):
             with suppress(NotFound):
                 self.resume(self.ledger.get(waiting_id))
-            # Not if this one was rescued meanwhile, and is waited for again.
+            # Only the wait for this execution: after a rescue, others may wait for the next one.
             self.table.stop_awaiting(generation.generation_id, waiting_id, execution)
         self.grant_slots()
 
     def _has_inputs(self, generation: Generation) -> bool:
-        """Return whether the videos that it takes exist; if not, wait for one of them. Raise `InputUnavailable`."""
+        """Return whether its input videos exist; if not, wait for one of them. Raise `InputUnavailable`."""
         return all(self._is_there(generation, given) for given in generation.given or () if given.generation_id)
 
     def _is_there(self, generation: Generation, given: Given) -> bool:
-        """Return whether the other one has a video; if it has not ended, record that this one waits for its end."""
+        """Return whether the other generation has a video. If it has not ended, record that this one waits for it."""
         while (source := source_of(given, generation.owner, self.ledger)).status is not Status.COMPLETED:
             self.table.await_end(source.run, generation.generation_id)
             if self.ledger.await_end(source.generation_id):
@@ -183,7 +183,7 @@ class Admission:
         try:
             self.table.move(slot, number)
         except Refused:
-            return  # freed or granted meanwhile
+            return  # freed or granted in the meantime
 
     def _next(self, held: Collection[Slot], served: str) -> Waiting | None:
         """Return the first job of the owner with the fewest slots, starting after the owner who was served last.

@@ -1,4 +1,4 @@
-"""Record the numbers of used slots and queued jobs, hour by hour, as the sweep samples them each minute.
+"""Record the numbers of used slots and queued jobs by hour. The sweep samples them each minute.
 
 An hour is one item of the table of slots, which expires after `KEPT_FOR`. Adding a sample to it is one write, without a
 read or a condition. Two samples in a minute do no harm, since the console shows their mean.
@@ -28,14 +28,14 @@ class Hour:
 
 
 class History:
-    """The hours."""
+    """The recorded hours."""
 
     def __init__(self, dynamodb: "DynamoDBClient", slots_table_name: str) -> None:
         self._dynamodb = dynamodb
         self._name = slots_table_name
 
     def note(self, held: int, waiting: int, now: datetime) -> None:
-        """Add a sample: so many slots are held and so many jobs wait now."""
+        """Add a sample: the numbers of held slots and of waiting jobs."""
         expires_at = int((now + KEPT_FOR).timestamp())
         self._dynamodb.update_item(
             TableName=self._name,
@@ -45,8 +45,8 @@ class History:
         )
 
     def since(self, first: datetime) -> list[Hour]:
-        """Return the hours from the one that this time is in, earliest first. Hours without a sample are missing."""
-        answer = self._dynamodb.query(  # at most as many as are kept: far less than a page
+        """Return the hours since the one that contains `first`, earliest first. Hours without a sample are missing."""
+        answer = self._dynamodb.query(  # all hours that are kept fit into one page
             TableName=self._name,
             KeyConditionExpression=f"{PK} = :pk AND {SK} >= :first",
             ExpressionAttributeValues=write({":pk": HOUR, ":first": f"{first:{_FORMAT}}"}),

@@ -1,15 +1,15 @@
-"""Read and write the table of slots and the queue for them. A slot is an item while it is held, and names its holder.
+"""Read and write the table of slots and their queue. A held slot is an item, which names its holder.
 
     pk "slot"     sk its number, from 0       a held slot
-    pk "waiting"  sk owner/since/generation   a queued generation, the owner's first one first
-    pk "ends/<generation>"  sk generation     one that waits for a run of that generation to end: it takes its video
-    pk "lease"    sk "lease"                  which caller grants slots; who was served last (core.slots.admission)
-    pk "times"    sk model and parameters     how long such generations took (core.learned)
-    pk "hour"     sk when it began            how many slots were held and jobs queued (core.slots.history)
+    pk "waiting"  sk owner/since/generation   a queued generation, sorted by time for each owner
+    pk "ends/<generation>"  sk generation     a generation that waits for a run of another one, whose video is its input
+    pk "lease"    sk "lease"                  the caller that grants slots, and the owner served last (admission.py)
+    pk "times"    sk model and parameters     how long generations took (core.learned)
+    pk "hour"     sk when it began            numbers of held slots and queued jobs (history.py)
 
-The number of slots in use is the number of items, so no counter can drift. Only `grant` makes a slot, in one
-transaction with the generation, so a generation has one slot and a slot one generation. All reads that decide
-something are consistent.
+The number of slots in use is the number of items, so no counter can drift. Only `grant` creates a slot, in one
+transaction with the generation, so a generation has one slot and a slot has one generation. All reads for decisions are
+consistent.
 """
 
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ from core.workflow import Run
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-PK, SK = "pk", "sk"  # neither is a word of DynamoDB's own
+PK, SK = "pk", "sk"  # not reserved words of DynamoDB
 SLOT, WAITING, LEASE, HOUR = "slot", "waiting", "lease", "hour"
 ENDS = "ends/"
-MOST_AHEAD = 100  # that are counted for one who asks
-PAGE = 25  # queued jobs that are read at once: usually all of them
+MOST_AHEAD = 100  # jobs counted for the position in the queue
+PAGE = 25  # queued jobs read at once, which are usually all of them
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Waiting:
 
     @property
     def sort_key(self) -> str:
-        """Its sort key: owners apart, and of one owner the first to come first."""
+        """The sort key, which groups the queue by owner and sorts each group by time."""
         return f"{_owner(self.owner)}/{self.since}/{self.generation_id}"
 
     @classmethod
     def of(cls, generation: Generation) -> "Waiting":
-        """Return the generation's one entry in the queue, the same however often it arrives."""
+        """Return the generation's entry in the queue. Repeated calls return the same entry."""
         since = generation.reopened_at or generation.created_at
         return cls(generation.generation_id, generation.owner, iso(since))
 
@@ -65,15 +65,15 @@ class Slot:
 
 
 class Refused(Exception):
-    """A transaction was not made: one of its conditions did not hold, or another transaction was in the way."""
+    """A transaction failed: one of its conditions did not hold, or it conflicted with another transaction."""
 
     def __init__(self, *, is_settled: bool) -> None:
         super().__init__()
-        self.is_settled = is_settled  # the generation has a slot already, or waits for none
+        self.is_settled = is_settled  # the generation already has a slot or no longer needs one
 
 
 class SlotsTable:
-    """The table of slots, and the generations' part in it."""
+    """The table of slots, whose grants also update the table of generations."""
 
     def __init__(self, dynamodb: "DynamoDBClient", name: str, generations: str) -> None:
         self._dynamodb = dynamodb
@@ -106,7 +106,7 @@ class SlotsTable:
         return len(since), datetime.fromisoformat(min(since)) if since else None
 
     def count(self, part: str) -> int:
-        """Return the number of items of this `pk`, now or a moment ago: to be shown, not to decide anything."""
+        """Return the approximate number of items of this `pk`, for display only."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression=f"{PK} = :pk",
@@ -116,9 +116,9 @@ class SlotsTable:
         return sum(page["Count"] for page in pages)
 
     def ahead(self, generation: Generation) -> int | None:
-        """Return how many of the owner's jobs are before this one, at most `MOST_AHEAD`, or None if it is not queued.
+        """Return how many of the owner's jobs are ahead of this one, at most `MOST_AHEAD`, or None if it is not queued.
 
-        When they are admitted also depends on the other owners: see `core.slots.admission`.
+        Their admission also depends on the other owners: see `core.slots.admission`.
         """
         own = Waiting.of(generation).sort_key
         answer = self._dynamodb.query(
@@ -134,13 +134,13 @@ class SlotsTable:
         return len(found) - 1 if found[-1:] == [own] else None
 
     def wait(self, waiting: Waiting) -> None:
-        """Put it in the queue if it is not there yet."""
+        """Put a generation in the queue, unless it is already there."""
         fields = {"holder": waiting.generation_id, "owner": waiting.owner, "since": waiting.since}
         item = write({PK: WAITING, SK: waiting.sort_key, **fields})
         self._retried(lambda: self._dynamodb.put_item(TableName=self._name, Item=item))
 
     def leave(self, waiting: Waiting) -> None:
-        """Take it out of the queue if it is there."""
+        """Take a generation out of the queue, if it is there."""
         self._delete(WAITING, waiting.sort_key, waiting.generation_id)
 
     def await_end(self, source: Run, generation_id: str) -> None:
@@ -182,8 +182,8 @@ class SlotsTable:
     def take_lease(self, who: str, now: datetime, until: datetime, served: str | None = None) -> str | None:
         """Take or renew the lease to grant slots, and return the owner who was served last, or "" if there is none.
 
-        Return None if another caller holds the lease, and make that one run once more. A caller that renews its lease
-        says who was `served` by then: where jobs arrive all the time, a lease is renewed again and again.
+        Return None if another caller holds the lease, and make that one run once more. When a caller renews its lease,
+        it passes the owner that was `served` last, because with a constant stream of jobs a lease may never end.
         """
         taken: dict[str, Any] = {}
         and_served = ", served = :served" if served else ""
@@ -213,14 +213,14 @@ class SlotsTable:
                     ExpressionAttributeValues=write({":yes": who}),
                 )
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
-                return self.take_lease(who, now, until, served)  # it has ended just now
+                return self.take_lease(who, now, until, served)  # the other lease has just ended
             return None
         return str(taken.get("served", ""))
 
     def end_lease(self, who: str, served: str) -> bool:
         """End the lease of `who`, with the owner who was `served` last, and return whether that was possible.
 
-        It is not if another caller came meanwhile: then `who` runs once more.
+        It is not possible if another caller has asked for the lease. Then `who` must run once more.
         """
         try:
             self._retried(
@@ -258,7 +258,7 @@ class SlotsTable:
         }
 
     def _of(self, part: str, item: str, holder: str) -> dict[str, Any]:
-        """Return an item's key, on condition that this generation holds the item."""
+        """Return a delete of an item, on condition that this generation holds it."""
         return {
             "TableName": self._name,
             "Key": _key(part, item),
@@ -267,7 +267,7 @@ class SlotsTable:
         }
 
     def _delete(self, part: str, item: str, holder: str) -> None:
-        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # deleted before, or another's by now
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # deleted, or held by another one
             self._retried(lambda: self._dynamodb.delete_item(**self._of(part, item, holder)))
 
     def _transact(self, *items: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
-"""Webhooks: who asked is told of the end by a signed POST, again and again for a day until it is taken.
+"""Webhooks: notify a URL by a signed POST when a generation ends, and retry for a day until it is accepted.
 
-asked       what a request may say: which address, of which ends
-message     what is sent, under which id, and how it is signed
-secret      what each owner's messages are signed with
-sending     the one POST
-records     what became of each delivery
-courier     from the announcement to the delivery
+asked       checks the webhook of a request: its URL and its events
+message     the message, its id and its signature
+secret      the owners' secrets for signing
+sending     sends one POST
+records     the state of each delivery
+courier     delivers the message of an announcement
 """

@@ -16,22 +16,22 @@ _OWN_NETWORK = (".localhost", ".local", ".internal", ".home.arpa")  # names that
 def webhook_of(url: object, events: object, *, local: bool) -> Webhook | None:
     """Return the webhook of a request, or None. Raise `InvalidRequest` for a webhook that could not be sent to.
 
-    `events` is a list, or a text with commas between; without it, all. With `local`, this machine may be named, by
-    http too. A name that leads into a private network is found out when it is connected to.
+    `events` is a list or a comma-separated text; the default is all events. `local` also allows private addresses and
+    http. A name that resolves to a private address is rejected only when the message is sent.
     """
-    told = _events(events)
+    wanted = _events(events)
     if url in (None, ""):
         return None
     if not isinstance(url, str) or len(url) > MAX_URL:
         raise InvalidRequest(f"`webhook` must be a URL of at most {MAX_URL} characters.", "webhook")
     parts = parts_of(url)
     if parts is None or not parts.hostname or parts.fragment:
-        raise InvalidRequest("`webhook` must be a plain URL, without credentials and without a fragment.", "webhook")
+        raise InvalidRequest("`webhook` must be a plain URL without credentials and without a fragment.", "webhook")
     if parts.scheme != "https" and not (local and parts.scheme == "http"):
         raise InvalidRequest("`webhook` must begin with https://.", "webhook")
     if not local and not _may_be_public(parts.hostname):
-        raise InvalidRequest("`webhook` must lead to the public internet, and not into a private network.", "webhook")
-    return Webhook(url, told)
+        raise InvalidRequest("`webhook` must be on the public internet, not in a private network.", "webhook")
+    return Webhook(url, wanted)
 
 
 def _may_be_public(host: str) -> bool:
@@ -44,6 +44,6 @@ def _may_be_public(host: str) -> bool:
 def _events(asked: object) -> list[str]:
     found = re.split("[,;]", asked) if isinstance(asked, str) else list(EVENTS) if asked is None else asked
     if not isinstance(found, list) or not all(isinstance(one, str) and one.strip() in (*EVENTS, "") for one in found):
-        raise InvalidRequest(f"`webhook_events` must be of {', '.join(EVENTS)}, with commas between.", "webhook_events")
+        raise InvalidRequest(f"`webhook_events` must be one or more of {', '.join(EVENTS)}.", "webhook_events")
     named = {one.strip() for one in found}
     return [one for one in EVENTS if one in named] or list(EVENTS)

@@ -1,6 +1,6 @@
-"""Deliver a message of the queue, again and again until the receiver has it or it expires.
+"""Deliver a message of the queue, and retry until the receiver has accepted it or the last attempt has failed.
 
-An invocation that is repeated, or that runs twice at once, sends the message at least once, always under the same id.
+Repeated or concurrent invocations send the message at least once, always with the same id.
 """
 
 import random
@@ -18,27 +18,27 @@ from core.webhooks.records import LEASE, Delivery, State, WebhookRecords
 from core.webhooks.secret import secret_of
 from core.webhooks.sending import Answer, Sender
 
-# Between attempts: a day in all. SQS hides a message for 12 hours at most.
+# Between attempts, a day in total. SQS hides a message for 12 hours at most.
 WAITS = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 30, 2 * 60, 10 * 60, 30 * 60, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 8 * 3600)
 )
-JITTER = 0.1  # of each wait, so that what failed together is not tried together
+JITTER = 0.1  # of each wait, so that messages that failed together are not retried together
 USER_AGENT = "Promptreel-Webhooks/1 (+https://www.standardwebhooks.com)"
 
 
 @dataclass(frozen=True)
 class Courier:
-    """Delivers what the queue brings."""
+    """Delivers the messages of the queue."""
 
     ledger: Ledger
     records: WebhookRecords
     sender: Sender
-    master: Callable[[], str]  # from which the owners' secrets are derived
-    tell: Callable[[Delivery, Answer, timedelta | None], None]  # hears of each attempt, and when the next one is due
+    master: Callable[[], str]  # returns the secret that all owners' secrets derive from
+    tell: Callable[[Delivery, Answer, timedelta | None], None]  # called after each attempt, with the time to the next
 
     def take(self, message: Mapping[str, Any]) -> timedelta | None:
-        """Handle an announcement's event, or {"delivery_id"}; return how long until the next invocation, if any."""
+        """Handle the event of an announcement, or {"delivery_id"}. Return the time to the next invocation, if any."""
         if DELIVERY_KEY in message:
             delivery = self.records.find(message[DELIVERY_KEY])
         else:
@@ -52,12 +52,12 @@ class Courier:
         return self._attempt(claimed) if claimed else LEASE
 
     def _announced(self, announced: Mapping[str, Any]) -> Delivery | None:
-        """The delivery of an announcement: its address is the record's, and in no event."""
+        """Return the delivery of an announcement, if it has a webhook. Its URL is only in the record."""
         found = self.records.find(id_of(announced))
         if found:
             return found
         webhook = None
-        with suppress(NotFound):  # its owner has seen and deleted it
+        with suppress(NotFound):  # already deleted by its owner
             webhook = self.ledger.get(announced["generation_id"]).webhook
         if webhook is None:
             return None
@@ -81,7 +81,7 @@ class Courier:
         signed = headers(secrets, delivery.delivery_id, self.records.now(), delivery.body)
         answer = self.sender.post(delivery.url, delivery.body.encode(), {"User-Agent": USER_AGENT, **signed})
         wait = self._wait(delivery, answer)
-        self.tell(delivery, answer, wait)  # first: one that is given up is known at least once
+        self.tell(delivery, answer, wait)  # before the write, so that a failed delivery is reported at least once
         if answer.problem is None:
             self.records.delivered(delivery, answer.status)
         else:

@@ -1,7 +1,7 @@
-"""What became of each delivery, for a month; and how often each owner has changed the secret.
+"""Record the deliveries of a month, and how often each owner has changed the secret.
 
-A delivery is claimed before it is sent, so that of two invocations at once one sends. If it dies, the next
-invocation may claim it again once `LEASE` is over.
+A delivery is claimed before it is sent, so that only one of two concurrent invocations sends it. If that one dies,
+another invocation may claim the delivery after `LEASE`.
 """
 
 from contextlib import suppress
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 KEPT_FOR = timedelta(days=30)
 LEASE = timedelta(seconds=60)  # longer than one POST takes
-OVERLAP = timedelta(hours=24)  # for which a secret is signed with, too, after it was changed
-MOST_CHANGES = 5  # of a secret, in that time
+OVERLAP = timedelta(hours=24)  # how long messages are also signed with a replaced secret
+MOST_CHANGES = 5  # of a secret within `OVERLAP`
 CURSOR = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z_msg_[0-9a-f]{32}$"
 _TIMES = ("created_at", "due_at", "ended_at")
 
 
 class State(StrEnum):
-    """Where a delivery stands."""
+    """The status of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -46,8 +46,8 @@ class Delivery:
     body: str
     created_at: datetime
     status: State = State.PENDING
-    attempts: int = 0  # since it was made, or its owner sent it again
-    due_at: datetime | None = None  # when it is tried next
+    attempts: int = 0  # since its creation, or since its owner sent it again
+    due_at: datetime | None = None  # of the next attempt
     ended_at: datetime | None = None
     answered: int | None = None  # the status of the latest answer
     problem: str | None = None  # why the latest attempt failed
@@ -55,7 +55,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class SecretVersions:
-    """Which secrets of an owner count: the latest, and those that it took the place of a short while ago."""
+    """The versions of an owner's secret in use: the latest, and those that were replaced within `OVERLAP`."""
 
     latest: int
     changed_at: tuple[datetime, ...]  # within `OVERLAP`, the latest first
@@ -67,19 +67,19 @@ class SecretVersions:
 
 
 class WebhookRecords:
-    """Reads and changes them; every change is one conditional write."""
+    """Reads and changes deliveries and secret versions. Every change is one conditional write."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
         self._table = Table(dynamodb, table_name, DELIVERY_KEY)
         self.now = now
 
     def find(self, delivery_id: str) -> Delivery | None:
-        """The delivery as it is now; None if there is none, or not any more."""
+        """Return the current delivery, or None if it does not exist or has expired."""
         item = self._table.get(delivery_id)
         return _read(item) if item and "url" in item else None
 
     def add(self, delivery: Delivery) -> Delivery:
-        """Record it, unless it is there already; the record."""
+        """Record a delivery unless its id exists. Return the record."""
         try:
             self._table.put(_written(delivery) | self._kept(), Condition(f"attribute_not_exists({DELIVERY_KEY})"))
         except ConditionFailed:
@@ -87,7 +87,7 @@ class WebhookRecords:
         return delivery
 
     def claim(self, delivery: Delivery) -> Delivery | None:
-        """Take the next attempt on; None where somebody else was faster."""
+        """Claim the next attempt. Return None if another invocation was faster."""
         claimed = replace(delivery, attempts=delivery.attempts + 1, due_at=self.now() + LEASE)
         changes = {"attempts": claimed.attempts, "due_at": iso(self.now() + LEASE)}
         values = {":pending": State.PENDING, ":seen": delivery.attempts, ":now": iso(self.now())}
@@ -99,14 +99,16 @@ class WebhookRecords:
         return claimed
 
     def delivered(self, delivery: Delivery, answered: int | None) -> None:
-        """The receiver has it, whatever other attempts found."""
+        """Record that the receiver has the message, whatever the outcome of other attempts."""
         changes = {"status": State.DELIVERED, "ended_at": iso(self.now()), "answered": answered}
-        with suppress(ConditionFailed):  # it has expired
+        with suppress(ConditionFailed):  # expired
             self._table.update(delivery.delivery_id, changes, remove=("due_at", "problem"))
 
     def failed(self, delivery: Delivery, answered: int | None, problem: str, due_at: datetime | None) -> None:
-        """The claimed attempt failed: the next one is due then, or never if that is None. Of no effect if the delivery
-        has gone on otherwise."""
+        """Record that the claimed attempt failed, and when the next one is due. With None, the delivery is dead.
+
+        Do nothing if the delivery has changed since it was claimed.
+        """
         changes: Item = {"answered": answered, "problem": problem}
         changes |= {"due_at": iso(due_at)} if due_at else {"status": State.DEAD, "ended_at": iso(self.now())}
         gone = (() if due_at else ("due_at",)) + (("answered",) if answered is None else ())
@@ -121,29 +123,29 @@ class WebhookRecords:
             )
 
     def again(self, delivery: Delivery) -> Delivery:
-        """Its owner wants it sent again, whatever became of it: due at once, as if it were new."""
+        """Make a delivery due immediately, as if it were new, because its owner wants to send it again."""
         again = replace(delivery, status=State.PENDING, attempts=0, due_at=self.now(), ended_at=None)
         changes = {"status": again.status, "attempts": 0, "due_at": iso(self.now())}
         self._table.update(delivery.delivery_id, changes | self._kept(), remove=("ended_at",))
         return again
 
     def of_owner(self, owner: str, cursor: str | None, limit: int) -> tuple[list[Delivery], str | None]:
-        """Up to `limit` deliveries of an owner, newest first, and the cursor to go on with, None at the end."""
+        """Return up to `limit` deliveries of an owner, newest first, and the cursor of the next page or None."""
         items, next_cursor = self._table.page_of(DELIVERIES_BY_OWNER, owner, Wanted().created, cursor, limit)
         return [_read(item) for item in items], next_cursor
 
     def secret_versions(self, owner: str) -> SecretVersions:
-        """Which secrets of the owner count now."""
+        """Return the versions of the owner's secret that are in use."""
         item = self._table.get(_of_secret(owner)) or {}
         changed = (datetime.fromisoformat(time) for time in item.get("changed_at", ()))
         since = self.now() - OVERLAP
         return SecretVersions(item.get("version", 0), tuple(time for time in changed if time > since))
 
     def change_secret(self, owner: str) -> SecretVersions:
-        """The owner's secret is another now; `Conflict` if it was changed too often."""
+        """Change the owner's secret. Raise `Conflict` if it was changed too often."""
         seen = self.secret_versions(owner)
         if len(seen.changed_at) >= MOST_CHANGES:
-            raise Conflict(f"The secret was changed {MOST_CHANGES} times within a day: wait, or use the latest.")
+            raise Conflict(f"The secret was changed {MOST_CHANGES} times within a day. Wait, or use the latest one.")
         changed = SecretVersions(seen.latest + 1, (self.now(), *seen.changed_at))
         item = {
             DELIVERY_KEY: _of_secret(owner),
@@ -153,7 +155,7 @@ class WebhookRecords:
         try:
             is_as_seen = Condition(f"attribute_not_exists({DELIVERY_KEY}) OR #version = :seen", {":seen": seen.latest})
             self._table.put(item, is_as_seen)
-        except ConditionFailed:  # somebody else has changed it just now
+        except ConditionFailed:  # another call has just changed it
             return self.secret_versions(owner)
         return changed
 
@@ -162,7 +164,7 @@ class WebhookRecords:
 
 
 def _of_secret(owner: str) -> str:
-    """The key of an owner's changes, which is no delivery's."""
+    """Return the key of the item with an owner's changes, which cannot be the id of a delivery."""
     return f"secret {owner}"
 
 

@@ -1,7 +1,7 @@
-"""Each owner's secret, which webhooks are signed with.
+"""Derive each owner's secret, which signs the owner's webhooks.
 
-It is nowhere kept: it is made, whenever it is needed, of one secret of the deployment, the owner's name and how often
-the owner has changed it. So none can be lost, and none read where records are read.
+It is not stored, but derived from one secret of the deployment, the owner's name and the number of changes. So it
+cannot be lost, and access to the records does not reveal it.
 """
 
 import base64
@@ -11,7 +11,7 @@ import json
 
 
 def secret_of(master: str, owner: str, version: int) -> str:
-    """The owner's secret as receivers take it: 32 bytes in base64, after the prefix of Standard Webhooks."""
+    """Return the owner's secret in the form for receivers: the prefix of Standard Webhooks, and 32 bytes in base64."""
     of_owner = json.dumps(["webhooks", owner, version])
     made = hmac.new(master.encode(), of_owner.encode(), hashlib.sha256).digest()
     return f"whsec_{base64.b64encode(made).decode()}"

@@ -1,4 +1,4 @@
-"""The one POST of a delivery: to the public internet only, no redirect followed, and never for long."""
+"""Send the POST of a delivery: only to the public internet, without following redirects, and within a time limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,7 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a receiver answered, or why none did. `problem` is a sentence for the owner; what was answered is not in
-    it, since that may be anybody's."""
+    """A receiver's answer, or why there was no answer. `problem` is a sentence for the owner without untrusted text."""
 
     status: int | None
     problem: str | None = None
@@ -25,7 +24,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Sender:
-    """Sends messages. With `local` it reaches this machine too, and by http."""
+    """Sends messages. With `local` it can also reach private addresses and use http."""
 
     local: bool
 
@@ -33,7 +32,7 @@ class Sender:
         """Send a message once."""
         parts = parts_of(url)
         if parts is None or not parts.hostname or (parts.scheme != "https" and not self.local):
-            return Answer(None, "The webhook's URL is not one that messages are sent to.", is_final=True)
+            return Answer(None, "The webhook's URL is not allowed.", is_final=True)
         connection = self._connection(parts.scheme, parts.hostname, parts.port)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
@@ -57,8 +56,8 @@ class Sender:
 def _told(status: int) -> Answer:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Answer(status)
-    if status == HTTPStatus.GONE:  # the specification's word for: never again
-        return Answer(status, "The webhook answered 410: it wants no more.", is_final=True)
+    if status == HTTPStatus.GONE:  # in the specification, a request to stop
+        return Answer(status, "The webhook answered 410, so it wants no more messages.", is_final=True)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Answer(status, f"The webhook answered {status}: redirects are not followed.")
+        return Answer(status, f"The webhook answered {status}, but redirects are not followed.")
     return Answer(status, f"The webhook answered {status}.")
