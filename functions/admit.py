@@ -31,6 +31,9 @@ def _wired() -> Admission:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> None:
-    """{"generation_id", "execution", "task_token"}: the workflow goes on when the token is answered, now or later."""
+    """Queue the generation of {"generation_id", "execution", "task_token"} for a slot.
+
+    The workflow continues when the token is answered, now or later.
+    """
     _wired().admit(Run.of_state(event), event["task_token"])
     logger.info("queued", generation_id=event["generation_id"])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "handler"]
 
-# Answers hold prompts and links that work: nobody on the way keeps them, or takes them for anything but JSON.
+# Answers contain prompts and working links. No cache may keep them, and browsers must treat them as JSON only.
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 STATUS: dict[type[BaseException], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -56,9 +56,9 @@ for resource in (batches, contract, generations, keys, models, money, slots, upl
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Answer an HTTP API event of payload 2.0."""
-    # A base URL that ends in a slash makes `//v2/...` of a path.
+    # A base URL with a trailing slash leads to paths like `//v2/...`.
     answer = app.resolve({**event, "rawPath": re.sub("^/+", "/", event["rawPath"])}, context)
-    # Here and not in a middleware, which does not run on errors.
+    # Not in a middleware, because middlewares do not run for errors.
     answer["headers"].update(PRIVATE)
     return answer
 
@@ -71,7 +71,7 @@ def answer_error(error: Exception) -> Response[dict[str, Any]]:
         logger.exception("unexpected error", exc_info=error)
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         error = PromptreelError(
-            "Promptreel failed unexpectedly: try again, with an Idempotency-Key so that nothing runs twice."
+            "Promptreel failed unexpectedly. Try again with an Idempotency-Key, so that nothing runs twice."
         )
     event = app.current_event
     body = {

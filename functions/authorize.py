@@ -1,7 +1,7 @@
-"""The HTTP API's authorizer: it finds the owner of a key.
+"""The HTTP API's authorizer, which finds the owner of a key.
 
-It always lets the request pass, with an empty owner for a key that is not valid. api.py answers such a request with 401
-and the provider's error body. If this function refused, the client would get 403, which means "out of credits" in the
+It always lets the request pass, with an empty owner for an invalid key. api.py answers such a request with 401 and the
+provider's error body. If this function rejected it, the client would get 403, which means "out of credits" in the
 provider's contract.
 """
 
@@ -22,7 +22,7 @@ from wiring import logger, now
 from wiring.api_keys import UsesApiKeys, make_api_keys
 
 RETRY_SECONDS = 2  # a new key works after this time at the latest
-REMEMBER_SECONDS = 30  # with the gateway's 240 s a key that is revoked or expires stops within five minutes
+REMEMBER_SECONDS = 30  # with the gateway's 240 s, a revoked or expired key stops working within five minutes
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,6 @@ def handler(event: APIGatewayAuthorizerEventV2, _context: object) -> dict[str, A
 
 def _holder(key: str) -> Holder | None:
     holder = holder_of(key, _keys(REMEMBER_SECONDS).text(), now())
-    if holder is None and is_key(key):  # it may be newer than the remembered ones
+    if holder is None and is_key(key):  # the key may be newer than the remembered ones
         holder = holder_of(key, _keys(RETRY_SECONDS).text(), now())
     return holder

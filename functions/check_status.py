@@ -1,4 +1,4 @@
-"""State CheckStatus: ask the provider how the generation stands."""
+"""State CheckStatus: poll the provider for the generation's status."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -47,8 +47,11 @@ def _wired() -> CheckStatus:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id", "execution", "wait_seconds", "pending_seconds"} → {"generation_id", "status":
-    "generating" (poll again), "queued" (submit it) or "archiving", "wait_seconds", "pending_seconds"}."""
+    """Poll the generation of {"generation_id", "execution", "wait_seconds", "pending_seconds"}.
+
+    Return {"generation_id", "status", "wait_seconds", "pending_seconds"}. The status is "generating" (poll again),
+    "queued" (submit it) or "archiving".
+    """
     generation_id = event["generation_id"]
     before = Poll(event["pending_seconds"], event["wait_seconds"])
     checked = _wired().check(Run.of_state(event), before)

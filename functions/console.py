@@ -1,7 +1,7 @@
-"""The console: the page at `/` and the files that it loads, for anyone; what it shows, the API asks a key for.
+"""Serve the console: the page at `/` and the files that it loads. They are public; their data needs an API key.
 
-It is a function of its own, so that the API's own starts carry none of it, and loads nothing but Python. The files are
-made at deployment (infra/console.py), compressed and named after their content.
+It is a separate function, so that it does not slow down cold starts of the API, and it uses only the standard library.
+The files are built at deployment (infra/console.py), compressed and named after their content.
 """
 
 import base64
@@ -28,12 +28,12 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Settings:
-    bucket_hosts: tuple[str, ...]  # where videos are played from, and files are sent to
+    bucket_hosts: tuple[str, ...]  # hosts for playing videos and uploading files
 
 
 @cache
 def _headers() -> dict[str, str]:
-    """What every answer has: the page runs its own files alone, and reaches the API and the buckets alone."""
+    """Return the headers of all answers. The page may only run its own files and call the API and the buckets."""
     buckets = " ".join(f"https://{host}" for host in settings.read(Settings).bucket_hosts)
     policy = {
         "default-src": "'none'",
@@ -60,7 +60,7 @@ def _headers() -> dict[str, str]:
 
 @cache
 def _file(name: str) -> tuple[bytes, str] | None:
-    """A file, compressed, and what names its content; None where there is none."""
+    """Return a compressed file and its ETag, or None if it does not exist."""
     path = SITE / f"{name}.gz"
     if path.parent != SITE or Path(name).suffix not in TYPES or not path.is_file():
         return None
@@ -69,7 +69,7 @@ def _file(name: str) -> tuple[bytes, str] | None:
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """An HTTP API event, payload 2.0, of `GET /` or `GET /console/{file}` → the file."""
+    """Answer an HTTP API event (payload 2.0) of `GET /` or `GET /console/{file}` with the file."""
     path, context = re.sub("^/+", "/", event["rawPath"]), event["requestContext"]
     if context["stage"] != "$default":
         path = path.removeprefix(f"/{context['stage']}")
@@ -77,16 +77,16 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     found = _file(name) if path != PREFIX + PAGE else None
     if found is None:
         missing = {**_headers(), "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
-        return {"statusCode": 404, "headers": missing, "body": "There is no such file: load the page again."}
+        return {"statusCode": 404, "headers": missing, "body": "This file does not exist. Reload the page."}
     content, tag = found
-    asked = {key.lower(): value for key, value in (event.get("headers") or {}).items()}
-    # The page is asked for every time, and names the files, which never change under their names.
+    request_headers = {key.lower(): value for key, value in (event.get("headers") or {}).items()}
+    # Browsers revalidate the page each time. It refers to files whose names change with their content.
     keep = "no-cache" if name == PAGE else "public, max-age=31536000, immutable"
     headers = {**_headers(), "ETag": tag, "Cache-Control": keep}
-    if tag in re.split(r"\s*,\s*", asked.get("if-none-match", "").replace("W/", "")):
+    if tag in re.split(r"\s*,\s*", request_headers.get("if-none-match", "").replace("W/", "")):
         return {"statusCode": 304, "headers": headers, "body": ""}
     headers["Content-Type"] = TYPES[Path(name).suffix]
-    if "gzip" in asked.get("accept-encoding", ""):
+    if "gzip" in request_headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"
     else:
         content = gzip.decompress(content)

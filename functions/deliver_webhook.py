@@ -1,4 +1,4 @@
-"""Webhooks: what is announced, and who asked is to be told of, is sent, again and again for a day until it is taken."""
+"""Deliver webhooks: send announcements to the URLs of their requests, and retry for a day until they are accepted."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +19,7 @@ from wiring.metrics import count_dead_webhook
 from wiring.queue import hide
 from wiring.webhooks import UsesWebhooks, make_master, make_webhook_records
 
-RETRY_SECONDS, MOST_SECONDS = 30, 900  # after a fault of ours, longer each time
+RETRY_SECONDS, MOST_SECONDS = 30, 900  # after an internal error, longer each time
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _wired() -> Courier:
 @logger.inject_lambda_context
 @event_source(data_class=SQSEvent)
 def handler(event: SQSEvent, _context: object) -> dict[str, Any]:
-    """Deliver the SQS messages, each an event of the bus or {"delivery_id"}; return those that are to be sent again."""
+    """Deliver SQS messages, each with an event of the bus or {"delivery_id"}. Return those to be retried."""
     again = []
     courier, queue_url = _wired(), _settings().webhooks_queue_url
     for message in event.records:
@@ -64,7 +64,7 @@ def handler(event: SQSEvent, _context: object) -> dict[str, Any]:
 
 
 def _tell(delivery: Delivery, answer: Answer, wait: timedelta | None) -> None:
-    """What became of an attempt. Of the address only the host is told: the rest may hold what nobody should know."""
+    """Log the outcome of an attempt. The log has only the host of the URL, because the rest may contain secrets."""
     known: dict[str, Any] = {
         "delivery_id": delivery.delivery_id,
         "generation_id": delivery.generation_id,
@@ -74,9 +74,9 @@ def _tell(delivery: Delivery, answer: Answer, wait: timedelta | None) -> None:
         "answered": answer.status,
     }
     if answer.problem is None:
-        logger.info("delivered", **known)
+        logger.info("webhook delivered", **known)
     elif wait:
-        logger.info("to be tried again", reason=answer.problem, seconds=ceil(wait.total_seconds()), **known)
+        logger.info("webhook failed, retrying", reason=answer.problem, seconds=ceil(wait.total_seconds()), **known)
     else:
         count_dead_webhook()
-        logger.warning("given up", reason=answer.problem, **known)
+        logger.warning("webhook given up", reason=answer.problem, **known)

@@ -18,7 +18,7 @@ from wiring.slots import UsesSlots, make_admission
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-TO_STOP_SECONDS = 45.0  # to let a read time out, an upload of a part end, and keep what there is
+TO_STOP_SECONDS = 45.0  # enough for a read timeout, the upload of a part, and recording the progress
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ def _wired() -> Finalize:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-    """{"generation_id", "execution"} → {"generation_id", "status": "completed", "video": where it is, as verified}."""
+    """Finalize the generation of {"generation_id", "execution"}.
+
+    Return {"generation_id", "status": "completed", "video"} with the location and properties of the verified video.
+    """
 
     def seconds_left() -> float:
         return context.get_remaining_time_in_millis() / 1000 - TO_STOP_SECONDS

@@ -1,4 +1,4 @@
-"""State LookUpSubmission: what became of a create call whose answer was lost?"""
+"""State LookUpSubmission: find the outcome of a create call whose answer was lost."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -32,8 +32,11 @@ def _wired() -> LookUpSubmission:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id", "execution"} → {"generation_id", "status": "generating" (found), "unsent" (submit it) or
-    "queued" (look again), "wait_seconds", "pending_seconds"}."""
+    """Look up the submission of {"generation_id", "execution"}.
+
+    Return {"generation_id", "status", "wait_seconds", "pending_seconds"}. The status is "generating" (found), "unsent"
+    (submit it) or "queued" (search again).
+    """
     looked_up = _wired().look_up(Run.of_state(event))
     generation_id = event["generation_id"]
     logger.info("looked up", generation_id=generation_id, status=looked_up.status)

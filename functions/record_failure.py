@@ -1,4 +1,4 @@
-"""State RecordFailure, and the rule on executions that end without it: write down why, and announce it."""
+"""State RecordFailure, and the rule for executions that end without it: record and announce the failure."""
 
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -32,14 +32,17 @@ def _wired() -> RecordFailure:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id", "execution", "error": {"Error", "Cause"}}, or a Step Functions status change event → the id and
-    what is recorded."""
+    """Record the failure of a generation.
+
+    The event is {"generation_id", "execution", "error": {"Error", "Cause"}} or a Step Functions status change event.
+    Return the id and the recorded failure.
+    """
     run, failure = _parse(event)
     return {"generation_id": run.generation_id, "error": asdict(_wired().record(run, failure))}
 
 
 def _tell(run: Run, failure: Failure, generation: Generation | None) -> None:
-    """Log a failure, and count it for the alarms the first time that it is recorded."""
+    """Log a failure, and count it for the alarms when it is first recorded."""
     logger.warning(
         "failed",
         generation_id=run.generation_id,

@@ -43,8 +43,11 @@ def _wired() -> Submit:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"generation_id", "execution"} → {"generation_id", "status": "queued" (invoke again) or "generating",
-    "wait_seconds", "pending_seconds"}."""
+    """Submit the generation of {"generation_id", "execution"}.
+
+    Return {"generation_id", "status", "wait_seconds", "pending_seconds"}. The status is "queued" (invoke again) or
+    "generating".
+    """
     submitted = _wired().submit(Run.of_state(event))
     generation_id = event["generation_id"]
     outcome = "submitted" if submitted.status is Status.GENERATING else "refused for now"

@@ -1,4 +1,4 @@
-"""Every minute: make good what a function that died, or an event that was lost, left half done."""
+"""Run every minute: complete work that a crashed function or a lost event has left unfinished."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,8 +21,8 @@ from wiring.provider import UsesProvider, make_provider
 from wiring.slots import UsesSlots, make_admission
 from wiring.workflow import UsesWorkflow, make_workflow
 
-NEARLY = 0.8  # of a budget: from then on there is an alarm
-LONGEST = timedelta(seconds=50)  # the next one comes after a minute
+NEARLY = 0.8  # of a budget, which raises an alarm
+LONGEST = timedelta(seconds=50)  # the next sweep starts after a minute
 
 
 @dataclass(frozen=True)
@@ -59,42 +59,44 @@ def _found_failed(generation: Generation, failure: Failure) -> None:
 
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], _context: object) -> None:
-    """A scheduled event, whose contents do not matter."""
-    for look in (_look_at_money, _tell_how_it_stands):
+    """Check money, log the current state and sweep. The contents of the scheduled event do not matter."""
+    for step in (_check_money, _log_state):
         try:
-            look()
-        except Exception:  # noqa: BLE001 - what is left half done is looked at all the same
-            logger.exception("could not: %s", look.__name__)
+            step()
+        except Exception:  # noqa: BLE001 - unfinished work is swept nevertheless
+            logger.exception("step of the sweep failed", step=step.__name__)
     _wired().run(until=now() + LONGEST)
 
 
-def _look_at_money() -> None:
-    """Read the prices once a day, and tell the alarms of budgets that come to an end."""
+def _check_money() -> None:
+    """Read the prices once a day, and report budgets that are nearly spent to the alarms."""
     s = settings.read(Settings)
     make_prices(s).keep_fresh(make_provider(s))
-    # The deployment's apart: else that of a key, which is spent every day, hides that it comes to its end.
+    # The deployment's budgets are a separate metric. Otherwise a key that spends its budget each day would hide them.
     shares: dict[str, float] = {}
     for budget in make_accounts(s).budgets.every():
         if budget.share >= NEARLY:
-            logger.warning("a budget comes to an end", budget=budget.name, share=budget.share)
+            logger.warning("budget nearly spent", budget=budget.name, share=budget.share)
             measure = "BudgetShare" if budget.scope == ALL else "OwnersBudgetShare"
             shares[measure] = max(budget.share, shares.get(measure, 0))
     for measure, share in shares.items():
         tell(measure, 100 * share)
     if since := make_circuit(s).open_since():
-        logger.warning("the provider is out of credits", since=iso(since))
+        logger.warning("provider out of credits", since=iso(since))
         tell("ProviderOutOfCredits", 1)
 
 
-def _tell_how_it_stands() -> None:
-    """Log what the dashboard draws (infra/dashboard.py): the slots, who waits for one, and what is spent. The console
-    draws the first two by what is kept of them."""
+def _log_state() -> None:
+    """Log the slots, the queue and the spending for the dashboard (infra/dashboard.py).
+
+    Also record the first two for the console.
+    """
     s = settings.read(Settings)
     table, day = make_admission(s).table, make_accounts(s).budgets.of_all()
     held = len(table.held())
     waiting, since = table.queue()
     logger.info(
-        "as it stands",
+        "current state",
         held=held,
         slots=s.in_flight_limit,
         waiting=waiting,

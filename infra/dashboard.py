@@ -152,7 +152,7 @@ class Dashboard(Construct):
         """What the sweep tells each minute (functions/sweep.py), over time."""
         return self._query(
             title,
-            ["filter message = 'as it stands'", f"stats {stats} by bin(5m)"],
+            ["filter message = 'current state'", f"stats {stats} by bin(5m)"],
             ["Sweep"],
             8,
             cloudwatch.LogQueryVisualizationType.LINE,

@@ -35,7 +35,7 @@ class Deletion:
         return None
 
     def _cancel(self, generation: Generation) -> Generation:
-        """End the generation as `Cancelled`. The provider cannot cancel, so the message says what may still happen."""
+        """End a generation as `Cancelled`. The provider cannot cancel, so the message says what may still happen."""
         reason = "Cancelled by its owner before it was sent to the provider."
         if generation.submission is not None:
             reason = "Cancelled by its owner. The provider has the request and may still finish it and charge for it."

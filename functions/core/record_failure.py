@@ -34,7 +34,7 @@ class RecordFailure:
 def fail(run: Run, failure: Failure, ledger: Ledger) -> Generation | None:
     """End a generation with this failure, unless it has ended already, and return it.
 
-    Return None if there is nothing to record: the generation is in a later run, was deleted or never existed.
+    Return None if the generation is in a later run, was deleted or never existed. Then nothing is recorded.
     """
     try:
         generation = ledger.get(run.generation_id)

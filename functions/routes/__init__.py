@@ -1,4 +1,4 @@
-"""The routes of the HTTP API, a file for each resource.
+"""The routes of the HTTP API, with a file for each resource.
 
 A route reads its parameters from the event and calls a class of core/api, which takes and returns plain values.
 access.py says which key may call which route.

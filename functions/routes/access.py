@@ -1,4 +1,4 @@
-"""Which key may call which route."""
+"""Check whether a key may call a route."""
 
 import re
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ _NEEDED = {route: scope for scope, routes in ROUTES.items() for route in routes}
 
 @dataclass(frozen=True)
 class Caller:
-    """The holder of the key that a call brings, as the authorizer recognised it; without one `owner` is empty."""
+    """The holder of a call's key, as found by the authorizer; `owner` is empty without a valid key."""
 
     owner: str
     key_id: str | None
@@ -66,7 +66,7 @@ class Caller:
 
 
 def caller(router: APIGatewayHttpRouter) -> Caller:
-    """Return who makes the current call; `check_access` let them in."""
+    """Return the caller of the current call, which `check_access` has allowed."""
     found: Caller = router.context["caller"]
     return found
 
@@ -95,12 +95,12 @@ def _check(calls: Caller, request: Request) -> None:
     if allowed and request.method not in allowed:
         raise MethodNotAllowed(request.method, allowed)
     if not calls.owner:
-        raise Unauthorized("The API key is missing or not valid: send `Authorization: Bearer <key>`.")
+        raise Unauthorized("The API key is missing or not valid. Send `Authorization: Bearer <key>`.")
     if needed is None:
-        raise NotFound(f"There is no {path} here.")
+        raise NotFound(f"The API has no path {path}.")
     if SCOPES.index(calls.scope) < SCOPES.index(needed):
         # Not 403, which means "out of credits" in the provider's contract.
-        raise Unauthorized(f"This API key has the scope `{calls.scope}`, and this call needs `{needed}`.")
+        raise Unauthorized(f"This API key has the scope `{calls.scope}`, but this call needs `{needed}`.")
 
 
 def _methods_of(path: str) -> list[str]:
@@ -114,8 +114,8 @@ def _methods_of(path: str) -> list[str]:
 
 @lru_cache(maxsize=1000)
 def _note_use(key_id: str, _hour: str) -> None:
-    """Note that a key is used, once an hour in each process, for `promptreel keys list`."""
+    """Record the use of a key for `promptreel keys list`, once an hour in each process."""
     try:
         key_uses().note(key_id)
     except (BotoCoreError, ClientError) as error:
-        logger.warning("the use of a key was not noted", key_id=key_id, reason=str(error))
+        logger.warning("use of a key not recorded", key_id=key_id, reason=str(error))

@@ -1,4 +1,4 @@
-"""A sign of life and the contract, for anyone."""
+"""The health check and the contract, which need no key."""
 
 from typing import Any
 

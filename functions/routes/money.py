@@ -20,20 +20,20 @@ def _money() -> MoneyApi:
 
 @router.post("/v2/estimates")
 def estimate() -> dict[str, Any]:
-    """Return what a request would cost; nothing is kept."""
+    """Return the estimated cost of a request. Nothing is stored."""
     calls = caller(router)
     return _money().estimate(calls.owner, calls.key_id, json_body(router))
 
 
 @router.get("/v2/usage")
 def usage() -> dict[str, Any]:
-    """Return the sums of what the owner's generations cost."""
+    """Return the total cost of the owner's generations."""
     asked = query(router)
     return _money().usage(caller(router).owner, asked.get("by", "day"), asked.get("from"), asked.get("to"))
 
 
 @router.get("/v2/budgets")
 def budgets() -> dict[str, Any]:
-    """Return the budgets that count the caller's requests."""
+    """Return the budgets for the caller's requests."""
     calls = caller(router)
     return _money().budgets(calls.owner, calls.key_id)

@@ -1,4 +1,4 @@
-"""Read the query and the body of a call; `InvalidRequest` names the parameter and what is allowed."""
+"""Read the query and the body of a call. `InvalidRequest` names the parameter and what is allowed."""
 
 import base64
 import re
@@ -11,12 +11,12 @@ from core.errors import InvalidRequest
 
 
 def query(router: APIGatewayHttpRouter) -> Mapping[str, str]:
-    """Return the query parameters; a repeated one has commas between its values."""
+    """Return the query parameters. The values of a repeated one are joined with commas."""
     return router.current_event.query_string_parameters
 
 
 def required(router: APIGatewayHttpRouter, name: str) -> str:
-    """Return a query parameter that must be there."""
+    """Return a required query parameter."""
     text = query(router).get(name)
     if not text:
         raise InvalidRequest(f"The query parameter `{name}` is required.", name)
@@ -24,7 +24,7 @@ def required(router: APIGatewayHttpRouter, name: str) -> str:
 
 
 def flag(router: APIGatewayHttpRouter, name: str) -> bool:
-    """Return a query parameter that is true or false, False if it is absent."""
+    """Return a query parameter that is true or false, or False without it."""
     text = query(router).get(name, "false")
     if text not in ("true", "false"):
         raise InvalidRequest(f"`{name}` must be true or false.", name)
@@ -32,7 +32,7 @@ def flag(router: APIGatewayHttpRouter, name: str) -> bool:
 
 
 def number(router: APIGatewayHttpRouter, name: str, most: int) -> int | None:
-    """Return a query parameter that counts from 1, None if it is absent."""
+    """Return a query parameter that is a number from 1 to `most`, or None without it."""
     text = query(router).get(name)
     if text is None:
         return None
@@ -42,7 +42,7 @@ def number(router: APIGatewayHttpRouter, name: str, most: int) -> int | None:
 
 
 def cursor(router: APIGatewayHttpRouter, pattern: str) -> str | None:
-    """Return the query parameter `cursor`, None if it is absent."""
+    """Return the query parameter `cursor`, or None without it."""
     text = query(router).get("cursor")
     if text is not None and not re.fullmatch(pattern, text, re.ASCII):
         raise InvalidRequest("`cursor` must be the `next_cursor` of an earlier page.", "cursor")
@@ -50,16 +50,16 @@ def cursor(router: APIGatewayHttpRouter, pattern: str) -> str | None:
 
 
 def content(router: APIGatewayHttpRouter) -> bytes:
-    """Return the raw body; raises ValueError if it is not valid base64 or Unicode."""
+    """Return the raw body. Raise ValueError if it is not valid base64 or Unicode."""
     event = router.current_event
     body = event.body or ""
     return base64.b64decode(body) if event.is_base64_encoded else body.encode()
 
 
 def json_body(router: APIGatewayHttpRouter) -> object:
-    """Return the body's JSON."""
+    """Return the JSON value of the body."""
     try:
         text = content(router).decode()
     except ValueError:
-        raise InvalidRequest("The body must be JSON, as UTF-8 text.") from None
+        raise InvalidRequest("The body must be JSON in UTF-8.") from None
     return parse_body(text)

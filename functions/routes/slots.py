@@ -22,5 +22,5 @@ def _slots() -> SlotsApi:
 
 @router.get("/v2/slots")
 def slots() -> dict[str, Any]:
-    """Return how many slots are there, taken and waited for, now and in the last days."""
+    """Return the numbers of slots, held slots and queued jobs, now and in the last days."""
     return _slots().tell()

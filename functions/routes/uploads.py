@@ -1,4 +1,4 @@
-"""Files to upload, which requests name as `upload:<id>`."""
+"""Uploads, which requests refer to as `upload:<id>`."""
 
 from typing import Any
 
@@ -15,5 +15,5 @@ router = APIGatewayHttpRouter()
 
 @router.post("/v2/uploads")
 def upload() -> dict[str, Any]:
-    """Return a form to upload a file with, and the reference to the file."""
+    """Return an upload form and the reference to the file."""
     return form(make_inputs(api_settings()), caller(router).owner, json_body(router))

@@ -44,5 +44,5 @@ def secret() -> dict[str, Any]:
 
 @router.post("/v2/webhooks/secret/rotate")
 def rotate() -> dict[str, Any]:
-    """Replace the secret; for a day webhooks are signed with both."""
+    """Replace the secret. For a day, webhooks are signed with the old and the new one."""
     return _webhooks().rotate(caller(router).owner)

@@ -1,7 +1,8 @@
-"""Build what handlers use: the clock, a logger and AWS clients with timeouts are here, the rest in a file each.
+"""Build the collaborators of handlers. The clock, the logger and AWS clients with timeouts are here.
 
-Each file has the settings that it needs (`Uses…`) and the function that makes its collaborator from them. A handler's
-`Settings` derive from those, so every setting is spelled once. A test checks that infra/ sets exactly these.
+Each file has a class with the settings of its collaborator (`Uses…`) and the function that makes it. A handler's
+`Settings` derive from these classes, so each setting is declared once. A test checks that infra/ sets exactly these
+settings.
 """
 
 from collections.abc import Mapping
@@ -19,12 +20,12 @@ _CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard"
 
 
 def now() -> datetime:
-    """The clock."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class _Client:
-    """An AWS client that is made at its first use, since most invocations use few of a function's clients."""
+    """An AWS client that is made at its first use, because most invocations need only some of a function's clients."""
 
     def __init__(self, service: str, config: Config) -> None:
         self._service = service
@@ -42,9 +43,9 @@ _made: dict[str, Any] = {}
 
 
 def client(service: str, **options: Any) -> Any:
-    """Return the AWS client of `service`; calls with the same options share it.
+    """Return the AWS client of `service`. Calls with the same options share it.
 
-    Only AWS is called with the SDK's retries, and never the provider.
+    The SDK's retries apply to AWS only, never to the provider.
     """
     key = f"{service} {options}"
     if key not in _made:
@@ -53,7 +54,7 @@ def client(service: str, **options: Any) -> Any:
 
 
 def client_of(credentials: Mapping[str, Any], service: str, **options: Any) -> Any:
-    """Return a client with the credentials that STS gave."""
+    """Return a client with credentials from STS."""
     return _boto3_client(
         service,
         config=_CONFIG.merge(Config(**options)),

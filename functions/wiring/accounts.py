@@ -1,4 +1,4 @@
-"""The accounts: estimates, budgets and sums."""
+"""The cost of videos: estimates, budgets and sums."""
 
 from dataclasses import dataclass
 
@@ -22,8 +22,8 @@ class UsesCircuit(UsesMoney):
 
 @dataclass(frozen=True)
 class UsesAccounts(UsesMoney, UsesLearned):
-    budgets: tuple[str, ...]  # of the deployment unless an operator sets others: day=CREDITS, month=CREDITS, hour=JOBS
-    reserve_credits: int  # for a request whose cost is not known
+    budgets: tuple[str, ...]  # the deployment's defaults: day=CREDITS, month=CREDITS, hour=JOBS
+    reserve_credits: int  # for a request whose cost is unknown
 
 
 def make_accounts(settings: UsesAccounts) -> Accounts:
@@ -34,7 +34,7 @@ def make_accounts(settings: UsesAccounts) -> Accounts:
 
 
 def make_prices(settings: UsesMoney) -> Prices:
-    """Return the latest prices of the provider."""
+    """Return the provider's prices."""
     return Prices(wiring.client("dynamodb"), settings.money_table_name, wiring.now)
 
 

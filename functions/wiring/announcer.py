@@ -1,4 +1,4 @@
-"""What announces: the topic and the bus."""
+"""The announcer, with its topic and bus."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class UsesAnnouncer(UsesAccounts):
 
 
 def make_announcer(settings: UsesAnnouncer) -> Announcer:
-    """The topic and the bus, and the accounts."""
+    """Return the announcer."""
     return Announcer(
         sns=wiring.client("sns"),
         topic_arn=settings.topic_arn,

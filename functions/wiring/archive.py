@@ -16,6 +16,6 @@ class UsesArchive:
 
 
 def make_archive(settings: UsesArchive) -> Archive:
-    """The videos bucket, and where videos may come from."""
+    """Return the archive, with the limits for downloads."""
     allowed = Allowed(settings.video_hosts, settings.max_video_bytes, local=settings.allow_local_video_hosts)
     return Archive(wiring.client("s3", **OPTIONS), settings.videos_bucket, allowed)

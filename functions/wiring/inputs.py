@@ -1,4 +1,4 @@
-"""The files that requests name."""
+"""The files that requests refer to."""
 
 from dataclasses import dataclass
 

@@ -12,5 +12,5 @@ class UsesLedger:
 
 
 def make_ledger(settings: UsesLedger) -> Ledger:
-    """The ledger in its table."""
+    """Return the ledger."""
     return Ledger(wiring.client("dynamodb"), settings.table_name, wiring.now)

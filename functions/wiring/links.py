@@ -1,4 +1,4 @@
-"""Links for the provider to what requests name."""
+"""Links to inputs for the provider."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class UsesLinks(UsesLedger):
 
 
 def make_links(settings: UsesLinks) -> Links:
-    """Return what makes links. They are signed as a role of their own."""
+    """Return the links, signed by their own role."""
     sts, role = wiring.client("sts"), settings.links_role_arn
     signer = Signer(sts, role, lambda taken: wiring.client_of(taken, "s3", **PRESIGNING), wiring.now)
     return Links(ledger=make_ledger(settings), videos_bucket=settings.videos_bucket, sign=signer)

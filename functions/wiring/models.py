@@ -12,5 +12,5 @@ class UsesModels:
 
 
 def make_models(settings: UsesModels) -> Models:
-    """The models."""
+    """Return the models."""
     return offered(settings.allowed_models, settings.passed_through_models)

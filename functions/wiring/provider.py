@@ -6,7 +6,7 @@ from core.provider.client import Provider
 from core.provider.key import ProviderKey
 from wiring.secrets import CachedSecret
 
-KEY_SECONDS = 3600  # that the key is remembered, unless the provider rejects it
+KEY_SECONDS = 3600  # how long the key is remembered, unless the provider rejects it
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import wiring
 
 
 def hide(queue_url: str, message: SQSRecord, seconds: int) -> None:
-    """Let a message reappear after so many seconds; if that fails, it does so after the queue's visibility timeout."""
+    """Hide a message for `seconds`. If that fails, it reappears after the queue's visibility timeout."""
     with suppress(BotoCoreError, ClientError):
         wiring.client("sqs").change_message_visibility(
             QueueUrl=queue_url, ReceiptHandle=message.receipt_handle, VisibilityTimeout=seconds

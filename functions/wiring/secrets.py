@@ -10,7 +10,7 @@ from core.secrets import SecretUnavailable
 
 
 class _Provider(SecretsProvider):
-    """Reads a secret that has no value yet as an empty text, so that this is remembered like any other."""
+    """Reads a secret without a value as an empty text, so that this is remembered like any other value."""
 
     def _get(self, name: str, **sdk_options: Any) -> str | bytes:
         try:
@@ -27,14 +27,14 @@ class CachedSecret:
         self._seconds = seconds
 
     def text(self, *, force_fetch: bool = False) -> str | None:
-        """Return the secret's text, as `Secret.text` says."""
+        """Return the secret's text as described at `Secret.text`."""
         try:
             found = self._provider.get(self._name, max_age=self._seconds, force_fetch=force_fetch)
-        except GetParameterError as error:  # its own text is that of the cause
+        except GetParameterError as error:  # its own text only repeats that of its cause
             raise SecretUnavailable(type(error.__context__).__name__) from error
         return str(found).strip() or None
 
     @cached_property
     def _provider(self) -> _Provider:
-        """The provider, made at the first use because it makes the client."""
+        """The provider, which is made at the first use because it makes a client."""
         return _Provider(boto3_client=wiring.client("secretsmanager"))

@@ -1,4 +1,4 @@
-"""The slots at the provider, and the queue for them."""
+"""The slots at the provider and their queue."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The deliveries of webhooks, and the deployment's secret, which every owner's secret derives from."""
+"""The deliveries of webhooks, and the deployment's secret, which all owners' secrets derive from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ class UsesWebhooks:
 
 
 def make_webhook_records(settings: UsesWebhooks) -> WebhookRecords:
-    """Return the records of deliveries and of how often secrets were changed."""
+    """Return the records of deliveries and of changed secrets."""
     return WebhookRecords(wiring.client("dynamodb"), settings.webhooks_table_name, wiring.now)
 
 
 def make_master(settings: UsesWebhooks) -> Callable[[], str]:
-    """Return a function that reads the deployment's secret, and raises LookupError without one."""
+    """Return a function that reads the deployment's secret. It raises LookupError without one."""
     secret = CachedSecret(settings.webhooks_secret, MASTER_SECONDS)
 
     def read() -> str:
         found = secret.text()
         if found is None:
-            raise LookupError("The secret for webhooks has no value: deploy the stack again.")
+            raise LookupError("The secret for webhooks has no value. Deploy the stack again.")
         return found
 
     return read

@@ -12,5 +12,5 @@ class UsesWorkflow:
 
 
 def make_workflow(settings: UsesWorkflow) -> Workflow:
-    """The state machine."""
+    """Return the state machine."""
     return Workflow(wiring.client("stepfunctions"), settings.state_machine_arn)

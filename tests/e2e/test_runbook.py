@@ -346,8 +346,8 @@ def test_jobs_wait_for_credits_and_go_on(cloud: LocalCloud, page: Callable[[str]
     eventually(look)
     reader = page("ProviderOutOfCredits")
     said = reader.follow("promptreel logs sweep --since 15m --level info")
-    assert "the provider is out of credits since=" in said
-    assert "as it stands held=" in said
+    assert "provider out of credits since=" in said
+    assert "current state held=" in said
     cloud.simulator.script(prompt, seconds=0)
     completed(cloud, generation_id)
     reader.follow("promptreel doctor")

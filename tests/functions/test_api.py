@@ -283,7 +283,7 @@ def test_a_key_may_do_what_its_scope_says_and_is_told_what_another_call_needs(
         assert status != 401
     else:
         assert status == 401
-        assert answer["message"] == f"This API key has the scope `{scope}`, and this call needs `{needed}`."
+        assert answer["message"] == f"This API key has the scope `{scope}`, but this call needs `{needed}`."
 
 
 def test_the_contract_and_the_scopes_name_what_is_routed_and_nothing_else(cloud: Cloud) -> None:

@@ -83,7 +83,7 @@ def test_what_is_not_there_is_404_for_any_key_and_401_without_one(cloud: Cloud, 
     for method in ALL_METHODS:
         for scope in ("read", "create", "all"):
             missing = ask(cloud, method, path, scope=scope)
-            assert (missing["statusCode"], message(missing)) == (404, f"There is no {path} here.")
+            assert (missing["statusCode"], message(missing)) == (404, f"The API has no path {path}.")
         for nobody in (None, ""):
             unknown = ask(cloud, method, path, owner=nobody)
             assert (unknown["statusCode"], "API key is missing or not valid" in message(unknown)) == (401, True)

@@ -47,13 +47,13 @@ def test_the_sweep_tells_how_it_stands(cloud: Cloud, capsys: pytest.CaptureFixtu
     table.wait(Waiting("g3", "a", iso(now())))
     capsys.readouterr()
     cloud.invoke("sweep", {})
-    (line,) = (line for line in logged(capsys) if line.get("message") == "as it stands")
+    (line,) = (line for line in logged(capsys) if line.get("message") == "current state")
     assert (line["held"], line["waiting"]) == (1, 2)
     assert (line["day_usd"], line["day_limit_usd"]) == (2.5, 8)
     assert 90 <= line["oldest_seconds"] < 3600
     for title in ("Jobs at the provider", "Age of the oldest waiting job, s", "Spent or held today (UTC), USD"):
         taken, read = fields(title)
-        assert taken == {"as it stands"}
+        assert taken == {"current state"}
         assert read <= line.keys()
 
 

@@ -59,5 +59,5 @@ def test_an_error_of_aws_is_named_without_what_it_says(monkeypatch: pytest.Monke
 @pytest.mark.usefixtures("secrets")
 def test_webhooks_need_the_deployments_secret() -> None:
     assert make_master(UsesWebhooks("table", "secret", "queue"))() == "one"
-    with pytest.raises(LookupError, match="deploy the stack again"):
+    with pytest.raises(LookupError, match="Deploy the stack again"):
         make_master(UsesWebhooks("table", "empty", "queue"))()

@@ -252,7 +252,7 @@ def test_an_id_that_cannot_be_recorded_is_told_in_the_error(
         return update(**kwargs)
 
     monkeypatch.setattr(dynamodb, "update_item", broken)
-    with pytest.raises(SubmissionUnknown, match="accepted as p1, which could not be recorded"):
+    with pytest.raises(SubmissionUnknown, match="accepted the request as p1, but this could not"):
         invoke(ledger, Provider("p1"))
 
 

@@ -82,11 +82,11 @@ class Admission:
         self.grant_slots()
 
     def _has_inputs(self, generation: Generation) -> bool:
-        """Return whether its input videos exist; if not, wait for one of them. Raise `InputUnavailable`."""
+        """Return whether all input videos exist, or wait for a missing one. Raise `InputUnavailable`."""
         return all(self._is_there(generation, given) for given in generation.given or () if given.generation_id)
 
     def _is_there(self, generation: Generation, given: Given) -> bool:
-        """Return whether the other generation has a video. If it has not ended, record that this one waits for it."""
+        """Return whether an input video exists. If its generation has not ended, record that this one waits."""
         while (source := source_of(given, generation.owner, self.ledger)).status is not Status.COMPLETED:
             self.table.await_end(source.run, generation.generation_id)
             if self.ledger.await_end(source.generation_id):

@@ -15,7 +15,7 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
 
 @dataclass(frozen=True)
 class Answer:
-    """A receiver's answer, or why there was no answer. `problem` is a sentence for the owner without untrusted text."""
+    """The result of an attempt. `problem` is a sentence for the owner, without the receiver's own text."""
 
     status: int | None
     problem: str | None = None
