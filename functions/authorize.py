@@ -32,7 +32,7 @@ class Settings(UsesApiKeys):
 
 @cache
 def _keys(seconds: int) -> Secret:
-    """The keys, read at most once in so many seconds, so that guessing keys causes no further calls."""
+    """Return the keys, read at most once every `seconds`, so that guessing keys causes no further calls."""
     return make_api_keys(settings.read(Settings), seconds)
 
 

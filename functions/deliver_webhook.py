@@ -40,7 +40,7 @@ def _wired() -> Courier:
         records=make_webhook_records(s),
         sender=Sender(local=s.allow_local_webhooks),
         master=make_master(s),
-        tell=_tell,
+        tell=_log_attempt,
     )
 
 
@@ -63,7 +63,7 @@ def handler(event: SQSEvent, _context: object) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
 
 
-def _tell(delivery: Delivery, answer: Answer, wait: timedelta | None) -> None:
+def _log_attempt(delivery: Delivery, answer: Answer, wait: timedelta | None) -> None:
     """Log the outcome of an attempt. The log has only the host of the URL, because the rest may contain secrets."""
     known: dict[str, Any] = {
         "delivery_id": delivery.delivery_id,

@@ -26,7 +26,7 @@ class Settings(UsesSlots, UsesAnnouncer):
 def _wired() -> RecordFailure:
     s = settings.read(Settings)
     return RecordFailure(
-        ledger=make_ledger(s), admission=make_admission(s), announcer=make_announcer(s), on_failure=_tell
+        ledger=make_ledger(s), admission=make_admission(s), announcer=make_announcer(s), on_failure=_log_failure
     )
 
 
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     return {"generation_id": run.generation_id, "error": asdict(_wired().record(run, failure))}
 
 
-def _tell(run: Run, failure: Failure, generation: Generation | None) -> None:
+def _log_failure(run: Run, failure: Failure, generation: Generation | None) -> None:
     """Log a failure, and count it for the alarms when it is first recorded."""
     logger.warning(
         "failed",

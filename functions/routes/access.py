@@ -18,7 +18,7 @@ from wiring.api import key_uses
 
 ANYONE = "anyone"  # no key is needed
 
-# A key may call the routes of its scope and those above them: a key to create may also read, a key for all may do all.
+# A key may call the routes of its scope and of the scopes before it: `create` includes `read`, and `all` includes both.
 ROUTES = {
     ANYONE: (
         "GET /health",
@@ -72,9 +72,9 @@ def caller(router: APIGatewayHttpRouter) -> Caller:
 
 
 def check_access(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    """Let a call pass if its key's scope reaches the route, and note the use of the key (middleware).
+    """Let a call pass if its key's scope includes the route, and record the use of the key (middleware).
 
-    Raises `MethodNotAllowed` and `NotFound` for what is not in ROUTES, and `Unauthorized`.
+    Raise `MethodNotAllowed` or `NotFound` for a call that is not in ROUTES, and `Unauthorized`.
     """
     holder = app.current_event.request_context.authorizer.get_lambda
     calls = Caller(holder.get("owner") or "", holder.get("key_id") or None, holder.get("scope", ALL))

@@ -12,5 +12,5 @@ class UsesApiKeys:
 
 
 def make_api_keys(settings: UsesApiKeys, seconds: int) -> Secret:
-    """Return the secret that holds the keys, remembered for `seconds`; core.api.api_keys knows its form."""
+    """Return the secret with the keys, remembered for `seconds`. core.api.api_keys defines its format."""
     return CachedSecret(settings.api_keys_secret, seconds)

@@ -1,1 +1,1 @@
-"""A verified video in S3."""
+"""Download a video, verify it and store it in S3."""

@@ -39,7 +39,7 @@ class Allowed:
 class Connection:
     """Connections for the requests of one thread, kept open for the next request to the same host.
 
-    It follows redirects only to places that the link itself would be allowed to point to.
+    A redirect is followed only if its target passes the same checks as the link.
     """
 
     def __init__(self, allowed: Allowed) -> None:

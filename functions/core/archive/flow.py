@@ -40,7 +40,7 @@ class Flow:
         self._since, self._bytes = clock(), 0
 
     def began(self) -> None:
-        """Restart the measurement, since the speed before this new connection does not count."""
+        """Restart the measurement, because the speed before this new connection does not count."""
         with self._lock:
             self._since, self._bytes = self._clock(), 0
 

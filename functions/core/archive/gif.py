@@ -62,5 +62,5 @@ class GifCheck(Structure):
 
 
 def _table(flags: int) -> int:
-    """The bytes of a table of colours that these flags announce."""
+    """Return the size in bytes of the colour table that these flags announce."""
     return 3 << (flags % 8 + 1) if flags & 0x80 else 0

@@ -90,11 +90,11 @@ class Reader:
         try:
             return self._look(first, size)
         except (VideoUnavailable, _Answered) as error:
-            self._link.renew(self._link.url, _told(error))
+            self._link.renew(self._link.url, _unavailable(error))
         try:
             return self._look(first, size)
         except _Answered as answer:
-            raise _told(answer) from None
+            raise _unavailable(answer) from None
 
     def _look(self, first: int, size: int | None) -> Found:
         length = validator = None
@@ -162,12 +162,12 @@ class Reader:
                 self._flow.failed(error, tries)
             except _Answered as answer:
                 if answer.status in _DEAD:
-                    self._link.renew(dead, _told(answer))
+                    self._link.renew(dead, _unavailable(answer))
                     continue
                 if answer.status in _BUSY:
                     self._flow.refused()
                 tries += 1
-                self._flow.failed(_told(answer), tries, answer.wait)
+                self._flow.failed(_unavailable(answer), tries, answer.wait)
         self._drop()
 
     def _open(self, first: int, end: int, found: Found) -> None:
@@ -221,7 +221,7 @@ class Reader:
 
 
 class _Answered(Exception):
-    """The host answered without the video; `wait` is the delay that it asks for, in seconds."""
+    """The host answered without the video. `wait` is the delay in seconds that it asks for."""
 
     def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
         super().__init__()
@@ -230,7 +230,7 @@ class _Answered(Exception):
         self.wait = float(wait) if wait.isdigit() else 0.0
 
 
-def _told(error: VideoUnavailable | _Answered) -> VideoUnavailable:
+def _unavailable(error: VideoUnavailable | _Answered) -> VideoUnavailable:
     if isinstance(error, _Answered):
         return VideoUnavailable(f"The video's link answered {error.status}: it may have expired.")
     return error

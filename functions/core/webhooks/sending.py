@@ -38,7 +38,7 @@ class Sender:
         try:
             connection.request("POST", target, body, {"Content-Type": "application/json", **headers})
             connection.timeout = ANSWER_SECONDS
-            return _told(connection.getresponse().status)
+            return _answer(connection.getresponse().status)
         except PrivateAddress as private:
             return Answer(None, f"The webhook's URL leads to {private}.", is_final=True)
         except (HTTPError, HTTPException, OSError, ValueError) as error:
@@ -53,7 +53,7 @@ class Sender:
         return secure(host, port, timeout=CONNECT_SECONDS, ssl_context=tls.context())
 
 
-def _told(status: int) -> Answer:
+def _answer(status: int) -> Answer:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Answer(status)
     if status == HTTPStatus.GONE:  # in the specification, a request to stop

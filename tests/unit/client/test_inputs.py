@@ -61,7 +61,7 @@ def test_a_file_that_a_parameter_names_is_uploaded(ask: Run, cat: Path, given: s
 
 
 def test_a_file_that_is_refused_is_told_by_its_name(ask: Run, cat: Path) -> None:
-    refused = http(400, {"message": f"`image_url`: {REFERENCE} is audio/wav, and a picture is needed."})
+    refused = http(400, {"message": f"`image_url`: {REFERENCE} is audio/wav, not an image (image/png)."})
     with storage() as (form, _):
         code, _, err = ask("create", "a", "--param", f"image_url={cat.name}", answers=[form, refused])
     assert (code, err.count("`image_url`: cat.png is audio/wav")) == (1, 1), err
