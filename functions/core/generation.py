@@ -202,7 +202,7 @@ class Generation:
 
     @property
     def failed_at_provider(self) -> bool:
-        """Whether the provider itself failed to generate the video. It does not charge for that."""
+        """Whether the provider itself failed to generate the video, which is not charged."""
         return self.error is not None and self.error.name == GenerationFailed.__name__
 
 

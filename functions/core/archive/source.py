@@ -84,8 +84,8 @@ class Reader:
     def look(self, first: int, size: int | None) -> Found:
         """Open the video and return its properties.
 
-        The response has `size` bytes from `first` on. It has the whole video if `size` is None or if the host does not
-        support ranges.
+        The response has `size` bytes from `first` on. It has the whole video if `size` is None or if the host cannot
+        serve the video in parts.
         """
         try:
             return self._look(first, size)

@@ -125,7 +125,7 @@ class Archive:
             # The video has changed twice. A single response is always of one video.
             return self._store(order, in_parts=False)
         except Stopped:
-            raise VideoUnavailable("The video arrives too slowly to be archived before the time limit.") from None
+            raise VideoUnavailable("The video arrives too slowly to be archived within the time limit.") from None
         except (VideoUnavailable, VideoInvalid, VideoForbidden):
             # An earlier invocation may have archived the video and died before recording that.
             if found := self.find(order.generation_id):
@@ -222,7 +222,7 @@ class Archive:
         return Multipart(self._s3, self._bucket, video_key(order.generation_id, before.container), before.upload_id)
 
     def _of_another_invocation(self, order: Order, error: ClientError) -> ArchivedVideo:
-        """Return the video that another invocation has archived. Raise `error` if it has a different reason."""
+        """Return the video that another invocation has archived. Raise `error` if it has a different cause."""
         if error.response["Error"]["Code"] in _TAKEN and (there := self.find(order.generation_id)):
             return there
         raise error
@@ -267,7 +267,7 @@ class _Progress:
         self._kept_at = time.monotonic()
 
     def reached(self) -> None:
-        """Note that one more part is checked and in S3. After the last one there is nothing left to continue with."""
+        """Note that another part is checked and in S3. After the last part, there is no need to continue."""
         length, validator = self.found.length, self.found.validator
         if length is None or validator is None or self.check.size >= length:
             return

@@ -99,7 +99,7 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 
 def _sentence(error: "ValidationError", model: str) -> str:
-    """Say what is wrong and what is allowed, in our words for the keywords that the schemas use."""
+    """Return a sentence that says what is wrong and what is allowed, for a keyword about one field."""
     field, allowed = f"`{_field(error)}`", cast("Any", error.validator_value)
     match error.validator:
         case "enum":
@@ -133,7 +133,7 @@ _MORE_OR_LESS = {
 
 
 def _sentence_of_fields(error: "ValidationError", model: str) -> str:
-    """Say what is wrong with several fields, in the library's words for a keyword that the schemas do not use."""
+    """Return such a sentence for a keyword about several fields, or the library's message for any other keyword."""
     allowed = cast("Any", error.validator_value)
     match error.validator:
         case "required":
@@ -182,7 +182,7 @@ def _unknown(error: "ValidationError") -> list[str]:
 
 
 def _offered(models: Models) -> str:
-    """Name the offered models if they are few, or else say where they are listed."""
+    """Return a sentence that names the offered models if they are few, or else says where they are listed."""
     if len(models) <= MAX_NAMED:
         return f"Use {_one_of(model.name for model in models)}"
     return f"GET /v2/models or `promptreel models` lists the {len(models)} offered models"

@@ -91,7 +91,7 @@ class Admission:
             self.table.await_end(source.run, generation.generation_id)
             if self.ledger.await_end(source.generation_id):
                 return False
-            # It has ended just now.
+            # It has just ended.
             self.table.stop_awaiting(source.generation_id, generation.generation_id, source.run.execution)
         return True
 

@@ -1,7 +1,7 @@
 """Record the numbers of used slots and queued jobs by hour. The sweep samples them each minute.
 
 An hour is one item of the table of slots, which expires after `KEPT_FOR`. Adding a sample to it is one write, without a
-read or a condition. Two samples in a minute do no harm, since the console shows their mean.
+read or a condition. Two samples in a minute do no harm, because the console shows the mean.
 """
 
 from dataclasses import dataclass

@@ -171,7 +171,7 @@ class SlotsTable:
         )
 
     def move(self, slot: Slot, number: int) -> None:
-        """Move the holder to another slot, since the limit was lowered. Raise `Refused`."""
+        """Move the holder to another slot, because the limit was lowered. Raise `Refused`."""
         old = self._of(SLOT, _number(slot.number), slot.holder)
         self._transact({"Put": self._new(replace(slot, number=number))}, {"Delete": old})
 
