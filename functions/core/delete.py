@@ -38,7 +38,7 @@ class Deletion:
         """End a generation as `Cancelled`. The provider cannot cancel, so the message says what may still happen."""
         reason = "Cancelled by its owner before it was sent to the provider."
         if generation.submission is not None:
-            reason = "Cancelled by its owner. The provider has the request and may still finish it and charge for it."
+            reason = "Cancelled by its owner. The provider has the request and may still finish and charge this job."
         self.ledger.fail(generation.run, Failure(Cancelled.__name__, reason))
         self.workflow.stop(generation.run)
         return self.ledger.get(generation.generation_id)

@@ -195,7 +195,7 @@ def test_what_runs_is_cancelled_and_says_what_may_still_come(cloud: Cloud) -> No
     assert call(cloud.caller("bob"), "DELETE", PATHS[0], query=query)[0] == 404
     status, cancelled = call(cloud, "DELETE", PATHS[0], query=query)
     assert (status, cancelled["status"], cancelled["error"]["name"]) == (200, "error", "Cancelled")
-    assert "may still finish it and charge for it" in cancelled["error"]["message"]
+    assert "may still finish and charge this job" in cancelled["error"]["message"]
     assert call(cloud, "DELETE", PATHS[0], query=query) == (200, cancelled)
 
 
