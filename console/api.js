@@ -1,6 +1,7 @@
-/** Calls of the HTTP API that served this page. */
+/** Call the HTTP API that served this page. */
 
 import { noteTime } from "./clock.js";
+import { readable } from "./format.js";
 import { signal } from "./html.js";
 import { key, refuse, refused } from "./session.js";
 import { texts } from "./texts.js";
@@ -37,10 +38,16 @@ export class ApiError extends Error {
 export const statusOf = (error) => (error instanceof ApiError ? error.status : undefined);
 
 /**
- * Return what an error says, as a sentence for the user.
+ * Return the message of an error, as a sentence for the user.
  * @param {unknown} error
  */
-export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+export const messageOf = (error) => readable(rawMessageOf(error));
+
+/**
+ * Return the message of an error. One of the API has attributes in backquotes.
+ * @param {unknown} error
+ */
+export const rawMessageOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /**
  * Pass an error's message to `show`, unless the key was rejected: then the page asks for another key.
@@ -144,16 +151,18 @@ async function problemOf(answer, used) {
   }
   const message = typeof said.message === "string" ? said.message : "";
   if (answer.status === 429) return new ApiError(429, texts.api.throttled);
-  if (answer.status === 401 && message.includes("scope")) return new ApiError(403, texts.signIn.scope + message);
+  if (answer.status === 401 && message.includes("scope")) return new ApiError(403, texts.signIn.scope);
   if (answer.status === 401) {
     refuse(used);
-    return new ApiError(401, message || texts.signIn.notValid);
+    return new ApiError(401, texts.signIn.notValid);
   }
+  if (answer.status === 404) return new ApiError(404, texts.api.missing);
+  if (answer.status >= 500) return new ApiError(answer.status, texts.api.unexpected(answer.status));
   return new ApiError(answer.status, message || texts.api.unexpected(answer.status));
 }
 
 /**
- * Send a file to a form that the API gave. `onPart` gets the part of it that is sent, from 0 to 1.
+ * Send a file to an upload form of the API. `onPart` gets the part that has been sent, from 0 to 1.
  * @param {UploadForm} form
  * @param {File} file
  * @param {(part: number) => void} [onPart]

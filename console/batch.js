@@ -4,7 +4,7 @@ import { ApiError, callForAnswer, get, post, showProblem, statusOf } from "./api
 import { isRunning } from "./batches.js";
 import { wait } from "./clock.js";
 import { saveAs, saveVideo } from "./download.js";
-import { count, dateTime } from "./format.js";
+import { count, dateTime, readable } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { usePoll } from "./poll.js";
 import { to } from "./route.js";
@@ -72,7 +72,7 @@ export function Batch({ part: id }) {
     <h1>${batch.name} <span class="state ${batch.status}">${t.statuses[batch.status]}</span></h1>
     <p class="hint"><time dateTime=${batch.created_at}>${dateTime(batch.created_at)}</time></p>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
-    ${batch.error && html`<p class="failure">${batch.error.message}</p>`}
+    ${batch.error && html`<p class="failure">${readable(batch.error.message)}</p>`}
     ${batch.counts && html`<${Progress} counts=${batch.counts} rows=${batch.rows ?? 0} />`}
     <div class="actions">
       <a class="button" href=${to("", { batch: id })}>${t.showVideos}</a>
@@ -106,7 +106,7 @@ function Rows({ rows }) {
             <td class="number">${count(row.row)}</td>
             <td>${row.name && html`<strong>${row.name}</strong> `}${(row.prompt ?? "").slice(0, 160)}</td>
             <td><span class="state ${row.status.replace(" ", "-")}">${row.status === "not started" ? t.notStarted : texts.stage[row.status]}</span></td>
-            <td>${row.generation_id && row.status === "completed" ? html`<a href=${to("video", row.generation_id)}>${t.open}</a>` : row.generation_id && row.status !== "error" ? html`<a href=${to("video", row.generation_id)}>${row.generation_id.slice(0, 8)}</a>` : (row.error ?? "")}</td>
+            <td>${row.generation_id && row.status === "completed" ? html`<a href=${to("video", row.generation_id)}>${t.open}</a>` : row.generation_id && row.status !== "error" ? html`<a href=${to("video", row.generation_id)}>${row.generation_id.slice(0, 8)}</a>` : readable(row.error ?? "")}</td>
           </tr>`,
         )}
       </tbody>

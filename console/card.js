@@ -1,7 +1,7 @@
 /** A video in a list: its first frame, which plays under the pointer, or the stage of its job. */
 
 import { lately } from "./clock.js";
-import { ago, dateTime } from "./format.js";
+import { ago, dateTime, readable } from "./format.js";
 import { html, signal, useEffect, useRef, useState } from "./html.js";
 import { useLink } from "./link.js";
 import { titleOf } from "./models.js";
@@ -72,7 +72,7 @@ function Thumb({ generation, film }) {
   if (generation.status === "completed") return html`<${Film} generation=${generation} film=${film} />`;
   return html`<span class="stage ${isCancelled(generation) ? "cancelled" : "error"}">
     <strong>${stageName(generation)}</strong>
-    ${!isCancelled(generation) && html`<span class="why">${generation.error?.message}</span>`}
+    ${!isCancelled(generation) && html`<span class="why">${readable(generation.error?.message ?? "")}</span>`}
   </span>`;
 }
 

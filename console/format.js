@@ -25,6 +25,18 @@ const tenths = new Intl.NumberFormat(texts.locale, { maximumFractionDigits: 1 })
 export const dateTime = (iso) => whole.format(new Date(iso));
 
 /**
+ * Return a message of the API as users read it: without backquotes and calls of the API, with times in the reader's time zone
+ * and short ids.
+ * @param {string} message
+ */
+export const readable = (message) =>
+  message
+    .replace(/[:;,]? *\b(?:GET|POST|DELETE) \/v2\/[^.]*/g, "")
+    .replaceAll("`", "")
+    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)/g, shortTime)
+    .replace(/\b([0-9a-f]{8})[0-9a-f]{24}\b/g, "$1…");
+
+/**
  * Return a day and a time, to the minute and without the year.
  * @param {string | number} at an ISO time, or milliseconds since 1970
  */

@@ -1,10 +1,10 @@
 /** The page to request videos: a model, the form of its schema, and the results. */
 
-import { get, messageOf, post, showProblem, statusOf } from "./api.js";
+import { get, messageOf, post, rawMessageOf, showProblem, statusOf } from "./api.js";
 import { Card, chosen } from "./card.js";
 import { wait } from "./clock.js";
 import { change, clear, draft, isEmpty, made, setValue } from "./draft.js";
-import { length, usd } from "./format.js";
+import { length, readable, usd } from "./format.js";
 import { Field, isJson } from "./form.js";
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { loadModels, models, modelWithSchema, search, takesOf, titleOf } from "./models.js";
@@ -204,8 +204,10 @@ function Form({ details }) {
       await send(request, seedsFor(seed, request, count), label, count, setSending);
       say(t.accepted(count));
     } catch (error) {
-      if (statusOf(error) === 400) setProblems(problemsOf(messageOf(error), [...fields, ...LABEL]));
-      else showProblem(error, (message) => setProblems({ "": message }));
+      if (statusOf(error) === 400) {
+        const found = Object.entries(problemsOf(rawMessageOf(error), [...fields, ...LABEL]));
+        setProblems(Object.fromEntries(found.map(([name, message = ""]) => [name, readable(message)])));
+      } else showProblem(error, (message) => setProblems({ "": message }));
       requestAnimationFrame(() => form.current?.querySelector(".problem:not(:empty)")?.scrollIntoView({ block: "center" }));
     } finally {
       setSending(null);
@@ -277,7 +279,7 @@ function Estimate({ request, count }) {
   if (!estimate && !left) return null;
   const about = estimate && (estimate.basis === "reserve" ? t.unknownCost : t.cost(t.about(usd(estimate.usd)), count, usd(estimate.usd * count)));
   return html`<p class="estimate ${estimate?.refused ? "problem" : "hint"}" role="status" title=${estimate ? t.costHint[estimate.basis] : undefined}>
-    ${estimate?.refused ?? [about, left && t.left(usd(left.left_usd), left.period)].filter(Boolean).join(" · ")}
+    ${(estimate?.refused && readable(estimate.refused)) || [about, left && t.left(usd(left.left_usd), left.period)].filter(Boolean).join(" · ")}
   </p>`;
 }
 

@@ -3,7 +3,7 @@
 import { showProblem, statusOf } from "./api.js";
 import { FIRST, wantsCalm } from "./card.js";
 import { copy, saveVideo } from "./download.js";
-import { between, bytes, count, dateTime, length, usd } from "./format.js";
+import { between, bytes, count, dateTime, length, readable, usd } from "./format.js";
 import { html, useRef, useState } from "./html.js";
 import { useLink } from "./link.js";
 import { loadModels, models, takesOf, titleOf } from "./models.js";
@@ -139,13 +139,13 @@ function extending(model) {
 function Failure({ error }) {
   return html`<div class="failure" role="note">
     <h2>${t.why}</h2>
-    <p>${error.message} <code>${error.name}</code></p>
+    <p>${readable(error.message)} <code>${error.name}</code></p>
     ${error.remedy && html`<h2>${t.whatToDo}</h2><p>${withCode(error.remedy)}</p>`}
   </div>`;
 }
 
 /**
- * Show the commands in a text, which stand in backquotes, as code.
+ * Show the commands in a text as code. They are in backquotes.
  * @param {string} text
  */
 const withCode = (text) => text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));

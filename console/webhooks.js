@@ -2,7 +2,7 @@
 
 import { get, post, showProblem } from "./api.js";
 import { copy } from "./download.js";
-import { count, dateTime, shortTime } from "./format.js";
+import { count, dateTime, readable, shortTime } from "./format.js";
 import { html, useState } from "./html.js";
 import { usePoll } from "./poll.js";
 import { to } from "./route.js";
@@ -60,7 +60,7 @@ export function Webhooks() {
       <tbody>${deliveries.map(
         (one) => html`<tr key=${one.id}>
           <td><a href=${to("video", one.generation_id)}><time dateTime=${one.created_at}>${shortTime(one.created_at)}</time></a></td>
-          <td class="wide"><span class="state ${one.status}">${t.statuses[one.status]}</span>${one.problem && html`<br /><small>${one.problem}</small>`}</td>
+          <td class="wide"><span class="state ${one.status}">${t.statuses[one.status]}</span>${one.problem && html`<br /><small>${readable(one.problem)}</small>`}</td>
           <td class="wide">${one.url}</td>
           <td class="number">${count(one.attempts)}</td>
           <td>${one.status !== "pending" && html`<button type="button" onClick=${again(one.id)}>${t.again}</button>`}</td>

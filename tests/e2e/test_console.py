@@ -35,7 +35,7 @@ SCROLL_TO_THE_END = """async () => {
     scrollTo(0, height);
     await new Promise((resolve) => setTimeout(resolve, 30));
     most = Math.max(most, document.querySelectorAll(".card").length);
-    if (document.querySelector(".end").textContent.includes("That is all.")) {
+    if (document.querySelector(".end").textContent.includes("No more videos")) {
       scrollTo(0, document.documentElement.scrollHeight);
       return most;
     }
@@ -131,10 +131,10 @@ def form(cloud: LocalCloud, tab: Tab, prompt: str, seconds: float = 0, model: st
     tab.prompt(prompt)
 
 
-def send(tab: Tab, name: str = "Make the video") -> Locator:
+def send(tab: Tab, name: str = "Make video") -> Locator:
     """Press the button: where what is made appears."""
     tab.page.get_by_role("button", name=name).click()
-    return tab.page.get_by_role("region", name="Made here")
+    return tab.page.get_by_role("region", name="Results")
 
 
 def given(tab: Tab, field: str, name: str, media_type: str, content: bytes) -> None:
@@ -177,8 +177,8 @@ def test_a_link_signs_in_and_the_key_is_gone_from_the_address_at_once(
     tab.sign_in(other)
     assert other not in tab.page.url
     asks = tab.page.get_by_role("dialog", name="Sign in with another key?")
-    expect(asks).to_contain_text(f"brings the key {other[:11]}; you are signed in with {key[:11]}")
-    asks.get_by_role("button", name="Stay signed in as I am").click()
+    expect(asks).to_contain_text(f"You are signed in with the key {key[:11]}")
+    asks.get_by_role("button", name="Keep my current key").click()
     expect(asks).to_have_count(0)
     assert other not in str(tab.page.evaluate("Object.values(sessionStorage)"))
     tab.go("account")
@@ -194,7 +194,7 @@ def test_a_key_that_is_none_is_told_so_and_one_that_is_signs_in(tab_of: NewTab, 
     tab = tab_of()
     tab.page.goto(f"{tab.url}/")
     field, button = tab.page.get_by_label("API key"), tab.page.get_by_role("button", name="Sign in")
-    for wrong, said in (("boat", "begins with pr_"), ("pr_00000000_" + "a" * 43, "not valid")):
+    for wrong, said in (("boat", "starts with pr_"), ("pr_00000000_" + "a" * 43, "not valid")):
         field.fill(wrong)
         button.click()
         expect(tab.page.get_by_role("alert")).to_contain_text(said)
@@ -216,7 +216,7 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
     tab.page.get_by_label("Tags").fill("shop, day=1")
     tab.page.get_by_label("Webhook").fill("https://receiver.invalid/told")
     expect(tab.page.locator(".estimate")).to_be_visible()
-    expect(send(tab).get_by_text(re.compile("Waiting|Generating"))).to_be_visible()
+    expect(send(tab).get_by_text(re.compile("Queued|Generating"))).to_be_visible()
     tab.go("?tag=day=1")
     # It is live, without a reload.
     expect(tab.page.locator(".card .stage")).to_have_count(0)
@@ -240,7 +240,7 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
         wait_for(tab.page, "() => document.querySelector('.player video').readyState > 1")
         assert now_at(player) == pytest.approx(1, abs=0.1), "it goes on where it was"
         tab.page.wait_for_timeout(1000)  # a link of the same second is the same
-    for stage in ("Accepted", "Sent to the provider", "Generated", "Stored and checked"):
+    for stage in ("Accepted", "Sent to the provider", "Generated", "Saved and checked"):
         expect(tab.page.get_by_text(stage, exact=True)).to_be_visible()
     [generation] = latest(cloud, owner)
     assert generation.request == {"model": MODEL, "prompt": prompt, "duration": 4}
@@ -252,8 +252,8 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
     assert saved.value.path().read_bytes()[4:8] == b"ftyp"
     tab.go("account")
     told = tab.page.get_by_role("region", name="Deliveries").get_by_role("row", name="https://receiver.invalid/told")
-    expect(told).to_contain_text(re.compile("Under way|Given up"))
-    tab.page.get_by_role("button", name="Show the secret").click()
+    expect(told).to_contain_text(re.compile("Pending|Failed"))
+    tab.page.get_by_role("button", name="Show secret").click()
     expect(tab.page.get_by_text(re.compile("^whsec_"))).to_be_visible()
 
 
@@ -263,7 +263,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_is_kept(tab: 
     send(tab)
     for field in ("prompt", "image_url"):
         beside = tab.page.locator(f"[data-field={field}] .problem:not(:empty)")
-        expect(beside).to_have_text(f"`prompt`, `image_url` is required by model {PICTURE_MODEL}.")
+        expect(beside).to_have_text(f"prompt, image_url is required by model {PICTURE_MODEL}.")
     tab.prompt("a kite that is kept")
     expect(tab.page.locator("[data-field=prompt] .problem:not(:empty)")).to_have_count(0)
     tab.page.reload()
@@ -285,8 +285,8 @@ def test_a_picture_and_a_frame_of_a_video_become_inputs(cloud: LocalCloud, tab: 
     given(tab, "[data-field=image_url]", "sea.png", "image/png", file.getvalue())
     expect(tab.page.get_by_text("sea.png")).to_be_visible()
     given(tab, "[data-field=last_image_url]", "a.txt", "text/plain", b"x")
-    expect(tab.page.locator("[data-field=last_image_url]").get_by_role("alert")).to_contain_text("is not taken here")
-    tab.page.get_by_role("button", name="take a frame of your videos").click()
+    expect(tab.page.locator("[data-field=last_image_url]").get_by_role("alert")).to_contain_text("is not supported")
+    tab.page.get_by_role("button", name="use a frame from your videos").click()
     tab.page.locator(".pick").first.click()
     wait_for(tab.page, "() => document.querySelector('.frame video')?.readyState >= 2")
     tab.page.get_by_role("button", name="Use this frame").click()
@@ -334,24 +334,24 @@ def test_without_a_connection_nothing_is_lost_or_made_twice(cloud: LocalCloud, t
 
     tab.page.route(re.compile(r"/v2/video/generations"), lose_the_answer)
     send(tab)
-    expect(tab.page.locator("form [role=alert]")).to_contain_text("cannot be reached")
+    expect(tab.page.locator("form [role=alert]")).to_contain_text("Cannot reach Promptreel")
     assert len(lost) == 1
     assert len(latest(cloud, owner)) == 1, "the call was made, and its answer lost"
     tab.page.unroute_all()
     tab.page.context.set_offline(True)
     send(tab)
     expect(tab.page.get_by_text("No connection.")).to_be_visible()
-    expect(tab.page.locator("form [role=alert]")).to_contain_text("cannot be reached")
+    expect(tab.page.locator("form [role=alert]")).to_contain_text("Cannot reach Promptreel")
     tab.page.context.set_offline(False)
     expect(send(tab).locator("video")).to_have_count(1)
     expect(tab.page.get_by_text("No connection.")).to_have_count(0)
     assert len(latest(cloud, owner)) == 1
     assert cloud.creates(prompt) == 1
-    tab.page.get_by_role("region", name="Made here").locator(".card a").click()
+    tab.page.get_by_role("region", name="Results").locator(".card a").click()
     again, first = tab.page.get_by_role("button", name="Run again"), tab.page.url
     tab.page.route(re.compile(r"/v2/video/generations"), lose_the_answer)
     again.click()
-    expect(tab.page.locator(".toast.wrong")).to_contain_text("cannot be reached")
+    expect(tab.page.locator(".toast.wrong")).to_contain_text("Cannot reach Promptreel")
     tab.page.unroute_all()
     again.click()
     expect(tab.page).not_to_have_url(first)
@@ -396,8 +396,8 @@ def test_a_job_is_cancelled_and_an_ended_one_deleted_unless_that_is_undone(
 ) -> None:
     generation_id = asked(cloud, key, unique("a snail"), seconds=300)
     tab.go(f"video/{generation_id}")
-    tab.page.get_by_role("button", name="Cancel the job").click()
-    tab.page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
+    tab.page.get_by_role("button", name="Cancel job").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Cancel job").click()
     expect(tab.page.locator(".player").get_by_text("Cancelled")).to_be_visible()
     assert str(cloud.ended(generation_id).error).startswith("Cancelled")
     tab.page.clock.install()
@@ -424,7 +424,7 @@ def test_a_failure_is_told_in_words_with_what_to_do(cloud: LocalCloud, tab: Tab,
     tab.page.get_by_role("link", name="Vary").click()
     expect(tab.page.get_by_role("textbox", name="Prompt").first).to_have_value(prompt)
     tab.go("usage")
-    expect(tab.page.get_by_text("The provider could not make it: 1")).to_be_visible()
+    expect(tab.page.get_by_text("Generation failed: 1")).to_be_visible()
 
 
 def test_what_waits_for_another_video_says_so_and_leads_to_it(tab_of: NewTab, furnished: tuple[str, Furnished]) -> None:
@@ -484,7 +484,7 @@ def test_a_key_that_is_revoked_in_the_middle_is_asked_for_anew_and_nothing_typed
     tab.page.locator("form").first.evaluate("(form) => form.requestSubmit()")
     dialog = tab.page.get_by_role("dialog", name="Sign in")
     expect(dialog).to_be_visible()
-    expect(dialog).to_contain_text("not any more")
+    expect(dialog).to_contain_text("has expired")
     dialog.get_by_label("API key").fill(cloud.key_of(owner))
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog).to_have_count(0)
@@ -508,27 +508,27 @@ def test_a_batch_is_checked_before_it_starts_followed_and_what_failed_runs_again
 
     drop(*rows)
     cells = tab.page.get_by_role("row", name=re.compile("duration")).get_by_role("cell")
-    expect(cells).to_have_text(["3", "4", "duration", re.compile("`duration` must be one of 4, 6, 8, not 60.")])
-    expect(tab.page.get_by_role("button", name="Start the other 2 rows")).to_be_visible()
+    expect(cells).to_have_text(["3", "4", "duration", re.compile("duration must be one of 4, 6, 8, not 60.")])
+    expect(tab.page.get_by_role("button", name="Start the remaining 2 rows")).to_be_visible()
     assert cloud.creates(good) == 0, "nothing has started"
     drop(*rows[:3])
-    expect(tab.page.get_by_text("All rows are fine.")).to_be_visible()
+    expect(tab.page.get_by_text("No problems found.")).to_be_visible()
     tab.page.get_by_role("button", name="Start 2 rows").click()
     expect(tab.page.get_by_role("heading", level=1)).to_contain_text(name)
     progress = tab.page.get_by_role("progressbar")
     expect(progress).to_have_attribute("aria-valuenow", "2", timeout=2 * PATIENCE)
-    expect(tab.page.get_by_text("1 done")).to_be_visible()
+    expect(tab.page.get_by_text("1 completed")).to_be_visible()
     with tab.page.expect_download() as report:
-        tab.page.get_by_role("button", name="Download the report").click()
+        tab.page.get_by_role("button", name="Download report").click()
     assert len(report.value.path().read_text("utf-8").splitlines()) == 3
     cloud.simulator.script(bad, seconds=0, outcome="completed")
-    tab.page.get_by_role("button", name="Run what failed again").click()
-    expect(tab.page.get_by_text("2 done")).to_be_visible(timeout=2 * PATIENCE)
+    tab.page.get_by_role("button", name="Retry failed rows").click()
+    expect(tab.page.get_by_text("2 completed")).to_be_visible(timeout=2 * PATIENCE)
     with tab.page.expect_download() as video:
-        tab.page.get_by_role("button", name="Download the videos").click()
+        tab.page.get_by_role("button", name="Download videos").click()
     assert video.value.path().read_bytes()[4:8] == b"ftyp"
     assert cloud.creates(good) == 1
-    tab.page.get_by_role("link", name="Show its videos").click()
+    tab.page.get_by_role("link", name="Show videos").click()
     expect(tab.page.locator(".card video")).to_have_count(2)
 
 
@@ -593,10 +593,10 @@ def test_the_account_page_tells_the_owners_keys_and_marks_the_one_in_use_and_the
     key, _ = furnished
     tab = tab_of().sign_in(key)
     tab.go("account")
-    expect(tab.page.get_by_text(re.compile("^The key shop ends in 4 days"))).to_be_visible()
+    expect(tab.page.get_by_text(re.compile("^The key shop expires in 4 days"))).to_be_visible()
     keys = tab.page.get_by_role("region", name="API keys")
     expect(keys.get_by_role("row")).to_have_count(3)
-    expect(keys.get_by_role("row", name="in use here")).to_contain_text(key[:11])
+    expect(keys.get_by_role("row", name="current key")).to_contain_text(key[:11])
     expect(keys.get_by_role("row", name="shop")).to_contain_text("in 4 days")
     assert key not in tab.page.content()
 
@@ -612,12 +612,12 @@ def test_the_usage_page_tells_budgets_and_slots_now_and_hour_by_hour(
     part = day.evaluate("(bar) => bar.firstElementChild.offsetWidth / bar.offsetWidth")
     assert part == pytest.approx(float(day.get_attribute("aria-valuenow") or 0) / 15, abs=0.01)
     expect(
-        tab.page.get_by_text(re.compile(r"^\d+ of \d+ slots are in use, (nobody waits|\d+ waits?)\.$"))
+        tab.page.get_by_text(re.compile(r"^\d+ of \d+ slots in use, (no jobs queued|\d+ jobs? queued)\.$"))
     ).to_be_visible()
-    for series in ("In use", "Waiting"):
+    for series in ("In use", "Queued"):
         expect(tab.page.get_by_role("img", name=f"{series} in the last seven days")).to_be_visible()
-    tab.page.get_by_text("Hour by hour").click()
-    assert tab.page.get_by_role("region", name="Hour by hour").get_by_role("row").count() > HOURS
+    tab.page.get_by_text("Show hourly numbers").click()
+    assert tab.page.get_by_role("region", name="Show hourly numbers").get_by_role("row").count() > HOURS
 
 
 def test_the_keyboard_alone_reaches_everything(cloud: LocalCloud, tab: Tab, key: str, owner: str) -> None:

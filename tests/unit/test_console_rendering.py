@@ -117,16 +117,16 @@ def assert_readable(element: Element) -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"ahead": 3}, "3 before it"),
-        ({"ahead": 0}, "next in line"),
-        ({"ahead": None}, "for a slot at the provider"),
-        ({"waits_for": ["f" * 32]}, "for another video"),
-        ({"waits_for": ["e" * 32, "f" * 32]}, "for 2 other videos"),
+        ({"ahead": 3}, "3 ahead"),
+        ({"ahead": 0}, "next in queue"),
+        ({"ahead": None}, "waiting for a slot at the provider"),
+        ({"waits_for": ["f" * 32]}, "waiting for another video"),
+        ({"waits_for": ["e" * 32, "f" * 32]}, "waiting for 2 other videos"),
     ],
 )
 def test_a_queued_card_says_what_its_job_waits_for(tab: Tab, changes: dict[str, Any], line: str) -> None:
     (card,) = tab.cards(generation(1, "queued", **changes))
-    assert card.text == f"Waiting {line} a paper boat Boats 2 5 min. ago"
+    assert card.text == f"Queued {line} a paper boat Boats 2 5 min. ago"
     assert "unknown" in (card.one("span", **{"class": "bar unknown"})["class"] or "")
     assert not list(card.every("input")), "nothing to compare"
 
@@ -141,7 +141,7 @@ def test_a_running_card_says_how_long_it_takes_against_the_usual_time(tab: Tab) 
     (unknown,) = tab.cards(generation(1, "generating"))
     assert unknown.text.startswith("Generating 1:00 min a paper boat")
     (archiving,) = tab.cards(generation(1, "archiving"))
-    assert archiving.text.startswith("Archiving The video is being stored and checked a paper boat")
+    assert archiving.text.startswith("Archiving Saving and checking the video a paper boat")
 
 
 def test_a_finished_card_leads_to_its_video_and_can_be_chosen(tab: Tab) -> None:
@@ -149,7 +149,7 @@ def test_a_finished_card_leads_to_its_video_and_can_be_chosen(tab: Tab) -> None:
     (card,) = tab.cards(one)
     assert card.text == "First take a paper boat Boats 2 5 min. ago"
     assert card.one("a")["href"] == f"#/video/{one['id']}"
-    assert card.name_of(card.one("input", type="checkbox")) == "Choose for comparison: a paper boat"
+    assert card.name_of(card.one("input", type="checkbox")) == "Select for comparison: a paper boat"
     assert card.one("time")["title"] == "Jan 1, 2026, 12:00:00 PM"
     assert one["id"] not in card.text
     assert (card["aria-posinset"], card["aria-setsize"]) == ("1", "2")
@@ -159,7 +159,7 @@ def test_a_card_without_a_prompt_has_its_name_or_says_so(tab: Tab) -> None:
     request = {"model": "acme/boats"}
     named, nameless = tab.cards(generation(1, request=request, name="Take 1"), generation(2, request=request))
     assert named.one("span", **{"class": "prompt"}).text == "Take 1 Take 1"
-    assert nameless.one("span", **{"class": "prompt"}).text == "Without a prompt"
+    assert nameless.one("span", **{"class": "prompt"}).text == "No prompt"
 
 
 def test_a_failed_card_says_why_and_a_cancelled_one_needs_no_reason(tab: Tab) -> None:
@@ -232,7 +232,7 @@ def test_the_page_of_a_finished_video_has_its_player_its_links_and_its_times(tab
     stages = [item.text for item in page.one("ol").every("li")]
     assert stages[0] == "Accepted Jan 1, 2026, 12:00:00 PM"
     assert stages[1] == "Sent to the provider Jan 1, 2026, 12:04:30 PM after 4:30 min"
-    assert stages[2] == "Stored and checked Jan 1, 2026, 12:05:30 PM after 1:00 min"
+    assert stages[2] == "Saved and checked Jan 1, 2026, 12:05:30 PM after 1:00 min"
     assert "2.4 MB" in page.text
     assert not re.search(r"\d{4}-\d\d-\d\dT", page.text)
 
@@ -308,11 +308,11 @@ def test_a_switch_is_on_by_its_value_or_else_by_its_default(tab: Tab) -> None:
 
 def test_a_field_for_media_offers_all_ways_and_shows_what_is_given(tab: Tab) -> None:
     empty = tab.field(IMAGE)
-    assert "Drop a picture here, paste it, or choose a file take a frame of your videos" in empty.text
+    assert "Drop or paste an image here, or choose a file use a frame from your videos" in empty.text
     assert empty.one("input", type="file")["accept"] == "image/png,image/jpeg"
     assert empty.name_of(empty.one("input", type="url")) == "Size: link"
     video = {"kind": "media", "media": ["video"], "types": [], "most": None}
-    assert "take one of your videos" in tab.field(video).text
+    assert "use one of your videos" in tab.field(video).text
     assert tab.field(video).one("input", type="file")["accept"] == "video/*"
     assert "https://example.com/a.png Remove" in tab.field(IMAGE, "https://example.com/a.png").text
     assert "Uploaded file Remove" in tab.field(IMAGE, f"upload:{'a' * 32}").text

@@ -246,7 +246,32 @@ def test_an_answer_that_breaks_off_is_told_as_what_it_is() -> None:
     """
     found = run(program, session=SIGNED_IN)
     assert (found["status"], found["passing"], found["offline"]) == (0, True, True)
-    assert "cannot be reached" in found["says"]
+    assert "Cannot reach Promptreel" in found["says"]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("`duration` must be 4, not 60.", "duration must be 4, not 60."),
+        ("The budget is spent; it renews at 2026-02-01T00:00Z.", "The budget is spent; it renews at Feb 1, 12:00 AM."),
+        (f"The generation {'ab' * 16} failed.", "The generation abababab… failed."),
+        ("There is no model boats here: GET /v2/models lists those that are.", "There is no model boats here."),
+    ],
+)
+def test_messages_of_the_api_are_shown_without_their_notation(message: str, shown: str) -> None:
+    program = "return (await load('api')).messageOf(new Error(GIVEN.message));"
+    assert run(program, message=message) == shown
+
+
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_missing_items_and_faults_are_worded_by_the_console(status: int) -> None:
+    program = """
+        globalThis.answer = async () => ({ json: { message: "Try again, with an Idempotency-Key." }, status: GIVEN.status });
+        try { await (await load("api")).get("v2/models"); } catch (error) { return error.message; }
+    """
+    found = run(program, status=status, session=SIGNED_IN)
+    assert "Idempotency-Key" not in found
+    assert ("does not exist" if status == 404 else f"error {status}") in found
 
 
 @pytest.mark.parametrize(("off", "expected"), [(0, 0), (3, 0), (7200, 7200), (-7200, -7200), (None, 0)])
