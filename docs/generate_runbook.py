@@ -1,4 +1,4 @@
-"""Writes docs/runbook.md from infra/runbook.py: `python docs/generate_runbook.py [--check]`."""
+"""Write docs/runbook.md from infra/runbook.py: `python docs/generate_runbook.py [--check]`."""
 
 import sys
 from collections.abc import Iterable
@@ -15,16 +15,19 @@ HEAD = """<!-- Written by docs/generate_runbook.py from infra/runbook.py. Do not
 
 # Runbook
 
-What each alarm means, how to look, and what to do. Alarms go to the stack's `AlarmTopicArn`; the dashboard of a stage
-(`DashboardUrl`) shows them all, with what is going on. The commands need AWS credentials, and the operator's extra of the
-[command line](cli.md). First say which stage it is about:
+This page explains the alarms and how to handle them.
+Alarms are sent to the stack's `AlarmTopicArn`. The stage's dashboard (`DashboardUrl`) shows their state next to the metrics.
+The commands need AWS credentials and the operator's extra of the [command line](cli.md).
+First choose the stage:
 
 ```sh
 export PROMPTREEL_STAGE=prod
 ```
 
-`$ID` is a generation's id, `$FUNCTION` the name of a file in `functions/`, and the other names are what they say. An alarm ends by
-itself, five minutes after what it watches is as it should be (that of `reconcile`, six hours).
+In the commands, `$ID` is a generation's id and `$FUNCTION` is the name of a file in `functions/` without `.py`.
+`$PROVIDER_ID` is the provider's id of a job, `$DELIVERY` and `$BATCH` are ids, `$KEY` is the id of an API key, `$USD` is an amount, and `$DAY` is a day such as 2026-01-31.
+
+An alarm ends by itself five minutes after the cause is fixed, except `ReconcileErrors`, which takes six hours.
 
 | alarm | section |
 |---|---|
@@ -32,7 +35,7 @@ itself, five minutes after what it watches is as it should be (that of `reconcil
 
 
 def document() -> str:
-    """The whole of docs/runbook.md."""
+    """Return the content of docs/runbook.md."""
     rows = "".join(f"| `{alarm}` | [{one.title}](#{one.anchor}) |\n" for one in RUNBOOK for alarm in one.alarms)
     return HEAD + rows + "".join(map(_section, RUNBOOK)) + _walked()
 
@@ -40,7 +43,7 @@ def document() -> str:
 def _section(section: Section) -> str:
     says = "".join(f"- **{alarm}.** {text}\n" for alarm, text in section.alarms.items())
     return (
-        f"\n## {section.title}\n\n{says}\nHow to look:\n\n{_steps(section.look)}\nWhat to do:\n\n{_steps(section.do)}"
+        f"\n## {section.title}\n\n{says}\nWhat to check:\n\n{_steps(section.look)}\nWhat to do:\n\n{_steps(section.do)}"
     )
 
 
@@ -56,9 +59,9 @@ def _step(number: int, step: Step) -> str:
 def _walked() -> str:
     left_out = "".join(f"- `{alarm}`: {why}.\n" for alarm, why in NOT_WALKED.items())
     return (
-        "\n## What was tried\n\n`tests/e2e/test_runbook.py` breaks on the local cloud what each alarm watches, sees that "
-        "the alarm would tell, and follows\nthe commands of its section until it is mended. Not of these:\n\n"
-        + left_out
+        "\n## Tests\n\nFor each alarm, `tests/e2e/test_runbook.py` causes the fault on the local cloud, checks that the "
+        "alarm would be raised, and follows the commands of its section until the fault is fixed.\n"
+        "These alarms are not tested:\n\n" + left_out
     )
 
 

@@ -1,7 +1,7 @@
-"""What each alarm says, and what docs/runbook.md says to do about it: the one place for both.
+"""Define what each alarm says, and what docs/runbook.md says to do about it.
 
-infra/monitoring.py takes an alarm's description from here, docs/generate_runbook.py writes the page, and
-tests/e2e/test_runbook.py breaks what an alarm watches and follows the commands until it is mended.
+infra/monitoring.py takes the alarms' descriptions from here, docs/generate_runbook.py writes the page, and
+tests/e2e/test_runbook.py triggers most alarms and follows the page's commands until the fault is fixed.
 """
 
 import re
@@ -13,9 +13,9 @@ from core import errors
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to look at or to do: a sentence, and the command for it where there is one.
+    """One thing to check or to do: a sentence, and an optional command.
 
-    In a command `$ID` and the like stand for what the reader puts in; the page says what each is.
+    In a command, `$ID` and similar names are placeholders, which the page explains.
     """
 
     text: str
@@ -24,95 +24,95 @@ class Step:
 
 @dataclass(frozen=True)
 class Section:
-    """Of one alarm, or of several that are looked into and mended alike."""
+    """A section of the page, for one alarm or for several with the same checks and fixes."""
 
     title: str
-    alarms: Mapping[str, str]  # what happened: what to do first, by the alarm's name
+    alarms: Mapping[str, str]  # the alarm's name: what happened and what to do first
     look: tuple[Step, ...]
     do: tuple[Step, ...]
 
     @property
     def anchor(self) -> str:
-        """The section in the page, as Markdown names it."""
+        """Return the anchor that Markdown gives to the section's heading."""
         return re.sub(r"[^a-z0-9 -]", "", self.title.lower()).replace(" ", "-")
 
     @property
     def commands(self) -> list[str]:
-        """All of its commands."""
+        """Return all commands of the section."""
         return [step.command for step in (*self.look, *self.do) if step.command]
 
 
 def _failed_by(*kinds: type[errors.PromptreelError]) -> Mapping[str, str]:
-    """Return what the alarms on jobs that failed with these errors say: their classes have it."""
+    """Return descriptions of the alarms on jobs that failed with these errors, from the error classes."""
     return {kind.__name__: f"{kind.__doc__} What to do: {kind.remedy.replace('{id}', 'ID')}" for kind in kinds}
 
 
 _FAILED = Step(
-    "Which generations failed, with the name of the error and the reason:",
+    "List the generations that failed, with the name of the error and the reason:",
     "promptreel logs record_failure sweep --since 1h",
 )
-_WAY = Step("What happened to one of them, in all functions:", "promptreel logs --generation $ID --level info")
+_WAY = Step("Show all functions' log entries for one generation:", "promptreel logs --generation $ID --level info")
 _RESCUE = Step(
-    "Let it go on from what the provider has. Nothing is submitted that may have been accepted before, so nothing is "
-    "paid twice, and a rescue too many does no harm. It takes as many ids as you name:",
+    "Continue the jobs from what the provider has. A request that the provider may have accepted is not sent again, so "
+    "nothing is paid twice, and an unnecessary rescue does no harm. The command accepts several ids:",
     "promptreel rescue $ID",
 )
-_DOCTOR = Step("Whether the stack, its permissions and the provider's key are as they should be:", "promptreel doctor")
+_DOCTOR = Step("Check the stack, its permissions and the provider's key:", "promptreel doctor")
 
-# What stands still while a function keeps failing; the states of a workflow are tried again for hours.
+# The effect while a function keeps failing. The workflow retries its states for hours.
 _FUNCTIONS = {
-    "AdmitErrors": ("admit", "jobs are not let to the provider"),
-    "SubmitErrors": ("submit", "nothing is sent to the provider"),
-    "LookUpSubmissionErrors": ("look_up_submission", "submissions whose answer was lost stay unknown"),
-    "CheckStatusErrors": ("check_status", "it is not seen that videos are done"),
+    "AdmitErrors": ("admit", "no jobs are admitted to the provider"),
+    "SubmitErrors": ("submit", "no requests are sent to the provider"),
+    "LookUpSubmissionErrors": ("look_up_submission", "submissions with a lost response remain unknown"),
+    "CheckStatusErrors": ("check_status", "finished videos are not noticed"),
     "FinalizeErrors": ("finalize", "videos that are paid for are not archived"),
-    "RecordFailureErrors": ("record_failure", "jobs that failed are not recorded as such"),
-    "SweepErrors": ("sweep", "what was left half done stays so, and slots may stay taken"),
-    "AcceptRowErrors": ("accept_row", "rows of batches are not begun"),
+    "RecordFailureErrors": ("record_failure", "failed jobs are not recorded as failed"),
+    "SweepErrors": ("sweep", "interrupted work is not repaired, and slots may stay occupied"),
+    "AcceptRowErrors": ("accept_row", "no rows of batches are started"),
     "AuthorizeErrors": ("authorize", "nobody can use the API"),
-    "ApiFunctionErrors": ("api", "the API answers with errors"),
+    "ApiFunctionErrors": ("api", "the API returns errors"),
     "ConsoleErrors": ("console", "the console does not load"),
     "IngestErrors": ("ingest", "files and events wait in their queue"),
     "DeliverWebhookErrors": ("deliver_webhook", "webhooks wait in their queue"),
-    "ReconcileErrors": ("reconcile", "the provider's charges of the day before are not looked at"),
+    "ReconcileErrors": ("reconcile", "the provider's charges of the previous day are not checked"),
 }
 
 RUNBOOK: tuple[Section, ...] = (
     Section(
-        "A submission whose answer was lost",
+        "A submission whose response was lost",
         _failed_by(errors.SubmissionUnknown),
         look=(
             _FAILED,
-            Step("In the provider's log of requests, `client_request_id` of the call begins with the generation's id."),
+            Step("Search the provider's request log for a `client_request_id` that starts with the generation's id."),
         ),
         do=(
             Step(
-                "It is there: go on with the job that it names. Nothing is sent, and nothing paid again:",
+                "If you find the call, continue with the provider's job that it names. Nothing is sent or paid again:",
                 "promptreel resolve $ID --provider-id $PROVIDER_ID",
             ),
             Step(
-                "It is not there, and you are sure: send it again, which is paid for.",
+                "If the call is certainly not there, send the request again. The new request is charged:",
                 "promptreel resolve $ID --not-accepted",
             ),
             Step(
-                "You cannot tell: leave it. It is never sent again by itself, and the next night's reconciliation "
-                "tells if it was charged."
+                "If you cannot be sure, leave the job. Promptreel never sends it again by itself, and the next nightly "
+                "reconciliation shows whether it was charged."
             ),
         ),
     ),
     Section(
-        "The provider does not take the key",
+        "The provider rejects the key",
         _failed_by(errors.ProviderKeyMissing, errors.ProviderKeyRejected),
         look=(_DOCTOR, _FAILED),
         do=(
             Step(
-                "Store a valid key, which is typed at a hidden prompt; functions have it within seconds:",
+                "Store a valid key. The command hides what you type, and the functions use the key within seconds:",
                 "promptreel secret set",
             ),
             _DOCTOR,
             Step(
-                "Nothing was sent of what failed meanwhile. Let it go on; this takes as many ids as you name, and with "
-                "`--json` the log gives them to a program:",
+                "The jobs that failed with this error were not sent. Continue them. The command accepts several ids, "
+                "and `promptreel logs --json` lists them for a script:",
                 "promptreel rescue $ID",
             ),
         ),
@@ -120,24 +120,26 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "The provider is out of credits",
         {
-            "ProviderOutOfCredits": "The provider is out of credits, and jobs wait: top up the account, and they go on "
-            "within two minutes."
+            "ProviderOutOfCredits": "The provider account is out of credits, and jobs wait. Add credits; the jobs "
+            "continue within two minutes."
         },
-        look=(Step("Since when, and how many jobs wait:", "promptreel logs sweep --since 15m --level info"),),
+        look=(Step("See since when and how many jobs wait:", "promptreel logs sweep --since 15m --level info"),),
         do=(
             Step(
-                "Top up the account at the provider. Nothing else needs to be done: one job tries once a minute, and "
-                "as soon as it is taken, all go on."
+                "Add credits to the provider account. Nothing else is needed: one job tries once a minute, and all "
+                "jobs continue as soon as one is accepted."
             ),
-            Step("Whether it is over: the provider takes the key, and says nothing of credits.", "promptreel doctor"),
+            Step("Check that the provider accepts the key and no longer reports missing credits:", "promptreel doctor"),
         ),
     ),
     Section(
-        "A job was given up at the provider",
+        "The provider did not answer or finish in time",
         _failed_by(errors.ProviderUnavailable, errors.GenerationTimedOut),
         look=(_FAILED, _WAY, _DOCTOR),
         do=(
-            Step("Look at the provider's status page; ask its support about the `provider_id` that the record has."),
+            Step(
+                "Check the provider's status page. Ask its support about the `provider_id` in the generation's record."
+            ),
             _RESCUE,
         ),
     ),
@@ -148,73 +150,78 @@ RUNBOOK: tuple[Section, ...] = (
         do=(
             _RESCUE,
             Step(
-                "It fails again in the same way: the provider has it broken. Ask its support, with the `provider_id`, "
-                "for the video or for the money."
+                "If it fails again in the same way, the provider's file is damaged. Ask its support for the video or "
+                "a refund, and name the `provider_id`."
             ),
         ),
     ),
     Section(
-        "A video is where none may be fetched from",
+        "A video has a forbidden address or size",
         _failed_by(errors.VideoForbidden),
         look=(_FAILED,),
         do=(
             Step(
-                "The host is the provider's, or the video is as large as it may be: add the host to `video_hosts`, or "
-                "raise `max_video_bytes`, in `infra/config.py`, and deploy that:",
+                "If the host belongs to the provider, add it to `video_hosts` in `infra/config.py`. If the size is "
+                "plausible, raise `max_video_bytes` there. Then deploy:",
                 "make deploy STAGE=$PROMPTREEL_STAGE",
             ),
             _RESCUE,
-            Step("The host is nobody's that you know: do not fetch it, and tell the provider."),
+            Step("If you do not know the host, do not fetch the video. Report the host to the provider."),
         ),
     ),
     Section(
-        "A job was stopped or broke",
+        "A job was stopped or failed internally",
         _failed_by(errors.WorkflowStopped, errors.InternalError),
         look=(
             _FAILED,
             _WAY,
-            Step("The reason names the execution: its history in Step Functions says where it was, CloudTrail who."),
+            Step(
+                "The reason names the execution. Its history in Step Functions shows where it stopped, and CloudTrail "
+                "shows who stopped it."
+            ),
             _DOCTOR,
         ),
-        do=(Step("If it was a fault, it is mended by a deployment, or by what `doctor` says."), _RESCUE),
+        do=(Step("Fix the cause: deploy a corrected version, or follow the advice of `promptreel doctor`."), _RESCUE),
     ),
     Section(
         "Many jobs fail",
         {
-            "ExecutionsFailed": "Many jobs failed at once: compare their errors, and see the provider's status page.",
+            "ExecutionsFailed": "Many jobs failed in a short time. Compare their errors, and check the provider's "
+            "status page.",
         },
         look=(_FAILED, _DOCTOR),
         do=(
             Step(
-                "One error that has a section of its own here: follow that. `GenerationFailed` and `RequestRefused` "
-                "are the provider's refusals, and were not charged: of one model, it has changed or is disturbed."
+                "If one error prevails and has a section on this page, follow that section. `GenerationFailed` and "
+                "`RequestRefused` are rejections by the provider and were not charged. If they affect only one model, "
+                "the model has changed or has an outage."
             ),
-            Step("What failed for a reason that has passed goes on, all whose ids you name:", "promptreel rescue $ID"),
+            Step("Continue the jobs whose cause has passed. The command accepts several ids:", "promptreel rescue $ID"),
         ),
     ),
     Section(
         "An execution outlived its last deadline",
         {
-            "ExecutionsTimedOut": "An execution outlived its last deadline: read its history, since a state waits "
-            "where it should not."
+            "ExecutionsTimedOut": "An execution outlived its last deadline. Read its history: a state waited longer "
+            "than it should."
         },
         look=(_FAILED, _WAY),
-        do=(_RESCUE, Step("A state that waits for a month is a fault: tell it with the execution's history.")),
+        do=(_RESCUE, Step("A state that waits for a month is a bug. Report it with the execution's history.")),
     ),
     Section(
         "A failure could not be recorded",
         {
-            "DeadLetters": "The end of a job could not be recorded: see why in the log of record_failure, mend that, "
-            "and redrive."
+            "DeadLetters": "The end of a job could not be recorded. Find the cause in the log of record_failure, fix "
+            "it, and run `promptreel redrive`."
         },
         look=(
-            Step("Why it could not be recorded:", "promptreel logs record_failure --since 6h --level error"),
+            Step("Find the cause:", "promptreel logs record_failure --since 6h --level error"),
             _DOCTOR,
         ),
         do=(
             Step(
-                "Once that is mended, record what lies in the queue. What the sweep has recorded meanwhile stays as it "
-                "is:",
+                "After you have fixed the cause, record the ends that are in the dead-letter queue. Ends that the "
+                "sweep has recorded since do not change:",
                 "promptreel redrive",
             ),
         ),
@@ -222,31 +229,31 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "A function keeps failing",
         {
-            name: f"The function {function} keeps ending with errors, so that {effect}: its log says why."
+            name: f"The function {function} keeps failing, so {effect}. Its log shows the reason."
             for name, (function, effect) in _FUNCTIONS.items()
         },
-        look=(Step("With which errors:", "promptreel logs $FUNCTION --since 1h --level error"), _DOCTOR),
+        look=(Step("Show the errors:", "promptreel logs $FUNCTION --since 1h --level error"), _DOCTOR),
         do=(
             Step(
-                "AWS refuses something: a permission was taken away, by hand or by a policy of the organization; "
-                "deploy again, which puts the stack's own back:",
+                "If AWS denies access, a permission was removed by hand or by a policy of the organization. Deploy "
+                "again to restore the stack's own permissions:",
                 "make deploy STAGE=$PROMPTREEL_STAGE",
             ),
-            Step("The provider does not answer: nothing needs to be done; all is tried again for hours."),
+            Step("If the provider does not answer, do nothing. The workflow retries for hours."),
             Step(
-                "It is a fault that came with a deployment: deploy the version before. Jobs that wait for the function "
-                "go on by themselves; those that ended with `InternalError` meanwhile, by `promptreel rescue`."
+                "If a deployment caused the errors, deploy the previous version. Waiting jobs then continue by "
+                "themselves. Continue jobs that ended with `InternalError` with `promptreel rescue`."
             ),
         ),
     ),
     Section(
-        "The API answers with errors",
-        {"ApiErrors": "The API answered 5xx: the logs of api and authorize say why."},
-        look=(Step("With which errors:", "promptreel logs api authorize --since 1h --level error"), _DOCTOR),
+        "The API returns errors",
+        {"ApiErrors": "The API returned 5xx errors. The logs of api and authorize show the reason."},
+        look=(Step("Show the errors:", "promptreel logs api authorize --since 1h --level error"), _DOCTOR),
         do=(
             Step(
-                "It came with a deployment: deploy the version before; if the stack is not as it was deployed, deploy "
-                "it again. A client that repeats its request with the same `Idempotency-Key` pays nothing twice.",
+                "If a deployment caused the errors, deploy the previous version. If the stack was changed by hand, "
+                "deploy again. Clients that repeat a request with the same `Idempotency-Key` pay nothing twice:",
                 "make deploy STAGE=$PROMPTREEL_STAGE",
             ),
         ),
@@ -254,108 +261,115 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "Functions are throttled",
         {
-            "Throttles": "Functions of this account were called and could not run: all is tried again for hours, but "
-            "slow; ask AWS for more concurrent executions."
+            "Throttles": "Functions of this account were throttled. Their work is retried for hours, but it is slow. "
+            "Request more concurrent executions from AWS."
         },
         look=(
-            Step("How many of this account may run at once. A new account has ten:", "aws lambda get-account-settings"),
+            Step(
+                "Show how many functions this account can run concurrently. A new account can run ten:",
+                "aws lambda get-account-settings",
+            ),
         ),
         do=(
             Step(
-                "Ask for more (the quota `Concurrent executions`), which AWS grants within hours:",
+                "Request a higher quota for `Concurrent executions`, which AWS usually grants within hours:",
                 "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
                 "--desired-value 1000",
             ),
-            Step("Until then, lower `in_flight_limit` and `batch_concurrency` in `infra/config.py`, and deploy that."),
+            Step("Until then, lower `in_flight_limit` and `batch_concurrency` in `infra/config.py`, and deploy."),
         ),
     ),
     Section(
         "Files and events are late or lost",
         {
-            "IngestLate": "A file or an event has waited for a quarter of an hour: the log of ingest says why; it is "
-            "tried again by itself.",
-            "IngestDeadLetters": "A file or an event could not be taken: see why in the log of ingest, mend that, and "
-            "redrive.",
+            "IngestLate": "A file or an event has waited for 15 minutes. The log of ingest shows the reason. It is "
+            "retried automatically.",
+            "IngestDeadLetters": "A file or an event could not be processed. Find the cause in the log of ingest, fix "
+            "it, and run `promptreel redrive`.",
         },
-        look=(Step("Why they could not be taken:", "promptreel logs ingest --since 6h --level error"), _DOCTOR),
+        look=(Step("Find the cause:", "promptreel logs ingest --since 6h --level error"), _DOCTOR),
         do=(
             Step(
-                "Once that is mended, let what was given up be taken again. What was taken already is not paid twice:",
+                "After you have fixed the cause, process the files and events again. Requests accepted before "
+                "are not paid twice:",
                 "promptreel redrive",
             ),
         ),
     ),
     Section(
-        "Webhooks are not taken",
+        "Webhooks are not delivered",
         {
-            "WebhooksGivenUp": "A webhook was not taken in a day, or leads where none may: the log of deliver_webhook "
-            "says whose and why; its owner sends it again once it would be taken.",
-            "WebhookDeadLetters": "A webhook could not be looked after: see why in the log of deliver_webhook, mend "
-            "that, and redrive.",
+            "WebhooksGivenUp": "A webhook was not accepted within a day, or its address is not allowed. The log of "
+            "deliver_webhook shows the owner and the reason. The owner can send it again once the receiver works.",
+            "WebhookDeadLetters": "The function deliver_webhook could not process a webhook. Find the cause in its "
+            "log, fix it, and run `promptreel redrive`.",
         },
         look=(
-            Step("Whose, where to, and why:", "promptreel logs deliver_webhook --since 6h"),
-            Step("For its owner, who sees the delivery's id:", "promptreel webhooks list"),
+            Step("Show the owners, addresses and reasons:", "promptreel logs deliver_webhook --since 6h"),
+            Step("The owner can list the deliveries with their ids:", "promptreel webhooks list"),
         ),
         do=(
             Step(
-                "It was given up, and its receiver takes it by now: its owner has it sent again:",
+                "If Promptreel gave up on the webhook and the receiver works again, the owner sends it again:",
                 "promptreel webhooks redeliver $DELIVERY",
             ),
-            Step("It lies in the dead-letter queue, and the cause is mended:", "promptreel redrive"),
+            Step("If it is in the dead-letter queue, fix the cause and process it again:", "promptreel redrive"),
         ),
     ),
     Section(
-        "A batch did not run to its end",
+        "A batch did not finish",
         {
-            "BatchesFailed": "A batch did not run to its end: its execution says why; retry it, and nothing is paid "
-            "twice.",
-            "BatchesAborted": "A batch was stopped: its rows that run go on, the others do not start; retry it to go "
-            "on.",
-            "BatchesTimedOut": "A batch outlived its deadline: its rows that run go on, the others do not start; retry "
-            "it to go on.",
+            "BatchesFailed": "A batch failed before its end. Its execution shows the reason. Retry the batch; nothing "
+            "is paid twice.",
+            "BatchesAborted": "A batch was stopped. Its running rows continue, and the others do not start. To start "
+            "them, retry the batch.",
+            "BatchesTimedOut": "A batch exceeded its deadline. Its running rows continue, and the others do not start. "
+            "To start them, retry the batch.",
         },
         look=(
             Step(
-                "What its functions said; `is_complete=False` is one that broke off; a stopped one says nothing:",
+                "Show the log of the batch functions. `is_complete=False` marks a batch that broke off; a batch that "
+                "was stopped logs nothing:",
                 "promptreel logs accept_row report_batch --since 6h --level info",
             ),
-            Step("Which it is, for its owner:", "promptreel batch list"),
+            Step("The owner can list the batches:", "promptreel batch list"),
         ),
         do=(
             Step(
-                "Its owner lets it go on, by this or by dropping the same file again; rows that were made are not made "
-                "twice:",
+                "The owner retries the batch, or drops the same file again. Rows with a finished video are not made "
+                "again:",
                 "promptreel batch retry $BATCH",
             ),
         ),
     ),
     Section(
-        "A budget is nearly or wholly spent",
+        "A budget is nearly or completely spent",
         {
-            "BudgetNearlySpent": "The deployment's budget is spent to 80 %: see on what.",
-            "BudgetSpent": "The deployment's budget has no room left, and refuses all requests until it renews: see on "
-            "what it went, and raise it if that is right.",
-            "OwnersBudgetNearlySpent": "The budget of an owner or a key is spent to 80 %: see which, and on what.",
-            "OwnersBudgetSpent": "The budget of an owner or a key has no room left, and refuses its requests until it "
-            "renews: see which, and raise it if that is right.",
+            "BudgetNearlySpent": "80 % of the deployment's budget is spent. Check what it was spent on.",
+            "BudgetSpent": "The deployment's budget is spent, and all requests are rejected until it renews. Check "
+            "what it was spent on, and raise it if the spending is correct.",
+            "OwnersBudgetNearlySpent": "80 % of the budget of an owner or a key is spent. Check which one, and what it "
+            "was spent on.",
+            "OwnersBudgetSpent": "The budget of an owner or a key is spent, and its requests are rejected until it "
+            "renews. Check which one, and raise it if the spending is correct.",
         },
         look=(
-            Step("Which, and until when:", "promptreel budgets list"),
-            Step("Who spent it:", "promptreel usage --by owner"),
-            Step("On which models:", "promptreel usage --by model"),
+            Step("Show the budgets and when they renew:", "promptreel budgets list"),
+            Step("Show the spending by owner:", "promptreel usage --by owner"),
+            Step("Show the spending by model:", "promptreel usage --by model"),
         ),
         do=(
             Step(
-                "It is as it should be: give it more room. For one owner add `--owner NAME`, for one key `--key ID`:",
+                "If the spending is correct, raise the budget. Add `--owner NAME` for one owner, or `--key ID` for one "
+                "key:",
                 "promptreel budgets set --day $USD",
             ),
             Step(
-                "It is not: stop the key that was used at once, and what waits that was asked for with it:",
+                "If it is not, stop the key that was used. This takes effect immediately, also for its queued jobs:",
                 "promptreel budgets set --day 0 --key $KEY",
             ),
             Step(
-                "Then revoke it, which takes five minutes:",
+                "Then revoke the key, which takes effect within five minutes:",
                 "promptreel keys revoke $KEY",
             ),
         ),
@@ -363,39 +377,41 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "The provider's charges and the ledger differ",
         {
-            "DoesNotAddUp": "The provider's charges and the ledger differ: the day's report says where; a charge that "
-            "is not ours may be a leaked key, which is renewed."
+            "DoesNotAddUp": "The provider's charges and the ledger differ. The report of the day shows where. A charge "
+            "that is not ours may mean that the key has leaked."
         },
         look=(
             Step(
-                "What does not add up, and where the report is; [what its lines mean](reconciliation.md):",
+                "List the differences and the location of the report. [Reconciliation](reconciliation.md) explains the "
+                "lines:",
                 "promptreel reconcile --day $DAY",
             ),
         ),
         do=(
             Step(
-                "`not ours`, and nobody else uses the account: the key has leaked. Make a new one at the provider, "
-                "store it, and delete the old one there:",
+                "If a line is `not ours` and nobody else uses the account, the key has leaked. Create a new key at the "
+                "provider, store it, and delete the old one at the provider:",
                 "promptreel secret set",
             ),
-            Step("`charged twice` or `other amount`: ask the provider's support, with the ids that the report has."),
+            Step("For `charged twice` or `other amount`, send the ids in the report to the provider's support."),
         ),
     ),
 )
 
 SECTIONS: Mapping[str, Section] = {alarm: section for section in RUNBOOK for alarm in section.alarms}
 
-# What the local cloud cannot break, or cannot show broken, so that no test follows the page for it.
+# Alarms that no test triggers, because the local cloud cannot cause them or does not report them.
 NOT_WALKED: Mapping[str, str] = {
     "ExecutionsTimedOut": "the local cloud does not end an execution by its deadline",
     "BatchesTimedOut": "the local cloud does not end an execution by its deadline",
     "Throttles": "the local cloud lets calls wait instead of throttling them",
-    "IngestLate": "the local cloud tells no age of a queue's oldest message; the page is walked with IngestDeadLetters",
-    "VideoIncomplete": "it takes a thousand invocations of Finalize; the page is walked with VideoInvalid",
+    "IngestLate": "the local cloud does not report the age of a queue's oldest message; IngestDeadLetters covers the "
+    "section",
+    "VideoIncomplete": "it takes a thousand invocations of Finalize; VideoInvalid covers the section",
 }
 
 
 def description(alarm: str) -> str:
-    """What the alarm says: what happened, what to do, and where more is said."""
+    """Return the alarm's description: what happened, what to do first, and the section of the runbook."""
     section = SECTIONS[alarm]
     return f"{section.alarms[alarm]} docs/runbook.md#{section.anchor}"

@@ -266,7 +266,8 @@ def test_messages_of_the_api_are_shown_without_their_notation(message: str, show
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_missing_items_and_faults_are_worded_by_the_console(status: int) -> None:
     program = """
-        globalThis.answer = async () => ({ json: { message: "Try again, with an Idempotency-Key." }, status: GIVEN.status });
+        const json = { message: "Try again, with an Idempotency-Key." };
+        globalThis.answer = async () => ({ json, status: GIVEN.status });
         try { await (await load("api")).get("v2/models"); } catch (error) { return error.message; }
     """
     found = run(program, status=status, session=SIGNED_IN)
