@@ -1,7 +1,7 @@
-"""The AWS stack: one construct a capability, and the settings of the stages."""
+"""Define the AWS stack, with one construct per capability, and the settings of each stage."""
 
 import sys
 from pathlib import Path
 
-# The names of the tables are the functions' own, and no copy of them.
+# infra imports the names of tables and attributes from the functions, so there is only one definition.
 sys.path.append(str(Path(__file__).resolve().parent.parent / "functions"))

@@ -1,4 +1,4 @@
-"""Where the end of a generation is announced: an SNS topic and an EventBridge bus."""
+"""Create the SNS topic and the EventBridge bus that announce the end of a generation."""
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -11,25 +11,25 @@ from infra.functions import allow
 
 
 class Announcements(Construct):
-    """`topic` and `bus`; both say the same, to subscribers and to rules."""
+    """The `topic` for subscribers and the `bus` for rules. Both carry the same announcements."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, "Announcements")
-        key = kms.Alias.from_alias_name(self, "Key", "alias/aws/sns")  # AWS's own, which costs nothing
+        key = kms.Alias.from_alias_name(self, "Key", "alias/aws/sns")  # managed by AWS, at no cost
         self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
         self.bus = events.EventBus(self, "Bus")
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a function needs to announce."""
+        """Return the environment that a function needs to announce."""
         return {"TOPIC_ARN": self.topic.topic_arn, "BUS_NAME": self.bus.event_bus_name}
 
     @property
     def permissions(self) -> list[iam.PolicyStatement]:
-        """What a function may do to announce."""
+        """Return the permissions that a function needs to announce."""
         return [
             allow("sns:Publish", on=self.topic.topic_arn),
-            # Only as announcements: a request on this bus orders a video.
+            # Announcements only: an event with a request on this bus starts a paid job.
             iam.PolicyStatement(
                 actions=["events:PutEvents"],
                 resources=[self.bus.event_bus_arn],

@@ -1,4 +1,4 @@
-"""The HTTP API: one function behind one route, and an authorizer in front of it."""
+"""Create the HTTP API: one function behind one route, and an authorizer."""
 
 import json
 from typing import cast
@@ -20,7 +20,7 @@ from infra.nag import acknowledge
 from infra.webhooks import Webhooks
 from infra.workflow import Workflow
 
-# Who called what, and how it ended: no header, no query and no body, so neither a key nor a prompt.
+# The caller, the route and the result. Without headers, query and body the log contains no key and no prompt.
 _ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTime",
@@ -33,13 +33,13 @@ _ACCESS_LOG = {
     "integrationError": "$context.integrationErrorMessage",
 }
 
-# What needs no key, and how often it may be asked in a second.
+# The paths that need no key, and how many requests per second they accept.
 _OPEN = {"/health": 5, "/openapi.json": 5, "/": 10, "/console/{file}": 30}
 _CONSOLE = ("/", "/console/{file}")
 
 
 class Api(Construct):
-    """`http_api`, and its functions `api`, `authorize` and `console`."""
+    """The `http_api` and its functions `api`, `authorize` and `console`."""
 
     def __init__(self, scope: Construct, base: Base, workflow: Workflow, batches: Batches, webhooks: Webhooks) -> None:
         super().__init__(scope, "Api")
@@ -75,17 +75,17 @@ class Api(Construct):
                 *storage.ledger.permissions(adds=True, finds=True, reads=[BY_OWNER, BY_ID, BY_BATCH]),
                 *storage.money.holds,
                 storage.money.reads,
-                reads_keys,  # to list an owner's
+                reads_keys,  # to list an owner's keys
                 *storage.batches.permissions("PutItem", "BatchGetItem", lists=True),
-                # What is sent over HTTP lies in its owner's folder, where ingest takes it from.
+                # Batch files sent over HTTP are stored in their owner's folder, from where ingest reads them.
                 allow("s3:PutObject", on=storage.prompts.arn_for_objects(f"{OWN_FOLDERS}*")),
-                *storage.inputs_permissions(),  # and whether a batch's rows are there
+                *storage.inputs_permissions(),  # and whether a batch's rows exist
                 storage.stores_uploads,
                 allow("states:StartExecution", on=batches.state_machine.state_machine_arn),
                 allow("states:DescribeExecution", on=batches.executions_arn),
                 allow("states:StartExecution", on=workflow.state_machine.state_machine_arn),
                 allow("states:StopExecution", on=workflow.executions_arn),
-                # A presigned link can do what its signer may; DeleteObject leaves a version for a while.
+                # A presigned link has its signer's permissions. DeleteObject keeps the old version for a while.
                 allow("s3:GetObject", "s3:DeleteObject", on=storage.videos.arn_for_objects("videos/*")),
             ],
         )
@@ -93,7 +93,7 @@ class Api(Construct):
             "console",
             size=Size(timeout_seconds=10),
             environment={
-                # Links have the region's host, and in us-east-1 the one without.
+                # Presigned links use the regional host name, or in us-east-1 the one without a region.
                 "BUCKET_HOSTS": ",".join(
                     host
                     for bucket in (storage.videos, storage.prompts)
@@ -105,11 +105,11 @@ class Api(Construct):
         self._open_routes: list[apigateway.HttpRoute] = []
         self.http_api = self._http_api(stage)
         self._default_stage(stage)
-        # The console plays videos from their bucket, takes pictures of them, and sends files to both.
+        # The console plays videos from their bucket, reads frames from them, and uploads files to both buckets.
         storage.let_pages_in([self.http_api.api_endpoint, *stage.cors_origins])
 
     def _http_api(self, stage: Stage) -> apigateway.HttpApi:
-        """Everything needs a key, except to ask for a sign of life, for the contract and for the empty console."""
+        """Create the HTTP API. All routes except the health check, the OpenAPI document and the console need a key."""
         integration = integrations.HttpLambdaIntegration("Integration", self.api)
         http_api = apigateway.HttpApi(
             self,
@@ -137,7 +137,7 @@ class Api(Construct):
         )
         open_paths = dict.fromkeys(_OPEN, apigateway.HttpMethod.GET)
         if stage.cors_origins:
-            # The catch-all route would ask a browser's preflight request, which carries no key, for one.
+            # A browser's preflight request carries no key, so the catch-all route would reject it.
             open_paths["/{proxy+}"] = apigateway.HttpMethod.OPTIONS
         console = integrations.HttpLambdaIntegration("Console", self.console)
         for path, method in open_paths.items():
@@ -151,7 +151,7 @@ class Api(Construct):
                 acknowledge(
                     route,
                     "AwsSolutions-APIG4",
-                    "Tells life and contract and how the console looks, and nothing of anybody's.",
+                    "Serves the health check, the OpenAPI document and the console's files, without data of any owner.",
                 )
         return http_api
 
@@ -170,7 +170,7 @@ class Api(Construct):
             log_group_name=f"/aws/vendedlogs/http-api/{cdk.Stack.of(self).stack_name}",
         )
         cfn = cast("apigateway.CfnStage", default.node.default_child)
-        # What needs no key must not use up what those with a key may ask.
+        # Requests without a key must not use up the limit of those with a key.
         cfn.add_property_override(
             "RouteSettings",
             {

@@ -1,4 +1,4 @@
-"""What every capability of the stack is built on."""
+"""Define the settings and constructs that all capabilities share."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from infra.storage import Storage
 
 @dataclass(frozen=True)
 class Base:
-    """The settings of the stage, and the constructs that the capabilities share."""
+    """The stage's settings and the shared constructs."""
 
     stage: Stage
     functions: Functions

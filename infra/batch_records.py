@@ -1,4 +1,4 @@
-"""The table of batches, as core/records/batches.py keeps it."""
+"""Create the table of batches, which core/records/batches.py uses."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -11,18 +11,18 @@ from infra.table import Keys, table
 
 
 class BatchRecords:
-    """`table`, and what a function is told and allowed that uses it."""
+    """The `table`, and the environment and permissions of the functions that use it."""
 
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy) -> None:
         self.table = table(scope, "Batches", stage, removal, Keys(names.BATCH_KEY, indexes=(names.BATCHES_BY_OWNER,)))
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where the table is."""
+        """Return the variable with the name of the table."""
         return {"BATCHES_TABLE_NAME": self.table.table_name}
 
     def permissions(self, *actions: str, lists: bool = False) -> list[iam.PolicyStatement]:
-        """To read a batch by its id and to do `actions`; to list an owner's, if told."""
+        """Allow reading a batch by its id and `actions`, and with `lists` listing an owner's batches."""
         listing = [allow("dynamodb:Query", on=f"{self.table.table_arn}/index/{names.BATCHES_BY_OWNER.name}")]
         asked = ("dynamodb:GetItem", *(f"dynamodb:{action}" for action in actions))
         return [allow(*asked, on=self.table.table_arn), *(listing if lists else [])]

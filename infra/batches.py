@@ -1,4 +1,4 @@
-"""Batches: the state machine that runs a file's rows, and its two functions."""
+"""Create the state machine that runs the rows of a file, and its two functions."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
@@ -18,7 +18,7 @@ _BEFORE_A_CHILDS_NAME = ("/", ":")
 
 
 class Batches(Construct):
-    """`state_machine`, and the functions of its states `accept_row` and `report_batch`."""
+    """The `state_machine`, and the functions of its states, `accept_row` and `report_batch`."""
 
     def __init__(self, scope: Construct, base: Base, workflow: Workflow) -> None:
         super().__init__(scope, "Batches")
@@ -39,7 +39,7 @@ class Batches(Construct):
                 *storage.ledger.permissions(adds=True),
                 *storage.inputs_permissions(),
                 storage.stores_uploads,
-                # The rows whose videos a row takes.
+                # To find the rows whose videos a row uses as inputs.
                 allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*/rows.jsonl")),
                 *storage.batches.permissions("UpdateItem"),
                 *storage.money.holds,
@@ -49,8 +49,8 @@ class Batches(Construct):
         self.report_batch = functions.add(
             "report_batch",
             size=Size(
-                timeout_seconds=900,  # for the one in which every row has to be looked up
-                memory_mb=1024,  # the report of a hundred thousand rows is some 30 MiB
+                timeout_seconds=900,  # a report may have to look up every row
+                memory_mb=1024,  # the report of a hundred thousand rows is about 30 MiB
             ),
             environment={
                 **storage.ledger.environment,
@@ -62,7 +62,7 @@ class Batches(Construct):
                 *storage.ledger.permissions(gets=False, changes=False, finds=True, reads=[BY_BATCH]),
                 *storage.batches.permissions("UpdateItem"),
                 allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*")),
-                allow("s3:ListBucket", on=storage.videos.bucket_arn),  # else what is not there is forbidden
+                allow("s3:ListBucket", on=storage.videos.bucket_arn),  # without it a missing object is a 403
                 allow("s3:PutObject", on=storage.videos.arn_for_objects("results/*")),
                 *announcements.permissions,
             ],
@@ -71,13 +71,13 @@ class Batches(Construct):
 
     @property
     def executions_arn(self) -> str:
-        """All of its executions."""
+        """Return the ARN pattern of its executions."""
         stack = cdk.Stack.of(self)
         acknowledge(
             stack,
             "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
             f"{stack.stack_name}-prompt-batch:*]",
-            "An execution's name is its batch's id, which no one knows when the roles are made.",
+            "An execution's name is its batch's id, which is unknown when the roles are created.",
         )
         return stack.format_arn(
             service="states",
@@ -96,7 +96,7 @@ class Batches(Construct):
                 "prompt_batch",
                 {"accept_row": self.accept_row, "report_batch": self.report_batch},
                 others={"VideoGenerationStateMachineArn": generation},
-                is_named=True,  # its own role names it: it starts its children
+                is_named=True,  # its role contains its name, because it starts its own child executions
             ),
         )
         own = {"service": "states", "arn_format": cdk.ArnFormat.COLON_RESOURCE_NAME}
@@ -106,7 +106,7 @@ class Batches(Construct):
             stack.format_arn(resource="execution", resource_name=f"{name}{separator}*", **own)  # type: ignore[arg-type]  # mixed
             for separator in _BEFORE_A_CHILDS_NAME
         ]
-        # startExecution.sync hears of the end through this rule, which Step Functions manages.
+        # startExecution.sync learns of the end through this rule, which Step Functions manages.
         rule = stack.format_arn(
             service="events",
             resource="rule",
@@ -116,7 +116,7 @@ class Batches(Construct):
             allow("states:StartExecution", on=itself),
             allow("states:DescribeExecution", "states:StopExecution", "states:RedriveExecution", on=children),
             allow("states:StartExecution", on=generation),
-            # No StopExecution: when a batch is stopped, its generations go on, since they are paid for.
+            # No StopExecution: the generations of a stopped batch continue, because they are paid for.
             allow("states:DescribeExecution", on=workflow.executions_arn),
             allow("events:PutTargets", "events:PutRule", "events:DescribeRule", on=rule),
             # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
@@ -134,6 +134,6 @@ class Batches(Construct):
                 machine,
                 "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:"
                 f"execution:{name}{separator}*]",
-                "The names of a batch's child executions are made by Step Functions.",
+                "Step Functions generates the names of a batch's child executions.",
             )
         return machine

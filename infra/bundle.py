@@ -1,4 +1,4 @@
-"""Bundles: directories made at deployment that are uploaded as they are, with the bytecode that Lambda loads."""
+"""Build the directories that are uploaded to Lambda at deployment, with their bytecode."""
 
 import hashlib
 import shutil
@@ -13,16 +13,16 @@ CACHE = ROOT / "cdk.out" / "bundles"
 
 
 class BundlingFailed(Exception):
-    """A bundle could not be made; `str()` is one sentence for the user, then what uv said."""
+    """A bundle could not be built. `str()` is one sentence for the user, followed by uv's output."""
 
 
 def files_in(directory: Path) -> Iterator[Path]:
-    """All files of a directory, in order, but what Python leaves behind."""
+    """Return all files of a directory in order, without Python's caches."""
     return (file for file in sorted(directory.rglob("*")) if file.is_file() and "__pycache__" not in file.parts)
 
 
 def hash_of(files: Iterable[Path], root: Path, made_for: str) -> str:
-    """Names files' names and contents, and what they are used for."""
+    """Return a hash of the files' names and contents and of their purpose."""
     digest = hashlib.sha256(made_for.encode())
     for file in files:
         digest.update(f"\0{file.relative_to(root)}\0".encode())
@@ -31,9 +31,9 @@ def hash_of(files: Iterable[Path], root: Path, made_for: str) -> str:
 
 
 def bundled(key: str, fill: Callable[[Path], None]) -> Path:
-    """The directory that `fill` makes, made only if the one of this key is not there yet.
+    """Return the directory that `fill` creates, and call it only if no directory with this key exists.
 
-    It appears whole or not at all, so that an interrupted build is not mistaken for a finished one.
+    The directory appears only when it is complete, so an interrupted build cannot be mistaken for a finished one.
     """
     built = CACHE / key
     if built.exists():
@@ -45,24 +45,27 @@ def bundled(key: str, fill: Callable[[Path], None]) -> Path:
         try:
             partial.rename(built)
         except OSError:
-            if not built.exists():  # another deployment of this checkout was not faster, either
+            if not built.exists():  # no other deployment of this checkout has built it since
                 raise
     return built
 
 
 def uv() -> str:
-    """Where uv is."""
+    """Return the path of uv. Raise BundlingFailed if it is missing."""
     found = shutil.which("uv")
     if found is None:
-        raise BundlingFailed("The tool uv, which bundles what the functions load, is missing: `make` installs it.")
+        raise BundlingFailed("The tool uv, which installs packages, is missing. Run `make` to install it.")
     return found
 
 
 def add_bytecode(target: Path, python: str, loaded_from: str) -> None:
-    """Write the bytecode of all modules in a directory, for a Python (as in "3.13"), as it is `loaded_from` there.
+    """Write the bytecode of all modules in a directory for a version of Python, such as "3.13".
 
-    Lambda cannot keep bytecode beside what it unpacks: without it every start would compile all that it loads, and take
-    more than twice as long. Only a Python of the same version writes bytecode that it reads.
+    `loaded_from` is the directory on Lambda.
+
+    Lambda cannot write bytecode next to the unpacked modules. Without it, every cold start would compile all modules
+    and take more than twice as long. The bytecode must be written by the same version of Python. Raise BundlingFailed
+    if that version is not installed.
     """
     program = sys.executable
     if python != ".".join(map(str, sys.version_info[:2])):
@@ -70,11 +73,11 @@ def add_bytecode(target: Path, python: str, loaded_from: str) -> None:
         found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - all from this file
         if found.returncode:
             raise BundlingFailed(
-                f"Python {python}, which compiles what the functions load at every start, was not found: "
-                f"install it (`uv python find {python}` has to find it), and deploy again."
+                f"Python {python}, which compiles the functions' modules, was not found. "
+                f"Install it so that `uv python find {python}` finds it, then deploy again."
             )
         program = found.stdout.strip()
-    # Never compared with its source, whose time is another on Lambda.
+    # Unchecked, because the files have other modification times on Lambda.
     command = [program, "-m", "compileall", "-qq", "-s", str(target), "-p", loaded_from]
     command += ["--invalidation-mode", "unchecked-hash", str(target)]
-    subprocess.run(command, check=False)  # noqa: S603 - what no Python can compile, none imports
+    subprocess.run(command, check=False)  # noqa: S603 - a module that does not compile is never imported

@@ -1,4 +1,4 @@
-"""The capabilities of the stack, for the constructs that watch all of them."""
+"""Group the stack's capabilities for monitoring."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from infra.workflow import Workflow
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Every construct that runs jobs or takes them."""
+    """All constructs that accept or run jobs."""
 
     workflow: Workflow
     batches: Batches

@@ -1,4 +1,4 @@
-"""The functions' own code, with its bytecode."""
+"""Build the bundle of the functions' own code, with its bytecode."""
 
 import shutil
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ FUNCTIONS = ROOT / "functions"
 
 @dataclass(frozen=True)
 class FunctionsCode:
-    """What is in functions/, for one Python (as in "3.13")."""
+    """The code in functions/ for one version of Python, such as "3.13"."""
 
     python: str
 
     @property
     def key(self) -> str:
-        """Names the contents: it changes with any file and the Python."""
+        """Return a hash that changes with any file and with the Python version."""
         return hash_of(files_in(FUNCTIONS), FUNCTIONS, self.python)
 
     def build(self) -> Path:
-        """A directory laid out as Lambda expects: a module for each function, and what they share."""
+        """Return a directory with the layout that Lambda expects: one module per function, and the shared packages."""
         return bundled(self.key, self._fill)
 
     def _fill(self, target: Path) -> None:

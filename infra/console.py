@@ -1,7 +1,7 @@
-"""The console's function with its files: the sources of console/ as three files, which a browser loads at once.
+"""Build the bundle of the console's function: its code and the page, whose sources in console/ become three files.
 
-Loaded as they are, some twenty modules would be as many calls of a function, at the first visit all at the same time;
-so esbuild makes one script of them and the libraries, and names it after its content.
+Unbundled, the page would load more than thirty modules, each with an invocation of the function. esbuild therefore
+makes one script of the modules and libraries, and names it after its content.
 """
 
 import gzip
@@ -17,25 +17,25 @@ from infra.code import FUNCTIONS
 SOURCES = ROOT / "console"
 LOCK_FILE = ROOT / "package-lock.json"
 ESBUILD = ROOT / "node_modules" / ".bin" / "esbuild"
-CODE = ("console.py", "core/__init__.py", "core/settings.py")  # all that the function loads
+CODE = ("console.py", "core/__init__.py", "core/settings.py")  # all modules that the function loads
 ENTRIES = ("app.js", "console.css", "icon.svg")
 BROWSERS = "es2022,chrome111,edge111,firefox114,safari16.4"
 
 
 @dataclass(frozen=True)
 class ConsoleCode:
-    """The function `console` and the site beside it, for one Python (as in "3.13")."""
+    """The function `console` and its site, for one version of Python, such as "3.13"."""
 
     python: str
 
     @property
     def key(self) -> str:
-        """Names the contents."""
+        """Return a hash of the contents."""
         code = [FUNCTIONS / name for name in CODE]
         return hash_of([*files_in(SOURCES), *code, LOCK_FILE, Path(__file__)], ROOT, self.python)
 
     def build(self) -> Path:
-        """A directory laid out as Lambda expects, with the files of the page in `site/`."""
+        """Return a directory with the layout that Lambda expects, with the page's files in `site/`."""
         return bundled(self.key, self._fill)
 
     def _fill(self, target: Path) -> None:
@@ -48,7 +48,7 @@ class ConsoleCode:
 
 
 def build_site(target: Path) -> None:
-    """Write the page and what it loads, compressed: `index.html.gz`, `app-<hash>.js.gz` and so on."""
+    """Write the page and its files, compressed: `index.html.gz`, `app-<hash>.js.gz` and so on."""
     target.mkdir(parents=True)
     made = target / "made"
     command = [str(ESBUILD), *(str(SOURCES / name) for name in ENTRIES), "--bundle", "--minify", "--format=esm"]
@@ -58,10 +58,10 @@ def build_site(target: Path) -> None:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - all ours
     except OSError as error:
         raise BundlingFailed(
-            f"The tool esbuild, which packs the console, cannot be run ({error}): `npm ci` installs it."
+            f"The tool esbuild, which bundles the console, cannot be run ({error}). Run `npm ci` to install it."
         ) from None
     if ended.returncode:
-        raise BundlingFailed(f"The console could not be packed by esbuild:\n{ended.stderr}")
+        raise BundlingFailed(f"esbuild could not bundle the console:\n{ended.stderr}")
     outputs = json.loads(Path(f"{made}.json").read_text())["outputs"]
     page = (SOURCES / "index.html").read_text("utf-8")
     for path, output in outputs.items():
@@ -75,5 +75,5 @@ def build_site(target: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Compressed, and the same bytes whenever it is made."""
+    """Write the content compressed, with reproducible bytes."""
     path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, 9, mtime=0))

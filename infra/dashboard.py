@@ -1,7 +1,7 @@
-"""What the operator looks at: one page in CloudWatch of what is going on.
+"""Create the operator's dashboard, one page in CloudWatch.
 
-It draws what AWS measures by itself, and what the functions log anyway: a metric of our own costs a tenth of the page
-each month, and a query of logs only what it reads when somebody looks.
+It shows AWS's own metrics and queries of the functions' logs. A custom metric would cost a tenth of the dashboard's
+price each month; a log query costs only the data that it reads when someone opens the page.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,13 +16,13 @@ from infra.capabilities import Capabilities
 from infra.config import Stage
 
 _PERIOD = cdk.Duration.minutes(5)
-_WIDTH = 24  # of the page, in CloudWatch's units
+_WIDTH = 24  # of the page, in CloudWatch's grid units
 
 _Metrics = list[cloudwatch.IMetric]
 
 
 class Dashboard(Construct):
-    """`url` opens it."""
+    """The dashboard. `url` opens it."""
 
     def __init__(
         self, scope: Construct, base: Base, capabilities: Capabilities, alarms: Sequence[cloudwatch.IAlarm]
@@ -38,7 +38,7 @@ class Dashboard(Construct):
         rows: list[list[cloudwatch.IWidget]] = [
             [
                 cloudwatch.AlarmStatusWidget(
-                    title="Alarms: docs/runbook.md says of each what it means and what to do",
+                    title="Alarms (explained in docs/runbook.md)",
                     alarms=[*alarms],
                     width=_WIDTH,
                     height=4,
@@ -46,7 +46,7 @@ class Dashboard(Construct):
             ],
             [
                 _graph(
-                    "Jobs that ended",
+                    "Finished jobs",
                     [
                         machine.metric_succeeded(period=_PERIOD, label="completed"),
                         machine.metric_failed(period=_PERIOD, label="error"),
@@ -54,9 +54,9 @@ class Dashboard(Construct):
                         machine.metric_timed_out(period=_PERIOD, label="timed out"),
                     ],
                 ),
-                _graph("Errors of jobs", [_errors(base.stage)]),
+                _graph("Job errors", [_errors(base.stage)]),
                 _graph(
-                    "Batches that did not run to their end",
+                    "Batches that did not finish",
                     [
                         capabilities.batches.state_machine.metric_failed(period=_PERIOD, label="error"),
                         capabilities.batches.state_machine.metric_aborted(period=_PERIOD, label="stopped"),
@@ -67,12 +67,12 @@ class Dashboard(Construct):
                 self._drawn(
                     "Jobs at the provider", "max(held) as at_provider, max(slots) as at_most, max(waiting) as wait"
                 ),
-                self._drawn("Age of the oldest waiting job, s", "max(oldest_seconds) as seconds"),
+                self._drawn("Age of the oldest queued job, s", "max(oldest_seconds) as seconds"),
                 self._drawn("Spent or held today (UTC), USD", "max(day_usd) as today, max(day_limit_usd) as budget"),
             ],
             [
                 self._table(
-                    "Videos by model: seconds, and USD",
+                    "Videos by model: seconds and USD",
                     "filter message = 'archived' and ispresent(model)",
                     "stats count_distinct(generation_id) as videos, pct(waited_seconds, 50) as waited, "
                     "pct(generating_seconds, 50) as made, pct(generating_seconds, 90) as slowest_tenth, "
@@ -91,7 +91,7 @@ class Dashboard(Construct):
             ],
             [
                 _graph(
-                    "Calls of the API",
+                    "API calls",
                     [
                         api.http_api.metric_count(period=_PERIOD, statistic="Sum", label="calls"),
                         api.http_api.metric_client_error(period=_PERIOD, statistic="Sum", label="4xx"),
@@ -100,11 +100,13 @@ class Dashboard(Construct):
                     [api.http_api.metric_latency(period=_PERIOD, statistic="p95", label="slowest twentieth, ms")],
                 ),
                 _graph(
-                    "Files and events that wait, and dead letters",
+                    "Queued files, queued events and dead letters",
                     [
                         _most(triggers.queue.metric_approximate_number_of_messages_visible, "wait"),
                         _most(triggers.dead_letters.metric_approximate_number_of_messages_visible, "given up"),
-                        _most(workflow.dead_letters.metric_approximate_number_of_messages_visible, "ends not recorded"),
+                        _most(
+                            workflow.dead_letters.metric_approximate_number_of_messages_visible, "failures not recorded"
+                        ),
                         _most(
                             capabilities.webhooks.dead_letters.metric_approximate_number_of_messages_visible,
                             "webhooks given up",
@@ -113,7 +115,7 @@ class Dashboard(Construct):
                     [_most(triggers.queue.metric_approximate_age_of_oldest_message, "oldest, s")],
                 ),
                 _graph(
-                    "Throttles: of functions, and of tables",
+                    "Throttled functions and tables",
                     [
                         lambda_.Function.metric_all_throttles(period=_PERIOD, label="functions of this account"),
                         *(
@@ -126,16 +128,16 @@ class Dashboard(Construct):
                             for event in ("ReadThrottleEvents", "WriteThrottleEvents")
                         ),
                     ],
-                    [lambda_.Function.metric_all_concurrent_executions(period=_PERIOD, label="functions that run")],
+                    [lambda_.Function.metric_all_concurrent_executions(period=_PERIOD, label="concurrent functions")],
                 ),
             ],
             [
                 _graph(
-                    "Errors of functions",
+                    "Function errors",
                     [one.metric_errors(period=_PERIOD, label=name) for name, one in self._functions.items()],
                 ),
                 self._table(
-                    "The latest warnings and errors (promptreel logs)",
+                    "Latest warnings and errors (promptreel logs)",
                     "filter level in ['WARNING', 'ERROR', 'CRITICAL']",
                     "fields @timestamp, level, message, error, reason, generation_id",
                     "sort @timestamp desc",
@@ -149,7 +151,7 @@ class Dashboard(Construct):
             dashboard.add_widgets(*row)
 
     def _drawn(self, title: str, stats: str) -> cloudwatch.LogQueryWidget:
-        """What the sweep tells each minute (functions/sweep.py), over time."""
+        """Return a graph of the values that the sweep logs each minute (functions/sweep.py)."""
         return self._query(
             title,
             ["filter message = 'current state'", f"stats {stats} by bin(5m)"],
@@ -179,12 +181,12 @@ def _graph(title: str, left: _Metrics, right: _Metrics | None = None) -> cloudwa
 
 
 def _most(metric: Callable[..., cloudwatch.Metric], label: str) -> cloudwatch.IMetric:
-    """The highest value of what a queue tells."""
+    """Return a metric of a queue with its highest value."""
     return metric(period=_PERIOD, statistic="Maximum", label=label)
 
 
 def _errors(stage: Stage) -> cloudwatch.IMetric:
-    """Each name of an error that occurred (functions/wiring/metrics.py)."""
+    """Return one line per error that has occurred (functions/wiring/metrics.py)."""
     where = f'{{Promptreel,error,service}} MetricName="GenerationFailed" service="promptreel-{stage.name}"'
     return cloudwatch.MathExpression(
         expression=f"SEARCH('{where}', 'Sum', 300)", using_metrics={}, label="", period=_PERIOD

@@ -1,7 +1,7 @@
-"""Deletes a stack with everything in it: `python -m infra.destroy STAGE`.
+"""Delete a stack with everything in it: `python -m infra.destroy STAGE`.
 
-CloudFormation does not delete a bucket that holds anything, and the buckets keep versions. Nothing in the stack may
-empty them, so this does, with the credentials of the shell, after asking.
+CloudFormation does not delete a bucket that contains objects or versions, and nothing in the stack has permission to
+empty the buckets. This script asks for confirmation and empties them with the credentials of the shell.
 """
 
 import subprocess
@@ -13,7 +13,9 @@ from infra.config import UnknownStage, stage_named
 
 
 def main(name: str) -> int:
-    """Ask, empty the buckets and delete the stack; a stage that keeps its data only says how."""
+    """Ask for confirmation, empty the buckets and delete the stack. Return the exit code.
+
+    For a stage that keeps its data, only print how to delete it."""
     try:
         stage = stage_named(name)
     except UnknownStage as error:
@@ -22,11 +24,11 @@ def main(name: str) -> int:
     stack = f"promptreel-{stage.name}"
     if stage.keep_data:
         sys.stderr.write(
-            f"{stack} keeps its videos and records. To delete it all the same, turn its termination protection off in "
-            "CloudFormation and delete it there; buckets, tables and secrets stay, and are deleted by hand.\n"
+            f"{stack} keeps its videos and records. To delete it anyway, turn off its termination protection in "
+            "CloudFormation and delete it there. Its buckets, tables and secrets remain; delete them by hand.\n"
         )
         return 1
-    if input(f"This deletes {stack} with all its videos, records and keys. Type its name to go on: ") != stack:
+    if input(f"This deletes {stack} with all its videos, records and keys. Type its name to continue: ") != stack:
         sys.stderr.write("Nothing was deleted.\n")
         return 1
     resources = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)

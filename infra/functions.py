@@ -1,4 +1,4 @@
-"""How every Lambda function is made: one code asset and one layer for all but `console`, a role and a log each."""
+"""Create the Lambda functions. All but `console` share one code asset and one layer. Each has its own role and log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from infra.nag import acknowledge
 
 
 def allow(*actions: str, on: str | list[str]) -> iam.PolicyStatement:
-    """Permission for `actions` on exactly the resource `on` (an ARN), or on each of several."""
+    """Return a permission for `actions` on exactly the resource `on` (an ARN), or on each of several."""
     return iam.PolicyStatement(actions=list(actions), resources=[on] if isinstance(on, str) else on)
 
 
 def log_group(
     scope: Construct, stage: Stage, name: str = "Logs", *, log_group_name: str | None = None
 ) -> logs.LogGroup:
-    """A log group with the stage's retention, deleted with the stack."""
+    """Create a log group with the stage's retention, which is deleted with the stack."""
     return logs.LogGroup(
         scope,
         name,
@@ -45,7 +45,7 @@ _RETENTION = {
 
 @dataclass(frozen=True)
 class Size:
-    """How long an invocation may take, and how much memory and storage it has."""
+    """The timeout, memory and storage of an invocation."""
 
     timeout_seconds: int
     memory_mb: int = 256
@@ -53,7 +53,7 @@ class Size:
 
 
 class Functions(Construct):
-    """Makes functions whose handler is `<name>.handler` in functions/."""
+    """Creates functions whose handler is `<name>.handler` in functions/."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "Functions")
@@ -100,14 +100,14 @@ class Functions(Construct):
         acknowledge(
             role,
             "AwsSolutions-IAM5[Resource::*]",
-            "X-Ray's PutTraceSegments and PutTelemetryRecords know no resources.",
+            "X-Ray's PutTraceSegments and PutTelemetryRecords do not support resources.",
         )
         self.made[title] = lambda_.Function(
             scope,
             "Function",
             description=f"Promptreel {self._stage.name}: {name}",
             handler=f"{name}.handler",
-            # The console's files are in no other function's way, and it needs none of the packages.
+            # The console has its own asset: its files would slow other functions, and it needs no packages.
             code=self._console_code if name == "console" else self._code,
             layers=[] if name == "console" else [self._layer],
             runtime=self._runtime,
@@ -128,7 +128,7 @@ class Functions(Construct):
         return self.made[title]
 
     def _bundle(self, bundle: FunctionsCode | ConsoleCode | Layer, stand_in: Path) -> lambda_.Code:
-        """What is built for Lambda; the stand-in when CDK needs no bundles (`cdk ls`, `cdk destroy`, tests)."""
+        """Return the bundle for Lambda, or the stand-in when CDK needs no bundles (`cdk ls`, `cdk destroy`, tests)."""
         if not cdk.Stack.of(self).bundling_required:
             return lambda_.Code.from_asset(str(stand_in), exclude=["__pycache__"])
         return lambda_.Code.from_asset(str(bundle.build()), asset_hash=bundle.key)

@@ -1,4 +1,4 @@
-"""The functions' third-party packages, from the lock file, for where they will run, without Docker."""
+"""Build the layer with the functions' third-party packages from the lock file, without Docker."""
 
 import hashlib
 import shutil
@@ -12,27 +12,27 @@ from infra.bundle import ROOT, BundlingFailed, add_bytecode, bundled, uv
 
 LOCK_FILE = ROOT / "requirements" / "layer.txt"
 
-# Tests are dead weight; scripts, and the list that holds their hashes, differ between machines.
+# Tests are never used. Scripts and the list with their hashes differ between machines.
 _UNUSED = (".lock", "bin", "**/tests", "*.dist-info/RECORD")
-# botocore describes 400 services, which is two thirds of the layer: unpacked at every cold start, for these few.
+# botocore's descriptions of 400 services would be two thirds of the layer. Only these services are used.
 _AWS_SERVICES = ("dynamodb", "events", "s3", "secretsmanager", "sns", "sqs", "stepfunctions", "sts")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Packages for one Python (as in "3.13") on one platform (uv's name; None is this machine's)."""
+    """Packages for one version of Python, such as "3.13", on one platform (uv's name, or None for this machine)."""
 
     python: str
     platform: str | None
 
     @property
     def key(self) -> str:
-        """Names the contents: it changes with the lock file, the target and what is left out."""
+        """Return a hash that changes with the lock file, the target and the excluded files."""
         parts = (LOCK_FILE.read_text(), self.python, self.platform or sysconfig.get_platform())
         return hashlib.sha256("\n".join(parts + _UNUSED + _AWS_SERVICES).encode()).hexdigest()[:32]
 
     def build(self) -> Path:
-        """A directory laid out as Lambda expects (python/<package>)."""
+        """Return a directory with the layout that Lambda expects (python/<package>)."""
         return bundled(self.key, self._fill)
 
     def _fill(self, target: Path) -> None:

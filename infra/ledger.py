@@ -1,4 +1,4 @@
-"""The table of generations, as core/records/table.py names it."""
+"""Create the table of generations, which core/records/table.py describes."""
 
 from collections.abc import Collection
 
@@ -13,7 +13,7 @@ from infra.table import Keys, table
 
 
 class Ledger:
-    """`table`, and what a function is told and allowed that uses it."""
+    """The `table`, and the environment and permissions of the functions that use it."""
 
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy) -> None:
         self.table = table(
@@ -23,14 +23,14 @@ class Ledger:
             removal,
             Keys(
                 partition=names.KEY,
-                expires_at=names.EXPIRES_AT,  # only of what is left of deleted generations
+                expires_at=names.EXPIRES_AT,  # set only on the tombstones of deleted generations
                 indexes=tuple(names.INDEXES),
             ),
         )
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where the table is."""
+        """Return the variable with the name of the table."""
         return {"TABLE_NAME": self.table.table_name}
 
     def permissions(
@@ -42,8 +42,8 @@ class Ledger:
         finds: bool = False,
         reads: Collection[names.Index] = (),
     ) -> list[iam.PolicyStatement]:
-        """To read a generation by its id and to change it, unless told; to add one, to find many by their ids, and to
-        read indexes, if told."""
+        """Allow getting and changing a generation by its id by default. Also allow adding one, finding many by their
+        ids, and reading indexes if the arguments say so."""
         actions = ["dynamodb:GetItem"] if gets else []
         actions += ["dynamodb:BatchGetItem"] if finds else []
         actions += ["dynamodb:PutItem"] if adds else []

@@ -1,4 +1,4 @@
-"""The table of money, as core/money/table.py names it."""
+"""Create the table of money, which core/money/table.py describes."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -13,7 +13,7 @@ from infra.table import Keys, table
 
 
 class Money:
-    """`table`, and what a function is told and allowed that holds or counts money."""
+    """The `table`, and the environment and permissions of the functions that reserve or count money."""
 
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, slots: Slots) -> None:
         self._stage = stage
@@ -26,12 +26,12 @@ class Money:
 
     @property
     def circuit_environment(self) -> dict[str, str]:
-        """Where it is told whether the provider is out of credits."""
+        """Return the variables for the record of whether the provider is out of credits."""
         return {**self._table, "PROBE_SECONDS": str(self._stage.probe_seconds)}
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where budgets and sums are, and what holds where nobody has said otherwise."""
+        """Return the variables for budgets and sums, with the stage's default budgets."""
         usd = {"day": self._stage.budget_day_usd, "month": self._stage.budget_month_usd}
         limits = {name: round(amount * CREDITS_PER_USD) for name, amount in usd.items() if amount is not None}
         if self._stage.jobs_an_hour is not None:
@@ -45,32 +45,32 @@ class Money:
 
     @property
     def circuit_permissions(self) -> iam.PolicyStatement:
-        """To see whether the provider is out of credits, and to say so."""
+        """Allow reading and changing whether the provider is out of credits."""
         return allow("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", on=self.table.table_arn)
 
     @property
     def reads_budgets(self) -> iam.PolicyStatement:
-        """To see whether a budget was passed; to say so takes no more than the circuit does."""
+        """Allow reading whether a budget is exceeded. Recording this needs only `circuit_permissions`."""
         return allow("dynamodb:BatchGetItem", on=self.table.table_arn)
 
     @property
     def settles(self) -> iam.PolicyStatement:
-        """To count what a generation cost that has ended."""
+        """Allow counting the cost of a generation that has ended."""
         return allow("dynamodb:BatchGetItem", "dynamodb:UpdateItem", on=self.table.table_arn)
 
     @property
     def holds(self) -> list[iam.PolicyStatement]:
-        """To estimate what a request costs, and to hold that; to count it, too."""
+        """Allow estimating the cost of a request, and reserving and counting it."""
         actions = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem")
         return [allow(*actions, on=self.table.table_arn), self._slots.reads_learned]
 
     @property
     def reads(self) -> iam.PolicyStatement:
-        """To read sums, and all budgets."""
+        """Allow reading sums and all budgets."""
         return allow("dynamodb:Query", on=self.table.table_arn)
 
     @property
     def keeps_prices(self) -> iam.PolicyStatement:
-        """To keep the provider's prices."""
+        """Allow storing the provider's prices."""
         actions = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
         return allow(*actions, on=self.table.table_arn)

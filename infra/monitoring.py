@@ -1,4 +1,4 @@
-"""What wakes someone up: alarms, each saying what to do (infra/runbook.py), on a topic of their own."""
+"""Create the alarms, with the descriptions of infra/runbook.py, and the topic that receives them."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -32,7 +32,7 @@ _COSTLY_FAILURES = (
     "InternalError",
 )
 
-# Of what the sweep tells, from which value on.
+# Alarms on metrics that the sweep publishes: name, metric and threshold.
 _MONEY = (
     ("BudgetNearlySpent", "BudgetShare", 80),
     ("BudgetSpent", "BudgetShare", 100),
@@ -43,13 +43,13 @@ _MONEY = (
 
 
 class Monitoring(Construct):
-    """`alarms`, and the `topic` where they go: subscribe to it."""
+    """The `alarms`, and the `topic` that receives them. Subscribe to the topic to be notified."""
 
     def __init__(self, scope: Construct, base: Base, capabilities: Capabilities) -> None:
         super().__init__(scope, "Monitoring")
         stage, batches, triggers = base.stage, capabilities.batches, capabilities.triggers
         self.topic = sns.Topic(self, "Alarms", enforce_ssl=True, master_key=self._key())
-        # enforce_ssl gives the topic a policy, which replaces the default one that let alarms in.
+        # enforce_ssl gives the topic a policy, which replaces the default one that allows alarms.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["sns:Publish"],
@@ -82,11 +82,11 @@ class Monitoring(Construct):
             self._alarm(name, metric)
 
     def _key(self) -> kms.Key:
-        """A key of our own for what alarms say: CloudWatch may not use AWS's own key of SNS."""
+        """Create a key for the alarm messages: CloudWatch cannot use the key that AWS manages for SNS."""
         key = kms.Key(
             self,
             "AlarmsKey",
-            description=f"{cdk.Stack.of(self).stack_name}: alarms on their way to who subscribed",
+            description=f"{cdk.Stack.of(self).stack_name}: alarm messages",
             enable_key_rotation=True,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
@@ -114,12 +114,12 @@ class Monitoring(Construct):
             self._alarm(name, self._own(stage, metric_name, "Maximum"), threshold=threshold)
 
     def _watch_functions(self, stage: Stage, functions: Functions) -> None:
-        """Errors of each function; and of all functions in the account, those that were called and could not run."""
+        """Watch the errors of each function, and the throttled invocations in the whole account."""
         for name, function in functions.made.items():
-            if name != "ReportBatch":  # which ends a batch as failed
+            if name != "ReportBatch":  # its errors end the batch as failed
                 self._alarm(
                     f"{name}FunctionErrors" if name == "Api" else f"{name}Errors",
-                    # One that runs only at night has all of it to go wrong so often.
+                    # Reconcile runs only once an hour at night, so its errors are counted over the whole night.
                     function.metric_errors(period=cdk.Duration.hours(6) if name == "Reconcile" else _PERIOD),
                     threshold=stage.failures_alarm,
                 )
@@ -130,7 +130,7 @@ class Monitoring(Construct):
         )
 
     def _own(self, stage: Stage, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
-        """What the functions count (functions/wiring/metrics.py)."""
+        """Return a metric that the functions publish (functions/wiring/metrics.py)."""
         return cloudwatch.Metric(
             namespace="Promptreel",
             metric_name=name,

@@ -1,9 +1,9 @@
-"""Findings of cdk-nag that are as they should be."""
+"""Accept findings of cdk-nag that are intended."""
 
 import aws_cdk as cdk
 from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, finding: str, reason: str) -> None:
-    """Accept `finding`, as in `AwsSolutions-IAM5[Resource::*]`, for `construct` and all within."""
+    """Accept `finding`, as in `AwsSolutions-IAM5[Resource::*]`, for `construct` and its children."""
     cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=finding, reason=reason))

@@ -1,4 +1,4 @@
-"""The provider: where it is, and the secret that holds its key."""
+"""Give functions the provider's URL and access to the secret with its key."""
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -7,7 +7,7 @@ from infra.functions import allow
 
 
 class Provider:
-    """What a function is told and allowed that asks the provider."""
+    """The environment and permissions of the functions that call the provider."""
 
     def __init__(self, url: str, key: secretsmanager.CfnSecret) -> None:
         self._url = url
@@ -15,10 +15,10 @@ class Provider:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where it is, and where its key is."""
+        """Return the variables with the provider's URL and the ARN of its key."""
         return {"PROVIDER_URL": self._url, "PROVIDER_KEY_SECRET": self._key.attr_id}
 
     @property
     def permissions(self) -> list[iam.PolicyStatement]:
-        """To read its key."""
+        """Allow reading the provider's key."""
         return [allow("secretsmanager:GetSecretValue", on=self._key.attr_id)]

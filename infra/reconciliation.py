@@ -1,4 +1,4 @@
-"""What the provider charged, held against the ledger every night."""
+"""Create the function that compares the provider's charges with the ledger every night."""
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -9,7 +9,7 @@ from core.records.table import BY_DONE
 from infra.base import Base
 from infra.functions import Size, allow
 
-# UTC. Yesterday's charges have come but for the latest. A run that has to stop, or fails, is made good by the next.
+# UTC. By then almost all of yesterday's charges have arrived. The next run repeats one that failed or was cut short.
 _HOURS = "3-8"
 
 
@@ -25,7 +25,7 @@ class Reconciliation(Construct):
             size=Size(
                 timeout_seconds=900,
                 memory_mb=512,
-                storage_mb=4096,  # both sides of a day, in a file
+                storage_mb=4096,  # the charges and the records of a day, in files
             ),
             environment={
                 **storage.ledger.environment,
@@ -39,13 +39,13 @@ class Reconciliation(Construct):
                 *storage.provider.permissions,
                 allow("s3:GetObject", "s3:PutObject", on=videos.arn_for_objects(f"{FOLDER}*")),
                 allow("s3:DeleteObject", on=videos.arn_for_objects(f"{WORK}*")),
-                allow("s3:ListBucket", on=videos.bucket_arn),  # else what is not there is forbidden
+                allow("s3:ListBucket", on=videos.bucket_arn),  # without it a missing object is a 403
             ],
         )
         events.Rule(
             self,
             "EveryNight",
-            description="Holds the provider's charges of yesterday against the ledger.",
+            description="Compares yesterday's charges of the provider with the ledger.",
             schedule=events.Schedule.cron(minute="20", hour=_HOURS),
             targets=[targets.LambdaFunction(self.reconcile, retry_attempts=0)],
         )

@@ -1,4 +1,4 @@
-"""The table of slots at the provider, as core/slots/table.py names it."""
+"""Create the table of the provider's slots, which core/slots/table.py describes."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -13,7 +13,7 @@ from infra.table import Keys, table
 
 
 class Slots:
-    """`table`, and what a function is told and allowed that lets generations to the provider."""
+    """The `table`, and the environment and permissions of the functions that admit generations to the provider."""
 
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, ledger: Ledger) -> None:
         self._limit = stage.in_flight_limit
@@ -22,17 +22,17 @@ class Slots:
 
     @property
     def learned_environment(self) -> dict[str, str]:
-        """Where it is that is learned how long generations take, and who waits."""
+        """Return the variable of the table with the learned durations and the queue."""
         return {"SLOTS_TABLE_NAME": self.table.table_name}
 
     @property
     def reads_learned(self) -> iam.PolicyStatement:
-        """To read how long generations take, and who waits."""
+        """Allow reading the learned durations and the queue."""
         return allow("dynamodb:Query", on=self.table.table_arn)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where slots and generations are, and how many slots there are."""
+        """Return the variables with the tables of slots and generations, and the number of slots."""
         return {
             **self._ledger.environment,
             **self.learned_environment,
@@ -41,6 +41,6 @@ class Slots:
 
     @property
     def permissions(self) -> list[iam.PolicyStatement]:
-        """To wait for a slot, to give it out, and to give it back. (To answer who waits: infra/workflow.py.)"""
+        """Allow waiting for a slot, granting it and returning it. infra/workflow.py allows waking waiting workflows."""
         actions = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
         return [*self._ledger.permissions(), allow(*actions, on=self.table.table_arn)]

@@ -1,4 +1,4 @@
-"""The stack: every capability once, in the order in which they need each other."""
+"""Create the stack from its capabilities, in the order of their dependencies."""
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -20,7 +20,7 @@ from infra.workflow import Workflow
 
 
 class PromptreelStack(cdk.Stack):
-    """All of Promptreel in one stage; the outputs name what a client, an operator or a test needs."""
+    """All of Promptreel for one stage. The outputs contain the names that clients, operators and tests need."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(
@@ -47,7 +47,7 @@ class PromptreelStack(cdk.Stack):
         dashboard = Dashboard(self, base, capabilities, monitoring.alarms)
 
         outputs = {
-            "ApiUrl": api.http_api.api_endpoint,  # without a slash at its end: paths begin with one
+            "ApiUrl": api.http_api.api_endpoint,  # without a trailing slash, because paths start with one
             "PromptsBucketName": storage.prompts.bucket_name,
             "VideosBucketName": storage.videos.bucket_name,
             "TopicArn": announcements.topic.topic_arn,
@@ -72,7 +72,7 @@ class PromptreelStack(cdk.Stack):
             "DashboardUrl": dashboard.url,
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }
-        # `promptreel doctor` asks what these may do.
+        # `promptreel doctor` checks the permissions of these functions.
         outputs |= {f"{name}RoleArn": role.role_arn for name, role in workflow.task_roles.items()}
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

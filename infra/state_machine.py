@@ -1,4 +1,4 @@
-"""How a state machine is made: its definition as shipped, its log, its traces, and the functions that it may invoke."""
+"""Create a state machine from its definition, with its log, its traces and permission to invoke its functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,16 +19,18 @@ DEFINITIONS = ROOT / "statemachine"
 
 @dataclass(frozen=True)
 class Definition:
-    """What statemachine/<name>.asl.json needs: the values of its placeholders, and whether it must know its name."""
+    """The definition statemachine/<name>.asl.json and the values of its placeholders.
+
+    `is_named` gives the state machine a fixed name, for a role that has to contain the name."""
 
     name: str
-    functions: Mapping[str, lambda_.Function]  # of its states: `submit` stands for `SubmitFunctionArn`
+    functions: Mapping[str, lambda_.Function]  # of its states; `submit` fills the placeholder `SubmitFunctionArn`
     others: Mapping[str, str] = field(default_factory=dict)  # the other placeholders
     is_named: bool = False
 
 
 def state_machine(scope: Construct, stage: Stage, definition: Definition) -> sfn.StateMachine:
-    """Make the state machine of a definition, which may invoke the functions of its states and nothing else.
+    """Create the state machine of a definition. It may invoke only the functions of its states.
 
     Its construct has the definition's name in title case.
     """
@@ -45,7 +47,7 @@ def state_machine(scope: Construct, stage: Stage, definition: Definition) -> sfn
             **definition.others,
         },
         logs=sfn.LogOptions(
-            # The prefix spares the account's one, limited, resource policy for log delivery.
+            # With this prefix the group does not count against the account's limited resource policy for log delivery.
             destination=log_group(scope, stage, log_group_name=f"/aws/vendedlogs/states/{stack}-{dashed}"),
             level=sfn.LogLevel.ERROR,
             include_execution_data=False,
@@ -55,7 +57,7 @@ def state_machine(scope: Construct, stage: Stage, definition: Definition) -> sfn
     arns = [function.function_arn for function in functions.values()]
     machine.add_to_role_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=arns))
     acknowledge(machine, "AwsSolutions-SF1", "Step Functions keeps every event for 90 days; the log is for errors.")
-    acknowledge(machine, "AwsSolutions-IAM5[Resource::*]", "X-Ray and the set-up of log delivery know no resources.")
+    acknowledge(machine, "AwsSolutions-IAM5[Resource::*]", "X-Ray and log delivery setup do not support resources.")
     return machine
 
 

@@ -1,4 +1,4 @@
-"""What is kept: prompt files, videos, the five tables, and the three secrets."""
+"""Create the buckets, the five tables and the three secrets."""
 
 from typing import cast
 
@@ -20,7 +20,7 @@ from infra.provider import Provider
 from infra.slots import Slots
 from infra.webhook_records import WebhookRecords
 
-REPLACED_PROMPT_DAYS = 14  # as long as a message about it may wait in the dead letters
+REPLACED_PROMPT_DAYS = 14  # as long as a message about the file can be in the dead-letter queue
 
 
 def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
@@ -28,36 +28,36 @@ def _cfn(bucket: s3.Bucket) -> s3.CfnBucket:
 
 
 class Storage(Construct):
-    """Buckets `prompts` and `videos`; the `ledger`, the `batches`, the `slots`, the `money` and the `webhooks`; the
-    `provider`'s key, and the `api_keys`."""
+    """The buckets `prompts` and `videos`, the tables `ledger`, `batches`, `slots`, `money` and `webhooks`, and the
+    secrets of the `provider`'s key, of the `api_keys` and of webhook signatures."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "Storage")
         self._stage = stage
-        # Nothing empties a bucket when a stack is destroyed: CDK's auto_delete_objects would add a custom resource
-        # whose Lambda may delete everything. So a dev stack goes only after its buckets are emptied by hand.
-        # A first deployment that fails leaves nothing behind, so that it can be repeated.
+        # Nothing in the stack empties its buckets: CDK's auto_delete_objects would add a custom resource whose Lambda
+        # can delete everything. `make destroy` empties the buckets of a dev stack before it deletes the stack.
+        # A failed first deployment leaves nothing behind, so it can be repeated.
         kept = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         self._removal = kept if stage.keep_data else cdk.RemovalPolicy.DESTROY
-        # Both together are what the setting says: a deleted object stays a version for a while.
+        # The two periods add up to the setting, because a deleted object remains as a version for a while.
         self.prompts = self._bucket(
             "Prompts", expire_days=stage.prompt_days - REPLACED_PROMPT_DAYS, replaced_days=REPLACED_PROMPT_DAYS
         )
         self._announce_uploads(self.prompts)
         self.videos = self._bucket("Videos", replaced_days=stage.replaced_video_days)
-        # What a batch reads are its prompts once more: they go as the prompt files go.
+        # The rows of a batch contain its prompts, so they expire like the prompt files.
         self.videos.add_lifecycle_rule(
             prefix="batches/",
             expiration=cdk.Duration.days(stage.prompt_days - 1),
             noncurrent_version_expiration=cdk.Duration.days(1),
         )
-        # What a reconciliation has read that was not ended.
+        # Working files of reconciliations that were interrupted.
         self.videos.add_lifecycle_rule(
             prefix=WORK,
             expiration=cdk.Duration.days(1),
             noncurrent_version_expiration=cdk.Duration.days(1),
         )
-        # What was uploaded and not used; what is used has a copy of its own.
+        # Uploads that were not used. A generation copies the uploads that it uses.
         self.videos.add_lifecycle_rule(
             prefix=UPLOADS,
             expiration=cdk.Duration.days(1),
@@ -81,7 +81,7 @@ class Storage(Construct):
             acknowledge(
                 stack,
                 f"AwsSolutions-IAM5[Resource::{objects}]",
-                "A key holds a generation's or a batch's id, or is an owner's, which no one knows when roles are made.",
+                "Object keys contain ids or owners, which are unknown when the roles are created.",
             )
         self.ledger = Ledger(self, stage, self._removal)
         self.batches = BatchRecords(self, stage, self._removal)
@@ -93,7 +93,7 @@ class Storage(Construct):
         self.webhooks = WebhookRecords(self, stage, self._removal, self._webhooks_secret())
 
     def let_pages_in(self, origins: list[str]) -> None:
-        """Pages of these origins may use the links and forms that the API signs, which need no other credentials."""
+        """Let pages of these origins use the links and forms that the API signs. They need no other credentials."""
         for bucket, methods in (
             (self.videos, [s3.HttpMethods.GET, s3.HttpMethods.POST]),
             (self.prompts, [s3.HttpMethods.POST]),
@@ -102,7 +102,7 @@ class Storage(Construct):
 
     @property
     def inputs_environment(self) -> dict[str, str]:
-        """Where the files are that requests name, and whose."""
+        """Return the variables for the files that requests name."""
         return {
             "VIDEOS_BUCKET": self.videos.bucket_name,
             "PROMPTS_BUCKET": self.prompts.bucket_name,
@@ -110,22 +110,22 @@ class Storage(Construct):
         }
 
     def inputs_permissions(self) -> list[iam.PolicyStatement]:
-        """To look at the files that requests name."""
+        """Allow reading the files that requests name."""
         places = [self.prompts.arn_for_objects("*")]
         places += [self.videos.arn_for_objects(key) for key in (f"{UPLOADS}*", "batches/*/inputs/*")]
         return [
             allow("s3:GetObject", on=places),
-            # Else what is not there is forbidden.
+            # Without it S3 answers 403 for an object that does not exist.
             allow("s3:ListBucket", on=[self.videos.bucket_arn, self.prompts.bucket_arn]),
         ]
 
     @property
     def stores_uploads(self) -> iam.PolicyStatement:
-        """To store what comes within a request, and to sign forms to upload with."""
+        """Allow storing files that are part of a request, and signing upload forms."""
         return allow("s3:PutObject", on=self.videos.arn_for_objects(f"{UPLOADS}*"))
 
     def _bucket(self, name: str, *, expire_days: int | None = None, replaced_days: int | None = None) -> s3.Bucket:
-        """A private bucket; `replaced_days` makes it versioned and is how long old versions stay."""
+        """Create a private bucket. `replaced_days` makes it versioned and keeps old versions for that many days."""
         bucket = s3.Bucket(
             self,
             name,
@@ -145,41 +145,46 @@ class Storage(Construct):
         acknowledge(
             bucket,
             "AwsSolutions-S1",
-            "Only the functions' roles and their short-lived links reach it; the API's access log and the ledger "
-            "tell who asked. Who needs more turns on CloudTrail data events.",
+            "Only the functions' roles and their short-lived links can access it. The API's access log and the ledger "
+            "show the callers. Turn on CloudTrail data events if you need more.",
         )
         return bucket
 
     @staticmethod
     def _announce_uploads(bucket: s3.Bucket) -> None:
-        """EventBridge events for uploads; `event_bridge_enabled` would add a custom-resource Lambda."""
+        """Send EventBridge events for uploads. `event_bridge_enabled` would add a custom-resource Lambda."""
         _cfn(bucket).add_property_override(
             "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
         )
 
     def _secret(self, name: str, description: str) -> secretsmanager.CfnSecret:
-        """A secret without a value: no deployment can overwrite a key, and a missing one is told as such."""
+        """Create a secret without a value, so that no deployment can overwrite a key and a missing key is reported."""
         secret = secretsmanager.CfnSecret(self, name, description=description)
         secret.apply_removal_policy(self._removal)
         acknowledge(
             secret,
             "AwsSolutions-SMG4",
-            "Its issuer rotates it, not AWS: the provider has no API for that, and API keys are their users'. "
-            "A new value is picked up while jobs run.",
+            "Its issuer rotates it: the provider has no API for rotation, and API keys belong to their users. "
+            "Running jobs pick up a new value.",
         )
         return secret
 
     def _webhooks_secret(self) -> secretsmanager.CfnSecret:
-        """Random, and known to no one. A deployment makes another only if these lines change: then every owner's secret
-        is another, at once."""
+        """Create the random secret from which the owners' webhook secrets are derived.
+
+        A deployment replaces it only if these lines change. All owners' secrets then change immediately."""
         secret = secretsmanager.CfnSecret(
             self,
             "WebhooksSecret",
-            description="Of which the secrets of webhooks are made.",
+            description="The owners' webhook secrets are derived from this value.",
             generate_secret_string=secretsmanager.CfnSecret.GenerateSecretStringProperty(
                 password_length=64, exclude_punctuation=True
             ),
         )
         secret.apply_removal_policy(self._removal)
-        acknowledge(secret, "AwsSolutions-SMG4", "Owners rotate what is made of it, with a day in which both are good.")
+        acknowledge(
+            secret,
+            "AwsSolutions-SMG4",
+            "Owners rotate the derived secrets; the old one stays valid for a day.",
+        )
         return secret

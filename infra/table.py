@@ -1,4 +1,4 @@
-"""How every table is made: on demand, kept and recoverable as the stage says."""
+"""Create tables with on-demand capacity, kept and recoverable according to the stage."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +16,7 @@ _TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys and the indexes of a table, and the attribute that says when an item expires."""
+    """The keys and indexes of a table, and the name of the attribute with an item's expiry time."""
 
     partition: str
     sort: str | None = None
@@ -25,13 +25,13 @@ class Keys:
 
 
 def table(scope: Construct, name: str, stage: Stage, removal: cdk.RemovalPolicy, keys: Keys) -> dynamodb.Table:
-    """Make a table with these keys."""
+    """Create a table with these keys."""
     made = dynamodb.Table(
         scope,
         name,
         partition_key=_attribute(keys.partition),
         sort_key=_attribute(keys.sort) if keys.sort else None,
-        # Encrypted with DynamoDB's own key, which is the default and costs nothing.
+        # Encrypted with the key that DynamoDB owns, which is the default and free.
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=stage.recover_table
@@ -49,7 +49,7 @@ def table(scope: Construct, name: str, stage: Stage, removal: cdk.RemovalPolicy,
             non_key_attributes=list(index.includes) or None,
         )
     if not stage.recover_table:
-        acknowledge(made, "AwsSolutions-DDB3", "The local cloud's records are thrown away with it.")
+        acknowledge(made, "AwsSolutions-DDB3", "The local cloud's records are temporary.")
     return made
 
 

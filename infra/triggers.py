@@ -1,4 +1,4 @@
-"""The ways in beside HTTP: files dropped in the prompts bucket and events on the bus, through one queue."""
+"""Accept requests in files in the prompts bucket and in events on the bus, through one queue."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -13,11 +13,11 @@ from infra.functions import Size, allow
 from infra.nag import acknowledge
 from infra.workflow import Workflow
 
-RECEIVES = 5  # before a message goes to the dead letters
+RECEIVES = 5  # before a message moves to the dead-letter queue
 
 
 class Triggers(Construct):
-    """`queue`, its `dead_letters`, and the function `ingest` that takes what comes."""
+    """The `queue`, its `dead_letters`, and the function `ingest` that processes the messages."""
 
     def __init__(self, scope: Construct, base: Base, workflow: Workflow, batches: Batches) -> None:
         super().__init__(scope, "Triggers")
@@ -29,7 +29,7 @@ class Triggers(Construct):
             self,
             "Queue",
             enforce_ssl=True,
-            visibility_timeout=cdk.Duration.seconds(stage.ingest_seconds + 30),  # until ingest sets it for a message
+            visibility_timeout=cdk.Duration.seconds(stage.ingest_seconds + 30),  # until ingest changes it for a message
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
         )
         machines = (workflow.state_machine.state_machine_arn, batches.state_machine.state_machine_arn)
@@ -38,7 +38,7 @@ class Triggers(Construct):
             size=Size(
                 timeout_seconds=stage.ingest_seconds,
                 memory_mb=512,
-                storage_mb=4096,  # a batch's rows, once, while they are read
+                storage_mb=4096,  # one copy of a batch's rows while they are read
             ),
             environment={
                 **storage.ledger.environment,
@@ -71,8 +71,8 @@ class Triggers(Construct):
         self.ingest.add_event_source(
             sources.SqsEventSource(
                 self.queue,
-                batch_size=1,  # a large file has the function's time for itself
-                max_concurrency=10,  # the account's functions are not all taken by files
+                batch_size=1,  # a large file gets the function's whole time
+                max_concurrency=10,  # files must not use up the account's concurrency
                 report_batch_item_failures=True,
             )
         )

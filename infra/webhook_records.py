@@ -1,4 +1,4 @@
-"""The table of webhooks' deliveries, as core/webhooks/records.py keeps it, and the secret of which secrets are made."""
+"""Create the table of webhook deliveries (core/webhooks/records.py), and give access to the signing secret."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -12,7 +12,7 @@ from infra.table import Keys, table
 
 
 class WebhookRecords:
-    """`table`, and what a function is told and allowed that uses it."""
+    """The `table`, and the environment and permissions of the functions that use it."""
 
     def __init__(
         self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, secret: secretsmanager.CfnSecret
@@ -32,11 +32,11 @@ class WebhookRecords:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where they are."""
+        """Return the variables with the table and the secret."""
         return {"WEBHOOKS_TABLE_NAME": self.table.table_name, "WEBHOOKS_SECRET": self._secret.attr_id}
 
     def permissions(self, *, lists: bool = False) -> list[iam.PolicyStatement]:
-        """To read and change deliveries by their ids, and to sign; to list an owner's, if told."""
+        """Allow reading and changing deliveries by id, signing, and with `lists` listing an owner's."""
         actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
         actions += ["dynamodb:BatchGetItem"] if lists else []
         index = f"{self.table.table_arn}/index/{names.DELIVERIES_BY_OWNER.name}"

@@ -1,4 +1,4 @@
-"""Webhooks: what is announced, and a request wants to be told of, goes through a queue to who sends it."""
+"""Deliver announcements to webhooks: a rule, a queue, and the function that sends them."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -14,13 +14,13 @@ from infra.functions import Size
 from infra.nag import acknowledge
 from infra.storage import Storage
 
-SECONDS = 45  # of one delivery: 25 of its own, and names that are slow to be found or have many addresses
-# A message is received for each attempt, and after each fault of ours, when it is hidden for 15 minutes at most.
+SECONDS = 45  # per delivery: 25 for the request, and the rest for slow DNS and for hosts with many addresses
+# A message is received once per attempt, and again after each internal error, at most 15 minutes later.
 RECEIVES = 100
 
 
 class Webhooks(Construct):
-    """`queue`, its `dead_letters`, and the function `deliver_webhook`."""
+    """The `queue`, its `dead_letters`, and the function `deliver_webhook`."""
 
     def __init__(self, scope: Construct, base: Base) -> None:
         super().__init__(scope, "Webhooks")
@@ -31,7 +31,7 @@ class Webhooks(Construct):
             self,
             "Queue",
             enforce_ssl=True,
-            visibility_timeout=cdk.Duration.seconds(SECONDS + 30),  # until the function sets it for a message
+            visibility_timeout=cdk.Duration.seconds(SECONDS + 30),  # until the function changes it for a message
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
         )
         self.deliver = base.functions.add(
@@ -46,7 +46,7 @@ class Webhooks(Construct):
         events.Rule(
             self,
             "Announced",
-            description="Ends of which a webhook is told.",
+            description="Announcements for webhooks.",
             event_bus=base.announcements.bus,
             event_pattern=events.EventPattern(
                 source=[EVENT_SOURCE],
@@ -57,7 +57,7 @@ class Webhooks(Construct):
         )
 
     def environment(self, stage: Stage, storage: Storage) -> dict[str, str]:
-        """What a function is told that has to do with webhooks."""
+        """Return the environment of a function that handles webhooks."""
         return {
             **storage.webhooks.environment,
             **stage.webhook_environment,

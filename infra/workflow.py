@@ -1,4 +1,4 @@
-"""The way of one prompt: the state machine, its functions, and what makes good where it could not."""
+"""Create the state machine of one job, its functions, and the sweep that repairs interrupted work."""
 
 from typing import cast
 
@@ -19,11 +19,11 @@ from infra.state_machine import Definition, state_machine
 from infra.storage import Storage
 
 SUBMIT_TIMEOUT_SECONDS = 90
-CHECK_SECONDS = 60  # of one poll of the provider, its time-outs included
+CHECK_SECONDS = 60  # for one poll of the provider, including its timeouts
 
 
 class Workflow(Construct):
-    """`state_machine`, the functions of its states, `sweep`, and `dead_letters`."""
+    """The `state_machine`, the functions of its states, `sweep`, and `dead_letters`."""
 
     def __init__(self, scope: Construct, base: Base) -> None:
         super().__init__(scope, "Workflow")
@@ -37,7 +37,7 @@ class Workflow(Construct):
             permissions=[
                 *slots.permissions,
                 *storage.inputs_permissions(),
-                # The copies that go with the generations.
+                # The generations' copies of their inputs.
                 allow("s3:GetObject", "s3:PutObject", on=storage.videos.arn_for_objects("videos/*/inputs/*")),
             ],
         )
@@ -96,7 +96,7 @@ class Workflow(Construct):
             "finalize",
             size=Size(
                 timeout_seconds=900,
-                memory_mb=1024,  # Lambda gives network and CPU by memory; the video itself is never held in it
+                memory_mb=1024,  # Lambda scales network and CPU with memory. The video itself is never held in memory.
             ),
             environment={
                 **slots.environment,
@@ -121,7 +121,7 @@ class Workflow(Construct):
                     "s3:ListMultipartUploadParts",
                     on=storage.videos.arn_for_objects("videos/*"),
                 ),
-                # Without it S3 answers 403, not 404, for an object that is not there yet.
+                # Without it S3 answers 403, not 404, for an object that does not exist yet.
                 allow("s3:ListBucket", on=storage.videos.bucket_arn),
             ],
         )
@@ -159,7 +159,7 @@ class Workflow(Construct):
             cdk.Stack.of(self),
             "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
             f"<{cdk.Stack.of(self).get_logical_id(self._cfn_machine)}.Name>:*]",
-            "An execution's name is its generation's id, which no one knows when the roles are made.",
+            "An execution's name is its generation's id, which is unknown when the roles are created.",
         )
 
     @property
@@ -168,7 +168,7 @@ class Workflow(Construct):
 
     @property
     def executions_arn(self) -> str:
-        """Every execution of the state machine."""
+        """Return the ARN pattern of the state machine's executions."""
         machine = self.state_machine
         return cdk.Stack.of(self).format_arn(
             service="states",
@@ -190,11 +190,11 @@ class Workflow(Construct):
         return {name: cast("iam.IRole", function.role) for name, function in callers.items()}
 
     def _let_it_sign_links(self, storage: Storage) -> None:
-        """Submit signs links as a role of its own, whose credentials live for an hour from when they are asked for."""
+        """Let Submit sign links with a separate role, whose credentials are valid for an hour from each request."""
         role = iam.Role(
             self,
             "LinksRole",
-            description="Reads videos and inputs, for links that the provider is given.",
+            description="Signs the links with which the provider reads videos and inputs.",
             assumed_by=iam.ArnPrincipal(cast("iam.IRole", self.submit.role).role_arn),
             max_session_duration=cdk.Duration.hours(1),
         )
@@ -242,7 +242,7 @@ class Workflow(Construct):
         events.Rule(
             self,
             "EveryMinute",
-            description="Makes good what a function that died left half done.",
+            description="Repairs the work of functions that were interrupted.",
             schedule=events.Schedule.rate(cdk.Duration.minutes(1)),
             targets=[targets.LambdaFunction(sweep, retry_attempts=0)],
         )
@@ -253,15 +253,16 @@ class Workflow(Construct):
             self,
             "DeadLetters",
             enforce_ssl=True,
-            retention_period=cdk.Duration.days(14),  # SQS keeps nothing longer
+            retention_period=cdk.Duration.days(14),  # the maximum of SQS
         )
         acknowledge(queue, "AwsSolutions-SQS3", "It is the dead-letter queue, of a rule and a function.")
         return queue
 
     def _record_executions_that_could_not(self) -> None:
-        """Executions aborted, timed out, or whose own RecordFailure failed are recorded from outside.
+        """Record executions that were aborted, timed out, or failed in their own RecordFailure.
 
-        EventBridge retries the delivery and Lambda the function; what they give up is a dead letter.
+        EventBridge retries the delivery and Lambda the function. When both give up, the event moves to the dead-letter
+        queue.
         """
         lambda_.CfnEventInvokeConfig(
             self,

@@ -144,5 +144,5 @@ def test_a_console_that_cannot_be_packed_is_told_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("infra.console.ESBUILD", tmp_path / "esbuild")
-    with pytest.raises(BundlingFailed, match=r"^The tool esbuild, .*: `npm ci` installs it\.$"):
+    with pytest.raises(BundlingFailed, match=r"^The tool esbuild, .*\. Run `npm ci` to install it\.$"):
         build_site(tmp_path / "site")

@@ -51,7 +51,7 @@ def test_the_sweep_tells_how_it_stands(cloud: Cloud, capsys: pytest.CaptureFixtu
     assert (line["held"], line["waiting"]) == (1, 2)
     assert (line["day_usd"], line["day_limit_usd"]) == (2.5, 8)
     assert 90 <= line["oldest_seconds"] < 3600
-    for title in ("Jobs at the provider", "Age of the oldest waiting job, s", "Spent or held today (UTC), USD"):
+    for title in ("Jobs at the provider", "Age of the oldest queued job, s", "Spent or held today (UTC), USD"):
         taken, read = fields(title)
         assert taken == {"current state"}
         assert read <= line.keys()
@@ -64,7 +64,7 @@ def test_what_is_archived_and_what_fails_is_logged_with_its_model(
     _, made = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     cloud.run({"generation_id": made["id"]}, "submit", "check_status", "finalize")
     (line,) = (line for line in logged(capsys) if line.get("message") == "archived")
-    taken, read = fields("Videos by model: seconds, and USD")
+    taken, read = fields("Videos by model: seconds and USD")
     assert (taken, read <= line.keys()) == ({"archived"}, True)
     assert (line["model"], line["usd"]) == ("veo2", 2.5)
 

@@ -40,7 +40,7 @@ def test_a_layer_that_is_there_is_not_built_again(cache: Path, monkeypatch: pyte
 
 def test_a_missing_uv_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(BundlingFailed, match=r"^The tool uv, .* is missing: `make` installs it\.$"):
+    with pytest.raises(BundlingFailed, match=r"^The tool uv, .* is missing\. Run `make` to install it\.$"):
         LAYER.build()
 
 
@@ -86,7 +86,7 @@ def test_what_another_python_runs_is_compiled_by_that_python(tmp_path: Path, mon
     assert not _flags(compiled) & CHECKED, "it is not compared with the source, whose time is another on Lambda"
     assert b"/opt/python/package/module.py" in compiled.read_bytes()
     uv.write_text("#!/bin/sh\nexit 2\n")
-    with pytest.raises(BundlingFailed, match=r"^Python 2\.7, .* was not found: install it .* deploy again\.$"):
+    with pytest.raises(BundlingFailed, match=r"^Python 2\.7, .* was not found\. Install it .* deploy again\.$"):
         add_bytecode(tmp_path, "2.7", "/opt/python")
 
 
