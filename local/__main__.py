@@ -1,4 +1,4 @@
-"""The local cloud's command line: `python -m local up|demo|status|down|reset`; the Makefile calls it."""
+"""Run the local cloud's commands: `python -m local up|demo|status|down|reset`. The Makefile calls them."""
 
 import argparse
 import os
@@ -15,14 +15,16 @@ from local.up import down, status, summary, up
 
 
 def main() -> int:
-    """Run one command; a failure is one sentence on stderr and exit code 1."""
+    """Run one command and return its exit code. On failure print one sentence to stderr and return 1."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start and deploy the local cloud, and leave it running")
-    commands.add_parser("status", help="tell what runs")
-    commands.add_parser("down", help="stop what up or demo started; what it holds stays")
-    commands.add_parser("reset", help="stop it, and throw away what it holds (asks; $FORCE=1 does not)")
-    prompt = commands.add_parser("demo", help="one prompt from end to end").add_argument
+    commands.add_parser("up", help="start and deploy the local cloud, and keep it running")
+    commands.add_parser("status", help="show what is running")
+    commands.add_parser("down", help="stop the local cloud and keep its data")
+    commands.add_parser(
+        "reset", help="stop the local cloud and delete its data (asks first; FORCE=1 skips the question)"
+    )
+    prompt = commands.add_parser("demo", help="run one prompt from end to end").add_argument
     prompt("prompt", nargs="?", help="what to generate (default: $PROMPT, or an example)")
     arguments = parser.parse_args()
 
@@ -47,18 +49,18 @@ def main() -> int:
         return 1
     except (RequestException, BotoCoreError, ClientError) as error:
         sys.stderr.write(
-            f"The local cloud does not answer as it should ({error}): see .local/ministack.log,"
-            " then make down and try again; make reset begins anew.\n"
+            f"The local cloud returned an unexpected response ({error}). See .local/ministack.log. Run make down and"
+            " try again; if that does not help, make reset starts over without data.\n"
         )
         return 1
-    except BrokenPipeError:  # who reads has seen enough, as in `make demo | head`
+    except BrokenPipeError:  # the reader has closed the pipe, as in `make demo | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except StoppedWatching as interrupted:
         sys.stderr.write(f"\n{interrupted}\n")
         return 130
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped by you; make down stops what still runs.\n")
+        sys.stderr.write("\nInterrupted. Run make down to stop the local cloud.\n")
         return 130
     return 0
 

@@ -1,4 +1,4 @@
-"""One prompt from end to end: sent, watched, downloaded from the archive, checked; then its announcement."""
+"""Run one prompt from end to end: send and watch it, download and check the video, and show its announcement."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from local.services import is_simulator
 from local.settings import Checkout, LocalCloudError, say
 from local.stack import Stack, client
 
-MODEL, SECONDS = "google/veo-3.1-t2v-fast", 4  # the shortest that it makes, should it cost money
+MODEL, SECONDS = "google/veo-3.1-t2v-fast", 4  # the shortest duration, in case it costs money
 DEFAULT_PROMPT = "A paper boat drifting down a rainy street at dusk"
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 30 * 60.0
@@ -24,15 +24,15 @@ ANNOUNCEMENT_SECONDS = 60.0
 
 
 class StoppedWatching(KeyboardInterrupt):
-    """The user stopped watching a generation, which goes on; `str()` says so."""
+    """The user stopped watching a generation, which continues. `str()` is a sentence for the user."""
 
 
 def demo(checkout: Checkout, stack: Stack, prompt: str) -> int:
-    """Run the demo and return the exit code 0; raises `LocalCloudError` if the generation failed."""
+    """Run the demo and return the exit code 0. Raise LocalCloudError if the generation fails."""
     simulated = is_simulator(stack.provider_url)
     say(f'\nPrompt: "{prompt}" ({MODEL})')
     if not simulated:
-        say(f"It goes to {stack.provider_url}: a real provider, where it costs money.")
+        say(f"The provider is {stack.provider_url}. It is a real provider and charges for this video.")
     ledger = Ledger(client("dynamodb", stack.aws_endpoint_url), stack.table_name, lambda: datetime.now(UTC))
     sent_at = datetime.now(UTC)
     generation_id = _call(stack, "POST", json={"model": MODEL, "prompt": prompt, "duration": SECONDS})["id"]
@@ -49,22 +49,23 @@ def demo(checkout: Checkout, stack: Stack, prompt: str) -> int:
         announcement = receive_announcement(stack, generation_id)
     except KeyboardInterrupt:
         raise StoppedWatching(
-            f"Stopped watching: generation {generation_id} goes on and the local cloud stays up; make down stops it."
+            f"Stopped watching. Generation {generation_id} continues, and the local cloud keeps running. Run make down "
+            "to stop it."
         ) from None
     say(f"\nVideo: {video.relative_to(checkout.root)}, {describe(video)}")
     if simulated:
-        say("The provider was the simulator: no AI was involved, the video only shows the prompt.")
-    say(f"\nAnnounced over SNS: {announcement['Subject']}")
+        say("The provider is simulated. No AI was involved; the video only shows the prompt.")
+    say(f"\nAnnounced through SNS: {announcement['Subject']}")
     say(json.dumps(json.loads(announcement["Message"]), indent=2, ensure_ascii=False))
-    say(f"\nTo see it in the console: {stack.console_link}")
-    say("\nThe local cloud stays up, so the next make demo takes seconds; make down stops it.")
+    say(f"\nSee it in the console: {stack.console_link}")
+    say("\nThe local cloud keeps running, so the next make demo takes seconds. Run make down to stop it.")
     return 0
 
 
 class Watch:
-    """Writes a line for each stage a generation reaches, with the seconds since it was sent.
+    """Prints a line for each stage that a generation reaches, with the seconds since it was sent.
 
-    `fetch` gets it from the API, which is polled; `read` from the ledger, which knows the times.
+    `fetch` returns the generation from the API, which is polled. `read` returns it from the ledger, with the times.
     """
 
     def __init__(self, sent_at: datetime, fetch: Callable[[], dict[str, Any]], read: Callable[[], Generation]) -> None:
@@ -74,7 +75,7 @@ class Watch:
         self._shown: list[Status] = []
 
     def until_ended(self) -> dict[str, Any]:
-        """The generation as the API shows it once it is completed or has failed."""
+        """Return the API's generation once it is completed or has failed. Raise LocalCloudError after 30 minutes."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             seen = self._fetch()
@@ -85,12 +86,12 @@ class Watch:
                 return seen
             time.sleep(POLL_SECONDS)
         raise LocalCloudError(
-            f"The generation has not ended in {PATIENCE_SECONDS / 60:.0f} minutes and goes on; "
-            "make down stops the local cloud."
+            f"The generation has not finished in {PATIENCE_SECONDS / 60:.0f} minutes and continues. "
+            "Run make down to stop the local cloud."
         )
 
     def _show_until(self, stage: Status) -> None:
-        """Show this stage, and before it those that were passed between two polls, each with its own time."""
+        """Show this stage after the stages that were passed between two polls, each with its own time."""
         times = stage_times(self._read())
         for status in Status:
             reached = times.get(status)
@@ -107,7 +108,7 @@ class Watch:
 
 
 def stage_times(generation: Generation) -> dict[Status, datetime]:
-    """When the generation reached each of the stages it has reached."""
+    """Return the times of the stages that the generation has reached."""
     times = {
         Status.QUEUED: generation.created_at,
         Status.GENERATING: generation.submitted_at,
@@ -119,7 +120,7 @@ def stage_times(generation: Generation) -> dict[Status, datetime]:
 
 
 def download(url: str, path: Path) -> Path:
-    """Save the video behind a presigned link as `path`; nothing is there before the whole of it decodes."""
+    """Save the video of a presigned link as `path`. Raise LocalCloudError if it cannot be decoded."""
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".part")
     try:
@@ -135,7 +136,7 @@ def download(url: str, path: Path) -> Path:
 
 
 def describe(path: Path) -> str:
-    """Decode the whole video and tell what it is; raises av.FFmpegError or IndexError if it is none."""
+    """Decode the whole video and describe it. Raise av.FFmpegError or IndexError if it is not a video."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         frames = sum(1 for _ in container.decode(stream))
@@ -145,7 +146,7 @@ def describe(path: Path) -> str:
 
 
 def receive_announcement(stack: Stack, generation_id: str) -> dict[str, Any]:
-    """The SNS message of this generation, taken from the queue; those of others stay there."""
+    """Receive this generation's SNS message from the queue, and leave the messages of others there."""
     sqs = client("sqs", stack.aws_endpoint_url)
     others: list[str] = []
     deadline = time.monotonic() + ANNOUNCEMENT_SECONDS
@@ -154,7 +155,9 @@ def receive_announcement(stack: Stack, generation_id: str) -> dict[str, Any]:
             answer = sqs.receive_message(QueueUrl=stack.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
             for message in answer.get("Messages", []):
                 announcement: dict[str, Any] = json.loads(message["Body"])
-                if json.loads(announcement["Message"]).get("generation_id") == generation_id:  # a batch has none
+                if (
+                    json.loads(announcement["Message"]).get("generation_id") == generation_id
+                ):  # the message of a batch has no generation_id
                     sqs.delete_message(QueueUrl=stack.queue_url, ReceiptHandle=message["ReceiptHandle"])
                     return announcement
                 others.append(message["ReceiptHandle"])
@@ -162,7 +165,7 @@ def receive_announcement(stack: Stack, generation_id: str) -> dict[str, Any]:
         for handle in others:
             sqs.change_message_visibility(QueueUrl=stack.queue_url, ReceiptHandle=handle, VisibilityTimeout=0)
     raise LocalCloudError(
-        f"The video is in out/, but no SNS message of generation {generation_id} came; the log is .local/ministack.log."
+        f"The video is in out/, but no SNS message of generation {generation_id} arrived. See .local/ministack.log."
     )
 
 

@@ -1,4 +1,4 @@
-"""Deploys the real stack to the local AWS with the CDK CLI, if anything changed since it was last."""
+"""Deploy the real stack to the local AWS with the CDK CLI if anything has changed since the last deployment."""
 
 import json
 import os
@@ -21,35 +21,35 @@ TELLING = re.compile(r"❌|\b\w*(Error|Exception|Failed|FAILED)\b")
 
 
 def is_current(checkout: Checkout, provider_url: str) -> bool:
-    """Whether the local AWS has the stack exactly as the checkout holds it now."""
+    """Return whether the deployed stack matches the checkout."""
     return _read_json(_deployed_path(checkout)) == _what_is_deployed(checkout, provider_url)
 
 
 def is_kept(checkout: Checkout) -> bool:
-    """Whether all that was deployed is on the disk: a local AWS that was killed at once may have lost a part of it."""
+    """Return whether the whole deployment is on disk. A local AWS that was killed soon after may lack parts."""
     snapshots = [float(path.read_text()) for path in (checkout.data / "aws").glob("*/complete")]
     deployed = _deployed_path(checkout)
     return deployed.exists() and max(snapshots, default=0.0) >= deployed.stat().st_mtime
 
 
 def is_outdated(checkout: Checkout) -> bool:
-    """Return whether the kept stack is older than the table of slots, so that nothing can read its records."""
+    """Return whether the stored stack is older than the table of slots, so that its records cannot be read."""
     kept = outputs(checkout)
     return bool(kept) and "SlotsTableName" not in kept
 
 
 def forget(checkout: Checkout) -> None:
-    """Deploy anew the next time."""
+    """Make the next `up` deploy the stack again."""
     _deployed_path(checkout).unlink(missing_ok=True)
 
 
 def deploy(checkout: Checkout, ministack: Process, provider_url: str) -> None:
-    """Bring the stack to what the checkout holds; raises with what the CLI said if it fails."""
+    """Deploy the stack of the checkout. Raise LocalCloudError with the CLI's error if that fails."""
     wanted = _what_is_deployed(checkout, provider_url)
     deployed = _deployed_path(checkout)
     (checkout.state / "deploy.log").unlink(missing_ok=True)
     if not deployed.exists():
-        # Run where there is no cdk.json, so that the CLI does not synthesize the app only to ignore it.
+        # Run in a directory without cdk.json: otherwise the CLI would synthesize the app and ignore the result.
         _cdk(checkout, ministack, checkout.state, ["bootstrap", f"aws://{ACCOUNT}/{REGION}"])
     deployed.write_text(json.dumps(wanted | {"content": None}))
     _cdk(
@@ -66,13 +66,13 @@ def deploy(checkout: Checkout, ministack: Process, provider_url: str) -> None:
 
 
 def outputs(checkout: Checkout) -> dict[str, str]:
-    """The outputs of the stack as last deployed, by their CDK names; empty before that."""
+    """Return the outputs of the last deployment by their CDK names, empty before the first."""
     found: dict[str, str] = _read_json(_outputs_path(checkout)).get(STACK, {})
     return found
 
 
 def content_hash(root: Path, provider_url: str) -> str:
-    """A hash of everything the deployed stack is made of."""
+    """Return a hash of all sources of the deployed stack."""
     paths = [root / source for source in SOURCES]
     files = (file for path in paths for file in ([path] if path.is_file() else files_in(path)))
     return hash_of(files, root, provider_url)
@@ -82,7 +82,7 @@ def _cdk(checkout: Checkout, ministack: Process, cwd: Path, arguments: list[str]
     log = checkout.state / "deploy.log"
     command = [str(checkout.tool("node_modules/.bin/cdk")), *arguments, "--no-notices", "--no-color", "--ci"]
     with log.open("a") as output:
-        ended = subprocess.run(  # noqa: S603 - the command is ours, and no shell reads it
+        ended = subprocess.run(  # noqa: S603 - our own command, without a shell
             command,
             cwd=cwd,
             env=_cdk_environment(checkout, ministack, os.environ),
@@ -92,13 +92,13 @@ def _cdk(checkout: Checkout, ministack: Process, cwd: Path, arguments: list[str]
             check=False,
         )
     if ended.returncode:
-        raise LocalCloudError(f"cdk {arguments[0]} failed: {telling_line(log)} (the log is {log})")
+        raise LocalCloudError(f"cdk {arguments[0]} failed: {telling_line(log)} (see {log})")
 
 
 def _cdk_environment(checkout: Checkout, ministack: Process, environ: Mapping[str, str]) -> dict[str, str]:
-    """The user's environment, which the bundling needs (caches, package index), aimed at the local AWS.
+    """Return the user's environment, which bundling needs for caches and package indexes, for the local AWS.
 
-    It is `isolate`d already; the tools of the checkout come first.
+    `isolate` has already been applied. The tools of the checkout take precedence.
     """
     checkout.tool(".venv/bin/node")
     return {
@@ -112,7 +112,7 @@ def _cdk_environment(checkout: Checkout, ministack: Process, environ: Mapping[st
 
 
 def telling_line(log: Path) -> str:
-    """The line of the CLI's output that says what went wrong."""
+    """Return the line of the CLI's output that describes the error."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
     telling = [line for line in lines if TELLING.search(line) and "Subprocess exited" not in line]
     return telling[-1] if telling else last_line(log)

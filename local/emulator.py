@@ -1,12 +1,16 @@
-"""Starts ministack with some things mended, so that the state machines behave as on AWS, and with a guard in front.
+"""Start ministack with patches that make state machines behave as on AWS, and with a guard against web pages.
 
-ministack 1.5.33 calls every exception of a Python function `Runtime.HandlerError`, so that no `Retry` or `Catch` in
-the state machine would match: here it has the name of what was raised. It does not know `MaxConcurrencyPath` of a Map,
-goes on waiting for a task's token when the function that should answer it has failed, and lets a workflow start
-another one (`startExecution.sync`) under a name that is taken. Functions run a few at once
-(`local/function_processes.py`), what it holds is kept (`local/snapshots.py`), what ran when it was stopped goes on
-(`local/restart.py`), and what it enforces of policies is what they say (`local/permissions.py`). All of this runs in
-ministack's own environment.
+This file works around these faults of ministack 1.5.33:
+
+- Every exception of a Python function is called `Runtime.HandlerError`, so no `Retry` or `Catch` would match. Here it
+  has the name of the exception.
+- `MaxConcurrencyPath` of a Map is ignored.
+- A task with a token keeps waiting after the function that should return the token has failed.
+- `startExecution.sync` accepts a name that is already in use.
+
+`local/function_processes.py` limits how many functions run concurrently, `local/snapshots.py` keeps the state on disk,
+`local/restart.py` resumes executions after a restart, and `local/permissions.py` corrects the checks of policies. All
+of this runs in ministack's own environment.
 """
 
 import json
@@ -31,9 +35,9 @@ UNNAMED = "Runtime.HandlerError"
 
 
 def raised(log: str) -> str | None:
-    """The class name of the exception whose traceback ends the log of a function."""
+    """Return the class name of the exception whose traceback ends a function's log, or None."""
     traceback = log.rpartition("Traceback (most recent call last):\n")[2]
-    # Frames are indented; the exception is the first line that is not: `module.Name: message`.
+    # Frames are indented. The first line without indentation is the exception: `module.Name: message`.
     line = re.search(r"^(?:\w+\.)*(\w+)(?::|$)", traceback, re.MULTILINE)
     return line and line[1]
 
@@ -41,7 +45,7 @@ def raised(log: str) -> str | None:
 def starting_once(
     start: Callable[[dict[str, Any]], Any], is_known: Callable[[str], bool], refusal: Any
 ) -> Callable[[dict[str, Any]], Any]:
-    """Start an execution and wait for its end, if there is none of its name: else `refusal` is the answer."""
+    """Wrap `start`, which starts an execution and waits for its end: return `refusal` if the name is in use."""
     lock = threading.Lock()
     starting: set[str] = set()
 
@@ -61,7 +65,7 @@ def starting_once(
 
 
 def guarded(app: App) -> App:
-    """The ASGI application behind the guard: what is refused does not reach it."""
+    """Return the ASGI application behind the guard, which answers rejected requests itself."""
 
     async def guard(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -81,7 +85,7 @@ def guarded(app: App) -> App:
 
 
 def main() -> object:
-    """Run ministack until it is told to end."""
+    """Run ministack until it is stopped."""
     functions: Any = import_module("ministack.services.lambda_svc")
     execute = functions._execute_function_warm
 
@@ -121,7 +125,7 @@ def main() -> object:
     states._start_sync_execution = starting_once(
         states._start_sync_execution,
         lambda arn: arn in states._executions,
-        (400, {}, json.dumps({"__type": "ExecutionAlreadyExists", "message": "There is one of this name."})),
+        (400, {}, json.dumps({"__type": "ExecutionAlreadyExists", "message": "An execution with this name exists."})),
     )
     bound_functions()
     know_tasks_and_events()
@@ -136,4 +140,4 @@ def main() -> object:
 
 
 if __name__ == "__main__":
-    sys.exit(main())  # type: ignore[arg-type]  # whatever ministack's own launcher passes on
+    sys.exit(main())  # type: ignore[arg-type]  # the value that ministack's own launcher returns

@@ -1,10 +1,10 @@
-"""How many functions run at once on this machine, and how long their processes stay.
+"""Limit how many functions run concurrently on this machine, and end their idle processes.
 
-ministack 1.5.33 gives every call that finds no idle process another one, as AWS does, and keeps the first of each
-function for good. A batch of 50 rows came to 286 processes, 16 GiB and a machine that did nothing but start them. Here
-a call waits for its turn, the processes of all functions together are few, and those that have nothing to do are ended.
-What a function is made of is unpacked once and not for each of its processes, which took longer than all else that a
-process does. Runs in ministack's own environment.
+Like AWS, ministack 1.5.33 starts another process for every call that finds no idle one, and it keeps the first process
+of each function forever. A batch of 50 rows used 286 processes and 16 GiB, and the machine was busy only with starting
+them. Here calls wait for a permit, the total number of processes is limited, and idle processes are ended. A function's
+code is unpacked once instead of once per process, which used to take most of a process's time. This module runs in
+ministack's own environment.
 """
 
 import contextvars
@@ -21,19 +21,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-AT_ONCE = 4 * (os.cpu_count() or 1)  # functions of workflows; they mostly wait for ministack, which has one core
-OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: somebody waits for them, so not behind a batch's workflows
-PROCESSES = 8 * AT_ONCE  # at most, with those that are kept warm: 4 GiB on two cores
-IDLE_SECONDS = 25.0  # ministack looks every 30: a minute after the last call there is none
+AT_ONCE = 4 * (os.cpu_count() or 1)  # functions of workflows; they mostly wait for ministack, which uses one core
+OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: users wait for them, so they do not queue behind a batch
+PROCESSES = 8 * AT_ONCE  # at most, including idle ones: 4 GiB on two cores
+IDLE_SECONDS = 25.0  # ministack checks every 30 s: no process is left a minute after the last call
 
 Execute = Callable[..., Any]
 
-# Whether this call is made by one that has its turn, and so must not wait for another: it might be for its own.
+# Whether the caller already has a permit. Waiting for a second one could be a deadlock.
 _has_turn: contextvars.ContextVar[bool] = contextvars.ContextVar("has_turn", default=False)
 
 
 def bound_functions() -> None:
-    """Mend ministack, which is about to start."""
+    """Patch ministack before it starts."""
     functions: Any = import_module("ministack.services.lambda_svc")
     states: Any = import_module("ministack.services.stepfunctions")
     runtime: Any = import_module("ministack.core.lambda_runtime")
@@ -44,7 +44,7 @@ def bound_functions() -> None:
 
     def depth_and_turn(headers: dict[str, str]) -> Any:
         is_awaited = headers.get("x-amz-invocation-type", "RequestResponse") == "RequestResponse"
-        # A function's calls carry the header: it waits for this one, in its turn.
+        # Calls from functions carry the header. The calling function waits and already has a permit.
         _has_turn.set(is_awaited and functions._INVOKE_DEPTH_HEADER in headers)
         return depth(headers)
 
@@ -60,7 +60,7 @@ def bound_functions() -> None:
 
 
 class UnpackedOnce(zipfile.ZipFile):
-    """A zip file whose `extractall` leaves a link to what another one with the same content has extracted."""
+    """A zip file whose `extractall` creates a link if a file with the same content was extracted before."""
 
     def __init__(self, file: str) -> None:
         super().__init__(file)
@@ -69,25 +69,25 @@ class UnpackedOnce(zipfile.ZipFile):
         self._unpacked = Path(tempfile.gettempdir()) / "unpacked" / name
 
     def namelist(self) -> list[str]:
-        """What is to be extracted, and so to be looked at before: nothing, if that was done."""
+        """Return the members to extract, empty if they are already extracted."""
         return [] if self._unpacked.exists() else super().namelist()
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
-        """Put a link in the place of the empty folder `path`."""
+        """Replace the empty folder `path` with a link to the extracted files."""
         if not self._unpacked.exists():
             self._unpacked.parent.mkdir(exist_ok=True)
             part = Path(tempfile.mkdtemp(dir=self._unpacked.parent))
             super().extractall(part, members, pwd)
             try:
                 part.rename(self._unpacked)
-            except OSError:  # another one was faster
+            except OSError:  # another process was faster
                 shutil.rmtree(part)
         Path(path).rmdir()
         Path(path).symlink_to(self._unpacked, target_is_directory=True)
 
 
 def in_turn(execute: Execute, turns: threading.Semaphore) -> Execute:
-    """Call a function when it is its turn, which lasts for all that it calls and waits for."""
+    """Return `execute` with a permit of `turns`, which also covers the calls that the function waits for."""
 
     def called(*arguments: Any) -> Any:
         if _has_turn.get():
@@ -103,9 +103,10 @@ def in_turn(execute: Execute, turns: threading.Semaphore) -> Execute:
 
 
 def end_idle(runtime: Any, *, most: int | None = None, longer_than: float = 0.0) -> int:
-    """End the processes that are idle for `longer_than` seconds, the longest first; with `most`, only what is over it.
+    """End processes that have been idle for more than `longer_than` seconds, and return how many were ended.
 
-    Returns how many were ended. `runtime` is ministack's module with its processes by function.
+    With `most`, end only the longest idle ones until `most` processes are left. `runtime` is ministack's module with
+    the processes of each function.
     """
     before = time.time() - longer_than
     with runtime._lock:

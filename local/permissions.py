@@ -1,7 +1,7 @@
-"""What ministack does not know of who may do what, where it enforces that (`Settings.is_strict`).
+"""Correct ministack's checks of IAM policies, for when it enforces them (`Settings.is_strict`).
 
-It takes `*` for the resource of SendTaskSuccess, which on AWS is the state machine whose task it is, and knows nothing
-of the events that PutEvents carries, which a policy's conditions may speak of.
+It uses `*` as the resource of SendTaskSuccess, where AWS uses the state machine of the task. It also ignores the events
+of a PutEvents call, which a policy's conditions may check.
 """
 
 import json
@@ -10,14 +10,14 @@ from typing import Any
 
 
 def know_tasks_and_events() -> None:
-    """Let ministack see both before it decides."""
+    """Give ministack both facts before it decides."""
     actions: Any = import_module("ministack.core.iam_actions")
     states: Any = import_module("ministack.services.stepfunctions")
     resource, context = actions.extract_resource_arn, actions.request_tag_context
 
     def resource_or_state_machine(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
         if service == "states" and str(headers.get("x-amz-target", "")).endswith(".SendTaskSuccess"):
-            # It keeps no record of whose a token is; there is one state machine that gives tokens away.
+            # ministack does not record the state machine of a token, but only one state machine creates tokens.
             machines = list(states._state_machines.items())
             return next((str(arn) for arn, one in machines if "waitForTaskToken" in one["definition"]), "*")
         return str(resource(service, method, path, headers, body, *rest))

@@ -1,7 +1,7 @@
-"""Background processes that outlive the command that started them: start, find again, stop.
+"""Start, find and stop background processes that outlive the command that started them.
 
-Each is recorded in `<state>/<name>.json` with its start time, so that a process that merely got the same id
-later is neither taken for ours nor stopped.
+Each is recorded in `<state>/<name>.json` with its start time. A later process with the same id is therefore neither
+mistaken for ours nor stopped.
 """
 
 import json
@@ -27,7 +27,7 @@ KILL_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Process:
-    """A process that leads a session, and so a process group, of its own; it listens on `port`."""
+    """A process that leads its own session and process group, and listens on `port`."""
 
     name: str
     pid: int
@@ -45,9 +45,9 @@ class Process:
 
 
 def start_time(pid: int) -> float | None:
-    """When the process started, in epoch seconds; None if it does not run."""
+    """Return the start time of the process in epoch seconds, or None if it is not running."""
     with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # a child of ours that ended would stay as a zombie
+        os.waitpid(pid, os.WNOHANG)  # a child process that has ended would remain as a zombie
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         if process.status() != psutil.STATUS_ZOMBIE:
@@ -56,15 +56,15 @@ def start_time(pid: int) -> float | None:
 
 
 def choose_port(setting: str, wanted: int | None) -> int:
-    """The wanted port, or any free one; raises if `wanted` is taken, and names the `setting` to change."""
+    """Return the wanted port, or a free one. Raise LocalCloudError, which names `setting`, if `wanted` is in use."""
     with socket.socket() as probe:
-        # A server that has just ended leaves its port waiting; the next one may bind it, so may the probe.
+        # After a server ends, its port stays in TIME_WAIT. The next server can bind it, so the probe must be able to.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, wanted or 0))
         except OSError as error:
             raise LocalCloudError(
-                f"Port {wanted} is not free ({error.strerror}): set {setting} to another, or leave it out."
+                f"Port {wanted} is not free ({error.strerror}). Set {setting} to another port, or do not set it."
             ) from None
         port: int = probe.getsockname()[1]
         return port
@@ -72,7 +72,7 @@ def choose_port(setting: str, wanted: int | None) -> int:
 
 @dataclass(frozen=True)
 class Server:
-    """The command of a server that listens on `port`, and its whole environment."""
+    """The command of a server that listens on `port`, with its complete environment."""
 
     command: Sequence[str | Path]
     port: int
@@ -81,14 +81,14 @@ class Server:
 
 
 def start(state: Path, name: str, server: Server, is_ready: Callable[[str], bool]) -> Process:
-    """Start the server detached from the terminal, log to `<state>/<name>.log`, and return when it is ready.
+    """Start the server detached from the terminal, and return when it is ready. It logs to `<state>/<name>.log`.
 
-    `is_ready` is called with the URL. If the process ends, or is not ready in 60 seconds, stop it and raise
-    `LocalCloudError` with the last line of its log.
+    `is_ready` is called with the URL. If the process ends or is not ready within 60 seconds, stop it and raise
+    LocalCloudError with the last line of its log.
     """
     log = state / f"{name}.log"
     argv = [str(part) for part in server.command]
-    # Not subprocess: its Popen objects insist on being waited for.
+    # Not subprocess, whose Popen objects expect that someone waits for the process.
     pid = os.posix_spawn(
         argv[0],
         argv,
@@ -108,14 +108,14 @@ def start(state: Path, name: str, server: Server, is_ready: Callable[[str], bool
             return process
         if time.monotonic() > deadline:
             stop(state, name)
-            raise LocalCloudError(f"{name} did not get ready in {READY_SECONDS:.0f} s; its log is {log}.")
+            raise LocalCloudError(f"{name} was not ready after {READY_SECONDS:.0f} s. See {log}.")
         time.sleep(POLL_SECONDS)
     _record(state, name).unlink(missing_ok=True)
-    raise LocalCloudError(f"{name} ended as soon as it was started: {last_line(log)} (the log is {log}).")
+    raise LocalCloudError(f"{name} ended while it was starting: {last_line(log)} (see {log}).")
 
 
 def find(state: Path, name: str) -> Process | None:
-    """The process `start` recorded under this name, if it still runs."""
+    """Return the process that `start` recorded under this name, or None if it is not running."""
     try:
         process = Process(**json.loads(_record(state, name).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -124,12 +124,12 @@ def find(state: Path, name: str) -> Process | None:
 
 
 def stop(state: Path, name: str) -> Process | None:
-    """Stop the recorded process with its whole group, wait for its end, and return it if it ran."""
+    """Stop the recorded process and its group, and wait. Return the process, or None if it was not running."""
     process = find(state, name)
     if process:
-        os.kill(process.pid, signal.SIGTERM)  # not its group: it ends what it started in its own order
+        os.kill(process.pid, signal.SIGTERM)  # not its group: the process ends its children itself
         _wait_while(process.runs, STOP_SECONDS)
-        with suppress(ProcessLookupError, PermissionError):  # what is left of the group, if anything is
+        with suppress(ProcessLookupError, PermissionError):  # the rest of the group, if any
             os.killpg(process.pid, signal.SIGKILL)
         _wait_while(lambda: process.runs() or _has_members(process.pid), KILL_SECONDS)
     _record(state, name).unlink(missing_ok=True)
@@ -143,7 +143,8 @@ def _wait_while(holds: Callable[[], bool], seconds: float) -> None:
 
 
 def _has_members(group: int) -> bool:
-    """Whether anything of a process group still runs; a signal would also count what has ended and was not reaped."""
+    """Return whether any process of a group is running. A signal would also find processes that have ended but were
+    not reaped."""
     return any(_group(process) == group for process in psutil.process_iter())
 
 
@@ -154,9 +155,9 @@ def _group(process: psutil.Process) -> int | None:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log that says something."""
+    """Return the last line of a log that is not blank."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it wrote nothing"
+    return lines[-1] if lines else "it logged nothing"
 
 
 def _record(state: Path, name: str) -> Path:

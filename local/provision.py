@@ -1,4 +1,4 @@
-"""What the deployed stack is given: the provider's key, an API key, and a queue that hears announcements."""
+"""Give the deployed stack the provider's key, an API key, and a queue for announcements."""
 
 import json
 from datetime import UTC, datetime
@@ -23,9 +23,9 @@ def provision(
     provider_key: str,
     known_api_key: str | None,
 ) -> Stack:
-    """Store the keys, subscribe the queue, and return where everything is; doing it again changes nothing.
+    """Store the keys, subscribe the queue, and return the stack's endpoints. Repeating this changes nothing.
 
-    `known_api_key` is used again if the stack still takes it. No key passes through a command line.
+    `known_api_key` is reused if the stack still accepts it. No key is passed on a command line.
     """
     secrets: SecretsManagerClient = client("secretsmanager", endpoint_url)
     if _secret_text(secrets, outputs["ProviderKeySecretArn"]) != provider_key:
@@ -52,7 +52,7 @@ def provision(
 
 
 def _without_dns(api_url: str, endpoint_url: str) -> str:
-    """The HTTP API's address on the local AWS, which needs no name to be resolved."""
+    """Return the URL of the HTTP API on the local AWS, which works without DNS."""
     api_id = api_url.removeprefix("https://").removeprefix("http://").split(".")[0]
     return f"{endpoint_url}/_aws/execute-api/{api_id}/$default"
 
@@ -76,7 +76,7 @@ def _secret_text(secrets: "SecretsManagerClient", arn: str) -> str | None:
 
 
 def ensure_queue(topic_arn: str, endpoint_url: str, name: str, only: dict[str, list[str]] | None = None) -> str:
-    """The URL of the queue of this name, which hears what is announced; `only` what a filter with it lets through."""
+    """Return the URL of the queue with this name, subscribed to announcements. `only` is a filter policy."""
     sqs, sns = client("sqs", endpoint_url), client("sns", endpoint_url)
     queue_url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -1,4 +1,4 @@
-"""reset: throw away all that the local cloud of this checkout holds, once it is told what that is."""
+"""Run `reset`: show what data the local cloud of this checkout contains, ask, and delete it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from local.settings import Checkout, LocalCloudError, say
 
 
 def note_provider(checkout: Checkout, url: str, *, is_simulator: bool) -> None:
-    """Remember from when on the provider is this one: what it makes costs money, if it is no simulator."""
+    """Record that this provider is used from now on. Its videos cost money unless it is the simulator."""
     periods = _periods(checkout)
     if not periods or periods[-1][1:] != (url, is_simulator):
         entry = {"since": time.time(), "url": url, "is_simulator": is_simulator}
@@ -21,38 +21,40 @@ def note_provider(checkout: Checkout, url: str, *, is_simulator: bool) -> None:
 
 
 def videos(checkout: Checkout) -> tuple[int, int]:
-    """How many videos the local cloud holds, and how many of them came from a provider that takes money."""
+    """Return the number of stored videos, and the number of those that a real provider made."""
     periods = _periods(checkout)
-    # Beside each object the local AWS keeps a file of what it knows about it.
+    # The local AWS stores each object's metadata in another file.
     videos = (path for one in CONTENT_TYPES for path in checkout.data.glob(f"s3/*/*/videos/*/video.{one}"))
     found = [path.stat().st_mtime for path in videos]
     paid = 0
     for archived_at in found:
         known = [is_simulator for since, _, is_simulator in periods if since <= archived_at]
-        paid += not known or not known[-1]  # one of which nothing is known may have cost money
+        paid += not known or not known[-1]  # a video of an unknown provider may have cost money
     return len(found), paid
 
 
 def reset(checkout: Checkout, *, is_forced: bool) -> None:
-    """Stop the local cloud and remove what it holds; asks on a terminal, else `is_forced` must be said."""
+    """Stop the local cloud and delete its data. Ask for confirmation on a terminal unless `is_forced`.
+
+    Raise LocalCloudError if the user does not confirm, or if there is no terminal and `is_forced` is false."""
     if not checkout.data.exists():
-        say("Nothing is there to throw away.")
+        say("Nothing to delete.")
         return
     count, paid = videos(checkout)
     say(
-        f"This throws away what {os.path.relpath(checkout.state)} holds: {count} videos, {paid} of them"
-        " paid for with a real key, all records, API keys and jobs that still run. What was saved in out/ stays."
+        f"This deletes all data in {os.path.relpath(checkout.state)}: {count} videos, {paid} of them paid for with a"
+        " real key, all records, API keys and running jobs. The videos in out/ are kept."
     )
     if not is_forced:
         if not sys.stdin.isatty():
-            raise LocalCloudError("Nothing was thrown away: say FORCE=1 where there is no terminal to ask on.")
-        if input('Type "yes" to throw it away: ').strip() != "yes":
-            raise LocalCloudError("Nothing was thrown away.")
+            raise LocalCloudError("Nothing was deleted. Set FORCE=1 to delete without a terminal.")
+        if input('Type "yes" to delete it: ').strip() != "yes":
+            raise LocalCloudError("Nothing was deleted.")
     with services.lock(checkout):
         stopped = services.throw_away(checkout)
     for process in stopped:
         say(f"Stopped {process.name} (process {process.pid}, port {process.port}).")
-    say("The local cloud is empty: make up starts a new one.")
+    say("The local cloud is empty. Run make up to start a new one.")
 
 
 def _periods(checkout: Checkout) -> list[tuple[float, str, bool]]:

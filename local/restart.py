@@ -1,9 +1,9 @@
 """Resume the executions that ran in ministack when it was stopped, as if AWS had never been away.
 
-ministack 1.5.33 calls every execution that ran when it was stopped failed. Here what ran starts anew at its first
-state, with its name and its input. That is allowed: every function may be invoked twice. Messages that a function
-was given come again at once. Where it is told to end, the functions are stopped first, so that nothing happens any more
-that is not written (`local/snapshots.py`). Runs in ministack's own environment.
+ministack 1.5.33 marks every execution that was running when it stopped as failed. Here such executions start again at
+their first state, with the same name and input. This is safe, because every function can be invoked twice. Messages
+that functions had received become visible immediately. At a stop, the functions are stopped first, so that nothing
+happens after the last snapshot (`local/snapshots.py`). This module runs in ministack's own environment.
 """
 
 import json
@@ -22,7 +22,7 @@ _ended = threading.Event()
 
 
 def go_on_after_restart(snapshots: Snapshots) -> None:
-    """Mend ministack, which is about to start."""
+    """Patch ministack before it starts."""
     app: Any = import_module("ministack.app")
     states: Any = import_module("ministack.services.stepfunctions")
     queues: Any = import_module("ministack.services.sqs")
@@ -51,8 +51,8 @@ def go_on_after_restart(snapshots: Snapshots) -> None:
         try:
             starts = snapshots.load(load)
         except Exception:
-            # The server would go on without, and look as if it had held nothing.
-            logging.getLogger(__name__).exception("What was kept could not be read.")
+            # The server would continue without its data and seem empty.
+            logging.getLogger(__name__).exception("The stored state could not be read.")
             os._exit(1)
         snapshots.keep()
         threading.Thread(target=_go_on, args=(states, running, starts), daemon=True).start()
@@ -60,14 +60,14 @@ def go_on_after_restart(snapshots: Snapshots) -> None:
     def save_and_end(_services: dict[str, Any]) -> None:
         _stop_functions()
         snapshots.save()
-        os._exit(0)  # the threads of executions would wait for answers that never come
+        os._exit(0)  # threads of executions would wait for responses that never arrive
 
     states._restore_state, queues._restore_state = restore_running, restore_taken
     app._load_persisted_state, app.save_all = load_and_go_on, save_and_end
 
 
 def until_the_end(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """Call a function; once ministack ends, nobody hears how it went."""
+    """Return `execute`, but never return a result once ministack is stopping."""
 
     def called(*arguments: Any) -> Any:
         if not _ended.is_set():
@@ -80,7 +80,7 @@ def until_the_end(execute: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _running(executions: Any) -> list[tuple[str, str, str]]:
-    """Account, region and name of what ran; the children of a Map come again with their parent."""
+    """Return the account, region and ARN of each running execution. A Map's parent starts its children again."""
     return [
         key
         for key, execution in executions._data.items()
@@ -89,7 +89,7 @@ def _running(executions: Any) -> list[tuple[str, str, str]]:
 
 
 def _go_on(states: Any, running: list[tuple[str, str, str]], starts: list[dict[str, Any]]) -> None:
-    """Run what ran, and start what was started since the last snapshot."""
+    """Resume running executions, and start those that were started since the last snapshot."""
     _wait_for_server()
     for account, region, arn in running:
         scope = {"account": account, "region": region}
@@ -99,7 +99,7 @@ def _go_on(states: Any, running: list[tuple[str, str, str]], starts: list[dict[s
 
 
 def _wait_for_server() -> None:
-    """The functions that are called will call back."""
+    """Wait for the server, because functions call it."""
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", int(os.environ["GATEWAY_PORT"]))) == 0:

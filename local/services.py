@@ -1,4 +1,4 @@
-"""The two servers of the local cloud: ministack (the AWS) and the provider simulator."""
+"""Start and stop the two servers of the local cloud: ministack (the local AWS) and the provider simulator."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ NAMES = (MINISTACK, SIMULATOR)
 
 
 def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
-    """Find this checkout's ministack, or start one."""
+    """Return this checkout's ministack. Start it if it is not running."""
     if running := _find(checkout, MINISTACK, "AWS_PORT", settings.aws_port):
         if settings.is_strict:
             os.environ.update(tls.trusting(checkout))
@@ -34,14 +34,15 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
     env |= {
         "BIND_HOST": LOOPBACK,
         "TMPDIR": str(scratch),
-        # What it holds stays (local/snapshots.py).
+        # Keep its state on disk (local/snapshots.py).
         "PERSIST_STATE": "1",
         "STATE_DIR": str(checkout.data / "aws"),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(checkout.data / "s3"),
-        # It would refuse calls beyond what it takes the machine for; here they wait (local/function_processes.py).
+        # Otherwise it throttles calls that exceed its estimate of the machine. Here they wait
+        # (local/function_processes.py).
         "LAMBDA_ACCOUNT_CONCURRENCY": "0",
-        # Services on fixed ports, of which two checkouts would fight.
+        # These services use fixed ports, which two checkouts cannot share.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
     }
@@ -55,7 +56,7 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
         checkout.state,
         MINISTACK,
         processes.Server(
-            [python, "-P", checkout.root / "local/emulator.py"],  # -P: nothing of local/ shadows its modules
+            [python, "-P", checkout.root / "local/emulator.py"],  # -P: modules of local/ must not shadow its own
             port=port,
             env=env | {"GATEWAY_PORT": str(port)},
             scheme="https" if settings.is_strict else "http",
@@ -65,7 +66,7 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
 
 
 def ensure_simulator(checkout: Checkout, settings: Settings) -> Process:
-    """Find this checkout's simulator, or start one that accepts `simulator_key`."""
+    """Return this checkout's simulator, which accepts `simulator_key`. Start it if it is not running."""
     if running := _find(checkout, SIMULATOR, "PROVIDER_PORT", settings.provider_port):
         return running
     port = _same_port(checkout, SIMULATOR, "PROVIDER_PORT", settings.provider_port)
@@ -75,9 +76,9 @@ def ensure_simulator(checkout: Checkout, settings: Settings) -> Process:
         processes.Server(
             [sys.executable, "-m", "local.simulator", "--port", str(port), "--jobs", checkout.data / "simulator.jsonl"],
             port=port,
-            # The key is passed in the environment: others can read a process's arguments.
+            # The key is passed in the environment, because other users can read a process's arguments.
             env=_clean_environment(checkout)
-            # The links that it is given lead to the local AWS.
+            # The simulator downloads inputs from the local AWS.
             | {name: os.environ[name] for name in tls.TRUST if name in os.environ}
             | {"PYTHONPATH": str(checkout.root), "SIMULATOR_KEYS": simulator_key(checkout)},
         ),
@@ -86,21 +87,21 @@ def ensure_simulator(checkout: Checkout, settings: Settings) -> Process:
 
 
 def restart_ministack(checkout: Checkout, settings: Settings) -> Process:
-    """Stop the local AWS and start it again with all that it held, at the same port; what ran goes on."""
+    """Restart the local AWS with its data on the same port. Running executions are resumed."""
     if processes.stop(checkout.state, MINISTACK) is None:
-        raise LocalCloudError("The local AWS does not run: make up starts it.")
+        raise LocalCloudError("The local AWS is not running. Run make up to start it.")
     return ensure_ministack(checkout, settings)
 
 
 def stop_all(checkout: Checkout) -> list[Process]:
-    """Stop what this checkout started; returns what ran. What it holds stays."""
+    """Stop this checkout's servers, keep their data, and return those that were running."""
     stopped = [processes.stop(checkout.state, name) for name in NAMES]
     shutil.rmtree(checkout.state / "tmp", ignore_errors=True)
     return [process for process in stopped if process]
 
 
 def throw_away(checkout: Checkout) -> list[Process]:
-    """Stop what this checkout started, and remove all that it holds; returns what ran."""
+    """Stop this checkout's servers, delete their data, and return those that were running."""
     stopped = stop_all(checkout)
     shutil.rmtree(checkout.data, ignore_errors=True)
     return stopped
@@ -108,14 +109,14 @@ def throw_away(checkout: Checkout) -> list[Process]:
 
 @contextmanager
 def lock(checkout: Checkout) -> Iterator[None]:
-    """One `up`, `down` or `reset` of a checkout at a time; another one waits."""
+    """Allow only one `up`, `down` or `reset` per checkout at a time. Others wait."""
     with (checkout.state / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def simulator_key(checkout: Checkout) -> str:
-    """The key this checkout's simulator accepts, made once."""
+    """Return the key that this checkout's simulator accepts. It is created once."""
     path = checkout.state / "simulator.key"
     if not path.exists():
         write_private(path, f"simulator-{secrets.token_urlsafe(24)}")
@@ -123,23 +124,23 @@ def simulator_key(checkout: Checkout) -> str:
 
 
 def api_key_path(checkout: Checkout) -> Path:
-    """The file with the API key of the owner "demo"."""
+    """Return the path of the file with the API key of the owner "demo"."""
     return checkout.data / "api.key"
 
 
 def api_key(checkout: Checkout) -> str | None:
-    """The API key of the owner "demo" from the last time, if there was one."""
+    """Return the stored API key of the owner "demo", or None."""
     path = api_key_path(checkout)
     return path.read_text() if path.exists() else None
 
 
 def keep_api_key(checkout: Checkout, key: str) -> None:
-    """Let the next `up` have the same API key."""
+    """Store the API key for the next `up`."""
     write_private(api_key_path(checkout), key)
 
 
 def is_simulator(url: str) -> bool:
-    """Whether a simulator of ours answers there; only this machine is asked."""
+    """Return whether our simulator answers at a URL. Only URLs on this machine are called."""
     if not url.startswith(f"http://{LOOPBACK}:"):
         return False
     try:
@@ -149,7 +150,7 @@ def is_simulator(url: str) -> bool:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file only its owner can read, whole or not at all."""
+    """Write a file atomically that only its owner can read."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     part.touch(mode=0o600)
@@ -158,7 +159,9 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _same_port(checkout: Checkout, name: str, setting: str, wanted: int | None) -> int:
-    """The wanted port, or the one from last time if it is free, since users and running jobs know it; or any."""
+    """Return the wanted port, else the previous port if it is free, else any free port.
+
+    Users and running jobs know the previous port."""
     path = checkout.data / f"{name}.port"
     port = wanted
     if wanted is None and path.exists():
@@ -174,13 +177,13 @@ def _find(checkout: Checkout, name: str, setting: str, wanted: int | None) -> Pr
     running = processes.find(checkout.state, name)
     if running and wanted not in (None, running.port):
         raise LocalCloudError(
-            f"This checkout's {name} already runs on port {running.port}: leave out {setting}, or make down."
+            f"This checkout's {name} already runs on port {running.port}. Unset {setting}, or run make down first."
         )
     return running
 
 
 def _clean_environment(checkout: Checkout) -> dict[str, str]:
-    """An environment of what a server needs, and nothing of the user's: no AWS profile, no proxy, no key."""
+    """Return the environment that a server needs, without the user's AWS profile, proxies and keys."""
     env = {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(checkout.state), "PYTHONUNBUFFERED": "1"}
     isolate(env)
     return env

@@ -1,4 +1,4 @@
-"""What the user can set, where a checkout keeps its state, and an environment free of the user's own AWS."""
+"""Read the user's settings, define the paths of a checkout, and isolate the environment from the user's AWS account."""
 
 import os
 import sys
@@ -13,15 +13,15 @@ AIML_API = "https://api.aimlapi.com"
 
 
 class LocalCloudError(Exception):
-    """Something the user can act on; `str()` is one sentence with what happened and what to do."""
+    """An error that the user can fix. `str()` says what happened and what to do."""
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """The paths of one checkout. All state lives under `state`, so two checkouts never meet."""
+    """The paths of one checkout. All state is in `state`, so two checkouts do not interfere."""
 
     root: Path
-    name: str = ".local"  # the tests have a cloud of their own in another folder
+    name: str = ".local"  # tests use another folder for their own cloud
 
     @property
     def state(self) -> Path:
@@ -33,43 +33,44 @@ class Checkout:
 
     @property
     def data(self) -> Path:
-        """What the local cloud holds, over its stops and starts: videos, records, running jobs, its key and ports."""
+        """Return the folder of the data that survives restarts: videos, records, running jobs, key and ports."""
         return self.state / "data"
 
     def make_state(self) -> None:
-        """Create the state directory, closed to other users: it holds keys."""
+        """Create the state directory. It contains keys, so other users cannot read it."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.data.mkdir(exist_ok=True)
 
     def tool(self, path: str) -> Path:
-        """The executable at `path` below the root, as `make` installs it; raises where it is missing."""
+        """Return the executable at `path`, relative to the root. Raise LocalCloudError if it is missing."""
         tool = self.root / path
         if not os.access(tool, os.X_OK):
-            raise LocalCloudError(f"{path} is missing: run make again, it installs what a checkout needs.")
+            raise LocalCloudError(f"{path} is missing. Run make again to install it.")
         return tool
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment asks for; a port of None is any free one."""
+    """The settings from the environment. A port of None means any free port."""
 
     aws_port: int | None = None
     provider_port: int | None = None
     provider_url: str | None = None
     provider_key: str | None = None
     wait_scale: str | None = None
-    is_strict: bool = False  # the local AWS asks whether the caller may, and takes nothing but TLS, as AWS does
-    functions_see: Mapping[str, str] = field(default_factory=dict)  # more environment, and the local AWS sees it, too
+    is_strict: bool = False  # the local AWS checks permissions and requires TLS, as AWS does
+    functions_see: Mapping[str, str] = field(default_factory=dict)  # more environment, also for the local AWS
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read AWS_PORT, PROVIDER_PORT, PROVIDER_URL, AIMLAPI_KEY, SFN_WAIT_SCALE; empty counts as not set.
+        """Read AWS_PORT, PROVIDER_PORT, PROVIDER_URL, AIMLAPI_KEY and SFN_WAIT_SCALE. Empty values count as unset.
 
-        A key without a URL means the real provider; neither means the simulator.
+        A key without a URL selects the real provider. Without both, the simulator is used. Raise LocalCloudError if a
+        value is not valid.
         """
         url, key = environ.get("PROVIDER_URL"), environ.get("AIMLAPI_KEY")
         if url and not url.startswith(("http://", "https://")):
-            raise LocalCloudError(f"PROVIDER_URL={url} is no address: it starts with http:// or https://.")
+            raise LocalCloudError(f"PROVIDER_URL={url} is not a URL. It must start with http:// or https://.")
         return cls(
             aws_port=_port(environ, "AWS_PORT"),
             provider_port=_port(environ, "PROVIDER_PORT"),
@@ -84,14 +85,14 @@ def _port(environ: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**16:
-        raise LocalCloudError(f"{name}={text} is no port: set it to a number from 1 to 65535, or not at all.")
+        raise LocalCloudError(f"{name}={text} is not a port. Set it to a number from 1 to 65535, or do not set it.")
     return int(text)
 
 
 def isolate(environ: MutableMapping[str, str]) -> None:
-    """Make `environ` blind to the user's AWS account, proxies for this machine, and the provider's key.
+    """Remove the user's AWS account, proxies for this machine, and the provider's key from `environ`.
 
-    What is started from here, boto3 in this process included, can then reach nothing but the local AWS.
+    Programs started from here, and boto3 in this process, can then use only the local AWS.
     """
     for name in list(environ):
         if name.startswith("AWS_"):
@@ -99,7 +100,7 @@ def isolate(environ: MutableMapping[str, str]) -> None:
     environ.pop("AIMLAPI_KEY", None)
     environ.update(
         AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - what the local AWS takes; it is no secret
+        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - the local AWS accepts any; not a secret
         AWS_REGION=REGION,
         AWS_DEFAULT_REGION=REGION,
         AWS_CONFIG_FILE=os.devnull,
@@ -111,6 +112,6 @@ def isolate(environ: MutableMapping[str, str]) -> None:
 
 
 def say(line: str) -> None:
-    """Write a line for the user, at once, also into a pipe."""
+    """Print a line for the user without buffering."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

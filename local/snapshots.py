@@ -1,13 +1,13 @@
-"""What ministack holds is on the disk, so that neither a stop nor a kill -9 loses it.
+"""Store ministack's state on disk, so that neither a stop nor a kill -9 loses it.
 
-ministack 1.5.33 writes what it holds when it is told to end, and only then. Here a copy of the process writes it, some
-seconds after a change, while the process itself goes on; the copy is of one moment, which it would not be if it were
-written piece by piece. What must not be lost for even a second, since a generation could be paid for twice, is also in
-a journal: every write to DynamoDB before it is answered, and every execution that is started. Objects in S3 are files
-anyway. A power failure may take the last seconds. Runs in ministack's own environment.
+ministack 1.5.33 writes its state only when it is stopped normally. Here a forked copy of the process writes a snapshot
+a few seconds after a change, while the process continues. The fork makes the snapshot consistent. Losing even a second
+of some changes could mean that a generation is paid for twice, so these are also written to a journal: every DynamoDB
+write before its response is sent, and every started execution. S3 objects are files anyway. A power failure may lose
+the last seconds. This module runs in ministack's own environment.
 
-    <folder>/<number>/          all that was held at one moment, which its file `complete` tells once all is there
-    <folder>/<number>.journal   what changed after it
+    <folder>/<number>/          a snapshot; its file `complete` is written last, with the time of the snapshot
+    <folder>/<number>.journal   the changes after that snapshot
 """
 
 import asyncio
@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 COMPLETE = "complete"
-SHORTEST_SECONDS = 10.0  # between two copies
-REST = 20  # times as long as a copy takes, nothing is copied: what it takes, the jobs lack
-COPY_SECONDS = 60  # a copy can meet a lock that nobody will give back: it ends, and the next one tries again
+SHORTEST_SECONDS = 10.0  # between two snapshots
+REST = 20  # pause between snapshots, as a multiple of their duration, because they slow down the jobs
+COPY_SECONDS = 60  # a forked copy may block on a lock forever; it is ended, and the next one tries again
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems")
 START = "StartExecution"
 
@@ -39,7 +39,7 @@ Handle = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class Snapshots:
-    """The snapshots and journals in a folder: the newest complete snapshot, with all journals since, is the truth."""
+    """The snapshots and journals in a folder. The state is the newest complete snapshot plus all journals since."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Snapshots:
         self._journal: int | None = None
 
     def load(self, restore: Callable[[], None]) -> list[dict[str, Any]]:
-        """Let ministack `restore` the newest snapshot and make the writes since; returns the executions to start."""
+        """Let ministack `restore` the newest snapshot, repeat the later writes, and return the executions to start."""
         self._folder.mkdir(parents=True, exist_ok=True)
         numbers = [int(path.parent.name) for path in self._folder.glob(f"*/{COMPLETE}")]
         newest = max(numbers, default=0)
@@ -66,12 +66,12 @@ class Snapshots:
         return starts
 
     def keep(self) -> None:
-        """From now on write what changes; called where ministack's event loop runs."""
+        """Start writing snapshots. Call this from ministack's event loop."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._keep, args=(loop,), daemon=True).start()
 
     def journaled(self, handle: Handle) -> Handle:
-        """A service's handler whose successful writes are in the journal before they are answered."""
+        """Return a service's handler that adds successful writes to the journal before it returns the response."""
         responses: Any = import_module("ministack.core.responses")
 
         async def handle_and_write(method: str, path: str, headers: Any, body: bytes, *rest: Any) -> Any:
@@ -83,17 +83,17 @@ class Snapshots:
                 "action": action,
                 "body": bytes(body).decode(),
             }
-            if action == START:  # before: it runs from here on, and is told by its name, so twice is once
+            if action == START:  # before, because it runs from now on; its name prevents a second start
                 self._write(entry)
             answer = await handle(method, path, headers, body, *rest)
             if action in WRITES and answer[0] == 200:  # noqa: PLR2004 - HTTP
-                self._write(entry)  # nothing has come in between: ministack awaits nothing in a write
+                self._write(entry)  # in order, because ministack does not await anything during a write
             return answer
 
         return handle_and_write
 
     def watching(self, app: App) -> App:
-        """The ASGI application, of which every request may change what ministack holds: who waits asks for health."""
+        """Return the ASGI application with a count of requests that may change the state: all but health checks."""
 
         async def watched(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             await app(scope, receive, send)
@@ -102,7 +102,7 @@ class Snapshots:
         return watched
 
     def save(self) -> None:
-        """Write a snapshot in this process, which is about to end."""
+        """Write a snapshot in this process, which is stopping."""
         self._number += 1
         self._open_journal()
         _save(self._folder / str(self._number), time.time())
@@ -119,7 +119,7 @@ class Snapshots:
             done = threading.Event()
 
             def copy() -> None:
-                copied.append(self._copy())  # noqa: B023 - it is waited for
+                copied.append(self._copy())  # noqa: B023 - the loop waits for the call
                 done.set()  # noqa: B023
 
             loop.call_soon_threadsafe(copy)
@@ -129,7 +129,9 @@ class Snapshots:
             rest = max(SHORTEST_SECONDS, REST * (time.monotonic() - started))
 
     def _copy(self) -> int:
-        """Start a copy of this process that writes what it holds: its process id. No write is under way meanwhile."""
+        """Fork a copy of this process that writes a snapshot, and return its process id.
+
+        Call this on the event loop, where no write is in progress."""
         self._seen = self._changes
         self._number += 1
         self._open_journal()
@@ -141,7 +143,7 @@ class Snapshots:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(COPY_SECONDS)
-            os.closerange(3, 1 << 16)  # the port is its parent's: whoever follows it must find it free
+            os.closerange(3, 1 << 16)  # the port belongs to the parent and must be free after the parent ends
             logging.disable(logging.INFO)
             _save(self._folder / str(self._number), moment)
         finally:
@@ -154,7 +156,7 @@ class Snapshots:
         self._journal = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def _write(self, entry: dict[str, Any]) -> None:
-        if self._journal is None:  # while the journals are read: it is in one of them
+        if self._journal is None:  # while the journals are replayed, which already contain the entry
             return
         os.write(self._journal, json.dumps(entry).encode() + b"\n")
 
@@ -162,11 +164,11 @@ class Snapshots:
         for number in sorted(int(path.stem) for path in self._folder.glob("*.journal")):
             if number >= since:
                 for line in (self._folder / f"{number}.journal").read_text().splitlines():
-                    with suppress(ValueError):  # the last one, if the process was killed in the middle of it
+                    with suppress(ValueError):  # the last line, if the process was killed while it was writing
                         yield json.loads(line)
 
     def _forget_older(self) -> None:
-        """Remove what the newest complete snapshot has made superfluous."""
+        """Remove snapshots and journals that are older than the newest complete snapshot."""
         newest = max((int(path.parent.name) for path in self._folder.glob(f"*/{COMPLETE}")), default=0)
         for path in self._folder.iterdir():
             if path.stem.isdigit() and int(path.stem) < newest:
@@ -174,7 +176,7 @@ class Snapshots:
 
 
 def in_scope_of(entry: dict[str, Any], call: Callable[..., Any], *arguments: Any) -> Any:
-    """Call it as for the account and region of an entry."""
+    """Call `call` with the account and region of a journal entry, and return the result."""
     responses: Any = import_module("ministack.core.responses")
     context = contextvars.copy_context()
     context.run(responses._request_account_id.set, entry["account"])
@@ -185,7 +187,7 @@ def in_scope_of(entry: dict[str, Any], call: Callable[..., Any], *arguments: Any
 def _write_again(entry: dict[str, Any]) -> None:
     service: Any = import_module("ministack.services.dynamodb")
     handling = service.handle_request("POST", "/", {"x-amz-target": entry["target"]}, entry["body"].encode(), {})
-    with suppress(StopIteration):  # it awaits nothing
+    with suppress(StopIteration):  # it does not await anything
         handling.send(None)
 
 
@@ -196,7 +198,7 @@ def _save(folder: Path, moment: float) -> None:
     for name, state_of in app._build_persistence_save_dict().items():
         state = state_of()
         if state is not None:
-            persistence.save_state(name, state)  # logs what it cannot write, and goes on
+            persistence.save_state(name, state)  # only logs a failure
             if not (folder / f"{name}.json").exists():
                 raise OSError(f"The state of {name} could not be written.")
     part = folder / f"{COMPLETE}.part"

@@ -1,4 +1,4 @@
-"""The endpoints of the running local cloud, as `.local/stack.json` tells them to demo, tests and users."""
+"""Store the endpoints of the running local cloud in `.local/stack.json` for the demo, tests and users."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from local.settings import Checkout
 
 @dataclass(frozen=True)
 class Stack:
-    """What stack.json holds; `api_key` is the key of the owner "demo"."""
+    """The content of stack.json. `api_key` is the key of the owner "demo"."""
 
     api_url: str
     api_key: str
@@ -34,11 +34,11 @@ class Stack:
 
     @property
     def console_link(self) -> str:
-        """Opens the console, signed in: what follows the `#` is sent nowhere, and the page removes it at once."""
+        """Return a link that signs in to the console. Browsers do not send the part after `#`; the page removes it."""
         return f"{self.api_url}/#key={self.api_key}"
 
     def save(self, checkout: Checkout) -> None:
-        """Write stack.json, and curl.conf beside it so that the key need not stand in a command line."""
+        """Write stack.json, and curl.conf with the key, so that it does not have to be on a command line."""
         write_private(checkout.state / "stack.json", json.dumps(asdict(self), indent=2) + "\n")
         write_private(
             checkout.state / "curl.conf",
@@ -47,7 +47,7 @@ class Stack:
 
     @classmethod
     def load(cls, checkout: Checkout) -> "Stack | None":
-        """The stack `save` wrote, or None if there is none that this version can read."""
+        """Return the stack that `save` wrote, or None if it is missing or from another version."""
         try:
             return cls(**json.loads((checkout.state / "stack.json").read_text()))
         except (FileNotFoundError, ValueError, TypeError):
@@ -55,11 +55,11 @@ class Stack:
 
     @staticmethod
     def forget(checkout: Checkout) -> None:
-        """Remove what `save` wrote: it describes a cloud that is gone."""
+        """Remove the files of `save`, because they describe a cloud that no longer runs."""
         for name in ("stack.json", "curl.conf"):
             (checkout.state / name).unlink(missing_ok=True)
 
 
 def client(service: str, endpoint_url: str) -> Any:
-    """A boto3 client for the local AWS; region and credentials come from the environment `isolate` made."""
+    """Return a boto3 client for the local AWS, with the region and credentials that `isolate` has set."""
     return boto3.client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload]  # the name is not literal

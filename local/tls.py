@@ -1,4 +1,4 @@
-"""TLS on the local AWS: a certificate of its own, and the trust in it that every program beside it needs."""
+"""Create a certificate for the local AWS, and let other programs trust it."""
 
 from collections.abc import Mapping
 
@@ -6,17 +6,17 @@ import trustme
 
 from local.settings import LOOPBACK, Checkout
 
-# Where boto3 and the AWS CLI, requests, Python itself, and Node look for whom to trust.
+# The variables with trusted certificates for boto3 and the AWS CLI, requests, Python and Node.
 TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
 
 
 def trusting(checkout: Checkout) -> dict[str, str]:
-    """The environment of a program that trusts the certificate, and no other."""
+    """Return the environment of a program that trusts only this certificate."""
     return dict.fromkeys(TRUST, str(checkout.state / "ca.pem"))
 
 
 def serving(checkout: Checkout) -> Mapping[str, str]:
-    """The environment of a ministack that serves with the certificate, which is made anew."""
+    """Create a new certificate and return the environment variables that make ministack use it."""
     authority = trustme.CA()
     certificate = authority.issue_cert(LOOPBACK, "localhost")
     authority.cert_pem.write_to_path(str(checkout.state / "ca.pem"))

@@ -1,4 +1,4 @@
-"""up, down and status: bring the local cloud of this checkout up, tell what runs, and stop exactly that."""
+"""Start the local cloud of this checkout, show its status, and stop it."""
 
 import os
 import time
@@ -15,13 +15,13 @@ HEALTH_SECONDS = 60.0
 
 
 def up(checkout: Checkout, settings: Settings) -> Stack:
-    """Start what does not run, deploy what has changed, and return once the HTTP API answers."""
+    """Start the servers, deploy the stack if it has changed, and return once the HTTP API answers."""
     steps = Steps()
     checkout.make_state()
     with services.lock(checkout):
         if deploy.is_outdated(checkout):
             raise LocalCloudError(
-                "An older version made the data of this local cloud: run make reset, which deletes it, and try again."
+                "The data of this local cloud is from an older version. Delete it with make reset and try again."
             )
         if not processes.find(checkout.state, services.MINISTACK) and not deploy.is_kept(checkout):
             deploy.forget(checkout)
@@ -32,7 +32,7 @@ def up(checkout: Checkout, settings: Settings) -> Stack:
         is_simulated = not settings.provider_url or services.is_simulator(provider_url)
         note_provider(checkout, provider_url, is_simulator=is_simulated)
         if deploy.is_current(checkout, provider_url):
-            steps.done("stack as deployed before")
+            steps.done("stack unchanged")
         else:
             steps.done("deploying the stack with the CDK CLI ...")
             deploy.deploy(checkout, ministack, provider_url)
@@ -52,7 +52,7 @@ def up(checkout: Checkout, settings: Settings) -> Stack:
 
 
 def down(checkout: Checkout) -> None:
-    """Stop what `up` of this checkout started, and nothing else; what it holds stays, and what ran goes on at `up`."""
+    """Stop the local cloud of this checkout. Its data remains, and the next `up` resumes running jobs."""
     if not checkout.state.exists():
         say("Nothing was running.")
         return
@@ -61,12 +61,12 @@ def down(checkout: Checkout) -> None:
         Stack.forget(checkout)
     for process in stopped:
         say(f"Stopped {process.name} (process {process.pid}, port {process.port}).")
-    kept = "What it holds stays: make up goes on with it, make reset throws it away."
+    kept = "Its data is kept. Run make up to continue, or make reset to delete the data."
     say(kept if stopped else "Nothing was running.")
 
 
 def status(checkout: Checkout) -> None:
-    """Tell what of this checkout runs where."""
+    """Show which servers of this checkout are running."""
     running = [process for name in services.NAMES if (process := processes.find(checkout.state, name))]
     for process in running:
         say(f"{process.name} runs at {process.url} (process {process.pid}).")
@@ -74,38 +74,38 @@ def status(checkout: Checkout) -> None:
     if stack and running:
         say(f"The HTTP API is {stack.api_url}, the provider {stack.provider_url}.")
     if not running:
-        say("Nothing is running: make up starts the local cloud.")
+        say("Nothing is running. Run make up to start the local cloud.")
 
 
 def summary(checkout: Checkout, stack: Stack) -> str:
-    """What the user can do now."""
+    """Return a text with the next steps for the user."""
     state, key = os.path.relpath(checkout.state), os.path.relpath(services.api_key_path(checkout))
     return (
-        f"\nThe local cloud is up, and its console is at {stack.console_link}\n\n"
-        f"{state}/stack.json holds its endpoints and names. For this shell to use it:\n\n"
+        f"\nThe local cloud is running. Its console: {stack.console_link}\n\n"
+        f"{state}/stack.json contains its endpoints and names. To use it from this shell:\n\n"
         "  . .venv/bin/activate\n"
         f"  export PROMPTREEL_URL='{stack.api_url}'\n"
         f'  export PROMPTREEL_API_KEY="$(cat {key})"\n'
         '  promptreel create "A lighthouse in a storm" --wait -o lighthouse.mp4\n\n'
-        "make demo shows one prompt from end to end; make down stops everything, and the next make up goes on."
+        "Run make demo to see one prompt from end to end, and make down to stop. The next make up resumes running jobs."
     )
 
 
 class Steps:
-    """Writes one line for each step that is done, with the seconds since the start."""
+    """Prints a line for each finished step, with the seconds since the start."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
 
     def done(self, what: str) -> None:
-        """Write the line."""
+        """Print the line of a finished step."""
         say(f"{time.monotonic() - self._start:6.1f} s  {what}")
 
 
 def _provider(checkout: Checkout, settings: Settings) -> tuple[str, str]:
-    """The provider's URL and key."""
+    """Return the provider's URL and key."""
     if settings.provider_url:
-        # A provider that is not ours may take any key; it then gets one that is worth nothing.
+        # Another test provider may accept any key, so send it a worthless one.
         return settings.provider_url, settings.provider_key or services.simulator_key(checkout)
     return services.ensure_simulator(checkout, settings).url, services.simulator_key(checkout)
 
@@ -122,6 +122,6 @@ def _wait_for_health(api_url: str) -> None:
             problem = type(error).__name__
         if time.monotonic() > deadline:
             raise LocalCloudError(
-                f"The stack is deployed, but {api_url}/health fails ({problem}): see .local/ministack.log."
+                f"The stack is deployed, but {api_url}/health fails ({problem}). See .local/ministack.log."
             )
         time.sleep(processes.POLL_SECONDS)

@@ -1,9 +1,9 @@
-"""A stand-in for the video provider, for the local cloud and for tests. No AI is involved.
+"""Simulate the video provider for the local cloud and for tests. No AI is involved.
 
-It speaks the provider's HTTP contract and answers with real videos that show the prompt.
+It implements the provider's HTTP API and returns real videos that show the prompt.
 `POST /_simulator/scripts`, `PUT /_simulator/logs` and `/transactions` make it misbehave (see scripts.py);
-`GET /_simulator/calls` and `/counts` tell what it was asked (see calls.py). `Simulator` runs one in a test's own
-process, `SimulatorControl` controls one anywhere.
+`GET /_simulator/calls` and `/counts` list its calls (see calls.py). `Simulator` runs one in the test's process,
+`SimulatorControl` controls one in any process.
 """
 
 from local.simulator.control import SimulatorControl

@@ -1,4 +1,4 @@
-"""The provider's account: its balance, and one entry for each time it moved (`GET /v2/billing/transactions`).
+"""Simulate the provider's account: its balance and its transactions (`GET /v2/billing/transactions`).
 
 Source: the provider's reference, "Account Balance" (August 2026). It says that a video is charged after it is completed
 and not how long after: here at once, unless a script says otherwise. Which reference a refund has is not documented:
@@ -20,7 +20,7 @@ from local.simulator.logs import CREDITS_PER_DOLLAR, shown_model
 from local.simulator.models import Refused
 from local.simulator.scripts import Charge, Scripts
 
-PAID_IN = 10_000 * CREDITS_PER_DOLLAR  # before the start
+PAID_IN = 10_000 * CREDITS_PER_DOLLAR  # the balance at the start
 MOST_ENTRIES, USUAL_ENTRIES = 100, 50
 TYPES = {"PAYMENT", "BONUS", "REFUND", "ADJUSTMENT", "MODEL_USAGE", "CREDITS_EXPIRED", "INIT"}
 PARAMETERS = {"from", "to", "direction", "type", "limit", "cursor"}
@@ -28,18 +28,18 @@ PARAMETERS = {"from", "to", "direction", "type", "limit", "cursor"}
 
 @dataclass(frozen=True)
 class Movement:
-    """One entry of the account; `credits` are below zero if they came in, `at` is in epoch seconds."""
+    """One transaction. `credits` is negative for money that was added. `at` is in epoch seconds."""
 
     at: float
     kind: str
     credits: int
     reference: str | None
     model: str | None
-    number: int = 0  # of those of one generation
+    number: int = 0  # its number among the entries of one generation
 
     @property
     def position(self) -> tuple[str, str, int]:
-        """Where it stands among all: nothing that comes later changes it."""
+        """Return the sort key among all entries. Later entries do not change it."""
         return _iso(self.at), self.reference or "", self.number
 
     @property
@@ -49,18 +49,18 @@ class Movement:
 
 @dataclass(frozen=True)
 class AccountQuery:
-    """What entries are asked for; None means any."""
+    """The filters of a request for entries. None means any."""
 
     start: datetime | None
     end: datetime | None
     direction: str | None
     kind: str | None
     limit: int
-    after: tuple[str, str, int] | None  # the last one of the page before
+    after: tuple[str, str, int] | None  # the last entry of the previous page
 
 
 class Account:
-    """What was paid in and charged since the start or the last reset. Thread-safe."""
+    """The credits added and charged since the start or the last reset. Thread-safe."""
 
     def __init__(self, scripts: Scripts, generations: Generations) -> None:
         self._scripts = scripts
@@ -74,18 +74,18 @@ class Account:
             self._others = [paid_in]
 
     def charge(self, other: Generation, amount: int) -> None:
-        """A charge for what is no generation here."""
+        """Add a charge that does not belong to a generation of this simulator."""
         movement = Movement(other.created_at, "MODEL_USAGE", amount, other.id, shown_model(other.clip.model))
         with self._lock:
             self._others.append(movement)
 
     @property
     def balance(self) -> int:
-        """In credits."""
+        """Return the balance in credits."""
         return -sum(movement.credits for movement in self._movements())
 
     def page(self, query: AccountQuery) -> dict[str, Any]:
-        """The body of the answer, newest first."""
+        """Return the response body with the entries, newest first."""
         found = sorted(self._movements(), key=lambda movement: movement.position, reverse=True)
         wanted = [
             movement
@@ -127,7 +127,7 @@ class Account:
 
 
 def parse_account_query(query: str) -> AccountQuery:
-    """The meaning of a query string; raises Refused with 400."""
+    """Parse a query string. Raise Refused with status 400 if it is not valid."""
     given = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
     if unknown := given.keys() - PARAMETERS:
         raise Refused(400, f"There is no parameter {sorted(unknown)[0]}.")
@@ -173,7 +173,7 @@ def _position(cursor: str) -> tuple[str, str, int]:
             return position
     except (ValueError, TypeError):
         pass
-    raise Refused(400, "cursor is none that was issued.")
+    raise Refused(400, "cursor was not issued by this API.")
 
 
 def _entry(movement: Movement) -> dict[str, Any]:

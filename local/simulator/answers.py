@@ -1,4 +1,4 @@
-"""An HTTP answer as a value, whole or broken the way a script says."""
+"""Describe HTTP responses, complete or broken as a script says."""
 
 import json
 import re
@@ -25,25 +25,25 @@ class Answer:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     padding: int = 0  # zero bytes after the body
-    first: int = 0  # where the range that is sent begins, and where it ends: None is the end
+    first: int = 0  # start of the range that is sent, and its end; None is the end of the file
     end: int | None = None
-    sent: int | None = None  # bytes sent before the connection is closed; the declared length stays
-    rate: float | None = None  # bytes a second
+    sent: int | None = None  # bytes sent before the connection is closed; the declared length does not change
+    rate: float | None = None  # bytes per second
     hang: float = 0  # seconds before the first byte
     reset: bool = False
 
     @property
     def length(self) -> int:
-        """The Content-Length, in bytes."""
+        """Return the Content-Length in bytes."""
         return (self.whole if self.end is None else self.end) - self.first
 
     @property
     def whole(self) -> int:
-        """The bytes of the file, whatever part of it is sent."""
+        """Return the size of the whole file in bytes."""
         return len(self.body) + self.padding
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes to send; with a rate, twenty chunks are a second's worth."""
+        """Yield the bytes to send. With a rate, 20 chunks are sent per second."""
         size = max(1, int(self.rate / 20)) if self.rate else CHUNK_BYTES
         end = self.length if self.sent is None else min(self.sent, self.length)
         for start in range(self.first, self.first + end, size):
@@ -57,7 +57,7 @@ def json_answer(content: Any, headers: Mapping[str, str] | None = None) -> Answe
 
 
 def error_answer(status: int, message: str, path: str) -> Answer:
-    """The provider's error body."""
+    """Return a response with the provider's error body."""
     body = {
         "message": message,
         "path": path,
@@ -69,14 +69,14 @@ def error_answer(status: int, message: str, path: str) -> Answer:
 
 
 def accepts(behaviour: ApiBehaviour) -> bool:
-    """Whether a create call with this behaviour makes the job."""
+    """Return whether a create call with this behaviour creates the job."""
     broken = any(behaviour.get(way) for way in ("reset", "truncate", "garbage", "redirect"))
     refused = behaviour.get("status", HTTPStatus.OK) >= HTTPStatus.MULTIPLE_CHOICES
     return behaviour.get("accept", not broken and not refused)
 
 
 def api_answer(normal: Answer, behaviour: ApiBehaviour, path: str) -> Answer:
-    """The answer to a create or fetch call under this behaviour."""
+    """Return the response to a create or fetch call with this behaviour."""
     answer = normal
     status = behaviour.get("status", normal.status)
     if "redirect" in behaviour:
@@ -97,7 +97,7 @@ def api_answer(normal: Answer, behaviour: ApiBehaviour, path: str) -> Answer:
 
 
 def video_answer(file: bytes, container: str, behaviour: VideoBehaviour, asked: Message) -> Answer:
-    """The answer to a request for the video under this behaviour; `asked` are the request's headers."""
+    """Return the response to a request for the video with this behaviour. `asked` are the request's headers."""
     answer = Answer(HTTPStatus.OK, file, CONTENT_TYPES[container])
     status = behaviour.get("status", HTTPStatus.OK)
     if "redirect" in behaviour:
@@ -125,7 +125,7 @@ def video_answer(file: bytes, container: str, behaviour: VideoBehaviour, asked: 
 
 
 def _ranged(answer: Answer, etag: str | None, asked: Message) -> Answer:
-    """The one range asked for, if the file is the one that it was asked of."""
+    """Return the requested range, if there is one and `If-Range` matches the file."""
     etag = etag or f'"{zlib.crc32(answer.body):08x}-{answer.padding}"'
     answer = replace(answer, headers={"ETag": etag, "Accept-Ranges": "bytes"})
     wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.get("Range", ""))
@@ -144,11 +144,11 @@ def _redirect(url: str, status: int | None) -> Answer:
 
 
 def _padded(answer: Answer, container: str, size: int) -> Answer:
-    """With a box, or an element, of nothing at its end."""
+    """Return the answer with padding in an empty box or element at the end of the file."""
     more = size - answer.length
     if container == "gif" or not FILLING_HEADER_BYTES <= more < 1 << 32:
         least = answer.length + FILLING_HEADER_BYTES
-        message = f"size must be {least} bytes or more, and less than 4 GiB, and not of a GIF."
+        message = f"size must be at least {least} bytes and less than 4 GiB, and a GIF cannot be padded."
         return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, message.encode(), "text/plain")
     padding = more - FILLING_HEADER_BYTES
     header = more.to_bytes(4) + b"free" if container != "webm" else b"\xec" + (padding | 1 << 49).to_bytes(7)

@@ -1,4 +1,4 @@
-"""What the simulator saw, as tests read it."""
+"""Record the calls of the simulator for tests."""
 
 import threading
 from collections import deque
@@ -9,7 +9,7 @@ MOST_CALLS_KEPT = 20_000
 
 @dataclass
 class Call:
-    """A request for the provider's API or a file. `status` is null until answered, and for ever after a reset."""
+    """A request for the provider's API or a file. `status` is null until the response, also after a reset."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""The generations, whose status moves with time."""
+"""Simulate generations, whose status changes over time."""
 
 import math
 import threading
@@ -13,35 +13,35 @@ from local.simulator.calls import Counts
 from local.simulator.scripts import Script, Scripts
 from local.simulator.videos import Clip
 
-CREDITS_PER_SECOND = 1_000_000  # made up: the provider documents no price
+CREDITS_PER_SECOND = 1_000_000  # invented, because the provider does not document a price
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A job the provider was asked for; `created_at` in epoch seconds."""
+    """A requested job. `created_at` is in epoch seconds."""
 
     id: str
     clip: Clip
     created_at: float
     client_request_id: str | None
-    fault: str | None = None  # why it fails, if one of its links is dead
+    fault: str | None = None  # why it fails, if one of its links does not work
 
     @property
     def credits(self) -> int:
-        """What it costs once it is completed."""
+        """Return the cost in credits if it is completed."""
         return CREDITS_PER_SECOND * self.clip.seconds
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The status as the provider words it, and what it comes to."""
+    """The status in the provider's words, and its meaning."""
 
     word: str
     outcome: Literal["pending", "completed", "error"]
 
 
 class Generations:
-    """Every accepted job since the start or the last reset. Thread-safe."""
+    """All accepted jobs since the start or the last reset. Thread-safe."""
 
     def __init__(self, scripts: Scripts, seconds: float, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
@@ -58,12 +58,12 @@ class Generations:
             self.capacity: int | None = None
 
     def draft(self, clip: Clip, client_request_id: str | None, fault: str | None = None) -> Generation:
-        """A generation that nobody knows until it is added."""
+        """Return a new generation that has not been added yet."""
         model = clip.model.replace("/", "-")
         return Generation(f"{uuid.uuid4()}:{model}", clip, self.clock(), client_request_id, fault)
 
     def add(self, generation: Generation) -> bool:
-        """Accept the job, unless as many as `capacity` are in flight."""
+        """Accept the job unless `capacity` jobs are in flight. Return whether it was accepted."""
         with self._lock:
             self._forget_finished()
             if self.capacity is not None and len(self._in_flight) >= self.capacity:
@@ -74,7 +74,7 @@ class Generations:
             return True
 
     def restore(self, generation: Generation) -> None:
-        """A job that was accepted before a restart, and went on meanwhile."""
+        """Add a job that was accepted before a restart and has continued since."""
         with self._lock:
             self._by_id[generation.id] = generation
             self._in_flight.append(generation)
@@ -83,7 +83,7 @@ class Generations:
         return self._by_id.get(generation_id)
 
     def all(self) -> list[Generation]:
-        """Every one that was accepted, oldest first."""
+        """Return all accepted generations, oldest first."""
         with self._lock:
             return list(self._by_id.values())
 
@@ -92,14 +92,14 @@ class Generations:
         return _progress(self._script_of(generation), elapsed, self._seconds)
 
     def ends_at(self, generation: Generation) -> float:
-        """Epoch seconds, infinite for a generation that never ends."""
+        """Return the end in epoch seconds, infinite for a generation that never ends."""
         script = self._scripts.get(generation.clip.prompt)
         if script.get("outcome") == "never":
             return math.inf
         return generation.created_at + script.get("seconds", self._seconds)
 
     def first_progress(self, generation: Generation) -> Progress:
-        """What the create call tells, however short the generation."""
+        """Return the progress for the response to the create call, even if the generation has already ended."""
         return Progress(_words(self._script_of(generation))[0], "pending")
 
     def _script_of(self, generation: Generation) -> Script:

@@ -1,7 +1,7 @@
-"""The links that a request gives the provider: it fetches them, and a job whose link is dead fails, uncharged.
+"""Fetch the links in a request, as the provider does. A job with a link that does not work fails without a charge.
 
-That it then fails, and when, the provider does not document. This machine is never left: only a link to it is fetched,
-and any other is taken to be alive.
+The provider does not document this failure or its time. Only links to this machine are fetched; all others are assumed
+to work.
 """
 
 import functools
@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 from local.simulator.models import CATALOGUE, Refused
 
-SECONDS = 20.0  # for a link to answer
+SECONDS = 20.0  # timeout of a link
 HERE = {"127.0.0.1", "localhost"}
 LINKS, DATA = ("http://", "https://"), "data:"
 
 
 def check_links(request: Mapping[str, Any]) -> str | None:
-    """Why a job with this request fails, None if its links are alive; raises Refused (400) for what is no link."""
+    """Return why a job with this request fails, or None if its links work. Raise Refused (400) for an invalid link."""
     for field, link in _links(request):
         if not link.startswith((*LINKS, DATA)):
             raise Refused(HTTPStatus.BAD_REQUEST, f"{field} must be a valid URL.")
@@ -44,7 +44,7 @@ def _problem(link: str) -> str | None:
 
 
 def _links(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a field that takes links, in whatever it is inside of."""
+    """Yield every string in fields for links, at any depth."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _links(inner, name)

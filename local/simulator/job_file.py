@@ -1,6 +1,6 @@
-"""The file that keeps the accepted jobs over a restart of the simulator, one a line.
+"""Keep the accepted jobs in a file across restarts of the simulator, one job per line.
 
-A provider does not forget a job because its server was started anew, and who paid for one will ask for it.
+A real provider does not lose jobs when its servers restart, and clients ask for the jobs that they have paid for.
 """
 
 import hashlib
@@ -16,27 +16,27 @@ from local.simulator.videos import Clip
 
 
 class JobFile:
-    """Thread-safe. It tells the keys apart by their hashes and holds none of them."""
+    """The file of jobs. It contains hashes of the keys instead of the keys. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
 
     def load(self, keys: Collection[str]) -> Iterator[Entry]:
-        """What is in the file, in the order of acceptance; of another key than `keys`, without its owner."""
+        """Yield the jobs in the order of acceptance. The key is empty for jobs of a key that is not in `keys`."""
         by_hash = {_hash(key): key for key in keys}
         lines = self._path.read_text().splitlines() if self._path.exists() else []
         for line in lines:
             try:
                 entry = json.loads(line)
-            except ValueError:  # the last one, if the simulator was killed in the middle of it
+            except ValueError:  # the last line, if the simulator was killed while it was writing
                 continue
             job = entry["generation"]
             generation = Generation(**job | {"clip": Clip(**job["clip"])})
             yield Entry(by_hash.get(entry["key"], ""), generation, request_id=entry["request_id"])
 
     def add(self, entry: Entry) -> None:
-        """Write it, as long as nobody knows of it."""
+        """Append a job. Call this before the job is visible to anyone."""
         line = {"key": _hash(entry.key), "generation": asdict(entry.generation), "request_id": entry.request_id}
         with self._lock, self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")

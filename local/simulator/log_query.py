@@ -1,4 +1,4 @@
-"""What a call for the request log asks for: the query string of `GET /v2/logs`, checked as the provider documents."""
+"""Parse the query string of `GET /v2/logs`, with the checks that the provider documents."""
 
 import re
 from collections.abc import Collection
@@ -17,7 +17,7 @@ PERIOD = re.compile(r"([0-9]{1,9})([hd])")
 
 @dataclass(frozen=True)
 class LogQuery:
-    """What rows are asked for; no model or status means any."""
+    """The filters of a request for rows. Without a model or status, any matches."""
 
     start: datetime
     end: datetime
@@ -29,7 +29,7 @@ class LogQuery:
 
 
 def parse_query(query: str, now: float) -> LogQuery:
-    """The meaning of a query string; raises Refused with 400. `now` is in epoch seconds."""
+    """Parse a query string. Raise Refused with status 400 if it is not valid. `now` is in epoch seconds."""
     given = parse_qs(query, keep_blank_values=True)
     one = {name: values[0] for name, values in given.items()}
     start, end = _window(one, datetime.fromtimestamp(now, UTC))
@@ -58,7 +58,7 @@ def _window(given: dict[str, str], now: datetime) -> tuple[datetime, datetime]:
         if not period or not int(period[1]):
             raise Refused(400, "period must be a positive integer followed by h or d.")
         hours = int(period[1]) * (24 if period[2] == "d" else 1)
-        # A year is too long already, and further back the calendar ends.
+        # A year already exceeds the limit, and larger values overflow the calendar.
         start, end = now - timedelta(hours=min(hours, 24 * 365)), now
     else:
         start, end = (_moment(given[name], name) for name in ("start", "end"))

@@ -1,8 +1,8 @@
-"""The provider's request log, `GET /v2/logs`: one row per create call, newest first.
+"""Simulate the provider's request log, `GET /v2/logs`: one row per create call, newest first.
 
-Source: the provider's reference, "Usage Logs" and "Request Tracing and Cost Headers" (August 2026). It leaves two
-things open. Whether a generation in flight has a row: here it has, as `succeeded` and at no cost, unless a script says
-otherwise. And what the source in a row's `model` is for a model without one: here it is `google`.
+Source: the provider's reference, "Usage Logs" and "Request Tracing and Cost Headers" (August 2026). It does
+not specify two things. Here a generation in flight has a row with `succeeded` and no cost, unless a script says
+otherwise, and the source in a row's `model` is `google` for a model without a source.
 """
 
 import threading
@@ -22,7 +22,7 @@ MOST_CALLS, CALLS_SECONDS = 200, 60
 
 @dataclass(frozen=True)
 class Entry:
-    """A logged create call; `made_job` is false where the call failed and `generation` exists nowhere else."""
+    """A logged create call. If `made_job` is false, the call failed and `generation` exists only here."""
 
     key: str
     generation: Generation
@@ -31,7 +31,7 @@ class Entry:
 
 
 class RequestLog:
-    """The create calls since the start or the last reset, and the limit on asking for them. Thread-safe."""
+    """The create calls since the start or the last reset, with the rate limit of the log. Thread-safe."""
 
     def __init__(self, scripts: Scripts, generations: Generations) -> None:
         self._scripts = scripts
@@ -43,14 +43,14 @@ class RequestLog:
         with self._lock:
             self._entries: list[Entry] = []
             self._asked_at: defaultdict[str, deque[float]] = defaultdict(deque)
-            self.most_calls: int | None = MOST_CALLS  # of a key, in 60 seconds
+            self.most_calls: int | None = MOST_CALLS  # per key in 60 seconds
 
     def add(self, entry: Entry) -> None:
         with self._lock:
             self._entries.append(entry)
 
     def admit(self, key: str) -> bool:
-        """Count a call for the log; false once the key has made `most_calls` in 60 seconds."""
+        """Count a call for the log. Return False after `most_calls` calls of the key in 60 seconds."""
         now = self._generations.clock()
         with self._lock:
             asked_at = self._asked_at[key]
@@ -62,9 +62,9 @@ class RequestLog:
             return True
 
     def page(self, key: str, query: LogQuery) -> dict[str, Any]:
-        """The body of the answer: the rows of this key's calls, and where the page stands among all that match."""
+        """Return the response body: the rows of this key's calls, and the position of the page among all matches."""
         with self._lock:
-            # Reversed and not sorted in reverse: of two made at the same moment the later comes first, too.
+            # Reversed instead of a descending sort, so that the later of two calls at the same time is first.
             entries = sorted(self._entries, key=lambda entry: entry.generation.created_at)[::-1]
         rows = [
             row
@@ -113,7 +113,7 @@ class RequestLog:
 
 
 def shown_model(model: str) -> str:
-    """A model as `source/alias`."""
+    """Return a model as `source/alias`."""
     return f"google/{model}" if model.startswith("veo") else model
 
 

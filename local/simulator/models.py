@@ -1,7 +1,8 @@
-"""What the provider asks of a request, and the clip that it asks for.
+"""Check requests as the provider does, and describe the requested clip.
 
-Only what shapes the answer is checked: the model, what it requires, the length and the format. Veo's models are written
-here from the provider's documentation and not from the product's own data; the others are those of its catalogue.
+Only the attributes that affect the video are checked: the model, its required attributes, the duration and the format.
+Veo's models are defined here from the provider's documentation, independently of the product's data. The other models
+are those of the product's catalogue.
 """
 
 import functools
@@ -15,12 +16,12 @@ from typing import Any
 from local.simulator.videos import CONTENT_TYPES, Clip
 
 CATALOGUE = Path(__file__).parents[2] / "functions" / "core" / "models" / "catalogue"
-SECONDS = 5  # of a video whose length cannot be chosen
+SECONDS = 5  # of a video with a fixed duration
 CONTAINER = re.compile(rf"\(\.({'|'.join(CONTENT_TYPES)})\)$")
 
 
 class Refused(Exception):
-    """The provider's refusal: an HTTP status and a message."""
+    """A request that the provider rejects, with an HTTP status and a message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -29,7 +30,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a model asks of a request. `durations`, in seconds, and `aspect_ratios` are any where they are empty."""
+    """A model's requirements for a request. Empty `durations` (in seconds) and `aspect_ratios` allow any."""
 
     durations: tuple[int, ...]
     default_duration: int
@@ -58,7 +59,7 @@ VEO = {
 
 
 def clip_of(request: Any) -> Clip:
-    """The clip that the JSON body of a create call asks for; raises Refused: 404 for the model, else 400."""
+    """Return the clip for the JSON body of a create call. Raise Refused (404 for an unknown model, else 400)."""
     if not isinstance(request, dict):
         raise Refused(400, "The body must be a JSON object.")
     name = request.get("model")
@@ -82,12 +83,12 @@ def clip_of(request: Any) -> Clip:
 
 
 def asked_by(name: str) -> Asked | None:
-    """What the model of this name asks; None if there is none."""
+    """Return the requirements of a model, or None for an unknown name."""
     return VEO.get(name) or _of_catalogue().get(name)
 
 
 def all_models() -> dict[str, Asked]:
-    """Every model by its name."""
+    """Return all models by name."""
     return {**_of_catalogue(), **VEO}
 
 
@@ -113,20 +114,20 @@ def _asked(schema: Mapping[str, Any]) -> Asked:
 
 
 def _whole(value: object) -> int | None:
-    """The provider takes its numbers as text too."""
+    """Return a number, which the provider also accepts as text."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 4:  # noqa: PLR2004 - hours
         return int(value)
     return value if type(value) is int else None
 
 
 def _container_of(request: Mapping[str, Any]) -> str:
-    """As the models that make several are asked: by a value such as `VP9 (.webm)`."""
+    """Return the requested container, for models with a choice such as `VP9 (.webm)`."""
     values = (value for name, value in request.items() if isinstance(value, str) and name != "prompt")
     return next((found[1] for value in values if (found := CONTAINER.search(value))), "mp4")
 
 
 def _words_of(request: Mapping[str, Any]) -> str:
-    """What to show of a request without a prompt: those of its shots, or its inputs."""
+    """Return the text to show for a request without a prompt: the prompts of its shots, or its inputs."""
     shots = request.get("multi_prompt") or []
     texts = [shot.get("prompt", "") if isinstance(shot, dict) else shot for shot in shots]
     inputs = [value for name, value in request.items() if name.endswith("_url")]

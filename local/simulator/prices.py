@@ -1,4 +1,4 @@
-"""The provider's list of models with their prices, `GET /v1/models?include=pricing`: made up, as what it charges is.
+"""Simulate the provider's list of models, `GET /v1/models?include=pricing`, with invented prices.
 
 Source: the provider's reference, "Get model list" (August 2026).
 """
@@ -19,7 +19,7 @@ USD_A_SECOND = CREDITS_PER_SECOND / CREDITS_PER_DOLLAR
 
 
 def answer(query: str, headers: Message) -> Answer:
-    """The list; the prices only if they are asked for, and nothing if it is known."""
+    """Return the list, with prices only if requested, or status 304 if the client's ETag is current."""
     models = priced() if "pricing" in query else [{**model, "pricing": None} for model in priced()]
     content = {"object": "list", "data": models}
     etag = f'W/"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]}"'
@@ -30,7 +30,7 @@ def answer(query: str, headers: Message) -> Answer:
 
 @functools.cache
 def priced() -> list[dict[str, Any]]:
-    """Every model, by the second where a request says how long its video is, else by the video."""
+    """Return all models. Those with a duration have a price per second, others a price per video."""
     return [
         {"id": name, "aliases": [], "type": "internal/video-generations/submit", "tags": [], "pricing": _pricing(asked)}
         for name, asked in all_models().items()

@@ -1,4 +1,4 @@
-"""The provider's endpoints: what each call is answered with. Nothing here touches a socket."""
+"""Answer the calls of the provider's API. This module does not use sockets."""
 
 import hashlib
 import hmac
@@ -33,17 +33,17 @@ GENERATION_FAILED = {"name": "GenerationFailed", "message": "The simulator was t
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How the simulator behaves: which keys it accepts, and how long generations and links last by its clock."""
+    """The simulator's settings: the accepted keys, the durations of generations and links, and the clock."""
 
     keys: Collection[str]
-    seconds: float = 6  # that a generation takes
+    seconds: float = 6  # duration of a generation
     link_lifetime: float = 600  # seconds
     clock: Callable[[], float] = time.time  # epoch seconds
-    jobs: Path | None = None  # a file that keeps the jobs over a restart; scripts and counts of calls are not kept
+    jobs: Path | None = None  # a file that keeps jobs across restarts; scripts and counts are not kept
 
 
 class Provider:
-    """The provider's state and its answers. Thread-safe; `url` is where it is reached."""
+    """The provider's state and its responses. `url` is its own URL. Thread-safe."""
 
     def __init__(self, url: str, behaviour: Behaviour) -> None:
         self.url = url
@@ -62,7 +62,7 @@ class Provider:
             self.request_log.add(entry)
 
     def reset(self) -> None:
-        """Back to the state of the start: no generations, scripts, calls or limits, and the first keys."""
+        """Restore the initial state: no generations, scripts, calls or limits, and the initial keys."""
         self.keys = self._first_keys
         for part in (self.scripts, self.calls, self.generations, self.request_log, self.account):
             part.clear()
@@ -99,7 +99,7 @@ class Provider:
             call.generation_id = generation.id
             entry = Entry(key, generation)
             if self._jobs:
-                self._jobs.add(entry)  # before the answer: what was accepted is paid for
+                self._jobs.add(entry)  # before the response, because an accepted job is charged
             self.request_log.add(entry)
         elif behaviour.get("failed_row"):
             self.request_log.add(Entry(key, generation, made_job=False))
@@ -124,7 +124,7 @@ class Provider:
         return api_answer(json_answer(view, response_headers), behaviour, call.path)
 
     def logs(self, call: Call, headers: Message, query: str) -> Answer:
-        """A page of the request log: the rows of the calls made with the same key."""
+        """Return a page of the request log, with the calls of the same key."""
         key = self._key(headers)
         if key is None:
             return _unauthorized(call.path)
@@ -135,7 +135,7 @@ class Provider:
         except Refused as refused:
             return error_answer(refused.status, str(refused), call.path)
         if not key.startswith(wanted.key_prefix):
-            return error_answer(HTTPStatus.FORBIDDEN, "key_prefix is of another key.", call.path)
+            return error_answer(HTTPStatus.FORBIDDEN, "key_prefix belongs to another key.", call.path)
         page = self.request_log.page(key, wanted)
         return api_answer(json_answer(page), self.scripts.take_call("logs"), call.path)
 
@@ -145,7 +145,7 @@ class Provider:
         return json_answer({"current_balance": self.account.balance / CREDITS_PER_DOLLAR, "currency": "USD"})
 
     def transactions(self, call: Call, headers: Message, query: str) -> Answer:
-        """A page of what moved the account's balance, whichever key is asked with."""
+        """Return a page of the account's transactions, which do not depend on the key."""
         if self._key(headers) is None:
             return _unauthorized(call.path)
         try:
@@ -154,9 +154,10 @@ class Provider:
             return error_answer(refused.status, str(refused), call.path)
         return api_answer(json_answer(page), self.scripts.take_call("transactions"), call.path)
 
-    def charge_others(self, credits: int | None, model: str, logged: bool) -> str:  # noqa: A002 - as it is sent
-        """Charge the account for a request that this simulator never got, now: its id. In the log it is of every key,
-        or of none, as if somebody else's key had made it."""
+    def charge_others(self, credits: int | None, model: str, logged: bool) -> str:  # noqa: A002 - as in the request
+        """Charge the account now for a request that this simulator never received, and return its id.
+
+        With `logged` it is in the log of every key, else of none, as if someone else's key had been used."""
         other = self.generations.draft(Clip("Another request", model, 5), None)
         self.account.charge(other, other.credits if credits is None else credits)
         for key in self.keys if logged else ():
@@ -164,14 +165,14 @@ class Provider:
         return other.id
 
     def log_others(self, count: int, model: str) -> None:
-        """Rows of requests that this simulator never got: they are in the log of every key and nowhere else."""
+        """Add rows of requests that this simulator never received to the log of every key."""
         for key in self.keys:
             for _ in range(count):
                 other = self.generations.draft(Clip("Another request", model, 5), None)
                 self.request_log.add(Entry(key, other))
 
     def file(self, call: Call, headers: Message, query: str) -> Answer:
-        """The video behind a link, or 403 once the link has expired or was tampered with."""
+        """Return the video of a link, or 403 if the link has expired or was changed."""
         generation_id = unquote(call.path.split("/")[2])
         generation = self.generations.get(generation_id)
         given = {name: values[0] for name, values in parse_qs(query).items()}
@@ -187,7 +188,7 @@ class Provider:
         return video_answer(render(clip), clip.container, self.scripts.take_video(clip.prompt), headers)
 
     def _key(self, headers: Message) -> str | None:
-        """The API key of the call, if it is an accepted one."""
+        """Return the API key of the call if it is accepted, else None."""
         scheme, _, key = headers.get("Authorization", "").partition(" ")
         return key.strip() if scheme.lower() == "bearer" and key.strip() in self.keys else None
 
@@ -203,7 +204,7 @@ class Provider:
         }
 
     def _shown_video(self, generation: Generation) -> dict[str, Any] | list[str]:
-        """As the documentation's answers have it: Runway's models give a list of links."""
+        """Return the `video` attribute as documented. Runway's models return a list of links."""
         video = self._video(generation)
         return [video["url"]] if RUNWAY.match(generation.clip.model) else video
 

@@ -1,8 +1,8 @@
-"""Misbehaviour on demand, per prompt: what a test can make the provider do.
+"""Let tests script the provider's misbehaviour for each prompt.
 
-A script holds for every generation with exactly its prompt, from the moment it is set. Its lists `create`,
+A script applies to every generation with exactly its prompt, from the moment it is set. Its lists `create`,
 `fetch` and `video` are used up one entry a call; null, {} and what follows the list mean normal. A last entry
-with `"repeat": true` goes on for ever. Calls for the request log
+with `"repeat": true` continues forever. Calls for the request log
 and for the account's transactions belong to no prompt and have lists of their own.
 """
 
@@ -12,62 +12,62 @@ from typing import Any, Literal, TypedDict, TypeVar, cast, get_args
 
 
 class ApiBehaviour(TypedDict, total=False):
-    """How one create or fetch call, or one call for the request log, goes."""
+    """The behaviour of one create or fetch call, or of one call for the request log."""
 
-    status: int  # from 300 on, with the provider's error body; below, the normal body
+    status: int  # with the provider's error body from 300, else with the normal body
     message: str  # of that error body
-    headers: dict[str, str]  # on top of the normal ones
-    hang: float  # seconds before the answer; the job, if accepted, is made before them
+    headers: dict[str, str]  # in addition to the normal ones
+    hang: float  # seconds before the response; an accepted job is created before
     reset: bool  # TCP reset after the request was read
     truncate: bool  # half the body under the full Content-Length, then the connection is closed
-    garbage: bool  # 200 with a body that is no JSON
+    garbage: bool  # 200 with a body that is not JSON
     redirect: str  # 302 (or `status`) to this URL
-    accept: bool  # create only: whether the job is made; by default, if the answer is a whole 2xx
-    failed_row: bool  # create only, where no job is made: the request log has a row for the call, as failed
+    accept: bool  # create only: whether the job is created; by default for a complete 2xx
+    failed_row: bool  # create only, without a job: the request log has a failed row for the call
     repeat: bool
 
 
 class VideoBehaviour(TypedDict, total=False):
-    """How one request for the video file goes. Expired links are refused before a behaviour is used up."""
+    """The behaviour of one request for the video file. A request with an expired link does not use up a behaviour."""
 
     status: int
     headers: dict[str, str]
     hang: float
     reset: bool
-    truncate: int  # this many bytes under the full Content-Length, of the range if one was asked for, then it is closed
-    cut: int  # this many bytes under a Content-Length that agrees with them
+    truncate: int  # send this many bytes with the full Content-Length (of the requested range), then close
+    cut: int  # send this many bytes with a matching Content-Length
     html: bool  # an HTML page with status 200
-    empty: bool  # no byte, status 200
+    empty: bool  # an empty body with status 200
     redirect: str
-    rate: float  # bytes a second
-    ranges: bool  # false: Range is ignored, as by a host that knows none
-    etag: str  # of the file, instead of the one of its bytes
-    size: int  # the file, if no GIF, padded to this many bytes by what players pass over; file_size says the same
+    rate: float  # bytes per second
+    ranges: bool  # false: ignore Range, like a host without support
+    etag: str  # replaces the file's ETag
+    size: int  # pads the file, unless a GIF, to this many bytes that players ignore; file_size matches
     repeat: bool
 
 
 class Charge(TypedDict, total=False):
-    """An entry of the account for a generation that was completed."""
+    """A transaction of the account for a completed generation."""
 
-    times: float  # its cost; below zero it is given back, as a refund; 1 unless told
-    delay: float  # seconds after it was completed
+    times: float  # multiple of its cost; negative for a refund; 1 by default
+    delay: float  # seconds after the completion
 
 
-Listed = Literal["logs", "transactions"]  # what calls can ask for that belong to no prompt
+Listed = Literal["logs", "transactions"]  # calls that do not belong to a prompt
 Logged = Literal["at_once", "at_end", "never"]
 
 
 class Script(TypedDict, total=False):
-    """What happens to the generations of one prompt."""
+    """The script of the generations with one prompt."""
 
     seconds: float  # until the generation is finished
     outcome: Literal["completed", "error", "never"]
     error: dict[str, Any] | None  # the generation's `error` object
-    statuses: list[str]  # the words to use instead, spread evenly over the time, the last for the end
+    statuses: list[str]  # the statuses to use instead, spread evenly over the time; the last is the final one
     video_fields: dict[str, Any]  # replaces fields of the `video` object; null removes one
-    logged: Logged  # when the rows of its create calls come into the request log; by default at once
-    log_delay: float  # seconds later than that
-    charges: list[Charge]  # what it is charged once it is completed; its cost, at once, unless told
+    logged: Logged  # when the rows of its create calls appear in the request log; by default immediately
+    log_delay: float  # additional seconds
+    charges: list[Charge]  # its charges after completion; by default its cost, immediately
     create: list[ApiBehaviour | None]
     fetch: list[ApiBehaviour | None]
     video: list[VideoBehaviour | None]
@@ -77,7 +77,7 @@ _Behaviour = TypeVar("_Behaviour", ApiBehaviour, VideoBehaviour)
 
 
 class Scripts:
-    """The scripts in force, by prompt. Thread-safe."""
+    """The current scripts, by prompt. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -85,7 +85,7 @@ class Scripts:
         self._calls: dict[Listed, list[ApiBehaviour | None]] = {}
 
     def put(self, prompt: str, script: dict[str, Any]) -> None:
-        """Set or replace a prompt's script; raises ValueError on what no script can hold."""
+        """Set or replace a prompt's script. Raise ValueError if it is not valid."""
         _check_names("script", script, Script)
         if len(script.get("statuses", ["", ""])) < 2:  # noqa: PLR2004 (one before the end, one at the end)
             raise ValueError("statuses needs two words or more")
@@ -99,33 +99,33 @@ class Scripts:
             self._scripts[prompt] = cast("Script", copy.deepcopy(script))
 
     def put_calls(self, of: Listed, behaviours: list[dict[str, Any] | None]) -> None:
-        """Set or replace the behaviours of the next calls for one of the lists; raises ValueError as put does."""
+        """Set or replace the behaviours of the next calls for a list. Raise ValueError if they are not valid."""
         for behaviour in behaviours:
             _check_names(of, behaviour or {}, ApiBehaviour)
         with self._lock:
             self._calls[of] = cast("list[ApiBehaviour | None]", copy.deepcopy(behaviours))
 
     def get(self, prompt: str) -> Script:
-        """The prompt's script, empty where there is none. Not to be changed."""
+        """Return the prompt's script, or an empty one. Do not change it."""
         return self._scripts.get(prompt, {})
 
     def take_api(self, prompt: str, step: Literal["create", "fetch"]) -> ApiBehaviour:
-        """The behaviour of this call, used up."""
+        """Remove and return the behaviour of this call."""
         with self._lock:
             return _next(self.get(prompt).get(step, [])) or {}
 
     def take_call(self, of: Listed) -> ApiBehaviour:
-        """The behaviour of this call for one of the lists, used up."""
+        """Remove and return the behaviour of this call for a list."""
         with self._lock:
             return _next(self._calls.get(of, [])) or {}
 
     def take_video(self, prompt: str) -> VideoBehaviour:
-        """The behaviour of this request for the file, used up."""
+        """Remove and return the behaviour of this request for the file."""
         with self._lock:
             return _next(self.get(prompt).get("video", [])) or {}
 
     def video_size(self, prompt: str) -> int | None:
-        """How many bytes the next request for the file will be padded to, if it will."""
+        """Return the padded size in bytes of the file in the next request, or None."""
         with self._lock:
             behaviours = self.get(prompt).get("video", [])
             return (behaviours[0] or {}).get("size") if behaviours else None
@@ -144,7 +144,7 @@ def _next(behaviours: list[_Behaviour | None]) -> _Behaviour | None:
 
 
 def _check_names(where: str, given: dict[str, Any], allowed: type) -> None:
-    # A misspelt behaviour would mean "normal", and a test that relies on it would prove nothing.
+    # A misspelt behaviour would be ignored, and a test that uses it would prove nothing.
     unknown = set(given) - set(allowed.__annotations__)
     if unknown:
-        raise ValueError(f"{where} cannot hold {sorted(unknown)}; it can hold {sorted(allowed.__annotations__)}")
+        raise ValueError(f"{where} cannot hold {sorted(unknown)}; allowed are {sorted(allowed.__annotations__)}")

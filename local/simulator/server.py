@@ -1,4 +1,4 @@
-"""The simulator's HTTP server: routes, and answers put on the wire in a way that can break there."""
+"""Serve the simulator over HTTP, with responses that can break on the wire."""
 
 import json
 import socket
@@ -27,7 +27,7 @@ PAGE = (
 
 
 class Simulator:
-    """A provider on 127.0.0.1 for as long as the `with` block lasts; raises OSError if the port is taken."""
+    """A provider on 127.0.0.1 that runs during the `with` block. Raises OSError if the port is in use."""
 
     def __init__(self, behaviour: Behaviour, port: int = 0) -> None:
         self._server = _Server(port)
@@ -47,7 +47,7 @@ class Simulator:
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # closing waits for every handler: nothing outlives the `with` block
+    daemon_threads = False  # closing waits for all handlers, so none outlives the `with` block
     request_queue_size = 256
     provider: Provider
 
@@ -65,16 +65,16 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        """End what hangs by script and what idles in keep-alive."""
+        """End connections that hang because of a script, and idle keep-alive connections."""
         self.closing.set()
         for connection in self._connections.copy():
             try:
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:  # closed by the other end, or by its handler in the meantime
+            except OSError:  # already closed by the client or by its handler
                 continue
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that gives up on a hanging answer is what many tests are about.
+        # Many tests make a client give up on a hanging response.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
                 case "GET", "counts":
                     return json_answer(provider.counts())
                 case _:
-                    return error_answer(HTTPStatus.NOT_FOUND, "There is no such control.", self.path)
+                    return error_answer(HTTPStatus.NOT_FOUND, "This control does not exist.", self.path)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             return error_answer(HTTPStatus.BAD_REQUEST, f"This cannot be set: {error}", self.path)
         return json_answer({})
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _reset_connection(self) -> None:
-        # Lingering for no time makes close send RST; the reader goes first, since it keeps the socket open.
+        # With a linger time of 0, close sends RST. The reader is closed first, because it keeps the socket open.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.rfile.close()
         self.connection.close()
@@ -185,5 +185,5 @@ class _Handler(BaseHTTPRequestHandler):
         super().end_headers()
 
     def log_request(self, code: int | str = "-", _size: int | str = "-") -> None:
-        # Without the query: it holds the signature of a link.
+        # Without the query, which contains the signature of a link.
         self.log_message("%s %s", self.requestline.split("?")[0].removesuffix(" HTTP/1.1"), int(code))

@@ -1,8 +1,8 @@
-"""Files that show their prompt: MP4s (H.264, yuv420p, index first, so that a browser plays them as they load), and what
-else the provider's models make.
+"""Render videos that show their prompt.
 
-Rendering takes some 50 ms of CPU and the same clip always gives the same bytes, so files are made when they
-are needed and forgotten again: 1,000 generations need no disk and little memory.
+MP4s are H.264 and yuv420p with the index first, so browsers play them while they load. Other formats of the provider's
+models are supported. Rendering takes about 50 ms of CPU and is reproducible, so files are rendered for each request and
+not stored: 1,000 generations need no disk and little memory.
 """
 
 import functools
@@ -23,16 +23,16 @@ FRAMES_PER_SECOND = 12
 MARGIN = 24
 BAR_HEIGHT = 10
 BAR_LUMA = b"\xe0"
-INDEX_BYTES = 8192  # room kept before the frames for the index (`moov`), which needs some 2 KB
+INDEX_BYTES = 8192  # reserved before the frames for the index (`moov`), which needs about 2 KB
 CONTENT_TYPES = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "gif": "image/gif"}
 LONGEST_SHOWN = 2000
-LONG_SIDE = 640  # of 1080p clips too: pixels cost time and no test looks at them
-SHORTEST_SIDE = 240  # for the words to have room
+LONG_SIDE = 640  # also for 1080p clips: pixels cost time, and tests do not look at them
+SHORTEST_SIDE = 240  # leaves enough room for the text
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What a video shows. `seconds` is its duration; `aspect_ratio` is as 16:9; anything else is that."""
+    """The content of a video. `seconds` is its duration. An `aspect_ratio` that is not like 16:9 counts as 16:9."""
 
     prompt: str
     model: str
@@ -43,7 +43,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class _Encoding:
-    """How frames become a file: PyAV's names."""
+    """The format of a file, with PyAV's names."""
 
     codec: str
     pixels: str
@@ -55,7 +55,7 @@ _H264 = {"preset": "ultrafast", "tune": "zerolatency"}
 _ENCODINGS = {
     "mp4": _Encoding("libx264", "yuv420p", _H264, {"moov_size": str(INDEX_BYTES)}),
     "mov": _Encoding("libx264", "yuv420p", _H264, {}),
-    # "bitexact" leaves out the ids that the muxer else makes up.
+    # "bitexact" omits the random ids that the muxer would add.
     "webm": _Encoding("libvpx", "yuv420p", {"deadline": "realtime", "cpu-used": "8"}, {"fflags": "+bitexact"}),
     "gif": _Encoding("gif", "gray", {}, {}),
 }
@@ -63,9 +63,9 @@ _ENCODINGS = {
 
 @functools.lru_cache(maxsize=256)
 def render(clip: Clip) -> bytes:
-    """Return the whole file; an MP4 has some 20 to 100 KB."""
+    """Return the whole file. An MP4 has about 20 to 100 KB."""
     encoding = _ENCODINGS[clip.container]
-    picture = av.VideoFrame.from_image(_picture(clip))  # type: ignore[no-untyped-call]  # PyAV left it out
+    picture = av.VideoFrame.from_image(_picture(clip))  # type: ignore[no-untyped-call]  # not annotated by PyAV
     frame = picture.reformat(format=encoding.pixels)
     luma = frame.planes[0]
     pixels = memoryview(luma)
@@ -74,10 +74,10 @@ def render(clip: Clip) -> bytes:
         stream = cast("VideoStream", container.add_stream(encoding.codec, rate=FRAMES_PER_SECOND))
         stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, encoding.pixels
         stream.options = dict(encoding.of_codec)
-        stream.codec_context.thread_count = 1  # more threads would make the bytes depend on the machine
+        stream.codec_context.thread_count = 1  # with more threads the bytes would depend on the machine
         count = clip.seconds * FRAMES_PER_SECOND
         for index in range(count):
-            # Drawing the bar into the one converted frame is three times as fast as converting each frame.
+            # Drawing the bar into one converted frame is three times as fast as converting each frame.
             length = (frame.width - 2 * MARGIN) * (index + 1) // count
             for row in range(frame.height - MARGIN - BAR_HEIGHT, frame.height - MARGIN):
                 start = row * luma.line_size + MARGIN
@@ -92,7 +92,7 @@ def _picture(clip: Clip) -> Image.Image:
     width, height = size_of(clip.aspect_ratio)
     image = Image.new("RGB", (width, height), (24, 32, 48))
     draw = ImageDraw.Draw(image)
-    # JSON can carry half a surrogate pair, which no font can draw.
+    # JSON can contain half a surrogate pair, which fonts cannot draw.
     prompt = clip.prompt[:LONGEST_SHOWN].encode(errors="replace").decode()
     lines = textwrap.wrap(prompt, width=width // 15, max_lines=height // 45, placeholder=" ...")
     draw.multiline_text((MARGIN, MARGIN), "\n".join(lines), fill="white", font=_font(22), spacing=6)
@@ -103,7 +103,7 @@ def _picture(clip: Clip) -> Image.Image:
 
 
 def size_of(aspect_ratio: str) -> tuple[int, int]:
-    """Width and height in pixels, even, as H.264 wants them."""
+    """Return width and height in pixels. H.264 requires even numbers."""
     found = re.fullmatch(r"([1-9]\d{0,3}):([1-9]\d{0,3})", aspect_ratio)
     wide, high = (int(found[1]), int(found[2])) if found else (16, 9)
     short = max(SHORTEST_SIDE, LONG_SIDE * min(wide, high) // max(wide, high)) // 2 * 2
@@ -113,6 +113,6 @@ def size_of(aspect_ratio: str) -> tuple[int, int]:
 @functools.cache
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     try:
-        return ImageFont.truetype("DejaVuSans.ttf", size)  # knows many more alphabets, where it is installed
+        return ImageFont.truetype("DejaVuSans.ttf", size)  # supports many more alphabets, if it is installed
     except OSError:
         return ImageFont.load_default(size)

@@ -98,7 +98,7 @@ def test_what_the_local_cloud_holds_outlives_stops_and_kills_until_it_is_reset(h
 
     refused = home.reset()
     assert "7 videos, 0 of them paid for with a real key" in refused.stdout
-    assert "Nothing was thrown away: say FORCE=1" in refused.stderr
+    assert "Nothing was deleted. Set FORCE=1" in refused.stderr
     assert cloud.ledger.get(first).status is Status.COMPLETED
     assert home.reset(FORCE="1").returncode == 0
     assert not home.checkout.data.exists()

@@ -151,14 +151,14 @@ def test_a_process_that_ignores_the_request_to_end_is_ended(tmp_path: Path, monk
 
 def test_a_server_that_ends_at_once_is_reported_with_the_last_line_of_its_log(checkout: Checkout) -> None:
     make_tool(checkout.root / ".venv/ministack/bin/python", "#!/bin/sh\necho no room left\nexit 3\n")
-    with pytest.raises(LocalCloudError, match="ministack ended as soon as it was started: no room left"):
+    with pytest.raises(LocalCloudError, match="ministack ended while it was starting: no room left"):
         services.ensure_ministack(checkout, Settings())
     assert processes.find(checkout.state, "ministack") is None
 
 
 def test_a_missing_tool_is_reported_with_what_to_do(checkout: Checkout) -> None:
     (checkout.root / ".venv/ministack/bin/python").unlink()
-    with pytest.raises(LocalCloudError, match="ministack/bin/python is missing: run make again"):
+    with pytest.raises(LocalCloudError, match=r"ministack/bin/python is missing\. Run make again"):
         services.ensure_ministack(checkout, Settings())
 
 
@@ -304,13 +304,13 @@ def test_a_reset_tells_what_would_be_lost_and_throws_nothing_away_unasked(checko
     refused = run_local(checkout, "reset")
     assert refused.returncode == 1
     assert "3 videos, 2 of them paid for with a real key" in refused.stdout
-    assert refused.stderr == "Nothing was thrown away: say FORCE=1 where there is no terminal to ask on.\n"
+    assert refused.stderr == "Nothing was deleted. Set FORCE=1 to delete without a terminal.\n"
     assert videos(checkout) == (3, 2)
     assert processes.find(checkout.state, services.MINISTACK)
     assert run_local(checkout, "reset", FORCE="1").returncode == 0
     assert not checkout.data.exists()
     assert not processes.find(checkout.state, services.MINISTACK)
-    assert run_local(checkout, "reset").stdout == "Nothing is there to throw away.\n"
+    assert run_local(checkout, "reset").stdout == "Nothing to delete.\n"
 
 
 # --- the command line ----------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_up_does_not_touch_the_data_of_an_older_version_and_says_how_to_delete_i
     ended = run_local(checkout, "up")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        "An older version made the data of this local cloud: run make reset, which deletes it, and try again.\n"
+        "The data of this local cloud is from an older version. Delete it with make reset and try again.\n"
     )
     assert [path.name for path in checkout.data.iterdir()] == ["outputs.json"]
     assert run_local(checkout, "reset", FORCE="1").returncode == 0

@@ -57,7 +57,7 @@ def test_the_command_serves_until_it_is_told_to_end_and_logs_no_key_and_no_signa
 
 def test_the_command_says_in_a_sentence_what_it_lacks(client: Client) -> None:
     command = [sys.executable, "-m", "local.simulator", "--port", str(urlsplit(client.url).port)]
-    for keys, sentence in [("", "set SIMULATOR_KEYS"), (KEY, "choose another --port")]:
+    for keys, sentence in [("", "SIMULATOR_KEYS is not set"), (KEY, "Choose another --port")]:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "SIMULATOR_KEYS": keys}
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert ended.returncode == 1
