@@ -103,7 +103,7 @@ def test_a_second_start_finds_the_process_that_runs(checkout: Checkout) -> None:
 
 def test_asking_for_another_port_than_the_running_one_is_refused(checkout: Checkout) -> None:
     running = services.ensure_ministack(checkout, Settings())
-    with pytest.raises(LocalCloudError, match=f"already runs on port {running.port}: .*AWS_PORT"):
+    with pytest.raises(LocalCloudError, match=rf"already runs on port {running.port}\. .*AWS_PORT"):
         services.ensure_ministack(checkout, Settings(aws_port=running.port + 1))
 
 
