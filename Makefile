@@ -26,7 +26,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 .PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e nightly fuzz torture mutants check check-code check-docs check-definitions \
 	check-console check-local check-dev check-prod docs models pictures bench fmt lock
 
-help: ## what can be made
+help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 # --- the product ---------------------------------------------------------------------------------------------
@@ -34,13 +34,13 @@ help: ## what can be made
 demo: .venv/.ready .venv/ministack/.ready ## one prompt, one video, on a local cloud: make demo PROMPT="..."
 	@python -m local demo
 
-up: .venv/.ready .venv/ministack/.ready ## start and deploy the local cloud: .local/stack.json tells the endpoints
+up: .venv/.ready .venv/ministack/.ready ## start and deploy the local cloud; .local/stack.json has its endpoints
 	@python -m local up
 
-down: ## stop what up or demo started; what it holds stays, and make up goes on with it
+down: ## stop the local cloud and keep its data; make up resumes running jobs
 	@test ! -d .local || python -m local down
 
-reset: ## stop the local cloud and throw away what it holds, after telling what that is (FORCE=1 does not ask)
+reset: ## stop the local cloud and delete its data; asks first, unless FORCE=1
 	@test ! -d .local || python -m local reset
 
 bootstrap: .venv/.ready ## prepare an AWS account and region for CDK, once: make bootstrap
@@ -49,7 +49,7 @@ bootstrap: .venv/.ready ## prepare an AWS account and region for CDK, once: make
 deploy: .venv/.ready ## deploy to AWS, with the credentials of your shell: make deploy STAGE=prod
 	@cdk deploy promptreel-$(STAGE) --context stage=$(STAGE) --no-notices
 
-destroy: .venv/.ready ## delete a stack from AWS; what it keeps is told: make destroy STAGE=dev
+destroy: .venv/.ready ## delete a stack from AWS, after confirmation: make destroy STAGE=dev
 	@python -m infra.destroy $(STAGE)
 
 # --- its quality ---------------------------------------------------------------------------------------------
@@ -59,16 +59,16 @@ test: offline e2e ## all tests but those that run nightly
 offline: .venv/.ready ## the tests that need no local cloud
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup
 
-coverage: .venv/.ready ## which branches the tests without the local cloud leave out
+coverage: .venv/.ready ## show the branches that tests without the local cloud do not cover
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup --cov
 
-unit: .venv/.ready ## tests without the local cloud, but for the exhaustive ones: the fast way while you work
+unit: .venv/.ready ## tests without the local cloud and without the exhaustive ones: fast, for every change
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not exhaustive"
 
 e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e -m "not nightly" --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-nightly: .venv/.ready .venv/ministack/.ready ## what e2e leaves out, since it takes many minutes
+nightly: .venv/.ready .venv/ministack/.ready ## the tests that e2e leaves out because they take many minutes
 	@pytest tests/e2e -m nightly --numprocesses 2 --dist loadgroup
 
 fuzz: .venv/.ready ## search for inputs that break the property tests: make fuzz MINUTES=60
@@ -77,10 +77,10 @@ fuzz: .venv/.ready ## search for inputs that break the property tests: make fuzz
 		((SECONDS < end)) || exit 0; \
 	done; exit 1
 
-torture: .venv/.ready .venv/ministack/.ready ## harm the deployed stack in every way we know: docs/reliability.md
+torture: .venv/.ready .venv/ministack/.ready ## inject faults into the deployed stack and write docs/reliability.md
 	@python -m tests.torture
 
-mutants: .venv/.ready ## break the code on purpose, and show which test notices: make mutants ONLY="part of a name"
+mutants: .venv/.ready ## break the code on purpose and check that a test fails: make mutants ONLY="part of a name"
 	@python -m tests.mutants $(if $(ONLY),"$(ONLY)")
 
 check: .venv/.ready ## lint, types, generated docs, definitions and templates
@@ -103,10 +103,10 @@ check-local check-dev check-prod: check-%:
 	@CDK_OUTDIR=.local/check/$* CDK_CONTEXT_JSON='{"stage": "$*", "aws:cdk:bundling-stacks": []}' python app.py
 	@cfn-lint --ignore-checks W3005 -- .local/check/$*/*.template.json
 
-docs: .venv/.ready ## write the generated documents anew
+docs: .venv/.ready ## write the generated documents again
 	@for document in docs/generate_*.py; do python $$document; done
 
-models: .venv/.ready ## write the models anew: make models SOURCE=<a checkout of the provider's api-docs>
+models: .venv/.ready ## write the models again: make models SOURCE=<a checkout of the provider's api-docs>
 	@python -m catalogue "$(SOURCE)"
 	@python docs/generate_models.py
 
