@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the command line's own help: `python docs/generate_cli.py [--check]`."""
+"""Write docs/cli.md from the command line's own help: `python docs/generate_cli.py [--check]`."""
 
 import os
 import subprocess
@@ -11,17 +11,17 @@ HEAD = """<!-- Written by docs/generate_cli.py from the help of client/promptree
 
 # The command line
 
-In a checkout, `make up` starts a local cloud, and then `promptreel --local create "A paper boat" -o boat.mp4` is all it
-takes. Elsewhere it is installed from a checkout, with pipx or into a virtual environment:
+In a checkout, run `make up` to start a local cloud, and then `promptreel --local create "A paper boat" -o boat.mp4`.
+Otherwise install the command line from a checkout, with pipx or in a virtual environment:
 
 ```sh
 pipx install .                     # or: python3 -m venv .venv && . .venv/bin/activate && pip install .
-pipx install --force '.[operator]' # who runs a deployment: with what `batch`, `doctor`, `logs`, `keys`, `secret`, `rescue`, `reconcile` need
+pipx install --force '.[operator]' # for operators: also installs boto3, for the commands that use AWS credentials
 ```
 
 ## Configuration
 
-Each setting comes from the first of these that has it:
+Settings are read from these places. The first that has a setting applies:
 
 | setting | option | environment | in `~/.config/promptreel/config.toml` |
 |---|---|---|---|
@@ -29,47 +29,51 @@ Each setting comes from the first of these that has it:
 | your API key | none: others can read options | `PROMPTREEL_API_KEY` | `api_key = "pr_..."` |
 | the stage that operators work on, `dev` by default | `--stage` | `PROMPTREEL_STAGE` | `stage = "prod"` |
 
-`XDG_CONFIG_HOME` is followed. A file with a key that others can read is warned of. `--local`, `--stage local` or
-`PROMPTREEL_LOCAL=1` take everything from the local cloud of this checkout (`.local/stack.json`, here or in a folder
-above; `PROMPTREEL_LOCAL` may also name such a file). `keys`, `secret`, `rescue`, `reconcile`, `logs`, `redrive` and `doctor` use the AWS credentials and
-the region of your shell, as `aws` does.
+The configuration directory follows `XDG_CONFIG_HOME`.
+A warning appears if other users can read a file with a key.
+`--local`, `--stage local` or `PROMPTREEL_LOCAL=1` read all settings from the local cloud of this checkout (`.local/stack.json`, here or in a folder above); `PROMPTREEL_LOCAL` may also name such a file.
+The commands for operators use the AWS credentials and the region of your shell, as `aws` does.
 
-A URL may end in `/` or in `/v2`, as the provider's does. `promptreel --install-completion` completes commands, options,
-models, statuses and the ids of your newest generations in your shell: what the API knows, within two seconds or not at all.
+A URL may end in `/` or in `/v2`, as the provider's does.
+`promptreel --install-completion` installs completion in your shell: commands, options, models, statuses and the ids of your newest generations.
+It waits at most two seconds for the API.
 
 ## Ids
 
-Wherever an id of a generation or a batch goes, its first digits are enough, four at least, if no other of yours begins with
-them; if one does, they are listed and nothing is done. `list` shows eight.
+Instead of a generation's or a batch's id you can use its first digits, at least four.
+If several of yours begin with these digits, the command lists them and does nothing else.
+`list` shows eight digits.
 
 ## Output
 
-Results go to stdout; progress, hints and errors to stderr. A table on a terminal becomes tab-separated lines without
-titles in a pipe. `list` fits every width: id, status and time are never cut, and a prompt that has no room beside them goes
-below. With `--json` stdout holds JSON and nothing else, in the API's own words. An error is one sentence.
+Results are written to stdout; progress, hints and errors to stderr.
+In a pipe, a table becomes tab-separated lines without titles.
+`list` fits every width: it never cuts the id, the status or the time, and moves a long prompt to the next line.
+With `--json`, stdout contains only JSON with the API's attributes.
+An error is one sentence.
 
 ## Exit codes
 
 | code | means |
 |---|---|
 | 0 | done |
-| 1 | the generation failed, or the API or AWS refused; `doctor` found something broken, `reconcile` something that does not add up |
+| 1 | the generation failed, or the API or AWS rejected the call; `doctor` found a problem, or `reconcile` found differences |
 | 2 | wrong usage; nothing was sent |
-| 3 | no URL, key or AWS credentials, or not valid ones |
-| 4 | `--wait` timed out; the generation goes on |
-| 130 | interrupted (Ctrl-C); a generation that was waited for goes on, and the way back is printed |
+| 3 | the URL, the key or the AWS credentials are missing or not valid |
+| 4 | `--wait` timed out; the generation continues |
+| 130 | interrupted (Ctrl-C); the generation continues, and the command to follow it again is printed |
 
 """
 
 
 def document() -> str:
-    """The whole of docs/cli.md."""
+    """Return the content of docs/cli.md."""
     made = subprocess.run(
         [sys.executable, "-m", "typer", "promptreel.commands", "utils", "docs", "--name", "promptreel"],
         capture_output=True,
         text=True,
         check=True,
-        # Plain text, whatever terminal this runs in.
+        # Plain text in every terminal.
         env={**os.environ, "TERM": "dumb", "NO_COLOR": "1", "TYPER_USE_RICH": "0"},
     )
     return HEAD + made.stdout.replace("\n#", "\n##").replace("# `promptreel`", "## `promptreel`", 1)

@@ -1,4 +1,4 @@
-"""Writes docs/errors.md from the error classes and the state machine: `python docs/generate_errors.py [--check]`."""
+"""Write docs/errors.md from the error classes and the state machine: `python docs/generate_errors.py [--check]`."""
 
 import json
 import sys
@@ -16,45 +16,52 @@ HEAD = """<!-- Written by docs/generate_errors.py from functions/core/errors.py 
 
 # Errors
 
-A job that fails ends with one of these names in `error.name`, in its record, in the API's answer, in the announcement and
-as the error of its failed execution.
-`error.message` says what happened to this job, and `error.remedy` what to do about it.
+When a job fails, one of these names is in `error.name` of its record, of the API's response and of the announcement, and is the error of its failed execution.
+`error.message` says what happened to this job, and `error.remedy` says what to do.
 `promptreel get` and the console show both.
-An operator is somebody with AWS credentials for the deployment; `ID` stands for the job's id.
-"Tried again" is what the state machine does by itself before a job fails.
+An operator is a person with AWS credentials for the deployment; `ID` is the job's id.
+The column "retries" shows what the state machine does by itself before a job fails.
 
-| name | what happened | tried again | what to do |
+| name | what happened | retries | what to do |
 |---|---|---|---|
 """
 
 TAIL = """
 ## What counts as accepted
 
-What the provider's answer to the one create call means. Nothing else repeats a create call: no retrying HTTP adapter, no
-followed redirect, and a crashed or timed-out function finds its own claim in the ledger when it is invoked again.
+This table shows the meaning of the provider's response to the create call.
+Promptreel never repeats a create call in any other way: the HTTP client does not retry or follow redirects, and a function that is invoked again after a crash or a timeout finds its own claim in the ledger.
 
 | seen on the create call | meaning | then |
 |---|---|---|
-| DNS, connect or TLS failure, refused connection | not sent | `ProviderUnavailable`: retried with back-off until the submit deadline |
-| 429; 503 with `Retry-After` | refused for now | waits as long as it says, until the submit deadline: `SubmissionTimedOut` |
-| 400, 404, 422 | refused | `RequestRefused`, with the provider's message |
-| 401 | refused | the key is fetched afresh, once; sent again only if it changed, else `ProviderKeyRejected` |
+| DNS, connect or TLS failure, connection refused | not sent | `ProviderUnavailable`: retried with back-off until the submit deadline |
+| 429; 503 with `Retry-After` | rejected for now | waits for the requested time, and until the submit deadline at most: `SubmissionTimedOut` |
+| 400, 404, 422 | rejected | `RequestRefused`, with the provider's message |
+| 401 | rejected | the key is read once more; the request is sent again only if the key has changed, else `ProviderKeyRejected` |
 | 402, 403 | refused: no money | `ProviderOutOfCredits` |
 | 2xx with a readable id | accepted | the id is in the ledger before the function returns |
-| read time-out, reset after sending, unreadable 2xx, a redirect, any other status | **unknown** | looked up in the provider's log for a day, then `SubmissionUnknown`: never sent again |
+| read timeout, reset after sending, unreadable 2xx, a redirect, any other status | **unknown** | searched in the provider's log for a day, then `SubmissionUnknown`; never sent again |
 
 ## The HTTP API
 
-Errors of the API have the provider's body, `{"message", "path", "requestId", "statusCode", "timestamp"}`, and a `remedy`,
-which is null where the message says all there is to do. 400: the request
-breaks the model's schema, and the message names each field and what is allowed; nothing was recorded or paid. 401: the key
-is missing or not valid. 404: no such job of yours. 409: the idempotency key stands for another request, or there is no video yet. 429: more
-requests than the stage's throttle allows. 5xx: ours; try again, with the same `Idempotency-Key`, and nothing runs twice.
+Error responses have the provider's body, `{"message", "path", "requestId", "statusCode", "timestamp"}`, and a `remedy`, which is null if the message already says what to do.
+
+| status | meaning |
+|---|---|
+| 400 | The request is not valid. The message names each field and the allowed values. Nothing was recorded or paid. |
+| 401 | The key is missing, not valid, or lacks the necessary scope. |
+| 403 | A budget has no room for the request. |
+| 404 | You have no job with this id. |
+| 405 | The path does not support this method. |
+| 409 | The idempotency key belongs to another request, or the job's state does not allow the call, for example because it has no video yet. |
+| 413 | The file is too large for a request. Upload it. |
+| 429 | You sent more requests than the stage's throttle allows. |
+| 5xx | Promptreel failed. Repeat the request with the same `Idempotency-Key`; nothing runs twice. |
 """
 
 
 def policy(name: str) -> str:
-    """What the state machine does with an error of this name, state by state."""
+    """Return how each state of the workflow retries an error."""
     states = json.loads(DEFINITION.read_text("utf-8"))["States"]
     found = []
     for state, definition in states.items():
@@ -74,7 +81,7 @@ def _described(clause: dict[str, int]) -> str:
 
 
 def document() -> str:
-    """The whole of docs/errors.md."""
+    """Return the content of docs/errors.md."""
     rows = [
         f"| `{name}` | {' '.join((error.__doc__ or '').split())} | {policy(name)} | {errors.remedy(name, 'ID')} |"
         for name, error in errors.names().items()

@@ -1,4 +1,4 @@
-"""Writes docs/events.md from the schemas of the events: `python docs/generate_events.py [--check]`."""
+"""Write docs/events.md from the schemas of the events: `python docs/generate_events.py [--check]`."""
 
 import json
 import sys
@@ -13,18 +13,22 @@ HEAD = """<!-- Written by docs/generate_events.py from functions/core/publish/ev
 
 # Events
 
-What is published when a generation or a batch has ended, over SNS (as the message) and on the event bus (as the detail,
-from source `promptreel`, with the title below as detail type). SNS message attributes for filter policies: `type`
-(`generation` or `batch`), `status` (`completed` or `error`), `owner`, `source` (`api`, `s3` or `event`), and of a
-generation `model` and, where it has any, `tags` (a list). Announcements are made at least once. No prompt and no working link is in them. `version` changes when a field
-is removed or changes its meaning; new fields may come at any time.
+When a generation or a batch ends, Promptreel publishes an announcement at least once: as an SNS message, and as the detail of an event on the event bus.
+The event's source is `promptreel`, and its detail type is the title below.
+Announcements contain no prompt and no working link.
 
-`Generation Requested` is the one event that is taken in.
+Filter policies of SNS subscriptions can use these message attributes: `type` (`generation` or `batch`), `status` (`completed` or `error`), `owner`, and `source` (`api`, `s3` or `event`).
+A generation also has `model`, and `tags` (a list) if it has any.
+
+`version` changes when a field is removed or changes its meaning.
+New fields may be added at any time.
+
+`Generation Requested` is the only event that Promptreel accepts.
 """
 
 
 def document() -> str:
-    """The whole of docs/events.md."""
+    """Return the content of docs/events.md."""
     return HEAD + "".join(_section(json.loads(file.read_text("utf-8"))) for file in sorted(SCHEMAS.glob("*.json")))
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/models.md from the catalogue of models: `python docs/generate_models.py [--check]`."""
+"""Write docs/models.md from the catalogue of models: `python docs/generate_models.py [--check]`."""
 
 import sys
 from pathlib import Path
@@ -28,7 +28,7 @@ An input is a field of the request that takes the URL of an image, a video or an
 
 
 def document() -> str:
-    """Return the whole of docs/models.md."""
+    """Return the content of docs/models.md."""
     models = sorted(known().values(), key=lambda model: (model.vendor or "", model.name))
     return HEAD + "".join(map(_row, models))
 
