@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the command line's own help: `python docs/generate_cli.py [--check]`."""
+"""Write docs/cli.md from the help of the command line: `python docs/generate_cli.py [--check]`."""
 
 import os
 import subprocess
@@ -11,57 +11,60 @@ HEAD = """<!-- Written by docs/generate_cli.py from the help of client/promptree
 
 # The command line
 
-In a checkout, run `make up` to start a local cloud, and then `promptreel --local create "A paper boat" -o boat.mp4`.
-Otherwise install the command line from a checkout, with pipx or in a virtual environment:
+In a checkout, start a local cloud with `make up` and generate a video with `promptreel --local create "A paper boat" -o boat.mp4`.
+To install the command elsewhere, run one of these in a checkout:
 
 ```sh
 pipx install .                     # or: python3 -m venv .venv && . .venv/bin/activate && pip install .
-pipx install --force '.[operator]' # for operators: also installs boto3, for the commands that use AWS credentials
+pipx install --force '.[operator]' # for operators: adds the packages for AWS
 ```
 
 ## Configuration
 
-Settings are read from these places. The first that has a setting applies:
+Promptreel reads each setting from the first of these places that has it:
 
 | setting | option | environment | in `~/.config/promptreel/config.toml` |
 |---|---|---|---|
-| the API's URL (the stack's output `ApiUrl`) | `--url` | `PROMPTREEL_URL` | `url = "https://..."` |
-| your API key | none: others can read options | `PROMPTREEL_API_KEY` | `api_key = "pr_..."` |
-| the stage that operators work on, `dev` by default | `--stage` | `PROMPTREEL_STAGE` | `stage = "prod"` |
+| API URL (the stack's output `ApiUrl`) | `--url` | `PROMPTREEL_URL` | `url = "https://..."` |
+| API key | none, because other users can read options | `PROMPTREEL_API_KEY` | `api_key = "pr_..."` |
+| stage for operator commands, `dev` by default | `--stage` | `PROMPTREEL_STAGE` | `stage = "prod"` |
 
-The configuration directory follows `XDG_CONFIG_HOME`.
-A warning appears if other users can read a file with a key.
-`--local`, `--stage local` or `PROMPTREEL_LOCAL=1` read all settings from the local cloud of this checkout (`.local/stack.json`, here or in a folder above); `PROMPTREEL_LOCAL` may also name such a file.
-The commands for operators use the AWS credentials and the region of your shell, as `aws` does.
+If `XDG_CONFIG_HOME` is set, the file is in that folder.
+If the file contains a key and other users can read it, Promptreel prints a warning.
 
-A URL may end in `/` or in `/v2`, as the provider's does.
-`promptreel --install-completion` installs completion in your shell: commands, options, models, statuses and the ids of your newest generations.
-It waits at most two seconds for the API.
+With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, all settings come from the local cloud of the checkout: from `.local/stack.json` in this folder or a parent folder.
+`PROMPTREEL_LOCAL` can also name such a file.
+
+`keys`, `secret`, `budgets`, `rescue`, `resolve`, `reconcile`, `logs`, `redrive`, `doctor` and `usage --by owner` use the AWS credentials and region of your shell, like `aws`.
+
+A URL may end in `/` or, like the provider's, in `/v2`.
+
+`promptreel --install-completion` adds completion to your shell for commands, options, models, statuses and the ids of your newest generations.
+If the API does not answer within two seconds, completion offers no models or ids.
 
 ## Ids
 
-Instead of a generation's or a batch's id you can use its first digits, at least four.
-If several of yours begin with these digits, the command lists them and does nothing else.
+Instead of a full generation or batch id, you can use its first digits: at least four, and enough to be unique among your ids.
+If several ids match, Promptreel lists them and does nothing else.
 `list` shows eight digits.
 
 ## Output
 
-Results are written to stdout; progress, hints and errors to stderr.
-In a pipe, a table becomes tab-separated lines without titles.
-`list` fits every width: it never cuts the id, the status or the time, and moves a long prompt to the next line.
-With `--json`, stdout contains only JSON with the API's attributes.
-An error is one sentence.
+Results go to stdout; progress, hints and errors go to stderr.
+Tables are printed as tab-separated lines without titles in a pipe.
+`list` adapts to the width of the terminal: it never cuts the id, status and time, and a prompt that does not fit next to them gets a line of its own.
+With `--json`, stdout contains only JSON, as the API returns it.
 
 ## Exit codes
 
 | code | means |
 |---|---|
-| 0 | done |
-| 1 | the generation failed, or the API or AWS rejected the call; `doctor` found a problem, or `reconcile` found differences |
+| 0 | success |
+| 1 | the generation failed, or the API or AWS returned an error; `doctor` found a problem, or `reconcile` found charges that do not match |
 | 2 | wrong usage; nothing was sent |
-| 3 | the URL, the key or the AWS credentials are missing or not valid |
+| 3 | missing or invalid URL, key or AWS credentials |
 | 4 | `--wait` timed out; the generation continues |
-| 130 | interrupted (Ctrl-C); the generation continues, and the command to follow it again is printed |
+| 130 | interrupted (Ctrl-C); a generation that you were waiting for continues, and the command to continue waiting is printed |
 
 """
 

@@ -9,7 +9,7 @@ from promptreel.errors import BatchTimeout, ConfigurationError, PromptreelError,
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; a failure is one sentence on stderr and one of the exit codes that `--help` tells."""
+    """Run one command. Print a failure as one sentence on stderr and return an exit code that `--help` lists."""
     try:
         app(arguments)
     except (PromptreelError, OSError) as error:
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def exit_code(error: Exception) -> int:
-    """What a program that calls the command line can tell apart."""
+    """Return the exit code of an error, so that scripts can distinguish the causes."""
     match error:
         case ConfigurationError() | Unauthorized():
             return 3

@@ -1,17 +1,17 @@
-"""Everything the client raises on purpose; `str()` is one sentence with what happened and what to do.
+"""The client's exceptions. The message of each says what happened and what to do.
 
 PromptreelError
-├── ConfigurationError      no URL or key, or one that cannot be used
-├── ConnectionFailed        the API was not reached, after retries
-├── ApiError                the API answered with an error: `status`, `message`
-│   ├── Unauthorized        401: the key is missing or not valid
-│   └── NotFound            404: no such generation of yours
-├── GenerationFailed        the generation ended as `error`: `generation`
-├── NotFinished             not as the generation stands now: `generation`
-├── WaitTimeout             `wait` gave up; the generation goes on: `generation`
-├── BatchTimeout            the batch did not end in time, and goes on
+├── ConfigurationError      the URL or the key is missing or invalid
+├── ConnectionFailed        the API could not be reached, even after retries
+├── ApiError                the API returned an error: `status`, `message`
+│   ├── Unauthorized        401: the key is missing or invalid
+│   └── NotFound            404: you have no such generation
+├── GenerationFailed        the generation ended with the status `error`: `generation`
+├── NotFinished             the generation's current status does not allow this: `generation`
+├── WaitTimeout             `wait` timed out; the generation continues: `generation`
+├── BatchTimeout            the batch did not end in time; it continues
 ├── BatchFailed             the batch's file cannot be read: `batch`
-└── DownloadFailed          the link did not serve the whole video
+└── DownloadFailed          the whole video could not be downloaded
 """
 
 from http import HTTPStatus
@@ -21,19 +21,19 @@ from promptreel.generation import Generation
 
 
 class PromptreelError(Exception):
-    """Base of all errors of this package."""
+    """Base class of all errors of this package."""
 
 
 class ConfigurationError(PromptreelError):
-    """The URL or the key is missing or cannot be used."""
+    """The URL or the key is missing or invalid."""
 
 
 class ConnectionFailed(PromptreelError):
-    """The API was not reached, or its answer broke off, and trying again did not help."""
+    """The API could not be reached or its response was cut short, even after retries."""
 
 
 class ApiError(PromptreelError):
-    """The API answered with an error; `status` is the HTTP status, `message` the API's own."""
+    """The API returned an error: `status` is the HTTP status, `message` the API's message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{message.rstrip('.')} (HTTP {status}).")
@@ -42,16 +42,16 @@ class ApiError(PromptreelError):
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same request may succeed later."""
+        """Return whether the same request may succeed later."""
         return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class Unauthorized(ApiError):
-    """The API key is missing, not valid, or revoked."""
+    """The API key is missing, invalid, expired or revoked."""
 
 
 class NotFound(ApiError):
-    """There is no such generation, or it is another owner's."""
+    """The generation does not exist or belongs to another owner."""
 
 
 class _AboutGeneration(PromptreelError):
@@ -61,33 +61,32 @@ class _AboutGeneration(PromptreelError):
 
 
 class GenerationFailed(_AboutGeneration):
-    """The generation ended as `error`; `generation.error` says why."""
+    """The generation ended with the status `error`; `generation.error` says why."""
 
     def __init__(self, generation: Generation) -> None:
-        reason = f"{generation.error.name}: {generation.error.message}" if generation.error else "no reason was given"
-        super().__init__(f"Generation {generation.id} failed with {reason.rstrip('.')}.", generation)
+        reason = str(generation.error or "no reason was given").rstrip(".")
+        super().__init__(f"Generation {generation.id} failed: {reason}.", generation)
 
 
 class NotFinished(_AboutGeneration):
-    """The generation is not in a state that allows this: it still runs, or it has ended already."""
+    """The generation's current status does not allow this: it is still running, or it has already ended."""
 
 
 class WaitTimeout(_AboutGeneration):
-    """The generation did not end within the time-out, and goes on."""
+    """The generation did not end within the timeout; it continues."""
 
 
 class BatchTimeout(PromptreelError):
-    """The batch did not end within the time-out, and goes on."""
+    """The batch did not end within the timeout; it continues."""
 
 
 class BatchFailed(PromptreelError):
-    """What was sent last under the batch's name cannot be read; `batch.error` says why."""
+    """The latest file of the batch cannot be read; `batch.error` says why."""
 
     def __init__(self, batch: Batch) -> None:
-        reason = f"{batch.error.name}: {batch.error.message}" if batch.error else "no reason was given"
-        super().__init__(f"Batch {batch.name} failed with {reason}")
+        super().__init__(f"Batch {batch.name} failed: {batch.error or 'no reason was given'}")
         self.batch = batch
 
 
 class DownloadFailed(PromptreelError):
-    """The link did not serve the whole video, several times."""
+    """The whole video could not be downloaded, even after retries."""

@@ -34,6 +34,10 @@ class Failure:
     message: str
     remedy: str | None = None  # what to do about it
 
+    def __str__(self) -> str:
+        """Return the name and the message; only the message if it begins with the name."""
+        return self.message if self.message.startswith(self.name) else f"{self.name}: {self.message}"
+
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Failure":
         """Read an `error` of the API's answer."""

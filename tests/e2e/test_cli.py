@@ -113,7 +113,7 @@ def test_a_rescued_generation_goes_on_with_what_the_provider_has(cloud: LocalClo
     assert cloud.ended(generation_id).error
     cloud.simulator.script(prompt, seconds=0)
     ended = run("rescue", "0" * 32, generation_id, "f" * 32, code=1)
-    assert f"{generation_id} goes on" in ended.stdout, "one that is not there keeps nobody from the others"
+    assert f"Generation {generation_id} continues" in ended.stdout, "one that is not there keeps nobody from the others"
     assert ended.stderr.count("There is no generation") == 2
     run("get", generation_id, "--wait")
     assert cloud.creates(prompt) == 1
@@ -169,11 +169,11 @@ def test_a_batch_is_checked_run_followed_and_fetched(run: Run, cloud: LocalCloud
     file = tmp_path / "prompts.csv"
     file.write_text(f'prompt,duration\n"{prompts[0]}",5\n{prompts[1]},\nx,99\n')
     checked = run("batch", str(file), "--dry-run", code=1)
-    assert checked.stdout.startswith(f"{file}: 3 rows, 1 with a problem.\nIt will cost about ")
+    assert checked.stdout.startswith(f"{file}: 3 rows, 1 with a problem.\nEstimated cost: ")
     assert f"{file}:4: row 3: `duration` must be one of 5, 6, 7, 8, not 99." in checked.stderr
     name = ["--name", f"{uuid4().hex}.csv"]
     ran = run("batch", str(file), *name, "--force", "--wait", "--videos", "-o", "out", code=1)
-    assert re.fullmatch(r"2 of 3 rows completed(, [0-9.]+ USD in all)?\.\n", ran.stdout)
+    assert re.fullmatch(r"2 of 3 rows completed(, [0-9.]+ USD in total)?\.\n", ran.stdout)
     saved = sorted((tmp_path / "out").glob("*.mp4"))
     assert [video.read_bytes()[4:8] for video in saved] == [b"ftyp", b"ftyp"]
     assert [video.name.rpartition("-")[0] for video in saved] == [
@@ -182,7 +182,7 @@ def test_a_batch_is_checked_run_followed_and_fetched(run: Run, cloud: LocalCloud
     assert all(video.name in (tmp_path / "out" / "index.html").read_text("utf-8") for video in saved)
     again = run("batch", str(file), *name, "--force", "--wait", "--json", code=1)
     assert [row["status"] for row in json.loads(again.stdout)] == ["completed", "completed", "error"]
-    assert "2 of 3 rows were made before" in again.stderr
+    assert "Requested earlier, not paid for again: 2 of 3 rows." in again.stderr
     assert [cloud.creates(prompt) for prompt in prompts] == [1, 1]
 
     file.write_text(f'prompt;duration;_note\n{prompts[1]};;mine\n"{prompts[0]}";5;\n')
@@ -213,6 +213,6 @@ def test_a_batch_is_listed_cancelled_retried_and_reported_by_its_owner(
     ]
     cloud.simulator.script(prompt, seconds=0)
     done = run("batch", "retry", which, "--wait", "-o", "out", "--videos")
-    assert re.fullmatch(r"2 of 2 rows completed(, [0-9.]+ USD in all)?\.\n", done.stdout)
+    assert re.fullmatch(r"2 of 2 rows completed(, [0-9.]+ USD in total)?\.\n", done.stdout)
     assert cloud.creates(prompt) == 2, "the provider had them: they are fetched, and not paid again"
     assert len(list((tmp_path / "out").glob("*.mp4"))) == 2

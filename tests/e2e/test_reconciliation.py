@@ -75,7 +75,7 @@ def test_a_day_is_reconciled_by_hand(cloud: LocalCloud, tmp_path: Path) -> None:
     time.sleep(stage_named("local", provider_url="http://127.0.0.1").charge_late_seconds)
     said, code = reconciled(cloud, tmp_path, day)
     assert code == 1
-    assert f"{day} (UTC), so far: not all adds up." in said
+    assert f"{day} (UTC), so far: some charges do not match." in said
     report = lines(cloud, said.split()[-1])
     found = {
         fault: (report[one]["kind"], report[one]["charged_credits"]) for fault, one in ids.items() if one in report

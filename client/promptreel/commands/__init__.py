@@ -1,4 +1,4 @@
-"""The command line, a file a group of commands."""
+"""The command line: one module for each group of commands."""
 
 from promptreel.commands import (
     batch,

@@ -40,33 +40,36 @@ class _FileOrCommand(TyperGroup):
 
 app = typer.Typer(
     cls=_FileOrCommand,
-    help="Run files of many prompts, and follow, report, cancel and retry them. `batch FILE` is `batch run FILE`.",
+    help="Generate videos from files of many prompts. `batch FILE` is short for `batch run FILE`.",
     no_args_is_help=True,
 )
 
 BatchId = Annotated[
     str,
-    typer.Argument(metavar="BATCH", help="The batch's id, or at least four of its first digits.", show_default=False),
+    typer.Argument(metavar="BATCH", help="The batch's id, or at least its first four digits.", show_default=False),
 ]
-Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits.")]
+Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Maximum time to wait.")]
 SaveTo = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FOLDER", help="Wait, and save the report here.", show_default=False),
+    typer.Option("--output", "-o", metavar="FOLDER", help="Wait, then save the report here.", show_default=False),
 ]
 Videos = Annotated[
-    bool, typer.Option("--videos", help="Wait, and save the videos beside the report, with a page to look at them.")
+    bool, typer.Option("--videos", help="Wait, then save the videos next to the report, with a page that shows them.")
 ]
 Template = Annotated[
-    str, typer.Option("--name-template", help="The videos' names: {row}, {name} or the first words, {id}.")
+    str,
+    typer.Option(
+        "--name-template", help="File names of the videos. {name} is the row's name or its prompt's first words."
+    ),
 ]
 
 
-Choice = Literal["reuse", "again"]  # what is done with rows that another batch has made
+Choice = Literal["reuse", "again"]  # how to treat rows that another batch already has
 
 
 @dataclass(frozen=True)
 class Following:
-    """How long a command waits for a batch, and what it saves then: its options."""
+    """The options that say how long to wait for a batch and what to save when it ends."""
 
     timeout: float  # seconds
     save_to: Path | None
@@ -75,12 +78,12 @@ class Following:
     as_json: bool
 
     def folder_of(self, batch_id: str) -> Path | None:
-        """Return the folder in which the results are saved, or None if they are not."""
+        """Return the folder for the results, or None if nothing is to be saved."""
         return self.save_to or (Path(f"batch-{batch_id}") if self.videos else None)
 
     @property
     def options(self) -> list[str]:
-        """Return the options that a command needs to save the same."""
+        """Return the command-line options that save the same results."""
         options = ["-o", str(self.save_to)] if self.save_to else []
         options += ["--videos"] if self.videos else []
         return options + (["--name-template", self.template] if self.template != DEFAULT_TEMPLATE else [])
@@ -95,38 +98,42 @@ def run(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="Requests as .csv, .tsv, .jsonl or .json, a row or a line each; see docs/files.md.",
+            help="A .csv, .tsv, .jsonl or .json file with one request per row or line; see docs/files.md.",
         ),
     ],
     wait: Wait = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file; nothing is made.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file, but generate nothing.")] = False,
     name: Annotated[
-        str | None, typer.Option(help="What the batch is known by; by default the file's name.", show_default=False)
+        str | None, typer.Option(help="The batch's name; by default the file's name.", show_default=False)
     ] = None,
     reuse: Annotated[
-        bool, typer.Option("--reuse", help="If another batch has made most rows: go on in it, and make what is new.")
+        bool,
+        typer.Option("--reuse", help="If another batch has most of the rows, add only the new rows to that batch."),
     ] = False,
     again_: Annotated[
-        bool, typer.Option("--again", help="Make all rows anew, in a batch of a new name, or of --name.")
+        bool, typer.Option("--again", help="Generate every row again, in a batch with a new name or --name.")
     ] = False,
     max_concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Rows at once; by default the stage's setting.", show_default=False)
+        int | None, typer.Option(min=1, help="Rows to run at once; by default the stage's setting.", show_default=False)
     ] = None,
     save_to: SaveTo = None,
     videos: Videos = False,
     name_template: Template = DEFAULT_TEMPLATE,
-    force: Annotated[bool, typer.Option("--force", help="Run the allowed rows although others are not.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run the valid rows even if others are invalid.")] = False,
     timeout: Timeout = DAY,
     as_json: Json = False,
 ) -> None:
-    """Run a file of requests. Edited and run again under its name, it makes only the rows that are new.
+    """Run a file of requests. If you edit the file and run it again, only the new rows are generated.
 
-    Prints the batch's id. Every row is checked before anything is sent, by the deployment; with --dry-run and no
-    deployment, by the models that this version knows. Pictures, sounds and videos of this machine that rows name,
-    relative to the file's folder, are uploaded.
+    Prints the batch's id. The deployment checks every row before the batch starts; the rows of a large file (over
+    4 MiB or 5,000 rows) are checked after the upload, and invalid ones fail. If no deployment is configured, --dry-run
+    checks the rows against the models that this version knows. Local images, audio and videos that rows name, relative
+    to the file's folder, are uploaded.
     """
     if reuse and again_:
-        raise typer.BadParameter("one says to make no row again, the other to make all.", param_hint="--reuse, --again")
+        raise typer.BadParameter(
+            "pass only one: --reuse adds only new rows, --again generates every row.", param_hint="--reuse, --again"
+        )
     _refuse_text(file)
     checked_template(name_template)
     if save_to:
@@ -143,7 +150,7 @@ def run(
             return
         if check and check.problem_rows and not force:
             raise PromptreelError(
-                f"{file}: {_summary(check)}. Nothing was sent: mend the file, or run the others with --force."
+                f"{file}: {_summary(check)}. Nothing was sent: fix the file, or run the valid rows with --force."
             )
         batch_name = name or file.name
         if check:
@@ -163,18 +170,18 @@ def run(
             output.say_json(batch.raw)
         else:
             output.say(batch.id)
-            output.warn(f"It runs. Follow it with: {_again(context, 'get', batch.id, '--wait', *following.options)}")
+            output.warn(f"Started. Follow it with: {_again(context, 'get', batch.id, '--wait', *following.options)}")
 
 
 @app.command("list")
 def list_(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List your batches, newest first.
 
-    Into a pipe go tab-separated lines: id, status, rows, revision, time of creation, name.
+    In a pipe, prints tab-separated lines: id, status, rows, revision, creation time, name.
     """
     with closing(client(context)) as api:
         found = [batch for batch, _ in zip(api.batches(), range(limit), strict=False)]
@@ -215,7 +222,7 @@ def get(
     timeout: Timeout = DAY,
     as_json: Json = False,
 ) -> None:
-    """Show a batch with its progress; with -o or --videos, save its results."""
+    """Show a batch and its progress; with -o or --videos, wait and save its results."""
     checked_template(name_template)
     with closing(client(context)) as api, telling_interrupts():
         batch = api.batch(batch_id)
@@ -229,9 +236,9 @@ def get(
 
 @app.command()
 def report(context: typer.Context, batch_id: BatchId, as_json: Json = False) -> None:
-    """Print what became of every row, as it is now.
+    """Print the current state of every row.
 
-    Into a pipe go tab-separated lines: row, status, generation, name, prompt, error.
+    In a pipe, prints tab-separated lines: row, status, generation, name, prompt, error.
     """
     with closing(client(context)) as api:
         rows = list(api.report(batch_id))
@@ -260,7 +267,7 @@ def cancel(
     batch_id: BatchId,
     as_json: Json = False,
 ) -> None:
-    """Start no more rows, and stop those that run. The provider may still finish them, and charge for them."""
+    """Cancel a batch and its running rows. The provider may still finish those rows and charge for them."""
     with closing(client(context)) as api:
         batch = api.cancel_batch(batch_id)
     if as_json:
@@ -268,9 +275,12 @@ def cancel(
         return
     counts = batch.counts or {}
     running = counts.get("queued", 0) + counts.get("generating", 0)
-    output.say(f"{batch.id} is cancelled; {counts.get('completed', 0)} rows were completed before.")
+    output.say(
+        f"Cancelled batch {batch.id}. {output.counted(counts.get('completed', 0), 'row')} had already completed."
+    )
     if running:
-        output.warn(f"{running} rows still run: stop them with {_again(context, 'cancel', batch.id)}")
+        rows = output.counted(running, "row")
+        output.warn(f"Still running: {rows}. Cancel again with: {_again(context, 'cancel', batch.id)}")
 
 
 @app.command()
@@ -284,9 +294,10 @@ def retry(
     timeout: Timeout = DAY,
     as_json: Json = False,
 ) -> None:
-    """Run the rows again that failed, were cancelled or were not reached.
+    """Run rows again that failed, were cancelled or never started.
 
-    What the provider has is fetched, and what may have been accepted is left alone: nothing is paid twice.
+    Videos that the provider has already made are fetched, and requests that it may have accepted are not sent again,
+    so nothing is paid for twice.
     """
     checked_template(name_template)
     with closing(client(context)) as api, telling_interrupts():
@@ -300,7 +311,7 @@ def retry(
             output.say_json(batch.raw)
         else:
             output.say(batch.id)
-            output.warn(f"It runs. Follow it with: {_again(context, 'get', batch.id, '--wait', *following.options)}")
+            output.warn(f"Started. Follow it with: {_again(context, 'get', batch.id, '--wait', *following.options)}")
 
 
 def _has_api(context: typer.Context) -> bool:
@@ -309,13 +320,13 @@ def _has_api(context: typer.Context) -> bool:
 
 
 def _refuse_text(file: Path) -> None:
-    """A text is one prompt: say so before somebody pays for one who meant many."""
+    """Reject a .txt file: it would be a single prompt, and its author may mean one prompt per line."""
     if file.suffix.lower() != ".txt":
         return
     lines = sum(1 for line in file.read_text("utf-8", "replace").splitlines() if line.strip())
     raise PromptreelError(
-        f"{file} is 1 prompt of {lines} {'line' if lines == 1 else 'lines'}, since a .txt is one prompt: for one a "
-        "line, write them into a .csv under the header `prompt`."
+        f"{file} is a single prompt of {output.counted(lines, 'line')}, like every .txt file: for one prompt per line, "
+        "use a .csv file with the header `prompt`."
     )
 
 
@@ -323,32 +334,37 @@ def _check_here(file: Path, *, as_json: bool) -> None:
     try:
         import jsonschema  # noqa: F401, PLC0415 - slow to import
     except ImportError:
-        raise ConfigurationError("Checking a file here needs jsonschema: pip install jsonschema.") from None
+        raise ConfigurationError(
+            "Checking a file without a deployment needs jsonschema: run pip install jsonschema."
+        ) from None
     from promptreel.operator.check import check  # noqa: PLC0415 - slow to import
 
     rows, problems, models = check(file)
     for problem in problems:
         output.warn(output.plain(f"{file}:{problem['line']}: {problem['message']}"))
-    output.warn(f"No API is configured: judged by the {models} models that this version knows; yours may offer others.")
+    output.warn(
+        f"No API is configured, so the rows were checked against the {models} models that this version knows; your "
+        "deployment may offer others."
+    )
     if as_json:
         output.say_json({"rows": rows, "problem_rows": len(problems), "problems": problems})
     else:
-        output.say(f"{file}: {rows} rows, {len(problems)} with a problem.")
+        output.say(f"{file}: {_rows_with_problems(rows, len(problems))}.")
     if problems:
         raise PromptreelError(
-            f"{file}: {len(problems)} of {rows} rows have a problem. Nothing was sent: mend the file."
+            f"{file}: {_rows_with_problems(rows, len(problems))}. Nothing was sent: fix the file and try again."
         )
 
 
 def _checked(api: Client, file: Path, name: str) -> BatchCheck | None:
-    """Return the deployment's check of the file, or None if the file is too large to be checked at once."""
+    """Return the deployment's check of the file, or None if the file is too large to check before it is uploaded."""
     try:
         return api.check_batch(file, name=name)
     except ApiError as error:
         if error.status != 413:  # noqa: PLR2004 - HTTP's own
             raise
     output.warn(
-        f"{file} is large (over {MAX_SENT_BYTES >> 20} MiB or 5000 rows): its rows are checked once it is there."
+        f"{file} is large (over {MAX_SENT_BYTES >> 20} MiB or 5,000 rows): its rows are checked after the upload."
     )
     return None
 
@@ -362,72 +378,85 @@ def _tell(file: Path, check: BatchCheck, *, quiet: bool) -> None:
 
 def _tell_made(check: BatchCheck) -> None:
     if check.made_before:
-        output.warn(f"{check.made_before} of {check.rows} rows were made before, and are not paid again.")
+        output.warn(
+            f"Requested earlier, not paid for again: {check.made_before} of {output.counted(check.rows, 'row')}."
+        )
     if check.failed_before:
-        output.warn(f"{check.failed_before} failed before, and stay so until they are retried.")
+        output.warn(
+            f"Failed earlier, not run again without `batch retry`: {output.counted(check.failed_before, 'row')}."
+        )
 
 
 def _summary(check: BatchCheck) -> str:
-    made = f", {check.made_before} made before" if check.made_before else ""
-    return f"{check.rows} rows, {check.problem_rows} with a problem{made}"
+    made = f", {check.made_before} requested earlier" if check.made_before else ""
+    return f"{_rows_with_problems(check.rows, check.problem_rows)}{made}"
+
+
+def _rows_with_problems(rows: int, problem_rows: int) -> str:
+    problems = {0: "no problems", 1: "1 with a problem"}.get(problem_rows, f"{problem_rows} with problems")
+    return f"{output.counted(rows, 'row')}, {problems}"
 
 
 def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None:
     if check is None:
-        raise PromptreelError(f"{file} is too large for --dry-run: split it, or send it, and bad rows fail alone.")
+        raise PromptreelError(
+            f"{file} is too large for --dry-run: split it, or run it, and only its invalid rows will fail."
+        )
     if as_json:
         output.say_json(check.raw)
     else:
         output.say(f"{file}: {_summary(check)}.")
         if other := check.made_elsewhere:
-            output.say(f"{other.rows} of {check.rows} rows were made before, in batch {output.plain(other.name)}.")
+            rows = output.counted(check.rows, "row")
+            output.say(f"Batch {output.plain(other.name)} already has {other.rows} of {rows}.")
         if check.estimated_usd is not None:
             most = f", at most {check.at_most_usd:.2f}" if check.at_most_usd != check.estimated_usd else ""
-            output.say(f"It will cost about {check.estimated_usd:.2f} USD{most}, besides AWS.")
+            output.say(f"Estimated cost: {check.estimated_usd:.2f} USD{most}, plus AWS charges.")
     if check.problem_rows:
-        raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: mend the file.")
+        raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: fix the file and try again.")
 
 
 def _decided(api: Client, file: Path, check: BatchCheck, choice: Choice | None, *, is_named: bool) -> BatchCheck:
-    """Return the check under the name that the batch shall have: another batch may have made most of its rows."""
+    """Return the check for the batch to run. If another batch has most of the rows, `choice` or the user decides."""
     other = check.made_elsewhere
     if choice == "again":
         return check if is_named else _under_new_name(api, file, check)
     if other is None or 2 * other.rows <= check.rows:
         return check
-    said = f"{other.rows} of {check.rows} rows were made before, in batch {output.plain(other.name)} ({other.id})."
+    rows = output.counted(check.rows, "row")
+    said = f"Batch {output.plain(other.name)} ({other.id}) already has {other.rows} of {rows}."
     if choice is None:
         if not sys.stdin.isatty():
             raise typer.BadParameter(
-                f"{said} Say --reuse to go on in that batch and make only what is new, or --again to make all rows "
-                "anew, which is paid for.",
+                f"{said} Pass --reuse to add only the new rows to that batch, or --again to generate and pay for every "
+                "row.",
                 param_hint="--reuse, --again",
             )
         output.warn(said)
-        asked = "Go on in that batch and make only what is new (reuse), or make all anew, which is paid for (again)?"
+        asked = "Add only the new rows to that batch (reuse), or generate and pay for every row (again)?"
         chosen = typer.prompt(asked, err=True).strip().lower()
         if chosen == "again":
             return check
         if chosen != "reuse":
-            raise typer.BadParameter("it is one of the two.", param_hint="--reuse, --again")
+            raise typer.BadParameter("answer reuse or again.", param_hint="--reuse, --again")
     there = api.check_batch(file, name=other.name)
     if there.id != other.id:
-        raise PromptreelError(f"{said} That one was dropped in S3: to go on in it, drop the file there again.")
+        raise PromptreelError(f"{said} That batch was started from S3: to continue it, upload the file there again.")
     return there
 
 
 def _under_new_name(api: Client, file: Path, check: BatchCheck) -> BatchCheck:
-    """For all rows to be made the batch must be a new one: under its name, or the first one free."""
+    """Return the check under a name whose batch has none of the rows: the given name, or the first free one."""
     stem, suffix = os.path.splitext(check.name)
     for number in range(2, MOST_TAKES):
         if not (check.made_before or check.failed_before):
             return check
         check = api.check_batch(file, name=f"{stem}-{number}{suffix}")
-    raise PromptreelError(f"There are {MOST_TAKES} batches of this name: choose another with --name.")
+    raise PromptreelError(f"There are already {MOST_TAKES} batches with this name: choose another with --name.")
 
 
 def _finish(context: typer.Context, api: Client, batch: Batch, following: Following) -> None:
-    """Wait for the batch, save its results if asked to, and say how it ended."""
+    """Wait for the batch, save its results if requested, and report how it ended."""
     folder = following.folder_of(batch.id)
     results = Results.open(folder, batch.id, following.template) if folder else None
     options = ["--wait", *following.options]
@@ -438,42 +467,42 @@ def _finish(context: typer.Context, api: Client, batch: Batch, following: Follow
         rows = list(api.report(batch.id))
         if results:
             unsaved = _save_videos(context, api, batch, rows, results) if following.videos else 0
-            output.warn(f"The report is {results.write_report(rows)}.")
+            output.warn(f"Report: {results.write_report(rows)}")
     except KeyboardInterrupt as stopped:
-        stopped.add_note(f"The batch goes on. Come back with: {back}")
+        stopped.add_note(f"The batch keeps running. Continue waiting with: {back}")
         raise
     except BatchTimeout as late:
-        late.add_note(f"Come back with: {back}")
+        late.add_note(f"Continue waiting with: {back}")
         raise
     completed = sum(row.status == "completed" for row in rows)
     if following.as_json:
         output.say_json([row.raw for row in rows])
     else:
-        before = f" ({batch.made_before} of them made before)" if batch.made_before else ""
+        before = f" ({batch.made_before} requested earlier)" if batch.made_before else ""
         usd = fsum(row.raw.get("usd") or 0 for row in rows)
-        cost = f", {usd:.2f} USD in all" if usd else ""
-        output.say(f"{completed} of {len(rows)} rows completed{before}{cost}.")
+        cost = f", {usd:.2f} USD in total" if usd else ""
+        output.say(f"{completed} of {output.counted(len(rows), 'row')} completed{before}{cost}.")
     if completed < len(rows):
         for row in rows:
             if row.status != "completed":
                 output.warn(output.plain(f"row {row.row}: {row.error or row.status}"))
         refused = sum((row.error or "").startswith("InvalidRequest:") for row in rows)
-        way = f"Run them again with: {_again(context, 'retry', batch.id, *options)}"
+        way = f"Retry with: {_again(context, 'retry', batch.id, *options)}"
         if refused == len(rows) - completed:
-            way = "They were refused: mend them, and run the file again."
-        raise PromptreelError(f"{len(rows) - completed} of {len(rows)} rows failed. {way}")
+            way = "Fix the invalid requests and run the file again."
+        raise PromptreelError(f"{len(rows) - completed} of {output.counted(len(rows), 'row')} failed. {way}")
     if unsaved:
-        raise PromptreelError(f"{unsaved} videos were not saved: come back with {back}")
+        raise PromptreelError(f"{output.counted(unsaved, 'video')} could not be saved. Try again with: {back}")
 
 
 def _save_videos(context: typer.Context, api: Client, batch: Batch, rows: Sequence[ReportRow], results: Results) -> int:
-    """Save the videos and a page that shows them, and return how many could not be saved."""
+    """Save the videos and a page that shows them. Return how many videos could not be saved."""
     unsaved = 0
     for path in results.put_earlier_aside(rows):
-        output.warn(f"{path.name} is of an earlier version of the batch: it is in {path.parent} now.")
+        output.warn(f"Moved {path.name} to {path.parent}: it belongs to an earlier version of the batch.")
     for row in rows:
         unsaved += row.status == "completed" and not _save_video(context, api, row, results)
-    output.warn(f"Look at the videos: {results.write_page(batch.name, rows)}")
+    output.warn(f"Page with the videos: {results.write_page(batch.name, rows)}")
     return unsaved
 
 
@@ -485,14 +514,14 @@ def _save_video(context: typer.Context, api: Client, row: ReportRow, results: Re
         api.download(str(row.generation_id), path)
     except (PromptreelError, OSError) as error:
         way = again(context, f"download {row.generation_id} -o {shlex.quote(video_name(row))}")
-        output.warn(output.plain(f"row {row.row}: {error} Get it with: {way}"))
+        output.warn(output.plain(f"row {row.row}: {error} Download it with: {way}"))
         return False
     results.saved(row, path)
     return True
 
 
 def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
-    """A bar with counts and the time left, on a terminal; a line for each change of the counts elsewhere."""
+    """Wait for the batch. Show a progress bar on a terminal, and elsewhere a line for each change of the counts."""
     console, started, shown = Console(stderr=True), time.monotonic(), ""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     left = TimeRemainingColumn(elapsed_when_finished=True)
@@ -521,10 +550,10 @@ def _show(batch: Batch) -> None:
         "id": batch.id,
         "name": batch.name,
         "status": batch.status,
-        "error": batch.error and f"{batch.error.name}: {batch.error.message}",
+        "error": batch.error,
         "revision": batch.revision,
         "rows": batch.rows,
-        "before": f"{batch.made_before} made before" if batch.made_before else None,
+        "before": f"{batch.made_before} requested earlier" if batch.made_before else None,
         "counts": counts or None,
         "held": batch.held_back,
         "created": batch.created_at,

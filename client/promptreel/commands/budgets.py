@@ -1,4 +1,4 @@
-"""budgets: what may be spent."""
+"""budgets: set and list spending limits."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +10,10 @@ from promptreel.commands.options import Json, deployment
 if TYPE_CHECKING:
     from core.money.budgets import Budget
 
-app = typer.Typer(help="Set and list what may be spent, of all, of an owner, or with a key.", no_args_is_help=True)
+app = typer.Typer(help="Set and list spending limits for the deployment, an owner or an API key.", no_args_is_help=True)
 
 NONE = "none"
-Limit = Annotated[str | None, typer.Option(metavar="USD", help="In US dollars, or none.", show_default=False)]
+Limit = Annotated[str | None, typer.Option(metavar="USD", help="Limit in US dollars, or none.", show_default=False)]
 
 
 @app.command("set")
@@ -22,27 +22,30 @@ def set_(
     day: Limit = None,
     month: Limit = None,
     jobs_an_hour: Annotated[
-        str | None, typer.Option(metavar="JOBS", help="How many may begin, or none.", show_default=False)
+        str | None, typer.Option(metavar="JOBS", help="Jobs that may start in an hour, or none.", show_default=False)
     ] = None,
     owner: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of this owner, instead of all.", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="Limit this owner instead of the deployment.", show_default=False)
     ] = None,
     key: Annotated[
-        str | None, typer.Option(metavar="ID", help="Of this API key; see keys list.", show_default=False)
+        str | None,
+        typer.Option(metavar="ID", help="Limit this API key; see `promptreel keys list`.", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Set what may be spent in a day and a month (UTC), and how many jobs may begin in an hour.
+    """Limit the spending in a day and a month (UTC), and the jobs that may start in an hour.
 
-    A request that may cost more than is left is refused. What is at the provider goes on; what waits ends if it has no
-    room any more: all of it if a limit is 0. What is not named stays as it is.
+    Requests that may cost more than is left are rejected. Jobs already at the provider continue. Queued jobs that no
+    longer fit fail; with a limit of 0, all of them do. Limits that you do not name stay unchanged.
     """
     if owner and key:
-        raise typer.BadParameter("say one of the two.", param_hint="--owner, --key")
+        raise typer.BadParameter("pass only one of them.", param_hint="--owner, --key")
     usd = {name: _usd(text, f"--{name}") for name, text in (("day", day), ("month", month)) if text is not None}
     jobs = {"hour": _jobs(jobs_an_hour)} if jobs_an_hour is not None else {}
     if not usd and not jobs:
-        raise typer.BadParameter("say which limit: an amount, or none.", param_hint="--day, --month, --jobs-an-hour")
+        raise typer.BadParameter(
+            "pass at least one limit: an amount, or none.", param_hint="--day, --month, --jobs-an-hour"
+        )
     with deployment(context) as deployed:
         from promptreel.operator.budgets import set_limits  # noqa: PLC0415 - an extra, and slow to import
 
@@ -52,9 +55,9 @@ def set_(
 
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
-    """List all budgets with what is spent, or held for what runs.
+    """List all budgets and how much of each is used: spent, or reserved for running jobs.
 
-    Into a pipe go tab-separated lines: whose, period, limit, used, left, when it renews.
+    In a pipe, prints tab-separated lines: scope, period, limit, used, left, renewal time.
     """
     with deployment(context) as deployed:
         from promptreel.operator.budgets import every  # noqa: PLC0415 - an extra, and slow to import
@@ -80,7 +83,7 @@ def _say(budgets: "list[Budget]", *, as_json: bool) -> None:
     right = {"justify": "right", "no_wrap": True}
     plain = {"no_wrap": True}
     columns: output.Columns = {
-        "WHOSE": {},
+        "SCOPE": {},
         "PERIOD": plain,
         "LIMIT": right,
         "USED": right,
@@ -97,8 +100,8 @@ def _usd(text: str, option: str) -> float | None:
         amount = float(text)
     except ValueError:
         amount = -1
-    if not 0 <= amount <= 1e6:  # noqa: PLR2004 - who means more says none
-        raise typer.BadParameter(f"{text!r} is no amount: say 25, 2.50 or none.", param_hint=option)
+    if not 0 <= amount <= 1e6:  # noqa: PLR2004 - for more, use none
+        raise typer.BadParameter(f"{text!r} is not an amount: use 25, 2.50 or none.", param_hint=option)
     return amount
 
 
@@ -106,5 +109,5 @@ def _jobs(text: str) -> int | None:
     if text == NONE:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 8):  # noqa: PLR2004 - millions
-        raise typer.BadParameter(f"{text!r} is no number of jobs: say 100 or none.", param_hint="--jobs-an-hour")
+        raise typer.BadParameter(f"{text!r} is not a number of jobs: use 100 or none.", param_hint="--jobs-an-hour")
     return int(text)

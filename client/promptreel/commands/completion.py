@@ -1,4 +1,4 @@
-"""What the shell is told for Tab: within two seconds, or nothing at all."""
+"""Shell completion: suggestions from the API within two seconds, or none."""
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -12,24 +12,24 @@ from promptreel.commands.output import plain
 from promptreel.generation import Generation
 
 TIMEOUT_SECONDS = (1.0, 2.0)
-IDS = 100  # of the newest
+IDS = 100  # the newest
 
-Offer = tuple[str, str]  # what may stand there, and a word about it
+Offer = tuple[str, str]  # a value and its description
 
 
 def statuses(incomplete: str) -> list[str]:
-    """The statuses that begin so."""
+    """Return the statuses that begin with the incomplete word."""
     return [status for status in get_args(Status) if status.startswith(incomplete)]
 
 
 def models(context: typer.Context, incomplete: str) -> list[Offer]:
-    """The models that begin so."""
+    """Return the models whose ids begin with the incomplete word."""
     offered = _asked(context, lambda api: [(model.id, model.title) for model in api.models()])
     return [offer for offer in offered if offer[0].startswith(incomplete)]
 
 
 def ids(context: typer.Context, incomplete: str) -> list[Offer]:
-    """The newest generations whose ids begin so."""
+    """Return the newest generations whose ids begin with the incomplete word."""
     found = _asked(context, lambda api: [(one.id, _about(one)) for one in api.list(limit=IDS)])
     return [offer for offer in found if offer[0].startswith(incomplete)]
 
@@ -45,5 +45,5 @@ def _asked(context: typer.Context, question: Callable[[Client], Iterable[Offer]]
         api = Client(found.required_url(), found.required_api_key(), attempts=1, timeout=TIMEOUT_SECONDS)
         with closing(api):
             return list(question(api))
-    except Exception:  # noqa: BLE001 - whatever it is, a word about it would stand in the middle of the command
+    except Exception:  # noqa: BLE001 - an error message would appear in the middle of the user's command
         return []

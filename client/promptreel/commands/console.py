@@ -1,4 +1,4 @@
-"""console: the deployment's own page."""
+"""console: sign in to the web console."""
 
 import typer
 
@@ -8,6 +8,6 @@ from promptreel.commands.options import configured
 
 
 def console(context: typer.Context) -> None:
-    """Print a link that opens the console in your browser, signed in. It holds your API key: keep it to yourself."""
+    """Print a link that opens the console in your browser, signed in. It contains your API key: keep it secret."""
     found = configured(context)
     output.say(f"{address(found.required_url())}/#key={found.required_api_key()}")

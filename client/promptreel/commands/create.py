@@ -1,4 +1,4 @@
-"""create: a prompt, and one video of it or several."""
+"""create: generate one or more videos from a prompt."""
 
 import json
 import re
@@ -23,13 +23,13 @@ from promptreel.errors import ApiError, ConfigurationError, PromptreelError, Wai
 from promptreel.generation import Generation
 from promptreel.money import Estimate
 
-MOST = 100  # of one prompt: more of them are a file's rows
-MAX_PROMPT_BYTES = 192 << 10  # the API takes no larger request
+MOST = 100  # videos of one prompt; for more, use a batch
+MAX_PROMPT_BYTES = 192 << 10  # the API's limit for a request
 
 
 @dataclass
 class Take:
-    """One of several of the same prompt: its seed or its number, and what became of it."""
+    """One of several videos of the same prompt: its seed or number, and its result."""
 
     number: int
     path: Path | None
@@ -37,7 +37,7 @@ class Take:
     error: Exception | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The generation in the API's words; of one that could not be asked for, why."""
+        """Return the API's object for the generation, or the error of a request that was not accepted."""
         if self.generation is None:
             error = {"name": type(self.error).__name__, "message": str(self.error)}
             return {"id": None, "status": "error", "error": error}
@@ -48,7 +48,7 @@ class Take:
 def _input(help_: str) -> Any:
     return typer.Option(
         metavar="FILE",
-        help=f"{help_}: a file here, which is uploaded, or https://..., generation:ID, s3://... May be repeated.",
+        help=f"{help_}: a local file, which is uploaded, or https://..., generation:ID, s3://... May be repeated.",
         show_default=False,
     )
 
@@ -59,61 +59,65 @@ def create(
         str | None,
         typer.Argument(
             metavar="PROMPT",
-            help="What the video shows; `-` reads it from stdin, `@FILE` from a file. Some models need none.",
+            help="What the video shows; `-` reads stdin, `@FILE` reads a file. Optional for some models.",
             show_default=False,
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="See promptreel models.", autocompletion=completion.models)
+        str, typer.Option(help="The model; see `promptreel models`.", autocompletion=completion.models)
     ] = DEFAULT_MODEL,
     duration: Annotated[int | None, typer.Option(help="Length in seconds.", show_default=False)] = None,
-    aspect_ratio: Annotated[str | None, typer.Option(help="Such as 16:9 or 9:16.", show_default=False)] = None,
-    negative_prompt: Annotated[str | None, typer.Option(help="What it must not show.", show_default=False)] = None,
+    aspect_ratio: Annotated[
+        str | None, typer.Option(help="The aspect ratio, such as 16:9 or 9:16.", show_default=False)
+    ] = None,
+    negative_prompt: Annotated[
+        str | None, typer.Option(help="What the video must not show.", show_default=False)
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives similar videos.", show_default=False)] = None,
     count: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="So many videos of it.", show_default=False)
+        int | None, typer.Option(min=1, max=MOST, help="Number of videos to generate.", show_default=False)
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="A video for each of these seeds, such as 1-4 or 1,5,9.", show_default=False),
+        typer.Option(metavar="LIST", help="Generate a video for each seed, such as 1-4 or 1,5,9.", show_default=False),
     ] = None,
-    image: Annotated[list[str] | None, _input("A picture that it takes")] = None,
-    video: Annotated[list[str] | None, _input("A video that it takes")] = None,
-    audio: Annotated[list[str] | None, _input("A sound that it takes")] = None,
+    image: Annotated[list[str] | None, _input("Input image")] = None,
+    video: Annotated[list[str] | None, _input("Input video")] = None,
+    audio: Annotated[list[str] | None, _input("Input audio")] = None,
     param: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Any other parameter of the model; the value is JSON, a file as above, or else text. May be repeated.",
+            help="Any other parameter of the model: JSON, a file as above, or plain text. May be repeated.",
             show_default=False,
         ),
     ] = None,
     tag: Tags = None,
     webhook: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Told of the end by a signed POST: see webhooks.", show_default=False),
+        typer.Option(metavar="URL", help="URL to notify with a signed POST when the job ends.", show_default=False),
     ] = None,
     webhook_events: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Of which ends: completed, failed; by default both.", show_default=False),
+        typer.Option(metavar="LIST", help="Events to notify: completed, failed; by default both.", show_default=False),
     ] = None,
     idempotency_key: Annotated[
         str | None,
-        typer.Option(help="The same key and request are the same job, however often.", show_default=False),
+        typer.Option(help="Repeating a request with the same key starts no second job.", show_default=False),
     ] = None,
     wait: Wait = False,
     timeout: Timeout = WAIT_SECONDS,
     notify: Notify = False,
     save_as: Output = None,
     force: Force = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would cost.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the estimated cost.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask for a video, or for several; with -o, wait and save.
+    """Generate one or more videos. With -o, wait and save them.
 
-    Prints the generation's id, with --wait its video's link, with -o the file. Of several, a line each, and with -o
-    boat.mp4 the files boat-1.mp4, boat-2.mp4 and so on, named after their seeds or numbers. One that fails does not
-    keep you from the others.
+    Prints the generation's id, with --wait the link to its video, or with -o the file name. For several videos it
+    prints a line each, and -o boat.mp4 saves boat-1.mp4, boat-2.mp4 and so on, by seed or number. If one fails, the
+    others continue.
     """
     takes = [Take(number, _numbered(save_as, number)) for number in _numbers(count, seeds, seed)]
     named = {"duration": duration, "aspect_ratio": aspect_ratio, "negative_prompt": negative_prompt, "seed": seed}
@@ -122,7 +126,7 @@ def create(
         if path:
             refuse_unwritable(path, force)  # before anything is paid
     if prompt is None and model == DEFAULT_MODEL:
-        raise typer.BadParameter("it is missing: only some models need none.", param_hint="PROMPT")
+        raise typer.BadParameter("it is missing: this model needs a prompt.", param_hint="PROMPT")
     text = None if prompt is None else _prompt(prompt)
     waits = wait or notify or save_as is not None
     with closing(client(context)) as api, telling_interrupts():
@@ -145,7 +149,7 @@ def create(
                 if waits:
                     _finish(context, api, takes, waiting)
             except KeyboardInterrupt as interrupt:
-                interrupt.add_note(f"What was asked for goes on. {_again(key)}")
+                interrupt.add_note(f"Videos already requested continue. {_again(key)}")
                 raise
             _end(takes, key, waits=waits, notify=notify, as_json=as_json)
             return
@@ -157,21 +161,21 @@ def create(
             output.say_json(generation.raw)
         else:
             output.say(generation.id)
-            output.warn(f"It runs. Follow it with: {again(context, f'get {generation.id} --wait')}")
+            output.warn(f"Started. Follow it with: {again(context, f'get {generation.id} --wait')}")
 
 
 def _tell_cost(estimate: Estimate, count: int, *, as_json: bool) -> None:
     if as_json:
         output.say_json(estimate.raw)
     else:
-        output.say(f"{count} times {estimate}" if count > 1 else str(estimate))
+        output.say(f"{count} videos, each {estimate}" if count > 1 else str(estimate))
     if estimate.refused:
         raise PromptreelError(estimate.refused)
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a video is made of."""
+    """A request for a video."""
 
     prompt: str | None
     model: str
@@ -179,7 +183,7 @@ class _Asked:
 
 
 def _ask(api: Client, take: Take, asked: _Asked, key: str, *, is_first: bool) -> None:
-    """Request one of them. Raise an error that applies to all of them at the first."""
+    """Request one video. If the first request fails with an error that every request would get, raise it."""
     try:
         take.generation = api.create(asked.prompt, asked.model, idempotency_key=key, **asked.parameters)
     except PromptreelError as error:
@@ -191,7 +195,7 @@ def _ask(api: Client, take: Take, asked: _Asked, key: str, *, is_first: bool) ->
 
 
 def _finish(context: typer.Context, api: Client, takes: list[Take], waiting: Waiting) -> None:
-    """Wait for all, one after the other, since they run at once; save or print each as it ends."""
+    """Wait for the videos in order, since they run in parallel, and save or print each one."""
     deadline = time.monotonic() + waiting.timeout
     for take in takes:
         if take.generation is None:
@@ -214,11 +218,12 @@ def _finish(context: typer.Context, api: Client, takes: list[Take], waiting: Wai
 
 
 def _end(takes: list[Take], key: str, *, waits: bool, notify: bool, as_json: bool) -> None:
-    """How many there are of how many, and what they cost; 1 if one failed, 4 if only the time-out was in the way."""
+    """Print how many videos succeeded and their cost. Exit with 4 if all errors are timeouts, 1 for other errors."""
     errors = [take.error for take in takes if take.error]
     spent = fsum(take.generation.usd or 0 for take in takes if take.generation and take.generation.ended)
-    cost = f", {spent:.2f} USD in all" if spent else ""
-    total = f"{len(takes) - len(errors)} of {len(takes)} {'completed' if waits else 'asked for'}{cost}"
+    cost = f", {spent:.2f} USD in total" if spent else ""
+    videos = output.counted(len(takes), "video")
+    total = f"{len(takes) - len(errors)} of {videos} {'completed' if waits else 'requested'}{cost}"
     if as_json:
         output.say_json([take.as_json() for take in takes])
     output.warn(f"{total}. {_again(key)}" if errors or not waits else f"{total}.")
@@ -229,17 +234,17 @@ def _end(takes: list[Take], key: str, *, waits: bool, notify: bool, as_json: boo
 
 
 def _again(key: str) -> str:
-    return f"The same command with --idempotency-key {key} asks for nothing twice."
+    return f"To continue without paying twice, repeat the command with --idempotency-key {key}."
 
 
 def _numbers(count: int | None, seeds: str | None, seed: int | None) -> list[int]:
-    """The numbers or seeds of several; empty if one is wanted."""
+    """Return the numbers or seeds of several videos, or an empty list for a single video."""
     if count is None and seeds is None:
         return []
     if count is not None and seeds is not None:
-        raise typer.BadParameter("it says how many: leave out --count.", param_hint="--seeds")
+        raise typer.BadParameter("it already sets the number of videos: leave out --count.", param_hint="--seeds")
     if seed is not None:
-        raise typer.BadParameter("it makes one video: name several with --seeds.", param_hint="--seed")
+        raise typer.BadParameter("it is for a single video: use --seeds for several.", param_hint="--seed")
     if seeds is None:
         return list(range(1, (count or 0) + 1))
     found: dict[int, None] = {}
@@ -247,10 +252,10 @@ def _numbers(count: int | None, seeds: str | None, seed: int | None) -> list[int
         match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part, re.ASCII)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not first <= last < first + MOST:
-            raise typer.BadParameter(f"{part!r} is no seed, and no range of up to {MOST}.", param_hint="--seeds")
+            raise typer.BadParameter(f"{part!r} is not a seed or a range of up to {MOST} seeds.", param_hint="--seeds")
         found |= dict.fromkeys(range(first, last + 1))
     if len(found) > MOST:
-        raise typer.BadParameter(f"more than {MOST} belong into a file (promptreel batch).", param_hint="--seeds")
+        raise typer.BadParameter(f"the limit is {MOST} seeds: for more, use promptreel batch.", param_hint="--seeds")
     return list(found)
 
 
@@ -259,7 +264,7 @@ def _numbered(path: Path | None, number: int) -> Path | None:
 
 
 def _prompt(given: str) -> str:
-    """The prompt itself, or what stdin or the file holds, without the line break at its end."""
+    """Return the prompt, read from stdin for `-` or from a file for `@FILE`, without surrounding whitespace."""
     try:
         if given == "-":
             content = sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1)
@@ -271,11 +276,12 @@ def _prompt(given: str) -> str:
         text = content.decode("utf-8-sig").strip()
     except OSError as error:
         raise typer.BadParameter(
-            f"{given[1:]!r} cannot be read ({error.strerror}); a prompt that begins with @ itself comes by stdin (-).",
+            f"{given[1:]!r} cannot be read ({error.strerror}). To use a prompt that starts with @, pass it on stdin "
+            "with `-`.",
             param_hint="PROMPT",
         ) from None
     except UnicodeDecodeError:
-        raise typer.BadParameter("it is no text in UTF-8.", param_hint="PROMPT") from None
+        raise typer.BadParameter("it is not UTF-8 text.", param_hint="PROMPT") from None
     if not text or len(content) > MAX_PROMPT_BYTES:
         problem = f"larger than {MAX_PROMPT_BYTES >> 10} KiB" if text else "empty"
         raise typer.BadParameter(f"it is {problem}.", param_hint="PROMPT")
@@ -283,7 +289,7 @@ def _prompt(given: str) -> str:
 
 
 def _inputs(api: Client, model: str, given: dict[str, list[str] | None]) -> dict[str, Any]:
-    """The model's parameters for what it takes beside words: each kind goes into the fields for it, in their order."""
+    """Assign the input files to the model's fields for images, videos and audio, in the model's order."""
     wanted = {kind: values for kind, values in given.items() if values}
     fields = api.model(model).raw.get("inputs") or [] if wanted else []
     found: dict[str, Any] = {}
@@ -293,7 +299,7 @@ def _inputs(api: Client, model: str, given: dict[str, list[str] | None]) -> dict
         for value in values:
             name = next((name for name in names if name.endswith("[]") or name not in found), None)
             if name is None:
-                taken = f"takes {', '.join(found)}" if found else "takes none"
+                taken = f"accepts only {', '.join(found)}" if found else "accepts no such input"
                 raise typer.BadParameter(
                     f"model {model} {taken}: see promptreel models {model}.", param_hint=f"--{kind}"
                 )
@@ -309,7 +315,7 @@ def _parameters(given: list[str]) -> dict[str, Any]:
     for text in given:
         name, separator, value = text.partition("=")
         if not name or not separator:
-            raise typer.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint="--param")
+            raise typer.BadParameter(f"{text!r} is not of the form NAME=VALUE.", param_hint="--param")
         try:
             parameters[name] = json.loads(value)
         except ValueError:

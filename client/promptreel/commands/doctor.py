@@ -1,4 +1,4 @@
-"""doctor: what is deployed, reachable and configured."""
+"""doctor: check the configuration and the deployment."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,9 +12,9 @@ from promptreel.findings import Finding, Verdict, configured
 
 
 def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check what is deployed, reachable and configured, and say what to do.
+    """Check the configuration, the API and the deployment, and suggest fixes.
 
-    Exits with 1 if something is broken. Without AWS credentials only the API and the key are checked.
+    Exits with 1 if something is broken. Without AWS credentials, only the API and your key are checked.
     """
     found = [*configured(context.obj()), *_deployed(context)]
     if as_json:

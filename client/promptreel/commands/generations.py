@@ -1,4 +1,4 @@
-"""get, open, download, cancel, delete: what users do with one generation."""
+"""get, open, download, cancel and delete: commands for one generation."""
 
 import os
 import sys
@@ -47,7 +47,7 @@ def get(
 
 
 def open_(context: typer.Context, generation_id: GenerationId) -> None:
-    """Open a generation's video in your browser or player; where there is no display, print its link."""
+    """Open a generation's video in your browser, or print its link if there is no display."""
     with closing(client(context)) as api:
         generation = api.get(generation_id)
     if generation.status == "error":
@@ -55,13 +55,13 @@ def open_(context: typer.Context, generation_id: GenerationId) -> None:
     if generation.video is None:
         raise NotFinished(f"Generation {generation.id} has no video yet: it is {generation.stage}.", generation)
     if _has_display() and webbrowser.open(generation.video.url):
-        output.warn(f"The video of {generation.id} opens in your browser.")
+        output.warn(f"Opening the video of {generation.id} in your browser.")
     else:
         output.say(generation.video.url)
 
 
 def _has_display() -> bool:
-    """Whether a page can be seen here. (Without one, webbrowser would take the terminal for a text browser.)"""
+    """Return whether there is a display. Without one, webbrowser would start a text browser in the terminal."""
     return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
 
 
@@ -75,7 +75,7 @@ def download(
     notify: Notify = False,
     as_json: Json = False,
 ) -> None:
-    """Save a generation's video, as ID.mp4 (or .webm, .mov, .gif, as it is) unless told otherwise."""
+    """Save a generation's video, by default as ID.mp4 (or .webm, .mov or .gif, depending on the model)."""
     if save_as:
         refuse_unwritable(save_as, force)
     with closing(client(context)) as api, telling_interrupts():
@@ -89,37 +89,37 @@ def download(
 
 
 def _named(generation: Generation) -> Path:
-    """After the generation, with the ending that its video has, or will have most likely."""
+    """Return a file name from the generation's id. Until there is a video, assume .mp4."""
     suffix = generation.video.suffix if generation.video else MP4
     return Path(f"{output.plain(generation.id).replace('/', '_')}{suffix}")
 
 
 def cancel(context: typer.Context, generation_id: GenerationId, as_json: Json = False) -> None:
-    """Stop a running generation. The provider may still finish it, and charge for it."""
+    """Cancel a running generation. The provider may still finish it and charge for it."""
     with closing(client(context)) as api:
         generation = api.cancel(generation_id)
     if as_json:
         output.say_json(generation.raw)
     elif generation.error:
-        output.say(f"{generation.id} is stopped. {output.plain(generation.error.message)}")
+        output.say(f"{generation.id}: {output.plain(generation.error.message)}")
 
 
 def delete(
     context: typer.Context,
     generation_id: GenerationId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove an ended generation: its video and its record."""
+    """Delete a finished generation: its video and its record."""
     if not (yes or sys.stdin.isatty()):
-        raise typer.BadParameter("it is needed where nobody can be asked.", param_hint="--yes")
+        raise typer.BadParameter("add --yes: there is no terminal to confirm on.", param_hint="--yes")
     with closing(client(context)) as api:
         if len(generation_id) < ID_DIGITS:
             generation_id = api.get(generation_id).id
         if not yes:
-            typer.confirm(f"Remove generation {output.plain(generation_id)} and its video?", abort=True, err=True)
+            typer.confirm(f"Delete generation {output.plain(generation_id)} and its video?", abort=True, err=True)
         api.delete(generation_id)
     if as_json:
         output.say_json({"id": generation_id, "deleted": True})
     else:
-        output.say(f"{output.plain(generation_id)} is removed.")
+        output.say(f"Deleted generation {output.plain(generation_id)}.")

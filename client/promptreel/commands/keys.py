@@ -1,4 +1,4 @@
-"""keys: manage the keys of the API."""
+"""keys: manage the API's keys."""
 
 import time
 from collections.abc import Iterator
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from promptreel.operator.deployment import Deployment
     from promptreel.operator.keys import ApiKey, ApiKeys
 
-app = typer.Typer(help="Make, list, rotate and revoke the API's keys.", no_args_is_help=True)
+app = typer.Typer(help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
 
 SCOPES = ("read", "create", "all")
-# Who tried the key before the authorizer knows of it would be refused for as long as the gateway keeps the verdict.
+# If a key is used before the authorizer can see it, the gateway caches the rejection. So wait before showing the key.
 KNOWN_AFTER_SECONDS = 2.0
-KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="See keys list.", show_default=False)]
+KeyId = Annotated[
+    str, typer.Argument(metavar="KEY_ID", help="The key's id; see `promptreel keys list`.", show_default=False)
+]
 Expires = Annotated[
     str | None,
     typer.Option(
-        "--expires", metavar="TIME", help="When it ends, such as 12h, 90d or 8w from now.", show_default=False
+        "--expires", metavar="TIME", help="When the key expires, such as 12h, 90d or 8w from now.", show_default=False
     ),
 ]
 
@@ -37,25 +39,25 @@ def create(
     owner: Annotated[
         str,
         typer.Argument(
-            metavar="OWNER", help="Whose key it is: an owner sees only its own generations.", show_default=False
+            metavar="OWNER", help="The key's owner. Owners see only their own generations.", show_default=False
         ),
     ],
-    name: Annotated[str, typer.Option(metavar="NAME", help="What it is for.", show_default=False)] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="A note on what the key is for.", show_default=False)] = "",
     scope: Annotated[
         str,
         typer.Option(
             metavar="SCOPE",
-            help="What it may do: read (look and download), create (also make videos), all (also cancel and "
-            "delete, and the secret of webhooks).",
+            help="Permissions: read (view and download), create (also generate videos), all (also cancel, delete, "
+            "and manage the webhook secret).",
         ),
     ] = "all",
     expires: Expires = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key and print it, this once: only its hash is kept."""
+    """Create a key and print it. It is shown only once, because only its hash is stored."""
     for text, which in ((owner, "OWNER"), (name, "--name")):
         if UNPRINTABLE.search(text) or (which == "OWNER" and not text.strip()):
-            raise typer.BadParameter("it must be a name of printable characters.", param_hint=which)
+            raise typer.BadParameter("it must be a name without control characters.", param_hint=which)
     if scope not in SCOPES:
         raise typer.BadParameter(f"it must be one of {', '.join(SCOPES)}.", param_hint="--scope")
     expires_at = _end(expires)
@@ -66,12 +68,12 @@ def create(
         output.say_json({"api_key": key, **asdict(kept)})
     else:
         output.say(key)
-        output.warn(f"This key of {owner} is shown only now. To revoke it: {kept.key_id}.")
+        output.warn(f"Copy this key for {owner} now; it is not shown again. Its id is {kept.key_id}.")
 
 
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
-    """List the keys' ids, owners, names, scopes and, to the hour, last uses; the keys themselves are nowhere kept."""
+    """List keys by id, with owner, name, scope and last use (to the hour). The keys themselves are not stored."""
     with deployment(context) as deployed:
         from promptreel.operator.keys import uses_of  # noqa: PLC0415 - an extra, and slow to import
 
@@ -101,14 +103,14 @@ def rotate(
     context: typer.Context,
     key_id: KeyId,
     overlap: Annotated[
-        str, typer.Option(metavar="TIME", help="How long the old key still works, such as 30m, 24h or 7d.")
+        str, typer.Option(metavar="TIME", help="How long the old key keeps working, such as 30m, 24h or 7d.")
     ] = "24h",
     expires: Expires = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key for the same as another one, which goes on working for a while, and print it, this once.
+    """Replace a key: print a new one, and let the old one expire after the overlap.
 
-    It has the budget of the other one, and begins with what is used of that.
+    The new key is shown only once. It takes over the old key's owner, name, scope, budget and current usage.
     """
     for_as_long = _span(overlap, "--overlap")
     expires_at = _end(expires)
@@ -125,19 +127,20 @@ def rotate(
     else:
         output.say(key)
         output.warn(
-            f"This key of {new.owner} is shown only now. Key {old.key_id}, which it replaces, ends at {old.expires_at}."
+            f"Copy this key for {new.owner} now; it is not shown again. The old key {old.key_id} expires at "
+            f"{old.expires_at}."
         )
 
 
 @app.command()
 def revoke(context: typer.Context, key_id: KeyId, as_json: Json = False) -> None:
-    """Revoke a key: it stops working within five minutes."""
+    """Revoke a key. It stops working within five minutes."""
     with _keys(context) as keys:
         revoked = keys.revoke(key_id)
     if as_json:
         output.say_json(asdict(revoked))
     else:
-        output.say(f"Key {revoked.key_id} of {revoked.owner} is revoked; it stops working within five minutes.")
+        output.say(f"Revoked key {revoked.key_id} of {revoked.owner}. It stops working within five minutes.")
 
 
 @contextmanager
@@ -159,7 +162,7 @@ def _end(expires: str | None) -> datetime | None:
 def _span(text: str, option: str) -> timedelta:
     span = span_of(text)
     if span is None:
-        raise typer.BadParameter(f"{text!r} is no span of time: say 30m, 12h, 90d or 8w.", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is not a duration: use 30m, 12h, 90d or 8w.", param_hint=option)
     return span
 
 
@@ -170,5 +173,5 @@ def _ends(key: "ApiKey") -> str:
 
 
 def _minute(time: str) -> str:
-    """As much of a time as a line has room for."""
+    """Return a timestamp cut to the minute."""
     return time[:16]

@@ -1,4 +1,4 @@
-"""list: what there is, as wide as the terminal."""
+"""list: show generations, fitted to the terminal's width."""
 
 import re
 from contextlib import closing
@@ -12,10 +12,10 @@ from promptreel.commands import completion, output
 from promptreel.commands.options import Json, Tags, client, span_of
 from promptreel.generation import Generation
 
-SHORT = 8  # digits of an id: enough for ten thousand of them, most often
-LEAST = 38  # columns that an id, a status and a time with its year take
+SHORT = 8  # digits of an id: usually unique among ten thousand ids
+LEAST = 38  # columns for an id, a status and a time with its year
 _TIME = r"\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?"
-ROOM = 24  # columns that a prompt needs next to the rest; else it has a line of its own
+ROOM = 24  # columns that a prompt needs to share a line with the rest
 
 
 def list_(
@@ -23,32 +23,34 @@ def list_(
     status: Annotated[
         str | None,
         typer.Option(
-            help=f"Only those: {', '.join(get_args(Status))}.", show_default=False, autocompletion=completion.statuses
+            help=f"Only this status: {', '.join(get_args(Status))}.",
+            show_default=False,
+            autocompletion=completion.statuses,
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Only this model's.", show_default=False, autocompletion=completion.models)
+        str | None, typer.Option(help="Only this model.", show_default=False, autocompletion=completion.models)
     ] = None,
-    batch: Annotated[str | None, typer.Option(metavar="ID", help="Only this batch's.", show_default=False)] = None,
-    text: Annotated[str | None, typer.Option(help="Only with this in the prompt.", show_default=False)] = None,
+    batch: Annotated[str | None, typer.Option(metavar="ID", help="Only this batch.", show_default=False)] = None,
+    text: Annotated[str | None, typer.Option(help="Only prompts that contain this text.", show_default=False)] = None,
     tag: Tags = None,
     since: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Not older: 30m, 12h, 2d, 1w, or a date such as 2026-01-31 or 2026-01-31T12:00, in UTC.",
+            help="Only newer: an age such as 30m, 12h, 2d or 1w, or a UTC time such as 2026-01-31 or 2026-01-31T12:00.",
             show_default=False,
         ),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Not newer; a date is the whole day.", show_default=False)
+        str | None, typer.Option(metavar="TIME", help="Only older; a date includes the whole day.", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List your generations, newest first; of those that failed, why.
+    """List your generations, newest first, with the error of those that failed.
 
-    Into a pipe go tab-separated lines: whole id, status, model, time of creation in UTC, prompt, why it failed.
+    In a pipe, prints tab-separated lines: full id, status, model, creation time (UTC), prompt, error.
     """
     if status is not None and status not in get_args(Status):
         raise typer.BadParameter(f"it must be one of {', '.join(get_args(Status))}.", param_hint="--status")
@@ -68,7 +70,7 @@ def list_(
 
 
 def _time(text: str, option: str, *, end: bool = False) -> datetime:
-    """A time ago, a date (its beginning or its end), or a time in UTC."""
+    """Parse an age, a date (its start, or its end if `end`), or a time that is in UTC unless it names a zone."""
     if ago := span_of(text):
         return datetime.now(UTC) - ago
     try:
@@ -80,13 +82,14 @@ def _time(text: str, option: str, *, end: bool = False) -> datetime:
         time = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise typer.BadParameter(
-            f"{text!r} is no time: say 30m, 12h, 2d, 1w, 2026-01-31 or 2026-01-31T12:00.", param_hint=option
+            f"{text!r} is not a time: use 30m, 12h, 2d, 1w, 2026-01-31 or 2026-01-31T12:00.", param_hint=option
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _say(found: list[Generation], width: int) -> None:
-    """A line each, its id, status and time first, which are never cut; below it why it failed, and what is left."""
+    """Print a line for each generation: id, status and time are never cut. A prompt that does not fit and the error
+    follow on lines of their own."""
     is_wide = width >= 120  # noqa: PLR2004 - columns
     digits = 32 if is_wide else SHORT
     model_width = max(len(_model(generation)) for generation in found) if width >= 100 else 0  # noqa: PLR2004 - columns
@@ -131,4 +134,4 @@ def _created(generation: Generation) -> str:
 
 
 def _why(generation: Generation) -> str:
-    return f"{generation.error.name}: {generation.error.message}" if generation.error else ""
+    return str(generation.error) if generation.error else ""

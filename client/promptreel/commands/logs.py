@@ -1,4 +1,4 @@
-"""logs and redrive: what the functions said, and another try for what they gave up."""
+"""logs and redrive: read the functions' logs, and reprocess messages that they gave up on."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -10,7 +10,7 @@ from promptreel.commands.options import Json, deployment, span_of
 
 
 class Level(StrEnum):
-    """How serious a line is."""
+    """The severity of a log line."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -23,23 +23,24 @@ def logs(
     functions: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FUNCTION]...", help="Such as submit or finalize; all unless told.", show_default=False
+            metavar="[FUNCTION]...", help="Functions such as submit or finalize; by default all.", show_default=False
         ),
     ] = None,
     since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 30m, 12h, 2d, 1w.")] = "1h",
-    level: Annotated[Level, typer.Option(help="Only of this level and above.")] = Level.WARNING,
+    level: Annotated[Level, typer.Option(help="Minimum severity.")] = Level.WARNING,
     generation: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only about this generation; its whole id.", show_default=False)
+        str | None,
+        typer.Option(metavar="ID", help="Only lines about this generation; needs the full id.", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what the functions logged, oldest first.
 
-    Into a pipe go tab-separated lines: time, function, level, message, and what else was said as NAME=VALUE.
+    In a pipe, prints tab-separated lines: time, function, level, and the message with its fields as NAME=VALUE.
     """
     span = span_of(since)
     if span is None:
-        raise typer.BadParameter("such as 30m, 12h, 2d or 1w", param_hint="--since")
+        raise typer.BadParameter(f"{since!r} is not a duration: use 30m, 12h, 2d or 1w.", param_hint="--since")
     with deployment(context) as deployed:
         from promptreel.operator import logs as operator  # noqa: PLC0415 - an extra, and slow to import
 
@@ -59,13 +60,13 @@ def logs(
         ]
     )
     if not lines:
-        output.warn(f"Nothing of level {level} or above in the last {since}.")
+        output.warn(f"Nothing was logged at level {level} or above in the last {since}.")
 
 
 def redrive(context: typer.Context, as_json: Json = False) -> None:
-    """Try again what lies in the dead-letter queues: files and events, webhooks, ends of jobs that were not recorded.
+    """Reprocess messages in the dead-letter queues: files and events, webhooks, and failures that were not recorded.
 
-    What was taken before is not taken twice. Exits with 1 if something could not be taken again; it stays there.
+    Messages that were already processed have no effect. Exits with 1 if a message fails again; it stays in its queue.
     """
     with deployment(context) as deployed:
         from promptreel.operator.redrive import redrive_failures, redrive_queue  # noqa: PLC0415 - as above
@@ -79,10 +80,10 @@ def redrive(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         output.say_json({name: one.taken for name, one in done.items()} | {"faults": faults})
     else:
-        output.say(f"{done['files_and_events'].taken} files and events are taken again.")
-        output.say(f"{done['webhooks'].taken} webhooks are sent again.")
-        output.say(f"{done['ends'].taken} ends of jobs are recorded.")
+        output.say(f"Files and events queued again: {done['files_and_events'].taken}")
+        output.say(f"Webhooks queued again: {done['webhooks'].taken}")
+        output.say(f"Job failures recorded: {done['ends'].taken}")
         for fault in faults:
-            output.warn(f"Not recorded, and still there: {output.plain(fault)}")
+            output.warn(f"Not recorded, still in the dead-letter queue: {output.plain(fault)}")
     if faults:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""models: what can be asked for."""
+"""models: list and describe the available models."""
 
 import json
 import shlex
@@ -20,17 +20,17 @@ def models(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL | WORD...]",
-            help="A model, or words to search for: of its name, title, vendor or kind.",
+            help="A model, or words to find in the models' names, titles, vendors or kinds.",
             show_default=False,
             autocompletion=completion.models,
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the models that can be asked for, those that some words find, or show one with its parameters.
+    """List or search the available models, or show the parameters of one.
 
-    Into a pipe go tab-separated lines: id, title, vendor, kind, how long the latest took; of one model: parameter,
-    what it may be, its default, what it means.
+    In a pipe, prints tab-separated lines: id, title, vendor, kind, recent duration; for one model: parameter, allowed
+    values, default, meaning.
     """
     with closing(client(context)) as api:
         offered = api.models()
@@ -45,7 +45,7 @@ def models(
     if words and not matching:
         name = " ".join(words)
         raise PromptreelError(
-            f"Model {name!r} is not offered here{_guess(name, offered)} `promptreel models` lists those that are."
+            f"There is no model {name!r}{_guess(name, offered)} See `promptreel models` for the available models."
         )
     if as_json:
         output.say_json([one.raw for one in matching])
@@ -66,28 +66,28 @@ def _text(model: Model) -> str:
 
 
 def _guess(name: str, offered: tuple[Model, ...]) -> str:
-    """The model that was meant, by the API's own rule."""
-    import promptreel.operator  # noqa: F401, PLC0415 - finds core, of which this needs nothing that is an extra
+    """Return the closest model name, by the same rule as the API."""
+    import promptreel.operator  # noqa: F401, PLC0415 - puts core on the path; needs no extra
     from core.models import closest  # noqa: PLC0415
 
     meant = closest(name, [model.id for model in offered])
-    return f"; did you mean {meant}?" if meant else ":"
+    return f"; did you mean {meant}?" if meant else "."
 
 
 def _show(model: Model) -> None:
     if model.schema is None:
-        output.warn(f"Nothing is known here of {model.id}: its requests are passed through as they come.")
+        output.warn(f"The parameters of {model.id} are not known: its requests are passed through unchecked.")
         return
     rows = list(_parameters(model.schema))
     output.say_table({"PARAMETER": {"no_wrap": True}, "VALUES": {}, "DEFAULT": {"no_wrap": True}, "MEANING": {}}, rows)
     if "prompt" not in model.schema.get("required", []):
-        output.warn("It needs no prompt.")
+        output.warn("The prompt is optional.")
     for example in model.schema.get("examples", [])[:1]:
         output.warn("For example:\n" + _command(example))
 
 
 def _command(example: Mapping[str, Any]) -> str:
-    """The command line that asks for this; its parameters by `--param`, whatever they are called."""
+    """Return the command for an example request, with every parameter as `--param`."""
     rest = {name: value for name, value in example.items() if name not in ("model", "prompt")}
     words = [example["prompt"]] if "prompt" in example else []
     words += ["--model", example["model"]]
@@ -97,7 +97,7 @@ def _command(example: Mapping[str, Any]) -> str:
 
 
 def _parameters(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Yield a row for each parameter; one inside of another follows it, as `camera.zoom` or `elements[].image_url`."""
+    """Yield a row for each parameter. Nested ones follow, such as `camera.zoom` or `elements[].image_url`."""
     required = schema.get("required", [])
     for name, value in schema["properties"].items():
         if path + name == "model":
@@ -125,7 +125,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 
 
 def _listed(values: Sequence[object]) -> str:
-    """Some are taken as numbers and as text."""
+    """Join the values without duplicates, since some are allowed both as a number and as text."""
     return ", ".join(dict.fromkeys(map(str, values)))
 
 

@@ -1,4 +1,4 @@
-"""The app, the options that stand before a command, and what commands make of them."""
+"""The app, its global options, and the helpers that turn them into a client or a deployment."""
 
 import re
 import shlex
@@ -23,32 +23,30 @@ if TYPE_CHECKING:
     from promptreel.operator.deployment import Deployment
 
 # Shown by --help and in docs/cli.md.
-EXIT_CODES = """Exit codes: 0 done; 1 the generation failed, or the API or AWS refused; 2 wrong usage; 3 no URL, key or
-AWS credentials, or not valid ones; 4 --wait timed out, and the generation goes on; 130 interrupted."""
+EXIT_CODES = """Exit codes: 0 success; 1 the generation failed, or the API or AWS returned an error; 2 wrong usage;
+3 missing or invalid URL, key or AWS credentials; 4 --wait timed out, the generation continues; 130 interrupted."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 GenerationId = Annotated[
     str,
     typer.Argument(
         metavar="ID",
-        help="The generation's id, or at least four of its first digits.",
+        help="The generation's id, or at least its first four digits.",
         show_default=False,
         autocompletion=completion.ids,
     ),
 ]
 Tags = Annotated[
     list[str] | None,
-    typer.Option("--tag", metavar="KEY=VALUE", help="A tag of yours, or a word. May be repeated.", show_default=False),
+    typer.Option("--tag", metavar="KEY=VALUE", help="A tag: KEY=VALUE or a word. May be repeated.", show_default=False),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until it has ended, and show its progress.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until it ends, and show progress.")]
 Notify = Annotated[
     bool,
-    typer.Option(
-        "--notify", help="Wait, then ring the terminal's bell, and show a notification where the terminal can (OSC 9)."
-    ),
+    typer.Option("--notify", help="Wait, then ring the terminal's bell and show a notification if it can (OSC 9)."),
 ]
-Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits.")]
+Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Maximum time to wait.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the video here.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")]
 
@@ -65,7 +63,7 @@ app = typer.Typer(
 
 
 def show_version(wanted: bool) -> None:
-    """Print the version of the installed package, and no more."""
+    """Print the version of the installed package and exit."""
     if wanted:
         typer.echo(f"promptreel {metadata.version('promptreel')}")
         raise typer.Exit
@@ -74,30 +72,34 @@ def show_version(wanted: bool) -> None:
 @app.callback()
 def shared(
     context: typer.Context,
-    local: Annotated[bool, typer.Option("--local", help="Use the local cloud that runs here (make up).")] = False,
-    url: Annotated[str | None, typer.Option(help="The API's URL (or PROMPTREEL_URL).", show_default=False)] = None,
+    local: Annotated[bool, typer.Option("--local", help="Use the local cloud that `make up` started.")] = False,
+    url: Annotated[
+        str | None, typer.Option(help="The API's URL (default: PROMPTREEL_URL).", show_default=False)
+    ] = None,
     stage: Annotated[
         str | None,
-        typer.Option(help="The deployment to operate: dev, prod, local (or PROMPTREEL_STAGE).", show_default=False),
+        typer.Option(
+            help="The stage for operator commands: dev, prod or local (default: PROMPTREEL_STAGE or dev).",
+            show_default=False,
+        ),
     ] = None,
     version: Annotated[  # noqa: ARG001 - ends in its callback
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Turn prompts into videos that are kept, with a Promptreel of your own.
+    """Generate videos from prompts and keep them in your own AWS account.
 
-    The API key comes from PROMPTREEL_API_KEY or from `api_key` in ~/.config/promptreel/config.toml, never from an
-    option, which others could read. `keys`, `secret`, `budgets`, `rescue`, `reconcile` and `doctor` also use AWS
-    credentials.
+    Set your API key in PROMPTREEL_API_KEY, or as `api_key` in ~/.config/promptreel/config.toml. There is no option for
+    it, because other users of this computer could read it. Commands for operators also need AWS credentials.
     """
     if local and (url or stage not in (None, configuration.LOCAL)):
-        raise typer.BadParameter("it says where everything is: leave out --url and --stage.", param_hint="--local")
-    # Read when a command asks for it, so that --help works whatever the files hold.
+        raise typer.BadParameter("it sets the URL and the stage: leave out --url and --stage.", param_hint="--local")
+    # Loaded only when a command needs it, so that --help works even if a file is broken.
     context.obj = lambda: configuration.load(url=url, stage=stage, local=local)
 
 
 def configured(context: typer.Context) -> Configuration:
-    """The configuration; its warning goes to stderr."""
+    """Return the configuration, and print its warning on stderr."""
     found: Configuration = context.obj()
     if found.warning:
         warn(found.warning)
@@ -105,20 +107,20 @@ def configured(context: typer.Context) -> Configuration:
 
 
 def client(context: typer.Context) -> Client:
-    """A client of the configured API."""
+    """Return a client of the configured API."""
     found = configured(context)
     return Client(found.required_url(), found.required_api_key())
 
 
 def span_of(text: str) -> timedelta | None:
-    """A span of time such as 30m, 12h, 2d or 1w; None if it is none."""
+    """Parse a duration such as 30m, 12h, 2d or 1w. Return None if the text is not a duration."""
     found = re.fullmatch(r"(\d{1,5})([mhdw])", text, re.ASCII)
     return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
 
 
 @contextmanager
 def deployment(context: typer.Context) -> Iterator["Deployment"]:
-    """The deployed stack; AWS's errors inside become ours."""
+    """Yield the deployed stack, and convert AWS errors inside the block to `PromptreelError`."""
     require_operator_extra()
     from promptreel.operator.deployment import aws_errors, find  # noqa: PLC0415 - an extra, and slow to import
 
@@ -127,19 +129,19 @@ def deployment(context: typer.Context) -> Iterator["Deployment"]:
 
 
 def require_operator_extra() -> None:
-    """`ConfigurationError` if this installation cannot talk to AWS."""
+    """Raise `ConfigurationError` if the packages for operators are not installed."""
     try:
         import boto3  # noqa: F401, PLC0415 - an extra
         import jsonschema  # noqa: F401, PLC0415 - an extra
     except ImportError as missing:
         raise ConfigurationError(
-            f"This command works on AWS and needs {missing.name}: in a checkout of Promptreel, with the Python that "
-            "runs this, pip install '.[operator]' (with pipx: pipx install --force '.[operator]')."
+            f"This command needs {missing.name}: in a checkout of Promptreel, run pip install '.[operator]' "
+            "(with pipx: pipx install --force '.[operator]')."
         ) from None
 
 
 def again(context: typer.Context, command: str) -> str:
-    """A command line that comes back to what this one was about, with the same options before the command."""
+    """Return a follow-up command line with the same global options as this one."""
     shared_options = context.find_root().params
     flags = ["--local"] if shared_options["local"] else []
     for name in ("url", "stage"):
@@ -149,6 +151,6 @@ def again(context: typer.Context, command: str) -> str:
 
 
 def remedy_of(context: typer.Context, generation: Generation) -> str | None:
-    """Return what to do about a generation that failed; its commands have the options of this command."""
+    """Return the remedy for a failed generation, with this command's global options in the commands it names."""
     found = generation.error.remedy if generation.error else None
     return found and found.replace("`promptreel ", f"`{again(context, '')}")

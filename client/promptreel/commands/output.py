@@ -1,4 +1,4 @@
-"""What is printed: results on stdout, all else on stderr; tables on a terminal, tab-separated lines into a pipe."""
+"""Print results on stdout and everything else on stderr; tables become tab-separated lines in a pipe."""
 
 import json
 import os
@@ -18,44 +18,49 @@ Columns = Mapping[str, Mapping[str, Any] | None]  # by their titles
 
 
 def plain(value: object) -> str:
-    """Return one line of printable text: text from elsewhere must not steer a terminal or break a line."""
+    """Return one line of printable text. Text from outside must not control the terminal or break a line."""
     return UNPRINTABLE.sub(" ", str(value))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun in singular or plural: 1 row, 2 rows."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def say(text: str) -> None:
-    """A line of the result."""
+    """Print a line of the result on stdout."""
     _line(Console(), text)
 
 
 def warn(text: str) -> None:
-    """A line for the person at the terminal."""
+    """Print a line for the person at the terminal on stderr."""
     _line(Console(stderr=True), text)
 
 
 def say_json(value: object) -> None:
-    """The result for programs."""
+    """Print the result as JSON on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def say_rows(rows: Sequence[Sequence[object]]) -> None:
-    """Tab-separated lines."""
+    """Print tab-separated lines on stdout."""
     for row in rows:
         sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
 
 
 def is_terminal(console: Console) -> bool:
-    """Return whether a person sees what is printed. Rich's own answer is also yes where only colours are forced."""
+    """Return whether output goes to a terminal. Rich would also say yes if only colours are forced."""
     return console.file.isatty() or os.environ.get("TTY_COMPATIBLE") == "1"
 
 
 def width() -> int | None:
-    """Return the columns of the terminal, or None if stdout is not a terminal."""
+    """Return the terminal's width in columns, or None if stdout is not a terminal."""
     console = Console()
     return console.width if is_terminal(console) else None
 
 
 def cut(text: object, size: int, *, pad: bool = True) -> str:
-    """Text on so many columns of a terminal: an ellipsis for what does not fit, or spaces for what is not there."""
+    """Return the text cut to `size` columns with an ellipsis, or padded with spaces."""
     line = plain(str(text)[: 4 * size])
     if cell_len(line) > size:
         return set_cell_size(line, size - 1) + "…"
@@ -63,21 +68,21 @@ def cut(text: object, size: int, *, pad: bool = True) -> str:
 
 
 def say_line(text: str, style: str = "") -> None:
-    """A line of a terminal's own width."""
+    """Print a line that is already as wide as the terminal, without wrapping it."""
     Console().print(Text(text.rstrip(), style), soft_wrap=True)
 
 
 def notify(text: str) -> None:
-    """Ring the bell of the terminal, and let it show a notification if it knows how (OSC 9)."""
+    """Ring the terminal's bell, and show a notification if the terminal supports it (OSC 9)."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\x1b]9;{plain(text)}\x07\x07")
         sys.stderr.flush()
 
 
 def say_table(columns: Columns, rows: Sequence[Sequence[object]]) -> None:
-    """Rows under titles, with rich's options for each column, or None for one that no terminal has room for.
+    """Print a table. `columns` maps titles to Rich's options, or to None for a column that a terminal does not show.
 
-    Into a pipe go the rows alone, with all their columns.
+    In a pipe, print all columns as tab-separated lines without titles.
     """
     console = Console()
     if not is_terminal(console):
@@ -94,14 +99,13 @@ def say_table(columns: Columns, rows: Sequence[Sequence[object]]) -> None:
 
 
 def say_generation(generation: Generation, remedy: str | None) -> None:
-    """What there is to know of a generation, a line each, and what to do about it if it failed."""
-    failed = generation.error and f"{generation.error.name}: {generation.error.message}"
+    """Print the facts about a generation, one per line, and the remedy if it failed."""
     facts = {
         "id": generation.id,
         "status": generation.stage,
-        "error": failed,
+        "error": generation.error,
         "remedy": remedy,
-        "ahead": generation.ahead and f"{generation.ahead} of yours before it in the queue",
+        "ahead": generation.ahead and f"{generation.ahead} of your jobs ahead in the queue",
         "waits": generation.waits_for and f"for the video of {', '.join(generation.waits_for)}",
         "model": generation.request.get("model"),
         "prompt": generation.request.get("prompt"),
@@ -121,11 +125,11 @@ def _cost(generation: Generation) -> str | None:
     cost = (generation.raw.get("meta") or {}).get("cost") or {}
     if cost.get("actual_usd") is not None:
         return f"{cost['actual_usd']:.2f} USD"
-    known = {"price": "by the provider's price", "history": "as such videos cost here"}.get(str(cost.get("basis")))
+    known = {"price": "by the provider's price", "history": "based on similar videos"}.get(str(cost.get("basis")))
     estimated = cost.get("estimated_usd")
     if estimated is None:
         return None
-    return f"about {estimated:.2f} USD, {known}" if known else f"unknown; {estimated:.2f} USD are held for it"
+    return f"about {estimated:.2f} USD, {known}" if known else f"unknown; {estimated:.2f} USD reserved"
 
 
 def _escaped(cell: object) -> str:

@@ -1,4 +1,4 @@
-"""reconcile: what the provider charged on a day, held against what is recorded."""
+"""reconcile: compare the provider's charges of a day with the recorded generations."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -9,14 +9,14 @@ from promptreel.commands import output
 from promptreel.commands.options import Json, deployment
 from promptreel.generation import CREDITS_PER_USD
 
-SAID = {  # of each kind of line, in this order, and what does not add up first
-    "not_ours": "charged, and no generation of ours: somebody else uses the key or the account",
-    "not_charged": "made, and not charged within the time that a charge may take",
-    "charged_twice": "more than one charge for one generation",
-    "other_amount": "charged another amount than the provider had said",
-    "unknown_amount": "charged, and no amount is recorded: cancelled, given up, or deleted meanwhile",
-    "waiting": "made, and the charge may still come",
-    "of_other_keys": "charged for other keys of the account",
+SAID = {  # the meaning of each kind of line, in the order of output: first what needs attention
+    "not_ours": "charged without a generation: someone else uses the key or the account",
+    "not_charged": "generated, but not charged in time",
+    "charged_twice": "more than one charge for the same generation",
+    "other_amount": "charged a different amount than the provider had reported",
+    "unknown_amount": "charged without a recorded amount: cancelled, given up or deleted generations",
+    "waiting": "generated; the charge may still arrive",
+    "of_other_keys": "charged for the account's other keys",
 }
 
 
@@ -24,22 +24,22 @@ def reconcile(
     context: typer.Context,
     day: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day, in UTC; yesterday unless told."),
+        typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day in UTC; by default yesterday."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Hold what the provider charged on a day against what is recorded, as is done every night.
+    """Compare the provider's charges of a day with the recorded generations, as happens every night.
 
-    Writes the report and says where it is. Exits with 1 if something does not add up.
+    Writes a report and prints its location. Exits with 1 if the charges do not match.
     """
     today = datetime.now(UTC).date()
     asked = day.date() if day else today - timedelta(days=1)
     if asked > today:
-        raise typer.BadParameter("that day has not begun, in UTC", param_hint="--day")
+        raise typer.BadParameter("that day has not started yet in UTC.", param_hint="--day")
     with deployment(context) as deployed:
         from promptreel.operator import reconcile as operator  # noqa: PLC0415 - an extra, and slow to import
 
-        sums = operator.reconcile(deployed, asked, lambda: output.warn("Still reading the provider's books ..."))
+        sums = operator.reconcile(deployed, asked, lambda: output.warn("Still reading the provider's charges ..."))
     if as_json:
         output.say_json(sums)
     else:
@@ -51,9 +51,11 @@ def reconcile(
 def _say(sums: dict[str, Any], day: date, *, is_over: bool) -> None:
     counts = sums["counts"]
     fine = counts["adds_up"]
-    verdict = "all adds up" if sums["adds_up"] else "not all adds up"
+    verdict = "all charges match" if sums["adds_up"] else "some charges do not match"
     so_far = "" if is_over else ", so far"
-    output.say(f"{day} (UTC){so_far}: {verdict}. {fine['count']} charged as recorded, {_usd(fine['credits'])}.")
+    output.say(
+        f"{day} (UTC){so_far}: {verdict}. {fine['count']} charged as recorded, {_usd(fine['credits'])} in total."
+    )
     for kind, meaning in SAID.items():
         if counts[kind]["count"]:
             name = kind.replace("_", " ")

@@ -1,4 +1,4 @@
-"""rescue and resolve: a failed generation's second chance."""
+"""rescue and resolve: continue failed generations."""
 
 from contextlib import closing
 from typing import Annotated
@@ -15,14 +15,14 @@ def rescue(
     context: typer.Context,
     generation_ids: Annotated[
         list[str],
-        typer.Argument(metavar="ID...", help="The ids of generations, or at least four of their first digits."),
+        typer.Argument(metavar="ID...", help="The generations' ids, or at least their first four digits."),
     ],
     as_json: Json = False,
 ) -> None:
-    """Run the workflows of failed generations again, from what the provider already has.
+    """Run failed generations again without paying twice.
 
-    Nothing is submitted that the provider may have accepted before. One that cannot be rescued keeps nobody from the
-    others; the command then exits with 1.
+    If the provider accepted the request, its video is fetched. The request is sent only if the provider certainly did
+    not accept it. If a generation cannot be rescued, the command continues with the others and exits with 1.
     """
     refused: list[PromptreelError] = []
     with deployment(context) as deployed:
@@ -45,19 +45,19 @@ def resolve(
     context: typer.Context,
     generation_id: GenerationId,
     provider_id: Annotated[
-        str | None, typer.Option(help="It was accepted, under this id of the provider's.", show_default=False)
+        str | None, typer.Option(help="The provider accepted the request under this id.", show_default=False)
     ] = None,
     not_accepted: Annotated[
-        bool, typer.Option("--not-accepted", help="It was not accepted: send it again, which is paid for.")
+        bool, typer.Option("--not-accepted", help="The provider did not accept it: send and pay for it again.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what became of a submission whose answer was lost (`SubmissionUnknown`).
+    """Resolve a `SubmissionUnknown` failure: say whether the provider accepted the request.
 
-    Look for the generation's id in the provider's log: the column client_request_id begins with it.
+    The response to the request was lost. Look for the generation's id in the provider's log: the column client_request_id starts with it.
     """
     if (provider_id is None) is not not_accepted:
-        raise typer.BadParameter("say one of the two", param_hint="--provider-id, --not-accepted")
+        raise typer.BadParameter("pass exactly one of them.", param_hint="--provider-id, --not-accepted")
     with deployment(context) as deployed:
         from promptreel.operator import rescue as operator  # noqa: PLC0415 - an extra, and slow to import
 
@@ -66,7 +66,7 @@ def resolve(
 
 
 def _whole(context: typer.Context, generation_id: str) -> str:
-    """The id that begins so, among the generations of who is configured."""
+    """Return the full id for the beginning of one, among the generations of the configured API key's owner."""
     if len(generation_id) >= ID_DIGITS:
         return generation_id
     with closing(client(context)) as api:
@@ -77,5 +77,5 @@ def _say(context: typer.Context, generation: Generation, *, as_json: bool) -> No
     if as_json:
         output.say_json(generation.raw)
         return
-    output.say(f"{generation.id} goes on: {generation.stage}.")
+    output.say(f"Generation {generation.id} continues: {generation.stage}.")
     output.warn(f"Its owner can follow it with: {again(context, f'get {generation.id} --wait')}")

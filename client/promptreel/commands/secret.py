@@ -1,4 +1,4 @@
-"""secret: the provider's API key."""
+"""secret: store the provider's API key."""
 
 import getpass
 import sys
@@ -13,14 +13,14 @@ app = typer.Typer(help="Store the provider's API key.", no_args_is_help=True)
 
 @app.command("set")
 def set_(context: typer.Context, as_json: Json = False) -> None:
-    """Store the provider's API key, typed at a hidden prompt or read from stdin."""
+    """Store the provider's API key, entered at a hidden prompt or read from stdin."""
     with deployment(context) as deployed:
         from promptreel.operator import provider_key  # noqa: PLC0415 - an extra, and slow to import
 
-        # Never an argument: others can read those, and the shell's history keeps them.
+        # Not an argument: other users can read those, and the shell's history stores them.
         key = getpass.getpass("The provider's API key (hidden): ") if sys.stdin.isatty() else sys.stdin.readline()
         provider_key.store(deployed, key)
     if as_json:
         output.say_json({"stored": True, "stack": deployed.stack_name})
     else:
-        output.say(f"Stored for {deployed.stack_name}; running jobs take it by themselves.")
+        output.say(f"Stored the key for {deployed.stack_name}. Running jobs will use it automatically.")

@@ -1,4 +1,4 @@
-"""usage: what videos cost."""
+"""usage: show the cost of videos."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,13 +16,14 @@ from promptreel.money import Budget, Sum, Usage
 
 BY = ("day", "model", "tag", "batch", "owner")
 DAYS = 30
-BAR = 30  # characters of the longest
+BAR = 30  # characters of the longest bar
 
 
 def usage(
     context: typer.Context,
     by: Annotated[
-        str, typer.Option(metavar="WHAT", help=f"{', '.join(BY)}; owner is for operators, with AWS credentials.")
+        str,
+        typer.Option(metavar="WHAT", help=f"Group by {', '.join(BY)}; owner is for operators, with AWS credentials."),
     ] = "day",
     first: Annotated[
         datetime | None,
@@ -34,10 +35,10 @@ def usage(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what your videos cost that ended in these days (UTC), and what your budgets have left.
+    """Show the cost of videos that ended in a date range (UTC), and how much of your budgets is left.
 
-    It is the provider's price; AWS's own is on its bill, under the tag project=promptreel. Into a pipe go tab-separated
-    lines: day or name, videos, failed, USD.
+    These are the provider's prices; AWS charges are on the AWS bill under the tag project=promptreel. In a pipe,
+    prints tab-separated lines: day or name, videos, failed, USD.
     """
     if by not in BY:
         raise typer.BadParameter(f"it must be one of {', '.join(BY)}.", param_hint="--by")
@@ -56,11 +57,11 @@ def usage(
 
 
 def left(budget: Budget) -> str:
-    """Say in one line how much of a budget is left."""
+    """Return a line that says how much of a budget is left."""
     whose = {"all": "this deployment"}.get(budget.scope, budget.scope.replace("/", " ", 1))
     if budget.period == "hour":
-        return f"{whose}: {budget.left} of {budget.limit} jobs an hour left, until {budget.renews_at}"
-    return f"{whose}: {budget.left:.2f} of {budget.limit:.2f} USD a {budget.period} left, until {budget.renews_at}"
+        return f"{whose}: {budget.left} of {budget.limit} jobs left this hour, until {budget.renews_at}"
+    return f"{whose}: {budget.left:.2f} of {budget.limit:.2f} USD left this {budget.period}, until {budget.renews_at}"
 
 
 def _of_owners(context: typer.Context, first: datetime | None, last: datetime | None, *, as_json: bool) -> None:
@@ -82,7 +83,7 @@ def _together(found: Usage, by: str) -> list[Sum]:
 
 
 def _added(sums: Iterable[Sum]) -> list[Sum]:
-    """All days of one together, the dearest first."""
+    """Add up the days of each model, tag or owner, the most expensive first."""
     named: dict[str, list[Sum]] = defaultdict(list)
     for one in sums:
         named[one.which or ""].append(one)
@@ -96,7 +97,7 @@ def _all(sums: Iterable[Sum]) -> Sum:
 
 def _say(by: str, sums: list[Sum], total: Sum | None) -> None:
     if not sums:
-        output.warn("Nothing ended in these days.")
+        output.warn("No generations ended in this period.")
         return
     most = max(one.usd for one in sums)
     rows = [
@@ -116,11 +117,10 @@ def _say(by: str, sums: list[Sum], total: Sum | None) -> None:
     }
     output.say_table(columns, rows)
     if total:
-        videos = "1 video" if total.completed == 1 else f"{total.completed} videos"
-        output.say(f"{videos}, {total.failed} failed: {total.usd:.2f} USD in all")
+        output.say(f"{output.counted(total.completed, 'video')}, {total.failed} failed: {total.usd:.2f} USD in total")
 
 
 def _bar(amount: float, most: float) -> str:
-    """As long as its part of the most, to an eighth of a character."""
+    """Return a bar whose length is proportional to the amount, to an eighth of a character."""
     eighths = round(8 * BAR * amount / most) if most else 0
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()

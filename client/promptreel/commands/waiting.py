@@ -1,4 +1,4 @@
-"""Waiting for a generation: a line for each stage it reaches, and on a terminal a live one, all on stderr."""
+"""Wait for a generation, and show a line for each stage and a live line on a terminal, all on stderr."""
 
 import shlex
 import time
@@ -17,22 +17,22 @@ from promptreel.commands.options import again, remedy_of
 from promptreel.errors import GenerationFailed, PromptreelError, WaitTimeout
 from promptreel.generation import MP4, Generation
 
-MOST_AHEAD = 100  # that the API counts
+MOST_AHEAD = 100  # the API counts no further
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """How long a command waits for a generation, and what it does then: its options."""
+    """The options that say how long to wait for a generation and what to do when it ends."""
 
     timeout: float  # seconds
-    path: Path | None = None  # where the video is saved
-    force: bool = False  # over a file that is there
+    path: Path | None = None  # where to save the video
+    force: bool = False  # overwrite an existing file
     notify: bool = False
     as_json: bool = False
 
 
 def finish(context: typer.Context, api: Client, generation: Generation, waiting: Waiting) -> Generation:
-    """Wait, then save the video, or print its link if no path was given."""
+    """Wait, then save the video, or print its link if there is no path."""
     generation = wait_for(context, api, generation, waiting)
     if waiting.path:
         save(api, generation, waiting.path, waiting.force, waiting.as_json)
@@ -44,9 +44,9 @@ def finish(context: typer.Context, api: Client, generation: Generation, waiting:
 
 
 def wait_for(context: typer.Context, api: Client, generation: Generation, waiting: Waiting) -> Generation:
-    """Wait as `Client.wait` does, and show it; add to a failure what fixes it.
+    """Wait like `Client.wait`, and show progress. Add the remedy to the error of a failed generation.
 
-    Ctrl-C and a time-out leave the generation running, and print the command that continues to wait.
+    After Ctrl-C or a timeout the generation continues, and the error names the command to continue waiting.
     """
     back = f"get {generation.id} --wait"
     if waiting.path:
@@ -57,11 +57,11 @@ def wait_for(context: typer.Context, api: Client, generation: Generation, waitin
         ended = "completed"
     except KeyboardInterrupt as interrupt:
         way_back = again(context, back)
-        interrupt.add_note(f"Stopped watching; generation {generation.id} goes on. Come back with: {way_back}")
+        interrupt.add_note(f"Stopped waiting; generation {generation.id} continues. Continue waiting with: {way_back}")
         raise
     except WaitTimeout as late:
-        ended = "goes on"
-        late.add_note(f"Come back with: {again(context, back)}")
+        ended = "continues"
+        late.add_note(f"Continue waiting with: {again(context, back)}")
         raise
     except GenerationFailed as failed:
         ended = "failed"
@@ -77,7 +77,7 @@ def wait_for(context: typer.Context, api: Client, generation: Generation, waitin
 
 
 def save(api: Client, generation: Generation, path: Path, force: bool, as_json: bool) -> None:
-    """Save the video and print where it is."""
+    """Save the video and print its path."""
     api.download(generation, path, overwrite=force)
     tell_misnamed(generation, path)
     if as_json:
@@ -87,26 +87,26 @@ def save(api: Client, generation: Generation, path: Path, force: bool, as_json: 
 
 
 def tell_misnamed(generation: Generation, path: Path) -> None:
-    """Some models make other videos than MP4s; programs expect what was asked for where it was asked for."""
+    """Warn if the video is not an MP4 and the file name does not say so. Scripts rely on the name, so keep it."""
     if generation.video and generation.video.suffix not in (MP4, path.suffix.lower()):
         output.warn(
-            f"{path} holds {generation.video.content_type}: players may want it named {generation.video.suffix}."
+            f"{path} contains {generation.video.content_type}: some players need the suffix {generation.video.suffix}."
         )
 
 
 def refuse_unwritable(path: Path, force: bool) -> None:
-    """Before anything is paid or waited for."""
+    """Raise OSError if the video could not be saved here, before anything is paid for or waited for."""
     if not path.parent.is_dir():
-        raise NotADirectoryError(f"There is no folder {path.parent}: make it first, or choose another one.")
+        raise NotADirectoryError(f"The folder {path.parent} does not exist: create it or choose another.")
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name a file in it.")
+        raise IsADirectoryError(f"{path} is a folder: add a file name.")
     if not force and path.exists():
-        raise FileExistsError(f"{path} exists already: choose another name, or overwrite it with --force.")
+        raise FileExistsError(f"{path} already exists: choose another name, or pass --force to overwrite it.")
 
 
 @contextmanager
 def telling_interrupts() -> Iterator[None]:
-    """The notes of a Ctrl-C on stderr; it then ends the program with 130."""
+    """Print the notes of a Ctrl-C on stderr. The program then exits with 130."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -143,7 +143,7 @@ def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
 
 
 def _usual(api: Client, generation: Generation) -> str:
-    """How long such a one takes, if that is known; no reason for the waiting to fail."""
+    """Return how long the model usually takes, or an empty string if that is not known. Never fail because of it."""
     try:
         takes = api.model(str(generation.request.get("model"))).takes
     except PromptreelError:
@@ -154,12 +154,13 @@ def _usual(api: Client, generation: Generation) -> str:
 
 
 def _position(generation: Generation) -> str:
-    """What it waits for, or where it is in the queue; others' jobs are let in between, so this is no time."""
+    """Return what a generation waits for, or its position in the queue. It counts only the owner's jobs, so it says
+    little about the time left."""
     if generation.waits_for:
         return f", for the video of {output.plain(', '.join(generation.waits_for))}"
     if generation.ahead is None:
         return ""
     if generation.ahead == 0:
-        return ", the next of yours"
+        return ", your next job"
     number = f"{MOST_AHEAD} or more" if generation.ahead >= MOST_AHEAD else str(generation.ahead)
-    return f", {number} of yours before it"
+    return f", {number} of your jobs ahead"

@@ -1,4 +1,4 @@
-"""webhooks: what became of telling others, and the secret by which they know that it was us."""
+"""webhooks: list and repeat deliveries, and show the signing secret."""
 
 from contextlib import closing
 from datetime import UTC
@@ -10,21 +10,20 @@ from promptreel._webhooks import Delivery
 from promptreel.commands import output
 from promptreel.commands.options import Json, client
 
-WIDE = 140  # characters, in which there is room for the address, too
+WIDE = 140  # columns needed to show the URL as well
 
-app = typer.Typer(help="Show and repeat what webhooks were told, and their secret.", no_args_is_help=True)
+app = typer.Typer(help="List and repeat webhook deliveries, and show the signing secret.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number to list.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List what your webhooks were told, newest first; of what was not taken, why.
+    """List your webhook deliveries, newest first, with the problem of each failed attempt.
 
-    Into a pipe go tab-separated lines: id, status, attempts, time of the end in UTC, event, generation, URL, what was
-    wrong.
+    In a pipe, prints tab-separated lines: id, status, attempts, creation time (UTC), event, generation, URL, problem.
     """
     with closing(client(context)) as api:
         found = list(api.webhook_deliveries(limit))
@@ -34,7 +33,7 @@ def list_(
     whole: dict[str, Any] = {"no_wrap": True}
     wide: dict[str, Any] | None = {"overflow": "fold"} if (output.width() or 0) >= WIDE else None
     columns: output.Columns = {
-        "ID": {**whole, "min_width": 36},  # by which one is sent again
+        "ID": {**whole, "min_width": 36},  # never cut: redeliver needs it
         "STATUS": {**whole, "min_width": 9},
         "TRIES": whole,
         "AT (UTC)": wide and whole,
@@ -49,25 +48,29 @@ def list_(
 @app.command()
 def redeliver(
     context: typer.Context,
-    delivery_id: Annotated[str, typer.Argument(metavar="ID", help="See webhooks list.", show_default=False)],
+    delivery_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The delivery's id; see `promptreel webhooks list`.", show_default=False)
+    ],
     as_json: Json = False,
 ) -> None:
-    """Send one again, now, whatever became of it."""
+    """Send a delivery again now, whatever its status."""
     with closing(client(context)) as api:
         delivery = api.redeliver(delivery_id)
     if as_json:
         output.say_json(delivery.raw)
     else:
-        output.say(f"{output.plain(delivery.id)} is sent again; webhooks list tells what becomes of it.")
+        output.say(f"Sending {output.plain(delivery.id)} again. Check the result with: promptreel webhooks list")
 
 
 @app.command()
 def secret(
     context: typer.Context,
-    rotate: Annotated[bool, typer.Option("--rotate", help="Make another; for a day both are signed with.")] = False,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Create a new secret; the old one also signs for a day.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the secret that your webhooks are signed with: a receiver verifies them by it."""
+    """Print the secret that signs your webhooks. Receivers use it to verify them."""
     with closing(client(context)) as api:
         found = api.webhook_secret(rotate=rotate)
     if as_json:
@@ -75,9 +78,7 @@ def secret(
         return
     output.say(found)
     if rotate:
-        output.warn(
-            "Until tomorrow webhooks are signed with the one before, too: give your receivers this one by then."
-        )
+        output.warn("For a day, webhooks are signed with both secrets: update your receivers within that time.")
 
 
 def _row(delivery: Delivery) -> list[object]:

@@ -86,8 +86,8 @@ def test_what_it_prints_has_every_option_quoted(ask: Any, file: Path) -> None:
 @pytest.mark.usefixtures("file")
 def test_it_says_how_much_was_made_before(ask: Any) -> None:
     _, _, err, _ = ask("batch", "week.csv", answers=[check(rows=50, made_before=48, failed_before=1), batch()])
-    assert "48 of 50 rows were made before, and are not paid again." in err
-    assert "1 failed before, and stay so until they are retried." in err
+    assert "Requested earlier, not paid for again: 48 of 50 rows." in err
+    assert "Failed earlier, not run again without `batch retry`: 1 row." in err
 
 
 @pytest.mark.usefixtures("file")
@@ -112,9 +112,9 @@ def test_rows_of_another_batch_are_not_paid_again_unless_it_is_said(ask: Any) ->
     there = check(id=OTHER, name="last week.csv", made_before=2)
     code, _, err, wire = ask("batch", "week.csv", "--reuse", answers=[check(made_elsewhere=ELSEWHERE), there, batch()])
     assert (code, lines(wire)[2]) == (0, "POST /v2/batches?name=last+week.csv HTTP/1.1")
-    assert "2 of 2 rows were made before" in err
+    assert "Requested earlier, not paid for again: 2 of 2 rows." in err
     code, _, err, wire = ask("batch", "week.csv", "--reuse", answers=[check(made_elsewhere=ELSEWHERE), check()])
-    assert (code, len(wire.requests), "dropped in S3" in err) == (1, 2, True), "no batch of that name is that one"
+    assert (code, len(wire.requests), "started from S3" in err) == (1, 2, True), "no batch of that name is that one"
     code, _, _, wire = ask("batch", "week.csv", "--again", answers=[check(made_elsewhere=ELSEWHERE), batch()])
     assert (code, lines(wire)[1]) == (0, "POST /v2/batches?name=week.csv HTTP/1.1")
 
@@ -145,7 +145,7 @@ def test_on_a_terminal_it_asks(ask: Any, monkeypatch: pytest.MonkeyPatch, typed:
         batch(),
     ]
     code, _, err, wire = ask("batch", "week.csv", answers=answers)
-    assert "2 of 2 rows were made before, in batch last week.csv" in err
+    assert f"Batch last week.csv ({OTHER}) already has 2 of 2 rows." in err
     assert code == (0 if name else 2)
     assert (f"POST /v2/batches?name={name} HTTP/1.1" == lines(wire)[-1]) is bool(name)
 
@@ -154,14 +154,14 @@ def test_on_a_terminal_it_asks(ask: Any, monkeypatch: pytest.MonkeyPatch, typed:
 def test_a_text_says_how_many_prompts_it_is_before_anything_is_sent(run: Run, home: Path, lines_: int) -> None:
     (home / "a.txt").write_text("a boat\n" * lines_)
     code, _, err = run("batch", "a.txt")
-    assert (code, f"a.txt is 1 prompt of {lines_} line" in err) == (1, True)
+    assert (code, f"a.txt is a single prompt of {lines_} line" in err) == (1, True)
 
 
 @pytest.mark.usefixtures("file")
 def test_a_dry_run_sends_nothing_and_says_where_rows_were_made(ask: Any) -> None:
     code, out, _, wire = ask("batch", "week.csv", "--dry-run", answers=[check(made_elsewhere=ELSEWHERE)])
     assert (code, len(wire.requests)) == (0, 1)
-    assert out == "week.csv: 2 rows, 0 with a problem.\n2 of 2 rows were made before, in batch last week.csv.\n"
+    assert out == "week.csv: 2 rows, no problems.\nBatch last week.csv already has 2 of 2 rows.\n"
 
 
 def test_a_dry_run_without_a_deployment_needs_no_aws_and_says_what_judged(file: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_dry_run_without_a_deployment_needs_no_aws_and_says_what_judged(file: 
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=file.parent, capture_output=True, text=True, check=False, env={"HOME": "/"}
     )
-    assert (done.returncode, done.stdout) == (1, "week.csv: 1 rows, 1 with a problem.\n"), done.stderr
+    assert (done.returncode, done.stdout) == (1, "week.csv: 1 row, 1 with a problem.\n"), done.stderr
     assert "week.csv:2: `duration` must be one of" in done.stderr
     assert "models that this version knows" in done.stderr
 
@@ -198,7 +198,7 @@ def test_videos_are_saved_and_a_failed_one_ends_with_the_way_to_get_it(ask: Any,
     assert (code, out) == (1, "2 of 2 rows completed.\n")
     saved = home / "out" / "00001-a-boat-01234567.mp4"
     assert saved.read_bytes() == b"video"
-    assert f"Get it with: promptreel download {OTHER} -o 00002-a-kite-cccccccc.mp4" in err
+    assert f"Download it with: promptreel download {OTHER} -o 00002-a-kite-cccccccc.mp4" in err
     assert saved.name in (home / "out" / "index.html").read_text()
     assert saved.name in (home / "out" / "report.csv").read_text()
 
@@ -208,7 +208,7 @@ def test_rows_that_failed_are_told_with_the_command_that_runs_them_again(ask: An
     code, out, err, _ = ask(
         "batch", "get", BATCH, "--wait", answers=[batch("completed"), batch("completed"), report(failed)]
     )
-    assert (code, out) == (1, "0 of 1 rows completed.\n")
+    assert (code, out) == (1, "0 of 1 row completed.\n")
     assert "row 1: GenerationFailed: no" in err
     assert f"promptreel batch retry {BATCH} --wait" in err
 
@@ -222,8 +222,8 @@ def test_list_get_report_cancel_and_retry_print_what_they_find(ask: Any) -> None
     assert json.loads(ask("batch", "report", BATCH, "--json", answers=[report(ROW)])[1]) == [ROW]
     code, out, err, wire = ask("batch", "cancel", BATCH, answers=[batch("cancelled")])
     assert (code, lines(wire)) == (0, [f"POST /v2/batches/{BATCH}/cancel HTTP/1.1"])
-    assert "is cancelled" in out
-    assert "2 rows still run" in err
+    assert "Cancelled batch" in out
+    assert "Still running: 2 rows." in err
     code, out, _, wire = ask("batch", "retry", BATCH, answers=[batch()])
     assert (code, out, lines(wire)) == (0, f"{BATCH}\n", [f"POST /v2/batches/{BATCH}/retry HTTP/1.1"])
 

@@ -39,7 +39,7 @@ def test_waiting_tells_each_stage_once() -> None:
 def test_waiting_for_one_that_fails_raises_its_reason() -> None:
     with serving(shown(), failed()) as wire, Client(wire.url, KEY) as client, pytest.raises(GenerationFailed) as caught:
         client.wait(ID)
-    assert str(caught.value) == f"Generation {ID} failed with GenerationFailed: no luck."
+    assert str(caught.value) == f"Generation {ID} failed: GenerationFailed: no luck."
     assert caught.value.generation.error
 
 

@@ -98,7 +98,7 @@ def test_pages_of_deliveries_follow_each_other() -> None:
 def test_a_delivery_is_sent_again(ask: Run) -> None:
     code, out, _ = ask("webhooks", "redeliver", MESSAGE, answers=[http(200, delivery("pending"))])
     assert (code, asked(ask)) == (0, [f"POST /v2/webhooks/deliveries/{MESSAGE}/redeliver"])
-    assert out == f"{MESSAGE} is sent again; webhooks list tells what becomes of it.\n"
+    assert out == f"Sending {MESSAGE} again. Check the result with: promptreel webhooks list\n"
 
 
 def test_one_that_is_not_there_is_told() -> None:
@@ -113,4 +113,4 @@ def test_the_secret_is_printed_alone_and_another_one_made_if_told(ask: Run) -> N
     assert asked(ask) == ["GET /v2/webhooks/secret"]
     code, out, err = ask("webhooks", "secret", "--rotate", answers=[answer])
     assert (code, out, asked(ask)) == (0, "whsec_abc\n", ["POST /v2/webhooks/secret/rotate"])
-    assert "signed with the one before, too" in err
+    assert "For a day, webhooks are signed with both secrets" in err

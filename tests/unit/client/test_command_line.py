@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_paid(ask: Run,
 def test_a_failed_generation_is_exit_code_1_with_its_reason(ask: Run) -> None:
     code, out, err = ask("get", ID, "--wait", answers=[failed()])
     assert (code, out) == (1, "")
-    assert "failed with GenerationFailed: no luck. Nothing was charged. Try again" in err
+    assert "failed: GenerationFailed: no luck. Nothing was charged. Try again" in err
 
 
 def test_a_failed_generation_is_told_to_programs_too(ask: Run) -> None:
@@ -124,7 +124,7 @@ def test_wrong_usage_is_exit_code_2(run: Run, arguments: list[str]) -> None:
 def test_a_time_out_is_exit_code_4_and_tells_the_way_back(ask: Run) -> None:
     code, _, err = ask("get", ID, "--wait", "--timeout", "0", answers=[shown("generating")])
     assert code == 4
-    assert f"Come back with: promptreel get {ID} --wait" in err
+    assert f"Continue waiting with: promptreel get {ID} --wait" in err
 
 
 def test_an_interrupt_leaves_the_job_running_and_tells_the_way_back(ask: Run) -> None:
@@ -137,7 +137,7 @@ def test_an_interrupt_leaves_the_job_running_and_tells_the_way_back(ask: Run) ->
     finally:
         signal.signal(signal.SIGINT, inherited)
     assert code == 130
-    assert f"goes on. Come back with: promptreel download {ID} --wait -o 'a b.mp4'" in err
+    assert f"continues. Continue waiting with: promptreel download {ID} --wait -o 'a b.mp4'" in err
     assert "Traceback" not in err
 
 
@@ -182,7 +182,7 @@ def test_json_is_all_that_programs_get_on_stdout(ask: Run, arguments: list[str],
 
 def test_cancel_says_what_the_api_says_of_money(ask: Run) -> None:
     _, out, _ = ask("cancel", ID, answers=[shown(), failed("Cancelled", "The provider may still charge.")])
-    assert out == f"{ID} is stopped. The provider may still charge.\n"
+    assert out == f"{ID}: The provider may still charge.\n"
 
 
 def listed(*models: tuple[str, str, str, str], next_cursor: str | None = None) -> Answer:
@@ -256,7 +256,7 @@ def test_a_model_that_needs_no_prompt_is_told_as_such_and_asked_without_one(ask:
     schema = {"required": ["model"], "properties": {"model": {"const": "m"}}, "examples": [{"model": "m"}]}
     answers = [listed(("m", "M", "v", "image-to-video")), http(200, {"id": "m", "title": "M", "schema": schema})]
     err = ask("models", "m", answers=answers)[2]
-    assert "It needs no prompt." in err
+    assert "The prompt is optional." in err
     assert err.splitlines()[-1] == "promptreel create --model m"
     code, _, _ = ask("create", "--model", "m", answers=[shown()])
     assert code == 0
@@ -283,7 +283,7 @@ def test_models_are_searched_and_told_vendor_by_vendor(
 
 def test_a_word_that_finds_no_model_is_told_as_such(ask: Run) -> None:
     code, _, err = ask("models", "nope", answers=[listed(ONE)])
-    assert (code, "Model 'nope' is not offered here" in err) == (1, True)
+    assert (code, "There is no model 'nope'" in err) == (1, True)
 
 
 def test_a_doctor_without_aws_checks_the_api_and_the_key(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:

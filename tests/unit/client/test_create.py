@@ -72,14 +72,15 @@ def test_several_are_asked_for_with_a_key_each_that_the_same_command_repeats(ask
     code, out, err = ask("create", "x", "--count", "3", "--idempotency-key", "k", answers=[shown()])
     assert (code, out) == (0, f"{ID}\n" * 3)
     assert [one["key"] for one in asked(ask)] == ["k-1", "k-2", "k-3"]
-    assert err == "3 of 3 asked for. The same command with --idempotency-key k asks for nothing twice.\n"
+    again = "To continue without paying twice, repeat the command with --idempotency-key k.\n"
+    assert err == f"3 of 3 videos requested. {again}"
 
 
 def test_several_without_a_key_have_keys_of_their_own_that_are_told(ask: Run) -> None:
     _, _, err = ask("create", "x", "--count", "2", answers=[shown()])
     first, second = [one["key"] for one in asked(ask)]
     assert first != second
-    assert f"--idempotency-key {first.removesuffix('-1')} asks" in err
+    assert f"--idempotency-key {first.removesuffix('-1')}." in err
 
 
 def test_a_video_for_each_seed(ask: Run) -> None:
@@ -111,7 +112,7 @@ def test_several_are_saved_in_files_of_their_own(ask: Run, home: Path) -> None:
         )
     assert (code, out) == (0, "boat-1.mp4\nboat-7.mp4\n")
     assert sorted(file.name for file in home.glob("*.mp4")) == ["boat-1.mp4", "boat-7.mp4"]
-    assert err.endswith("2 of 2 completed.\n")
+    assert err.endswith("2 of 2 videos completed.\n")
 
 
 def test_a_video_that_is_no_mp4_is_named_as_it_is(ask: Run, home: Path) -> None:
@@ -133,13 +134,13 @@ def test_where_it_was_told_to_be_saved_it_is_and_its_name_is_told_to_be_wrong(
         done = completed(cdn.url, 4, "webm")
         code, out, err = ask("create", "x", *several, "-o", "boat.mp4", answers=[shown(), done, done])
     assert (code, out, (home / path).read_bytes()) == (0, f"{path}\n", b"film")
-    assert f"{path} holds video/webm" in err
+    assert f"{path} contains video/webm" in err
 
 
 def test_a_file_of_several_that_cannot_be_written_is_told_before_anything_is_paid(ask: Run, home: Path) -> None:
     (home / "boat-2.mp4").touch()
     code, _, err = ask("create", "x", "--count", "2", "-o", "boat.mp4", answers=[shown()])
-    assert (code, asked(ask), "boat-2.mp4 exists" in err) == (1, [], True)
+    assert (code, asked(ask), "boat-2.mp4 already exists" in err) == (1, [], True)
 
 
 def test_a_folder_is_told_before_anything_is_paid(ask: Run, home: Path) -> None:
@@ -156,8 +157,8 @@ def test_one_of_several_that_fails_does_not_hide_the_others(ask: Run) -> None:
     assert (code, out) == (1, "http://127.0.0.1:1/v\n")
     assert "2: " in err
     assert "idempotency key k-2" in err
-    assert "failed with GenerationFailed" in err
-    assert "1 of 3 completed. The same command with --idempotency-key k asks" in err
+    assert "failed: GenerationFailed" in err
+    assert "1 of 3 videos completed. To continue without paying twice, repeat the command with --idempotency" in err
 
 
 def test_what_is_refused_for_all_is_asked_for_once(ask: Run) -> None:
@@ -169,7 +170,12 @@ def test_what_is_refused_for_all_is_asked_for_once(ask: Run) -> None:
 def test_what_is_refused_for_one_does_not_hide_the_others(ask: Run) -> None:
     refused = error(400, "`seed` must be smaller.")
     code, out, err = ask("create", "x", "--seeds", "1-3", answers=[shown(), refused, shown()])
-    assert (code, out, "2: `seed` must be smaller" in err, "2 of 3 asked for." in err) == (1, f"{ID}\n" * 2, True, True)
+    assert (code, out, "2: `seed` must be smaller" in err, "2 of 3 videos requested." in err) == (
+        1,
+        f"{ID}\n" * 2,
+        True,
+        True,
+    )
 
 
 def test_several_are_an_array_for_programs_and_what_they_cost_is_told(ask: Run) -> None:
@@ -179,18 +185,18 @@ def test_several_are_an_array_for_programs_and_what_they_cost_is_told(ask: Run) 
     code, out, err = ask("create", "x", "--count", "2", "--wait", "--json", answers=answers)
     assert code == 1
     assert [one["status"] for one in json.loads(out)] == ["completed", "error"]
-    assert "1 of 2 completed, 0.50 USD in all." in err
+    assert "1 of 2 videos completed, 0.50 USD in total." in err
 
 
 def test_several_that_are_late_are_exit_code_4(ask: Run) -> None:
     code, _, err = ask("create", "x", "--count", "2", "--wait", "--timeout", "0", answers=[shown()])
-    assert (code, err.count(f"Come back with: promptreel get {ID} --wait")) == (4, 2)
+    assert (code, err.count(f"Continue waiting with: promptreel get {ID} --wait")) == (4, 2)
 
 
 def test_waiting_tells_the_position_in_the_queue(ask: Run) -> None:
     queue = [shown(meta={"ahead": ahead, "stage": "queued"}) for ahead in (100, 3)]
     _, _, err = ask("get", ID, "--wait", answers=[queue[0], *queue, shown("generating"), completed("u", 1)])
-    assert "queued, 100 or more of yours before it" in err
+    assert "queued, 100 or more of your jobs ahead" in err
 
 
 def test_waiting_tells_whose_video_it_waits_for(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +254,7 @@ def test_the_beginning_of_an_id_becomes_the_whole_of_it(ask: Run, home: Path) ->
         ask("download", ID[:5], answers=[completed(cdn.url, 4)])
     assert (home / f"{ID}.mp4").exists()
     code, out, _ = ask("delete", ID[:5], "--yes", answers=[failed(), failed(), http(200, {"id": ID, "deleted": True})])
-    assert (code, out) == (0, f"{ID} is removed.\n")
+    assert (code, out) == (0, f"Deleted generation {ID}.\n")
 
 
 def test_errors_of_the_package_are_all_exported() -> None:

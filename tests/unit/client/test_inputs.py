@@ -92,7 +92,7 @@ def test_one_option_a_kind_finds_the_models_parameters(ask: Run, cat: Path) -> N
     assert [created["image_url"], created["tail_image_url"]] == links
     assert created["audio_urls"] == ["https://x/1.mp3", "https://x/2.mp3"]
 
-    for kind, known in (("video", "takes none"), ("image", "takes image_url, tail_image_url")):
+    for kind, known in (("video", "accepts no such input"), ("image", "accepts only image_url, tail_image_url")):
         many = [part for _ in range(3) for part in (f"--{kind}", str(cat))]
         code, _, err = ask("create", "a", "--model", "m", *many, answers=[model, shown()])
         assert (code, known in " ".join(err.split())) == (2, True), err

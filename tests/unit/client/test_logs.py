@@ -143,9 +143,9 @@ def test_what_lies_in_both_queues_is_tried_again(aws: Aws, capsys: pytest.Captur
     assert aws.invoked == [{"generation_id": "g1"}, plain]
     said = capsys.readouterr().out
     assert said.splitlines() == [
-        "2 files and events are taken again.",
-        "1 webhooks are sent again.",
-        "2 ends of jobs are recorded.",
+        "Files and events queued again: 2",
+        "Webhooks queued again: 1",
+        "Job failures recorded: 2",
     ]
 
 
@@ -154,4 +154,4 @@ def test_what_cannot_be_recorded_stays_in_its_queue_and_is_told(aws: Aws, capsys
     aws.fault = {"errorType": "ClientError", "errorMessage": "no"}
     assert run("redrive") == 1
     assert aws.queues["failures-dead"] == ["{}", '{"detail": {}}']
-    assert capsys.readouterr().err.count("Not recorded, and still there: ClientError: no") == 2
+    assert capsys.readouterr().err.count("Not recorded, still in the dead-letter queue: ClientError: no") == 2

@@ -62,7 +62,7 @@ def test_a_day_on_which_all_adds_up(function: Function, capsys: pytest.CaptureFi
     assert function.asked == [{"day": "2026-11-24"}] * 2, "it goes on until all is read"
     said = capsys.readouterr()
     assert said.out.splitlines() == [
-        "2026-11-24 (UTC): all adds up. 412 charged as recorded, 1,030.00 USD.",
+        "2026-11-24 (UTC): all charges match. 412 charged as recorded, 1,030.00 USD in total.",
         "report         s3://videos/reconciliation/2026-11-24.csv",
     ]
     assert "Still reading" in said.err
@@ -75,7 +75,7 @@ def test_what_does_not_add_up_is_said_and_is_an_exit_code(
     function.answers = [{"days": [{**SUMS, "adds_up": False, "counts": counts}]}] * 2
     assert run("--day", "2026-11-24") == 1
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("2026-11-24 (UTC): not all adds up.")
+    assert said[0].startswith("2026-11-24 (UTC): some charges do not match.")
     assert said[1].split()[:5] == ["not", "ours", "2", "0.75", "USD"]
     assert run("--day", "2026-11-24", "--json") == 1
     assert json.loads(capsys.readouterr().out)["counts"] == counts
@@ -89,7 +89,7 @@ def test_without_a_day_it_is_yesterday_and_one_to_come_is_refused(
     assert run() == 0
     assert function.asked in ([{"day": str(day - timedelta(days=1))}] for day in (today, today + timedelta(days=1)))
     assert run("--day", "2999-01-01") == 2
-    assert "has not begun" in capsys.readouterr().err
+    assert "has not started" in capsys.readouterr().err
 
 
 def test_a_function_that_fails_is_an_error_in_a_sentence(
