@@ -1,4 +1,4 @@
-// A receiver of webhooks: npm install standardwebhooks, and then
+// A webhook receiver. Install standardwebhooks with npm, then run:
 //
 // WEBHOOK_SECRET="$(promptreel webhooks secret)" node examples/receiver.mjs 8000
 
@@ -7,7 +7,7 @@ import { Webhook } from "standardwebhooks";
 
 const MAX_BYTES = 1 << 20;
 const webhook = new Webhook(process.env.WEBHOOK_SECRET);
-const handled = new Set(); // in a real one: in a database, with what handling a message changes
+const handled = new Set(); // in production: a database, updated together with your own data
 
 createServer(async (request, response) => {
   const parts = [];
@@ -19,12 +19,12 @@ createServer(async (request, response) => {
       if (size > MAX_BYTES) return response.writeHead(413).end();
       parts.push(part);
     }
-    message = webhook.verify(Buffer.concat(parts).toString(), request.headers); // of the body as it came
+    message = webhook.verify(Buffer.concat(parts).toString(), request.headers); // verify the unparsed body
   } catch {
-    return response.writeHead(401).end(); // not signed with the secret, or not just now; or who sent it hung up
+    return response.writeHead(401).end(); // wrong signature, old timestamp, or the sender hung up
   }
   const id = request.headers["webhook-id"];
-  if (!handled.has(id)) { // the same message may come twice
+  if (!handled.has(id)) { // the same message may arrive twice
     handled.add(id);
     console.log(message.type, message.data.generation_id);
   }

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: pip install standardwebhooks, and then
+"""A webhook receiver. Install standardwebhooks with pip, then run:
 
 WEBHOOK_SECRET="$(promptreel webhooks secret)" python examples/receiver.py 8000
 """
@@ -11,28 +11,28 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 MAX_BYTES = 1 << 20
 webhook = Webhook(os.environ["WEBHOOK_SECRET"])
-handled: set[str] = set()  # in a real one: in a database, with what handling a message changes
+handled: set[str] = set()  # in production: a database, updated together with your own data
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Answers 204 for what it has taken, and 401 for what was not signed with the secret, or not just now."""
+    """A handler that returns 204 for accepted messages and 401 for a wrong signature or an old timestamp."""
 
-    timeout = 15  # seconds without a byte, after which who sends is hung up on
+    timeout = 15  # seconds without a byte before the connection is closed
 
     def do_POST(self) -> None:
-        """Take a message. Answer within 15 seconds: what takes longer is done after the answer."""
+        """Verify and handle a message. Respond within 15 seconds, and do slow work afterwards."""
         try:
             length = int(self.headers.get("Content-Length", 0))
             body = self.rfile.read(max(0, min(length, MAX_BYTES)))
-            message = webhook.verify(body, dict(self.headers))  # of the body as it came, byte for byte
+            message = webhook.verify(body, dict(self.headers))  # verify the exact bytes
         except (WebhookVerificationError, ValueError):
             self._answer(401)
             return
         message_id = self.headers["webhook-id"]
-        if message_id not in handled:  # the same message may come twice
+        if message_id not in handled:  # the same message may arrive twice
             handled.add(message_id)
             generation = message["data"]
-            print(message["type"], generation["generation_id"], flush=True)  # noqa: T201 - what this one does with it
+            print(message["type"], generation["generation_id"], flush=True)  # noqa: T201 - your work goes here
         self._answer(204)
 
     def _answer(self, status: int) -> None:

@@ -1,4 +1,4 @@
-"""The calls of `Client` that are about batches."""
+"""The methods of `Client` for batches."""
 
 import hashlib
 import time
@@ -19,22 +19,22 @@ BATCHES = "/v2/batches"
 MAX_SENT_BYTES = 4 << 20  # a larger file is uploaded
 PAGE = 100
 POLL_SECONDS = 2.0
-ROWS_A_SECOND = 500  # of a large batch, whose rows are counted each time
+ROWS_A_SECOND = 500  # poll a large batch less often, because each poll counts its rows
 DAY = 24 * 60 * 60.0
-# Bytes as they are: of a text, the API would be given what somebody on the way takes it for.
+# Send the file as raw bytes: text might be decoded and changed between here and the API.
 _AS_IT_IS = {"Content-Type": "application/octet-stream"}
 
 
 class Batches:
-    """Sends, follows, reports, cancels and retries the batches of one API key."""
+    """The part of `Client` that runs, follows, reports, cancels and retries batches."""
 
     _http: Http
 
     def check_batch(self, file: str | Path, *, name: str | None = None, local_inputs: bool = False) -> BatchCheck:
-        """What a file holds, what is wrong with it, and what of it was made before; nothing is sent to the provider.
+        """Check a file of requests: its rows, their problems, and how many were requested earlier. Nothing is started.
 
-        With `local_inputs` rows may name files of this machine, as in `create_batch`. Raises `ApiError`, with the
-        status 413 for a file that is too large to be checked before it is sent.
+        With `local_inputs`, rows may name local files, as in `create_batch`. Raise `ApiError` with the status 413 if
+        the file is too large to check before the upload.
         """
         path = Path(file)
         if local_inputs:
@@ -54,13 +54,14 @@ class Batches:
         max_concurrency: int | None = None,
         local_inputs: bool = False,
     ) -> Batch:
-        """Send a file of requests; returns once it is there, and it may still be read.
+        """Run a file of requests. Return once the file has arrived, possibly before all its rows have been read.
 
-        `name`, by default the file's, is what the batch is known by: a file that was edited is sent again under its
-        name and makes only the rows that are new; the same file again makes nothing. With a row that is not allowed
-        nothing is sent, unless with `force`. A larger file is uploaded, and its bad rows are failed ones. With
-        `local_inputs` the pictures, sounds and videos that rows name by paths, relative to the file's folder, are
-        uploaded: not for a file that a stranger wrote.
+        `name` identifies the batch; it defaults to the file's name. If you edit the file and send it again under the
+        same name, only the new rows run; sending the same file again does nothing. If a row is invalid, nothing runs
+        unless `force` is true. Files over 4 MiB or 5,000 rows are uploaded, and their invalid rows fail individually.
+
+        With `local_inputs`, images, audio and videos that rows name by path are uploaded. Paths are relative to the
+        file's folder. Do not use it for files from people you do not trust.
         """
         path = Path(file)
         if local_inputs:
@@ -81,10 +82,10 @@ class Batches:
 
     @contextmanager
     def _local_inputs(self, path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
-        """A file of requests to send in place of this one, for as long as the block lasts, and what uploads its inputs.
+        """Yield a temporary copy of the file with references for the local files it names, and a function that uploads
+        them.
 
-        In it there are references for the pictures, sounds and videos of this machine that the file names, relative to
-        its own folder. Raises FileNotFoundError for one that is not there.
+        Paths are relative to the file's folder. Raise FileNotFoundError if one does not exist.
         """
         uploads = Uploads(self._http)
         content = with_references(path, uploads)
@@ -97,11 +98,14 @@ class Batches:
             yield changed, uploads.send
 
     def batch(self, batch_id: str) -> Batch:
-        """The batch as it is now, with its rows counted by status; `NotFound`. The beginning of an id is enough."""
+        """Return the batch's current state, with its rows counted by status. Raise `NotFound` if it is unknown.
+
+        The beginning of an id is enough.
+        """
         return Batch.from_json(self._http.call("GET", BATCHES, params={"batch_id": batch_id}))
 
     def batches(self) -> Iterator[Batch]:
-        """Your batches, newest first, fetched as you iterate; their rows are not counted."""
+        """Yield your batches, newest first, without counts of their rows. They are fetched as you iterate."""
         params: dict[str, str | int] = {"limit": PAGE}
         while True:
             page = self._http.call("GET", BATCHES, params=params)
@@ -111,7 +115,7 @@ class Batches:
             params["cursor"] = page["next_cursor"]
 
     def report(self, batch_id: str) -> Iterator[ReportRow]:
-        """What became of each row, in order, as it is now; fetched as you iterate."""
+        """Yield the current state of each row, in order. Rows are fetched as you iterate."""
         params: dict[str, str | int] = {}
         while True:
             page = self._http.call("GET", _path(batch_id, "report"), params=params)
@@ -121,11 +125,12 @@ class Batches:
             params["cursor"] = page["next_cursor"]
 
     def cancel_batch(self, batch_id: str) -> Batch:
-        """Start no more rows, and cancel those that run; the provider may still finish them, and charge."""
+        """Cancel the batch and its running rows. The provider may still finish and charge for those rows."""
         return Batch.from_json(self._http.call("POST", _path(self._whole(batch_id), "cancel")))
 
     def retry_batch(self, batch_id: str) -> Batch:
-        """Run the rows again that failed, were cancelled or were not reached; what may be paid is not sent again."""
+        """Run rows again that failed, were cancelled or never started. Requests that may have been paid are not sent
+        again."""
         return Batch.from_json(self._http.call("POST", _path(self._whole(batch_id), "retry")))
 
     def _whole(self, batch_id: str) -> str:
@@ -134,8 +139,11 @@ class Batches:
     def wait_for_batch(
         self, batch_id: str, timeout: float = DAY, on_change: Callable[[Batch], None] | None = None
     ) -> Batch:
-        """The batch once nothing of it runs; `BatchTimeout` after `timeout` seconds, `BatchFailed` if its file cannot
-        be read. `on_change` hears of it at first and whenever it has changed."""
+        """Return the batch once it has ended.
+
+        Raise `BatchTimeout` after `timeout` seconds and `BatchFailed` if its file cannot be read. `on_change` is called
+        with the batch at first and after every change.
+        """
         watch = BatchWatch(timeout, on_change)
         seen = self.batch(batch_id)
         while (pause := watch.pause_after(seen)) is not None:
@@ -145,7 +153,7 @@ class Batches:
         return seen
 
     def _uploaded(self, path: Path, params: dict[str, str | int]) -> Batch:
-        """Upload a large file: the batch once it was read."""
+        """Upload a large file, and return the batch once the file has been read."""
         answer = self._http.call("POST", BATCHES, params={**params, "upload": "true"})
         form = answer["upload"]
         try:
@@ -166,11 +174,11 @@ class Batches:
                 return found
             if found.error and found.raw.get("updated_at") != earlier.get("updated_at"):
                 raise BatchFailed(found)
-        raise BatchTimeout(f"Batch {answer['id']} was uploaded, and has not been read.")
+        raise BatchTimeout(f"Batch {answer['id']} was uploaded a day ago but has not been read: try again.")
 
 
 class BatchWatch:
-    """Poll one batch until nothing of it runs: what the two clients' `wait_for_batch` have in common."""
+    """The common part of both clients' `wait_for_batch`: decides when to poll again."""
 
     def __init__(self, timeout: float, on_change: Callable[[Batch], None] | None) -> None:
         self._timeout, self._on_change = timeout, on_change
@@ -188,7 +196,7 @@ class BatchWatch:
             return None
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise BatchTimeout(f"Batch {seen.id} has not ended after {self._timeout:.0f} s, and goes on.")
+            raise BatchTimeout(f"Batch {seen.id} has not ended after {self._timeout:.0f} s, and continues.")
         return min(max(POLL_SECONDS, (seen.rows or 0) / ROWS_A_SECOND), left)
 
 
@@ -198,5 +206,5 @@ def _path(batch_id: str, what: str) -> str:
 
 def _refuse_large(path: Path) -> None:
     if path.stat().st_size > MAX_SENT_BYTES:
-        message = f"{path} is larger than {MAX_SENT_BYTES} bytes: it is checked once it was uploaded"
+        message = f"{path} is larger than {MAX_SENT_BYTES >> 20} MiB: it can only be checked after the upload"
         raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)

@@ -1,4 +1,4 @@
-"""Calls to the API: a time-out on each, and retries, which are safe because no call here can do a thing twice."""
+"""Call the API with timeouts and retries. Retries are safe because every call is idempotent."""
 
 import random
 import threading
@@ -16,7 +16,7 @@ import requests
 
 from promptreel.errors import ApiError, ConfigurationError, ConnectionFailed, NotFound, Unauthorized
 
-TIMEOUT_SECONDS = (10, 60)  # to connect, and between two bytes of an answer
+TIMEOUT_SECONDS = (10, 60)  # to connect, and between two bytes of a response
 ATTEMPTS = 4
 BACK_OFF_SECONDS = 0.5  # before the second attempt; doubles
 LONGEST_RETRY_AFTER_SECONDS = 60.0
@@ -25,14 +25,14 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def address(base_url: str) -> str:
-    """The URL that paths follow: one that was written for the provider ends in `/v2`, which they begin with."""
+    """Return the base URL without `/v2`, which users may copy from a provider URL and which every path already has."""
     return base_url.strip().rstrip("/").removesuffix("/v2").rstrip("/")
 
 
 class Http:
-    """The API behind `base_url`. Every POST must carry an idempotency key: it is retried like the others.
+    """The API at `base_url`. Every POST must be idempotent, because it is retried like other calls.
 
-    May be used by several threads at once.
+    Safe to share between threads.
     """
 
     def __init__(
@@ -41,28 +41,28 @@ class Http:
         base_url = address(base_url)
         url = urlsplit(base_url)
         if url.scheme not in ("http", "https") or not url.hostname:
-            raise ConfigurationError(f"{base_url!r} is no URL of an API: it starts with https://.")
+            raise ConfigurationError(f"{base_url!r} is not a valid API URL: it must start with https://.")
         if url.scheme == "http" and url.hostname not in LOOPBACK:
             raise ConfigurationError(f"{base_url} would send your API key unencrypted: use https://.")
         if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
-            raise ConfigurationError("The API key holds characters that no key has: copy it once more.")
+            raise ConfigurationError("The API key contains invalid characters: copy it again.")
         self._base_url = base_url
-        # As `auth`, because requests would replace a plain header by what ~/.netrc has for the host.
+        # As `auth`, because requests would replace a plain header with credentials from ~/.netrc.
         self._auth = _Bearer(api_key)
         self._attempts, self._timeout = attempts, timeout
-        self._of_this_thread = threading.local()  # a session is for one thread
-        self._sessions: WeakSet[requests.Session] = WeakSet()  # each goes with its thread
+        self._of_this_thread = threading.local()  # sessions are not thread-safe
+        self._sessions: WeakSet[requests.Session] = WeakSet()  # a session is released when its thread ends
         self._is_closed = False
-        self.files: dict[str, str] = {}  # of this machine, by the references to them
+        self.files: dict[str, str] = {}  # local files by their references
 
     def close(self) -> None:
-        """Close the connections; what is being tried in other threads is not tried again."""
+        """Close the connections. Calls in other threads are not retried any more."""
         self._is_closed = True
         for session in list(self._sessions):
             session.close()
 
     def with_files(self, message: str) -> str:
-        """A message with the files of this machine for the references to them, which only we have given."""
+        """Replace references in a message with the names of the local files, which the user knows."""
         for reference, file in self.files.items():
             message = message.replace(reference, file)
         return message
@@ -85,9 +85,9 @@ class Http:
         body: Mapping[str, Any] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Return the JSON object that the API answers with. Raise `ApiError` or `ConnectionFailed`.
+        """Return the JSON object in the API's response. Raise `ApiError` or `ConnectionFailed`.
 
-        A `body` of bytes is sent as it is, any other as JSON.
+        A `body` of bytes is sent unchanged, any other as JSON.
         """
         sent = {"data" if isinstance(body, bytes) else "json": body}
         attempt = 1
@@ -99,17 +99,17 @@ class Http:
                     params=params,
                     headers=headers,
                     timeout=self._timeout,
-                    allow_redirects=False,  # the key is sent to no other host
-                    **sent,  # type: ignore[arg-type]  # as requests takes each of them
+                    allow_redirects=False,  # never send the key to another host
+                    **sent,  # type: ignore[arg-type]  # requests accepts both
                 )
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
                 if attempt >= self._attempts or self._is_closed:
                     raise ConnectionFailed(
-                        f"{self._base_url} does not answer ({_reason(error)}): check the URL and your connection."
+                        f"{self._base_url} cannot be reached ({_reason(error)}): check the URL and your connection."
                     ) from error
                 told = None
             except requests.RequestException as error:
-                raise ConnectionFailed(f"{self._base_url} cannot be called: is it the right URL?") from error
+                raise ConnectionFailed(f"{self._base_url} cannot be called: check the URL.") from error
             else:
                 told = _retry_after(answer)
                 too_long = told is not None and told > LONGEST_RETRY_AFTER_SECONDS
@@ -122,7 +122,7 @@ class Http:
 
 @contextmanager
 def bearing_faults() -> Iterator[None]:
-    """Ignore a fault of one poll that the next one may make up for."""
+    """Ignore a temporary error of a poll, because the next poll may succeed."""
     try:
         yield
     except (ConnectionFailed, ApiError) as error:
@@ -148,14 +148,14 @@ def _read(answer: requests.Response, told: Callable[[str], str]) -> dict[str, An
         return body
     message = body.get("message") if isinstance(body, dict) else None
     if answer.status_code == HTTPStatus.UNAUTHORIZED:
-        raise Unauthorized(answer.status_code, "The API key is not valid: set PROMPTREEL_API_KEY to one that is")
+        raise Unauthorized(answer.status_code, "The API key is not valid: set PROMPTREEL_API_KEY to a valid one")
     if not message:
-        raise ApiError(answer.status_code, f"{answer.url} does not answer as Promptreel does: is the URL right?")
+        raise ApiError(answer.status_code, f"{answer.url} did not send a Promptreel response: check the URL")
     raise (NotFound if answer.status_code == HTTPStatus.NOT_FOUND else ApiError)(answer.status_code, told(str(message)))
 
 
 def _retry_after(answer: requests.Response) -> float | None:
-    """The seconds that Retry-After asks for; it may hold a date instead. None if it holds nothing useful."""
+    """Return the seconds in Retry-After, which may also be a date. Return None if it is missing or invalid."""
     text = answer.headers.get("Retry-After", "")
     if text.isascii() and text.isdigit():
         return float(text)
@@ -166,9 +166,9 @@ def _retry_after(answer: requests.Response) -> float | None:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """In a few words: the whole chain of urllib3's and the system's errors helps nobody."""
+    """Return a short reason, because the full chain of urllib3 and system errors does not help users."""
     if isinstance(error, requests.Timeout):
-        return "it takes too long"
+        return "timeout"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not trusted"
     return "no connection"

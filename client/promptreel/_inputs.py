@@ -1,6 +1,6 @@
-"""Upload the local files that a request names, and replace their names by references.
+"""Upload the local files that a request names, and replace their names with references.
 
-A file is known by its content, so the same file gives the same request, however often it is uploaded.
+References depend only on the content, so the same file always gives the same request.
 """
 
 import codecs
@@ -23,7 +23,7 @@ from promptreel.generation import ID_DIGITS, Generation
 
 UPLOADS = "/v2/uploads"
 AT_ONCE = 4  # uploads
-MAX_FILE_BYTES = 64 << 20  # of a file of requests that is looked through for files
+MAX_FILE_BYTES = 64 << 20  # larger files of requests are not searched for local files
 TYPES = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -43,18 +43,27 @@ TYPES = {
     "webm": "video/webm",
 }
 _MEDIA = re.compile(rf"(?![a-z][a-z0-9+.-]*://|data:|row:)[^\n\r\0]+\.({'|'.join(TYPES)})", re.IGNORECASE)
-_WORDS = {"prompt", "negative_prompt", "model", "id", "name", "tags", "webhook", "webhook_events"}  # never files
+_WORDS = {
+    "prompt",
+    "negative_prompt",
+    "model",
+    "id",
+    "name",
+    "tags",
+    "webhook",
+    "webhook_events",
+}  # these fields never name files
 
 
 class Uploads:
-    """The files that a request, or a file of requests, names: `send` uploads them."""
+    """The local files that a request or a file of requests names. `send` uploads them."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
-        self._found: dict[Path, str] = {}  # with their SHA-256
+        self._found: dict[Path, str] = {}  # files and their SHA-256
 
     def reference(self, path: Path) -> str:
-        """What stands for a file in a request; OSError if it cannot be read."""
+        """Return the reference to use for a file in a request. Raise OSError if the file cannot be read."""
         whole = path.resolve()
         if whole not in self._found:
             content_type(whole)
@@ -65,7 +74,7 @@ class Uploads:
         return reference
 
     def send(self) -> None:
-        """Upload what was named; again, if need be. Raises `ApiError`, `ConnectionFailed`."""
+        """Upload the files, even if they were uploaded before. Raise `ApiError` or `ConnectionFailed`."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(self._send, self._found))
 
@@ -73,12 +82,12 @@ class Uploads:
         asked = {"content_type": content_type(path), "sha256": self._found[path]}
         form = self._http.call("POST", UPLOADS, body=asked)["upload"]
         if path.stat().st_size > form["max_bytes"]:
-            raise PromptreelError(f"{path} is too large: at most {form['max_bytes']} bytes are taken.")
+            raise PromptreelError(f"{path} is too large: the limit is {form['max_bytes']} bytes.")
         send_form(form, path)
 
 
 def send_form(form: Mapping[str, Any], path: Path) -> None:
-    """Send a file with a form that the API gave; `ConnectionFailed`."""
+    """Upload a file with a form from the API. Raise `ConnectionFailed` if that fails."""
     with path.open("rb") as body:
         try:
             sent = requests.post(
@@ -86,7 +95,7 @@ def send_form(form: Mapping[str, Any], path: Path) -> None:
                 data=form["fields"],
                 files={"file": body},
                 timeout=TIMEOUT_SECONDS,
-                auth=lambda request: request,  # else requests would send what ~/.netrc has for the host
+                auth=lambda request: request,  # or requests would send credentials from ~/.netrc
             )
         except requests.RequestException as error:
             raise ConnectionFailed(f"{path} could not be uploaded: try again.") from error
@@ -95,15 +104,15 @@ def send_form(form: Mapping[str, Any], path: Path) -> None:
 
 
 def content_type(path: Path) -> str:
-    """Return the content type of a file by its name. Raise `PromptreelError` for a type that no model takes."""
+    """Return the content type for a file's name. Raise `PromptreelError` for a type that no model accepts."""
     found = TYPES.get(path.suffix[1:].lower())
     if found is None:
-        raise PromptreelError(f"{path} is no picture, sound or video by its name: {', '.join(TYPES)} are.")
+        raise PromptreelError(f"{path} is not an image, audio or video file: the name must end in {', '.join(TYPES)}.")
     return found
 
 
 def referenced(value: Any, uploads: Uploads, whole_id: Callable[[str], str]) -> Any:
-    """Parameters with references for paths and for generations; `whole_id` is of the beginning of an id."""
+    """Replace paths and generations in the parameters with references. `whole_id` completes the beginning of an id."""
     match value:
         case Path():
             return uploads.reference(value)
@@ -119,15 +128,15 @@ def referenced(value: Any, uploads: Uploads, whole_id: Callable[[str], str]) -> 
 
 
 def with_paths(value: Any, folder: Path = Path()) -> Any:
-    """Parameters with paths for texts that name a picture, a sound or a video of this machine.
+    """Replace strings that name local image, audio or video files with paths.
 
-    Raises FileNotFoundError for one that is not there: no parameter takes such a text.
+    Raise FileNotFoundError if a file does not exist, because no parameter accepts such a string.
     """
     match value:
         case str() if _MEDIA.fullmatch(value.strip()):
             path = folder / Path(value.strip()).expanduser()
-            if not os.path.isfile(path):  # also for a name that is too long, with every version of Python
-                raise FileNotFoundError(f"There is no file {path}, which the request names.")
+            if not os.path.isfile(path):  # False also for a name that is too long, in every Python version
+                raise FileNotFoundError(f"The request names {path}, but there is no such file.")
             return path
         case list():
             return [with_paths(one, folder) for one in value]
@@ -137,14 +146,14 @@ def with_paths(value: Any, folder: Path = Path()) -> Any:
 
 
 def _is_word(name: str) -> bool:
-    """Whether no file is meant in a field of this name."""
+    """Return whether a field of this name never names a file."""
     return name in _WORDS or name.startswith("_")
 
 
 def with_references(path: Path, uploads: Uploads) -> bytes | None:
-    """A file of requests with references for the files that it names, relative to its own folder.
+    """Return the content of a file of requests with references for the local files it names, relative to its folder.
 
-    None if it names none, or is too large to be looked through. What cannot be read here is the API's to judge.
+    Return None if it names no files, is too large to search, or cannot be parsed; the API reports parse errors.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         return None

@@ -1,4 +1,4 @@
-"""Find characters that cannot be shown: the same ones as the API does, with every version of Python."""
+"""Find unprintable characters: the same set as in the API, in every version of Python."""
 
 import re
 

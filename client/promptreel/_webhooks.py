@@ -1,4 +1,4 @@
-"""The calls of `Client` that are about webhooks."""
+"""The methods of `Client` for webhooks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ PAGE = 100
 
 @dataclass(frozen=True)
 class Webhook:
-    """A URL to notify when a job ends, and of which ends: `completed`, `failed`, or both if none is named."""
+    """A URL to notify when a job ends, and the events to notify it of: `completed`, `failed`, or both if empty."""
 
-    url: str = field(repr=False)  # it may hold a secret
+    url: str = field(repr=False)  # hidden, because it may contain a secret
     events: Iterable[str] = ()
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of telling one webhook of one end."""
+    """The delivery of one event to one webhook."""
 
     id: str  # the header webhook-id
     generation_id: str
@@ -31,14 +31,14 @@ class Delivery:
     status: str  # pending, delivered or dead
     attempts: int
     created_at: datetime
-    due_at: datetime | None  # of the next attempt
-    answered: int | None  # the status of the latest answer
+    due_at: datetime | None  # the time of the next attempt
+    answered: int | None  # the HTTP status of the latest response
     problem: str | None  # why the latest attempt failed
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Delivery":
-        """The delivery in the API's answer."""
+        """Read the delivery from the API's response."""
         return cls(
             id=raw["id"],
             generation_id=raw["generation_id"],
@@ -55,12 +55,12 @@ class Delivery:
 
 
 class Webhooks:
-    """Shows and repeats the deliveries of one API key's owner, and gives the secret to verify them by."""
+    """The part of `Client` that lists and repeats webhook deliveries and returns the signing secret."""
 
     _http: Http
 
     def webhook_deliveries(self, limit: int | None = None) -> Iterator[Delivery]:
-        """What became of your webhooks, newest first, at most `limit`, fetched as you iterate."""
+        """Yield your webhook deliveries, newest first, at most `limit`. They are fetched as you iterate."""
         params: dict[str, str | int] = {}
         while limit is None or limit > 0:
             page = self._http.call("GET", DELIVERIES, params={"limit": min(PAGE, limit or PAGE), **params})
@@ -72,14 +72,14 @@ class Webhooks:
             params["cursor"] = page["next_cursor"]
 
     def redeliver(self, delivery_id: str) -> Delivery:
-        """Send one again, now, whatever became of it; `NotFound`. Its id stays, by which a receiver knows it."""
+        """Send a delivery again now, whatever its status, with the same id. Raise `NotFound` if it is unknown."""
         path = f"{DELIVERIES}/{quote(delivery_id, safe='')}/redeliver"
         return Delivery.from_json(self._http.call("POST", path))
 
     def webhook_secret(self, *, rotate: bool = False) -> str:
-        """The secret that your webhooks are signed with, which a receiver verifies them by.
+        """Return the secret that signs your webhooks. Receivers use it to verify them.
 
-        With `rotate` it is another from now on; for a day they are signed with both.
+        With `rotate`, create a new secret. For a day, webhooks are signed with both secrets.
         """
         answer = self._http.call("POST", f"{SECRET}/rotate") if rotate else self._http.call("GET", SECRET)
         return str(answer["secret"])

@@ -1,7 +1,7 @@
 """The client for asyncio.
 
-Each call of `Client` runs in a thread, since its connections are requests'. Pauses and whole waits are asyncio's, so
-that a thousand that wait need no thread each.
+Each call runs a method of `Client` in a thread, because `requests` is synchronous. Waiting between polls uses asyncio,
+so a thousand waiting tasks do not need a thousand threads.
 """
 
 import asyncio
@@ -42,11 +42,11 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """`Client` with methods of the same names to be awaited; `list` is an asynchronous iterator.
+    """The asyncio version of `Client`: await the same methods, and use `async for` with `list` and other iterators.
 
-    A task that is cancelled goes on at once. The call that it waited for ends by itself, within its time-outs: a
-    `create` may have arrived, and with its idempotency key it can be repeated; a `download` leaves nothing behind.
-    `CALLS_AT_ONCE` calls are under way at once, and more wait their turn.
+    Cancelling a task takes effect immediately, but its current call runs on until it finishes or times out. A cancelled
+    `create` may have arrived; repeat it with its idempotency key. A cancelled `download` leaves no file behind. At most
+    `CALLS_AT_ONCE` calls run at the same time; further calls wait.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class AsyncClient:
         attempts: int = ATTEMPTS,
         timeout: tuple[float, float] = TIMEOUT_SECONDS,
     ) -> None:
-        """As `Client`: what is not given comes from the environment or the configuration file."""
+        """Create a client with the same defaults as `Client`."""
         self._client = Client(base_url, api_key, attempts=attempts, timeout=timeout)
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="promptreel")
 
@@ -70,7 +70,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; what has not been sent is not."""
+        """Close the connections. Calls that have not started yet are cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
@@ -84,7 +84,7 @@ class AsyncClient:
         webhook: str | Webhook | None = None,
         **parameters: Any,
     ) -> Generation:
-        """Ask for a video, and return at once. See `Client.create`."""
+        """Request a video and return immediately. See `Client.create`."""
         key = idempotency_key or uuid4().hex
         told: dict[str, Any] = {"tags": tags, "webhook": webhook}
         try:
@@ -94,29 +94,29 @@ class AsyncClient:
             raise
 
     async def estimate(self, prompt: str | None = None, model: str = DEFAULT_MODEL, **parameters: Any) -> Estimate:
-        """What the same call of `create` would cost; nothing is asked for."""
+        """Return what the same call of `create` would cost, without requesting a video."""
         return await self._call(self._client.estimate, prompt, model, **parameters)
 
     async def usage(self, by: str = "day", first: date | None = None, last: date | None = None) -> Usage:
-        """What your generations cost that ended in these days. See `Client.usage`."""
+        """Return the cost of your generations that ended in a date range. See `Client.usage`."""
         return await self._call(self._client.usage, by, first, last)
 
     async def budgets(self) -> tuple[Budget, ...]:
-        """The limits that count what you ask for, and what they have left."""
+        """Return the budgets that apply to your requests, and how much of each is left."""
         return await self._call(self._client.budgets)
 
     async def upload(self, file: str | Path) -> str:
-        """Upload a picture, a sound or a video: the reference that stands for it. See `Client.upload`."""
+        """Upload an image, audio or video file, and return its reference. See `Client.upload`."""
         return await self._call(self._client.upload, file)
 
     async def get(self, generation: Which) -> Generation:
-        """The generation as it is now, with a fresh link to its video; `NotFound`."""
+        """Return the generation's current state with a fresh link to its video. See `Client.get`."""
         return await self._call(self._client.get, generation)
 
     def list(
         self, status: Status | None = None, *, limit: int | None = None, **filters: Unpack[Filters]
     ) -> AsyncIterator[Generation]:
-        """Return your generations, newest first, fetched as you iterate. See `Client.list`."""
+        """Return your generations, newest first. They are fetched as you iterate. See `Client.list`."""
         return self._read(Pages(status, limit, filters))
 
     async def _read(self, pages: Pages) -> AsyncIterator[Generation]:
@@ -127,7 +127,7 @@ class AsyncClient:
     async def wait(
         self, generation: Which, timeout: float = DEFAULT_TIMEOUT_SECONDS, on_change: OnChange | None = None
     ) -> Generation:
-        """The generation once it is completed; `GenerationFailed`, `WaitTimeout`. See `Client.wait`."""
+        """Return the generation once it is completed. See `Client.wait`."""
         watch = Watch(timeout, on_change)
         seen = await self.get(generation)
         while (pause := watch.pause_after(seen)) is not None:
@@ -137,7 +137,7 @@ class AsyncClient:
         return seen
 
     async def download(self, generation: Which, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Save the video as `path`, which is there only once it is whole. See `Client.download`."""
+        """Save the video as `path`. The file appears only once it is complete. See `Client.download`."""
         is_left = Event()
         try:
             return await self._call(
@@ -147,23 +147,23 @@ class AsyncClient:
             is_left.set()
 
     async def cancel(self, generation: Which) -> Generation:
-        """Stop a running generation; the provider may still finish it, and charge. See `Client.cancel`."""
+        """Cancel a running generation. The provider may still charge. See `Client.cancel`."""
         return await self._call(self._client.cancel, generation)
 
     async def delete(self, generation: Which) -> None:
-        """Remove an ended generation, its video included; `NotFinished` if it still runs."""
+        """Delete a finished generation and its video. See `Client.delete`."""
         await self._call(self._client.delete, generation)
 
     async def models(self, vendor: str | None = None, kind: str | None = None) -> tuple[Model, ...]:
-        """The models that can be asked for. See `Client.models`."""
+        """Return the available models. See `Client.models`."""
         return await self._call(self._client.models, vendor, kind)
 
     async def model(self, model_id: str) -> Model:
-        """One model, with the JSON Schema of its requests; `NotFound`."""
+        """Return a model with the JSON Schema of its requests. See `Client.model`."""
         return await self._call(self._client.model, model_id)
 
     async def check_batch(self, file: str | Path, *, name: str | None = None, local_inputs: bool = False) -> BatchCheck:
-        """What a file holds, and what of it was made before. See `Client.check_batch`."""
+        """Check a file of requests without starting it. See `Client.check_batch`."""
         return await self._call(self._client.check_batch, file, name=name, local_inputs=local_inputs)
 
     async def create_batch(
@@ -175,7 +175,7 @@ class AsyncClient:
         max_concurrency: int | None = None,
         local_inputs: bool = False,
     ) -> Batch:
-        """Send a file of requests; what its batch has made is not made again. See `Client.create_batch`."""
+        """Run a file of requests. Rows that its batch already has are not run again. See `Client.create_batch`."""
         return await self._call(
             self._client.create_batch,
             file,
@@ -186,17 +186,17 @@ class AsyncClient:
         )
 
     async def batch(self, batch_id: str) -> Batch:
-        """The batch as it is now, with its rows counted by status; `NotFound`."""
+        """Return the batch's current state, with its rows counted by status. See `Client.batch`."""
         return await self._call(self._client.batch, batch_id)
 
     async def batches(self) -> AsyncIterator[Batch]:
-        """Your batches, newest first, fetched as you iterate; their rows are not counted."""
+        """Yield your batches, newest first, without counts of their rows. They are fetched as you iterate."""
         found = self._client.batches()
         while (one := await self._call(next, found, None)) is not None:
             yield one
 
     async def report(self, batch_id: str) -> AsyncIterator[ReportRow]:
-        """What became of each row, in order, as it is now; fetched as you iterate."""
+        """Yield the current state of each row, in order. Rows are fetched as you iterate."""
         found = self._client.report(batch_id)
         while (one := await self._call(next, found, None)) is not None:
             yield one
@@ -204,7 +204,7 @@ class AsyncClient:
     async def wait_for_batch(
         self, batch_id: str, timeout: float = DAY, on_change: Callable[[Batch], None] | None = None
     ) -> Batch:
-        """The batch once nothing of it runs; `BatchTimeout`, `BatchFailed`. See `Client.wait_for_batch`."""
+        """Return the batch once it has ended. See `Client.wait_for_batch`."""
         watch = BatchWatch(timeout, on_change)
         seen = await self.batch(batch_id)
         while (pause := watch.pause_after(seen)) is not None:
@@ -214,25 +214,25 @@ class AsyncClient:
         return seen
 
     async def cancel_batch(self, batch_id: str) -> Batch:
-        """Start no more rows, and cancel those that run; the provider may still finish them, and charge."""
+        """Cancel the batch and its running rows. The provider may still charge. See `Client.cancel_batch`."""
         return await self._call(self._client.cancel_batch, batch_id)
 
     async def retry_batch(self, batch_id: str) -> Batch:
-        """Run the rows again that failed, were cancelled or were not reached. See `Client.retry_batch`."""
+        """Run rows again that failed, were cancelled or never started. See `Client.retry_batch`."""
         return await self._call(self._client.retry_batch, batch_id)
 
     async def webhook_deliveries(self, limit: int | None = None) -> AsyncIterator[Delivery]:
-        """What became of your webhooks, newest first, fetched as you iterate."""
+        """Yield your webhook deliveries, newest first. They are fetched as you iterate."""
         found = self._client.webhook_deliveries(limit)
         while (one := await self._call(next, found, None)) is not None:
             yield one
 
     async def redeliver(self, delivery_id: str) -> Delivery:
-        """Send one again, now, whatever became of it; `NotFound`. See `Client.redeliver`."""
+        """Send a delivery again now, whatever its status. See `Client.redeliver`."""
         return await self._call(self._client.redeliver, delivery_id)
 
     async def webhook_secret(self, *, rotate: bool = False) -> str:
-        """The secret that your webhooks are signed with. See `Client.webhook_secret`."""
+        """Return the secret that signs your webhooks. See `Client.webhook_secret`."""
         return await self._call(self._client.webhook_secret, rotate=rotate)
 
     async def _call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,4 +1,4 @@
-"""What the API answers about batches, as frozen dataclasses. Unknown fields are ignored; `raw` has them all."""
+"""Responses of the API about batches, as frozen dataclasses. `raw` has all fields, including unknown ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ ENDED = ("completed", "cancelled", "stopped", "error")
 
 @dataclass(frozen=True)
 class OtherBatch:
-    """A batch that has made rows of a file: its id, its name, and how many."""
+    """Another batch that already has rows of a file."""
 
     id: str
     name: str
@@ -20,7 +20,7 @@ class OtherBatch:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a row is not allowed; `row` counts from 1, `line` is where it begins in the file."""
+    """Why a row is invalid. `row` counts from 1; `line` is where the row starts in the file."""
 
     row: int
     line: int
@@ -29,23 +29,23 @@ class Problem:
 
 @dataclass(frozen=True)
 class BatchCheck:
-    """What a file holds, and how much of it was made before, by the batch of its name or by another."""
+    """The check of a file: its rows and problems, and the rows that this or another batch already has."""
 
     id: str
     name: str
     rows: int
     problem_rows: int
     problems: tuple[Problem, ...]  # the first thousand
-    made_before: int
+    made_before: int  # rows that this batch has completed or is running
     failed_before: int
     made_elsewhere: OtherBatch | None
-    estimated_usd: float | None  # of the rows that would be made
-    at_most_usd: float | None  # what budgets hold for them
+    estimated_usd: float | None  # for the rows that would run
+    at_most_usd: float | None  # the amount that budgets reserve for them
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "BatchCheck":
-        """The check in the API's answer."""
+        """Read the check from the API's response."""
         other = raw.get("made_elsewhere")
         return cls(
             id=raw["id"],
@@ -64,29 +64,29 @@ class BatchCheck:
 
 @dataclass(frozen=True)
 class Batch:
-    """A file of requests under its name, as it stood when it was asked for."""
+    """The state of a batch, a named file of requests, at the time of the call."""
 
     id: str
     name: str
     status: str  # reading, running, completed, cancelled, stopped, error
-    revision: int  # which content of the file it is, from 1
+    revision: int  # the version of the file, from 1
     rows: int | None
-    made_before: int | None  # rows that an earlier run had made
+    made_before: int | None  # rows that an earlier run had completed or was running
     counts: Mapping[str, int] | None  # rows by status: not_started, queued, generating, completed, error; None in lists
     error: Failure | None
-    sha256: str | None  # of the file that was read last
+    sha256: str | None  # of the latest file that was read
     created_at: str | None
-    held_back: str | None  # why rows were not begun: a budget has no room for them
+    held_back: str | None  # why rows were not started: they exceed a budget
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
     def ended(self) -> bool:
-        """Whether nothing runs; a new revision or a retry may run again."""
+        """Return whether nothing is running. A new revision or a retry can start the batch again."""
         return self.status in ENDED
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Batch":
-        """The batch in the API's answer."""
+        """Read the batch from the API's response."""
         error = raw.get("error")
         return cls(
             id=raw["id"],
@@ -106,7 +106,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class ReportRow:
-    """What became of a row, as it is now."""
+    """The state of a row at the time of the call."""
 
     row: int
     name: str | None
@@ -121,7 +121,7 @@ class ReportRow:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "ReportRow":
-        """The row in the API's answer."""
+        """Read the row from the API's response."""
         return cls(
             row=raw["row"],
             name=raw.get("name"),

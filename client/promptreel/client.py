@@ -35,27 +35,27 @@ DELETE_ATTEMPTS = 5
 
 
 Status = Literal["queued", "generating", "completed", "error"]
-Which = str | Generation  # a generation, its id, or as much of that as tells it from your others: 4 digits at least
+Which = str | Generation  # a generation, its id, or a unique beginning of the id of at least 4 digits
 OnChange = Callable[[Generation], None]
 
 
 class Filters(TypedDict, total=False):
-    """What a list is narrowed by. A generation is in the list if all the filters fit it."""
+    """Filters for a list. A generation is listed if it matches all of them."""
 
     model: str | None
     batch: str | None  # a batch's id
-    text: str | None  # which its prompt contains
-    created_after: datetime | None  # which is included; a time without a zone is local
-    created_before: datetime | None  # which is not included
-    tags: Iterable[str]  # all of which it has; a key without a value stands for any value
+    text: str | None  # part of the prompt
+    created_after: datetime | None  # inclusive; a time without a zone is local
+    created_before: datetime | None  # exclusive
+    tags: Iterable[str]  # the generation must have all of them; a key without a value matches any value
 
 
 class Client(Batches, Webhooks):
-    """Creates, follows, fetches and deletes the generations, and the batches, of one API key.
+    """A client that creates, follows, downloads and deletes the generations and batches of one API key.
 
-    Every call has a time-out, and is tried up to four times where the network or the server fails; nothing runs twice
-    by that. All methods raise errors of `promptreel.errors`. Several threads may use it at once; as a context manager
-    it closes its connections. Where an id goes, a `Generation` may go too, or the beginning of an id.
+    Every call has a timeout and is attempted up to four times if the network or the server fails; retries never start
+    a job twice. All methods raise the errors of `promptreel.errors`. A client is safe to share between threads. Used as
+    a context manager, it closes its connections. Methods accept a `Generation`, its id, or the beginning of its id.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class Client(Batches, Webhooks):
         attempts: int = ATTEMPTS,
         timeout: tuple[float, float] = TIMEOUT_SECONDS,
     ) -> None:
-        """What is not given comes from PROMPTREEL_URL, PROMPTREEL_API_KEY or the configuration file.
+        """Create a client. The URL and key default to PROMPTREEL_URL, PROMPTREEL_API_KEY or the configuration file.
 
-        `timeout` is in seconds: to connect, and between two bytes of an answer.
+        `timeout` is in seconds: to connect, and between two bytes of a response.
         """
         if base_url is None or api_key is None:
             found = configuration.load()
@@ -97,14 +97,14 @@ class Client(Batches, Webhooks):
         webhook: str | Webhook | None = None,
         **parameters: Any,
     ) -> Generation:
-        """Ask for a video, and return at once. `parameters` are the model's own, such as `duration=5`; see `model`.
+        """Request a video and return immediately. `parameters` are the model's, such as `duration=5`; see `model`.
 
-        Most models require a prompt, and the others take one or none. Where a model takes the link of a picture, a
-        sound or a video, a `Path` is uploaded, and a `Generation` stands for its video, which is waited for.
+        Most models require a prompt. Where a model accepts a link to an image, audio or video, you can pass a `Path`,
+        which is uploaded, or a `Generation`, whose video is used once it is completed.
 
-        The same idempotency key and request always stand for the same generation, so a program that may be interrupted
-        and run again should bring its own. `tags` (`"project=boats"`, or a word) are for you to find it by.
-        `webhook` is a URL to notify when the job ends; a `Webhook` also says of which ends.
+        The same idempotency key and request always return the same generation. A program that may be interrupted and
+        run again should therefore pass its own key. `tags` (`"project=boats"` or a word) help you find the generation.
+        `webhook` is a URL to notify when the job ends; a `Webhook` can select the events.
         """
         key = idempotency_key or uuid4().hex
         given = self._with_inputs(parameters)
@@ -118,32 +118,34 @@ class Client(Batches, Webhooks):
             raise
 
     def _with_inputs(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Parameters with references for files, which are uploaded, and for generations."""
+        """Upload the files in the parameters, and return the parameters with references to files and generations."""
         uploads = Uploads(self._http)
         given: dict[str, Any] = referenced(parameters, uploads, lambda beginning: self.get(beginning).id)
         uploads.send()
         return given
 
     def estimate(self, prompt: str | None = None, model: str = DEFAULT_MODEL, **parameters: Any) -> Estimate:
-        """What the same call of `create` would cost; nothing is asked for."""
+        """Return what the same call of `create` would cost, without requesting a video."""
         body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **self._with_inputs(parameters)}
         return Estimate.from_json(self._http.call("POST", "/v2/estimates", body=body))
 
     def usage(self, by: str = "day", first: date | None = None, last: date | None = None) -> Usage:
-        """What your generations cost that ended from the first day to the last (UTC; the last 30, if none is given),
-        summed by `by`: day, model, tag, or batch, of which all are."""
+        """Return the cost of your generations that ended from `first` to `last` (UTC; by default the last 30 days).
+
+        `by` is the grouping: day, model, tag or batch. Grouped by batch, all batches count, whatever the days.
+        """
         days = {"from": first, "to": last}
         params = {"by": by, **{name: str(day) for name, day in days.items() if day}}
         return Usage.from_json(self._http.call("GET", "/v2/usage", params=params))
 
     def budgets(self) -> tuple[Budget, ...]:
-        """The limits that count what you ask for, and what they have left."""
+        """Return the budgets that apply to your requests, and how much of each is left."""
         return tuple(map(Budget.from_json, self._http.call("GET", "/v2/budgets")["data"]))
 
     def upload(self, file: str | Path) -> str:
-        """Upload a picture, a sound or a video: the reference that stands for it in requests.
+        """Upload an image, audio or video file, and return the reference to use for it in requests.
 
-        It stays as long as a generation that uses it, and goes after a day if none does.
+        The upload is kept as long as a generation that uses it. An unused upload is deleted after a day.
         """
         uploads = Uploads(self._http)
         reference = uploads.reference(Path(file))
@@ -151,13 +153,13 @@ class Client(Batches, Webhooks):
         return reference
 
     def get(self, generation: Which) -> Generation:
-        """The generation as it is now, with a fresh link to its video; `NotFound`."""
+        """Return the generation's current state with a fresh link to its video. Raise `NotFound` if it is unknown."""
         return Generation.from_json(self._http.call("GET", PATH, params={"generation_id": id_of(generation)}))
 
     def list(
         self, status: Status | None = None, *, limit: int | None = None, **filters: Unpack[Filters]
     ) -> Iterator[Generation]:
-        """Return your generations, newest first, at most `limit`, fetched as you iterate. See `Filters`."""
+        """Return your generations, newest first, at most `limit`. They are fetched as you iterate. See `Filters`."""
         return self._read(Pages(status, limit, filters))
 
     def _read(self, pages: "Pages") -> Iterator[Generation]:
@@ -167,10 +169,11 @@ class Client(Batches, Webhooks):
     def wait(
         self, generation: Which, timeout: float = DEFAULT_TIMEOUT_SECONDS, on_change: OnChange | None = None
     ) -> Generation:
-        """The generation once it is completed; `GenerationFailed` if it fails, `WaitTimeout` after `timeout` seconds.
+        """Return the generation once it is completed.
 
-        `on_change` hears of it at first, and whenever its stage changes or how many are before it in the queue. A
-        server or network that fails meanwhile is no reason to give up.
+        Raise `GenerationFailed` if it fails, and `WaitTimeout` after `timeout` seconds. `on_change` is called with the
+        generation at first, and whenever its stage or its position in the queue changes. Polling continues through
+        errors of the network or the server.
         """
         watch = Watch(timeout, on_change)
         seen = self.get(generation)
@@ -181,10 +184,10 @@ class Client(Batches, Webhooks):
         return seen
 
     def download(self, generation: Which, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Save the video as `path`, which is there only once it is whole.
+        """Save the video as `path`. The file appears only once it is complete.
 
-        Raises FileExistsError unless `overwrite`, `NotFinished` or `GenerationFailed` if there is no video,
-        `DownloadFailed` if it broke off three times, and OSError if it cannot be written.
+        Raise FileExistsError if the file exists and `overwrite` is false, `NotFinished` or `GenerationFailed` if there
+        is no video, `DownloadFailed` after three incomplete downloads, and OSError if the file cannot be written.
         """
         return self._save(generation, Path(path), overwrite=overwrite)
 
@@ -195,7 +198,7 @@ class Client(Batches, Webhooks):
             _download.refuse_existing(path)
         attempt = 1
         while True:
-            seen = self.get(generation)  # each time, for a fresh link
+            seen = self.get(generation)  # again for each attempt: links expire
             if seen.status == "error":
                 raise GenerationFailed(seen)
             if seen.video is None:
@@ -211,37 +214,40 @@ class Client(Batches, Webhooks):
                 return path
 
     def cancel(self, generation: Which) -> Generation:
-        """Stop a running generation; the provider may still finish it, and charge.
+        """Cancel a running generation. The provider may still finish and charge for the video.
 
-        The generation is then `error`, named `Cancelled`. Raises `NotFinished` if it has ended before: the API's same
-        call would delete it.
+        The generation ends with the status `error` and the error `Cancelled`. Raise `NotFinished` if it has already
+        ended, because the same API call would then delete it.
         """
         seen = self.get(generation)
         if seen.error and seen.error.name == "Cancelled":
             return seen
         if seen.ended:
-            raise NotFinished(f"Generation {seen.id} has ended: nothing is left to cancel.", seen)
+            raise NotFinished(f"Generation {seen.id} has already ended, so it cannot be cancelled.", seen)
         return Generation.from_json(self._delete(seen.id, only_running="true"))
 
     def delete(self, generation: Which) -> None:
-        """Remove an ended generation, its video included; again, nothing happens. `NotFinished` if it still runs."""
+        """Delete a finished generation and its video. Deleting it again does nothing.
+
+        Raise `NotFinished` if it is still running.
+        """
         try:
             seen = self.get(generation)
         except NotFound:
             if len(id_of(generation)) < ID_DIGITS:
                 raise
-            self._delete(id_of(generation))  # tells one that was deleted from one that never was
+            self._delete(id_of(generation))  # raises `NotFound` unless it was deleted earlier
             return
         if not seen.ended:
             raise NotFinished(f"Generation {seen.id} is {seen.stage}: cancel it first.", seen)
         for attempt in range(DELETE_ATTEMPTS):
             if self._delete(seen.id).get("deleted"):
                 return
-            time.sleep(POLL_SECONDS if attempt else 0)  # its end is announced first
+            time.sleep(POLL_SECONDS if attempt else 0)  # the API announces its end before it can be deleted
         raise NotFinished(f"Generation {seen.id} has only just ended: delete it in a minute.", seen)
 
     def models(self, vendor: str | None = None, kind: str | None = None) -> tuple[Model, ...]:
-        """The models that can be asked for, and how long they take: all, or one vendor's, or of one kind."""
+        """Return the available models and how long they take, optionally only of one vendor or kind."""
         params: dict[str, str | int] = {"limit": PAGE}
         params |= {name: value for name, value in (("vendor", vendor), ("kind", kind)) if value is not None}
         found: list[Model] = []
@@ -253,7 +259,7 @@ class Client(Batches, Webhooks):
             params["cursor"] = page["next_cursor"]
 
     def model(self, model_id: str) -> Model:
-        """One model, with the JSON Schema of its requests; `NotFound`."""
+        """Return a model with the JSON Schema of its requests. Raise `NotFound` if it is unknown."""
         return Model.from_json(self._http.call("GET", "/v2/models", params={"id": model_id}))
 
     def _delete(self, generation_id: str, **parameters: str) -> dict[str, Any]:
@@ -261,29 +267,29 @@ class Client(Batches, Webhooks):
 
 
 def may_have_arrived(key: str) -> str:
-    """What is said of a `create` that was not answered."""
-    return f"The request may have arrived: repeat it with the idempotency key {key}, and it runs only once."
+    """Return the note for a `create` that got no response."""
+    return f"The request may have arrived: repeat it with the idempotency key {key}, and it will run only once."
 
 
 def asides(tags: Iterable[str], webhook: str | Webhook | None) -> dict[str, str]:
-    """Return the query of a request: what is for Promptreel and not for the provider."""
+    """Return the query parameters of a request, which are for Promptreel and not for the provider."""
     hook = webhook if isinstance(webhook, Webhook) else Webhook(webhook or "")
     told = {"tag": joined(tags), "webhook": hook.url, "webhook_events": joined(hook.events)}
     return {name: text for name, text in told.items() if text}
 
 
 def joined(words: Iterable[str]) -> str:
-    """Several, or a single one, as the API takes them."""
+    """Join several words with commas, as the API expects, or return a single one unchanged."""
     return words if isinstance(words, str) else ",".join(words)
 
 
 def id_of(generation: Which) -> str:
-    """Its id, or what was given for it."""
+    """Return the id of a generation, or the id itself."""
     return generation.id if isinstance(generation, Generation) else generation
 
 
 class Watch:
-    """Poll one generation until it has ended: what the two clients' `wait` have in common."""
+    """The common part of both clients' `wait`: decides when to poll again."""
 
     def __init__(self, timeout: float, on_change: OnChange | None) -> None:
         self._timeout, self._on_change = timeout, on_change
@@ -303,13 +309,13 @@ class Watch:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise WaitTimeout(
-                f"Generation {seen.id} is still {seen.stage} after {self._timeout:.0f} s, and goes on.", seen
+                f"Generation {seen.id} is still {seen.stage} after {self._timeout:.0f} s, and continues.", seen
             )
         return min(POLL_SECONDS, left)
 
 
 class Pages:
-    """The pages of a list, one after the other: what the two clients' `list` have in common."""
+    """The common part of both clients' `list`: follows the pages of a list."""
 
     def __init__(self, status: str | None, limit: int | None, filters: Filters) -> None:
         if unknown := filters.keys() - Filters.__annotations__.keys():
@@ -329,13 +335,13 @@ class Pages:
         self._is_over = False
 
     def next_params(self) -> dict[str, str | int] | None:
-        """The query of the next page; None after the last."""
+        """Return the query of the next page, or None after the last."""
         if self._is_over or self._left == 0:
             return None
         return {"limit": PAGE if self._left is None else min(PAGE, self._left), **self._params}
 
     def read(self, page: dict[str, Any]) -> Iterator[Generation]:
-        """The generations of a page."""
+        """Yield the generations of a page."""
         for raw in page["data"][: self._left]:
             if self._left is not None:
                 self._left -= 1

@@ -1,8 +1,8 @@
-"""Where the API is and with which key: from flags, the environment, the configuration file or the local cloud.
+"""Find the API's URL and key in flags, the environment, the configuration file or the local cloud.
 
-Each setting comes from the first of flags, PROMPTREEL_URL, PROMPTREEL_API_KEY and PROMPTREEL_STAGE, and
-~/.config/promptreel/config.toml (`url`, `api_key`, `stage`). The stage `local` replaces them all by the local cloud
-that runs in this checkout.
+Flags take precedence over PROMPTREEL_URL, PROMPTREEL_API_KEY and PROMPTREEL_STAGE, and these over
+~/.config/promptreel/config.toml (`url`, `api_key`, `stage`). The stage `local` uses only the settings of this
+checkout's local cloud.
 """
 
 import json
@@ -22,7 +22,7 @@ SETTINGS = {"url", "api_key", "stage"}
 
 @dataclass(frozen=True)
 class LocalAws:
-    """The AWS of a local cloud; it takes any credentials."""
+    """The AWS emulation of a local cloud. It accepts any credentials."""
 
     endpoint_url: str
     region: str
@@ -30,7 +30,7 @@ class LocalAws:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What was found; `warning` is a sentence for the user, if there is a reason for one."""
+    """The settings found. `warning` is a sentence for the user, or None."""
 
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
@@ -39,20 +39,20 @@ class Configuration:
     warning: str | None = None
 
     def required_url(self) -> str:
-        """The URL; `ConfigurationError` if none was found."""
+        """Return the URL. Raise `ConfigurationError` if it is not configured."""
         if not self.url:
             raise ConfigurationError(
-                "The URL of your Promptreel API is not configured: set PROMPTREEL_URL, or use the stage `local` "
-                "(promptreel --local) where a local cloud runs."
+                "The URL of your Promptreel API is not configured: set PROMPTREEL_URL, or use promptreel --local in a "
+                "checkout with a running local cloud."
             )
         return self.url
 
     def required_api_key(self) -> str:
-        """The key; `ConfigurationError` if none was found."""
+        """Return the API key. Raise `ConfigurationError` if it is not configured."""
         if not self.api_key:
             raise ConfigurationError(
-                "No API key is configured: set PROMPTREEL_API_KEY to the one you were given; who runs the deployment "
-                "makes one with `promptreel keys create`."
+                "No API key is configured: set PROMPTREEL_API_KEY to your key. An operator can create one with "
+                "`promptreel keys create`."
             )
         return self.api_key
 
@@ -60,7 +60,7 @@ class Configuration:
 def load(
     *, url: str | None = None, stage: str | None = None, local: bool = False, environ: Mapping[str, str] = os.environ
 ) -> Configuration:
-    """The configuration; the arguments are the flags. Raises `ConfigurationError` for a file that cannot be used."""
+    """Return the configuration. The arguments are the flags. Raise `ConfigurationError` if a file is invalid."""
     path = file(environ)
     stored = _read(path)
     local = local or bool(environ.get("PROMPTREEL_LOCAL") and not (url or stage))
@@ -76,7 +76,7 @@ def load(
 
 
 def file(environ: Mapping[str, str]) -> Path:
-    """Where the configuration file is, if there is one."""
+    """Return the path of the configuration file, which may not exist."""
     home = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config"
     return Path(home) / "promptreel" / "config.toml"
 
@@ -90,18 +90,20 @@ def _read(path: Path) -> dict[str, str]:
         raise ConfigurationError(f"{path} cannot be read: {error}") from error
     for name, value in stored.items():
         if name not in SETTINGS or not isinstance(value, str):
-            raise ConfigurationError(f"{path} holds {name!r}: only url, api_key and stage, as text, belong there.")
+            raise ConfigurationError(
+                f"{path} has an invalid setting {name!r}: it may contain only url, api_key and stage, as text."
+            )
     return stored
 
 
 def _warning(path: Path) -> str | None:
     if os.name == "posix" and path.stat().st_mode & 0o077:
-        return f"Others can read your API key in {path}: close it with chmod 600."
+        return f"Other users can read your API key in {path}: protect it with chmod 600."
     return None
 
 
 def _local_cloud(named: str) -> Configuration:
-    """The local cloud whose stack.json is `named`, or the nearest upward from the working directory."""
+    """Return the settings of a local cloud: from the file `named`, or the nearest stack.json upward from here."""
     here = Path.cwd()
     candidates = [Path(named)] if named not in ("", "1") else [folder / STACK_FILE for folder in (here, *here.parents)]
     for path in candidates:
@@ -116,5 +118,5 @@ def _local_cloud(named: str) -> Configuration:
         except FileNotFoundError:
             continue
         except (OSError, ValueError, KeyError) as error:
-            raise ConfigurationError(f"{path} cannot be read ({error}): make up writes it anew.") from error
-    raise ConfigurationError("No local cloud runs here: start one with `make up` in a checkout of Promptreel.")
+            raise ConfigurationError(f"{path} cannot be read ({error}): run make up to write it again.") from error
+    raise ConfigurationError("No local cloud is running here: start one with `make up` in a checkout of Promptreel.")

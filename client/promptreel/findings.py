@@ -1,4 +1,4 @@
-"""What `doctor` finds."""
+"""The checks of `doctor` that need no AWS credentials."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ HEALTH_SECONDS = 15
 
 
 class Verdict(StrEnum):
-    """How a thing is. Only a problem means that something is broken."""
+    """The result of a check. Only a problem means that something is broken."""
 
     OK = "ok"
     WARNING = "warning"
@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at, and what to do about it."""
+    """The result of one check and what to do about it."""
 
     name: str
     verdict: Verdict
@@ -33,7 +33,7 @@ class Finding:
 
 
 def configured(configuration: Configuration) -> Iterator[Finding]:
-    """What needs no AWS credentials: the configuration, the API's health, the key."""
+    """Check the configuration, the API's health and the key."""
     if configuration.warning:
         yield Finding("configuration", Verdict.WARNING, configuration.warning)
     try:
@@ -48,11 +48,11 @@ def _health(url: str) -> Finding:
     try:
         answer = requests.get(f"{address(url)}/health", timeout=HEALTH_SECONDS)
     except requests.RequestException:
-        return Finding("API", Verdict.PROBLEM, f"{url} does not answer", "check the URL and your connection")
+        return Finding("API", Verdict.PROBLEM, f"{url} cannot be reached", "check the URL and your connection")
     if answer.ok:
         return Finding("API", Verdict.OK, url)
     return Finding(
-        "API", Verdict.PROBLEM, f"{url} answers HTTP {answer.status_code}", "see the log of the function api"
+        "API", Verdict.PROBLEM, f"{url} returned HTTP {answer.status_code}", "see its log: promptreel logs api"
     )
 
 
@@ -61,7 +61,9 @@ def _key(url: str, api_key: str) -> Finding:
         with Client(url, api_key) as client:
             count = len(client.models())
     except Unauthorized:
-        return Finding("your API key", Verdict.PROBLEM, "not valid", "ask for a new one (promptreel keys create)")
+        return Finding(
+            "your API key", Verdict.PROBLEM, "not valid", "ask an operator for a new one (promptreel keys create)"
+        )
     except PromptreelError as error:
         return Finding("your API key", Verdict.PROBLEM, f"could not be checked: {error}")
-    return Finding("your API key", Verdict.OK, f"valid; {count} models are offered")
+    return Finding("your API key", Verdict.OK, f"valid; {count} models available")

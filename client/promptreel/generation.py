@@ -1,4 +1,4 @@
-"""What the API answers with, as frozen dataclasses. Unknown fields are ignored; `raw` has them all."""
+"""Responses of the API, as frozen dataclasses. `raw` has all fields, including unknown ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,29 +6,29 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-ID_DIGITS = 32  # of a whole id, of a generation or a batch
+ID_DIGITS = 32  # length of a full generation or batch id
 CREDITS_PER_USD = 2_000_000
-MP4 = ".mp4"  # what nearly every video is
+MP4 = ".mp4"  # the suffix of nearly every video
 
 
 @dataclass(frozen=True)
 class Video:
-    """The archived video; `url` is a link that works without a key for about an hour."""
+    """The archived video. `url` works without a key for about an hour."""
 
-    url: str = field(repr=False)  # whoever has it can use it
+    url: str = field(repr=False)  # hidden, because anyone who has the link can use it
     content_type: str | None
     file_name: str | None
     file_size: int | None  # bytes
 
     @property
     def suffix(self) -> str:
-        """What a file's name should end with: `.mp4`, or `.webm`, `.mov` or `.gif` of a model that makes those."""
+        """Return the suffix for the file name: `.mp4`, or for some models `.webm`, `.mov` or `.gif`."""
         return PurePosixPath(self.file_name or "").suffix or MP4
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a generation failed; the names are in docs/errors.md."""
+    """Why a generation failed. See docs/errors.md for the names."""
 
     name: str
     message: str
@@ -40,32 +40,32 @@ class Failure:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Failure":
-        """Read an `error` of the API's answer."""
+        """Read the failure from an `error` in the API's response."""
         return cls(str(raw.get("name")), str(raw.get("message")), raw.get("remedy"))
 
 
 @dataclass(frozen=True)
 class Generation:
-    """One request for one video, as it stood when it was asked for."""
+    """The state of a request for a video at the time of the call."""
 
     id: str
     status: str  # queued, generating, completed, error
-    stage: str  # the status, or finer: archiving
+    stage: str  # like the status, but also `archiving`
     video: Video | None
     error: Failure | None
     request: Mapping[str, Any]
-    credits_used: int | None  # the provider's unit: 2,000,000 are one US dollar
-    ahead: int | None  # of yours that are before it in the queue for a slot at the provider; None if it is not in it
+    credits_used: int | None  # the provider's unit: 2,000,000 credits are one US dollar
+    ahead: int | None  # how many of your jobs are ahead in the queue for a slot; None if it is not queued
     created_at: datetime | None
     submitted_at: datetime | None
     ended_at: datetime | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
     tags: tuple[str, ...] = ()  # your own, each `key=value` or a word
-    waits_for: tuple[str, ...] = ()  # the generations that it waits for: it takes their videos
+    waits_for: tuple[str, ...] = ()  # the generations whose videos it needs as inputs
 
     @property
     def usd(self) -> float | None:
-        """What it costs in US dollars: as charged, or as it was estimated as long as that is not known."""
+        """Return the cost in US dollars: the charge if it is known, otherwise the estimate."""
         if self.credits_used is not None:
             return self.credits_used / CREDITS_PER_USD
         cost = (self.raw.get("meta") or {}).get("cost") or {}
@@ -74,12 +74,12 @@ class Generation:
 
     @property
     def ended(self) -> bool:
-        """Whether it is completed or has failed: it never changes again."""
+        """Return whether it has completed or failed."""
         return self.status in ("completed", "error")
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Generation":
-        """The generation in the API's answer; only `id` and `status` have to be there."""
+        """Read the generation from the API's response. Only `id` and `status` are required."""
         meta = raw.get("meta") or {}
         video, error = raw.get("video"), raw.get("error")
         return cls(
@@ -104,11 +104,11 @@ class Generation:
 
 @dataclass(frozen=True)
 class Takes:
-    """How long the latest generations of a model took at the provider."""
+    """How long a model's latest generations took at the provider."""
 
     median_seconds: float
-    slowest_tenth_seconds: float  # one in ten takes as long, or longer
-    jobs: int  # of how many this is known
+    slowest_tenth_seconds: float  # one in ten takes at least this long
+    jobs: int  # the number of generations measured
 
     def __str__(self) -> str:
         return f"{self.median_seconds:.0f} s, one in ten {self.slowest_tenth_seconds:.0f} s or more"
@@ -116,11 +116,11 @@ class Takes:
 
 @dataclass(frozen=True)
 class Model:
-    """A model that can be asked for.
+    """An available model.
 
-    `vendor` and `kind` (what it cannot do without: `text-to-video`, `image-to-video`, ...) are None for one that is
-    passed through as it comes. `schema`, of its requests, is there only if this one model was asked for, and None if it
-    takes any.
+    `kind` names the required input: `text-to-video`, `image-to-video` and so on. `vendor` and `kind` are None for a
+    model whose requests are passed through unchecked. `schema` is the JSON Schema of its requests. It is set only by
+    `Client.model`, and None for a model that accepts any request.
     """
 
     id: str
@@ -129,11 +129,11 @@ class Model:
     kind: str | None
     schema: Mapping[str, Any] | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
-    takes: Takes | None = None  # where that has been seen
+    takes: Takes | None = None  # None until generations have been measured
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Model":
-        """The model in the API's answer; only `id` and `title` have to be there."""
+        """Read the model from the API's response. Only `id` and `title` are required."""
         takes = raw.get("takes")
         return cls(
             id=raw["id"],

@@ -1,4 +1,7 @@
-"""What the API says of money, as frozen dataclasses: US dollars of the provider's price. `raw` has all of an answer."""
+"""Responses of the API about costs, as frozen dataclasses. Amounts are the provider's prices in US dollars.
+
+`raw` has all fields of a response.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,17 +10,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a request would cost."""
+    """The estimated cost of a request."""
 
     usd: float
-    at_most_usd: float  # what budgets hold for it: nine in ten cost no more
-    basis: str  # price, history, or reserve, where nothing is known
-    refused: str | None  # why a budget has no room for it now
+    at_most_usd: float  # the amount that budgets reserve; nine in ten such videos cost no more
+    basis: str  # price, history, or reserve if nothing is known
+    refused: str | None  # why a budget does not allow it now
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Estimate":
-        """The estimate in the API's answer."""
+        """Read the estimate from the API's response."""
         return cls(raw["usd"], raw["at_most_usd"], raw["basis"], raw.get("refused"), raw)
 
     def __str__(self) -> str:
@@ -26,13 +29,13 @@ class Estimate:
             case "price":
                 return f"{amount}, by the provider's price"
             case "history":
-                return f"{amount}, as such videos cost here; one in ten more than {self.at_most_usd:.2f}"
-        return f"unknown: {amount} are held for it"
+                return f"{amount}, based on similar videos; one in ten costs more than {self.at_most_usd:.2f} USD"
+        return f"unknown cost, {amount} reserved"
 
 
 @dataclass(frozen=True)
 class Sum:
-    """Generations that ended, and what they cost: of a day, of a model, tag or batch in it, or of all."""
+    """The number and cost of generations that ended: of a day, of a model, tag or batch, or in total."""
 
     completed: int
     failed: int
@@ -43,7 +46,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Usage:
-    """Sums by `by`: day, model, tag or batch. Tags have no total, since a generation counts for each of its own."""
+    """Costs grouped by day, model, tag or batch. Tags have no total, because a generation may have several tags."""
 
     by: str
     sums: tuple[Sum, ...]
@@ -52,7 +55,7 @@ class Usage:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Usage":
-        """The usage in the API's answer."""
+        """Read the usage from the API's response."""
         by, total = raw["by"], raw.get("total")
         sums = (Sum(one["completed"], one["failed"], one["usd"], one.get("day"), one.get(by)) for one in raw["data"])
         return cls(by, tuple(sums), Sum(total["completed"], total["failed"], total["usd"]) if total else None, raw)
@@ -60,19 +63,19 @@ class Usage:
 
 @dataclass(frozen=True)
 class Budget:
-    """One limit: of `all`, `owner/NAME` or `key/ID`, in a day, month or hour (UTC). An hour has jobs, not dollars."""
+    """A limit of `all`, `owner/NAME` or `key/ID` for a day, month or hour (UTC): jobs per hour, otherwise dollars."""
 
     scope: str
     period: str
     limit: float
-    used: float  # spent, or held for what runs
+    used: float  # spent, or reserved for running jobs
     left: float
     renews_at: str
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Budget":
-        """The budget in the API's answer."""
+        """Read the budget from the API's response."""
         unit = "jobs" if raw["period"] == "hour" else "usd"
         limit, used, left = (raw[f"{name}_{unit}"] for name in ("limit", "used", "left"))
         return cls(raw["scope"], raw["period"], limit, used, left, raw["renews_at"], raw)

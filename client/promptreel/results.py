@@ -1,7 +1,7 @@
-"""A folder of a batch's results: its report, its videos, and a page to look at them. Nothing in it is overwritten.
+"""Save the results of a batch in a folder: its report, its videos, and a page that shows them.
 
-A file `.promptreel.json` in it says which batch it is of, and which file is the video of which generation, so that two
-batches are never mixed in one folder, and an old take of a row does not lie among the new ones.
+Nothing in the folder is overwritten. The file `.promptreel.json` records the batch and which file belongs to which
+generation. It prevents two batches from sharing a folder, and separates outdated videos from current ones.
 """
 
 import csv
@@ -23,33 +23,34 @@ from promptreel.errors import PromptreelError
 from promptreel.generation import MP4
 
 MARK = ".promptreel.json"
-EARLIER = "earlier"  # the folder of what is not a row's latest take any more
+EARLIER = "earlier"  # the folder for videos that no longer belong to a row
 DEFAULT_TEMPLATE = "{row}-{name}-{id}"
 FIELDS = ("row", "name", "id")
 COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "file", "s3_uri", "credits_used", "error")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes a cell that begins so for
-MAX_WORDS, MAX_BYTES = 6, 120  # of what stands for a prompt in a file's name
-# Names that are devices on Windows, whatever follows the first dot.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts with one of these as a formula
+MAX_WORDS, MAX_BYTES = 6, 120  # of a prompt in a file name
+# Device names on Windows, with any suffix.
 RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(1, 10))}
 
 
 def checked_template(template: str) -> str:
-    """The template of the videos' names, without their endings; `PromptreelError` if it is none."""
+    """Return the template for the videos' names without its suffix. Raise `PromptreelError` if it is invalid."""
     template = template.removesuffix(MP4)
     unknown = set(re.findall(r"\{([^{}]*)\}", template)) - set(FIELDS)
     rest = re.sub(r"\{(row|name|id)\}", "", template)
     if unknown or set("{}/\\") & set(rest) or UNPRINTABLE.search(rest) or template.startswith("."):
-        raise PromptreelError(f"The name template {template!r} may hold {{row}}, {{name}}, {{id}} and plain text.")
+        raise PromptreelError(
+            f"The name template {template!r} is invalid: it may contain only {{row}}, {{name}}, {{id}} and text."
+        )
     if "{row}" not in template and "{id}" not in template:
         raise PromptreelError(
-            f"The name template {template!r} would name two videos alike: put {{row}} or {{id}} in it."
+            f"The name template {template!r} would give two videos the same name: add {{row}} or {{id}}."
         )
     return template
 
 
 def video_name(row: ReportRow, template: str = DEFAULT_TEMPLATE) -> str:
-    """The name of a row's video; safe as a file's on any system, whatever the row is called. It ends as the object in
-    the archive does."""
+    """Return the file name for a row's video, valid on every system, with the suffix of the archived object."""
     fields = {
         "row": f"{row.row:05d}",
         "name": slug(row.name or " ".join((row.prompt or "").split()[:MAX_WORDS])) or "video",
@@ -61,7 +62,7 @@ def video_name(row: ReportRow, template: str = DEFAULT_TEMPLATE) -> str:
 
 
 def slug(text: str) -> str:
-    """A text as part of a file's name: letters and digits of any script, with dashes between."""
+    """Return a text as part of a file name: letters and digits of any script, joined by dashes."""
     text = unicodedata.normalize("NFC", text)
     text = "".join(character if character.isalnum() or character == "_" else "-" for character in text)
     text = re.sub("-+", "-", text).strip("-_")
@@ -69,30 +70,32 @@ def slug(text: str) -> str:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder if need be; `PromptreelError` if nothing can be written there."""
+    """Create the folder if it does not exist. Raise `PromptreelError` if it is not writable."""
     if folder.exists() and not folder.is_dir():
-        raise PromptreelError(f"{folder} is a file: name a folder for the results.")
+        raise PromptreelError(f"{folder} is a file: choose a folder for the results.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise PromptreelError(f"Nothing can be written to {folder} ({error.strerror}): name another.") from error
+        raise PromptreelError(f"The folder {folder} is not writable ({error.strerror}): choose another.") from error
 
 
 @dataclass
 class Results:
-    """The folder, which is of one batch."""
+    """A folder with the results of one batch."""
 
     folder: Path
     batch_id: str
     template: str = DEFAULT_TEMPLATE
-    videos: dict[str, str] = field(default_factory=dict)  # by generation, the file's name
+    videos: dict[str, str] = field(default_factory=dict)  # file names by generation id
 
     @classmethod
     def open(cls, folder: Path, batch_id: str, template: str = DEFAULT_TEMPLATE) -> "Results":
-        """The folder, made if need be; `PromptreelError` if nothing can be written there, or if it is of another
-        batch."""
+        """Open the folder, or create it.
+
+        Raise `PromptreelError` if it is not writable or contains the results of another batch.
+        """
         template = checked_template(template)
         prepare(folder)
         mark = folder / MARK
@@ -102,15 +105,15 @@ class Results:
             found = json.loads(mark.read_text("utf-8"))
             owner, videos = str(found["batch"]), {str(key): str(name) for key, name in found["videos"].items()}
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise PromptreelError(f"{mark} cannot be read: name another folder.") from error
+            raise PromptreelError(f"{mark} cannot be read: choose another folder.") from error
         if owner != batch_id:
-            raise PromptreelError(f"{folder} holds the results of batch {owner}: name another folder.")
-        # The names in the file may only be names in this folder.
+            raise PromptreelError(f"{folder} contains the results of batch {owner}: choose another folder.")
+        # Accept only names inside this folder.
         plain = {key: name for key, name in videos.items() if Path(name).name == name and name not in ("", ".", "..")}
         return cls(folder, batch_id, template, plain)
 
     def put_earlier_aside(self, rows: Iterable[ReportRow]) -> list[Path]:
-        """Move the videos of what is not in the batch any more into a folder of their own: where they are now."""
+        """Move videos of generations that no longer belong to the batch to the folder `earlier`. Return their paths."""
         current, moved = {row.generation_id for row in rows}, []
         for generation_id in [one for one in self.videos if one not in current]:
             path = self.folder / self.videos.pop(generation_id)
@@ -121,7 +124,7 @@ class Results:
         return moved
 
     def video_path(self, row: ReportRow) -> tuple[Path, bool]:
-        """Where the row's video belongs, and whether it is there. One that was saved under another name is renamed."""
+        """Return the path for the row's video and whether it exists. Rename it if it was saved under another name."""
         wanted = self.folder / video_name(row, self.template)
         known = self.videos.get(str(row.generation_id))
         if known is None or not (self.folder / known).is_file():
@@ -132,12 +135,12 @@ class Results:
         return self.folder / self.videos[str(row.generation_id)], True
 
     def saved(self, row: ReportRow, path: Path) -> None:
-        """The row's video is there."""
+        """Record that the row's video has been saved."""
         self.videos[str(row.generation_id)] = path.name
         self._mark()
 
     def write_report(self, rows: Sequence[ReportRow]) -> Path:
-        """Save report.csv and report.jsonl, under other names if there are others: the table."""
+        """Save report.csv and report.jsonl, under new names if different reports exist. Return the CSV file's path."""
         table, lines = io.StringIO(newline=""), []
         writer = csv.DictWriter(table, COLUMNS)
         writer.writeheader()
@@ -151,7 +154,7 @@ class Results:
         return path
 
     def write_page(self, title: str, rows: Sequence[ReportRow]) -> Path:
-        """Save index.html, by which the videos are looked at: it needs no network and runs nothing."""
+        """Save index.html, a page that shows the videos without network access or scripts. Return its path."""
         figures = "\n".join(self._figure(row) for row in rows)
         return self._write("index", ".html", _PAGE.format(title=html.escape(title), figures=figures))
 

@@ -148,7 +148,7 @@ def test_amounts_are_added_in_the_same_way() -> None:
 
 
 def test_a_name_that_no_file_can_have_is_one_of_no_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"^There is no file .*, which the request names\.$"):
+    with pytest.raises(FileNotFoundError, match=r"^The request names .*, but there is no such file\.$"):
         with_paths({"image_url": "a" * 5000 + ".png"}, tmp_path)
 
 

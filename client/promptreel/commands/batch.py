@@ -267,7 +267,7 @@ def cancel(
     batch_id: BatchId,
     as_json: Json = False,
 ) -> None:
-    """Cancel a batch and its running rows. The provider may still finish those rows and charge for them."""
+    """Cancel a batch and its running rows. The provider may still finish and charge for those rows."""
     with closing(client(context)) as api:
         batch = api.cancel_batch(batch_id)
     if as_json:

@@ -47,7 +47,7 @@ def get(
 
 
 def open_(context: typer.Context, generation_id: GenerationId) -> None:
-    """Open a generation's video in your browser, or print its link if there is no display."""
+    """Open a generation's video in your browser. Without a display, print its link."""
     with closing(client(context)) as api:
         generation = api.get(generation_id)
     if generation.status == "error":
@@ -95,7 +95,7 @@ def _named(generation: Generation) -> Path:
 
 
 def cancel(context: typer.Context, generation_id: GenerationId, as_json: Json = False) -> None:
-    """Cancel a running generation. The provider may still finish it and charge for it."""
+    """Cancel a running generation. The provider may still finish and charge for the video."""
     with closing(client(context)) as api:
         generation = api.cancel(generation_id)
     if as_json:
@@ -112,7 +112,7 @@ def delete(
 ) -> None:
     """Delete a finished generation: its video and its record."""
     if not (yes or sys.stdin.isatty()):
-        raise typer.BadParameter("add --yes: there is no terminal to confirm on.", param_hint="--yes")
+        raise typer.BadParameter("add --yes, because confirmation needs a terminal.", param_hint="--yes")
     with closing(client(context)) as api:
         if len(generation_id) < ID_DIGITS:
             generation_id = api.get(generation_id).id

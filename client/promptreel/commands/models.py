@@ -45,7 +45,7 @@ def models(
     if words and not matching:
         name = " ".join(words)
         raise PromptreelError(
-            f"There is no model {name!r}{_guess(name, offered)} See `promptreel models` for the available models."
+            f"Model {name!r} does not exist{_guess(name, offered)} See `promptreel models` for the available models."
         )
     if as_json:
         output.say_json([one.raw for one in matching])

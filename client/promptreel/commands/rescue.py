@@ -54,10 +54,11 @@ def resolve(
 ) -> None:
     """Resolve a `SubmissionUnknown` failure: say whether the provider accepted the request.
 
-    The response to the request was lost. Look for the generation's id in the provider's log: the column client_request_id starts with it.
+    The response to the request was lost. In the provider's log, look for the request whose
+    client_request_id starts with the generation's id.
     """
     if (provider_id is None) is not not_accepted:
-        raise typer.BadParameter("pass exactly one of them.", param_hint="--provider-id, --not-accepted")
+        raise typer.BadParameter("pass exactly one.", param_hint="--provider-id, --not-accepted")
     with deployment(context) as deployed:
         from promptreel.operator import rescue as operator  # noqa: PLC0415 - an extra, and slow to import
 

@@ -32,7 +32,7 @@ class Waiting:
 
 
 def finish(context: typer.Context, api: Client, generation: Generation, waiting: Waiting) -> Generation:
-    """Wait, then save the video, or print its link if there is no path."""
+    """Wait, then save the video. Without a path, print its link."""
     generation = wait_for(context, api, generation, waiting)
     if waiting.path:
         save(api, generation, waiting.path, waiting.force, waiting.as_json)
@@ -143,7 +143,7 @@ def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
 
 
 def _usual(api: Client, generation: Generation) -> str:
-    """Return how long the model usually takes, or an empty string if that is not known. Never fail because of it."""
+    """Return how long the model usually takes, or an empty string if that is unknown. Never raise an error."""
     try:
         takes = api.model(str(generation.request.get("model"))).takes
     except PromptreelError:

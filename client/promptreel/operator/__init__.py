@@ -1,8 +1,7 @@
-"""The work of who runs a deployment, with AWS credentials. Needs the extra `operator`.
+"""Tasks of operators, with AWS credentials. They need the extra `operator`.
 
-API keys and rescues are the functions' own code, `core`, and not a copy of it: in a checkout it lies in functions/, in
-the wheel beside this file. It is put at the end of the path here, and only here, because `core` is too common a name
-to install for everyone.
+API keys and rescues use the package `core` of the Lambda functions. It is in functions/ in a checkout, and next to this
+file in a wheel. It is added to the end of the path only here, because `core` is too common a name to install globally.
 """
 
 import sys

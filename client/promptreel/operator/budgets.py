@@ -1,4 +1,4 @@
-"""The budgets of a deployment, in its table of money."""
+"""Read and set the budgets in a deployment's money table."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -11,14 +11,14 @@ from promptreel.operator.keys import ApiKeys
 
 
 def budgets_of(deployed: Deployment) -> Budgets:
-    """Its budgets; the stage's own are told by an output of the stack."""
+    """Return the deployment's budgets. Read the stage's default limits from an output of the stack."""
     named = (one.split("=") for one in deployed.output("Budgets").split(",") if "=" in one)
     stage = Limits(**{name: int(limit) for name, limit in named})
     return Budgets(deployed.client("dynamodb"), deployed.output("MoneyTableName"), stage, lambda: datetime.now(UTC))
 
 
 def every(deployed: Deployment) -> list[Budget]:
-    """The deployment's, and all others that have a limit."""
+    """Return the budget of the deployment and all other budgets that have a limit."""
     found = {budget.scope: budget for budget in budgets_of(deployed).every()}
     deployment = found.pop(ALL, None) or budgets_of(deployed).of_all()
     return [deployment, *(budget for budget in found.values() if budget.limits != Limits())]
@@ -31,9 +31,9 @@ def set_limits(
     usd: Mapping[str, float | None],
     jobs: Mapping[str, int | None],
 ) -> Budget:
-    """Set limits of the deployment, an owner or a key: `usd` a day and a month, `jobs` an hour; None is no limit.
+    """Set limits for the deployment, an owner or a key: `usd` per day and month, `jobs` per hour. None is unlimited.
 
-    `PromptreelError` for a key that there never was: a limit that was meant for another one would hold nobody back.
+    Raise `PromptreelError` if the key never existed, because a limit with a mistyped key would limit nobody.
     """
     scope = scope_of(owner, key_id)
     if key_id and scope not in {budget.scope for budget in budgets_of(deployed).every()}:
@@ -43,6 +43,6 @@ def set_limits(
 
 
 def usage_by_owner(deployed: Deployment, first: date, last: date) -> list[Sum]:
-    """What the generations of each owner cost that ended in these days."""
+    """Return the cost of each owner's generations that ended in a date range (UTC, inclusive)."""
     usage = Usage(deployed.client("dynamodb"), deployed.output("MoneyTableName"))
     return list(usage.of_owners(first, last))

@@ -1,4 +1,4 @@
-"""Checking a file of prompts here, where no deployment is configured: with the functions' own code."""
+"""Check a file of prompts without a deployment, using the code of the Lambda functions."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from promptreel.errors import PromptreelError
 
 
 def check(path: Path) -> tuple[int, list[dict[str, Any]], int]:
-    """The number of a file's rows, what is wrong with each, and by how many models it was judged: those that this
-    version knows. Raises `PromptreelError` if the file as a whole cannot be read."""
+    """Return the number of rows, their problems, and the number of models that this version knows and checks against.
+
+    Raise `PromptreelError` if the file cannot be read.
+    """
     models = offered()
     rows, problems = 0, []
     try:

@@ -1,4 +1,4 @@
-"""What `doctor` looks at in AWS."""
+"""The checks of `doctor` that need AWS credentials."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from promptreel.operator.keys import ApiKeys
 
 
 def findings(deployment: Deployment) -> Iterator[Finding]:
-    """One finding a thing that can be wrong."""
+    """Yield the result of each check."""
     yield _stack(deployment)
     yield _permissions(deployment)
     yield _provider_key(deployment)
@@ -28,7 +28,7 @@ def _stack(deployment: Deployment) -> Finding:
 
 
 def _permissions(deployment: Deployment) -> Finding:
-    """Check that the functions that grant slots may wake workflows: no local cloud decides this as AWS does."""
+    """Check that the functions that grant slots may wake workflows. A local cloud cannot test these permissions."""
     machine = deployment.output("VideoGenerationStateMachineArn")
     asked = {"ActionNames": ["states:SendTaskSuccess"], "ResourceArns": [machine]}
     iam, denied = deployment.client("iam"), []
@@ -41,11 +41,11 @@ def _permissions(deployment: Deployment) -> Finding:
         detail = f"not checked: {error.response['Error']['Code']}"
         return Finding("permissions", Verdict.WARNING, detail, "allow yourself iam:SimulatePrincipalPolicy")
     if denied:
-        detail = f"{', '.join(denied)} may not wake a workflow: jobs wait until the next sweep, or for ever"
+        detail = f"{', '.join(denied)} may not wake workflows: jobs wait until the next sweep, or forever"
         return Finding(
-            "permissions", Verdict.PROBLEM, detail, "deploy again, and see what else denies it (an SCP, say)"
+            "permissions", Verdict.PROBLEM, detail, "deploy again, or find the policy that denies it, such as an SCP"
         )
-    return Finding("permissions", Verdict.OK, "the functions that grant slots may wake the workflows that wait")
+    return Finding("permissions", Verdict.OK, "the functions that grant slots may wake waiting workflows")
 
 
 def _provider_key(deployment: Deployment) -> Finding:
@@ -53,21 +53,23 @@ def _provider_key(deployment: Deployment) -> Finding:
     try:
         provider_key.try_it(deployment)
     except errors.ProviderKeyMissing:
-        return Finding(name, Verdict.PROBLEM, "not stored: every job fails", "run promptreel secret set")
+        return Finding(name, Verdict.PROBLEM, "not stored, so every job fails", "run promptreel secret set")
     except errors.ProviderKeyRejected:
-        return Finding(name, Verdict.PROBLEM, f"{url} rejects it: every job fails", "run promptreel secret set")
+        return Finding(name, Verdict.PROBLEM, f"{url} rejects it, so every job fails", "run promptreel secret set")
     except errors.ProviderOutOfCredits as error:
-        return Finding(name, Verdict.PROBLEM, str(error), "top up the provider's account")
+        return Finding(name, Verdict.PROBLEM, str(error), "add credits to the provider account")
     except errors.ProviderUnavailable as error:
-        return Finding(name, Verdict.WARNING, f"stored; not tried: {error}", f"look whether {url} works, and try again")
-    return Finding(name, Verdict.OK, f"{url} takes it")
+        return Finding(
+            name, Verdict.WARNING, f"stored, but not tested: {error}", f"check that {url} works, and try again"
+        )
+    return Finding(name, Verdict.OK, f"accepted by {url}")
 
 
 def _api_keys(deployment: Deployment) -> Finding:
     count = len(ApiKeys(deployment.client("secretsmanager"), deployment.output("ApiKeysSecretArn")).list())
     if count:
         return Finding("API keys", Verdict.OK, f"{count} issued")
-    return Finding("API keys", Verdict.PROBLEM, "none: nobody can use the API", "run promptreel keys create OWNER")
+    return Finding("API keys", Verdict.PROBLEM, "none, so the API cannot be used", "run promptreel keys create OWNER")
 
 
 def _alarms(deployment: Deployment) -> Finding:
@@ -77,5 +79,5 @@ def _alarms(deployment: Deployment) -> Finding:
     count = sum(arn.startswith("arn:") for arn in subscriptions)  # else "PendingConfirmation"
     if count:
         return Finding("alarms", Verdict.OK, f"{count} subscribed")
-    unheard = f"{len(subscriptions)} not confirmed yet" if subscriptions else "nobody is subscribed: they go unheard"
+    unheard = f"{len(subscriptions)} not confirmed yet" if subscriptions else "no one is subscribed to the alarms"
     return Finding("alarms", Verdict.WARNING, unheard, f"subscribe to {topic}")

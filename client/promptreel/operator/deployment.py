@@ -1,4 +1,4 @@
-"""The deployed stack, as CloudFormation tells of it."""
+"""Find the deployed stack in CloudFormation."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,26 +14,26 @@ from promptreel.configuration import Configuration, LocalAws
 from promptreel.errors import ConfigurationError, PromptreelError
 
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
-# ClientError's codes for credentials that are wrong, expired or too weak.
+# ClientError's codes for credentials that are wrong, expired or lack permissions.
 _CREDENTIALS = ("AccessDenied", "AuthFailure", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One stage's stack; `outputs` by their names in infra/stack.py."""
+    """The stack of a stage. `outputs` are keyed by their names in infra/stack.py."""
 
     stack_name: str
-    status: str  # CloudFormation's, such as UPDATE_COMPLETE
+    status: str  # from CloudFormation, such as UPDATE_COMPLETE
     region: str
     outputs: Mapping[str, str]
     local_aws: LocalAws | None
 
     def client(self, service: str, **options: Any) -> Any:
-        """An AWS client with time-outs, in the stack's region; `options` are of botocore's Config."""
+        """Return an AWS client with timeouts in the stack's region. `options` are those of botocore's Config."""
         return _client(service, self.local_aws, **options)
 
     def output(self, name: str) -> str:
-        """One of the outputs."""
+        """Return an output of the stack. Raise `PromptreelError` if it is missing."""
         try:
             return self.outputs[name]
         except KeyError:
@@ -41,7 +41,7 @@ class Deployment:
 
 
 def find(configuration: Configuration) -> Deployment:
-    """The stack of the configured stage; call it within `aws_errors`."""
+    """Return the stack of the configured stage. Call it within `aws_errors`."""
     name = f"promptreel-{configuration.stage}"
     cloudformation = _client("cloudformation", configuration.local_aws)
     region = cloudformation.meta.region_name
@@ -50,8 +50,8 @@ def find(configuration: Configuration) -> Deployment:
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
             raise PromptreelError(
-                f"There is no stack {name} in {region}: deploy it (make deploy STAGE={configuration.stage}), or name "
-                "another stage with --stage, another region with AWS_REGION."
+                f"Stack {name} does not exist in {region}: deploy it (make deploy STAGE={configuration.stage}), or choose "
+                "another stage with --stage or another region with AWS_REGION."
             ) from error
         raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
@@ -60,23 +60,23 @@ def find(configuration: Configuration) -> Deployment:
 
 @contextmanager
 def aws_errors() -> Iterator[None]:
-    """The SDK's errors as `PromptreelError`, and as `ConfigurationError` where the credentials are the problem."""
+    """Convert SDK errors in the block to `PromptreelError`, or to `ConfigurationError` if credentials are the cause."""
     try:
         yield
     except ClientError as error:
         problem = error.response["Error"]
-        sentence = f"AWS refused {error.operation_name}: {problem.get('Message') or problem['Code']}"
+        sentence = f"AWS rejected {error.operation_name}: {problem.get('Message') or problem['Code']}"
         if problem["Code"].startswith(_CREDENTIALS):
             raise ConfigurationError(f"{sentence.rstrip('.')}; check your AWS credentials.") from error
         raise PromptreelError(sentence) from error
     except BotoCoreError as error:
         raise ConfigurationError(
-            f"AWS cannot be used: {str(error).rstrip('.')}; see `aws configure`, or name the local cloud with --local."
+            f"AWS cannot be used: {str(error).rstrip('.')}; run `aws configure`, or use the local cloud with --local."
         ) from error
 
 
 def _client(service: str, local: LocalAws | None, **config: Any) -> Any:
-    # boto3 reads AWS_DEFAULT_REGION alone; `aws` and `cdk` take this one first.
+    # boto3 reads only AWS_DEFAULT_REGION; `aws` and `cdk` prefer AWS_REGION.
     where: dict[str, Any] = {"region_name": os.environ.get("AWS_REGION")}
     if local:
         where = {

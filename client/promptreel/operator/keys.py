@@ -1,4 +1,4 @@
-"""The API keys of a deployment: one JSON object in one secret, changed so that two operators never lose a key."""
+"""Manage the API keys of a deployment. They are one JSON object in a secret, safe for concurrent changes."""
 
 import json
 from collections.abc import Callable
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 ATTEMPTS = 20
-MAX_BYTES = 65536  # what a secret holds
-# A version is written under this label first; the label always moves, so no versions pile up under it.
+MAX_BYTES = 65536  # the limit of Secrets Manager
+# New versions are written under this label first. It moves each time, so abandoned versions lose it and are deleted.
 PENDING = "PROMPTREEL_PENDING"
-# The first version has the same name and content whoever writes it, so writing it twice is writing it once.
+# The first version always has the same token and content, so two operators can write it at the same time.
 FIRST_VERSION = "promptreel-api-keys-first-version"
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key as it is kept: the key itself is not."""
+    """The record of a key, without the key itself."""
 
     key_id: str
     owner: str
@@ -36,12 +36,12 @@ class ApiKey:
 
     @classmethod
     def of(cls, key_id: str, record: dict[str, Any]) -> "ApiKey":
-        """As the secret holds it; what it holds beside that is not shown."""
+        """Read the record from the secret, without its other fields such as the hash."""
         return cls(key_id, **{name: record[name] for name in _SHOWN if name in record})
 
     @property
     def has_expired(self) -> bool:
-        """Whether it is of no use any more."""
+        """Return whether the key has expired."""
         return self.expires_at is not None and datetime.fromisoformat(self.expires_at) <= datetime.now(UTC)
 
 
@@ -49,21 +49,21 @@ _SHOWN = ("owner", "created_at", "name", "scope", "expires_at")
 
 
 class ApiKeys:
-    """The keys in the secret `secret_id`."""
+    """The API keys in a secret."""
 
     def __init__(self, secrets: "SecretsManagerClient", secret_id: str) -> None:
         self._secrets = secrets
         self._secret_id = secret_id
 
     def list(self) -> list[ApiKey]:
-        """All keys, oldest first."""
+        """Return all keys, oldest first."""
         keys = [ApiKey.of(key_id, record) for key_id, record in self._read()[1].items()]
         return sorted(keys, key=lambda key: key.created_at)
 
     def create(
         self, owner: str, *, name: str = "", scope: str = api_keys.ALL, expires_at: datetime | None = None
     ) -> tuple[str, ApiKey]:
-        """A new key of `owner`, which is nowhere kept, and what is kept of it."""
+        """Create a key for `owner`. Return the key, which is not stored, and its record."""
         key, entry = api_keys.issue(owner, datetime.now(UTC), name=name, scope=scope, expires_at=expires_at)
         self._change(lambda kept: kept | entry)
         [(key_id, record)] = entry.items()
@@ -77,9 +77,10 @@ class ApiKeys:
         *,
         first: Callable[[str], None] = lambda _: None,
     ) -> tuple[str, ApiKey, ApiKey]:
-        """A new key for the same as an older one, which ends after `overlap` if not before; and what both are now.
+        """Create a replacement for a key, which expires after `overlap` unless it expires sooner.
 
-        `first` hears of the new key's id before the key works.
+        Return the new key, its record, and the record of the old key. `first` is called with the new key's id before
+        the new key works.
         """
         old = self.find(key_id)
         now = datetime.now(UTC)
@@ -98,20 +99,20 @@ class ApiKeys:
         return key, ApiKey.of(new_id, record), self.find(key_id)
 
     def revoke(self, key_id: str) -> ApiKey:
-        """Remove a key; what it was."""
+        """Delete a key, and return its record."""
         revoked = self.find(key_id)
         self._change(lambda kept: {other: record for other, record in kept.items() if other != key_id})
         return revoked
 
     def find(self, key_id: str) -> ApiKey:
-        """The key of this id; `PromptreelError` if there is none."""
+        """Return the key with this id. Raise `PromptreelError` if it does not exist."""
         found = next((key for key in self.list() if key.key_id == key_id), None)
         if found is None:
             raise _no_key(key_id)
         return found
 
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Compare and swap: AWSCURRENT moves to the new version only from the version that was read."""
+        """Change the keys with compare-and-swap: move AWSCURRENT only if it is still on the version that was read."""
         for _ in range(ATTEMPTS):
             version, kept = self._read()
             if version is None:
@@ -121,7 +122,7 @@ class ApiKeys:
                 continue
             text = json.dumps(change(kept))
             if len(text) > MAX_BYTES:
-                raise PromptreelError("The secret is full: revoke keys that are not used any more.")
+                raise PromptreelError("The secret is full: revoke unused keys.")
             written = self._secrets.put_secret_value(
                 SecretId=self._secret_id, SecretString=text, VersionStages=[PENDING]
             )["VersionId"]
@@ -133,12 +134,12 @@ class ApiKeys:
                     MoveToVersionId=written,
                 )
             except (
-                self._secrets.exceptions.InvalidParameterException,  # the label is elsewhere by now
-                self._secrets.exceptions.ResourceNotFoundException,  # the version is gone by now
+                self._secrets.exceptions.InvalidParameterException,  # the label has moved
+                self._secrets.exceptions.ResourceNotFoundException,  # the version was deleted
             ):
-                continue  # somebody else was faster
+                continue  # another operator was faster
             return
-        raise PromptreelError("The API keys are being changed by others all the time: try again.")
+        raise PromptreelError("Other operators are changing the API keys: try again.")
 
     def _read(self) -> tuple[str | None, dict[str, Any]]:
         try:
@@ -149,7 +150,7 @@ class ApiKeys:
 
 
 def _no_key(key_id: str) -> PromptreelError:
-    return PromptreelError(f"There is no API key {key_id}: `promptreel keys list` shows their ids.")
+    return PromptreelError(f"There is no API key {key_id}: run `promptreel keys list` to see the ids.")
 
 
 def uses_of(deployed: Deployment) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the functions logged, of all or of some, put together by time."""
+"""Read the functions' logs, merged and sorted by time."""
 
 import json
 import re
@@ -12,28 +12,38 @@ from promptreel.operator.deployment import Deployment
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _OF_A_FUNCTION = re.compile(r"Functions(\w+)Logs[0-9A-F]{8}")  # as infra/functions.py names it
-_OF_LAMBDA = ("START ", "END ", "REPORT ", "INIT_START ", "EXTENSION ", "XRAY ")  # which says so of every call
+_OF_LAMBDA = (
+    "START ",
+    "END ",
+    "REPORT ",
+    "INIT_START ",
+    "EXTENSION ",
+    "XRAY ",
+)  # lines of the platform for every invocation
 _LOGGER_S_OWN = {"level", "message", "timestamp", "location", "service", "function_name", "cold_start", "xray_trace_id"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a function's log."""
+    """A line in a function's log."""
 
     at: datetime
     function: str
     level: str
     message: str
-    fields: dict[str, Any]  # what else was said
+    fields: dict[str, Any]  # additional fields of the line
 
 
 def read(
     deployment: Deployment, functions: Sequence[str], since: timedelta, level: str, text: str | None
 ) -> list[Line]:
-    """What `functions` (all, if none is named) logged for so long, of this level and above, with `text` in it."""
+    """Return the lines of `functions` (by default all) of the last `since`, at `level` or above, that contain `text`.
+
+    Raise `PromptreelError` if a function does not exist.
+    """
     groups = _groups(deployment)
     if unknown := set(functions) - groups.keys():
-        raise PromptreelError(f"There is no function {min(unknown)}: there are {', '.join(sorted(groups))}.")
+        raise PromptreelError(f"Function {min(unknown)} does not exist: choose from {', '.join(sorted(groups))}.")
     begin = datetime.now(UTC) - since
     pages = deployment.client("logs").get_paginator("filter_log_events")
     asked: dict[str, Any] = {"startTime": int(begin.timestamp() * 1000)}
@@ -50,7 +60,7 @@ def read(
 
 
 def _groups(deployment: Deployment) -> dict[str, str]:
-    """The functions' log groups, by the names of their files."""
+    """Return the functions' log groups by function name."""
     pages = deployment.client("cloudformation").get_paginator("list_stack_resources")
     return {
         re.sub(r"(?<=[a-z])(?=[A-Z])", "_", found[1]).lower(): resource["PhysicalResourceId"]
@@ -61,12 +71,12 @@ def _groups(deployment: Deployment) -> dict[str, str]:
 
 
 def _line(function: str, event: dict[str, Any]) -> Line | None:
-    """A line of the function's own; None for Lambda's, and for what is a metric."""
+    """Parse a line that the function logged. Return None for lines of the Lambda platform and for metrics."""
     at, text = datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"].rstrip()
     try:
         said = json.loads(text)
     except ValueError:
-        # What is no JSON is how Python, or Lambda, tells of a function that ended.
+        # Lines that are not JSON are crash reports of Python or Lambda.
         return None if not text or text.startswith(_OF_LAMBDA) else Line(at, function, "error", text, {})
     if not isinstance(said, dict) or "message" not in said:
         return None
@@ -80,7 +90,7 @@ def _line(function: str, event: dict[str, Any]) -> Line | None:
 
 
 def as_json(lines: Sequence[Line]) -> Iterator[dict[str, Any]]:
-    """For programs."""
+    """Yield the lines as dictionaries for JSON output."""
     for line in lines:
         yield {**line.fields, "at": line.at.isoformat(), "function": line.function, "level": line.level} | {
             "message": line.message

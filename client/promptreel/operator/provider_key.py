@@ -1,4 +1,4 @@
-"""The provider's API key, in the secret that the functions read it from."""
+"""Store and test the provider's API key, which the functions read from a secret."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +10,14 @@ from promptreel.operator.deployment import Deployment
 
 
 def store(deployment: Deployment, key: str) -> None:
-    """Replace the key; running jobs take the new one by themselves."""
+    """Replace the key. Running jobs will use the new key automatically."""
     key = key.strip()
     if not key:
-        raise PromptreelError("No key was given, so nothing was stored.")
+        raise PromptreelError("Nothing was stored because the key is empty: enter the key.")
     if not (key.isascii() and key.isprintable() and " " not in key):
-        raise PromptreelError("That is no key: it holds spaces or special characters; nothing was stored.")
+        raise PromptreelError(
+            "Nothing was stored because the key contains spaces or special characters: copy it again."
+        )
     deployment.client("secretsmanager").put_secret_value(
         SecretId=deployment.output("ProviderKeySecretArn"), SecretString=key
     )
@@ -23,13 +25,13 @@ def store(deployment: Deployment, key: str) -> None:
 
 @dataclass(frozen=True)
 class _Stored:
-    """Reads the stored key with the operator's credentials (core.secrets.Secret)."""
+    """The stored key, read with the operator's credentials; implements core.secrets.Secret."""
 
     secrets: Any
     arn: str
 
-    def text(self, *, force_fetch: bool = False) -> str | None:  # noqa: ARG002 - nothing is remembered
-        """Return the key, or None if no key is stored."""
+    def text(self, *, force_fetch: bool = False) -> str | None:  # noqa: ARG002 - nothing is cached
+        """Return the key, or None if none is stored."""
         try:
             return str(self.secrets.get_secret_value(SecretId=self.arn)["SecretString"]).strip() or None
         except self.secrets.exceptions.ResourceNotFoundException:
@@ -37,9 +39,9 @@ class _Stored:
 
 
 def try_it(deployment: Deployment) -> None:
-    """Ask the provider whether it knows the stored key, which costs nothing and shows nothing of it.
+    """Test the stored key with a free request to the provider. The key is not shown.
 
-    Raises what is wrong, of core.errors: `ProviderKeyMissing`, `ProviderKeyRejected`, `ProviderOutOfCredits`,
+    Raise an error of core.errors: `ProviderKeyMissing`, `ProviderKeyRejected`, `ProviderOutOfCredits` or
     `ProviderUnavailable`.
     """
     key = ProviderKey(_Stored(deployment.client("secretsmanager"), deployment.output("ProviderKeySecretArn")))

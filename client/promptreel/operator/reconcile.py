@@ -1,4 +1,4 @@
-"""A day's charges are held against the ledger, by the function that does so every night."""
+"""Reconcile a day's charges by invoking the function that also runs every night."""
 
 import json
 from collections.abc import Callable
@@ -8,13 +8,16 @@ from typing import Any
 from promptreel.errors import PromptreelError
 from promptreel.operator.deployment import Deployment
 
-LONGEST_SECONDS = 900  # of a function; it stops sooner by itself
+LONGEST_SECONDS = 900  # Lambda's limit; the function returns sooner
 
 
 def reconcile(deployment: Deployment, day: date, on_pause: Callable[[], None]) -> dict[str, Any]:
-    """The sums of a day (UTC), once its report is written. `on_pause` is called whenever the function has to be called
-    again, because it takes longer than one call may."""
-    # Once: a call whose answer was lost goes on where it is, and is in nobody's way.
+    """Return the totals of a day (UTC) once its report has been written.
+
+    `on_pause` is called each time the function has to be invoked again because one invocation was too short. Raise
+    `PromptreelError` if the function fails.
+    """
+    # No retries by the SDK: an invocation whose response is lost keeps running and does no harm.
     lambdas = deployment.client("lambda", read_timeout=LONGEST_SECONDS, retries={"total_max_attempts": 1})
     asked = {
         "FunctionName": deployment.output("ReconcileFunctionName"),

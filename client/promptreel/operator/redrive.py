@@ -1,4 +1,4 @@
-"""What was given up and lies in a dead-letter queue is tried again."""
+"""Reprocess messages in the dead-letter queues."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,20 +7,20 @@ from typing import Any
 
 from promptreel.operator.deployment import Deployment
 
-HIDDEN_SECONDS = 120  # while it is tried: longer than record_failure may take
-WAIT_SECONDS = 1  # for messages: with a wait, all of a queue's servers are asked
+HIDDEN_SECONDS = 120  # longer than record_failure may take
+WAIT_SECONDS = 1  # long polling, so that SQS queries all of a queue's servers
 
 
 @dataclass(frozen=True)
 class Redriven:
-    """How many messages were tried again with success, and why the others were not."""
+    """The number of messages that were reprocessed, and the errors of those that failed again."""
 
     taken: int
     faults: list[str]
 
 
 def redrive_queue(deployment: Deployment, name: str) -> Redriven:
-    """What was given up goes back into the queue from which it is taken: `Ingest` or `Webhooks`."""
+    """Move the dead letters of `Ingest` or `Webhooks` back to their queue."""
     sqs, queue = deployment.client("sqs"), deployment.output(f"{name}QueueUrl")
 
     def send(body: str) -> None:
@@ -30,12 +30,12 @@ def redrive_queue(deployment: Deployment, name: str) -> Redriven:
 
 
 def redrive_failures(deployment: Deployment) -> Redriven:
-    """Ends of generations that could not be recorded are recorded, by the function that does it."""
+    """Invoke RecordFailure again for the failures of generations that it could not record."""
     lambdas, function = deployment.client("lambda"), deployment.output("RecordFailureFunctionName")
 
     def record(body: str) -> str | None:
         said = json.loads(body)
-        # Lambda wraps what its function could not take; EventBridge hands over the event.
+        # Lambda wraps the event in a record of the failed invocation; EventBridge sends the plain event.
         event = said.get("requestPayload", said)
         answer = lambdas.invoke(FunctionName=function, Payload=json.dumps(event))
         if "FunctionError" not in answer:
@@ -47,12 +47,14 @@ def redrive_failures(deployment: Deployment) -> Redriven:
 
 
 def _redrive(sqs: Any, queue: str, again: Callable[[str], str | None]) -> Redriven:
-    """Each message once: `again` takes its body, and says what is wrong; what it took is deleted after that, so that
-    nothing is lost if this dies. Both ways know what they did before."""
+    """Process each message once. `again` takes its body and returns an error or None.
+
+    A message is deleted only after success, so none is lost if this process dies. Processing it twice is harmless.
+    """
     taken, faults, seen = 0, [], set()
     for message in _messages(sqs, queue):
         if message["MessageId"] in seen:
-            break  # those that are left were all tried
+            break  # all remaining messages have been tried
         seen.add(message["MessageId"])
         if fault := again(message["Body"]):
             faults.append(fault)

@@ -1,4 +1,4 @@
-"""A failed generation goes on from what the provider already has."""
+"""Continue failed generations with what the provider already has."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,12 +15,15 @@ from promptreel.operator.deployment import Deployment
 
 
 def rescue_failed(deployment: Deployment, generation_id: str) -> Generation:
-    """Start the workflow of a failed generation again; the generation as it is then. Nothing is submitted twice."""
+    """Start the workflow of a failed generation again without submitting it twice, and return the generation."""
     return _go_on(deployment, partial(rescue.rescue, generation_id))
 
 
 def resolve(deployment: Deployment, generation_id: str, provider_id: str | None) -> Generation:
-    """Say what became of a submission whose answer was lost: the provider's id of it, None if it was not accepted."""
+    """Resolve a submission whose response was lost, and return the generation.
+
+    `provider_id` is the provider's id of the request, or None if the provider did not accept it.
+    """
     return _go_on(deployment, partial(rescue.resolve, generation_id, provider_id=provider_id))
 
 

@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_be_used_is_found_before_anything_is_sent(ask: Any,
     (home / "out").mkdir()
     (home / "out" / ".promptreel.json").write_text(json.dumps({"batch": OTHER, "videos": {}}))
     code, _, err, wire = ask("batch", "week.csv", "-o", "out", answers=[check()])
-    assert (code, len(wire.requests), f"holds the results of batch {OTHER}" in err) == (1, 1, True)
+    assert (code, len(wire.requests), f"contains the results of batch {OTHER}" in err) == (1, 1, True)
 
 
 @pytest.mark.usefixtures("file")

@@ -32,11 +32,11 @@ def found(url: str) -> Finding:
 @pytest.mark.parametrize(
     ("answer", "verdict", "said"),
     [
-        (error(404), Verdict.OK, "takes it"),
+        (error(404), Verdict.OK, "accepted by"),
         (error(401), Verdict.PROBLEM, "rejects it"),
         (error(403), Verdict.PROBLEM, "credits"),
-        (error(500), Verdict.WARNING, "not tried"),
-        (reset, Verdict.WARNING, "not tried"),
+        (error(500), Verdict.WARNING, "not tested"),
+        (reset, Verdict.WARNING, "not tested"),
     ],
     ids=["404", "401", "403", "500", "reset"],
 )

@@ -283,7 +283,7 @@ def test_models_are_searched_and_told_vendor_by_vendor(
 
 def test_a_word_that_finds_no_model_is_told_as_such(ask: Run) -> None:
     code, _, err = ask("models", "nope", answers=[listed(ONE)])
-    assert (code, "There is no model 'nope'" in err) == (1, True)
+    assert (code, "Model 'nope' does not exist" in err) == (1, True)
 
 
 def test_a_doctor_without_aws_checks_the_api_and_the_key(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def test_a_key_that_others_can_read_is_warned_of(home: Path) -> None:
     path = write(home)
     assert load().warning is None
     path.chmod(0o640)
-    assert load().warning == f"Others can read your API key in {path}: close it with chmod 600."
+    assert load().warning == f"Other users can read your API key in {path}: protect it with chmod 600."
 
 
 def test_a_file_without_a_key_may_be_read_by_all(home: Path) -> None:

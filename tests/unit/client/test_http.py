@@ -86,7 +86,7 @@ def test_after_four_attempts_it_is_given_up_in_one_sentence() -> None:
     with serving(reset) as wire, Client(wire.url, KEY) as client, pytest.raises(ConnectionFailed) as caught:
         client.get(ID)
     assert len(wire.requests) == ATTEMPTS
-    assert str(caught.value) == f"{wire.url} does not answer (no connection): check the URL and your connection."
+    assert str(caught.value) == f"{wire.url} cannot be reached (no connection): check the URL and your connection."
 
 
 def test_a_create_whose_outcome_is_unknown_tells_its_idempotency_key() -> None:
@@ -113,7 +113,7 @@ def test_the_errors_of_the_api_are_told_apart() -> None:
     ids=["page", "list", "404 without JSON"],
 )
 def test_what_is_no_answer_of_promptreel_is_told_as_such(answer: bytes) -> None:
-    with serving(answer) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError, match="is the URL right"):
+    with serving(answer) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError, match="check the URL"):
         client.get(ID)
 
 

@@ -79,7 +79,7 @@ def test_what_is_no_file_goes_as_it_is(ask: Run, given: str) -> None:
 def test_a_file_that_is_not_there_is_told_and_nothing_is_sent(ask: Run) -> None:
     code, _, err = ask("create", "a", "--param", 'image_urls=["cat.png"]', answers=[shown()])
     assert (code, bodies(ask.sent)) == (1, [])  # type: ignore[attr-defined]
-    assert "There is no file cat.png, which the request names." in err
+    assert "The request names cat.png, but there is no such file." in err
 
 
 def test_one_option_a_kind_finds_the_models_parameters(ask: Run, cat: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_file_that_storage_refuses_is_told(cat: Path) -> None:
     with storage(http(403, {})) as (form, _), serving(form) as api, Client(api.url, KEY) as client:
         with pytest.raises(ConnectionFailed, match=r"cat\.png could not be uploaded \(HTTP 403\)"):
             client.upload(cat)
-        with pytest.raises(PromptreelError, match="is no picture, sound or video by its name"):
+        with pytest.raises(PromptreelError, match="is not an image, audio or video file"):
             client.upload("cat.txt")
 
 
@@ -192,7 +192,7 @@ def test_rows_name_files_relative_to_their_own_folder(home: Path) -> None:
     (home / "week").mkdir()
     (home / "week" / "cat.png").write_bytes(CAT)
     assert with_paths({"image_url": "cat.png"}, home / "week") == {"image_url": home / "week" / "cat.png"}
-    with pytest.raises(FileNotFoundError, match="There is no file"):
+    with pytest.raises(FileNotFoundError, match="but there is no such file"):
         with_paths({"image_url": "cat.png"}, home)
 
 

@@ -128,7 +128,7 @@ def test_a_function_that_is_not_there_is_told_with_those_that_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run("logs", "sumbit") == 1
-    assert "There is no function sumbit: there are look_up_submission, submit." in capsys.readouterr().err
+    assert "Function sumbit does not exist: choose from look_up_submission, submit." in capsys.readouterr().err
     assert run("logs", "--since", "yesterday") == 2
 
 

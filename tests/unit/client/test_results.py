@@ -83,7 +83,7 @@ def test_a_folder_is_one_batchs(tmp_path: Path) -> None:
     results = Results.open(tmp_path / "out", A)
     save(results, row())
     assert Results.open(tmp_path / "out", A).videos == {A: "00001-a-boat-at-sea-aaaaaaaa.mp4"}
-    with pytest.raises(PromptreelError, match=f"holds the results of batch {A}"):
+    with pytest.raises(PromptreelError, match=f"contains the results of batch {A}"):
         Results.open(tmp_path / "out", B)
 
 
@@ -91,14 +91,14 @@ def test_what_cannot_be_written_to_is_found(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PromptreelError, match="is a file"):
         Results.open(tmp_path / "file", A)
-    with pytest.raises(PromptreelError, match="Nothing can be written"):
+    with pytest.raises(PromptreelError, match="is not writable"):
         Results.open(tmp_path / "file" / "out", A)
 
 
 @pytest.mark.parametrize("mark", ["{", "[]", '{"batch": "x"}', '{"batch": "x", "videos": 1}'])
 def test_a_mark_that_cannot_be_read_is_no_reason_to_mix(tmp_path: Path, mark: str) -> None:
     (tmp_path / MARK).write_text(mark)
-    with pytest.raises(PromptreelError, match="name another folder"):
+    with pytest.raises(PromptreelError, match="choose another folder"):
         Results.open(tmp_path, A)
 
 
