@@ -116,7 +116,7 @@ def test_a_day_has_no_hour_24() -> None:
     """Python 3.14 reads it as the next day, so the patterns exclude it."""
     assert not re.fullmatch(listing._TIME, "2026-01-31T24:00:00Z")
     assert re.fullmatch(listing._TIME, "2026-01-31T23:59:59Z")
-    with pytest.raises(typer.BadParameter, match="is no time"):
+    with pytest.raises(typer.BadParameter, match="is not a time"):
         _time("2026-01-31 24:00:00Z", "--since")
     assert not re.fullmatch(_TIME, "2026-01-31T24:00")
 
@@ -138,7 +138,7 @@ def test_a_time_of_the_command_line_is_the_same(text_: str, expected: datetime |
     if expected:
         assert _time(text_, "--since") == expected
     else:
-        with pytest.raises(typer.BadParameter, match="is no time"):
+        with pytest.raises(typer.BadParameter, match="is not a time"):
             _time(text_, "--since")
 
 

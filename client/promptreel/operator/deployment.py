@@ -50,8 +50,8 @@ def find(configuration: Configuration) -> Deployment:
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError":
             raise PromptreelError(
-                f"Stack {name} does not exist in {region}: deploy it (make deploy STAGE={configuration.stage}), or choose "
-                "another stage with --stage or another region with AWS_REGION."
+                f"Stack {name} does not exist in {region}: deploy it (make deploy STAGE={configuration.stage}), or "
+                "choose another stage with --stage or another region with AWS_REGION."
             ) from error
         raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
