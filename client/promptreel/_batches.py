@@ -183,13 +183,13 @@ class BatchWatch:
     def __init__(self, timeout: float, on_change: Callable[[Batch], None] | None) -> None:
         self._timeout, self._on_change = timeout, on_change
         self._deadline = time.monotonic() + timeout
-        self._told: Batch | None = None
+        self._last: Batch | None = None
 
     def pause_after(self, seen: Batch) -> float | None:
         """Return the seconds until the next poll, or None if it has ended. Raise `BatchFailed` or `BatchTimeout`."""
-        if self._on_change and seen != self._told:
+        if self._on_change and seen != self._last:
             self._on_change(seen)
-            self._told = seen
+            self._last = seen
         if seen.status == "error":
             raise BatchFailed(seen)
         if seen.ended:

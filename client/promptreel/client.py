@@ -294,14 +294,14 @@ class Watch:
     def __init__(self, timeout: float, on_change: OnChange | None) -> None:
         self._timeout, self._on_change = timeout, on_change
         self._deadline = time.monotonic() + timeout
-        self._told: object = None
+        self._last: object = None
 
     def pause_after(self, seen: Generation) -> float | None:
         """Return the seconds until the next poll, or None once completed. Raise `GenerationFailed` or `WaitTimeout`."""
         now = (seen.stage, seen.ahead, seen.waits_for)
-        if self._on_change and now != self._told:
+        if self._on_change and now != self._last:
             self._on_change(seen)
-            self._told = now
+            self._last = now
         if seen.status == "error":
             raise GenerationFailed(seen)
         if seen.ended:

@@ -25,7 +25,7 @@ from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, PromptreelError
 from promptreel.results import DEFAULT_TEMPLATE, Results, checked_template, prepare, video_name
 
-MOST_TAKES = 100
+MAX_SAME_NAMES = 100
 
 
 class _FileOrCommand(TyperGroup):
@@ -134,7 +134,7 @@ def run(
         raise typer.BadParameter(
             "pass only one: --reuse adds only new rows, --again generates every row.", param_hint="--reuse, --again"
         )
-    _refuse_text(file)
+    _reject_text_file(file)
     checked_template(name_template)
     if save_to:
         prepare(save_to)  # before anything is paid
@@ -144,7 +144,7 @@ def run(
     with closing(client(context)) as api, telling_interrupts(), api._local_inputs(file) as (sent, upload):
         check = _checked(api, sent, name or file.name)
         if check:
-            _tell(file, check, quiet=as_json)
+            _print_problems(file, check, quiet=as_json)
         if dry_run:
             _end_dry_run(file, check, as_json=as_json)
             return
@@ -155,9 +155,9 @@ def run(
         batch_name = name or file.name
         if check:
             choice: Choice | None = "reuse" if reuse else "again" if again_ else None
-            check = _decided(api, sent, check, choice, is_named=name is not None)
+            check = _choose_batch(api, sent, check, choice, is_named=name is not None)
             batch_name = check.name
-            _tell_made(check)
+            _print_earlier_rows(check)
         following = Following(timeout, save_to, videos, name_template, as_json)
         if check and (folder := following.folder_of(check.id)):
             Results.open(folder, check.id, name_template)
@@ -319,7 +319,7 @@ def _has_api(context: typer.Context) -> bool:
     return bool(found.url and found.api_key)
 
 
-def _refuse_text(file: Path) -> None:
+def _reject_text_file(file: Path) -> None:
     """Reject a .txt file: it would be a single prompt, and its author may mean one prompt per line."""
     if file.suffix.lower() != ".txt":
         return
@@ -369,14 +369,14 @@ def _checked(api: Client, file: Path, name: str) -> BatchCheck | None:
     return None
 
 
-def _tell(file: Path, check: BatchCheck, *, quiet: bool) -> None:
+def _print_problems(file: Path, check: BatchCheck, *, quiet: bool) -> None:
     for problem in check.problems:
         output.warn(output.plain(f"{file}:{problem.line}: row {problem.row}: {problem.message}"))
     if check.problem_rows > len(check.problems) and not quiet:
         output.warn(f"... and {check.problem_rows - len(check.problems)} more.")
 
 
-def _tell_made(check: BatchCheck) -> None:
+def _print_earlier_rows(check: BatchCheck) -> None:
     if check.made_before:
         output.warn(
             f"Requested earlier, not paid for again: {check.made_before} of {output.counted(check.rows, 'row')}."
@@ -416,7 +416,7 @@ def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None
         raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: fix the file and try again.")
 
 
-def _decided(api: Client, file: Path, check: BatchCheck, choice: Choice | None, *, is_named: bool) -> BatchCheck:
+def _choose_batch(api: Client, file: Path, check: BatchCheck, choice: Choice | None, *, is_named: bool) -> BatchCheck:
     """Return the check for the batch to run. If another batch has most of the rows, `choice` or the user decides."""
     other = check.made_elsewhere
     if choice == "again":
@@ -448,11 +448,11 @@ def _decided(api: Client, file: Path, check: BatchCheck, choice: Choice | None, 
 def _under_new_name(api: Client, file: Path, check: BatchCheck) -> BatchCheck:
     """Return the check under a name whose batch has none of the rows: the given name, or the first free one."""
     stem, suffix = os.path.splitext(check.name)
-    for number in range(2, MOST_TAKES):
+    for number in range(2, MAX_SAME_NAMES):
         if not (check.made_before or check.failed_before):
             return check
         check = api.check_batch(file, name=f"{stem}-{number}{suffix}")
-    raise PromptreelError(f"There are already {MOST_TAKES} batches with this name: choose another with --name.")
+    raise PromptreelError(f"There are already {MAX_SAME_NAMES} batches with this name: choose another with --name.")
 
 
 def _finish(context: typer.Context, api: Client, batch: Batch, following: Following) -> None:

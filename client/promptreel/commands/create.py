@@ -18,7 +18,7 @@ from promptreel._webhooks import Webhook
 from promptreel.client import DEFAULT_MODEL, Client
 from promptreel.commands import completion, output
 from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Output, Tags, Timeout, Wait, again, client
-from promptreel.commands.waiting import Waiting, finish, refuse_unwritable, tell_misnamed, telling_interrupts, wait_for
+from promptreel.commands.waiting import Waiting, finish, refuse_unwritable, warn_of_suffix, telling_interrupts, wait_for
 from promptreel.errors import ApiError, ConfigurationError, PromptreelError, WaitTimeout
 from promptreel.generation import Generation
 from promptreel.money import Estimate
@@ -133,7 +133,7 @@ def create(
         parameters |= _inputs(api, model, {"image": image, "video": video, "audio": audio})
         parameters = api._with_inputs(with_paths(parameters))
         if dry_run:
-            _tell_cost(api.estimate(text, model, **parameters), len(takes) or 1, as_json=as_json)
+            _print_cost(api.estimate(text, model, **parameters), len(takes) or 1, as_json=as_json)
             return
         parameters |= {"tags": tag or [], "webhook": Webhook(webhook or "", webhook_events or "")}
         waiting = Waiting(timeout, save_as, force, notify, as_json)
@@ -142,8 +142,8 @@ def create(
             try:
                 for take in takes:
                     own = {**parameters, "seed": take.number} if seeds else parameters
-                    asked = _Asked(text, model, own)
-                    _ask(api, take, asked, f"{key}-{take.number}", is_first=take is takes[0])
+                    request = _Request(text, model, own)
+                    _request(api, take, request, f"{key}-{take.number}", is_first=take is takes[0])
                     if take.generation and not (waits or as_json):
                         output.say(take.generation.id)
                 if waits:
@@ -164,7 +164,7 @@ def create(
             output.warn(f"Started. Follow it with: {again(context, f'get {generation.id} --wait')}")
 
 
-def _tell_cost(estimate: Estimate, count: int, *, as_json: bool) -> None:
+def _print_cost(estimate: Estimate, count: int, *, as_json: bool) -> None:
     if as_json:
         output.say_json(estimate.raw)
     else:
@@ -174,7 +174,7 @@ def _tell_cost(estimate: Estimate, count: int, *, as_json: bool) -> None:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Request:
     """A request for a video."""
 
     prompt: str | None
@@ -182,10 +182,10 @@ class _Asked:
     parameters: dict[str, Any]
 
 
-def _ask(api: Client, take: Take, asked: _Asked, key: str, *, is_first: bool) -> None:
+def _request(api: Client, take: Take, request: _Request, key: str, *, is_first: bool) -> None:
     """Request one video. If the first request fails with an error that every request would get, raise it."""
     try:
-        take.generation = api.create(asked.prompt, asked.model, idempotency_key=key, **asked.parameters)
+        take.generation = api.create(request.prompt, request.model, idempotency_key=key, **request.parameters)
     except PromptreelError as error:
         concerns_all = isinstance(error, ConfigurationError) or (isinstance(error, ApiError) and not error.may_pass)
         if concerns_all and is_first:
@@ -206,7 +206,7 @@ def _finish(context: typer.Context, api: Client, takes: list[Take], waiting: Wai
             take.generation = wait_for(context, api, take.generation, Waiting(left, take.path))
             if take.path:
                 api.download(take.generation, take.path, overwrite=waiting.force)
-                tell_misnamed(take.generation, take.path)
+                warn_of_suffix(take.generation, take.path)
         except (PromptreelError, OSError) as error:
             take.error = error
             take.generation = getattr(error, "generation", take.generation)

@@ -79,14 +79,14 @@ def wait_for(context: typer.Context, api: Client, generation: Generation, waitin
 def save(api: Client, generation: Generation, path: Path, force: bool, as_json: bool) -> None:
     """Save the video and print its path."""
     api.download(generation, path, overwrite=force)
-    tell_misnamed(generation, path)
+    warn_of_suffix(generation, path)
     if as_json:
         output.say_json({**generation.raw, "path": str(path)})
     else:
         output.say(str(path))
 
 
-def tell_misnamed(generation: Generation, path: Path) -> None:
+def warn_of_suffix(generation: Generation, path: Path) -> None:
     """Warn if the video is not an MP4 and the file name does not say so. Scripts rely on the name, so keep it."""
     if generation.video and generation.video.suffix not in (MP4, path.suffix.lower()):
         output.warn(
