@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from core import settings
-from core.batch import Batch
+from core.batches.identity import Batch
 from core.publish.batch_report import ReportBatch
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer

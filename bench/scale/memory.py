@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 
-from core.batch import Batch
+from core.batches.identity import Batch
 from core.intake.accept import Intake
 from core.intake.batches import Batches
 from core.intake.dropped_file import DroppedFile, FileIntake

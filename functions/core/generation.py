@@ -220,7 +220,7 @@ class Tombstone:
 def generation_id_for(owner: str, source: str, key: str | None) -> str:
     """Return the id of a request: random without a key, and otherwise derived from owner, kind of source and key.
 
-    For the ids of a file and its rows, which do not depend on the owner, see `core.batch`.
+    For the ids of a file and its rows, which do not depend on the owner, see `core.batches.identity`.
     """
     return uuid4().hex if key is None else digest(owner, f"{source}:{key}")
 

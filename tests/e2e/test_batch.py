@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from core.batch import Batch, batch_id_for
+from core.batches.identity import Batch, batch_id_for
 from core.generation import Generation
 from core.owners import own_folder
 from core.records.lists import Lists

@@ -20,7 +20,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from core.batch import batch_id_for
+from core.batches.identity import batch_id_for
 from core.generation import Status, iso
 from core.records.ledger import WATCHED
 from infra.runbook import NOT_WALKED, SECTIONS

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from jsonschema import Draft202012Validator
 
-from core.batch import batch_id_for
+from core.batches.identity import batch_id_for
 from core.generation import Failure, Status
 from core.publish import views as record
 from core.publish.batch_report import COLUMNS

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 import ingest
-from core.batch import Identities, batch_id_for
+from core.batches.identity import Identities, batch_id_for
 from core.generation import Generation, Status
 from tests.support.events import requested
 from tests.support.functions import Doors

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from core.batch import batch_id_for
+from core.batches.identity import batch_id_for
 from core.generation import Failure, Generation, Status
 from core.intake.batches import Batches
 from core.intake.row import Rows

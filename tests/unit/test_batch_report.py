@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import pytest
 
-from core.batch import Batch
+from core.batches.identity import Batch
 from core.publish import batch_report
 from core.records.ledger import Ledger
 from core.records.table import write
@@ -86,7 +86,7 @@ class Bucket:
             yield json.dumps({"row": row, "generation_id": id_of(row), "request": request}).encode()
 
     def upload(self, _s3: object, file: IO[bytes], *_: str) -> None:
-        """In the place of core.batch.upload, whose memory is that of a few parts."""
+        """In the place of core.batches.identity.upload, whose memory is that of a few parts."""
         file.seek(0)
         self.sizes.append(sum(len(chunk) for chunk in iter(lambda: file.read(1 << 16), b"")))
 

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from core.api.beginning import only
-from core.batch import RowIdentity, batch_id_for
+from core.batches.identity import RowIdentity, batch_id_for
 from core.delete import Deletion
 from core.errors import Conflict, FileTooLarge, InvalidFile, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Status, iso

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import count
 from typing import IO, TYPE_CHECKING, Any
 
-from core.batch import Batch, Identities, RowIdentity, upload
+from core.batches.identity import Batch, Identities, RowIdentity, upload
 from core.errors import PromptreelError
 from core.generation import Failure, Status, replaced
 from core.inputs.files import Inputs

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from core.batch import batch_id_for, file_id
+from core.batches.identity import batch_id_for, file_id
 from core.errors import BudgetExceeded, IdempotencyConflict, InvalidFile, InvalidRequest
 from core.generation import Label, Source, digest
 from core.intake import files

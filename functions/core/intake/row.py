@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.batch import refused_row_id, take_id
+from core.batches.identity import refused_row_id, take_id
 from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotFound, NotRescuable
 from core.generation import BatchRow, Failure, Generation, Label, Source, Status, Webhook
 from core.inputs.references import without_data

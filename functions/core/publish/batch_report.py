@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.batch import Batch, refused_row_id, results_of, upload
+from core.batches.identity import Batch, refused_row_id, results_of, upload
 from core.generation import Generation, Status
 from core.money import usd
 from core.publish.announcer import Announcer
