@@ -12,8 +12,8 @@ import boto3
 import pytest
 
 import accept_row
+from core.batches.chains import MAX_LONG
 from core.generation import Failure, Generation, Status
-from core.intake.chains import MAX_LONG
 from core.intake.files import Row, read
 from core.intake.row import Rows
 from core.models import offered

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, cast
 
+from core.batches.chains import SOME_GENERATION, Chains
 from core.errors import InvalidFile, InvalidRequest
 from core.generation import Label, Webhook, replaced
 from core.inputs.references import named
-from core.intake.chains import SOME_GENERATION, Chains
 from core.intake.columns import FOR_US, IGNORED, NOT_UTF8, Columns, fold
 from core.intake.labels import name_of, tags_of
 from core.models import Input, Models
