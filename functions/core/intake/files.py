@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any, cast
 
 from core.batches.chains import SOME_GENERATION, Chains
+from core.batches.columns import FOR_US, IGNORED, NOT_UTF8, Columns, fold
 from core.errors import InvalidFile, InvalidRequest
 from core.generation import Label, Webhook, replaced
 from core.inputs.references import named
-from core.intake.columns import FOR_US, IGNORED, NOT_UTF8, Columns, fold
 from core.intake.labels import name_of, tags_of
 from core.models import Input, Models
 from core.models.validation import parse_json, validate
