@@ -13,8 +13,8 @@ import pytest
 
 import accept_row
 from core.batches.chains import MAX_LONG
+from core.batches.prompt_file import Row, read
 from core.generation import Failure, Generation, Status
-from core.intake.files import Row, read
 from core.intake.row import Rows
 from core.models import offered
 from core.workflow import Run

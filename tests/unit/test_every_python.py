@@ -12,9 +12,9 @@ import typer
 from core import text, tls
 from core.api import listing
 from core.api.batches import file_name
+from core.batches import prompt_file
 from core.errors import InvalidFile, InvalidRequest
 from core.inputs.references import content_of
-from core.intake import files
 from core.models import offered
 from core.models.validation import MAX_PARSED_DEPTH, parse_json
 from promptreel import _text
@@ -65,7 +65,7 @@ def test_how_deep_json_may_be_nested_is_the_same(begin: str, end: str) -> None:
 @pytest.mark.parametrize("separator", ['sep="', '"sep=""', 'SEP="'])
 def test_a_table_cannot_be_separated_by_quotes(separator: str) -> None:
     with pytest.raises(InvalidFile, match="first line must name the columns"):
-        list(files.read("a.csv", io.BytesIO(f'{separator}\nprompt"model\na"b\n'.encode()), MODELS, "veo2"))
+        list(prompt_file.read("a.csv", io.BytesIO(f'{separator}\nprompt"model\na"b\n'.encode()), MODELS, "veo2"))
 
 
 @pytest.mark.parametrize("name", ["prompts.", "prompts..", "a.csv."])
@@ -101,7 +101,7 @@ def test_the_api_and_the_client_agree_on_what_is_printable() -> None:
 )  # the last two since 3.12 and 3.14
 def test_only_a_number_in_ascii_is_a_rows_number(digits: str) -> None:
     lines = f'{{"prompt": "a", "id": "{digits}"}}\n{{"prompt": "b", "id": "12"}}\n'.encode()
-    first, second = files.read("a.jsonl", io.BytesIO(lines), MODELS, "veo2")
+    first, second = prompt_file.read("a.jsonl", io.BytesIO(lines), MODELS, "veo2")
     assert (first.problem, str(second.problem)[:10]) == (None, "`id` must ")
 
 

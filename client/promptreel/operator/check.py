@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from core import errors
-from core.intake import files
+from core.batches import prompt_file
 from core.models import offered
 from promptreel.client import DEFAULT_MODEL
 from promptreel.errors import PromptreelError
@@ -19,7 +19,7 @@ def check(path: Path) -> tuple[int, list[dict[str, Any]], int]:
     rows, problems = 0, []
     try:
         with path.open("rb") as stream:
-            for row in files.read(path.name, stream, models, DEFAULT_MODEL):
+            for row in prompt_file.read(path.name, stream, models, DEFAULT_MODEL):
                 rows += 1
                 if row.problem:
                     problems.append({"row": row.number, "line": row.line, "message": row.problem})

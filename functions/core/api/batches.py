@@ -15,14 +15,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from core.api.beginning import only
+from core.batches import prompt_file
 from core.batches.identity import RowIdentity, batch_id_for
+from core.batches.prompt_file import SUFFIXES, Row, suffix_of
 from core.delete import Deletion
 from core.errors import Conflict, FileTooLarge, InvalidFile, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Status, iso
-from core.intake import files
 from core.intake.batches import Batches, counts_as_made, identified, no_upload
 from core.intake.dropped_file import MAX_FILE_BYTES
-from core.intake.files import SUFFIXES, Row, suffix_of
 from core.models import Models
 from core.money import usd
 from core.money.accounts import Accounts
@@ -134,7 +134,7 @@ class BatchApi:
             )
         batch_id = self._id(owner, name)
         found = self.batches.records.find(batch_id)
-        if not files.is_batch(name, io.BytesIO(body)):
+        if not prompt_file.is_batch(name, io.BytesIO(body)):
             raise InvalidFile("The file holds one request, which is no batch: send it to /v2/video/generations.")
         default_model = (found and found.default_model) or self.default_model
         rows, identities, problems = 0, [], []
@@ -173,7 +173,7 @@ class BatchApi:
 
     def _read(self, name: str, body: bytes, default_model: str) -> Iterator[Row]:
         local = self.batches.allow_local_webhooks
-        return files.read(name, io.BytesIO(body), self.models, default_model, local_webhooks=local)
+        return prompt_file.read(name, io.BytesIO(body), self.models, default_model, local_webhooks=local)
 
     def create(
         self, owner: str, key_id: str | None, name: str, body: bytes, max_concurrency: int | None

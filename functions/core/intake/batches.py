@@ -9,10 +9,10 @@ from itertools import count
 from typing import IO, TYPE_CHECKING, Any
 
 from core.batches.identity import Batch, Identities, RowIdentity, upload
+from core.batches.prompt_file import Row
 from core.errors import PromptreelError
 from core.generation import Failure, Status, replaced
 from core.inputs.files import Inputs
-from core.intake.files import Row
 from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
 from core.records.lists import Lists

@@ -8,13 +8,13 @@ from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from core.batches import prompt_file
 from core.batches.identity import batch_id_for, file_id
+from core.batches.prompt_file import Row
 from core.errors import BudgetExceeded, IdempotencyConflict, InvalidFile, InvalidRequest
 from core.generation import Label, Source, digest
-from core.intake import files
 from core.intake.accept import Envelope, Intake, Refusals
 from core.intake.batches import BatchChanged, Batches, Content
-from core.intake.files import Row
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -72,7 +72,7 @@ class FileIntake:
             self.refusals.refuse(deleted, refused)
 
     def _take(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
-        if files.is_batch(file.key, copy):
+        if prompt_file.is_batch(file.key, copy):
             self._take_batch(file, copy, content, owner)
             return
         (row,) = self._read(file, copy, self.default_model)
@@ -89,7 +89,7 @@ class FileIntake:
 
     def _read(self, file: DroppedFile, copy: IO[bytes], default_model: str) -> Iterator[Row]:
         local = self.batches.allow_local_webhooks
-        return files.read(file.key, copy, self.intake.models, default_model, local_webhooks=local)
+        return prompt_file.read(file.key, copy, self.intake.models, default_model, local_webhooks=local)
 
     def _take_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
         """Again, if another content of it was faster."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.batches.prompt_file import Row, is_batch, read
 from core.errors import InvalidFile
-from core.intake.files import Row, is_batch, read
 from core.models import offered
 
 MODELS = offered()
@@ -288,7 +288,7 @@ def test_a_cell_beyond_the_named_columns_says_what_to_quote() -> None:
 
 
 def test_a_file_has_so_many_rows_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.intake.files.MAX_ROWS", 3)
+    monkeypatch.setattr("core.batches.prompt_file.MAX_ROWS", 3)
     assert len(rows("a.csv", "prompt\na\nb\nc\n")) == 3
     with pytest.raises(InvalidFile, match="more than 3 rows"):
         rows("a.csv", "prompt\na\nb\nc\nd\n")
