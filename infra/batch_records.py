@@ -1,4 +1,4 @@
-"""Create the table of batches, which core/records/batches.py uses."""
+"""Create the table of batches, which core/batches/table.py uses."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam

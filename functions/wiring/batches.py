@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import wiring
-from core.records.batches import BatchRecords
+from core.batches.table import BatchRecords
 
 
 @dataclass(frozen=True)

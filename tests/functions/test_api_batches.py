@@ -12,10 +12,10 @@ import boto3
 import pytest
 
 from core.api import batches
+from core.batches.table import BatchRecord, BatchRecords
 from core.errors import names
 from core.generation import Failure
 from core.money.budgets import Budgets, Limits, scope_of
-from core.records.batches import BatchRecord, BatchRecords
 from core.records.lists import Lists
 from core.workflow import Run
 from tests.support.events import event
@@ -444,7 +444,7 @@ def test_the_beginning_of_several_batches_ids_names_them_all(house: House, monke
     for number, one in enumerate(ids):
         record = BatchRecord(one, "ann", f"{number}.csv", "s3://prompts/x", now(), now())
         assert BatchRecords(boto3.client("dynamodb"), "batches", now).put(record, None)
-    monkeypatch.setattr("core.records.batches.LOOKED_THROUGH", 1)
+    monkeypatch.setattr("core.batches.table.LOOKED_THROUGH", 1)
     status, error = house.call("GET", query="batch_id=abcd")
     assert status == 400
     assert all(one in error["message"] for one in ids)

@@ -10,10 +10,10 @@ import boto3
 import pytest
 
 from core.batches.identity import batch_id_for
+from core.batches.table import BatchRecord
 from core.generation import Failure, Generation, Status
 from core.intake.batches import Batches
 from core.intake.row import Rows
-from core.records.batches import BatchRecord
 from core.records.lists import Lists
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors

@@ -5,8 +5,8 @@ from typing import Any
 
 import boto3
 
+from core.batches.table import BatchRecords
 from core.generation import Generation
-from core.records.batches import BatchRecords
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors
 from tests.support.generations import archived, claimed

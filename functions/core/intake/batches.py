@@ -10,10 +10,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from core.batches.identity import Batch, Identities, RowIdentity, upload
 from core.batches.prompt_file import Row
+from core.batches.table import BatchRecord, BatchRecords
 from core.errors import PromptreelError
 from core.generation import Failure, Status, replaced
 from core.inputs.files import Inputs
-from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
 from core.records.lists import Lists
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.batches.identity import refused_row_id, take_id
+from core.batches.table import BatchRecord, BatchRecords
 from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotFound, NotRescuable
 from core.generation import BatchRow, Failure, Generation, Label, Source, Status, Webhook
 from core.inputs.references import without_data
 from core.intake.accept import Envelope, Intake, Refusals
-from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
 from core.rescue import check_rescuable
 from core.workflow import Run

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.batches.identity import Batch, refused_row_id, results_of, upload
+from core.batches.table import BatchRecord, BatchRecords
 from core.generation import Generation, Status
 from core.money import usd
 from core.publish.announcer import Announcer
-from core.records.batches import BatchRecord, BatchRecords
 from core.records.ledger import Ledger
 from core.records.lists import Lists
 from core.records.table import AT_ONCE
