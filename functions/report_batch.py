@@ -6,7 +6,7 @@ from typing import Any
 
 from core import settings
 from core.batches.identity import Batch
-from core.publish.batch_report import ReportBatch
+from core.batches.report import ReportBatch
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.batches import UsesBatches, make_batches

@@ -9,8 +9,8 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from core.api import listing
 from core.api.batches import MAX_REPORT, BatchApi, file_name
+from core.batches.report import as_csv
 from core.errors import InvalidFile, InvalidRequest
-from core.publish.batch_report import as_csv
 from core.records.lists import CURSOR, MAX_LIMIT
 from routes.access import caller
 from routes.parameters import content, cursor, flag, number, query

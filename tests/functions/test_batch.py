@@ -11,9 +11,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from core.batches.identity import batch_id_for
+from core.batches.report import COLUMNS
 from core.generation import Failure, Status
 from core.publish import views as record
-from core.publish.batch_report import COLUMNS
 from core.records.lists import Lists
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors

@@ -8,8 +8,8 @@ from typing import IO, Any
 
 import pytest
 
+from core.batches import report as batch_report
 from core.batches.identity import Batch
-from core.publish import batch_report
 from core.records.ledger import Ledger
 from core.records.table import write
 from tests.support.generations import Clock

@@ -18,6 +18,7 @@ from core.api.beginning import only
 from core.batches import prompt_file
 from core.batches.identity import RowIdentity, batch_id_for
 from core.batches.prompt_file import SUFFIXES, Row, suffix_of
+from core.batches.report import NOT_STARTED, as_row, not_started
 from core.batches.table import BatchRecord
 from core.delete import Deletion
 from core.errors import Conflict, FileTooLarge, InvalidFile, InvalidRequest, NotFound
@@ -28,7 +29,6 @@ from core.models import Models
 from core.money import usd
 from core.money.accounts import Accounts
 from core.owners import own_folder
-from core.publish.batch_report import NOT_STARTED, as_row, not_started
 from core.publish.views import as_error
 from core.records.ledger import Ledger
 from core.records.lists import Lists
