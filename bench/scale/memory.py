@@ -20,9 +20,9 @@ from botocore.awsrequest import AWSResponse
 
 from core.batches.identity import Batch
 from core.batches.report import ReportBatch
+from core.batches.start import Batches
 from core.batches.table import BatchRecords
 from core.intake.accept import Intake
-from core.intake.batches import Batches
 from core.intake.dropped_file import DroppedFile, FileIntake
 from core.models import offered
 from core.records.ledger import Ledger

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import wiring
 from core.archive.objects import PRESIGNING
-from core.intake.batches import Batches
+from core.batches.start import Batches
 from wiring.batches import UsesBatches, make_batches
 from wiring.inputs import UsesInputs, make_inputs
 from wiring.ledger import make_ledger

@@ -10,9 +10,9 @@ import boto3
 import pytest
 
 from core.batches.identity import batch_id_for
+from core.batches.start import Batches
 from core.batches.table import BatchRecord
 from core.generation import Failure, Generation, Status
-from core.intake.batches import Batches
 from core.intake.row import Rows
 from core.records.lists import Lists
 from core.workflow import Run

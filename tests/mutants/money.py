@@ -91,7 +91,7 @@ MUTANTS = (
     ),
     Mutant(
         "The rows of a batch count against no key",
-        "functions/core/intake/batches.py",
+        "functions/core/batches/start.py",
         "                key_id=content.key_id,\n",
         "",
         noticed_by="tests/functions/test_api_batches.py::test_what_a_file_begins_counts_against_the_budget_of_the_key_that_sent_it",

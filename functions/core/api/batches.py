@@ -19,11 +19,11 @@ from core.batches import prompt_file
 from core.batches.identity import RowIdentity, batch_id_for
 from core.batches.prompt_file import SUFFIXES, Row, suffix_of
 from core.batches.report import NOT_STARTED, as_row, not_started
+from core.batches.start import Batches, counts_as_made, identified, no_upload
 from core.batches.table import BatchRecord
 from core.delete import Deletion
 from core.errors import Conflict, FileTooLarge, InvalidFile, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Status, iso
-from core.intake.batches import Batches, counts_as_made, identified, no_upload
 from core.intake.dropped_file import MAX_FILE_BYTES
 from core.models import Models
 from core.money import usd

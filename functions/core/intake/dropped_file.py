@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError
 from core.batches import prompt_file
 from core.batches.identity import batch_id_for, file_id
 from core.batches.prompt_file import Row
+from core.batches.start import BatchChanged, Batches, Content
 from core.errors import BudgetExceeded, IdempotencyConflict, InvalidFile, InvalidRequest
 from core.generation import Label, Source, digest
 from core.intake.accept import Envelope, Intake, Refusals
-from core.intake.batches import BatchChanged, Batches, Content
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

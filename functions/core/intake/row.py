@@ -30,7 +30,7 @@ class Rows:
         return self.intake.ledger
 
     def accept(self, line: dict[str, Any]) -> tuple[Run, bool]:
-        """A line of rows.jsonl (core.intake.batches) → the run of its generation, and whether nothing is left to run.
+        """A line of rows.jsonl (core.batches.start) → the run of its generation, and whether nothing is left to run.
 
         A row that was made before, by an earlier run or in an earlier revision, is that generation. One that failed
         stays failed, unless the batch was told to try again since. One for which no budget has room is left out, and
