@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 from core import settings
+from core.batches.accept_row import Rows
 from core.intake.accept import Intake, Refusals
-from core.intake.row import Rows
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.batches import UsesBatches, make_batches

@@ -9,11 +9,11 @@ from typing import Any
 import boto3
 import pytest
 
+from core.batches.accept_row import Rows
 from core.batches.identity import batch_id_for
 from core.batches.start import Batches
 from core.batches.table import BatchRecord
 from core.generation import Failure, Generation, Status
-from core.intake.row import Rows
 from core.records.lists import Lists
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors

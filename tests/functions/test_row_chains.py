@@ -12,10 +12,10 @@ import boto3
 import pytest
 
 import accept_row
+from core.batches.accept_row import Rows
 from core.batches.chains import MAX_LONG
 from core.batches.prompt_file import Row, read
 from core.generation import Failure, Generation, Status
-from core.intake.row import Rows
 from core.models import offered
 from core.workflow import Run
 from tests.support.functions import Doors, call
