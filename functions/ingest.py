@@ -13,9 +13,9 @@ from aws_lambda_powertools.utilities.data_classes import (
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from core import settings
+from core.batches.dropped_file import DroppedFile, FileIntake
 from core.inputs.media import is_input
 from core.intake.accept import Intake, Refusals
-from core.intake.dropped_file import DroppedFile, FileIntake
 from core.intake.event import EventIntake
 from core.owners import owner_of_event, owner_of_file
 from wiring import client, logger

@@ -18,12 +18,12 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 
+from core.batches.dropped_file import DroppedFile, FileIntake
 from core.batches.identity import Batch
 from core.batches.report import ReportBatch
 from core.batches.start import Batches
 from core.batches.table import BatchRecords
 from core.intake.accept import Intake
-from core.intake.dropped_file import DroppedFile, FileIntake
 from core.models import offered
 from core.records.ledger import Ledger
 from core.records.table import write

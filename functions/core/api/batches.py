@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.api.beginning import only
 from core.batches import prompt_file
+from core.batches.dropped_file import MAX_FILE_BYTES
 from core.batches.identity import RowIdentity, batch_id_for
 from core.batches.prompt_file import SUFFIXES, Row, suffix_of
 from core.batches.report import NOT_STARTED, as_row, not_started
@@ -24,7 +25,6 @@ from core.batches.table import BatchRecord
 from core.delete import Deletion
 from core.errors import Conflict, FileTooLarge, InvalidFile, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Status, iso
-from core.intake.dropped_file import MAX_FILE_BYTES
 from core.models import Models
 from core.money import usd
 from core.money.accounts import Accounts
