@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from core.api import listing
-from core.api.batches import MAX_REPORT, BatchApi, file_name
+from core.batches.api import MAX_REPORT, BatchApi, file_name
 from core.batches.report import as_csv
 from core.errors import InvalidFile, InvalidRequest
 from core.records.lists import CURSOR, MAX_LIMIT

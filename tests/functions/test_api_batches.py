@@ -11,7 +11,7 @@ from urllib.parse import quote
 import boto3
 import pytest
 
-from core.api import batches
+from core.batches import api
 from core.batches.table import BatchRecord, BatchRecords
 from core.errors import names
 from core.generation import Failure
@@ -91,7 +91,7 @@ class House:
 
 @pytest.fixture
 def house(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> House:
-    monkeypatch.setattr(batches, "LAG_SECONDS", 0)
+    monkeypatch.setattr(api, "LAG_SECONDS", 0)
     return House(doors)
 
 

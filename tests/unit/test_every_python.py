@@ -11,8 +11,8 @@ import typer
 
 from core import text, tls
 from core.api import listing
-from core.api.batches import file_name
 from core.batches import prompt_file
+from core.batches.api import file_name
 from core.errors import InvalidFile, InvalidRequest
 from core.inputs.references import content_of
 from core.models import offered
