@@ -9,14 +9,14 @@ from core.batches.accept_row import Rows
 from core.intake.accept import Intake, Refusals
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
-from wiring.batches import UsesBatches, make_batches
+from wiring.batch_records import UsesBatchRecords, make_batch_records
 from wiring.inputs import UsesInputs, make_inputs
 from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
 
 
 @dataclass(frozen=True)
-class Settings(UsesInputs, UsesBatches, UsesModels, UsesAnnouncer):
+class Settings(UsesInputs, UsesBatchRecords, UsesModels, UsesAnnouncer):
     pass
 
 
@@ -27,7 +27,7 @@ def _wired() -> Rows:
     intake = Intake(
         models=make_models(s), ledger=ledger, inputs=make_inputs(s), accounts=announcer.accounts, workflow=None
     )
-    return Rows(intake=intake, refusals=Refusals(ledger, announcer), records=make_batches(s))
+    return Rows(intake=intake, refusals=Refusals(ledger, announcer), records=make_batch_records(s))
 
 
 @logger.inject_lambda_context

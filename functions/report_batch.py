@@ -9,19 +9,21 @@ from core.batches.identity import Batch
 from core.batches.report import ReportBatch
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
-from wiring.batches import UsesBatches, make_batches
+from wiring.batch_records import UsesBatchRecords, make_batch_records
 from wiring.ledger import UsesLedger, make_ledger
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesBatches, UsesAnnouncer):
+class Settings(UsesLedger, UsesBatchRecords, UsesAnnouncer):
     pass
 
 
 @cache
 def _wired() -> ReportBatch:
     s = settings.read(Settings)
-    return ReportBatch(ledger=make_ledger(s), records=make_batches(s), announcer=make_announcer(s), s3=client("s3"))
+    return ReportBatch(
+        ledger=make_ledger(s), records=make_batch_records(s), announcer=make_announcer(s), s3=client("s3")
+    )
 
 
 @logger.inject_lambda_context

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import wiring
 from core.archive.objects import PRESIGNING
 from core.batches.start import Batches
-from wiring.batches import UsesBatches, make_batches
+from wiring.batch_records import UsesBatchRecords, make_batch_records
 from wiring.inputs import UsesInputs, make_inputs
 from wiring.ledger import make_ledger
 
 
 @dataclass(frozen=True)
-class UsesBatchStart(UsesInputs, UsesBatches):
+class UsesBatchStart(UsesInputs, UsesBatchRecords):
     batch_state_machine_arn: str
     batch_concurrency: int
     allow_local_webhooks: bool
@@ -26,7 +26,7 @@ def make_batch_start(settings: UsesBatchStart) -> Batches:
         state_machine_arn=settings.batch_state_machine_arn,
         max_concurrency=settings.batch_concurrency,
         ledger=make_ledger(settings),
-        records=make_batches(settings),
+        records=make_batch_records(settings),
         inputs=make_inputs(settings),
         allow_local_webhooks=settings.allow_local_webhooks,
     )

@@ -7,10 +7,10 @@ from core.batches.table import BatchRecords
 
 
 @dataclass(frozen=True)
-class UsesBatches:
+class UsesBatchRecords:
     batches_table_name: str
 
 
-def make_batches(settings: UsesBatches) -> BatchRecords:
+def make_batch_records(settings: UsesBatchRecords) -> BatchRecords:
     """The records of batches in their table."""
     return BatchRecords(wiring.client("dynamodb"), settings.batches_table_name, wiring.now)
