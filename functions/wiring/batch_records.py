@@ -1,4 +1,4 @@
-"""The records of batches."""
+"""Wire the table of batches."""
 
 from dataclasses import dataclass
 
@@ -12,5 +12,5 @@ class UsesBatchRecords:
 
 
 def make_batch_records(settings: UsesBatchRecords) -> BatchRecords:
-    """The records of batches in their table."""
+    """Return the records of batches in their table."""
     return BatchRecords(wiring.client("dynamodb"), settings.batches_table_name, wiring.now)

@@ -1,1 +1,1 @@
-"""How a request becomes a generation, whichever way it comes."""
+"""Accept a request as a generation, whether it arrives over HTTP, in a file or as an event."""

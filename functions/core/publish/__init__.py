@@ -1,1 +1,1 @@
-"""How a generation is shown to its owner and announced to the world."""
+"""Show a generation to its owner, and announce its end."""

@@ -1,5 +1,7 @@
-"""Telling the world that a generation has ended: once over SNS and once on the event bus, or twice if we die in
-between."""
+"""Announce that a generation or a batch has ended, over SNS and on the event bus.
+
+A function that dies between publishing and recording that repeats the announcement.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -21,7 +23,7 @@ EVENT_SOURCE = "promptreel"
 
 @dataclass(frozen=True)
 class Announcer:
-    """Publishes the end of generations to the topic and to the bus, and counts what they cost."""
+    """Publishes the ends of generations to the topic and to the bus, and settles their costs."""
 
     sns: "SNSClient"
     topic_arn: str
@@ -32,9 +34,10 @@ class Announcer:
     def announce(
         self, generation_id: str, ledger: Ledger, first: Callable[[Generation], None] = lambda _: None
     ) -> None:
-        """Publish how the generation ended, unless the record says that this was done, or there is none.
+        """Publish how the generation ended, unless it has been announced or does not exist.
 
-        `first` is done with it before that, and again if either dies: nothing makes good what was announced.
+        `first` is called before the announcement, because nothing repeats it afterwards. Both are repeated if one of
+        them fails.
         """
         try:
             generation = ledger.get(generation_id)
@@ -55,7 +58,7 @@ class Announcer:
         ledger.announced(generation, *self.accounts.settle(generation))
 
     def announce_batch(self, announced: dict[str, Any]) -> None:
-        """Publish that a batch has ended (`core.intake.batch.report`)."""
+        """Publish that a batch has ended (`core.batches.report`)."""
         attributes = {"status": "completed", "source": announced["source"]["kind"], "owner": announced["owner"]}
         self._publish("Batch Completed", announced["batch_id"], json.dumps(announced, ensure_ascii=False), attributes)
 
@@ -63,7 +66,7 @@ class Announcer:
         self, what: str, which: str, message: str, attributes: dict[str, str], tags: Sequence[str] = ()
     ) -> None:
         attributes = {**attributes, "type": what.split(maxsplit=1)[0].lower()}
-        # SNS knows no empty value: what is empty is left out.
+        # SNS rejects empty values.
         sent: Any = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items() if text}
         if tags:
             sent["tags"] = {"DataType": "String.Array", "StringValue": json.dumps(tags, ensure_ascii=False)}

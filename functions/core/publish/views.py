@@ -1,4 +1,4 @@
-"""How a generation is shown: to its owner over HTTP, to subscribers, and in the archive."""
+"""Show a generation to its owner over HTTP, to subscribers, and in the archive."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -8,7 +8,7 @@ from core.errors import remedy
 from core.generation import Failure, Generation, Status, iso
 from core.money import usd
 
-# The provider's four, and which of ours each stands for. The finer stage is in `meta.stage`.
+# The provider's four statuses, and ours that each of them includes. `meta.stage` has the exact one.
 PROVIDER_STATUSES = {
     "queued": {Status.QUEUED},
     "generating": {Status.GENERATING, Status.ARCHIVING},
@@ -18,8 +18,10 @@ PROVIDER_STATUSES = {
 
 
 def as_provider_object(generation: Generation, video_url: str | None) -> dict[str, Any]:
-    """The provider's own response object, so that code written for the provider reads it; `video_url` is a fresh
-    link."""
+    """Return the generation as the provider's own response object, for code written for the provider.
+
+    `video_url` is a fresh link.
+    """
     video = generation.video
     return {
         "id": generation.generation_id,
@@ -36,8 +38,8 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "usage": {"credits_used": generation.credits_used},
             "stage": str(generation.status),
             "request": generation.request,
-            "ahead": None,  # told to who asks for this one: core.api.generations
-            "waits_for": None,  # the same
+            "ahead": None,  # set when this generation is requested: core.api.generations
+            "waits_for": None,  # also
             "created_at": iso(generation.created_at),
             "submitted_at": generation.submitted_at and iso(generation.submitted_at),
             "generated_at": generation.generated_at and iso(generation.generated_at),
@@ -53,7 +55,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
 
 
 def as_announcement(generation: Generation) -> dict[str, Any]:
-    """What is published when a generation has ended. It holds no prompt and no link that works without credentials."""
+    """Return the announcement of an ended generation, without its prompt or any link that works without credentials."""
     return {
         "version": "1",
         "generation_id": generation.generation_id,
@@ -63,7 +65,7 @@ def as_announcement(generation: Generation) -> dict[str, Any]:
         "source": asdict(generation.source),
         "batch": (batch := _batch(generation)) and {**batch, "name": generation.name},
         "tags": generation.tags or [],
-        # Whether, and not which: an address may hold what only its owner should know.
+        # Not the URL itself, because it may contain a secret.
         "webhook": bool(generation.webhook and generation.webhook.hears_of(generation.status)),
         "video": generation.video and generation.video.as_dict(),
         "error": as_error(generation.error, generation.generation_id),
@@ -80,7 +82,7 @@ def as_error(failure: Failure | None, which: str) -> dict[str, Any] | None:
 
 
 def as_cost(generation: Generation) -> dict[str, Any]:
-    """What it costs, in USD: as it was estimated, by what, and, once that is known, as it was charged."""
+    """Return the cost in USD: the estimate, its basis, and the charge once that is known."""
     cost = generation.cost
     is_known = generation.credits_used is not None or (generation.status.ended and not generation.charged)
     return {
@@ -91,7 +93,7 @@ def as_cost(generation: Generation) -> dict[str, Any]:
 
 
 def as_log(generation: Generation) -> dict[str, Any]:
-    """What the log has of a completed one, and the dashboard counts by model: seconds of each stage, and USD."""
+    """Return the seconds of each stage and the cost of a completed generation, for the log and the dashboard."""
     stages = {
         "waited": (generation.created_at, generation.submitted_at),
         "generating": (generation.submitted_at, generation.generated_at),
@@ -106,12 +108,12 @@ def as_log(generation: Generation) -> dict[str, Any]:
 
 
 def _batch(generation: Generation) -> dict[str, Any] | None:
-    """The batch that it is a row of."""
+    """Return the batch of a generation, and the number of its row."""
     return {"id": generation.batch_id, "row": generation.row_number} if generation.batch_id else None
 
 
 def as_archived_record(generation: Generation) -> dict[str, Any]:
-    """The whole record, as `generation.json` beside the video, without what is of no use any more."""
+    """Return the record that is stored next to the video as `generation.json`, without temporary and secret fields."""
     record = {name: iso(value) if isinstance(value, datetime) else value for name, value in asdict(generation).items()}
     del record["provider_video"], record["upload"], record["webhook"]
     return record
