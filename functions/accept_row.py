@@ -1,12 +1,13 @@
-"""State AcceptRow of a batch: a row becomes a generation, the same one however often the function is invoked."""
+"""State AcceptRow of a batch: a row becomes a generation, the same one each time the function is invoked."""
 
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from core import settings
-from core.batches.accept_row import Rows
-from core.intake.accept import Intake, Refusals
+from core.batches.accept_row import AcceptRow
+from core.batches.staged_row import StagedRow
+from core.intake.accept import Intake, Rejections
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.batch_records import UsesBatchRecords, make_batch_records
@@ -21,17 +22,19 @@ class Settings(UsesInputs, UsesBatchRecords, UsesModels, UsesAnnouncer):
 
 
 @cache
-def _wired() -> Rows:
+def _wired() -> AcceptRow:
     s = settings.read(Settings)
     ledger, announcer = make_ledger(s), make_announcer(s)
     intake = Intake(
         models=make_models(s), ledger=ledger, inputs=make_inputs(s), accounts=announcer.accounts, workflow=None
     )
-    return Rows(intake=intake, refusals=Refusals(ledger, announcer), records=make_batch_records(s))
+    return AcceptRow(intake=intake, rejections=Rejections(ledger, announcer), records=make_batch_records(s))
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """A line of rows.jsonl → {"generation_id", "execution": of its run, "ended": whether nothing is left to run}."""
-    run, ended = _wired().accept(event)
-    return {"generation_id": run.generation_id, "execution": run.execution, "ended": ended}
+    """Accept a line of rows.jsonl: return the generation, the execution of its run, and whether nothing is left to
+    run."""
+    accepted = _wired().accept(StagedRow.from_line(event))
+    run = accepted.run
+    return {"generation_id": run.generation_id, "execution": run.execution, "ended": accepted.has_ended}

@@ -1,4 +1,4 @@
-"""Files dropped in S3 and events on the bus, both by way of one queue: they become generations and batches."""
+"""Accept files dropped in S3 and events on the bus as generations and batches. Both arrive through one queue."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from core import settings
 from core.batches.dropped_file import DroppedFile, FileIntake
 from core.inputs.media import is_input
-from core.intake.accept import Intake, Refusals
+from core.intake.accept import Intake, Rejections
 from core.intake.event import EventIntake
 from core.owners import owner_of_event, owner_of_file
 from wiring import client, logger
@@ -26,7 +26,7 @@ from wiring.queue import hide
 from wiring.workflow import UsesWorkflow, make_workflow
 
 RETRY_SECONDS, MOST_SECONDS = 30, 900  # how long a message is hidden, at most as long as Lambda lets this run
-BYTES_PER_SECOND = 500_000  # of a file, at the least
+BYTES_PER_SECOND = 500_000  # the slowest that a file is read
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAnnouncer):
 
 @dataclass(frozen=True)
 class Intakes:
-    """What takes the files and the events."""
+    """Accepts the files and the events."""
 
     files: FileIntake
     events: EventIntake
@@ -55,60 +55,60 @@ def _wired() -> Intakes:
     batches, announcer = make_batch_start(s), make_announcer(s)
     intake = Intake(
         models=make_models(s),
-        ledger=batches.ledger,
-        inputs=batches.inputs,
+        ledger=batches.staging.ledger,
+        inputs=batches.staging.inputs,
         accounts=announcer.accounts,
         workflow=make_workflow(s),
     )
-    refusals = Refusals(ledger=batches.ledger, announcer=announcer)
+    rejections = Rejections(ledger=batches.staging.ledger, announcer=announcer)
     files = FileIntake(
-        s3=client("s3"), default_model=s.default_model, intake=intake, refusals=refusals, batches=batches
+        s3=client("s3"), default_model=s.default_model, intake=intake, rejections=rejections, batches=batches
     )
     events = EventIntake(
         intake=intake,
-        refusals=refusals,
+        rejections=rejections,
         default_model=s.default_model,
         allow_local_webhooks=s.allow_local_webhooks,
     )
     return Intakes(files=files, events=events)
 
 
-class NothingTaken(Exception):
-    """Every message failed, which counts as an error of the function; the cause is that of the last."""
+class NothingAccepted(Exception):
+    """Every message failed, which counts as an error of the function. The cause is that of the last one."""
 
 
 @logger.inject_lambda_context
 @event_source(data_class=SQSEvent)
 def handler(event: SQSEvent, _context: object) -> dict[str, Any]:
-    """Take the SQS messages, each an EventBridge event; return those that failed, to be retried or dead-lettered."""
+    """Accept the SQS messages, each an EventBridge event. Return those that failed, to be retried or dead-lettered."""
     failed: list[str] = []
     messages = list(event.records)
     for message in messages:
         try:
-            _take(message)
+            _accept(message)
         except Exception as error:
-            logger.exception("message not taken", message_id=message.message_id)
+            logger.exception("message not accepted", message_id=message.message_id)
             failed.append(message.message_id)
             if len(failed) == len(messages):
-                raise NothingTaken from error
+                raise NothingAccepted from error
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _take(message: SQSRecord) -> None:
-    """Take a message; after an error or this function's death it reappears soon, and less often each time."""
+def _accept(message: SQSRecord) -> None:
+    """Accept a message. If that fails or this function dies, the message reappears soon, and later each time."""
     seconds = RETRY_SECONDS * int(message.attributes.approximate_receive_count)
     try:
         event = EventBridgeEvent(message.json_body)
-        # The queue's own time is for the largest file: too long to wait after a death.
+        # The visibility timeout of the queue is for the largest file: too long if the function dies.
         _hide(message, seconds + RETRY_SECONDS + _size(event) // BYTES_PER_SECOND)
-        _take_event(event)
+        _accept_event(event)
     except Exception:
         _hide(message, seconds)
         raise
 
 
 def _size(event: EventBridgeEvent) -> int:
-    """Return the bytes of the file that the event is about; an event that is sent again by hand may lack them."""
+    """Return the bytes of the event's file. An event that an operator sends again may lack them."""
     if event.detail_type != "Object Created":
         return 0
     return S3EventBridgeNotificationEvent(event.raw_event).detail.object.size or 0
@@ -118,20 +118,20 @@ def _hide(message: SQSRecord, seconds: int) -> None:
     hide(_settings().queue_url, message, min(seconds, MOST_SECONDS))
 
 
-def _take_event(event: EventBridgeEvent) -> None:
+def _accept_event(event: EventBridgeEvent) -> None:
     match event.detail_type:
         case "Object Created":
-            _take_file(S3EventBridgeNotificationEvent(event.raw_event))
+            _accept_file(S3EventBridgeNotificationEvent(event.raw_event))
         case "Generation Requested":
-            _wired().events.take(event.raw_event, owner_of_event(_settings().event_owners, event.source))
+            _wired().events.accept(event.raw_event, owner_of_event(_settings().event_owners, event.source))
 
 
-def _take_file(event: S3EventBridgeNotificationEvent) -> None:
+def _accept_file(event: S3EventBridgeNotificationEvent) -> None:
     created = event.detail.object
-    key = created["key"]  # not `created.key`, which decodes it: EventBridge sends it as it is
+    key = created["key"]  # `created.key` would decode it, but EventBridge does not encode keys
     if is_input(key):
         logger.info("left for requests to name", key=key)
     elif not key.endswith("/"):  # the S3 console makes such an object for a folder
         file = DroppedFile(event.detail.bucket.name, key, created.etag, created.get("version-id"))
-        _wired().files.take(file, owner_of_file(_settings().file_owners, key))
-        logger.info("file taken", file=file.uri)
+        _wired().files.accept(file, owner_of_file(_settings().file_owners, key))
+        logger.info("file accepted", file=file.uri)

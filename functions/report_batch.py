@@ -1,12 +1,12 @@
-"""State ReportBatch: what became of every row, as files and as one announcement."""
+"""State ReportBatch of a batch: report the outcome of every row in files, and announce the end."""
 
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from core import settings
-from core.batches.identity import Batch
 from core.batches.report import ReportBatch
+from core.batches.run import BatchRun
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.batch_records import UsesBatchRecords, make_batch_records
@@ -28,8 +28,8 @@ def _wired() -> ReportBatch:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """The input of the batch's execution → {"is_complete": whether every row has ended}."""
-    batch = Batch.of_input(event)
-    reported = _wired().report(batch)
-    logger.info("reported", batch_id=batch.batch_id, totals=reported.totals, is_complete=reported.is_complete)
+    """Report the run that the execution's input describes. Return whether every row has ended."""
+    run = BatchRun.from_input(event)
+    reported = _wired().report(run)
+    logger.info("reported", batch_id=run.batch_id, totals=reported.totals, is_complete=reported.is_complete)
     return {"is_complete": reported.is_complete}

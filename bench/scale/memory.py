@@ -19,9 +19,12 @@ import boto3
 from botocore.awsrequest import AWSResponse
 
 from core.batches.dropped_file import DroppedFile, FileIntake
-from core.batches.identity import Batch
+from core.batches.executions import BatchExecutions
 from core.batches.report import ReportBatch
-from core.batches.start import Batches
+from core.batches.run import BatchRun
+from core.batches.staged_row import StagedRow
+from core.batches.staging import Staging
+from core.batches.start import BatchStart
 from core.batches.table import BatchRecords
 from core.intake.accept import Intake
 from core.models import offered
@@ -52,7 +55,9 @@ class _S3:
     def iter_lines(self) -> Iterator[bytes]:
         for number in range(1, self._rows + 1):
             request = {"model": "veo2", "prompt": PROMPT, "seed": number}
-            yield json.dumps({"row": number, "generation_id": f"{number:032x}", "request": request}).encode()
+            yield StagedRow(
+                "b" * 32, number, 1, "ann", "s3://prompts/a.jsonl", f"{number:032x}", request=request
+            ).to_line()
 
     def iter_chunks(self, size: int) -> Iterator[bytes]:
         chunk = b""
@@ -166,20 +171,21 @@ def _ingest(rows: int) -> None:
     ledger = Ledger(dynamodb, "table", lambda: datetime.now(UTC))
     records = BatchRecords(dynamodb, "batches", lambda: datetime.now(UTC))
     machine: Any = _StepFunctions()
-    batches = Batches(s3, "videos", machine, "arn", 50, ledger, records, nothing)
+    staging = Staging(s3, "videos", ledger, nothing)
+    batches = BatchStart(staging, BatchExecutions(machine, "arn"), records, max_concurrency=50)
     intake = Intake(offered((), ()), ledger, nothing, nothing, nothing)
     files = FileIntake(s3, "veo2", intake, nothing, batches)
-    files.take(DroppedFile("prompts", "a.jsonl", "etag", None), "ann")
+    files.accept(DroppedFile("prompts", "a.jsonl", "etag", None), "ann")
 
 
 def _report_batch(rows: int) -> None:
-    batch = Batch("b" * 32, "ann", "s3://prompts/a.jsonl", "videos", rows, 50, "a.jsonl", 1, 1, 0, "1-a")
-    dynamodb: Any = _DynamoDB(batch.batch_id, rows)
+    run = BatchRun("b" * 32, "ann", "s3://prompts/a.jsonl", "videos", rows, 50, "a.jsonl", 1, 1, 0, "1-a")
+    dynamodb: Any = _DynamoDB(run.batch_id, rows)
     s3: Any = _S3(rows)
     ledger = Ledger(dynamodb, "table", lambda: datetime.now(UTC))
     records: Any = SimpleNamespace(find=lambda _: None, ended=lambda *_, **__: None)
     announcer: Any = SimpleNamespace(announce_batch=lambda _: None)
-    reported = ReportBatch(ledger, records, announcer, s3).report(batch)
+    reported = ReportBatch(ledger, records, announcer, s3).report(run)
     if not reported.is_complete or reported.totals["completed"] != rows:
         raise AssertionError(reported)
 

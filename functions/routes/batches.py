@@ -1,4 +1,4 @@
-"""Batches: files of requests."""
+"""Routes of batches."""
 
 from functools import cache
 from http import HTTPStatus
@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from core.api import listing
-from core.batches.api import MAX_REPORT, BatchApi, file_name
+from core.batches.api import MAX_REPORT, BatchApi
+from core.batches.check import CheckFile, file_name
 from core.batches.report import as_csv
 from core.errors import InvalidFile, InvalidRequest
 from core.records.lists import CURSOR, MAX_LIMIT
@@ -18,7 +19,7 @@ from wiring import logger
 from wiring.api import accounts, api_settings, deletion, models
 from wiring.batch_start import make_batch_start
 
-MAX_CONCURRENCY = 10_000  # that can be asked for; the stage's setting counts if it is lower
+MAX_CONCURRENCY = 10_000  # the highest value that a request may name; a lower setting of the stage applies
 ROW = "[0-9]{1,6}"  # the cursor of a report
 
 router = APIGatewayHttpRouter()
@@ -28,22 +29,33 @@ router = APIGatewayHttpRouter()
 def _batches() -> BatchApi:
     s = api_settings()
     return BatchApi(
-        deletion().ledger,
-        models(),
-        s.default_model,
-        accounts(),
-        make_batch_start(s),
-        deletion(),
-        deletion().objects.s3,
-        s.prompts_bucket,
+        ledger=deletion().ledger,
+        default_model=s.default_model,
+        batches=make_batch_start(s),
+        deletion=deletion(),
+        s3=deletion().objects.s3,
+        prompts_bucket=s.prompts_bucket,
+    )
+
+
+@cache
+def _check_file() -> CheckFile:
+    s = api_settings()
+    return CheckFile(
+        lists=_batches().lists,
+        models=models(),
+        default_model=s.default_model,
+        accounts=accounts(),
+        batches=_batches().batches,
+        prompts_bucket=s.prompts_bucket,
     )
 
 
 @router.post("/v2/batches")
 def send() -> dict[str, Any]:
-    """Take a file of requests.
+    """Check a file and start its batch.
 
-    With `dry_run` it is only checked; with `upload` the answer is a form to send a larger file with.
+    With `dry_run` the file is only checked. With `upload` the answer is a form to send a larger file with.
     """
     calls = caller(router)
     name = file_name(query(router).get("name"), router.current_event.headers.get("content-type", ""))
@@ -57,11 +69,11 @@ def send() -> dict[str, Any]:
             raise InvalidRequest("With `upload` nothing is sent here: the answer says where to.", "upload")
         return _batches().upload(calls.owner, calls.key_id, name, max_concurrency)
     is_dry = flag(router, "dry_run")
-    checked = _batches().check(calls.owner, name, body, with_uploads=not is_dry)
+    checked = _check_file().check(calls.owner, name, body, with_uploads=not is_dry)
     if is_dry:
         return checked.as_json()
     if not flag(router, "force"):
-        checked.refuse()
+        checked.reject_problems()
     batch = _batches().create(calls.owner, calls.key_id, name, body, max_concurrency)
     logger.info("batch sent", batch_id=batch["id"], owner=calls.owner, rows=checked.rows)
     return {**batch, "check": checked.as_json()}
@@ -79,7 +91,7 @@ def fetch_or_list() -> dict[str, Any]:
 
 @router.get("/v2/batches/<id>/report")
 def report(id: str) -> dict[str, Any] | Response[str]:
-    """Return a page of what became of a batch's rows, as JSON or as CSV."""
+    """Return a page of a batch's report, as JSON or as CSV."""
     form = query(router).get("format", "json")
     if form not in ("json", "csv"):
         raise InvalidRequest("`format` must be one of json, csv.", "format")
@@ -96,12 +108,12 @@ def report(id: str) -> dict[str, Any] | Response[str]:
 
 @router.post("/v2/batches/<id>/cancel")
 def cancel(id: str) -> dict[str, Any]:
-    """Start no more rows, and stop those that run."""
+    """Start no more rows, and stop those that are running."""
     return _batches().cancel(caller(router).owner, id)
 
 
 @router.post("/v2/batches/<id>/retry")
 def retry(id: str) -> dict[str, Any]:
-    """Run the rows again that failed, were cancelled or were not reached."""
+    """Run the rows again that failed, were cancelled or were not started."""
     calls = caller(router)
     return _batches().retry(calls.owner, calls.key_id, id)

@@ -1,10 +1,12 @@
-"""Starting batches, which files and requests do."""
+"""Wire the start of batches, for dropped files and for the API."""
 
 from dataclasses import dataclass
 
 import wiring
 from core.archive.objects import PRESIGNING
-from core.batches.start import Batches
+from core.batches.executions import BatchExecutions
+from core.batches.staging import Staging
+from core.batches.start import BatchStart
 from wiring.batch_records import UsesBatchRecords, make_batch_records
 from wiring.inputs import UsesInputs, make_inputs
 from wiring.ledger import make_ledger
@@ -17,16 +19,18 @@ class UsesBatchStart(UsesInputs, UsesBatchRecords):
     allow_local_webhooks: bool
 
 
-def make_batch_start(settings: UsesBatchStart) -> Batches:
-    """Return what starts batches."""
-    return Batches(
-        s3=wiring.client("s3", **PRESIGNING),  # the one that inputs use
+def make_batch_start(settings: UsesBatchStart) -> BatchStart:
+    """Return the start of batches."""
+    staging = Staging(
+        s3=wiring.client("s3", **PRESIGNING),  # the client that the inputs use
         bucket=settings.videos_bucket,
-        stepfunctions=wiring.client("stepfunctions"),
-        state_machine_arn=settings.batch_state_machine_arn,
-        max_concurrency=settings.batch_concurrency,
         ledger=make_ledger(settings),
-        records=make_batch_records(settings),
         inputs=make_inputs(settings),
+    )
+    return BatchStart(
+        staging=staging,
+        executions=BatchExecutions(wiring.client("stepfunctions"), settings.batch_state_machine_arn),
+        records=make_batch_records(settings),
+        max_concurrency=settings.batch_concurrency,
         allow_local_webhooks=settings.allow_local_webhooks,
     )

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from core.batches.identity import Batch, batch_id_for
+from core.batches.identity import batch_id_for
+from core.batches.run import BatchRun
 from core.generation import Generation
 from core.owners import own_folder
 from core.records.lists import Lists
@@ -106,7 +107,7 @@ def test_a_batch_that_was_stopped_half_way_goes_on_and_pays_for_nothing_twice(cl
 
 def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(cloud: LocalCloud) -> None:
     which, machine = uuid4().hex, cloud.stack.prompt_batch_state_machine_arn
-    batch = Batch(
+    batch = BatchRun(
         batch_id=which,
         owner="demo",
         source_ref="s3://prompts/a.csv",
@@ -120,7 +121,7 @@ def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(c
         staged="1-a",
     )
     stepfunctions = cloud.aws("stepfunctions")
-    arn = stepfunctions.start_execution(stateMachineArn=machine, name=which, input=batch.as_input())["executionArn"]
+    arn = stepfunctions.start_execution(stateMachineArn=machine, name=which, input=batch.to_input())["executionArn"]
     assert finished(cloud, which)["totals"] == {"rows": 1, "completed": 0, "failed": 1, "made_before": 0}
     assert [line["status"] for line in report(cloud, which)] == ["not started"]
 

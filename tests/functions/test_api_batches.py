@@ -12,7 +12,8 @@ import boto3
 import pytest
 
 from core.batches import api
-from core.batches.table import BatchRecord, BatchRecords
+from core.batches.record import BatchRecord
+from core.batches.table import BatchRecords
 from core.errors import names
 from core.generation import Failure
 from core.money.budgets import Budgets, Limits, scope_of
@@ -436,7 +437,7 @@ def test_the_beginning_of_a_batchs_id_is_enough_to_look_at_it_and_not_to_change_
     assert house.call("GET", query=f"batch_id={short}", owner="bob")[0] == 404
     for action in ("cancel", "retry"):
         status, error = house.call("POST", f"{PATH}/{short}/{action}")
-        assert (status, "name the whole of it" in error["message"]) == (400, True)
+        assert (status, "give the whole id" in error["message"]) == (400, True)
 
 
 def test_the_beginning_of_several_batches_ids_names_them_all(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

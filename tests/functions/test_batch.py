@@ -133,7 +133,7 @@ def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(wee
     assert [(row["status"], row["error"]) for row in week.report(batch)] == [
         ("error", "Its owner deleted it."),
         ("queued", None),
-        ("not started", "The batch did not get to it: send the file again."),
+        ("not started", "The batch ended before this row: send the file again."),
     ]
     cloud.ledger.fail(Run(waiting), Failure("GenerationFailed", "no"))
     [_, _, last] = week.accept(batch)

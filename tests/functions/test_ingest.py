@@ -237,7 +237,7 @@ def test_a_message_that_fails_comes_again_soon_and_then_less_often(
         body = json.dumps(asked)
         attributes = {"ApproximateReceiveCount": receives}
         message = {"messageId": "m", "body": body, "receiptHandle": "r", "attributes": attributes}
-        with pytest.raises(ingest.NothingTaken):  # every message of it failed: Lambda returns them all
+        with pytest.raises(ingest.NothingAccepted):  # every message of it failed: Lambda returns them all
             doors.cloud.invoke("ingest", {"Records": [{**message, "eventSource": "aws:sqs"}]})
     assert hidden == [60, 30, 90, 60, 900, 900, 260, 30]
 
@@ -250,6 +250,6 @@ def test_a_message_that_is_no_event_goes_to_the_dead_letters_soon(
     sqs: Any = SimpleNamespace(change_message_visibility=lambda **asked: hidden.append(asked["VisibilityTimeout"]))
     monkeypatch.setattr("wiring.client", lambda service, **_: sqs if service == "sqs" else boto3.client(service))
     message = {"messageId": "m", "body": body, "receiptHandle": "r", "eventSource": "aws:sqs"}
-    with pytest.raises(ingest.NothingTaken):
+    with pytest.raises(ingest.NothingAccepted):
         doors.cloud.invoke("ingest", {"Records": [{**message, "attributes": {"ApproximateReceiveCount": "2"}}]})
     assert hidden == [60], "its second time"

@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 import pytest
 
-from core.batches.accept_row import Rows
+from core.batches.accept_row import AcceptRow
 from core.batches.identity import batch_id_for
-from core.batches.start import Batches
-from core.batches.table import BatchRecord
+from core.batches.record import BatchRecord
+from core.batches.staging import Staging
 from core.generation import Failure, Generation, Status
 from core.records.lists import Lists
 from core.workflow import Run
@@ -145,14 +145,14 @@ def test_of_two_contents_that_are_read_at_once_each_runs_its_own_rows(
     """One is recorded and runs while the other, which found no batch either, is still being read and staged."""
     older, newer = week.doors.drop(KEY, file("a", "b")), week.doors.drop(KEY, file("c", "d"))
     fast, slow = (newer, older) if newest_first else (older, newer)
-    staged = Batches._staged
+    staged = Staging.stage
 
-    def staged_late(self: Batches, *args: Any) -> Any:
-        monkeypatch.setattr(Batches, "_staged", staged)
+    def staged_late(self: Staging, *args: Any) -> Any:
+        monkeypatch.setattr(Staging, "stage", staged)
         assert week.doors.take(fast) == []
         return staged(self, *args)
 
-    monkeypatch.setattr(Batches, "_staged", staged_late)
+    monkeypatch.setattr(Staging, "stage", staged_late)
     assert week.doors.take(slow) == []
     for one in week.doors.executions("BATCH_STATE_MACHINE_ARN"):
         week.accept(one["input"])
@@ -197,7 +197,7 @@ def test_the_report_of_a_cancelled_batch_says_so_and_the_batch_is_complete(week:
     week.accept(given)
     assert week.cloud.invoke("report_batch", given) == {"is_complete": True}
     assert [(row["status"], row["error"]) for row in week.report(given)] == [
-        ("not started", "The batch was cancelled before it.")
+        ("not started", "The batch was cancelled before this row.")
     ]
     assert record().ended_at is not None
 
@@ -249,13 +249,13 @@ def test_a_row_that_a_retry_took_up_while_its_batch_was_being_cancelled_does_not
     (first,) = ids(week.accept(given))
     fail(week.cloud, first, name, submitted=name == "GenerationFailed")
     retry()
-    tried_again = Rows._tried_again
+    retried = AcceptRow._retried
 
-    def cancelled_meanwhile(self: Rows, *args: Any) -> Generation:
+    def cancelled_meanwhile(self: AcceptRow, *args: Any) -> Generation:
         records().change(BATCH_ID, cancelled_at=now())
-        return tried_again(self, *args)
+        return retried(self, *args)
 
-    monkeypatch.setattr(Rows, "_tried_again", cancelled_meanwhile)
+    monkeypatch.setattr(AcceptRow, "_retried", cancelled_meanwhile)
     (answer,) = week.accept(given)
     assert answer["ended"]
     error = week.cloud.ledger.get(answer["generation_id"]).error

@@ -12,12 +12,12 @@ import boto3
 import pytest
 
 import accept_row
-from core.batches.accept_row import Rows
+from core.batches.accept_row import AcceptedRow, AcceptRow
 from core.batches.chains import MAX_LONG
-from core.batches.prompt_file import Row, read
+from core.batches.prompt_file import FileRow, read
+from core.batches.staged_row import StagedRow
 from core.generation import Failure, Generation, Status
 from core.models import offered
-from core.workflow import Run
 from tests.support.functions import Doors, call
 from tests.support.inputs import EXTEND, MODEL, PNG, keys, upload
 from tests.support.revisions import Week, complete, records
@@ -32,7 +32,7 @@ def extending(source: str, prompt: str = "on it sails", **more: Any) -> dict[str
     return {"model": EXTEND, "prompt": prompt, "video_url": source, **more}
 
 
-def rows_of(*requests: dict[str, Any], name: str = "a.jsonl") -> list[Row]:
+def rows_of(*requests: dict[str, Any], name: str = "a.jsonl") -> list[FileRow]:
     lines = "".join(json.dumps(request) + "\n" for request in requests)
     return list(read(name, io.BytesIO(lines.encode()), offered(), "veo2"))
 
@@ -76,14 +76,14 @@ def test_a_row_names_a_row_above_it_by_number_or_id(form: str) -> None:
 @pytest.mark.parametrize(
     ("requests", "row", "problem"),
     [
-        ([extending("row:1")], 1, "row:1 is no row above this one"),
-        ([extending("row:2"), extending("row:1")], 1, "row:2 is no row above this one"),
-        ([extending("row:b", id="a"), extending("row:a", id="b")], 1, "row:b is no row above this one"),
-        ([FIRST, extending("row:nobody")], 2, "row:nobody is no row above this one"),
-        ([FIRST, extending("row:0")], 2, "row:0 is no row above this one"),
-        ([FIRST, extending("row:")], 2, "row: is no row above this one"),
-        ([FIRST, extending("row:99999999999999")], 2, "is no row above this one"),
-        ([{**FIRST, "duration": 99}, extending("row:1")], 2, "row:1 is row 1, which is not allowed itself"),
+        ([extending("row:1")], 1, "row:1 is not a row above this one"),
+        ([extending("row:2"), extending("row:1")], 1, "row:2 is not a row above this one"),
+        ([extending("row:b", id="a"), extending("row:a", id="b")], 1, "row:b is not a row above this one"),
+        ([FIRST, extending("row:nobody")], 2, "row:nobody is not a row above this one"),
+        ([FIRST, extending("row:0")], 2, "row:0 is not a row above this one"),
+        ([FIRST, extending("row:")], 2, "row: is not a row above this one"),
+        ([FIRST, extending("row:99999999999999")], 2, "is not a row above this one"),
+        ([{**FIRST, "duration": 99}, extending("row:1")], 2, "row:1 is row 1, which is not valid itself"),
         ([FIRST, FIRST], 2, "`id` is that of row 1, too"),
         ([{**FIRST, "id": "7"}], 1, "`id` must be a text"),
         ([{**FIRST, "id": " 7 "}], 1, "`id` must be a text"),
@@ -141,13 +141,13 @@ def test_rows_in_any_order_become_a_chain(story: Story) -> None:
 def reached_rows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The rows that AcceptRow reached, by their generations."""
     found: list[str] = []
-    accept = Rows._accept
+    accept = AcceptRow._accept
 
-    def note(self: Rows, line: dict[str, Any], reached: set[str]) -> tuple[Run, bool]:
-        found.append(line["generation_id"])
-        return accept(self, line, reached)
+    def note(self: AcceptRow, row: StagedRow, reached: set[str]) -> AcceptedRow:
+        found.append(str(row.generation_id))
+        return accept(self, row, reached)
 
-    monkeypatch.setattr(Rows, "_accept", note)
+    monkeypatch.setattr(AcceptRow, "_accept", note)
     return found
 
 
@@ -230,7 +230,7 @@ def test_uploads_are_kept_for_the_rows_of_a_batch(story: Story) -> None:
         story.reach(given, number)
     found = story.found
     assert [found[number].status for number in (1, 2, 3)] == [Status.QUEUED, Status.QUEUED, Status.ERROR]
-    assert "is no file of yours here: upload it again" in str(found[3].error)
+    assert "does not exist: upload the file again" in str(found[3].error)
     own = found[1].generation_id
     story.cloud.run({"generation_id": own}, "admit")
     (copy,) = keys(f"videos/{own}/")
@@ -260,11 +260,11 @@ def test_what_takes_the_video_of_a_row_without_its_upload_says_so(story: Story) 
     for number in (3, 2, 1):
         story.reach(given, number)
     found = story.found
-    assert "is no file of yours here: upload it again" in str(found[1].error)
+    assert "does not exist: upload the file again" in str(found[1].error)
     assert (
         str(found[2].error)
         == str(found[3].error)
-        == ("InvalidRequest: A row whose video it takes was refused: there is none to take.")
+        == ("InvalidRequest: A row whose video it uses was rejected, so that video does not exist.")
     )
 
 
@@ -276,7 +276,7 @@ def test_a_row_without_its_upload_is_told_when_it_is_sent_and_not_in_a_dry_run(d
     status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=f"{query}&dry_run=true")
     assert (status, answer["problem_rows"]) == (200, 1), "they are uploaded after a first look"
     status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=query)
-    assert (status, answer["message"].count("is no file of yours here: upload it again")) == (400, 2)
+    assert (status, answer["message"].count("does not exist: upload the file again")) == (400, 2)
     assert answer["message"].startswith("3 of 5 rows have a problem, and nothing was sent. row 2 (line 2): ")
     status, answer = call(doors.cloud.caller("bob"), "POST", "/v2/batches", body=body, query=query)
     assert answer["message"].startswith("5 of 5 rows"), "another owner's are not there"
@@ -306,4 +306,4 @@ def test_a_chain_is_checked_over_http(doors: Doors) -> None:
     query = "name=story.jsonl&dry_run=true"
     status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=query)
     assert (status, answer["rows"], answer["problem_rows"]) == (200, 3, 1)
-    assert answer["problems"][0]["message"].startswith("`video_url`: row:9 is no row above this one")
+    assert answer["problems"][0]["message"].startswith("`video_url`: row:9 is not a row above this one")

@@ -9,7 +9,8 @@ from typing import IO, Any
 import pytest
 
 from core.batches import report as batch_report
-from core.batches.identity import Batch
+from core.batches.run import BatchRun
+from core.batches.staged_row import StagedRow
 from core.records.ledger import Ledger
 from core.records.table import write
 from tests.support.generations import Clock
@@ -19,8 +20,10 @@ PROMPT = "a boat " * 3000  # 20 KiB
 ROWS_OF_A_PAGE = 50  # DynamoDB's pages are of 1 MiB
 
 
-def of_rows(rows: int) -> Batch:
-    return Batch(BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, 4, "a.csv", 1, 1, made_before=0, staged="1-a")
+def run_of(rows: int) -> BatchRun:
+    return BatchRun(
+        BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, 4, "a.csv", 1, 1, made_before=0, staged="1-a"
+    )
 
 
 def id_of(row: int) -> str:
@@ -83,19 +86,19 @@ class Bucket:
     def iter_lines(self) -> Iterator[bytes]:
         for row in range(1, self._rows + 1):
             request = {"model": "veo2", "prompt": PROMPT}
-            yield json.dumps({"row": row, "generation_id": id_of(row), "request": request}).encode()
+            yield StagedRow(BATCH_ID, row, 1, "ann", "s3://prompts/a.csv", id_of(row), request=request).to_line()
 
     def upload(self, _s3: object, file: IO[bytes], *_: str) -> None:
-        """In the place of core.batches.identity.upload, whose memory is that of a few parts."""
+        """Replace core.batches.run.upload, which needs the memory of a few parts."""
         file.seek(0)
         self.sizes.append(sum(len(chunk) for chunk in iter(lambda: file.read(1 << 16), b"")))
 
 
-def report(batch: Batch, dynamodb: Any, bucket: Any) -> batch_report.Reported:
+def report(run: BatchRun, dynamodb: Any, bucket: Any) -> batch_report.Reported:
     """Report a batch that has no record, and is announced to nobody."""
     records: Any = SimpleNamespace(find=lambda _: None, ended=lambda *_, **__: None)
     announcer: Any = SimpleNamespace(announce_batch=lambda _: None)
-    return batch_report.ReportBatch(Ledger(dynamodb, "table", Clock()), records, announcer, bucket).report(batch)
+    return batch_report.ReportBatch(Ledger(dynamodb, "table", Clock()), records, announcer, bucket).report(run)
 
 
 def test_a_large_report_is_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,9 +106,9 @@ def test_a_large_report_is_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> N
     dynamodb: Any = Table(rows)
     bucket: Any = Bucket(rows)
     monkeypatch.setattr(batch_report, "upload", bucket.upload)
-    batch = of_rows(rows)
+    run = run_of(rows)
     tracemalloc.start()
-    reported = report(batch, dynamodb, bucket)
+    reported = report(run, dynamodb, bucket)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert reported.is_complete
@@ -134,8 +137,8 @@ def test_a_batch_whose_staged_rows_were_overwritten_is_reported_all_the_same(mon
     bucket.iter_lines = lambda: iter(lines)
     monkeypatch.setattr(batch_report, "upload", bucket.upload)
     rows = len(lines) + 1
-    batch = of_rows(rows)
-    reported = report(batch, dynamodb, bucket)
+    run = run_of(rows)
+    reported = report(run, dynamodb, bucket)
     assert not reported.is_complete, "the alarm is raised, and the same file may be sent again"
     assert reported.totals == {"rows": rows, "completed": 0, "failed": rows, "made_before": 0}
     assert len(bucket.sizes) == 2

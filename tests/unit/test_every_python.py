@@ -12,7 +12,7 @@ import typer
 from core import text, tls
 from core.api import listing
 from core.batches import prompt_file
-from core.batches.api import file_name
+from core.batches.check import file_name
 from core.errors import InvalidFile, InvalidRequest
 from core.inputs.references import content_of
 from core.models import offered

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.batches.prompt_file import Row, is_batch, read
+from core.batches.prompt_file import FileRow, is_batch, read
 from core.errors import InvalidFile
 from core.models import offered
 
@@ -19,7 +19,7 @@ MODELS = offered()
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(str.strip)
 
 
-def rows(name: str, data: str | bytes) -> list[Row]:
+def rows(name: str, data: str | bytes) -> list[FileRow]:
     return list(read(name, io.BytesIO(data.encode() if isinstance(data, str) else data), MODELS, "veo2"))
 
 
@@ -269,7 +269,7 @@ def test_a_name_or_tags_that_are_none_are_a_problem_of_the_row(fields: dict[str,
 def test_a_column_that_no_model_takes_names_itself_once() -> None:
     with pytest.raises(InvalidFile) as refused:
         rows("a.csv", "prompt,druation,Foo,_bar\n" + "a,5,1,1\n" * 50)
-    assert str(refused.value).startswith("No model takes `druation` (did you mean `duration`?), `Foo`: mend")
+    assert str(refused.value).startswith("No model takes `druation` (did you mean `duration`?), `Foo`: correct")
     passed_through = offered((), ("other/model",))
     (row,) = read("a.csv", io.BytesIO(b"prompt,Foo,model\na,1,other/model\n"), passed_through, "veo2")
     assert row.request == {"prompt": "a", "Foo": 1, "model": "other/model"}

@@ -1,6 +1,6 @@
-"""Rows of a file that take the videos of others: `row:3`, or `row:boat` where a row has that `id`.
+"""Rows of a file that use the videos of other rows: `row:3`, or `row:boat` for the row whose `id` is `boat`.
 
-A row names rows above it alone. So a file is read once, from its beginning, and no circle can be made.
+A row can only name rows above it. A file can therefore be read once, from its beginning, and cannot contain a circle.
 """
 
 import re
@@ -12,14 +12,14 @@ from core.inputs.references import named
 from core.models import Input
 from core.text import is_printable
 
-SOME_GENERATION = "generation:" + "0" * 32  # what such a name stands for, as a schema sees it
+SOME_GENERATION = "generation:" + "0" * 32  # replaces `row:` references when a request is validated
 MAX_ID = 100  # characters
-MAX_LONG = 100  # rows of which each takes the video of the one before
+MAX_LONG = 100  # rows in a chain, where each uses the video of the one before
 ROW = "row:"
 
 
 class Chains:
-    """Remember the rows so far: their ids, and how many others each of them waits for, one after the other."""
+    """Remember the ids of the rows so far, and the length of the chain that each row ends."""
 
     def __init__(self, in_file: bool) -> None:
         self._in_file = in_file
@@ -27,7 +27,7 @@ class Chains:
         self._lengths: list[int] = []  # 0 for a row that is not allowed
 
     def add(self, sources: Iterable[int], *, is_allowed: bool) -> None:
-        """Add the next row, in order, which takes the videos of the rows `sources`."""
+        """Add the next row, which uses the videos of the rows `sources`."""
         longest = max((self._lengths[number - 1] for number in sources), default=0)
         self._lengths.append(longest + 1 if is_allowed else 0)
 
@@ -39,10 +39,13 @@ class Chains:
         if not isinstance(name, str) or len(name) > MAX_ID or not is_printable(name) or re.fullmatch("[0-9]+", name):
             raise InvalidRequest(f"`id` must be a text of at most {MAX_ID} characters, and no number.", "id")
         if self._by_id.setdefault(name, number) != number:
-            raise InvalidRequest(f"`id` is that of row {self._by_id[name]}, too: each must be another.", "id")
+            raise InvalidRequest(f"`id` is already that of row {self._by_id[name]}. Each row needs its own.", "id")
 
     def named(self, request: Mapping[str, Any], fields: tuple[Input, ...], number: int) -> dict[str, int]:
-        """The rows whose videos the row takes, by how it names them; `InvalidRequest` for one that it cannot take."""
+        """Return the references in a request to other rows, each with the row's number.
+
+        Raise `InvalidRequest` for a row that it cannot use.
+        """
         found: dict[str, int] = {}
         for field, reference in named(request, fields):
             if reference.startswith(ROW) and self._in_file:
@@ -55,9 +58,11 @@ class Chains:
         source = int(name) if is_number else self._by_id.get(name, number)
         said = f"`{field.field}`: {reference[:MAX_ID]}"
         if source >= number:
-            raise InvalidRequest(f"{said} is no row above this one: a row takes videos of rows above it.", field.field)
+            raise InvalidRequest(
+                f"{said} is not a row above this one. A row can only use videos of earlier rows.", field.field
+            )
         if not self._lengths[source - 1]:
-            raise InvalidRequest(f"{said} is row {source}, which is not allowed itself.", field.field)
+            raise InvalidRequest(f"{said} is row {source}, which is not valid itself.", field.field)
         if "video" not in field.media:
             raise InvalidRequest(f"{said} is a video, and {' or '.join(field.media)} is needed.", field.field)
         if self._lengths[source - 1] >= MAX_LONG:

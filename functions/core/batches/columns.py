@@ -1,4 +1,4 @@
-"""The columns of a table of prompts: which character parts them, what they are called, and which no model knows."""
+"""The columns of a table of prompts: the delimiter, the names, and which of them no model knows."""
 
 import csv
 import difflib
@@ -11,13 +11,13 @@ from core.models import Models
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 NOT_UTF8 = "The file is not UTF-8 text: in Excel choose CSV UTF-8 when you save it; elsewhere, the encoding UTF-8."
-FOR_US = ("id", "name", "tags", "webhook", "webhook_events")  # what the provider does not see
-OWN = ("prompt", "model", *FOR_US)  # what any model's row may have
-IGNORED = "_"  # what a column begins with that is the user's own
+FOR_US = ("id", "name", "tags", "webhook", "webhook_events")  # not sent to the provider
+OWN = ("prompt", "model", *FOR_US)  # columns that every model allows
+IGNORED = "_"  # the beginning of a column's name that is ignored
 
 
 def fold(name: str) -> str:
-    """A column's name however it is written: `Aspect Ratio` is `aspect_ratio`."""
+    """Return the one spelling of a column's name: `Aspect Ratio` is `aspect_ratio`."""
     return re.sub(r"[\s-]+", "_", name.strip()).casefold()
 
 
@@ -30,8 +30,10 @@ class Columns:
 
     @classmethod
     def of(cls, text: IO[str], most: int, models: Models) -> tuple["Columns", int]:
-        """Read the header: the columns, and how many lines they took. `InvalidFile` if it is none, or if it names what
-        no model takes."""
+        """Read the header. Return the columns, and how many lines they took.
+
+        Raise `InvalidFile` if the first line names no known columns, or one that no model has.
+        """
         lines, told, first = 1, None, text.readline(most)
         if asked := re.fullmatch(r'"?sep=([^"])"?', first.rstrip("\r\n"), re.IGNORECASE):  # as Excel writes it
             lines, told, first = 2, asked[1], text.readline(most)
@@ -58,7 +60,7 @@ class Columns:
         )
 
     def cells(self, cells: list[str]) -> dict[str, str]:
-        """A row's cells by their columns, without those that are ignored."""
+        """Return the cells of a row by the names of their columns, without the ignored ones."""
         pairs = zip(self.names, cells, strict=False)
         return {name: cell for name, cell in pairs if name and not name.startswith(IGNORED)}
 
@@ -68,14 +70,14 @@ class Columns:
             raise InvalidFile("The file's first line names a column twice.")
         known = {name: name for name in OWN}
         unknown = [name for name in self.names if name and not name.startswith(IGNORED) and fold(name) not in known]
-        for model in models:  # whose schemas are read only until all columns are known
+        for model in models:  # stop when all columns are known: each schema is a file
             if not unknown or model.schema is None:
-                return  # such a model takes any field
+                return  # a model without a schema allows any field
             known |= {fold(name): name for name in model.schema["properties"]}
             unknown = [name for name in unknown if fold(name) not in known]
         if unknown:
             raise InvalidFile(
-                f"No model takes {', '.join(_named(name, known) for name in unknown)}: mend the file's first line; "
+                f"No model takes {', '.join(_named(name, known) for name in unknown)}: correct the file's first line; "
                 f"columns that begin with `{IGNORED}` are ignored."
             )
 

@@ -1,4 +1,4 @@
-"""A prompt file that was dropped in S3: one request, or a batch of them."""
+"""Accept a prompt file that was dropped in S3: one request, or a batch."""
 
 import hashlib
 import tempfile
@@ -10,18 +10,18 @@ from botocore.exceptions import ClientError
 
 from core.batches import prompt_file
 from core.batches.identity import batch_id_for, file_id
-from core.batches.prompt_file import Row
-from core.batches.start import BatchChanged, Batches, Content
+from core.batches.prompt_file import FileRow
+from core.batches.start import BatchChanged, BatchStart, Content
 from core.errors import BudgetExceeded, IdempotencyConflict, InvalidFile, InvalidRequest
 from core.generation import Label, Source, digest
-from core.intake.accept import Envelope, Intake, Refusals
+from core.intake.accept import Envelope, Intake, Rejections
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_FILE_BYTES = 1 << 30  # twice in the function's storage: as it came, and as rows
+MAX_FILE_BYTES = 1 << 30  # the function stores a file twice: the original, and the staged rows
 CHUNK_BYTES = 1 << 20
-MOST_CONTENTS = 5  # of a batch at once: the message about another one comes again
+MOST_CONTENTS = 5  # of a batch that may arrive at once; then the message is delivered again
 
 
 @dataclass(frozen=True)
@@ -35,45 +35,45 @@ class DroppedFile:
 
     @property
     def uri(self) -> str:
-        """As AWS tools write it."""
+        """Return the file's URI, as AWS tools write it."""
         return f"s3://{self.bucket}/{self.key}"
 
     @property
     def name(self) -> str:
-        """What its user calls it."""
+        """Return the name of the file without its folder."""
         return self.key.rpartition("/")[2]
 
     @property
-    def refused_id(self) -> str:
-        """The id of the refusal of this version, however often its event comes."""
+    def rejected_id(self) -> str:
+        """Return the id under which this version is recorded if it is rejected, the same for each of its events."""
         return digest("refused", f"{self.bucket}/{self.key}#{self.etag}#{self.version}")
 
 
 @dataclass(frozen=True)
 class FileIntake:
-    """Takes prompt files."""
+    """Accepts prompt files."""
 
     s3: "S3Client"
     default_model: str
     intake: Intake
-    refusals: Refusals
-    batches: Batches
+    rejections: Rejections
+    batches: BatchStart
 
-    def take(self, file: DroppedFile, owner: str) -> None:
-        """Accept the request, or start the batch, that a file holds; refuse a file that cannot be read."""
-        refused = Envelope(file.refused_id, owner, Source("s3", file.uri))
+    def accept(self, file: DroppedFile, owner: str) -> None:
+        """Accept the request, or start the batch, in a file. Reject a file that cannot be read."""
+        rejected = Envelope(file.rejected_id, owner, Source("s3", file.uri))
         try:
             with tempfile.TemporaryFile() as copy:
-                self._take(file, copy, self._download(file, copy), owner)
+                self._accept(file, copy, self._download(file, copy), owner)
         except (InvalidRequest, InvalidFile, BudgetExceeded) as error:
-            self.refusals.refuse(error, refused)
+            self.rejections.reject(error, rejected)
         except IdempotencyConflict:
             deleted = InvalidFile("The generation of this very file was deleted: change the file to run it again.")
-            self.refusals.refuse(deleted, refused)
+            self.rejections.reject(deleted, rejected)
 
-    def _take(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
+    def _accept(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
         if prompt_file.is_batch(file.key, copy):
-            self._take_batch(file, copy, content, owner)
+            self._start_batch(file, copy, content, owner)
             return
         (row,) = self._read(file, copy, self.default_model)
         if row.request is None:
@@ -87,12 +87,12 @@ class FileIntake:
         )
         self.intake.accept(row.request, envelope)
 
-    def _read(self, file: DroppedFile, copy: IO[bytes], default_model: str) -> Iterator[Row]:
+    def _read(self, file: DroppedFile, copy: IO[bytes], default_model: str) -> Iterator[FileRow]:
         local = self.batches.allow_local_webhooks
         return prompt_file.read(file.key, copy, self.intake.models, default_model, local_webhooks=local)
 
-    def _take_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
-        """Again, if another content of it was faster."""
+    def _start_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
+        """Start the batch. Read the file again if other content of it was recorded first."""
         batch_id, records = batch_id_for(file.bucket, file.key), self.batches.records
         for _ in range(MOST_CONTENTS):
             copy.seek(0)
@@ -104,7 +104,7 @@ class FileIntake:
                 try:
                     self.batches.start(found, fresh, content, rows)
                 except InvalidFile as error:
-                    self.batches.refused(found, fresh, error)
+                    self.batches.reject(found, fresh, error)
                     raise
             except BatchChanged:
                 continue
@@ -112,7 +112,7 @@ class FileIntake:
         raise BatchChanged
 
     def _download(self, file: DroppedFile, copy: IO[bytes]) -> Content:
-        """The file into `copy`, from its beginning, and what is told of it."""
+        """Write the file to `copy`, set that to its beginning, and return what is known of the content."""
         version = {"VersionId": file.version} if file.version else {}
         try:
             found = self.s3.get_object(Bucket=file.bucket, Key=file.key, **version)  # type: ignore[arg-type]  # optional
@@ -127,6 +127,11 @@ class FileIntake:
             sha256.update(chunk)
             copy.write(chunk)
         copy.seek(0)
-        told = found["Metadata"]
-        asked, key_id = told.get("max_concurrency", ""), told.get("key_id")
-        return Content(file.uri, sha256.hexdigest(), found["LastModified"], asked, key_id)
+        metadata = found["Metadata"]
+        return Content(
+            ref=file.uri,
+            sha256=sha256.hexdigest(),
+            arrived_at=found["LastModified"],
+            requested_concurrency=metadata.get("max_concurrency", ""),
+            key_id=metadata.get("key_id"),
+        )

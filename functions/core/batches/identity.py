@@ -1,88 +1,47 @@
-"""A batch: many requests in one file, run by prompt_batch.asl.json. What it is called, and where it is.
+"""The ids of batches and of their rows.
 
-A batch is a name, and not a content: a file that is edited and sent again under its name is a new revision of the same
-batch. In it a row is known by its request, and by its position among equal ones, so a revision makes only what is new.
+A batch is known by where its file is, and not by what the file holds: an edited file that is sent again under its name
+is a new revision of the same batch. A row is known by its request and its occurrence among equal requests, so that a
+new revision makes only what is new.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from core.generation import digest, fingerprint, replaced
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The input of a run of the batch: of its execution."""
-
-    batch_id: str
-    owner: str
-    source_ref: str  # s3://bucket/key of the file
-    bucket: str  # of rows and results
-    rows: int
-    max_concurrency: int
-    name: str
-    revision: int  # 0 is content that came late
-    run: int
-    made_before: int  # rows of it that an earlier run had made, or was making
-    staged: str  # the folder of its rows
-
-    @property
-    def rows_key(self) -> str:
-        """What the Distributed Map reads: one row per line, in JSON."""
-        return f"batches/{self.batch_id}/{self.staged}/rows.jsonl"
-
-    @property
-    def results(self) -> str:
-        """Where the results are. What came late does not replace the results of what came after it."""
-        results = results_of(self.batch_id)
-        return results if self.revision else f"{results}/{self.staged}"
-
-    def as_input(self) -> str:
-        """The execution's input, as JSON."""
-        # What the Map writes of its children holds requests: it goes as the rows go.
-        map_results = f"batches/{self.batch_id}/map"
-        return json.dumps(
-            {**asdict(self), "rows_key": self.rows_key, "results": self.results, "map_results": map_results}
-        )
-
-    @classmethod
-    def of_input(cls, given: Mapping[str, Any]) -> "Batch":
-        """The batch of an execution's input."""
-        return cls(**{name: given[name] for name in cls.__annotations__})
 
 
 @dataclass(frozen=True)
 class RowIdentity:
-    """What a row is known by, in whichever batch: its request, and which one of the equal ones it is, from 1."""
+    """Identifies a row in any batch: its request, and its occurrence among the equal ones, counted from 1."""
 
     fingerprint: str
     occurrence: int
 
     def id_in(self, batch_id: str) -> str:
-        """The id of the generation that the row is in a batch."""
+        """Return the id of the row's generation in a batch."""
         return digest("row", batch_id, self.fingerprint, str(self.occurrence))
 
 
 class Identities:
-    """The identities of a file's rows, asked for in their order."""
+    """Give the rows of a file their identities, in the order of the file."""
 
     def __init__(self) -> None:
         self._seen: Counter[bytes] = Counter()
-        self._rows: list[tuple[bytes, int]] = []  # each a fingerprint, and the occurrence
+        self._rows: list[tuple[bytes, int]] = []  # the fingerprint and the occurrence of each
 
     def skip(self) -> None:
-        """The next row is no request."""
+        """Pass over a row that holds no request."""
         self._rows.append((b"", 0))
 
     def next(self, request: dict[str, Any], rows: Mapping[str, int] | None = None) -> RowIdentity:
-        """Of the next row, which has this request. `rows` are those above it whose videos it takes, by how the request
-        names them: it is another row if one of them is."""
+        """Return the identity of the next row, which has this request.
+
+        `rows` maps the references in the request to the numbers of the rows whose videos it uses. A row that uses the
+        video of another row is another row itself.
+        """
         names = {reference: f"row:{self.of(number)}" for reference, number in (rows or {}).items()}
         which = bytes.fromhex(fingerprint(replaced(request, names) if names else request))
         self._seen[which] += 1
@@ -90,37 +49,26 @@ class Identities:
         return self.of(len(self._rows))
 
     def of(self, number: int) -> RowIdentity:
-        """Of a row that came before."""
+        """Return the identity of an earlier row."""
         which, occurrence = self._rows[number - 1]
         return RowIdentity(which.hex(), occurrence)
 
 
 def batch_id_for(bucket: str, key: str) -> str:
-    """The id of the batch that a file is, whatever it holds."""
+    """Return the id of the batch that a file is, whatever the file holds."""
     return digest("batch", f"{bucket}/{key}")
 
 
 def file_id(what: str, bucket: str, key: str, sha256: str) -> str:
-    """The id of `what` a file is ("request"): the same for the same place and content, however it came."""
+    """Return the id of `what` a file is ("request"). The same content in the same place has the same id."""
     return digest(what, f"{bucket}/{key}#{sha256}")
 
 
-def refused_row_id(batch_id: str, number: int, problem: str) -> str:
-    """The id of the refusal of a row, which leaves the id of the row free for when it is mended."""
+def rejected_row_id(batch_id: str, number: int, problem: str) -> str:
+    """Return the id under which a rejected row is recorded. The row's own id stays free for the corrected row."""
     return digest("refused row", batch_id, str(number), problem)
 
 
-def take_id(generation_id: str) -> str:
-    """The id of the next take of a row, whose generation the provider failed to make."""
+def replacement_id(generation_id: str) -> str:
+    """Return the id of the generation that replaces one which the provider failed to make."""
     return digest("take", generation_id)
-
-
-def results_of(batch_id: str) -> str:
-    """Where in the videos bucket the results of a batch are."""
-    return f"results/{batch_id}"
-
-
-def upload(s3: "S3Client", file: IO[bytes], bucket: str, key: str, content_type: str) -> None:
-    """Write all of a file to S3: in one call, which takes 5 GB."""
-    file.seek(0)
-    s3.put_object(Bucket=bucket, Key=key, Body=file, ContentType=content_type)

@@ -1,7 +1,7 @@
-"""Prompt files: the requests in a `.txt`, `.json`, `.jsonl`, `.csv` or `.tsv`, in order, with what is wrong with each.
+"""Read a prompt file (`.txt`, `.json`, `.jsonl`, `.csv` or `.tsv`) into rows, each with its request or its problem.
 
-A file is read as a stream of bytes and never held whole, but for `.txt` and `.json`, which have a limit. Reading does
-not stop at a bad row: the row says its problem, and the next one is read.
+A file is read as a stream of bytes. Only `.txt` and `.json` files are read into memory, and have a limit. A row with a
+problem does not stop the reading.
 """
 
 import codecs
@@ -24,18 +24,18 @@ from core.webhooks.asked import webhook_of
 
 SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv")
 TABLES = (".csv", ".tsv")
-MAX_WHOLE_BYTES = 5 << 20  # of a .txt or .json: a larger one is a .jsonl
-MAX_LINE_BYTES = 256 << 10  # of a .jsonl, as the HTTP API's body
-MAX_ROWS = 100_000  # of a file: what one batch, and one report, is made for
+MAX_WHOLE_BYTES = 5 << 20  # of a .txt or .json; a larger file must be a .jsonl
+MAX_LINE_BYTES = 256 << 10  # of a .jsonl, the same as the body of an HTTP request
+MAX_ROWS = 100_000  # of a file: the size that one batch and one report are designed for
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One request of a file: `number` counts from 1, `line` is where it begins; either `request` or `problem` is None.
+class FileRow:
+    """A row that was read from a file. Either `request` or `problem` is None.
 
-    `asked` is the request as it came, allowed or not, None for what is none. `name` and `tags` are the user's own words
-    for the row, which the provider does not see.
+    `number` counts the rows from 1, and `line` is the line on which the row begins. `asked` is the request before it
+    was validated, or None if the row holds no request. The provider does not see `name` and `tags`.
     """
 
     number: int
@@ -45,13 +45,13 @@ class Row:
     asked: dict[str, Any] | None = None
     name: str | None = None
     tags: tuple[str, ...] = ()
-    rows: Mapping[str, int] = field(default_factory=dict)  # whose videos it takes, by how its request names them
-    uploads: tuple[str, ...] = ()  # that it names
+    rows: Mapping[str, int] = field(default_factory=dict)  # whose videos it uses, by the references in its request
+    uploads: tuple[str, ...] = ()  # that its request names
     webhook: Webhook | None = None
 
 
 def is_batch(name: str, stream: IO[bytes]) -> bool:
-    """Whether the file holds many requests rather than one; `stream` is at its beginning, then and now."""
+    """Return whether the file holds many requests rather than one. `stream` is at its beginning before and after."""
     suffix = _suffix(name)
     if suffix != ".json":
         return suffix in (".jsonl", *TABLES)
@@ -64,10 +64,10 @@ def is_batch(name: str, stream: IO[bytes]) -> bool:
 
 def read(
     name: str, stream: IO[bytes], models: Models, default_model: str, *, local_webhooks: bool = False
-) -> Iterator[Row]:
-    """Every request of the file, validated; `InvalidFile` if the file as a whole cannot be read, at any point.
+) -> Iterator[FileRow]:
+    """Yield every row of the file, validated. Raise `InvalidFile`, at any point, if the file cannot be read.
 
-    With `local_webhooks` rows may name webhooks of this machine.
+    With `local_webhooks` rows may name webhooks on this machine.
     """
     suffix = _suffix(name)
     rows = _read_table(stream, models) if suffix in TABLES else _READERS[suffix](stream)
@@ -100,17 +100,17 @@ def _suffix(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What the rows of a file are read with."""
+    """Turns what is found in a file into rows."""
 
     models: Models
     default_model: str
     chains: Chains
     local_webhooks: bool
 
-    def row(self, number: int, line: int, found: object) -> Row:
-        """Return what was found on a line as a row, with its problem if it has one."""
+    def row(self, number: int, line: int, found: object) -> FileRow:
+        """Return the row that was found on a line, with its problem if it has one."""
         if isinstance(found, Exception):
-            return Row(number, line, None, str(found))
+            return FileRow(number, line, None, str(found))
         if isinstance(found, _Cells):
             found = found.request(self.models, self.default_model)
         elif isinstance(found, dict):
@@ -130,10 +130,10 @@ class _Reading:
             validate(replaced(found, dict.fromkeys(rows, SOME_GENERATION)) if rows else found, self.models)
         except InvalidRequest as error:
             came = found if isinstance(found, dict) else None
-            return Row(number, line, None, str(error), came, label.name, label.tags, webhook=label.webhook)
+            return FileRow(number, line, None, str(error), came, label.name, label.tags, webhook=label.webhook)
         request = cast("dict[str, Any]", found)
         uploads = tuple(one for _, one in named(request, fields) if one.startswith("upload:"))
-        return Row(number, line, request, None, request, label.name, label.tags, rows, uploads, label.webhook)
+        return FileRow(number, line, request, None, request, label.name, label.tags, rows, uploads, label.webhook)
 
 
 def _inputs(found: object, models: Models) -> tuple[Input, ...]:
@@ -184,16 +184,16 @@ def _read_jsonl(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
 
 
 def _read_table(stream: IO[bytes], models: Models) -> Iterator[tuple[int, object]]:
-    csv.field_size_limit(MAX_LINE_BYTES)  # of the module, which knows no other: a prompt may be longer than its 128 KiB
+    csv.field_size_limit(MAX_LINE_BYTES)  # for the whole process; a prompt may be longer than the default of 128 KiB
     buffered = cast("Any", stream if hasattr(stream, "peek") else io.BufferedReader(cast("Any", stream)))
-    # Without a mark nothing tells one encoding from another, and a guess would be paid for: so it is UTF-8, or refused.
+    # Without a byte order mark the encoding would be a guess, and a wrong guess costs money. Only UTF-8 is accepted.
     encoding = "utf-16" if buffered.peek(2)[:2] in UTF16 else "utf-8-sig"
-    text = io.TextIOWrapper(buffered, encoding=encoding, newline="")  # lines with their ends, as csv wants them
+    text = io.TextIOWrapper(buffered, encoding=encoding, newline="")  # csv handles line ends itself
     try:
         yield from _rows(text, models)
     finally:
         if not text.closed:
-            text.detach()  # the stream is not ours to close
+            text.detach()  # the caller closes the stream
 
 
 def _rows(text: io.TextIOWrapper, models: Models) -> Iterator[tuple[int, object]]:
@@ -211,21 +211,21 @@ def _rows(text: io.TextIOWrapper, models: Models) -> Iterator[tuple[int, object]
 
 
 class _Cells(dict[str, str]):
-    """A row of a table: text that the model's schema gives types; a blank cell is a field that is not there."""
+    """A row of a table. The model's schema gives the text of its cells types, and blank cells are left out."""
 
     def request(self, models: Models, default_model: str) -> dict[str, Any]:
         filled = {name: text for name, text in self.items() if text.strip()}
         filled["model"] = filled.get("model", default_model).strip()
         model = models.get(filled["model"])
         properties = cast("dict[str, Any]", ((model and model.schema) or {}).get("properties", {}))
-        spelled = {fold(name): name for name in properties}  # a column is a field's, however it is written
+        spelled = {fold(name): name for name in properties}  # a column may spell a field in another way
         fields = {spelled.get(fold(name), name): text for name, text in filled.items()}
         own = {key: {"type": "string"} for key in FOR_US}
         return {name: _typed(text, own.get(name) or properties.get(name, {})) for name, text in fields.items()}
 
 
 def _typed(text: str, schema: dict[str, Any]) -> object:
-    """The cell as the schema wants it, where that is exact; else the text, which the schema then refuses."""
+    """Return the cell with the type in its schema, or as text if it does not match, so that validation fails."""
     if schema.get("type") == "string":
         return text
     try:
@@ -243,7 +243,7 @@ def _whole(stream: IO[bytes]) -> str:
     if data.startswith(UTF16):
         return data.decode("utf-16")
     text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
-    if "\0" in text:  # as in UTF-16 without its mark
+    if "\0" in text:  # probably UTF-16 without a byte order mark
         raise InvalidFile(NOT_UTF8)
     return text
 

@@ -1,4 +1,4 @@
-"""ReportBatch: report what became of every row of a batch."""
+"""ReportBatch: report the outcome of every row of a batch."""
 
 import csv
 import io
@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.batches.identity import Batch, refused_row_id, results_of, upload
-from core.batches.table import BatchRecord, BatchRecords
+from core.batches.record import NOT_STARTED, BatchRecord
+from core.batches.run import BatchRun, upload
+from core.batches.staged_row import StagedRow
+from core.batches.table import BatchRecords
 from core.generation import Generation, Status
 from core.money import usd
 from core.publish.announcer import Announcer
@@ -23,13 +25,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "usd", "error")
-MAX_PROMPT = 2000  # characters of it that a report shows: the whole request is the generation's
-NOT_STARTED = "not started"
+MAX_PROMPT = 2000  # characters of a prompt in a report; the generation has the whole request
 
 
 @dataclass(frozen=True)
 class Reported:
-    """What a report says of a batch: its rows by status, and whether nothing is left to do."""
+    """The totals of a report, and whether all rows have ended."""
 
     totals: dict[str, int]
     is_complete: bool
@@ -44,26 +45,25 @@ class ReportBatch:
     announcer: Announcer
     s3: "S3Client"
 
-    def report(self, batch: Batch) -> Reported:
+    def report(self, run: BatchRun) -> Reported:
         """Write the report, announce it, and record that the run has ended."""
-        announced, is_complete = self._written(batch, self.records.find(batch.batch_id))
+        announced, is_complete = self._written(run, self.records.find(run.batch_id))
         self.announcer.announce_batch(announced)
-        self.records.ended(batch.batch_id, batch.revision, batch.run, is_complete=is_complete)
+        self.records.ended(run.batch_id, run.revision, run.run, is_complete=is_complete)
         return Reported(announced["totals"], is_complete)
 
-    def _written(self, batch: Batch, record: BatchRecord | None) -> tuple[dict[str, Any], bool]:
-        """Write report.csv and report.jsonl, every row once, in order.
+    def _written(self, run: BatchRun, record: BatchRecord | None) -> tuple[dict[str, Any], bool]:
+        """Write report.csv and report.jsonl with every row once, in order.
 
-        Return what to announce, and whether nothing is left to do. However many rows there are, only a few are in
-        memory at a time.
+        Return the announcement, and whether all rows have ended. Only a few rows are in memory at a time.
         """
         statuses: Counter[str] = Counter()
         credits_used = 0
-        cancelled = record is not None and record.is_cancelled(batch.revision)
-        # A run that ends after a newer content has come does not replace that one's results.
-        is_latest = record is None or record.revision == batch.revision
-        results = batch.results if is_latest else f"{results_of(batch.batch_id)}/{batch.staged}"
-        rows = _Rows(batch, self.ledger, self.s3, cancelled, record.held_back if record and is_latest else None)
+        cancelled = record is not None and record.is_revision_cancelled(run.revision)
+        # A run that ends after a newer revision has begun does not overwrite the results of that revision.
+        is_latest = record is None or record.revision == run.revision
+        results = run.results if is_latest else run.results_apart
+        rows = _ReportRows(run, self.ledger, self.s3, cancelled, record.held_back if record and is_latest else None)
         with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as lines:
             text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
             writer = csv.DictWriter(text, COLUMNS)
@@ -77,20 +77,20 @@ class ReportBatch:
             uris = {}
             for suffix, file, kind in (("csv", table, "text/csv"), ("jsonl", lines, "application/jsonl")):
                 key = f"{results}/report.{suffix}"
-                upload(self.s3, file, batch.bucket, key, kind)
-                uris[suffix] = f"s3://{batch.bucket}/{key}"
+                upload(self.s3, file, run.bucket, key, kind)
+                uris[suffix] = f"s3://{run.bucket}/{key}"
         announced = {
             "version": "1",
-            "batch_id": batch.batch_id,
-            "name": batch.name,
-            "revision": batch.revision,
-            "owner": batch.owner,
-            "source": {"kind": "s3", "ref": batch.source_ref},
+            "batch_id": run.batch_id,
+            "name": run.name,
+            "revision": run.revision,
+            "owner": run.owner,
+            "source": {"kind": "s3", "ref": run.source_ref},
             "totals": {
-                "rows": batch.rows,
+                "rows": run.rows,
                 "completed": statuses[Status.COMPLETED],
-                "failed": batch.rows - statuses[Status.COMPLETED],
-                "made_before": batch.made_before,
+                "failed": run.rows - statuses[Status.COMPLETED],
+                "made_before": run.made_before,
             },
             "credits_used": credits_used,
             "usd": usd(credits_used),
@@ -98,28 +98,28 @@ class ReportBatch:
             "report": uris,
         }
         ended = statuses[Status.COMPLETED] + statuses[Status.ERROR]
-        return announced, ended + (statuses[NOT_STARTED] if cancelled else 0) == batch.rows
+        return announced, ended + (statuses[NOT_STARTED] if cancelled else 0) == run.rows
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """The rows of a report; `because` is why some were not started, if that is known."""
+class _ReportRows:
+    """The rows of a report. `because` says why some were not started, if that is known."""
 
-    batch: Batch
+    run: BatchRun
     ledger: Ledger
     s3: "S3Client"
     cancelled: bool
     because: str | None
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Return every row in order, read by its id: as the index has it, or, since that may lag, as it was staged."""
-        batch = self.batch
-        found = Lists(self.ledger).batch_rows(batch.batch_id, batch.revision)
+        """Yield every row in order. Rows that the index does not have yet are found by the ids of the staged rows."""
+        run = self.run
+        found = Lists(self.ledger).batch_rows(run.batch_id, run.revision)
         known = next(found, None)
-        lines = _staged_ids(batch, self.s3)
-        for first in range(1, batch.rows + 1, AT_ONCE):
+        lines = _staged_ids(run, self.s3)
+        for first in range(1, run.rows + 1, AT_ONCE):
             ids: dict[int, list[str]] = {}
-            for number in range(first, min(first + AT_ONCE, batch.rows + 1)):
+            for number in range(first, min(first + AT_ONCE, run.rows + 1)):
                 while known is not None and known[0] < number:
                     known = next(found, None)
                 staged = next(lines, [])
@@ -144,28 +144,24 @@ class _Rows:
         return as_row(number, generation)
 
 
-def _staged_ids(batch: Batch, s3: "S3Client") -> Iterator[list[str]]:
-    """The ids that each row may have, as they were staged; none where they are not there any more."""
+def _staged_ids(run: BatchRun, s3: "S3Client") -> Iterator[list[str]]:
+    """Yield the ids that each row may have, in order, or nothing if the staged rows have expired."""
     try:
-        body = s3.get_object(Bucket=batch.bucket, Key=batch.rows_key)["Body"]
+        body = s3.get_object(Bucket=run.bucket, Key=run.rows_key)["Body"]
     except s3.exceptions.NoSuchKey:
         return
     for line in body.iter_lines():
         try:
-            yield _ids_of(json.loads(line), batch)
-        except (ValueError, TypeError, KeyError, RecursionError):
-            yield []  # somebody wrote over it: the batch is reported all the same, by what is recorded
-
-
-def _ids_of(staged: Mapping[str, Any], batch: Batch) -> list[str]:
-    ids = [staged["generation_id"]] if "generation_id" in staged else []
-    if "problem" in staged:
-        ids.append(refused_row_id(batch.batch_id, staged["row"], staged["problem"]))
-    return ids
+            row = StagedRow.from_line(json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            yield []  # someone has overwritten the file: the row is reported if the index has it
+            continue
+        ids = [row.generation_id, row.problem and row.rejected_id(row.problem)]
+        yield [one for one in ids if one]
 
 
 def as_row(number: int, generation: Generation) -> dict[str, Any]:
-    """A row of the report: what became of it."""
+    """Return the row of a report for a generation."""
     prompt = str(generation.request.get("prompt", ""))
     return {
         "row": number,
@@ -184,17 +180,18 @@ def as_row(number: int, generation: Generation) -> dict[str, Any]:
 def not_started(
     number: int, generation_id: str | None, *, cancelled: bool, because: str | None = None
 ) -> dict[str, Any]:
-    """A row of the report of which there is no generation, `because` a budget has no room for it if that is told."""
-    error = (
-        f"{because} Send the file again to go on." if because else "The batch did not get to it: send the file again."
-    )
-    error = "The batch was cancelled before it." if cancelled else error
+    """Return the row of a report for a row that has no generation. `because` says why, if that is known."""
+    error = "The batch ended before this row: send the file again."
+    if because:
+        error = f"{because} Send the file again to go on."
+    if cancelled:
+        error = "The batch was cancelled before this row."
     row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "tags": [], "generation_id": generation_id}
     return {**row, "status": NOT_STARTED, "error": error}
 
 
 def as_csv(rows: list[dict[str, Any]], *, with_header: bool) -> str:
-    """Rows of the report as CSV."""
+    """Return rows of a report as CSV."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
     if with_header:
@@ -204,5 +201,5 @@ def as_csv(rows: list[dict[str, Any]], *, with_header: bool) -> str:
 
 
 def as_cells(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the report for a spreadsheet."""
+    """Return a row of a report with cells that are safe in a spreadsheet."""
     return harmless({**row, "tags": ", ".join(row["tags"] or [])})

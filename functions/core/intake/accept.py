@@ -1,4 +1,4 @@
-"""Accept a request: one record and one execution for each generation, however often the request comes."""
+"""Accept a request: one record and one execution for each generation, even if the request is repeated."""
 
 import re
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ MAX_IDEMPOTENCY_KEY = 255
 
 
 def idempotency_key(key: object, name: str) -> str:
-    """The key that a request came with, as `name` says it; `InvalidRequest` for anything that is none."""
+    """Return the idempotency key of a request. Raise `InvalidRequest`, with the field's `name`, if it is not valid."""
     if not isinstance(key, str) or not re.fullmatch(f"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}", key):
         raise InvalidRequest(
             f"{name} must be a text of 1 to {MAX_IDEMPOTENCY_KEY} characters, ASCII without spaces.", name
@@ -30,12 +30,12 @@ def idempotency_key(key: object, name: str) -> str:
 
 @dataclass(frozen=True)
 class Envelope:
-    """What a request comes with: the id of its generation, its owner, and where it came from."""
+    """The request's generation id, its owner and its source."""
 
     generation_id: str
     owner: str
     source: Source
-    row: BatchRow | None = None  # of a batch
+    row: BatchRow | None = None  # if the request is a row of a batch
     label: Label = NO_LABEL
     key_id: str | None = None  # of the API key whose budget counts the request
 
@@ -48,7 +48,7 @@ class Intake:
     ledger: Ledger
     inputs: Inputs
     accounts: Accounts
-    workflow: Workflow | None  # None for a batch, which starts the workflow itself
+    workflow: Workflow | None  # None for rows, whose batch starts the workflow
 
     def accept(self, request: object, envelope: Envelope) -> Generation:
         """Record a new generation and start its workflow, or return the one that was accepted under this id before.
@@ -63,7 +63,7 @@ class Intake:
         try:
             if named(asked, fields):
                 valid = without_data(asked, fields)
-                # Of a repetition they may be gone: they were looked at before.
+                # If the request is a repetition, its inputs were checked before and may have expired since.
                 if not self.ledger.is_known(envelope.generation_id):
                     given = self._given(asked, fields, envelope)
             new = _generation(valid, envelope, self.ledger.now())
@@ -88,13 +88,13 @@ class Intake:
 
 
 @dataclass(frozen=True)
-class Refusals:
+class Rejections:
     """Records the requests that cannot be accepted and have no caller to answer."""
 
     ledger: Ledger
     announcer: Announcer
 
-    def refuse(self, error: PromptreelError, envelope: Envelope, request: object = None) -> Generation | None:
+    def reject(self, error: PromptreelError, envelope: Envelope, request: object = None) -> Generation | None:
         """Record a failed generation with the reason and announce it. Return None if its owner has deleted it.
 
         Its id is not the one that the request would be accepted under, which stays free for the corrected request.
@@ -102,11 +102,11 @@ class Refusals:
         failure = Failure(type(error).__name__, str(error))
         asked = request if isinstance(request, dict) else {}
         try:
-            refused = self.ledger.add_failed(_generation(asked, envelope, self.ledger.now()), failure)
+            rejected = self.ledger.add_failed(_generation(asked, envelope, self.ledger.now()), failure)
         except Deleted:
             return None
-        self.announcer.announce(refused.generation_id, self.ledger)
-        return refused
+        self.announcer.announce(rejected.generation_id, self.ledger)
+        return rejected
 
 
 def _generation(request: dict[str, Any], envelope: Envelope, now: datetime) -> Generation:

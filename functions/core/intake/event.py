@@ -1,32 +1,31 @@
-"""A request that comes as an event on the bus."""
+"""Accept a request that arrives as an event on the bus."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import BudgetExceeded, IdempotencyConflict, InvalidRequest
 from core.generation import Label, Source, digest, generation_id_for
-from core.intake.accept import Envelope, Intake, Refusals, idempotency_key
+from core.intake.accept import Envelope, Intake, Rejections, idempotency_key
 from core.intake.labels import name_of, tags_of
 from core.webhooks.asked import webhook_of
 
 KEY = "idempotency_key"
-OWN = (KEY, "name", "tags", "webhook", "webhook_events")  # what is for us, and not for the model
+OWN = (KEY, "name", "tags", "webhook", "webhook_events")  # read by Promptreel and not sent to the model
 
 
 @dataclass(frozen=True)
 class EventIntake:
-    """Takes requests from the bus. Requests that name no model are for `default_model`."""
+    """Accepts requests from the bus. Requests that name no model get `default_model`."""
 
     intake: Intake
-    refusals: Refusals
+    rejections: Rejections
     default_model: str
     allow_local_webhooks: bool = False
 
-    def take(self, event: dict[str, Any], owner: str) -> None:
-        """Accept or refuse the request in an EventBridge event `Generation Requested`.
+    def accept(self, event: dict[str, Any], owner: str) -> None:
+        """Accept or reject the request in an EventBridge event `Generation Requested`.
 
-        The event's id, or a key in the event, makes a repetition the same generation. A `name` and `tags` are the
-        user's.
+        Repetitions have the same event id, or the same key in the event, and become the same generation.
         """
         detail = event["detail"]
         request = {"model": self.default_model, **{name: value for name, value in detail.items() if name not in OWN}}
@@ -37,7 +36,7 @@ class EventIntake:
             generation_id = generation_id_for(owner, source.kind, key)
             self.intake.accept(request, Envelope(generation_id, owner, source, label=label))
         except (InvalidRequest, IdempotencyConflict, BudgetExceeded) as error:
-            self.refusals.refuse(error, Envelope(digest("refused", event["id"]), owner, source))
+            self.rejections.reject(error, Envelope(digest("refused", event["id"]), owner, source))
 
     def _label(self, detail: dict[str, Any]) -> Label:
         events = detail.get("webhook_events")

@@ -1,0 +1,82 @@
+"""A staged row: one line of rows.jsonl, which the batch's execution hands to AcceptRow."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from core.batches.identity import rejected_row_id
+from core.generation import BatchRow, Label, Webhook
+
+
+class Span(NamedTuple):
+    """Where a line is in rows.jsonl, in bytes."""
+
+    first: int
+    length: int
+
+
+@dataclass(frozen=True)
+class StagedRow:
+    """A row with its request or its problem, and all that AcceptRow needs."""
+
+    batch_id: str
+    number: int  # from 1
+    revision: int
+    owner: str
+    source_ref: str  # s3://bucket/key of the file
+    generation_id: str | None  # None if the row holds no request
+    label: Label = field(default_factory=Label)
+    request: dict[str, Any] | None = None  # None if the row has a problem
+    problem: str | None = None
+    prompt: str | None = None  # of a row with a problem, so that its owner recognises it
+    needs: Mapping[str, Span] = field(default_factory=dict)  # rows whose videos it uses, by their generation ids
+    rows_key: str | None = None  # of the file that it is a line of, if it needs others
+
+    @property
+    def place(self) -> BatchRow:
+        """Return where the row is: its batch, number and revision."""
+        return BatchRow(self.batch_id, self.number, self.revision)
+
+    def rejected_id(self, problem: str) -> str:
+        """Return the id under which the row is recorded if it is rejected for this problem."""
+        return rejected_row_id(self.batch_id, self.number, problem)
+
+    def to_line(self) -> bytes:
+        """Return the line of rows.jsonl. Empty values are left out."""
+        line = {
+            "batch_id": self.batch_id,
+            "row": self.number,
+            "generation_id": self.generation_id,
+            "revision": self.revision,
+            "owner": self.owner,
+            "source_ref": self.source_ref,
+            "name": self.label.name,
+            "tags": self.label.tags,
+            "webhook": self.label.webhook and asdict(self.label.webhook),
+            "problem": self.problem,
+            "prompt": self.prompt,
+            "request": self.request,
+            "needs": self.needs,
+            "rows_key": self.rows_key,
+        }
+        return json.dumps({key: value for key, value in line.items() if value}, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: Mapping[str, Any]) -> "StagedRow":
+        """Return the row of a parsed line. Raise `KeyError` or `TypeError` for a line that was not staged."""
+        webhook = line.get("webhook")
+        return cls(
+            batch_id=line["batch_id"],
+            number=line["row"],
+            revision=line.get("revision", 0),
+            owner=line["owner"],
+            source_ref=line["source_ref"],
+            generation_id=line.get("generation_id"),
+            label=Label(line.get("name"), tuple(line.get("tags", ())), Webhook(**webhook) if webhook else None),
+            request=line.get("request"),
+            problem=line.get("problem"),
+            prompt=line.get("prompt"),
+            needs={generation_id: Span(*span) for generation_id, span in line.get("needs", {}).items()},
+            rows_key=line.get("rows_key"),
+        )
