@@ -3,7 +3,7 @@
 import json
 import os
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -302,12 +302,3 @@ def test_a_retry_never_sends_again_what_the_provider_may_have_accepted(week: Wee
 def test_who_has_an_own_folder_owns_what_is_dropped_in_it(doors: Doors) -> None:
     doors.take(doors.drop("owners/zoe%40example%2Ecom/a.txt", "a boat"), doors.drop("owners/", "x"))
     assert [one.request["prompt"] for one in doors.of("zoe@example.com")] == ["a boat"]
-
-
-def test_times_are_as_s3_tells_them() -> None:
-    """Two contents within a second are two revisions, the later one last."""
-    at = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
-    batch = BatchRecord("b", "ann", "a.csv", "s3://p/a.csv", created_at=at, updated_at=at)
-    first = batch.with_content("one", at)
-    second = first.with_content("two", at)
-    assert (first.revision, second.revision, second.with_content("two", at)) == (1, 2, second)

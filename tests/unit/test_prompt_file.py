@@ -220,7 +220,7 @@ def test_a_table_of_any_spreadsheet_is_read(delimiter: str, encoding: str) -> No
 
 def test_a_first_line_may_name_the_delimiter_as_excel_writes_it() -> None:
     found = rows("a.csv", "sep=|\r\nprompt|seed\r\na, b|x\r\n")
-    assert (found[0].line, found[0].asked) == (3, {"model": "veo2", "prompt": "a, b", "seed": "x"})
+    assert (found[0].line, found[0].unchecked) == (3, {"model": "veo2", "prompt": "a, b", "seed": "x"})
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
@@ -244,9 +244,9 @@ def test_utf16_is_read_where_its_mark_says_so_and_refused_line_by_line() -> None
 def test_columns_of_the_users_own_are_ignored_or_kept_and_not_sent() -> None:
     found = rows("a.csv", "prompt,_note,Name,TAGS,_\na,mine,A  boat,red; small ; red,x\nb,,,,\n")
     assert [row.request for row in found] == [{"model": "veo2", "prompt": "a"}, {"model": "veo2", "prompt": "b"}]
-    assert [(row.name, row.tags) for row in found] == [("A boat", ("red", "small")), (None, ())]
+    assert [(row.label.name, row.label.tags) for row in found] == [("A boat", ("red", "small")), (None, ())]
     (line,) = rows("a.jsonl", json.dumps({"prompt": "a", "_x": 1, "name": "n", "tags": ["t", "t"]}))
-    assert (line.request, line.name, line.tags) == ({"model": "veo2", "prompt": "a"}, "n", ("t",))
+    assert (line.request, line.label.name, line.label.tags) == ({"model": "veo2", "prompt": "a"}, "n", ("t",))
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ class Columns:
 
         Raise `InvalidFile` if the first line names no known columns, or one that no model has.
         """
-        lines, told, first = 1, None, text.readline(most)
-        if asked := re.fullmatch(r'"?sep=([^"])"?', first.rstrip("\r\n"), re.IGNORECASE):  # as Excel writes it
-            lines, told, first = 2, asked[1], text.readline(most)
-        for delimiter in (told,) if told else DELIMITERS:
+        lines, delimiters, first = 1, tuple(DELIMITERS), text.readline(most)
+        if named := re.fullmatch(r'"?sep=([^"])"?', first.rstrip("\r\n"), re.IGNORECASE):  # as Excel writes it
+            lines, delimiters, first = 2, (named[1],), text.readline(most)
+        for delimiter in delimiters:
             columns = cls(_split(first, delimiter), delimiter)
             if {"prompt", "model"} & set(columns.names):
                 columns._check(models)

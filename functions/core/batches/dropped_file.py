@@ -13,7 +13,7 @@ from core.batches.identity import batch_id_for, file_id
 from core.batches.prompt_file import FileRow
 from core.batches.start import BatchChanged, BatchStart, Content
 from core.errors import BudgetExceeded, IdempotencyConflict, InvalidFile, InvalidRequest
-from core.generation import Label, Source, digest
+from core.generation import Source, digest
 from core.intake.accept import Envelope, Intake, Rejections
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class FileIntake:
             file_id("request", file.bucket, file.key, content.sha256),
             owner,
             Source("s3", file.uri),
-            label=Label(row.name, row.tags, row.webhook),
+            label=row.label,
             key_id=content.key_id,
         )
         self.intake.accept(row.request, envelope)

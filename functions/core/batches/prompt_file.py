@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 from core.batches.chains import SOME_GENERATION, Chains
 from core.batches.columns import FOR_US, IGNORED, NOT_UTF8, Columns, fold
 from core.errors import InvalidFile, InvalidRequest
-from core.generation import Label, Webhook, replaced
+from core.generation import NO_LABEL, Label, replaced
 from core.inputs.references import named
 from core.intake.labels import name_of, tags_of
 from core.models import Input, Models
@@ -32,22 +32,20 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True)
 class FileRow:
-    """A row that was read from a file. Either `request` or `problem` is None.
+    """A row that was read from a file."""
 
-    `number` counts the rows from 1, and `line` is the line on which the row begins. `asked` is the request before it
-    was validated, or None if the row holds no request. The provider does not see `name` and `tags`.
-    """
-
-    number: int
-    line: int
-    request: dict[str, Any] | None
-    problem: str | None
-    asked: dict[str, Any] | None = None
-    name: str | None = None
-    tags: tuple[str, ...] = ()
+    number: int  # from 1
+    line: int  # of the file, on which the row begins
+    unchecked: dict[str, Any] | None = None  # its request, valid or not; None if the row holds no request
+    problem: str | None = None
+    label: Label = NO_LABEL
     rows: Mapping[str, int] = field(default_factory=dict)  # whose videos it uses, by the references in its request
     uploads: tuple[str, ...] = ()  # that its request names
-    webhook: Webhook | None = None
+
+    @property
+    def request(self) -> dict[str, Any] | None:
+        """Return the valid request of the row, or None if it has a problem."""
+        return None if self.problem else self.unchecked
 
 
 def is_batch(name: str, stream: IO[bytes]) -> bool:
@@ -110,30 +108,29 @@ class _Reading:
     def row(self, number: int, line: int, found: object) -> FileRow:
         """Return the row that was found on a line, with its problem if it has one."""
         if isinstance(found, Exception):
-            return FileRow(number, line, None, str(found))
+            return FileRow(number, line, problem=str(found))
         if isinstance(found, _Cells):
             found = found.request(self.models, self.default_model)
         elif isinstance(found, dict):
             found = {"model": self.default_model, **found}
-        label = Label()
+        label = NO_LABEL
         rows: dict[str, int] = {}
         try:
             if isinstance(found, dict):
-                asked = {key: value for key, value in found.items() if not key.startswith(IGNORED)}
-                told = asked.pop("webhook", None), asked.pop("webhook_events", None)
-                label = Label(name_of(asked.pop("name", None)), tags_of(asked.pop("tags", None)))
-                self.chains.name(asked.pop("id", None), number)
-                found = asked
-                label = replace(label, webhook=webhook_of(*told, local=self.local_webhooks))
+                request = {key: value for key, value in found.items() if not key.startswith(IGNORED)}
+                webhook, events = request.pop("webhook", None), request.pop("webhook_events", None)
+                label = Label(name_of(request.pop("name", None)), tags_of(request.pop("tags", None)))
+                self.chains.name(request.pop("id", None), number)
+                found = request
+                label = replace(label, webhook=webhook_of(webhook, events, local=self.local_webhooks))
             fields = _inputs(found, self.models)
             rows = self.chains.named(found, fields, number) if isinstance(found, dict) else {}
             validate(replaced(found, dict.fromkeys(rows, SOME_GENERATION)) if rows else found, self.models)
         except InvalidRequest as error:
-            came = found if isinstance(found, dict) else None
-            return FileRow(number, line, None, str(error), came, label.name, label.tags, webhook=label.webhook)
+            return FileRow(number, line, found if isinstance(found, dict) else None, str(error), label)
         request = cast("dict[str, Any]", found)
         uploads = tuple(one for _, one in named(request, fields) if one.startswith("upload:"))
-        return FileRow(number, line, request, None, request, label.name, label.tags, rows, uploads, label.webhook)
+        return FileRow(number, line, request, label=label, rows=rows, uploads=uploads)
 
 
 def _inputs(found: object, models: Models) -> tuple[Input, ...]:

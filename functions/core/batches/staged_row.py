@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from core.batches.identity import rejected_row_id
-from core.generation import BatchRow, Label, Webhook
+from core.generation import NO_LABEL, BatchRow, Label, Webhook
 
 
 class Span(NamedTuple):
@@ -26,7 +26,7 @@ class StagedRow:
     owner: str
     source_ref: str  # s3://bucket/key of the file
     generation_id: str | None  # None if the row holds no request
-    label: Label = field(default_factory=Label)
+    label: Label = NO_LABEL
     request: dict[str, Any] | None = None  # None if the row has a problem
     problem: str | None = None
     prompt: str | None = None  # of a row with a problem, so that its owner recognises it
@@ -64,7 +64,10 @@ class StagedRow:
 
     @classmethod
     def from_line(cls, line: Mapping[str, Any]) -> "StagedRow":
-        """Return the row of a parsed line. Raise `KeyError` or `TypeError` for a line that was not staged."""
+        """Return the row of a parsed line.
+
+        Raise `KeyError`, `TypeError` or `AttributeError` for anything else that was put in the file.
+        """
         webhook = line.get("webhook")
         return cls(
             batch_id=line["batch_id"],

@@ -11,7 +11,7 @@ from core.batches.prompt_file import FileRow
 from core.batches.record import BatchRecord
 from core.batches.run import BatchRun, rows_key, upload
 from core.batches.staged_row import Span, StagedRow
-from core.generation import Label, Status, replaced
+from core.generation import Status, replaced
 from core.inputs.files import Inputs
 from core.records.ledger import Ledger
 from core.records.lists import Lists
@@ -84,7 +84,7 @@ def identified(
     """Yield each row with its identity, or with None if it holds no request."""
     identities = identities or Identities()
     for row in rows:
-        identity = None if row.asked is None else identities.next(row.asked, row.rows)
+        identity = None if row.unchecked is None else identities.next(row.unchecked, row.rows)
         if identity is None:
             identities.skip()
         yield identity, row
@@ -109,7 +109,7 @@ def _staged(row: FileRow, run: BatchRun, identity: RowIdentity | None) -> Staged
         owner=run.owner,
         source_ref=run.source_ref,
         generation_id=identity.id_in(run.batch_id) if identity else None,
-        label=Label(row.name, row.tags, row.webhook),
+        label=row.label,
     )
     if row.problem:
         return replace(staged, problem=f"Line {row.line}: {row.problem}", prompt=_prompt(row))
@@ -118,7 +118,7 @@ def _staged(row: FileRow, run: BatchRun, identity: RowIdentity | None) -> Staged
 
 def _prompt(row: FileRow) -> str | None:
     """Return the prompt of a row with a problem, cut off. The rest of its request may be anything."""
-    prompt = (row.asked or {}).get("prompt")
+    prompt = (row.unchecked or {}).get("prompt")
     return prompt[:MAX_PROMPT].encode("utf-8", "replace").decode() if isinstance(prompt, str) else None
 
 

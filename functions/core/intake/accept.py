@@ -56,25 +56,25 @@ class Intake:
         Raise `InvalidRequest` before anything is recorded, `IdempotencyConflict` if the id is used for another
         request, and `BudgetExceeded` if it may cost too much.
         """
-        asked = validate(request, self.models)
-        model = self.models.get(asked["model"])
+        valid = validate(request, self.models)
+        model = self.models.get(valid["model"])
         fields = model.inputs if model else ()
-        valid, given = asked, None
+        recorded, given = valid, None
         try:
-            if named(asked, fields):
-                valid = without_data(asked, fields)
+            if named(valid, fields):
+                recorded = without_data(valid, fields)
                 # If the request is a repetition, its inputs were checked before and may have expired since.
                 if not self.ledger.is_known(envelope.generation_id):
-                    given = self._given(asked, fields, envelope)
-            new = _generation(valid, envelope, self.ledger.now())
-            cost = self.accounts.cost_of(asked, self.models, envelope.key_id)
+                    given = self._given(valid, fields, envelope)
+            new = _generation(recorded, envelope, self.ledger.now())
+            cost = self.accounts.cost_of(valid, self.models, envelope.key_id)
             cost, holding = self.accounts.hold(cost, envelope.owner)
             generation, is_new = self.ledger.add(replace(new, given=given, cost=cost), holding)
         except Deleted:
             raise IdempotencyConflict(
                 "The idempotency key was used for a generation that was deleted: use a new key."
             ) from None
-        if not is_new and fingerprint(generation.request) != fingerprint(valid):
+        if not is_new and fingerprint(generation.request) != fingerprint(recorded):
             raise IdempotencyConflict(
                 "The idempotency key was used for another request: use a new key for a new request."
             )
@@ -82,9 +82,9 @@ class Intake:
             self.workflow.start(generation.run)
         return generation
 
-    def _given(self, asked: dict[str, Any], fields: tuple[Input, ...], envelope: Envelope) -> list[Given]:
+    def _given(self, request: dict[str, Any], fields: tuple[Input, ...], envelope: Envelope) -> list[Given]:
         batch_id = envelope.row.batch_id if envelope.row else None
-        return self.inputs.look(asked, fields, envelope.owner, envelope.generation_id, batch_id)
+        return self.inputs.look(request, fields, envelope.owner, envelope.generation_id, batch_id)
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,9 @@ class Rejections:
         Its id is not the one that the request would be accepted under, which stays free for the corrected request.
         """
         failure = Failure(type(error).__name__, str(error))
-        asked = request if isinstance(request, dict) else {}
+        recorded = request if isinstance(request, dict) else {}
         try:
-            rejected = self.ledger.add_failed(_generation(asked, envelope, self.ledger.now()), failure)
+            rejected = self.ledger.add_failed(_generation(recorded, envelope, self.ledger.now()), failure)
         except Deleted:
             return None
         self.announcer.announce(rejected.generation_id, self.ledger)

@@ -87,4 +87,4 @@ class Announcer:
             ]
         )
         if answer["FailedEntryCount"]:
-            raise RuntimeError(f"The event bus refused the event: {answer['Entries'][0].get('ErrorCode')}.")
+            raise RuntimeError(f"The event bus rejected the event: {answer['Entries'][0].get('ErrorCode')}.")
