@@ -9,10 +9,11 @@ The steps, each a frozen dataclass of its collaborators that the function of the
 
     generation, errors, settings    the basic types
     owners                          who owns a file or an event
-    intake/                         turns a request into a generation: acceptance, prompt files, batches
+    intake/                         turns a request into a generation
+    batches/                        many requests in one file: its rows, its runs, its report
     inputs/                         the files and videos that requests refer to, and links to them
     models/                         the catalogue of models, written by `make models`
-    records/                        the tables: the ledger, the claim of the one create call, lists, and batches
+    records/                        the table of generations: the ledger, the claim of the one create call, lists
     money/                          the cost of videos: prices, estimates, budgets and sums
     reconciliation/                 compares the provider's charges with the ledger
     learned/                        how long generations take and what they cost, from those that have finished

@@ -1,1 +1,20 @@
-"""Batches: many requests sent in one file, accepted row by row, and reported at the end."""
+"""Batches: many requests sent in one file, accepted row by row, and reported at the end.
+
+The words are in docs/glossary.md. A file passes through these modules:
+
+    check           a file that is sent over HTTP is checked first
+    dropped_file    any file is accepted from the prompts bucket, as one request or as a batch
+    prompt_file     the file is read into rows, with the help of columns and chains
+    start           a batch is started: staging its rows, its record, its execution
+    staging         the rows are written to S3, each as a line of staged_row
+    executions      the execution of a run is started
+    accept_row      each staged row becomes a generation
+    report          the outcome of every row is reported
+
+These describe a batch:
+
+    identity        the ids of batches and rows
+    run             the input of an execution, and where its rows and results are
+    record, table   the state of a batch, and the table that stores it
+    api             what the HTTP API answers
+"""
