@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.api.beginning import only
 from core.batches.check import batch_id_of, sent_key
 from core.batches.dropped_file import MAX_FILE_BYTES
-from core.batches.record import NOT_STARTED, BatchRecord, BatchStatus
+from core.batches.record import NOT_STARTED, BatchRecord, BatchStatus, no_batch
 from core.batches.report import as_row, not_started
 from core.batches.start import BatchStart
 from core.delete import Deletion
@@ -169,13 +169,12 @@ class BatchApi:
 
     def own(self, owner: str, batch_id: str) -> BatchRecord:
         """Return the owner's batch, by its id or the beginning of its id. Raise `NotFound` if the owner has none."""
-        missing = f"There is no batch {batch_id[:64]}."
         if re.fullmatch(BEGINNING, batch_id, re.ASCII):
             meant = islice(self.batches.records.meant(owner, batch_id), MOST_MEANT)
-            return only({one.batch_id: one for one in meant}, batch_id, missing, "batches", "batch_id")
+            return only({one.batch_id: one for one in meant}, batch_id, no_batch(batch_id), "batches", "batch_id")
         record = self.batches.records.find(batch_id) if re.fullmatch(GENERATION_ID, batch_id, re.ASCII) else None
         if record is None or record.owner != owner:
-            raise NotFound(missing)
+            raise NotFound(no_batch(batch_id))
         return record
 
     def _by_whole_id(self, owner: str, batch_id: str) -> BatchRecord:

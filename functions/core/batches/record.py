@@ -1,6 +1,6 @@
 """The record of a batch: its latest revision and run, and the state that follows from its fields.
 
-The rows have no records of their own: their generations are in the ledger.
+The rows are not recorded here. Their generations are in the ledger.
 """
 
 from collections import Counter
@@ -13,6 +13,11 @@ from core.batches.run import execution_of
 from core.generation import Failure, Generation, Status
 
 NOT_STARTED = "not started"  # the status of a row that has no generation
+
+
+def no_batch(batch_id: str) -> str:
+    """Return the message of `NotFound` for a batch that does not exist, or that belongs to another owner."""
+    return f"There is no batch {batch_id[:64]}."
 
 
 class BatchStatus(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from core.batches.record import BatchRecord
+from core.batches.record import BatchRecord, no_batch
 from core.errors import NotFound
 from core.generation import Clock, Failure, iso
 from core.records.table import BATCH_KEY, BATCHES_BY_OWNER, Condition, ConditionFailed, Item, Table
@@ -35,7 +35,7 @@ class BatchRecords:
         """Return the batch. Raise `NotFound` if it does not exist."""
         found = self.find(batch_id)
         if found is None:
-            raise NotFound(f"There is no batch {batch_id}.")
+            raise NotFound(no_batch(batch_id))
         return found
 
     def new(self, batch_id: str, owner: str, name: str, source_ref: str, default_model: str) -> BatchRecord:
