@@ -30,7 +30,7 @@ to another machine, seconds do not. A number is a median; in brackets are the lo
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less of everything, and no page")
+    parser.add_argument("--quick", action="store_true", help="measure less of everything and write no page")
     parser.add_argument(
         "sections", nargs="*", metavar="SECTION", help=f"only these, and no page: {', '.join(SECTIONS)}"
     )

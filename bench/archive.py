@@ -1,8 +1,8 @@
-"""Archiving a video, beside every other way to bring one into S3: `python -m bench.archive [--quick]`.
+"""Compare archiving a video with every other way to bring one into S3: `python -m bench.archive [--quick]`.
 
-Each run is a fresh process (archive_peers.py) between a host of videos and an S3 that discards (archive_servers.py),
-each a process of its own, all over TLS. The ways take turns within a round, so that what else the machine does meets
-them all.
+Each run is a fresh process (archive_peers.py) between a host of videos and an S3 that discards its uploads
+(archive_servers.py). Each server is a separate process, and all connections use TLS. The ways alternate within a round,
+so that other load on the machine affects all of them equally.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Case:
-    """One video from one host, archived in several ways, `rounds` times; `once` is measured in the first round only."""
+    """One video from one host, archived in several ways, `rounds` times. `once` is measured in the first round only."""
 
     name: str
     path: str
@@ -65,7 +65,7 @@ CASES = (
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """Of every case, by way: wall and CPU in seconds, memory above the idle process in MiB."""
+    """Return, for each case and way, wall and CPU time in seconds and memory above the idle process in MiB."""
     with servers() as (host, s3, environment):
         measured = {
             case.name: _measured(case, host, s3, environment) for case in (map(_quick, CASES) if quick else CASES)
@@ -74,7 +74,7 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def _hashing() -> float:
-    """CPU seconds a GiB of SHA-256 and CRC32, which curl does not compute."""
+    """Return the CPU seconds per GiB of SHA-256 and CRC32, which curl does not compute."""
     block = bytes(64 * MIB)
     began = time.process_time()
     hashlib.sha256(block)
@@ -125,7 +125,7 @@ def _run(way: str, url: str, s3: str, environment: dict[str, str]) -> dict[str, 
 
 @contextmanager
 def servers() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """The host of videos, the S3 that discards, and an environment that trusts and knows both."""
+    """Start the host of videos and the S3 that discards uploads, and yield an environment that trusts both."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         authority = trustme.CA()
@@ -161,14 +161,14 @@ def _of(results: dict[str, Any], case: str, way: str, kind: str = "wall") -> flo
 
 
 def _ratio(results: dict[str, Any], case: str, way: str, to: str) -> str:
-    """How many times as long as `to`, with the spread of `way`."""
+    """Return how many times as long as `to` this way took, with the spread of `way`."""
     base = _of(results, case, to)
     wall = results[case]["ways"][way]["wall"]
     return f"{wall['median'] / base:.2f} [{wall['lowest'] / base:.2f}..{wall['highest'] / base:.2f}]"
 
 
 def _times(results: dict[str, Any], way: str) -> str:
-    """How many times as fast as `upload_fileobj` at the host that limits each connection, with the spread of `way`."""
+    """Return the speed relative to `upload_fileobj` at the rate-limited host, with the spread of `way`."""
     base = _of(results, "limited", "upload_fileobj")
     wall = results["limited"]["ways"][way]["wall"]
     return f"{base / wall['median']:.2f} [{base / wall['highest']:.2f}..{base / wall['lowest']:.2f}]"
@@ -254,7 +254,7 @@ def _in_the_way(results: dict[str, Any]) -> str:
 
 
 def plots(results: dict[str, Any], folder: Path) -> list[Path]:
-    """Memory against time of every way, at the host that limits each connection."""
+    """Draw the memory against the time of every way at the host that limits each connection."""
     import matplotlib as mpl  # noqa: PLC0415 - only who draws needs it
     from matplotlib.figure import Figure  # noqa: PLC0415
 

@@ -1,7 +1,8 @@
-"""`python -m bench.archive_peers <way> <video's link> <S3's address>`: archive once, and tell what it took.
+"""Archive once and report the cost: `python -m bench.archive_peers <way> <video's link> <S3's address>`.
 
-Prints JSON: wall in seconds, CPU in seconds (own and of programs started), and the peak of memory above that of the
-idle process (what is imported, and the client made), in MiB. All but `curl` hash with SHA-256.
+Print JSON: wall time in seconds, CPU time in seconds (including programs it started), and peak memory above that of the
+idle process in MiB. The idle process has done its imports and made its client. All ways except `curl` hash with
+SHA-256.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ CA = os.environ.get("AWS_CA_BUNDLE")
 
 
 class Hashing:
-    """A file that is hashed as it is read."""
+    """A file that hashes its bytes while a caller reads them."""
 
     def __init__(self, raw: Any) -> None:
         self.raw, self.sha256 = raw, hashlib.sha256()
@@ -67,7 +68,7 @@ def upload_fileobj(url: str, s3: str, crt: bool = False) -> Callable[[], object]
 
 
 def crt(url: str, s3: str) -> Callable[[], object]:
-    os.environ["AWS_ENDPOINT_URL_S3"] = s3  # it makes a client of its own
+    os.environ["AWS_ENDPOINT_URL_S3"] = s3  # it makes a client itself
     return upload_fileobj(url, s3, crt=True)
 
 
@@ -138,7 +139,7 @@ def promptreel(url: str, s3: str) -> Callable[[], object]:
     from core.archive.download import Allowed
     from core.archive.store import OPTIONS, Archive, Order
 
-    certifi.where = lambda: str(CA)  # it takes none from the environment
+    certifi.where = lambda: str(CA)  # it uses no CA bundle from the environment
     allowed = Allowed((str(urlsplit(url).hostname),), 5 << 30, local=True)
     settings = {
         name: int(os.environ[name.upper()]) for name in ("part_bytes", "most_connections") if name.upper() in os.environ
@@ -162,7 +163,7 @@ def main() -> None:
     way, url, s3 = sys.argv[1:]
     run = WAYS[way](url, s3)
     with open("/proc/self/clear_refs", "w") as refs:
-        refs.write("5")  # the peak starts anew
+        refs.write("5")  # reset the peak
     idle, began, cpu = _memory("VmRSS"), time.perf_counter(), _cpu()
     run()
     done = {"wall": time.perf_counter() - began, "cpu": _cpu() - cpu, "memory": _memory("VmHWM") - idle}

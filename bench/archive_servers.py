@@ -1,8 +1,8 @@
-"""`python -m bench.archive_servers <certificate with key>`: a host of videos, and an S3 that discards, each a process.
+"""Run a host of videos and an S3 that discards uploads: `python -m bench.archive_servers <certificate with key>`.
 
-Both speak TLS on 127.0.0.1 and print their ports. Bodies pass through Python in pieces of 256 KiB and more, so what
-limits them is the encryption. The host's paths say what it does: `/<bytes>?rate=<bytes a second, each connection>&
-delay=<seconds before each answer>&ranges=0`.
+Each is a separate process. Both speak TLS on 127.0.0.1 and print their ports. Bodies pass through Python in pieces of
+256 KiB and more, so encryption is the limit. The path of a request configures the host: `/<bytes>?rate=<bytes a second,
+each connection>&delay=<seconds before each answer>&ranges=0`.
 """
 
 import multiprocessing
@@ -26,7 +26,7 @@ Serve = Callable[[ssl.SSLSocket], None]
 
 
 def video(size: int, first: int, end: int, piece: int) -> Any:
-    """The bytes of an MP4 of `size` from `first` to `end`, in pieces."""
+    """Yield the bytes of an MP4 of `size` from `first` to `end`, in pieces."""
     head = HEAD + (1).to_bytes(4) + b"mdat" + (size - len(HEAD)).to_bytes(8)
     while first < end:
         if first < len(head):
@@ -66,7 +66,7 @@ def host(connection: ssl.SSLSocket) -> None:
 
 
 def sink(connection: ssl.SSLSocket) -> None:
-    """Take what is uploaded, and forget it."""
+    """Read an upload and discard it."""
     reader = connection.makefile("rb")
     buffer = bytearray(256 << 10)
     while line := reader.readline():
@@ -107,7 +107,7 @@ def _skip(reader: Any, size: int, buffer: bytearray) -> None:
 
 
 def serve(what: Serve, certificate: str, port: Any) -> None:
-    """Serve on a port of its own, for ever."""
+    """Serve forever on a free port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)

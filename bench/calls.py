@@ -1,8 +1,8 @@
-"""What recorded calls are in the units that AWS charges for.
+"""Convert recorded calls into the units that AWS charges for.
 
-The rules are those of DynamoDB's developer guide: a write is charged for each begun KiB of the larger of the item
-before and after, twice in a transaction, and once more for each index whose entry it changes (twice where the entry
-moves); a read for each begun 4 KiB, half where it is not consistent.
+The rules follow DynamoDB's developer guide. A write costs one unit per started KiB of the larger of the item before
+and after. It costs twice that in a transaction, and the same again for each index whose entry it changes (twice if the
+entry moves). A read costs one unit per started 4 KiB, or half a unit if it is not consistent.
 """
 
 import json
@@ -26,7 +26,7 @@ Typed = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Invocation:
-    """One invocation of a function; times in seconds, `start_cpu` is 0 where it was warm."""
+    """One invocation of a function. Times are in seconds; `start_cpu` is 0 if the function was warm."""
 
     function: str
     at: float  # when, in seconds since 1970
@@ -38,7 +38,7 @@ class Invocation:
 
     @property
     def operations(self) -> Counter[str]:
-        """Its calls to AWS: how many of each."""
+        """Return the number of calls to AWS by operation."""
         return Counter(f"{call['service']} {call['operation']}" for call in self.calls)
 
     @property
@@ -53,7 +53,7 @@ class Invocation:
 
 
 def usd(invocations: Iterable[Invocation]) -> Counter[str]:
-    """What the calls of invocations cost, by part, in US dollars. Lambda's own part is not in it."""
+    """Return what the calls of the invocations cost in US dollars, by part. Lambda itself is not included."""
     costs: Counter[str] = Counter()
     for invocation in invocations:
         costs["DynamoDB"] += invocation.write_units * USD["DynamoDB write request unit"]  # type: ignore[assignment]
@@ -97,7 +97,7 @@ def _write_units(call: Mapping[str, Any]) -> float:
 
 
 def _table_of(item: Typed) -> tuple[str, tuple[Index, ...]]:
-    """The key and the indexes of the table that holds it."""
+    """Return the key and the indexes of the table that contains the item."""
     if KEY in item:
         return KEY, INDEXES
     return (BATCH_KEY, (BATCHES_BY_OWNER,)) if BATCH_KEY in item else ("pk", ())
@@ -114,7 +114,7 @@ def _index_units(index: Index, key: str, old: Typed | None, new: Typed | None) -
 
 
 def _projected(index: Index, key: str, item: Typed | None) -> Typed | None:
-    """The index's entry for an item; None if it has none."""
+    """Return the index entry of an item, or None if the index does not contain it."""
     keys = [key, *(name for name in (index.partition, index.sort) if name)]
     if item is None or any(name not in item for name in keys):
         return None
@@ -129,7 +129,7 @@ def _read_units(call: Mapping[str, Any]) -> float:
 
 
 def size(item: Typed | None) -> int:
-    """Bytes of an item in DynamoDB's form, as it counts them."""
+    """Return the size of an item in bytes, as DynamoDB counts them."""
     return sum(len(name.encode()) + _value_size(value) for name, value in (item or {}).items())
 
 
@@ -149,5 +149,5 @@ def _value_size(typed: Typed) -> int:
 
 
 def invocation_of(line: Mapping[str, Any]) -> Invocation:
-    """An invocation as the hook wrote it."""
+    """Return the invocation that the hook wrote."""
     return Invocation(**{one.name: line[one.name] for one in fields(Invocation)})

@@ -91,7 +91,7 @@ print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, 0]))
 
 
 def measure(quick: bool = False) -> dict[str, Any]:
-    """Seconds of wall and of CPU for each, several runs, everything in turn."""
+    """Return the seconds of wall and CPU time for each, over several runs in turn."""
     first = record(quick).first
     python = ".".join(map(str, sys.version_info[:2]))
     layer, code = Layer(python, None).build(), FunctionsCode(python).build()
@@ -162,7 +162,7 @@ def page(results: dict[str, Any]) -> str:
 
 
 def plots(results: dict[str, Any], folder: Path) -> list[Path]:  # noqa: ARG001 - as every section has it
-    """None: a table says it."""
+    """Draw nothing: the page has a table."""
     return []
 
 
@@ -176,7 +176,7 @@ def _missed(names: list[str]) -> str:
 
 
 def _ratio(results: dict[str, Any], ours: str, floor: str, which: int) -> list[float]:
-    """Run by run: the two ran one after the other."""
+    """Return the ratio for each pair of runs: the two ran one after the other."""
     runs = results["runs"]
     return [a[which] / b[which] for a, b in zip(runs[ours], runs[floor], strict=True)]
 
@@ -234,7 +234,10 @@ def _run(program: str, played: dict[str, Any], packages: list[Path], file: Path 
 
 @contextmanager
 def _playing(invocation: dict[str, Any]) -> Iterator[str]:
-    """A server that answers as AWS and the provider did: equal questions in their order, the last one for ever."""
+    """Serve the answers that AWS and the provider gave, in recorded order.
+
+    The last answer to a request repeats forever.
+    """
     kept: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for answer in invocation["answers"]:
         kept[answer["method"], urlsplit(answer["url"]).path, answer["target"]].append(answer)

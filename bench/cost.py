@@ -1,4 +1,4 @@
-"""What a video costs in AWS, from what was counted on the local cloud and AWS's list prices."""
+"""Calculate what a video costs in AWS from calls counted on the local cloud and AWS's list prices."""
 
 import argparse
 from collections import Counter
@@ -9,14 +9,14 @@ from typing import Any
 from bench.calls import PRICES, USD, Invocation, usd
 from bench.recording import Job, Recording, record
 
-TARGET = 0.0003  # USD a video, besides storage and egress
-DOORS = {"api", "authorize", "ingest"}  # each invocation is a trace of its own; a workflow's invocations are all in one
-PLATFORM_LOG_BYTES = 400  # what Lambda itself logs of an invocation: START, END, REPORT
-FULL_CORE_MB = 1769  # the memory with which a function has one core
+TARGET = 0.0003  # USD per video, not counting storage and egress
+DOORS = {"api", "authorize", "ingest"}  # each invocation has its own trace; the invocations of a workflow share one
+PLATFORM_LOG_BYTES = 400  # what Lambda itself logs for an invocation: START, END, REPORT
+FULL_CORE_MB = 1769  # a function with this much memory has one core
 HOURS = 730  # of a month
 A_MONTH = 10_000
-EMPTY_RECEIVES = 15 * 60 * HOURS  # Lambda asks a queue with five pollers, each for 20 seconds
-ROW_STATES = 5  # of a batch, in its own map: AcceptRow, its choice, the run, and a Distributed Map's own
+EMPTY_RECEIVES = 15 * 60 * HOURS  # Lambda polls a queue with five pollers, each for 20 seconds
+ROW_STATES = 5  # of a row in its map: AcceptRow, its choice, the run, and the overhead of a Distributed Map
 WHO = {
     "alone": "a job of {} s",
     "cold": "a job of 1 s, each function at its first invocation",
@@ -26,7 +26,7 @@ WHO = {
 
 
 def measure(quick: bool = False) -> dict[str, Any]:
-    """USD by part for each kind of job, and for a month."""
+    """Return the USD by part for each kind of job and for a month."""
     recorded = record(quick)
     jobs = {name: _cost(getattr(recorded, name), recorded.memory) for name in WHO}
     return {
@@ -83,7 +83,7 @@ def page(results: dict[str, Any]) -> str:
 
 
 def plots(results: dict[str, Any], folder: Path) -> list[Path]:  # noqa: ARG001 - as every section has it
-    """None: a table says it."""
+    """Draw nothing: the page has a table."""
     return []
 
 
@@ -140,7 +140,7 @@ def _counts(job: Job) -> dict[str, float]:
 
 
 def _month(recorded: Recording, each: float) -> dict[str, dict[str, float]]:
-    """USD by part: what comes with videos and with being there for them, and what stands whether any are made."""
+    """Return the USD per month by part: costs that grow with videos and sweeps, and fixed costs."""
     sweeps = 60 * HOURS
     sweep = sum(usd([recorded.sweep]).values()) + sum(_running([recorded.sweep], recorded.memory).values())
     return {

@@ -32,7 +32,7 @@ SWEPT_AFTER_MINUTES = (1, 2, 4, 8, 16, 32)  # when, in its first hour, core.swee
 
 @dataclass(frozen=True)
 class Job:
-    """The invocations of functions by one job, and the states that its execution entered."""
+    """The invocations and workflow states of one job."""
 
     invocations: list[Invocation]
     states: list[str]
@@ -45,7 +45,7 @@ class Recording:
     seconds: int  # that a job took at the provider
     alone: Job
     cold: Job
-    queued: Job  # its own invocations, and those that looked after it while it waited
+    queued: Job  # the job's invocations, and those of the sweep while it waited
     row: Job  # of a batch
     sweep: Invocation  # with nothing to do
     first: dict[str, dict[str, Any]]
@@ -55,8 +55,10 @@ class Recording:
 
 @cache
 def record(quick: bool = False) -> Recording:
-    """Deploy, run and stop, in three minutes. A quick run takes half a minute: its jobs take a second and are polled
-    as often as on the local stage."""
+    """Deploy, run and stop. This takes three minutes.
+
+    A quick run takes half a minute: its jobs take a second and are polled as often as on the local stage.
+    """
     checkout = Checkout(ROOT, ".local/bench")
     throw_away(checkout)
     checkout.make_state()
@@ -198,7 +200,7 @@ class _Recorded:
         return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
 
     def _invocations(self, since: float) -> list[Invocation]:
-        """Those since then, but for the sweep's, which comes every minute whatever else there is."""
+        """Return the invocations since then, except the sweep's, which runs every minute anyway."""
         return [invocation for invocation in self._all(since) if invocation.function != "sweep"]
 
     def _all(self, since: float) -> list[Invocation]:

@@ -35,7 +35,7 @@ TRANSITION_USD = 0.000025  # of a Standard workflow, us-east-1
 GIB_SECOND_USD = 0.0000133334  # of a function on arm64, us-east-1
 CHECK_GIB = 0.25
 START = datetime(2026, 1, 1, tzinfo=UTC)
-AT_ONCE = 20  # jobs begin together, so that none of them knows the times of the others
+AT_ONCE = 20  # jobs that start together, so none knows the times of the others
 TABLE = "slots"
 REQUEST = {"model": "veo2", "prompt": "a boat", "duration": 5}
 

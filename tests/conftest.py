@@ -1,4 +1,4 @@
-"""What tests of several folders share."""
+"""Fixtures and checks that tests of several folders share."""
 
 import os
 import sys
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
-# As infra/functions.py sets them; Powertools reads them when it is imported.
+# The same values as in infra/functions.py. Powertools reads them when it is imported.
 os.environ.update(POWERTOOLS_SERVICE_NAME="promptreel", POWERTOOLS_METRICS_NAMESPACE="Promptreel")
-# The tools of the checkout are found without make, too.
+# Find the tools of the checkout without make.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
-# `make test` tries the same examples each time, however slow the machine is; `make fuzz` searches for new ones.
+# `make test` tries the same examples each time, however slow the machine. `make fuzz` searches for new ones.
 set_hypothesis_home_dir(ROOT / ".hypothesis")
 hypothesis.settings.register_profile(
     "promptreel", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -42,19 +42,19 @@ hypothesis.settings.register_profile(
     derandomize=False,
     max_examples=500,
     print_blob=True,
-    database=DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "examples"),  # a failure is tried first next time
+    database=DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "examples"),  # try a failure first next time
 )
-# Hypothesis also tries the constants of our modules, of those that are loaded: other ones in each worker.
+# Hypothesis also tries the constants of all loaded modules of ours, which differ between workers.
 _is_ours: Callable[[str], bool] = constants_ast.is_local_module_file
 vars(providers)["is_local_module_file"] = lambda path: not hypothesis.settings().derandomize and _is_ours(path)
 
-# No test can reach a real account, or be changed by its settings.
+# No test can reach a real account or be affected by its settings.
 isolate(os.environ)
 speed_up()
 
 
 def pytest_sessionstart() -> None:
-    """Forget the width and the colours of this terminal once pytest knows them: what is printed depends on them."""
+    """Remove this terminal's width and colours, which would change printed output, once pytest has read them."""
     for name in ("COLUMNS", "LINES", "TERMINAL_WIDTH", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         os.environ.pop(name, None)
     for name in ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):
@@ -63,14 +63,14 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_runtest_setup() -> None:
-    """Begin no test in the last seconds of an hour: money is counted by the day, and slots by the hour."""
+    """Wait instead of starting a test in the last seconds of an hour: money is counted by day, and slots by hour."""
     left = 3600 - time.time() % 3600
     if left < 20:
         time.sleep(left)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> None:
-    """Refuse to make an id of bytes, of control characters or of a lambda: workers could make different ones."""
+    """Reject ids made of bytes, control characters or lambdas, because workers could generate different ones."""
     if (
         isinstance(val, bytes)
         or (isinstance(val, str) and not val.isprintable())
@@ -81,7 +81,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
-    """Refuse ids that nobody can read or that hold an address in memory."""
+    """Reject ids that are unreadable or contain a memory address."""
     made = yield
     for item in made if isinstance(made, list) else ():
         if len(item.name) - len(item.originalname) > 120 or " at 0x" in item.name:
@@ -94,11 +94,11 @@ _clients = Clients(boto3.client)
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """AWS in this process, by moto; loopback passes through to the tests' own servers."""
+    """Provide AWS in this process with moto. Loopback requests pass through to the tests' servers."""
     monkeypatch.setattr(boto3, "client", _clients)
     core: Any = {
         "passthrough": {"urls": [r"http://127\.0\.0\.1.*"]},
-        "reset_boto3_session": False,  # a new one reads the service models again: half of the time
+        "reset_boto3_session": False,  # a new one reads the service models again, which takes half of the time
     }
     with mock_aws(config={"core": core}):
         yield
@@ -117,6 +117,6 @@ def _tables() -> Snapshot:
 
 @pytest.fixture
 def dynamodb(aws: None) -> "DynamoDBClient":  # noqa: ARG001 - sets up
-    """A client, and the tables `generations`, `batches`, `slots`, `money` and `webhooks`, which are empty."""
+    """Return a client with the empty tables `generations`, `batches`, `slots`, `money` and `webhooks`."""
     _tables().restore()
     return boto3.client("dynamodb")

@@ -1,4 +1,4 @@
-"""Takes the pictures of the console in docs/: `python -m tests.pictures`, or `make pictures`, after `make up`."""
+"""Take the screenshots of the console in docs/: `python -m tests.pictures`, or `make pictures`, after `make up`."""
 
 import io
 import os
@@ -33,7 +33,7 @@ PROMPTS = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A page of the console, and the element that it shows once it is ready."""
+    """A page of the console, and the element that appears when the page is ready."""
 
     name: str
     theme: Literal["dark", "light"]
@@ -44,7 +44,7 @@ class Picture:
 def main() -> None:
     stack = Stack.load(Checkout(ROOT))
     if stack is None:
-        raise LocalCloudError("No local cloud runs here: make up starts it.")
+        raise LocalCloudError("No local cloud is running here. Start one with make up.")
     cloud = LocalCloud(stack, 0)
     key = cloud.key_of(f"pictures-{int(time.time())}")
     for prompt in PROMPTS:
@@ -82,7 +82,7 @@ def take(browser: Browser, cloud: LocalCloud, key: str, picture: Picture) -> Non
     expect(tab.page.locator(picture.shows).first).to_be_visible()
     tab.page.wait_for_timeout(3000)
     shown = Image.open(io.BytesIO(tab.page.screenshot()))
-    shown.quantize(128).save(PICTURES / f"{picture.name}.png", optimize=True)  # a third of its bytes
+    shown.quantize(128).save(PICTURES / f"{picture.name}.png", optimize=True)  # reduces the file to a third
     context.close()
 
 

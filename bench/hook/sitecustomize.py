@@ -1,7 +1,8 @@
-"""What a function calls and how long it runs, written down: Python loads this into every worker of the local AWS.
+"""Record what a function calls and how long it runs. Python loads this into every worker of the local AWS.
 
-A line of JSON for each invocation of a function: its calls to AWS, with the items that a write to DynamoDB found and
-left, so that `bench/calls.py` can tell what they cost. Tests record with the same class in their own process.
+Each invocation of a function becomes one line of JSON with its calls to AWS, including the items that a write to
+DynamoDB found and left, so that `bench/calls.py` can calculate their cost. Tests record with the same class in their
+own process.
 """
 
 import io
@@ -13,24 +14,23 @@ from pathlib import Path
 from typing import Any
 
 Line = dict[str, Any]
-KEYS = (("generation_id",), ("pk", "sk"), ("batch_id",))  # of the three tables; a generation may be of a batch
+KEYS = (("generation_id",), ("pk", "sk"), ("batch_id",))  # of the three tables; a generation may belong to a batch
 
 
 class Recorder:
-    """The calls that this process makes, invocation by invocation."""
+    """The calls that this process makes, grouped by invocation."""
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
         self.invocation: Line | None = None
-        self._is_aside = False  # while a call is made, within which the SDK may make others
-        self._is_looking = False  # while this file makes calls of its own
+        self._is_aside = False  # while a call runs, within which the SDK may make others
+        self._is_looking = False  # while this file makes its own calls
 
     def begin(self, function: str, *, event: Any = None, is_cold: bool = False) -> None:
-        """A function is invoked; the invocation before is over. Of the first one all is kept that is needed to play it
-        again."""
+        """Start an invocation, which ends the one before. Keep everything needed to replay the first one."""
         self.end()
         began = {"wall": time.perf_counter(), "cpu": time.process_time()}
-        start = time.process_time() if is_cold else 0.0  # of the process, up to here
+        start = time.process_time() if is_cold else 0.0  # of the process until now
         self.invocation = {
             "function": function,
             "at": time.time(),
@@ -51,7 +51,7 @@ class Recorder:
             self.invocation = None
 
     def install(self) -> None:
-        """Record every call of the SDK, what is logged, and of the first invocation every answer."""
+        """Record every SDK call, the log output, and every response of the first invocation."""
         self._install_calls()
         self._install_answers()
 
@@ -152,13 +152,13 @@ class Recorder:
             )
         finally:
             self._is_looking = False
-            if self.invocation is not None:  # what this takes is not the function's
+            if self.invocation is not None:  # this file's time does not count as the function's
                 self.invocation["wall"] += time.perf_counter() - wall
                 self.invocation["cpu"] += time.process_time() - cpu
 
 
 def _as_json(value: Any) -> Any:
-    """Parameters of a call; a body as {"bytes": how many}."""
+    """Return the parameters of a call. A body becomes {"bytes": length}."""
     if isinstance(value, dict):
         return {name: _as_json(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -171,7 +171,7 @@ def _as_json(value: Any) -> Any:
 
 
 class Invocations:
-    """Standard input, of which a worker reads first what it is and then its events."""
+    """Standard input of a worker, which reads first its configuration and then its events."""
 
     def __init__(self, stream: Any, recorder: Recorder, file: Path) -> None:
         self._stream = stream
@@ -198,7 +198,7 @@ class Invocations:
 
 
 def main() -> None:
-    """Record in this process, if it is a worker."""
+    """Record in this process if it is a worker."""
     folder = os.environ.get("RECORD_CALLS")
     if folder is None or not sys.orig_argv[-1].endswith("_worker.py"):
         return

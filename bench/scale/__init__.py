@@ -1,4 +1,4 @@
-"""Throughput and scale: what the deployed stack does on a local cloud, and how what it does grows."""
+"""Measure throughput and scale: what the deployed stack does on a local cloud, and how that grows."""
 
 import json
 import sys
@@ -12,11 +12,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 from bench.scale import cloud, memory, quotas, slots  # noqa: E402 - found only now
 from infra.config import stage_named  # noqa: E402
 
-LONG_RUNS = Path(__file__).parent / "long_runs"  # what takes longer than `make bench` may: run alone, and kept
+LONG_RUNS = Path(__file__).parent / "long_runs"  # runs too long for `make bench`: measured separately and kept
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """Everything of the section; `quick` with less of each."""
+    """Measure the whole section; `quick` measures less of everything."""
     with cloud.cloud() as running:
         found: dict[str, Any] = {
             "creates": cloud.creates(running, 16 if quick else 60),
@@ -64,7 +64,7 @@ def page(results: dict[str, Any]) -> str:
 
 
 def plots(_results: dict[str, Any], _folder: Path) -> list[Path]:
-    """None: the tables are short."""
+    """Draw nothing: the tables are short."""
     return []
 
 
@@ -127,7 +127,7 @@ def _when(run: dict[str, Any]) -> str:
 
 
 def _kept(figure: str) -> list[dict[str, Any]]:
-    """The long runs that have this figure."""
+    """Return the long runs that have this figure."""
     runs = [json.loads(path.read_text()) for path in sorted(LONG_RUNS.glob("*.json"))]
     return [run for run in runs if figure in run]
 

@@ -1,5 +1,7 @@
-"""`python -m bench.scale [--quick]`, or one measurement alone: `--rows 10000`, `--owners 40 --jobs 50`,
-`--rush 200 10000`."""
+"""Measure throughput and scale: `python -m bench.scale [--quick]`.
+
+`--rows 10000`, `--owners 40 --jobs 50` or `--rush 200 10000` runs a single measurement.
+"""
 
 import argparse
 import json
@@ -11,14 +13,14 @@ from bench.scale import cloud, slots
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=scale.__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, for a look")
-    parser.add_argument("--rows", type=int, help="only one batch of so many rows on the local cloud")
-    parser.add_argument("--owners", type=int, help="only so many owners on the local cloud ...")
-    parser.add_argument("--jobs", type=int, default=50, help="... with so many jobs each (default: 50)")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, for a quick check")
+    parser.add_argument("--rows", type=int, help="only one batch with this many rows on the local cloud")
+    parser.add_argument("--owners", type=int, help="only this many owners on the local cloud ...")
+    parser.add_argument("--jobs", type=int, default=50, help="... with this many jobs each (default: 50)")
     parser.add_argument(
-        "--rush", type=int, nargs=2, metavar=("LIMIT", "JOBS"), help="only so many jobs for so many slots"
+        "--rush", type=int, nargs=2, metavar=("LIMIT", "JOBS"), help="only this many jobs for this many slots"
     )
-    parser.add_argument("--keep", action="store_true", help="keep the result of one measurement alone for the page")
+    parser.add_argument("--keep", action="store_true", help="keep the result of a single measurement for the page")
     arguments = parser.parse_args()
     if arguments.rows or arguments.owners or arguments.rush:
         if arguments.rush:

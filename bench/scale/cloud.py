@@ -1,4 +1,4 @@
-"""What the deployed stack does on a local cloud of the benchmark's own: creates, overhead, batches, crowds."""
+"""Measure the deployed stack on a separate local cloud: creates, overhead, batches and crowds."""
 
 import json
 import os
@@ -42,7 +42,7 @@ CLIENTS = 8
 
 @dataclass(frozen=True)
 class Cloud:
-    """A local cloud that runs, whose waits take a twentieth of their time."""
+    """A running local cloud whose waits take a twentieth of their time."""
 
     stack: Stack
     process: psutil.Process
@@ -63,7 +63,7 @@ class Cloud:
         return Accounts.at(dynamodb, tables, now, Limits(), CREDITS_PER_USD)
 
     def create(self, prompt: str) -> tuple[str, float]:
-        """A generation by way of the HTTP API: its id, and the seconds until the answer."""
+        """Create a generation over the HTTP API. Return its id and the seconds until the response."""
         started = time.monotonic()
         answer = requests.post(
             f"{self.stack.api_url}/v2/video/generations",
@@ -75,7 +75,7 @@ class Cloud:
         return answer.json()["id"], time.monotonic() - started
 
     def ended(self, generation_id: str) -> Generation:
-        """The generation once its end is announced."""
+        """Return the generation once its end has been announced."""
         while True:
             generation = self.ledger.get(generation_id)
             if generation.announced_at:
@@ -85,7 +85,7 @@ class Cloud:
 
 @contextmanager
 def cloud() -> Iterator[Cloud]:
-    """Deploy the stack to a local cloud that holds nothing, and throw it away in the end."""
+    """Deploy the stack to an empty local cloud and delete it at the end."""
     isolate(os.environ)
     throw_away(CHECKOUT)
     try:
@@ -97,14 +97,14 @@ def cloud() -> Iterator[Cloud]:
 
 
 def prompt_of(cloud: Cloud, seconds: float) -> str:
-    """A prompt of this measurement alone, whose generations take so long at the provider."""
+    """Return a prompt of this measurement whose generations take `seconds` at the provider."""
     prompt = f"A measurement {uuid4().hex}"
     cloud.simulator.script(prompt, seconds=seconds)
     return prompt
 
 
 def creates(cloud: Cloud, count: int) -> dict[str, Any]:
-    """How many creates a second some clients get together, and the seconds that one takes."""
+    """Return how many creates per second the clients achieve together, and the seconds that one takes."""
     prompt = prompt_of(cloud, 0)
     cloud.create(prompt)  # the functions have started
     started = time.monotonic()
@@ -123,7 +123,10 @@ def creates(cloud: Cloud, count: int) -> dict[str, Any]:
 
 
 def overhead(cloud: Cloud, count: int) -> dict[str, Any]:
-    """Seconds from the provider's `completed` until it is noticed, archived, and announced, one after another."""
+    """Return the seconds from the provider's `completed` until it is noticed, archived and announced.
+
+    Jobs run one by one.
+    """
     spans: dict[str, list[float]] = {"noticed": [], "archived": [], "announced": []}
     prompt = prompt_of(cloud, JOB_SECONDS)
     for _ in range(count):
@@ -147,7 +150,7 @@ def overhead(cloud: Cloud, count: int) -> dict[str, Any]:
 
 
 def batch(cloud: Cloud, rows: int) -> dict[str, Any]:
-    """A file of so many rows from its upload to its report, against the bound that the limit sets."""
+    """Run a file of this many rows from upload to report, and compare the time with the bound set by the limit."""
     prompt = prompt_of(cloud, JOB_SECONDS)
     lines = "".join(json.dumps({"model": "veo2", "prompt": prompt, "seed": row}) + "\n" for row in range(rows))
     stepfunctions = client("stepfunctions", cloud.stack.aws_endpoint_url)
@@ -185,9 +188,9 @@ def _executions(cloud: Cloud, stepfunctions: Any) -> list[Any]:
 
 
 def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
-    """So many owners with so many jobs each, one owner's all before the next one's: whether the promises were kept.
+    """Run many jobs for each owner, one owner after the other, and report whether all promises were kept.
 
-    Accepted by core.intake.accept as the API does, without the API in front of it.
+    Jobs are accepted by core.intake.accept as in the API, without the HTTP layer.
     """
     prompt = prompt_of(cloud, JOB_SECONDS)
     workflow = Workflow(
@@ -224,7 +227,7 @@ def crowd(cloud: Cloud, owners: int, jobs: int) -> dict[str, Any]:
 
 
 def fairness(ended: list[Generation]) -> dict[str, Any]:
-    """Return what each owner held and had queued whenever a slot was granted, by the times in the ledger."""
+    """Return how many jobs each owner ran and had queued whenever a slot was granted, from the times in the ledger."""
     events: list[tuple[datetime, int, str]] = []  # (when, 0 arrives / 1 leaves its slot / 2 is admitted, owner)
     for one in ended:
         if one.admitted_at is None or one.generated_at is None:
@@ -258,7 +261,7 @@ def fairness(ended: list[Generation]) -> dict[str, Any]:
 
 @contextmanager
 def _watching(cloud: Cloud) -> Iterator[dict[str, Any]]:
-    """The highest number of processes and bytes of the local AWS and its functions meanwhile."""
+    """Return the highest number of processes and bytes that the local AWS and its functions use during the block."""
     seen = {"processes": 0, "mib": 0}
     over = threading.Event()
 

@@ -1,7 +1,7 @@
-"""What the functions of a batch need in memory, each in a fresh process.
+"""Measure the memory of the functions of a batch, each in a fresh process.
 
-They run the shipped code on a stand-in for S3 and DynamoDB that makes up rows as they are read, and holds none. What is
-told is the highest memory of the process above what it had before its first row.
+They run the shipped code on a fake S3 and DynamoDB that generates rows on demand and stores none. The
+result is the peak memory of the process above its level before the first row.
 """
 
 import io
@@ -32,11 +32,11 @@ from core.records.ledger import Ledger
 from core.records.table import write
 
 PROMPT = "A lighthouse in a storm, seen from the sea, waves breaking over the rocks, at dusk. " * 3
-PAGE_ROWS = 1000  # of one answer to a query: 1 MiB holds about as many
+PAGE_ROWS = 1000  # of one query response: 1 MiB holds about this many
 
 
 def measure(function: str, rows: int) -> dict[str, Any]:
-    """MiB above the idle process, and its seconds."""
+    """Return the MiB above the idle process, and the seconds."""
     command = [sys.executable, "-c", "from bench.scale import memory; memory.main()", function, str(rows)]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(ended.stdout)
@@ -44,7 +44,7 @@ def measure(function: str, rows: int) -> dict[str, Any]:
 
 
 class _S3:
-    """Reads a file of so many rows; takes whatever it is given."""
+    """An S3 that reads a file of `rows` rows and accepts any upload."""
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
@@ -69,7 +69,7 @@ class _S3:
         yield chunk
 
     def __getattr__(self, name: str) -> Any:
-        """All else is boto3's own client, whose requests are answered in this process."""
+        """Use boto3's client for everything else; its requests are answered in this process."""
         return getattr(_client(), name)
 
 
@@ -81,7 +81,7 @@ def _client() -> Any:
 
 
 def _answer(request: Any, **_: Any) -> Any:
-    """What S3 says to an upload, once it was read."""
+    """Return S3's response to an upload after reading it."""
     while hasattr(request.body, "read") and request.body.read(1 << 16):
         continue
     xml = b""
@@ -99,7 +99,7 @@ class _Raw(io.BytesIO):
 
 
 class _DynamoDB:
-    """A table that holds a whole batch, all of it completed."""
+    """A table that contains a whole batch, all of it completed."""
 
     def __init__(self, batch_id: str, rows: int) -> None:
         self._batch_id, self._rows, self._asked = batch_id, rows, 0
@@ -118,7 +118,7 @@ class _DynamoDB:
         """It is put."""
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        """Rows are asked for in their order; of a new batch there are none."""
+        """Return rows, which must be requested in order. A new batch has none."""
         ((table, asked),) = RequestItems.items()
         if not self._batch_id:
             return {"Responses": {table: []}}
@@ -191,7 +191,7 @@ def _report_batch(rows: int) -> None:
 
 
 def main() -> None:
-    """Run the function once for few rows, so that all is imported, and once for these."""
+    """Run the function once for a few rows, so that everything is imported, and once for all rows."""
     function = {"ingest": _ingest, "report_batch": _report_batch}[sys.argv[1]]
     function(10)
     before = _peak()

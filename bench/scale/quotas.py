@@ -1,9 +1,9 @@
-"""Which limit is met first at a rate of jobs: AWS's published quotas, and our own, against what a job needs of each.
+"""Calculate which limit a rate of jobs reaches first: AWS's published quotas and our own, given what a job needs.
 
-AWS's: the pages on quotas of Step Functions, Lambda and DynamoDB, for the regions with the lower ones and without an
-increase. New accounts begin with less of Lambda and of transitions. What one job needs: 6 transitions, some 30 s of
-functions, most of it a check that stays and polls again (the section on waiting), one write of its keys in the index
-by_owner, and 4 of its watch.
+AWS's limits are from the quota pages of Step Functions, Lambda and DynamoDB, for the regions with the lower values and
+without an increase. New accounts start with lower limits for Lambda and transitions. One job needs 6 transitions, about
+30 s of functions (most of it a check that keeps polling, see the section on waiting), one write of its keys in the
+index by_owner, and 4 of its watch.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,25 @@ PROVIDER_SECONDS = 45  # veo2, 5 seconds of video
 
 @dataclass(frozen=True)
 class Limit:
-    """`allowed` a second, or at once where `seconds` says for how long a job holds it."""
+    """`allowed` jobs per second, or concurrent jobs if `seconds` says how long a job counts."""
 
     name: str
     allowed: float
-    needed: float  # of one job: so many, or so many at once
-    then: str  # what to change where it is met
+    needed: float  # of one job: per job, or at the same time
+    then: str  # what to change when it is reached
     seconds: float = 1.0
 
     @property
     def jobs_a_minute(self) -> float:
-        """At which it is met."""
+        """Return the rate that reaches the limit."""
         return 60 * self.allowed / (self.needed * self.seconds)
 
 
 def limits(*, in_flight: int, granted_a_second: float) -> list[Limit]:
-    """What is met first comes first. Transitions and Lambda seconds of a job: bench's sections on waiting and costs."""
+    """Return the limits, lowest first.
+
+    A job's transitions and Lambda seconds are from bench's sections on waiting and costs.
+    """
     found = [
         Limit(
             f"`in_flight_limit` = {in_flight}, ours",

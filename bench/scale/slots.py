@@ -1,7 +1,7 @@
 """Count the DynamoDB calls that the shipped code of core.slots makes for a slot while many jobs run at once.
 
 Each job is a thread that acts as its workflow: it invokes Admit, waits for its token, holds the slot and releases it.
-The table is a stand-in with the latency and the transaction conflicts of DynamoDB (bench/scale/dynamodb.py).
+The table is a fake with the latency and the transaction conflicts of DynamoDB (bench/scale/dynamodb.py).
 """
 
 import statistics
@@ -28,7 +28,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class _StepFunctions:
-    """Resumes the job that waits with a token."""
+    """A Step Functions that resumes the job that waits with a token."""
 
     def __init__(self) -> None:
         self.tokens: dict[str, threading.Event] = {}
@@ -39,7 +39,7 @@ class _StepFunctions:
 
 
 def rush(limit: int, jobs: int) -> dict[str, Any]:
-    """So many jobs of ten owners come within the time that one holds its slot: calls and collisions a job."""
+    """Start jobs of ten owners within the time that one holds its slot. Return the calls and collisions per job."""
     dynamodb, stepfunctions = DynamoDB(KEYS, SECONDS), _StepFunctions()
     admission = _admission(dynamodb, stepfunctions, limit)
     generations = [_generation(f"owner{number % 10}", number) for number in range(jobs)]
@@ -94,7 +94,7 @@ def queue(waiting: int, owners: int) -> dict[str, Any]:
     for number in range(waiting):
         one = _generation(f"owner{number % owners}", number)
         admission.table.wait(Waiting.of(one))
-        if number < GRANTS * owners:  # whose turn may come here
+        if number < GRANTS * owners:  # jobs that may be granted the next slot
             stepfunctions.tokens[one.generation_id] = threading.Event()
             admission.ledger.add(one)
             admission.ledger.wait_with(one.run, one.generation_id)

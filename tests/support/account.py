@@ -1,4 +1,4 @@
-"""A provider's account and a ledger beside it, on a clock that a test sets to any time."""
+"""A provider's account and a ledger, on a clock that a test can set to any time."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -45,7 +45,7 @@ class World:
         return datetime.fromtimestamp(self.clock.now, UTC)
 
     def at(self, time: str) -> None:
-        """Set the clock, as in "2026-11-24 23:59"."""
+        """Set the clock, for example to "2026-11-24 23:59"."""
         self.clock.now = datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp()
 
     def sleep(self, seconds: float) -> None:
@@ -53,7 +53,7 @@ class World:
         self.clock.now += seconds
 
     def sent(self, time: str, **script: Any) -> Generation:
-        """A generation that the provider accepts at a time; it takes a minute unless the script says otherwise."""
+        """Return a generation that the provider accepts at a time. By default it takes a minute."""
         self.at(time)
         generation_id = uuid4().hex
         self.simulator.script(generation_id, **{"seconds": 60, **script})
@@ -65,7 +65,7 @@ class World:
         return self.ledger.get(generation_id)
 
     def noticed(self, generation: Generation, after: float = 60) -> Generation:
-        """It is seen so many seconds after it was sent that the provider has finished it."""
+        """Notice, this many seconds after the generation was sent, that the provider has finished it."""
         assert generation.submitted_at
         self.clock.now = generation.submitted_at.timestamp() + after
         found = self.provider.fetch(str(generation.provider_id))
@@ -74,12 +74,12 @@ class World:
         return self.ledger.get(generation.generation_id)
 
     def made(self, time: str, **script: Any) -> str:
-        """The id of a generation that was sent at a time, and noticed as soon as it was done."""
+        """Return the id of a generation that was sent at a time and noticed immediately after it was done."""
         generation = self.sent(time, **script)
         return self.noticed(generation, script.get("seconds", 60)).generation_id
 
     def ended(self, generation: Generation, error: str = "Cancelled") -> Generation:
-        """It ended badly, and that was announced."""
+        """Record and announce the generation's failure."""
         self.ledger.fail(generation.run, Failure(error, "a reason"))
         return self.announced(generation)
 
@@ -92,7 +92,7 @@ class World:
         return Reconciliation(self.provider, self.ledger.table, LATE, is_shared, self.now, self.sleep)
 
     def judged(self, day: str, time: str, path: Path, *, is_shared: bool = False) -> list[Line]:
-        """What is said of a day at a time."""
+        """Return the findings of a day, judged at a time."""
         self.at(time)
         how, books = self.reconciliation(is_shared=is_shared), Books(path)
         try:
@@ -104,7 +104,7 @@ class World:
 
 
 def kinds(lines: list[Line]) -> dict[str | None, Kind]:
-    """What is said of each generation, and of each reference that is nobody's."""
+    """Return the findings by generation, or by reference if the charge belongs to no generation."""
     found = {line.generation_id or line.provider_id: line.kind for line in lines}
     assert len(found) == len(lines), "each is told once"
     return found

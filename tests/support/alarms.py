@@ -1,4 +1,4 @@
-"""What the alarms of the deployed stack would tell, worked out from what each of them watches."""
+"""Compute which alarms of the deployed stack would be raised, from what each of them watches."""
 
 import json
 import re
@@ -12,30 +12,29 @@ from typing import Any
 from tests.support.local_cloud import LocalCloud
 
 STACK = "promptreel-local"
-# Where the functions count what the alarms watch (functions/wiring/metrics.py).
+# The namespace of the functions' metrics that the alarms watch (functions/wiring/metrics.py).
 COUNTING = ("RecordFailure", "Sweep", "Reconcile", "DeliverWebhook")
 
 
 @dataclass
 class Alarms:
-    """The alarms as deployed. CloudWatch's part is done here: the local cloud makes no metrics of logs, queues and
-    executions."""
+    """The deployed alarms, computed here because the local cloud makes no metrics from logs, queues or executions."""
 
     cloud: LocalCloud
     since: float = field(default_factory=time.time)
 
     def is_raised(self, name: str) -> bool:
-        """Whether what the alarm watches has reached its threshold since then."""
+        """Return whether the alarm's metric has reached its threshold since `since`."""
         return self.value(name) >= float(self.definition(name)["Threshold"])
 
     def definition(self, name: str) -> dict[str, Any]:
-        """The alarm as it is deployed."""
+        """Return the deployed definition of the alarm."""
         alarms = self.cloud.aws("cloudwatch").describe_alarms(AlarmNames=[self._physical(f"Monitoring{name}")])
         found: dict[str, Any] = alarms["MetricAlarms"][0]
         return found
 
     def value(self, name: str) -> float:
-        """The alarm's metric since then, by its own namespace, name, dimensions and statistic."""
+        """Return the alarm's metric since `since`, by its namespace, name, dimensions and statistic."""
         alarm = self.definition(name)
         dimensions = {one["Name"]: one["Value"] for one in alarm.get("Dimensions", [])}
         match alarm["Namespace"]:
@@ -64,7 +63,7 @@ class Alarms:
         }
 
     def _counted(self, metric: str, dimensions: dict[str, str]) -> Iterator[float]:
-        """What the functions wrote into their logs for CloudWatch to count, under exactly these dimensions."""
+        """Return the values that the functions logged for CloudWatch with exactly these dimensions."""
         pages = self.cloud.aws("logs").get_paginator("filter_log_events")
         for function in COUNTING:
             group = self._physical(f"Functions{function}Logs")

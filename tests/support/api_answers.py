@@ -10,7 +10,7 @@ ID = "0123456789abcdef0123456789abcdef"
 
 
 def generation(status: str = "queued", **fields: Any) -> dict[str, Any]:
-    """A generation as the API shows it."""
+    """Return a generation as the API shows it."""
     meta = {
         "usage": {"credits_used": None},
         "stage": fields.pop("stage", status),
@@ -24,21 +24,21 @@ def generation(status: str = "queued", **fields: Any) -> dict[str, Any]:
 
 
 def shown(status: str = "queued", **fields: Any) -> bytes:
-    """The answer that holds it."""
+    """Return the API's response for a generation."""
     return http(200, generation(status, **fields))
 
 
 def completed(url: str, size: int | None, container: str = "mp4") -> bytes:
-    """The answer of one with a video."""
+    """Return the response for a generation with a video."""
     video = {"url": url, "content_type": f"video/{container}", "file_name": f"{ID}.{container}", "file_size": size}
     return shown("completed", video=video)
 
 
 def failed(name: str = "GenerationFailed", message: str = "no luck.") -> bytes:
-    """The answer of one that failed."""
+    """Return the response for a failed generation."""
     return shown("error", error={"name": name, "message": message, "remedy": errors.remedy(name, ID)})
 
 
 def error(status: int, message: str = "no.", *headers: str) -> bytes:
-    """An error of the API."""
+    """Return an error of the API."""
     return http(status, {"message": message}, *headers)

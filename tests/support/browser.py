@@ -1,4 +1,4 @@
-"""A real browser, which comes from the npm registry and needs nothing installed, and the console in it."""
+"""Open the console in a real browser, which comes from the npm registry and needs no other installation."""
 
 import json
 import platform
@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 ROOT = Path(__file__).parents[2]
 NODE = Path(sys.executable).with_name("node")
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-PATIENCE = 60_000  # milliseconds; other tests, and other programs, may keep the machine busy
-# Chromium says so of every answer that is an error, which is what many tests are about.
+PATIENCE = 60_000  # milliseconds; other tests and programs may keep the machine busy
+# Chromium logs this for every error response, and many tests provoke errors.
 EXPECTED = "Failed to load resource"
-# No switch that weakens what a page may do: its policy is what is tested. Nobody clicks before a video may play.
+# No switch weakens what a page may do, because its policy is under test. Videos may play without a click.
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 WATCH = """
 window.harms = [];
@@ -29,7 +29,7 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
 }).observe({type: "layout-shift", buffered: true});
 """
-# A frame as what it is made of.
+# A frame as its pixel values.
 FRAME = """(film) => {
   const canvas = document.createElement("canvas");
   canvas.width = 160; canvas.height = 90;
@@ -40,7 +40,7 @@ FRAME = """(film) => {
 
 
 def is_for_this_machine() -> bool:
-    """Whether the browser of the npm registry runs here."""
+    """Return whether the browser of the npm registry runs on this machine."""
     return sys.platform == "linux" and platform.machine() == "x86_64"
 
 
@@ -59,7 +59,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Tab:
-    """A page of the console at `url`, and all that it complained of."""
+    """A page of the console at `url`, and all of its complaints."""
 
     page: Page
     url: str
@@ -67,7 +67,7 @@ class Tab:
 
     @classmethod
     def open(cls, context: BrowserContext, url: str) -> "Tab":
-        """A new tab, which is nowhere yet."""
+        """Open a new tab without a page."""
         context.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
         context.add_init_script(WATCH)
@@ -84,17 +84,17 @@ class Tab:
         return tab
 
     def sign_in(self, key: str) -> "Tab":
-        """By a link, as `make up` prints it."""
+        """Sign in with a link like the one that `make up` prints."""
         self.page.goto(f"{self.url}/#key={key}")
         expect(self.page.get_by_role("navigation")).to_be_visible()
         return self
 
     def go(self, where: str) -> None:
-        """To a page of the console, as by a link within it."""
+        """Go to a page of the console as a link within it would."""
         self.page.evaluate("(where) => { location.hash = `#/${where}`; }", where)
 
     def choose_model(self, name: str) -> None:
-        """By its id, in the form."""
+        """Choose a model in the form by its id."""
         change = self.page.get_by_role("button", name="Change")
         search = self.page.get_by_role("searchbox", name="Model")
         expect(change.or_(search)).to_be_visible()
@@ -109,11 +109,11 @@ class Tab:
         self.page.get_by_role("textbox", name="Prompt").first.fill(text)
 
     def problems(self) -> list[str]:
-        """All that the page did, or was kept from doing, that it must not."""
+        """Return everything that the page did, or was prevented from doing, against its policy."""
         return [*self.harms, *self.page.evaluate("window.harms ?? []")]
 
     def axe(self) -> list[str]:
-        """What axe-core finds on the page as it stands, a line each."""
+        """Return what axe-core finds on the current page, one line each."""
         if not self.page.evaluate("window.axe !== undefined"):
             self.page.evaluate(AXE.read_text("utf-8"))
         found: dict[str, Any] = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")

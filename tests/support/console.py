@@ -1,4 +1,4 @@
-"""The console's modules, run by Node without a browser, and the HTML that they render."""
+"""Run the console's modules in Node without a browser, and parse the HTML that they render."""
 
 import json
 import os
@@ -39,7 +39,7 @@ VOID = {"br", "img", "input"}
 ENGLISH = {**os.environ, "LC_ALL": "en_US.UTF-8", "TZ": "UTC"}
 
 
-# Renders a template for each line of its input, with what the line has as `GIVEN`.
+# Renders a template for each line of input. The line's data is available as `GIVEN`.
 RENDERER = """
 import { createInterface } from "node:readline";
 import { renderToString } from "preact-render-to-string";
@@ -119,7 +119,7 @@ class Element:
 
     @property
     def text(self) -> str:
-        """The text in it. Elements are words of their own."""
+        """Return the text in the element. Nested elements are separate words."""
         parts = (child if isinstance(child, str) else f" {child.text} " for child in self.children)
         return " ".join("".join(parts).split())
 

@@ -1,4 +1,4 @@
-"""What the dashboard of a stage is made of."""
+"""Read the parts of a stage's dashboard."""
 
 import json
 from typing import Any
@@ -7,13 +7,13 @@ from tests.support.templates import readable, resources
 
 
 def body(stage: str) -> dict[str, Any]:
-    """Its widgets, with references as readable names."""
+    """Return the dashboard's widgets, with references as readable names."""
     (dashboard,) = resources(stage, "AWS::CloudWatch::Dashboard").values()
     made: dict[str, Any] = json.loads(readable(dashboard["Properties"]["DashboardBody"]))
     return made
 
 
 def queries(stage: str) -> dict[str, str]:
-    """The queries of logs, by the titles of their widgets."""
+    """Return the log queries by the titles of their widgets."""
     found = [one["properties"] for one in body(stage)["widgets"] if one["type"] == "log"]
     return {one["title"]: one["query"] for one in found}

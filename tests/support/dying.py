@@ -1,4 +1,4 @@
-"""Functions that die at a chosen point, and a Step Functions that invokes them again."""
+"""Kill functions at a chosen point, with a Step Functions that invokes them again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,12 +27,12 @@ FUNCTIONS = {*DOORS, "admit", "submit", "look_up_submission", "check_status", "f
 
 
 class Killed(BaseException):
-    """The function's environment is gone: no handler catches this."""
+    """The end of the function's process, which no handler catches."""
 
 
 @dataclass
 class Death:
-    """Kills at the `at`-th point that is passed, once."""
+    """A fault that kills once, at the `at`-th point."""
 
     at: int
     passed: int = 0
@@ -45,11 +45,11 @@ class Death:
             raise Killed(name)
 
 
-_deaths: list[Death] = []  # those that the clients pass to, the last one first
+_deaths: list[Death] = []  # the clients in use, the latest first
 
 
 def _mortal(service: str, **options: Any) -> Any:
-    """Return a client of `dying` only, whose every call passes a point before and a point after it."""
+    """Return a client, of `dying` only, whose every call passes a point before and a point after it."""
     made = cast("Any", boto3.DEFAULT_SESSION).client(service, **options)
     for when in ("before", "after"):
         made.meta.events.register(
@@ -63,7 +63,7 @@ _clients = Clients(_mortal)
 
 @contextmanager
 def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
-    """Every call of a function to AWS or to the provider passes a point before and a point after it."""
+    """Make every call of a function to AWS or the provider pass a point before and a point after it."""
 
     def around(function: Any, name: str) -> Any:
         def called(*args: Any, **kwargs: Any) -> Any:
@@ -90,7 +90,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
 
 @dataclass
 class Driver:
-    """Step Functions, for one generation."""
+    """A fake Step Functions that runs one generation."""
 
     cloud: Cloud
     generation_id: str
@@ -105,7 +105,7 @@ class Driver:
         raise AssertionError(f"{function} died {INVOCATIONS} times")
 
     def step(self, function: str, state: dict[str, Any], token: str = "token") -> dict[str, Any]:
-        """Pass a state, as the shipped state machine does: its output."""
+        """Run a state as the shipped state machine does, and return its output."""
         return output(function, state, self.invoke(function, payload(function, state, token=token)))
 
     def run(self) -> None:
@@ -130,7 +130,7 @@ class Driver:
         return submitted
 
     def _let_time_pass(self, seconds: float) -> None:
-        """Age the claim of a dead invocation, which counts until its function's time is over."""
+        """Age the claim of a dead invocation, which holds until its function's timeout has passed."""
         boto3.client("dynamodb").update_item(
             TableName="generations",
             Key={"generation_id": {"S": self.generation_id}},

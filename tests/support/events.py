@@ -14,5 +14,5 @@ def event(name: str) -> dict[str, Any]:
 
 
 def requested(event_id: str, **detail: Any) -> dict[str, Any]:
-    """An event that asks for a video."""
+    """Return an event that requests a video."""
     return {**event("generation_requested"), "id": event_id, "detail": detail}

@@ -1,4 +1,4 @@
-"""AWS in this process and the functions in it: each handler runs as Lambda runs it, from its environment."""
+"""Run each handler as Lambda does, from its environment, with AWS in this process."""
 
 import base64
 import importlib
@@ -25,7 +25,7 @@ PATHS = ["/v2/video/generations", "/v2/generate/video/google/generation"]
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda tells a function of its invocation."""
+    """The context that Lambda passes to an invocation."""
 
     function_name: str = "function"
     memory_limit_in_mb: int = 256
@@ -38,7 +38,7 @@ class Context:
 
 @dataclass
 class Cloud:
-    """The AWS resources of a stack, by moto, and the provider beside them."""
+    """The AWS resources of a stack, by moto, and the provider."""
 
     ledger: Ledger
     simulator: SimulatorControl
@@ -59,7 +59,7 @@ class Cloud:
         return answer
 
     def run(self, state: dict[str, Any], *functions: str, execution: str = "", token: str = "token") -> dict[str, Any]:
-        """Pass these states one after the other, as the shipped state machine does: the output of the last."""
+        """Run these states in order, as the shipped state machine does, and return the output of the last."""
         for function in functions:
             answer = self.invoke(function, states.payload(function, state, execution, token))
             state = states.output(function, state, answer)
@@ -70,18 +70,18 @@ class Cloud:
         return Caller(self, owner, scope, key_id)
 
     def delete(self, generation_id: str) -> None:
-        """What its owner deletes has ended, and its end was announced."""
+        """Complete and announce a generation, and let its owner delete it."""
         self.ledger.fail(self.ledger.get(generation_id).run, Failure("Cancelled", "by its owner"))
         self.ledger.announced(self.ledger.get(generation_id))
         self.ledger.delete(self.ledger.get(generation_id))
 
     @property
     def holders(self) -> list[str]:
-        """The generations that hold a slot."""
+        """Return the generations that hold a slot."""
         return [slot.holder for slot in SlotsTable(boto3.client("dynamodb"), "slots", "generations").held()]
 
     def messages(self) -> list[dict[str, Any]]:
-        """What was published to the topic so far, and not yet read."""
+        """Return the unread messages published to the topic."""
         sqs = boto3.client("sqs")
         url = sqs.get_queue_url(QueueName="announcements")["QueueUrl"]
         found = []
@@ -105,7 +105,7 @@ class Caller:
 def call(
     caller: Caller | Cloud, method: str, path: str, *, body: object = None, query: str = "", **headers: str
 ) -> tuple[int, dict[str, Any]]:
-    """Call the HTTP API, as Ann unless told otherwise, and return the status and the JSON body."""
+    """Call the HTTP API, as Ann by default, and return the status and the JSON body."""
     caller = caller.caller() if isinstance(caller, Cloud) else caller
     known = {"owner": caller.owner, "scope": caller.scope, "key_id": caller.key_id}
     payload = event("http_api")
@@ -124,7 +124,7 @@ def call(
         named: dict[str, str] = {}
         for part in query.split("&"):
             name, text = part.split("=", 1)
-            # What is there twice has commas between.
+            # Repeated parameters are joined with commas.
             named[name] = ",".join(filter(None, (named.get(name), unquote(text))))
         payload["queryStringParameters"] = named
     answer = caller.cloud.invoke("api", payload)
@@ -138,14 +138,14 @@ class Doors:
     cloud: Cloud
 
     def drop(self, key: str, body: str, **metadata: str) -> dict[str, Any]:
-        """Put a file into the prompts bucket: the event of it."""
+        """Put a file into the prompts bucket and return its event."""
         put = boto3.client("s3").put_object(Bucket="prompts", Key=key, Body=body.encode(), Metadata=metadata)
         created = event("object_created")
         created["detail"]["object"] |= {"key": key, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"]}
         return created
 
     def take(self, *events: dict[str, Any]) -> list[str]:
-        """Hand the events to ingest as one batch of messages: the ids of those that failed."""
+        """Pass the events to ingest as one batch of messages, and return the ids of the failed ones."""
         messages = [
             {
                 "messageId": f"message-{number}",
@@ -160,7 +160,7 @@ class Doors:
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def _receipt(self, asked: dict[str, Any]) -> str:
-        """What SQS gives to who receives this from the queue."""
+        """Return the receipt that SQS gives to a receiver from the queue."""
         sqs, url = boto3.client("sqs"), self.cloud.environment["QUEUE_URL"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps(asked))
         return str(sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"])
@@ -170,7 +170,7 @@ class Doors:
         return Lists(self.cloud.ledger).page(owner, Wanted(), 100, None)[0]
 
     def executions(self, machine: str) -> list[dict[str, Any]]:
-        """The executions of a state machine, oldest first, each with its input."""
+        """Return the executions of a state machine with their inputs, oldest first."""
         stepfunctions = boto3.client("stepfunctions")
         found = stepfunctions.list_executions(stateMachineArn=self.cloud.environment[machine])["executions"]
         described = [stepfunctions.describe_execution(executionArn=one["executionArn"]) for one in found]

@@ -1,4 +1,4 @@
-"""An owner who has something on every page of the console."""
+"""Create an owner with something on every page of the console."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,23 +13,23 @@ from tests.support.money import USD
 from wiring import now
 
 MODEL, EXTENDING = "google/veo-3.1-t2v-fast", "google/veo3-1-fast-extend-video"
-HOURS = 150  # of which it is known how many slots were held
+HOURS = 150  # hours with recorded slot usage
 WEBHOOK = "https://receiver.invalid/told"
 
 
 @dataclass(frozen=True)
 class Furnished:
-    """What an owner has; the fields are ids."""
+    """The ids of everything that an owner has."""
 
     completed: str
     failed: str
     running: str
-    waiting: str  # for the one that runs
+    waiting: str  # of the running one
     batch: str
 
     @classmethod
     def of(cls, cloud: LocalCloud, owner: str, key: str) -> "Furnished":
-        """Make it all, with this key of the owner's."""
+        """Create everything with this key of the owner."""
         headers = {"Authorization": f"Bearer {key}"}
 
         def ask(prompt: str, seconds: float, query: dict[str, str] | None = None, **script: Any) -> str:
@@ -70,7 +70,7 @@ class Furnished:
         return made
 
     def cancel(self, cloud: LocalCloud, key: str) -> None:
-        """What would run on: it holds a slot."""
+        """Cancel what would keep running and hold a slot."""
         for generation_id in (self.waiting, self.running):
             headers, query = {"Authorization": f"Bearer {key}"}, {"generation_id": generation_id}
             assert cloud.call("DELETE", params=query, headers=headers).ok

@@ -1,4 +1,4 @@
-"""Generations for tests, and a clock that a test moves."""
+"""Create generations for tests, with a clock that a test controls."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ START = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
 class Clock:
-    """A time that moves only when told."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.time = START
@@ -25,7 +25,7 @@ class Clock:
 
 
 def generation(generation_id: str = "g1", **fields: Any) -> Generation:
-    """A generation that was accepted at START."""
+    """Return a generation that was accepted at START."""
     return Generation(
         **{
             "generation_id": generation_id,
@@ -40,14 +40,14 @@ def generation(generation_id: str = "g1", **fields: Any) -> Generation:
 
 
 def claimed(ledger: Ledger, run: Run) -> Claim:
-    """Claim the create call of a run, which nobody has claimed yet."""
+    """Claim the create call of a run that nobody has claimed yet."""
     claim = Claim.begin(ledger, run)
     assert claim is not None
     return claim
 
 
 def archived(generation_id: str, **fields: Any) -> ArchivedVideo:
-    """The archived video of a generation."""
+    """Return the archived video of a generation."""
     key = f"videos/{generation_id}/video.mp4"
     return ArchivedVideo(
         **{

@@ -1,4 +1,4 @@
-"""The blocks of a GIF."""
+"""Build the blocks of a GIF."""
 
 SCREEN = b"GIF89a" + bytes(4) + b"\x80\0\0" + b"rgbRGB"  # with a table of two colours
 EXTENSION = b"\x21\xf9\4" + bytes(4) + b"\0"
@@ -6,7 +6,7 @@ TRAILER = b"\x3b"
 
 
 def data(body: bytes) -> bytes:
-    """In pieces, each after its size."""
+    """Return the data in pieces, each preceded by its size."""
     pieces = (body[at : at + 255] for at in range(0, len(body), 255))
     return b"".join(bytes([len(piece)]) + piece for piece in pieces) + b"\0"
 

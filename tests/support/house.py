@@ -1,4 +1,4 @@
-"""Slots at a provider, with everything around them that can be told what to do."""
+"""Slots at a provider, and fakes of everything around them."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -22,7 +22,7 @@ LONGEST = timedelta(minutes=30)
 
 
 class Announcer:
-    """Marks as announced, and remembers what."""
+    """An announcer that marks ends as announced and remembers them."""
 
     def __init__(self) -> None:
         self.announced: list[str] = []
@@ -36,7 +36,7 @@ class Announcer:
 
 
 class ProviderJobs:
-    """What the provider says of its jobs, which have the ids of their generations; it works on those in `working`."""
+    """The provider's status for its jobs, whose ids are those of their generations. Those in `working` are running."""
 
     def __init__(self) -> None:
         self.working: set[str] = set()
@@ -46,7 +46,7 @@ class ProviderJobs:
 
 
 class House:
-    """Tables, a clock and the admission, with jobs that are named after their owner: `ann1`."""
+    """Tables, a clock and the admission, with jobs named after their owner: `ann1`."""
 
     def __init__(self, dynamodb: "DynamoDBClient", limit: int = 2) -> None:
         self.clock = Clock()
@@ -57,12 +57,12 @@ class House:
         self.limit_to(limit)
 
     def limit_to(self, limit: int) -> None:
-        """As a deployment with another limit would."""
+        """Change the limit, as a deployment would."""
         self.limit = limit
         self.admission = Admission(self.table, self.ledger, cast("Any", self.stepfunctions), limit)
 
     def arrive(self, *names: str, takes: Sequence[str] = ()) -> None:
-        """Jobs, which take the videos of others."""
+        """Create jobs that take the videos of others."""
         for name in names:
             self.accept(name, takes)
             self.admission.admit(Run(name), name)
@@ -76,30 +76,30 @@ class House:
         self.executions.start(Run(name))
 
     def submit(self, name: str) -> None:
-        """The provider has it, and works."""
+        """Record that the provider has accepted the job and is generating."""
         run = self.ledger.get(name).run
         self.provider.working.add(name)
         claimed(self.ledger, run).submitted(name)
 
     def generated(self, name: str) -> None:
-        """The provider has made it."""
+        """Record that the provider has generated the video."""
         self.provider.working.discard(name)
         self.ledger.provider_finished(self.ledger.get(name).run, {"url": "x"}, 1)
         self.admission.release(name)
 
     def complete(self, name: str) -> None:
-        """Its video is archived, and its end announced."""
+        """Archive the video and announce the end."""
         self.ledger.complete(self.ledger.get(name).run, archived(name), self.clock.time)
         self.close(name)
 
     def make(self, name: str) -> None:
-        """All that is done with one that has its slot."""
+        """Do everything for a job that has its slot."""
         self.submit(name)
         self.generated(name)
         self.complete(name)
 
     def end(self, *names: str) -> None:
-        """The provider has failed at it, or it was never sent, and that is recorded."""
+        """Record that the provider failed, or that the job was never sent."""
         for name in names:
             self.provider.working.discard(name)
             self.ledger.fail(self.ledger.get(name).run, Failure("GenerationFailed", "no"))
@@ -109,7 +109,7 @@ class House:
         close(self.ledger.get(name), self.ledger, self.admission, cast("Any", self.announcer))
 
     def sweep(self, seconds: float = 61) -> None:
-        """A sweep some time later."""
+        """Run a sweep after some time."""
         self.clock.forward(seconds)
         self.sweeper().run(until=self.clock.time)
 

@@ -1,4 +1,4 @@
-"""Files that requests name, and jobs that take them."""
+"""Upload files for requests, and create jobs that use them."""
 
 import hashlib
 from typing import Any
@@ -14,7 +14,7 @@ EXTEND = "google/veo3-1-extend-video"
 
 
 def upload(cloud: Cloud, content: bytes = PNG, owner: str = "ann", content_type: str = "image/png") -> str:
-    """A file that an owner has uploaded: the reference to it."""
+    """Upload a file as an owner and return its reference."""
     asked = {"content_type": content_type, "sha256": hashlib.sha256(content).hexdigest()}
     status, answer = call(cloud.caller(owner), "POST", "/v2/uploads", body=asked)
     assert status == 200, answer

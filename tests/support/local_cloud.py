@@ -1,4 +1,4 @@
-"""The deployed stack on a local cloud of the tests' own, beside whatever `make up` runs."""
+"""Use the deployed stack on a separate local cloud, independent of the one that `make up` runs."""
 
 import json
 import os
@@ -26,10 +26,10 @@ from promptreel.operator.keys import ApiKeys
 from wiring import now
 
 T = TypeVar("T")
-CHECKOUT = Checkout(Path(__file__).parents[2], ".local/tests")  # of the cloud that the tests share
+CHECKOUT = Checkout(Path(__file__).parents[2], ".local/tests")  # settings of the cloud that the tests share
 STACK_FILE = CHECKOUT.state / "stack.json"
-Run = Callable[..., subprocess.CompletedProcess[str]]  # the command line, by the fixture `run`
-PATIENCE_SECONDS = 120.0  # other tests, and other programs, may keep the machine busy
+Run = Callable[..., subprocess.CompletedProcess[str]]  # runs the command line, like the fixture `run`
+PATIENCE_SECONDS = 120.0  # other tests and programs may keep the machine busy
 
 
 @dataclass
@@ -50,7 +50,7 @@ class LocalCloud:
         return Ledger(self.aws("dynamodb"), self.stack.table_name, now)
 
     def aws(self, service: str) -> Any:
-        """A client of the local AWS; making one takes longer than most of its calls."""
+        """Return a cached client of the local AWS, because making one takes longer than most of its calls."""
         if service not in self._clients:
             self._clients[service] = client(service, self.stack.aws_endpoint_url)
         return self._clients[service]
@@ -61,22 +61,22 @@ class LocalCloud:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def queue_url(self, output: str) -> str:
-        """A queue of the stack, by the name of its output."""
+        """Return the URL of a queue of the stack by the name of its output."""
         return self._outputs[output]
 
     def is_drained(self, output: str) -> bool:
-        """Whether nothing waits in a queue and nothing is being taken from it."""
+        """Return whether the queue is empty and none of its messages is being processed."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         queue = {"QueueUrl": self.queue_url(output), "AttributeNames": names}
         counts = self.aws("sqs").get_queue_attributes(**queue)["Attributes"]
         return all(count == "0" for count in counts.values())
 
     def key_of(self, owner: str) -> str:
-        """A new API key for an owner, once the API knows it: who tries it before is refused for minutes."""
+        """Return a new API key for an owner once the API accepts it. An earlier attempt is rejected for minutes."""
         return self.keys_of(owner)[owner]
 
     def keys_of(self, *owners: str) -> dict[str, str]:
-        """The same for many, in hardly more time."""
+        """Return new keys for many owners in little more than the time for one."""
         keys = ApiKeys(self.aws("secretsmanager"), self.stack.api_keys_secret_arn)
         made = {owner: keys.create(owner)[0] for owner in owners}
         time.sleep(KNOWN_AFTER_SECONDS)
@@ -85,7 +85,7 @@ class LocalCloud:
         return made
 
     def environment(self, **variables: str) -> dict[str, str]:
-        """Of a program that a test runs: what it needs to run at all, and the variables."""
+        """Return the environment of a program that a test runs: what it needs to run, and the variables."""
         trusted = {name: os.environ[name] for name in TRUST if name in os.environ}
         return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **trusted, **variables}
 
@@ -103,13 +103,13 @@ class LocalCloud:
         return result
 
     def create(self, prompt: str, **fields: Any) -> str:
-        """Send a prompt through the HTTP API: the generation's id."""
+        """Send a prompt through the HTTP API and return the generation's id."""
         answer = self.call("POST", json={"model": "veo2", "prompt": prompt, **fields})
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
 
     def ended(self, generation_id: str, patience: float = PATIENCE_SECONDS) -> Generation:
-        """The generation once it has ended and its end was announced."""
+        """Return the generation once it has ended and its end was announced."""
 
         def look() -> Generation | None:
             generation = self.ledger.get(generation_id)
@@ -118,7 +118,7 @@ class LocalCloud:
         return eventually(look, patience)
 
     def execution(self, generation_id: str) -> dict[str, Any]:
-        """The generation's execution once it has ended, with what it ended with."""
+        """Return the generation's execution once it has ended, including its output."""
         arn = self.stack.video_generation_state_machine_arn.replace(":stateMachine:", ":execution:")
         stepfunctions = self.aws("stepfunctions")
 
@@ -129,7 +129,7 @@ class LocalCloud:
         return eventually(look)
 
     def announcements(self, which: str, name: str = "generation_id") -> list[dict[str, Any]]:
-        """What was published over SNS about this generation, or with another `name` about a batch, so far."""
+        """Return everything published over SNS so far about this generation, or about a batch if `name` is given."""
         sqs, url = self.aws("sqs"), self.stack.queue_url
         while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in batch:
@@ -138,12 +138,12 @@ class LocalCloud:
         return [message for message in self._messages if message.get(name) == which]
 
     def of_owner(self, ref: str, owner: str = "demo") -> Generation:
-        """The generation that came by this source, once it has ended and was announced."""
+        """Return the generation from this source once it has ended and was announced."""
 
         return eventually(lambda: next((g for g in self.listed(owner) if g.source.ref == ref and g.announced_at), None))
 
     def listed(self, owner: str = "demo") -> Iterator[Generation]:
-        """All generations of an owner, newest first."""
+        """Return all generations of an owner, newest first."""
         cursor: str | None = None
         while True:
             found, cursor = Lists(self.ledger).page(owner, Wanted(), 100, cursor)
@@ -152,32 +152,32 @@ class LocalCloud:
                 return
 
     def drop(self, key: str, body: str | bytes, **metadata: str) -> str:
-        """Put a file into the prompts bucket: its address."""
+        """Put a file into the prompts bucket and return its address."""
         data = body.encode() if isinstance(body, str) else body
         self.aws("s3").put_object(Bucket=self.stack.prompts_bucket, Key=key, Body=data, Metadata=metadata)
         return f"s3://{self.stack.prompts_bucket}/{key}"
 
     def archived(self, generation_id: str) -> list[str]:
-        """The keys under this generation's prefix in the videos bucket."""
+        """Return the keys under this generation's prefix in the videos bucket."""
         listed = self.aws("s3").list_objects_v2(Bucket=self.stack.videos_bucket, Prefix=f"videos/{generation_id}/")
         return [item["Key"].rpartition("/")[2] for item in listed.get("Contents", [])]
 
     def creates(self, prompt: str) -> int:
-        """How many create calls with this prompt the provider was sent, whatever it answered."""
+        """Return how many create calls with this prompt the provider received, whatever it answered."""
         return sum(call.method == "POST" and call.prompt == prompt for call in self.simulator.calls())
 
 
 def eventually(look: Callable[[], T | None], patience: float = PATIENCE_SECONDS) -> T:
-    """What `look` finds, as soon as it finds something, within `patience` seconds."""
+    """Poll until `look` returns something, for at most `patience` seconds, and return that."""
     began = time.monotonic()
     while (waited := time.monotonic() - began) < patience:
         if (found := look()) is not None:
             return found
-        # Less and less often: all tests ask one ministack, which then has the less time for the jobs.
+        # Poll with growing pauses: all tests share one ministack, and polling takes time away from the jobs.
         time.sleep(min(1.0, max(0.1, waited / 10)))
     raise AssertionError(f"not within {patience:.0f} s")
 
 
 def unique(text: str) -> str:
-    """A prompt that no other test uses: the simulator's scripts and counts go by it."""
+    """Return a prompt that no other test uses, because the simulator's scripts and counts are keyed by prompt."""
     return f"{text} {uuid4().hex[:8]}"

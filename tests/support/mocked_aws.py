@@ -1,6 +1,6 @@
-"""moto, made fast: what it holds is put back at once, and calls on items in DynamoDB take the short way.
+"""Make moto fast: restore its state from a snapshot, and shorten calls on DynamoDB items.
 
-A call through the SDK and moto takes milliseconds, most of it for signing, URLs, headers and parsing. A test of the
+A call through the SDK and moto takes milliseconds, mostly for signing, URLs, headers and parsing. A test of the
 functions starts with more than twenty resources and then makes up to thousands of calls.
 """
 
@@ -41,14 +41,14 @@ ITEM_CALLS = {
 
 
 class Clients:
-    """Clients, of which each is made once: to make one takes longer than most of what is done with it."""
+    """A cache of clients, because making one takes longer than most of its calls."""
 
     def __init__(self, make: Callable[..., Any]) -> None:
         self._make = make
         self._made: dict[str, Any] = {}
 
     def __call__(self, service: str, **options: Any) -> Any:
-        """Return the client of a service with these options; it holds no state."""
+        """Return the client of a service with these options. It is stateless."""
         config = getattr(options.get("config"), "_user_provided_options", None)
         key = f"{service} {sorted(options.items() - {('config', options.get('config'))})} {config}"
         if key not in self._made:
@@ -57,7 +57,7 @@ class Clients:
 
 
 class Snapshot:
-    """Everything that moto holds at the time when this is made."""
+    """A copy of all state that moto held when the snapshot was made."""
 
     def __init__(self) -> None:
         services: list[BackendDict[Any]] = BackendDict._instances  # type: ignore[misc]
@@ -66,23 +66,23 @@ class Snapshot:
         self._backends = pickle.dumps([backend for *_, backend in found])
 
     def restore(self) -> None:
-        """Put back a copy of all that moto held; in services that held nothing then, nothing changes."""
+        """Restore a copy of moto's state. Services that were empty at the time of the snapshot are left unchanged."""
         for (service, account, region), backend in zip(self._places, pickle.loads(self._backends), strict=True):
             service[account][region] = backend
 
 
 def speed_up() -> None:
-    """Change moto for this process; call it before any client is made."""
-    copyreg.pickle(Condition, lambda _: (Condition, ()))  # queues have one, and nobody waits for it in a snapshot
-    handlers.BUILTIN_HANDLERS.insert(0, ("before-send", _as_bytes))  # before moto's own
+    """Patch moto for this process. Call this before making any client."""
+    copyreg.pickle(Condition, lambda _: (Condition, ()))  # queues have one, and a restored one needs no waiters
+    handlers.BUILTIN_HANDLERS.insert(0, ("before-send", _as_bytes))  # run before moto's handler
     handlers.BUILTIN_HANDLERS.append(("before-call", _short_way))
-    # A transaction copies its tables first, once for each of its items, and every copy measured all attributes again.
+    # A transaction first copies its tables, once per item, and each copy measured all attributes again.
     copyreg.pickle(LimitedSizeDict, lambda attributes: (_attributes, (dict(attributes),)))
     Table.__deepcopy__ = lambda self, _: pickle.loads(pickle.dumps(self))  # type: ignore[attr-defined]
-    # Both are put together for each call, and always the same.
+    # Both are built for each call and never change.
     UserAgentString.to_string = lambda self: "tests"  # type: ignore[method-assign]  # noqa: ARG005
     BaseBackend.urls = property(_urls)  # type: ignore[assignment,method-assign]
-    core.RESPONSES_METHODS.clear()  # patterns of URLs for each service and method, for clients that are not boto3
+    core.RESPONSES_METHODS.clear()  # URL patterns by service and method, for clients other than boto3
 
 
 _compute_urls: Callable[[BaseBackend], Any] = vars(BaseBackend)["urls"].fget
@@ -90,7 +90,7 @@ _urls_of_class: dict[type, Any] = {}
 
 
 def _urls(backend: BaseBackend) -> Any:
-    """Return the handlers by compiled URL, which moto computes for each call although they never change."""
+    """Return the handlers by compiled URL. moto computes them for each call although they never change."""
     if type(backend) not in _urls_of_class:
         _urls_of_class[type(backend)] = {re.compile(url): handler for url, handler in _compute_urls(backend).items()}
     return _urls_of_class[type(backend)]
@@ -103,19 +103,19 @@ def _attributes(found: dict[str, Any]) -> LimitedSizeDict:
 
 
 def _as_bytes(request: AWSPreparedRequest, **_: object) -> None:
-    """Turn the body into bytes: boto3 and every server take a bytearray, moto does not."""
+    """Turn the body into bytes: boto3 and every server accept a bytearray, moto does not."""
     if isinstance(request.body, bytearray):
         request.body = bytes(request.body)
 
 
 def _short_way(model: OperationModel, params: dict[str, Any], **_: object) -> tuple[AWSResponse, Any] | None:
-    """Return moto's answer to a call on items; or nothing, and the call goes on to moto by the long way.
+    """Return moto's answer to a call on items, or None to let moto handle the call in the usual way.
 
-    An error goes the long way, where it becomes the SDK's exception: a call that failed has changed nothing.
+    An error takes the usual way, where it becomes the SDK's exception. A failed call has changed nothing.
     """
     if not core.botocore_stubber.enabled or params["url"] != DYNAMODB or model.name not in ITEM_CALLS:
         return None
-    if b'"B' in params["body"]:  # bytes or a set of them, which this JSON has in Base64
+    if b'"B' in params["body"]:  # bytes or a set of bytes, which this JSON encodes as Base64
         return None
     shape = model.output_shape
     assert shape

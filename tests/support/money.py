@@ -1,4 +1,4 @@
-"""Accounts in the table `money`, as a deployment has them."""
+"""Set up accounts in the table `money`, as a deployment has them."""
 
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ RESERVE = 5 * USD
 
 
 def accounts(dynamodb: "DynamoDBClient", now: Clock, limits: Limits | None = None) -> Accounts:
-    """Of a deployment with these limits; a request of which nothing is known holds 5 USD."""
+    """Return the accounts of a deployment with these limits. A request without a known price holds 5 USD."""
     return Accounts.at(dynamodb, Tables("money", "slots"), now, limits or Limits(), RESERVE)
 
 
 def circuit(dynamodb: "DynamoDBClient", now: Clock) -> Circuit:
-    """Closed, as long as nobody opens it."""
+    """Return a circuit, which is closed until something opens it."""
     return Circuit(dynamodb, "money", now, 60)

@@ -1,8 +1,8 @@
-"""The boxes of an MP4."""
+"""Build the boxes of an MP4."""
 
 
 def box(name: bytes, body: bytes = b"", *, large: bool = False, to_end: bool = False) -> bytes:
-    """A box; its size is written in 4 bytes, in 8 (`large`) or left open (`to_end`)."""
+    """Return a box. Its size is written in 4 bytes, in 8 (`large`) or left open (`to_end`)."""
     if to_end:
         return bytes(4) + name + body
     if large:

@@ -1,4 +1,4 @@
-"""A batch whose file is edited and sent again."""
+"""Edit the file of a batch and send it again."""
 
 import json
 from typing import Any
@@ -24,19 +24,19 @@ def records() -> BatchRecords:
 
 
 class Week:
-    """A file that is dropped, run, edited and dropped again."""
+    """A file that a test drops, runs, edits and drops again."""
 
     def __init__(self, doors: Doors) -> None:
         self.doors, self.cloud = doors, doors.cloud
 
     def drop(self, *prompts: str, key: str = KEY, **more: Any) -> dict[str, Any]:
-        """Drop it and take it: the input of the execution that was started last."""
+        """Drop and ingest the file. Return the input of the most recently started execution."""
         assert self.doors.take(self.doors.drop(key, file(*prompts, **more))) == []
         given: dict[str, Any] = self.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
         return given
 
     def accept(self, given: dict[str, Any], rows: int | None = None) -> list[dict[str, Any]]:
-        """Hand every staged row to AcceptRow, as the Map does; or only the first ones."""
+        """Pass all staged rows, or only the first ones, to AcceptRow as the Map does."""
         body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
         return [self.cloud.invoke("accept_row", json.loads(line), warm=True) for line in body.splitlines()[:rows]]
 

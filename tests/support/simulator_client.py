@@ -1,4 +1,4 @@
-"""What the simulator's tests call it with."""
+"""Call the simulator in its tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROMPT = "A paper boat"
 
 
 class Clock:
-    """Epoch seconds that move when told."""
+    """A clock of epoch seconds that a test moves."""
 
     now = 1_700_000_000.0
 
@@ -49,14 +49,14 @@ class Client:
         return requests.get(self.url + "/v2/logs", params=query, headers=headers, timeout=timeout)
 
     def rows(self, **query: Any) -> list[dict[str, Any]]:
-        """The first page of the request log, of the last hour unless told."""
+        """Return the first page of the request log, by default of the last hour."""
         rows: list[dict[str, Any]] = self.logs(**(query if "start" in query else {"period": "1h"} | query)).json()[
             "data"
         ]
         return rows
 
     def finished(self, **fields: Any) -> dict[str, Any]:
-        """Create a generation that takes no time and fetch it."""
+        """Create a generation that takes no time, and fetch it."""
         answer: dict[str, Any] = self.fetch(self.create(**fields).json()["id"]).json()
         return answer
 
@@ -66,7 +66,10 @@ def download(url: str, **options: Any) -> requests.Response:
 
 
 def raw_get(url: str, headers: dict[str, str] | None = None) -> tuple[str | None, bytes]:
-    """The declared length and the body; raises what the socket raises, IncompleteRead if the body ends early."""
+    """Return the declared length and the body.
+
+    Raise what the socket raises, and IncompleteRead if the body ends early.
+    """
     parts = urlsplit(url)
     with closing(http.client.HTTPConnection(parts.netloc, timeout=10)) as connection:
         connection.request("GET", f"{parts.path}?{parts.query}", headers=headers or {})
@@ -75,7 +78,7 @@ def raw_get(url: str, headers: dict[str, str] | None = None) -> tuple[str | None
 
 
 def boxes(file: bytes) -> list[str]:
-    """The names of an MP4's top-level boxes; fails if their sizes do not add up to the file's."""
+    """Return the names of an MP4's top-level boxes. Fail if their sizes do not add up to the file's."""
     names, position = [], 0
     while position < len(file):
         names.append(file[position + 4 : position + 8].decode())

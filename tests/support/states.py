@@ -1,4 +1,4 @@
-"""The states of the shipped state machine that invoke a function: what each passes to it, and what comes of that."""
+"""Build the input and output of the shipped state machine's function states."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,9 @@ STATES = json.loads(MACHINE.read_text("utf-8"))["States"]
 
 
 def payload(function: str, state: dict[str, Any], execution: str = "", token: str = "token") -> dict[str, Any]:
-    """Return what the state of `function` passes to it, if `state` is the state's input.
+    """Return the payload that `function` gets from its state, if `state` is the state's input.
 
-    The execution is the first of its generation by default; `token` answers the state that waits for one.
+    The execution is by default the first of its generation. `token` is the task token of the state that waits for one.
     """
     passed: dict[str, Any] = _definition(function)["Parameters"]["Payload"]
     context = {"$$.Execution.Name": execution or state["generation_id"], "$$.Task.Token": token}
@@ -22,7 +22,7 @@ def payload(function: str, state: dict[str, Any], execution: str = "", token: st
 
 
 def output(function: str, state: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the input of the state that follows, if the function answered so."""
+    """Return the input of the next state if the function returned this."""
     return answer if _definition(function).get("OutputPath") == "$.Payload" else state
 
 

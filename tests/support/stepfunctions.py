@@ -1,4 +1,4 @@
-"""Step Functions, as far as the domain uses it."""
+"""Fake the parts of Step Functions that the domain uses."""
 
 import boto3
 
@@ -6,7 +6,10 @@ from core.workflow import Ended, NotStarted, Run
 
 
 class StepFunctions:
-    """Hears which workflows may go on: a token is answered once, and unknown after that."""
+    """A Step Functions that records which workflows may continue.
+
+    A token can be answered once and is unknown after that.
+    """
 
     exceptions = boto3.client("stepfunctions", region_name="us-east-1").exceptions
 
@@ -21,7 +24,7 @@ class StepFunctions:
 
 
 class Workflow:
-    """The workflow's executions, by their names; None is one that runs. The same name twice is one execution."""
+    """The executions of the workflow by name; None means running. Starting the same name twice gives one execution."""
 
     def __init__(self) -> None:
         self.known: dict[str, Ended | None] = {}

@@ -1,6 +1,6 @@
-"""An S3 that is as strict as the real one where moto is not: checksums of bodies, sizes and ETags of parts.
+"""Serve an S3 that is as strict as the real one where moto is not: checksums of bodies, sizes and ETags of parts.
 
-It speaks to a real client over HTTP, and can be told to refuse. Source: the S3 API reference, UploadPart and
+It speaks to a real client over HTTP, and a test can make it reject calls. Source: the S3 API reference, UploadPart and
 CompleteMultipartUpload.
 """
 
@@ -24,13 +24,13 @@ from core.archive.store import OPTIONS
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PAGE = 3  # parts that one answer of ListParts holds
+PAGE = 3  # parts in one response of ListParts
 Refusal = Callable[[str], tuple[int, str] | None]
 
 
 @dataclass
 class StrictS3:
-    """What is there: `objects` by key, `uploads` by id with the bodies of their parts, and the `calls` so far."""
+    """The contents: `objects` by key, `uploads` by id with the bodies of their parts, and the `calls` so far."""
 
     s3: Any = None
     least_part: int = 1
@@ -58,7 +58,7 @@ class _Refused(Exception):
 
 @contextmanager
 def strict_s3(least_part: int = 1, refuse: Refusal | None = None) -> Iterator[StrictS3]:
-    """The S3, and a client to it made as finalize's is."""
+    """Yield the S3 and a client for it that is configured like finalize's."""
     state = StrictS3(least_part=least_part)
     if refuse:
         state.refuse = refuse

@@ -1,4 +1,7 @@
-"""The four tables, for CreateTable, from the names in the code; a test compares them with the template."""
+"""Build the parameters of CreateTable for the four tables from the names in the code.
+
+A test compares them with the template.
+"""
 
 from typing import Any
 
@@ -15,7 +18,7 @@ from core.slots import table as slots
 
 
 def keyed_definition() -> Any:
-    """What CreateTable is told of the slots, and of the money, whose keys have the same names."""
+    """Return the parameters of CreateTable for slots and money, whose keys have the same names."""
     keys = {slots.PK: "HASH", slots.SK: "RANGE"}
     return {
         "BillingMode": "PAY_PER_REQUEST",
@@ -25,17 +28,17 @@ def keyed_definition() -> Any:
 
 
 def table_definition() -> Any:
-    """What CreateTable is told of the generations, as infra/ tells CloudFormation (a test compares)."""
+    """Return the parameters of CreateTable for generations, as in infra/ (a test compares them)."""
     return _with_indexes(KEY, INDEXES)
 
 
 def batches_definition() -> Any:
-    """What CreateTable is told of the batches."""
+    """Return the parameters of CreateTable for batches."""
     return _with_indexes(BATCH_KEY, (BATCHES_BY_OWNER,))
 
 
 def webhooks_definition() -> Any:
-    """What CreateTable is told of webhooks' deliveries."""
+    """Return the parameters of CreateTable for webhook deliveries."""
     return _with_indexes(DELIVERY_KEY, (DELIVERIES_BY_OWNER,))
 
 

@@ -1,4 +1,4 @@
-"""Reading synthesized templates: resources by type, and references as readable names."""
+"""Read synthesized templates: resources by type, and references as readable names."""
 
 import re
 from functools import cache
@@ -15,7 +15,7 @@ Resource = dict[str, Any]
 
 
 def new_stack(stage: Stage) -> PromptreelStack:
-    """The stack in an app of its own, without the packages of the layer (CDK's own switch, as for `cdk ls`)."""
+    """Return the stack in an app by itself, without the packages of the layer (CDK's switch, as for `cdk ls`)."""
     return PromptreelStack(cdk.App(context={"aws:cdk:bundling-stacks": []}), stage)
 
 
@@ -26,12 +26,12 @@ def stack(stage_name: str) -> PromptreelStack:
 
 @cache
 def template(stage_name: str) -> dict[str, Any]:
-    """The template as deployed; read only."""
+    """Return the template as deployed. It is read-only."""
     return dict(Template.from_stack(stack(stage_name)).to_json())
 
 
 def resources(stage_name: str, kind: str) -> dict[str, Resource]:
-    """Resources of a type such as `AWS::S3::Bucket`, by readable name."""
+    """Return the resources of a type such as `AWS::S3::Bucket`, by readable name."""
     found = {
         readable({"Ref": name}): resource
         for name, resource in template(stage_name)["Resources"].items()
@@ -42,13 +42,13 @@ def resources(stage_name: str, kind: str) -> dict[str, Resource]:
 
 
 def functions(stage_name: str) -> dict[str, Resource]:
-    """Properties of the Lambda functions, by the name of their handler's module."""
+    """Return the properties of the Lambda functions, by the name of their handler's module."""
     found = resources(stage_name, "AWS::Lambda::Function").values()
     return {f["Properties"]["Handler"].removesuffix(".handler"): f["Properties"] for f in found}
 
 
 def readable(value: Any) -> str:
-    """A reference as text: no hashes, `Construct.Attribute` for Fn::GetAtt, joined strings joined."""
+    """Return a reference as text: no hashes, `Construct.Attribute` for Fn::GetAtt, joined strings joined."""
     match value:
         case str():
             return value
@@ -62,12 +62,12 @@ def readable(value: Any) -> str:
 
 
 def listed(value: Any) -> list[Any]:
-    """IAM writes a list of one as the one."""
+    """Return a list: IAM writes a list of one element as the element."""
     return value if isinstance(value, list) else [value]
 
 
 def grants(stage_name: str, role_name: str) -> set[tuple[str, str]]:
-    """Every (action, resource) that the role's policies allow; the role must have no others."""
+    """Return every (action, resource) that the role's policies allow. Fail if the role has other policies."""
     role = resources(stage_name, "AWS::IAM::Role")[role_name]["Properties"]
     assert not role.keys() & {"ManagedPolicyArns", "Policies"}
     found = set()
@@ -76,7 +76,7 @@ def grants(stage_name: str, role_name: str) -> set[tuple[str, str]]:
             for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
                 assert statement.keys() - {"Condition"} == {"Action", "Effect", "Resource"}
                 assert statement["Effect"] == "Allow"
-                # Putting an event orders a video, so it is always bound to what is announced.
+                # Putting an event orders a video, so the grant always restricts which events.
                 assert ("Condition" in statement) == (statement["Action"] == "events:PutEvents")
                 found |= {
                     (action, readable(resource))

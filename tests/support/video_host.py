@@ -1,4 +1,4 @@
-"""A host of one video that speaks ranges, over many connections at once, and breaks the way a test says."""
+"""Serve one video with ranges over many concurrent connections, and fail in the way that a test chooses."""
 
 import re
 import threading
@@ -15,18 +15,18 @@ class Manner:
     """How one request is answered."""
 
     status: int | None = None  # instead of the video
-    sent: int | None = None  # bytes of the body, then the connection is closed
+    sent: int | None = None  # bytes of the body before the connection is closed
     ranges: bool = True
     content_range: str | None = None  # instead of the right one
     headers: dict[str, str] = field(default_factory=dict)
     etag: str | None = '"1"'
-    trickle: float | None = None  # seconds before each single byte, until who asked hangs up
+    trickle: float | None = None  # seconds before each single byte, until the client hangs up
     trickled_head: float | None = None  # the same, within a header that never ends
 
 
 @dataclass
 class Asked:
-    """One request: its path, its headers, the bytes it asked for (None: all), and how many of them it was sent."""
+    """One request: its path, headers, requested bytes (None: all), and the number of bytes sent."""
 
     path: str
     headers: dict[str, str]
@@ -36,17 +36,17 @@ class Asked:
 
 @dataclass
 class VideoHost:
-    """`body` is the video; `manner` is asked before each answer, with the request's number from 0."""
+    """A host that serves `body`. It calls `manner` before each answer with the request's number, starting at 0."""
 
     body: bytes
     manner: Callable[[int, Asked], Manner] = lambda _number, _asked: Manner()
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
-    at_once: int = 0  # the most requests that were being answered
+    at_once: int = 0  # the highest number of concurrent requests
 
     @property
     def sent(self) -> int:
-        """The bytes of the video that it sent in all."""
+        """Return how many bytes of the video the host sent in total."""
         return sum(one.sent for one in self.asked)
 
 
@@ -54,7 +54,7 @@ class VideoHost:
 def hosting(
     body: bytes, manner: Callable[[int, Asked], Manner] | None = None, address: str = "127.0.0.1"
 ) -> Iterator[VideoHost]:
-    """The host, at its `url`."""
+    """Yield the host, which listens at its `url`."""
     host = VideoHost(body) if manner is None else VideoHost(body, manner)
     lock = threading.Lock()
     answering = 0
@@ -81,7 +81,7 @@ def hosting(
         def _answer(self, asked: Asked, wanted: re.Match[str] | None, manner: Manner) -> None:
             if manner.trickled_head is not None:
                 self._trickle_head(manner.trickled_head)
-            body = host.body  # another answer may change it later
+            body = host.body  # another request may change it later
             size = len(body)
             fresh = self.headers.get("If-Range") in (None, manner.etag)
             if manner.status is not None:
@@ -134,7 +134,7 @@ def hosting(
         request_queue_size = 64
 
         def handle_error(self, *_: Any) -> None:
-            pass  # who asked has hung up
+            pass  # the client has hung up
 
     server = Server((address, 0), Handler)
     host.url = f"http://{address}:{server.server_port}/video.mp4"

@@ -1,4 +1,4 @@
-"""The queue in front of deliver_webhook."""
+"""Simulate the queue in front of deliver_webhook."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from tests.support.functions import Cloud
 
 
 def deliver(cloud: Cloud, body: dict[str, Any], receives: int = 1, *, warm: bool = True) -> list[dict[str, str]]:
-    """Invoke the function with a message of the queue: those that are to come again."""
+    """Invoke the function with a message of the queue, and return the messages to deliver again."""
     sqs, url = boto3.client("sqs"), cloud.environment["WEBHOOKS_QUEUE_URL"]
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
     received = sqs.receive_message(QueueUrl=url)["Messages"][0]
@@ -25,5 +25,5 @@ def deliver(cloud: Cloud, body: dict[str, Any], receives: int = 1, *, warm: bool
 
 
 def as_event(announced: dict[str, Any]) -> dict[str, Any]:
-    """What the bus makes of an announcement."""
+    """Return the event that the bus makes from an announcement."""
     return {"detail-type": "Generation Failed", "source": "promptreel", "detail": announced}

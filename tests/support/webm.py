@@ -1,13 +1,13 @@
-"""The elements of a WebM."""
+"""Build the elements of a WebM."""
 
-OPEN = b"\x01" + b"\xff" * 7  # a size that is left open
+OPEN = b"\x01" + b"\xff" * 7  # an open size
 
 EBML, DOC_TYPE, SEGMENT, INFO, TRACKS = 0x1A45DFA3, 0x4282, 0x18538067, 0x1549A966, 0x1654AE6B
 CLUSTER, TIMECODE, BLOCK, CUES, VOID = 0x1F43B675, 0xE7, 0xA3, 0x1C53BB6B, 0xEC
 
 
 def element(name: int, body: bytes = b"", *, is_open: bool = False, size_bytes: int = 4) -> bytes:
-    """An element; its size is written in `size_bytes`, or left open."""
+    """Return an element. Its size is written in `size_bytes`, or left open."""
     size = OPEN if is_open else (len(body) | 1 << 7 * size_bytes).to_bytes(size_bytes)
     return name.to_bytes((name.bit_length() + 7) // 8) + size + body
 
@@ -21,7 +21,7 @@ def cluster(*blocks: bytes, is_open: bool = False) -> bytes:
 
 
 def webm(*clusters: bytes, is_open: bool = False) -> bytes:
-    """A WebM of these clusters."""
+    """Return a WebM with these clusters."""
     inside = element(INFO, b"i" * 9) + element(VOID, b"v" * 5) + element(TRACKS, b"t" * 30) + b"".join(clusters)
     return HEADER + element(SEGMENT, inside, is_open=is_open, size_bytes=8)
 

@@ -1,4 +1,4 @@
-"""A server that puts exactly the given bytes on the wire, so that a test decides how an exchange breaks."""
+"""Serve exactly the given bytes, so that a test decides how an exchange breaks."""
 
 import json
 import socket
@@ -13,20 +13,20 @@ Answer = bytes | Callable[[socket.socket], None]
 
 @dataclass
 class Wire:
-    """`url` of the server, and the raw requests it read whole."""
+    """A server at `url`, with the complete raw requests that it received."""
 
     url: str
     requests: list[bytes] = field(default_factory=list)
 
     def header(self, name: str) -> list[str]:
-        """The values of a header, a request each; requests without it are left out."""
+        """Return the values of a header, one per request. Requests without the header are left out."""
         lines = [line for request in self.requests for line in request.decode().split("\r\n")]
         return [line.split(": ", 1)[1] for line in lines if line.lower().startswith(f"{name.lower()}: ")]
 
 
 @contextmanager
 def serving(*answers: Answer) -> Iterator[Wire]:
-    """Serve one connection an answer, in order; a further connection gets the last answer again."""
+    """Serve one answer per connection, in order. Further connections get the last answer again."""
     listener = socket.create_server(("127.0.0.1", 0))
     wire = Wire(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
@@ -37,7 +37,7 @@ def serving(*answers: Answer) -> Iterator[Wire]:
             except OSError:
                 return
             answer = answers[min(len(wire.requests), len(answers) - 1)]
-            with connection, suppress(ConnectionError):  # the client may hang up before it has all
+            with connection, suppress(ConnectionError):  # the client may hang up before it has everything
                 wire.requests.append(_read_request(connection))
                 if callable(answer):
                     answer(connection)
@@ -55,7 +55,7 @@ def serving(*answers: Answer) -> Iterator[Wire]:
 
 
 def http(status: int, body: bytes | dict[str, object] = b"", *headers: str, length: int | None = None) -> bytes:
-    """An HTTP answer; `length` announces another length than the body has."""
+    """Return an HTTP response. `length` announces a different length than that of the body."""
     content = json.dumps(body).encode() if isinstance(body, dict) else body
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(content) if length is None else length}", *headers]
     return "\r\n".join([*lines, "Connection: close", "", ""]).encode() + content

@@ -1,4 +1,4 @@
-"""`python -m tests.torture`: the whole matrix on a local cloud of its own, which writes docs/reliability.md."""
+"""Run the whole matrix on a separate local cloud and write docs/reliability.md: `python -m tests.torture`."""
 
 import argparse
 import os
@@ -22,8 +22,10 @@ MOST_RESTARTS = 4
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("--sample", type=int, help="so many cases of the matrix, and no page")
-    parser.add_argument("--group", default="", help="only the groups whose name begins so, and no page")
+    parser.add_argument("--sample", type=int, help="run this many cases of the matrix, and write no page")
+    parser.add_argument(
+        "--group", default="", help="run only the groups with names that start with this text, and write no page"
+    )
     arguments = parser.parse_args()
     isolate(os.environ)
     start = time.monotonic()
@@ -32,13 +34,13 @@ def main() -> None:
     try:
         with chamber(".local/torture") as place:
             cases = list(all_cases(place.torture.learn(), place.commands))
-            Random(1).shuffle(cases)  # so that those which take long are not all at the end
+            Random(1).shuffle(cases)  # so that the slow ones are not all at the end
             if arguments.sample:
                 cases = sample(cases, arguments.sample)
             for ran, restarted in _run(place, cases, arguments.group):
                 done, restarts = [*done, *ran], restarted
             broken += place.torture.settle().broken_as_a_whole()
-    finally:  # what was found counts, whatever stops the rest
+    finally:  # results count even if the rest is interrupted
         page = report(done, broken, (time.monotonic() - start) / 60, restarts)
         _say(page)
     if is_whole:
@@ -47,7 +49,7 @@ def main() -> None:
 
 
 def _run(place: Chamber, cases: Sequence[Case], group: str) -> Iterator[tuple[list[Running], int]]:
-    """What ran, a part of the matrix after the other, and how often the local AWS was restarted until then."""
+    """Run the matrix part by part. Return the results and how often the local AWS was restarted."""
     restarts = Restarts(place.checkout, place.settings, MOST_RESTARTS)
 
     def run(cases: Iterable[Case], meanwhile: Callable[[float], object] = lambda _: None) -> list[Running]:

@@ -1,4 +1,4 @@
-"""The matrix: what goes wrong where, and how the generation may end all the same."""
+"""The matrix of cases: the fault, its place, and how the generation may end nevertheless."""
 
 import json
 import re
@@ -20,8 +20,8 @@ Script = dict[str, Any]
 
 ELSEWHERE = "https://elsewhere.example/video.mp4"
 
-# What makes a generation pass all functions: of each, a clean one is run first to learn the points of its functions.
-LOST: Script = {"reset": True, "accept": True}  # accepted, and the answer is lost
+# The flows that pass all functions. A clean generation of each runs first to learn the points of its functions.
+LOST: Script = {"reset": True, "accept": True}  # accepted, but the response is lost
 FLOWS: dict[str, Script] = {
     "made": {"seconds": 1},
     "failed": {"seconds": 1, "video": [{"redirect": ELSEWHERE, "repeat": True}]},
@@ -32,7 +32,7 @@ DOORS: dict[str, Door] = {"dropped": "file", "sent": "event"}
 
 @dataclass(frozen=True)
 class Case:
-    """One generation, and what happens to it."""
+    """One generation and the faults that strike it."""
 
     group: str  # a row of the report
     name: str
@@ -40,8 +40,8 @@ class Case:
     faults: Sequence[Fault] = ()
     ends: frozenset[str] = frozenset({COMPLETED})
     door: Door = "api"
-    is_sent_again: bool = True  # whether its client asks again, with the same idempotency key, when it got no answer
-    arrives: int = 1  # how often its file or event does
+    is_sent_again: bool = True  # whether its client repeats the request, with the same key, if it got no response
+    arrives: int = 1  # how often its file or event arrives
 
 
 Learnt = dict[str, list[Point]]  # by flow
@@ -59,9 +59,9 @@ def all_cases(learnt: Learnt, commands: "Commands") -> Iterator[Case]:
 
 
 def of_provider() -> Iterator[Case]:
-    """Each call to the provider, in each way in which it can go wrong."""
+    """Yield every combination of a call to the provider and a way to fail."""
     refused = {400: ERROR, 401: ERROR, 404: ERROR, 422: ERROR}
-    refused |= dict.fromkeys((402, 403, 429, 503), COMPLETED)  # which it waits for
+    refused |= dict.fromkeys((402, 403, 429, 503), COMPLETED)  # the generation whose video it uses
     for status, end in refused.items():
         behaviour = {"status": status, "accept": False, "headers": {"Retry-After": "1"}}
         yield _provider("create", f"answers {status}", behaviour, end)
@@ -115,9 +115,10 @@ def _provider(call: str, name: str, behaviour: dict[str, Any], end: str, *, time
 
 
 def at_point(flow: str, point: Point, commands: "Commands") -> Iterator[Case]:
-    """What can happen at one point that a function passes.
+    """Yield the faults that can strike at one point that a function passes.
 
-    A death before a call is one after the effect before it, so deaths are tried after effects only, and at the start.
+    A death before a call equals a death after the effect before it. Deaths are therefore tried only after effects and
+    at the start.
     """
     script, door = FLOWS.get(flow, FLOWS["made"]), DOORS.get(flow, "api")
     ends = frozenset({ERROR if flow == "failed" else COMPLETED})
@@ -141,7 +142,7 @@ def at_point(flow: str, point: Point, commands: "Commands") -> Iterator[Case]:
     elif not call.startswith("provider"):
         yield case("AWS's answer is lost", fault("lost"))
     if when == "invoked" or not READS.search(call):
-        # Nobody can know whether a request was sent that was about to be: it may end as SubmissionUnknown.
+        # A request that was about to be sent may or may not have been sent, so the job may end as SubmissionUnknown.
         more = frozenset({ERROR}) if str(point) == CLAIMED and point.function == "submit" else frozenset()
         yield case("killed", fault("kill"), more=more, is_sent_again=False)
         yield case("killed, and again when it was invoked again", fault("kill", times=2), more=more)
@@ -160,12 +161,12 @@ DOORS_OF_CLIENTS = {"api", "authorize", "ingest", "accept_row", "report_batch"}
 
 @dataclass(frozen=True)
 class Commands:
-    """Commands for `run`, whose `{generation_id}` the runner fills in."""
+    """Commands for `run`. The runner fills in their `{generation_id}`."""
 
     env: dict[str, str]
 
     def meanwhile(self, function: str) -> Iterator[tuple[str, list[str]]]:
-        """What others may do while this function is at work: a row of the report, and the command."""
+        """Yield what others may do while this function runs: a row of the report, and the command."""
         yield "DELETE meanwhile", [sys.executable, "-c", _DELETE, "1"]
         yield "DELETE twice meanwhile", [sys.executable, "-c", _DELETE, "2"]
         yield "its execution is stopped meanwhile", [sys.executable, "-c", _STOP]
@@ -199,7 +200,7 @@ except states.exceptions.ClientError:
     pass
 """
 
-# An event that comes twice, or late: of a generation that is rescued, it is of its old run.
+# A repeated or late event. If the generation is rescued, it belongs to the old run.
 _TELL = """
 import boto3, json, os
 detail = {"name": "{generation_id}", "status": "FAILED", "error": "States.Runtime", "cause": "torture"}
@@ -213,14 +214,16 @@ for _ in range(2):
 
 
 def with_rescues(learnt: Learnt, commands: Commands) -> Iterator[Case]:
-    """A generation fails since its video is elsewhere, is rescued at once, and its old run's end is told while the new
-    one is at work."""
+    """Yield a generation that fails because its video is on another host and is rescued immediately.
+
+    The end of its old run is reported during the new run.
+    """
     script = {"seconds": 1, "video": [{"redirect": ELSEWHERE}]}
     told = [p for p in learnt["failed"] if (p.function, p.name) == ("record_failure", "after dynamodb UpdateItem")][-1]
     rescue = Fault("record_failure", str(told), "run", command=commands.rescue, env=commands.env)
     tell = [sys.executable, "-c", _TELL]
     points = [point for point in learnt["made"] if point.function == "finalize"]
-    # Those until the video is asked for are passed by the old run, too, and would be struck there.
+    # The old run also passes the points before the video is fetched and would be struck there.
     asked = max(at for at, point in enumerate(points) if point.name.endswith("/files"))
     for point in points[asked + 1 :]:
         late = Fault("finalize", str(point), "run", command=tell, env=commands.env)
@@ -228,11 +231,11 @@ def with_rescues(learnt: Learnt, commands: Commands) -> Iterator[Case]:
 
 
 def sample(cases: Sequence[Case], count: int) -> list[Case]:
-    """That many of them, spread over the whole matrix, the same ones each time."""
+    """Return this many cases, spread over the whole matrix and the same each time."""
     return [cases[round(i * (len(cases) - 1) / max(1, count - 1))] for i in range(min(count, len(cases)))]
 
 
 def as_text(case: Case) -> str:
-    """A case in one line, for a report of what broke."""
+    """Return a case as one line, for the report of broken promises."""
     faults = [f"{fault.do} at {fault.at}" for fault in case.faults]
     return f"{case.group}: {case.name} ({', '.join(faults) or json.dumps(case.script)})"

@@ -1,4 +1,4 @@
-"""A local cloud whose functions can be harmed."""
+"""Run a local cloud whose functions can be harmed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Chamber:
-    """A local cloud whose functions can be harmed, and all that is needed to do so."""
+    """A local cloud whose functions can be harmed, with the tools to harm them."""
 
     checkout: Checkout
     settings: Settings
@@ -29,7 +29,7 @@ class Chamber:
 
 @contextmanager
 def chamber(state: str) -> Iterator[Chamber]:
-    """Deploy the stack to a local cloud of its own, whose state is in that folder, and stop it in the end."""
+    """Deploy the stack to a separate local cloud whose state is in that folder, and stop it at the end."""
     checkout = Checkout(ROOT, state)
     throw_away(checkout)
     checkout.make_state()

@@ -1,4 +1,4 @@
-"""What befalls the whole cloud while cases run on it."""
+"""Faults of the whole cloud while cases run on it."""
 
 import time
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from tests.torture.cases import ANY, BROKEN, DOORS, ERROR, FLOWS, Case, Commands
 from tests.torture.faults import Fault
 
 RESTART_EVERY_SECONDS = 12.0
-QUIET_SECONDS = 2.0  # ministack forgets an event of S3 that it has not delivered when it stops
+QUIET_SECONDS = 2.0  # ministack drops undelivered S3 events when it stops
 LOG_FAULTS = 12  # in a row
 
 
 @dataclass
 class Restarts:
-    """Stops the local AWS and starts it again, every twelve seconds."""
+    """A condition that restarts the local AWS every twelve seconds."""
 
     checkout: Checkout
     settings: Settings
@@ -36,7 +36,7 @@ class Restarts:
 
 
 def of_restarts() -> Iterator[Case]:
-    """Generations of each kind that run while the local AWS is restarted."""
+    """Return generations of each kind that run while the local AWS is restarted."""
     ends = {"failed": ERROR}
     for number in range(6):
         for flow, script in FLOWS.items():
@@ -49,7 +49,7 @@ def of_restarts() -> Iterator[Case]:
 
 @contextmanager
 def events_lost(cloud: LocalCloud) -> Iterator[None]:
-    """No event of Step Functions arrives."""
+    """Drop all events of Step Functions."""
     events = cloud.aws("events")
     rules = [rule["Name"] for rule in events.list_rules()["Rules"] if "aws.states" in rule.get("EventPattern", "")]
     assert rules, "the stack has a rule for them"
@@ -63,7 +63,7 @@ def events_lost(cloud: LocalCloud) -> Iterator[None]:
 
 
 def unannounced(commands: Commands) -> Iterator[Case]:
-    """Executions that end without a word."""
+    """Return cases whose executions end without an event."""
     group = "the event of its execution's end is lost"
     stop = dict(commands.meanwhile("check_status"))["its execution is stopped meanwhile"]
     for function in ("admit", "submit", "check_status", "finalize"):
@@ -74,7 +74,7 @@ def unannounced(commands: Commands) -> Iterator[Case]:
 
 
 def broken_logs(cloud: LocalCloud) -> Iterator[list[Case]]:
-    """Answers to create calls are lost while the provider's log fails many times, each time in another way."""
+    """Return cases whose create responses are lost while the provider's log fails many times in different ways."""
     faults: dict[str, Any] = {f"answers {status}": {"status": status} for status in (401, 403, 429, 500, 503)}
     for name, behaviour in {**faults, **BROKEN}.items():
         cloud.simulator.script_logs(*[behaviour] * LOG_FAULTS)

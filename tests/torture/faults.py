@@ -1,4 +1,4 @@
-"""Faults, planned for one token and struck by `hook/sitecustomize.py` in the functions of the local cloud."""
+"""Plan faults for one token. `hook/sitecustomize.py` applies them in the functions of the local cloud."""
 
 import json
 import shutil
@@ -15,14 +15,14 @@ What = Literal["kill", "thaw", "lost", "throttled", "failing", "twice", "run"]
 class Fault:
     """What happens to a function at a point that it passes.
 
-    `kill` ends its process as the kernel would. `thaw` does, too, and goes on after so many `seconds` where nobody
-    waits for it any more. `lost` loses the answer of a call that was made. `throttled` and `failing` are AWS's answers
-    instead of the call. `twice` invokes the function once more at the same time. `run` runs a command, and then the
-    function goes on.
+    `kill` ends its process as the kernel would. `thaw` does the same, but the process continues after `seconds`, when
+    nothing waits for it any more. `lost` loses the response of a completed call. `throttled` and `failing` are error
+    responses of AWS instead of the call. `twice` invokes the function a second time concurrently. `run` runs a command,
+    and then the function continues.
     """
 
     function: str
-    at: str  # the name of a point, each time it is passed; or with a number, that time in an invocation of the function
+    at: str  # the name of a point for each time it is passed, or with a number, only that time in an invocation
     do: What
     times: int = 1
     seconds: float = 0
@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Point:
-    """A point that a function passed: `before` or `after` a call, and the how manieth such call of this invocation."""
+    """A point that a function passed: `before` or `after` a call, and the ordinal of the call in this invocation."""
 
     function: str
     name: str
@@ -44,33 +44,33 @@ class Point:
 
 @dataclass(frozen=True)
 class Plans:
-    """The folder of plans that the functions of a local cloud look into."""
+    """The folder with the plans that the functions of a local cloud read."""
 
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the functions have to see."""
+        """Return the environment variables that the functions need."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return {"TORTURE_PLANS": str(self.folder), "PYTHONPATH": str(HOOK)}
 
     def clear(self) -> None:
-        """Forget all that was planned, passed and struck."""
+        """Delete all plans and all records of points and faults."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def write(self, token: str, faults: Sequence[Fault] = ()) -> None:
-        """Strike these where the token is; with none, only the points are noted."""
+        """Plan these faults for the token. Without faults, only the points are recorded."""
         (self.folder / token).write_text(json.dumps([asdict(fault) for fault in faults]))
 
     def points(self, token: str) -> list[Point]:
-        """What was passed where the token was, in order, each once."""
+        """Return the points passed with this token, in order, each once."""
         path = self.folder / f"{token}.points"
         lines = path.read_text().splitlines() if path.exists() else []
         found = dict.fromkeys(Point(*_split(line)) for line in lines)  # in order, each once
         return list(found)
 
     def struck(self, token: str) -> int:
-        """How often a fault struck where the token was."""
+        """Return how often a fault struck with this token."""
         return len(list(self.folder.glob(f"{token}.*.*")))
 
 

@@ -1,4 +1,4 @@
-"""docs/reliability.md: what the torture measured."""
+"""Write docs/reliability.md with the results of the torture."""
 
 import platform
 from collections import Counter

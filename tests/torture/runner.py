@@ -1,4 +1,4 @@
-"""Runs cases on the deployed stack, many at once, until each has ended; then the world is read."""
+"""Run many cases at once on the deployed stack until each has ended, then read the world."""
 
 import json
 import time
@@ -19,9 +19,9 @@ from tests.torture.faults import Fault, Plans
 from tests.torture.world import World, items
 
 AT_ONCE = 16
-TRIES = 2  # of a case whose point was not passed: who grants a slot, and which process is new, differs between runs
+TRIES = 2  # if its point was not passed: which process grants a slot, and which is new, differs between runs
 PATIENCE_SECONDS = 400.0
-LOOPS = 3  # a call that an invocation makes more often than that is one of a loop
+LOOPS = 3  # a call that an invocation makes more often is part of a loop
 SWEEP_EVERY_SECONDS = 5.0
 ORDER = [*FLOWS, *DOORS]
 SLOTS_SECONDS = 100.0  # a cancelled job's slot is free when the provider must have ended (the local stage: 60 s)
@@ -29,7 +29,7 @@ SLOTS_SECONDS = 100.0  # a cancelled job's slot is free when the provider must h
 
 @dataclass
 class Running:
-    """A case on its way."""
+    """A running case."""
 
     case: Case
     token: str
@@ -37,7 +37,7 @@ class Running:
     generation_id: str = ""
     seconds: float | None = None  # until it had ended and was announced
     status: str = ""
-    struck: int = 0  # how often its faults did
+    struck: int = 0  # how often its faults struck
     was_swept: bool = False
     broken: list[str] = field(default_factory=list)
 
@@ -48,11 +48,11 @@ class Torture:
 
     cloud: LocalCloud
     plans: Plans
-    sweep_after_seconds: float = 120.0  # what nothing else has mended by then is the sweep's
+    sweep_after_seconds: float = 120.0  # the sweep has to fix everything that is older
     _swept: float = 0.0
 
     def learn(self) -> Learnt:
-        """The points that clean generations of each flow pass."""
+        """Return the points that clean generations of each flow pass."""
         cases = [Case("clean", flow, script, ends=ANY) for flow, script in FLOWS.items()]
         cases += [Case("clean", flow, door=door) for flow, door in DOORS.items()]
         done = self.run(cases)
@@ -60,7 +60,7 @@ class Torture:
         known: set[str] = set()
         for one in sorted(done, key=lambda one: list(ORDER).index(one.case.name)):
             points = self.plans.points(one.token) + self.plans.points(one.generation_id)
-            # What several flows have in common is tortured in the first of them; but each door has its own way in.
+            # Points that several flows share are tested in the first of these flows; each door has its own way in.
             learnt[one.case.name] = [point for point in points if point.function not in known and point.number <= LOOPS]
             known |= {point.function for point in points} - {"ingest"}
         return learnt
@@ -71,11 +71,11 @@ class Torture:
         say: Callable[[str], object] = lambda _: None,
         meanwhile: Callable[[float], object] = lambda _: None,
     ) -> list[Running]:
-        """Run them to their ends; what is broken of each is in its list.
+        """Run the cases to their ends. The result of each includes its list of broken promises.
 
-        Between two looks, `meanwhile` is told how many seconds ago the last one was started.
+        Between polls, `meanwhile` is called with the seconds since the last case was started.
         """
-        self.cloud.simulator.log_limit(None)  # it is for a provider's usual load, of which this is many times
+        self.cloud.simulator.log_limit(None)  # sized for a provider's usual load; this is many times that
         todo, running, done = list(cases), list[Running](), list[Running]()
         tried: Counter[str] = Counter()
         while todo or running:
@@ -123,7 +123,7 @@ class Torture:
             self.plans.write(token, faults)
 
     def _create(self, one: Running, prompt: str) -> None:
-        """As a client does that wants its video: again, with the same key, until there is an answer."""
+        """Create it as a persistent client does: again with the same key until there is a response."""
         for _ in range(4):
             with suppress(requests.RequestException):
                 answer = self.cloud.call(
@@ -134,7 +134,7 @@ class Torture:
                     return
             recorded = one.generation_id in {str(item["generation_id"]) for item in self._records()}
             if recorded and not one.case.is_sent_again:
-                return  # it is for the sweep to start it
+                return  # the sweep has to start it
 
     def _records(self) -> list[dict[str, Any]]:
         return list(items(self.cloud, self.cloud.stack.table_name))
@@ -151,7 +151,7 @@ class Torture:
             record = by_id.get(one.generation_id, {})
             if "deleted_at" in record or (record.get("announced_at") and self._is_reported(record)):
                 one.status = DELETED if "deleted_at" in record else record["status"]
-                if one.status in one.case.ends:  # else it may be about to be rescued
+                if one.status in one.case.ends:  # otherwise it may be about to be rescued
                     one.seconds = time.monotonic() - one.started
             elif time.monotonic() - one.started > self.sweep_after_seconds and record:
                 one.was_swept = overdue = True
@@ -160,11 +160,11 @@ class Torture:
             self.sweep()
 
     def _is_reported(self, record: dict[str, Any]) -> bool:
-        """Whether the batch that it may be of was announced, too."""
+        """Return whether its batch, if it has one, was also announced."""
         return "batch_id" not in record or bool(self.cloud.announcements(record["batch_id"], "batch_id"))
 
     def _make_due(self, generation_id: str) -> None:
-        """As if the minutes had passed after which a sweep looks at it."""
+        """Make the job old enough for a sweep to look at it."""
         dynamodb = self.cloud.aws("dynamodb")
         with suppress(dynamodb.exceptions.ConditionalCheckFailedException):
             dynamodb.update_item(
@@ -176,12 +176,12 @@ class Torture:
             )
 
     def sweep(self) -> None:
-        """One run of the sweep, which EventBridge would start."""
+        """Run the sweep once, as EventBridge would."""
         self._swept = time.monotonic()
         self.cloud.invoke("sweep", {})
 
     def settle(self) -> World:
-        """The world once all slots are given back, or the time is over after which they must be."""
+        """Return the world once all slots are free, or once the time has passed after which they must be."""
         deadline = time.monotonic() + SLOTS_SECONDS
         while time.monotonic() < deadline and any(
             item["pk"] in ("slot", "waiting") for item in items(self.cloud, self.cloud.stack.slots_table_name)

@@ -1,6 +1,6 @@
-"""An independent reader: what the table, the buckets, the topic and the provider hold, against what was promised.
+"""Read the table, the buckets, the topic and the provider independently, and compare them with the promises.
 
-It uses nothing of `core`: what it knows of the records is what docs/events.md and the table's items show.
+This uses nothing from `core`. Its knowledge of records is limited to docs/events.md and the table's items.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.support.local_cloud import LocalCloud
 
 @dataclass
 class World:
-    """Everything there is at one moment."""
+    """Everything that exists at one moment."""
 
     records: dict[str, dict[str, Any]]  # by generation
     slots: list[dict[str, Any]]
@@ -49,7 +49,7 @@ class World:
         )
 
     def broken(self, generation_id: str) -> Iterator[str]:
-        """The promises that do not hold for this generation, each in a few words."""
+        """Return the promises that this generation breaks, each in a few words."""
         record = self.records.get(generation_id)
         if not generation_id:
             yield "no record"
@@ -95,7 +95,7 @@ class World:
             yield "completed, and the record beside the video is missing"
 
     def broken_as_a_whole(self) -> Iterator[str]:
-        """The promises that are no single generation's."""
+        """Return the broken promises that concern no single generation."""
         for slot in self.slots:
             if slot["pk"] == "slot":
                 yield f"a slot is held by {slot['holder']}"
@@ -120,7 +120,7 @@ class World:
 
 
 def items(cloud: LocalCloud, table: str) -> Iterator[dict[str, Any]]:
-    """All items of a table."""
+    """Return all items of a table."""
     read = TypeDeserializer().deserialize
     for page in cloud.aws("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for item in page["Items"]:
@@ -156,6 +156,6 @@ def _provider_key(cloud: LocalCloud) -> str:
 
 
 def _is_unclear(status: int) -> bool:
-    """Whether an answer to a create call leaves open that it was accepted (docs/errors.md)."""
+    """Return whether a response to a create call leaves it open whether the call was accepted (docs/errors.md)."""
     refused = {400, 401, 402, 403, 404, 422, 429, 503}
     return status not in refused

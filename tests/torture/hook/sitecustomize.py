@@ -1,8 +1,8 @@
-"""Faults at the points that a deployed function passes: Python loads this into every worker of the local AWS.
+"""Apply faults at the points that a deployed function passes. Python loads this into every worker of the local AWS.
 
-A point lies before and after each call of a function to AWS and to the provider. Which faults strike where is written
-in a plan, a file whose name is a token (32 hexadecimal digits: a generation's id, say) that occurs in what the function
-is invoked with. `tests/torture/faults.py` writes the plans.
+There is a point before and after each call of a function to AWS and the provider. A plan lists the faults: a file named
+after a token (32 hexadecimal digits, such as a generation's id) that occurs in the function's event.
+`tests/torture/faults.py` writes the plans.
 """
 
 import json
@@ -23,7 +23,7 @@ TOKEN = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 
 class Worker:
-    """The function that this process runs, and the faults that are planned for what it was invoked with."""
+    """The function that this process runs, and the faults planned for its event."""
 
     def __init__(self, plans: Path) -> None:
         self.plans = plans
@@ -31,10 +31,10 @@ class Worker:
         self.invocation = ""
         self.tokens: set[str] = set()
         self.passed: Counter[str] = Counter()
-        self.is_aside = False  # while this file makes calls of its own
+        self.is_aside = False  # while this file makes its own calls
 
     def hear(self, line: str) -> None:
-        """A line that the worker was sent: first what it is, then each event."""
+        """Read a line sent to the worker: its configuration first, then each event."""
         message = json.loads(line)
         if "module" in message:
             self.function = message["module"]
@@ -45,7 +45,7 @@ class Worker:
             self.point("invoked")
 
     def point(self, name: str) -> str | None:
-        """Strike here if that is planned; "throttled", "failing" and "lost" are for the caller to play."""
+        """Apply the faults planned for this point. The caller simulates "throttled", "failing" and "lost"."""
         if not self.tokens or self.is_aside:
             return None
         self.passed[name] += 1
@@ -61,7 +61,7 @@ class Worker:
         return None
 
     def _take(self, which: str, times: int) -> bool:
-        """Whether this fault has not struck so often yet: who makes the file may strike."""
+        """Return whether this fault may strike again. The process that creates the file may strike."""
         for time_ in range(times):
             try:
                 os.close(os.open(self.plans / f"{which}.{time_}", os.O_CREAT | os.O_EXCL))
@@ -93,7 +93,7 @@ class Worker:
             self.is_aside = False
 
     def _thaw(self, seconds: float) -> None:
-        """Die for everybody, and go on here after so long: a sandbox that was frozen when its time was over."""
+        """Appear dead but continue here after some time, like a sandbox that was frozen when its time was over."""
         if os.fork():
             os.kill(os.getpid(), signal.SIGKILL)
         nowhere = os.open(os.devnull, os.O_RDWR)
@@ -113,7 +113,7 @@ class Worker:
 
 
 class Invocations:
-    """Standard input, of which the worker reads its events."""
+    """Standard input of the worker, from which it reads its events."""
 
     def __init__(self, stream: Any, heard: Callable[[str], None]) -> None:
         self._stream = stream
@@ -127,14 +127,14 @@ class Invocations:
 
 
 def strike_calls_to_aws(worker: Worker) -> None:
-    """Points before and after every call of the SDK, each of its attempts."""
+    """Add points before and after every SDK call, including each retry."""
     import botocore.awsrequest
     import botocore.exceptions
     import botocore.handlers
     import botocore.httpsession
 
     send = botocore.httpsession.URLLib3Session.send
-    local = threading.local()  # a video's parts are uploaded by more than one
+    local = threading.local()  # several threads upload the parts of a video
 
     def refuse(request: Any, event_name: str, **_: Any) -> Any:
         calling = local.calling = " ".join(event_name.split(".")[1:3])
@@ -167,7 +167,7 @@ def strike_calls_to_aws(worker: Worker) -> None:
 
 
 def strike_calls_to_provider(worker: Worker) -> None:
-    """Points before and after every request that does not go to AWS."""
+    """Add points before and after every request that does not go to AWS."""
     import http.client
 
     aws = os.environ.get("AWS_ENDPOINT_URL", "").rpartition(":")[2]
@@ -193,7 +193,7 @@ def strike_calls_to_provider(worker: Worker) -> None:
 
 
 def main() -> None:
-    """Strike in this process, if it is a worker."""
+    """Apply faults in this process if it is a worker."""
     plans = os.environ.get("TORTURE_PLANS")
     if plans is None or not sys.orig_argv[-1].endswith("_worker.py"):
         return
