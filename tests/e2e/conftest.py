@@ -1,4 +1,4 @@
-"""The deployed stack, for all tests of this folder and for no others: one for all workers of a run."""
+"""Provide one deployed stack for all tests of this folder and all workers of a run."""
 
 import fcntl
 import os
@@ -19,12 +19,15 @@ from local.settings import Settings
 from local.up import up
 from tests.support.local_cloud import CHECKOUT, STACK_FILE, LocalCloud, Run
 
-TIMEOUT_SECONDS = 900  # jobs of a minute and sweeps of another are waited for, and other tests at the same time
-LOCK = "apart"  # held together by all tests, and by one alone where nothing else may go on
+TIMEOUT_SECONDS = 900  # long waits for jobs and sweeps, while other tests run
+LOCK = "apart"  # held by all tests at the same time, or exclusively by a test marked `alone`
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Whoever starts the run begins with nothing, and leaves nothing; its workers share what the first one starts."""
+    """Start with an empty folder in the main process, which deletes it at the end.
+
+    Workers share what the first one starts.
+    """
     if not hasattr(config, "workerinput"):
         throw_away(CHECKOUT)
 
@@ -36,7 +39,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first; what must be alone comes last, and one after another."""
+    """Run the longest tests first. Run those marked `alone` last, one after another."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             is_nightly = item.get_closest_marker("nightly") is not None
@@ -48,23 +51,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cloud_of_the_tests() -> LocalCloud:
-    """The real stack, deployed to a local AWS of the tests' own in which waits take a twentieth of their time.
+    """Deploy the real stack to a separate local AWS with waits at a twentieth of their length.
 
-    It enforces what the functions' roles may do, and takes nothing but TLS: a grant that is missing fails a test.
+    It enforces the permissions of the functions' roles and accepts only TLS, so a missing grant fails a test.
     """
     stack = up(CHECKOUT, Settings(wait_scale="0.05", is_strict=True))
     ministack = find(CHECKOUT.state, "ministack")
     assert ministack is not None
-    # A queue of this worker's own: what one takes from a queue no other hears.
+    # Each worker has a queue, because a message that one consumer receives is hidden from the others.
     own = ensure_queue(stack.topic_arn, stack.aws_endpoint_url, f"tests-{uuid4().hex}")
     cloud = LocalCloud(replace(stack, queue_url=own), ministack.pid)
-    cloud.simulator.log_limit(None)  # it is for a minute, and a minute of the jobs' waits takes three seconds here
+    cloud.simulator.log_limit(None)  # the setting is a minute, and a minute of the jobs' waits takes three seconds here
     return cloud
 
 
 @pytest.fixture
 def cloud(cloud_of_the_tests: LocalCloud, request: pytest.FixtureRequest) -> Iterator[LocalCloud]:
-    """The deployed stack, beside other tests or, for one that is marked so, alone."""
+    """Yield the deployed stack, shared with other tests or, if the test is marked so, exclusively."""
     is_alone = request.node.get_closest_marker("alone") is not None
     assert not is_alone or "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@alone"), "a group"
     with _locked(fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH):
@@ -73,7 +76,7 @@ def cloud(cloud_of_the_tests: LocalCloud, request: pytest.FixtureRequest) -> Ite
 
 @pytest.fixture(scope="module")
 def cloud_of_the_module(cloud_of_the_tests: LocalCloud) -> Iterator[LocalCloud]:
-    """The same for what several tests of a module share: while it is there, no test is alone."""
+    """Yield the stack for several tests of a module. Tests marked `alone` wait until the module is done."""
     with _locked(fcntl.LOCK_SH):
         yield cloud_of_the_tests
 
@@ -87,7 +90,7 @@ def _locked(how: int) -> Iterator[None]:
 
 @pytest.fixture
 def run(cloud: LocalCloud, tmp_path: Path) -> Run:
-    """The installed command line, in an empty folder, with nothing but the local cloud to be found."""
+    """Run the installed command line in an empty folder where it can find only the local cloud."""
     environment = cloud.environment(HOME=str(tmp_path), PROMPTREEL_LOCAL=str(STACK_FILE))
 
     def call(*arguments: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:

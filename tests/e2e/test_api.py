@@ -1,4 +1,4 @@
-"""The deployed HTTP API, as its users meet it."""
+"""Test the deployed HTTP API as its users see it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +13,7 @@ PATHS = ["/v2/video/generations", "/v2/generate/video/google/generation"]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_prompt_becomes_a_video_behind_a_link_that_needs_no_credentials(cloud: LocalCloud, path: str) -> None:
+def test_a_prompt_becomes_a_video_with_a_link_that_needs_no_credentials(cloud: LocalCloud, path: str) -> None:
     prompt = unique("a lighthouse")
     cloud.simulator.script(prompt, seconds=0)
     created = cloud.call("POST", path, json={"model": "veo2", "prompt": prompt, "aspect_ratio": "9:16"}).json()
@@ -35,7 +35,7 @@ def content_link(cloud: LocalCloud, generation_id: str) -> str:
 
 
 @pytest.mark.parametrize("key", ["", "Bearer wrong", "Bearer pr_00000000_" + "a" * 43])
-def test_without_a_valid_key_everything_is_401(cloud: LocalCloud, key: str) -> None:
+def test_every_call_without_a_valid_key_is_401(cloud: LocalCloud, key: str) -> None:
     for method in ("POST", "GET", "DELETE"):
         answer = cloud.call(method, headers={"Authorization": key}, params={"generation_id": "x"}, json={})
         assert answer.status_code == 401
@@ -50,12 +50,12 @@ def test_bad_input_is_400_in_the_providers_form(cloud: LocalCloud) -> None:
     assert cloud.call("POST", data="{").status_code == 400
 
 
-def test_life_and_contract_need_no_key(cloud: LocalCloud) -> None:
+def test_health_and_contract_need_no_key(cloud: LocalCloud) -> None:
     assert requests.get(f"{cloud.stack.api_url}/health", timeout=10).json() == {"status": "ok"}
     assert requests.get(f"{cloud.stack.api_url}/openapi.json", timeout=10).json()["openapi"] == "3.1.0"
 
 
-def test_fifty_repetitions_at_once_with_one_key_are_one_paid_video(cloud: LocalCloud) -> None:
+def test_fifty_concurrent_requests_with_one_key_pay_for_one_video(cloud: LocalCloud) -> None:
     prompt = unique("a lighthouse")
     cloud.simulator.script(prompt, seconds=0)
 
@@ -73,8 +73,8 @@ def test_fifty_repetitions_at_once_with_one_key_are_one_paid_video(cloud: LocalC
     assert cloud.creates(prompt) == 1
 
 
-def test_owners_are_apart(cloud: LocalCloud) -> None:
-    """Another owner's job is answered exactly as one that never was."""
+def test_owners_cannot_see_each_others_jobs(cloud: LocalCloud) -> None:
+    """Another owner's job gets the same answer as one that never existed."""
     mine, bob = cloud.create(unique("a secret lighthouse")), {"Authorization": f"Bearer {cloud.key_of(uuid4().hex)}"}
 
     def asked(generation_id: str) -> list[tuple[int, Any]]:
@@ -87,7 +87,7 @@ def test_owners_are_apart(cloud: LocalCloud) -> None:
     assert cloud.call("GET", headers=bob).json()["data"] == []
 
 
-def test_a_cancelled_job_stops_is_announced_and_can_then_be_forgotten(cloud: LocalCloud) -> None:
+def test_a_cancelled_job_stops_and_is_announced_and_can_be_deleted(cloud: LocalCloud) -> None:
     prompt = unique("a lighthouse")
     cloud.simulator.script(prompt, outcome="never")
     generation_id = cloud.create(prompt)
@@ -103,7 +103,7 @@ def test_a_cancelled_job_stops_is_announced_and_can_then_be_forgotten(cloud: Loc
     assert cloud.call("GET", params=query).status_code == 404
 
 
-def test_a_forgotten_video_is_gone_from_the_archive(cloud: LocalCloud) -> None:
+def test_deleting_a_generation_removes_its_video(cloud: LocalCloud) -> None:
     prompt = unique("a lighthouse")
     cloud.simulator.script(prompt, seconds=0)
     generation_id = cloud.create(prompt)
@@ -113,7 +113,7 @@ def test_a_forgotten_video_is_gone_from_the_archive(cloud: LocalCloud) -> None:
 
 
 def test_a_web_page_cannot_use_the_local_aws(cloud: LocalCloud) -> None:
-    """It asks for no credentials, so it must not listen to whatever page a developer visits."""
+    """The local AWS needs no credentials, so it must reject requests from web pages that a developer visits."""
     for headers in (
         {"Origin": "https://evil.example.com"},
         {"Host": "evil.example.com"},

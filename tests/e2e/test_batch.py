@@ -1,4 +1,4 @@
-"""A file of many requests: bounded, every row once, a report, and nothing paid twice however often it runs."""
+"""Run batch files: every row once, within the limit, with a report, and never paying twice for a repeated file."""
 
 import csv
 import io
@@ -18,13 +18,13 @@ from tests.support.local_cloud import LocalCloud, eventually, unique
 
 
 def batch_id(ref: str) -> str:
-    """The id that the file's bucket and key give its batch."""
+    """Return the id of the batch that a file with this key starts."""
     bucket, _, key = ref.removeprefix("s3://").partition("/")
     return batch_id_for(bucket, key)
 
 
 def finished(cloud: LocalCloud, which: str, patience: float = 120, times: int = 1) -> dict[str, Any]:
-    """The announcement of the batch's end, the `times`-th."""
+    """Return the batch's announcement number `times`, counted from 1."""
 
     def look() -> Any:
         found = cloud.announcements(which, "batch_id")
@@ -40,7 +40,7 @@ def report(cloud: LocalCloud, which: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(body, newline="")))
 
 
-def test_a_csv_runs_to_its_report_past_rows_that_fail(cloud: LocalCloud) -> None:
+def test_a_csv_runs_to_its_report_although_rows_fail(cloud: LocalCloud) -> None:
     good, bad = unique("a kite, red"), unique("a kite")
     cloud.simulator.script(good, seconds=0)
     cloud.simulator.script(bad, seconds=0, outcome="error", error={"name": "Nsfw", "message": "no"})
@@ -76,7 +76,7 @@ def test_the_same_file_again_pays_for_nothing(cloud: LocalCloud) -> None:
     assert [line["status"] for line in report(cloud, which)] == ["completed", "error"]
 
 
-def test_an_edited_file_makes_only_what_is_new(cloud: LocalCloud) -> None:
+def test_an_edited_file_generates_only_new_rows(cloud: LocalCloud) -> None:
     old, new = unique("a kite"), unique("a kite")
     for prompt in (old, new):
         cloud.simulator.script(prompt, seconds=0)
@@ -90,7 +90,7 @@ def test_an_edited_file_makes_only_what_is_new(cloud: LocalCloud) -> None:
     assert [line["name"] for line in report(cloud, which)] == ["", "x", ""]
 
 
-def test_a_batch_that_was_stopped_half_way_goes_on_and_pays_for_nothing_twice(cloud: LocalCloud) -> None:
+def test_a_stopped_batch_resumes_without_paying_twice(cloud: LocalCloud) -> None:
     prompt = unique("a kite")
     cloud.simulator.script(prompt, outcome="never")
     key, body = f"{uuid4().hex}.json", json.dumps([{"prompt": prompt, "seed": seed} for seed in range(4)])
@@ -137,11 +137,11 @@ def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(c
     "count",
     [pytest.param(100, marks=pytest.mark.long), pytest.param(1000, marks=pytest.mark.nightly)],
 )
-def test_many_rows_are_all_there_none_twice_and_never_too_many_at_once(cloud: LocalCloud, count: int) -> None:
+def test_many_rows_run_once_each_within_the_limit(cloud: LocalCloud, count: int) -> None:
     prompt = unique("a kite")
     cloud.simulator.script(prompt, seconds=0)
     body = "".join(json.dumps({"prompt": prompt, "seed": seed}) + "\n" for seed in range(1, count + 1))
-    owner = f"crowd-{uuid4().hex}"  # whose jobs are in no other test's way
+    owner = f"crowd-{uuid4().hex}"  # with jobs that are not in the way of other tests
     which = batch_id(cloud.drop(f"{own_folder(owner)}prompts.jsonl", body, max_concurrency="8"))
     announced = finished(cloud, which, patience=1800)
     assert announced["totals"] == {"rows": count, "completed": count, "failed": 0, "made_before": 0}
@@ -155,6 +155,6 @@ def test_many_rows_are_all_there_none_twice_and_never_too_many_at_once(cloud: Lo
 
 
 def at_once(rows: list[Generation]) -> int:
-    """How many of them there were at the same time, from the first to be accepted to the last to end."""
+    """Return the highest number of jobs that existed at the same time, from acceptance to end."""
     moves = [(row.created_at, 1) for row in rows] + [(row.ended_at, -1) for row in rows if row.ended_at]
     return max(accumulate(move for _, move in sorted(moves)))

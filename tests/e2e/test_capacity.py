@@ -1,4 +1,4 @@
-"""Many jobs at once on the deployed stack: bounded, in order, fair, and indifferent to functions that die."""
+"""Run many jobs at once on the deployed stack: within the limit, in order, fairly, and despite killed functions."""
 
 import contextlib
 import random
@@ -27,9 +27,9 @@ def in_flight(cloud: LocalCloud) -> int:
 
 
 @pytest.mark.alone
-def test_jobs_beyond_the_limit_wait_as_queued_and_each_gets_its_turn(cloud: LocalCloud) -> None:
-    eventually(lambda: in_flight(cloud) == 0 or None, patience=200)  # what other tests started ends first
-    cloud.simulator.reset()  # jobs that other tests cancelled are still in flight there, and have no slot
+def test_jobs_beyond_the_limit_are_queued_and_all_complete(cloud: LocalCloud) -> None:
+    eventually(lambda: in_flight(cloud) == 0 or None, patience=200)  # wait for jobs of other tests
+    cloud.simulator.reset()  # jobs that other tests cancelled are still running there, but hold no slot
     prompt = unique("a crowd")
     cloud.simulator.script(prompt, outcome="never")
     ids = create(cloud, prompt, LIMIT + 5)
@@ -50,7 +50,7 @@ def test_jobs_beyond_the_limit_wait_as_queued_and_each_gets_its_turn(cloud: Loca
 
 @pytest.mark.alone
 def test_nothing_is_lost_when_functions_are_killed(cloud: LocalCloud) -> None:
-    """The processes that run the functions are killed at random, as the kernel kills, while jobs go through."""
+    """Kill function processes at random while jobs run, as the kernel would."""
     prompt = unique("a storm")
     cloud.simulator.script(prompt, outcome="never")
     ids = create(cloud, prompt, 8)
@@ -64,7 +64,7 @@ def test_nothing_is_lost_when_functions_are_killed(cloud: LocalCloud) -> None:
     assert kills == 12
     cloud.simulator.script(prompt, seconds=0)
     for generation_id in ids:
-        record = cloud.ended(generation_id, patience=200)  # the claim of a dead Submit is believed after 90 s
+        record = cloud.ended(generation_id, patience=200)  # the claim of a dead Submit expires after 90 s
         assert record.status is Status.COMPLETED or (record.error and record.error.name) == "SubmissionUnknown"
         assert record.status is not Status.COMPLETED or "video.mp4" in cloud.archived(generation_id)
     assert cloud.simulator.counts().creates_by_prompt[prompt] <= len(ids)
@@ -72,8 +72,8 @@ def test_nothing_is_lost_when_functions_are_killed(cloud: LocalCloud) -> None:
 
 
 @pytest.mark.alone
-def test_a_crowd_is_served_by_a_few_processes(cloud: LocalCloud) -> None:
-    """Without a bound, 30 jobs that come at once are more than a hundred processes, of 60 MiB each."""
+def test_many_jobs_need_only_a_few_processes(cloud: LocalCloud) -> None:
+    """Without a limit, 30 simultaneous jobs would start more than a hundred processes of 60 MiB each."""
     prompt = unique("a rush")
     cloud.simulator.script(prompt, seconds=0)
     highest = 0
@@ -86,7 +86,7 @@ def test_a_crowd_is_served_by_a_few_processes(cloud: LocalCloud) -> None:
         assert cloud.ended(one.result(), patience=200).status is Status.COMPLETED
         highest = max(highest, len(processes_of_functions(cloud)))
     assert 0 < highest <= PROCESSES
-    # The sweep comes every minute: its process may be there.
+    # The sweep runs every minute, so its process may be there.
     eventually(lambda: len(processes_of_functions(cloud)) <= 1 or None, patience=90)
 
 
@@ -100,10 +100,10 @@ def kill_a_function(cloud: LocalCloud) -> bool:
 
 
 def processes_of_functions(cloud: LocalCloud) -> list[psutil.Process]:
-    """The processes that run functions."""
+    """Return the processes that run functions."""
     workers = []
     for child in psutil.Process(cloud.ministack_pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, and may not be buried yet
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended but may not be reaped yet
             if any("_worker.py" in part for part in child.cmdline()):
                 workers.append(child)
     return workers

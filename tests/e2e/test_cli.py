@@ -1,4 +1,4 @@
-"""The command line and the Python client against the deployed stack, and the examples of docs/client.md."""
+"""Use the command line and the Python client, including the examples of docs/client.md, with the deployed stack."""
 
 import json
 import re
@@ -33,10 +33,10 @@ def test_a_prompt_becomes_a_file_and_stays_in_the_list(cloud: LocalCloud, run: R
     assert (tmp_path / f"{generation_id}.mp4").read_bytes() == (tmp_path / "boat.mp4").read_bytes()
 
 
-def test_several_of_a_prompt_are_made_found_and_saved(cloud: LocalCloud, run: Run, tmp_path: Path) -> None:
+def test_several_videos_of_a_prompt_are_generated_listed_and_saved(cloud: LocalCloud, run: Run, tmp_path: Path) -> None:
     prompt = unique("a paper boat")
     cloud.simulator.script(prompt, seconds=0)
-    for _ in range(2):  # again: nothing is asked for twice
+    for _ in range(2):  # repeat the command: nothing is submitted twice
         made = run(
             "create", "-", "--seeds", "1-3", "-o", "boat.mp4", "--force", "--idempotency-key", prompt[-8:], stdin=prompt
         )
@@ -73,7 +73,7 @@ def test_the_models_are_those_of_the_api(run: Run) -> None:
     assert "duration\t5, 6, 7, 8\t5\tThe length of the output video in seconds." in shown
 
 
-def test_a_key_works_once_it_is_made_and_is_gone_once_it_is_revoked(cloud: LocalCloud, run: Run) -> None:
+def test_a_key_works_from_its_creation_until_it_is_revoked(cloud: LocalCloud, run: Run) -> None:
     made = json.loads(run("keys", "create", "ann", "--json").stdout)
     assert made["key_id"] in run("keys", "list").stdout
     assert made["api_key"] not in run("keys", "list", "--json").stdout
@@ -83,7 +83,7 @@ def test_a_key_works_once_it_is_made_and_is_gone_once_it_is_revoked(cloud: Local
     assert cloud.call("GET", "/v2/models").status_code == 200
 
 
-def test_keys_that_are_made_at_once_are_all_kept(run: Run) -> None:
+def test_keys_created_at_the_same_time_are_all_kept(run: Run) -> None:
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda owner: run("keys", "create", owner, "--json").stdout, ["a", "b", "c", "d"]))
     kept = run("keys", "list").stdout
@@ -106,14 +106,14 @@ def test_the_providers_key_is_read_from_stdin_and_not_shown(cloud: LocalCloud, r
         run("secret", "set", stdin=before)
 
 
-def test_a_rescued_generation_goes_on_with_what_the_provider_has(cloud: LocalCloud, run: Run) -> None:
+def test_a_rescued_generation_continues_with_the_providers_job(cloud: LocalCloud, run: Run) -> None:
     prompt = unique("a paper boat")
     cloud.simulator.script(prompt, seconds=0, video=[{"redirect": "https://forbidden.invalid/"}])
     generation_id = run("create", prompt).stdout.strip()
     assert cloud.ended(generation_id).error
     cloud.simulator.script(prompt, seconds=0)
     ended = run("rescue", "0" * 32, generation_id, "f" * 32, code=1)
-    assert f"Generation {generation_id} continues" in ended.stdout, "one that is not there keeps nobody from the others"
+    assert f"Generation {generation_id} continues" in ended.stdout, "an unknown id does not prevent the others"
     assert ended.stderr.count("There is no generation") == 2
     run("get", generation_id, "--wait")
     assert cloud.creates(prompt) == 1
@@ -133,7 +133,7 @@ def test_a_healthy_stack_satisfies_the_doctor(run: Run) -> None:
     }
 
 
-def test_a_stage_that_is_not_deployed_is_told_as_such(cloud: LocalCloud) -> None:
+def test_a_stage_that_is_not_deployed_is_reported(cloud: LocalCloud) -> None:
     environment = {"AWS_ENDPOINT_URL": cloud.stack.aws_endpoint_url, "AWS_REGION": cloud.stack.region}
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     ended = subprocess.run(
@@ -157,12 +157,12 @@ def test_the_examples_of_the_client_run(
     monkeypatch.setenv("PROMPTREEL_API_KEY", cloud.stack.api_key)
     for prompt in ["A paper boat", *re.findall(r'create\("(.+?)"', EXAMPLES[number])]:
         cloud.simulator.script(prompt, seconds=0)
-    with Client() as client:  # the second example shows the newest completed one
+    with Client() as client:  # the second example shows the newest completed generation
         client.wait(client.create("A paper boat", idempotency_key="examples").id, timeout=60)
     exec(EXAMPLES[number], {})  # noqa: S102 - our own text
 
 
-def test_a_batch_is_checked_run_followed_and_fetched(run: Run, cloud: LocalCloud, tmp_path: Path) -> None:
+def test_a_batch_is_checked_run_watched_and_downloaded(run: Run, cloud: LocalCloud, tmp_path: Path) -> None:
     prompts = [unique("a kite, high"), unique("a kite")]
     for prompt in prompts:
         cloud.simulator.script(prompt, seconds=0)

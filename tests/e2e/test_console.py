@@ -1,4 +1,4 @@
-"""The console in a real browser, against the deployed stack: as its users meet it, and as those who mean harm do."""
+"""Test the console in a real browser against the deployed stack, for its users and for attackers."""
 
 import io
 import itertools
@@ -21,12 +21,12 @@ from tests.support.browser import FRAME, PATIENCE, Tab, chromium, is_for_this_ma
 from tests.support.furnished import HOURS, Furnished
 from tests.support.local_cloud import LocalCloud, Run, eventually, unique
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]  # one for all
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("browser")]  # shared by all tests
 MODEL, PICTURE_MODEL = "google/veo-3.1-t2v-fast", "google/veo-3.1-i2v-fast"
 HOSTILE = "<img src=x onerror=\"document.title='harmed'\"><script>document.title='harmed'</script>&lt;b&gt; \u202e"
 Outcome = Literal["completed", "error"]
 NewTab = Callable[..., Tab]
-OWNERS = 30  # more than there are tests
+OWNERS = 30  # more than the number of tests
 THERE, MANY = 300, 10_000  # videos
 SCROLL_TO_THE_END = """async () => {
   let most = 0;
@@ -55,7 +55,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def tab_of(cloud: LocalCloud, browser: Browser) -> Iterator[NewTab]:
-    """Opens tabs; afterwards none may have broken the page's policy, or have raised an error."""
+    """Open tabs. At the end, fail if one violated the page's policy or raised an error."""
     opened: list[Tab] = []
 
     def open_tab(**options: Any) -> Tab:
@@ -73,7 +73,7 @@ def tab_of(cloud: LocalCloud, browser: Browser) -> Iterator[NewTab]:
 
 @pytest.fixture(scope="session")
 def newcomers(cloud_of_the_tests: LocalCloud) -> Iterator[tuple[str, str]]:
-    """Owners who have nothing yet, each with a key: all made at once, since it takes a moment until a key is known."""
+    """Create all owners without generations at once, because it takes a moment until a key is valid."""
     return iter(cloud_of_the_tests.keys_of(*(f"looks-{uuid4().hex[:12]}" for _ in range(OWNERS))).items())
 
 
@@ -89,7 +89,7 @@ def owner(newcomer: tuple[str, str]) -> str:
 
 @pytest.fixture
 def key(newcomer: tuple[str, str]) -> str:
-    """Of an owner who has nothing yet."""
+    """Return the key of an owner without generations."""
     return newcomer[1]
 
 
@@ -100,7 +100,7 @@ def tab(tab_of: NewTab, key: str) -> Tab:
 
 @pytest.fixture(scope="module")
 def furnished(cloud_of_the_module: LocalCloud, newcomers: Iterator[tuple[str, str]]) -> Iterator[tuple[str, Furnished]]:
-    """The key of an owner who has something on every page, and what that is."""
+    """Return the key of an owner with something on every page, and what that is."""
     owner, key = next(newcomers)
     has = Furnished.of(cloud_of_the_module, owner, key)
     yield key, has
@@ -108,7 +108,7 @@ def furnished(cloud_of_the_module: LocalCloud, newcomers: Iterator[tuple[str, st
 
 
 def asked(cloud: LocalCloud, key: str, prompt: str, seconds: float = 0, outcome: Outcome = "completed") -> str:
-    """A video that this key's owner asks for."""
+    """Request a video as the owner of this key and return its generation."""
     cloud.simulator.script(prompt, seconds=seconds, outcome=outcome)
     request = {"model": MODEL, "prompt": prompt, "duration": 4}
     answer = cloud.call("POST", json=request, headers={"Authorization": f"Bearer {key}"})
@@ -124,7 +124,7 @@ def made(cloud: LocalCloud, key: str, prompt: str, outcome: Outcome = "completed
 
 
 def form(cloud: LocalCloud, tab: Tab, prompt: str, seconds: float = 0, model: str = MODEL) -> None:
-    """The form, filled in with a prompt whose video takes so long."""
+    """Fill in the form with a prompt whose video takes this long."""
     cloud.simulator.script(prompt, seconds=seconds)
     tab.go("make")
     tab.choose_model(model)
@@ -132,13 +132,13 @@ def form(cloud: LocalCloud, tab: Tab, prompt: str, seconds: float = 0, model: st
 
 
 def send(tab: Tab, name: str = "Make video") -> Locator:
-    """Press the button: where what is made appears."""
+    """Press the button and return the list of new generations."""
     tab.page.get_by_role("button", name=name).click()
     return tab.page.get_by_role("region", name="Results")
 
 
 def given(tab: Tab, field: str, name: str, media_type: str, content: bytes) -> None:
-    """A file is chosen for a field of the form, or what else takes one."""
+    """Choose a file for a field of the form, or another input."""
     file = {"name": name, "mimeType": media_type, "buffer": content}
     tab.page.locator(f"{field} input[type=file]").set_input_files(file)  # type: ignore[arg-type]
 
@@ -158,7 +158,7 @@ def wait_for(page: Page, condition: str, argument: Any = None) -> None:
 # --- signing in ------------------------------------------------------------------------------------------------
 
 
-def test_a_link_signs_in_and_the_key_is_gone_from_the_address_at_once(
+def test_a_link_signs_in_and_removes_the_key_from_the_address(
     tab_of: NewTab, key: str, newcomers: Iterator[tuple[str, str]]
 ) -> None:
     tab = tab_of()
@@ -190,7 +190,7 @@ def test_a_link_signs_in_and_the_key_is_gone_from_the_address_at_once(
     assert key not in str(kept)
 
 
-def test_a_key_that_is_none_is_told_so_and_one_that_is_signs_in(tab_of: NewTab, key: str) -> None:
+def test_an_invalid_key_is_rejected_and_a_valid_one_signs_in(tab_of: NewTab, key: str) -> None:
     tab = tab_of()
     tab.page.goto(f"{tab.url}/")
     field, button = tab.page.get_by_label("API key"), tab.page.get_by_role("button", name="Sign in")
@@ -208,7 +208,7 @@ def test_a_key_that_is_none_is_told_so_and_one_that_is_signs_in(tab_of: NewTab, 
 # --- making ----------------------------------------------------------------------------------------------------
 
 
-def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: str) -> None:
+def test_a_video_is_generated_and_played(cloud: LocalCloud, tab: Tab, owner: str) -> None:
     prompt = unique("a lighthouse in a storm")
     form(cloud, tab, prompt, seconds=4)
     tab.page.get_by_role("radio", name="4").check()
@@ -218,7 +218,7 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
     expect(tab.page.locator(".estimate")).to_be_visible()
     expect(send(tab).get_by_text(re.compile("Queued|Generating"))).to_be_visible()
     tab.go("?tag=day=1")
-    # It is live, without a reload.
+    # The page is updated without a reload.
     expect(tab.page.locator(".card .stage")).to_have_count(0)
     expect(tab.page.get_by_role("searchbox", name="Tag")).to_have_value("day=1")
     tab.page.get_by_role("searchbox", name="Tag").fill("shop")
@@ -233,13 +233,13 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
     wait_for(tab.page, "(at) => document.querySelector('.player video').currentTime > at + 1", at)
     assert player.evaluate(FRAME) != first, "frames differ"
     player.evaluate("(film) => { film.pause(); film.currentTime = 1; }")
-    for _ in range(2):  # it is open for hours, and each link works for one
+    for _ in range(2):  # the page stays open for hours, and each link works for one hour
         expired = player.get_attribute("src") or ""
         player.dispatch_event("error")
         expect(player).not_to_have_attribute("src", expired)
         wait_for(tab.page, "() => document.querySelector('.player video').readyState > 1")
-        assert now_at(player) == pytest.approx(1, abs=0.1), "it goes on where it was"
-        tab.page.wait_for_timeout(1000)  # a link of the same second is the same
+        assert now_at(player) == pytest.approx(1, abs=0.1), "playback continues at the same position"
+        tab.page.wait_for_timeout(1000)  # links made in the same second are equal
     for stage in ("Accepted", "Sent to the provider", "Generated", "Saved and checked"):
         expect(tab.page.get_by_text(stage, exact=True)).to_be_visible()
     [generation] = latest(cloud, owner)
@@ -257,7 +257,7 @@ def test_a_video_is_made_watched_and_played(cloud: LocalCloud, tab: Tab, owner: 
     expect(tab.page.get_by_text(re.compile("^whsec_"))).to_be_visible()
 
 
-def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_is_kept(tab: Tab, key: str) -> None:
+def test_errors_appear_next_to_their_fields_and_typed_text_is_kept(tab: Tab, key: str) -> None:
     tab.go("make")
     tab.choose_model(PICTURE_MODEL)
     send(tab)
@@ -299,7 +299,7 @@ def test_a_picture_and_a_frame_of_a_video_become_inputs(cloud: LocalCloud, tab: 
     assert len({one.size for one in ended.given or []}) == 2
 
 
-def test_variations_have_seeds_of_their_own_and_are_compared_in_step(cloud: LocalCloud, tab: Tab, owner: str) -> None:
+def test_variations_have_different_seeds_and_play_in_sync(cloud: LocalCloud, tab: Tab, owner: str) -> None:
     form(cloud, tab, unique("a paper boat"))
     tab.page.get_by_label("Variations").select_option("3")
     expect(send(tab, "Make 3 videos").locator("video")).to_have_count(3)
@@ -320,7 +320,7 @@ def test_variations_have_seeds_of_their_own_and_are_compared_in_step(cloud: Loca
     wait_for(tab.page, f"() => {films}.every((one) => one.paused && Math.abs(one.currentTime - 2) < 0.02)")
 
 
-def test_without_a_connection_nothing_is_lost_or_made_twice(cloud: LocalCloud, tab: Tab, owner: str) -> None:
+def test_nothing_is_lost_or_generated_twice_without_a_connection(cloud: LocalCloud, tab: Tab, owner: str) -> None:
     prompt = unique("a fox in the snow")
     form(cloud, tab, prompt)
     lost: list[str] = []
@@ -358,7 +358,7 @@ def test_without_a_connection_nothing_is_lost_or_made_twice(cloud: LocalCloud, t
     assert len(latest(cloud, owner)) == 2, "and not three"
 
 
-def test_too_many_requests_are_waited_out(cloud: LocalCloud, tab: Tab) -> None:
+def test_the_page_waits_after_too_many_requests(cloud: LocalCloud, tab: Tab) -> None:
     prompt = unique("a tram")
     form(cloud, tab, prompt)
     refused: list[Route] = []
@@ -375,9 +375,7 @@ def test_too_many_requests_are_waited_out(cloud: LocalCloud, tab: Tab) -> None:
     assert cloud.creates(prompt) == 1
 
 
-def test_what_no_budget_has_room_for_is_told_before_it_is_sent(
-    cloud: LocalCloud, tab: Tab, owner: str, run: Run
-) -> None:
+def test_a_request_over_budget_is_reported_before_it_is_sent(cloud: LocalCloud, tab: Tab, owner: str, run: Run) -> None:
     run("budgets", "set", "--day", "0.01", "--owner", owner)
     form(cloud, tab, unique("a palace of gold"), model="veo2")
     expect(tab.page.locator(".estimate")).to_contain_text("budget")
@@ -391,9 +389,7 @@ def test_what_no_budget_has_room_for_is_told_before_it_is_sent(
 # --- what was made ---------------------------------------------------------------------------------------------
 
 
-def test_a_job_is_cancelled_and_an_ended_one_deleted_unless_that_is_undone(
-    cloud: LocalCloud, tab: Tab, key: str, owner: str
-) -> None:
+def test_a_job_is_cancelled_or_deleted_with_undo(cloud: LocalCloud, tab: Tab, key: str, owner: str) -> None:
     generation_id = asked(cloud, key, unique("a snail"), seconds=300)
     tab.go(f"video/{generation_id}")
     tab.page.get_by_role("button", name="Cancel job").click()
@@ -415,7 +411,7 @@ def test_a_job_is_cancelled_and_an_ended_one_deleted_unless_that_is_undone(
     expect(tab.page.get_by_text("No videos yet")).to_be_visible()
 
 
-def test_a_failure_is_told_in_words_with_what_to_do(cloud: LocalCloud, tab: Tab, key: str) -> None:
+def test_a_failure_is_explained_with_what_to_do(cloud: LocalCloud, tab: Tab, key: str) -> None:
     prompt = unique("a banquet")
     made(cloud, key, prompt, "error")
     tab.page.locator(".card a").click()
@@ -427,7 +423,7 @@ def test_a_failure_is_told_in_words_with_what_to_do(cloud: LocalCloud, tab: Tab,
     expect(tab.page.get_by_text("Generation failed: 1")).to_be_visible()
 
 
-def test_what_waits_for_another_video_says_so_and_leads_to_it(tab_of: NewTab, furnished: tuple[str, Furnished]) -> None:
+def test_a_job_that_waits_for_another_video_links_to_it(tab_of: NewTab, furnished: tuple[str, Furnished]) -> None:
     key, has = furnished
     tab = tab_of().sign_in(key)
     card = tab.page.locator(f".card a[href='#/video/{has.waiting}']")
@@ -439,7 +435,7 @@ def test_what_waits_for_another_video_says_so_and_leads_to_it(tab_of: NewTab, fu
     assert has.running in tab.page.url
 
 
-def test_prompts_are_text_whatever_is_in_them_and_however_long(cloud: LocalCloud, tab: Tab, key: str) -> None:
+def test_prompts_of_any_content_and_length_are_shown_as_text(cloud: LocalCloud, tab: Tab, key: str) -> None:
     for prompt in (f"{HOSTILE} {uuid4().hex}", f"{uuid4().hex} " + "many words " * 900):
         generation_id = made(cloud, key, prompt)
         tab.go(f"video/{generation_id}")
@@ -451,14 +447,14 @@ def test_prompts_are_text_whatever_is_in_them_and_however_long(cloud: LocalCloud
     words = tab.page.get_by_role("searchbox", name="Prompt")
     words.press_sequentially("onerror ")
     expect(tab.page.locator(".card")).to_have_count(1)
-    expect(words).to_have_value("onerror ")  # with the space before the next word
+    expect(words).to_have_value("onerror ")  # including the space before the next word
     assert tab.page.locator("img").count() == 0
     assert "harmed" not in tab.page.title()
     tab.go("constructor/__proto__?__proto__=x")
     expect(tab.page.locator(".card").first).to_be_visible()
 
 
-def test_a_key_that_is_revoked_in_the_middle_is_asked_for_anew_and_nothing_typed_is_lost(
+def test_a_revoked_key_is_requested_again_without_losing_typed_text(
     cloud: LocalCloud, tab: Tab, key: str, owner: str
 ) -> None:
     prompt = unique("a glass elevator")
@@ -468,7 +464,7 @@ def test_a_key_that_is_revoked_in_the_middle_is_asked_for_anew_and_nothing_typed
     forms = (f"Bearer{' ' * spaces}{key}" for spaces in itertools.count(2))
 
     def ask_anew(route: Route) -> None:
-        """The gateway remembers a verdict for four minutes, by what the header is: another form of it is news."""
+        """Send the key in another form, because the gateway caches its decision by header value for four minutes."""
         headers = route.request.headers
         if key in headers.get("authorization", ""):
             headers = {**headers, "authorization": next(forms)}
@@ -480,7 +476,7 @@ def test_a_key_that_is_revoked_in_the_middle_is_asked_for_anew_and_nothing_typed
 
     eventually(is_refused)
     tab.page.route(re.compile("/v2/"), ask_anew)
-    # Not by its button: where a look of the page's own is refused first, the dialog lies over that.
+    # Do not press its button: if a poll of the page is rejected first, the dialog covers the button.
     tab.page.locator("form").first.evaluate("(form) => form.requestSubmit()")
     dialog = tab.page.get_by_role("dialog", name="Sign in")
     expect(dialog).to_be_visible()
@@ -495,7 +491,7 @@ def test_a_key_that_is_revoked_in_the_middle_is_asked_for_anew_and_nothing_typed
 # --- batches ---------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_is_checked_before_it_starts_followed_and_what_failed_runs_again(cloud: LocalCloud, tab: Tab) -> None:
+def test_a_batch_is_checked_started_watched_and_retried(cloud: LocalCloud, tab: Tab) -> None:
     good, bad = unique("a boat in a batch"), unique("a banquet in a batch")
     cloud.simulator.script(good, seconds=0)
     cloud.simulator.script(bad, seconds=0, outcome="error")
@@ -536,7 +532,7 @@ def test_a_batch_is_checked_before_it_starts_followed_and_what_failed_runs_again
 
 
 @pytest.mark.parametrize("width", [360, 1280, 3840])
-def test_axe_finds_nothing_and_nothing_sticks_out_or_jumps(
+def test_pages_are_accessible_and_their_layout_is_stable(
     tab_of: NewTab, furnished: tuple[str, Furnished], width: int
 ) -> None:
     key, has = furnished
@@ -587,7 +583,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out_or_jumps(
     assert tab.page.evaluate("window.shifts") < 0.02
 
 
-def test_the_account_page_tells_the_owners_keys_and_marks_the_one_in_use_and_the_one_that_ends(
+def test_the_account_page_lists_keys_and_marks_the_current_and_the_expiring_one(
     tab_of: NewTab, furnished: tuple[str, Furnished]
 ) -> None:
     key, _ = furnished
@@ -601,7 +597,7 @@ def test_the_account_page_tells_the_owners_keys_and_marks_the_one_in_use_and_the
     assert key not in tab.page.content()
 
 
-def test_the_usage_page_tells_budgets_and_slots_now_and_hour_by_hour(
+def test_the_usage_page_shows_budgets_and_slots_now_and_by_hour(
     tab_of: NewTab, furnished: tuple[str, Furnished]
 ) -> None:
     key, _ = furnished
@@ -620,7 +616,7 @@ def test_the_usage_page_tells_budgets_and_slots_now_and_hour_by_hour(
     assert tab.page.get_by_role("region", name="Show hourly numbers").get_by_role("row").count() > HOURS
 
 
-def test_the_keyboard_alone_reaches_everything(cloud: LocalCloud, tab: Tab, key: str, owner: str) -> None:
+def test_everything_can_be_reached_with_the_keyboard(cloud: LocalCloud, tab: Tab, key: str, owner: str) -> None:
     made(cloud, key, unique("a harbour"))
     expect(tab.page.locator(".card video")).to_be_visible()
     keyboard = tab.page.keyboard
@@ -651,14 +647,16 @@ def test_the_keyboard_alone_reaches_everything(cloud: LocalCloud, tab: Tab, key:
     eventually(lambda: len([one for one in latest(cloud, owner) if one.request["prompt"] == prompt]) == 4 or None)
 
 
-def test_ten_thousand_videos_scroll_and_only_what_is_seen_is_drawn(cloud: LocalCloud, tab_of: NewTab, key: str) -> None:
-    """Some hundreds are there, and where they end the list goes on with copies of them: the local database would take
-    minutes for its pages, and it is the page of the console that must not grow with them."""
+def test_of_ten_thousand_videos_only_visible_ones_are_drawn(cloud: LocalCloud, tab_of: NewTab, key: str) -> None:
+    """Store some hundreds of videos and return copies of them beyond that.
+
+    The local database would need minutes for so many pages, and the test is about the page of the console.
+    """
     oldest = datetime.now(UTC) - timedelta(days=30)
     one = cloud.ledger.table.get(made(cloud, key, unique("one of many"))) or {}
     put_all(cloud, ({**one, **_younger(oldest, number)} for number in range(THERE - 1)))
     tab = tab_of()
-    there: list[dict[str, Any]] = []  # the latest page of what is there
+    there: list[dict[str, Any]] = []  # the latest page of the stored videos
 
     def go_on(route: Route) -> None:
         cursor = parse_qs(urlsplit(route.request.url).query).get("cursor", [""])[0]
@@ -694,7 +692,7 @@ def test_ten_thousand_videos_scroll_and_only_what_is_seen_is_drawn(cloud: LocalC
 
 
 def put_all(cloud: LocalCloud, items: Iterable[dict[str, Any]]) -> None:
-    """Straight into the table of generations."""
+    """Put items into the table of generations directly."""
     dynamodb, requests = cloud.aws("dynamodb"), ({"PutRequest": {"Item": write(item)}} for item in items)
     while batch := list(itertools.islice(requests, 25)):
         answer = dynamodb.batch_write_item(RequestItems={cloud.stack.table_name: batch})
@@ -702,5 +700,5 @@ def put_all(cloud: LocalCloud, items: Iterable[dict[str, Any]]) -> None:
 
 
 def _younger(than: datetime, minutes: int) -> dict[str, str]:
-    """What makes a copy of a generation another one."""
+    """Return the changes that turn a copy of a generation into another one."""
     return {"generation_id": uuid4().hex, "created_at": iso(than + timedelta(minutes=minutes))}

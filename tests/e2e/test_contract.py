@@ -1,4 +1,4 @@
-"""The deployed API keeps the contract that it serves, whatever is sent to it."""
+"""Check that the deployed API keeps its published contract for any input."""
 
 import json
 import subprocess
@@ -11,9 +11,9 @@ from core.intake.labels import HEADER
 from tests.support.local_cloud import LocalCloud
 
 CREATE = "(create|createOlder)"
-# What the contract leaves to each model's schema: requests are made of these models', one of each kind among them.
+# The contract leaves parameters to each model's schema. Requests use these models, with one of each kind.
 MODELS = ("veo2", "google/veo3", "luma/ray-2", "klingai/avatar-pro", "wan/v2.1/1.3b/text-to-video", "runway/act_two")
-# What a file holds is said in docs/files.md: no schema can tell which text is a table of allowed prompts.
+# docs/files.md describes files: no schema can express which texts are tables of allowed prompts.
 CONFIG = """headers = { Authorization = "Bearer ${API_KEY}" }
 max-redirects = 0
 
@@ -23,8 +23,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "413"]
 """
 
 
-# Every combination that the schemas of a request suggest would be some thousand requests; what is allowed of them is
-# tested on the schemas themselves.
+# Every combination that the request schemas suggest would be about a thousand requests. Other tests check the schemas.
 @pytest.mark.parametrize(
     "scope",
     [
@@ -43,8 +42,8 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "413"]
         ),
     ],
 )
-def test_every_answer_is_as_the_contract_says(cloud: LocalCloud, tmp_path: Path, scope: list[str]) -> None:
-    """Allowed requests are accepted, others refused, answers are as documented, and nothing opens without a key."""
+def test_every_response_matches_the_contract(cloud: LocalCloud, tmp_path: Path, scope: list[str]) -> None:
+    """Allowed requests are accepted, others are rejected, responses are as documented, and every call needs a key."""
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
     url = cloud.stack.api_url
@@ -66,14 +65,14 @@ def test_every_answer_is_as_the_contract_says(cloud: LocalCloud, tmp_path: Path,
 
 
 def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
-    """The contract, with what it points to: the schemas of models' requests."""
+    """Return the contract with the schemas of the models' requests that it refers to."""
     contract: dict[str, Any] = cloud.call("GET", "/openapi.json").json()
     found = [_with_links(cloud.call("GET", "/v2/models", params={"id": model}).json()["schema"]) for model in MODELS]
     for path in contract["paths"].values():
         for parameter in path.get("post", {}).get("parameters", []):
-            if parameter["name"] == "webhook":  # what is accepted is told: nobody but this machine
+            if parameter["name"] == "webhook":  # only this machine, because accepted webhooks are called
                 parameter["schema"] = {"enum": ["http://127.0.0.1:9/", "http://localhost:9/x?y=z"]}
-            if parameter["name"] == "tag":  # no schema can tell that a key comes twice, or more than 20 in all texts
+            if parameter["name"] == "tag":  # no schema can express unique keys, or a total of 20
                 parameter["schema"] = {"type": "array", "items": {"enum": ["a", "shot=3", " b , c=d;"]}}
             if parameter["name"] == HEADER:
                 parameter["schema"] = {"enum": ["e", "take=2,f"]}
@@ -84,7 +83,7 @@ def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
 
 
 def _with_links(schema: Any) -> Any:
-    """Inputs as links alone: no schema can tell whether the file is there that another reference names."""
+    """Allow only links as inputs, because no schema can express whether the file of another reference exists."""
     match schema:
         case {"pattern": str(pattern)} if "https?://" in pattern:
             return {**schema, "pattern": "^https?://[!-~]+$"}

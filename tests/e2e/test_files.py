@@ -1,4 +1,4 @@
-"""Files dropped in the prompts bucket and events on the bus, on the deployed stack."""
+"""Drop files in the prompts bucket and put events on the bus of the deployed stack."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def test_a_dropped_request_becomes_a_video_in_its_owners_list(cloud: LocalCloud,
     ],
     ids=["blank", "not UTF-8", "half an object", "bad duration", "a picture", "other columns", "empty lines"],
 )
-def test_a_bad_file_is_a_recorded_announced_failure(cloud: LocalCloud, name: str, body: bytes, reason: str) -> None:
+def test_a_bad_file_is_recorded_and_announced_failed(cloud: LocalCloud, name: str, body: bytes, reason: str) -> None:
     record = cloud.of_owner(cloud.drop(f"{uuid4().hex}/{name}", body))
     assert record.status is Status.ERROR
     assert record.error is not None
@@ -64,7 +64,7 @@ def test_a_repeated_event_starts_nothing_and_new_content_is_a_new_request(cloud:
             "object": {"key": key, "etag": head["ETag"].strip('"'), "version-id": head["VersionId"]},
         },
     }
-    for _ in range(3):  # duplicates, and later than what came after
+    for _ in range(3):  # duplicates that arrive after newer events
         cloud.aws("sqs").send_message(QueueUrl=cloud.queue_url("IngestQueueUrl"), MessageBody=json.dumps(stale))
 
     def both() -> bool | None:
@@ -85,7 +85,7 @@ def put_event(cloud: LocalCloud, detail: dict[str, Any]) -> str:
     return str(cloud.aws("events").put_events(Entries=[entry])["Entries"][0]["EventId"])
 
 
-def test_an_event_becomes_a_video_once_for_its_key(cloud: LocalCloud) -> None:
+def test_events_with_the_same_key_become_one_video(cloud: LocalCloud) -> None:
     prompt, key = unique("a kite"), uuid4().hex
     cloud.simulator.script(prompt, seconds=0)
     ids = [put_event(cloud, {"prompt": prompt, "idempotency_key": key}) for _ in range(3)]
@@ -96,12 +96,12 @@ def test_an_event_becomes_a_video_once_for_its_key(cloud: LocalCloud) -> None:
     assert cloud.creates(prompt) == 1
 
 
-def test_a_bad_event_is_a_recorded_failure(cloud: LocalCloud) -> None:
+def test_a_bad_event_is_recorded_as_a_failure(cloud: LocalCloud) -> None:
     record = cloud.of_owner(put_event(cloud, {"prompt": "", "model": "veo2"}))
     assert record.error == Failure("InvalidRequest", "`prompt` must not be blank.")
 
 
-def test_a_subscription_hears_only_what_its_filter_lets_through(cloud: LocalCloud) -> None:
+def test_a_subscription_receives_only_what_matches_its_filter(cloud: LocalCloud) -> None:
     ann, bob = uuid4().hex, uuid4().hex
     filters = {"failures": {"owner": [ann], "status": ["error"]}, "bobs": {"owner": [bob]}}
     topic, aws = cloud.stack.topic_arn, cloud.stack.aws_endpoint_url

@@ -1,4 +1,4 @@
-"""The local cloud is a home: what it holds outlives its stops and its deaths, and what ran goes on."""
+"""Stop, kill and restart the local cloud: its data survives, and jobs continue."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ SETTINGS = Settings(wait_scale="0.2")
 
 @dataclass
 class Home:
-    """A local cloud of its own, which is stopped, killed and started again."""
+    """A separate local cloud that a test stops, kills and starts again."""
 
     checkout: Checkout
 
@@ -66,13 +66,13 @@ def home() -> Iterator[Home]:
 
 
 @pytest.mark.long
-def test_what_the_local_cloud_holds_outlives_stops_and_kills_until_it_is_reset(home: Home) -> None:
+def test_the_local_clouds_data_survives_stops_and_kills_until_a_reset(home: Home) -> None:
     cloud = home.up()
     first = cloud.create(unique("before all"))
     assert cloud.ended(first).status is Status.COMPLETED
 
     def sent(prompt: str) -> str:
-        """A generation that the provider works on: it has been paid for."""
+        """Return a generation that the provider works on, so it is paid for."""
         cloud.simulator.script(prompt, seconds=8)
         generation_id = cloud.create(prompt)
         eventually(lambda: cloud.creates(prompt) or None)
@@ -88,7 +88,7 @@ def test_what_the_local_cloud_holds_outlives_stops_and_kills_until_it_is_reset(h
         else:
             home.kill(*NAMES[: 2 if what.startswith("both") else 1])
         cloud = home.up()
-        assert cloud.stack == before, "whoever has its addresses and its key goes on"
+        assert cloud.stack == before, "clients with its address and key continue to work"
         for generation_id in (running, waiting):
             record = cloud.ended(generation_id, patience=120)
             assert record.status is Status.COMPLETED, record.error

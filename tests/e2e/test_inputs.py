@@ -1,4 +1,4 @@
-"""Files and videos that requests name, on the deployed stack: the provider fetches what it is given."""
+"""Use files and videos as inputs on the deployed stack, with a provider that downloads them."""
 
 import csv
 import hashlib
@@ -30,7 +30,7 @@ def picture() -> bytes:
 
 
 def upload(cloud: LocalCloud, content: bytes, headers: dict[str, str]) -> str:
-    """Send a file as any HTTP client would: the reference to it."""
+    """Upload a file as any HTTP client would and return its reference."""
     asked = {"content_type": "image/png", "sha256": hashlib.sha256(content).hexdigest()}
     answer = cloud.call("POST", "/v2/uploads", json=asked, headers=headers).json()
     form = answer["upload"]
@@ -39,7 +39,7 @@ def upload(cloud: LocalCloud, content: bytes, headers: dict[str, str]) -> str:
     return str(answer["reference"])
 
 
-def test_an_uploaded_picture_becomes_a_video_and_that_one_a_longer_one(cloud: LocalCloud) -> None:
+def test_an_uploaded_picture_becomes_a_video_that_is_then_extended(cloud: LocalCloud) -> None:
     prompt = unique("a teal sea")
     cloud.simulator.script(prompt, seconds=0)
     reference = upload(cloud, picture(), {})
@@ -52,7 +52,7 @@ def test_an_uploaded_picture_becomes_a_video_and_that_one_a_longer_one(cloud: Lo
     assert cloud.creates(prompt) == 2
 
 
-def test_nobody_reaches_the_files_of_another_owner(cloud: LocalCloud) -> None:
+def test_owners_cannot_use_each_others_files(cloud: LocalCloud) -> None:
     bob = {"Authorization": f"Bearer {cloud.key_of(unique('bob').replace(' ', '-'))}"}
     mine = upload(cloud, picture(), {})
     request = {"model": MODEL, "prompt": "a teal sea", "image_url": mine}
@@ -60,15 +60,15 @@ def test_nobody_reaches_the_files_of_another_owner(cloud: LocalCloud) -> None:
     assert (answer.status_code, "is not one of your files" in answer.text) == (400, True)
 
 
-def test_a_form_takes_no_other_key_and_no_other_type(cloud: LocalCloud) -> None:
+def test_an_upload_form_rejects_another_key_or_type(cloud: LocalCloud) -> None:
     form = cloud.call("POST", "/v2/uploads", json={"content_type": "image/png"}).json()["upload"]
     for changed in ({"key": "uploads/bob/x"}, {"Content-Type": "text/html"}):
         sent = requests.post(form["url"], data=form["fields"] | changed, files={"file": b"x"}, timeout=60)
         assert sent.status_code == 403, changed
 
 
-def test_the_recipe_of_a_storyboard_makes_its_chain(cloud: LocalCloud, tmp_path: Path) -> None:
-    """docs/recipes.md as it stands: a picture becomes a video, that is extended twice, and gets another style."""
+def test_the_storyboard_recipe_generates_its_chain(cloud: LocalCloud, tmp_path: Path) -> None:
+    """Run docs/recipes.md unchanged: a picture becomes a video, which is extended twice and gets another style."""
     recipe = re.search(r"^## A storyboard$.*?^## ", (ROOT / "docs" / "recipes.md").read_text("utf-8"), re.M | re.S)
     assert recipe
     ((_, table), (_, command)) = re.findall(r"^```(csv|sh)\n(.*?)^```", recipe[0], re.M | re.S)
@@ -97,10 +97,10 @@ def test_the_recipe_of_a_storyboard_makes_its_chain(cloud: LocalCloud, tmp_path:
         assert taken.request["video_url"] == f"generation:{source.generation_id}"
         assert source.ended_at
         assert taken.submitted_at
-        assert source.ended_at <= taken.submitted_at, "sent once the other had its video"
+        assert source.ended_at <= taken.submitted_at, "sent after the other one had its video"
 
 
-def test_a_chain_fails_as_one_and_costs_nothing(cloud: LocalCloud) -> None:
+def test_a_chain_fails_as_a_whole_without_charge(cloud: LocalCloud) -> None:
     prompt, later = unique("a teal sea"), unique("a wide sea")
     cloud.simulator.script(prompt, seconds=1, outcome="error")
     first = cloud.create(prompt)
@@ -114,8 +114,8 @@ def test_a_chain_fails_as_one_and_costs_nothing(cloud: LocalCloud) -> None:
     assert cloud.creates(later) == 0
 
 
-def test_a_chain_that_failed_is_made_by_a_retry_right_after_that(cloud: LocalCloud) -> None:
-    """Its rows are still looked after by the run that failed, and no execution may run twice."""
+def test_a_failed_chain_succeeds_when_retried_immediately(cloud: LocalCloud) -> None:
+    """The failed run is still handling its rows, and no execution may run twice."""
     first, then = unique("a teal sea"), unique("a wide sea")
     cloud.simulator.script(first, seconds=0, outcome="error")
     cloud.simulator.script(then, seconds=0)
@@ -138,7 +138,7 @@ def test_a_chain_that_failed_is_made_by_a_retry_right_after_that(cloud: LocalClo
     assert (cloud.creates(first), cloud.creates(then)) == (2, 2)
 
 
-def test_an_event_takes_an_object_of_its_owners(cloud: LocalCloud) -> None:
+def test_an_event_can_use_an_object_of_its_owner(cloud: LocalCloud) -> None:
     prompt = unique("a teal sea")
     cloud.simulator.script(prompt, seconds=0)
     ref = cloud.drop(f"inputs/{uuid4().hex}.png", picture())
@@ -152,10 +152,10 @@ def test_an_event_takes_an_object_of_its_owners(cloud: LocalCloud) -> None:
     event_id = cloud.aws("events").put_events(Entries=[entry])["Entries"][0]["EventId"]
     ended = cloud.of_owner(event_id)
     assert ended.status is Status.COMPLETED, ended.error
-    assert not any(one.source.ref == ref for one in cloud.listed()), "it is no file of requests"
+    assert not any(one.source.ref == ref for one in cloud.listed()), "not a file of requests"
 
 
-def test_a_link_that_is_dead_when_the_provider_fetches_it_fails_the_job_uncharged(cloud: LocalCloud) -> None:
+def test_a_dead_input_link_fails_the_job_without_charge(cloud: LocalCloud) -> None:
     prompt = unique("a teal sea")
     cloud.simulator.script(prompt, seconds=0)
     dead = f"{cloud.stack.aws_endpoint_url}/{cloud.stack.videos_bucket}/nothing.png"

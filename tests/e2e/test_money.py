@@ -1,4 +1,4 @@
-"""Money on the deployed stack: prices come by themselves, a budget holds against a crowd, and sums are right."""
+"""Track money on the deployed stack: prices are read automatically, budgets hold under load, and totals are right."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ from tests.support.local_cloud import LocalCloud, Run, eventually, unique
 from tests.support.money import USD
 
 AT_ONCE = 40
-PRICE = 2.5  # USD of five seconds, at the simulator's
+PRICE = 2.5  # USD for five seconds at the simulator's price
 
 
 def accounts(cloud: LocalCloud) -> Accounts:
@@ -34,15 +34,15 @@ def accounts(cloud: LocalCloud) -> Accounts:
 
 
 def prices_of(cloud: LocalCloud) -> Accounts:
-    """The accounts, once the first sweep has read the prices."""
+    """Return the accounts once the first sweep has read the prices."""
     money = accounts(cloud)
     eventually(lambda: money.estimates.prices.of("veo2"))
     return money
 
 
 @pytest.mark.parametrize(("crowd", "room"), [(300, 30), pytest.param(2000, 100, marks=pytest.mark.nightly)])
-def test_a_crowd_of_requests_at_once_does_not_pass_a_budget_by_a_cent(cloud: LocalCloud, crowd: int, room: int) -> None:
-    """Of an owner, whose budget has room for some of them, and a little more."""
+def test_concurrent_requests_do_not_exceed_a_budget_by_a_cent(cloud: LocalCloud, crowd: int, room: int) -> None:
+    """The owner's budget has room for some of the requests and a little more."""
     money, owner = accounts(cloud), f"crowd-{uuid4().hex[:8]}"
     ledger = Ledger(cloud.aws("dynamodb"), cloud.stack.table_name, lambda: datetime.now(UTC))
     models, no_inputs = offered(), cast("Any", None)
@@ -66,7 +66,7 @@ def test_a_crowd_of_requests_at_once_does_not_pass_a_budget_by_a_cent(cloud: Loc
     assert budget.used.day_credits == room * most
 
 
-def test_what_it_costs_is_known_before_seen_after_and_capped(cloud: LocalCloud, run: Run) -> None:
+def test_costs_are_estimated_reported_and_limited(cloud: LocalCloud, run: Run) -> None:
     prices_of(cloud)
     owner = f"money-{uuid4().hex[:8]}"
     made = json.loads(run("keys", "create", owner, "--json").stdout)
@@ -77,7 +77,7 @@ def test_what_it_costs_is_known_before_seen_after_and_capped(cloud: LocalCloud, 
         assert (api.estimate(prompt).usd, api.estimate(prompt).basis) == (PRICE, "price")
         ended = api.wait(api.create(prompt))
         assert ended.raw["meta"]["cost"] == {"estimated_usd": PRICE, "basis": "price", "actual_usd": PRICE}
-        eventually(lambda: api.usage("model").sums or None)  # it is counted after it is completed
+        eventually(lambda: api.usage("model").sums or None)  # the cost is counted after completion
         usage = api.usage("model")
         assert usage.total == Sum(1, 0, PRICE)
         assert [(one.which, one.completed, one.usd) for one in usage.sums] == [("veo2", 1, PRICE)]
@@ -97,8 +97,8 @@ def test_what_it_costs_is_known_before_seen_after_and_capped(cloud: LocalCloud, 
     assert [(one["completed"], one["usd"]) for one in by_owner if one["owner"] == owner] == [(1, PRICE)]
 
 
-@pytest.mark.alone  # every job waits meanwhile
-def test_a_job_waits_while_the_provider_is_out_of_credits_and_goes_on(cloud: LocalCloud) -> None:
+@pytest.mark.alone  # all jobs wait during this test
+def test_a_job_waits_until_the_provider_has_credits_again(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     cloud.simulator.script(prompt, seconds=0, create=[{"status": 403}, {"status": 402}])
     generation = cloud.ended(cloud.create(prompt))

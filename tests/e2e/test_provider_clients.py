@@ -1,4 +1,4 @@
-"""Programs written for the provider, run against the deployed API after changing nothing but base URL and key."""
+"""Run programs written for the provider against the deployed API, changing only the base URL and the key."""
 
 import subprocess
 from pathlib import Path
@@ -12,7 +12,7 @@ CLIENTS = Path(__file__).parent / "clients"
 
 
 @pytest.mark.parametrize("command", [["python", "poll.py"], ["node", "poll.mjs"]], ids=["requests", "node"])
-def test_a_client_of_the_provider_gets_its_video(cloud: LocalCloud, command: list[str]) -> None:
+def test_a_client_written_for_the_provider_gets_its_video(cloud: LocalCloud, command: list[str]) -> None:
     prompt = unique("a lighthouse")
     cloud.simulator.script(prompt, seconds=1)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What README.md and the end of `make up` say to type works as it stands, in that order."""
+"""Run the commands from README.md and the output of `make up`, unchanged and in order."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from tests.support.local_cloud import CHECKOUT, LocalCloud
 USE = re.search("^## Use it$.*?(?=^## )", (CHECKOUT.root / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def test_the_lines_of_the_readme_work_after_those_of_make_up(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_the_readmes_commands_work_after_those_of_make_up(cloud: LocalCloud, tmp_path: Path) -> None:
     assert USE is not None
     blocks = re.findall(r"^```(sh|python)\n(.*?)^```", USE[0], re.MULTILINE | re.DOTALL)
     script = [f"cd '{CHECKOUT.root}'"]
@@ -21,7 +21,7 @@ def test_the_lines_of_the_readme_work_after_those_of_make_up(cloud: LocalCloud, 
     for language, block in blocks:
         script.append(block if language == "sh" else f"python - <<'PYTHON'\n{block}PYTHON")
     environment = cloud.environment(HOME=str(tmp_path))
-    environment["PATH"] = os.defpath  # the lines themselves bring the command
+    environment["PATH"] = os.defpath  # the commands themselves provide promptreel
     ran = subprocess.run(
         ["/bin/bash", "-eux", "-o", "pipefail"],
         input="\n".join(script),

@@ -1,4 +1,4 @@
-"""A day's charges against the ledger, on the deployed stack: once as they should be, and once with every fault."""
+"""Reconcile a day's charges on the deployed stack, once without and once with every kind of error."""
 
 import csv
 import io
@@ -13,11 +13,11 @@ from infra.config import stage_named
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
 STACK_FILE = Path(__file__).parents[2] / ".local" / "tests" / "stack.json"
-COST = 5_000_000  # of a video of five seconds, at the simulator
+COST = 5_000_000  # for a video of five seconds at the simulator's price
 
 
 def reconciled(cloud: LocalCloud, folder: Path, day: str, *options: str) -> tuple[str, int]:
-    """What the command prints, and its exit code. Other tests leave behind what does not add up, too."""
+    """Return the command's output and exit code. Charges of other tests may also fail to add up."""
     ended = subprocess.run(
         [sys.executable, "-m", "promptreel", "reconcile", "--day", day, *options],
         env=cloud.environment(HOME=str(folder), PROMPTREEL_LOCAL=str(STACK_FILE)),
@@ -33,20 +33,20 @@ def reconciled(cloud: LocalCloud, folder: Path, day: str, *options: str) -> tupl
 
 
 def lines(cloud: LocalCloud, uri: str) -> dict[str, dict[str, str]]:
-    """The lines of a report, by the generation, or by the provider's id of what is nobody's."""
+    """Return the lines of a report by generation, or by the provider's id if no generation matches."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     body = cloud.aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     return {row["generation_id"] or row["provider_id"]: row for row in csv.DictReader(io.StringIO(body))}
 
 
 def sent(cloud: LocalCloud, prompt: str) -> str:
-    """The id of a generation that the provider has accepted."""
+    """Return the id of a generation that the provider has accepted."""
     generation_id = cloud.create(prompt)
     eventually(lambda: cloud.ledger.get(generation_id).provider_id)
     return generation_id
 
 
-def test_a_day_is_reconciled_by_hand(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_an_operator_reconciles_a_day(cloud: LocalCloud, tmp_path: Path) -> None:
     prompts = {fault: unique(fault) for fault in ("none", "not charged", "charged twice", "other amount", "deleted")}
     for prompt in prompts.values():
         cloud.simulator.script(prompt, seconds=0)

@@ -1,6 +1,6 @@
-"""Each alarm on the deployed stack: what it watches is broken, it would tell, and its section of the runbook mends it.
+"""Break what each alarm of the deployed stack watches, check that it is raised, and fix it with its runbook section.
 
-The commands are those of the page (infra/runbook.py has both), run as they stand there with the names filled in.
+The commands are those of the page, with the names filled in (both are generated from infra/runbook.py).
 """
 
 import json
@@ -31,11 +31,11 @@ from tests.support.generations import generation
 from tests.support.local_cloud import STACK_FILE, LocalCloud, eventually, unique
 from wiring import now
 
-once = pytest.mark.xdist_group("runbook")  # what is broken at the beginning is broken once
+once = pytest.mark.xdist_group("runbook")  # one worker runs all of these tests, so the broken jobs are created once
 
 BEGAN = time.time()
 
-# A job that ends in each of these: what the provider does to it.
+# What the provider does to the job that raises each alarm.
 SCRIPTS: dict[str, dict[str, Any]] = {
     "ProviderKeyRejected": {"create": [{"status": 401}]},
     "GenerationTimedOut": {"outcome": "never"},
@@ -52,7 +52,7 @@ SCRIPTS: dict[str, dict[str, Any]] = {
     "SubmissionUnknown": {"create": [{"reset": True, "accept": True}], "logged": "never"},
 }
 NOT_SENT = "SubmissionUnknown, not accepted"
-# What a function is handed that it cannot take, by its file; the sweep takes whatever it is handed.
+# Events that functions cannot handle, by the function's file. The sweep ignores its event.
 UNREADABLE: dict[str, Any] = {"authorize": {"headers": {"authorization": 5}}, "reconcile": {"day": "never"}}
 FUNCTION_ALARMS = {
     alarm: text.removeprefix("The function ").split()[0] for alarm, text in SECTIONS["SweepErrors"].alarms.items()
@@ -73,14 +73,14 @@ WALKED: set[str] = {*SCRIPTS, *FUNCTION_ALARMS, "InternalError", "ProviderKeyMis
 }
 
 
-def test_every_alarm_is_walked_through_or_said_not_to_be() -> None:
+def test_every_alarm_is_tested_or_listed_as_untested() -> None:
     assert {*SECTIONS} == WALKED | {*NOT_WALKED}
     assert not WALKED & {*NOT_WALKED}
 
 
 @dataclass
 class Reader:
-    """Who follows the section of an alarm."""
+    """An operator who follows the section of an alarm."""
 
     cloud: LocalCloud
     alarm: str
@@ -88,26 +88,26 @@ class Reader:
     followed: list[str] = field(default_factory=list)
 
     def follow(self, command: str, *, code: int = 0, stdin: str = "", **values: str) -> str:
-        """Run a command of the page, with its names filled in: what it prints."""
+        """Run a command of the page with its names filled in, and return the output."""
         assert command in SECTIONS[self.alarm].commands
         self.followed.append(command)
         program, *arguments = shlex.split(string.Template(command).substitute(values))
         assert program == "promptreel"
-        # In this process: starting one each time takes most of the time of such a test.
+        # Run it in this process: starting a process each time takes most of the time of such a test.
         environment = self.cloud.environment(HOME=self.home, PROMPTREEL_LOCAL=str(STACK_FILE))
         ended = CliRunner().invoke(app, arguments, input=stdin, env=environment)
         assert ended.exit_code == code, (command, ended.output, ended.exception)
         return str(ended.output)
 
     def left_out(self) -> set[str]:
-        """The commands that the local cloud can take, and that were not followed."""
+        """Return the commands that work on the local cloud and were not followed."""
         ours = {command for command in SECTIONS[self.alarm].commands if command.startswith("promptreel ")}
         return ours - {*self.followed}
 
 
 @pytest.fixture
 def page(cloud: LocalCloud, tmp_path: Any) -> Iterator[Callable[[str], Reader]]:
-    """Opens the page at an alarm's section; in the end all its commands must have been followed."""
+    """Open the page at an alarm's section. At the end, all of its commands must have been followed."""
     readers: list[Reader] = []
 
     def at(alarm: str) -> Reader:
@@ -138,7 +138,7 @@ def completed(cloud: LocalCloud, generation_id: str) -> None:
 
 
 def functions(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
-    """The deployed functions, by their files."""
+    """Return the deployed functions by their files."""
     pages = cloud.aws("lambda").get_paginator("list_functions").paginate()
     return {one["Handler"].removesuffix(".handler"): one for page in pages for one in page["Functions"]}
 
@@ -151,7 +151,7 @@ def invoke(cloud: LocalCloud, function: str, payload: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Broken:
-    """The jobs that were broken at the beginning, all at once: their ids and prompts, by their alarms."""
+    """The ids and prompts, by alarm, of the jobs that were broken together at the start."""
 
     ids: dict[str, str]
     prompts: dict[str, str]
@@ -167,7 +167,7 @@ def broken(cloud_of_the_tests: LocalCloud) -> Broken:
     ids = {alarm: cloud.create(prompt) for alarm, prompt in prompts.items()}
     prompts["InternalError"] = unique("runbook InternalError")
     cloud.simulator.script(prompts["InternalError"], seconds=0)
-    # It waits for the video of a job that does not end, and what lets it wait fails.
+    # It waits for the video of a job that does not end, and the wait fails.
     taken = f"generation:{ids['WorkflowStopped']}"
     waiting = {"model": "google/veo3-1-extend-video", "prompt": prompts["InternalError"], "video_url": taken}
     answer = cloud.call("POST", json=waiting)
@@ -187,7 +187,7 @@ def broken(cloud_of_the_tests: LocalCloud) -> Broken:
 
 
 def _fail_while_it_waits(cloud: LocalCloud, generation_id: str) -> None:
-    """As often as it is tried again."""
+    """Repeat this for each retry."""
     states = cloud.aws("stepfunctions")
     while not cloud.ledger.get(generation_id).status.ended:
         with suppress(ClientError):
@@ -198,16 +198,16 @@ def _fail_while_it_waits(cloud: LocalCloud, generation_id: str) -> None:
 
 @pytest.mark.long
 @once
-@pytest.mark.usefixtures("broken")  # what takes some time to fail does so meanwhile
+@pytest.mark.usefixtures("broken")  # jobs that fail slowly do so during these tests
 @pytest.mark.parametrize("alarm", FUNCTION_ALARMS)
 def test_a_function_that_keeps_failing_says_why(cloud: LocalCloud, page: Callable[[str], Reader], alarm: str) -> None:
-    """Once, where the alarm wants it five times in five minutes; but the alarm is on this function's errors."""
+    """Fail once. The alarm needs five errors of this function in five minutes."""
     function, reader, alarms = FUNCTION_ALARMS[alarm], page(alarm), alarms_of(cloud)
     before = alarms.value(alarm)
     lost = uuid4().hex
     table = {"TableName": cloud.stack.table_name}
     key = {"generation_id": {"S": lost}}
-    if function == "sweep":  # which finds a record that it cannot read
+    if function == "sweep":  # it finds an unreadable record
         watched = {"watch": {"S": WATCHED}, "watch_at": {"S": iso(now() - timedelta(minutes=1))}}
         cloud.aws("dynamodb").put_item(**table, Item={**key, **watched})
     try:
@@ -222,8 +222,8 @@ def test_a_function_that_keeps_failing_says_why(cloud: LocalCloud, page: Callabl
     reader.follow("promptreel doctor")
 
 
-def test_what_was_given_up_is_taken_again(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
-    """Messages as SQS, EventBridge and Lambda leave them in the dead-letter queues."""
+def test_dead_letters_are_processed_again(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
+    """Send messages as SQS, EventBridge and Lambda leave them in the dead-letter queues."""
     sqs = cloud.aws("sqs")
     prompt, failed = unique("runbook event"), uuid4().hex
     cloud.simulator.script(prompt, seconds=0)
@@ -249,14 +249,14 @@ def test_what_was_given_up_is_taken_again(cloud: LocalCloud, page: Callable[[str
         "DeadLetters": "promptreel logs record_failure --since 6h --level error",
     }
     readers = {alarm: page(alarm) for alarm in looks}
-    readers["DeadLetters"].follow("promptreel redrive")  # which is of all queues
+    readers["DeadLetters"].follow("promptreel redrive")  # for all queues
     for alarm, look in looks.items():
         reader = readers[alarm]
         reader.follow(look)
         reader.followed.append("promptreel redrive")
         if alarm == "WebhookDeadLetters":
             reader.follow("promptreel webhooks list")
-            reader.followed.append("promptreel webhooks redeliver $DELIVERY")  # of the other alarm of this section
+            reader.followed.append("promptreel webhooks redeliver $DELIVERY")  # for the other alarm of this section
         else:
             reader.follow("promptreel doctor")
         eventually(lambda which=alarm: alarms_of(cloud).value(which) == 0 or None)  # type: ignore[misc]  # bound at once
@@ -266,7 +266,7 @@ def test_what_was_given_up_is_taken_again(cloud: LocalCloud, page: Callable[[str
     assert cloud.of_owner(asked).status is Status.COMPLETED
 
 
-def test_a_webhook_that_was_given_up_is_sent_again(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
+def test_an_abandoned_webhook_is_sent_again(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
     statuses = [410, 204]
 
     class Receiver(BaseHTTPRequestHandler):
@@ -301,9 +301,7 @@ def test_a_webhook_that_was_given_up_is_sent_again(cloud: LocalCloud, page: Call
         server.shutdown()
 
 
-def test_a_batch_that_was_stopped_or_whose_rows_cannot_be_read_goes_on(
-    cloud: LocalCloud, page: Callable[[str], Reader]
-) -> None:
+def test_a_stopped_or_unreadable_batch_is_resumed(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
     prompt, key = unique("runbook batch"), f"{uuid4().hex}.json"
     cloud.simulator.script(prompt, outcome="never")
     cloud.drop(key, json.dumps([{"prompt": prompt, "seed": seed} for seed in range(2)]))
@@ -332,8 +330,8 @@ def test_a_batch_that_was_stopped_or_whose_rows_cannot_be_read_goes_on(
     assert cloud.creates(prompt) == 2
 
 
-@pytest.mark.alone  # every job waits meanwhile
-def test_jobs_wait_for_credits_and_go_on(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
+@pytest.mark.alone  # all jobs wait during this test
+def test_jobs_wait_for_credits_and_continue(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
     prompt = unique("runbook credits")
     cloud.simulator.script(prompt, create=[{"status": 402, "repeat": True}])
     generation_id = cloud.create(prompt)
@@ -353,9 +351,7 @@ def test_jobs_wait_for_credits_and_go_on(cloud: LocalCloud, page: Callable[[str]
     reader.follow("promptreel doctor")
 
 
-def test_a_charge_that_is_not_ours_is_told_and_the_key_renewed(
-    cloud: LocalCloud, page: Callable[[str], Reader]
-) -> None:
+def test_an_unknown_charge_is_reported_and_the_key_replaced(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
     secrets, arn = cloud.aws("secretsmanager"), cloud.stack.provider_key_secret_arn
     key = secrets.get_secret_value(SecretId=arn)["SecretString"]
     cloud.simulator.charge_others(7)
@@ -369,9 +365,7 @@ def test_a_charge_that_is_not_ours_is_told_and_the_key_renewed(
 
 @once
 @pytest.mark.parametrize("alarm", [*(one for one in SCRIPTS if not one.startswith("ProviderKey")), "InternalError"])
-def test_a_job_that_failed_goes_on(
-    cloud: LocalCloud, page: Callable[[str], Reader], broken: Broken, alarm: str
-) -> None:
+def test_a_failed_job_is_rescued(cloud: LocalCloud, page: Callable[[str], Reader], broken: Broken, alarm: str) -> None:
     generation_id, prompt, reader = broken.ids[alarm], broken.prompts[alarm], page(alarm)
     if alarm == "WorkflowStopped":
         arn = cloud.stack.video_generation_state_machine_arn.replace(":stateMachine:", ":execution:")
@@ -413,13 +407,11 @@ def test_a_job_that_failed_goes_on(
 
 @pytest.mark.alone
 @pytest.mark.parametrize("alarm", ["ProviderKeyMissing", "ProviderKeyRejected"])
-def test_a_key_that_the_provider_does_not_take_is_replaced(
-    cloud: LocalCloud, page: Callable[[str], Reader], alarm: str
-) -> None:
+def test_a_rejected_provider_key_is_replaced(cloud: LocalCloud, page: Callable[[str], Reader], alarm: str) -> None:
     secrets, arn, prompt = cloud.aws("secretsmanager"), cloud.stack.provider_key_secret_arn, unique(f"runbook {alarm}")
     key = secrets.get_secret_value(SecretId=arn)["SecretString"]
     cloud.simulator.script(prompt, seconds=0)
-    another = f"another-{uuid4().hex}"  # which no function has yet
+    another = f"another-{uuid4().hex}"  # no function has read it yet
     cloud.simulator.rotate([another])
     if alarm == "ProviderKeyMissing":
         secrets.put_secret_value(SecretId=arn, SecretString=" ")
@@ -440,16 +432,17 @@ def test_a_key_that_the_provider_does_not_take_is_replaced(
 
 
 def _failed_with(cloud: LocalCloud, generation_id: str, name: str) -> str | None:
-    """Its id, if it fails with this error: a function that still has the old key meets the provider's refusal first."""
+    """Return its id if it fails with this error.
+
+    A function with the old key in memory gets the provider's rejection first.
+    """
     failed = cloud.ended(generation_id).error
     return generation_id if failed and failed.name == name else None
 
 
 @pytest.mark.alone
-def test_an_api_that_is_not_as_it_was_deployed_is_found_by_its_log(
-    cloud: LocalCloud, page: Callable[[str], Reader]
-) -> None:
-    """What the local cloud does not count is how often the API answered 5xx: the answer is the test's own."""
+def test_a_changed_api_function_is_found_in_its_log(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
+    """Check with a fake response, because the local cloud does not count how often the API answered 5xx."""
     lambdas, api, reader = cloud.aws("lambda"), functions(cloud)["api"], page("ApiErrors")
     before = api["Environment"]["Variables"]
     try:
@@ -476,12 +469,12 @@ def test_an_api_that_is_not_as_it_was_deployed_is_found_by_its_log(
         ("OwnersBudgetSpent", " --owner demo", "owner demo"),
     ],
 )
-def test_a_budget_that_is_spent_is_found_and_raised(
+def test_a_spent_budget_is_found_and_raised(
     cloud: LocalCloud, page: Callable[[str], Reader], alarm: str, whose: str, named: str
 ) -> None:
     reader, alarms = page(alarm), Alarms(cloud)
     command = "promptreel budgets set --day $USD"
-    # What was spent today is more than twice this.
+    # Today's spending is more than twice this.
     prompt = unique("runbook budget")
     cloud.simulator.script(prompt, seconds=0)
     completed(cloud, cloud.create(prompt))

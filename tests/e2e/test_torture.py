@@ -1,4 +1,4 @@
-"""A minute of the torture; `make torture` takes the whole of it, and writes docs/reliability.md."""
+"""Run a minute of the torture. `make torture` runs all of it and writes docs/reliability.md."""
 
 from random import Random
 
@@ -11,12 +11,15 @@ CASES = 12
 
 
 def is_quick(case: Case) -> bool:
-    """Another invocation takes over from a dead Submit only after a minute and a half."""
+    """Return whether the case is quick.
+
+    Another invocation takes over from a dead Submit only after a minute and a half.
+    """
     return not any(fault.function == "submit" and fault.do in ("kill", "thaw") for fault in case.faults)
 
 
 @pytest.mark.long
-def test_no_promise_breaks_whatever_goes_wrong() -> None:
+def test_no_fault_breaks_a_promise() -> None:
     with chamber(".local/tests-torture") as place:
         place.torture.sweep_after_seconds = 15
         cases = list(filter(is_quick, all_cases(place.torture.learn(), place.commands)))

@@ -1,4 +1,4 @@
-"""The shipped state machine with the real functions, deployed, against every way the provider may behave."""
+"""Run the deployed state machine and functions against every behaviour of the provider."""
 
 import hashlib
 import json
@@ -26,12 +26,12 @@ from tests.support.video_host import hosting
 from tests.support.webm import cluster, webm
 from wiring import now
 
-LARGE: VideoBehaviour = {"size": 40 << 20}  # of several parts
+LARGE: VideoBehaviour = {"size": 40 << 20}  # has several parts
 THROTTLED = {"status": 429, "headers": {"Retry-After": "1"}}
 
 
 def succeeded(cloud: LocalCloud, prompt: str, generation_id: str, container: str = "mp4") -> None:
-    """What is true of every job that went well."""
+    """Assert everything that is true of a successful job."""
     record = cloud.ended(generation_id)
     assert (record.status, record.error) == (Status.COMPLETED, None)
     assert cloud.execution(generation_id)["status"] == "SUCCEEDED"
@@ -46,7 +46,7 @@ def succeeded(cloud: LocalCloud, prompt: str, generation_id: str, container: str
 
 
 def failed(cloud: LocalCloud, generation_id: str, name: str) -> str:
-    """What is true of every job that failed with `name`; the reason it gives."""
+    """Assert everything that is true of a job that failed with `name`, and return its message."""
     record = cloud.ended(generation_id)
     assert record.status is Status.ERROR
     assert record.error is not None
@@ -87,7 +87,7 @@ def failed(cloud: LocalCloud, generation_id: str, name: str) -> str:
         ),
     ],
 )
-def test_a_job_that_meets_what_passes_ends_with_its_video_archived(cloud: LocalCloud, script: Any) -> None:
+def test_a_job_survives_temporary_faults(cloud: LocalCloud, script: Any) -> None:
     prompt = unique("a boat")
     cloud.simulator.script(prompt, **{"seconds": 0.5, **script})
     succeeded(cloud, prompt, cloud.create(prompt))
@@ -132,7 +132,7 @@ def test_a_job_that_meets_what_passes_ends_with_its_video_archived(cloud: LocalC
         ),
     ],
 )
-def test_a_job_that_cannot_succeed_ends_with_its_reason(cloud: LocalCloud, script: Any, name: str, reason: str) -> None:
+def test_a_job_that_cannot_succeed_fails_with_a_reason(cloud: LocalCloud, script: Any, name: str, reason: str) -> None:
     prompt = unique("a boat")
     cloud.simulator.script(prompt, **{"seconds": 0, **script})
     assert reason in failed(cloud, cloud.create(prompt), name)
@@ -158,8 +158,8 @@ def test_a_key_rotated_while_running_is_picked_up(cloud: LocalCloud) -> None:
         secrets.put_secret_value(SecretId=arn, SecretString=old)
 
 
-def test_a_job_that_never_finishes_is_given_up(cloud: LocalCloud) -> None:
-    """Instead of a day, the record is made a day older."""
+def test_a_job_that_never_finishes_times_out(cloud: LocalCloud) -> None:
+    """Make the record a day older instead of waiting for a day."""
     prompt = unique("a boat")
     cloud.simulator.script(prompt, outcome="never")
     generation_id = cloud.create(prompt)
@@ -168,7 +168,7 @@ def test_a_job_that_never_finishes_is_given_up(cloud: LocalCloud) -> None:
     assert "did not finish within" in failed(cloud, generation_id, "GenerationTimedOut")
 
 
-def test_a_submission_that_died_is_never_sent_again(cloud: LocalCloud) -> None:
+def test_a_submission_is_never_repeated_after_a_crash(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     cloud.simulator.script(prompt, create=[{"status": 429, "headers": {"Retry-After": "1"}, "repeat": True}])
     generation_id = cloud.create(prompt)
@@ -225,12 +225,12 @@ def test_finalize_invoked_twice_at_once_archives_one_video(cloud: LocalCloud) ->
     assert [one for one in uploads if generation_id in one["Key"]] == []
 
 
-def test_what_is_archived_in_part_is_gone_on_with_by_the_next_invocation(cloud: LocalCloud) -> None:
+def test_the_next_invocation_continues_a_partial_archive(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     a_part: VideoBehaviour = {**LARGE, "truncate": 9 << 20}
-    # It takes its time to say so, in which the first part is stored on a busy machine, too.
+    # The host delays its response so that the first part is stored even on a busy machine.
     gone: VideoBehaviour = {**LARGE, "status": 410, "hang": 15, "repeat": True}
-    cloud.simulator.script(prompt, seconds=0.5, video=[a_part, a_part, a_part, gone])  # too few to have it whole
+    cloud.simulator.script(prompt, seconds=0.5, video=[a_part, a_part, a_part, gone])  # not enough for the whole video
     generation_id = cloud.create(prompt)
 
     def kept() -> Any:
@@ -261,7 +261,7 @@ def test_the_history_and_the_announcement_hold_no_prompt_and_no_key(cloud: Local
 
 
 def set_time(cloud: LocalCloud, generation_id: str, name: str, *, days_ago: int) -> None:
-    """Make a record older than it is."""
+    """Set a time of a record to the past."""
     cloud.aws("dynamodb").update_item(
         TableName=cloud.stack.table_name,
         Key={"generation_id": {"S": generation_id}},
@@ -270,7 +270,7 @@ def set_time(cloud: LocalCloud, generation_id: str, name: str, *, days_ago: int)
     )
 
 
-def test_a_model_that_makes_other_videos_than_mp4s_has_them_archived_as_what_they_are(cloud: LocalCloud) -> None:
+def test_videos_in_other_containers_are_archived_unchanged(cloud: LocalCloud) -> None:
     wanted = {
         "VP9 (.webm)": ("webm", "video/webm"),
         "PRORES4444 (.mov)": ("mov", "video/quicktime"),
@@ -290,7 +290,7 @@ def test_a_model_that_makes_other_videos_than_mp4s_has_them_archived_as_what_the
 
 @contextmanager
 def host_allowed(cloud: LocalCloud, host: str) -> Iterator[None]:
-    """What a deployment with one more of the stage's video_hosts changes."""
+    """Allow one more host, as a deployment with it in the stage's video_hosts would."""
     lambdas = cloud.aws("lambda")
     finalize = next(f for f in lambdas.list_functions()["Functions"] if f["Handler"] == "finalize.handler")
     before = finalize["Environment"]["Variables"]
@@ -302,8 +302,8 @@ def host_allowed(cloud: LocalCloud, host: str) -> Iterator[None]:
         lambdas.update_function_configuration(FunctionName=finalize["FunctionName"], Environment={"Variables": before})
 
 
-def test_a_video_on_a_host_that_nobody_knew_is_archived_once_it_is_allowed(cloud: LocalCloud) -> None:
-    """As the WebM that it is, with no second create call."""
+def test_a_video_on_an_unknown_host_is_archived_once_the_host_is_allowed(cloud: LocalCloud) -> None:
+    """The video is archived as a WebM, without a second create call."""
     prompt, body = unique("a boat elsewhere"), webm(cluster(b"block" * 9))
     with hosting(body, address="127.0.0.2") as host:
         cloud.simulator.script(prompt, seconds=0, video_fields={"url": host.url, "file_size": len(body)})
@@ -332,7 +332,7 @@ def test_a_video_on_a_host_that_nobody_knew_is_archived_once_it_is_allowed(cloud
     assert cloud.archived(generation_id) == []
 
 
-def test_a_rescued_job_goes_on_from_what_the_provider_has_and_is_not_paid_twice(cloud: LocalCloud) -> None:
+def test_a_rescued_job_continues_without_paying_twice(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     cloud.simulator.script(prompt, seconds=0, video=[{"redirect": "https://evil.example.com/v.mp4"}])
     generation_id = cloud.create(prompt)

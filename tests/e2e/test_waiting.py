@@ -1,4 +1,4 @@
-"""The deployed stack learns how long a model takes."""
+"""Learn on the deployed stack how long a model takes."""
 
 import json
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from core.generation import Status
 from tests.support.local_cloud import LocalCloud, unique
 
-MODEL = "google/veo-3.0-fast"  # of no other test
-ENOUGH = 5  # times
+MODEL = "google/veo-3.0-fast"  # only this test uses it
+ENOUGH = 5  # number of jobs
 
 
 def takes(cloud: LocalCloud) -> dict[str, Any] | None:
@@ -16,14 +16,14 @@ def takes(cloud: LocalCloud) -> dict[str, Any] | None:
 
 
 def first_wait(cloud: LocalCloud, generation_id: str) -> int:
-    """Seconds that the state machine waited after it had submitted the generation."""
+    """Return the seconds that the state machine waited after submitting the generation."""
     arn = cloud.execution(generation_id)["executionArn"]
     events = cloud.aws("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)["events"]
     exited = (event.get("stateExitedEventDetails", {}) for event in events)
     return int(next(json.loads(event["output"]) for event in exited if event.get("name") == "Submit")["wait_seconds"])
 
 
-def test_after_some_jobs_the_first_poll_comes_when_they_were_done_and_users_are_told(cloud: LocalCloud) -> None:
+def test_the_first_poll_and_the_shown_time_follow_earlier_jobs(cloud: LocalCloud) -> None:
     assert takes(cloud) is None
     prompt = unique("a boat")
     cloud.simulator.script(prompt, seconds=6)
@@ -34,7 +34,7 @@ def test_after_some_jobs_the_first_poll_comes_when_they_were_done_and_users_are_
         return generation_id
 
     assert first_wait(cloud, job()) == 2, "as the stage says"
-    for _ in range(4 * ENOUGH):  # two of them may share a position
+    for _ in range(4 * ENOUGH):  # two of them may have the same queue position
         ids = [cloud.create(prompt, model=MODEL) for _ in range(ENOUGH)]
         assert {cloud.ended(generation_id).status for generation_id in ids} == {Status.COMPLETED}
         if (takes(cloud) or {"jobs": 0})["jobs"] >= ENOUGH:

@@ -1,4 +1,4 @@
-"""Webhooks on the deployed stack, told to the receivers of examples/ and to one of the test's own."""
+"""Send webhooks from the deployed stack to the receivers of examples/ and to one of the test."""
 
 import json
 import os
@@ -24,7 +24,7 @@ DELIVERIES = "/v2/webhooks/deliveries"
 
 @contextmanager
 def receiver(cloud: LocalCloud, log: Path) -> Iterator[str]:
-    """The example in Python, as a user starts it: its URL, once it listens."""
+    """Start the example in Python as a user would, and return its URL once it listens."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     secret = cloud.call("GET", "/v2/webhooks/secret").json()["secret"]
@@ -53,7 +53,7 @@ def _listens(port: int) -> bool:
 
 @pytest.fixture
 def failing_twice() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
-    """A receiver that answers 500 twice, and what it was sent."""
+    """Start a receiver that answers 500 twice, and record its requests."""
     sent: list[tuple[dict[str, str], bytes]] = []
 
     class Receiver(BaseHTTPRequestHandler):
@@ -81,7 +81,7 @@ def created(cloud: LocalCloud, prompt: str, **query: str) -> str:
 
 
 def delivery(cloud: LocalCloud, generation_id: str, status: str) -> dict[str, Any]:
-    """What became of telling of it, once it is so."""
+    """Return the finished delivery for this generation."""
 
     def look() -> dict[str, Any] | None:
         found = cloud.call("GET", DELIVERIES, params={"limit": "100"}).json()["data"]
@@ -90,7 +90,7 @@ def delivery(cloud: LocalCloud, generation_id: str, status: str) -> dict[str, An
     return eventually(look)
 
 
-def test_a_receiver_is_told_of_a_video_and_of_a_failure_and_again_if_asked(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_a_receiver_gets_completed_failed_and_redelivered_webhooks(cloud: LocalCloud, tmp_path: Path) -> None:
     good, bad = unique("a boat"), unique("a kite")
     cloud.simulator.script(good, seconds=0)
     cloud.simulator.script(bad, seconds=0, outcome="error")
@@ -115,7 +115,7 @@ def test_a_receiver_is_told_of_a_video_and_of_a_failure_and_again_if_asked(cloud
     assert {one["tags"][0] for one in cloud.announcements(video)} == {f"run={tag}"}
 
 
-def test_a_receiver_that_fails_is_tried_again_with_the_same_message(
+def test_a_failing_receiver_gets_the_same_message_again(
     cloud: LocalCloud, failing_twice: tuple[str, list[tuple[dict[str, str], bytes]]]
 ) -> None:
     url, sent = failing_twice

@@ -1,4 +1,4 @@
-"""AWS in this process and a provider simulator: each handler runs as Lambda runs it, from its environment."""
+"""Run each handler as Lambda does, from its environment, with AWS in this process and a provider simulator."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ _copy_object = S3Response.copy_object
 
 
 def _copy_if_match(response: Any) -> Any:
-    """moto knows all conditions of a copy but this one."""
+    """Add the one condition of a copy that moto does not support."""
     wanted = response.headers.get("x-amz-copy-source-if-match")
     bucket, _, key = unquote(response.headers["x-amz-copy-source"]).lstrip("/").partition("/")
     source = response.backend.get_object(bucket, key) if wanted else None
@@ -37,7 +37,7 @@ def _copy_if_match(response: Any) -> Any:
 
 
 class _Stdout:
-    """Whatever stdout is when something is written: pytest has another one for the test than for its fixtures."""
+    """The current stdout at the time of a write: pytest has different ones for the test and for its fixtures."""
 
     def write(self, text: str) -> None:
         sys.stdout.write(text)
@@ -139,7 +139,7 @@ def cloud(
 
 @pytest.fixture
 def accepted(cloud: Cloud) -> Callable[..., str]:
-    """Makes a generation that was accepted just now."""
+    """Return a function that creates a generation accepted just now."""
 
     def make(prompt: str = "a boat", generation_id: str = "g1") -> str:
         cloud.ledger.add(

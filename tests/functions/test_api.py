@@ -1,4 +1,4 @@
-"""The HTTP API's two functions: the provider's contract, and who may see what."""
+"""Test the two functions of the HTTP API: the provider's contract, and who can see what."""
 
 import json
 from datetime import timedelta
@@ -92,20 +92,20 @@ def test_nobody_sees_anothers_generation(cloud: Cloud) -> None:
     assert foreign["message"].replace(created["id"], "never-was") == never["message"]
 
 
-def test_without_an_owner_nothing_is_answered(cloud: Cloud) -> None:
+def test_a_call_without_an_owner_is_rejected(cloud: Cloud) -> None:
     for method, path in (("POST", PATHS[0]), ("GET", PATHS[1]), ("GET", "/elsewhere")):
         status, error = call(cloud.caller(""), method, path, query="generation_id=x")
         assert (status, error["statusCode"]) == (401, 401)
 
 
-def test_other_paths_are_not_found_and_health_is(cloud: Cloud) -> None:
+def test_health_is_found_and_unknown_paths_are_404(cloud: Cloud) -> None:
     assert call(cloud, "GET", "/elsewhere")[0] == 404
     assert call(cloud, "GET", PATHS[1])[0] == 400
     assert call(cloud, "PATCH", PATHS[0])[0] == 405
     assert call(cloud.caller(""), "GET", "/health") == (200, {"status": "ok"})
 
 
-def test_a_fault_of_ours_is_a_500_that_tells_nothing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_a_500_without_details(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TABLE_NAME", "no-such-table")
     status, error = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     assert status == 500
@@ -124,13 +124,13 @@ def test_the_authorizer_names_the_owner_of_a_key_and_of_no_other(cloud: Cloud) -
 
 
 def finished(cloud: Cloud, prompt: str = "a boat", owner: str = "ann") -> str:
-    """A generation that is completed and announced."""
+    """Return a generation that is completed and announced."""
     _, created = call(cloud.caller(owner), "POST", PATHS[0], body={"model": "veo2", "prompt": prompt})
     cloud.run({"generation_id": created["id"]}, "submit", "check_status", "finalize")
     return str(created["id"])
 
 
-def test_a_list_is_the_owners_own_newest_first_and_paged_past_new_arrivals(cloud: Cloud) -> None:
+def test_a_list_shows_the_owners_generations_newest_first_and_pages_past_new_ones(cloud: Cloud) -> None:
     body = {"model": "veo2", "prompt": "a boat"}
     ids = [call(cloud, "POST", PATHS[0], body=body)[1]["id"] for _ in range(5)]
     call(cloud.caller("bob"), "POST", PATHS[0], body=body)
@@ -149,7 +149,7 @@ def test_a_list_is_the_owners_own_newest_first_and_paged_past_new_arrivals(cloud
     }
 
 
-def test_a_list_can_be_of_one_of_the_providers_statuses(cloud: Cloud) -> None:
+def test_a_list_can_be_filtered_by_the_providers_status(cloud: Cloud) -> None:
     done = finished(cloud)
     call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     _, completed = call(cloud, "GET", PATHS[0], query="status=completed")
@@ -180,7 +180,7 @@ def test_a_bad_list_is_400(cloud: Cloud, query: str) -> None:
     assert f"`{query.partition('=')[0]}`" in error["message"]
 
 
-def test_another_owners_cursor_shows_nothing_of_theirs(cloud: Cloud) -> None:
+def test_another_owners_cursor_reveals_nothing(cloud: Cloud) -> None:
     for _ in range(2):
         call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     _, page = call(cloud, "GET", PATHS[0], query="limit=1")
@@ -188,7 +188,7 @@ def test_another_owners_cursor_shows_nothing_of_theirs(cloud: Cloud) -> None:
     assert stolen == (200, {"data": [], "next_cursor": None})
 
 
-def test_what_runs_is_cancelled_and_says_what_may_still_come(cloud: Cloud) -> None:
+def test_cancelling_a_running_job_warns_about_charges(cloud: Cloud) -> None:
     _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     query = f"generation_id={created['id']}"
     cloud.run({"generation_id": created["id"]}, "submit")
@@ -199,13 +199,13 @@ def test_what_runs_is_cancelled_and_says_what_may_still_come(cloud: Cloud) -> No
     assert call(cloud, "DELETE", PATHS[0], query=query) == (200, cancelled)
 
 
-def test_what_was_not_sent_is_cancelled_for_free(cloud: Cloud) -> None:
+def test_a_job_that_was_not_sent_is_cancelled_for_free(cloud: Cloud) -> None:
     _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     _, cancelled = call(cloud, "DELETE", PATHS[0], query=f"generation_id={created['id']}")
     assert cancelled["error"]["message"] == "Cancelled by its owner before it was sent to the provider."
 
 
-def test_what_has_ended_is_forgotten_and_never_runs_again(cloud: Cloud) -> None:
+def test_an_ended_generation_is_deleted_and_never_runs_again(cloud: Cloud) -> None:
     body = {"model": "veo2", "prompt": "a boat"}
     _, created = call(cloud, "POST", PATHS[0], body=body, idempotency_key="k")
     cloud.run({"generation_id": created["id"]}, "submit", "check_status", "finalize")
@@ -236,9 +236,7 @@ def test_content_redirects_to_the_video_once_there_is_one(cloud: Cloud) -> None:
     assert f"videos/{done}/video.mp4" in answer["headers"]["Location"]
 
 
-def test_the_models_and_the_contract_are_what_the_deployment_offers(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_models_and_contract_show_what_the_deployment_offers(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_MODELS", "veo2,google/veo3")
     monkeypatch.setenv("PASSED_THROUGH_MODELS", "kling/v3")
     _, listed = call(cloud, "GET", "/v2/models")
@@ -273,10 +271,10 @@ ANSWERS = {
 
 @pytest.mark.parametrize("scope", ["read", "create", "all"])
 @pytest.mark.parametrize("asked", ANSWERS, ids=" ".join)
-def test_a_key_may_do_what_its_scope_says_and_is_told_what_another_call_needs(
+def test_a_key_is_limited_to_its_scope_and_errors_name_the_needed_one(
     cloud: Cloud, asked: tuple[str, str], scope: str
 ) -> None:
-    """Not with 403, by which the provider's contract says that money is wanted."""
+    """The status is not 403, which in the provider's contract means insufficient credits."""
     status, answer = call(cloud.caller(scope=scope), *asked)
     needed, order = ANSWERS[asked], ["read", "create", "all"]
     if order.index(scope) >= order.index(needed):
@@ -286,7 +284,7 @@ def test_a_key_may_do_what_its_scope_says_and_is_told_what_another_call_needs(
         assert answer["message"] == f"This API key has the scope `{scope}`, but this call needs `{needed}`."
 
 
-def test_the_contract_and_the_scopes_name_what_is_routed_and_nothing_else(cloud: Cloud) -> None:
+def test_contract_and_scopes_cover_exactly_the_routes(cloud: Cloud) -> None:
     _, contract = call(cloud.caller(""), "GET", "/openapi.json")
     described = {f"{method.upper()} {path}" for path, methods in contract["paths"].items() for method in methods}
     routed = [f"{route.method} {route.openapi_path}" for route in api.app._static_routes + api.app._dynamic_routes]
@@ -295,7 +293,7 @@ def test_the_contract_and_the_scopes_name_what_is_routed_and_nothing_else(cloud:
     assert len(routed) == len(in_scopes) == len(described), "none is there twice"
 
 
-def test_one_model_is_answered_with_its_schema_and_its_inputs(cloud: Cloud) -> None:
+def test_one_model_is_returned_with_its_schema_and_inputs(cloud: Cloud) -> None:
     status, model = call(cloud, "GET", "/v2/models", query="id=klingai/avatar-pro")
     assert (status, model["vendor"], model["kind"]) == (200, "kling", "audio-to-video")
     assert model["schema"]["required"] == ["model", "image_url", "audio_url"]
@@ -308,7 +306,7 @@ def test_one_model_is_answered_with_its_schema_and_its_inputs(cloud: Cloud) -> N
 
 
 def test_the_models_are_listed_by_page_vendor_and_kind(cloud: Cloud) -> None:
-    """The pages together are all of them, once; each is small."""
+    """The pages together list every model once, and each page is small."""
     found: list[dict[str, Any]] = []
     query = "limit=40"
     while True:
@@ -339,13 +337,13 @@ def test_the_models_are_listed_by_page_vendor_and_kind(cloud: Cloud) -> None:
         "limit=\u0661",
     ],
 )
-def test_a_question_about_models_that_makes_no_sense_is_refused(cloud: Cloud, query: str) -> None:
+def test_an_invalid_query_of_models_is_rejected(cloud: Cloud, query: str) -> None:
     status, error = call(cloud, "GET", "/v2/models", query=query)
     assert (status, error["message"].startswith(f"`{query.partition('=')[0]}` must be")) == (400, True)
 
 
 def test_the_contract_does_not_grow_with_the_models(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for their names: the schemas are answered one by one."""
+    """The contract contains only the names of models, because each schema has its own response."""
     _, contract = call(cloud.caller(""), "GET", "/openapi.json")
     monkeypatch.setenv("ALLOWED_MODELS", "veo2")
     _, small = call(cloud.caller(""), "GET", "/openapi.json")
@@ -353,14 +351,14 @@ def test_the_contract_does_not_grow_with_the_models(cloud: Cloud, monkeypatch: p
     assert len(json.dumps(contract)) - len(json.dumps(small)) < 2 * names
 
 
-def test_a_cancel_that_comes_too_late_removes_nothing(cloud: Cloud) -> None:
+def test_a_late_cancel_removes_nothing(cloud: Cloud) -> None:
     done = finished(cloud)
     status, error = call(cloud, "DELETE", PATHS[0], query=f"generation_id={done}&only_running=true")
     assert (status, "cannot be cancelled" in error["message"]) == (409, True)
     assert call(cloud, "GET", PATHS[0], query=f"generation_id={done}")[1]["status"] == "completed"
 
 
-def test_a_key_works_as_soon_as_it_is_made(cloud: Cloud) -> None:
+def test_a_key_works_immediately_after_its_creation(cloud: Cloud) -> None:
     secrets, payload = boto3.client("secretsmanager"), event("authorizer")
     (old, entry), (new, newer) = issue("ann", START), issue("bob", START)
     for stored, key, owner in ((entry, old, "ann"), (entry | newer, new, "bob")):
@@ -370,12 +368,12 @@ def test_a_key_works_as_soon_as_it_is_made(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("depth", [40, 2000, 60_000])
-def test_a_body_that_is_nested_without_end_is_refused(cloud: Cloud, depth: int) -> None:
+def test_an_endlessly_nested_body_is_rejected(cloud: Cloud, depth: int) -> None:
     body = '{"model": "veo2", "prompt": "x", "a": ' + "[" * depth + "]" * depth + "}"
     assert call(cloud, "POST", PATHS[0], body=body)[0] == 400
 
 
-def test_a_body_that_is_no_text_is_refused(cloud: Cloud) -> None:
+def test_a_body_that_is_not_text_is_rejected(cloud: Cloud) -> None:
     payload = event("http_api")
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = PATHS[0]
     payload["requestContext"]["http"]["method"] = "POST"
@@ -394,7 +392,7 @@ def test_a_body_that_is_no_text_is_refused(cloud: Cloud) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_an_id_that_is_none_is_not_there(cloud: Cloud, method: str, generation_id: str) -> None:
+def test_an_invalid_id_is_404(cloud: Cloud, method: str, generation_id: str) -> None:
     status, error = call(cloud, method, PATHS[0], query=f"generation_id={generation_id}")
     assert status == 404
     assert len(error["message"]) < 200
@@ -404,7 +402,7 @@ def test_a_base_url_may_end_in_a_slash(cloud: Cloud) -> None:
     assert call(cloud, "GET", f"/{PATHS[0]}")[0] == 200
 
 
-def test_no_answer_is_kept_on_the_way_or_taken_for_another_type(cloud: Cloud) -> None:
+def test_no_response_is_cached_or_sniffed(cloud: Cloud) -> None:
     payload = event("http_api")
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = "/health"
     payload["requestContext"]["http"]["method"] = "GET"
@@ -412,7 +410,7 @@ def test_no_answer_is_kept_on_the_way_or_taken_for_another_type(cloud: Cloud) ->
     assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
 
 
-def test_a_page_of_huge_requests_fits_into_an_answer(cloud: Cloud) -> None:
+def test_a_page_of_huge_requests_fits_into_a_response(cloud: Cloud) -> None:
     for n in range(40):
         body = {"model": "veo2", "prompt": f"{n}" + "x" * 150_000}
         assert call(cloud, "POST", PATHS[0], body=body)[0] == 200
@@ -447,7 +445,7 @@ def test_guessing_keys_does_not_read_the_secret_each_time(cloud: Cloud, monkeypa
 
 
 def recorded(cloud: Cloud, n: int, **fields: Any) -> str:
-    """A generation of ann's, accepted `n` minutes after START."""
+    """Return a generation that ann's request created `n` minutes after START."""
     at = START + timedelta(minutes=n)
     made = generation(f"{n:04x}" * 8, created_at=at, updated_at=at, **fields)
     cloud.ledger.add(made)
@@ -458,7 +456,7 @@ def ids(cloud: Cloud, query: str, owner: str = "ann") -> list[str]:
     return [one["id"] for one in call(cloud.caller(owner), "GET", PATHS[0], query=query)[1]["data"]]
 
 
-def test_a_list_can_be_of_a_model_a_batch_or_a_text(cloud: Cloud) -> None:
+def test_a_list_can_be_filtered_by_model_batch_or_text(cloud: Cloud) -> None:
     boat = recorded(cloud, 1, request={"model": "google/veo3", "prompt": "A Paper BOAT"})
     kite = recorded(cloud, 2, request={"model": "veo2", "prompt": "a straße kite"}, batch_id="b" * 32, row_number=1)
     assert ids(cloud, "model=google/veo3") == [boat]
@@ -469,7 +467,7 @@ def test_a_list_can_be_of_a_model_a_batch_or_a_text(cloud: Cloud) -> None:
     assert ids(cloud, "text=boat", owner="bob") == []
 
 
-def test_a_list_can_be_of_a_time_whose_end_is_not_in_it(cloud: Cloud) -> None:
+def test_a_list_can_be_filtered_by_time_with_an_exclusive_end(cloud: Cloud) -> None:
     made = [recorded(cloud, n) for n in range(4)]
     assert ids(cloud, "created_after=2026-01-01T12:01:00Z&created_before=2026-01-01T12:03:00Z") == [made[2], made[1]]
     assert ids(cloud, "created_after=2026-01-01T12:02:00.0001Z") == [made[3]]
@@ -479,7 +477,7 @@ def test_a_list_can_be_of_a_time_whose_end_is_not_in_it(cloud: Cloud) -> None:
     assert len(ids(cloud, "created_after=0001-01-01T00:00:00Z&created_before=9999-12-31T23:59:59Z")) == 4
 
 
-def test_a_page_of_a_filtered_list_goes_on_where_it_stopped(cloud: Cloud) -> None:
+def test_a_filtered_list_continues_where_its_page_stopped(cloud: Cloud) -> None:
     made = [recorded(cloud, n, request={"model": "veo2", "prompt": f"{n % 2}"}) for n in range(6)]
     _, first = call(cloud, "GET", PATHS[0], query="text=1&limit=2&created_before=2026-01-01T12:06:00Z")
     query = f"text=1&created_before=2026-01-01T12:06:00Z&cursor={first['next_cursor']}"
@@ -491,14 +489,14 @@ def test_a_page_of_a_filtered_list_goes_on_where_it_stopped(cloud: Cloud) -> Non
     [("created_after=2026-01-01T12:05:00Z", 0), ("created_before=2026-01-01T12:01:00Z", 1)],
 )
 def test_a_cursor_of_another_list_is_harmless(cloud: Cloud, query: str, seen: int) -> None:
-    """DynamoDB refuses to start outside of what it is asked for."""
+    """DynamoDB rejects a start key outside the query's range."""
     for n in range(6):
         recorded(cloud, n)
     cursor = call(cloud, "GET", PATHS[0], query="limit=3")[1]["next_cursor"]
     assert len(ids(cloud, f"{query}&cursor={cursor}")) == seen
 
 
-def test_the_beginning_of_an_id_is_enough_if_it_tells_one(cloud: Cloud) -> None:
+def test_a_unique_id_prefix_is_enough(cloud: Cloud) -> None:
     one = recorded(cloud, 0x1A2B)
     for beginning in (one[:4], one[:31]):
         assert call(cloud, "GET", PATHS[0], query=f"generation_id={beginning}")[1]["id"] == one
@@ -507,25 +505,25 @@ def test_the_beginning_of_an_id_is_enough_if_it_tells_one(cloud: Cloud) -> None:
         assert call(cloud.caller(owner), "GET", PATHS[0], query=f"generation_id={unknown}")[0] == 404
 
 
-def test_the_beginning_of_several_ids_is_answered_with_them(cloud: Cloud) -> None:
+def test_an_ambiguous_id_prefix_lists_the_matches(cloud: Cloud) -> None:
     cloud.ledger.add(generation("abcd" + "0" * 28))
     cloud.ledger.add(generation("abcd" + "1" * 28))
     cloud.ledger.add(generation("abcd" + "2" * 28, owner="bob"))
     status, error = call(cloud, "GET", PATHS[0], query="generation_id=abcd")
     listed = f"abcd{'0' * 28}, abcd{'1' * 28}."
     assert (status, error["message"]) == (400, f"Several of your generations begin with abcd, name one: {listed}")
-    cloud.delete("abcd" + "1" * 28)  # what is left of it is not in the way
+    cloud.delete("abcd" + "1" * 28)  # its leftovers do not matter
     assert call(cloud, "GET", PATHS[0], query="generation_id=abcd")[1]["id"] == f"abcd{'0' * 28}"
 
 
-def test_nothing_is_removed_by_the_beginning_of_its_id(cloud: Cloud) -> None:
+def test_deleting_needs_the_whole_id(cloud: Cloud) -> None:
     one = recorded(cloud, 0x1A2B)
     status, error = call(cloud, "DELETE", PATHS[0], query=f"generation_id={one[:31]}")
     assert (status, "Send the whole id" in error["message"]) == (400, True)
     assert call(cloud, "GET", PATHS[0], query=f"generation_id={one}")[1]["status"] == "queued"
 
 
-def test_who_waits_for_a_slot_sees_how_many_of_theirs_are_before_it(cloud: Cloud) -> None:
+def test_a_queued_job_shows_how_many_of_the_owners_jobs_are_before_it(cloud: Cloud) -> None:
     waiting = SlotsTable(boto3.client("dynamodb"), "slots", "generations")
     seen = []
     for n in range(3):

@@ -1,4 +1,4 @@
-"""Batches over HTTP: sent, checked, followed, reported, cancelled and retried by their owner, and by nobody else."""
+"""Test batches over HTTP: owners, and nobody else, send, check, read, cancel and retry them."""
 
 import base64
 import csv
@@ -29,7 +29,7 @@ TWO = "prompt,seed\na boat,1\na boat,2\n"
 
 
 class House:
-    """The API, and behind it the functions that take what was sent, as their queue and state machine do."""
+    """The API and the functions that its queue and state machine invoke."""
 
     def __init__(self, doors: Doors) -> None:
         self.doors, self.cloud = doors, doors.cloud
@@ -45,7 +45,7 @@ class House:
         return answer
 
     def take(self, name: str = "week.csv", owner: str = "ann") -> None:
-        """What the event of the file leads to: ingest, and AcceptRow for each row."""
+        """Process the event of the file: ingest, and AcceptRow for each row."""
         self.read(name, owner)
         self.run()
 
@@ -57,13 +57,13 @@ class House:
         assert self.doors.take(created) == []
 
     def run(self) -> dict[str, Any]:
-        """The rows of the latest execution: its input."""
+        """Return the input of the latest execution."""
         given: dict[str, Any] = self.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
         self.accept(given)
         return given
 
     def accept(self, given: dict[str, Any]) -> list[dict[str, Any]]:
-        """The rows of an execution."""
+        """Accept the rows of an execution."""
         body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
         return [self.cloud.invoke("accept_row", json.loads(line), warm=True) for line in body.splitlines()]
 
@@ -96,7 +96,7 @@ def house(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> House:
     return House(doors)
 
 
-def test_a_file_is_sent_read_run_and_reported(house: House) -> None:
+def test_a_file_is_sent_processed_and_reported(house: House) -> None:
     sent = house.send()
     assert (sent["status"], sent["name"], sent["check"]["rows"], sent["check"]["made_before"]) == (
         "reading",
@@ -121,7 +121,7 @@ def test_a_file_is_sent_read_run_and_reported(house: House) -> None:
     assert meta["batch"] == {"id": sent["id"], "row": 1}
 
 
-def test_an_edited_file_says_how_much_was_made_before(house: House) -> None:
+def test_an_edited_file_reports_how_many_rows_exist_already(house: House) -> None:
     house.send()
     house.take()
     sent = house.send(TWO + "a kite,\n")
@@ -137,7 +137,7 @@ def test_the_file_dropped_in_the_owners_folder_is_the_same_batch(house: House) -
     assert house.get(sent["id"])["revision"] == 2
 
 
-def test_a_file_of_bytes_is_taken_as_it_is(house: House) -> None:
+def test_a_file_of_bytes_is_accepted_unchanged(house: House) -> None:
     sent = "prompt\tseed\nein Schiffchen aus Papier, grün\t1\n".encode("utf-16")
     status, answer = house.call("POST", query="name=a.csv", body=sent)
     assert status == 200
@@ -154,7 +154,7 @@ def test_a_dry_run_keeps_nothing_and_names_every_problem(house: House) -> None:
     assert boto3.client("s3").list_objects_v2(Bucket="prompts")["KeyCount"] == 0
 
 
-def test_a_file_with_a_bad_row_is_refused_unless_it_is_forced(house: House) -> None:
+def test_a_file_with_a_bad_row_is_rejected_unless_forced(house: House) -> None:
     body = "prompt,duration\na,5\nb,99\n"
     status, answer = house.call("POST", query="name=a.csv", body=body)
     assert status == 400
@@ -187,19 +187,19 @@ def test_a_file_with_a_bad_row_is_refused_unless_it_is_forced(house: House) -> N
     ],
     ids=range(15),
 )
-def test_what_is_no_batch_is_refused_in_words(house: House, query: str, body: str, said: str) -> None:
+def test_an_invalid_batch_is_rejected_with_a_reason(house: House, query: str, body: str, said: str) -> None:
     status, answer = house.call("POST", query=query, body=body)
     assert (status, said in answer["message"]) == (413 if said == "upload=true" else 400, True), answer
     assert boto3.client("s3").list_objects_v2(Bucket="prompts")["KeyCount"] == 0
 
 
-def test_what_holds_a_file_without_a_suffix_says_its_type(house: House) -> None:
+def test_a_file_without_a_suffix_needs_a_type(house: House) -> None:
     query, body = "name=week&dry_run=true", '[{"prompt": "a"}]'
     status, answer = call(house.cloud, "POST", PATH, query=query, body=body, content_type="application/json")
     assert (status, answer.get("name"), answer.get("rows")) == (200, "week.json", 1)
 
 
-def test_another_owners_batch_is_not_there(house: House) -> None:
+def test_another_owners_batch_is_404(house: House) -> None:
     sent = house.send()
     house.take()
     for method, path, query in (
@@ -228,11 +228,11 @@ def test_a_list_comes_in_pages_and_no_cursor_breaks_it(house: House) -> None:
 
 
 @pytest.mark.parametrize("batch_id", ["", pytest.param("x" * 3000, id="3000 characters"), "../x", "g" * 32])
-def test_an_id_that_is_none_is_not_there(house: House, batch_id: str) -> None:
+def test_an_invalid_id_is_404(house: House, batch_id: str) -> None:
     assert house.call("GET", PATH, f"batch_id={batch_id}")[0] == 404
 
 
-def test_under_a_new_name_it_says_which_batch_made_the_rows(house: House) -> None:
+def test_a_renamed_file_names_the_batch_that_generated_its_rows(house: House) -> None:
     body = "prompt\n" + "".join(f"boat {number}\n" for number in range(60))
     sent = house.send(body)
     house.take()
@@ -243,7 +243,7 @@ def test_under_a_new_name_it_says_which_batch_made_the_rows(house: House) -> Non
     assert house.call("POST", query="name=copy.csv&dry_run=true", body=few)[1]["made_elsewhere"] is None
 
 
-def test_a_larger_file_is_uploaded_into_the_owners_folder_and_nowhere_else(house: House) -> None:
+def test_a_larger_file_can_only_be_uploaded_to_the_owners_folder(house: House) -> None:
     assert house.call("POST", query="name=big.csv&upload=true", body=TWO)[0] == 400
     status, answer = house.call("POST", query="name=big.csv&upload=true&max_concurrency=2")
     assert status == 200
@@ -264,11 +264,11 @@ def test_cancelling_stops_what_runs_and_starts_no_more(house: House) -> None:
     assert house.call("POST", f"{PATH}/{sent['id']}/cancel")[0] == 200
     house.send(TWO + "a kite,3\n")
     house.take()
-    assert house.get(sent["id"])["counts"]["queued"] == 1, "what was sent after it runs, what was cancelled does not"
+    assert house.get(sent["id"])["counts"]["queued"] == 1, "the content sent later runs, the cancelled one does not"
 
 
-def test_what_was_cancelled_does_not_begin_because_a_mended_file_was_sent(house: House) -> None:
-    """The execution of what was cancelled still goes through its rows when the mended file comes."""
+def test_a_fixed_file_does_not_start_cancelled_rows(house: House) -> None:
+    """The cancelled execution is still iterating its rows when the fixed file arrives."""
     sent = house.send("prompt\nbad 1\nbad 2\n")
     house.read()
     old = house.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
@@ -282,8 +282,8 @@ def test_what_was_cancelled_does_not_begin_because_a_mended_file_was_sent(house:
 
 
 @pytest.mark.parametrize("reported", [True, False])
-def test_what_was_cancelled_begins_when_it_is_retried(house: House, reported: bool) -> None:
-    """Whether or not the execution of what was cancelled has come to its end."""
+def test_cancelled_rows_start_when_retried(house: House, reported: bool) -> None:
+    """This holds whether or not the cancelled execution has ended."""
     sent = house.send("prompt\nbad 1\nbad 2\n")
     house.read()
     house.call("POST", f"{PATH}/{sent['id']}/cancel")
@@ -329,7 +329,7 @@ def test_the_same_file_after_it_was_cancelled_runs_again(house: House) -> None:
     assert house.get(sent["id"])["counts"]["queued"] == 2
 
 
-def test_what_has_ended_cannot_be_cancelled(house: House) -> None:
+def test_an_ended_batch_cannot_be_cancelled(house: House) -> None:
     sent = house.send()
     house.take()
     for row in house.rows(sent["id"]):
@@ -340,7 +340,7 @@ def test_what_has_ended_cannot_be_cancelled(house: House) -> None:
     assert (status, "no failed rows" in answer["message"]) == (409, True)
 
 
-def test_a_retry_runs_what_failed_and_pays_for_nothing_else(house: House) -> None:
+def test_a_retry_runs_and_pays_for_failed_rows_only(house: House) -> None:
     sent = house.send()
     house.take()
     done, failed = (row["generation_id"] for row in house.rows(sent["id"]))
@@ -360,7 +360,7 @@ def test_a_retry_runs_what_failed_and_pays_for_nothing_else(house: House) -> Non
     assert len(house.doors.executions("BATCH_STATE_MACHINE_ARN")) == 2
 
 
-def test_rows_that_are_gone_cannot_be_retried_until_the_file_is_sent_again(house: House) -> None:
+def test_expired_rows_cannot_be_retried_until_the_file_is_sent_again(house: House) -> None:
     sent = house.send()
     house.take()
     for row in house.rows(sent["id"]):
@@ -391,7 +391,7 @@ def test_a_report_comes_in_pages_as_json_and_as_csv(house: House) -> None:
     assert rest["body"].splitlines()[0].startswith("4,")
 
 
-def test_a_report_has_a_place_for_rows_that_are_not_there(house: House) -> None:
+def test_a_report_lists_missing_rows(house: House) -> None:
     sent = house.send("prompt\na\nb\nc\nd\n")
     house.take()
     rows = house.rows(sent["id"])
@@ -405,7 +405,7 @@ def test_a_report_has_a_place_for_rows_that_are_not_there(house: House) -> None:
     assert house.get(sent["id"])["status"] == "completed"
 
 
-def test_a_batch_that_broke_off_is_stopped(house: House) -> None:
+def test_an_incomplete_batch_has_status_stopped(house: House) -> None:
     sent = house.send()
     house.read()
     given = house.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
@@ -415,7 +415,7 @@ def test_a_batch_that_broke_off_is_stopped(house: House) -> None:
 
 
 def test_a_batch_whose_execution_was_aborted_is_stopped_and_can_be_retried(house: House) -> None:
-    """No report says so: who asks is told by the execution."""
+    """The status is read from the execution because no report exists."""
     sent = house.send()
     house.read()
     assert house.get(sent["id"])["status"] == "running"
@@ -428,7 +428,7 @@ def test_a_batch_whose_execution_was_aborted_is_stopped_and_can_be_retried(house
     assert house.call("POST", f"{PATH}/{sent['id']}/retry")[1]["status"] == "running"
 
 
-def test_the_beginning_of_a_batchs_id_is_enough_to_look_at_it_and_not_to_change_it(house: House) -> None:
+def test_a_batch_id_prefix_can_read_but_not_change(house: House) -> None:
     sent = house.send()
     house.take()
     short = sent["id"][:6]
@@ -440,7 +440,7 @@ def test_the_beginning_of_a_batchs_id_is_enough_to_look_at_it_and_not_to_change_
         assert (status, "give the whole id" in error["message"]) == (400, True)
 
 
-def test_the_beginning_of_several_batches_ids_names_them_all(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ambiguous_batch_id_prefix_lists_the_matches(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = ["abcd" + "0" * 28, "abcd" + "1" * 28]
     for number, one in enumerate(ids):
         record = BatchRecord(one, "ann", f"{number}.csv", "s3://prompts/x", now(), now())
@@ -451,7 +451,7 @@ def test_the_beginning_of_several_batches_ids_names_them_all(house: House, monke
     assert all(one in error["message"] for one in ids)
 
 
-def test_a_file_that_cannot_be_read_after_all_says_so(house: House) -> None:
+def test_a_file_that_turns_out_unreadable_is_reported(house: House) -> None:
     assert house.doors.take(house.doors.drop("owners/ann/bad.csv", "prompt\n")) == []
     (listed,) = house.call("GET")[1]["data"]
     assert (listed["status"], listed["error"]["name"]) == ("error", "InvalidFile")
@@ -469,8 +469,8 @@ def test_two_thousand_rows_are_counted_and_their_ids_looked_up_by_the_hundred(ho
     assert len(calls) < 30
 
 
-def test_nobody_has_batches_of_a_changed_record(house: House) -> None:
-    """The record is written whole, on condition that nothing was written since it was read."""
+def test_an_update_of_a_changed_record_is_rejected(house: House) -> None:
+    """The whole record is written, on condition that it did not change since it was read."""
     sent = house.send()
     records = BatchRecords(boto3.client("dynamodb"), "batches", now)
     seen = records.get(sent["id"])
@@ -488,7 +488,7 @@ def _event(path: str, query: str) -> dict[str, Any]:
     return payload
 
 
-def test_what_a_file_begins_counts_against_the_budget_of_the_key_that_sent_it(house: House) -> None:
+def test_rows_count_against_the_budget_of_the_key_that_sent_the_file(house: House) -> None:
     house.budgets.set(scope_of(key_id="b7c1d2e3"), {"hour": 1})
     status, sent = house.call("POST", query="name=week.csv", body=TWO, key_id="b7c1d2e3")
     assert status == 200

@@ -79,7 +79,7 @@ def test_another_method_is_405_whatever_id_is_in_the_path(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("path", ["/elsewhere", "/", "/v2", "/v2/batches/x/y/report", "/health/"])
-def test_what_is_not_there_is_404_for_any_key_and_401_without_one(cloud: Cloud, path: str) -> None:
+def test_an_unknown_path_is_404_with_any_key_and_401_without_one(cloud: Cloud, path: str) -> None:
     for method in ALL_METHODS:
         for scope in ("read", "create", "all"):
             missing = ask(cloud, method, path, scope=scope)
@@ -105,7 +105,7 @@ def test_what_is_not_there_is_404_for_any_key_and_401_without_one(cloud: Cloud, 
         (500, ("GET", PATHS[0]), {"broken": True}),
     ],
 )
-def test_no_answer_whatever_its_status_is_kept_on_the_way_or_taken_for_another_type(
+def test_no_response_of_any_status_is_cached_or_sniffed(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, status: int, asked: tuple[str, str], fields: dict[str, Any]
 ) -> None:
     method, path = asked
@@ -138,7 +138,7 @@ def test_a_browser_of_another_site_is_not_let_in(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("path", [PATHS[0], "/v2/uploads", "/v2/estimates"])
 @pytest.mark.parametrize("body", [b"\xff\xfe\xff", b"\x00\xd8", b"\x1f\x8b\x08\x00", b""], ids=repr)
-def test_a_body_that_is_no_text_is_400(cloud: Cloud, path: str, body: bytes) -> None:
+def test_a_body_that_is_not_text_is_400(cloud: Cloud, path: str, body: bytes) -> None:
     encoded = base64.b64encode(body).decode()
     assert ask(cloud, "POST", path, body=encoded, isBase64Encoded=True)["statusCode"] == 400
 
@@ -148,7 +148,7 @@ def test_a_body_that_is_not_even_base64_is_400(cloud: Cloud, body: str) -> None:
     assert ask(cloud, "POST", PATHS[0], body=body, isBase64Encoded=True)["statusCode"] == 400
 
 
-def test_text_is_answered_as_it_is_written(cloud: Cloud) -> None:
+def test_responses_contain_unescaped_text(cloud: Cloud) -> None:
     """Answers and errors hold no \\u escapes, which would make a Japanese prompt three times as long."""
     prompt = "\u7d19\u306e\u8239, caf\u00e9 \U0001f6a4 \u2028"
     created = ask(cloud, "POST", PATHS[0], body=json.dumps({"model": "veo2", "prompt": prompt}))
@@ -213,6 +213,6 @@ def test_a_body_is_measured_in_bytes(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("path", OPEN)
-def test_what_is_open_is_answered_to_anyone(cloud: Cloud, path: str) -> None:
+def test_open_routes_need_no_key(cloud: Cloud, path: str) -> None:
     for owner, scope in ((None, ""), ("", ""), ("ann", "read"), ("ann", "all")):
         assert ask(cloud, "GET", path, owner=owner, scope=scope)["statusCode"] == 200

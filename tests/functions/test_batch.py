@@ -1,4 +1,4 @@
-"""The states of a batch: a row is one generation however often AcceptRow is invoked; the report has every row once."""
+"""Test the states of a batch: AcceptRow creates one generation per row, and the report lists every row once."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def week(doors: Doors) -> Week:
 
 
 def published(cloud: Cloud, kind: str) -> list[dict[str, Any]]:
-    """What was announced of generations or of batches, each valid by its schema."""
+    """Return the announcements of generations or batches, each validated against its schema."""
     found = [one for one in cloud.messages() if one["MessageAttributes"]["type"]["Value"] == kind]
     for one in found:
         name = one["Subject"].partition(":")[0].lower().replace(" ", "_")
@@ -50,7 +50,7 @@ def test_a_row_accepted_twice_is_one_generation(week: Week, cloud: Cloud) -> Non
     assert (generation.source.kind, generation.source.ref) == ("s3", f"s3://prompts/{KEY}")
 
 
-def test_equal_rows_are_generations_of_their_own(week: Week) -> None:
+def test_equal_rows_are_separate_generations(week: Week) -> None:
     first, second = week.accept(week.drop("a boat", "a boat"))
     assert first["generation_id"] != second["generation_id"]
 
@@ -60,7 +60,7 @@ def test_equal_rows_are_generations_of_their_own(week: Week) -> None:
     [('{"prompt": ""}', "Line 1: `prompt` must"), ("[1]", "Line 1: "), ("{", "Line 1: ")],
     ids=["a request that is refused", "no request", "no JSON"],
 )
-def test_a_row_with_a_problem_has_failed_and_is_announced_once(
+def test_a_row_with_a_problem_fails_and_is_announced_once(
     week: Week, doors: Doors, cloud: Cloud, line: str, problem: str
 ) -> None:
     doors.take(doors.drop(KEY, line))
@@ -74,7 +74,7 @@ def test_a_row_with_a_problem_has_failed_and_is_announced_once(
     assert (row["generation_id"], row["status"]) == (announced["generation_id"], "error")
 
 
-def test_a_row_whose_record_its_owner_deleted_is_not_run_again(week: Week, cloud: Cloud) -> None:
+def test_a_row_that_its_owner_deleted_does_not_run_again(week: Week, cloud: Cloud) -> None:
     batch = week.drop("a boat")
     [answer] = week.accept(batch)
     cloud.delete(answer["generation_id"])
@@ -124,7 +124,7 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(wee
     assert as_csv == [{name: "" if cell in (None, []) else str(cell) for name, cell in row.items()} for row in as_json]
 
 
-def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(week: Week, cloud: Cloud) -> None:
+def test_the_report_lists_unfinished_and_deleted_rows(week: Week, cloud: Cloud) -> None:
     batch = week.drop("a boat", "a kite", "a kite")
     deleted, waiting = (answer["generation_id"] for answer in week.accept(batch, rows=2))
     cloud.ledger.fail(Run(deleted), Failure("GenerationFailed", "no"))
@@ -141,7 +141,7 @@ def test_the_report_says_which_rows_did_not_run_to_their_end_or_were_deleted(wee
     assert cloud.invoke("report_batch", batch) == {"is_complete": True}
 
 
-def test_a_prompt_that_looks_like_a_formula_is_none_in_a_spreadsheet(week: Week) -> None:
+def test_a_prompt_that_looks_like_a_formula_is_text_in_a_spreadsheet(week: Week) -> None:
     batch = week.drop("=1+1", "@SUM(A1)", "a - b")
     week.accept(batch)
     week.report(batch)

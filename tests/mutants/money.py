@@ -94,7 +94,7 @@ MUTANTS = (
         "functions/core/batches/start.py",
         "                key_id=content.key_id,\n",
         "",
-        noticed_by="tests/functions/test_api_batches.py::test_what_a_file_begins_counts_against_the_budget_of_the_key_that_sent_it",
+        noticed_by="tests/functions/test_api_batches.py::test_rows_count_against_the_budget_of_the_key_that_sent_the_file",
     ),
     Mutant(
         "A queued job is submitted although its budget is exceeded",

@@ -1,5 +1,8 @@
-"""A client as the provider's documentation shows it: create, then poll until the status is neither queued nor
-generating. Nothing in it knows of Promptreel; only the base URL and the key come from outside."""
+"""Create a video and poll it, as in the provider's documentation.
+
+Poll until the status is neither queued nor generating. This code does not know about Promptreel; only the base URL and
+the key are given.
+"""
 
 import os
 import time
