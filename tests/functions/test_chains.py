@@ -1,5 +1,4 @@
-"""A job that takes the video of another waits for that one's end, whatever dies on the way, and costs nothing if it
-gets none."""
+"""Test jobs that use the video of another job: they wait for its end despite crashes, and are free if it fails."""
 
 import json
 from typing import Any
@@ -15,12 +14,12 @@ from tests.support.functions import PATHS, Cloud, call
 from tests.support.inputs import EXTEND, ask
 from tests.support.states import caught
 
-PARTS = 4  # of the points, so that they are tried in parallel
+PARTS = 4  # of the points, to run them in parallel
 
 
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The task tokens that were answered."""
+    """Return the list of answered task tokens, which grows during the test."""
     from core.slots.admission import Admission  # noqa: PLC0415 - only these tests look at it
 
     found: list[str] = []
@@ -35,7 +34,7 @@ def first(cloud: Cloud) -> str:
 
 
 def after(cloud: Cloud, source: str, token: str = "second", **given: Any) -> str:
-    """A job that takes the video of another one, and has begun."""
+    """Create a job that uses the video of another one, and run its Admit state."""
     status, created = ask(cloud, f"generation:{source}", model=EXTEND, **given)
     assert status == 200, created
     cloud.run({"generation_id": created["id"]}, "admit", token=token)
@@ -51,7 +50,7 @@ def fail(cloud: Cloud, generation_id: str, name: str = "GenerationFailed") -> No
 
 
 def ended(cloud: Cloud, generation_id: str) -> tuple[str, str]:
-    """How one ended that was woken: its workflow goes on to Submit, which finds that."""
+    """Return how a resumed job ended. Its workflow continues to Submit, which finds the end."""
     with pytest.raises(errors.GenerationEnded):
         cloud.run({"generation_id": generation_id}, "submit")
     fail(cloud, generation_id, "GenerationEnded")
@@ -78,7 +77,7 @@ def test_it_waits_without_a_slot_until_the_other_has_ended(cloud: Cloud, answere
     assert SlotsTable(boto3.client("dynamodb"), "slots", "generations").awaiting(source) == []
 
 
-def test_one_that_is_done_is_not_waited_for(cloud: Cloud) -> None:
+def test_a_job_does_not_wait_for_a_finished_one(cloud: Cloud) -> None:
     source = first(cloud)
     complete(cloud, source)
     second = after(cloud, source)
@@ -86,9 +85,7 @@ def test_one_that_is_done_is_not_waited_for(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("name", ["GenerationFailed", "SubmissionUnknown", "WorkflowStopped"])
-def test_it_fails_at_no_cost_if_the_other_failed_and_so_does_what_takes_its_own(
-    cloud: Cloud, answered: list[str], name: str
-) -> None:
+def test_a_failure_fails_the_whole_chain_without_charge(cloud: Cloud, answered: list[str], name: str) -> None:
     source = first(cloud)
     second = after(cloud, source)
     third = after(cloud, second, "third")
@@ -102,21 +99,19 @@ def test_it_fails_at_no_cost_if_the_other_failed_and_so_does_what_takes_its_own(
     assert ended(cloud, third) == (
         "InputUnavailable",
         f"Generation {second}, whose video is an input, failed: {name}: no luck.",
-    ), "a chain of a hundred does not say so a hundred times"
+    ), "a chain of a hundred does not repeat this a hundred times"
     assert cloud.simulator.counts().creates == 0
     told = [json.loads(message["Message"])["generation_id"] for message in cloud.messages()]
     assert sorted(told) == sorted([source, second, third]), "each is announced, once"
     assert cloud.holders == []
 
 
-def test_it_fails_if_the_other_is_cancelled_and_a_cancelled_one_waits_no_more(
-    cloud: Cloud, answered: list[str]
-) -> None:
+def test_a_cancelled_job_stops_waiting_and_fails_those_that_wait_for_it(cloud: Cloud, answered: list[str]) -> None:
     source = first(cloud)
     second, third = after(cloud, source), after(cloud, source, "third")
     call(cloud, "DELETE", PATHS[0], query=f"generation_id={third}")
     call(cloud, "DELETE", PATHS[0], query=f"generation_id={source}")
-    fail(cloud, source, "WorkflowStopped")  # as its stopped execution is recorded
+    fail(cloud, source, "WorkflowStopped")  # when the end of its stopped execution is recorded
     assert answered == ["first", "second"]
     assert ended(cloud, second)[1].endswith(
         "failed: Cancelled: Cancelled by its owner before it was sent to the provider."
@@ -126,7 +121,7 @@ def test_it_fails_if_the_other_is_cancelled_and_a_cancelled_one_waits_no_more(
     assert error.name == "Cancelled"
 
 
-def test_nobody_waits_for_another_owners_or_for_what_is_not_there(cloud: Cloud) -> None:
+def test_only_existing_videos_of_the_same_owner_can_be_waited_for(cloud: Cloud) -> None:
     source = first(cloud)
     for reference in (f"generation:{source}", f"generation:{'0' * 32}"):
         status, answer = ask(cloud, reference, "bob", model=EXTEND)
@@ -136,7 +131,7 @@ def test_nobody_waits_for_another_owners_or_for_what_is_not_there(cloud: Cloud) 
     assert (status, "has failed, so it has no video" in answer["message"]) == (400, True)
 
 
-def test_what_was_rescued_meanwhile_is_waited_for_again(cloud: Cloud, answered: list[str]) -> None:
+def test_a_rescued_job_is_waited_for_again(cloud: Cloud, answered: list[str]) -> None:
     source = first(cloud)
     second = after(cloud, source)
     fail(cloud, source)
@@ -150,7 +145,7 @@ def test_what_was_rescued_meanwhile_is_waited_for_again(cloud: Cloud, answered: 
     assert answered[-1] == "anew"
 
 
-def test_submit_sends_nothing_for_one_whose_input_has_not_ended(cloud: Cloud) -> None:
+def test_submit_sends_nothing_before_the_input_is_complete(cloud: Cloud) -> None:
     """However it came there."""
     second = after(cloud, first(cloud))
     with pytest.raises(errors.InputUnavailable, match="has not ended"):
@@ -159,12 +154,12 @@ def test_submit_sends_nothing_for_one_whose_input_has_not_ended(cloud: Cloud) ->
 
 
 def end_leases() -> None:
-    """End the lease of a function that died while it granted slots, which lasts for some seconds."""
+    """Delete the lease of a function that died while granting slots, which would last for some seconds."""
     boto3.client("dynamodb").delete_item(TableName="slots", Key={"pk": {"S": "lease"}, "sk": {"S": "lease"}})
 
 
 def one_chain(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int, *, fails: bool) -> Death:
-    """Two jobs, of which the `at`-th point kills; what must be true of every chain is."""
+    """Run two jobs, kill a function at point `at`, and assert what must be true of every chain."""
     death = Death(at)
     end_leases()
     before = cloud.simulator.counts().creates
@@ -198,7 +193,7 @@ def one_chain(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int, *, fails: 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("fails", [False, True], ids=["completes", "fails"])
-def test_nobody_waits_for_ever_whatever_dies(
+def test_no_job_waits_forever_after_a_crash(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, part: int, fails: bool
 ) -> None:
     points = one_chain(cloud, monkeypatch, at=0, fails=fails).points
@@ -207,8 +202,8 @@ def test_nobody_waits_for_ever_whatever_dies(
         one_chain(cloud, monkeypatch, at, fails=fails)
 
 
-def test_the_sweep_wakes_one_that_was_forgotten(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if who ended the other had died, and its end had been announced all the same."""
+def test_the_sweep_resumes_a_forgotten_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the note that it waits, as if the function that ended the other job had died after announcing the end."""
     source = first(cloud)
     second = after(cloud, source)
     table = SlotsTable(boto3.client("dynamodb"), "slots", "generations")
@@ -221,7 +216,7 @@ def test_the_sweep_wakes_one_that_was_forgotten(cloud: Cloud, monkeypatch: pytes
         UpdateExpression="SET watch_at = :past",
         ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00.000Z"}},
     )
-    monkeypatch.setattr("core.workflow.Workflow.ended", lambda _self, _run: None)  # it runs
+    monkeypatch.setattr("core.workflow.Workflow.ended", lambda _self, _run: None)  # it is running
     cloud.invoke("sweep", {})
     assert cloud.holders == [second]
     assert cloud.ledger.get(second).status is Status.QUEUED

@@ -1,4 +1,4 @@
-"""The page at `/` as a browser is given it: small, kept as long as it stands, and able to reach nothing else."""
+"""Test the page at `/` as a browser gets it: small, cached until it changes, and limited to its API and buckets."""
 
 import base64
 import gzip
@@ -18,7 +18,7 @@ from core.archive.objects import PRESIGNING
 from infra.bundle import BundlingFailed
 from infra.console import SOURCES, build_site
 
-MOST_BYTES = 100 << 10  # compressed, of all that is loaded before the first video
+MOST_BYTES = 100 << 10  # compressed, for everything loaded before the first video
 VIDEOS = "videos.s3.eu-central-1.amazonaws.com"
 Answer = dict[str, Any]
 
@@ -57,7 +57,7 @@ def text_of(answer: Answer) -> str:
 
 
 def named() -> list[str]:
-    """The files that the page loads."""
+    """Return the files that the page loads."""
     return re.findall(r'"console/([^"]+)"', text_of(ask()))
 
 
@@ -70,7 +70,7 @@ def test_the_page_and_what_it_loads_are_small_and_all_there() -> None:
     assert all(answer["headers"]["Content-Encoding"] == "gzip" for answer in answers)
 
 
-def test_files_are_kept_for_ever_and_the_page_is_asked_for_every_time() -> None:
+def test_files_are_cached_forever_and_the_page_is_revalidated() -> None:
     assert ask()["headers"]["Cache-Control"] == "no-cache"
     for name in named():
         assert re.search(r"-[A-Z0-9]{8}\.\w+$", name), "named after its content"
@@ -82,14 +82,14 @@ def test_files_are_kept_for_ever_and_the_page_is_asked_for_every_time() -> None:
     assert ask(if_none_match='"other"')["statusCode"] == 200
 
 
-def test_who_takes_nothing_compressed_gets_it_as_it_is() -> None:
+def test_a_client_without_compression_gets_plain_files() -> None:
     plain = ask(accept_encoding="identity")
     assert "Content-Encoding" not in plain["headers"]
     assert text_of(plain) == text_of(ask())
 
 
 @pytest.mark.parametrize("path", ["/", "/console/app-GONE.js"])
-def test_the_page_runs_its_own_files_alone_and_reaches_the_api_and_the_buckets_alone(path: str) -> None:
+def test_the_page_runs_only_its_files_and_reaches_only_the_api_and_the_buckets(path: str) -> None:
     headers = ask(path)["headers"]
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert (policy["default-src"], policy["script-src"], policy["style-src"]) == ("'none'", "'self'", "'self'")
@@ -110,37 +110,37 @@ def test_nothing_in_the_page_is_inline_or_from_elsewhere() -> None:
 @pytest.mark.parametrize(
     "path", ["/console/", "/console/index.html", "/console/../console.py", "/console/..%2fconsole.py", "/console/x.js"]
 )
-def test_there_is_nothing_else(path: str) -> None:
+def test_other_paths_are_404(path: str) -> None:
     answer = ask(path)
     assert answer["statusCode"] == 404
     assert answer["headers"]["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["//", "/dev/", "/dev"])
-def test_the_page_is_found_with_more_slashes_and_below_a_stage(path: str) -> None:
+def test_the_page_is_found_with_extra_slashes_and_below_a_stage(path: str) -> None:
     assert ask(path, stage="dev")["statusCode"] == 200
 
 
 @pytest.mark.parametrize("region", ["eu-central-1", "us-east-1"])
-def test_links_and_forms_that_the_api_signs_lead_where_the_page_may_go(region: str) -> None:
+def test_signed_links_and_forms_are_allowed_by_the_pages_policy(region: str) -> None:
     config = Config(**PRESIGNING)
     session: Any = botocore.session.get_session()
     s3 = session.create_client("s3", region, config=config, aws_access_key_id="a", aws_secret_access_key="b")
     link = s3.generate_presigned_url("get_object", Params={"Bucket": "videos", "Key": "k"})
     form = s3.generate_presigned_post("videos", "k")["url"]
-    # As CloudFormation has them in the attributes RegionalDomainName and DomainName, which the function is given.
+    # CloudFormation's attributes RegionalDomainName and DomainName, which the function gets.
     told = {f"videos.s3.{region}.amazonaws.com", "videos.s3.amazonaws.com"}
     assert {urlsplit(url).netloc for url in (link, form)} <= told
 
 
-def test_every_failure_has_its_name_in_words() -> None:
+def test_every_error_has_a_title() -> None:
     found = (SOURCES / "texts.js").read_text("utf-8").partition("  failures: {\n")[2].partition("\n  },")[0]
     named_there = set(re.findall(r"^    (\w+):", found, re.MULTILINE))
     assert named_there >= errors.names().keys() - {"GenerationEnded"}
     assert all(hasattr(errors, name) for name in named_there)
 
 
-def test_a_console_that_cannot_be_packed_is_told_in_one_sentence(
+def test_a_console_that_cannot_be_bundled_is_reported_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("infra.console.ESBUILD", tmp_path / "esbuild")

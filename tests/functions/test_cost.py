@@ -1,6 +1,6 @@
-"""What a job calls, counted: each call costs money for every video, so one that creeps in has to be seen.
+"""Count the calls of a job, because each call costs money for every video.
 
-A change that needs another call changes this table, and says why; `python -m bench.cost` tells what it costs.
+A change that needs another call changes this table and says why; `python -m bench.cost` calculates the cost.
 """
 
 import logging
@@ -14,16 +14,16 @@ from bench.calls import Invocation, invocation_of
 from bench.hook.sitecustomize import Recorder
 from tests.support.functions import Cloud, call
 
-# Of a job that is alone: its calls to AWS, and DynamoDB's units to write and to read.
+# For a single job: its calls to AWS, and DynamoDB's write and read units.
 CALLS = {
     "api": {
         "dynamodb GetItem": 1,  # the price
-        "dynamodb BatchGetItem": 1,  # the budgets: of all, and of the owner
-        "dynamodb TransactWriteItems": 1,  # the record, and what it holds of them
+        "dynamodb BatchGetItem": 1,  # the budgets of the deployment and of the owner
+        "dynamodb TransactWriteItems": 1,  # the record, and what its budgets hold for it
         "stepfunctions StartExecution": 1,
     },
     "admit": {
-        "dynamodb GetItem": 3,  # one before anything else: what it names is copied first
+        "dynamodb GetItem": 3,  # one of them at the start, because files that it names are copied first
         "dynamodb PutItem": 1,
         "dynamodb Query": 6,
         "dynamodb UpdateItem": 3,
@@ -31,8 +31,8 @@ CALLS = {
         "stepfunctions SendTaskSuccess": 1,
     },
     "submit": {
-        "dynamodb GetItem": 2,  # one of them whether the provider is out of credits
-        "dynamodb BatchGetItem": 1,  # whether its budgets were passed while it waited
+        "dynamodb GetItem": 2,  # one of them reads whether the provider is out of credits
+        "dynamodb BatchGetItem": 1,  # whether its budgets were exceeded while it waited
         "dynamodb Query": 1,
         "dynamodb UpdateItem": 2,
         "secretsmanager GetSecretValue": 1,
@@ -40,7 +40,7 @@ CALLS = {
     "check_status": {
         "dynamodb GetItem": 1,
         "secretsmanager GetSecretValue": 1,
-        "dynamodb UpdateItem": 2,  # one of them what was learned: its cost, and its time if that is known exactly
+        "dynamodb UpdateItem": 2,  # one of them stores what was learned: cost, and time if known exactly
         "dynamodb Query": 2,
         "dynamodb DeleteItem": 1,
     },
@@ -48,26 +48,26 @@ CALLS = {
         "dynamodb GetItem": 3,
         "s3 PutObject": 2,  # the video, which is smaller than a part, and its record
         "dynamodb UpdateItem": 1,
-        "dynamodb TransactWriteItems": 1,  # that it was announced, and the sums of its owner and of all
+        "dynamodb TransactWriteItems": 1,  # the announced mark, and the totals of its owner and the deployment
         "sns Publish": 1,
         "events PutEvents": 1,
     },
 }
 WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 4, "finalize": 11}
 READ_UNITS = {"api": 1, "admit": 9, "submit": 3, "check_status": 3, "finalize": 3}
-SWEEP = {  # each minute, with nothing to do, once the prices of the day are read
+SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 2,
     "dynamodb BatchGetItem": 1,
     "dynamodb Query": 6,
-    "dynamodb UpdateItem": 1,  # how many slots are held, and who waits
+    "dynamodb UpdateItem": 1,  # how many slots are held, and how many jobs wait
 }
-TASK_TOKEN = "t" * 700  # as long as those of Step Functions
+TASK_TOKEN = "t" * 700  # the length of Step Functions' tokens
 
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     client: Any = botocore.client.BaseClient
-    monkeypatch.setattr(client, "_make_api_call", client._make_api_call)  # put back at the end
+    monkeypatch.setattr(client, "_make_api_call", client._make_api_call)  # restored at the end
     monkeypatch.setattr(logging.Handler, "format", logging.Handler.format)
     recorder = Recorder()
     recorder.install()
@@ -77,9 +77,9 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 
 @pytest.fixture
 def job(cloud: Cloud, recorder: Recorder) -> list[Invocation]:
-    """The invocations of one job, from its request to its announcement."""
+    """Return the invocations of one job, from its request to its announcement."""
 
-    cloud.invoke("sweep", {})  # which knows the prices
+    cloud.invoke("sweep", {})  # it reads the prices
     recorder.begin("api")
     _, made = call(cloud, "POST", "/v2/video/generations", body={"model": "veo2", "prompt": "a boat"})
     recorder.end()
@@ -96,7 +96,7 @@ def test_a_job_makes_these_calls_and_no_others(job: list[Invocation]) -> None:
     assert {invocation.function: dict(invocation.operations) for invocation in job} == CALLS
 
 
-def test_a_job_writes_and_reads_so_much_and_no_more(job: list[Invocation]) -> None:
+def test_a_job_uses_these_write_and_read_units(job: list[Invocation]) -> None:
     assert {invocation.function: invocation.write_units for invocation in job} == WRITE_UNITS
     assert {invocation.function: invocation.read_units for invocation in job} == READ_UNITS
 

@@ -1,4 +1,4 @@
-"""What the dashboard's queries read is what the functions log."""
+"""Check that the functions log what the dashboard's queries read."""
 
 import json
 import re
@@ -17,12 +17,12 @@ from tests.support.money import USD
 from tests.support.states import caught
 from wiring import now
 
-pytestmark = pytest.mark.xdist_group("infra")  # whose worker has the template
+pytestmark = pytest.mark.xdist_group("infra")  # the worker has the template already
 _NO_FIELDS = {"as", "by", "count_distinct", "max", "pct", "sum", "bin", "5m", "50", "90"}
 
 
 def fields(title: str) -> tuple[set[str], set[str]]:
-    """The messages that a query takes, and what it reads of them."""
+    """Return the messages and the fields that a query selects."""
     lines = re.split(r"\s*\|\s*", queries("local")[title])
     (taken,) = (line for line in lines if line.startswith("filter"))
     (stats,) = (line for line in lines if line.startswith("stats"))
@@ -34,7 +34,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
 
 
-def test_the_sweep_tells_how_it_stands(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_sweep_logs_the_current_state(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.invoke("sweep", {})
     budgets = Budgets(boto3.client("dynamodb"), "money", Limits(), now)
     budgets.set(ALL, {"day": 8 * USD})
@@ -57,9 +57,7 @@ def test_the_sweep_tells_how_it_stands(cloud: Cloud, capsys: pytest.CaptureFixtu
         assert read <= line.keys()
 
 
-def test_what_is_archived_and_what_fails_is_logged_with_its_model(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_archived_and_failed_jobs_are_logged_with_their_model(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.invoke("sweep", {})
     _, made = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
     cloud.run({"generation_id": made["id"]}, "submit", "check_status", "finalize")

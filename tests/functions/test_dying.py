@@ -1,8 +1,8 @@
-"""Nothing is lost and nothing is paid twice when a function dies at any point: each point is tried, one after another.
+"""Kill functions at every point, one after another: nothing may be lost or paid twice.
 
-A driver does what Step Functions does with the shipped definition: it invokes the function of one state after another,
-and invokes a function again when it died. Before and after every single call that a function makes, to AWS or to the
-provider, it is killed once. What must be true in the end does not depend on where.
+A driver does what Step Functions does with the shipped definition: it invokes the function of each state in order, and
+invokes a function again if it died. Before and after every call that a function makes to AWS or the provider, it is
+killed once. The expected result is the same for every point.
 """
 
 from datetime import date
@@ -21,16 +21,16 @@ from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
 from wiring import now
 
-pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # which a busy machine may need
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # a busy machine may need them
 PROMPT = "a boat"
-READERS = {"console", "reconcile"}  # which change nothing of a job: a page, and a report
-PARTS = 8  # of the points, so that they are tried in parallel
+READERS = {"console", "reconcile"}  # they change no job: a page and a report
+PARTS = 8  # of the points, to run them in parallel
 
 
 def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
-    """A job whose `at`-th point kills; what must be true of every job is."""
+    """Run a job, kill a function at point `at`, and assert what must be true of every job."""
     death = Death(at)
-    # A function that died in an earlier job while it granted slots kept its lease for some seconds.
+    # A function that died in an earlier job while granting slots kept its lease for some seconds.
     boto3.client("dynamodb").delete_item(TableName="slots", Key={"pk": {"S": "lease"}, "sk": {"S": "lease"}})
     body, key = {"model": "veo2", "prompt": PROMPT}, f"key-{at}"
     before, spent_before = cloud.simulator.counts().creates, spent()
@@ -40,7 +40,7 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
                 _, created = call(cloud, "POST", PATHS[0], body=body, idempotency_key=key)
                 break
             except Killed:
-                continue  # the client sees a 5xx, and sends the same again
+                continue  # the client gets a 5xx and repeats the request
         driver = Driver(cloud, created["id"])
         driver.run()
         driver.invoke("sweep", {})
@@ -62,7 +62,7 @@ def one_job(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int) -> Death:
 
 
 def spent() -> tuple[int, int]:
-    """What budgets count for the owner in this month, in credits, and how many ends of generations are summed."""
+    """Return the credits that budgets count for the owner this month, and the number of summed ends."""
     dynamodb: Any = boto3.client("dynamodb")
     accounts = Accounts.at(dynamodb, Tables("money", "slots"), now, Limits(), 0)
     [_, own] = accounts.budgets.of("ann", None)
@@ -71,16 +71,16 @@ def spent() -> tuple[int, int]:
 
 
 def test_every_function_is_killed_somewhere() -> None:
-    """Here those of a job, and `DOORS` in test_dying_doors.py."""
+    """The doors are in `DOORS` of test_dying_doors.py."""
     assert {path.stem for path in Path(admit.__file__).parent.glob("*.py")} - READERS == FUNCTIONS
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_job_survives_a_death_at_every_point(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
-    cloud.invoke("sweep", {})  # which reads the prices: all jobs make the same calls then
+    cloud.invoke("sweep", {})  # it reads the prices, so that all jobs make the same calls
     points = one_job(cloud, monkeypatch, at=0).points
     assert len(points) > 40
-    # What was claimed and then not sent can nobody know; that is told, and raises an alarm. What was sent is found.
+    # A claimed request may or may not have been sent. This is reported and raises an alarm. A sent one is found.
     post = points.index("before POST") + 1
     unknown = {post - 1: "after dynamodb UpdateItem", post: "before POST"}
     assert unknown == {at: points[at - 1] for at in unknown}
@@ -90,7 +90,7 @@ def test_a_job_survives_a_death_at_every_point(cloud: Cloud, monkeypatch: pytest
         assert told == (at in unknown), points[at - 1]
 
 
-def test_an_execution_that_ended_from_outside_is_recorded_whatever_dies(
+def test_an_externally_stopped_execution_is_recorded_despite_crashes(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at, points = 0, 1

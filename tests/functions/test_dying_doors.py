@@ -1,4 +1,4 @@
-"""What comes by a file or in a batch survives as well, whatever dies: each point is tried, one after another."""
+"""Kill functions at every point of files, batches, keys and webhooks, one after another: nothing may be lost."""
 
 import json
 import threading
@@ -22,11 +22,11 @@ from tests.support.webhooks import as_event, deliver
 from tests.support.wire import http, serving
 from wiring import now
 
-pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # which a busy machine may need
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # a busy machine may need it
 
 
 class DeathOfTheFunction(Death):
-    """An upload's own threads are not killed apart from the function."""
+    """A death of the whole function: an upload's threads are not killed separately."""
 
     def point(self, name: str) -> None:
         if threading.current_thread() is threading.main_thread():
@@ -36,9 +36,9 @@ class DeathOfTheFunction(Death):
 def dying_everywhere(
     monkeypatch: pytest.MonkeyPatch, invoke: Callable[[int], Any], before: Callable[[int], Any] = lambda _: None
 ) -> int:
-    """Call `invoke` with 0, 1, 2, …, killed at the point of this number and called again; how many points there were.
+    """Call `invoke` again and again, killed at point 0, 1, 2, …, and return the number of points.
 
-    Nothing dies in `before`, which is called first.
+    Each killed call is repeated. Nothing is killed in `before`, which is called first.
     """
     at, points = 0, 1
     while at <= points:
@@ -50,7 +50,7 @@ def dying_everywhere(
                     invoke(at)
                     break
                 except Killed:
-                    continue  # the message comes again, the state is retried
+                    continue  # the message is delivered again, the state is retried
         points = len(death.points) if at == 0 else points
         at += 1
     return points
@@ -65,7 +65,7 @@ def dying_everywhere(
     ],
     ids=["a request", "a batch", "an empty file"],
 )
-def test_a_file_is_taken_once(
+def test_a_file_is_ingested_once(
     doors: Doors, monkeypatch: pytest.MonkeyPatch, suffix: str, body: str, machine: str | None
 ) -> None:
     dropped: dict[int, dict[str, Any]] = {}
@@ -108,7 +108,7 @@ def test_a_row_is_accepted_once_and_a_report_written_and_announced(
     assert len(announced) == count
 
 
-def test_a_key_is_recognised_after_a_death(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_recognised_after_a_crash(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     key, entry = issue("ann", now())
     secret = cloud.environment["API_KEYS_SECRET"]
     boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=json.dumps(entry))
@@ -120,10 +120,10 @@ def test_a_key_is_recognised_after_a_death(cloud: Cloud, monkeypatch: pytest.Mon
     assert dying_everywhere(monkeypatch, ask) > 1
 
 
-def test_a_webhook_is_told_at_least_once_and_always_under_the_same_id(
+def test_a_webhook_is_sent_at_least_once_and_always_with_the_same_id(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.webhooks.records.LEASE", timedelta(0))  # what the dead held is free at once
+    monkeypatch.setattr("core.webhooks.records.LEASE", timedelta(0))  # free what the killed function held
     events: dict[int, dict[str, Any]] = {}
 
     def tell(at: int) -> None:

@@ -1,4 +1,4 @@
-"""Files and events from the queue: each request once, whatever is repeated, reordered or broken."""
+"""Ingest files and events from the queue: each request once, even if repeated, reordered or invalid."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.support.events import requested
 from tests.support.functions import Doors
 
 
-def test_a_text_is_a_generation_of_its_prefixs_owner_and_runs(doors: Doors) -> None:
+def test_a_text_file_starts_a_generation_of_the_prefixs_owner(doors: Doors) -> None:
     dropped = doors.drop("bob/a.txt", "a boat\n")
     assert doors.take(dropped) == []
     (generation,) = doors.of("bob")
@@ -24,7 +24,7 @@ def test_a_text_is_a_generation_of_its_prefixs_owner_and_runs(doors: Doors) -> N
     assert [one["name"] for one in doors.executions("STATE_MACHINE_ARN")] == [generation.generation_id]
 
 
-def test_events_of_one_key_may_come_twice_and_in_any_order(doors: Doors) -> None:
+def test_events_of_one_key_may_be_repeated_and_reordered(doors: Doors) -> None:
     first, second = doors.drop("a.txt", "a boat"), doors.drop("a.txt", "a kite")
     assert doors.take(second, first, second, first) == []
     assert doors.take(first) == []
@@ -32,14 +32,14 @@ def test_events_of_one_key_may_come_twice_and_in_any_order(doors: Doors) -> None
     assert len(doors.executions("STATE_MACHINE_ARN")) == 2
 
 
-def test_only_the_messages_that_failed_come_again(doors: Doors) -> None:
+def test_only_failed_messages_are_delivered_again(doors: Doors) -> None:
     good, lost = doors.drop("a.txt", "a boat"), doors.drop("b.txt", "a kite")
     lost["detail"]["bucket"]["name"] = "not-there"
     assert doors.take(lost, good) == ["message-0"]
     assert [generation.request["prompt"] for generation in doors.of("files")] == ["a boat"]
 
 
-def test_an_event_that_is_sent_again_by_hand_need_not_tell_the_size(doors: Doors) -> None:
+def test_an_event_sent_again_by_hand_needs_no_size(doors: Doors) -> None:
     dropped = doors.drop("a.txt", "a boat")
     del dropped["detail"]["object"]["size"]
     assert doors.take(dropped) == []
@@ -47,13 +47,13 @@ def test_an_event_that_is_sent_again_by_hand_need_not_tell_the_size(doors: Doors
 
 
 @pytest.mark.parametrize("key", ["a+b.txt", "a%2Bb.txt", "100 %.txt", "%25.txt", "b\u00e9 c.txt"])
-def test_a_key_is_read_as_it_is_written(doors: Doors, key: str) -> None:
+def test_a_key_is_used_without_decoding(doors: Doors, key: str) -> None:
     """EventBridge does not encode keys, though Powertools decodes them."""
     assert doors.take(doors.drop(key, "a boat")) == []
     assert [generation.source.ref for generation in doors.of("files")] == [f"s3://prompts/{key}"]
 
 
-def test_the_marker_of_a_folder_asks_for_nothing(doors: Doors) -> None:
+def test_the_marker_of_a_folder_starts_nothing(doors: Doors) -> None:
     assert doors.take(doors.drop("bob/", "")) == []
     assert doors.of("bob") == []
 
@@ -68,7 +68,7 @@ def test_the_marker_of_a_folder_asks_for_nothing(doors: Doors) -> None:
         pytest.param("a.csv", 'prompt\na boat\n"never closed', "InvalidFile", "can be read", id="open quote"),
     ],
 )
-def test_a_bad_file_is_a_failed_generation_announced_once(
+def test_a_bad_file_is_announced_once_as_a_failed_generation(
     doors: Doors, key: str, body: str, name: str, reason: str
 ) -> None:
     dropped = doors.drop(key, body)
@@ -94,7 +94,7 @@ def test_a_file_that_was_deleted_before_it_was_read_is_a_failed_generation(doors
 
 
 @pytest.mark.parametrize("body", ["a boat", " "], ids=["a request", "an empty file"])
-def test_the_same_file_after_its_generation_was_deleted_is_no_fault_of_ours(doors: Doors, body: str) -> None:
+def test_a_file_of_a_deleted_generation_is_ignored(doors: Doors, body: str) -> None:
     dropped = doors.drop("a.txt", body)
     doors.take(dropped)
     (generation,) = doors.of("files")
@@ -104,7 +104,7 @@ def test_the_same_file_after_its_generation_was_deleted_is_no_fault_of_ours(door
     assert all(again.status is Status.ERROR for again in doors.of("files"))
 
 
-def test_a_batch_is_every_row_of_its_file_started_once(doors: Doors) -> None:
+def test_a_batch_starts_every_row_of_its_file_once(doors: Doors) -> None:
     dropped = doors.drop("a.csv", '\ufeffprompt,duration\n"a boat, red",5\na kite,99\n')
     assert doors.take(dropped, dropped) == []
     (execution,) = doors.executions("BATCH_STATE_MACHINE_ARN")
@@ -127,21 +127,19 @@ def test_a_batch_is_every_row_of_its_file_started_once(doors: Doors) -> None:
     assert doors.of("files") == [], "rows are recorded by the batch"
 
 
-def test_a_file_is_the_same_however_it_was_uploaded_and_whosever_it_is_by_now(
+def test_a_file_is_recognised_after_another_kind_of_upload_or_a_new_owner(
     doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doors.take(doors.drop("a.jsonl", '{"prompt": "a boat"}'), doors.drop("a.txt", "a boat"))
     in_parts = doors.drop("a.jsonl", '{"prompt": "a boat"}')
-    in_parts["detail"]["object"]["etag"] = "cb1c8e0f6c2b7b1f8c2d6e1e0a7b9c3d-2"  # as S3 calls what came in parts
+    in_parts["detail"]["object"]["etag"] = "cb1c8e0f6c2b7b1f8c2d6e1e0a7b9c3d-2"  # an ETag of a multipart upload
     monkeypatch.setitem(os.environ, "FILE_OWNERS", "=others")
     doors.take(in_parts, doors.drop("a.txt", "a boat"))
     assert len(doors.executions("BATCH_STATE_MACHINE_ARN")) == 1
     assert len(doors.executions("STATE_MACHINE_ARN")) == 1
 
 
-def test_a_refused_file_that_is_dropped_again_as_it_should_be_is_taken(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rejected_file_is_accepted_once_it_is_corrected(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
     body = json.dumps({"model": "google/veo3", "prompt": "a boat"})
     with monkeypatch.context() as patched:
         patched.setitem(os.environ, "ALLOWED_MODELS", "veo2")
@@ -155,12 +153,12 @@ def test_a_list_after_many_blanks_is_a_batch(doors: Doors) -> None:
     assert len(doors.executions("BATCH_STATE_MACHINE_ARN")) == 1
 
 
-def test_a_folder_is_its_owners_and_a_name_that_begins_like_it_is_not(doors: Doors) -> None:
+def test_a_folder_belongs_to_its_owner_but_not_names_with_the_same_start(doors: Doors) -> None:
     doors.take(doors.drop("bob/a.txt", "a boat"), doors.drop("bob-evil.txt", "a kite"))
     assert [one.request["prompt"] for one in doors.of("bob")] == ["a boat"]
 
 
-def test_a_batch_that_was_stopped_starts_again_when_its_file_is_dropped_again(doors: Doors) -> None:
+def test_a_stopped_batch_restarts_when_its_file_is_dropped_again(doors: Doors) -> None:
     dropped = doors.drop("a.jsonl", '{"prompt": "a boat"}')
     doors.take(dropped)
     (execution,) = doors.executions("BATCH_STATE_MACHINE_ARN")
@@ -172,7 +170,7 @@ def test_a_batch_that_was_stopped_starts_again_when_its_file_is_dropped_again(do
 
 
 @pytest.mark.parametrize(("metadata", "expected"), [({}, 4), ("2", 2), ("4000", 4), ("0", 4), ("many", 4)], ids=str)
-def test_a_files_metadata_may_lower_how_many_rows_run_at_once(
+def test_a_files_metadata_can_lower_the_number_of_concurrent_rows(
     doors: Doors, metadata: str | dict[str, str], expected: int
 ) -> None:
     asked = {"max_concurrency": metadata} if isinstance(metadata, str) else {}
@@ -185,14 +183,14 @@ def prompts_and_errors(generations: list[Generation]) -> set[tuple[str | None, s
     return {(one.request.get("prompt"), one.error.name if one.error else None) for one in generations}
 
 
-def test_an_event_is_known_by_its_key_or_else_by_its_id(doors: Doors) -> None:
+def test_an_event_is_identified_by_its_key_or_else_by_its_id(doors: Doors) -> None:
     assert doors.take(*[requested(one, prompt="a boat", idempotency_key="k") for one in ("e1", "e2")]) == []
     assert doors.take(*[requested(one, prompt="a kite") for one in ("e3", "e3", "e4")]) == []
     assert [one.request["prompt"] for one in doors.of("shop")].count("a boat") == 1
     assert [one.request["prompt"] for one in doors.of("shop")].count("a kite") == 2
 
 
-def test_a_key_that_stands_for_another_request_is_refused(doors: Doors) -> None:
+def test_a_key_of_another_request_is_rejected(doors: Doors) -> None:
     assert doors.take(*[requested(one, prompt=one, idempotency_key="k") for one in ("e1", "e2", "e2")]) == []
     assert prompts_and_errors(doors.of("shop")) == {("e1", None), (None, "IdempotencyConflict")}
 
@@ -216,17 +214,15 @@ def test_a_bad_event_does_not_use_up_its_key(doors: Doors) -> None:
     ],
     ids=str,
 )
-def test_a_bad_event_is_a_failed_generation_announced_once(doors: Doors, detail: dict[str, Any]) -> None:
+def test_a_bad_event_is_announced_once_as_a_failed_generation(doors: Doors, detail: dict[str, Any]) -> None:
     assert doors.take(requested("e1", **detail), requested("e1", **detail)) == []
     (generation,) = doors.of("shop")
     assert (generation.error and generation.error.name) == "InvalidRequest"
     assert len(doors.cloud.messages()) == 1
 
 
-def test_a_message_that_fails_comes_again_soon_and_then_less_often(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not after the 90 minutes of the queue; and while it is taken, it is hidden for what its file may need."""
+def test_a_failed_message_is_retried_soon_and_then_less_often(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not delayed by the queue's 90 minutes. During processing it is hidden for as long as its file may need."""
     hidden: list[int] = []
     sqs: Any = SimpleNamespace(change_message_visibility=lambda **asked: hidden.append(asked["VisibilityTimeout"]))
     monkeypatch.setattr("wiring.client", lambda service, **_: sqs if service == "sqs" else boto3.client(service))
@@ -237,13 +233,13 @@ def test_a_message_that_fails_comes_again_soon_and_then_less_often(
         body = json.dumps(asked)
         attributes = {"ApproximateReceiveCount": receives}
         message = {"messageId": "m", "body": body, "receiptHandle": "r", "attributes": attributes}
-        with pytest.raises(ingest.NothingAccepted):  # every message of it failed: Lambda returns them all
+        with pytest.raises(ingest.NothingAccepted):  # all of its messages failed, so Lambda returns them all
             doors.cloud.invoke("ingest", {"Records": [{**message, "eventSource": "aws:sqs"}]})
     assert hidden == [60, 30, 90, 60, 900, 900, 260, 30]
 
 
 @pytest.mark.parametrize("body", ["{", "[]", json.dumps({"detail-type": "Object Created", "detail": {}})])
-def test_a_message_that_is_no_event_goes_to_the_dead_letters_soon(
+def test_an_invalid_message_soon_becomes_a_dead_letter(
     doors: Doors, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
     hidden: list[int] = []

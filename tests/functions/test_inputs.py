@@ -1,4 +1,4 @@
-"""Files and videos that requests name: whose they are, what they are, and what the provider is given."""
+"""Test the ownership, the types and the links of files and videos that requests name."""
 
 import base64
 import hashlib
@@ -22,11 +22,11 @@ from wiring import now
 
 pytestmark = pytest.mark.usefixtures("doors")
 LIMITED = "minimax/hailuo-2.3-fast"
-EDIT = "beeble/switchx-video-to-video"  # which takes neither WebM nor GIF
+EDIT = "beeble/switchx-video-to-video"  # it accepts neither WebM nor GIF
 
 
 def refusal(cloud: Cloud, reference: str, owner: str = "ann", **given: Any) -> str:
-    """Why a request is refused, of which nothing is left."""
+    """Return why a request is rejected, and check that nothing of it is left."""
     status, answer = ask(cloud, reference, owner, **given)
     assert status == 400, answer
     assert call(cloud.caller(owner), "GET", PATHS[0])[1]["data"] == []
@@ -48,7 +48,7 @@ def submitted(cloud: Cloud, generation_id: str) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the provider is sent, from now on."""
+    """Return the list of requests sent to the provider from now on."""
     from core.provider.client import Provider  # noqa: PLC0415 - only these tests look at it
 
     found: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def body_behind(link: str) -> bytes:
-    """What a link leads to, by its path: nothing of it is signed with what the function itself may do."""
+    """Return the content behind a link by its path, because the link is not signed with the function's permissions."""
     url = urlsplit(link)
     assert url.hostname == "videos.s3.amazonaws.com"
     assert parse_qs(url.query)["X-Amz-Security-Token"]
@@ -109,7 +109,7 @@ def test_an_upload_becomes_a_link_when_the_request_is_submitted(cloud: Cloud, se
     status, created = ask(cloud, reference)
     assert (status, created["meta"]["request"]["image_url"]) == (200, reference)
     admitted(cloud, created["id"])
-    boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])  # as after a day
+    boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])  # as happens after a day
     admitted(cloud, created["id"])
     submitted(cloud, created["id"])
     assert body_behind(sent[0]["image_url"]) == PNG
@@ -120,7 +120,7 @@ def test_an_upload_becomes_a_link_when_the_request_is_submitted(cloud: Cloud, se
     assert boto3.client("s3").head_object(Bucket="videos", Key=copy)["ContentType"] == "image/png"
 
 
-def test_what_is_deleted_takes_its_inputs_along(cloud: Cloud) -> None:
+def test_deleting_a_generation_deletes_its_inputs(cloud: Cloud) -> None:
     _, created = ask(cloud, upload(cloud))
     admitted(cloud, created["id"])
     Objects(boto3.client("s3"), "videos").remove("0" * 32)
@@ -145,11 +145,11 @@ def test_a_file_in_the_request_is_stored_as_an_upload(cloud: Cloud, sent: list[d
     "uri",
     ["data:,x", "data:image/png;base64,", "data:image/png;base64,a", "data:image/png;base64,%%%%", "data:base64,aa"],
 )
-def test_a_data_uri_that_holds_no_file_is_refused(cloud: Cloud, uri: str) -> None:
+def test_an_invalid_data_uri_is_rejected(cloud: Cloud, uri: str) -> None:
     assert "must be a data: URI in base64" in refusal(cloud, uri)
 
 
-def test_a_repetition_is_the_same_after_its_upload_has_gone(cloud: Cloud) -> None:
+def test_a_repeated_request_is_recognised_after_its_upload_expired(cloud: Cloud) -> None:
     reference = upload(cloud)
     _, created = ask(cloud, reference, key="k")
     boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])
@@ -157,7 +157,7 @@ def test_a_repetition_is_the_same_after_its_upload_has_gone(cloud: Cloud) -> Non
     assert ask(cloud, reference, key="other")[0] == 400
 
 
-def test_nobody_names_an_upload_of_another_owner(cloud: Cloud) -> None:
+def test_another_owners_upload_cannot_be_used(cloud: Cloud) -> None:
     reference = upload(cloud, owner="bob")
     assert "is not one of your files. Upload it again" in refusal(cloud, reference)
     bobs = keys("uploads/")[0]
@@ -189,7 +189,7 @@ def test_nobody_names_an_upload_of_another_owner(cloud: Cloud) -> None:
         "s3://prompts/owners/ann/cat.png?versionId=1",
     ],
 )
-def test_an_object_that_is_not_its_owners_is_refused_whether_it_is_there_or_not(cloud: Cloud, reference: str) -> None:
+def test_another_owners_object_is_rejected_whether_or_not_it_exists(cloud: Cloud, reference: str) -> None:
     bucket, _, key = reference.removeprefix("s3://").partition("/")
     for _ in range(2):
         assert "is not one of your files" in refusal(cloud, reference)
@@ -198,9 +198,9 @@ def test_an_object_that_is_not_its_owners_is_refused_whether_it_is_there_or_not(
         put(bucket, key)
 
 
-def test_an_owners_own_objects_are_its_inputs(cloud: Cloud, sent: list[dict[str, Any]]) -> None:
+def test_an_owners_objects_can_be_inputs(cloud: Cloud, sent: list[dict[str, Any]]) -> None:
     mine = put("prompts", "owners/ann/inputs/my cat, ümlaut.png")
-    bobs = put("prompts", "bob/inputs/cat.png")  # by the stage's settings
+    bobs = put("prompts", "bob/inputs/cat.png")  # the stage's settings allow them
     _, created = ask(cloud, mine)
     assert ask(cloud, bobs, owner="bob")[0] == 200
     admitted(cloud, created["id"])
@@ -210,8 +210,8 @@ def test_an_owners_own_objects_are_its_inputs(cloud: Cloud, sent: list[dict[str,
 
 
 @pytest.mark.parametrize("content", [MP4, PNG + bytes(21 << 20), b""], ids=["video", "22 MB", "empty"])
-def test_what_was_changed_after_it_was_looked_at_is_not_sent(cloud: Cloud, content: bytes) -> None:
-    """Its type and its size would be others, and the provider charges for what it makes of them."""
+def test_an_input_that_changed_after_its_check_is_not_sent(cloud: Cloud, content: bytes) -> None:
+    """Otherwise its type and size could differ, and the provider charges accordingly."""
     mine = put("prompts", "owners/ann/inputs/cat.png")
     requests = [ask(cloud, reference, model=LIMITED)[1]["id"] for reference in (mine, upload(cloud))]
     put("prompts", "owners/ann/inputs/cat.png", content)
@@ -238,11 +238,11 @@ def test_the_same_file_uploaded_again_changes_nothing(cloud: Cloud) -> None:
     ],
     ids=["video for picture", "page for picture", "picture for video"],
 )
-def test_a_file_is_what_its_bytes_say(cloud: Cloud, content: bytes, model: str, message: str) -> None:
+def test_a_files_type_is_detected_from_its_bytes(cloud: Cloud, content: bytes, model: str, message: str) -> None:
     assert message in refusal(cloud, upload(cloud, content), model=model)
 
 
-def test_an_empty_or_too_large_file_is_refused(cloud: Cloud) -> None:
+def test_an_empty_or_too_large_file_is_rejected(cloud: Cloud) -> None:
     empty = put("prompts", "owners/ann/inputs/empty.png", b"")
     assert "is of an unknown type" in refusal(cloud, empty)
     large = put("prompts", "owners/ann/inputs/large.png", PNG + bytes(21 << 20))
@@ -250,7 +250,7 @@ def test_an_empty_or_too_large_file_is_refused(cloud: Cloud) -> None:
 
 
 def done(cloud: Cloud, generation_id: str, owner: str = "ann") -> str:
-    """A generation that has completed: the reference to its video."""
+    """Create a completed generation and return the reference to its video."""
     video = archived(generation_id)
     put("videos", video.key, MP4)
     cloud.ledger.add(
@@ -260,7 +260,7 @@ def done(cloud: Cloud, generation_id: str, owner: str = "ann") -> str:
 
 
 @pytest.mark.parametrize("form", ["generation:{}", "s3://videos/videos/{}/video.mp4"])
-def test_a_video_of_ones_own_is_an_input(cloud: Cloud, sent: list[dict[str, Any]], form: str) -> None:
+def test_an_owners_video_can_be_an_input(cloud: Cloud, sent: list[dict[str, Any]], form: str) -> None:
     done(cloud, "a" * 32)
     reference = form.format("a" * 32)
     assert f"you have no generation {'a' * 32}" in refusal(cloud, reference, "bob", model=EXTEND)
@@ -282,10 +282,10 @@ def test_a_video_of_ones_own_is_an_input(cloud: Cloud, sent: list[dict[str, Any]
         ({"content_type": "video/quicktime"}, ""),
     ],
 )
-def test_a_video_that_was_waited_for_is_checked_before_it_is_sent(
+def test_an_awaited_video_is_checked_before_it_is_sent(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, video: dict[str, Any], message: str
 ) -> None:
-    """When the request was accepted, nobody knew what the video would be."""
+    """The video did not exist yet when the request was accepted."""
     limited = Input("video_url", ("video",), required=True, media_types=("video/mp4", "video/quicktime"), max_bytes=100)
     monkeypatch.setattr("core.models.inputs_of", lambda name: (limited,) if name == EDIT else ())
     source = "a" * 32
@@ -304,8 +304,8 @@ def test_a_video_that_was_waited_for_is_checked_before_it_is_sent(
     assert cloud.simulator.counts().creates == 0
 
 
-def test_the_take_of_one_that_failed_is_the_video_that_is_meant(cloud: Cloud) -> None:
-    """Whoever names a row's generation means what became of the row, also after a retry."""
+def test_a_reference_to_a_failed_row_means_its_replacement(cloud: Cloud) -> None:
+    """A reference to a row's generation means the latest result of the row, including after a retry."""
     cloud.ledger.add(generation("b" * 32, request={"model": "veo2", "prompt": "a boat"}))
     failed = cloud.ledger.get("b" * 32)
     cloud.ledger.fail(failed.run, Failure("GenerationFailed", "no luck."))
@@ -317,12 +317,12 @@ def test_the_take_of_one_that_failed_is_the_video_that_is_meant(cloud: Cloud) ->
     submitted(cloud, created["id"])
 
 
-def test_a_video_is_no_picture(cloud: Cloud) -> None:
+def test_a_video_is_rejected_as_a_picture(cloud: Cloud) -> None:
     _, refused = ask(cloud, done(cloud, "a" * 32))
     assert "is video/mp4, not an image" in refused["message"]
 
 
-def test_what_was_removed_before_it_could_be_sent_ends_the_job_at_no_cost(cloud: Cloud) -> None:
+def test_an_input_removed_before_submission_fails_the_job_without_charge(cloud: Cloud) -> None:
     _, first = ask(cloud, upload(cloud))
     boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])
     with pytest.raises(errors.InputUnavailable, match="was removed or changed before it could be used"):
@@ -337,8 +337,8 @@ def test_what_was_removed_before_it_could_be_sent_ends_the_job_at_no_cost(cloud:
     assert cloud.simulator.counts().creates == 0
 
 
-def test_links_are_made_before_the_call_is_claimed_and_anew_each_time(cloud: Cloud, monkeypatch: Any) -> None:
-    """Whatever goes wrong with them, nothing was sent and nothing claimed."""
+def test_links_are_made_again_before_each_claim(cloud: Cloud, monkeypatch: Any) -> None:
+    """If making a link fails, nothing was sent or claimed."""
     from core.inputs.links import Signer  # noqa: PLC0415 - only this test breaks it
 
     _, created = ask(cloud, upload(cloud))
@@ -356,7 +356,7 @@ def test_links_are_made_before_the_call_is_claimed_and_anew_each_time(cloud: Clo
     assert cloud.ledger.get(created["id"]).submission is Submission.SUBMITTED
 
 
-def test_a_request_names_a_bounded_number_of_files(cloud: Cloud) -> None:
+def test_the_number_of_files_in_a_request_is_limited(cloud: Cloud) -> None:
     urls = [f"upload:{number:032x}" for number in range(65)]
     body = {"model": "google/veo-3.1-reference-to-video", "prompt": "x", "image_urls": urls}
     status, answer = call(cloud, "POST", PATHS[0], body=body)

@@ -1,4 +1,4 @@
-"""What an owner is told of its API keys: no hash, and nobody else's."""
+"""Test what owners see of their API keys: no hash and no other owner's key."""
 
 import json
 from datetime import timedelta
@@ -18,7 +18,7 @@ END = now() + timedelta(days=5)
 
 @pytest.fixture
 def ids(cloud: Cloud) -> list[str]:
-    """Of two keys of ann's and one of bob's, by age."""
+    """Return the ids of two keys of ann and one of bob, by age."""
     made = [
         issue("ann", now() - timedelta(days=2), name="shop", scope=READ, expires_at=END),
         issue("ann", now() - timedelta(days=1)),
@@ -36,7 +36,7 @@ def keys(cloud: Cloud, **asked: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_an_owner_sees_its_own_keys_and_no_hash(cloud: Cloud, ids: list[str]) -> None:
+def test_an_owner_sees_only_its_keys_and_no_hash(cloud: Cloud, ids: list[str]) -> None:
     shop, plain, _ = ids
     call(cloud.caller(key_id=shop), "GET", "/v2/models", query="limit=1")
     newest, oldest = keys(cloud, key_id=plain)
@@ -51,18 +51,18 @@ def test_an_owner_sees_its_own_keys_and_no_hash(cloud: Cloud, ids: list[str]) ->
 
 
 @pytest.mark.parametrize("scope", [READ, CREATE])
-def test_a_key_that_is_not_for_all_sees_itself_alone(cloud: Cloud, ids: list[str], scope: str) -> None:
+def test_a_limited_key_sees_only_itself(cloud: Cloud, ids: list[str], scope: str) -> None:
     assert [one["id"] for one in keys(cloud, scope=scope, key_id=ids[0])] == [ids[0]]
-    assert keys(cloud, scope=scope) == [], "nor anything, if it is not known which it is"
-    assert keys(cloud, scope=scope, key_id=ids[2]) == [], "nor by the id of another owner's"
+    assert keys(cloud, scope=scope) == [], "nor anything if the key is unknown"
+    assert keys(cloud, scope=scope, key_id=ids[2]) == [], "nor with the id of another owner's key"
 
 
-def test_where_no_key_is_stored_there_is_none(cloud: Cloud) -> None:
+def test_without_a_stored_secret_the_list_is_empty(cloud: Cloud) -> None:
     assert keys(cloud) == []
 
 
 @pytest.mark.usefixtures("ids")
-def test_the_secret_is_read_for_this_call_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_this_call_reads_the_secret(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CachedSecret, "text", lambda _: pytest.fail("it was read"))
     assert call(cloud, "GET", "/v2/budgets")[0] == 200
     assert call(cloud.caller(""), "GET", "/v2/keys")[0] == 401

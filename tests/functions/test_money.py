@@ -1,4 +1,4 @@
-"""Money over HTTP, in files and in batches: known before, seen after, and never more than a budget has."""
+"""Track money over HTTP, in files and in batches: estimated before, reported after, and never above a budget."""
 
 import json
 from typing import Any
@@ -17,12 +17,12 @@ from tests.support.money import USD
 from tests.support.states import caught
 from wiring import now
 
-BODY = {"model": "veo2", "prompt": "a boat"}  # 5 s, at the simulator's 0.5 USD a second
+BODY = {"model": "veo2", "prompt": "a boat"}  # 5 s at the simulator's 0.5 USD a second
 
 
 @pytest.fixture(autouse=True)
 def prices(cloud: Cloud) -> None:
-    """As the first sweep finds them at the provider."""
+    """Return the prices that the first sweep finds at the provider."""
     cloud.invoke("sweep", {})
 
 
@@ -35,7 +35,7 @@ def budgets() -> Budgets:
 
 
 def told(cloud: Cloud) -> list[dict[str, Any]]:
-    """What was announced since it was asked for last."""
+    """Return what was announced since the last call."""
     return [json.loads(one["Message"]) for one in cloud.messages()]
 
 
@@ -43,7 +43,7 @@ def create(cloud: Cloud, **more: Any) -> tuple[int, dict[str, Any]]:
     return call(cloud, "POST", PATHS[0], body={**BODY, **more})
 
 
-def test_a_request_is_told_what_it_will_cost_and_then_what_it_did(cloud: Cloud) -> None:
+def test_a_request_shows_its_estimated_and_then_its_actual_cost(cloud: Cloud) -> None:
     _, estimate = call(cloud, "POST", "/v2/estimates", body=BODY)
     assert (estimate["usd"], estimate["at_most_usd"], estimate["basis"], estimate["refused"]) == (
         2.5,
@@ -73,7 +73,7 @@ def test_a_request_is_told_what_it_will_cost_and_then_what_it_did(cloud: Cloud) 
     assert (others["data"], others["total"]["usd"]) == ([], 0)
 
 
-def test_over_budget_is_refused_as_the_provider_refuses_who_is_out_of_credits(cloud: Cloud) -> None:
+def test_a_request_over_budget_gets_the_providers_error_for_missing_credits(cloud: Cloud) -> None:
     budgets().set(scope_of("ann"), {"day": 3 * USD})
     assert create(cloud)[0] == 200
     status, refused = create(cloud)
@@ -94,7 +94,7 @@ def test_over_budget_is_refused_as_the_provider_refuses_who_is_out_of_credits(cl
     assert call(cloud.caller("bob"), "GET", "/v2/budgets")[1]["data"] == []
 
 
-def test_a_key_has_a_budget_of_its_own(cloud: Cloud) -> None:
+def test_a_key_has_a_separate_budget(cloud: Cloud) -> None:
     budgets().set(scope_of(key_id="b7c1d2e3"), {"day": 3 * USD})
     body = call(cloud.caller(key_id="b7c1d2e3"), "POST", PATHS[0], body=BODY)
     assert body[0] == 200
@@ -110,19 +110,19 @@ def test_a_key_has_a_budget_of_its_own(cloud: Cloud) -> None:
         ("from=yesterday", "from"),
     ],
 )
-def test_usage_that_cannot_be_told_says_why(cloud: Cloud, query: str, named: str) -> None:
+def test_an_invalid_usage_query_is_rejected_with_a_reason(cloud: Cloud, query: str, named: str) -> None:
     status, refused = call(cloud, "GET", "/v2/usage", query=query)
     assert (status, f"`{named}`" in refused["message"]) == (400, True)
 
 
 @pytest.mark.parametrize("query", ["from=0242-11-11&to=0049-02-11", "from=9999-12-31", "from=0001-01-01&to=0001-01-01"])
 @pytest.mark.parametrize("by", ["day", "model", "tag", "batch"])
-def test_days_of_which_there_are_none_have_no_sums(cloud: Cloud, query: str, by: str) -> None:
+def test_days_without_jobs_have_no_totals(cloud: Cloud, query: str, by: str) -> None:
     status, usage = call(cloud, "GET", "/v2/usage", query=f"{query}&by={by}")
     assert (status, usage["data"]) == (200, [])
 
 
-def test_a_cancelled_request_that_was_not_sent_gives_back_what_it_held(cloud: Cloud) -> None:
+def test_a_cancelled_unsent_request_releases_its_budget(cloud: Cloud) -> None:
     budgets().set(ALL, {"day": 3 * USD})
     _, made = create(cloud)
     assert create(cloud)[0] == 403
@@ -131,7 +131,7 @@ def test_a_cancelled_request_that_was_not_sent_gives_back_what_it_held(cloud: Cl
     assert create(cloud)[0] == 200
 
 
-def test_a_file_for_which_there_is_no_room_is_a_failure_that_is_announced(cloud: Cloud, doors: Doors) -> None:
+def test_a_file_over_budget_is_announced_as_a_failure(cloud: Cloud, doors: Doors) -> None:
     budgets().set(ALL, {"day": 1 * USD})
     assert doors.take(doors.drop("one.json", json.dumps(BODY))) == []
     [refused] = doors.of("files")
@@ -143,9 +143,7 @@ def test_a_file_for_which_there_is_no_room_is_a_failure_that_is_announced(cloud:
     assert sorted(one.status for one in doors.of("files")) == [Status.ERROR, Status.QUEUED]
 
 
-def test_a_batch_begins_what_there_is_room_for_says_what_is_left_and_goes_on_when_it_is_dropped_again(
-    cloud: Cloud, doors: Doors
-) -> None:
+def test_a_batch_runs_what_the_budget_allows_and_continues_when_dropped_again(cloud: Cloud, doors: Doors) -> None:
     budgets().set(ALL, {"day": 5 * USD})
     body = "".join(f'{{"prompt": "boat {number}"}}\n' for number in range(3))
     doors.take(doors.drop("boats.jsonl", body))
@@ -175,8 +173,8 @@ def test_a_batch_begins_what_there_is_room_for_says_what_is_left_and_goes_on_whe
     assert shown["held_back"] is None
 
 
-def test_jobs_that_wait_are_not_sent_once_others_have_cost_more_than_the_budget_has(cloud: Cloud) -> None:
-    """The price that was read is a fifth of what the provider asks by now."""
+def test_queued_jobs_are_not_sent_once_the_budget_is_exceeded(cloud: Cloud) -> None:
+    """The stored price is a fifth of what the provider charges now."""
     pricing = {"kind": "fixed", "currency": "USD", "units": [{"name": "second", "price": 0.1}]}
     price = {"pk": "price", "sk": "veo2", "pricing": json.dumps(pricing), "read_at": iso(now())}
     boto3.client("dynamodb").put_item(TableName="money", Item=write(price))
@@ -189,20 +187,18 @@ def test_jobs_that_wait_are_not_sent_once_others_have_cost_more_than_the_budget_
 
 
 def _accept(cloud: Cloud, batch: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every row, as the Map does it."""
+    """Accept every row, as the Map does."""
     rows = boto3.client("s3").get_object(Bucket="videos", Key=batch["rows_key"])["Body"].read().splitlines()
     return [cloud.invoke("accept_row", json.loads(row)) for row in rows]
 
 
-def test_a_check_of_a_batch_says_what_it_will_cost(cloud: Cloud, doors: Doors) -> None:  # noqa: ARG001 - its bucket
+def test_checking_a_batch_estimates_its_cost(cloud: Cloud, doors: Doors) -> None:  # noqa: ARG001 - its bucket
     body = '{"prompt": "a"}\n{"prompt": "b", "duration": 8}\n{"prompt": "c", "duration": 99}\n'
     _, check = call(cloud, "POST", "/v2/batches", query="name=a.jsonl&dry_run=true", body=body)
     assert (check["estimated_usd"], check["at_most_usd"], check["problem_rows"]) == (6.5, 6.5, 1)
 
 
-def test_while_the_provider_is_out_of_credits_jobs_wait_and_one_a_minute_tries(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_jobs_wait_for_credits_and_one_a_minute_probes(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     ids = [create(cloud)[1]["id"] for _ in range(2)]
     cloud.simulator.script("a boat", create=[{"status": 403}])
     first, second = (cloud.run({"generation_id": one}, "submit") for one in ids)
@@ -226,7 +222,7 @@ def test_while_the_provider_is_out_of_credits_jobs_wait_and_one_a_minute_tries(
     assert cloud.run({"generation_id": ids[0]}, "submit")["status"] == "generating", "and closes the circuit"
 
 
-def test_the_alarm_of_a_budget_hears_of_it_from_80_percent_on(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_budgets_alarm_metric_starts_at_80_percent(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     budgets().set(ALL, {"day": 4 * USD})
     create(cloud)
     capsys.readouterr()
@@ -238,12 +234,10 @@ def test_the_alarm_of_a_budget_hears_of_it_from_80_percent_on(cloud: Cloud, caps
     assert [one["BudgetShare"] for one in told] == [[100.0]]
 
 
-def test_a_keys_budget_that_is_spent_does_not_hide_the_deployments(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_spent_key_budget_does_not_hide_the_deployments(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     budgets().set(scope_of(key_id="b7c1d2e3"), {"day": 0})
     cloud.invoke("sweep", {})
-    assert "BudgetShare" not in capsys.readouterr().out, "of which nothing was asked"
+    assert "BudgetShare" not in capsys.readouterr().out, "it accepted nothing"
     assert call(cloud.caller(key_id="b7c1d2e3"), "POST", PATHS[0], body=BODY)[0] == 403
     cloud.invoke("sweep", {})
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "OwnersBudgetShare" in line]
@@ -255,7 +249,7 @@ def test_a_keys_budget_that_is_spent_does_not_hide_the_deployments(
     assert [round(one["BudgetShare"][0]) for one in told] == [83]
 
 
-def test_that_a_key_is_used_is_noted_once_an_hour(cloud: Cloud) -> None:
+def test_the_use_of_a_key_is_noted_once_an_hour(cloud: Cloud) -> None:
     assert uses() == {}
     call(cloud.caller(key_id="b7c1d2e3"), "GET", "/v2/models", query="limit=1")
     noted = uses()
@@ -264,7 +258,7 @@ def test_that_a_key_is_used_is_noted_once_an_hour(cloud: Cloud) -> None:
     cloud.invoke("api", {**_event("b7c1d2e3")}, warm=True)
     assert uses() == noted
     call(cloud.caller("", key_id="c7c1d2e3"), "GET", "/v2/models", query="limit=1")
-    assert uses() == noted, "of nobody nothing is noted"
+    assert uses() == noted, "nothing is noted for an unknown key"
 
 
 def _event(key_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The nightly function, its reports in S3, and what the alarm counts."""
+"""Test the nightly function, its reports in S3, and the metric of the alarm."""
 
 import csv
 import io
@@ -26,10 +26,10 @@ EARLIER = timedelta(minutes=1)
 
 @pytest.fixture
 def night(monkeypatch: pytest.MonkeyPatch) -> Night:
-    """Return a function that lets it be the night so many days after today, only for `reconcile`.
+    """Return a function that sets the clock to a night so many days after today, only for `reconcile`.
 
-    It returns the day before that night. A charge may come a day late, so the night is a little earlier in its day
-    than now: at a fixed hour the result would depend on the hour at which the tests run.
+    It returns the day before that night. A charge may arrive a day late, so the night is a little earlier in its day
+    than now: with a fixed hour the result would depend on the time of the test run.
     """
     monkeypatch.setattr("core.reconciliation.day.PAUSES", ())
     since_midnight = time.time() % timedelta(days=1).total_seconds()
@@ -46,7 +46,7 @@ def night(monkeypatch: pytest.MonkeyPatch) -> Night:
 
 
 def made(cloud: Cloud, generation_id: str, **script: Any) -> None:
-    """A generation of today, whose video the provider has finished."""
+    """Return a generation of today whose video the provider has finished."""
     cloud.simulator.script(generation_id, **script)
     request = {"model": "veo2", "prompt": generation_id}
     cloud.ledger.add(generation(generation_id, request=request, created_at=now(), updated_at=now()))
@@ -54,7 +54,7 @@ def made(cloud: Cloud, generation_id: str, **script: Any) -> None:
 
 
 def rows(sums: dict[str, Any]) -> list[dict[str, str]]:
-    """The lines of a report, where its sums say that it is."""
+    """Return the lines of the report that the totals refer to."""
     bucket, _, key = sums["report"].removeprefix("s3://").partition("/")
     body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     return list(csv.DictReader(io.StringIO(body)))
@@ -66,12 +66,12 @@ def kept() -> set[str]:
 
 
 def counted(capsys: pytest.CaptureFixture[str]) -> list[float]:
-    """What the alarm's metric counted since it was looked at before."""
+    """Return what the alarm's metric counted since the last call."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"DoesNotAddUp"' in line]
     return [line["DoesNotAddUp"][0] for line in lines]
 
 
-def test_a_night_after_a_day_on_which_all_adds_up(
+def test_a_day_without_differences_is_reconciled_once(
     cloud: Cloud, night: Night, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made(cloud, "g1")
@@ -88,7 +88,7 @@ def test_a_night_after_a_day_on_which_all_adds_up(
     assert len(cloud.simulator.calls()) == asked
 
 
-def test_what_does_not_add_up_is_reported_and_alarms_once(
+def test_differences_are_reported_and_raise_the_alarm_once(
     cloud: Cloud, night: Night, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made(cloud, "fine")
@@ -109,7 +109,7 @@ def test_what_does_not_add_up_is_reported_and_alarms_once(
         stranger: ("not_ours", "7"),
     }
     assert counted(capsys) == [3]
-    assert cloud.invoke("reconcile", NIGHTLY, warm=True) == {"days": []}, "what waits is for another night"
+    assert cloud.invoke("reconcile", NIGHTLY, warm=True) == {"days": []}, "open charges are left for another night"
     assert cloud.invoke("reconcile", {"day": day}, warm=True)["days"] == [sums], "by hand: the same"
     assert counted(capsys) == [], "which is known"
     cloud.simulator.charge_others(8)
@@ -123,12 +123,12 @@ def test_what_does_not_add_up_is_reported_and_alarms_once(
         {"count": 1, "credits": COST},
     )
     assert second["adds_up"]
-    assert counted(capsys) == [1], "the charge that did not come"
+    assert counted(capsys) == [1], "the charge that did not arrive"
     night(3)
     assert [sums["day"] for sums in cloud.invoke("reconcile", NIGHTLY)["days"]] == [night(3).isoformat()]
 
 
-def test_nights_on_which_nothing_could_be_read_are_made_good(cloud: Cloud, night: Night) -> None:
+def test_missed_nights_are_caught_up(cloud: Cloud, night: Night) -> None:
     first = night(1)
     cloud.invoke("reconcile", NIGHTLY)
     cloud.simulator.script_transactions({"status": 500, "repeat": True})
@@ -141,7 +141,7 @@ def test_nights_on_which_nothing_could_be_read_are_made_good(cloud: Cloud, night
     assert days == [(first + timedelta(days=number)).isoformat() for number in (1, 2, 3)]
 
 
-def test_a_run_that_has_to_stop_is_gone_on_with(cloud: Cloud, night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_is_continued(cloud: Cloud, night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     made(cloud, "g1")
     day = night(1).isoformat()
     with monkeypatch.context() as short:
@@ -160,7 +160,7 @@ def test_a_run_that_has_to_stop_is_gone_on_with(cloud: Cloud, night: Night, monk
     assert len(cloud.simulator.calls()) - asked == 26 - 5, "what was read before is not read again"
 
 
-def test_a_day_asked_for_while_it_lasts_is_reconciled_again_when_it_is_over(
+def test_a_day_reconciled_early_is_reconciled_again_after_its_end(
     cloud: Cloud, night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(cloud, "g1")
@@ -173,7 +173,7 @@ def test_a_day_asked_for_while_it_lasts_is_reconciled_again_when_it_is_over(
     assert (again["day"], again["is_final"]) == (day.isoformat(), True)
 
 
-def test_a_key_that_is_refused_is_said_and_not_shown(cloud: Cloud, night: Night) -> None:
+def test_a_rejected_key_is_reported_but_not_shown(cloud: Cloud, night: Night) -> None:
     night(1)
     cloud.simulator.rotate(["another"])
     with pytest.raises(ProviderUnavailable, match="401") as refused:
@@ -181,7 +181,7 @@ def test_a_key_that_is_refused_is_said_and_not_shown(cloud: Cloud, night: Night)
     assert KEY not in str(refused.value)
 
 
-def test_cells_of_a_report_are_no_formulas(cloud: Cloud, night: Night) -> None:
+def test_cells_of_a_report_are_not_formulas(cloud: Cloud, night: Night) -> None:
     cloud.simulator.charge_others(7, model="=1+1")
     night(1)
     [sums] = cloud.invoke("reconcile", NIGHTLY)["days"]
@@ -189,7 +189,7 @@ def test_cells_of_a_report_are_no_formulas(cloud: Cloud, night: Night) -> None:
     assert row["model"] == "'=1+1"
 
 
-def test_times_of_the_ledger_are_of_the_day_in_utc(cloud: Cloud) -> None:
+def test_ledger_times_belong_to_their_utc_day(cloud: Cloud) -> None:
     made(cloud, "g1")
     item = boto3.client("dynamodb").get_item(TableName="generations", Key={"generation_id": {"S": "g1"}})["Item"]
     generated_at = cloud.ledger.get("g1").generated_at

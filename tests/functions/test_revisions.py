@@ -1,4 +1,4 @@
-"""A batch is a name: an edited file makes only what is new, a retry only what failed, whatever is repeated."""
+"""Test batches as names: an edited file generates only new rows, and a retry only failed ones."""
 
 import json
 import os
@@ -37,20 +37,20 @@ def ids(answers: list[dict[str, Any]]) -> list[str]:
     return [answer["generation_id"] for answer in answers]
 
 
-def test_mending_one_row_of_three_makes_one_and_says_that_two_were_made_before(week: Week) -> None:
+def test_fixing_one_of_three_rows_generates_only_that_row(week: Week) -> None:
     first = ids(week.accept(week.drop("a boat", "a kyte", "a kite")))
     complete(week.cloud, *first)
     given = week.drop("a boat", "a kite", "a kite")
     second = week.accept(given)
     assert ids(second)[:2] == [first[0], first[2]]
-    assert ids(second)[2] not in first, "the second of two equal rows is one of its own"
+    assert ids(second)[2] not in first, "the second of two equal rows is separate"
     assert [answer["ended"] for answer in second] == [True, True, False]
     assert (given["made_before"], given["revision"]) == (2, 2)
     assert (record().rows, record().made_before, record().revision) == (3, 2, 2)
     assert [(row["row"], row["generation_id"]) for row in week.report(given)] == list(enumerate(ids(second), start=1))
 
 
-def test_a_run_that_ends_after_a_newer_content_came_does_not_replace_its_report(week: Week) -> None:
+def test_a_run_of_old_content_does_not_replace_a_newer_report(week: Week) -> None:
     old = week.drop("a", "b")
     week.accept(old)
     new = week.drop("a")
@@ -65,7 +65,7 @@ def test_a_run_that_ends_after_a_newer_content_came_does_not_replace_its_report(
     assert record().ended_at is not None
 
 
-def test_the_announcement_says_how_many_were_made_before(week: Week) -> None:
+def test_the_announcement_counts_existing_rows(week: Week) -> None:
     complete(week.cloud, *ids(week.accept(week.drop("a", "b"))))
     week.report(week.drop("a", "b", "c"))
     announced = [json.loads(one["Message"]) for one in week.cloud.messages()][-1]
@@ -73,7 +73,7 @@ def test_the_announcement_says_how_many_were_made_before(week: Week) -> None:
     assert (announced["name"], announced["revision"]) == (KEY, 2)
 
 
-def test_rows_that_moved_or_left_are_where_they_are_now(week: Week) -> None:
+def test_moved_and_removed_rows_are_reported_at_their_new_places(week: Week) -> None:
     first = ids(week.accept(week.drop("a", "b", "c")))
     given = week.drop("new", "c", "a")
     second = ids(week.accept(given))
@@ -83,7 +83,7 @@ def test_rows_that_moved_or_left_are_where_they_are_now(week: Week) -> None:
     assert Lists(week.cloud.ledger).batch_counts(BATCH_ID, 2) == {"queued": 3}
 
 
-def test_the_name_and_the_tags_of_a_row_may_change_and_nothing_is_made(week: Week) -> None:
+def test_changing_a_rows_name_or_tags_generates_nothing(week: Week) -> None:
     (first,) = ids(week.accept(week.drop("a", name="one", tags="x, y")))
     assert (week.cloud.ledger.get(first).name, week.cloud.ledger.get(first).tags) == ("one", ["x", "y"])
     assert "name" not in week.cloud.ledger.get(first).request
@@ -103,15 +103,13 @@ def test_the_same_content_again_starts_nothing(week: Week) -> None:
     assert (record().revision, record().run) == (1, 1)
 
 
-def test_a_batch_keeps_the_default_model_that_it_began_with(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_keeps_its_first_default_model(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ids(week.accept(week.drop("a")))
     monkeypatch.setitem(os.environ, "DEFAULT_MODEL", "google/veo3")
     assert ids(week.accept(week.drop("a", "b")))[:1] == first
 
 
-def test_a_row_that_was_made_is_found_though_its_model_is_not_offered_any_more(
-    week: Week, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_generated_row_is_found_although_its_model_was_removed(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ids(week.accept(week.drop("a")))
     complete(week.cloud, *first)
     monkeypatch.setitem(os.environ, "ALLOWED_MODELS", "google/veo3")
@@ -122,11 +120,11 @@ def test_a_row_that_was_made_is_found_though_its_model_is_not_offered_any_more(
     assert [row["status"] for row in week.report(given)] == ["completed", "error"]
 
 
-def test_an_event_that_comes_late_runs_its_rows_and_is_not_the_latest_revision(week: Week) -> None:
+def test_a_late_event_runs_its_rows_but_is_not_the_latest_revision(week: Week) -> None:
     early = week.doors.drop(KEY, file("a", "old"))
     week.drop("a", "new")
     seen = record()
-    # S3 tells times in seconds: this content came well after the early one.
+    # S3's times have seconds: this content arrived well after the early one.
     records().change(BATCH_ID, content_at=(seen.content_at or now()) + timedelta(seconds=60))
     assert week.doors.take(early) == []
     late = week.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
@@ -139,7 +137,7 @@ def test_an_event_that_comes_late_runs_its_rows_and_is_not_the_latest_revision(w
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_of_two_contents_that_are_read_at_once_each_runs_its_own_rows(
+def test_two_contents_read_concurrently_run_their_own_rows(
     week: Week, monkeypatch: pytest.MonkeyPatch, newest_first: bool
 ) -> None:
     """One is recorded and runs while the other, which found no batch either, is still being read and staged."""
@@ -159,7 +157,7 @@ def test_of_two_contents_that_are_read_at_once_each_runs_its_own_rows(
     assert sorted(one.request["prompt"] for one in week.all) == ["a", "b", "c", "d"]
 
 
-def test_a_revision_that_cannot_be_read_leaves_the_batch_as_it_was(week: Week) -> None:
+def test_an_unreadable_revision_leaves_the_batch_unchanged(week: Week) -> None:
     week.drop("a")
     assert week.doors.take(week.doors.drop(KEY, "")) == []
     assert (record().revision, record().rows) == (1, 1)
@@ -168,7 +166,7 @@ def test_a_revision_that_cannot_be_read_leaves_the_batch_as_it_was(week: Week) -
     assert (record().revision, record().error) == (2, None)
 
 
-def test_a_bad_row_is_refused_and_its_mended_self_is_made(week: Week) -> None:
+def test_a_bad_row_is_rejected_and_generated_once_fixed(week: Week) -> None:
     assert week.doors.take(week.doors.drop(KEY, file("a", duration=99))) == []
     given = week.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
     assert [answer["ended"] for answer in week.accept(given) + week.accept(given)] == [True, True]
@@ -178,12 +176,12 @@ def test_a_bad_row_is_refused_and_its_mended_self_is_made(week: Week) -> None:
     assert [answer["ended"] for answer in answers] == [False]
 
 
-def test_no_row_of_a_cancelled_batch_begins_until_it_is_sent_again(week: Week) -> None:
+def test_no_row_of_a_cancelled_batch_starts_until_it_is_sent_again(week: Week) -> None:
     given = week.drop("a", "b")
     (first,) = ids(week.accept(given))[:1]
     records().change(BATCH_ID, cancelled_at=now() - timedelta(hours=1))
     assert week.doors.take(week.doors.drop(KEY, file("a", "b", "c"))) == []
-    assert record().cancelled_at is None, "what came after it runs"
+    assert record().cancelled_at is None, "the content that arrived later runs"
     records().change(BATCH_ID, cancelled_at=now() + timedelta(hours=1))
     answers = week.accept(week.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"])
     assert [answer["ended"] for answer in answers] == [False, False, True]
@@ -212,14 +210,14 @@ def retry() -> None:
     records().change(BATCH_ID, retried_at=now() + timedelta(milliseconds=2))
 
 
-def test_a_failed_row_stays_failed_when_its_file_comes_again(week: Week) -> None:
+def test_a_failed_row_stays_failed_when_its_file_is_sent_again(week: Week) -> None:
     (first,) = ids(week.accept(week.drop("a")))
     fail(week.cloud, first, "SubmissionTimedOut")
     assert week.accept(week.drop("a", "b"))[0]["ended"] is True
 
 
 @pytest.mark.parametrize("submitted", [False, True])
-def test_a_retry_goes_on_with_what_can_be_rescued_once(week: Week, submitted: bool) -> None:
+def test_a_retry_rescues_a_row_once(week: Week, submitted: bool) -> None:
     given = week.drop("a")
     (first,) = ids(week.accept(given))
     fail(week.cloud, first, "VideoUnavailable", submitted=submitted)
@@ -241,10 +239,10 @@ def test_a_retry_goes_on_with_what_can_be_rescued_once(week: Week, submitted: bo
 
 
 @pytest.mark.parametrize("name", ["RequestRefused", "GenerationFailed"])
-def test_a_row_that_a_retry_took_up_while_its_batch_was_being_cancelled_does_not_run(
+def test_a_row_retried_while_its_batch_is_cancelled_does_not_run(
     week: Week, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Who cancelled has looked for what runs, and this row had not begun again."""
+    """The cancel has already listed the running rows, and this one had not started again."""
     given = week.drop("a")
     (first,) = ids(week.accept(given))
     fail(week.cloud, first, name, submitted=name == "GenerationFailed")
@@ -263,7 +261,7 @@ def test_a_row_that_a_retry_took_up_while_its_batch_was_being_cancelled_does_not
     assert error.name == "Cancelled"
 
 
-def test_a_retry_makes_anew_what_the_provider_failed_to_make(week: Week) -> None:
+def test_a_retry_generates_a_row_again_that_the_provider_failed(week: Week) -> None:
     given = week.drop("a", "b")
     first, _ = ids(week.accept(given))
     fail(week.cloud, first, "GenerationFailed", submitted=True)
@@ -279,7 +277,7 @@ def test_a_retry_makes_anew_what_the_provider_failed_to_make(week: Week) -> None
     assert ids(week.accept(week.drop("a", "b", "c")))[0] == take, "the row is its latest take from now on"
 
 
-def test_a_retry_that_died_after_noting_the_take_makes_it(week: Week) -> None:
+def test_a_retry_that_crashed_after_noting_the_replacement_generates_it(week: Week) -> None:
     given = week.drop("a")
     (first,) = ids(week.accept(given))
     fail(week.cloud, first, "GenerationFailed", submitted=True)
@@ -289,7 +287,7 @@ def test_a_retry_that_died_after_noting_the_take_makes_it(week: Week) -> None:
     assert answer["generation_id"] != first
 
 
-def test_a_retry_never_sends_again_what_the_provider_may_have_accepted(week: Week) -> None:
+def test_a_retry_never_repeats_a_request_that_may_have_been_accepted(week: Week) -> None:
     given = week.drop("a")
     (first,) = ids(week.accept(given))
     claimed(week.cloud.ledger, Run(first))
@@ -299,6 +297,6 @@ def test_a_retry_never_sends_again_what_the_provider_may_have_accepted(week: Wee
     assert week.cloud.ledger.get(first).retried_as is None
 
 
-def test_who_has_an_own_folder_owns_what_is_dropped_in_it(doors: Doors) -> None:
+def test_files_belong_to_the_owner_of_their_folder(doors: Doors) -> None:
     doors.take(doors.drop("owners/zoe%40example%2Ecom/a.txt", "a boat"), doors.drop("owners/", "x"))
     assert [one.request["prompt"] for one in doors.of("zoe@example.com")] == ["a boat"]

@@ -1,4 +1,4 @@
-"""Rows of a file that take the videos of rows above them, in whichever order the rows are reached."""
+"""Test rows of a file that use the videos of rows above them, reached in any order."""
 
 import base64
 import io
@@ -38,7 +38,7 @@ def rows_of(*requests: dict[str, Any], name: str = "a.jsonl") -> list[FileRow]:
 
 
 class Story(Week):
-    """A file of ann's whose rows take videos of each other."""
+    """A file of ann with rows that use each other's videos."""
 
     def tell(self, *requests: dict[str, Any]) -> dict[str, Any]:
         body = "".join(json.dumps(request) + "\n" for request in requests)
@@ -51,7 +51,7 @@ class Story(Week):
         return [json.loads(line) for line in body.splitlines()]
 
     def reach(self, given: dict[str, Any], number: int) -> dict[str, Any]:
-        """Hand one staged row to AcceptRow."""
+        """Pass one staged row to AcceptRow."""
         return self.cloud.invoke("accept_row", self.lines(given)[number - 1], warm=True)
 
     @property
@@ -61,7 +61,7 @@ class Story(Week):
 
 @pytest.fixture
 def story(doors: Doors) -> Iterator[Story]:
-    accept_row._wired.cache_clear()  # it stays warm for a test, and other tests have other models
+    accept_row._wired.cache_clear()  # it stays warm during a test, and other tests have other models
     yield Story(doors)
     accept_row._wired.cache_clear()
 
@@ -93,7 +93,7 @@ def test_a_row_names_a_row_above_it_by_number_or_id(form: str) -> None:
         ([FIRST, {"model": "veo2", "prompt": "row:1"}], 2, None),
     ],
 )
-def test_what_a_row_cannot_take_is_told_with_its_name(
+def test_an_invalid_reference_in_a_row_is_reported_with_its_name(
     requests: list[dict[str, Any]], row: int, problem: str | None
 ) -> None:
     said = rows_of(*requests)[row - 1].problem
@@ -106,7 +106,7 @@ def test_a_file_of_one_request_has_no_rows_to_name() -> None:
     assert "must be a link (https://)" in str(row.problem)
 
 
-def test_a_chain_is_bounded() -> None:
+def test_the_length_of_a_chain_is_limited() -> None:
     requests = [FIRST, *(extending(f"row:{number}") for number in range(1, MAX_LONG + 1))]
     found = rows_of(*requests)
     assert [row.problem for row in found[:-1]] == [None] * MAX_LONG
@@ -139,7 +139,7 @@ def test_rows_in_any_order_become_a_chain(story: Story) -> None:
 
 @pytest.fixture
 def reached_rows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The rows that AcceptRow reached, by their generations."""
+    """Return the rows that AcceptRow reached, by their generations."""
     found: list[str] = []
     accept = AcceptRow._accept
 
@@ -152,24 +152,24 @@ def reached_rows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def between(number: int) -> dict[str, Any]:
-    """A row that takes the two above it."""
+    """Return a row that uses the videos of the two rows above it."""
     above = {"video_url": f"row:{number - 1}", "mask_video_url": f"row:{number - 2}"}
     return {"model": INPAINT, "prompt": "the sea rises", **above}
 
 
 @pytest.mark.parametrize("is_allowed", [True, False])
-def test_rows_that_take_two_of_those_above_are_reached_once_each(
+def test_rows_that_use_two_rows_above_are_reached_once_each(
     story: Story, reached_rows: list[str], monkeypatch: pytest.MonkeyPatch, *, is_allowed: bool
 ) -> None:
-    """Else the ways up the file double with every row, also where none of them can be recorded."""
+    """Otherwise the number of paths up the file would double with every row, even if no row can be recorded."""
     given = story.tell(FIRST, extending("row:1"), *(between(number) for number in range(3, 15)))
     assert not any("problem" in line for line in story.lines(given))
     if not is_allowed:
-        monkeypatch.setenv("ALLOWED_MODELS", "google/veo3")  # since the file was read
+        monkeypatch.setenv("ALLOWED_MODELS", "google/veo3")  # after the file was read
     story.cloud.invoke("accept_row", story.lines(given)[-1])
     assert len(reached_rows) == len(set(reached_rows)) == 14
     story.reach(given, 14)
-    assert len(reached_rows) == (15 if is_allowed else 28), "what is recorded is not reached again"
+    assert len(reached_rows) == (15 if is_allowed else 28), "recorded rows are not reached again"
 
 
 def test_the_last_row_of_the_longest_chain_may_be_reached_first(story: Story, reached_rows: list[str]) -> None:
@@ -179,20 +179,20 @@ def test_the_last_row_of_the_longest_chain_may_be_reached_first(story: Story, re
     assert {one.status for one in story.found.values()} == {Status.QUEUED}
 
 
-def test_a_row_that_is_edited_is_another_and_so_is_what_takes_its_video(story: Story) -> None:
+def test_editing_a_row_also_changes_the_rows_that_use_its_video(story: Story) -> None:
     chain = [FIRST, extending("row:boat", id="far"), extending("row:far", "home")]
     other = {"model": "veo2", "prompt": "a kite"}
     first = [line["generation_id"] for line in story.lines(story.tell(*chain, other))]
     moved = [line["generation_id"] for line in story.lines(story.tell(other, *chain))]
-    assert moved == [first[3], *first[:3]], "by what they are, and not by their numbers"
+    assert moved == [first[3], *first[:3]], "by their content, not by their numbers"
     edited = [line["generation_id"] for line in story.lines(story.tell({**FIRST, "seed": 1}, *chain[1:], other))]
     assert edited[3] == first[3]
     assert not set(edited[:3]) & set(first)
 
 
-def test_what_takes_a_refused_rows_video_is_refused(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_uses_a_rejected_rows_video_is_rejected(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     given = story.tell(FIRST, extending("row:1"))
-    monkeypatch.setenv("ALLOWED_MODELS", EXTEND)  # since the file was read
+    monkeypatch.setenv("ALLOWED_MODELS", EXTEND)  # after the file was read
     story.cloud.invoke("accept_row", story.lines(given)[1])
     for number in (1, 2):
         error = story.found[number].error
@@ -200,7 +200,7 @@ def test_what_takes_a_refused_rows_video_is_refused(story: Story, monkeypatch: p
         assert error.name == "InvalidRequest"
 
 
-def test_a_retry_makes_what_failed_anew_and_what_took_its_video_waits_for_that(story: Story) -> None:
+def test_a_retried_row_is_waited_for_by_the_rows_that_use_its_video(story: Story) -> None:
     given = story.tell(FIRST, extending("row:1"))
     for number in (1, 2):
         story.reach(given, number)
@@ -237,8 +237,8 @@ def test_uploads_are_kept_for_the_rows_of_a_batch(story: Story) -> None:
     assert boto3.client("s3").get_object(Bucket="videos", Key=copy)["Body"].read() == PNG
 
 
-def test_a_file_within_a_row_is_there_when_the_row_is_made_anew(story: Story) -> None:
-    """The upload that it became goes after a day; the batch may be retried for weeks."""
+def test_a_file_within_a_row_still_exists_when_the_row_is_generated_again(story: Story) -> None:
+    """Its upload expires after a day, but the batch may be retried for weeks."""
     uri = "data:image/png;base64," + base64.b64encode(PNG).decode()
     given = story.tell({"model": MODEL, "prompt": "it moves", "image_url": uri})
     story.reach(given, 1)
@@ -254,7 +254,7 @@ def test_a_file_within_a_row_is_there_when_the_row_is_made_anew(story: Story) ->
     assert len(keys(f"videos/{own}/")) == 1
 
 
-def test_what_takes_the_video_of_a_row_without_its_upload_says_so(story: Story) -> None:
+def test_a_row_that_uses_a_row_without_its_upload_is_rejected(story: Story) -> None:
     missing = {"model": MODEL, "prompt": "it moves", "image_url": "upload:" + "0" * 32}
     given = story.tell(missing, extending("row:1"), extending("row:2"))
     for number in (3, 2, 1):
@@ -268,23 +268,23 @@ def test_what_takes_the_video_of_a_row_without_its_upload_says_so(story: Story) 
     )
 
 
-def test_a_row_without_its_upload_is_told_when_it_is_sent_and_not_in_a_dry_run(doors: Doors) -> None:
+def test_a_missing_upload_is_reported_when_sending_but_not_in_a_dry_run(doors: Doors) -> None:
     there, gone = upload(doors.cloud), "upload:" + "0" * 32
     rows = [{"model": MODEL, "prompt": "it moves", "image_url": one} for one in (there, gone, there)]
     body = "".join(json.dumps(one) + "\n" for one in [*rows, {"prompt": ""}, {**rows[1], "prompt": "it rests"}])
     query = "name=story.jsonl"
     status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=f"{query}&dry_run=true")
-    assert (status, answer["problem_rows"]) == (200, 1), "they are uploaded after a first look"
+    assert (status, answer["problem_rows"]) == (200, 1), "they are uploaded after a first check"
     status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=query)
     assert (status, answer["message"].count("does not exist: upload the file again")) == (400, 2)
     assert answer["message"].startswith("3 of 5 rows have a problem, and nothing was sent. row 2 (line 2): ")
     status, answer = call(doors.cloud.caller("bob"), "POST", "/v2/batches", body=body, query=query)
-    assert answer["message"].startswith("5 of 5 rows"), "another owner's are not there"
+    assert answer["message"].startswith("5 of 5 rows"), "another owner's uploads are not found"
     status, answer = call(doors.cloud, "POST", "/v2/batches", body=body, query=f"{query}&force=true")
     assert (status, [one["row"] for one in answer["check"]["problems"]]) == (200, [2, 4, 5])
 
 
-def test_an_upload_that_is_kept_for_a_batch_is_there(story: Story) -> None:
+def test_an_upload_kept_for_a_batch_still_exists_a_day_later(story: Story) -> None:
     picture = {"model": MODEL, "prompt": "it moves", "image_url": upload(story.cloud)}
     story.tell(picture)
     boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])  # a day later
@@ -293,7 +293,7 @@ def test_an_upload_that_is_kept_for_a_batch_is_there(story: Story) -> None:
     assert (status, answer["check"]["problem_rows"]) == (200, 0)
 
 
-def test_a_file_in_an_inputs_folder_is_no_file_of_requests(doors: Doors) -> None:
+def test_a_file_in_an_inputs_folder_is_not_ingested(doors: Doors) -> None:
     for key in ("owners/ann/inputs/cat.png", "inputs/cat.JPEG", "bob/inputs/2026/cat.mp4"):
         assert doors.take(doors.drop(key, "x")) == []
     assert [doors.of(owner) for owner in ("ann", "files", "bob")] == [[], [], []]

@@ -1,4 +1,4 @@
-"""How many slots are held and waited for is told as it is, and as the sweep saw it, hour by hour."""
+"""Report how many slots are held and waited for, now and hour by hour."""
 
 from datetime import timedelta
 from typing import Any
@@ -36,14 +36,14 @@ def slots(cloud: Cloud, **asked: Any) -> dict[str, Any]:
     return answer
 
 
-def test_what_is_held_and_waits_is_told_to_every_owner_and_nothing_of_whose_it_is(cloud: Cloud) -> None:
+def test_every_owner_sees_slot_counts_but_not_whose_they_are(cloud: Cloud) -> None:
     hold(0, "g1")
     wait("g2", "g3", "g4")
     assert slots(cloud, owner="ann", scope="read") == {"limit": 2, "held": 1, "waiting": 3, "hours": []}
     assert call(cloud.caller(""), "GET", "/v2/slots")[0] == 401
 
 
-def test_the_sweep_takes_a_sample_and_the_means_of_seven_days_are_told(cloud: Cloud) -> None:
+def test_the_sweep_samples_slots_and_seven_days_of_means_are_shown(cloud: Cloud) -> None:
     hour = now().replace(minute=0, second=0, microsecond=0)
     for days, held in ((8, 9), (6, 2)):
         history().note(held, 1, hour - timedelta(days=days))
@@ -61,7 +61,7 @@ def test_the_sweep_takes_a_sample_and_the_means_of_seven_days_are_told(cloud: Cl
     ]
 
 
-def test_a_sweep_that_cannot_note_it_sweeps_all_the_same(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_continues_if_the_sample_cannot_be_stored(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     hold(0, "nobody")
 
     def refuse(*_: object) -> None:
@@ -69,7 +69,7 @@ def test_a_sweep_that_cannot_note_it_sweeps_all_the_same(cloud: Cloud, monkeypat
 
     monkeypatch.setattr(History, "note", refuse)
     cloud.invoke("sweep", {})
-    assert cloud.holders == [], "the slot of nobody is free"
+    assert cloud.holders == [], "the unowned slot is free"
     assert _hours() == []
 
 

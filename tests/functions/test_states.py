@@ -1,4 +1,4 @@
-"""The functions behind the states, one after the other, on AWS by moto and a provider simulator."""
+"""Run the functions of the states in order, on AWS by moto and a provider simulator."""
 
 import hashlib
 import json
@@ -67,7 +67,7 @@ def test_a_prompt_becomes_an_archived_and_announced_video(cloud: Cloud, accepted
     assert (counts.creates, counts.downloads, counts.authorization_leaks) == (1, 1, 0)
 
 
-def test_what_the_provider_did_not_take_is_sent_back_to_submit(cloud: Cloud, accepted: Accepted) -> None:
+def test_a_request_that_the_provider_rejected_returns_to_submit(cloud: Cloud, accepted: Accepted) -> None:
     state = {"generation_id": accepted()}
     cloud.simulator.script("a boat", create=[{"status": 429, "headers": {"Retry-After": "7"}}])
     refused = cloud.run(state, "submit")
@@ -76,7 +76,7 @@ def test_what_the_provider_did_not_take_is_sent_back_to_submit(cloud: Cloud, acc
     assert cloud.run(refused, "submit")["status"] == "generating"
 
 
-def test_how_long_a_model_takes_is_learned_shown_and_waited_for(cloud: Cloud, accepted: Accepted) -> None:
+def test_a_models_usual_time_is_learned_shown_and_waited_for(cloud: Cloud, accepted: Accepted) -> None:
     for number in range(5):
         accepted(generation_id=f"g{number}")
         state = cloud.run({"generation_id": f"g{number}"}, "submit")
@@ -119,7 +119,7 @@ def test_a_video_on_a_host_of_its_model_is_archived(
     assert asked == ["veo2"]
 
 
-def test_a_paid_video_on_a_host_that_nobody_knew_is_archived_after_a_rescue(
+def test_a_paid_video_on_an_unknown_host_is_archived_after_a_rescue(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
@@ -144,7 +144,7 @@ def test_finalize_invoked_twice_does_its_work_once(cloud: Cloud, accepted: Accep
 
 
 def die_in(monkeypatch: pytest.MonkeyPatch, cloud: Cloud, place: str, state: dict[str, Any]) -> None:
-    """Invoke Finalize, and end it as a crash would where it calls `place`."""
+    """Invoke Finalize, and crash it where it calls `place`."""
 
     def die(*_: object) -> None:
         raise MemoryError
@@ -166,7 +166,7 @@ def test_finalize_that_died_after_archiving_completes_without_the_providers_link
 
 
 @pytest.mark.parametrize("after", ["Archive.store", "Archive.store_record"])
-def test_what_is_deleted_while_its_video_is_archived_leaves_nothing(
+def test_a_generation_deleted_during_archiving_leaves_nothing(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch, after: str
 ) -> None:
     state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
@@ -189,7 +189,7 @@ def beside_the_video() -> dict[str, Any]:
     return record
 
 
-def test_what_is_completed_has_its_record_beside_its_video_already(
+def test_a_completed_generation_already_has_its_record_next_to_its_video(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
@@ -202,7 +202,7 @@ def test_what_is_completed_has_its_record_beside_its_video_already(
 
 
 @pytest.mark.parametrize("status", ["completed", "error"])
-def test_the_record_beside_the_video_says_how_it_ended_whoever_ended_it(
+def test_the_record_next_to_the_video_always_matches_the_end(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     state = cloud.run({"generation_id": accepted()}, "submit", "check_status")

@@ -1,4 +1,4 @@
-"""Tags: kept with a generation, whichever way it comes, shown, announced, and found again."""
+"""Test tags: stored with a generation from any source, shown, announced, and searchable."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ def found(cloud: Cloud, query: str, owner: str = "ann") -> list[str]:
     return [one["id"] for one in call(cloud.caller(owner), "GET", PATHS[0], query=query)[1]["data"]]
 
 
-def test_a_request_has_tags_by_its_query_and_by_a_header(cloud: Cloud) -> None:
+def test_a_request_gets_tags_from_its_query_and_a_header(cloud: Cloud) -> None:
     generation = made(cloud, "tag=project%3Dboats&tag=draft", promptreel_tags="team=sea, draft")
     assert generation["meta"]["tags"] == ["project=boats", "draft", "team=sea"]
     assert generation["meta"]["request"] == BODY, "the provider does not see them"
@@ -31,19 +31,19 @@ def test_a_request_has_tags_by_its_query_and_by_a_header(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("query", ["tag==x", "tag=a%3D1&tag=a%3D2", "tag=" + "x" * 51])
-def test_what_is_no_tag_is_refused_and_nothing_is_accepted(cloud: Cloud, query: str) -> None:
+def test_an_invalid_tag_is_rejected_with_its_request(cloud: Cloud, query: str) -> None:
     status, error = call(cloud, "POST", PATHS[0], body=BODY, query=query)
     assert (status, "`tag` must" in error["message"]) == (400, True)
     assert call(cloud, "GET", PATHS[0], query=query)[0] == 400
     assert found(cloud, "limit=1") == []
 
 
-def test_a_repeated_request_keeps_the_tags_it_came_with(cloud: Cloud) -> None:
+def test_a_repeated_request_keeps_its_first_tags(cloud: Cloud) -> None:
     first = made(cloud, "tag=a", idempotency_key="k")
     assert made(cloud, "tag=b", idempotency_key="k") == first
 
 
-def test_a_list_can_be_of_tags_of_which_a_generation_has_all(cloud: Cloud) -> None:
+def test_a_list_can_be_filtered_by_several_tags(cloud: Cloud) -> None:
     sea, lake = made(cloud, "tag=project%3Dsea&tag=draft")["id"], made(cloud, "tag=project%3Dlake&tag=draft")["id"]
     made(cloud)
     assert found(cloud, "tag=project%3Dsea") == [sea]
@@ -70,7 +70,7 @@ def test_tags_are_announced_and_subscriptions_filter_by_them(cloud: Cloud) -> No
     assert ids == [generations[0]["id"]]
 
 
-def test_files_and_events_bring_tags(doors: Doors) -> None:
+def test_files_and_events_can_have_tags(doors: Doors) -> None:
     assert doors.take(doors.drop("one.json", json.dumps({"prompt": "a boat", "tags": ["project=sea", "calm"]}))) == []
     assert doors.take(requested("e1", prompt="a boat", tags="project=sea", name="an event")) == []
     (file,) = doors.of("files")
@@ -79,7 +79,7 @@ def test_files_and_events_bring_tags(doors: Doors) -> None:
     assert (event.tags, event.name, event.request) == (["project=sea"], "an event", BODY)
 
 
-def test_an_event_whose_tags_are_none_is_a_recorded_failure(doors: Doors) -> None:
+def test_an_event_with_invalid_tags_is_recorded_as_a_failure(doors: Doors) -> None:
     assert doors.take(requested("e1", prompt="a boat", tags="=x")) == []
     (refused,) = doors.of("shop")
     assert refused.error

@@ -1,4 +1,4 @@
-"""Webhooks: from the request that names one, by the announcement and the queue, to a receiver and back to its owner."""
+"""Test webhooks from the request through the announcement and the queue to the receiver and the list of deliveries."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def failure(generation_id: str) -> dict[str, Any]:
 
 
 def failed(cloud: Cloud, generation_id: str) -> dict[str, Any]:
-    """End it: what is announced."""
+    """Fail the generation and return its announcement."""
     cloud.invoke("record_failure", failure(generation_id))
     [message] = cloud.messages()
     announced: dict[str, Any] = json.loads(message["Message"])
@@ -51,13 +51,13 @@ def listed(cloud: Cloud, owner: str = "ann") -> list[dict[str, Any]]:
 
 
 @pytest.fixture(autouse=True)
-def cold(cloud: Cloud) -> None:  # noqa: ARG001 - its environment is read anew
+def cold(cloud: Cloud) -> None:  # noqa: ARG001 - its environment is read again
     import deliver_webhook  # noqa: PLC0415 - after the environment is there
 
     deliver_webhook._wired.cache_clear()
 
 
-def test_who_asked_is_told_once_and_can_verify_it(cloud: Cloud, receiver: Wire) -> None:
+def test_a_receiver_gets_one_message_and_can_verify_it(cloud: Cloud, receiver: Wire) -> None:
     generation = made(cloud, f"{receiver.url}/hook?token=t")
     assert generation["meta"]["webhook"] == {"url": f"{receiver.url}/hook?token=t", "events": ["completed", "failed"]}
     announced = failed(cloud, generation["id"])
@@ -73,7 +73,7 @@ def test_who_asked_is_told_once_and_can_verify_it(cloud: Cloud, receiver: Wire) 
         Receiver(call(cloud.caller("bob"), "GET", SECRET)[1]["secret"]).verify(body, headers)
 
 
-def test_its_owner_and_nobody_else_sees_what_became_of_it_and_sends_it_again(cloud: Cloud, receiver: Wire) -> None:
+def test_only_the_owner_can_see_and_resend_a_delivery(cloud: Cloud, receiver: Wire) -> None:
     announced = failed(cloud, made(cloud, receiver.url)["id"])
     deliver(cloud, as_event(announced))
     [delivery] = listed(cloud)
@@ -96,7 +96,7 @@ def test_its_owner_and_nobody_else_sees_what_became_of_it_and_sends_it_again(clo
     assert receiver.header("webhook-id") == [delivery["id"]] * 2
 
 
-def test_a_receiver_that_fails_is_tried_again_after_a_while(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_receiver_is_tried_again_later(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     hidden: list[int] = []
     monkeypatch.setattr("deliver_webhook.hide", lambda _queue, _message, seconds: hidden.append(seconds))
     with serving(http(500)) as receiver:
@@ -111,7 +111,7 @@ def test_a_receiver_that_fails_is_tried_again_after_a_while(cloud: Cloud, monkey
     assert delivery["due_at"]
 
 
-def test_a_fault_of_ours_is_an_error_of_the_function_and_comes_again_less_and_less_often(
+def test_an_internal_error_fails_the_function_and_is_retried_less_and_less_often(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden: list[int] = []
@@ -122,7 +122,7 @@ def test_a_fault_of_ours_is_an_error_of_the_function_and_comes_again_less_and_le
     assert hidden == [30, 60, 900]
 
 
-def test_one_that_is_given_up_is_counted_and_no_log_tells_address_or_secret(
+def test_an_abandoned_delivery_is_counted_and_logs_hide_url_and_secret(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(http(410)) as receiver:
@@ -139,14 +139,14 @@ def test_one_that_is_given_up_is_counted_and_no_log_tells_address_or_secret(
     assert listed(cloud)[0]["status"] == "dead"
 
 
-def test_what_its_owner_has_deleted_is_told_to_nobody(cloud: Cloud, receiver: Wire) -> None:
+def test_a_deleted_generation_sends_no_webhook(cloud: Cloud, receiver: Wire) -> None:
     announced = failed(cloud, made(cloud, receiver.url)["id"])
     assert call(cloud, "DELETE", PATHS[0], query=f"generation_id={announced['generation_id']}")[1]["deleted"]
     assert deliver(cloud, as_event(announced)) == []
     assert (receiver.requests, listed(cloud)) == ([], [])
 
 
-def test_who_wants_to_hear_of_other_ends_is_not_announced_to(cloud: Cloud) -> None:
+def test_a_webhook_gets_only_its_events(cloud: Cloud) -> None:
     generation = made(cloud, "https://example.com/", "&webhook_events=completed")
     assert generation["meta"]["webhook"]["events"] == ["completed"]
     assert failed(cloud, generation["id"])["webhook"] is False
@@ -162,27 +162,25 @@ def test_who_wants_to_hear_of_other_ends_is_not_announced_to(cloud: Cloud) -> No
         "webhook=https://example.com/&webhook_events=started",
     ],
 )
-def test_a_webhook_that_cannot_be_told_is_refused_and_nothing_is_accepted(cloud: Cloud, query: str) -> None:
+def test_an_invalid_webhook_is_rejected_with_its_request(cloud: Cloud, query: str) -> None:
     status, error = call(cloud, "POST", PATHS[0], body=BODY, query=query)
     assert (status, "s3cr3t" in error["message"]) == (400, False)
     assert call(cloud, "GET", PATHS[0])[1]["data"] == []
 
 
-def test_outside_the_local_stage_only_the_public_internet_is_told(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_deployed_stages_call_only_the_public_internet(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOW_LOCAL_WEBHOOKS", "false")
     for url in ("http://example.com/", "https://127.0.0.1/", "https://localhost/"):
         assert call(cloud, "POST", PATHS[0], body=BODY, query=f"webhook={url}")[0] == 400
     assert made(cloud, "https://example.com/x")
 
 
-def test_a_repeated_request_keeps_the_webhook_it_came_with(cloud: Cloud) -> None:
+def test_a_repeated_request_keeps_its_first_webhook(cloud: Cloud) -> None:
     first = made(cloud, "https://example.com/a", idempotency_key="k")
     assert made(cloud, "https://example.com/b", idempotency_key="k") == first
 
 
-def test_the_secret_is_for_keys_that_may_do_all(cloud: Cloud) -> None:
+def test_the_secret_needs_a_key_with_full_access(cloud: Cloud) -> None:
     for scope in ("read", "create"):
         assert call(cloud.caller(scope=scope), "GET", SECRET)[0] == 401
         assert call(cloud.caller(scope=scope), "POST", f"{SECRET}/rotate")[0] == 401
@@ -190,7 +188,7 @@ def test_the_secret_is_for_keys_that_may_do_all(cloud: Cloud) -> None:
     assert call(cloud.caller(""), "GET", SECRET)[0] == 401
 
 
-def test_a_rotated_secret_and_the_one_before_it_are_signed_with_for_a_day(cloud: Cloud, receiver: Wire) -> None:
+def test_after_a_rotation_both_secrets_sign_for_a_day(cloud: Cloud, receiver: Wire) -> None:
     _, before = call(cloud, "GET", SECRET)
     assert (before["version"], before["previous_until"]) == (0, None)
     _, after = call(cloud, "POST", f"{SECRET}/rotate")
@@ -217,7 +215,7 @@ def test_deliveries_are_listed_by_page(cloud: Cloud, receiver: Wire) -> None:
     assert call(cloud.caller("bob"), "GET", DELIVERIES, query=f"cursor={first['next_cursor']}")[1]["data"] == []
 
 
-def test_rows_and_events_name_webhooks(doors: Doors, receiver: Wire) -> None:
+def test_rows_and_events_can_name_webhooks(doors: Doors, receiver: Wire) -> None:
     table = f"prompt,webhook,Webhook events\na boat,{receiver.url}/a,failed\na kite,,\n"
     assert doors.take(doors.drop("week.csv", table)) == []
     batch = doors.executions("BATCH_STATE_MACHINE_ARN")[0]["input"]
@@ -240,7 +238,7 @@ def test_rows_and_events_name_webhooks(doors: Doors, receiver: Wire) -> None:
     assert "webhook" not in event.request
 
 
-def test_a_row_whose_webhook_cannot_be_told_has_a_problem(cloud: Cloud) -> None:
+def test_a_row_with_an_invalid_webhook_has_a_problem(cloud: Cloud) -> None:
     table = "prompt,webhook\na,ftp://example.com/\nb,https://example.com/\n"
     boto3.client("s3").create_bucket(Bucket="prompts")
     status, check = call(cloud, "POST", "/v2/batches", body=table, query="name=a.csv&dry_run=true")
@@ -248,7 +246,7 @@ def test_a_row_whose_webhook_cannot_be_told_has_a_problem(cloud: Cloud) -> None:
     assert [(one["row"], "`webhook` must" in one["message"]) for one in check["problems"]] == [(1, True)]
 
 
-def test_a_row_that_comes_again_with_another_webhook_is_told_there(doors: Doors) -> None:
+def test_a_repeated_row_with_another_webhook_uses_the_new_one(doors: Doors) -> None:
     def send(url: str) -> str:
         assert doors.take(doors.drop("week.jsonl", json.dumps({"prompt": "a", "webhook": url}))) == []
         batch = doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
@@ -263,8 +261,8 @@ def test_a_row_that_comes_again_with_another_webhook_is_told_there(doors: Doors)
     assert webhook.url == "https://example.com/b"
 
 
-def test_announcing_to_nobody_calls_nothing_more(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rule on the bus picks what a webhook is told of, so who announces does the same for all."""
+def test_announcing_without_a_webhook_makes_no_extra_calls(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule on the bus selects the announcements for webhooks, so announcing is the same for all generations."""
     calls: list[str] = []
     real: Callable[..., Any] = boto3.client("sns")._make_api_call.__func__  # type: ignore[attr-defined]  # botocore's own
 

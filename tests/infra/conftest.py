@@ -1,4 +1,4 @@
-"""The templates are synthesised once, by one of the processes that run the tests."""
+"""Synthesise the templates once, in one of the processes that run the tests."""
 
 from pathlib import Path
 

@@ -1,5 +1,7 @@
-"""What is uploaded is built whole, once, or not at all, with its bytecode. (That it works is what the deployed tests
-show.)"""
+"""Test that bundles are built completely, once, or not at all, and with bytecode.
+
+The deployed tests show that they work.
+"""
 
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ from infra.layer import Layer
 
 THIS_PYTHON = ".".join(map(str, sys.version_info[:2]))
 LAYER = Layer("3.13", None)
-CHECKED = 0b10  # the flag of bytecode that is compared with its source
+CHECKED = 0b10  # the flag for bytecode that is validated against its source
 
 
 @pytest.fixture(autouse=True)
@@ -31,14 +33,14 @@ def test_a_layer_is_named_after_the_lock_file_and_the_target(tmp_path: Path, mon
     assert len(names | {LAYER.key}) == 4
 
 
-def test_a_layer_that_is_there_is_not_built_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no uv to be found, building would fail."""
+def test_an_existing_layer_is_not_built_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv is not available, so a build would fail."""
     monkeypatch.setenv("PATH", "")
     (cache / LAYER.key).mkdir(parents=True)
     assert LAYER.build() == cache / LAYER.key
 
 
-def test_a_missing_uv_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_uv_is_reported_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BundlingFailed, match=r"^The tool uv, .* is missing\. Run `make` to install it\.$"):
         LAYER.build()
@@ -47,7 +49,7 @@ def test_a_missing_uv_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -
 def test_a_failed_build_leaves_nothing_that_looks_like_a_layer(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What uv says about it is passed on. Here: a requirement without a hash."""
+    """uv's message is passed on. Here the requirement has no hash."""
     unlocked = tmp_path / "layer.txt"
     unlocked.write_text("certifi==2026.10.18\n")
     monkeypatch.setattr(layer, "LOCK_FILE", unlocked)
@@ -56,7 +58,7 @@ def test_a_failed_build_leaves_nothing_that_looks_like_a_layer(
     assert list(cache.iterdir()) == []
 
 
-def test_of_two_deployments_at_once_the_slower_one_takes_the_others_layer(
+def test_the_slower_of_two_concurrent_deployments_uses_the_others_layer(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fill_while_another_one_does(_: Layer, target: Path) -> None:
@@ -69,8 +71,11 @@ def test_of_two_deployments_at_once_the_slower_one_takes_the_others_layer(
     assert list(cache.iterdir()) == [cache / LAYER.key]
 
 
-def test_what_another_python_runs_is_compiled_by_that_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Python that deploys may be any: the one that the functions run on compiles. Without one, nothing is built."""
+def test_bytecode_is_compiled_by_the_python_that_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any Python may deploy, but the version that the functions use compiles.
+
+    Without that version, nothing is built.
+    """
     module = tmp_path / "package" / "module.py"
     module.parent.mkdir()
     module.write_text("ANSWER = 42\n")
@@ -83,7 +88,7 @@ def test_what_another_python_runs_is_compiled_by_that_python(tmp_path: Path, mon
     add_bytecode(tmp_path, "2.7", "/opt/python")
     assert "python find" in (tmp_path / "asked").read_text()
     (compiled,) = (module.parent / "__pycache__").iterdir()
-    assert not _flags(compiled) & CHECKED, "it is not compared with the source, whose time is another on Lambda"
+    assert not _flags(compiled) & CHECKED, "it is not validated against the source, whose time differs on Lambda"
     assert b"/opt/python/package/module.py" in compiled.read_bytes()
     uv.write_text("#!/bin/sh\nexit 2\n")
     with pytest.raises(BundlingFailed, match=r"^Python 2\.7, .* was not found\. Install it .* deploy again\.$"):
@@ -98,8 +103,8 @@ def test_every_module_of_the_functions_has_its_bytecode() -> None:
     assert len(compiled) == len(modules)
 
 
-def test_the_functions_code_is_named_after_all_that_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytecode that another run of Python left there is not in it."""
+def test_the_functions_code_is_named_after_its_whole_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytecode left by another run of Python is not included."""
     monkeypatch.setattr(code, "FUNCTIONS", tmp_path)
     (tmp_path / "core").mkdir()
     data = tmp_path / "core" / "data.json"

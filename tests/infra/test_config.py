@@ -1,4 +1,4 @@
-"""Stages by name, and the one thing that may be told from outside."""
+"""Test the stages by name, and the provider, the only setting from outside."""
 
 import subprocess
 import sys
@@ -20,8 +20,8 @@ def test_the_simulator_is_polled_fast_and_may_serve_videos_from_this_machine() -
     assert stage.poll_give_up_seconds < stage_named("dev").poll_first_seconds * 10
 
 
-def test_the_real_provider_gets_the_real_patience_from_the_local_stage_too() -> None:
-    """Its videos take minutes and are paid for."""
+def test_the_local_stage_polls_the_real_provider_as_rarely_as_production() -> None:
+    """Its videos take minutes and cost money."""
     stage, dev = stage_named("local"), stage_named("dev")
     assert stage.poll_give_up_seconds == dev.poll_give_up_seconds
     assert not stage.allow_local_video_hosts
@@ -30,13 +30,13 @@ def test_the_real_provider_gets_the_real_patience_from_the_local_stage_too() -> 
 @pytest.mark.parametrize(
     ("name", "provider_url"), [("production", None), ("", None), ("prod", SIMULATOR), ("dev", SIMULATOR)]
 )
-def test_a_stage_that_does_not_exist_or_takes_no_other_provider_is_refused(name: str, provider_url: str | None) -> None:
+def test_an_unknown_stage_or_a_fixed_provider_is_rejected(name: str, provider_url: str | None) -> None:
     with pytest.raises(UnknownStage):
         stage_named(name, provider_url=provider_url)
 
 
 @pytest.mark.exhaustive
-def test_the_app_tells_a_wrong_stage_in_one_sentence() -> None:
+def test_the_app_reports_a_wrong_stage_in_one_sentence() -> None:
     done = subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What infra/ promises to code and definitions, held against them."""
+"""Compare the settings, tables, alarms and limits of infra/ with the code and the definitions."""
 
 import importlib
 import json
@@ -23,7 +23,7 @@ FUNCTIONS = Path(settings.__file__).parent.parent
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 NAMES = sorted(file.stem for file in FUNCTIONS.glob("*.py") if file.stem != "wiring")
 
-# Failures that neither cost anything nor stop other jobs, and the two that alarms on executions catch.
+# Failures that cost nothing and stop no other job, and the two that alarms on executions cover.
 NO_ALARM_OF_ITS_OWN = {
     "SubmissionTimedOut",
     "RequestRefused",
@@ -34,14 +34,14 @@ NO_ALARM_OF_ITS_OWN = {
     "InvalidRequest",
     "InvalidFile",
     "IdempotencyConflict",
-    "BudgetExceeded",  # alarms on budgets
-    "ProviderOutOfCredits",  # which jobs wait for: an alarm on that
+    "BudgetExceeded",  # covered by alarms on budgets
+    "ProviderOutOfCredits",  # makes jobs wait, which has an alarm
 }
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_functions_environment_is_what_its_handler_reads(stage: str, name: str) -> None:
+def test_a_functions_environment_matches_its_settings(stage: str, name: str) -> None:
     given = functions(stage)[name]["Environment"]["Variables"]
     expected = importlib.import_module(name).Settings
     assert given.keys() - POWERTOOLS == {field.name.upper() for field in fields(expected)}
@@ -51,7 +51,7 @@ def test_a_functions_environment_is_what_its_handler_reads(stage: str, name: str
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_table_is_the_one_that_code_and_tests_name_projections_included(stage: str) -> None:
+def test_tables_match_the_code_and_the_tests_including_projections(stage: str) -> None:
     tables = resources(stage, "AWS::DynamoDB::Table")
     assert tables.keys() == {"StorageGenerations", "StorageBatches", "StorageSlots", "StorageMoney", "StorageWebhooks"}
     for table, named in (
@@ -68,21 +68,21 @@ def test_the_table_is_the_one_that_code_and_tests_name_projections_included(stag
         assert deployed == named
 
 
-def test_submit_is_told_its_own_timeout() -> None:
+def test_submit_knows_its_timeout() -> None:
     submit = functions("prod")["submit"]
     assert submit["Environment"]["Variables"]["SUBMIT_TIMEOUT_SECONDS"] == str(submit["Timeout"])
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_check_that_stays_ends_well_before_its_function(stage: str) -> None:
-    """Its last poll may begin when it has stayed as long as it may, and may take all of the provider's time-outs."""
+def test_a_long_check_ends_well_before_its_function_times_out(stage: str) -> None:
+    """Its last poll may start when its time is over and may take all of the provider's time-outs."""
     check = functions(stage)["check_status"]
-    poll = 2 * (client.CONNECT_SECONDS + client.FETCH_SECONDS)  # twice, if the key was renewed
+    poll = 2 * (client.CONNECT_SECONDS + client.FETCH_SECONDS)  # twice if the key was renewed
     assert int(check["Environment"]["Variables"]["POLL_STAY_SECONDS"]) + poll < check["Timeout"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_definitions_placeholders_are_the_substitutions_each_its_function(stage: str) -> None:
+def test_every_placeholder_is_substituted_by_its_function(stage: str) -> None:
     machines = resources(stage, "AWS::StepFunctions::StateMachine")
     for name, definition in {
         "WorkflowVideoGeneration": "video_generation",
@@ -97,7 +97,7 @@ def test_the_definitions_placeholders_are_the_substitutions_each_its_function(st
             assert target == (function if placeholder.endswith("FunctionArn") else "WorkflowVideoGeneration")
 
 
-def test_every_failure_that_costs_money_or_stops_all_jobs_has_an_alarm() -> None:
+def test_every_costly_or_blocking_failure_has_an_alarm() -> None:
     watched = {
         dimension["Value"]
         for alarm in resources("prod", "AWS::CloudWatch::Alarm").values()
@@ -110,7 +110,7 @@ def test_every_failure_that_costs_money_or_stops_all_jobs_has_an_alarm() -> None
 def test_an_alarm_watches_the_metric_as_the_function_counts_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A metric is found only under exactly its namespace, name and dimensions."""
+    """A metric is found only with exactly its namespace, name and dimensions."""
     environment = functions("prod")["record_failure"]["Environment"]["Variables"]
     for name in POWERTOOLS:
         monkeypatch.setenv(name, environment[name])
@@ -142,17 +142,17 @@ def test_the_alarm_on_money_watches_the_metric_as_the_function_counts_it(
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_reconciling_stops_well_before_its_function_and_runs_again_the_same_night(stage: str) -> None:
-    """What may still be under way then are a page of the provider's, and the joining and writing of what was read."""
+def test_reconciling_stops_before_its_timeout_and_continues_the_same_night(stage: str) -> None:
+    """A page of the provider's response, and the joining and writing of the data, may still be in progress then."""
     longest = max(reconcile.LONGEST, reconcile.BY_HAND).total_seconds()
     assert longest + 150 < functions(stage)["reconcile"]["Timeout"] == operator.LONGEST_SECONDS
     (rule,) = (r for name, r in resources(stage, "AWS::Events::Rule").items() if name.endswith("EveryNight"))
     assert rule["Properties"]["ScheduleExpression"] == "cron(20 3-8 * * ? *)"
     errors_alarm = resources(stage, "AWS::CloudWatch::Alarm")["MonitoringReconcileErrors"]["Properties"]
-    assert errors_alarm["Period"] == 6 * 3600, "of all its runs of a night"
+    assert errors_alarm["Period"] == 6 * 3600, "for all runs of a night"
 
 
-def test_the_alarm_on_webhooks_watches_what_is_counted(
+def test_the_webhook_alarm_watches_the_counted_metric(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment = functions("prod")["deliver_webhook"]["Environment"]["Variables"]
@@ -168,13 +168,13 @@ def test_the_alarm_on_webhooks_watches_what_is_counted(
     }
 
 
-def test_outside_the_local_stage_no_webhook_leads_into_a_private_network() -> None:
+def test_deployed_stages_send_no_webhook_into_a_private_network() -> None:
     told = {stage: functions(stage)["deliver_webhook"]["Environment"]["Variables"] for stage in STAGES}
     allowed = {stage: variables["ALLOW_LOCAL_WEBHOOKS"] for stage, variables in told.items()}
     assert allowed == {"local": "true", "dev": "false", "prod": "false"}
 
 
-def test_outside_the_local_stage_only_the_real_provider_and_its_video_host_are_spoken_to() -> None:
+def test_deployed_stages_use_only_the_real_provider_and_its_video_hosts() -> None:
     for stage in map(stage_named, ("dev", "prod")):
         assert stage.provider_url == "https://api.aimlapi.com"
         assert stage.video_hosts == ("cdn.aimlapi.com",)

@@ -1,4 +1,4 @@
-"""The dashboard: within what costs nothing, of things that are there."""
+"""Test that the dashboard stays in the free tier and shows only existing resources."""
 
 import json
 import re
@@ -11,11 +11,11 @@ from infra.monitoring import _COSTLY_FAILURES
 from tests.support.dashboard import body
 from tests.support.templates import STAGES, resources, stack
 
-FREE = 50  # metrics of one dashboard, of the three that cost nothing
+FREE = 50  # metrics per dashboard, for each of the three free ones
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_it_is_one_of_those_that_cost_nothing_even_when_everything_has_failed(stage: str) -> None:
+def test_it_stays_free_even_when_everything_has_failed(stage: str) -> None:
     widgets = body(stage)["widgets"]
     drawn = [metric for one in widgets for metric in one["properties"].get("metrics", [])]
     named = [metric for metric in drawn if "expression" not in metric[0]]
@@ -31,7 +31,7 @@ def test_it_shows_every_alarm_and_every_function(stage: str) -> None:
         assert function in shown
 
 
-def test_no_widget_lies_on_another() -> None:
+def test_widgets_do_not_overlap() -> None:
     taken: set[tuple[int, int]] = set()
     for one in body("prod")["widgets"]:
         cells = {(one["x"] + x, one["y"] + y) for x in range(one["width"]) for y in range(one["height"])}
@@ -40,7 +40,7 @@ def test_no_widget_lies_on_another() -> None:
     assert max(x for x, _ in taken) == 23
 
 
-def test_its_link_opens_it_in_its_region() -> None:
+def test_its_link_includes_the_region() -> None:
     (dashboard,) = (child for child in stack("prod").node.children if isinstance(child, Dashboard))
     assert dashboard.url.endswith("#dashboards/dashboard/promptreel-prod")
 

@@ -1,4 +1,4 @@
-"""Who may do what, who may call whom, and what the world may reach: nothing without a key."""
+"""Test the permissions of roles, functions and callers. Nothing is public without a key."""
 
 import fnmatch
 
@@ -16,7 +16,7 @@ LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
 LEARNED = {("dynamodb:Query", "StorageSlots.Arn")}  # how long generations take
 MONEY = "StorageMoney.Arn"
 SETTLE = {("dynamodb:BatchGetItem", MONEY), ("dynamodb:UpdateItem", MONEY)}  # to count what one that has ended cost
-HOLD = SETTLE | LEARNED | {("dynamodb:GetItem", MONEY)}  # and to estimate, and hold, what a request may cost
+HOLD = SETTLE | LEARNED | {("dynamodb:GetItem", MONEY)}  # to estimate the cost of a request and hold it
 PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
 ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
 
@@ -27,25 +27,25 @@ SLOTS = {
 EXECUTIONS_OF = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution"
 EXECUTIONS = f"{EXECUTIONS_OF}:WorkflowVideoGeneration.Name"
 UPLOADS, OWN_INPUTS = "StorageVideos.Arn/uploads/*", "StorageVideos.Arn/videos/*/inputs/*"
-INPUTS = {  # to look at what a request names
+INPUTS = {  # to read the files that a request names
     ("s3:GetObject", "StoragePrompts.Arn/*"),
     ("s3:GetObject", UPLOADS),
     ("s3:GetObject", "StorageVideos.Arn/batches/*/inputs/*"),
     ("s3:ListBucket", "StorageVideos.Arn"),
     ("s3:ListBucket", "StoragePrompts.Arn"),
 }
-WEBHOOKS = {  # to read and change what becomes of deliveries, and to make owners' secrets
+WEBHOOKS = {  # to read and change deliveries, and to create owners' secrets
     *((f"dynamodb:{action}", "StorageWebhooks.Arn") for action in ("GetItem", "PutItem", "UpdateItem")),
     ("secretsmanager:GetSecretValue", "StorageWebhooksSecret.Id"),
 }
-STORE_UPLOADS = {("s3:PutObject", UPLOADS)}  # and to sign forms to upload with
+STORE_UPLOADS = {("s3:PutObject", UPLOADS)}  # to sign upload forms
 MAY = {
     "admit": LEDGER | SLOTS | INPUTS | {("s3:GetObject", OWN_INPUTS), ("s3:PutObject", OWN_INPUTS)},
     "submit": LEDGER
     | PROVIDER_KEY
     | LEARNED
     | {("sts:AssumeRole", "WorkflowLinksRole.Arn")}
-    # Whether the provider is out of credits, or a budget was passed.
+    # Whether the provider is out of credits, or a budget was exceeded.
     | {(f"dynamodb:{action}", MONEY) for action in ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem")},
     "look_up_submission": LEDGER | PROVIDER_KEY,
     "check_status": LEDGER | PROVIDER_KEY | SLOTS,
@@ -175,7 +175,7 @@ MAY = {
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", MAY)
-def test_a_function_may_do_what_it_needs_and_nothing_else(stage: str, name: str) -> None:
+def test_a_function_has_only_the_permissions_that_it_needs(stage: str, name: str) -> None:
     function = functions(stage)[name]
     role = readable(function["Role"]).removesuffix(".Arn")
     log = readable(function["LoggingConfig"]["LogGroup"])
@@ -185,12 +185,12 @@ def test_a_function_may_do_what_it_needs_and_nothing_else(stage: str, name: str)
         ("xray:PutTraceSegments", "*"),
         ("xray:PutTelemetryRecords", "*"),
     }
-    # Its own batches' executions are named by the stack.
+    # The stack names the executions of its batches.
     batch = {("states:DescribeExecution", f"{EXECUTIONS_OF}:promptreel-{stage}-prompt-batch:*")}
     assert grants(stage, role) == MAY[name] | own_traces | (batch if name in ("ingest", "api") else set())
 
 
-def test_every_function_is_covered_and_has_a_role_and_a_log_of_its_own() -> None:
+def test_every_function_is_covered_and_has_a_separate_role_and_log() -> None:
     found = functions("prod")
     assert found.keys() == MAY.keys()
     assert len({readable(f["Role"]) for f in found.values()}) == len(found)
@@ -198,7 +198,7 @@ def test_every_function_is_covered_and_has_a_role_and_a_log_of_its_own() -> None
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_state_machine_may_invoke_its_functions_and_touch_no_other_thing(stage: str) -> None:
+def test_the_state_machine_can_only_invoke_its_functions(stage: str) -> None:
     allowed = grants(stage, "WorkflowVideoGenerationRole")
     assert {resource for action, resource in allowed if action.startswith("lambda:")} == {
         f"Functions{name}Function.Arn"
@@ -209,8 +209,8 @@ def test_the_state_machine_may_invoke_its_functions_and_touch_no_other_thing(sta
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_batch_may_run_its_rows_and_write_its_results_and_stop_no_generation(stage: str) -> None:
-    """Step Functions stops what a stopped execution waits for, if it may: but a generation is paid for."""
+def test_a_batch_can_run_rows_and_write_results_but_not_stop_generations(stage: str) -> None:
+    """Step Functions stops what a stopped execution waits for, if permitted, but a generation has been paid for."""
     machine = f"promptreel-{stage}-prompt-batch"
     results, a_rule = "StorageVideos.Arn/batches/*", "StepFunctionsGetEventsForStepFunctionsExecutionRule"
     managed = f"arn:AWS::Partition:events:AWS::Region:AWS::AccountId:rule/{a_rule}"
@@ -248,8 +248,8 @@ def test_roles_are_assumed_by_their_service_only(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_links_are_signed_by_a_role_that_reads_videos_and_nothing_else_and_submit_alone_takes_it_on(stage: str) -> None:
-    """A link can do what its signer may, and lives as long as its signer's credentials."""
+def test_links_are_signed_by_a_read_only_role_that_only_submit_assumes(stage: str) -> None:
+    """A link has the permissions of its signer, and expires with its signer's credentials."""
     role = resources(stage, "AWS::IAM::Role")["WorkflowLinksRole"]["Properties"]
     (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
     submit = readable(functions(stage)["submit"]["Role"])
@@ -261,7 +261,7 @@ def test_links_are_signed_by_a_role_that_reads_videos_and_nothing_else_and_submi
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_only_life_contract_and_the_empty_console_are_open_and_all_else_asks_the_authorizer(stage: str) -> None:
+def test_only_health_contract_and_console_skip_the_authorizer(stage: str) -> None:
     routes = resources(stage, "AWS::ApiGatewayV2::Route").values()
     assert {r["Properties"]["RouteKey"]: r["Properties"]["AuthorizationType"] for r in routes} == {
         "$default": "CUSTOM",
@@ -278,7 +278,7 @@ def test_only_life_contract_and_the_empty_console_are_open_and_all_else_asks_the
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_functions_are_called_by_the_api_and_the_rule_only_and_by_no_one_elses(stage: str) -> None:
+def test_only_the_api_and_the_rule_of_this_stack_call_functions(stage: str) -> None:
     permissions = [p["Properties"] for p in resources(stage, "AWS::Lambda::Permission").values()]
     assert {(p["Principal"], readable(p["FunctionName"])) for p in permissions} == {
         ("apigateway.amazonaws.com", "FunctionsApiFunction.Arn"),
@@ -306,9 +306,7 @@ SQS_QUEUES = {"WorkflowDeadLetters", "TriggersQueue", "TriggersDeadLetters", "We
         ("AWS::SQS::QueuePolicy", "sqs:*", SQS_QUEUES),
     ],
 )
-def test_without_tls_everyone_is_denied_and_only_aws_services_are_let_in(
-    stage: str, kind: str, actions: str, names: set[str]
-) -> None:
+def test_only_aws_services_get_access_and_only_with_tls(stage: str, kind: str, actions: str, names: set[str]) -> None:
     policies = [p["Properties"] for p in resources(stage, kind).values()]
     protected = {readable(on) for p in policies for on in listed(p.get("Bucket") or p.get("Topics") or p["Queues"])}
     assert protected == names
@@ -331,8 +329,8 @@ def test_buckets_are_private(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_bucket_answers_the_pages_of_the_deployment_alone(stage: str) -> None:
-    """The console plays videos, takes pictures of them and sends files, by links and forms that the API signed."""
+def test_buckets_answer_only_the_deployments_pages(stage: str) -> None:
+    """The console plays videos, takes pictures of them and sends files, with links and forms signed by the API."""
     asked = {}
     for name, bucket in resources(stage, "AWS::S3::Bucket").items():
         (rule,) = bucket["Properties"]["CorsConfiguration"]["CorsRules"]
@@ -348,8 +346,8 @@ def test_a_bucket_answers_the_pages_of_the_deployment_alone(stage: str) -> None:
 
 
 @pytest.mark.exhaustive
-def test_web_pages_may_call_the_api_only_when_their_origin_is_configured() -> None:
-    """Then a preflight request, which carries no key, is answered without one."""
+def test_web_pages_can_call_the_api_only_if_their_origin_is_configured() -> None:
+    """If configured, a preflight request, which has no key, is answered without one."""
     (closed,) = resources("prod", "AWS::ApiGatewayV2::Api").values()
     assert "CorsConfiguration" not in closed["Properties"]
 
@@ -364,7 +362,7 @@ def test_web_pages_may_call_the_api_only_when_their_origin_is_configured() -> No
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.exhaustive
-def test_the_access_log_holds_neither_headers_nor_queries(stage: str) -> None:
+def test_the_access_log_contains_neither_headers_nor_queries(stage: str) -> None:
     (default,) = resources(stage, "AWS::ApiGatewayV2::Stage").values()
     logged = default["Properties"]["AccessLogSettings"]["Format"]
     assert "$context.requestId" in logged
@@ -373,7 +371,7 @@ def test_the_access_log_holds_neither_headers_nor_queries(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_who_announces_cannot_order_a_video(stage: str) -> None:
+def test_announcing_functions_cannot_order_a_video(stage: str) -> None:
     conditions = [
         statement["Condition"]
         for policy in resources(stage, "AWS::IAM::Policy").values()
@@ -390,7 +388,7 @@ def test_who_announces_cannot_order_a_video(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_open_routes_have_a_throttle_of_their_own(stage: str) -> None:
+def test_open_routes_have_a_separate_throttle(stage: str) -> None:
     (default,) = resources(stage, "AWS::ApiGatewayV2::Stage").values()
     routes = resources(stage, "AWS::ApiGatewayV2::Route").values()
     open_routes = {r["Properties"]["RouteKey"] for r in routes if r["Properties"]["AuthorizationType"] == "NONE"}
@@ -401,7 +399,7 @@ def test_open_routes_have_a_throttle_of_their_own(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_topics_are_encrypted_and_alarms_by_a_key_that_cloudwatch_may_use(stage: str) -> None:
-    """AWS's own key, which the announcements have, lets no alarm through."""
+    """AWS's own key, which encrypts the announcements, does not allow alarms."""
     topics = {name: topic["Properties"] for name, topic in resources(stage, "AWS::SNS::Topic").items()}
     assert topics.keys() == {"AnnouncementsTopic", "MonitoringAlarms"}
     assert readable(topics["AnnouncementsTopic"]["KmsMasterKeyId"]).endswith(":alias/aws/sns")

@@ -1,4 +1,4 @@
-"""Every alarm has its section in docs/runbook.md, and what a section tells to run can be run."""
+"""Test that every alarm has a section in docs/runbook.md with commands that exist."""
 
 import re
 import shlex
@@ -24,7 +24,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_every_alarm_points_to_its_section_and_every_section_is_of_alarms(stage: str) -> None:
+def test_every_alarm_links_to_its_section_and_every_section_has_an_alarm(stage: str) -> None:
     alarms = resources(stage, "AWS::CloudWatch::Alarm")
     assert {name.removeprefix("Monitoring") for name in alarms} == SECTIONS.keys()
     for name, alarm in alarms.items():
@@ -67,7 +67,10 @@ def test_every_command_of_the_page_exists_with_its_options(command: str) -> None
 
 
 def _is_parsed(arguments: list[str]) -> None:
-    """Whether the command line knows the command and its options: else it says so, instead of the help."""
+    """Return whether the command line knows the command and its options.
+
+    If not, it prints an error instead of the help.
+    """
     told = CliRunner().invoke(app, [*arguments, "--help"])
     assert told.exit_code == 0, told.output
 

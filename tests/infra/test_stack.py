@@ -1,4 +1,4 @@
-"""What is kept, what runs, what is watched, and cdk-nag's view of every stage."""
+"""Test what the stack keeps, runs and watches, and cdk-nag's view of every stage."""
 
 import json
 from datetime import timedelta
@@ -25,25 +25,25 @@ KEPT_IN_PROD = {
     "StorageApiKeys",
 }
 
-FOUR_DAYS = 4 * 24 * 3600  # seconds that SQS keeps a message unless it is told otherwise
+FOUR_DAYS = 4 * 24 * 3600  # the default retention of SQS in seconds
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_aws_solutions_rules_hold_or_are_acknowledged(name: str) -> None:
+def test_aws_solutions_rules_are_met_or_acknowledged(name: str) -> None:
     root = stack(name).node.root
     report = AwsSolutionsChecks(root).validate_scope(root)
     assert [f"{v.rule_name}: {v.description}" for v in report.violations] == []
 
 
 def test_cdk_nag_would_see_a_public_bucket() -> None:
-    """The clean report above is worth something: a bucket without protection does not pass."""
+    """This shows that the clean report above means something: a bucket without protection fails."""
     app = cdk.App()
     cdk.aws_s3.Bucket(cdk.Stack(app, "Careless"), "Bucket")
     assert not AwsSolutionsChecks(app).validate_scope(app).success
 
 
 @pytest.mark.parametrize(("name", "kept"), [("local", set()), ("dev", set()), ("prod", KEPT_IN_PROD)])
-def test_what_outlives_the_stack_is_the_owners_data_in_prod_and_nothing_else(name: str, kept: set[str]) -> None:
+def test_only_the_owners_data_in_prod_outlives_the_stack(name: str, kept: set[str]) -> None:
     retained = {
         readable({"Ref": logical_id})
         for logical_id, resource in template(name)["Resources"].items()
@@ -57,8 +57,10 @@ def test_what_outlives_the_stack_is_the_owners_data_in_prod_and_nothing_else(nam
 
 @pytest.mark.parametrize("name", STAGES)
 def test_secrets_are_created_without_a_value(name: str) -> None:
-    """So a missing key is told as such, and no deployment overwrites one. That of webhooks is AWS's own making, and
-    stays as long as the way in which it is made."""
+    """A missing key is therefore reported as missing, and no deployment overwrites a key.
+
+    AWS generates the secret of webhooks, and keeps it as long as the way to generate it does not change.
+    """
     secrets = resources(name, "AWS::SecretsManager::Secret")
     made = secrets["StorageWebhooksSecret"]["Properties"]
     assert made["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
@@ -87,8 +89,8 @@ def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_what_goes_by_itself_says_when_and_nothing_of_money_or_batches_does(name: str) -> None:
-    """What is left of deleted generations, hours of slots, deliveries of webhooks."""
+def test_expiring_items_have_a_time_and_money_and_batches_never_expire(name: str) -> None:
+    """Leftovers of deleted generations, samples of slots, and deliveries of webhooks expire."""
     tables = resources(name, "AWS::DynamoDB::Table")
     goes = {table: found["Properties"].get("TimeToLiveSpecification") for table, found in tables.items()}
     by = {"AttributeName": "expires_at", "Enabled": True}
@@ -125,7 +127,7 @@ def test_in_aws_functions_run_on_arm64_and_python_3_13_with_the_layer_and_traces
     assert layer["Properties"]["CompatibleArchitectures"] == ["arm64"]
 
 
-def test_all_functions_share_one_code_asset_but_the_one_with_the_consoles_files() -> None:
+def test_all_functions_except_the_console_share_one_code_asset() -> None:
     code = {name: json.dumps(function["Code"]) for name, function in functions("prod").items()}
     console = code.pop("console")
     assert len(set(code.values())) == 1
@@ -133,7 +135,7 @@ def test_all_functions_share_one_code_asset_but_the_one_with_the_consoles_files(
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_every_log_forgets_and_every_function_and_workflow_writes_to_one_of_ours(name: str) -> None:
+def test_every_log_expires_and_every_function_and_workflow_writes_to_our_logs(name: str) -> None:
     logs = resources(name, "AWS::Logs::LogGroup")
     assert all(log["Properties"]["RetentionInDays"] > 0 for log in logs.values())
     used = {readable(f["LoggingConfig"]["LogGroup"]) for f in functions(name).values()}
@@ -148,7 +150,7 @@ def test_every_log_forgets_and_every_function_and_workflow_writes_to_one_of_ours
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_executions_that_could_not_record_their_end_are_recorded_from_outside(name: str) -> None:
+def test_ends_that_an_execution_could_not_record_are_recorded_by_a_rule(name: str) -> None:
     rule = resources(name, "AWS::Events::Rule")["WorkflowExecutionEnded"]
     detail = rule["Properties"]["EventPattern"]["detail"]
     assert detail["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
@@ -161,7 +163,7 @@ def test_executions_that_could_not_record_their_end_are_recorded_from_outside(na
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_recording_that_keeps_failing_becomes_a_dead_letter(name: str) -> None:
-    """EventBridge only delivers; what fails inside the function is for Lambda to retry and hand over."""
+    """EventBridge only delivers. Lambda retries failures inside the function and passes them on."""
     (invoke,) = resources(name, "AWS::Lambda::EventInvokeConfig").values()
     assert readable(invoke["Properties"]["FunctionName"]) == "FunctionsRecordFailureFunction"
     on_failure = invoke["Properties"]["DestinationConfig"]["OnFailure"]
@@ -169,7 +171,7 @@ def test_a_recording_that_keeps_failing_becomes_a_dead_letter(name: str) -> None
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_every_alarm_tells_someone_what_to_do(name: str) -> None:
+def test_every_alarm_notifies_and_says_what_to_do(name: str) -> None:
     for alarm in resources(name, "AWS::CloudWatch::Alarm").values():
         assert list(map(readable, alarm["Properties"]["AlarmActions"])) == ["MonitoringAlarms"]
         assert ":" in alarm["Properties"]["AlarmDescription"], "what happened: what to do"
@@ -177,7 +179,7 @@ def test_every_alarm_tells_someone_what_to_do(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_files_and_requests_on_the_bus_reach_ingest_and_nothing_that_failed_is_dropped(name: str) -> None:
+def test_files_and_events_reach_ingest_and_failures_are_not_dropped(name: str) -> None:
     rules = resources(name, "AWS::Events::Rule")
     for rule in ("TriggersFileDropped", "TriggersGenerationRequested"):
         (target,) = rules[rule]["Properties"]["Targets"]
@@ -188,14 +190,14 @@ def test_files_and_requests_on_the_bus_reach_ingest_and_nothing_that_failed_is_d
     assert readable(rules["TriggersGenerationRequested"]["Properties"]["EventBusName"]) == "AnnouncementsBus"
     queue = resources(name, "AWS::SQS::Queue")["TriggersQueue"]["Properties"]
     assert readable(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "TriggersDeadLetters.Arn"
-    assert queue["VisibilityTimeout"] > functions(name)["ingest"]["Timeout"], "no message comes while it is taken"
+    assert queue["VisibilityTimeout"] > functions(name)["ingest"]["Timeout"], "messages are hidden during processing"
     mappings = [one["Properties"] for one in resources(name, "AWS::Lambda::EventSourceMapping").values()]
     (mapping,) = (one for one in mappings if readable(one["EventSourceArn"]) == "TriggersQueue.Arn")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_ends_of_which_a_webhook_is_told_reach_who_tells_it_and_no_other_does(name: str) -> None:
+def test_only_ends_with_a_webhook_reach_its_queue(name: str) -> None:
     rule = resources(name, "AWS::Events::Rule")["WebhooksAnnounced"]["Properties"]
     assert readable(rule["EventBusName"]) == "AnnouncementsBus"
     assert rule["EventPattern"] == {
@@ -208,18 +210,18 @@ def test_ends_of_which_a_webhook_is_told_reach_who_tells_it_and_no_other_does(na
     assert readable(target["DeadLetterConfig"]["Arn"]) == "WebhooksDeadLetters.Arn"
     queue = resources(name, "AWS::SQS::Queue")["WebhooksQueue"]["Properties"]
     assert readable(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "WebhooksDeadLetters.Arn"
-    assert queue["RedrivePolicy"]["maxReceiveCount"] > 2 * len(WAITS), "of which each attempt takes one"
+    assert queue["RedrivePolicy"]["maxReceiveCount"] > 2 * len(WAITS), "each attempt takes one"
     kept = timedelta(seconds=queue.get("MessageRetentionPeriod", FOUR_DAYS))
-    assert kept > 2 * sum(WAITS, timedelta()), "as long as it is tried"
+    assert kept > 2 * sum(WAITS, timedelta()), "for as long as a delivery is tried"
     assert 2 * CONNECT_SECONDS + ANSWER_SECONDS < functions(name)["deliver_webhook"]["Timeout"] < LEASE.total_seconds()
     assert queue["VisibilityTimeout"] > functions(name)["deliver_webhook"]["Timeout"]
     mappings = [one["Properties"] for one in resources(name, "AWS::Lambda::EventSourceMapping").values()]
     (mapping,) = (one for one in mappings if readable(one["EventSourceArn"]) == "WebhooksQueue.Arn")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["BatchSize"] == 1, "a slow receiver keeps no other waiting in the same invocation"
+    assert mapping["BatchSize"] == 1, "a slow receiver does not delay others in the same invocation"
 
 
-def test_a_dead_letter_and_an_error_of_the_api_alarm_at_once() -> None:
+def test_a_dead_letter_or_an_api_error_raises_an_alarm_immediately() -> None:
     alarms = resources("prod", "AWS::CloudWatch::Alarm")
     for name in (
         "MonitoringDeadLetters",
@@ -234,7 +236,7 @@ def test_a_dead_letter_and_an_error_of_the_api_alarm_at_once() -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_everything_that_takes_tags_says_whose_it_is(name: str) -> None:
+def test_everything_that_can_be_tagged_is_tagged(name: str) -> None:
     wanted = {"project": "promptreel", "stage": name}
     for kind in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::Lambda::Function", "AWS::SecretsManager::Secret"):
         for resource in resources(name, kind).values():

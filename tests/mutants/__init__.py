@@ -1,4 +1,4 @@
-"""Mistakes that somebody could make, and the tests that notice them: `make mutants`."""
+"""Mutants: mistakes that a developer could make, and the tests that notice them (`make mutants`)."""
 
 from tests.mutants import archive, money, owners, polling, runs, slots, submission, webhooks
 

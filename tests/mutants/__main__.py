@@ -50,7 +50,7 @@ class Tree:
         self._versions = itertools.count(1)
 
     def copy(self, source: Path) -> None:
-        """Copy all files that git tracks or would add, and link to the installed packages."""
+        """Copy all files that git tracks or would add, and link the installed packages."""
         listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(listed, cwd=source, capture_output=True, text=True, check=True).stdout
         for name in filter(None, names.split("\0")):
@@ -63,14 +63,14 @@ class Tree:
 
     @contextmanager
     def broken_by(self, mutant: Mutant) -> Iterator[None]:
-        """Make the mistake in the copy, and undo it in the end."""
+        """Make the mistake in the copy, and undo it at the end."""
         path = self._root / mutant.file
         right, times = path.read_text("utf-8"), path.stat()
         path.write_text(mutant.applied_to(right), "utf-8")
         version = next(self._versions)
         os.utime(
             path, (version, version)
-        )  # in seconds, which is all that Python compares to find out whether its bytecode is current
+        )  # in seconds, because Python compares only these to find out whether its bytecode is current
         try:
             yield
         finally:

@@ -98,7 +98,7 @@ MUTANTS = (
         "functions/core/finalize.py",
         "                    self.archive.objects.remove(run.generation_id)\n",
         "                    pass\n",
-        noticed_by="tests/functions/test_states.py::test_what_is_deleted_while_its_video_is_archived_leaves_nothing",
+        noticed_by="tests/functions/test_states.py::test_a_generation_deleted_during_archiving_leaves_nothing",
     ),
     Mutant(
         "The record of a completed generation is stored after its end",
@@ -111,6 +111,6 @@ MUTANTS = (
             self.ledger.complete(generation.run, video, now)
             self._store_record(completed)
 """,
-        noticed_by="tests/functions/test_states.py::test_what_is_completed_has_its_record_beside_its_video_already",
+        noticed_by="tests/functions/test_states.py::test_a_completed_generation_already_has_its_record_next_to_its_video",
     ),
 )

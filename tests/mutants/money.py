@@ -73,14 +73,14 @@ MUTANTS = (
         "functions/core/submit.py",
         "        if since and not self.circuit.may_probe():\n",
         "        if since and self.circuit.probe_seconds < 0:\n",
-        noticed_by="tests/functions/test_money.py::test_while_the_provider_is_out_of_credits_jobs_wait_and_one_a_minute_tries",
+        noticed_by="tests/functions/test_money.py::test_jobs_wait_for_credits_and_one_a_minute_probes",
     ),
     Mutant(
         "The circuit stays open when there are credits again",
         "functions/core/submit.py",
         "        if since:\n            self.circuit.close()\n",
         "",
-        noticed_by="tests/functions/test_money.py::test_while_the_provider_is_out_of_credits_jobs_wait_and_one_a_minute_tries",
+        noticed_by="tests/functions/test_money.py::test_jobs_wait_for_credits_and_one_a_minute_probes",
     ),
     Mutant(
         "A price is applied although several variants match",

@@ -40,6 +40,6 @@ MUTANTS = (
         "functions/core/slots/history.py",
         'round(item["held"] / item["samples"], 2)',
         'round(item["held"], 2)',
-        noticed_by="tests/functions/test_slots.py::test_the_sweep_takes_a_sample_and_the_means_of_seven_days_are_told",
+        noticed_by="tests/functions/test_slots.py::test_the_sweep_samples_slots_and_seven_days_of_means_are_shown",
     ),
 )
