@@ -1,4 +1,4 @@
-"""The client meets servers of the tests' own, and nothing of the user's configuration."""
+"""Provide servers for the client's tests, without the user's configuration."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home and working directory, and an environment without settings."""
+    """Provide an empty home and working directory, and an environment without settings."""
     for name in ("PROMPTREEL_URL", "PROMPTREEL_API_KEY", "PROMPTREEL_STAGE", "PROMPTREEL_LOCAL", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses before retries, in seconds, which are only noted; polls follow each other at once."""
+    """Return the pauses before retries in seconds. They are only recorded, and polls follow each other immediately."""
     pauses: list[float] = []
     monkeypatch.setattr("promptreel._http.time", SimpleNamespace(sleep=pauses.append))
     monkeypatch.setattr("promptreel.client.POLL_SECONDS", 0)
@@ -34,7 +34,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command line: its exit code, stdout and stderr."""
+    """Return a function that runs the command line and returns its exit code, stdout and stderr."""
 
     def call(*arguments: str) -> tuple[int, str, str]:
         try:
@@ -48,7 +48,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 
 @pytest.fixture
 def ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command against an API that gives these answers."""
+    """Return a function that runs a command against an API with these responses."""
 
     def call(*arguments: str, answers: list[Answer]) -> tuple[int, str, str]:
         with serving(*answers) as wire:
@@ -63,7 +63,7 @@ def ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Makes stdout a terminal of so many columns, without colours."""
+    """Return a function that makes stdout a terminal with this many columns and without colours."""
 
     def be(width: int) -> None:
         monkeypatch.setenv("TTY_COMPATIBLE", "1")

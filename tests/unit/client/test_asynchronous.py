@@ -1,4 +1,4 @@
-"""The client for asyncio: the same names, at once, and cancelled without a trace."""
+"""Test the asyncio client: the same names, concurrent calls, and clean cancellation."""
 
 import asyncio
 import inspect
@@ -25,7 +25,7 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters(name: str) 
     assert inspect.iscoroutinefunction(vars(AsyncClient)[name]) or name in ("__init__", "list")
 
 
-def test_a_generation_is_made_waited_for_and_saved(home: Path) -> None:
+def test_a_generation_is_created_awaited_and_saved(home: Path) -> None:
     async def use(url: str) -> None:
         async with AsyncClient(url, KEY) as client:
             made = await client.create("a boat")
@@ -67,8 +67,8 @@ def test_a_list_is_fetched_page_by_page_as_it_is_read() -> None:
     assert [b"limit=3&" in wire.requests[0], b"limit=1&" in wire.requests[1]] == [True, True]
 
 
-def test_calls_are_made_at_once() -> None:
-    """Each is answered only when all have come."""
+def test_calls_run_concurrently() -> None:
+    """Each call is answered only once all have arrived."""
     gate = threading.Barrier(8)
 
     def together(connection: socket.socket) -> None:
@@ -87,7 +87,7 @@ def test_calls_are_made_at_once() -> None:
         assert asyncio.run(use(wire.url)) == 8
 
 
-def test_a_cancelled_task_goes_on_at_once_and_a_create_says_how_to_repeat_it() -> None:
+def test_a_cancelled_task_returns_immediately_and_a_create_says_how_to_repeat_it() -> None:
     over = threading.Event()
 
     async def use(url: str) -> None:
@@ -111,7 +111,7 @@ def test_a_cancelled_task_goes_on_at_once_and_a_create_says_how_to_repeat_it() -
         ended = not loop.is_alive()
         over.set()
         loop.join()
-    assert ended, "it waited for the answer"
+    assert ended, "it waited for the response"
 
 
 def test_a_cancelled_download_leaves_nothing(home: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_cancelled_download_leaves_nothing(home: Path) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 2_000_000)
         halfway.set()
         stop.wait(30)
-        with suppress(ConnectionError):  # who cancelled may have hung up
+        with suppress(ConnectionError):  # the cancelled client may have hung up
             connection.sendall(b"x" * 2_000_000)
 
     async def use(url: str) -> None:
@@ -141,7 +141,7 @@ def test_a_cancelled_download_leaves_nothing(home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
-def test_a_closed_client_tries_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_client_does_not_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client("http://127.0.0.1:1", KEY)
     monkeypatch.setattr("promptreel._http.time.sleep", lambda _: client.close())
     with serving(error(500)) as wire:
@@ -151,5 +151,5 @@ def test_a_closed_client_tries_nothing_again(monkeypatch: pytest.MonkeyPatch) ->
     assert len(wire.requests) == 2
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_sent() -> None:
     assert promptreel.__version__[0].isdigit()

@@ -1,4 +1,4 @@
-"""`promptreel batch` and the client's calls for it: what is asked, what is said, and nothing paid by surprise."""
+"""Test `promptreel batch` and the client's batch calls: requests, output, and no unexpected payments."""
 
 import asyncio
 import hashlib
@@ -64,7 +64,7 @@ def lines(wire: Wire) -> list[str]:
     return [request.split(b"\r\n", 1)[0].decode() for request in wire.requests]
 
 
-def test_a_file_is_checked_and_sent_and_its_id_alone_is_on_stdout(ask: Any, file: Path) -> None:
+def test_a_file_is_checked_and_sent_and_only_its_id_is_on_stdout(ask: Any, file: Path) -> None:
     code, out, err, wire = ask("batch", "week.csv", answers=[check(), batch("reading")])
     assert (code, out) == (0, f"{BATCH}\n")
     assert f"promptreel batch get {BATCH} --wait" in err
@@ -76,7 +76,7 @@ def test_a_file_is_checked_and_sent_and_its_id_alone_is_on_stdout(ask: Any, file
     assert wire.header("content-type") == ["application/octet-stream"] * 2
 
 
-def test_what_it_prints_has_every_option_quoted(ask: Any, file: Path) -> None:
+def test_the_printed_command_quotes_every_option(ask: Any, file: Path) -> None:
     given = ["-o", "my out", "--videos", "--name-template", "{id} {row}", "--timeout", "0"]
     code, _, err, _ = ask("batch", str(file), *given, answers=[check(), batch(), batch()])
     assert code == 4
@@ -84,14 +84,14 @@ def test_what_it_prints_has_every_option_quoted(ask: Any, file: Path) -> None:
 
 
 @pytest.mark.usefixtures("file")
-def test_it_says_how_much_was_made_before(ask: Any) -> None:
+def test_it_says_how_many_rows_exist_already(ask: Any) -> None:
     _, _, err, _ = ask("batch", "week.csv", answers=[check(rows=50, made_before=48, failed_before=1), batch()])
     assert "Requested earlier, not paid for again: 48 of 50 rows." in err
     assert "Failed earlier, not run again without `batch retry`: 1 row." in err
 
 
 @pytest.mark.usefixtures("file")
-def test_a_bad_row_is_told_by_row_and_line_and_nothing_is_sent(ask: Any) -> None:
+def test_a_bad_row_is_reported_with_row_and_line_and_nothing_is_sent(ask: Any) -> None:
     bad = check(problem_rows=1, problems=[{"row": 2, "line": 3, "message": "`seed` must be"}])
     code, _, err, wire = ask("batch", "week.csv", answers=[bad])
     assert (code, len(wire.requests)) == (1, 1)
@@ -105,7 +105,7 @@ ELSEWHERE = {"id": OTHER, "name": "last week.csv", "rows": 2}
 
 
 @pytest.mark.usefixtures("file")
-def test_rows_of_another_batch_are_not_paid_again_unless_it_is_said(ask: Any) -> None:
+def test_rows_of_another_batch_are_not_paid_again_without_an_option(ask: Any) -> None:
     code, _, err, wire = ask("batch", "week.csv", answers=[check(made_elsewhere=ELSEWHERE)])
     assert (code, len(wire.requests)) == (2, 1)
     assert "--reuse" in err
@@ -120,7 +120,7 @@ def test_rows_of_another_batch_are_not_paid_again_unless_it_is_said(ask: Any) ->
 
 
 @pytest.mark.usefixtures("file")
-def test_all_rows_again_are_a_batch_of_a_new_name(ask: Any) -> None:
+def test_running_all_rows_again_needs_a_new_name(ask: Any) -> None:
     answers = [check(made_before=2), check(made_before=1, name="week-2.csv"), check(name="week-3.csv"), batch()]
     code, _, _, wire = ask("batch", "week.csv", "--again", answers=answers)
     assert (code, lines(wire)[-1]) == (0, "POST /v2/batches?name=week-3.csv HTTP/1.1")
@@ -151,20 +151,20 @@ def test_on_a_terminal_it_asks(ask: Any, monkeypatch: pytest.MonkeyPatch, typed:
 
 
 @pytest.mark.parametrize("lines_", [1, 12])
-def test_a_text_says_how_many_prompts_it_is_before_anything_is_sent(run: Run, home: Path, lines_: int) -> None:
+def test_a_text_file_shows_its_number_of_prompts_before_it_is_sent(run: Run, home: Path, lines_: int) -> None:
     (home / "a.txt").write_text("a boat\n" * lines_)
     code, _, err = run("batch", "a.txt")
     assert (code, f"a.txt is a single prompt of {lines_} line" in err) == (1, True)
 
 
 @pytest.mark.usefixtures("file")
-def test_a_dry_run_sends_nothing_and_says_where_rows_were_made(ask: Any) -> None:
+def test_a_dry_run_sends_nothing_and_names_the_batch_of_existing_rows(ask: Any) -> None:
     code, out, _, wire = ask("batch", "week.csv", "--dry-run", answers=[check(made_elsewhere=ELSEWHERE)])
     assert (code, len(wire.requests)) == (0, 1)
     assert out == "week.csv: 2 rows, no problems.\nBatch last week.csv already has 2 of 2 rows.\n"
 
 
-def test_a_dry_run_without_a_deployment_needs_no_aws_and_says_what_judged(file: Path) -> None:
+def test_a_dry_run_without_a_deployment_needs_no_aws_and_names_its_models(file: Path) -> None:
     file.write_text("prompt,duration\na boat,99\n")
     block = "import sys; sys.modules['boto3'] = sys.modules['botocore'] = None; "
     program = block + "from promptreel.__main__ import main; sys.exit(main(['batch', 'week.csv', '--dry-run']))"
@@ -177,7 +177,7 @@ def test_a_dry_run_without_a_deployment_needs_no_aws_and_says_what_judged(file: 
 
 
 @pytest.mark.usefixtures("file")
-def test_a_folder_that_cannot_be_used_is_found_before_anything_is_sent(ask: Any, home: Path) -> None:
+def test_an_unusable_folder_is_reported_before_anything_is_sent(ask: Any, home: Path) -> None:
     (home / "out").write_text("")
     code, _, err, wire = ask("batch", "week.csv", "-o", "out", answers=[check()])
     assert (code, len(wire.requests), "is a file" in err) == (1, 0, True)
@@ -189,7 +189,7 @@ def test_a_folder_that_cannot_be_used_is_found_before_anything_is_sent(ask: Any,
 
 
 @pytest.mark.usefixtures("file")
-def test_videos_are_saved_and_a_failed_one_ends_with_the_way_to_get_it(ask: Any, home: Path) -> None:
+def test_videos_are_saved_and_a_failed_download_says_how_to_get_it(ask: Any, home: Path) -> None:
     other = {**ROW, "row": 2, "generation_id": OTHER, "prompt": "a kite"}
     with serving(http(200, b"video")) as videos:
         answers: list[Answer] = [check(), batch(), batch("completed"), report(ROW, other), completed(videos.url, 5)]
@@ -203,7 +203,7 @@ def test_videos_are_saved_and_a_failed_one_ends_with_the_way_to_get_it(ask: Any,
     assert saved.name in (home / "out" / "report.csv").read_text()
 
 
-def test_rows_that_failed_are_told_with_the_command_that_runs_them_again(ask: Any) -> None:
+def test_failed_rows_are_shown_with_the_command_to_retry_them(ask: Any) -> None:
     failed = {**ROW, "status": "error", "error": "GenerationFailed: no"}
     code, out, err, _ = ask(
         "batch", "get", BATCH, "--wait", answers=[batch("completed"), batch("completed"), report(failed)]
@@ -213,7 +213,7 @@ def test_rows_that_failed_are_told_with_the_command_that_runs_them_again(ask: An
     assert f"promptreel batch retry {BATCH} --wait" in err
 
 
-def test_list_get_report_cancel_and_retry_print_what_they_find(ask: Any) -> None:
+def test_list_get_report_cancel_and_retry_print_their_results(ask: Any) -> None:
     listed = http(200, {"data": [json.loads(batch().partition(b"\r\n\r\n")[2])], "next_cursor": None})
     assert ask("batch", "list", answers=[listed])[1].split("\t")[:2] == [BATCH, "running"]
     assert "2 queued" in ask("batch", "get", BATCH, answers=[batch()])[1]
@@ -232,13 +232,13 @@ def client_of(wire: Wire) -> Client:
     return Client(wire.url, KEY)
 
 
-def test_an_id_cannot_lead_elsewhere() -> None:
+def test_an_id_cannot_change_the_path() -> None:
     with serving(batch()) as wire, client_of(wire) as api:
         api.cancel_batch("../models?" + 22 * "x")
     assert lines(wire) == [f"POST /v2/batches/..%2Fmodels%3F{22 * 'x'}/cancel HTTP/1.1"]
 
 
-def test_the_beginning_of_an_id_is_made_whole_before_anything_is_changed() -> None:
+def test_an_id_prefix_is_completed_before_a_change() -> None:
     with serving(batch(), batch(), batch(), batch()) as wire, client_of(wire) as api:
         api.cancel_batch(BATCH[:4])
         api.retry_batch(BATCH[:4])

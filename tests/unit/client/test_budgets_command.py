@@ -1,4 +1,4 @@
-"""promptreel budgets and keys: what operators set is what holds."""
+"""Test that budgets set with promptreel budgets and keys are enforced."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ def deployed(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def run(*arguments: str) -> int:
-    """The exit code of a command."""
+    """Run a command and return its exit code."""
     try:
         return main(list(arguments))
     except SystemExit as ended:
@@ -34,7 +34,7 @@ def run(*arguments: str) -> int:
 
 
 def limits(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
-    """Whose, period and limit, as the list has them."""
+    """Return the scope, period and limit of each listed budget."""
     capsys.readouterr()
     assert run("budgets", "list") == 0
     return [line.split("\t")[:3] for line in capsys.readouterr().out.splitlines()]
@@ -45,7 +45,7 @@ def a_key(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out.split("_")[1]
 
 
-def test_the_stages_limit_holds_until_another_or_none_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_stages_limit_holds_until_it_is_changed_or_removed(capsys: pytest.CaptureFixture[str]) -> None:
     assert limits(capsys) == [["this deployment", "day", "25.00 USD"]]
     assert run("budgets", "set", "--month", "300") == 0
     assert limits(capsys) == [["this deployment", "day", "25.00 USD"], ["this deployment", "month", "300.00 USD"]]
@@ -54,18 +54,18 @@ def test_the_stages_limit_holds_until_another_or_none_is_said(capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("wrong", [["--day", "-1"], ["--day", "nan"], ["--day", "1e9"], ["--jobs-an-hour", "x"], []])
-def test_what_is_no_limit_is_refused_and_changes_nothing(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_limit_is_rejected_and_changes_nothing(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run("budgets", "set", *wrong) == 2
     assert limits(capsys) == [["this deployment", "day", "25.00 USD"]]
 
 
-def test_a_key_that_there_is_not_gets_no_budget(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_key_gets_no_budget(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("budgets", "set", "--day", "5", "--key", "4cc949ae") == 1
     assert "There is no API key 4cc949ae" in capsys.readouterr().err
     assert len(limits(capsys)) == 1
 
 
-def test_what_a_revoked_key_has_asked_for_can_be_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_jobs_of_a_revoked_key_can_be_stopped(capsys: pytest.CaptureFixture[str]) -> None:
     key_id = a_key(capsys)
     assert run("budgets", "set", "--day", "5", "--key", key_id) == 0
     assert run("keys", "revoke", key_id) == 0

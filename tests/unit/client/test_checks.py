@@ -1,4 +1,4 @@
-"""What doctor finds out about the provider's key, by trying it."""
+"""Test how doctor checks the provider's key by using it."""
 
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,7 @@ def test_the_stored_key_is_tried(secrets: "SecretsManagerClient", answer: Answer
     assert wire.header("Authorization")[0] == f"Bearer {SECRET}"
 
 
-def test_no_key_and_one_that_is_none_are_told_without_a_call(secrets: "SecretsManagerClient") -> None:
+def test_a_missing_or_invalid_key_is_reported_without_a_call(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="provider-key")
     assert "not stored" in found("http://127.0.0.1:1").detail
     secrets.put_secret_value(SecretId="provider-key", SecretString=f"{SECRET}\nline")

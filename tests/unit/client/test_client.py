@@ -27,7 +27,7 @@ def test_a_list_is_fetched_page_by_page_as_it_is_read() -> None:
     assert b"cursor=c+1" in wire.requests[1]
 
 
-def test_waiting_tells_each_stage_once() -> None:
+def test_waiting_reports_each_stage_once() -> None:
     answers = [shown(), shown(), shown("generating"), shown("generating", stage="archiving"), completed("u", 1)]
     stages: list[str] = []
     with serving(*answers) as wire, Client(wire.url, KEY) as client:
@@ -36,7 +36,7 @@ def test_waiting_tells_each_stage_once() -> None:
     assert stages == ["queued", "generating", "archiving", "completed"]
 
 
-def test_waiting_for_one_that_fails_raises_its_reason() -> None:
+def test_waiting_for_a_failed_generation_raises_its_reason() -> None:
     with serving(shown(), failed()) as wire, Client(wire.url, KEY) as client, pytest.raises(GenerationFailed) as caught:
         client.wait(ID)
     assert str(caught.value) == f"Generation {ID} failed: GenerationFailed: no luck."
@@ -49,18 +49,18 @@ def test_waiting_ends_with_its_timeout() -> None:
     assert caught.value.generation.stage == "generating"
 
 
-def test_waiting_outlasts_a_server_that_fails_meanwhile() -> None:
+def test_waiting_survives_temporary_server_errors() -> None:
     trouble = [reset] * 4 + [error(500)] * 4
     with serving(shown(), *trouble, completed("u", 1)) as wire, Client(wire.url, KEY) as client:
         assert client.wait(ID).status == "completed"
 
 
-def test_waiting_ends_where_the_api_refuses() -> None:
+def test_waiting_ends_when_the_api_rejects_the_call() -> None:
     with serving(shown(), error(404)) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFound):
         client.wait(ID)
 
 
-def test_a_download_is_whole_and_sends_no_key(home: Path) -> None:
+def test_a_download_is_complete_and_sends_no_key(home: Path) -> None:
     with (
         serving(http(200, VIDEO)) as cdn,
         serving(completed(cdn.url, len(VIDEO))) as wire,
@@ -77,7 +77,7 @@ def test_a_download_is_whole_and_sends_no_key(home: Path) -> None:
     [http(200, VIDEO, length=len(VIDEO) + 1), http(200, VIDEO[:-1]), http(403, b"expired"), reset],
     ids=["broken off", "another length than the record's", "expired link", "reset"],
 )
-def test_a_download_that_is_not_whole_leaves_nothing(broken: bytes, home: Path) -> None:
+def test_an_incomplete_download_leaves_nothing(broken: bytes, home: Path) -> None:
     with (
         serving(broken) as cdn,
         serving(completed(cdn.url, len(VIDEO))) as wire,
@@ -88,7 +88,7 @@ def test_a_download_that_is_not_whole_leaves_nothing(broken: bytes, home: Path) 
     assert list(home.iterdir()) == []
 
 
-def test_a_download_that_broke_off_is_tried_with_a_fresh_link(home: Path) -> None:
+def test_an_interrupted_download_is_retried_with_a_fresh_link(home: Path) -> None:
     with (
         serving(http(200, VIDEO, length=2000), http(200, VIDEO)) as cdn,
         serving(completed(cdn.url, len(VIDEO))) as wire,
@@ -98,7 +98,7 @@ def test_a_download_that_broke_off_is_tried_with_a_fresh_link(home: Path) -> Non
     assert len(wire.requests) == 2
 
 
-def test_a_download_overwrites_only_when_told(home: Path) -> None:
+def test_a_download_overwrites_only_if_requested(home: Path) -> None:
     path = home / "boat.mp4"
     path.write_text("mine")
     with (
@@ -121,7 +121,7 @@ def test_there_is_nothing_to_download_before_the_end(home: Path) -> None:
             client.download(ID, home / "boat.mp4")
 
 
-def test_cancel_stops_what_runs() -> None:
+def test_cancel_stops_a_running_generation() -> None:
     with serving(shown("generating"), failed("Cancelled")) as wire, Client(wire.url, KEY) as client:
         stopped = client.cancel(ID)
     assert stopped.error
@@ -129,7 +129,7 @@ def test_cancel_stops_what_runs() -> None:
     assert wire.requests[1].startswith(b"DELETE ")
 
 
-def test_cancel_never_deletes_a_video_that_is_there_already() -> None:
+def test_cancel_never_deletes_an_existing_video() -> None:
     with serving(completed("u", 1)) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFinished):
         client.cancel(ID)
     assert len(wire.requests) == 1
@@ -141,7 +141,7 @@ def test_cancelling_again_changes_nothing() -> None:
     assert len(wire.requests) == 1
 
 
-def test_delete_does_not_cancel_what_runs() -> None:
+def test_delete_does_not_cancel_a_running_generation() -> None:
     with serving(shown("generating")) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFinished):
         client.delete(ID)
     assert len(wire.requests) == 1
@@ -154,7 +154,7 @@ def test_delete_waits_until_the_end_is_announced() -> None:
     assert len(wire.requests) == 4
 
 
-def test_deleting_again_changes_nothing_and_what_never_was_is_not_found() -> None:
+def test_deleting_again_changes_nothing_and_an_unknown_id_is_not_found() -> None:
     with serving(error(404), http(200, {"id": ID, "deleted": True}), error(404)) as wire:
         client = Client(wire.url, KEY)
         client.delete(ID)
@@ -163,19 +163,19 @@ def test_deleting_again_changes_nothing_and_what_never_was_is_not_found() -> Non
         client.close()
 
 
-def test_an_answer_with_only_what_the_provider_promises_is_read() -> None:
+def test_a_response_with_only_the_providers_fields_is_read() -> None:
     with serving(http(200, {"id": "x:veo2", "status": "waiting"})) as wire, Client(wire.url, KEY) as client:
         found = client.get("x:veo2")
     assert (found.stage, found.ended, found.video, found.created_at) == ("waiting", False, None, None)
 
 
-def test_a_status_that_is_none_is_refused_by_the_api() -> None:
+def test_an_unknown_status_is_rejected_by_the_api() -> None:
     refused = error(400, "`status` must be one of …")
     with serving(refused) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError, match="must be"):
         list(client.list("done"))  # type: ignore[arg-type]  # that is the point
 
 
-def test_a_generation_may_stand_for_its_id() -> None:
+def test_a_generation_can_be_passed_instead_of_its_id() -> None:
     done = completed("http://127.0.0.1:1/v", 1)
     with serving(shown(), shown(), done, done, failed("Cancelled")) as wire, Client(wire.url, KEY) as client:
         made = client.create("a boat")
@@ -200,13 +200,13 @@ def test_a_list_can_be_limited_and_filtered() -> None:
     assert b"cursor=c" in second
 
 
-def test_the_beginning_of_an_id_that_is_not_there_is_not_deleted() -> None:
+def test_an_unknown_id_prefix_deletes_nothing() -> None:
     with serving(error(404)) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFound):
         client.delete(ID[:5])
     assert len(wire.requests) == 1
 
 
-def test_deleting_and_cancelling_name_the_whole_id() -> None:
+def test_deleting_and_cancelling_send_the_whole_id() -> None:
     gone = http(200, {"id": ID, "deleted": True})
     with serving(shown(), failed("Cancelled"), failed(), gone) as wire, Client(wire.url, KEY) as client:
         client.cancel(ID[:5])
@@ -236,7 +236,7 @@ def everything(error: BaseException) -> str:
         "https://does-not-exist.invalid/v.mp4?X-Amz-Signature=s3cr3t",
     ],
 )
-def test_no_error_and_no_traceback_tells_the_link(link: str, home: Path) -> None:
+def test_errors_and_tracebacks_do_not_show_the_link(link: str, home: Path) -> None:
     with serving(completed(link, 4)) as wire, Client(wire.url, KEY) as client:
         with pytest.raises(DownloadFailed) as caught:
             client.download(ID, home / "boat.mp4")
@@ -247,7 +247,7 @@ def test_no_error_and_no_traceback_tells_the_link(link: str, home: Path) -> None
     assert "s3cr3t" not in everything(ended.value) + repr(ended.value.generation)
 
 
-def test_a_link_that_breaks_off_or_answers_an_error_is_not_told_either(home: Path) -> None:
+def test_errors_of_a_broken_link_do_not_show_the_link(home: Path) -> None:
     for answer in (http(200, VIDEO, length=len(VIDEO) + 9), http(403, b"expired"), reset):
         with serving(answer) as cdn, serving(completed(f"{cdn.url}/v?Signature=s3cr3t", None)) as wire:
             client = Client(wire.url, KEY)
@@ -257,7 +257,7 @@ def test_a_link_that_breaks_off_or_answers_an_error_is_not_told_either(home: Pat
         assert "s3cr3t" not in everything(caught.value)
 
 
-def test_several_threads_may_use_one_client() -> None:
+def test_several_threads_can_use_one_client() -> None:
     with serving(shown()) as wire, Client(wire.url, KEY) as client, ThreadPoolExecutor(8) as pool:
         assert {one.id for one in pool.map(client.get, [ID] * 40)} == {ID}
         assert len(client._http._sessions) <= 8

@@ -1,4 +1,4 @@
-"""Webhooks in the client and on the command line: named with a request, looked at, sent again, and verified."""
+"""Test webhooks in the client and on the command line: sent with a request, listed, sent again, and verified."""
 
 import json
 from collections.abc import Callable
@@ -38,11 +38,11 @@ def page(*found: dict[str, Any], next_cursor: str | None = None) -> bytes:
 
 
 def asked(ask: Callable[..., object]) -> list[str]:
-    """Method and path of each request."""
+    """Return the method and path of each request."""
     return [b" ".join(request.split()[:2]).decode() for request in ask.sent]  # type: ignore[attr-defined]  # see the fixture
 
 
-def test_a_request_names_a_webhook_beside_what_goes_to_the_provider(ask: Run) -> None:
+def test_a_webhook_is_sent_separately_from_the_providers_parameters(ask: Run) -> None:
     given = ["--webhook", URL, "--webhook-events", "failed"]
     assert ask("create", "x", *given, answers=[shown()])[0] == 0
     [request] = ask.sent  # type: ignore[attr-defined]  # see the fixture
@@ -51,7 +51,7 @@ def test_a_request_names_a_webhook_beside_what_goes_to_the_provider(ask: Run) ->
     assert b"webhook" not in request.partition(b"\r\n\r\n")[2]
 
 
-def test_without_one_the_query_is_empty() -> None:
+def test_without_a_webhook_the_query_is_empty() -> None:
     with serving(shown()) as wire, Client(wire.url, KEY) as client:
         client.create("x")
         client.create("x", webhook=Webhook(URL, ["completed", "failed"]), tags=["a", "b=1"])
@@ -61,7 +61,7 @@ def test_without_one_the_query_is_empty() -> None:
     assert full.endswith("&webhook_events=completed%2Cfailed")
 
 
-def test_deliveries_are_listed_with_what_was_wrong(ask: Run) -> None:
+def test_deliveries_are_listed_with_their_errors(ask: Run) -> None:
     dead = delivery("dead", attempts=11, answered=500, problem="The webhook\tanswered 500.")
     code, out, _ = ask("webhooks", "list", "--limit", "7", answers=[page(dead)])
     assert (code, asked(ask)) == (0, ["GET /v2/webhooks/deliveries?limit=7"])
@@ -72,7 +72,7 @@ def test_deliveries_are_listed_with_what_was_wrong(ask: Run) -> None:
 
 
 @pytest.mark.parametrize(("width", "has_url"), [(80, False), (200, True)])
-def test_a_terminal_shows_the_whole_id_and_what_was_wrong(
+def test_a_terminal_shows_the_whole_id_and_the_error(
     ask: Run, terminal: Callable[[int], None], width: int, *, has_url: bool
 ) -> None:
     terminal(width)
@@ -83,7 +83,7 @@ def test_a_terminal_shows_the_whole_id_and_what_was_wrong(
     assert (URL in out) == has_url
 
 
-def test_pages_of_deliveries_follow_each_other() -> None:
+def test_all_pages_of_deliveries_are_listed() -> None:
     pages = [page(delivery(), delivery(), next_cursor="c"), page(delivery())]
     with serving(*pages) as wire, Client(wire.url, KEY) as client:
         found = list(client.webhook_deliveries())
@@ -101,13 +101,13 @@ def test_a_delivery_is_sent_again(ask: Run) -> None:
     assert out == f"Sending {MESSAGE} again. Check the result with: promptreel webhooks list\n"
 
 
-def test_one_that_is_not_there_is_told() -> None:
+def test_an_unknown_delivery_is_reported() -> None:
     with serving(error(404)) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFound):
         client.redeliver("a/../b")
     assert wire.requests[0].split()[1] == b"/v2/webhooks/deliveries/a%2F..%2Fb/redeliver"
 
 
-def test_the_secret_is_printed_alone_and_another_one_made_if_told(ask: Run) -> None:
+def test_only_the_secret_is_printed_and_it_can_be_rotated(ask: Run) -> None:
     answer = http(200, {"secret": "whsec_abc", "version": 1, "previous_until": None})
     assert ask("webhooks", "secret", answers=[answer]) == (0, "whsec_abc\n", "")
     assert asked(ask) == ["GET /v2/webhooks/secret"]

@@ -1,4 +1,4 @@
-"""The command line: what it prints where, how it ends, and that it never takes a key as an argument."""
+"""Test the command line: its output, its exit codes, and that it never takes a key as an argument."""
 
 import json
 import shlex
@@ -19,7 +19,7 @@ LINK = "http://127.0.0.1:1/video.mp4"
 
 
 def sent(ask: Callable[..., object], number: int = 0) -> bytes:
-    """A request that the API got."""
+    """Return a request that the API received."""
     requests: list[bytes] = ask.sent  # type: ignore[attr-defined]  # see ask
     return requests[number]
 
@@ -29,13 +29,13 @@ def test_the_version_is_the_one_of_the_project_file(run: Run) -> None:
     assert run("--version") == (0, f"promptreel {project['version']}\n", "")
 
 
-def test_create_prints_the_id_alone_on_stdout(ask: Run) -> None:
+def test_create_prints_only_the_id_on_stdout(ask: Run) -> None:
     code, out, err = ask("create", "a boat", answers=[shown()])
     assert (code, out) == (0, f"{ID}\n")
     assert f"promptreel get {ID} --wait" in err
 
 
-def test_the_parameters_of_create_arrive_as_the_model_takes_them(ask: Run) -> None:
+def test_the_parameters_of_create_have_the_models_types(ask: Run) -> None:
     named = ["--model", "google/veo3", "--duration", "8", "--aspect-ratio", "9:16", "--negative-prompt", "rain"]
     given = ["--seed", "7", "--param", "generate_audio=false", "--param", "resolution=720P", "--param", 'note="5"']
     ask("create", "a boat", *named, *given, "--idempotency-key", "k1", answers=[shown()])
@@ -61,7 +61,7 @@ def test_waiting_prints_the_link_on_stdout_and_the_progress_on_stderr(ask: Run) 
     assert "\x1b" not in out + err
 
 
-def test_a_file_to_save_to_means_to_wait_and_save(ask: Run, home: Path) -> None:
+def test_an_output_file_implies_waiting(ask: Run, home: Path) -> None:
     with serving(http(200, b"film")) as cdn:
         answer = completed(cdn.url, 4)
         code, out, _ = ask("create", "a boat", "-o", "boat.mp4", answers=[shown(), answer])
@@ -69,7 +69,7 @@ def test_a_file_to_save_to_means_to_wait_and_save(ask: Run, home: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["mine.mp4", "nowhere/boat.mp4"])
-def test_a_file_that_cannot_be_written_is_told_before_anything_is_paid(ask: Run, home: Path, path: str) -> None:
+def test_an_unwritable_file_is_reported_before_anything_is_paid(ask: Run, home: Path, path: str) -> None:
     (home / "mine.mp4").write_text("mine")
     code, _, err = ask("create", "a boat", "-o", path, answers=[shown()])
     assert code == 1
@@ -83,13 +83,13 @@ def test_a_failed_generation_is_exit_code_1_with_its_reason(ask: Run) -> None:
     assert "failed: GenerationFailed: no luck. Nothing was charged. Try again" in err
 
 
-def test_a_failed_generation_is_told_to_programs_too(ask: Run) -> None:
+def test_a_failed_generation_is_also_reported_as_json(ask: Run) -> None:
     code, out, _ = ask("get", ID, "--wait", "--json", answers=[failed()])
     assert code == 1
     assert json.loads(out)["error"]["name"] == "GenerationFailed"
 
 
-def test_a_refusal_of_the_api_is_exit_code_1(ask: Run) -> None:
+def test_an_error_of_the_api_is_exit_code_1(ask: Run) -> None:
     code, _, err = ask("create", "a boat", answers=[error(400, "`duration` must be one of 5, 6.")])
     assert (code, err) == (1, "`duration` must be one of 5, 6 (HTTP 400).\n")
 
@@ -121,13 +121,13 @@ def test_wrong_usage_is_exit_code_2(run: Run, arguments: list[str]) -> None:
     assert run(*arguments)[0] == 2
 
 
-def test_a_time_out_is_exit_code_4_and_tells_the_way_back(ask: Run) -> None:
+def test_a_timeout_is_exit_code_4_and_says_how_to_continue(ask: Run) -> None:
     code, _, err = ask("get", ID, "--wait", "--timeout", "0", answers=[shown("generating")])
     assert code == 4
     assert f"Continue waiting with: promptreel get {ID} --wait" in err
 
 
-def test_an_interrupt_leaves_the_job_running_and_tells_the_way_back(ask: Run) -> None:
+def test_an_interrupt_leaves_the_job_running_and_says_how_to_continue(ask: Run) -> None:
     def interrupt(_: object) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
@@ -141,13 +141,13 @@ def test_an_interrupt_leaves_the_job_running_and_tells_the_way_back(ask: Run) ->
     assert "Traceback" not in err
 
 
-def test_a_create_that_may_have_arrived_tells_how_to_repeat_it(ask: Run) -> None:
+def test_a_create_that_may_have_arrived_says_how_to_repeat_it(ask: Run) -> None:
     code, _, err = ask("create", "a boat", "--idempotency-key", "k1", answers=[reset])
     assert code == 1
     assert "repeat it with the idempotency key k1" in err
 
 
-def test_a_list_into_a_pipe_is_tab_separated_and_whole(ask: Run) -> None:
+def test_a_piped_list_is_tab_separated_and_complete(ask: Run) -> None:
     prompt = "a very long prompt\twith\na tab and \x1b[31mcolours " + "x" * 200
     page = http(200, {"data": [generation(prompt=prompt)], "next_cursor": None})
     code, out, _ = ask("list", answers=[page])
@@ -174,19 +174,19 @@ def test_a_list_stops_at_its_limit(ask: Run) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
 )
-def test_json_is_all_that_programs_get_on_stdout(ask: Run, arguments: list[str], answers: list[Answer]) -> None:
+def test_stdout_contains_only_json_for_programs(ask: Run, arguments: list[str], answers: list[Answer]) -> None:
     code, out, _ = ask(*arguments, "--json", answers=answers)
     assert code == 0
     assert json.loads(out)
 
 
-def test_cancel_says_what_the_api_says_of_money(ask: Run) -> None:
+def test_cancel_repeats_the_apis_message_about_charges(ask: Run) -> None:
     _, out, _ = ask("cancel", ID, answers=[shown(), failed("Cancelled", "The provider may still charge.")])
     assert out == f"{ID}: The provider may still charge.\n"
 
 
 def listed(*models: tuple[str, str, str, str], next_cursor: str | None = None) -> Answer:
-    """A page of models: id, title, vendor, kind."""
+    """Return a page of models: id, title, vendor, kind."""
     data = [dict(zip(("id", "title", "vendor", "kind"), model, strict=True)) for model in models]
     return http(200, {"data": data, "next_cursor": next_cursor})
 
@@ -198,7 +198,7 @@ ONE, TWO, THREE = (
 )
 
 
-def test_a_models_parameters_are_told_from_its_schema_with_an_example_to_paste(ask: Run) -> None:
+def test_a_models_parameters_are_shown_from_its_schema_with_an_example(ask: Run) -> None:
     properties = {
         "model": {"const": "m"},
         "prompt": {"type": "string", "description": "What it shows."},
@@ -243,7 +243,7 @@ def test_a_models_parameters_are_told_from_its_schema_with_an_example_to_paste(a
     ]
 
 
-def test_how_long_a_model_takes_is_told_where_it_is_known(ask: Run) -> None:
+def test_a_models_usual_time_is_shown_if_known(ask: Run) -> None:
     takes = {"median_seconds": 44.6, "slowest_tenth_seconds": 70.2, "jobs": 100}
     one: dict[str, object] = {"id": "m", "title": "M", "takes": takes}
     answer = http(200, {"data": [one, {"id": "n", "title": "N", "takes": None}]})
@@ -252,7 +252,7 @@ def test_how_long_a_model_takes_is_told_where_it_is_known(ask: Run) -> None:
     assert json.loads(ask("models", "m", "--json", answers=answers)[1])["takes"] == takes
 
 
-def test_a_model_that_needs_no_prompt_is_told_as_such_and_asked_without_one(ask: Run) -> None:
+def test_a_model_without_a_prompt_is_shown_and_used_without_one(ask: Run) -> None:
     schema = {"required": ["model"], "properties": {"model": {"const": "m"}}, "examples": [{"model": "m"}]}
     answers = [listed(("m", "M", "v", "image-to-video")), http(200, {"id": "m", "title": "M", "schema": schema})]
     err = ask("models", "m", answers=answers)[2]
@@ -273,7 +273,7 @@ def test_a_model_that_needs_no_prompt_is_told_as_such_and_asked_without_one(ask:
         (["one"], [ONE]),
     ],
 )
-def test_models_are_searched_and_told_vendor_by_vendor(
+def test_models_are_searched_and_listed_by_vendor(
     ask: Run, words: list[str], found: list[tuple[str, str, str, str]]
 ) -> None:
     pages = [listed(ONE, TWO, next_cursor="a/two"), listed(THREE)]
@@ -281,12 +281,12 @@ def test_models_are_searched_and_told_vendor_by_vendor(
     assert [tuple(line.split("\t")) for line in out.splitlines()] == [(*one, "") for one in found]
 
 
-def test_a_word_that_finds_no_model_is_told_as_such(ask: Run) -> None:
+def test_a_search_without_results_is_reported(ask: Run) -> None:
     code, _, err = ask("models", "nope", answers=[listed(ONE)])
     assert (code, "Model 'nope' does not exist" in err) == (1, True)
 
 
-def test_a_doctor_without_aws_checks_the_api_and_the_key(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_without_aws_checks_the_api_and_the_key(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
     models = http(200, {"data": [{"id": "m", "title": "M"}]})
@@ -295,7 +295,7 @@ def test_a_doctor_without_aws_checks_the_api_and_the_key(ask: Run, monkeypatch: 
     assert [line.split()[0] for line in out.splitlines()] == ["ok", "ok", "warning"]
 
 
-def test_a_doctor_who_finds_something_broken_exits_with_1(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_exits_with_1_if_something_is_broken(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
     code, out, _ = ask("doctor", "--json", answers=[http(503), error(401)])

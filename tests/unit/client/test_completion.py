@@ -1,4 +1,4 @@
-"""What the shell is told for Tab, by the installed command itself."""
+"""Test shell completion with the installed command."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ MODELS = http(200, {"data": [{"id": "google/veo3", "title": "Veo 3"}, {"id": "ve
 
 
 def completed(home: Path, words: str, *answers: Answer, url: str | None = None) -> tuple[list[str], str]:
-    """What stands for choice after these words, and what went to stderr."""
+    """Return the completions after these words, and the stderr output."""
     with serving(*(answers or [error(500)])) as wire:
         ran = subprocess.run(
             [Path(sys.executable).parent / "promptreel"],
@@ -46,11 +46,11 @@ def test_statuses_models_and_ids_are_offered(home: Path) -> None:
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:1", "not a url"])
 @pytest.mark.exhaustive
-def test_what_cannot_be_known_is_silence(home: Path, url: str) -> None:
+def test_unknown_completions_print_nothing(home: Path, url: str) -> None:
     assert completed(home, "promptreel get ", url=url) == ([], "")
 
 
 @pytest.mark.exhaustive
-def test_a_fault_of_the_api_is_silence_and_is_not_tried_again(home: Path) -> None:
+def test_an_error_of_the_api_prints_nothing_and_is_not_retried(home: Path) -> None:
     for answer in (error(500), error(401), http(200, b"<html>"), http(200, {"data": None})):
         assert completed(home, "promptreel get ", answer) == ([], "")

@@ -1,4 +1,4 @@
-"""Where settings come from, and which wins."""
+"""Test the sources of settings and their precedence."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_the_file_follows_xdg(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert load().url == "https://file"
 
 
-def test_a_key_that_others_can_read_is_warned_of(home: Path) -> None:
+def test_a_key_that_others_can_read_causes_a_warning(home: Path) -> None:
     path = write(home)
     assert load().warning is None
     path.chmod(0o640)
@@ -98,7 +98,7 @@ def test_a_flag_wins_over_the_local_cloud_of_the_environment(home: Path, monkeyp
     assert load(stage="prod").local_aws is None
 
 
-def test_where_no_local_cloud_runs_the_way_to_one_is_told() -> None:
+def test_without_a_running_local_cloud_the_error_says_how_to_start_one() -> None:
     with pytest.raises(ConfigurationError, match="make up"):
         load(local=True)
 

@@ -1,4 +1,4 @@
-"""create: where its prompt comes from, several of one prompt, and what is shown while they are waited for."""
+"""Test create: sources of its prompt, several videos of one prompt, and the progress display."""
 
 import io
 import json
@@ -19,7 +19,7 @@ OTHER = "f" * 32
 
 
 def asked(ask: Callable[..., object]) -> list[dict[str, Any]]:
-    """The bodies of the requests for videos, each with its key."""
+    """Return the bodies of the requests for videos, each with its key."""
     requests: list[bytes] = ask.sent  # type: ignore[attr-defined]  # see the fixture
     found = []
     for request in requests:
@@ -58,7 +58,7 @@ def test_a_prompt_that_cannot_be_read_is_wrong_usage_and_sends_nothing(
     assert (code, asked(ask), "PROMPT" in err) == (2, [], True)
 
 
-def test_tags_go_beside_the_request_and_are_shown(ask: Run) -> None:
+def test_tags_are_sent_separately_and_shown(ask: Run) -> None:
     tagged = generation()
     tagged["meta"]["tags"] = ["project=boats", "draft"]
     ask("create", "x", "--tag", "project=boats", "--tag", "draft", answers=[http(200, tagged)])
@@ -68,7 +68,7 @@ def test_tags_go_beside_the_request_and_are_shown(ask: Run) -> None:
     assert "tags     project=boats, draft\n" in ask("get", ID, answers=[http(200, tagged)])[1]
 
 
-def test_several_are_asked_for_with_a_key_each_that_the_same_command_repeats(ask: Run) -> None:
+def test_several_videos_get_separate_keys_that_a_repeated_command_reuses(ask: Run) -> None:
     code, out, err = ask("create", "x", "--count", "3", "--idempotency-key", "k", answers=[shown()])
     assert (code, out) == (0, f"{ID}\n" * 3)
     assert [one["key"] for one in asked(ask)] == ["k-1", "k-2", "k-3"]
@@ -76,14 +76,14 @@ def test_several_are_asked_for_with_a_key_each_that_the_same_command_repeats(ask
     assert err == f"3 of 3 videos requested. {again}"
 
 
-def test_several_without_a_key_have_keys_of_their_own_that_are_told(ask: Run) -> None:
+def test_several_videos_without_a_key_get_generated_keys_that_are_shown(ask: Run) -> None:
     _, _, err = ask("create", "x", "--count", "2", answers=[shown()])
     first, second = [one["key"] for one in asked(ask)]
     assert first != second
     assert f"--idempotency-key {first.removesuffix('-1')}." in err
 
 
-def test_a_video_for_each_seed(ask: Run) -> None:
+def test_one_video_is_created_per_seed(ask: Run) -> None:
     ask("create", "x", "--seeds", "3-5, 9,4", "--idempotency-key", "k", answers=[shown()])
     assert [(one["seed"], one["key"]) for one in asked(ask)] == [(3, "k-3"), (4, "k-4"), (5, "k-5"), (9, "k-9")]
 
@@ -104,7 +104,7 @@ def test_a_wrong_number_is_wrong_usage_and_sends_nothing(ask: Run, arguments: li
     assert asked(ask) == []
 
 
-def test_several_are_saved_in_files_of_their_own(ask: Run, home: Path) -> None:
+def test_several_videos_are_saved_in_separate_files(ask: Run, home: Path) -> None:
     with serving(http(200, b"film")) as cdn:
         done = completed(cdn.url, 4)
         code, out, err = ask(
@@ -115,7 +115,7 @@ def test_several_are_saved_in_files_of_their_own(ask: Run, home: Path) -> None:
     assert err.endswith("2 of 2 videos completed.\n")
 
 
-def test_a_video_that_is_no_mp4_is_named_as_it_is(ask: Run, home: Path) -> None:
+def test_a_video_in_another_container_gets_its_suffix(ask: Run, home: Path) -> None:
     with serving(*[http(200, b"film")] * 3) as cdn:
         done = completed(cdn.url, 4, "webm")
         assert ask("download", ID, answers=[done])[:2] == (0, f"{ID}.webm\n")
@@ -126,9 +126,7 @@ def test_a_video_that_is_no_mp4_is_named_as_it_is(ask: Run, home: Path) -> None:
 
 
 @pytest.mark.parametrize("several", [[], ["--count", "1"]], ids=["one", "several"])
-def test_where_it_was_told_to_be_saved_it_is_and_its_name_is_told_to_be_wrong(
-    ask: Run, home: Path, several: list[str]
-) -> None:
+def test_a_given_file_name_is_used_with_a_warning_about_its_suffix(ask: Run, home: Path, several: list[str]) -> None:
     path = "boat-1.mp4" if several else "boat.mp4"
     with serving(*[http(200, b"film")] * 2) as cdn:
         done = completed(cdn.url, 4, "webm")
@@ -137,20 +135,20 @@ def test_where_it_was_told_to_be_saved_it_is_and_its_name_is_told_to_be_wrong(
     assert f"{path} contains video/webm" in err
 
 
-def test_a_file_of_several_that_cannot_be_written_is_told_before_anything_is_paid(ask: Run, home: Path) -> None:
+def test_an_unwritable_file_of_several_is_reported_before_anything_is_paid(ask: Run, home: Path) -> None:
     (home / "boat-2.mp4").touch()
     code, _, err = ask("create", "x", "--count", "2", "-o", "boat.mp4", answers=[shown()])
     assert (code, asked(ask), "boat-2.mp4 already exists" in err) == (1, [], True)
 
 
-def test_a_folder_is_told_before_anything_is_paid(ask: Run, home: Path) -> None:
+def test_a_folder_as_output_is_reported_before_anything_is_paid(ask: Run, home: Path) -> None:
     (home / "videos").mkdir()
     code, _, err = ask("create", "x", "-o", "videos", "--force", answers=[shown()])
     assert (code, asked(ask), "is a folder" in err) == (1, [], True)
 
 
-def test_one_of_several_that_fails_does_not_hide_the_others(ask: Run) -> None:
-    """The second is not answered, the third fails."""
+def test_one_failure_of_several_does_not_hide_the_others(ask: Run) -> None:
+    """The second gets no response, the third fails."""
     lost: list[Answer] = [reset] * 4
     answers = [shown(), *lost, shown(id=OTHER), completed("http://127.0.0.1:1/v", 1), failed()]
     code, out, err = ask("create", "x", "--count", "3", "--wait", "--idempotency-key", "k", answers=answers)
@@ -161,13 +159,13 @@ def test_one_of_several_that_fails_does_not_hide_the_others(ask: Run) -> None:
     assert "1 of 3 videos completed. To continue without paying twice, repeat the command with --idempotency" in err
 
 
-def test_what_is_refused_for_all_is_asked_for_once(ask: Run) -> None:
+def test_an_error_common_to_all_is_requested_once(ask: Run) -> None:
     code, _, err = ask("create", "x", "--count", "3", answers=[error(400, "`duration` must be one of 5.")])
     assert (code, len(asked(ask)), err) == (1, 1, "`duration` must be one of 5 (HTTP 400).\n")
     assert ask("create", "x", "--count", "3", answers=[error(401)])[0] == 3
 
 
-def test_what_is_refused_for_one_does_not_hide_the_others(ask: Run) -> None:
+def test_one_rejected_request_does_not_hide_the_others(ask: Run) -> None:
     refused = error(400, "`seed` must be smaller.")
     code, out, err = ask("create", "x", "--seeds", "1-3", answers=[shown(), refused, shown()])
     assert (code, out, "2: `seed` must be smaller" in err, "2 of 3 videos requested." in err) == (
@@ -178,7 +176,7 @@ def test_what_is_refused_for_one_does_not_hide_the_others(ask: Run) -> None:
     )
 
 
-def test_several_are_an_array_for_programs_and_what_they_cost_is_told(ask: Run) -> None:
+def test_several_videos_are_a_json_array_and_their_cost_is_shown(ask: Run) -> None:
     meta = {"usage": {"credits_used": 1_000_000}}
     done = shown("completed", video={"url": "http://127.0.0.1:1/v"}, meta=meta)
     answers = [shown(), error(500), error(500), error(500), error(500), done]
@@ -188,26 +186,26 @@ def test_several_are_an_array_for_programs_and_what_they_cost_is_told(ask: Run) 
     assert "1 of 2 videos completed, 0.50 USD in total." in err
 
 
-def test_several_that_are_late_are_exit_code_4(ask: Run) -> None:
+def test_a_timeout_of_several_videos_is_exit_code_4(ask: Run) -> None:
     code, _, err = ask("create", "x", "--count", "2", "--wait", "--timeout", "0", answers=[shown()])
     assert (code, err.count(f"Continue waiting with: promptreel get {ID} --wait")) == (4, 2)
 
 
-def test_waiting_tells_the_position_in_the_queue(ask: Run) -> None:
+def test_waiting_shows_the_position_in_the_queue(ask: Run) -> None:
     queue = [shown(meta={"ahead": ahead, "stage": "queued"}) for ahead in (100, 3)]
     _, _, err = ask("get", ID, "--wait", answers=[queue[0], *queue, shown("generating"), completed("u", 1)])
     assert "queued, 100 or more of your jobs ahead" in err
 
 
-def test_waiting_tells_whose_video_it_waits_for(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")  # no line is broken for it
+def test_waiting_shows_which_video_it_waits_for(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")  # the line is not wrapped
     waits = shown(meta={"ahead": None, "waits_for": ["a" * 32], "stage": "queued"})
     _, _, err = ask("get", ID, "--wait", answers=[waits, waits, shown("generating"), completed("u", 1)])
     assert f"queued, for the video of {'a' * 32}" in err
     assert f"waits    for the video of {'a' * 32}" in ask("get", ID, answers=[waits])[1]
 
 
-def test_waiting_on_a_terminal_tells_how_long_it_usually_takes(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_on_a_terminal_shows_the_usual_time(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     takes = {"median_seconds": 44.6, "slowest_tenth_seconds": 61, "jobs": 50}
     model = http(200, {"id": "veo2", "title": "Veo 2", "takes": takes})
@@ -218,12 +216,12 @@ def test_waiting_on_a_terminal_tells_how_long_it_usually_takes(ask: Run, monkeyp
         assert (code, "usually" in err) == (0, False)
 
 
-def test_a_notification_is_for_a_terminal_and_means_to_wait(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notification_needs_a_terminal_and_implies_waiting(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [shown(), shown("generating"), completed("http://127.0.0.1:1/v", 1)]
     _, out, err = ask("create", "x", "--notify", answers=answers)
     assert (out, "\a" in err) == ("http://127.0.0.1:1/v\n", False)
     monkeypatch.setattr("promptreel.commands.output.sys.stderr.isatty", lambda: True)
-    model = http(200, {"id": "veo2", "title": "Veo 2"})  # on a terminal it is told how long it takes
+    model = http(200, {"id": "veo2", "title": "Veo 2"})  # a terminal also shows how long it takes
     _, _, err = ask("create", "x", "--notify", answers=[answers[0], model, *answers[1:]])
     assert err.endswith(f"\x1b]9;Promptreel: {ID[:8]} completed\a\a")
     _, _, err = ask("get", ID, "--notify", answers=[failed()])
@@ -238,18 +236,18 @@ def test_a_failure_says_what_to_do_about_it(ask: Run) -> None:
     assert f"remedy   {remedy}\n" in out
 
 
-def test_the_commands_of_a_remedy_carry_the_options_of_this_one(ask: Run) -> None:
+def test_suggested_commands_keep_the_current_options(ask: Run) -> None:
     _, out, _ = ask("--stage", "my prod", "get", ID, answers=[failed("ProviderKeyRejected")])
     assert "`promptreel --stage 'my prod' secret set`" in out
     assert f"`promptreel --stage 'my prod' rescue {ID}`" in out
 
 
-def test_an_api_that_names_no_remedy_is_understood(ask: Run) -> None:
+def test_a_response_without_a_remedy_is_accepted(ask: Run) -> None:
     answer = shown("error", error={"name": "GenerationFailed", "message": "no luck."})
     assert "remedy" not in ask("get", ID, answers=[answer])[1]
 
 
-def test_the_beginning_of_an_id_becomes_the_whole_of_it(ask: Run, home: Path) -> None:
+def test_an_id_prefix_becomes_the_whole_id(ask: Run, home: Path) -> None:
     with serving(http(200, b"film")) as cdn:
         ask("download", ID[:5], answers=[completed(cdn.url, 4)])
     assert (home / f"{ID}.mp4").exists()

@@ -1,4 +1,4 @@
-"""The command line's help and docs/cli.md tell everything; the wheel carries everything."""
+"""Test that the help and docs/cli.md cover every command, and that the wheel is complete."""
 
 import importlib.util
 import os
@@ -19,7 +19,7 @@ CLI = (ROOT / "docs" / "cli.md").read_text("utf-8")
 
 
 def commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Every command with its full name, groups included."""
+    """Yield every command with its full name, including groups."""
     yield name, group
     for command in getattr(group, "commands", {}).values():
         yield from commands(command, f"{name} {command.name}")
@@ -39,7 +39,7 @@ def test_every_command_and_each_of_its_parameters_has_help_and_is_documented(nam
         assert shown in section or shown.endswith("-completion")
 
 
-def test_the_document_is_what_the_help_says_now() -> None:
+def test_the_document_matches_the_current_help() -> None:
     found = importlib.util.spec_from_file_location("generate_cli", ROOT / "docs" / "generate_cli.py")
     assert found
     assert found.loader

@@ -1,4 +1,4 @@
-"""What the client sends again, and what not."""
+"""Test which calls the client retries."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,7 +16,7 @@ from tests.support.wire import http, reset, serving
     [reset, error(429), error(500), error(502), error(503), error(504)],
     ids=["reset", "429", "500", "502", "503", "504"],
 )
-def test_trouble_that_may_pass_is_tried_again(trouble: bytes, slept: list[float]) -> None:
+def test_temporary_errors_are_retried(trouble: bytes, slept: list[float]) -> None:
     with serving(trouble, trouble, shown()) as wire, Client(wire.url, KEY) as client:
         assert client.get(ID).status == "queued"
     assert len(wire.requests) == 3
@@ -39,14 +39,14 @@ def test_two_creates_carry_different_idempotency_keys() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
-def test_a_refusal_is_not_tried_again(status: int, slept: list[float]) -> None:
+def test_a_rejected_call_is_not_retried(status: int, slept: list[float]) -> None:
     with serving(error(status)) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError) as caught:
         client.create("a boat")
     assert caught.value.status == status
     assert (len(wire.requests), slept) == (1, [])
 
 
-def test_the_api_may_say_when_to_try_again(slept: list[float]) -> None:
+def test_the_api_can_set_the_time_of_the_retry(slept: list[float]) -> None:
     before = datetime.now(UTC)
     soon = format_datetime(before + timedelta(seconds=30), usegmt=True)
     answers = [error(429, "no.", "Retry-After: 7"), error(503, "no.", f"Retry-After: {soon}"), shown()]
@@ -66,13 +66,13 @@ def test_the_api_may_say_when_to_try_again(slept: list[float]) -> None:
         "Thu, 01 Jan 99999999999999999999 00:00:00 GMT",
     ],
 )
-def test_a_retry_after_that_says_nothing_is_ignored(nonsense: str, slept: list[float]) -> None:
+def test_an_invalid_retry_after_is_ignored(nonsense: str, slept: list[float]) -> None:
     with serving(error(429, "no.", f"Retry-After: {nonsense}"), shown()) as wire, Client(wire.url, KEY) as client:
         client.get(ID)
     assert 0 < slept[0] < 1
 
 
-def test_nobody_waits_an_hour_in_a_call(slept: list[float]) -> None:
+def test_a_call_never_waits_for_an_hour(slept: list[float]) -> None:
     with (
         serving(error(429, "later.", "Retry-After: 3600")) as wire,
         Client(wire.url, KEY) as client,
@@ -82,20 +82,20 @@ def test_nobody_waits_an_hour_in_a_call(slept: list[float]) -> None:
     assert slept == []
 
 
-def test_after_four_attempts_it_is_given_up_in_one_sentence() -> None:
+def test_after_four_attempts_the_call_fails_with_one_sentence() -> None:
     with serving(reset) as wire, Client(wire.url, KEY) as client, pytest.raises(ConnectionFailed) as caught:
         client.get(ID)
     assert len(wire.requests) == ATTEMPTS
     assert str(caught.value) == f"{wire.url} cannot be reached (no connection): check the URL and your connection."
 
 
-def test_a_create_whose_outcome_is_unknown_tells_its_idempotency_key() -> None:
+def test_a_create_with_an_unknown_outcome_shows_its_idempotency_key() -> None:
     with serving(reset) as wire, Client(wire.url, KEY) as client, pytest.raises(ConnectionFailed) as caught:
         client.create("a boat")
     assert wire.header("Idempotency-Key")[0] in caught.value.__notes__[0]
 
 
-def test_the_errors_of_the_api_are_told_apart() -> None:
+def test_the_errors_of_the_api_have_different_classes() -> None:
     with serving(error(401), error(404, "There is none."), error(409, "Not now.")) as wire:
         client = Client(wire.url, KEY)
         with pytest.raises(Unauthorized):
@@ -112,12 +112,12 @@ def test_the_errors_of_the_api_are_told_apart() -> None:
     [http(200, b"<html>Log in</html>"), http(200, b"[]"), http(404, b"nginx")],
     ids=["page", "list", "404 without JSON"],
 )
-def test_what_is_no_answer_of_promptreel_is_told_as_such(answer: bytes) -> None:
+def test_a_response_of_another_server_is_recognised(answer: bytes) -> None:
     with serving(answer) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError, match="check the URL"):
         client.get(ID)
 
 
-def test_the_key_goes_only_where_it_was_meant_to_go() -> None:
+def test_the_key_is_sent_only_to_the_configured_url() -> None:
     with serving(shown()) as elsewhere:
         redirect = http(302, b"", f"Location: {elsewhere.url}/")
         with serving(redirect) as wire, Client(wire.url, KEY) as client, pytest.raises(ApiError):
@@ -127,13 +127,13 @@ def test_the_key_goes_only_where_it_was_meant_to_go() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://api.example.com", "ftp://127.0.0.1", "api.example.com", ""])
-def test_a_url_that_would_leak_the_key_or_is_none_is_refused(url: str) -> None:
+def test_an_insecure_or_invalid_url_is_rejected(url: str) -> None:
     with pytest.raises(ConfigurationError):
         Client(url, KEY)
 
 
 @pytest.mark.parametrize("key", ["a b", pytest.param("a\nb", id="line break"), "schlüssel"])
-def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key: str) -> None:
+def test_an_invalid_key_is_rejected_without_showing_it(key: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Client("http://127.0.0.1:1", key)
     assert key not in str(caught.value)

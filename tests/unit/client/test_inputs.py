@@ -1,4 +1,4 @@
-"""Files of this machine as inputs: uploaded, and named in requests by what they hold."""
+"""Test local files as inputs: uploaded, and referenced in requests by their content."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def cat(home: Path) -> Path:
 
 @contextmanager
 def storage(*answers: Answer) -> Iterator[tuple[Answer, Any]]:
-    """S3, and the API's answer with a form for it."""
+    """Serve S3, and an API that responds with an upload form."""
     with serving(*(answers or (http(204, {}),))) as s3:
         form = {"url": s3.url, "fields": {"key": "uploads/ann/x"}, "max_bytes": 100, "expires_in": 60}
         yield http(200, {"id": "x", "reference": REFERENCE, "upload": form}), s3
@@ -57,10 +57,10 @@ def test_a_file_that_a_parameter_names_is_uploaded(ask: Run, cat: Path, given: s
     assert created["image_url"] == REFERENCE
     (sent,) = s3.requests
     assert CAT in sent
-    assert KEY.encode() not in sent, "the key is for the API alone"
+    assert KEY.encode() not in sent, "the key is only for the API"
 
 
-def test_a_file_that_is_refused_is_told_by_its_name(ask: Run, cat: Path) -> None:
+def test_a_rejected_file_is_reported_by_name(ask: Run, cat: Path) -> None:
     refused = http(400, {"message": f"`image_url`: {REFERENCE} is audio/wav, not an image (image/png)."})
     with storage() as (form, _):
         code, _, err = ask("create", "a", "--param", f"image_url={cat.name}", answers=[form, refused])
@@ -70,19 +70,19 @@ def test_a_file_that_is_refused_is_told_by_its_name(ask: Run, cat: Path) -> None
 @pytest.mark.parametrize(
     "given", ["https://example.com/cat.png", "s3://prompts/owners/ann/cat.png", "data:image/png;base64,aa.png", "16:9"]
 )
-def test_what_is_no_file_goes_as_it_is(ask: Run, given: str) -> None:
+def test_other_texts_are_sent_unchanged(ask: Run, given: str) -> None:
     assert ask("create", "a cat.png", "--param", f"image_url={given}", answers=[shown()])[0] == 0
     (created,) = bodies(ask.sent)  # type: ignore[attr-defined]
     assert (created["image_url"], created["prompt"]) == (given, "a cat.png")
 
 
-def test_a_file_that_is_not_there_is_told_and_nothing_is_sent(ask: Run) -> None:
+def test_a_missing_file_is_reported_and_nothing_is_sent(ask: Run) -> None:
     code, _, err = ask("create", "a", "--param", 'image_urls=["cat.png"]', answers=[shown()])
     assert (code, bodies(ask.sent)) == (1, [])  # type: ignore[attr-defined]
     assert "The request names cat.png, but there is no such file." in err
 
 
-def test_one_option_a_kind_finds_the_models_parameters(ask: Run, cat: Path) -> None:
+def test_one_option_per_kind_finds_the_models_parameters(ask: Run, cat: Path) -> None:
     links = ["https://x/1.png", "https://x/2.png"]
     sounds = ["--audio", "https://x/1.mp3", "--audio", "https://x/2.mp3"]
     model = http(200, {"id": "m", "title": "M", "inputs": FIELDS})
@@ -98,7 +98,7 @@ def test_one_option_a_kind_finds_the_models_parameters(ask: Run, cat: Path) -> N
         assert (code, known in " ".join(err.split())) == (2, True), err
 
 
-def test_a_generation_is_named_by_the_beginning_of_its_id(ask: Run) -> None:
+def test_a_generation_can_be_named_by_an_id_prefix(ask: Run) -> None:
     given = ["create", "a", "--param", f"video_url=generation:{ID[:6]}"]
     assert ask(*given, answers=[completed("https://x", 1), shown()])[0] == 0
     (created,) = bodies(ask.sent)  # type: ignore[attr-defined]
@@ -112,7 +112,7 @@ def test_several_of_one_prompt_upload_once(ask: Run, cat: Path) -> None:
     assert len(s3.requests) == 1
 
 
-def test_the_client_takes_paths_and_generations_and_no_text_for_a_path(cat: Path) -> None:
+def test_the_client_accepts_paths_and_generations_but_no_text_as_a_path(cat: Path) -> None:
     with storage() as (form, s3), serving(form, shown(), shown()) as api, Client(api.url, KEY) as client:
         generation = client.create("a", image_url=cat)
         client.create("b", image_url="cat.png", elements=[{"video_url": generation}])
@@ -121,7 +121,7 @@ def test_the_client_takes_paths_and_generations_and_no_text_for_a_path(cat: Path
     assert (second["image_url"], second["elements"]) == ("cat.png", [{"video_url": f"generation:{ID}"}])
 
 
-def test_a_file_that_storage_refuses_is_told(cat: Path) -> None:
+def test_a_file_that_storage_rejects_is_reported(cat: Path) -> None:
     with storage(http(403, {})) as (form, _), serving(form) as api, Client(api.url, KEY) as client:
         with pytest.raises(ConnectionFailed, match=r"cat\.png could not be uploaded \(HTTP 403\)"):
             client.upload(cat)
@@ -153,7 +153,7 @@ def test_a_file_that_storage_refuses_is_told(cat: Path) -> None:
             '{"image_url": "cat.png"}\n{"prompt": "a\u2028b"}\nno JSON\n',
             f'{{"image_url": "{REFERENCE}"}}\n{{"prompt": "a\u2028b"}}\nno JSON\n',
         ),
-        ("a.csv", 'prompt,image_url\na,cat.png\n"b,\nc,\n', None),  # a quote that does not end
+        ("a.csv", 'prompt,image_url\na,cat.png\n"b,\nc,\n', None),  # an unclosed quote
         ("a.csv", "prompt,video_url\na,row:boat.mp4\n", None),
     ],
     ids=[
@@ -170,9 +170,7 @@ def test_a_file_that_storage_refuses_is_told(cat: Path) -> None:
         "row of the batch",
     ],
 )
-def test_files_that_rows_name_are_known_by_their_content(
-    cat: Path, name: str, content: str, changed: str | None
-) -> None:
+def test_files_in_rows_are_identified_by_their_content(cat: Path, name: str, content: str, changed: str | None) -> None:
     path = cat.parent / name
     path.write_text(content, "utf-8", newline="")
     with (
@@ -183,7 +181,7 @@ def test_files_that_rows_name_are_known_by_their_content(
     ):
         assert sent.read_bytes().decode() == (content if changed is None else changed)
         assert sent.name == name
-        assert s3.requests == [], "to look is not to send"
+        assert s3.requests == [], "a check sends nothing"
         upload()
     assert len(s3.requests) == (changed is not None)
 

@@ -1,4 +1,4 @@
-"""API keys are made, listed and revoked, and two operators at once never lose one."""
+"""Test that API keys are created, listed and revoked, and that concurrent operators never lose one."""
 
 import json
 from collections.abc import Callable
@@ -27,12 +27,12 @@ def owner_of(key: str, stored: str, now: datetime | None = None) -> str | None:
 
 
 def stored(secrets: "SecretsManagerClient") -> str:
-    # moto forgets to move its default when the label moves.
+    # moto does not move its default version when the label moves.
     return secrets.get_secret_value(SecretId="keys", VersionStage="AWSCURRENT")["SecretString"]
 
 
 @pytest.mark.parametrize("first", [{}, {"SecretString": "{}"}], ids=["no value yet", "no key yet"])
-def test_a_key_is_made_that_the_authorizer_knows_and_nobody_kept(
+def test_a_created_key_is_known_to_the_authorizer_but_not_stored(
     secrets: "SecretsManagerClient", first: dict[str, Any]
 ) -> None:
     secrets.create_secret(Name="keys", **first)
@@ -42,7 +42,7 @@ def test_a_key_is_made_that_the_authorizer_knows_and_nobody_kept(
     assert ApiKeys(secrets, "keys").list() == [kept]
 
 
-def test_a_revoked_key_is_gone_and_the_others_stay(secrets: "SecretsManagerClient") -> None:
+def test_a_revoked_key_is_removed_and_the_others_stay(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     keys = ApiKeys(secrets, "keys")
     (ann, kept), (bob, _) = keys.create("ann"), keys.create("bob")
@@ -51,13 +51,13 @@ def test_a_revoked_key_is_gone_and_the_others_stay(secrets: "SecretsManagerClien
     assert owner_of(bob, stored(secrets)) == "bob"
 
 
-def test_a_key_that_is_not_there_cannot_be_revoked(secrets: "SecretsManagerClient") -> None:
+def test_an_unknown_key_cannot_be_revoked(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     with pytest.raises(PromptreelError, match="keys list"):
         ApiKeys(secrets, "keys").revoke("00000000")
 
 
-def test_a_key_that_is_rotated_goes_on_for_a_while_beside_its_replacement(secrets: "SecretsManagerClient") -> None:
+def test_a_rotated_key_stays_valid_for_a_while_with_its_replacement(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     keys = ApiKeys(secrets, "keys")
     old, kept = keys.create("ann", name="ci", scope="create")
@@ -75,7 +75,7 @@ def test_a_key_that_is_rotated_goes_on_for_a_while_beside_its_replacement(secret
     assert not ends.has_expired
 
 
-def test_before_the_replacement_of_a_key_works_its_id_is_told(secrets: "SecretsManagerClient") -> None:
+def test_the_replacements_id_is_reported_before_it_works(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     keys = ApiKeys(secrets, "keys")
     _, kept = keys.create("ann")
@@ -96,7 +96,7 @@ def test_rotating_does_not_lengthen_the_life_of_a_key(secrets: "SecretsManagerCl
 
 
 class Meanwhile:
-    """A client whose first `put_secret_value` comes only after another operator's whole change."""
+    """A client that lets another operator make a whole change before the first `put_secret_value`."""
 
     def __init__(self, secrets: "SecretsManagerClient", change: Callable[[], object]) -> None:
         self._secrets = secrets
@@ -112,7 +112,7 @@ class Meanwhile:
         return self._secrets.put_secret_value(**arguments)
 
 
-def test_what_another_operator_changed_meanwhile_is_kept(secrets: "SecretsManagerClient") -> None:
+def test_concurrent_changes_of_another_operator_are_kept(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     _, old = ApiKeys(secrets, "keys").create("old")
 

@@ -1,4 +1,4 @@
-"""list and open: what a terminal shows on every width, and what is asked of the API."""
+"""Test list and open: terminals of every width, and the requests to the API."""
 
 import re
 from collections.abc import Callable
@@ -22,12 +22,12 @@ def page(*found: dict[str, Any]) -> bytes:
 
 
 def query(ask: Callable[..., object]) -> dict[str, str]:
-    """The query of the first request."""
+    """Return the query of the first request."""
     [request, *_] = ask.sent  # type: ignore[attr-defined]  # see the fixture
     return {name: value for name, [value] in parse_qs(request.split()[1].decode().partition("?")[2]).items()}
 
 
-def test_forced_colours_do_not_cut_what_goes_into_a_pipe(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forced_colours_do_not_truncate_piped_output(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "40")
     code, out, _ = ask("list", answers=[page(generation(prompt=LONG))])
@@ -40,7 +40,7 @@ def test_forced_colours_do_not_cut_what_goes_into_a_pipe(ask: Run, monkeypatch: 
 @pytest.mark.parametrize(
     "prompt", [LONG, "短い" * 100, "x", "[red]a\x1b[31m\n" + LONG], ids=["long", "wide", "short", "evil"]
 )
-def test_a_terminal_shows_id_status_time_and_why_on_every_width(
+def test_a_terminal_of_any_width_shows_id_status_time_and_reason(
     ask: Run, terminal: Callable[[int], None], width: int, prompt: str
 ) -> None:
     terminal(width)
@@ -56,7 +56,7 @@ def test_a_terminal_shows_id_status_time_and_why_on_every_width(
     assert ("2026-01-01" in out) is (width >= 38)
     assert prompt[:6] in out
     assert "\x1b[31m" not in out
-    if width >= 34:  # what is narrower is no terminal
+    if width >= 34:  # narrower terminals do not exist
         assert all(cells(line) <= width for line in lines), lines
 
 
@@ -75,12 +75,12 @@ def test_an_empty_list_prints_nothing(ask: Run, terminal: Callable[[int], None])
     assert ask("list", answers=[page()]) == (0, "", "")
 
 
-def test_a_pipe_gets_why_a_generation_failed(ask: Run) -> None:
+def test_a_pipe_gets_the_reason_of_a_failure(ask: Run) -> None:
     broken = generation("error", error={"name": "GenerationFailed", "message": "no\tluck."})
     assert ask("list", answers=[page(broken)])[1].split("\t")[5:] == ["GenerationFailed: no luck.\n"]
 
 
-def test_filters_are_asked_of_the_api(ask: Run) -> None:
+def test_filters_are_sent_to_the_api(ask: Run) -> None:
     given = ["--status", "error", "--model", "veo2", "--batch", "abcd", "--text", "a boat", "--limit", "7"]
     given += ["--tag", "project=boats", "--tag", "draft"]
     ask("list", *given, "--since", "2026-01-31", "--until", "2026-01-31", answers=[page()])
@@ -100,20 +100,20 @@ def test_filters_are_asked_of_the_api(ask: Run) -> None:
     ("text", "ago"),
     [("30m", timedelta(minutes=30)), ("12h", timedelta(hours=12)), ("2d", timedelta(days=2)), ("1w", timedelta(7))],
 )
-def test_a_time_may_be_so_long_ago(ask: Run, text: str, ago: timedelta) -> None:
+def test_a_time_can_be_relative(ask: Run, text: str, ago: timedelta) -> None:
     before = datetime.now(UTC)
     ask("list", "--since", text, answers=[page()])
     assert before - ago <= datetime.fromisoformat(query(ask)["created_after"]) <= datetime.now(UTC) - ago
 
 
-def test_a_time_without_a_zone_is_utc_as_what_is_shown(ask: Run) -> None:
+def test_a_time_without_a_zone_is_utc_like_the_output(ask: Run) -> None:
     ask("list", "--since", "2026-01-31T12:00", "--until", "2026-01-31T12:00+02:00", answers=[page()])
     assert query(ask)["created_after"] == "2026-01-31T12:00:00Z"
     assert query(ask)["created_before"] == "2026-01-31T10:00:00Z"
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2", "99999999d", "2026-02-30", "9999-12-31x", "0d0"])
-def test_what_is_no_time_is_wrong_usage(run: Run, text: str) -> None:
+def test_an_invalid_time_is_wrong_usage(run: Run, text: str) -> None:
     code, _, err = run("list", "--since", text)
     assert (code, "is not a time" in err) == (2, True)
 
@@ -133,9 +133,7 @@ def test_open_opens_the_link_in_a_browser_and_does_not_print_it(ask: Run, monkey
 
 
 @pytest.mark.parametrize("display", [None, ":0"])
-def test_open_prints_the_link_where_nothing_can_be_opened(
-    ask: Run, monkeypatch: pytest.MonkeyPatch, display: str | None
-) -> None:
+def test_open_prints_the_link_without_a_browser(ask: Run, monkeypatch: pytest.MonkeyPatch, display: str | None) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     if display:

@@ -1,4 +1,4 @@
-"""promptreel logs and redrive: what they make of what AWS answers, and what they leave where it is."""
+"""Test the output of promptreel logs and redrive, and the messages that they leave in the queue."""
 
 import io
 import json
@@ -24,7 +24,7 @@ Run = Callable[..., int]
 
 
 class Pages:
-    """A paginator of the answers that a function gives."""
+    """A paginator of the responses that a function returns."""
 
     def __init__(self, answer: Callable[..., Any]) -> None:
         self.paginate = lambda **asked: [answer(**asked)]
@@ -92,14 +92,14 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 
 def run(*arguments: str) -> int:
-    """The exit code of the command."""
+    """Run the command and return its exit code."""
     try:
         return main([*arguments])
     except SystemExit as ended:
         return int(ended.code or 0)
 
 
-def test_what_functions_said_is_put_together_by_time(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_of_functions_are_merged_by_time(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     aws.logs["group-1"] = [
         (2000, {"level": "ERROR", "message": "second", "generation_id": "g1", "service": "s", "function_arn": "a"}),
         (1000, "START RequestId: 1"),
@@ -123,7 +123,7 @@ def test_what_functions_said_is_put_together_by_time(aws: Aws, capsys: pytest.Ca
     assert aws.asked[-1] == {**aws.asked[-1], "logGroupName": "group-1", "filterPattern": '"g1"'}
 
 
-def test_a_function_that_is_not_there_is_told_with_those_that_are(
+def test_an_unknown_function_is_reported_with_the_existing_ones(
     aws: Aws,  # noqa: ARG001 - is patched in
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_function_that_is_not_there_is_told_with_those_that_are(
     assert run("logs", "--since", "yesterday") == 2
 
 
-def test_what_lies_in_both_queues_is_tried_again(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_in_both_queues_are_reprocessed(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     wrapped = {"requestPayload": {"generation_id": "g1"}, "responsePayload": {}}
     plain = {"detail": {"name": "g2"}}
     aws.queues["files-dead"] = ["a", "b"]
@@ -149,7 +149,7 @@ def test_what_lies_in_both_queues_is_tried_again(aws: Aws, capsys: pytest.Captur
     ]
 
 
-def test_what_cannot_be_recorded_stays_in_its_queue_and_is_told(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unrecorded_message_stays_in_its_queue_and_is_reported(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     aws.queues["failures-dead"] = ["{}", '{"detail": {}}']
     aws.fault = {"errorType": "ClientError", "errorMessage": "no"}
     assert run("redrive") == 1

@@ -1,4 +1,4 @@
-"""promptreel reconcile: what it asks the function for, and what it makes of the answer."""
+"""Test promptreel reconcile: its requests to the function, and its output for the response."""
 
 import io
 import json
@@ -24,7 +24,7 @@ SUMS = {
 
 
 class Function:
-    """Answers each call with the next of `answers`."""
+    """A function that returns the next of `answers` for each call."""
 
     def __init__(self) -> None:
         self.answers: list[dict[str, Any]] = []
@@ -49,17 +49,17 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Function:
 
 
 def run(*arguments: str) -> int:
-    """The exit code of the command."""
+    """Run the command and return its exit code."""
     try:
         return main(["reconcile", *arguments])
     except SystemExit as ended:
         return int(ended.code or 0)
 
 
-def test_a_day_on_which_all_adds_up(function: Function, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_day_without_differences_is_reported(function: Function, capsys: pytest.CaptureFixture[str]) -> None:
     function.answers = [{"days": []}, {"days": [SUMS]}]
     assert run("--day", "2026-11-24") == 0
-    assert function.asked == [{"day": "2026-11-24"}] * 2, "it goes on until all is read"
+    assert function.asked == [{"day": "2026-11-24"}] * 2, "it calls again until everything is read"
     said = capsys.readouterr()
     assert said.out.splitlines() == [
         "2026-11-24 (UTC): all charges match. 412 charged as recorded, 1,030.00 USD in total.",
@@ -68,9 +68,7 @@ def test_a_day_on_which_all_adds_up(function: Function, capsys: pytest.CaptureFi
     assert "Still reading" in said.err
 
 
-def test_what_does_not_add_up_is_said_and_is_an_exit_code(
-    function: Function, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_differences_are_reported_and_set_the_exit_code(function: Function, capsys: pytest.CaptureFixture[str]) -> None:
     counts = COUNTS | {"not_ours": {"count": 2, "credits": 1_500_000}}
     function.answers = [{"days": [{**SUMS, "adds_up": False, "counts": counts}]}] * 2
     assert run("--day", "2026-11-24") == 1
@@ -81,7 +79,7 @@ def test_what_does_not_add_up_is_said_and_is_an_exit_code(
     assert json.loads(capsys.readouterr().out)["counts"] == counts
 
 
-def test_without_a_day_it_is_yesterday_and_one_to_come_is_refused(
+def test_the_default_day_is_yesterday_and_a_future_day_is_rejected(
     function: Function, capsys: pytest.CaptureFixture[str]
 ) -> None:
     function.answers = [{"days": [SUMS]}]
@@ -100,5 +98,5 @@ def test_a_function_that_fails_is_an_error_in_a_sentence(
     assert "ProviderUnavailable: The provider answered with 503" in capsys.readouterr().err
 
 
-def test_every_kind_of_line_has_its_words() -> None:
+def test_every_kind_of_line_has_a_description() -> None:
     assert SAID.keys() | {"adds_up"} == set(Kind)

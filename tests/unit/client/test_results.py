@@ -1,4 +1,4 @@
-"""A folder of results is one batch's, holds each row's latest take, and loses nothing that was in it."""
+"""Test that a results folder belongs to one batch, has each row's latest video, and never loses other files."""
 
 import csv
 import io
@@ -43,14 +43,14 @@ def save(results: Results, one: ReportRow, data: bytes = b"video") -> Path:
         ({"s3_uri": f"s3://videos/videos/{A}/video.webm"}, "{row}-{id}.mp4", "00001-aaaaaaaa.webm"),
     ],
 )
-def test_a_video_is_named_by_its_row_its_name_or_first_words_and_its_id(
+def test_a_video_is_named_after_its_row_its_name_or_first_words_and_its_id(
     fields: dict[str, Any], template: str, expected: str
 ) -> None:
     assert video_name(row(**fields), checked_template(template)) == expected
 
 
 @given(st.text(), st.text(), st.sampled_from(["{row}-{name}-{id}", "{name}.{row}", "{name} {id}"]))
-def test_any_name_is_a_file_in_the_folder_on_any_system(name: str, prompt: str, template: str) -> None:
+def test_any_name_becomes_a_file_in_the_folder_on_any_system(name: str, prompt: str, template: str) -> None:
     made = video_name(row(name=name, prompt=prompt), template)
     assert PurePosixPath(made).name == made == PureWindowsPath(made).name
     assert len(made.encode("utf-8", "ignore")) < 200
@@ -74,12 +74,12 @@ def test_any_name_is_a_file_in_the_folder_on_any_system(name: str, prompt: str, 
         pytest.param("{row}\n", id="line break"),
     ],
 )
-def test_a_template_that_would_lead_elsewhere_is_refused(template: str) -> None:
+def test_a_template_that_leaves_the_folder_is_rejected(template: str) -> None:
     with pytest.raises(PromptreelError):
         checked_template(template)
 
 
-def test_a_folder_is_one_batchs(tmp_path: Path) -> None:
+def test_a_folder_belongs_to_one_batch(tmp_path: Path) -> None:
     results = Results.open(tmp_path / "out", A)
     save(results, row())
     assert Results.open(tmp_path / "out", A).videos == {A: "00001-a-boat-at-sea-aaaaaaaa.mp4"}
@@ -87,7 +87,7 @@ def test_a_folder_is_one_batchs(tmp_path: Path) -> None:
         Results.open(tmp_path / "out", B)
 
 
-def test_what_cannot_be_written_to_is_found(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PromptreelError, match="is a file"):
         Results.open(tmp_path / "file", A)
@@ -96,13 +96,13 @@ def test_what_cannot_be_written_to_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mark", ["{", "[]", '{"batch": "x"}', '{"batch": "x", "videos": 1}'])
-def test_a_mark_that_cannot_be_read_is_no_reason_to_mix(tmp_path: Path, mark: str) -> None:
+def test_an_unreadable_marker_does_not_allow_mixing_batches(tmp_path: Path, mark: str) -> None:
     (tmp_path / MARK).write_text(mark)
     with pytest.raises(PromptreelError, match="choose another folder"):
         Results.open(tmp_path, A)
 
 
-def test_a_mark_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+def test_a_marker_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "other.mp4").write_bytes(b"mine")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / MARK).write_text(json.dumps({"batch": A, "videos": {B: "../other.mp4"}}))
@@ -111,7 +111,7 @@ def test_a_mark_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     assert (tmp_path / "other.mp4").read_bytes() == b"mine"
 
 
-def test_an_old_take_is_put_aside_and_kept(tmp_path: Path) -> None:
+def test_an_older_video_is_moved_aside_and_kept(tmp_path: Path) -> None:
     results = Results.open(tmp_path, A)
     old = save(results, row(1, A), b"old")
     (moved,) = Results.open(tmp_path, A).put_earlier_aside([row(1, B)])
@@ -136,7 +136,7 @@ def test_no_report_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "report.csv").write_text("mine")
     first = results.write_report([row()])
     assert (first.name, (tmp_path / "report.csv").read_text()) == ("report-2.csv", "mine")
-    assert results.write_report([row()]) == first, "the same again is no other"
+    assert results.write_report([row()]) == first, "the same report again is not a different one"
     assert results.write_report([row(error="x", status="error")]).name == "report-3.csv"
 
 
@@ -158,7 +158,7 @@ class Page(HTMLParser):
         self.sources += [str(value) for name, value in attrs if name in ("src", "href")]
 
 
-def test_the_page_plays_the_videos_beside_it_and_runs_nothing(tmp_path: Path) -> None:
+def test_the_page_plays_the_videos_next_to_it_and_runs_no_scripts(tmp_path: Path) -> None:
     results = Results.open(tmp_path, A)
     hostile = row(1, name='"><script>alert(1)</script>', prompt="<img src=x onerror=alert(1)>", tags=["<b>"])
     path = save(results, hostile)
@@ -170,7 +170,7 @@ def test_the_page_plays_the_videos_beside_it_and_runs_nothing(tmp_path: Path) ->
     assert not re.search("https?://", text)
 
 
-def test_the_page_shows_what_is_no_mp4_too(tmp_path: Path) -> None:
+def test_the_page_also_shows_other_containers(tmp_path: Path) -> None:
     results = Results.open(tmp_path, A)
     rows = [row(1, A, s3_uri="s3://v/videos/a/video.webm"), row(2, B, s3_uri="s3://v/videos/b/video.gif")]
     saved = [save(results, one).name for one in rows]

@@ -1,4 +1,4 @@
-"""The account: what was charged, as documented and as scripted."""
+"""Test the simulator's account: documented and scripted charges."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_video_is_charged_once_it_is_completed_under_its_own_id(client: Client
     assert (paid["type"], paid["amount"]["usd"], paid["model"]) == ("PAYMENT", before, None)
 
 
-def test_what_failed_or_never_ends_is_not_charged(client: Client, clock: Clock) -> None:
+def test_failed_and_endless_jobs_are_not_charged(client: Client, clock: Clock) -> None:
     client.control.script("fails", outcome="error")
     client.control.script("never", outcome="never")
     client.create(prompt="fails")
@@ -75,16 +75,14 @@ def test_a_script_says_how_often_how_much_and_when(client: Client, clock: Clock)
 
 
 @pytest.mark.parametrize("logged", [True, False])
-def test_the_account_is_charged_for_others_whether_or_not_their_calls_were_of_our_key(
-    client: Client, logged: bool
-) -> None:
+def test_the_account_is_also_charged_for_calls_of_other_keys(client: Client, logged: bool) -> None:
     reference = client.control.charge_others(7, logged=logged)
     [charge] = charges(client)
     assert (charge["reference_id"], charge["amount"]["credits"]) == (reference, 7)
     assert [row["inference_id"] for row in client.rows()] == ([reference] if logged else [])
 
 
-def test_pages_go_on_by_the_cursor_whatever_comes_meanwhile(client: Client, clock: Clock) -> None:
+def test_cursors_continue_correctly_despite_new_charges(client: Client, clock: Clock) -> None:
     references = []
     for _ in range(5):
         clock.now += 1
@@ -126,11 +124,11 @@ def test_the_window_begins_at_its_start_and_ends_before_its_end(client: Client) 
         {"cursor": "?"},
     ],
 )
-def test_a_malformed_question_is_refused(client: Client, query: dict[str, Any]) -> None:
+def test_a_malformed_query_is_rejected(client: Client, query: dict[str, Any]) -> None:
     assert transactions(client, **query).status_code == 400
 
 
-def test_nothing_is_told_without_a_key_and_a_reset_forgets_all(client: Client) -> None:
+def test_the_account_needs_a_key_and_a_reset_deletes_everything(client: Client) -> None:
     for path in ("/v2/billing", "/v2/billing/transactions"):
         assert requests.get(client.url + path, timeout=10).status_code == 401
     before = balance(client)
@@ -139,6 +137,6 @@ def test_nothing_is_told_without_a_key_and_a_reset_forgets_all(client: Client) -
     assert (charges(client), balance(client)) == ([], before)
 
 
-def test_calls_go_wrong_as_scripted(client: Client) -> None:
+def test_calls_fail_as_scripted(client: Client) -> None:
     client.control.script_transactions(None, {"status": 503})
     assert [transactions(client).status_code for _ in range(3)] == [200, 503, 200]

@@ -1,4 +1,4 @@
-"""The simulator keeps the provider's contract."""
+"""Test that the simulator keeps the provider's contract."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ def test_a_request_the_model_cannot_serve_is_refused(client: Client, fields: dic
     assert client.control.counts().creates == 0
 
 
-def test_every_model_serves_a_whole_video_for_each_of_the_references_own_examples(
+def test_every_model_serves_a_whole_video_for_each_example_of_the_reference(
     client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the container that was asked for, where a model makes several. What the videos show is not looked at."""
+    """The video has the requested container if a model makes several. Its content is not checked."""
     rendered = {name: videos.render(Clip("any", "any", 1, container=name)) for name in videos.CONTENT_TYPES}
     monkeypatch.setattr(provider, "render", lambda clip: rendered[clip.container])
     allowed, served = Allowed((), max_bytes=1 << 20), Counter[str]()
@@ -113,7 +113,7 @@ def test_every_model_serves_a_whole_video_for_each_of_the_references_own_example
 
 
 @pytest.mark.parametrize("container", videos.CONTENT_TYPES)
-def test_what_another_model_makes_is_what_it_says_and_padded_if_need_be(client: Client, container: str) -> None:
+def test_videos_of_other_models_match_their_type_and_can_be_padded(client: Client, container: str) -> None:
     (kind,) = [
         one
         for one in (known()["longcat/distilled/480p"].schema or {})["properties"]["video_output_type"]["enum"]
@@ -136,14 +136,14 @@ def test_what_another_model_makes_is_what_it_says_and_padded_if_need_be(client: 
     assert check.container == container
 
 
-def test_an_extension_in_a_prompt_asks_for_nothing(client: Client) -> None:
+def test_an_extension_in_a_prompt_has_no_effect(client: Client) -> None:
     client.control.script("a film (.webm)", seconds=0)
     assert client.finished(prompt="a film (.webm)")["video"]["content_type"] == "video/mp4"
 
 
 @pytest.mark.parametrize("model", VEO)
-def test_what_veo_asks_is_the_same_in_the_catalogue_and_in_the_documentation(model: str) -> None:
-    """The product's data and what was written here from the documentation know nothing of each other."""
+def test_veos_parameters_match_in_the_catalogue_and_the_documentation(model: str) -> None:
+    """The catalogue's data and the simulator's, written from the documentation, are independent of each other."""
     schema = known()[model].schema or {}
     asked, duration = asked_by(model), schema["properties"]["duration"]
     assert asked is not None

@@ -1,4 +1,4 @@
-"""The request log, as documented and as scripted."""
+"""Test the simulator's request log, documented and scripted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OURS = {"X-Client-Request-Id": "job-1"}
 
 
-def test_a_row_tells_the_ids_and_the_cost_once_the_generation_is_completed(client: Client, clock: Clock) -> None:
+def test_a_row_has_the_ids_and_the_cost_once_the_generation_is_completed(client: Client, clock: Clock) -> None:
     generation_id = client.create(headers=OURS).json()["id"]
     [in_flight] = client.rows()
     assert in_flight == {
@@ -107,7 +107,7 @@ def test_a_malformed_query_is_refused(client: Client, query: dict[str, Any]) -> 
     assert client.logs(**query).status_code == 400
 
 
-def test_models_are_matched_whole(client: Client) -> None:
+def test_model_names_are_matched_completely(client: Client) -> None:
     client.create()
     client.create(model="google/veo3")
     for model, count in [("veo2", 1), ("google/veo2", 1), (["veo2", "veo3"], 2), ("veo2,veo3", 0), ("veo", 0)]:
@@ -135,7 +135,7 @@ def test_more_than_200_calls_in_60_seconds_are_throttled(client: Client, clock: 
 
 
 @pytest.mark.parametrize("behaviour", [{"reset": True}, {"truncate": True}, {"status": 502}, {"hang": 600}])
-def test_a_job_whose_answer_was_lost_is_found_by_our_id(client: Client, behaviour: ApiBehaviour) -> None:
+def test_a_job_with_a_lost_response_is_found_by_our_id(client: Client, behaviour: ApiBehaviour) -> None:
     client.control.script(PROMPT, create=[behaviour | {"accept": True}])
     try:
         client.create(headers=OURS, timeout=1).json()["id"]
@@ -158,7 +158,7 @@ def test_a_call_that_made_no_job_has_no_row_or_a_failed_one(client: Client) -> N
     assert client.control.counts().creates == 0
 
 
-def test_a_row_can_come_after_a_delay(client: Client, clock: Clock) -> None:
+def test_a_row_can_be_delayed(client: Client, clock: Clock) -> None:
     client.control.script(PROMPT, log_delay=30)
     client.create()
     clock.now += 29
@@ -167,7 +167,7 @@ def test_a_row_can_come_after_a_delay(client: Client, clock: Clock) -> None:
     assert len(client.rows()) == 1
 
 
-def test_a_row_can_come_only_after_the_end_of_its_generation(client: Client, clock: Clock) -> None:
+def test_a_row_can_appear_only_after_the_end_of_its_generation(client: Client, clock: Clock) -> None:
     client.control.script(PROMPT, logged="at_end", log_delay=2, seconds=10)
     client.create()
     clock.now += 11
@@ -179,7 +179,7 @@ def test_a_row_can_come_only_after_the_end_of_its_generation(client: Client, clo
     assert client.rows() == []
 
 
-def test_a_row_can_stay_away_until_it_is_let_go(client: Client, clock: Clock) -> None:
+def test_a_row_can_be_withheld_until_released(client: Client, clock: Clock) -> None:
     client.control.script(PROMPT, logged="never")
     client.create()
     clock.now += 1800
@@ -188,7 +188,7 @@ def test_a_row_can_stay_away_until_it_is_let_go(client: Client, clock: Clock) ->
     assert len(client.rows()) == 1
 
 
-def test_the_log_can_be_down_and_come_back(client: Client) -> None:
+def test_the_log_can_fail_and_recover(client: Client) -> None:
     client.create()
     client.control.script_logs(
         {"status": 503}, {"status": 429, "headers": {"Retry-After": "7"}}, {"garbage": True}, {"reset": True}
@@ -217,7 +217,7 @@ def test_a_misspelt_script_of_the_log_is_refused(client: Client) -> None:
         assert requests.request(method, f"{client.url}/_simulator/{name}", json=body, timeout=10).status_code == 400
 
 
-def test_a_reset_empties_the_log_and_forgets_its_scripts_and_calls(client: Client) -> None:
+def test_a_reset_clears_the_log_its_scripts_and_calls(client: Client) -> None:
     client.create()
     for _ in range(200):
         client.logs(period="1h")

@@ -1,4 +1,4 @@
-"""The simulator as a process and in a process: it starts, says what it is and leaves nothing behind."""
+"""Test the simulator as a process and within one: it starts, identifies itself and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_page_and_every_answer_say_that_no_ai_is_involved(client: Client) ->
     assert page.headers["x-simulator"] == "no AI involved"
 
 
-def test_the_command_serves_until_it_is_told_to_end_and_logs_no_key_and_no_signature() -> None:
+def test_the_command_serves_until_stopped_and_logs_no_keys_or_signatures() -> None:
     command = [sys.executable, "-m", "local.simulator", "--port", "0", "--seconds", "0"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "SIMULATOR_KEYS": KEY}
     with subprocess.Popen(
@@ -55,7 +55,7 @@ def test_the_command_serves_until_it_is_told_to_end_and_logs_no_key_and_no_signa
     assert "Signature" not in log
 
 
-def test_the_command_says_in_a_sentence_what_it_lacks(client: Client) -> None:
+def test_the_command_reports_missing_tools_in_one_sentence(client: Client) -> None:
     command = [sys.executable, "-m", "local.simulator", "--port", str(urlsplit(client.url).port)]
     for keys, sentence in [("", "SIMULATOR_KEYS is not set"), (KEY, "Choose another --port")]:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "SIMULATOR_KEYS": keys}
@@ -65,8 +65,8 @@ def test_the_command_says_in_a_sentence_what_it_lacks(client: Client) -> None:
         assert len(ended.stderr.splitlines()) == 1
 
 
-def test_accepted_jobs_outlive_the_simulator_and_go_on_meanwhile(tmp_path: Path) -> None:
-    """Its keys are not in the file; a job's row of the request log is."""
+def test_accepted_jobs_survive_a_restart_and_continue_meanwhile(tmp_path: Path) -> None:
+    """The file contains no keys, but it does contain a job's row of the request log."""
     clock, jobs = Clock(), tmp_path / "jobs"
     clock.now = time.time()
     with Simulator(Behaviour(keys=[KEY], seconds=10, clock=clock, jobs=jobs)) as simulator:

@@ -1,4 +1,4 @@
-"""Scripted generations, creates and fetches, as a client meets them on the wire."""
+"""Test scripted generations, creates and fetches over HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_generation_can_fail_with_a_scripted_error(client: Client) -> None:
     assert failed["meta"]["usage"]["credits_used"] is None
 
 
-def test_a_generation_can_go_on_for_ever_and_be_let_go(client: Client, clock: Clock) -> None:
+def test_a_generation_can_run_forever_and_be_released(client: Client, clock: Clock) -> None:
     client.control.script(PROMPT, outcome="never")
     generation_id = client.create().json()["id"]
     clock.now += 1_000_000
@@ -33,7 +33,7 @@ def test_a_generation_can_go_on_for_ever_and_be_let_go(client: Client, clock: Cl
     assert client.fetch(generation_id).json()["status"] == "completed"
 
 
-def test_the_words_of_the_statuses_can_drift(client: Client, clock: Clock) -> None:
+def test_the_names_of_statuses_can_drift(client: Client, clock: Clock) -> None:
     client.control.script(PROMPT, seconds=3, statuses=["waiting", "dreaming", "active", "succeeded"])
     created = client.create().json()
     seen = [created["status"]]
@@ -77,7 +77,7 @@ def test_a_last_behaviour_can_repeat(client: Client) -> None:
     assert [client.fetch(generation_id).status_code for _ in range(4)] == [200, 503, 503, 503]
 
 
-def test_an_older_success_code_makes_the_job(client: Client) -> None:
+def test_an_older_success_code_creates_the_job(client: Client) -> None:
     client.control.script(PROMPT, create=[{"status": 201}])
     created = client.create()
     assert created.status_code == 201
@@ -87,7 +87,7 @@ def test_an_older_success_code_makes_the_job(client: Client) -> None:
 @pytest.mark.parametrize(
     "behaviour", [{"reset": True}, {"truncate": True}, {"garbage": True}, {"status": 502}, {"hang": 600}]
 )
-def test_a_job_can_be_made_although_the_client_cannot_know(client: Client, behaviour: ApiBehaviour) -> None:
+def test_a_job_can_be_created_although_the_client_sees_an_error(client: Client, behaviour: ApiBehaviour) -> None:
     client.control.script(PROMPT, create=[behaviour | {"accept": True}])
     try:
         client.create(timeout=1).json()["id"]
@@ -98,14 +98,14 @@ def test_a_job_can_be_made_although_the_client_cannot_know(client: Client, behav
 
 
 @pytest.mark.parametrize("behaviour", [{"reset": True}, {"truncate": True}, {"garbage": True}])
-def test_a_broken_answer_makes_no_job_unless_told(client: Client, behaviour: ApiBehaviour) -> None:
+def test_a_broken_response_creates_no_job_by_default(client: Client, behaviour: ApiBehaviour) -> None:
     client.control.script(PROMPT, create=[behaviour])
     with pytest.raises(requests.RequestException):
         client.create().json()
     assert client.control.counts().creates == 0
 
 
-def test_a_reset_truncation_garbage_and_redirect_of_a_fetch_look_so_on_the_wire(client: Client) -> None:
+def test_a_fetch_can_be_reset_truncated_garbled_or_redirected(client: Client) -> None:
     elsewhere = client.url + "/elsewhere"
     client.control.script(
         PROMPT, fetch=[{"reset": True}, {"truncate": True}, {"garbage": True}, {"redirect": elsewhere}]

@@ -1,4 +1,4 @@
-"""The videos themselves, and scripted requests for them, as a client meets them on the wire."""
+"""Test the simulator's videos and scripted requests for them over HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         *(("16:9", (640, 360)), ("9:16", (360, 640)), ("1:1", (640, 640)), ("21:9", (640, 274)), ("auto", (640, 360))),
     ],
 )
-def test_a_clip_has_the_size_and_duration_asked_for_and_shows_something_that_moves(
+def test_a_clip_has_the_requested_size_and_duration_and_shows_movement(
     aspect_ratio: str, size: tuple[int, int]
 ) -> None:
     file = render(Clip(PROMPT, "veo2", 8, aspect_ratio))
@@ -48,14 +48,14 @@ def test_a_clip_has_the_size_and_duration_asked_for_and_shows_something_that_mov
 
 
 def test_the_index_comes_before_the_frames() -> None:
-    """A browser starts a file as it loads if `moov` precedes `mdat`."""
+    """A browser starts to play a file while loading if `moov` precedes `mdat`."""
     names = boxes(render(Clip(PROMPT, "veo2", 5)))
     assert names[0] == "ftyp"
     assert names.index("moov") < names.index("mdat")
 
 
 @pytest.mark.parametrize("container", CONTENT_TYPES)
-def test_the_same_clip_renders_to_the_same_bytes_and_another_prompt_to_others(container: str) -> None:
+def test_equal_clips_have_equal_bytes_and_other_prompts_differ(container: str) -> None:
     clip = Clip("Always the same", "veo2", 5, container=container)
     first = render(clip)
     render.cache_clear()
@@ -120,7 +120,7 @@ def test_a_video_can_be_padded_to_a_size_and_still_be_an_mp4(client: Client) -> 
         assert len(list(container.decode(video=0))) == 5 * 12
 
 
-def test_a_range_is_served_as_asked_and_only_of_the_file_it_was_asked_of(client: Client) -> None:
+def test_a_range_is_served_exactly_and_only_from_the_requested_file(client: Client) -> None:
     client.control.script(PROMPT, seconds=0, video=[{"size": 200_000, "repeat": True}])
     url = client.finished()["video"]["url"]
     whole = download(url)
@@ -135,7 +135,7 @@ def test_a_range_is_served_as_asked_and_only_of_the_file_it_was_asked_of(client:
     assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, "bytes */200000")
 
 
-def test_a_host_may_know_no_ranges_and_a_range_may_break_off(client: Client) -> None:
+def test_a_host_can_ignore_ranges_and_a_range_can_be_interrupted(client: Client) -> None:
     client.control.script(PROMPT, seconds=0, video=[{"ranges": False}, {"truncate": 10}])
     url = client.finished()["video"]["url"]
     assert requests.get(url, headers={"Range": "bytes=5-9"}, timeout=10).status_code == 200
