@@ -1,4 +1,4 @@
-"""One record and one execution a generation, however often a request comes."""
+"""Test that a request has one record and one execution, however often it arrives."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +27,7 @@ def ledger(dynamodb: "DynamoDBClient") -> Ledger:
 
 def take(ledger: Ledger, workflow: Any, key: str | None, request: object = REQUEST, owner: str = "ann") -> str:
     generation_id = generation_id_for(owner, "api", key)
-    no_inputs: Any = None  # which no request here names
+    no_inputs: Any = None  # no request here names a file
     source = Source("api", "r1")
     money = accounts(cast("Any", ledger.table)._dynamodb, ledger.now)
     intake = Intake(offered(), ledger, no_inputs, money, workflow)
@@ -40,11 +40,11 @@ def test_without_a_key_each_request_is_a_new_generation(ledger: Ledger) -> None:
     assert len(workflow.started) == 2
 
 
-def test_with_a_key_a_repetition_finds_the_same_generation(ledger: Ledger) -> None:
+def test_a_repetition_with_a_key_finds_the_same_generation(ledger: Ledger) -> None:
     workflow = Workflow()
     first = take(ledger, workflow, "k")
     assert take(ledger, workflow, "k", dict(reversed(REQUEST.items()))) == first
-    assert set(workflow.started) == {first}, "started again in case the first died in between; the name makes it one"
+    assert set(workflow.started) == {first}, "started again in case the first call died"
 
 
 def test_a_generation_that_has_ended_is_returned_and_not_started_again(ledger: Ledger) -> None:
@@ -56,7 +56,7 @@ def test_a_generation_that_has_ended_is_returned_and_not_started_again(ledger: L
     assert ledger.get(first).status is Status.ERROR
 
 
-def test_a_key_used_for_another_request_is_a_conflict(ledger: Ledger) -> None:
+def test_reusing_a_key_for_another_request_is_a_conflict(ledger: Ledger) -> None:
     take(ledger, Workflow(), "k")
     with pytest.raises(IdempotencyConflict, match="use a new key"):
         take(ledger, Workflow(), "k", {**REQUEST, "prompt": "another"})

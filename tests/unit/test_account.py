@@ -1,4 +1,4 @@
-"""The provider's books, on the wire: read whole, or not at all."""
+"""Test reading the provider's account over HTTP: completely or not at all."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ def calls(*answers: Answer) -> list[LoggedCall]:
         return list(Provider(wire.url, Key()).log(START, START + HOUR))
 
 
-def test_movements_are_asked_for_by_time_and_then_by_the_cursor() -> None:
+def test_movements_are_requested_by_time_and_then_by_the_cursor() -> None:
     back = {**ENTRY, "direction": "TOPUP", "type": "REFUND", "model": None}
     with serving(page(ENTRY, has_more=True, next_cursor="a=b&c"), page(back)) as wire:
         found = list(Provider(wire.url, Key()).movements(START, START + HOUR))
@@ -59,7 +59,7 @@ def test_movements_are_asked_for_by_time_and_then_by_the_cursor() -> None:
         {"created_at": "soon"},
         {"created_at": 7},
         {"created_at": "0001-01-01T00:00:00+23:00"},
-        {"created_at": "2026-11-24T09:30:00Z"},  # not what was asked for
+        {"created_at": "2026-11-24T09:30:00Z"},  # outside of the requested time
         {"created_at": "2026-11-24T11:30:00Z"},
         {"direction": "SIDEWAYS"},
         {"amount": None},
@@ -70,12 +70,12 @@ def test_movements_are_asked_for_by_time_and_then_by_the_cursor() -> None:
         {"amount": {"usd": 1}},
     ],
 )
-def test_an_entry_that_is_none_is_not_passed_over(changes: dict[str, Any]) -> None:
+def test_an_invalid_entry_is_not_skipped(changes: dict[str, Any]) -> None:
     with pytest.raises(ProviderUnavailable):
         movements(page(ENTRY, {**ENTRY, **changes}))
 
 
-def test_what_nobody_made_does_not_stop_the_reading() -> None:
+def test_unknown_entries_do_not_stop_the_reading() -> None:
     [odd] = movements(page({**ENTRY, "reference_id": "\ud800" + "x" * 1000, "model": "", "type": "NEW"}))
     assert odd.reference == "?" + "x" * 499
     assert (odd.model, odd.kind) == (None, "NEW")
@@ -96,11 +96,11 @@ def test_what_nobody_made_does_not_stop_the_reading() -> None:
         [http(403, {"message": "a management key"})],
     ],
 )
-def test_a_list_that_does_not_say_how_it_goes_on_is_not_whole(answers: list[Answer]) -> None:
+def test_a_list_without_its_next_cursor_is_incomplete(answers: list[Answer]) -> None:
     with pytest.raises(ProviderUnavailable):
         movements(*answers)
 
 
-def test_a_log_that_says_that_it_goes_on_and_does_not_is_not_whole() -> None:
+def test_a_log_that_announces_more_rows_but_has_none_is_incomplete() -> None:
     with pytest.raises(ProviderUnavailable):
         calls(page(ROW, has_more=True), page(has_more=True))

@@ -1,4 +1,4 @@
-"""A key is shown once, kept as a hash, and recognised."""
+"""Test that a key is shown once, stored as a hash, and recognised."""
 
 import json
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ def holder(key: str, stored: str | None, now: datetime = START) -> str | None:
     return found.owner if found else None
 
 
-def test_an_issued_key_is_recognised_and_not_kept() -> None:
+def test_an_issued_key_is_recognised_but_not_stored() -> None:
     key, entry = issue("ann", START)
     stored = json.dumps(entry)
     assert holder(key, stored) == "ann"
@@ -25,17 +25,17 @@ def test_an_issued_key_is_recognised_and_not_kept() -> None:
 @pytest.mark.parametrize(
     "key", ["", "pr_", "pr_00000000_" + "a" * 43, "Bearer x", pytest.param("é" * 50, id="no ASCII")]
 )
-def test_other_keys_are_nobodys(key: str) -> None:
+def test_unknown_keys_have_no_owner(key: str) -> None:
     _, entry = issue("ann", START)
     assert holder(key, json.dumps(entry)) is None
 
 
-def test_a_key_with_another_secret_is_nobodys() -> None:
+def test_a_key_with_another_secret_has_no_owner() -> None:
     key, entry = issue("ann", START)
     assert holder(key[:-1] + ("A" if key[-1] != "A" else "B"), json.dumps(entry)) is None
 
 
-def test_before_any_key_is_stored_all_are_nobodys() -> None:
+def test_without_stored_keys_no_key_has_an_owner() -> None:
     assert holder(issue("ann", START)[0], None) is None
 
 
@@ -46,7 +46,7 @@ def test_a_key_is_valid_until_it_expires() -> None:
     assert holder(key, stored, START + timedelta(days=1)) is None
 
 
-def test_a_key_has_its_scope_and_one_without_may_do_all() -> None:
+def test_a_key_has_its_scope_or_full_access() -> None:
     key, entry = issue("ann", START, scope="read", name="dashboard")
     assert holder_of(key, json.dumps(entry), START) == Holder("ann", key[3:11], "read")
     key, entry = issue("ann", START)

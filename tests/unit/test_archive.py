@@ -1,4 +1,4 @@
-"""Only a whole, verified video is ever archived, and archiving it again changes nothing."""
+"""Test that only complete, verified videos are archived, and that archiving again changes nothing."""
 
 import hashlib
 from dataclasses import replace
@@ -46,7 +46,7 @@ def uploads(s3: "S3Client") -> list[Any]:
     return list(s3.list_multipart_uploads(Bucket="videos").get("Uploads", []))
 
 
-def test_a_video_may_also_come_from_its_models_own_hosts(s3: "S3Client") -> None:
+def test_a_video_may_also_be_on_its_models_hosts(s3: "S3Client") -> None:
     archive = Archive(s3, "videos", replace(ALLOWED, hosts=("cdn.example.com",)))
     with serving(http(200, WHOLE), http(200, WHOLE)) as wire:
         with pytest.raises(VideoForbidden, match=r"127\.0\.0\.1, which is not one of"):
@@ -58,7 +58,7 @@ def test_a_video_may_also_come_from_its_models_own_hosts(s3: "S3Client") -> None
         assert archive.store(replace(order(wire.url), hosts=("127.0.0.1",))).size == len(WHOLE)
 
 
-def test_a_whole_video_is_archived_with_what_was_verified(s3: "S3Client") -> None:
+def test_a_whole_video_is_archived_with_its_verified_properties(s3: "S3Client") -> None:
     with serving(http(200, WHOLE, "Content-Type: video/mp4")) as wire:
         video = Archive(s3, "videos", ALLOWED).store(order(wire.url, len(WHOLE)))
     assert video.as_dict() == {
@@ -76,7 +76,7 @@ def test_a_whole_video_is_archived_with_what_was_verified(s3: "S3Client") -> Non
 
 
 @pytest.mark.parametrize("content_type", ["video/mp4", "binary/octet-stream", "application/octet-stream"])
-def test_what_a_cdn_calls_it_does_not_matter(s3: "S3Client", content_type: str) -> None:
+def test_a_cdns_content_type_is_ignored(s3: "S3Client", content_type: str) -> None:
     with serving(http(200, WHOLE, f"Content-Type: {content_type}")) as wire:
         assert Archive(s3, "videos", ALLOWED).store(order(wire.url)).size == len(WHOLE)
 
@@ -96,7 +96,7 @@ MOV = WHOLE.replace(b"ftypisom", b"ftypqt  ")
     ],
     ids=["mp4", "webm", "live", "mov", "gif"],
 )
-def test_a_video_is_archived_as_what_its_bytes_are(
+def test_a_video_is_archived_with_the_type_of_its_bytes(
     s3: "S3Client", body: bytes, suffix: str, content_type: str, told: str
 ) -> None:
     archive = Archive(s3, "videos", ALLOWED)
@@ -118,7 +118,7 @@ def test_a_video_is_archived_as_what_its_bytes_are(
     [WEBM[:-1], MOV[:-1], GIF[:-1], WEBM + b"\0", GIF + b"\0", MOV + b"\0\0"],
     ids=["short WebM", "short MOV", "short GIF", "long WebM", "long GIF", "long MOV"],
 )
-def test_no_broken_video_is_archived_in_any_container(s3: "S3Client", body: bytes) -> None:
+def test_broken_videos_are_not_archived_in_any_container(s3: "S3Client", body: bytes) -> None:
     with serving(http(200, body)) as wire, pytest.raises(VideoInvalid):
         Archive(s3, "videos", ALLOWED).store(order(wire.url))
     assert keys(s3) == []
@@ -171,13 +171,13 @@ def test_anything_else_leaves_nothing_behind(
     assert (keys(s3), uploads(s3)) == ([], [])
 
 
-def test_a_redirect_to_where_the_link_itself_could_lead_is_followed(s3: "S3Client") -> None:
+def test_a_redirect_to_an_allowed_host_is_followed(s3: "S3Client") -> None:
     with serving(http(302, b"", "Location: /moved"), http(200, WHOLE)) as wire:
         assert Archive(s3, "videos", ALLOWED).store(order(wire.url)).size == len(WHOLE)
     assert wire.requests[1].startswith(b"GET /moved ")
 
 
-def test_archiving_again_finds_what_is_there_and_verifies_it(s3: "S3Client") -> None:
+def test_archiving_again_finds_and_verifies_the_existing_video(s3: "S3Client") -> None:
     archive = Archive(s3, "videos", ALLOWED)
     assert archive.find("g1") is None
     with serving(http(200, WHOLE)) as wire:
@@ -185,7 +185,7 @@ def test_archiving_again_finds_what_is_there_and_verifies_it(s3: "S3Client") -> 
     assert archive.find("g1") == first
 
 
-def test_of_two_at_once_the_first_stays_and_the_second_describes_it(s3: "S3Client") -> None:
+def test_a_concurrent_second_archiving_returns_the_first_video(s3: "S3Client") -> None:
     other = WHOLE + box(b"free", b"another encoding")
     archive = Archive(s3, "videos", ALLOWED)
     with serving(http(200, WHOLE), http(200, other)) as wire:
@@ -197,7 +197,7 @@ def test_of_two_at_once_the_first_stays_and_the_second_describes_it(s3: "S3Clien
 
 
 def test_a_link_has_the_host_of_its_region() -> None:
-    """Newer regions answer nothing under the global host."""
+    """The global host does not serve newer regions."""
     s3 = boto3.client(
         "s3",
         region_name="eu-south-1",

@@ -1,4 +1,4 @@
-"""A large video is archived whole and once over links that break, expire and change, and is never all in memory."""
+"""Test that a large video is archived once and completely over bad links, and is never completely in memory."""
 
 import hashlib
 import random
@@ -37,13 +37,13 @@ KEY = "videos/g1/video.mp4"
 
 
 def video(size: int) -> bytes:
-    """A whole MP4 of that many bytes, no two parts alike."""
+    """Return a whole MP4 of that many bytes with no equal parts."""
     head = box(b"ftyp", b"isom") + box(b"moov", b"x" * 40)
     return head + box(b"mdat", random.Random(size).randbytes(size - len(head) - 8))
 
 
 VIDEO = video(8 * PART + 1000)
-OTHER = VIDEO[:100] + VIDEO[100:][::-1]  # of the same size, and no part is the same
+OTHER = VIDEO[:100] + VIDEO[100:][::-1]  # of the same size, with no equal parts
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def s3() -> Iterator[StrictS3]:
 
 @dataclass
 class Finalizes:
-    """The invocations of Finalize for one generation: what one keeps, the next is given."""
+    """The invocations of Finalize for one generation. Each gets the progress that the previous one stored."""
 
     s3: StrictS3
     url: str
@@ -111,8 +111,8 @@ def test_a_large_video_is_uploaded_in_parts_and_read_once(s3: StrictS3, size: in
     assert host.at_once <= most
 
 
-def test_parts_that_arrive_in_any_order_are_checked_in_theirs(s3: StrictS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second part comes only after three later ones have been uploaded, as many as there are others at work."""
+def test_parts_that_arrive_in_any_order_are_verified_in_order(s3: StrictS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second part arrives only after three later ones were uploaded, one for each of the other workers."""
     monkeypatch.setattr(flow_module, "FIRST_CONNECTIONS", 4)
 
     def manner(_number: int, asked: Asked) -> Manner:
@@ -125,12 +125,12 @@ def test_parts_that_arrive_in_any_order_are_checked_in_theirs(s3: StrictS3, monk
 
 
 @pytest.mark.parametrize("size", [PART, 8 * PART + 1000], ids=["in one put", "in parts"])
-def test_what_another_invocation_archived_meanwhile_is_not_replaced(s3: StrictS3, size: int) -> None:
-    """It may have been announced already, with its checksum."""
+def test_a_video_archived_by_another_invocation_is_not_replaced(s3: StrictS3, size: int) -> None:
+    """It may already have been announced with its checksum."""
     earlier = video(700)
 
     def manner(_number: int, asked: Asked) -> Manner:
-        if asked.first == (size - 1) // PART * PART:  # the last of it
+        if asked.first == (size - 1) // PART * PART:  # the last part
             s3.objects[KEY] = earlier
         return Manner()
 
@@ -139,12 +139,12 @@ def test_what_another_invocation_archived_meanwhile_is_not_replaced(s3: StrictS3
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    while not holds():  # or until pytest's own time limit
+    while not holds():  # until pytest's time limit
         time.sleep(0.01)
 
 
 @pytest.mark.parametrize("broken", range(9))
-def test_what_breaks_in_mid_body_goes_on_where_it_broke(s3: StrictS3, broken: int) -> None:
+def test_an_interrupted_body_is_continued(s3: StrictS3, broken: int) -> None:
     breaks: list[Asked] = []
 
     def manner(_number: int, asked: Asked) -> Manner:
@@ -155,7 +155,7 @@ def test_what_breaks_in_mid_body_goes_on_where_it_broke(s3: StrictS3, broken: in
 
     with hosting(VIDEO, manner) as host:
         is_archived(s3, Finalizes(s3, host.url).invoke())
-    assert host.sent == len(VIDEO), "not a byte was read twice"
+    assert host.sent == len(VIDEO), "no byte was read twice"
     assert {one.headers["If-Range"] for one in host.asked[1:]} == {'"1"'}
 
 
@@ -165,14 +165,14 @@ def test_a_break_on_every_connection_loses_nothing(s3: StrictS3) -> None:
     assert host.sent == len(VIDEO)
 
 
-def test_a_small_video_goes_on_too(s3: StrictS3) -> None:
+def test_a_small_video_is_also_continued(s3: StrictS3) -> None:
     small = video(PART - 5)
     with hosting(small, lambda *_: Manner(sent=100 * KIB)) as host:
         is_archived(s3, Finalizes(s3, host.url).invoke(), small)
     assert (host.sent, s3.calls) == (len(small), ["put"])
 
 
-def test_a_host_from_which_nothing_comes_any_more_is_given_up(s3: StrictS3) -> None:
+def test_a_host_that_stops_sending_is_given_up(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
         invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete, match=f"of the video's {len(VIDEO)} bytes"):
@@ -186,7 +186,7 @@ def test_a_host_from_which_nothing_comes_any_more_is_given_up(s3: StrictS3) -> N
     assert host.sent == len(VIDEO), "the parts of the first invocation were not read again"
 
 
-def test_a_part_that_is_stored_counts_although_another_connection_failed_first(
+def test_a_stored_part_counts_although_another_connection_failed_first(
     s3: StrictS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flow_module, "FIRST_CONNECTIONS", 2)
@@ -211,7 +211,7 @@ def test_a_part_that_is_stored_counts_although_another_connection_failed_first(
     assert invocations.kept["parts"] == 1
 
 
-def test_an_invocation_that_is_out_of_time_is_gone_on_with_by_the_next(s3: StrictS3) -> None:
+def test_the_next_invocation_continues_one_that_ran_out_of_time(s3: StrictS3) -> None:
     with hosting(VIDEO) as host:
         invocations = Finalizes(s3, host.url)
         invoked = 0
@@ -228,10 +228,10 @@ def test_an_invocation_that_is_out_of_time_is_gone_on_with_by_the_next(s3: Stric
     assert host.sent < 2 * len(VIDEO)
 
 
-def test_an_invocation_that_died_is_gone_on_with_from_what_it_kept(
+def test_the_next_invocation_continues_from_the_stored_progress_of_a_crashed_one(
     s3: StrictS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It keeps where it is now and then, and not only at its end."""
+    """It stores its progress regularly, not only at its end."""
     monkeypatch.setattr(store_module, "KEEP_EVERY_SECONDS", 0.0)
 
     class Killed(BaseException):
@@ -259,7 +259,7 @@ def test_an_invocation_that_died_is_gone_on_with_from_what_it_kept(
 
 
 def other_video(container: str, size: int) -> bytes:
-    """One of about that many bytes, no two parts alike."""
+    """Return a video of about that many bytes in another container, with no equal parts."""
     noise = random.Random(container).randbytes(size)
     pieces = [noise[at : at + 5000] for at in range(0, size, 5000)]
     match container:
@@ -275,10 +275,10 @@ def other_video(container: str, size: int) -> bytes:
 @pytest.mark.parametrize("container", ["webm", "live webm", "mov", "gif"])
 @pytest.mark.parametrize("ranges", [True, False])
 @pytest.mark.parametrize("content_type", ["application/octet-stream", "video/mp4"])
-def test_a_large_video_in_another_container_is_archived_as_what_it_is(
+def test_a_large_video_in_another_container_gets_its_type(
     s3: StrictS3, container: str, ranges: bool, content_type: str
 ) -> None:
-    """It is under its own name, and its link says `.mp4`."""
+    """It is stored under the right name although its link says `.mp4`."""
     body = other_video(container, 3 * PART)
     with hosting(body, lambda *_: Manner(ranges=ranges, headers={"Content-Type": content_type})) as host:
         stored = Finalizes(s3, host.url, len(body)).invoke()
@@ -291,7 +291,7 @@ def test_a_large_video_in_another_container_is_archived_as_what_it_is(
 
 
 @pytest.mark.parametrize("container", ["webm", "live webm", "mov", "gif"])
-def test_every_container_is_gone_on_with_where_it_stopped(s3: StrictS3, container: str) -> None:
+def test_a_download_of_every_container_can_be_continued(s3: StrictS3, container: str) -> None:
     body = other_video(container, 8 * PART)
     with hosting(body, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
         invocations = Finalizes(s3, host.url)
@@ -313,8 +313,8 @@ def test_a_break_within_the_very_first_bytes_loses_nothing(s3: StrictS3, sent: i
     assert s3.objects == {stored.key: body}
 
 
-def test_what_was_named_by_its_first_bytes_and_comes_as_something_else_starts_anew(s3: StrictS3) -> None:
-    """The host has two servers, whose ETags are the same and whose videos are not."""
+def test_a_container_that_changes_after_the_first_bytes_starts_again(s3: StrictS3) -> None:
+    """The host has two servers with equal ETags and different videos."""
     webm_video = other_video("webm", 3 * PART)
     with hosting(webm_video) as host:
 
@@ -327,8 +327,8 @@ def test_what_was_named_by_its_first_bytes_and_comes_as_something_else_starts_an
         is_archived(s3, Finalizes(s3, host.url).invoke(), video(len(webm_video)))
 
 
-def test_a_video_that_is_there_is_told_by_its_key(s3: StrictS3) -> None:
-    """0.2 named every video `video.mp4`, what QuickTime made too."""
+def test_an_existing_video_is_found_by_its_key(s3: StrictS3) -> None:
+    """0.2 named every video `video.mp4`, including QuickTime ones."""
     mov = other_video("mov", PART)
     s3.objects[KEY] = mov
     with hosting(VIDEO, lambda *_: Manner(status=404)) as host:
@@ -338,7 +338,7 @@ def test_a_video_that_is_there_is_told_by_its_key(s3: StrictS3) -> None:
 
 
 @pytest.mark.parametrize("sent", [0, 5])
-def test_a_break_there_is_told_where_nothing_can_be_gone_on_with(s3: StrictS3, sent: int) -> None:
+def test_an_interruption_is_an_error_if_the_download_cannot_be_continued(s3: StrictS3, sent: int) -> None:
     with hosting(VIDEO, lambda *_: Manner(sent=sent, ranges=False)) as host, pytest.raises(VideoUnavailable):
         Finalizes(s3, host.url).invoke()
     nothing_is_there(s3)
@@ -354,7 +354,7 @@ def test_a_break_there_is_told_where_nothing_can_be_gone_on_with(s3: StrictS3, s
         lambda kept: {**kept, "structure": {**kept["structure"], "header": "no hex"}},
         lambda kept: {**kept, "structure": None},
         lambda kept: {**kept, "parts": 1},
-        # As 0.2 kept it, which knew MP4s alone
+        # As stored by 0.2, which supported only MP4
         lambda kept: {**kept, "structure": {k: v for k, v in kept["structure"].items() if k != "container"}},
         lambda _: {"version": 9},
     ],
@@ -370,7 +370,7 @@ def test_a_break_there_is_told_where_nothing_can_be_gone_on_with(s3: StrictS3, s
         "version only",
     ],
 )
-def test_what_another_release_kept_is_not_gone_on_with(
+def test_progress_stored_by_another_release_is_not_continued(
     s3: StrictS3, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
@@ -390,7 +390,7 @@ def test_what_another_release_kept_is_not_gone_on_with(
     [Manner(etag='"2"'), Manner(ranges=False), Manner(etag=None)],
     ids=["another ETag", "no ranges", "no ETag"],
 )
-def test_a_video_that_changed_between_invocations_starts_anew(s3: StrictS3, manner: Manner) -> None:
+def test_a_video_that_changed_between_invocations_starts_again(s3: StrictS3, manner: Manner) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
         invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
@@ -399,7 +399,7 @@ def test_a_video_that_changed_between_invocations_starts_anew(s3: StrictS3, mann
         is_archived(s3, invocations.invoke(), OTHER)
 
 
-def test_a_video_that_got_shorter_between_invocations_starts_anew(s3: StrictS3) -> None:
+def test_a_video_that_got_shorter_between_invocations_starts_again(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
         invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
@@ -408,7 +408,7 @@ def test_a_video_that_got_shorter_between_invocations_starts_anew(s3: StrictS3) 
         is_archived(s3, invocations.invoke(), video(300))
 
 
-def test_a_video_that_changes_while_it_is_read_starts_anew(s3: StrictS3) -> None:
+def test_a_video_that_changes_while_it_is_read_starts_again(s3: StrictS3) -> None:
     with hosting(VIDEO) as host:
 
         def manner(number: int, _asked: Asked) -> Manner:
@@ -420,8 +420,8 @@ def test_a_video_that_changes_while_it_is_read_starts_anew(s3: StrictS3) -> None
         is_archived(s3, Finalizes(s3, host.url).invoke(), OTHER)
 
 
-def test_a_host_that_ignores_if_range_and_serves_another_video_is_seen_through(s3: StrictS3) -> None:
-    """Its answer carries its own ETag."""
+def test_another_video_from_a_host_that_ignores_if_range_is_detected(s3: StrictS3) -> None:
+    """Its response has the ETag of the other video."""
     with hosting(VIDEO) as host:
 
         def manner(number: int, asked: Asked) -> Manner:
@@ -435,8 +435,8 @@ def test_a_host_that_ignores_if_range_and_serves_another_video_is_seen_through(s
 
 
 @pytest.mark.parametrize("sent", [None, 5 * PART])
-def test_a_host_that_tells_a_video_from_itself_is_read_in_one_go(s3: StrictS3, sent: int | None) -> None:
-    """Each of its servers has an ETag of its own; that must not lose a video that a plain download brings."""
+def test_a_host_with_changing_etags_is_read_in_one_request(s3: StrictS3, sent: int | None) -> None:
+    """Each of its servers has a different ETag. A plain download succeeds there, so this must too."""
 
     def manner(number: int, asked: Asked) -> Manner:
         return Manner(etag=f'"{number}"', sent=sent if asked.first is None else None)
@@ -455,19 +455,19 @@ def test_a_host_that_tells_a_video_from_itself_is_read_in_one_go(s3: StrictS3, s
     "content_range",
     ["bytes 1-262144/2098152", "bytes 0-9/2098152", "bytes 0-262143/*", "bytes 0-262143/9", "items 0-1/2", "bytes"],
 )
-def test_a_first_answer_with_a_wrong_range_is_asked_for_without(s3: StrictS3, content_range: str) -> None:
+def test_a_first_response_with_a_wrong_range_is_repeated_without_one(s3: StrictS3, content_range: str) -> None:
     with hosting(VIDEO, lambda *_: Manner(content_range=content_range)) as host:
         is_archived(s3, Finalizes(s3, host.url).invoke())
     assert host.asked[1].first is None
 
 
-def test_a_later_answer_with_a_wrong_range_is_not_taken(s3: StrictS3) -> None:
+def test_a_later_response_with_a_wrong_range_is_rejected(s3: StrictS3) -> None:
     wrong = Manner(content_range=f"bytes 5-{PART + 4}/{len(VIDEO)}")
     with hosting(VIDEO, lambda number, _: wrong if number == 2 else Manner()) as host:
         is_archived(s3, Finalizes(s3, host.url).invoke())
 
 
-def test_without_a_validator_nothing_is_pieced_together(s3: StrictS3) -> None:
+def test_parts_are_not_combined_without_a_validator(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner(etag=None, sent=5 * PART if number else None)) as host:
         with pytest.raises(VideoUnavailable, match="broke off"):
             Finalizes(s3, host.url).invoke()
@@ -477,7 +477,7 @@ def test_without_a_validator_nothing_is_pieced_together(s3: StrictS3) -> None:
 
 
 @pytest.mark.parametrize(("age", "pieced"), [("00:00:05", True), ("00:00:10", False)])
-def test_a_time_of_change_is_a_validator_once_it_is_old_enough(s3: StrictS3, age: str, pieced: bool) -> None:
+def test_an_old_enough_modification_time_is_a_validator(s3: StrictS3, age: str, pieced: bool) -> None:
     headers = {"Last-Modified": f"Wed, 25 Nov 2026 {age} GMT"}
     with pytest.MonkeyPatch.context() as patched, hosting(VIDEO) as host:
         patched.setattr(
@@ -494,7 +494,7 @@ def test_a_time_of_change_is_a_validator_once_it_is_old_enough(s3: StrictS3, age
 @pytest.mark.parametrize("first", [0, 2 * PART], ids=["from the beginning", "after two parts"])
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_host_that_trickles_does_not_outlast_the_deadline(s3: StrictS3, first: int, ranges: bool) -> None:
-    """It sends byte after byte, each in time, and could so for weeks: the time is looked at between them."""
+    """It sends byte after byte, each in time, and could do so for weeks. The deadline is checked between bytes."""
     first = first if ranges else 0
     trickled: list[Asked] = []
 
@@ -513,8 +513,8 @@ def test_a_host_that_trickles_does_not_outlast_the_deadline(s3: StrictS3, first:
 
 
 @pytest.mark.parametrize("first", [0, 2 * PART], ids=["from the beginning", "after two parts"])
-def test_a_head_that_never_ends_is_no_answer(s3: StrictS3, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
-    """It comes byte after byte, each in time: it is waited for as long as for its first byte."""
+def test_an_endless_head_is_not_a_response(s3: StrictS3, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """It arrives byte after byte, each in time. The whole head must arrive within the time limit of its first byte."""
     monkeypatch.setattr("core.archive.download.READ_SECONDS", 0.3)
     slow: list[Asked] = []
 
@@ -533,7 +533,7 @@ def test_a_head_that_never_ends_is_no_answer(s3: StrictS3, monkeypatch: pytest.M
     assert len(slow) == 1
 
 
-def test_a_host_that_asks_for_less_gets_less(s3: StrictS3) -> None:
+def test_a_throttling_host_gets_fewer_connections(s3: StrictS3) -> None:
     refused: list[Asked] = []
 
     def manner(number: int, asked: Asked) -> Manner:
@@ -547,7 +547,7 @@ def test_a_host_that_asks_for_less_gets_less(s3: StrictS3) -> None:
     assert len(refused) == 2
 
 
-def test_a_link_that_expires_under_way_is_renewed_and_nothing_is_read_twice(s3: StrictS3) -> None:
+def test_a_link_that_expires_during_a_download_is_renewed_and_nothing_is_read_twice(s3: StrictS3) -> None:
     def manner(number: int, asked: Asked) -> Manner:
         return Manner(status=403) if number >= 4 and asked.path.endswith("?1") else Manner()
 
@@ -562,8 +562,8 @@ def test_a_link_that_expires_under_way_is_renewed_and_nothing_is_read_twice(s3: 
     assert (len(renewed), host.sent) == (1, len(VIDEO))
 
 
-def test_a_link_signed_anew_at_each_fetch_is_not_downloaded_twice(s3: StrictS3) -> None:
-    """Of a host without ranges all that came is lost, and another link to it would be no better."""
+def test_a_link_with_a_new_signature_at_each_fetch_is_not_downloaded_twice(s3: StrictS3) -> None:
+    """Without ranges all received bytes are lost, and another link would not help."""
     renewed: list[int] = []
     with hosting(VIDEO, lambda *_: Manner(ranges=False, sent=5 * PART)) as host:
 
@@ -577,7 +577,7 @@ def test_a_link_signed_anew_at_each_fetch_is_not_downloaded_twice(s3: StrictS3) 
     nothing_is_there(s3)
 
 
-def test_the_next_invocation_goes_on_by_another_link(s3: StrictS3) -> None:
+def test_the_next_invocation_continues_with_another_link(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
         invocations = Finalizes(s3, f"{host.url}?1")
         with pytest.raises(VideoIncomplete):
@@ -599,7 +599,7 @@ def test_the_next_invocation_goes_on_by_another_link(s3: StrictS3) -> None:
     ],
     ids=["short", "long", "page", "no moov"],
 )
-def test_what_is_no_whole_video_leaves_nothing_behind(
+def test_an_incomplete_video_leaves_nothing_behind(
     s3: StrictS3, body: bytes, error: type[Exception], ranges: bool
 ) -> None:
     with hosting(body, lambda *_: Manner(ranges=ranges)) as host, pytest.raises(error):
@@ -607,13 +607,13 @@ def test_what_is_no_whole_video_leaves_nothing_behind(
     nothing_is_there(s3)
 
 
-def test_a_length_that_is_not_the_announced_one_is_refused_before_it_is_read(s3: StrictS3) -> None:
+def test_an_unexpected_length_is_rejected_before_reading(s3: StrictS3) -> None:
     with hosting(VIDEO) as host, pytest.raises(VideoInvalid, match="announced"):
         Finalizes(s3, host.url, len(VIDEO) + 1).invoke()
     nothing_is_there(s3)
 
 
-def test_a_video_over_the_cap_is_refused_before_it_is_read(s3: StrictS3) -> None:
+def test_a_video_over_the_limit_is_rejected_before_reading(s3: StrictS3) -> None:
     small = replace(ALLOWED, max_bytes=len(VIDEO) - 1)
     with hosting(VIDEO) as host, pytest.raises(VideoForbidden):
         Archive(s3.client, "videos", small, PART).store(
@@ -623,7 +623,7 @@ def test_a_video_over_the_cap_is_refused_before_it_is_read(s3: StrictS3) -> None
 
 
 @pytest.mark.parametrize("call", ["part", "complete"])
-def test_what_s3_refuses_for_now_is_gone_on_with(s3: StrictS3, call: str) -> None:
+def test_a_temporary_s3_error_is_survived(s3: StrictS3, call: str) -> None:
     s3.refuse = lambda called: (503, "SlowDown") if called == call and s3.called("part") > 4 else None
     with hosting(VIDEO) as host:
         invocations = Finalizes(s3, host.url)
@@ -635,7 +635,7 @@ def test_what_s3_refuses_for_now_is_gone_on_with(s3: StrictS3, call: str) -> Non
     assert (host.asked[asked].first or 0) >= 3 * PART
 
 
-def test_what_s3_always_refuses_is_told(s3: StrictS3) -> None:
+def test_a_permanent_s3_error_is_reported(s3: StrictS3) -> None:
     s3.refuse = lambda called: (403, "AccessDenied") if called == "complete" else None
     with hosting(VIDEO) as host:
         invocations = Finalizes(s3, host.url)
@@ -646,7 +646,7 @@ def test_what_s3_always_refuses_is_told(s3: StrictS3) -> None:
     assert s3.objects == {}
 
 
-def test_an_upload_that_s3_has_forgotten_starts_anew(s3: StrictS3) -> None:
+def test_an_upload_that_s3_no_longer_has_starts_again(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
         invocations = Finalizes(s3, host.url)
         with pytest.raises(VideoIncomplete):
@@ -657,8 +657,8 @@ def test_an_upload_that_s3_has_forgotten_starts_anew(s3: StrictS3) -> None:
 
 
 @pytest.mark.parametrize("size", [300, len(VIDEO)])
-def test_of_two_at_once_one_video_stays_and_both_describe_it(s3: StrictS3, size: int) -> None:
-    """The first is invoked when the second is about to make its video visible, and is done before it."""
+def test_two_concurrent_invocations_return_the_same_video(s3: StrictS3, size: int) -> None:
+    """The first is invoked just before the second makes its video visible, and finishes earlier."""
     body = video(size)
     raced: list[ArchivedVideo] = []
     with hosting(body) as host:
@@ -674,7 +674,7 @@ def test_of_two_at_once_one_video_stays_and_both_describe_it(s3: StrictS3, size:
     is_archived(s3, stored, body)
 
 
-def test_one_that_ended_meanwhile_leaves_nothing_behind(s3: StrictS3) -> None:
+def test_a_generation_that_ended_meanwhile_leaves_nothing_behind(s3: StrictS3) -> None:
     with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
         invocations = Finalizes(s3, host.url, ended=True)
         with pytest.raises(GenerationEnded):
@@ -682,14 +682,14 @@ def test_one_that_ended_meanwhile_leaves_nothing_behind(s3: StrictS3) -> None:
     nothing_is_there(s3)
 
 
-def test_what_is_there_needs_no_link(s3: StrictS3) -> None:
+def test_an_existing_video_needs_no_link(s3: StrictS3) -> None:
     s3.objects[KEY] = VIDEO
     with hosting(VIDEO, lambda *_: Manner(status=403)) as host:
         is_archived(s3, Finalizes(s3, host.url).invoke())
 
 
 class Discarding:
-    """Takes the place of S3 for a video that is too large to keep."""
+    """A replacement for S3 for a video that is too large to store."""
 
     class exceptions:  # noqa: N801 - the SDK's name
         class NoSuchKey(Exception):
@@ -714,7 +714,7 @@ class Discarding:
 
 @dataclass
 class Endless:
-    """The bytes of a huge video, made as they are asked for."""
+    """The bytes of a huge video, generated on demand."""
 
     size: int
     head: bytes = field(init=False)
@@ -734,7 +734,7 @@ class Endless:
 @pytest.mark.parametrize("ranges", [True, False])
 @pytest.mark.parametrize("size", [64 << 20, 320 << 20])
 @pytest.mark.exhaustive
-def test_a_video_is_never_in_memory_whatever_its_size(size: int, ranges: bool) -> None:
+def test_a_video_of_any_size_is_never_completely_in_memory(size: int, ranges: bool) -> None:
     part, most = 1 << 20, 4
     sink: Any = Discarding()
     body: Any = Endless(size)

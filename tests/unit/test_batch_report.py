@@ -1,4 +1,4 @@
-"""The report of a batch is written as its rows are read: its memory does not depend on how many there are."""
+"""Test that the report of a batch is written while its rows are read, so its memory does not depend on their number."""
 
 import json
 import tracemalloc
@@ -31,7 +31,7 @@ def id_of(row: int) -> str:
 
 
 class Table:
-    """A table that makes up the rows of a batch as they are read."""
+    """A table that generates the rows of a batch on demand."""
 
     def __init__(self, rows: int) -> None:
         self._rows, self._asked = rows, 0
@@ -45,7 +45,7 @@ class Table:
             yield {"Items": [self._item(row) for row in rows]}
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        """Rows are asked for in their order."""
+        """Return rows, which must be requested in order."""
         ((table, asked),) = RequestItems.items()
         items = []
         for key in asked["Keys"]:
@@ -74,7 +74,7 @@ class Table:
 
 
 class Bucket:
-    """Gives the staged rows, takes files, and keeps how long they were."""
+    """A bucket with staged rows that accepts files and records their length."""
 
     def __init__(self, rows: int) -> None:
         self.sizes: list[int] = []
@@ -95,7 +95,7 @@ class Bucket:
 
 
 def report(run: BatchRun, dynamodb: Any, bucket: Any) -> batch_report.Reported:
-    """Report a batch that has no record, and is announced to nobody."""
+    """Report a batch that has no record and is not announced."""
     records: Any = SimpleNamespace(find=lambda _: None, ended=lambda *_, **__: None)
     announcer: Any = SimpleNamespace(announce_batch=lambda _: None)
     return batch_report.ReportBatch(Ledger(dynamodb, "table", Clock()), records, announcer, bucket).report(run)
@@ -113,12 +113,12 @@ def test_a_large_report_is_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> N
     tracemalloc.stop()
     assert reported.is_complete
     assert reported.totals == {"rows": rows, "completed": rows, "failed": 0, "made_before": 0}
-    assert min(bucket.sizes) > rows * batch_report.MAX_PROMPT  # and not ten times as much
+    assert min(bucket.sizes) > rows * batch_report.MAX_PROMPT  # not ten times as much
     assert peak < 6 << 20
 
 
 class Nothing:
-    """A table of generations that has none."""
+    """An empty table of generations."""
 
     def get_paginator(self, _name: str) -> "Nothing":
         return self
@@ -130,7 +130,7 @@ class Nothing:
         return {"Responses": {}}
 
 
-def test_a_batch_whose_staged_rows_were_overwritten_is_reported_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_with_overwritten_staged_rows_is_still_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     dynamodb: Any = Nothing()
     bucket: Any = Bucket(0)
     lines = [b"\xff\x00 no JSON", b"5", b"[]", b"[" * 100_000, b'{"problem": "no row"}', b'{"generation_id": "1"}']

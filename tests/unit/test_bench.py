@@ -1,4 +1,4 @@
-"""The replay of `bench/waiting.py`, so that a change to the shipped code cannot break it unnoticed."""
+"""Test the replay of `bench/waiting.py`, so that changes to the shipped code cannot break it unnoticed."""
 
 from statistics import mean
 
@@ -10,7 +10,7 @@ from infra.config import stage_named
 PROD = stage_named("prod")
 
 
-def test_a_replayed_job_is_noticed_after_it_is_done_and_polled_less_once_times_are_learned() -> None:
+def test_a_replayed_job_is_noticed_after_its_end_and_polled_less_once_times_are_learned() -> None:
     takes = [90.0] * 3 * waiting.AT_ONCE
     learned = waiting.Shipped.of(PROD).replay(takes)
     nothing = waiting.Shipped.of(PROD, learns=False).replay(takes)

@@ -1,4 +1,4 @@
-"""A budget is never passed, what is not spent comes back, and each generation is counted once."""
+"""Test that budgets are never exceeded, unused money is released, and each generation is counted once."""
 
 from dataclasses import replace
 from datetime import date
@@ -22,7 +22,7 @@ TODAY, TOMORROW = date(2026, 1, 1), date(2026, 1, 2)
 
 
 class Bank:
-    """Accounts with a ledger, whose generations cost a dollar unless they are told to cost more."""
+    """Accounts with a ledger. A generation costs a dollar by default."""
 
     def __init__(self, dynamodb: "DynamoDBClient", limits: Limits) -> None:
         self.clock = Clock()
@@ -33,14 +33,14 @@ class Bank:
     def accept(
         self, name: str, usd: float = 1, *, owner: str = "ann", key_id: str | None = None, **more: Any
     ) -> Generation:
-        """Record a request that may cost so much."""
+        """Record a request that may cost `usd`."""
         credits_ = round(usd * USD)
         cost, holding = self.accounts.hold(Cost(credits_, credits_, "price", key_id=key_id), owner)
         new = generation(name, owner=owner, created_at=self.clock.time, updated_at=self.clock.time, cost=cost, **more)
         return self.ledger.add(new, holding)[0]
 
     def make(self, name: str, usd: float | None = 1) -> None:
-        """It is made, and has cost so much."""
+        """Complete a generation that has cost `usd`."""
         run = self.ledger.get(name).run
         claimed(self.ledger, run).submitted(name)
         self.ledger.provider_finished(run, {"url": "x"}, None if usd is None else round(usd * USD))
@@ -56,7 +56,7 @@ class Bank:
         self.ledger.announced(found, *self.accounts.settle(found))
 
     def spent(self, scope: str = ALL) -> tuple[float, float, int]:
-        """Of the day, of the month, and the jobs of the hour."""
+        """Return what was spent today and this month, and the number of jobs in this hour."""
         budget = next((one for one in self.accounts.budgets.every() if one.scope == scope), None)
         if budget is None:
             return 0, 0, 0
@@ -67,7 +67,7 @@ class Bank:
         return [(one.day, one.which, one.completed, one.failed, one.credits / USD) for one in found]
 
     def errors(self, by: str = "model") -> dict[str, int]:
-        """Why those of the first day failed."""
+        """Return the errors of the first day."""
         [sums] = self.accounts.usage.of("ann", by, TODAY, TODAY)
         return dict(sums.errors)
 
@@ -77,7 +77,7 @@ def bank(dynamodb: "DynamoDBClient") -> Bank:
     return Bank(dynamodb, Limits(day=10 * USD))
 
 
-def test_what_has_room_is_held_and_what_has_none_is_refused_and_not_recorded(bank: Bank) -> None:
+def test_a_request_within_budget_is_held_and_another_is_rejected_unrecorded(bank: Bank) -> None:
     for number in range(10):
         bank.accept(f"g{number}")
     with pytest.raises(BudgetExceeded, match=r"10\.00 USD a day of this deployment .* renews at 2026-01-02T00:00Z"):
@@ -87,13 +87,13 @@ def test_what_has_room_is_held_and_what_has_none_is_refused_and_not_recorded(ban
     assert bank.spent(scope_of("ann")) == (10, 10, 10)
 
 
-def test_the_same_request_again_is_the_same_generation_though_no_budget_has_room(bank: Bank) -> None:
+def test_a_repeated_request_finds_its_generation_although_the_budget_is_full(bank: Bank) -> None:
     first = bank.accept("g1", 10)
     assert bank.accept("g1", 10) == first
     assert bank.spent() == (10, 10, 1)
 
 
-def test_a_deleted_generations_id_stays_used_though_no_budget_has_room(bank: Bank) -> None:
+def test_a_deleted_generations_id_stays_used_although_the_budget_is_full(bank: Bank) -> None:
     bank.accept("g1", 10)
     bank.make("g1", 10)
     bank.ledger.delete(bank.ledger.get("g1"))
@@ -101,7 +101,7 @@ def test_a_deleted_generations_id_stays_used_though_no_budget_has_room(bank: Ban
         bank.accept("g1", 10)
 
 
-def test_what_was_not_spent_comes_back_and_what_was_more_counts(bank: Bank) -> None:
+def test_the_difference_to_the_actual_cost_is_released_or_counted(bank: Bank) -> None:
     bank.accept("g1", 5)
     bank.make("g1", 2)
     assert bank.spent() == (2, 2, 1)
@@ -111,7 +111,7 @@ def test_what_was_not_spent_comes_back_and_what_was_more_counts(bank: Bank) -> N
 
 
 @pytest.mark.parametrize("error", ["GenerationFailed", "RequestRefused", "Cancelled"])
-def test_what_was_not_charged_comes_back_whole(bank: Bank, error: str) -> None:
+def test_an_uncharged_amount_is_released_completely(bank: Bank, error: str) -> None:
     bank.accept("g1", 5)
     bank.fail("g1", error)
     assert bank.spent() == (0, 0, 1)
@@ -119,7 +119,7 @@ def test_what_was_not_charged_comes_back_whole(bank: Bank, error: str) -> None:
     assert bank.errors() == {error: 1}
 
 
-def test_why_generations_fail_is_counted_by_model_tag_batch_and_owner(bank: Bank) -> None:
+def test_errors_are_counted_by_model_tag_batch_and_owner(bank: Bank) -> None:
     for name, error in (("g1", "GenerationFailed"), ("g2", "RequestRefused"), ("g3", "GenerationFailed")):
         bank.accept(name, tags=["draft"], batch_id="b" * 32)
         bank.fail(name, error)
@@ -131,7 +131,7 @@ def test_why_generations_fail_is_counted_by_model_tag_batch_and_owner(bank: Bank
     assert [one.errors for one in usage.of_owners(TODAY, TODAY)] == [why]
 
 
-def test_what_the_provider_may_charge_stays_held(bank: Bank) -> None:
+def test_an_amount_that_the_provider_may_charge_stays_held(bank: Bank) -> None:
     bank.accept("g1", 5)
     claimed(bank.ledger, Run("g1")).submitted("p1")
     bank.fail("g1", "GenerationTimedOut")
@@ -139,7 +139,7 @@ def test_what_the_provider_may_charge_stays_held(bank: Bank) -> None:
     assert bank.sums() == [("2026-01-01", "veo2", 0, 1, 5)]
 
 
-def test_a_provider_that_does_not_say_what_it_charged_is_taken_to_have_charged_the_estimate(bank: Bank) -> None:
+def test_without_a_reported_charge_the_estimate_counts(bank: Bank) -> None:
     bank.accept("g1", 5)
     bank.make("g1", None)
     assert bank.spent() == (5, 5, 1)
@@ -158,14 +158,14 @@ def test_a_generation_counts_once_however_often_its_end_is_noted(bank: Bank) -> 
     assert bank.sums(owner="bob") == []
 
 
-def test_an_owner_of_any_name_is_in_the_sums(bank: Bank) -> None:
+def test_owners_with_any_name_have_totals(bank: Bank) -> None:
     for number, owner in enumerate(names := ["ann", "~zoe", "größer", "a/b", "100%"]):
         bank.accept(f"g{number}", owner=owner)
         bank.make(f"g{number}")
     assert sorted(one.which for one in bank.accounts.usage.of_owners(TODAY, TODAY)) == sorted(names)
 
 
-def test_one_that_is_rescued_and_ends_again_counts_as_it_ended_last_in_its_first_day(bank: Bank) -> None:
+def test_a_rescued_generation_counts_with_its_last_end_on_its_first_day(bank: Bank) -> None:
     bank.accept("g1", 5)
     claimed(bank.ledger, Run("g1")).submitted("p1")
     bank.fail("g1", "VideoUnavailable")
@@ -178,22 +178,22 @@ def test_one_that_is_rescued_and_ends_again_counts_as_it_ended_last_in_its_first
     bank.announce("g1")
     assert bank.sums() == [("2026-01-01", "veo2", 1, 0, 3)]
     assert bank.errors() == {}
-    assert bank.spent() == (0, 3, 0), "the day is over; of the month it counts"
+    assert bank.spent() == (0, 3, 0), "the day is over, but it counts for the month"
 
 
-def test_what_is_charged_on_a_later_day_beyond_what_was_held_counts_on_that_day(bank: Bank) -> None:
+def test_a_later_charge_above_the_held_amount_counts_on_its_day(bank: Bank) -> None:
     bank.accept("g1", 2, key_id="k1")
     bank.accept("g2", 4, key_id="k1")
     bank.fail("g2", "SubmissionTimedOut")
     bank.clock.forward(32 * 86400)
     bank.make("g1", 3)
-    bank.ledger.reopen(bank.ledger.get("g2"), None)  # by an operator: nothing is held for it
+    bank.ledger.reopen(bank.ledger.get("g2"), None)  # an operator did this: nothing is held for it
     bank.make("g2", 4)
     for scope in (ALL, scope_of("ann"), scope_of(key_id="k1")):
         assert bank.spent(scope) == (5, 5, 0)
 
 
-def test_a_day_and_an_hour_begin_anew_and_the_month_goes_on(bank: Bank) -> None:
+def test_a_new_day_and_hour_start_at_zero_and_the_month_continues(bank: Bank) -> None:
     bank.accept("g1", 10)
     bank.clock.forward(86400)
     bank.accept("g2", 4)
@@ -205,7 +205,7 @@ def test_a_day_and_an_hour_begin_anew_and_the_month_goes_on(bank: Bank) -> None:
     assert bank.spent() == (5, 6, 1)
 
 
-def test_a_clock_that_is_behind_does_not_bring_yesterday_back(bank: Bank) -> None:
+def test_a_slow_clock_does_not_restore_yesterdays_budget(bank: Bank) -> None:
     bank.accept("g1", 9)
     late = Bank(bank.dynamodb, Limits(day=10 * USD))
     late.clock.forward(-7200)
@@ -215,8 +215,8 @@ def test_a_clock_that_is_behind_does_not_bring_yesterday_back(bank: Bank) -> Non
     assert bank.spent() == (10, 10, 2)
 
 
-def test_a_budget_that_dynamodb_leaves_unread_is_asked_for_again(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would be taken for one that has no limit."""
+def test_a_budget_that_dynamodb_left_unread_is_requested_again(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would be treated as having no limit."""
     bank.accounts.budgets.set(ALL, {"day": 3 * USD})
     whole: Any = bank.dynamodb.batch_get_item
     calls: list[Any] = []
@@ -233,7 +233,7 @@ def test_a_budget_that_dynamodb_leaves_unread_is_asked_for_again(bank: Bank, mon
     assert len(calls) == 2
 
 
-def test_since_when_credits_are_out_stays_though_probes_are_refused(bank: Bank) -> None:
+def test_rejected_probes_do_not_change_when_credits_ran_out(bank: Bank) -> None:
     breaker = circuit(bank.dynamodb, bank.clock)
     breaker.open()
     since = bank.clock.time
@@ -243,7 +243,7 @@ def test_since_when_credits_are_out_stays_though_probes_are_refused(bank: Bank) 
     assert not breaker.may_probe()
 
 
-def test_an_owner_and_a_key_have_budgets_of_their_own(bank: Bank) -> None:
+def test_owners_and_keys_have_separate_budgets(bank: Bank) -> None:
     bank.accounts.budgets.set(scope_of("ann"), {"month": 3 * USD})
     bank.accounts.budgets.set(scope_of(key_id="k1"), {"day": 1 * USD, "hour": 5})
     bank.accept("g1", 2, key_id="k2")
@@ -252,11 +252,11 @@ def test_an_owner_and_a_key_have_budgets_of_their_own(bank: Bank) -> None:
     with pytest.raises(BudgetExceeded, match=r"1\.00 USD a day of key k1"):
         bank.accept("g3", 2, owner="bob", key_id="k1")
     bank.accept("g4", 2, owner="bob")
-    assert bank.spent() == (4, 4, 2), "what one budget refuses, none holds"
+    assert bank.spent() == (4, 4, 2), "if one budget rejects it, none holds it"
 
 
-def test_what_waits_is_checked_again_before_it_is_sent(bank: Bank) -> None:
-    """Ten of a dollar each fill the budget; the first ones cost more."""
+def test_a_queued_job_is_checked_again_before_it_is_sent(bank: Bank) -> None:
+    """Ten jobs of a dollar each fill the budget, and the first ones cost more."""
 
     def may_be_sent(name: str) -> bool:
         waiting = bank.ledger.get(name)
@@ -268,32 +268,32 @@ def test_what_waits_is_checked_again_before_it_is_sent(bank: Bank) -> None:
 
     for number in range(10):
         bank.accept(f"g{number}")
-    assert may_be_sent("g9"), "what fills a budget has room in it"
+    assert may_be_sent("g9"), "a job that fills a budget fits"
     bank.make("g0", 1.25)
-    assert may_be_sent("g9"), "less than a job's price is no reason"
+    assert may_be_sent("g9"), "a rest that is smaller than a job's price is not a reason"
     bank.make("g1", 2)
     assert not may_be_sent("g9")
     assert bank.accounts.budgets.of_all().share >= 1, "which an alarm tells"
     bank.fail("g2", "BudgetExceeded")
     bank.fail("g3", "BudgetExceeded")
-    assert may_be_sent("g9"), "what was not sent left room for it"
+    assert may_be_sent("g9"), "the unsent job left room for it"
     bank.accounts.budgets.set(ALL, {"day": 5 * USD, "month": 100 * USD})
     assert not may_be_sent("g9"), "the limit is lower now"
     bank.clock.forward(86400)
-    assert may_be_sent("g9"), "it is of yesterday's budget"
+    assert may_be_sent("g9"), "it counts for yesterday's budget"
     bank.accounts.budgets.set(ALL, {"day": 0})
     assert not may_be_sent("g9"), "nothing may be spent"
     bank.accounts.budgets.set(ALL, {"day": 1 * USD})
     bank.accept("g10", key_id="k1")
-    assert may_be_sent("g9"), "today's is full, and not passed"
+    assert may_be_sent("g9"), "today's budget is full but not exceeded"
     bank.accounts.budgets.set(scope_of(key_id="k1"), {"day": 0})
     assert not may_be_sent("g10"), "with this key"
     bank.fail("g9", "BudgetExceeded")
     bank.ledger.reopen(bank.ledger.get("g9"), None)
-    assert may_be_sent("g9"), "no budget refuses an operator"
+    assert may_be_sent("g9"), "budgets do not reject operators"
 
 
-def test_the_replacement_of_a_key_has_its_limits_and_what_was_used_of_them(bank: Bank) -> None:
+def test_a_replacement_key_inherits_limits_and_usage(bank: Bank) -> None:
     old, replacement = scope_of(key_id="k1"), scope_of(key_id="k2")
     bank.accounts.budgets.set(old, {"day": 3 * USD, "hour": None})
     bank.accept("g1", 2, key_id="k1")
@@ -304,10 +304,10 @@ def test_the_replacement_of_a_key_has_its_limits_and_what_was_used_of_them(bank:
         bank.accept("g2", 2, key_id="k2")
     bank.accept("g3", 1, key_id="k2")
     bank.accounts.budgets.hand_over("k3", "k4")
-    assert [one.scope for one in bank.accounts.budgets.every() if "k4" in one.scope] == [], "of none there is nothing"
+    assert [one.scope for one in bank.accounts.budgets.every() if "k4" in one.scope] == [], "k3 had no budget"
 
 
-def test_jobs_an_hour_are_counted_whatever_they_cost(bank: Bank) -> None:
+def test_jobs_per_hour_are_counted_at_any_cost(bank: Bank) -> None:
     bank.accounts.budgets.set(ALL, {"hour": 2})
     bank.accept("g1", 0)
     bank.accept("g2", 0)
@@ -318,7 +318,7 @@ def test_jobs_an_hour_are_counted_whatever_they_cost(bank: Bank) -> None:
     bank.accept("g4", 0)
 
 
-def test_a_limit_that_is_set_holds_for_what_was_spent_before_it_and_none_lifts_the_stages(bank: Bank) -> None:
+def test_a_new_limit_includes_earlier_spending_and_none_removes_the_stages(bank: Bank) -> None:
     bank.accept("g1", 8)
     bank.accounts.budgets.set(ALL, {"day": 8 * USD})
     with pytest.raises(BudgetExceeded):
@@ -338,7 +338,7 @@ def test_a_budget_counts_as_spent_once_it_has_refused_something(bank: Bank) -> N
     assert bank.accounts.budgets.of_all().share == 0
 
 
-def test_room_that_another_took_meanwhile_is_looked_for_again(bank: Bank) -> None:
+def test_room_that_another_request_took_is_checked_again(bank: Bank) -> None:
     """Both have read that there is room for one more."""
     bank.accept("g0", 1)
     table: Any = bank.dynamodb
@@ -359,12 +359,12 @@ def test_room_that_another_took_meanwhile_is_looked_for_again(bank: Bank) -> Non
     assert bank.spent() == (10, 10, 2)
 
 
-def test_an_answer_that_is_lost_holds_and_records_once(bank: Bank) -> None:
+def test_a_lost_response_holds_and_records_once(bank: Bank) -> None:
     table: Any = bank.dynamodb
     original = table.transact_write_items
 
     def lost(**asked: Any) -> Any:
-        """The SDK sends it again, and hears that the first one is there."""
+        """The SDK repeats the call and gets an error because the first one succeeded."""
         original(**asked)
         return original(**asked)
 
@@ -382,7 +382,7 @@ def test_a_record_of_an_earlier_release_is_counted_when_it_ends(bank: Bank) -> N
     bank.ledger.add(generation("g1", status=Status.QUEUED, source=Source("api", "r")))
     bank.make("g1", 2)
     assert bank.sums() == [("2026-01-01", "veo2", 1, 0, 2)]
-    assert bank.spent() == (2, 2, 0), "it counts, though nothing was held for it"
+    assert bank.spent() == (2, 2, 0), "it counts although nothing was held for it"
 
 
 @pytest.mark.parametrize(
@@ -397,7 +397,7 @@ def test_a_period_ends_when_the_next_begins(period: str, end: str) -> None:
     assert renewal(period) == end
 
 
-def test_owners_and_tags_of_any_text_have_their_own_sums(bank: Bank) -> None:
+def test_owners_and_tags_with_any_text_have_separate_totals(bank: Bank) -> None:
     for number, owner in enumerate(("a/b", "a", "ä|~", "x" * 300)):
         bank.accept(f"g{number}", 1, owner=owner, tags=["k=v/~", "k"])
         bank.make(f"g{number}")
@@ -405,8 +405,8 @@ def test_owners_and_tags_of_any_text_have_their_own_sums(bank: Bank) -> None:
     assert [which for _, which, *_ in bank.sums("tag", "a/b")] == ["k", "k=v/~"]
 
 
-def test_accounts_refuse_no_write_of_others(bank: Bank) -> None:
-    """A condition of the generation's own is told as such."""
+def test_accounts_do_not_hide_other_failed_conditions(bank: Bank) -> None:
+    """A failed condition of the generation is reported as such."""
     bank.accept("g1", 1)
     with pytest.raises(ConditionFailed):
         bank.ledger.table.put_with({"generation_id": "g1"}, IS_NEW, lambda: ())

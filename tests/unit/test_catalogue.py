@@ -1,4 +1,4 @@
-"""The catalogue is written from the provider's reference, however much of it is broken, and always the same."""
+"""Test that the catalogue is written reproducibly from the provider's reference, even if parts of that are broken."""
 
 import json
 import re
@@ -21,7 +21,7 @@ LINK = "https://example.com/a.png"
 
 
 class Reference:
-    """A made-up checkout, and the files of corrections beside it."""
+    """A made-up checkout with files of corrections."""
 
     def __init__(self, folder: Path) -> None:
         self.source, self.target, self.here = folder / "source", folder / "models", folder / "here"
@@ -67,7 +67,7 @@ class Reference:
         self.file(name, "\n\n".join([*lines, link, code]))
 
     def write(self) -> dict[str, dict[str, Any]]:
-        """The catalogue's entries by name."""
+        """Write the catalogue and return its entries by name."""
         self.problems = write(self.source, self.target, self.here)
         entries = [json.loads(file.read_text("utf-8")) for file in (self.target / "catalogue").iterdir()]
         index = json.loads((self.target / "index.json").read_text("utf-8"))
@@ -83,7 +83,7 @@ def made_up(tmp_path: Path) -> Reference:
     return Reference(tmp_path)
 
 
-def test_an_entry_has_what_the_file_and_its_page_say(made_up: Reference) -> None:
+def test_an_entry_combines_the_file_and_its_page(made_up: Reference) -> None:
     made_up.model(
         "acme/one",
         "Acme/one.json",
@@ -116,19 +116,19 @@ def test_an_entry_has_what_the_file_and_its_page_say(made_up: Reference) -> None
     assert schema["additionalProperties"] is False
     properties = schema["properties"]
     assert properties["prompt"] == {"type": "string", "pattern": "\\S", "description": "What to show."}
-    assert properties["duration"] == {"enum": [5, 10, "5", "10"], "default": 5}  # its example was run
+    assert properties["duration"] == {"enum": [5, 10, "5", "10"], "default": 5}  # the example was run successfully
     assert properties["strength"]["default"] == 0.5
     assert properties["image_url"]["pattern"] == URL
 
 
-def test_a_video_on_a_host_that_nobody_has_judged_is_an_error(made_up: Reference) -> None:
+def test_a_video_on_an_unreviewed_host_is_an_error(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json")
     made_up.page("one.md", "one.json", "# One", '"video": {"url": "https://storage.googleapis.com/x.mp4"}')
     with pytest.raises(Unreadable, match=r"is on storage\.googleapis\.com, which vendors.toml does not have"):
         made_up.write()
 
 
-def test_fal_is_a_host_of_what_it_makes(made_up: Reference) -> None:
+def test_fal_hosts_its_own_videos(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json", provider={"type": "string", "description": "`fal` runs the fal.ai mirror."})
     made_up.model("acme/two", "two.json")
     made_up.page("two.md", "two.json", "# Two", "{'video': {'url': 'https://v3b.fal.media/x.mp4'}}")
@@ -136,7 +136,7 @@ def test_fal_is_a_host_of_what_it_makes(made_up: Reference) -> None:
         assert entry["hosts"] == ["*.acme.example", "*.fal.media", "cdn.aimlapi.com"]
 
 
-def test_a_model_may_make_other_videos_than_mp4s(made_up: Reference) -> None:
+def test_a_model_may_generate_other_containers_than_mp4(made_up: Reference) -> None:
     kinds = ["X264 (.mp4)", "VP9 (.webm)", "PRORES4444 (.mov)", "GIF (.gif)"]
     made_up.model("acme/one", "one.json", container={"type": "string", "enum": kinds})
     made_up.model("acme/two", "two.json", container={"type": "string", "enum": ["a (.zip)", "b.webm"]})
@@ -145,8 +145,8 @@ def test_a_model_may_make_other_videos_than_mp4s(made_up: Reference) -> None:
     assert entries["acme/two"]["containers"] == ["mp4"]
 
 
-def test_a_model_that_is_only_in_the_list_of_all_is_taken_from_there(made_up: Reference) -> None:
-    """And any other from where it is described, whatever the list says of it."""
+def test_a_model_that_only_the_list_describes_is_read_from_there(made_up: Reference) -> None:
+    """Other models are read from their own descriptions, whatever the list says."""
     made_up.model("acme/one", "one.json")
     made_up.model("old/one", "old.json", path="/v2/generate/video/old/generation")
     schemas = {
@@ -175,7 +175,7 @@ def test_a_model_that_is_only_in_the_list_of_all_is_taken_from_there(made_up: Re
     assert entries["acme/lost"]["title"] == "acme lost"
 
 
-def test_a_file_that_is_none_is_left_out_and_told(made_up: Reference) -> None:
+def test_an_invalid_file_is_skipped_and_reported(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json")
     made_up.file("cut-off.json", '{"paths": {"/v2/video/generations": {"post": ')
     made_up.file("list.json", "[]")
@@ -186,9 +186,7 @@ def test_a_file_that_is_none_is_left_out_and_told(made_up: Reference) -> None:
 
 
 @pytest.mark.parametrize("right", ["a.json", "z.json"])
-def test_of_several_files_the_one_of_todays_path_and_then_the_one_with_a_page_counts(
-    made_up: Reference, right: str
-) -> None:
+def test_of_several_files_the_current_path_wins_then_the_one_with_a_page(made_up: Reference, right: str) -> None:
     other = "z.json" if right == "a.json" else "a.json"
     made_up.model("acme/one", right, seed={"type": "integer"})
     made_up.model("acme/one", "0-older.json", path="/v2/generate/video/acme/generation", older=PROMPT)
@@ -198,12 +196,12 @@ def test_of_several_files_the_one_of_todays_path_and_then_the_one_with_a_page_co
     assert list(made_up.write()["acme/one"]["schema"]["properties"]) == ["model", "prompt", "seed"]
 
 
-def test_what_no_file_has_under_todays_path_is_taken_from_an_older_one(made_up: Reference) -> None:
+def test_a_model_missing_under_the_current_path_is_read_from_an_older_one(made_up: Reference) -> None:
     made_up.model("old/one", "older.json", path="/v2/generate/video/acme/generation")
     assert made_up.write()["old/one"]["kind"] == "text-to-video"
 
 
-def test_the_longest_beginning_says_whose_model_it_is(made_up: Reference) -> None:
+def test_the_longest_prefix_determines_the_vendor(made_up: Reference) -> None:
     made_up.model("acme/plus-one", "plus.json")
     assert made_up.write()["acme/plus-one"]["vendor"] == "acmeplus"
     made_up.model("nobody/one", "nobody.json")
@@ -244,7 +242,7 @@ def test_alternatives_become_one_flat_schema(made_up: Reference) -> None:
         assert validator.is_valid({"model": "acme/one", "prompt": "x", **fields_}) is allowed, fields_
 
 
-def test_what_is_required_in_the_oldest_way_is_required(made_up: Reference) -> None:
+def test_the_oldest_way_to_require_a_parameter_works(made_up: Reference) -> None:
     example = {"model": "acme/one", "prompt": "x", "image_url": LINK}
     made_up.model("acme/one", "one.json", example=example, image_url={**URI, "required": True})
     assert made_up.write()["acme/one"]["schema"]["required"] == ["model", "prompt", "image_url"]
@@ -260,7 +258,7 @@ def test_what_is_required_in_the_oldest_way_is_required(made_up: Reference) -> N
         ({"prompt": {"type": "integer"}}, "does not allow its own example"),
     ],
 )
-def test_what_no_rule_knows_is_an_error_and_nothing_is_written(
+def test_an_unknown_schema_keyword_is_an_error_and_nothing_is_written(
     made_up: Reference, properties: dict[str, Any], reason: str
 ) -> None:
     made_up.model("acme/one", "one.json")
@@ -272,13 +270,13 @@ def test_what_no_rule_knows_is_an_error_and_nothing_is_written(
     assert made_up.files() == before
 
 
-def test_a_requirement_that_is_no_parameter_is_an_error(made_up: Reference) -> None:
+def test_a_required_name_that_is_not_a_parameter_is_an_error(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json", required=("nothing",))
     with pytest.raises(Unreadable, match="requires nothing, which it does not have"):
         made_up.write()
 
 
-def test_examples_to_be_filled_in_and_of_other_models_are_none(made_up: Reference) -> None:
+def test_placeholders_and_examples_of_other_models_are_ignored(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json", example={"model": "acme/two", "prompt": "x"})
     made_up.page("one.md", "one.json", "# One", example={"model": "acme/one", "prompt": "<YOUR_PROMPT>"})
     with pytest.raises(Unreadable, match="has no example"):
@@ -314,7 +312,7 @@ title = "Right"
 """
 
 
-def test_corrections_are_made(made_up: Reference) -> None:
+def test_corrections_are_applied(made_up: Reference) -> None:
     made_up.correct(CORRECTIONS)
     made_up.model("acme/one", "wrong.json", example={"model": "acme/right", "prompt": "x"})
     made_up.page("one.md", "wrong.json", "# One", example={"model": "acme/right", "prompt": "x", "ratio": "1:1"})
@@ -347,14 +345,14 @@ def test_corrections_are_made(made_up: Reference) -> None:
         "kind of no model",
     ],
 )
-def test_a_correction_that_corrects_nothing_any_more_is_an_error(made_up: Reference, correction: str) -> None:
+def test_a_correction_without_effect_is_an_error(made_up: Reference, correction: str) -> None:
     made_up.model("acme/one", "one.json")
     made_up.correct(correction)
     with pytest.raises(Stale):
         made_up.write()
 
 
-def test_writing_it_again_changes_nothing_and_what_is_gone_goes(made_up: Reference) -> None:
+def test_writing_again_changes_nothing_and_removes_obsolete_files(made_up: Reference) -> None:
     for name in ("acme/b", "acme/a", "old/c"):
         made_up.model(name, f"{name[-1]}.json")
     made_up.write()
@@ -366,7 +364,7 @@ def test_writing_it_again_changes_nothing_and_what_is_gone_goes(made_up: Referen
     assert set(made_up.files()) < set(before)
 
 
-def test_a_page_that_links_to_no_file_is_of_the_model_that_its_example_asks_for(made_up: Reference) -> None:
+def test_a_page_without_a_file_belongs_to_the_model_of_its_example(made_up: Reference) -> None:
     for name in ("acme/one", "acme/two"):
         made_up.model(name, f"{name[-3:]}.json", duration={"type": "integer", "enum": [5]})
     run = {"model": "acme/one", "prompt": "A boat.", "duration": "5"}
@@ -382,7 +380,7 @@ def test_a_page_that_links_to_no_file_is_of_the_model_that_its_example_asks_for(
     assert one["schema"]["properties"]["duration"] == {"enum": [5, "5"]}
 
 
-def test_a_folder_that_is_no_checkout_changes_nothing(made_up: Reference) -> None:
+def test_a_folder_that_is_not_a_checkout_changes_nothing(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json")
     made_up.write()
     before = made_up.files()
@@ -392,7 +390,7 @@ def test_a_folder_that_is_no_checkout_changes_nothing(made_up: Reference) -> Non
 
 
 def test_a_model_is_added_by_data_alone(made_up: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the reference gains is offered and validated with no change of code."""
+    """A model added to the reference is offered and validated without a change of code."""
     from core.models.validation import validate  # noqa: PLC0415 - its data is another here
 
     made_up.model("acme/new", "new.json")
@@ -414,8 +412,8 @@ def test_every_correction_of_ours_has_a_reason() -> None:
     assert text.count("\n[[") == text.count("\nreason = ")
 
 
-def test_what_is_shipped_is_as_the_script_writes_it() -> None:
-    """A file that was changed by hand would be changed back, or was left behind by a change of the script."""
+def test_the_shipped_catalogue_matches_the_script() -> None:
+    """A manually changed file would be overwritten, or the script was changed without running it."""
     patterns = set()
     for file in (Path(models.__file__).parent / "catalogue").iterdir():
         written = file.read_text("utf-8")

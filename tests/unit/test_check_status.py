@@ -1,4 +1,4 @@
-"""A check: one poll, or several while it stays."""
+"""Test checks, with one poll or with several in the same invocation."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -23,7 +23,7 @@ SUBMITTED = Poll(0, 30)
 
 
 class House:
-    """A generation that was submitted just now; the provider needs `takes` seconds for it."""
+    """A generation that was just submitted and takes `takes` seconds at the provider."""
 
     def __init__(self, dynamodb: "DynamoDBClient", takes: float = 45, stay: int = 100) -> None:
         self.clock, self.takes, self.polled_at = Clock(), takes, list[float]()
@@ -52,7 +52,7 @@ class House:
         return ProviderGeneration("completed", "completed", {"url": "https://cdn.example/v"}, "", 1)
 
     def release(self, generation_id: str) -> None:
-        """Take the place of the admission, to which slots are given back."""
+        """Replace the admission's method that frees a slot."""
         assert generation_id == "g1"
         self.released += 1
 
@@ -70,7 +70,7 @@ def house(dynamodb: "DynamoDBClient") -> House:
     return House(dynamodb)
 
 
-def test_a_check_stays_until_it_is_done_and_notes_how_long_it_took(house: House) -> None:
+def test_a_check_polls_until_the_end_and_notes_the_time(house: House) -> None:
     assert house.check(30) == Checked(Status.ARCHIVING)
     assert house.polled_at == [30, 32.5, 35, 37.5, 40, 42.5, 45]
     assert house.ledger.get("g1").status is Status.ARCHIVING
@@ -78,7 +78,7 @@ def test_a_check_stays_until_it_is_done_and_notes_how_long_it_took(house: House)
     assert house.released == 1, "its slot is free from then on"
 
 
-def test_a_check_that_has_stayed_long_enough_leaves_and_the_next_one_learns_from_where_it_was(house: House) -> None:
+def test_a_long_check_returns_and_the_next_one_continues_its_measurement(house: House) -> None:
     house.takes = 131
     left = house.check(30)
     assert (left.status, house.age) == (Status.GENERATING, 130)
@@ -87,13 +87,13 @@ def test_a_check_that_has_stayed_long_enough_leaves_and_the_next_one_learns_from
     assert house.known == (131,)
 
 
-def test_a_stage_may_let_no_check_stay(dynamodb: "DynamoDBClient") -> None:
+def test_a_stage_can_limit_checks_to_one_poll(dynamodb: "DynamoDBClient") -> None:
     house = House(dynamodb, stay=0)
     assert house.check(30) == Checked(Status.GENERATING, 2, 30)
     assert house.polled_at == [30]
 
 
-def test_an_invocation_that_comes_again_finds_what_is_done_and_learns_nothing_twice(house: House) -> None:
+def test_a_repeated_invocation_finds_the_end_and_learns_nothing_twice(house: House) -> None:
     house.check(30)
     before = house.known
     house.clock.forward(100)
@@ -102,7 +102,7 @@ def test_an_invocation_that_comes_again_finds_what_is_done_and_learns_nothing_tw
 
 
 @pytest.mark.parametrize("what", ["cancelled", "deleted", "rescued"])
-def test_a_check_that_stays_sees_that_there_is_nothing_left_to_do(house: House, what: str) -> None:
+def test_a_running_check_notices_the_end_of_its_generation(house: House, what: str) -> None:
     def happen(age: float) -> None:
         if age != 40:
             return
@@ -120,7 +120,7 @@ def test_a_check_that_stays_sees_that_there_is_nothing_left_to_do(house: House, 
     assert house.known == ()
 
 
-def test_a_provider_that_does_not_answer_ends_the_check_at_once(house: House) -> None:
+def test_an_unavailable_provider_ends_the_check_immediately(house: House) -> None:
     def down(age: float) -> None:
         if age >= 35:
             raise ProviderUnavailable("down")
@@ -133,12 +133,12 @@ def test_a_provider_that_does_not_answer_ends_the_check_at_once(house: House) ->
         house.check(2 * 86400)
 
 
-def test_what_was_done_while_the_provider_did_not_answer_is_not_taken_for_slow(house: House) -> None:
+def test_a_job_that_ended_during_an_outage_does_not_count_as_slow(house: House) -> None:
     assert house.check(600).status is Status.ARCHIVING
     assert house.known == ()
 
 
-def test_a_rescued_one_teaches_nothing(house: House) -> None:
+def test_nothing_is_learned_from_a_rescued_job(house: House) -> None:
     house.ledger.fail(RUN, Failure("VideoInvalid", "no"))
     house.ledger.reopen(house.ledger.get("g1"), "p1")
     house.clock.forward(30)
@@ -146,29 +146,25 @@ def test_a_rescued_one_teaches_nothing(house: House) -> None:
     assert house.known == ()
 
 
-def test_one_that_is_later_than_all_patience_teaches_nothing(house: House) -> None:
+def test_nothing_is_learned_from_a_job_that_exceeds_its_deadline(house: House) -> None:
     assert house.check(2000, Poll(1990, 10)) == Checked(Status.ARCHIVING)
     assert house.known == ()
 
 
-def test_what_the_provider_could_not_do_ends_it_and_teaches_nothing(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_learned_from_a_failed_job(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(house, "fetch", lambda _: ProviderGeneration("error", "error", None, "Nsfw", None))
     with pytest.raises(GenerationFailed, match="Nsfw"):
         house.check(30)
     assert house.known == ()
 
 
-def test_what_is_not_submitted_is_sent_there(dynamodb: "DynamoDBClient") -> None:
+def test_an_unsubmitted_job_returns_to_submit(dynamodb: "DynamoDBClient") -> None:
     house = House(dynamodb)
     house.ledger.add(generation("g2"))
     assert house.step.check(Run("g2"), SUBMITTED) == Checked(Status.QUEUED)
     assert house.polled_at == []
 
 
-def test_one_that_finishes_while_nothing_can_be_noted_is_done_all_the_same(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_completes_although_its_time_cannot_be_noted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(house.learned, "_name", "no-such-table")
     assert house.check(30) == Checked(Status.ARCHIVING)

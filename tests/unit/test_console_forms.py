@@ -1,4 +1,4 @@
-"""Forms of the console: console/schema.js, run by Node on the schemas of all models."""
+"""Test the console's forms: console/schema.js, run by Node with the schemas of all models."""
 
 import json
 import subprocess
@@ -14,12 +14,21 @@ from core.models.validation import validate
 
 NODE = Path(sys.executable).with_name("node")
 SCHEMA = Path(__file__).parents[2] / "console" / "schema.js"
-KINDS = {"text", "long", "number", "choice", "switch", "media", "list", "group"}  # none has to be written as JSON
+KINDS = {
+    "text",
+    "long",
+    "number",
+    "choice",
+    "switch",
+    "media",
+    "list",
+    "group",
+}  # JSON is not needed
 MODEL = "klingai/video-v3-omni-720p-image-to-video"
 
 
 def run(program: str, given: Any) -> Any:
-    """What a function in JavaScript makes of what it is given; it has all of schema.js as `schema`."""
+    """Return the result of a JavaScript function for `given`. All of schema.js is available as `schema`."""
     whole = f"""
         import {{ readFileSync }} from "node:fs";
         import * as schema from {json.dumps(SCHEMA.as_uri())};
@@ -48,8 +57,8 @@ def test_every_parameter_of_every_model_has_its_field() -> None:
     assert kinds == KINDS
 
 
-def test_what_is_typed_into_a_form_is_the_request() -> None:
-    """There and back, for every example of the provider's reference."""
+def test_a_filled_in_form_becomes_the_request() -> None:
+    """Convert every example of the provider's reference there and back."""
     program = """(given) => given.map(({name, schema: one, inputs}) => (one.examples ?? []).map((example) =>
         schema.requestOf(name, schema.fieldsOf(one, inputs), schema.typedOf(example).values)))"""
     found = run(program, models())
@@ -64,7 +73,7 @@ def test_what_is_typed_into_a_form_is_the_request() -> None:
     assert count > len(known())
 
 
-def test_what_is_empty_is_not_sent_and_nothing_of_another_model() -> None:
+def test_empty_fields_and_fields_of_another_model_are_not_sent() -> None:
     values = {"prompt": "", "cfg_scale": "0.5", "elements": [{}], "multi_prompt": ["", "a kite"], "duration": "5"}
     values["other"] = "of another model"
     facts = dict(known()[MODEL].facts)
@@ -89,7 +98,7 @@ def test_what_is_empty_is_not_sent_and_nothing_of_another_model() -> None:
         ),
     ],
 )
-def test_the_apis_sentences_stand_beside_their_fields(changes: dict[str, Any], expected: dict[str, str]) -> None:
+def test_the_apis_messages_are_assigned_to_their_fields(changes: dict[str, Any], expected: dict[str, str]) -> None:
     facts = dict(known()[MODEL].facts)
     whole = {"model": MODEL, "prompt": "a kite", "image_url": "https://example.com/a.png"}
     if "prompt" in changes:
@@ -105,7 +114,7 @@ def test_the_apis_sentences_stand_beside_their_fields(changes: dict[str, Any], e
 
 
 @pytest.mark.parametrize(("seed", "count"), [(None, 8), (7, 3), (2**31 - 2, 4)])
-def test_variations_have_different_seeds_that_the_model_takes(seed: int | None, count: int) -> None:
+def test_variations_have_different_valid_seeds(seed: int | None, count: int) -> None:
     field = {"kind": "number", "min": 0, "max": 2**31 - 1}
     request = {} if seed is None else {"seed": seed}
     program = "({field, request, count}) => schema.seedsFor(field, request, count)"

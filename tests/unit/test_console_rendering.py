@@ -1,4 +1,4 @@
-"""What a user sees of a generation, and of the fields of a form: the console's components, rendered by Node to HTML."""
+"""Test what users see of a generation and a form's fields: the console's components, rendered to HTML by Node."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -53,14 +53,14 @@ IMAGE = {"kind": "media", "media": ["image"], "types": ["image/png", "image/jpeg
 
 @dataclass(frozen=True)
 class Tab:
-    """A tab of the console, in which components are rendered."""
+    """A tab of the console that renders components."""
 
     renderer: Renderer
 
     def rendered(
         self, template: str, *generations: dict[str, Any], takes: Mapping[str, float] | None = None, **given: Any
     ) -> Element:
-        """Render a template; the tab knows these generations, and how long their model takes."""
+        """Render a template. The tab knows these generations and how long their model takes."""
         return self.renderer(template, now=NOW, models=[{**MODEL, "takes": takes}], generations=generations, **given)
 
     def cards(self, *generations: dict[str, Any], takes: Mapping[str, float] | None = None) -> list[Element]:
@@ -105,7 +105,7 @@ def tab() -> Iterator[Tab]:
 
 
 def assert_readable(element: Element) -> None:
-    """No time as a machine writes it, and no element or handler that a text brought along."""
+    """Assert that the page shows no machine-readable time, and no element or handler from a text."""
     assert not re.search(r"\d{4}-\d\d-\d\dT", element.text)
     assert not list(element.every("script"))
     assert not [one for one in element.every() if any(name.startswith("on") for name in one.attributes)]
@@ -172,7 +172,7 @@ def test_a_failed_card_says_why_and_a_cancelled_one_needs_no_reason(tab: Tab) ->
     assert not [*failed.every("input"), *cancelled.every("input")]
 
 
-def test_what_is_deleted_or_not_loaded_yet_has_no_card_or_an_empty_one(tab: Tab) -> None:
+def test_deleted_generations_have_no_card_and_unloaded_ones_an_empty_card(tab: Tab) -> None:
     program = """const { Make } = await load("make");
         (await load("draft")).made.value = GIVEN.generations.map(({ id }) => id).concat("f".repeat(32));
         (await load("videos")).gone.value = new Set([GIVEN.generations[0].id]);
@@ -183,7 +183,7 @@ def test_what_is_deleted_or_not_loaded_yet_has_no_card_or_an_empty_one(tab: Tab)
 
 
 @pytest.mark.parametrize("stage", ["queued", "generating", "completed", "error"])
-def test_a_hostile_text_is_only_a_text_on_a_card_and_on_the_page_of_its_video(tab: Tab, stage: str) -> None:
+def test_a_hostile_text_is_shown_as_text_on_a_card_and_on_its_videos_page(tab: Tab, stage: str) -> None:
     request = {"model": "acme/boats", "prompt": HOSTILE, "negative_prompt": HOSTILE}
     failure = {"name": HOSTILE, "message": HOSTILE} if stage == "error" else None
     one = generation(1, stage, request=request, name=HOSTILE, tags=[HOSTILE], error=failure)

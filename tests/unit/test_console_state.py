@@ -1,4 +1,4 @@
-"""What the console knows and keeps, run by Node: its modules as they are, in a browser of a few lines."""
+"""Test the console's state, with its unchanged modules run by Node in a minimal browser."""
 
 import json
 
@@ -8,7 +8,7 @@ from tests.support.console import run
 
 KEY, OTHER = ("pr_" + digit * 8 + "_" + digit * 43 for digit in "12")
 
-# An API that has so many generations, each a minute younger than the one before.
+# An API with GIVEN.there generations, each a minute younger than the previous one.
 GENERATIONS = """
 const made = (number, status = "completed") => ({
   id: String(number).padStart(32, "0"), status, video: null,
@@ -40,7 +40,7 @@ SIGNED_IN = {"promptreel / key": KEY}
 
 
 @pytest.mark.parametrize("came", [0, 3, 19, 20, 21, 150, 519])
-def test_what_came_while_nobody_polled_is_in_the_list_without_a_gap(came: int) -> None:
+def test_generations_created_between_polls_appear_without_a_gap(came: int) -> None:
     program = f"""{GENERATIONS}
         const feed = new Feed({{}});
         await feed.poll([]);
@@ -59,7 +59,7 @@ def test_what_came_while_nobody_polled_is_in_the_list_without_a_gap(came: int) -
     assert found["then"] == list(range(200 + came, 60, -1)), "and it goes on"
 
 
-def test_a_list_to_which_very_much_came_begins_anew_and_goes_on_from_there() -> None:
+def test_a_list_with_very_many_new_generations_starts_again() -> None:
     program = f"""{GENERATIONS}
         const feed = new Feed({{}});
         await feed.poll([]);
@@ -77,7 +77,7 @@ def test_a_list_to_which_very_much_came_begins_anew_and_goes_on_from_there() -> 
     assert found["then"] == list(range(5200, 5200 - 580, -1))
 
 
-def test_a_page_that_is_on_its_way_while_the_list_begins_anew_is_not_put_at_its_end() -> None:
+def test_a_page_requested_before_a_restart_is_not_appended() -> None:
     program = f"""{GENERATIONS}
         const feed = new Feed({{}});
         await feed.poll([]);
@@ -97,7 +97,7 @@ def test_a_page_that_is_on_its_way_while_the_list_begins_anew_is_not_put_at_its_
     assert run(program, there=200, session=SIGNED_IN) == list(range(5200, 5200 - 520, -1))
 
 
-def test_what_has_another_status_by_now_leaves_the_list_of_a_status_wherever_it_stands() -> None:
+def test_a_generation_with_a_new_status_leaves_a_filtered_list() -> None:
     program = f"""{GENERATIONS}
         for (let number = 1; number <= 60; number++) changed[number] = "generating";
         const feed = new Feed({{ status: "generating" }});
@@ -114,7 +114,7 @@ def test_what_has_another_status_by_now_leaves_the_list_of_a_status_wherever_it_
     assert found["now"] == [number for number in range(60, 0, -1) if number != 10]
 
 
-def test_batches_are_renewed_without_a_gap_and_go_on_where_they_were() -> None:
+def test_batches_are_refreshed_without_a_gap_and_continue_at_their_cursor() -> None:
     program = """
         const { renewed } = await load("batches");
         const batch = (number) => ({ id: `${number}`, created_at: String(number).padStart(4, "0") });
@@ -145,7 +145,7 @@ def polls_in_an_hour(program: str) -> int:
     return int(run(whole))
 
 
-def test_a_tab_that_is_open_all_day_asks_seldom_and_is_soon_told_all_the_same() -> None:
+def test_an_idle_tab_polls_rarely_but_notices_changes_soon() -> None:
     idle = polls_in_an_hour("while (time < 3600e3) { polls++; delay = next(delay, false); time += delay; }")
     busy = polls_in_an_hour("while (time < 3600e3) { polls++; delay = next(delay, true); time += delay; }")
     minute = polls_in_an_hour("while (time < 60e3) { polls++; delay = next(delay, true); time += delay; }")
@@ -164,7 +164,7 @@ SIGNED = """
 """
 
 
-def test_the_key_of_a_link_signs_in_where_nobody_is_and_where_somebody_is_waits_to_be_asked_for() -> None:
+def test_a_links_key_signs_in_or_is_offered_if_someone_is_signed_in() -> None:
     link = f"#key={KEY}"
     assert run(SIGNED, hash=link) == {"key": KEY, "offered": None, "hash": "#/", "page": ""}
     signed_in = run(SIGNED, hash=link, session=SIGNED_IN)
@@ -175,13 +175,13 @@ def test_the_key_of_a_link_signs_in_where_nobody_is_and_where_somebody_is_waits_
 
 
 @pytest.mark.parametrize("none", ["", "pr_", "boat", "pr_\u20ac", "pr_1%0d%0a", "%00"])
-def test_a_link_with_what_is_no_key_neither_signs_in_nor_out(none: str) -> None:
+def test_a_link_with_an_invalid_key_neither_signs_in_nor_out(none: str) -> None:
     assert run(SIGNED, hash=f"#key={none}")["key"] is None
     found = run(SIGNED, hash=f"#key={none}", session=SIGNED_IN)
     assert found == {"key": KEY, "offered": None, "hash": "#/", "page": ""}
 
 
-def test_the_key_of_a_link_takes_the_place_of_one_that_the_api_does_not_know() -> None:
+def test_a_links_key_replaces_a_rejected_key() -> None:
     program = """
         const session = await load("session");
         await load("route");
@@ -195,7 +195,7 @@ def test_the_key_of_a_link_takes_the_place_of_one_that_the_api_does_not_know() -
 # --- what is typed ---------------------------------------------------------------------------------------------
 
 
-def test_what_is_typed_in_one_tab_is_not_lost_to_what_is_typed_in_another() -> None:
+def test_text_typed_in_one_tab_is_not_overwritten_by_another() -> None:
     program = """
         const { draft, setValue } = await load("draft");
         const before = draft.value.values.prompt;
@@ -211,7 +211,7 @@ def test_what_is_typed_in_one_tab_is_not_lost_to_what_is_typed_in_another() -> N
     assert run(program, local=other)["before"] == "of another tab", "the latest, in a new tab"
 
 
-def test_a_browser_that_keeps_nothing_for_a_page_shows_it_all_the_same() -> None:
+def test_the_page_works_without_storage() -> None:
     program = """
         const get = () => { throw new DOMException("denied", "SecurityError"); };
         for (const name of ["sessionStorage", "localStorage"]) Object.defineProperty(globalThis, name, { get });
@@ -235,7 +235,7 @@ def test_json_of_an_earlier_request_is_valid_before_anything_is_typed() -> None:
 # --- the API ---------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_that_breaks_off_is_told_as_what_it_is() -> None:
+def test_an_interrupted_response_is_a_temporary_error() -> None:
     program = """
         const start = (stream) => stream.error(new TypeError("cut"));
         globalThis.fetch = async () => new Response(new ReadableStream({ start }));
@@ -276,7 +276,7 @@ def test_missing_items_and_faults_are_worded_by_the_console(status: int) -> None
 
 
 @pytest.mark.parametrize(("off", "expected"), [(0, 0), (3, 0), (7200, 7200), (-7200, -7200), (None, 0)])
-def test_a_wrong_clock_of_the_readers_is_set_by_the_apis(off: int | None, expected: int) -> None:
+def test_a_wrong_local_clock_is_corrected_by_the_apis(off: int | None, expected: int) -> None:
     program = """
         const date = GIVEN.off === null ? {} : { Date: new Date(Date.now() + GIVEN.off * 1000).toUTCString() };
         globalThis.answer = async () => ({ json: {}, headers: date });

@@ -1,4 +1,4 @@
-"""The types of the API's answers in console/types.d.ts, compared with the API's contract."""
+"""Compare the types of the API's responses in console/types.d.ts with the API's contract."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ INTERFACES = {
     for name, base, body in re.findall(r"^export interface (\w+)(?: extends (\w+))? \{\n(.*?)^\}", SOURCE, re.M | re.S)
 }
 ALIASES = dict(re.findall(r"^export type (\w+) = (.*);$", SOURCE, re.M))
-# The parts of the contract that have no name there: the schema they are in, and the way to them.
+# Parts of the contract without a separate name: the schema that contains them, and their path.
 NAMED = {
     "VideoFile": "Generation.video",
     "Failure": "Generation.error",
@@ -58,7 +58,7 @@ def literals_of(kind: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_the_console_knows_answers_as_the_contract_has_them(name: str) -> None:
+def test_the_consoles_types_match_the_contract(name: str) -> None:
     schema = schema_of(name)
     fields = fields_of(name)
     assert fields
@@ -72,14 +72,14 @@ def test_the_console_knows_answers_as_the_contract_has_them(name: str) -> None:
             assert literals_of(kind) == {str(one) for one in allowed if one is not None}, f"{name}.{field}: values"
 
 
-def test_every_answer_of_the_console_is_compared() -> None:
+def test_every_response_type_of_the_console_is_compared() -> None:
     answers = SOURCE.partition("// --- answers of the API")[2].partition("// --- calls of the API")[0]
     found = set(re.findall(r"^export interface (\w+)", answers, re.M))
     assert found - set(ANSWERS) == {"Page", "VideoRequest"}, "generic, and by the model's own schema"
 
 
 @pytest.mark.parametrize(("interface", "method"), [("Get", "get"), ("Post", "post")])
-def test_the_console_calls_paths_and_parameters_of_the_contract(interface: str, method: str) -> None:
+def test_the_console_uses_only_paths_and_parameters_of_the_contract(interface: str, method: str) -> None:
     calls = re.findall(r"^  \(path: ([^,)]+)(?:, \w+: (.*))?\): Promise", INTERFACES[interface][1], re.M)
     assert calls
     for paths, query in calls:

@@ -1,4 +1,4 @@
-"""What a video comes in is told by its bytes, and each kind is whole or refused, however the bytes come in."""
+"""Test that a video's container is detected from its bytes, and that files are complete or rejected in any pieces."""
 
 import io
 import json
@@ -50,7 +50,7 @@ def checked(data: bytes, step: int = 1 << 20) -> Check:
     return check
 
 
-def test_every_container_is_told_by_its_bytes() -> None:
+def test_every_container_is_detected_from_its_bytes() -> None:
     assert {checked(data).container for data in WHOLE.values()} == set(CONTENT_TYPES)
     assert {name: checked(data).container for name, data in WHOLE.items()} == {name: name for name in WHOLE}
 
@@ -70,20 +70,20 @@ def refused(data: bytes) -> bool:
 
 
 @pytest.mark.parametrize("data", WHOLE.values(), ids=WHOLE)
-def test_a_file_cut_anywhere_is_refused(data: bytes) -> None:
+def test_a_file_truncated_anywhere_is_rejected(data: bytes) -> None:
     assert [cut for cut in range(len(data)) if not refused(data[:cut])] == []
 
 
 def test_a_live_webm_is_whole_after_each_of_its_blocks_and_nowhere_else() -> None:
-    """Nothing in it says how long it is: that is told by the host."""
+    """The file does not contain its length. Only the host knows it."""
     second = LIVE.rfind(CLUSTER.to_bytes(4))
     blocks = [LIVE.find(body) + len(body) for body in (b"b" * 40, b"c" * 50)]
-    between = [second + 4 + len(OPEN), second + 4 + len(OPEN) + 3]  # after the second cluster's beginning, and its time
+    between = [second + 4 + len(OPEN), second + 4 + len(OPEN) + 3]  # after the start of the second cluster and its time
     assert [cut for cut in range(len(LIVE)) if not refused(LIVE[:cut])] == [*blocks, *between]
 
 
 @pytest.mark.parametrize("data", [*WHOLE.values(), LIVE], ids=[*WHOLE, "live"])
-def test_one_that_stopped_anywhere_goes_on_from_its_state(data: bytes) -> None:
+def test_a_check_can_continue_from_its_state_anywhere(data: bytes) -> None:
     for cut in range(12, len(data)):
         first = Check(ALLOWED)
         first.update(data[:cut])
@@ -118,7 +118,7 @@ def test_one_that_stopped_anywhere_goes_on_from_its_state(data: bytes) -> None:
         pytest.param(
             webm(element(CLUSTER, element(BLOCK, b"x" * 9)[:-1])), "larger than its parent", id="block cut off"
         ),
-        # 1 GiB, and as much as can be written, of which nothing comes
+        # 1 GiB, and the largest possible size, without content
         pytest.param(
             HEADER + element(SEGMENT, is_open=True) + b"\xec" + (1 << 30 | 1 << 56).to_bytes(8),
             "cut off",
@@ -154,14 +154,14 @@ def test_one_that_stopped_anywhere_goes_on_from_its_state(data: bytes) -> None:
         pytest.param(b"\xff\xd8\xff\xe0" + bytes(40), "not an MP4", id="JPEG"),
     ],
 )
-def test_what_is_no_whole_video_is_refused_with_the_reason(data: bytes, reason: str) -> None:
+def test_an_incomplete_video_is_rejected_with_a_reason(data: bytes, reason: str) -> None:
     for step in (3, 1 << 20):
         with pytest.raises(VideoInvalid, match=reason):
             checked(data, step)
 
 
 @given(st.sampled_from([b"\x1aE\xdf\xa3", HEADER, HEADER + element(SEGMENT, is_open=True), SCREEN, b""]), st.binary())
-def test_any_bytes_are_either_passed_or_refused(begin: bytes, data: bytes) -> None:
+def test_any_bytes_are_accepted_or_rejected(begin: bytes, data: bytes) -> None:
     try:
         checked(begin + data, 3)
     except VideoInvalid as error:
@@ -169,7 +169,7 @@ def test_any_bytes_are_either_passed_or_refused(begin: bytes, data: bytes) -> No
 
 
 @given(st.data())
-def test_a_damaged_webm_is_passed_or_refused_but_never_fails(data: st.DataObject) -> None:
+def test_a_damaged_webm_is_accepted_or_rejected_without_a_crash(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(WEBM) - 1))
     damaged = WEBM[:at] + bytes([data.draw(st.integers(0, 255))]) + WEBM[at + 1 :]
     try:
@@ -178,12 +178,12 @@ def test_a_damaged_webm_is_passed_or_refused_but_never_fails(data: st.DataObject
         assert str(error).endswith(".")
 
 
-def test_a_file_of_nothing_but_small_elements_does_not_keep_us_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_only_small_elements_is_checked_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webm_module, "_MOST_ELEMENTS", 1000)
     monkeypatch.setattr(gif_module, "_MOST_PIECES", 1000)
     monkeypatch.setattr(mp4_module, "_MOST_BOXES", 1000)
     void = b"\xec\x80"
-    nested = element(CLUSTER, is_open=True) * 2000  # none is in another: each ends the one before
+    nested = element(CLUSTER, is_open=True) * 2000  # they are not nested: each ends the one before
     for bomb in (HEADER + void * 2000, HEADER + element(SEGMENT, is_open=True) + nested):
         with pytest.raises(VideoInvalid, match="more than 1000 elements"):
             checked(bomb)
@@ -194,7 +194,7 @@ def test_a_file_of_nothing_but_small_elements_does_not_keep_us_busy(monkeypatch:
     assert checked(WEBM).size == len(WEBM)
 
 
-def test_what_it_knows_of_a_file_does_not_grow_with_the_file() -> None:
+def test_the_state_of_a_check_does_not_grow_with_the_file() -> None:
     check = Check(ALLOWED)
     check.update(HEADER + element(SEGMENT, is_open=True) + element(TRACKS, b"t"))
     sizes = set()
@@ -215,7 +215,7 @@ def test_what_it_knows_of_a_file_does_not_grow_with_the_file() -> None:
     ],
     ids=["webm", "live webm", "mov", "mp4", "gif"],
 )
-def test_what_ffmpeg_writes_passes_and_cut_off_does_not(
+def test_ffmpegs_files_pass_but_not_if_truncated(
     container: str, codec: str, pixels: str, options: dict[str, str]
 ) -> None:
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The state machine and the error classes are one contract, written in two places; so is the tree that shows them."""
+"""Test that the state machine, the error classes and the tree in their docstring match."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from promptreel.commands import app
 ROOT = Path(__file__).parents[2]
 ASL = json.loads((ROOT / "statemachine" / "video_generation.asl.json").read_text("utf-8"))
 TASKS = {name: state for name, state in ASL["States"].items() if state["Type"] == "Task"}
-# Raised by a state on purpose; the others are set by RecordFailure.
+# Raised deliberately by a state. RecordFailure sets the others.
 RAISED = {
     name
     for name in names()
@@ -58,7 +58,7 @@ def test_a_failed_job_is_a_failed_execution() -> None:
 
 
 def drawn(tree: str) -> dict[str, str]:
-    """The tree of a module's docstring: each class, and the one that it stands under."""
+    """Return the tree of a module's docstring: each class and its parent."""
     parents: dict[str, str] = {}
     path: list[tuple[int, str]] = []
     for line in tree.splitlines():
@@ -74,7 +74,7 @@ def drawn(tree: str) -> dict[str, str]:
 
 
 def written(base: type[Exception]) -> dict[str, str]:
-    """The classes below `base`, each with the public one above it."""
+    """Return the classes below `base`, each with its nearest public base class."""
     found: dict[str, str] = {}
     for leaf in base.__subclasses__():
         below = written(leaf)
@@ -94,18 +94,18 @@ REMEDIES = {name: getattr(errors, name).remedy for name in written(errors.Prompt
 
 
 @pytest.mark.parametrize("name", sorted(REMEDIES))
-def test_every_error_says_what_to_do_about_it(name: str) -> None:
+def test_every_error_has_a_remedy(name: str) -> None:
     assert re.fullmatch(r"[A-Z].+\.", REMEDIES[name]), "sentences"
     assert "{" not in REMEDIES[name].replace("{id}", "")
-    assert name in errors.names() or "{id}" not in REMEDIES[name], "nothing puts an id there"
+    assert name in errors.names() or "{id}" not in REMEDIES[name], "nothing inserts an id there"
 
 
-def test_what_to_do_names_the_generation() -> None:
+def test_remedies_name_the_generation() -> None:
     assert str(errors.remedy("SubmissionUnknown", "4d1c")).count("4d1c") == 2
     assert errors.remedy("AnErrorOfAnOlderVersion", "4d1c") is None
 
 
-def test_what_to_do_names_commands_that_there_are() -> None:
+def test_remedies_name_existing_commands() -> None:
     group = typer.main.get_command(app)
     commands = re.findall("`promptreel ([a-z]+)", " ".join(REMEDIES.values()))
     assert len(commands) > 10

@@ -1,4 +1,4 @@
-"""The provider's link is followed only to allowed hosts, over https, and never into a private network."""
+"""Test that the provider's link is followed only to allowed hosts, over https, and never into a private network."""
 
 import socket
 
@@ -24,13 +24,13 @@ STRICT = Allowed(("cdn.example.com",), max_bytes=1000)
         "https:///v.mp4",
         "",
         "https://[broken",
-        "https://evil.example.com\\@cdn.example.com/v.mp4",  # parsers disagree: which of them is the host?
+        "https://evil.example.com\\@cdn.example.com/v.mp4",  # parsers disagree about which of them is the host
         "https://evil.example.com\\.cdn.example.com/v.mp4",
         pytest.param("https://cdn.example.com\t/v.mp4", id="a tab"),
         "https://evil.example.com#@cdn.example.com/v.mp4",
     ],
 )
-def test_a_link_elsewhere_is_not_followed(url: str) -> None:
+def test_a_link_to_another_host_is_not_followed(url: str) -> None:
     with pytest.raises(VideoForbidden):
         Connection(STRICT).get(url, {})
 
@@ -45,8 +45,8 @@ def test_a_link_elsewhere_is_not_followed(url: str) -> None:
         ("vendor.invalid.evil.invalid", False),
     ],
 )
-def test_of_a_vendors_own_domain_every_host_is_allowed(name: str, allowed: bool) -> None:
-    """None of these hosts exists, so an allowed one ends in another error."""
+def test_every_host_of_a_vendors_domain_is_allowed(name: str, allowed: bool) -> None:
+    """None of these hosts exists, so an allowed one results in another error."""
     with pytest.raises(VideoUnavailable if allowed else VideoForbidden):
         Connection(Allowed(("*.vendor.invalid",), 1000)).get(f"https://{name}/v.mp4", {})
 
@@ -54,13 +54,13 @@ def test_of_a_vendors_own_domain_every_host_is_allowed(name: str, allowed: bool)
 @pytest.mark.parametrize(
     "url", ["https://cdn.example.com:x/v.mp4?Signature=s3cr3t", "https://[broken/v?Signature=s3cr3t"]
 )
-def test_a_link_that_cannot_be_read_is_not_in_the_error(url: str) -> None:
+def test_an_unparsable_link_is_not_in_the_error(url: str) -> None:
     with pytest.raises(VideoForbidden) as refused:
         Connection(STRICT).get(url, {})
     assert "s3cr3t" not in str(refused.value)
 
 
-def test_an_allowed_name_that_resolves_to_a_private_address_is_not_connected_to() -> None:
+def test_an_allowed_name_with_a_private_address_is_not_connected_to() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         with pytest.raises(VideoForbidden, match="private address"):

@@ -1,4 +1,4 @@
-"""What is published is what docs/events.md promises."""
+"""Test that published events match docs/events.md."""
 
 import json
 from dataclasses import replace
@@ -21,13 +21,13 @@ def schema(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [file.stem for file in SCHEMAS.glob("*.json")])
-def test_every_schema_is_one_and_allows_its_example(name: str) -> None:
+def test_every_schema_is_valid_and_allows_its_example(name: str) -> None:
     Draft202012Validator.check_schema(schema(name))
     for example in schema(name)["examples"]:
         Draft202012Validator(schema(name)).validate(example)
 
 
-def test_a_generation_is_announced_as_promised() -> None:
+def test_announcements_match_the_schema() -> None:
     ended = generation("0" * 32, ended_at=START, credits_used=5)
     video = ArchivedVideo(**schema("generation_completed")["examples"][0]["video"])
     completed = replace(ended, status=Status.COMPLETED, video=video)

@@ -1,4 +1,4 @@
-"""A user gets the same result with every version of Python: each case had another one with some of 3.11 to 3.14."""
+"""Test that results do not depend on the version of Python: each case differed in some of 3.11 to 3.14."""
 
 import io
 import re
@@ -26,7 +26,7 @@ from promptreel.money import Sum
 from promptreel.results import checked_template
 
 MODELS = offered()
-NEW = {  # characters that Python knows only since this version
+NEW = {  # characters known only since this version of Python
     "3.12": "\U0001fae8",  # a shaking face
     "3.13": "\u2ffc",  # an ideographic description character
     "3.14": "\U0001fae9",  # a face with bags under eyes
@@ -49,7 +49,7 @@ NEW = {  # characters that Python knows only since this version
         ('["a,', "Unterminated string starting at: line 1 column 2 (char 1)"),
     ],
 )
-def test_what_is_wrong_with_json_is_said_in_the_same_words(json: str, said: str) -> None:
+def test_errors_in_json_have_the_same_words(json: str, said: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         parse_json(json)
 
@@ -87,7 +87,7 @@ def test_a_new_character_is_printable(character: str) -> None:
 
 
 @pytest.mark.parametrize("character", "\x00\x1b\x7f\x85\xad\u061c\u200b\u2028\u202e\u2066\ud800\ufeff\ufffe", ids=ascii)
-def test_what_steers_a_terminal_or_is_invisible_is_not_printable(character: str) -> None:
+def test_control_and_invisible_characters_are_not_printable(character: str) -> None:
     assert not text.is_printable(f"a{character}b")
     assert plain(f"a{character}b") == "a b"
 
@@ -147,7 +147,7 @@ def test_amounts_are_added_in_the_same_way() -> None:
     assert _all(Sum(1, 0, 0.1) for _ in range(10)).usd == 1.0
 
 
-def test_a_name_that_no_file_can_have_is_one_of_no_file(tmp_path: Path) -> None:
+def test_an_impossible_file_name_is_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"^The request names .*, but there is no such file\.$"):
         with_paths({"image_url": "a" * 5000 + ".png"}, tmp_path)
 

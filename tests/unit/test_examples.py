@@ -1,4 +1,4 @@
-"""The receivers in examples/, run as they stand: they take what we send, and nothing else, and once."""
+"""Run the receivers in examples/ unchanged: they accept genuine messages once and reject others."""
 
 import json
 import os
@@ -32,12 +32,12 @@ BODY = json.dumps({"type": "generation.completed", "data": {"generation_id": "a"
 
 @contextmanager
 def running(command: list[str]) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """A receiver and its URL, once it listens."""
+    """Start a receiver and yield its URL once it listens."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {"PATH": os.environ["PATH"], "WEBHOOK_SECRET": SECRET}
     given = [*command, str(port)]
-    # A group of its own: the environment's `node` is a script that starts another program.
+    # A separate process group: the environment's `node` is a script that starts another program.
     with subprocess.Popen(given, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             while process.poll() is None:
@@ -52,7 +52,7 @@ def running(command: list[str]) -> Iterator[tuple[str, "subprocess.Popen[str]"]]
 
 
 def stop(process: "subprocess.Popen[str]") -> None:
-    """End it, and what it started."""
+    """Stop the receiver and the programs that it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -63,13 +63,13 @@ def post(url: str, body: str, sent: dict[str, str]) -> int | None:
 
 
 @pytest.mark.parametrize("language", COMMANDS)
-def test_a_receiver_goes_on_after_what_breaks_off_or_lies_about_its_length(language: str) -> None:
+def test_a_receiver_survives_interrupted_requests_and_wrong_lengths(language: str) -> None:
     with running(COMMANDS[language]) as (url, process):
         address = ("127.0.0.1", int(url.split(":")[2].partition("/")[0]))
         for length, answer in ((b"1000", False), (b"-1", True), (b"no", True)):
             with socket.create_connection(address, timeout=10) as connection:
                 connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\nabc")
-                if answer:  # of the server's own, or 401; it does not wait for more
+                if answer:  # the server's status, or 401; the server does not wait for more
                     assert re.match(rb"HTTP/1\.[01] 4", connection.recv(100))
         signed = headers([SECRET], "msg_1", now(), BODY)
         assert post(url, BODY, signed) == 204
@@ -77,7 +77,7 @@ def test_a_receiver_goes_on_after_what_breaks_off_or_lies_about_its_length(langu
 
 
 @pytest.mark.parametrize("language", COMMANDS)
-def test_a_receiver_takes_what_is_signed_with_its_secret_just_now_and_once(language: str) -> None:
+def test_a_receiver_accepts_recent_messages_with_its_signature_once(language: str) -> None:
     with running(COMMANDS[language]) as (url, process):
         signed = headers([SECRET], "msg_1", now(), BODY)
         rotated = headers([secret_of("m" * 64, "ann", 1), SECRET], "msg_2", now(), BODY)

@@ -1,4 +1,4 @@
-"""As many connections as are worth it, fewer where the host asks for that, and none where nothing comes."""
+"""Test the number of connections: as many as help, fewer if the host throttles, and none if nothing arrives."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ CHUNK = 1 << 18
 
 
 class Clock:
-    """Time that passes as bytes arrive, at the speed that so many connections get."""
+    """A clock that advances as bytes arrive, at the speed of the current number of connections."""
 
     def __init__(self, speed: Callable[[int], float]) -> None:
         self.speed = speed
@@ -23,7 +23,7 @@ class Clock:
         return self.now
 
     def let_arrive(self, flow: Flow, size: int) -> list[int]:
-        """The numbers of connections that there were while so many bytes arrived."""
+        """Return the numbers of connections in use while this many bytes arrive."""
         seen = [flow.connections]
         for _ in range(size // CHUNK):
             self.now += CHUNK / self.speed(flow.connections)
@@ -40,30 +40,30 @@ def flow_at(speed: Callable[[int], float], **options: Any) -> tuple[Flow, Clock]
     return Flow(lambda: 900.0, clock=clock, **options), clock
 
 
-def test_a_host_that_limits_each_connection_gets_as_many_as_are_allowed() -> None:
+def test_a_host_that_limits_each_connection_gets_the_maximum() -> None:
     flow, clock = flow_at(lambda connections: connections * 20e6)
     assert clock.let_arrive(flow, 256 << 20) == [2, 4, 8]
     assert clock.now < 256 * (1 << 20) / 160e6 + 0.6, "and soon"
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_no_more_than_the_most(most: int) -> None:
+def test_the_maximum_is_not_exceeded(most: int) -> None:
     flow, clock = flow_at(lambda connections: connections * 20e6, most=most)
     assert max(clock.let_arrive(flow, 256 << 20)) == most
 
 
-def test_a_link_that_is_full_is_not_shared_by_more() -> None:
+def test_a_saturated_link_gets_no_more_connections() -> None:
     flow, clock = flow_at(lambda _: 50e6)
     assert clock.let_arrive(flow, 512 << 20) == [2, 4, 2]
 
 
-def test_a_host_that_limits_all_together_is_left_at_what_helped() -> None:
+def test_a_host_with_a_total_limit_keeps_the_last_useful_number() -> None:
     flow, clock = flow_at(lambda connections: min(connections, 4) * 20e6)
     assert clock.let_arrive(flow, 512 << 20) == [2, 4, 8, 4]
 
 
-def test_a_slow_link_is_measured_by_what_it_brings() -> None:
-    """A quarter of a second of it would say nothing."""
+def test_a_slow_link_is_measured_for_longer() -> None:
+    """A quarter of a second of data would be too little to measure."""
     flow, clock = flow_at(lambda connections: connections * 100e3)
     clock.let_arrive(flow, 2 * WINDOW_BYTES - CHUNK)
     assert (flow.connections, clock.now > 30) == (2, True)
@@ -71,12 +71,12 @@ def test_a_slow_link_is_measured_by_what_it_brings() -> None:
     assert flow.connections == 4
 
 
-def test_three_that_do_not_help_are_two_again() -> None:
+def test_a_third_connection_that_does_not_help_is_dropped() -> None:
     flow, clock = flow_at(lambda _: 50e6, most=3)
     assert clock.let_arrive(flow, 512 << 20) == [2, 3, 2]
 
 
-def test_who_asks_for_less_is_not_asked_for_more_again() -> None:
+def test_connections_do_not_grow_again_after_throttling() -> None:
     flow, clock = flow_at(lambda connections: connections * 20e6)
     clock.let_arrive(flow, 128 << 20)
     flow.refused()
@@ -86,20 +86,20 @@ def test_who_asks_for_less_is_not_asked_for_more_again() -> None:
     assert flow.connections == 1
 
 
-def test_it_is_given_up_only_when_nothing_at_all_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_is_given_up_only_if_nothing_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_WAIT_SECONDS", 0.0)
     flow, _ = flow_at(lambda _: 1e6)
     error = VideoUnavailable("broken")
     for _ in range(100):
         flow.failed(error, 1)
-        flow.received(1)  # on whichever connection
+        flow.received(1)  # on any connection
     for number in range(2 * module.PATIENCE - 1):  # of two connections
         flow.failed(error, number + 1)
     with pytest.raises(VideoUnavailable, match="broken"):
         flow.failed(error, 1)
 
 
-def test_waiting_ends_when_no_more_is_wanted_or_the_time_is_up() -> None:
+def test_waiting_ends_on_stop_or_timeout() -> None:
     flow, _ = flow_at(lambda _: 1e6)
     flow.stop()
     with pytest.raises(Stopped):

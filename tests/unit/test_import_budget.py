@@ -1,4 +1,4 @@
-"""What each function may import at its start: an import that creeps in makes every cold start slower, unnoticed."""
+"""Limit what each function imports at its start, because extra imports make every cold start slower."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ import wiring
 pytestmark = pytest.mark.xdist_group("imports")  # each function is imported once
 FUNCTIONS = Path(wiring.__file__).parents[1]
 
-# Every function: boto3 and Powertools' logger, each with what it needs.
+# Every function: boto3 and Powertools' logger, each with its dependencies.
 BASE = {"aws_lambda_powertools", "boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six"}
 BASE |= {
     "typing_extensions",
@@ -27,17 +27,17 @@ BASE |= {
     "warnings",
     "utilities.jmespath_utils",
 }
-SCHEMAS = {"core.models", "core.models.validation"}  # validates requests; jsonschema comes with the first of them
+SCHEMAS = {"core.models", "core.models.validation"}  # validates requests; jsonschema is imported with the first of them
 SECRETS = {"utilities.parameters"}
 PROVIDER = SECRETS | {"requests", "charset_normalizer", "idna"}
 
 EVENTS = {"utilities.data_classes", "middleware_factory"}
 
 BUDGET = {
-    "admit": {"core.models"},  # for the inputs that a request names: it reads nothing at its start
+    "admit": {"core.models"},  # for the inputs of a request: reads nothing at its start
     "submit": PROVIDER,
     "check_status": PROVIDER,
-    "finalize": PROVIDER | {"core.models"},  # where a model's videos may be: it reads nothing at its start
+    "finalize": PROVIDER | {"core.models"},  # for the hosts of a model's videos: reads nothing at its start
     "record_failure": EVENTS,
     "api": SCHEMAS | SECRETS | EVENTS | {"event_handler", "core.api.contract.document"},
     "authorize": SECRETS | EVENTS,
@@ -61,7 +61,7 @@ print(json.dumps(sorted(set(sys.modules))))
 
 @cache
 def imported(function: str) -> set[str]:
-    """Third-party packages by name, and Powertools' features by theirs, in a fresh process."""
+    """Return third-party packages by name, and Powertools' features by theirs, imported in a fresh process."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, function],
         env={"PYTHONPATH": str(FUNCTIONS), "POWERTOOLS_SERVICE_NAME": "test"},
@@ -91,12 +91,12 @@ def test_a_function_imports_at_its_start_only_what_its_budget_names(function: st
 
 
 @pytest.mark.parametrize("function", BUDGET)
-def test_a_budget_names_nothing_that_is_not_needed(function: str) -> None:
+def test_a_budget_contains_no_unneeded_import(function: str) -> None:
     assert BUDGET[function] - imported(function) == set()
 
 
 def test_the_layer_names_every_package_that_a_function_imports() -> None:
-    """What is imported late, too, which no start shows, and what comes only because another package needs it."""
+    """Include late imports, which a start does not show, but not dependencies of other packages."""
     lines = (FUNCTIONS.parent / "requirements" / "layer.in").read_text().splitlines()
     named = {line.partition("==")[0].replace("-", "_") for line in lines if not line.startswith("#")}
     own = {path.stem for path in FUNCTIONS.iterdir()} | set(sys.stdlib_module_names)
@@ -105,7 +105,7 @@ def test_the_layer_names_every_package_that_a_function_imports() -> None:
 
 
 def _imports(node: ast.AST) -> Iterator[str]:
-    """Top-level packages, but for those that only a type checker sees."""
+    """Yield top-level packages, except those imported only for type checkers."""
     match node:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return

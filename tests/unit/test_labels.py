@@ -1,4 +1,4 @@
-"""Tags: `key=value` or a word, wherever they come from, and the contract says which."""
+"""Test tags: `key=value` or a word from any source, as described in the contract."""
 
 import re
 from typing import Any
@@ -55,24 +55,24 @@ def test_tags_are_read_from_a_text_and_from_a_list(given: object, tags: tuple[st
     ],
     ids=repr,
 )
-def test_what_are_no_tags_is_refused_and_says_what_they_are(given: object) -> None:
+def test_invalid_tags_are_rejected_with_a_description_of_valid_ones(given: object) -> None:
     with pytest.raises(InvalidRequest, match=r"^`tag` must be at most 20 tags with commas between them, each `key=val"):
         tags_of(given, "tag")
 
 
 @pytest.mark.parametrize("given", ["a=1,a=2", ["a", "a=1"]])
-def test_a_key_is_there_once(given: object) -> None:
+def test_a_key_can_be_used_once(given: object) -> None:
     with pytest.raises(InvalidRequest, match="must not give `a` twice"):
         tags_of(given)
 
 
 @given(st.text(alphabet=st.sampled_from("ab=,; \t\x00\x1cü\u00a0"), max_size=12) | st.from_regex(TAGS, fullmatch=True))
-def test_the_pattern_in_the_contract_is_what_is_taken(text: str) -> None:
+def test_the_pattern_in_the_contract_matches_accepted_tags(text: str) -> None:
     def taken() -> bool:
         try:
             tags_of(text)
         except InvalidRequest as refused:
-            # What no pattern can tell.
+            # A pattern cannot express these.
             return "twice" in str(refused) or len(re.split("[,;]", text)) > 20
         return True
 
@@ -84,7 +84,7 @@ def test_the_pattern_in_the_contract_is_what_is_taken(text: str) -> None:
         st.from_regex(r"[^\s,;=]{1,5}(=[^\s,;]{1,5})?", fullmatch=True), max_size=5, unique_by=lambda t: t.split("=")[0]
     )
 )
-def test_what_was_read_is_read_the_same_again(tags: list[Any]) -> None:
+def test_reading_tags_twice_gives_the_same_result(tags: list[Any]) -> None:
     try:
         once = tags_of(tags)
     except InvalidRequest:  # a control character

@@ -1,4 +1,4 @@
-"""The local cloud's life cycle, with real processes: small servers stand in for ministack, a script for the CDK CLI."""
+"""Test the local cloud's life cycle with real processes: small servers replace ministack, and a script the CDK CLI."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
 
 
 def make_checkout(root: Path) -> Checkout:
-    """A checkout with the stand-ins, the real local/ and the real core."""
+    """Make a checkout with the replacements, the real local/ and the real core."""
     shutil.copytree(ROOT / "infra", root / "infra", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "local", root / "local")
     shutil.copytree(ROOT / "functions", root / "functions")
@@ -96,18 +96,18 @@ def test_a_chosen_port_that_is_taken_is_refused_with_the_setting_to_change() -> 
     assert processes.choose_port("AWS_PORT", port) == port
 
 
-def test_a_second_start_finds_the_process_that_runs(checkout: Checkout) -> None:
+def test_a_second_start_finds_the_running_process(checkout: Checkout) -> None:
     first = services.ensure_ministack(checkout, Settings())
     assert services.ensure_ministack(checkout, Settings(aws_port=first.port)) == first
 
 
-def test_asking_for_another_port_than_the_running_one_is_refused(checkout: Checkout) -> None:
+def test_a_port_other_than_the_running_one_is_rejected(checkout: Checkout) -> None:
     running = services.ensure_ministack(checkout, Settings())
     with pytest.raises(LocalCloudError, match=rf"already runs on port {running.port}\. .*AWS_PORT"):
         services.ensure_ministack(checkout, Settings(aws_port=running.port + 1))
 
 
-def test_a_process_that_merely_got_the_same_id_is_neither_found_nor_stopped(tmp_path: Path) -> None:
+def test_another_process_with_a_reused_id_is_neither_found_nor_stopped(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
         started = processes.start_time(stranger.pid)
         assert started is not None
@@ -119,9 +119,7 @@ def test_a_process_that_merely_got_the_same_id_is_neither_found_nor_stopped(tmp_
         stranger.communicate(b"\n")
 
 
-def test_stopping_stops_the_whole_group_of_this_checkout_and_nothing_of_another(
-    checkout: Checkout, tmp_path: Path
-) -> None:
+def test_stopping_ends_the_process_group_of_this_checkout_only(checkout: Checkout, tmp_path: Path) -> None:
     other = make_checkout(tmp_path / "other")
     mine, theirs = (services.ensure_ministack(c, Settings()) for c in (checkout, other))
     child = requests.get(mine.url, timeout=10).json()["child"]
@@ -149,7 +147,7 @@ def test_a_process_that_ignores_the_request_to_end_is_ended(tmp_path: Path, monk
     assert not stubborn.runs()
 
 
-def test_a_server_that_ends_at_once_is_reported_with_the_last_line_of_its_log(checkout: Checkout) -> None:
+def test_a_server_that_exits_immediately_is_reported_with_the_end_of_its_log(checkout: Checkout) -> None:
     make_tool(checkout.root / ".venv/ministack/bin/python", "#!/bin/sh\necho no room left\nexit 3\n")
     with pytest.raises(LocalCloudError, match="ministack ended while it was starting: no room left"):
         services.ensure_ministack(checkout, Settings())
@@ -176,7 +174,7 @@ def test_ministack_sees_nothing_of_the_users_environment(checkout: Checkout, mon
     assert environment["TMPDIR"].startswith(str(checkout.state))
 
 
-def test_the_simulator_takes_the_checkouts_key_and_the_key_is_in_no_file_others_can_read(
+def test_the_simulator_accepts_the_checkouts_key_and_only_the_owner_can_read_it(
     checkout: Checkout,
 ) -> None:
     running = services.ensure_simulator(checkout, Settings())
@@ -208,7 +206,7 @@ def test_isolation_removes_the_users_account_and_the_providers_key_and_keeps_the
         ({"PROVIDER_URL": "http://127.0.0.1:9", "AIMLAPI_KEY": "k"}, "http://127.0.0.1:9", "k"),
     ],
 )
-def test_the_provider_is_the_given_one_or_with_a_key_the_real_one_or_the_simulator(
+def test_the_provider_is_the_given_the_real_one_with_a_key_or_the_simulator(
     environ: dict[str, str], url: str | None, key: str | None
 ) -> None:
     settings = Settings.read(environ)
@@ -219,13 +217,13 @@ def test_the_provider_is_the_given_one_or_with_a_key_the_real_one_or_the_simulat
 
 
 @pytest.mark.parametrize("path", ["functions/core/errors.py", "statemachine/a.asl.json", "infra/stack.py", "cdk.json"])
-def test_a_change_of_what_is_deployed_changes_the_hash(checkout: Checkout, path: str) -> None:
+def test_a_change_of_deployed_files_changes_the_hash(checkout: Checkout, path: str) -> None:
     before = deploy.content_hash(checkout.root, "http://p")
     (checkout.root / path).write_text("changed")
     assert deploy.content_hash(checkout.root, "http://p") != before
 
 
-def test_the_hash_knows_the_provider_and_ignores_what_python_leaves_behind(checkout: Checkout) -> None:
+def test_the_hash_includes_the_provider_and_ignores_pythons_caches(checkout: Checkout) -> None:
     before = deploy.content_hash(checkout.root, "http://p")
     (checkout.root / "infra/__pycache__").mkdir()
     (checkout.root / "infra/__pycache__/stack.pyc").write_text("x")
@@ -246,20 +244,20 @@ def test_it_deploys_again_only_to_an_empty_ministack_or_after_a_change(checkout:
     assert calls == ["bootstrap", "deploy", "deploy"]
 
 
-def test_what_a_killed_ministack_may_have_lost_is_deployed_again(checkout: Checkout) -> None:
+def test_a_deployment_that_a_killed_ministack_may_have_lost_is_repeated(checkout: Checkout) -> None:
     deploy.deploy(checkout, Process("ministack", 1, 1.0, 1), "http://p")
-    assert not deploy.is_kept(checkout), "nothing of it is on the disk"
+    assert not deploy.is_kept(checkout), "none of it is on the disk"
     complete = checkout.data / "aws/1/complete"
     complete.parent.mkdir(parents=True)
     complete.write_text(str(time.time()))
     assert deploy.is_kept(checkout)
-    complete.write_text(str(time.time() - 60))  # of a moment before the deployment
+    complete.write_text(str(time.time() - 60))  # from just before the deployment
     assert not deploy.is_kept(checkout)
     deploy.forget(checkout)
     assert not deploy.is_current(checkout, "http://p")
 
 
-def test_a_failed_deployment_is_not_taken_for_done_and_tells_the_clis_own_error(
+def test_a_failed_deployment_is_not_recorded_and_shows_the_clis_error(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(checkout.root)
@@ -276,7 +274,7 @@ def test_a_failed_deployment_is_not_taken_for_done_and_tells_the_clis_own_error(
 # --- what is kept --------------------------------------------------------------------------------------------
 
 
-def test_the_next_start_has_the_ports_of_the_last_one_unless_they_are_taken(checkout: Checkout) -> None:
+def test_the_next_start_uses_the_same_ports_if_they_are_free(checkout: Checkout) -> None:
     port = services.ensure_ministack(checkout, Settings()).port
     services.stop_all(checkout)
     assert services.ensure_ministack(checkout, Settings()).port == port
@@ -292,7 +290,7 @@ def archive_video(checkout: Checkout, generation_id: str, at: float) -> None:
     os.utime(path, (at, at))
 
 
-def test_a_reset_tells_what_would_be_lost_and_throws_nothing_away_unasked(checkout: Checkout) -> None:
+def test_a_reset_says_what_would_be_lost_and_deletes_nothing_unconfirmed(checkout: Checkout) -> None:
     note_provider(checkout, "http://127.0.0.1:1", is_simulator=True)
     archive_video(checkout, "simulated", time.time())
     time.sleep(0.01)
@@ -317,14 +315,14 @@ def test_a_reset_tells_what_would_be_lost_and_throws_nothing_away_unasked(checko
 
 
 @pytest.mark.parametrize("setting", [{"AWS_PORT": "eighty"}, {"PROVIDER_PORT": "65536"}, {"PROVIDER_URL": "aiml"}])
-def test_a_setting_that_makes_no_sense_is_one_sentence(checkout: Checkout, setting: dict[str, str]) -> None:
+def test_an_invalid_setting_is_reported_in_one_sentence(checkout: Checkout, setting: dict[str, str]) -> None:
     ended = run_local(checkout, "up", **setting)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.count("\n") == 1
     assert all(f"{name}={value}" in ended.stderr for name, value in setting.items())
 
 
-def test_up_fails_in_one_sentence_and_down_stops_what_it_had_started(checkout: Checkout) -> None:
+def test_up_fails_with_one_sentence_and_down_stops_its_processes(checkout: Checkout) -> None:
     make_tool(checkout.root / "node_modules/.bin/cdk", "#!/bin/sh\necho 'Error: no such stage' >&2; exit 1\n")
     ended = run_local(checkout, "up")
     assert ended.returncode == 1
@@ -350,7 +348,7 @@ def test_up_does_not_touch_the_data_of_an_older_version_and_says_how_to_delete_i
     assert not deploy.is_outdated(checkout)
 
 
-def test_stack_json_is_read_back_and_is_the_owners_alone(checkout: Checkout) -> None:
+def test_stack_json_is_read_back_and_only_readable_by_its_owner(checkout: Checkout) -> None:
     stack = Stack(**{field.name: field.name for field in fields(Stack)})
     stack.save(checkout)
     assert Stack.load(checkout) == stack

@@ -1,4 +1,4 @@
-"""The demo: what it shows of a generation's way, and what it keeps of what it downloads."""
+"""Test the demo: how it shows a generation's progress, and which downloads it keeps."""
 
 import json
 import os
@@ -45,11 +45,11 @@ def test_stages_passed_between_two_polls_are_shown_in_order_with_their_own_times
         (["demo", "PROMPT=A", "paper", "boat"], False),
         (["demo", "PROMPT=A", "check"], False),  # which make could do
         (["demo", "PROMPT=A paper boat for $5"], True),
-        (["check", "unit"], True),  # a shell may have a PROMPT of its own
+        (["check", "unit"], True),  # a shell may have set PROMPT
     ],
     ids=str,
 )
-def test_a_prompt_without_quotes_makes_no_video_of_its_first_word(typed: list[str], is_taken: bool) -> None:
+def test_a_prompt_without_quotes_does_not_use_its_first_word(typed: list[str], is_taken: bool) -> None:
     made = subprocess.run(
         ["/usr/bin/make", "--dry-run", *typed],
         cwd=ROOT,
@@ -62,7 +62,7 @@ def test_a_prompt_without_quotes_makes_no_video_of_its_first_word(typed: list[st
     assert ('Put the prompt in quotes: make demo PROMPT="A paper boat"' in made.stderr) is not is_taken
 
 
-def test_what_is_no_video_leaves_nothing_in_out(tmp_path: Path) -> None:
+def test_an_invalid_video_leaves_nothing_in_out(tmp_path: Path) -> None:
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -82,7 +82,7 @@ def test_what_is_no_video_leaves_nothing_in_out(tmp_path: Path) -> None:
 
 
 def test_the_announcement_of_the_demo_is_found_behind_that_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch's announcement carries no generation's id, and stays in the queue."""
+    """A batch's announcement has no generation id and stays in the queue."""
     with mock_aws():
         sqs = boto3.client("sqs", region_name="us-east-1")
         url = sqs.create_queue(QueueName="announcements")["QueueUrl"]

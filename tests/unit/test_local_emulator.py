@@ -1,4 +1,4 @@
-"""What local/emulator.py mends in ministack: the names of errors, and those of executions."""
+"""Test what local/emulator.py fixes in ministack: the names of errors and of executions."""
 
 import threading
 import traceback
@@ -23,7 +23,7 @@ def test_a_log_without_a_traceback_names_no_error() -> None:
     assert emulator.raised("Task timed out after 3.00 seconds") is None
 
 
-def test_of_executions_of_one_name_the_first_runs() -> None:
+def test_of_several_executions_with_one_name_only_the_first_runs() -> None:
     begun, may_end = threading.Event(), threading.Event()
     known: list[str] = []
 

@@ -1,4 +1,4 @@
-"""How local/function_processes.py bounds the functions that run at once, and their processes."""
+"""Test how local/function_processes.py limits concurrent functions and their processes."""
 
 import contextvars
 import shutil
@@ -25,18 +25,18 @@ class Worker:
 
 @dataclass
 class Runtime:
-    """Of ministack's module only what holds the processes."""
+    """The part of ministack's module that contains the processes."""
 
     _workers: dict[str, list[Worker]]
     _lock: Any = field(default_factory=threading.Lock)
     killed: list[str] = field(default_factory=list)
 
     def kill_workers(self, workers: list[Worker]) -> None:
-        assert not self._lock.locked(), "ending one takes seconds, in which nobody could call a function"
+        assert not self._lock.locked(), "ending one takes seconds, during which no function could be called"
         self.killed += [worker.name for worker in workers]
 
 
-def test_no_more_run_at_once_than_there_are_turns_and_each_has_its_turn() -> None:
+def test_no_more_functions_run_than_allowed_and_all_get_to_run() -> None:
     running, most, lock, three = 0, 0, threading.Lock(), threading.Barrier(3)
 
     def execute(number: int) -> int:
@@ -55,12 +55,12 @@ def test_no_more_run_at_once_than_there_are_turns_and_each_has_its_turn() -> Non
     assert most == 3
 
 
-def test_what_a_function_calls_and_waits_for_runs_in_its_turn() -> None:
-    """Else functions that hold all turns would wait for ever for one more."""
+def test_a_function_called_by_another_runs_in_its_turn() -> None:
+    """Otherwise functions that hold all turns would wait forever for another one."""
     turns = threading.Semaphore(1)
     inner = in_turn(lambda: "done", turns)
     assert in_turn(inner, turns)() == "done"
-    # The turn is over with the call: the next one in the same thread waits for one again.
+    # The turn ends with the call: the next call in the same thread waits again.
     turns.acquire()
     waiting = threading.Thread(target=contextvars.copy_context().run, args=(inner,), daemon=True)
     waiting.start()
@@ -80,7 +80,7 @@ def test_a_function_that_fails_gives_its_turn_back() -> None:
             called()
 
 
-def test_beyond_the_bound_the_processes_that_were_idle_for_longest_are_ended() -> None:
+def test_above_the_limit_the_longest_idle_processes_are_ended() -> None:
     old, new, busy = Worker("old", 1.0), Worker("new", 2.0), Worker("busy", 0.0, in_use=True)
     runtime = Runtime({"submit": [new, busy], "admit": [old]})
     assert end_idle(runtime, most=2) == 1
@@ -90,14 +90,14 @@ def test_beyond_the_bound_the_processes_that_were_idle_for_longest_are_ended() -
 
 
 def test_every_process_that_has_been_idle_for_long_is_ended() -> None:
-    """The first of each function, too, which ministack keeps for good."""
+    """This includes the first process of each function, which ministack keeps forever."""
     now = time.time()
     runtime = Runtime({"submit": [Worker("old", now - 60), Worker("new", now)], "admit": [Worker("busy", 0, True)]})
     end_idle(runtime, longer_than=25)
     assert runtime.killed == ["old"]
 
 
-def test_what_is_unpacked_once_is_given_to_all_by_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_is_unpacked_once_and_linked_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folders = []
     for number, text in enumerate(["same", "same", "other"]):
@@ -111,5 +111,5 @@ def test_what_is_unpacked_once_is_given_to_all_by_a_link(tmp_path: Path, monkeyp
         assert (folder / "code/handler.py").read_text() == text
         folders.append(folder.resolve())
     assert folders[0] == folders[1] != folders[2]
-    shutil.rmtree(tmp_path / "1")  # as a process is ended
+    shutil.rmtree(tmp_path / "1")  # what happens when a process is ended
     assert (tmp_path / "0/code/code/handler.py").read_text() == "same"

@@ -1,4 +1,4 @@
-"""No web page can use the local cloud: neither the local AWS nor the simulator of the provider."""
+"""Test that no web page can use the local cloud: neither the local AWS nor the simulator of the provider."""
 
 import asyncio
 import http.client
@@ -34,23 +34,23 @@ FOREIGN = [
     {"host": "127.0.0.1:4566", "origin": "http://127.0.0.1:4567"},  # another port is another program
     {"host": "127.0.0.1:4566", "origin": "http://localhost:4566"},
     {"host": "evil.example.com:4566", "origin": "http://evil.example.com:4566"},
-    {"host": "127.0.0.1:4566", "sec-fetch-site": "cross-site"},  # an image of a page, without an origin
+    {"host": "127.0.0.1:4566", "sec-fetch-site": "cross-site"},  # an image on a page, without an origin
     {"host": "127.0.0.1:4566", "sec-fetch-site": "same-site"},
 ]
 
 
 @pytest.mark.parametrize("headers", OWN, ids=str)
-def test_a_program_of_this_machine_is_let_in(headers: dict[str, str]) -> None:
+def test_a_program_on_this_machine_is_accepted(headers: dict[str, str]) -> None:
     assert refusal(headers) is None
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_a_page_is_not(headers: dict[str, str]) -> None:
+def test_a_web_page_is_rejected(headers: dict[str, str]) -> None:
     assert refusal(headers)
 
 
 @pytest.mark.parametrize("headers", [*OWN, *FOREIGN], ids=str)
-def test_nothing_that_is_refused_reaches_the_local_aws(headers: dict[str, str]) -> None:
+def test_no_rejected_request_reaches_the_local_aws(headers: dict[str, str]) -> None:
     reached, sent = [], []
 
     async def app(scope: dict[str, Any], *_: Any) -> None:
@@ -73,7 +73,7 @@ def test_nothing_that_is_refused_reaches_the_local_aws(headers: dict[str, str]) 
 
 
 @pytest.mark.parametrize("headers", [one for one in FOREIGN if "host" in one], ids=str)
-def test_nothing_that_is_refused_reaches_the_simulator(headers: dict[str, str]) -> None:
+def test_no_rejected_request_reaches_the_simulator(headers: dict[str, str]) -> None:
     with Simulator(Behaviour(keys=["key"], seconds=0)) as simulator:
         for path in ("/_simulator/reset", "/v2/video/generations"):
             connection = http.client.HTTPConnection(urlsplit(simulator.url).netloc)

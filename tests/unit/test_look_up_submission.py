@@ -1,4 +1,4 @@
-"""A submission whose answer was lost is looked for in the provider's log, with patience, and never sent again."""
+"""Test that a submission with a lost response is found in the provider's log, patiently, and never sent again."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ SCHEDULE = LookUpSchedule(first=30, slow=900, give_up=86_400)
 
 
 class Log:
-    """Answers each look with the next of `outcomes`."""
+    """A log that answers each search with the next of `outcomes`."""
 
     def __init__(self, *outcomes: LoggedCall | Exception | None) -> None:
         self.outcomes = list(outcomes)
@@ -44,7 +44,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ledger(dynamodb: "DynamoDBClient", clock: Clock) -> Ledger:
-    """Of a generation whose create call was begun at START, and nothing is known of it since."""
+    """Return a ledger with a generation whose create call started at START and whose result is unknown."""
     ledger = Ledger(dynamodb, "generations", clock)
     ledger.add(generation())
     assert Claim.begin(ledger, RUN)
@@ -55,22 +55,22 @@ def look(ledger: Ledger, log: Any) -> LookedUp:
     return LookUpSubmission(ledger, log, SCHEDULE).look_up(RUN)
 
 
-def test_one_that_the_log_lists_goes_on_as_if_nothing_had_happened(ledger: Ledger, clock: Clock) -> None:
+def test_a_listed_submission_continues_normally(ledger: Ledger, clock: Clock) -> None:
     clock.forward(100)
     log = Log(LoggedCall("p1", has_failed=False))
     assert look(ledger, log) == LookedUp("generating", SCHEDULE.first)
     assert log.asked == [f"g1.{ledger.get('g1').attempt}"]
     record = ledger.get("g1")
     assert (record.status, record.submission, record.provider_id) == (Status.GENERATING, Submission.SUBMITTED, "p1")
-    assert record.submitted_at == START, "what is polled, and for how long, counts from when it was sent"
-    assert look(ledger, Log()) == LookedUp("generating", SCHEDULE.first), "invoked again, nothing is asked"
+    assert record.submitted_at == START, "polling times count from the submission"
+    assert look(ledger, Log()) == LookedUp("generating", SCHEDULE.first), "a repeated invocation sends no request"
 
 
 @pytest.mark.parametrize("outcome", [None, ProviderUnavailable("503")])
-def test_one_that_is_not_listed_yet_is_looked_for_less_and_less_often(
+def test_an_unlisted_submission_is_searched_less_and_less_often(
     ledger: Ledger, clock: Clock, outcome: Exception | None
 ) -> None:
-    """Not being in the log says nothing: it may be listed only after it has ended."""
+    """A missing row proves nothing, because a job may be listed only after its end."""
     waits = []
     for _ in range(4):
         looked_up = look(ledger, Log(outcome))
@@ -90,17 +90,17 @@ def test_after_a_day_it_is_unknown(ledger: Ledger, clock: Clock) -> None:
     assert ledger.get("g1").submission is Submission.SENDING
 
 
-def test_one_that_the_log_lists_as_failed_was_not_charged(ledger: Ledger) -> None:
+def test_a_submission_listed_as_failed_was_not_charged(ledger: Ledger) -> None:
     with pytest.raises(GenerationFailed, match="not charged"):
         look(ledger, Log(LoggedCall("p1", has_failed=True)))
 
 
-def test_what_an_operator_says_meanwhile_counts(ledger: Ledger) -> None:
+def test_an_operators_decision_in_the_meantime_counts(ledger: Ledger) -> None:
     not_accepted(ledger, ledger.get("g1"))
     assert look(ledger, Log()) == LookedUp("unsent", 0)
 
 
-def test_of_two_looks_at_once_both_find_it(ledger: Ledger) -> None:
+def test_two_concurrent_lookups_both_find_it(ledger: Ledger) -> None:
     log: Any = Log()
 
     def find(*_: object) -> LoggedCall:
@@ -111,7 +111,7 @@ def test_of_two_looks_at_once_both_find_it(ledger: Ledger) -> None:
     assert look(ledger, log) == LookedUp("generating", SCHEDULE.first)
 
 
-def test_one_that_was_cancelled_meanwhile_has_ended(ledger: Ledger) -> None:
+def test_a_generation_cancelled_during_the_lookup_has_ended(ledger: Ledger) -> None:
     log: Any = Log()
 
     def find(*_: object) -> LoggedCall:

@@ -1,4 +1,4 @@
-"""Prompt files of every kind are read row by row, with what is wrong with each, and never held whole."""
+"""Test that prompt files are read row by row, with the errors of each row, and never completely in memory."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from core.errors import InvalidFile
 from core.models import offered
 
 MODELS = offered()
-# What a cell may hold: no lone surrogates, no NUL, and not only white space.
+# Possible content of a cell: no lone surrogates, no NUL, and not only white space.
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(str.strip)
 
 
@@ -75,7 +75,7 @@ def test_a_line_that_is_too_long_is_a_problem_of_its_own() -> None:
     assert [row.request and row.request["prompt"] for row in rows("a.jsonl", data)] == [None, "b"]
 
 
-def test_cells_are_typed_by_the_models_schema_and_blank_ones_are_not_there() -> None:
+def test_cells_get_the_types_of_the_models_schema_and_blank_ones_are_omitted() -> None:
     data = (
         "\ufeffprompt,model,duration,seed,enhance_prompt,negative_prompt\r\n"
         '"a ""red"" kite, high",,5,-3,FALSE,007\r\n'
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_read_says_why(name: str, data: bytes, reason: str
 
 
 @given(st.sampled_from([".txt", ".json", ".jsonl", ".csv"]), st.binary())
-def test_any_bytes_are_rows_or_refused(suffix: str, data: bytes) -> None:
+def test_any_bytes_are_rows_or_rejected(suffix: str, data: bytes) -> None:
     try:
         assert all((row.request is None) is (row.problem is not None) for row in rows("a" + suffix, data))
     except InvalidFile as refused:
@@ -155,7 +155,7 @@ def test_any_bytes_are_rows_or_refused(suffix: str, data: bytes) -> None:
 
 
 class Endless(io.RawIOBase):
-    """So many bytes of a line again and again."""
+    """A stream that repeats a line up to a number of bytes."""
 
     def __init__(self, line: bytes, size: int) -> None:
         self._line, self._left = line, size
@@ -183,13 +183,13 @@ def test_a_large_file_is_never_in_memory(suffix: str) -> None:
     assert peak < 5 << 20
 
 
-def test_a_prompt_in_a_table_may_be_as_long_as_anywhere() -> None:
+def test_a_prompt_in_a_table_has_the_usual_maximum_length() -> None:
     prompt = "x" * (150 << 10)
     (row,) = read("a.csv", io.BytesIO(f"prompt\n{prompt}\n".encode()), MODELS, "veo2")
     assert (row.request or {}).get("prompt") == prompt
 
 
-def test_what_is_wrong_with_a_row_is_said_in_few_words_however_much_it_is() -> None:
+def test_the_errors_of_a_row_are_summarised_briefly() -> None:
     many = {f"field{n}{'y' * 200}": n for n in range(800)}
     (row,) = read("a.jsonl", io.BytesIO(json.dumps({"prompt": 1, **many}).encode()), MODELS, "veo2")
     assert row.problem is not None
@@ -198,7 +198,7 @@ def test_what_is_wrong_with_a_row_is_said_in_few_words_however_much_it_is() -> N
 
 
 @pytest.mark.parametrize("depth", [40, 2000, 100_000])
-def test_a_row_that_is_nested_without_end_is_refused(depth: int) -> None:
+def test_an_endlessly_nested_row_is_rejected(depth: int) -> None:
     deep = '{"prompt": "x", "a": ' + "[" * depth + "]" * depth + "}"
     (row,) = read("a.jsonl", io.BytesIO(deep.encode()), MODELS, "veo2")
     assert row.request is None
@@ -218,7 +218,7 @@ def test_a_table_of_any_spreadsheet_is_read(delimiter: str, encoding: str) -> No
         ]
 
 
-def test_a_first_line_may_name_the_delimiter_as_excel_writes_it() -> None:
+def test_the_first_line_can_set_the_delimiter_as_in_excel() -> None:
     found = rows("a.csv", "sep=|\r\nprompt|seed\r\na, b|x\r\n")
     assert (found[0].line, found[0].unchecked) == (3, {"model": "veo2", "prompt": "a, b", "seed": "x"})
 
@@ -229,19 +229,19 @@ def test_a_first_line_may_name_the_delimiter_as_excel_writes_it() -> None:
     [("a.csv", "prompt\nein süßes Boot\n"), ("a.txt", "grün"), ("a.json", '["ü"]')],
     ids=["CSV", "text", "JSON"],
 )
-def test_what_is_not_utf8_is_refused_with_the_words_that_help(encoding: str, name: str, text: str) -> None:
+def test_other_encodings_than_utf8_are_rejected_with_advice(encoding: str, name: str, text: str) -> None:
     with pytest.raises(InvalidFile, match="in Excel choose CSV UTF-8"):
         requests(name, text.encode(encoding))
 
 
-def test_utf16_is_read_where_its_mark_says_so_and_refused_line_by_line() -> None:
+def test_utf16_is_read_with_a_byte_order_mark_and_rejected_in_lines() -> None:
     assert requests("a.txt", "ein süßes Boot".encode("utf-16")) == [{"model": "veo2", "prompt": "ein süßes Boot"}]
     assert requests("a.json", '{"prompt": "ü"}'.encode("utf-16")) == [{"model": "veo2", "prompt": "ü"}]
     with pytest.raises(InvalidFile, match="in Excel choose CSV UTF-8"):
         rows("a.jsonl", '{"prompt": "ü"}\n'.encode("utf-16"))
 
 
-def test_columns_of_the_users_own_are_ignored_or_kept_and_not_sent() -> None:
+def test_user_columns_are_ignored_or_kept_but_not_sent() -> None:
     found = rows("a.csv", "prompt,_note,Name,TAGS,_\na,mine,A  boat,red; small ; red,x\nb,,,,\n")
     assert [row.request for row in found] == [{"model": "veo2", "prompt": "a"}, {"model": "veo2", "prompt": "b"}]
     assert [(row.label.name, row.label.tags) for row in found] == [("A boat", ("red", "small")), (None, ())]
@@ -261,12 +261,12 @@ def test_columns_of_the_users_own_are_ignored_or_kept_and_not_sent() -> None:
     ],
     ids=["number as name", "long name", "number as tags", "number as tag", "long tag", "21 tags"],
 )
-def test_a_name_or_tags_that_are_none_are_a_problem_of_the_row(fields: dict[str, Any]) -> None:
+def test_an_invalid_name_or_tag_is_a_problem_of_the_row(fields: dict[str, Any]) -> None:
     (row,) = rows("a.jsonl", json.dumps({"prompt": "a", **fields}))
     assert (row.request, f"`{next(iter(fields))}` must be" in str(row.problem)) == (None, True)
 
 
-def test_a_column_that_no_model_takes_names_itself_once() -> None:
+def test_an_unknown_column_is_reported_once() -> None:
     with pytest.raises(InvalidFile) as refused:
         rows("a.csv", "prompt,druation,Foo,_bar\n" + "a,5,1,1\n" * 50)
     assert str(refused.value).startswith("No model takes `druation` (did you mean `duration`?), `Foo`: correct")
@@ -280,14 +280,14 @@ def test_a_column_of_another_model_is_a_problem_of_the_rows_that_fill_it() -> No
     assert [row.problem is None for row in found] == [False, True]
 
 
-def test_a_cell_beyond_the_named_columns_says_what_to_quote() -> None:
+def test_an_extra_cell_is_reported_with_advice_on_quoting() -> None:
     found = rows("a.csv", "prompt;seed;;\na; b;1;\nc;2;;\n")
     assert [row.problem for row in found] == [None, None] or "quote cells that hold semicolons" in str(found[0].problem)
     (row,) = rows("a.csv", "prompt;seed\na;1;c\n")
     assert row.problem == "The row has 3 cells, the header 2: quote cells that hold semicolons."
 
 
-def test_a_file_has_so_many_rows_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_rows_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.batches.prompt_file.MAX_ROWS", 3)
     assert len(rows("a.csv", "prompt\na\nb\nc\n")) == 3
     with pytest.raises(InvalidFile, match="more than 3 rows"):

@@ -56,7 +56,7 @@ def test_a_terminal_of_any_width_shows_id_status_time_and_reason(
     assert ("2026-01-01" in out) is (width >= 38)
     assert prompt[:6] in out
     assert "\x1b[31m" not in out
-    if width >= 34:  # narrower terminals do not exist
+    if width >= 34:  # no real terminal is narrower
         assert all(cells(line) <= width for line in lines), lines
 
 
