@@ -17,14 +17,14 @@ MUTANTS = (
         "functions/core/reconciliation/day.py",
         "is_waiting = own.done_at is not None and self.now() < own.done_at + self.late",
         "is_waiting = False",
-        noticed_by="tests/unit/test_reconcile.py::test_a_charge_is_waited_for_and_missed_only_then",
+        noticed_by="tests/unit/test_reconcile.py::test_a_charge_is_reported_missing_only_after_a_wait",
     ),
     Mutant(
         "Nothing is kept about the cost of a deleted generation",
         "functions/core/records/ledger.py",
         "stays = SUBMISSION if generation.at_provider else CHARGED",
         "stays = SUBMISSION if generation.at_provider else ()",
-        noticed_by="tests/unit/test_reconcile.py::test_what_is_left_of_a_deleted_generation_is_enough",
+        noticed_by="tests/unit/test_reconcile.py::test_the_remains_of_a_deleted_generation_are_enough",
     ),
     Mutant(
         "A budget without room rejects nothing",

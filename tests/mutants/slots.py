@@ -8,7 +8,7 @@ MUTANTS = (
         "functions/core/slots/admission.py",
         "            self.stepfunctions.send_task_success(taskToken=task_token, output=json.dumps({}))\n",
         "            json.dumps(task_token)\n",
-        noticed_by="tests/unit/test_slots.py::test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends",
+        noticed_by="tests/unit/test_slots.py::test_the_limit_is_kept_and_the_next_job_is_admitted_when_one_ends",
     ),
     Mutant(
         "Only the sweep frees slots",
@@ -19,7 +19,7 @@ MUTANTS = (
         """            if slot.holder == generation_id:
                 pass
 """,
-        noticed_by="tests/unit/test_slots.py::test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends",
+        noticed_by="tests/unit/test_slots.py::test_the_limit_is_kept_and_the_next_job_is_admitted_when_one_ends",
     ),
     Mutant(
         "A generation is granted a second slot",

@@ -15,13 +15,13 @@ MUTANTS = (
         "functions/core/webhooks/records.py",
         '"#status = :pending AND #attempts = :own"',
         '"#status = :pending AND #attempts >= :own"',
-        noticed_by="tests/unit/test_webhooks.py::test_an_attempt_that_fails_late_changes_nothing_of_the_one_after_it",
+        noticed_by="tests/unit/test_webhooks.py::test_a_late_failure_does_not_change_the_next_attempt",
     ),
     Mutant(
         "After a rotation webhooks are signed with the newest secret only",
         "functions/core/webhooks/records.py",
         "self.latest - len(self.changed_at) - 1, -1",
         "self.latest - 1, -1",
-        noticed_by="tests/unit/test_webhooks.py::test_for_a_day_messages_are_signed_with_the_secret_before_too",
+        noticed_by="tests/unit/test_webhooks.py::test_messages_are_also_signed_with_the_previous_secret_for_a_day",
     ),
 )

@@ -12,9 +12,7 @@ FUNCTIONS = Path(core.__file__).parents[1]
 
 
 def imported(module: Path, root: Path = TESTS.parent) -> Iterator[str]:
-    """Return the full names of everything that a module imports, including imports inside functions and for type
-    checkers.
-    """
+    """Return the full names of all imports of a module, including those in functions and for type checkers."""
     package = module.relative_to(root).with_suffix("").parts
     for node in ast.walk(ast.parse(module.read_bytes())):
         if isinstance(node, ast.Import):

@@ -49,7 +49,7 @@ def test_stages_passed_between_two_polls_are_shown_in_order_with_their_own_times
     ],
     ids=str,
 )
-def test_a_prompt_without_quotes_does_not_use_its_first_word(typed: list[str], is_taken: bool) -> None:
+def test_a_prompt_with_spaces_needs_quotes(typed: list[str], is_taken: bool) -> None:
     made = subprocess.run(
         ["/usr/bin/make", "--dry-run", *typed],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""moto made fast is moto: the short way answers what the long way does, and what is put back is what was there."""
+"""Test the fast moto: the short way answers as the long way does, and a snapshot restores the earlier state."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -86,7 +86,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 
 def answers(client: "DynamoDBClient") -> list[Any]:
-    """Make the calls, and return what each answered or raised."""
+    """Make the calls and return what each answered or raised."""
     found: list[Any] = []
     for name, parameters in CALLS:
         call: Callable[..., dict[str, Any]] = getattr(client, name)
@@ -110,13 +110,13 @@ def test_the_short_way_answers_as_the_long_way(dynamodb: "DynamoDBClient", monke
         assert found == expected, name
 
 
-def test_what_a_call_returned_is_not_what_is_stored(dynamodb: "DynamoDBClient") -> None:
+def test_changing_a_calls_result_does_not_change_the_stored_item(dynamodb: "DynamoDBClient") -> None:
     dynamodb.put_item(TableName="slots", Item=ITEM)
     dynamodb.get_item(TableName="slots", Key=A)["Item"]["m"]["M"]["l"]["L"].clear()
     assert dynamodb.get_item(TableName="slots", Key=A)["Item"] == ITEM
 
 
-def test_what_is_put_back_is_as_often_as_wanted_what_was_there(dynamodb: "DynamoDBClient") -> None:
+def test_a_snapshot_can_be_restored_repeatedly(dynamodb: "DynamoDBClient") -> None:
     dynamodb.put_item(TableName="slots", Item=ITEM)
     s3, sqs = boto3.client("s3"), boto3.client("sqs")
     s3.create_bucket(Bucket="bucket")
@@ -138,7 +138,7 @@ def test_what_is_put_back_is_as_often_as_wanted_what_was_there(dynamodb: "Dynamo
 
 @pytest.mark.xdist_group("isolation")
 @pytest.mark.parametrize("turn", ["first", "second"])
-def test_a_test_sees_nothing_that_another_left(dynamodb: "DynamoDBClient", turn: str) -> None:
+def test_a_test_sees_nothing_of_another_test(dynamodb: "DynamoDBClient", turn: str) -> None:
     s3 = boto3.client("s3")
     assert s3.list_buckets()["Buckets"] == []
     assert sorted(dynamodb.list_tables()["TableNames"]) == ["batches", "generations", "money", "slots", "webhooks"]

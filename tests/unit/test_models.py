@@ -1,4 +1,4 @@
-"""Bad requests are refused before anything is paid, naming the field and what is allowed."""
+"""Test that bad requests are rejected before anything is paid, with the field and the allowed values."""
 
 import json
 import re
@@ -25,7 +25,7 @@ AVATAR, KLING_3 = "klingai/avatar-pro", "klingai/video-v3-pro-text-to-video"
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema of a known model."""
+    """Return the JSON Schema of a known model."""
     return dict(known()[name].schema or {})
 
 
@@ -47,8 +47,8 @@ def test_every_schema_is_a_schema_and_allows_its_own_examples(name: str) -> None
 
 
 @pytest.mark.parametrize("name", known())
-def test_every_model_refuses_what_it_does_not_allow(name: str) -> None:
-    """Each rule of its schema, broken alone in a request that is else allowed, is told in a sentence of our own."""
+def test_every_model_rejects_broken_rules(name: str) -> None:
+    """Break each rule of its schema separately in a valid request and expect one of our messages."""
     example = schema_of(name)["examples"][0]
     broken = 0
     for path, wrong in breaches(schema_of(name), example):
@@ -61,7 +61,7 @@ def test_every_model_refuses_what_it_does_not_allow(name: str) -> None:
 
 
 def breaches(schema: dict[str, Any], example: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Requests that break one rule each, of the model's parameters and of what is in them."""
+    """Yield requests that break one rule each, of the model's parameters or their content."""
     yield "colour", {**example, "colour": "red"}
     for name in schema["required"]:
         if name != "model":
@@ -103,7 +103,7 @@ def wrong_values(schema: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]
 
 
 def least(schema: dict[str, Any]) -> Any:
-    """A value that the schema allows."""
+    """Return a value that the schema allows."""
     if "enum" in schema:
         return schema["enum"][0]
     match schema["type"]:
@@ -206,14 +206,14 @@ def test_a_bad_field_is_named_with_what_is_allowed(request_: dict[str, Any], fie
     assert refused.value.path == field
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     with pytest.raises(InvalidRequest) as refused:
         validate({"model": "veo2", "duration": 1, "colour": "red"}, MODELS)
     for field in ("`prompt`", "`duration`", "`colour`"):
         assert field in str(refused.value)
 
 
-def test_an_unknown_model_is_refused_with_where_the_known_ones_are_listed() -> None:
+def test_an_unknown_model_is_rejected_with_the_way_to_list_known_ones() -> None:
     with pytest.raises(InvalidRequest) as refused:
         validate({"model": "%%%", "prompt": "x"}, MODELS)
     assert str(refused.value).startswith('`model` "%%%" is not offered here. GET /v2/models or `promptreel models` ')
@@ -228,7 +228,7 @@ def test_some_models_need_no_prompt(name: str) -> None:
 
 Fields = dict[str, list[Any]]
 
-# As they were before there was a catalogue: nothing that was accepted then is refused now.
+# The rules from before the catalogue: requests accepted then must still be accepted.
 LONG, FORMATS, SOUND, ROUTE = (
     {"duration": [4, 6, 8]},
     {"aspect_ratio": ["16:9", "9:16"]},
@@ -250,7 +250,7 @@ EXTENDED: Fields = {
     **SOUND,
     **ROUTE,
 }
-VEO: dict[str, tuple[Fields, Fields]] = {  # what each may have, and what it must have
+VEO: dict[str, tuple[Fields, Fields]] = {  # the allowed and the required parameters of each
     "veo2": (VEO_2, {}),
     "veo2/image-to-video": (VEO_2 | TAIL, PICTURE),
     "google/veo3": (VEO_3, {}),
@@ -286,7 +286,7 @@ def test_every_request_for_veo_that_was_accepted_still_is(name: str) -> None:
 
 
 @given(JSON)
-def test_any_json_is_either_returned_unchanged_or_refused(body: object) -> None:
+def test_any_json_is_either_returned_unchanged_or_rejected(body: object) -> None:
     try:
         assert validate(body, MODELS) is body
     except InvalidRequest as refused:
@@ -294,7 +294,7 @@ def test_any_json_is_either_returned_unchanged_or_refused(body: object) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["prompt", "duration", "seed", "aspect_ratio", "x"]), JSON))
-def test_what_is_accepted_is_what_the_schema_accepts(fields: dict[str, Any]) -> None:
+def test_requests_are_accepted_exactly_if_the_schema_accepts_them(fields: dict[str, Any]) -> None:
     request = {**fields, "model": "veo2"}
     schema_says = Draft202012Validator(schema_of("veo2")).is_valid(request)
     try:
@@ -312,7 +312,7 @@ def test_a_deployment_may_offer_fewer_models() -> None:
         validate(VEO2, models)
 
 
-def test_a_model_without_a_schema_is_passed_through_as_it_comes() -> None:
+def test_a_model_without_a_schema_is_passed_through_unchanged() -> None:
     models = offered(passed_through=["kling/v3"])
     request = {"model": "kling/v3", "prompt": "a boat", "anything": [1]}
     assert validate(request, models) == request
@@ -320,12 +320,12 @@ def test_a_model_without_a_schema_is_passed_through_as_it_comes() -> None:
         validate({**request, "prompt": ""}, models)
 
 
-def test_a_schema_decides_even_where_its_model_is_also_passed_through() -> None:
+def test_a_schema_applies_even_if_its_model_is_also_passed_through() -> None:
     with pytest.raises(InvalidRequest, match="duration"):
         validate({**VEO2, "duration": 1}, offered(passed_through=["veo2"]))
 
 
-def test_only_the_model_that_is_asked_for_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_requested_model_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     known.cache_clear()
     module._facts.cache_clear()
     read, text = [], Path.read_text
@@ -341,7 +341,7 @@ def test_only_the_model_that_is_asked_for_is_read(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("name", known())
-def test_the_index_and_the_files_are_of_one_mind(name: str) -> None:
+def test_the_index_matches_the_files(name: str) -> None:
     model = known()[name]
     facts = model.facts
     assert (facts["name"], facts["vendor"], facts["kind"], facts["title"]) == (
@@ -353,7 +353,7 @@ def test_the_index_and_the_files_are_of_one_mind(name: str) -> None:
     assert schema_of(name)["properties"]["model"]["const"] == name
 
 
-def test_every_file_of_the_catalogue_is_of_a_model() -> None:
+def test_every_file_of_the_catalogue_belongs_to_a_model() -> None:
     files = {file.name for file in (Path(module.__file__).parent / "catalogue").iterdir()}
     assert files == {module.file_name(name) for name in known()}
 
@@ -405,7 +405,7 @@ def test_every_field_that_takes_a_url_is_known_as_an_input(name: str) -> None:
         assert all(kind.partition("/")[0] in one.media for kind in one.media_types)
 
 
-def test_what_an_input_may_be_is_what_the_reference_says() -> None:
+def test_allowed_inputs_match_the_reference() -> None:
     (picture, sound) = known()["klingai/avatar-pro"].inputs
     assert picture == Input("image_url", ("image",), required=True)
     assert sound.media_types == ("audio/aac", "audio/mp4", "audio/mpeg", "audio/wav")
@@ -421,10 +421,10 @@ def test_what_an_input_may_be_is_what_the_reference_says() -> None:
         ("veo2-image-to-video", "veo2/image-to-video"),
     ],
 )
-def test_a_model_that_is_not_offered_is_answered_with_the_likeliest_one(name: str, meant: str) -> None:
+def test_an_unavailable_model_gets_the_most_similar_suggestion(name: str, meant: str) -> None:
     with pytest.raises(InvalidRequest, match=f"Did you mean {meant}[?]"):
         validate({"model": name, "prompt": "x"}, offered())
 
 
-def test_a_model_that_is_like_none_is_answered_with_no_guess() -> None:
+def test_a_model_unlike_any_other_gets_no_suggestion() -> None:
     assert closest("x" * 100_000, ["veo2"]) is None

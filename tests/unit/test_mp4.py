@@ -1,4 +1,4 @@
-"""The structure check tells a whole MP4 from everything else, however the bytes come in."""
+"""Test that the structure check accepts whole MP4 files in any pieces and rejects everything else."""
 
 import json
 
@@ -24,7 +24,7 @@ def test_a_whole_file_passes_in_pieces_of_any_size(step: int) -> None:
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.integers(1, 50))
-def test_a_file_cut_anywhere_is_refused(length: int, step: int) -> None:
+def test_a_file_truncated_anywhere_is_rejected(length: int, step: int) -> None:
     with pytest.raises(VideoInvalid):
         check(WHOLE[:length], step)
 
@@ -55,13 +55,13 @@ def test_the_other_ways_to_write_a_size_pass(data: bytes) -> None:
     ],
     ids=["empty", "page", "no mdat", "no moov", "empty mdat", "size below 8", "text at the end", "zeros at the end"],
 )
-def test_what_is_no_whole_video_is_refused_with_the_reason(data: bytes, reason: str) -> None:
+def test_an_incomplete_video_is_rejected_with_a_reason(data: bytes, reason: str) -> None:
     with pytest.raises(VideoInvalid, match=reason):
         check(data, 5)
 
 
 @given(st.binary())
-def test_any_bytes_are_either_passed_or_refused(data: bytes) -> None:
+def test_any_bytes_are_accepted_or_rejected(data: bytes) -> None:
     try:
         check(data, 3)
     except VideoInvalid as refused:
@@ -69,7 +69,7 @@ def test_any_bytes_are_either_passed_or_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("cut", range(len(WHOLE)))
-def test_one_that_stopped_anywhere_goes_on_from_its_state(cut: int) -> None:
+def test_a_check_can_continue_from_its_state_anywhere(cut: int) -> None:
     first = Mp4Check()
     first.update(WHOLE[:cut])
     second = Mp4Check.at(json.loads(json.dumps(first.state)))

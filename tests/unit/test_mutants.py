@@ -13,7 +13,7 @@ TEST = "def test_size():\n    from code_ import size\n    assert size() == 1\n"
 SLOW_TEST = "import time\ndef test(): time.sleep(60)\n"
 
 
-def test_every_mutant_fits_the_code_and_has_a_name_of_its_own() -> None:
+def test_every_mutant_fits_the_code_and_has_a_unique_name() -> None:
     assert [problem for mutant in MUTANTS if (problem := mutant.problem(ROOT))] == []
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
 
@@ -50,14 +50,14 @@ def test_only_a_failed_test_counts_as_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "test", ["import missing\n", "def test(missing): ...\n", SLOW_TEST], ids=["import", "fixture", "time"]
 )
-def test_a_run_that_breaks_off_is_broken(tmp_path: Path, test: str) -> None:
+def test_an_interrupted_run_counts_as_broken(tmp_path: Path, test: str) -> None:
     tree = project(tmp_path)
     (tmp_path / "test_code.py").write_text(test)
     assert tree.test("test_code.py").word == BROKEN
 
 
 def project(root: Path) -> Tree:
-    """A project of one function and its test."""
+    """Create a project with one function and its test."""
     (root / "code_.py").write_text(CODE)
     (root / "test_code.py").write_text(TEST)
     (root / "pytest.ini").write_text("[pytest]\npythonpath = .\naddopts = -p no:schemathesis\ntimeout = 2\n")

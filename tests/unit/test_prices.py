@@ -1,4 +1,4 @@
-"""A price is applied where that can be done exactly, and not where it cannot."""
+"""Test that a price is applied if that can be done exactly, and not otherwise."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -42,28 +42,28 @@ VARIANTS: dict[str, Any] = {
     [
         ({"duration": 8}, fixed("second", 0.5), 4.0),
         ({"duration": "8"}, fixed("second", "0.5", measure="output"), 4.0),
-        ({}, fixed("second", 0.5), 2.5),  # as the model has it by default
+        ({}, fixed("second", 0.5), 2.5),  # the model's default
         ({}, fixed("second", 50, per=100), 2.5),
         ({"duration": 8}, fixed("video", 1.25), 1.25),
-        ({"resolution": "1080p"}, VARIANTS, 3.25),  # the reference's own example
+        ({"resolution": "1080p"}, VARIANTS, 3.25),  # the reference's example
         ({"resolution": "1080P"}, VARIANTS, 3.25),
         ({}, VARIANTS, 1.95),
         ({"duration": 1}, fixed("second", 0.0000001), 0.0000005),  # rounded up to a credit
     ],
 )
-def test_a_price_that_can_be_applied_is(request_: dict[str, Any], pricing: dict[str, Any], usd: float) -> None:
+def test_an_exact_price_is_applied(request_: dict[str, Any], pricing: dict[str, Any], usd: float) -> None:
     assert price_of(request_, SCHEMA, pricing) == round(usd * USD)
 
 
 @pytest.mark.parametrize(
     ("request_", "pricing"),
     [
-        ({}, fixed("token", 0.5)),  # how many is not known before
-        ({}, fixed("second", 0.5, measure="input")),  # of a video that is given
+        ({}, fixed("token", 0.5)),  # the number is not known before
+        ({}, fixed("second", 0.5, measure="input")),  # depends on a given video
         ({}, fixed("second", 0.5, per=0)),
         ({}, fixed("second", "a lot")),
         ({}, fixed("second", -1)),
-        ({}, fixed("second", 0)),  # or nothing would be held for any number of them
+        ({}, fixed("second", 0)),  # otherwise any number of them would hold nothing
         ({}, fixed("second", "NaN")),
         ({}, fixed("second", 1e12)),
         ({"duration": "auto"}, fixed("second", 0.5)),
@@ -71,7 +71,7 @@ def test_a_price_that_can_be_applied_is(request_: dict[str, Any], pricing: dict[
         ({"duration": True}, fixed("second", 0.5)),
         ({"resolution": "4k"}, VARIANTS),  # no variant
         ({}, {**VARIANTS, "variants": VARIANTS["variants"] * 2}),  # several
-        ({}, {**VARIANTS, "dimensions": ["mode"]}),  # which the request does not say
+        ({}, {**VARIANTS, "dimensions": ["mode"]}),  # the request does not contain it
         ({}, {"kind": "variable"}),
         ({}, {**fixed("second", 0.5), "currency": "EUR"}),
         ({}, {"kind": "fixed", "units": "none"}),
@@ -80,12 +80,12 @@ def test_a_price_that_can_be_applied_is(request_: dict[str, Any], pricing: dict[
         ({}, {}),
     ],
 )
-def test_a_price_that_cannot_be_applied_is_not(request_: dict[str, Any], pricing: dict[str, Any]) -> None:
+def test_an_inexact_price_is_not_applied(request_: dict[str, Any], pricing: dict[str, Any]) -> None:
     assert price_of(request_, SCHEMA, pricing) is None
 
 
 class Provider:
-    """Answers a list of models, or fails; remembers what ETag it was asked with."""
+    """A provider that returns a list of models or fails, and records the ETag of the request."""
 
     def __init__(self) -> None:
         self.models: list[dict[str, Any]] = [
@@ -122,7 +122,7 @@ def test_prices_are_read_once_a_day_and_known_by_every_name(dynamodb: "DynamoDBC
     assert prices.of("new") is not None
 
 
-def test_a_price_that_is_not_listed_any_more_is_not_applied(dynamodb: "DynamoDBClient") -> None:
+def test_a_price_that_is_no_longer_listed_is_not_applied(dynamodb: "DynamoDBClient") -> None:
     clock, provider = Clock(), Provider()
     prices, estimates = Prices(dynamodb, "money", clock), accounts(dynamodb, clock).estimates
     provider.models.append({"id": "other", "pricing": fixed("second", 0.5)})
@@ -136,10 +136,10 @@ def test_a_price_that_is_not_listed_any_more_is_not_applied(dynamodb: "DynamoDBC
     provider.models = [{"id": None}, {"id": "other"}, {"id": "third"}]
     clock.forward(86400)
     prices.keep_fresh(provider)
-    assert estimates.of({"model": "other", "duration": 5}, offered()).basis == PRICE, "a list of none says nothing"
+    assert estimates.of({"model": "other", "duration": 5}, offered()).basis == PRICE, "an empty list proves nothing"
 
 
-def test_a_provider_that_does_not_answer_is_asked_again_in_an_hour_and_the_old_prices_stay(
+def test_an_unavailable_provider_is_asked_again_in_an_hour_and_old_prices_stay(
     dynamodb: "DynamoDBClient",
 ) -> None:
     clock, provider = Clock(), Provider()
@@ -156,7 +156,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_in_an_hour_and_the_old_p
     assert len(provider.asked) == 3
 
 
-def test_what_is_no_price_is_left_out(dynamodb: "DynamoDBClient") -> None:
+def test_an_invalid_price_is_ignored(dynamodb: "DynamoDBClient") -> None:
     provider = Provider()
     provider.models = [
         {"id": None, "pricing": fixed("second", 1)},
@@ -171,7 +171,7 @@ def test_what_is_no_price_is_left_out(dynamodb: "DynamoDBClient") -> None:
     assert found == ["veo2", "v"]
 
 
-def test_an_estimate_is_by_the_price_else_by_history_else_a_reserve(dynamodb: "DynamoDBClient") -> None:
+def test_an_estimate_uses_the_price_or_history_or_a_reserve(dynamodb: "DynamoDBClient") -> None:
     request = {"model": "veo2", "prompt": "a boat"}
     money = accounts(dynamodb, Clock())
     unknown = money.estimates.of(request, offered())
@@ -186,7 +186,7 @@ def test_an_estimate_is_by_the_price_else_by_history_else_a_reserve(dynamodb: "D
     seen = money.estimates.of(request, offered())
     assert (seen.credits, seen.most, seen.basis) == (USD, 3 * USD, HISTORY)
     other = money.estimates.of({**request, "duration": 8}, offered())
-    assert other.basis == HISTORY, "as the model's other requests"
+    assert other.basis == HISTORY, "like the model's other requests"
 
     Prices(dynamodb, "money", Clock()).keep_fresh(Provider())
     priced = money.estimates.of(request, offered())

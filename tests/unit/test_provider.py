@@ -1,4 +1,4 @@
-"""The table "What counts as accepted", on the wire: what may be sent again, what never."""
+"""Test the table "What counts as accepted" over HTTP: which requests may be repeated, and which never."""
 
 import gzip
 import socket
@@ -29,7 +29,7 @@ ERROR = {"message": "the provider's words", "statusCode": 400}
 
 
 class Key:
-    """A key that may be rotated once."""
+    """A key that can be rotated once."""
 
     def __init__(self, *keys: str) -> None:
         self._keys = list(keys)
@@ -85,7 +85,7 @@ def test_an_answer_with_an_id_is_accepted(status: int) -> None:
         (reset, SubmissionUnknown),
     ],
 )
-def test_what_an_answer_means_and_that_it_is_never_sent_again(answer: Answer, error: type[Exception]) -> None:
+def test_a_response_has_its_meaning_and_the_request_is_not_repeated(answer: Answer, error: type[Exception]) -> None:
     with serving(answer) as wire, pytest.raises(error) as raised:
         create(wire.url)
     assert type(raised.value) is error
@@ -93,12 +93,12 @@ def test_what_an_answer_means_and_that_it_is_never_sent_again(answer: Answer, er
     assert "secret-key" not in str(raised.value)
 
 
-def test_a_refusal_carries_the_providers_words() -> None:
+def test_a_rejection_contains_the_providers_message() -> None:
     with serving(http(400, ERROR)) as wire, pytest.raises(RequestRefused, match="the provider's words"):
         create(wire.url)
 
 
-def test_no_answer_in_time_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timeout_has_an_unknown_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CREATE_SECONDS", 0.2)
     done = threading.Event()
     with serving(lambda _: (done.wait(10), None)[1]) as wire:
@@ -146,7 +146,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: float 
     assert refusal.value.retry_after == seconds
 
 
-def test_retry_after_may_lie_in_the_future() -> None:
+def test_retry_after_may_be_a_future_date() -> None:
     before = datetime.now(UTC)
     date = format_datetime(before + timedelta(hours=1), usegmt=True)
     with serving(http(429, ERROR, f"Retry-After: {date}")) as wire, pytest.raises(Throttled) as refusal:
@@ -155,7 +155,7 @@ def test_retry_after_may_lie_in_the_future() -> None:
     assert 3599 - (datetime.now(UTC) - before).total_seconds() < refusal.value.retry_after <= 3600
 
 
-def test_a_rotated_key_is_fetched_and_used_at_once() -> None:
+def test_a_rotated_key_is_fetched_and_used_immediately() -> None:
     with serving(http(401, ERROR), http(200, {"id": "abc"})) as wire:
         assert create(wire.url, Key("old", "new")) == "abc"
     assert wire.header("Authorization") == ["Bearer old", "Bearer new"]
@@ -232,7 +232,7 @@ def test_a_check_that_fails_in_any_way_is_only_unavailable(answer: Answer) -> No
 @pytest.mark.parametrize(
     "video",
     [
-        {"url": "https://x/v.mp4", "file_size": 0},  # a size that no video has says nothing
+        {"url": "https://x/v.mp4", "file_size": 0},  # a size that no video has is ignored
         {"url": "https://x/v.mp4"},
         ["https://x/v.mp4"],
         [{"url": "https://x/v.mp4"}],
@@ -240,7 +240,7 @@ def test_a_check_that_fails_in_any_way_is_only_unavailable(answer: Answer) -> No
         "https://x/v.mp4",
     ],
 )
-def test_a_finished_video_is_found_in_every_form_of_the_answer(video: object) -> None:
+def test_a_finished_video_is_found_in_every_form_of_the_response(video: object) -> None:
     with serving(http(200, {"id": "abc", "status": "completed", "video": video})) as wire:
         assert fetch(wire.url).video == {"url": "https://x/v.mp4"}
 
@@ -250,7 +250,7 @@ def test_a_check_uses_a_rotated_key() -> None:
         assert fetch(wire.url, Key("old", "new")).outcome == "pending"
 
 
-def test_of_a_huge_answer_only_what_is_needed_is_kept() -> None:
+def test_only_the_needed_part_of_a_huge_response_is_kept() -> None:
     body: dict[str, object] = {
         "id": "abc",
         "status": "completed",
@@ -267,8 +267,8 @@ def test_of_a_huge_answer_only_what_is_needed_is_kept() -> None:
 
 @pytest.mark.parametrize("status", [200, 302])
 @pytest.mark.parametrize("length", [None, 1 << 40])
-def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch, status: int, length: int | None) -> None:
-    """A redirect is no exception: requests reads all of it before its caller sees the status."""
+def test_an_endless_response_is_given_up(monkeypatch: pytest.MonkeyPatch, status: int, length: int | None) -> None:
+    """This includes redirects: requests reads the whole response before its caller sees the status."""
     monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 1 << 20)
     sent = 0
 
@@ -300,8 +300,8 @@ def test_a_check_follows_no_redirect(status: int) -> None:
     assert elsewhere.requests == []
 
 
-def test_a_check_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither a proxy nor a password for the provider's host."""
+def test_a_check_ignores_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It uses no proxy and no password for the provider's host."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine\n")
     (tmp_path / "netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -359,7 +359,7 @@ def look(url: str) -> LoggedCall | None:
     return Provider(url, Key("secret-key")).find("g1.a", datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def test_a_call_is_found_in_the_log_on_whichever_page_it_is() -> None:
+def test_a_call_is_found_on_any_page_of_the_log() -> None:
     other = {**LOGGED, "client_request_id": "g1.b", "inference_id": "p0"}
     with serving(log(other, has_more=True), log(LOGGED)) as wire:
         assert look(wire.url) == LoggedCall("p1", has_failed=False, client_request_id="g1.a")
@@ -368,7 +368,7 @@ def test_a_call_is_found_in_the_log_on_whichever_page_it_is() -> None:
     assert b"start=2025-12-31T23%3A50" in wire.requests[0]
 
 
-def test_a_row_that_failed_counts_only_if_none_of_the_call_succeeded() -> None:
+def test_a_failed_row_counts_only_if_no_row_of_the_call_succeeded() -> None:
     failed = {**LOGGED, "inference_id": "p0", "status": "failed"}
     with serving(log(failed, LOGGED)) as wire:
         assert look(wire.url) == LoggedCall("p1", has_failed=False, client_request_id="g1.a")
@@ -376,7 +376,7 @@ def test_a_row_that_failed_counts_only_if_none_of_the_call_succeeded() -> None:
         assert look(wire.url) == LoggedCall("p0", has_failed=True, client_request_id="g1.a")
 
 
-def test_what_is_not_listed_is_not_found() -> None:
+def test_an_unlisted_call_is_not_found() -> None:
     with serving(log()) as wire:
         assert look(wire.url) is None
 
@@ -386,13 +386,13 @@ def test_what_is_not_listed_is_not_found() -> None:
     [http(429, ERROR), http(503, ERROR), http(200, b"[]"), http(200, b"{"), reset],
     ids=["429", "503", "list", "half an object", "reset"],
 )
-def test_a_log_that_cannot_be_read_says_nothing(answer: Answer) -> None:
+def test_an_unreadable_log_proves_nothing(answer: Answer) -> None:
     with serving(answer) as wire, pytest.raises(ProviderUnavailable):
         look(wire.url)
 
 
 @pytest.mark.parametrize("answer", [http(404, ERROR), http(200, {"id": "x", "status": "queued"})], ids=["404", "200"])
-def test_a_key_that_the_provider_knows_is_found_good_with_a_call_that_makes_nothing(answer: Answer) -> None:
+def test_a_valid_key_is_recognised_with_a_call_that_creates_nothing(answer: Answer) -> None:
     with serving(answer) as wire:
         Provider(wire.url, Key("secret-key")).try_key()
     assert [request.split(b" ")[0] for request in wire.requests] == [b"GET"]
@@ -412,7 +412,7 @@ def test_a_key_that_the_provider_knows_is_found_good_with_a_call_that_makes_noth
     ],
     ids=["401", "402", "403", "400", "500", "302", "reset"],
 )
-def test_a_key_is_found_bad_only_by_an_answer_that_says_so(answer: Answer, error: type[Exception]) -> None:
+def test_a_key_is_invalid_only_if_the_response_says_so(answer: Answer, error: type[Exception]) -> None:
     with serving(answer) as wire, pytest.raises(error) as caught:
         Provider(wire.url, Key("secret-key")).try_key()
     assert "secret-key" not in str(caught.value)
@@ -432,8 +432,8 @@ SIGNED = f"{LINK}?X-Amz-Security-Token=abc%2B&X-Amz-Signature=def"
     ],
     ids=["in quotes", "in a list", "no JSON", "twice"],
 )
-def test_a_link_that_the_provider_names_is_told_without_its_signature(said: bytes | dict[str, object]) -> None:
-    """The record and the announcement have what it said, and whoever reads them could fetch the file."""
+def test_a_link_in_the_providers_message_loses_its_signature(said: bytes | dict[str, object]) -> None:
+    """The message becomes part of the record and the announcement, and their readers could download the file."""
     with serving(http(400, said)) as wire, pytest.raises(RequestRefused) as refused:
         create(wire.url)
     assert LINK in str(refused.value)
@@ -448,7 +448,7 @@ def test_a_link_that_the_provider_names_is_told_without_its_signature(said: byte
         assert fetch(wire.url).error == f"BadInput: no picture at {LINK}?..."
 
 
-def test_what_the_provider_says_is_looked_through_in_no_time() -> None:
+def test_the_providers_message_is_scanned_quickly() -> None:
     with serving(http(400, {"message": "https:" * 150_000})) as wire, pytest.raises(RequestRefused) as refused:
         create(wire.url)
     assert len(str(refused.value)) < 600

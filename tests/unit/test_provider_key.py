@@ -1,4 +1,4 @@
-"""Test that the stored key of the provider reaches nobody but the provider, and that a replaced one is noticed."""
+"""Test that only the provider gets its stored key, and that a replaced key is noticed."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from core.secrets import SecretUnavailable
 
 
 class Stored:
-    """A secret whose value changes each time it is fetched, and is remembered for ever in between."""
+    """A secret with a new value for each fetch. The last value stays in memory."""
 
     def __init__(self, *texts: str | None) -> None:
         self._left = list(texts)
@@ -30,7 +30,7 @@ class Stored:
         pytest.param("x" * 600, id="600 characters"),
     ],
 )
-def test_what_is_no_key_is_told_without_showing_it(text: str) -> None:
+def test_an_invalid_key_is_reported_without_showing_it(text: str) -> None:
     with pytest.raises(ProviderKeyRejected) as error:
         ProviderKey(Stored(text, text)).get()
     assert text not in str(error.value)
@@ -42,14 +42,14 @@ def test_without_a_value_the_key_is_missing() -> None:
         ProviderKey(Stored(None, None)).get()
 
 
-def test_a_key_is_renewed_only_if_there_is_another_one() -> None:
+def test_a_key_is_renewed_only_if_it_was_replaced() -> None:
     key = ProviderKey(Stored("sk-1", "sk-1", "sk-2"))
     assert (key.get(), key.renew(), key.renew(), key.get()) == ("sk-1", False, True, "sk-2")
 
 
 @pytest.mark.parametrize("mistake", [None, "two words"])
 def test_a_mistake_is_not_remembered(mistake: str | None) -> None:
-    """A key that is stored in its place works at once, in warm functions as well."""
+    """A key stored instead works immediately, also in warm functions."""
     key = ProviderKey(Stored(mistake, mistake, "sk-1"))
     with pytest.raises((ProviderKeyMissing, ProviderKeyRejected)):
         key.get()
@@ -64,7 +64,7 @@ def test_a_key_that_was_removed_is_not_used_again() -> None:
     assert key.get() == "sk-2"
 
 
-def test_a_key_that_cannot_be_read_is_no_refusal_of_the_provider() -> None:
+def test_an_unreadable_key_is_not_a_rejection_by_the_provider() -> None:
     class Unreadable:
         def text(self, *, force_fetch: bool = False) -> str | None:
             raise SecretUnavailable(f"ClientError {force_fetch}")

@@ -105,7 +105,7 @@ def test_the_zone_of_an_address_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["example.com", "127.1", "0x7f.0.0.1", "2130706433", "0177.0.0.1", "[::1]", ""])
-def test_a_name_is_no_address(name: str) -> None:
+def test_a_name_is_not_an_address(name: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(name))):
         is_public(name)
 

@@ -1,4 +1,4 @@
-"""What the provider charged, held against the ledger: what does not add up is said, once, and nothing else is."""
+"""Compare the provider's charges with the ledger: every difference is reported once, and nothing else."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ from tests.support.simulator_client import KEY, Clock
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-NIGHT = "2026-11-25 03:20"  # the first one in which the day is reconciled
+NIGHT = "2026-11-25 03:20"  # the first night on which the day is reconciled
 NEXT_NIGHT = "2026-11-26 03:20"
 DAY, NEXT_DAY = "2026-11-24", "2026-11-25"
-COST = 5_000_000  # of a video of five seconds, at the simulator
+COST = 5_000_000  # for a video of five seconds at the simulator's price
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "books"
 
 
-def test_what_was_charged_as_the_provider_said_adds_up(world: World, path: Path) -> None:
+def test_expected_charges_add_up(world: World, path: Path) -> None:
     ids = {world.made(f"2026-11-24 {hour}:15") for hour in ("00", "09", "09", "23")}
     lines = world.judged(DAY, NIGHT, path)
     assert kinds(lines) == dict.fromkeys(ids, Kind.ADDS_UP)
     assert {(line.charges, line.charged_credits, line.expected_credits) for line in lines} == {(1, COST, COST)}
     asked = [call.path for call in world.simulator.calls() if "/v2/video" not in call.path]
-    assert asked == ["/v2/billing/transactions"] * 26, "an hour at a time; the log only for what is not explained"
-    assert world.judged(NEXT_DAY, NEXT_NIGHT, path) == [], "and it is of no other day"
+    assert asked == ["/v2/billing/transactions"] * 26, "one hour per call; the log is read only for unexplained charges"
+    assert world.judged(NEXT_DAY, NEXT_NIGHT, path) == [], "it belongs to no other day"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_was_charged_as_the_provider_said_adds_up(world: World, path: Path)
         ([{"delay": 3600 * 5}], Kind.ADDS_UP, COST),
     ],
 )
-def test_each_way_in_which_a_generation_is_charged(
+def test_each_kind_of_charge_is_classified(
     world: World, path: Path, charges: list[Any], kind: Kind, amount: int
 ) -> None:
     fine, other = world.made("2026-11-24 09:00"), world.made("2026-11-24 10:00", charges=charges)
@@ -77,12 +77,12 @@ def test_each_way_in_which_a_generation_is_charged(
     assert line.credits == abs(amount - COST)
 
 
-def test_a_charge_that_is_nobodys_here_is_told_with_what_the_log_has_of_it(world: World, path: Path) -> None:
+def test_an_unknown_charge_is_reported_with_its_log_row(world: World, path: Path) -> None:
     world.made("2026-11-24 10:00")
     world.at("2026-11-24 11:00")
     by_our_key = world.simulator.charge_others(7_000, model="google/veo3")
     of_the_account = world.simulator.charge_others(8_000, logged=False)
-    named = client_request_id("0" * 32, "f" * 32)  # as another deployment with the same key would name its own
+    named = client_request_id("0" * 32, "f" * 32)  # the name that another deployment with the same key would use
     elsewhere = world.provider.create({"model": "veo2", "prompt": "elsewhere"}, named)
     lines = [line for line in world.judged(DAY, NIGHT, path) if line.kind is not Kind.ADDS_UP]
     assert {line.provider_id: (line.kind, line.credits, line.model, line.client_request_id) for line in lines} == {
@@ -92,7 +92,7 @@ def test_a_charge_that_is_nobodys_here_is_told_with_what_the_log_has_of_it(world
     }
 
 
-def test_where_the_account_is_shared_only_what_was_made_with_our_key_has_to_be_ours(world: World, path: Path) -> None:
+def test_in_a_shared_account_only_charges_of_our_key_must_match(world: World, path: Path) -> None:
     world.at("2026-11-24 11:00")
     by_our_key = world.simulator.charge_others(7_000)
     of_the_account = world.simulator.charge_others(8_000, logged=False)
@@ -110,10 +110,10 @@ def test_where_the_account_is_shared_only_what_was_made_with_our_key_has_to_be_o
         ("2026-11-24 01:00", (60, 3600 * 23 + 600, 0)),  # noticed much later
     ],
 )
-def test_the_edges_of_a_day_are_no_finding(
+def test_charges_at_the_edges_of_a_day_add_up(
     world: World, path: Path, sent: str, lasts: tuple[float, float, float]
 ) -> None:
-    """`lasts` are seconds: of the generation, until we noticed its end, and of the charge's delay."""
+    """`lasts` are the seconds of the generation, until we noticed its end, and of the charge's delay."""
     seconds, noticed, delay = lasts
     one = world.sent(sent, seconds=seconds, charges=[{"delay": delay}])
     world.noticed(one, noticed)
@@ -122,18 +122,18 @@ def test_the_edges_of_a_day_are_no_finding(
         nights.setdefault(day, []).extend(line.kind for line in world.judged(day, night, path))
     said = [kind for kinds_of_day in nights.values() for kind in kinds_of_day]
     assert set(said) <= {Kind.ADDS_UP, Kind.WAITING}
-    assert len({day for day, found in nights.items() if Kind.ADDS_UP in found}) == 1, "its charge is of one day"
+    assert len({day for day, found in nights.items() if Kind.ADDS_UP in found}) == 1, "its charge belongs to one day"
 
 
-def test_a_charge_is_waited_for_and_missed_only_then(world: World, path: Path) -> None:
+def test_a_charge_is_reported_missing_only_after_a_wait(world: World, path: Path) -> None:
     one = world.made("2026-11-24 12:00", charges=[{"delay": 3600 * 30}])
     assert kinds(world.judged(DAY, NIGHT, path)) == {one: Kind.WAITING}
     assert kinds(world.judged(DAY, "2026-11-25 12:00", path)) == {one: Kind.WAITING}
     assert kinds(world.judged(DAY, "2026-11-25 12:02", path)) == {one: Kind.NOT_CHARGED}
-    assert kinds(world.judged(NEXT_DAY, NEXT_NIGHT, path)) == {one: Kind.ADDS_UP}, "and when it comes, it is known"
+    assert kinds(world.judged(NEXT_DAY, NEXT_NIGHT, path)) == {one: Kind.ADDS_UP}, "it is recognised when it arrives"
 
 
-def test_a_second_charge_on_another_day_is_told_on_that_day_alone(world: World, path: Path) -> None:
+def test_a_second_charge_is_reported_only_on_its_day(world: World, path: Path) -> None:
     one = world.made("2026-11-24 12:00", charges=[{}, {"delay": 3600 * 20}])
     assert kinds(world.judged(DAY, NIGHT, path)) == {one: Kind.ADDS_UP}
     assert kinds(world.judged(NEXT_DAY, NEXT_NIGHT, path)) == {one: Kind.CHARGED_TWICE}
@@ -143,7 +143,7 @@ def test_a_second_charge_on_another_day_is_told_on_that_day_alone(world: World, 
 
 
 def test_two_accepted_calls_for_one_generation_are_charged_twice(world: World, path: Path) -> None:
-    """What must never be: the provider's ids differ, and the names of the calls tell whose they are."""
+    """This must never happen: the provider's ids differ, and the calls' names identify the generation."""
     one = world.sent("2026-11-24 10:00")
     again = world.provider.create(one.request, client_request_id(one.generation_id, "a" * 32))
     world.noticed(one)
@@ -153,29 +153,29 @@ def test_two_accepted_calls_for_one_generation_are_charged_twice(world: World, p
 
 
 @pytest.mark.parametrize("error", ["Cancelled", "GenerationTimedOut"])
-def test_what_was_given_up_while_the_provider_had_it_is_ours(world: World, path: Path, error: str) -> None:
+def test_a_timed_out_job_that_the_provider_had_is_ours(world: World, path: Path, error: str) -> None:
     one = world.ended(world.sent("2026-11-24 10:00"), error)
     assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: Kind.UNKNOWN_AMOUNT}
 
 
-def test_the_log_is_read_back_from_a_charge_to_the_call_that_it_is_for(world: World, path: Path) -> None:
+def test_the_log_is_read_backwards_from_a_charge_to_its_call(world: World, path: Path) -> None:
     one = world.ended(world.sent("2026-11-24 10:50", charges=[{"delay": 3600 * 4}]))
     assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: Kind.UNKNOWN_AMOUNT}
 
 
-def test_a_strangers_charge_that_was_given_back_is_nothing(world: World, path: Path) -> None:
+def test_a_refunded_unknown_charge_is_not_reported(world: World, path: Path) -> None:
     world.at("2026-11-24 10:00")
     world.simulator.script("elsewhere", seconds=60, charges=[{}, {"times": -1, "delay": 60}])
     world.provider.create({"model": "veo2", "prompt": "elsewhere"}, "another")
     assert world.judged(DAY, NIGHT, path) == []
 
 
-def test_what_the_provider_said_had_failed_is_not_to_be_charged(world: World, path: Path) -> None:
+def test_a_charge_for_a_failed_job_is_reported(world: World, path: Path) -> None:
     one = world.ended(world.sent("2026-11-24 10:00"), "GenerationFailed")
     assert kinds(world.judged(DAY, NIGHT, path)) == {one.generation_id: Kind.OTHER_AMOUNT}
 
 
-def test_a_call_whose_answer_was_lost_is_ours_by_its_name(world: World, path: Path) -> None:
+def test_a_call_with_a_lost_response_is_ours_by_its_name(world: World, path: Path) -> None:
     world.at("2026-11-24 10:00")
     one = world.sent("2026-11-24 10:00")
     world.ledger.table.update(one.generation_id, {}, remove=("provider_id",))
@@ -183,8 +183,8 @@ def test_a_call_whose_answer_was_lost_is_ours_by_its_name(world: World, path: Pa
 
 
 @pytest.mark.parametrize(("times", "kind"), [(1, Kind.ADDS_UP), (2, Kind.OTHER_AMOUNT)])
-def test_what_is_left_of_a_deleted_generation_is_enough(world: World, path: Path, times: float, kind: Kind) -> None:
-    """Its charge may come after it was deleted."""
+def test_the_remains_of_a_deleted_generation_are_enough(world: World, path: Path, times: float, kind: Kind) -> None:
+    """Its charge may arrive after it was deleted."""
     one = world.sent("2026-11-24 10:00", charges=[{"times": times, "delay": 600}])
     world.noticed(one)
     world.ledger.complete(one.run, archived(one.generation_id), world.now())
@@ -196,7 +196,7 @@ def test_what_is_left_of_a_deleted_generation_is_enough(world: World, path: Path
     assert said == {one.generation_id: kind, cancelled.generation_id: Kind.UNKNOWN_AMOUNT}
 
 
-def test_a_deleted_generation_that_was_not_charged_is_told(world: World, path: Path) -> None:
+def test_a_missing_charge_of_a_deleted_generation_is_reported(world: World, path: Path) -> None:
     one = world.sent("2026-11-24 10:00", charges=[])
     world.noticed(one)
     world.ledger.complete(one.run, archived(one.generation_id), world.now())
@@ -204,24 +204,24 @@ def test_a_deleted_generation_that_was_not_charged_is_told(world: World, path: P
     assert kinds(world.judged(DAY, NEXT_NIGHT, path)) == {one.generation_id: Kind.NOT_CHARGED}
 
 
-def test_one_that_is_rescued_days_later_was_charged_when_it_was_made(world: World, path: Path) -> None:
+def test_a_generation_rescued_days_later_was_charged_on_its_day(world: World, path: Path) -> None:
     one = world.ended(world.sent("2026-11-20 10:00"), "ProviderUnavailable")
     world.at("2026-11-24 09:00")
     assert world.ledger.reopen(one, one.provider_id)
     world.noticed(world.ledger.get(one.generation_id))
     before = len(world.simulator.calls())
-    assert world.judged(DAY, NIGHT, path) == [], "its charge is of another day"
-    assert len(world.simulator.calls()) - before < 35, "and is looked for where it is to be"
+    assert world.judged(DAY, NIGHT, path) == [], "its charge belongs to another day"
+    assert len(world.simulator.calls()) - before < 35, "it is searched on the expected day"
     assert kinds(world.judged("2026-11-20", NIGHT, path)) == {one.generation_id: Kind.ADDS_UP}
 
 
-def test_what_cost_nothing_needs_no_charge(world: World, path: Path) -> None:
+def test_a_free_generation_needs_no_charge(world: World, path: Path) -> None:
     one = world.sent("2026-11-24 10:00", charges=[])
     world.ledger.provider_finished(one.run, {"url": "https://x/"}, 0)
     assert world.judged(DAY, NEXT_NIGHT, path) == []
 
 
-def test_after_the_key_was_renewed_the_log_has_nothing_and_the_ledger_enough(world: World, path: Path) -> None:
+def test_after_a_key_rotation_the_ledger_is_enough_without_the_log(world: World, path: Path) -> None:
     late, one = (
         world.made("2026-11-23 23:50", charges=[{"delay": 3600}]),
         world.made("2026-11-24 10:00", logged="never"),
@@ -229,13 +229,13 @@ def test_after_the_key_was_renewed_the_log_has_nothing_and_the_ledger_enough(wor
     assert kinds(world.judged(DAY, NIGHT, path)) == {one: Kind.ADDS_UP, late: Kind.ADDS_UP}
 
 
-def test_a_day_that_is_not_over_is_judged_so_far(world: World, path: Path) -> None:
+def test_an_unfinished_day_is_reconciled_so_far(world: World, path: Path) -> None:
     one, other = world.made("2026-11-24 10:00"), world.made("2026-11-24 10:58:30", charges=[])
     assert kinds(world.judged(DAY, "2026-11-24 11:00", path)) == {one: Kind.ADDS_UP, other: Kind.WAITING}
     assert kinds(world.judged(DAY, "2026-11-24 11:00:30", path)) == {one: Kind.ADDS_UP, other: Kind.WAITING}
 
 
-def test_an_hour_that_goes_on_is_read_again_and_counted_once(world: World, path: Path) -> None:
+def test_the_current_hour_is_read_again_and_counted_once(world: World, path: Path) -> None:
     world.made("2026-11-24 10:00", charges=[{}, {"delay": 90}])
     for minute, kind, charges in ((2, Kind.ADDS_UP, 1), (3, Kind.CHARGED_TWICE, 2)):
         world.at(f"2026-11-24 10:{minute:02}")
@@ -246,17 +246,17 @@ def test_an_hour_that_goes_on_is_read_again_and_counted_once(world: World, path:
         books.close()
 
 
-def test_more_than_a_page_of_an_hour_is_read_whole(world: World, path: Path) -> None:
+def test_all_pages_of_an_hour_are_read(world: World, path: Path) -> None:
     world.at("2026-11-24 10:00")
     others = {world.simulator.charge_others(number + 1) for number in range(120)}
     lines = world.judged(DAY, NIGHT, path)
     assert kinds(lines) == dict.fromkeys(others, Kind.NOT_OURS)
     assert sum(line.credits for line in lines) == 120 * 121 // 2
-    assert world.slept.count(0.5) == 1, "the second page of the log is asked for after a while: others ask, too"
+    assert world.slept.count(0.5) == 1, "pauses between pages of the log: others call it as well"
 
 
 @pytest.mark.parametrize("status", [429, 500, 401])
-def test_an_hour_that_cannot_be_read_is_read_again_from_its_beginning(world: World, path: Path, status: int) -> None:
+def test_an_unreadable_hour_is_read_again_from_its_start(world: World, path: Path, status: int) -> None:
     world.at("2026-11-24 10:00")
     others = {world.simulator.charge_others(10) for _ in range(120)}
     normal: list[Any] = [None] * 12
@@ -267,14 +267,14 @@ def test_an_hour_that_cannot_be_read_is_read_again_from_its_beginning(world: Wor
     assert [pause for pause in world.slept if pause > 1] == [5, 20, 60]
 
 
-def test_a_provider_that_does_not_answer_is_no_report(world: World, path: Path) -> None:
+def test_an_unavailable_provider_gives_no_report(world: World, path: Path) -> None:
     world.made("2026-11-24 10:00")
     world.simulator.script_transactions({"status": 503, "repeat": True})
     with pytest.raises(ProviderUnavailable):
         world.judged(DAY, NIGHT, path)
 
 
-def test_what_was_interrupted_goes_on_and_comes_to_the_same(world: World, path: Path) -> None:
+def test_an_interrupted_run_continues_with_the_same_result(world: World, path: Path) -> None:
     for hour in range(24):
         world.made(f"2026-11-24 {hour:02}:30", charges=[{"delay": 1800}] if hour % 3 else [])
         world.simulator.charge_others(hour + 1)
@@ -297,11 +297,11 @@ def test_what_was_interrupted_goes_on_and_comes_to_the_same(world: World, path: 
     assert list(how.judged(date.fromisoformat(DAY), books)) == whole
     books.close()
     assert runs > 1
-    assert len(world.simulator.calls()) < 2 * asked, "what was read is not read again"
+    assert len(world.simulator.calls()) < 2 * asked, "pages that were read are not read again"
 
 
 class BigDay:
-    """A provider of which every hour has thousands of charges, and a table that knows them all."""
+    """A provider with thousands of charges in each hour, and a table that contains every charge."""
 
     def __init__(self, an_hour: int) -> None:
         self.an_hour = an_hour
@@ -318,12 +318,12 @@ class BigDay:
     def done_on(self, _table: object, day: date) -> Iterator[Own]:
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         for hour in hours(start, start + timedelta(days=1)):
-            for number in range(0, self.an_hour, 2):  # of the others nothing is known
+            for number in range(0, self.an_hour, 2):  # nothing is known about the others
                 done = hour + timedelta(minutes=number % 60)
                 yield Own(f"{hour:%d%H}{number:028x}", f"{hour:%d%H}-{number}:veo2", 7, done, done)
 
 
-def test_a_day_of_many_is_joined_in_little_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_with_many_charges_needs_little_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     big = BigDay(1_000)
     monkeypatch.setattr("core.reconciliation.day.done_on", big.done_on)
     monkeypatch.setattr("core.reconciliation.day.known", lambda _table, _ids: iter(()))
@@ -343,6 +343,6 @@ def test_a_day_of_many_is_joined_in_little_memory(path: Path, monkeypatch: pytes
     assert most < 1 << 20
 
 
-def test_a_line_says_how_much_it_is_about() -> None:
+def test_a_line_contains_its_amount() -> None:
     line = Line(Kind.NOT_CHARGED, "", "g", None, None, None, 0, 0, 7)
     assert line.credits == 7

@@ -1,4 +1,4 @@
-"""Why a generation failed is recorded in words for its owner, once."""
+"""Test that the reason of a failed generation is recorded once, in words for its owner."""
 
 import json
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ def test_an_error_of_ours_is_recorded_with_its_message() -> None:
 
 
 @pytest.mark.parametrize("error", ["KeyError", "Lambda.Unknown", "States.Timeout", "Sandbox.Timedout", ""])
-def test_anything_unforeseen_is_an_internal_error_that_shows_nothing_of_its_text(error: str) -> None:
+def test_an_unexpected_error_is_an_internal_error_without_its_text(error: str) -> None:
     failure = from_catch(error, '{"errorMessage": "Bearer secret"}', "g1")
     assert failure.name == "InternalError"
     assert "g1" in failure.message
@@ -59,5 +59,5 @@ def test_a_crash_while_sending_is_an_unknown_submission(ledger: Ledger) -> None:
     assert record.error.name == "SubmissionUnknown"
 
 
-def test_an_execution_without_a_record_is_nobodys(ledger: Ledger) -> None:
+def test_an_execution_without_a_record_is_ignored(ledger: Ledger) -> None:
     assert fail(Run("nobody"), Failure("RequestRefused", "no"), ledger) is None

@@ -1,4 +1,4 @@
-"""A failed generation goes on from what the provider already has, and is never submitted twice."""
+"""Test that a failed generation continues with the provider's job and is never submitted twice."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +30,12 @@ def run(ledger: Ledger) -> tuple[Generation, list[str]]:
 
 
 def told(ledger: Ledger, provider_id: str | None) -> tuple[Generation, list[str]]:
-    """What an operator says of the submission."""
+    """Resolve the submission as an operator."""
     workflow: Any = Workflow()
     return resolve("g1", ledger, workflow, provider_id), workflow.started
 
 
-def test_what_the_provider_accepted_is_checked_and_not_sent_again(ledger: Ledger) -> None:
+def test_an_accepted_job_is_checked_and_not_sent_again(ledger: Ledger) -> None:
     claimed(ledger, Run("g1")).submitted("p1")
     ledger.fail(Run("g1"), Failure("VideoForbidden", "no"))
     ledger.announced(ledger.get("g1"))
@@ -45,13 +45,13 @@ def test_what_the_provider_accepted_is_checked_and_not_sent_again(ledger: Ledger
     assert started == ["g1-1"]
 
 
-def test_what_was_certainly_not_accepted_is_sent(ledger: Ledger) -> None:
+def test_a_request_that_was_certainly_not_accepted_is_sent(ledger: Ledger) -> None:
     ledger.fail(Run("g1"), Failure("ProviderOutOfCredits", "no"))
     record, started = run(ledger)
     assert (record.status, record.submission, started) == (Status.QUEUED, None, ["g1-1"])
 
 
-def test_an_unknown_submission_goes_on_with_the_id_that_an_operator_found(ledger: Ledger) -> None:
+def test_an_unknown_submission_continues_with_the_operators_id(ledger: Ledger) -> None:
     claimed(ledger, Run("g1"))
     ledger.fail(Run("g1"), Failure("SubmissionUnknown", "lost"))
     with pytest.raises(NotRescuable, match="client_request_id"):
@@ -61,7 +61,7 @@ def test_an_unknown_submission_goes_on_with_the_id_that_an_operator_found(ledger
     assert started == ["g1-1"]
 
 
-def test_an_unknown_submission_is_sent_again_only_when_an_operator_says_that_it_was_not_accepted(
+def test_an_unknown_submission_is_repeated_only_if_an_operator_rules_out_acceptance(
     ledger: Ledger,
 ) -> None:
     claimed(ledger, Run("g1"))
@@ -72,7 +72,7 @@ def test_an_unknown_submission_is_sent_again_only_when_an_operator_says_that_it_
 
 
 @pytest.mark.parametrize("provider_id", ["p7", None])
-def test_what_is_still_looked_for_is_resolved_in_its_own_run(ledger: Ledger, provider_id: str | None) -> None:
+def test_a_submission_that_is_still_searched_is_resolved_in_its_run(ledger: Ledger, provider_id: str | None) -> None:
     claimed(ledger, Run("g1"))
     record, started = told(ledger, provider_id)
     assert (record.provider_id, record.submission) == (provider_id, Submission.SUBMITTED if provider_id else None)
@@ -81,7 +81,7 @@ def test_what_is_still_looked_for_is_resolved_in_its_own_run(ledger: Ledger, pro
         told(ledger, "p8")
 
 
-def test_what_an_earlier_run_left_behind_cannot_touch_the_rescued_one(ledger: Ledger) -> None:
+def test_an_earlier_run_cannot_change_the_rescued_one(ledger: Ledger) -> None:
     ledger.fail(Run("g1"), Failure("ProviderOutOfCredits", "no"))
     ended = ledger.get("g1")
     record, _ = run(ledger)
@@ -92,25 +92,25 @@ def test_what_an_earlier_run_left_behind_cannot_touch_the_rescued_one(ledger: Le
         ledger.get_for(Run("g1"))
 
 
-def test_each_rescue_is_an_execution_of_its_own(ledger: Ledger) -> None:
+def test_each_rescue_is_a_separate_execution(ledger: Ledger) -> None:
     for number in (1, 2):
         ledger.fail(Run("g1", number - 1), Failure("RequestRefused", "no"))
         assert run(ledger)[1] == [f"g1-{number}"]
 
 
-def test_a_rescue_that_died_before_it_started_the_workflow_is_finished(ledger: Ledger) -> None:
+def test_a_rescue_that_crashed_before_its_workflow_started_is_finished(ledger: Ledger) -> None:
     ledger.fail(Run("g1"), Failure("RequestRefused", "no"))
     ledger.reopen(ledger.get("g1"), None)
     assert run(ledger)[1] == ["g1-1"]
 
 
-def test_what_the_provider_itself_failed_at_is_not_rescued(ledger: Ledger) -> None:
+def test_a_job_that_the_provider_failed_is_not_rescued(ledger: Ledger) -> None:
     ledger.fail(Run("g1"), Failure("GenerationFailed", "no"))
     with pytest.raises(NotRescuable, match="Create a new one"):
         run(ledger)
 
 
-def test_what_is_completed_is_not_rescued(ledger: Ledger) -> None:
+def test_a_completed_generation_is_not_rescued(ledger: Ledger) -> None:
     claimed(ledger, Run("g1")).submitted("p1")
     ledger.provider_finished(Run("g1"), {"url": "https://x"}, 1)
     ledger.complete(Run("g1"), archived("g1"), START)

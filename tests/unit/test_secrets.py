@@ -22,7 +22,7 @@ def secrets(aws: None) -> "SecretsManagerClient":  # noqa: ARG001 - sets up
     return client
 
 
-def test_a_secret_is_remembered_and_read_again_where_that_is_asked_for(secrets: "SecretsManagerClient") -> None:
+def test_a_secret_is_remembered_and_read_again_on_request(secrets: "SecretsManagerClient") -> None:
     remembered, fresh = CachedSecret("secret", 60), CachedSecret("secret", 0)
     assert remembered.text() == fresh.text() == "one"
     secrets.put_secret_value(SecretId="secret", SecretString="two")
@@ -31,8 +31,8 @@ def test_a_secret_is_remembered_and_read_again_where_that_is_asked_for(secrets: 
     assert remembered.text() == "two"
 
 
-def test_that_there_is_no_value_is_remembered_as_well(secrets: "SecretsManagerClient") -> None:
-    """Guessing API keys causes no call each, where none is stored."""
+def test_a_missing_value_is_also_remembered(secrets: "SecretsManagerClient") -> None:
+    """Guessing API keys therefore causes no calls if no key is stored."""
     empty = CachedSecret("empty", 60)
     assert empty.text() is None
     secrets.put_secret_value(SecretId="empty", SecretString="one")
@@ -41,13 +41,13 @@ def test_that_there_is_no_value_is_remembered_as_well(secrets: "SecretsManagerCl
 
 
 @pytest.mark.usefixtures("secrets")
-def test_white_space_is_no_value() -> None:
+def test_white_space_is_not_a_value() -> None:
     boto3.client("secretsmanager").put_secret_value(SecretId="secret", SecretString=" \n")
     assert CachedSecret("secret", 60).text() is None
 
 
 @pytest.mark.usefixtures("secrets")
-def test_an_error_of_aws_is_named_without_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_aws_is_named_without_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "_made", {})
     secret = CachedSecret("secret", 60)
     monkeypatch.setattr(wiring.client("secretsmanager"), "get_secret_value", lambda **_: 1 / 0)

@@ -1,4 +1,4 @@
-"""Settings come from the environment, whole and of the right type."""
+"""Test that settings are read from the environment completely and with the right types."""
 
 from dataclasses import dataclass
 
@@ -23,11 +23,11 @@ def test_each_field_is_read_from_the_variable_of_its_name() -> None:
 
 
 @pytest.mark.parametrize("broken", [{"COUNT": "many"}, {"FLAG": "yes"}])
-def test_a_wrong_type_is_told(broken: dict[str, str]) -> None:
+def test_a_wrong_type_is_reported(broken: dict[str, str]) -> None:
     with pytest.raises(InvalidSettings, match=next(iter(broken))):
         read(Settings, {**WHOLE, **broken})
 
 
-def test_a_missing_variable_is_told() -> None:
+def test_a_missing_variable_is_reported() -> None:
     with pytest.raises(InvalidSettings, match="NAME"):
         read(Settings, {key: value for key, value in WHOLE.items() if key != "NAME"})

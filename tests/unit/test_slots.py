@@ -1,4 +1,4 @@
-"""Never more at the provider than allowed, fairly between owners, and no slot is ever lost."""
+"""Test that slots respect the limit, are granted fairly between owners, and are never lost."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ def house(dynamodb: "DynamoDBClient") -> House:
     return House(dynamodb, LIMIT)
 
 
-def test_no_more_than_the_limit_are_admitted_and_the_next_when_one_ends(house: House) -> None:
+def test_the_limit_is_kept_and_the_next_job_is_admitted_when_one_ends(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3", "ann4")
     assert (house.admitted, house.holders) == (["ann1", "ann2"], ["ann1", "ann2"])
     house.end("ann2")
@@ -58,8 +58,8 @@ def test_an_owner_with_many_jobs_does_not_keep_another_waiting(house: House) -> 
     assert len(house.admitted) == 12
 
 
-def test_jobs_that_arrive_together_wait_no_longer_for_it(house: House) -> None:
-    """An owner's many arrivals at once are one owner's arrivals, not a debt that others are served before."""
+def test_jobs_that_arrive_together_do_not_wait_longer(house: House) -> None:
+    """Many simultaneous arrivals do not put their owner behind other owners."""
     house.arrive("zed1", "zed2")
     for n in range(10):
         house.accept(f"ann{n}")
@@ -71,7 +71,7 @@ def test_jobs_that_arrive_together_wait_no_longer_for_it(house: House) -> None:
 
 
 @pytest.mark.exhaustive
-def test_who_was_served_for_long_has_no_debt(house: House) -> None:
+def test_an_owner_served_for_long_has_no_debt(house: House) -> None:
     for n in range(20):
         house.arrive(f"ann{n:02}")
         house.end(f"ann{n:02}")
@@ -81,8 +81,8 @@ def test_who_was_served_for_long_has_no_debt(house: House) -> None:
 
 
 @pytest.mark.exhaustive
-def test_who_comes_late_waits_for_one_round_and_not_for_all_that_came_before(house: House) -> None:
-    """More owners wait than there are slots: nobody holds any, and it is not always the first to come who is next."""
+def test_a_late_owner_waits_for_one_round_only(house: House) -> None:
+    """More owners wait than there are slots. The next one served is not always the first to arrive."""
     house.arrive(*(f"{name}{n}" for name in ("ann", "bob", "cyd", "dan") for n in range(5)))
     house.arrive("zed1")
     before = len(house.admitted)
@@ -94,8 +94,8 @@ def test_who_comes_late_waits_for_one_round_and_not_for_all_that_came_before(hou
     assert len(house.admitted) == 21
 
 
-def test_who_was_served_last_is_known_although_others_come_all_the_time(house: House) -> None:
-    """A lease that others disturb does not end but is renewed."""
+def test_the_last_served_owner_is_known_despite_constant_arrivals(house: House) -> None:
+    """A lease does not end, but is renewed, if another function tried to take it."""
     table, now = house.admission.table, house.ledger.now()
     until = now + timedelta(seconds=10)
     assert table.take_lease("one", now, until) == ""
@@ -106,7 +106,7 @@ def test_who_was_served_last_is_known_although_others_come_all_the_time(house: H
 
 
 @pytest.mark.exhaustive
-def test_many_owners_all_have_their_turn(house: House) -> None:
+def test_many_owners_are_all_served(house: House) -> None:
     names = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}x1" for n in range(60)]
     house.arrive(*names)
     while house.holders:
@@ -114,19 +114,19 @@ def test_many_owners_all_have_their_turn(house: House) -> None:
     assert sorted(house.admitted) == names
 
 
-def test_giving_back_twice_gives_back_once(house: House) -> None:
+def test_releasing_twice_releases_once(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3")
     house.end("ann1", "ann1")
     house.admission.release("ann1")
     assert house.holders == ["ann3", "ann2"]
 
 
-def test_one_that_is_cancelled_while_it_waits_is_passed_over(house: House) -> None:
+def test_a_job_cancelled_while_queued_is_skipped(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3", "ann4")
     house.ledger.fail(Run("ann3"), Failure("Cancelled", "by its owner"))
     house.end("ann1")
     assert house.holders == ["ann4", "ann2"]
-    assert "ann3" in house.admitted, "its workflow goes on, and finds that it has ended"
+    assert "ann3" in house.admitted, "its workflow continues and finds that it has ended"
 
 
 def test_admit_invoked_again_has_one_slot_and_the_new_token_is_answered(house: House) -> None:
@@ -149,7 +149,7 @@ def test_forty_arrivals_invoked_twice_take_no_slot_twice(house: House) -> None:
 
 
 def test_admit_invoked_twice_at_once_has_one_slot(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other invocation comes to the end of its work between this one's look and its position in the queue."""
+    """The other invocation finishes between this one's check and its position in the queue."""
     wait = SlotsTable.wait
 
     def overtaken(table: SlotsTable, waiting: Waiting) -> None:
@@ -163,7 +163,7 @@ def test_admit_invoked_twice_at_once_has_one_slot(house: House, monkeypatch: pyt
     assert (house.holders, house.table.waiting()[0]) == (["ann1"], [])
 
 
-def test_one_that_is_sent_again_keeps_the_slot_that_it_has(house: House) -> None:
+def test_a_resubmitted_job_keeps_its_slot(house: House) -> None:
     house.arrive("ann1", "bob1", "bob2")
     claimed(house.ledger, Run("ann1"))
     house.ledger.fail(Run("ann1"), Failure("SubmissionUnknown", "lost"))
@@ -178,7 +178,7 @@ def test_one_that_is_sent_again_keeps_the_slot_that_it_has(house: House) -> None
     assert house.holders == ["bob2"]
 
 
-def test_what_has_ended_waits_for_nothing(house: House) -> None:
+def test_an_ended_job_does_not_wait(house: House) -> None:
     house.ledger.add_failed(generation("ann1"), Failure("InvalidRequest", "no"))
     with pytest.raises(GenerationEnded):
         house.admission.admit(Run("ann1"), "ann1")
@@ -192,13 +192,13 @@ def test_a_slot_is_free_only_when_the_provider_is_done(house: House) -> None:
     house.ledger.fail(Run("ann1"), Failure("Cancelled", "by its owner"))
     house.close("ann1")
     house.sweep()
-    assert house.holders == ["ann1", "ann2"], "the provider works on, whatever its owner wants"
+    assert house.holders == ["ann1", "ann2"], "the provider continues, whatever its owner wants"
     house.provider.working.discard("ann1")
     house.sweep()
     assert house.holders == ["ann3", "ann2"]
 
 
-def test_a_slot_is_free_when_the_provider_must_have_ended_though_nobody_can_ask(house: House) -> None:
+def test_an_unpollable_job_frees_its_slot_after_the_longest_time(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3")
     claimed(house.ledger, Run("ann1"))
     house.ledger.fail(Run("ann1"), Failure("SubmissionUnknown", "lost"))
@@ -222,7 +222,7 @@ def test_a_slot_of_a_deleted_generation_is_kept_while_the_provider_works(house: 
     assert house.holders == ["ann3", "ann2"]
 
 
-def test_a_lower_limit_lets_nobody_in_until_it_is_kept_and_a_higher_one_does_at_once(house: House) -> None:
+def test_a_lower_limit_takes_effect_gradually_and_a_higher_one_immediately(house: House) -> None:
     house.limit_to(4)
     house.arrive(*(f"ann{n}" for n in range(8)))
     assert len(house.holders) == 4
@@ -237,7 +237,7 @@ def test_a_lower_limit_lets_nobody_in_until_it_is_kept_and_a_higher_one_does_at_
     assert set(house.holders) == {"ann3", "ann4", "ann5"}
 
 
-def test_a_sweep_wakes_whom_a_dead_grantor_did_not(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_resumes_a_job_that_a_crashed_grant_missed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(Admission, "wake", lambda *_: None)
         house.arrive("ann1")
@@ -246,15 +246,15 @@ def test_a_sweep_wakes_whom_a_dead_grantor_did_not(house: House, monkeypatch: py
     assert house.admitted == ["ann1"]
 
 
-def test_a_sweep_starts_what_was_accepted_and_never_started(house: House) -> None:
+def test_a_sweep_starts_an_accepted_job_that_never_started(house: House) -> None:
     house.ledger.add(generation("ann1", owner="ann"))
     house.sweep(30)
-    assert house.executions.started == [], "its door may still be about to start it"
+    assert house.executions.started == [], "ingest or the API may still be about to start it"
     house.sweep(31)
     assert house.executions.started == ["ann1"]
 
 
-def test_a_sweep_takes_back_a_slot_whose_holder_ended_without_giving_it_back(house: House) -> None:
+def test_a_sweep_frees_the_slot_of_an_ended_job(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3")
     house.ledger.fail(Run("ann1"), Failure("GenerationFailed", "no"))
     house.sweep()
@@ -272,7 +272,7 @@ def test_a_sweep_records_an_end_whose_event_was_lost(house: House, status: str) 
     assert (house.announcer.announced, house.holders) == (["ann1"], [])
 
 
-def test_a_sweep_announces_what_ended_unannounced_once(house: House) -> None:
+def test_a_sweep_announces_an_unannounced_end_once(house: House) -> None:
     house.arrive("ann1")
     house.ledger.fail(Run("ann1"), Failure("RequestRefused", "no"))
     house.executions.known["ann1"] = Ended("FAILED")
@@ -281,7 +281,7 @@ def test_a_sweep_announces_what_ended_unannounced_once(house: House) -> None:
     assert house.announcer.announced == ["ann1"]
 
 
-def test_a_sweep_starts_a_rescue_that_died_before_its_start(house: House) -> None:
+def test_a_sweep_starts_a_rescue_that_crashed_before_its_start(house: House) -> None:
     house.arrive("ann1")
     house.end("ann1")
     house.ledger.reopen(house.record("ann1"), None)
@@ -289,7 +289,7 @@ def test_a_sweep_starts_a_rescue_that_died_before_its_start(house: House) -> Non
     assert house.executions.started == ["ann1", "ann1-1"]
 
 
-def test_one_fault_does_not_keep_a_sweep_from_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_error_does_not_stop_a_sweep(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.arrive("ann1", "ann2", "ann3")
     house.submit("ann1")
     for name in ("ann1", "ann2"):
@@ -304,7 +304,7 @@ def test_one_fault_does_not_keep_a_sweep_from_the_others(house: House, monkeypat
     assert house.holders == ["ann1", "ann3"]
 
 
-def test_who_waits_can_be_told_how_many_of_its_own_are_before_it(house: House) -> None:
+def test_a_queued_job_knows_how_many_of_its_owner_are_before_it(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3", "bob1", "ann4")
     ahead = {name: house.admission.table.ahead(house.ledger.get(name)) for name in ("ann2", "ann3", "ann4", "bob1")}
     assert ahead == {"ann2": None, "ann3": 0, "ann4": 1, "bob1": 0}

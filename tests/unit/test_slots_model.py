@@ -1,8 +1,8 @@
-"""Whatever comes in whatever order, and whoever dies in it: slots are held by who may, and by nobody else.
+"""Test with random histories and crashes that slots are held only by jobs that may hold them.
 
-Hypothesis makes up the histories: arrivals, of which some wait for the videos of others, functions invoked twice,
-functions that die before or after a call, answers that are lost, cancels, deletes, rescues, other limits, sweeps. After
-each step what must always be true is looked at; at the end everything is let run out, and then nothing may be left.
+Hypothesis generates the histories: arrivals (some wait for the videos of others), functions invoked twice, functions
+killed before or after a call, lost responses, cancels, deletes, rescues, changed limits and sweeps. Each step checks
+the invariants. At the end all jobs run to completion, and nothing may be left.
 """
 
 from collections.abc import Callable
@@ -28,11 +28,11 @@ OWNERS = ("ann", "bob", "cyd")
 
 
 class Killed(BaseException):
-    """The function is dead: whatever it still wants to call, nothing is called."""
+    """The end of the function: it makes no more calls."""
 
 
 class Mortal:
-    """A client of DynamoDB that kills who calls, or loses an answer, when it is told to."""
+    """A DynamoDB client that can kill its caller or lose a response."""
 
     def __init__(self, real: Any) -> None:
         self._real = real
@@ -75,7 +75,7 @@ class Slots(RuleBasedStateMachine):
         self.client = Mortal(client)
         self.house = House(self.client, limit=2)  # type: ignore[arg-type]  # it has what is used
         self.names: list[str] = []
-        self.admitted: set[str] = set()  # executions whose Admit has returned: it is not invoked again
+        self.admitted: set[str] = set()  # executions whose Admit has returned, so it is not invoked again
         self.held_before = 0
         self.tokens = 0
 
@@ -117,7 +117,7 @@ class Slots(RuleBasedStateMachine):
         run = self.house.record(name).run
         try:
             self.house.admission.admit(run, f"{name}/{self.tokens}")
-        except InputUnavailable as error:  # which the state machine catches
+        except InputUnavailable as error:  # the state machine catches this
             self.house.ledger.fail(run, Failure("InputUnavailable", str(error)))
             self.house.close(name)
             raise
@@ -249,13 +249,13 @@ class Slots(RuleBasedStateMachine):
             assert self.house.table.awaiting(name) == []
 
     def _go_on(self, name: str) -> None:
-        """What Step Functions would do with a workflow that is not over."""
+        """Do what Step Functions would do with a workflow that has not ended."""
         try:
             generation = self.house.record(name)
             if self.house.executions.known.get(generation.run.execution, "none") is not None:
                 return
             if generation.status is Status.ERROR:
-                self.house.close(name)  # RecordFailure died after it had recorded, and is invoked again
+                self.house.close(name)  # RecordFailure died after recording, and is invoked again
             elif generation.status is Status.COMPLETED:
                 self.house.close(name)
             elif generation.status is Status.QUEUED and generation.slot is None and generation.submission is None:
@@ -285,8 +285,8 @@ Slots.TestCase.settings = settings(
 TestSlots = Slots.TestCase
 
 
-def test_a_job_that_is_cancelled_while_its_answer_is_lost_gives_its_slot_back() -> None:
-    """Hypothesis found it: the slot stays taken for as long as the provider may work."""
+def test_a_cancelled_job_with_a_lost_response_frees_its_slot() -> None:
+    """Hypothesis found this: the slot stays taken for as long as the provider may work."""
     state = Slots()
     name = state.arrive(owner="cyd", fate=(0, ""))
     state.an_answer_is_lost(name=name, fate=(0, ""))

@@ -1,4 +1,4 @@
-"""At most one create call that the provider may have accepted, however often and by however many Submit is invoked."""
+"""Test that the provider accepts at most one create call, however often and concurrently Submit is invoked."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -39,7 +39,7 @@ SCHEDULE = SubmitSchedule(deadline=3600, timeout=90, first=30)
 
 
 class Provider:
-    """Answers each create call with the next of `outcomes`: an exception to raise, or an id."""
+    """A provider that answers each create call with the next of `outcomes`: an exception to raise, or an id."""
 
     def __init__(self, *outcomes: str | Exception) -> None:
         self.outcomes = list(outcomes)
@@ -79,7 +79,7 @@ class NoTimes:
 
 
 def invoke(ledger: Ledger, provider: Any) -> int:
-    """Seconds after which to invoke it again, 0 if it was accepted."""
+    """Run Submit and return the seconds until it must be invoked again, 0 if the request was accepted."""
     dynamodb = cast("Any", ledger.table)._dynamodb
     step = Submit(
         ledger=ledger,
@@ -102,7 +102,7 @@ def test_the_request_is_sent_once_and_a_second_invocation_returns_what_the_first
     assert [invoke(ledger, provider), invoke(ledger, provider)] == [0, 0]
     [(request, name)] = provider.calls
     assert request == {"model": "veo2", "prompt": "a boat", "seed": 7}
-    assert name.startswith("g1."), "so that the call is found in the provider's log"
+    assert name.startswith("g1."), "the call can be found in the provider's log"
     record = ledger.get("g1")
     assert (record.status, record.submission, record.provider_id, record.submitted_at) == (
         Status.GENERATING,
@@ -112,7 +112,7 @@ def test_the_request_is_sent_once_and_a_second_invocation_returns_what_the_first
     )
 
 
-def test_what_was_accepted_is_not_sent_once_its_budget_was_passed(dynamodb: "DynamoDBClient", clock: Clock) -> None:
+def test_a_job_is_not_sent_after_its_budget_was_exceeded(dynamodb: "DynamoDBClient", clock: Clock) -> None:
     ledger, budgets = Ledger(dynamodb, "generations", clock), accounts(dynamodb, clock).budgets
     cost = Cost(USD, USD, "price", held=USD, day="2026-01-01")
     ledger.add(generation(owner="ann", cost=cost), budgets.holding(cost, "ann"))
@@ -128,7 +128,7 @@ def test_what_was_accepted_is_not_sent_once_its_budget_was_passed(dynamodb: "Dyn
 def test_a_month_without_credits_does_not_fill_an_executions_history(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which holds 25,000 events, and each turn takes fourteen."""
+    """A history holds 25,000 events, and each turn of the loop needs fourteen."""
     monkeypatch.setattr("random.uniform", lambda low, _: low)
     waiting, nothing = generation(), cast("Any", SimpleNamespace(get=lambda: "key", check=lambda *_: None))
     nothing.key = nothing
@@ -140,11 +140,11 @@ def test_a_month_without_credits_does_not_fill_an_executions_history(
     while sum(waits) < timedelta(days=30).total_seconds():
         waits.append(step.submit(Run("g1")).wait_seconds)
         clock.forward(waits[-1])
-    assert set(waits[:200]) == {60}, "in the first hours once a minute"
+    assert set(waits[:200]) == {60}, "once a minute in the first hours"
     assert 14 * len(waits) < 25_000
 
 
-def test_of_two_that_read_the_record_at_once_only_one_may_send(ledger: Ledger) -> None:
+def test_only_one_of_two_concurrent_invocations_sends(ledger: Ledger) -> None:
     assert Claim.begin(ledger, Run("g1"))
     assert Claim.begin(ledger, Run("g1")) is None
 
@@ -167,14 +167,14 @@ def test_an_invocation_that_dies_while_sending_blocks_all_later_ones(
     provider.during = lambda: (_ for _ in ()).throw(fault)
     with pytest.raises(type(fault)):
         invoke(ledger, provider)
-    assert invoke(ledger, provider) == SCHEDULE.timeout, "it may still be running: wait until it cannot"
+    assert invoke(ledger, provider) == SCHEDULE.timeout, "it may still be running: wait until that is impossible"
     clock.forward(SCHEDULE.timeout)
     with pytest.raises(SubmissionUnknown, match="died"):
         invoke(ledger, provider)
     assert len(provider.calls) == 1
 
 
-def test_an_invocation_that_waits_for_a_slow_one_finds_what_it_got(ledger: Ledger, clock: Clock) -> None:
+def test_an_invocation_that_waits_for_a_slow_one_finds_its_result(ledger: Ledger, clock: Clock) -> None:
     provider = Provider("p1")
     waits: list[int] = []
 
@@ -189,7 +189,7 @@ def test_an_invocation_that_waits_for_a_slow_one_finds_what_it_got(ledger: Ledge
 
 
 @pytest.mark.parametrize("error", [RequestRefused("no"), ProviderUnavailable("not reached")])
-def test_what_certainly_was_not_accepted_clears_the_mark(ledger: Ledger, error: GenerationError) -> None:
+def test_a_certain_rejection_clears_the_claim(ledger: Ledger, error: GenerationError) -> None:
     provider = Provider(error, "p2")
     with pytest.raises(type(error)):
         invoke(ledger, provider)
@@ -201,7 +201,7 @@ def test_what_certainly_was_not_accepted_clears_the_mark(ledger: Ledger, error: 
 @pytest.mark.parametrize(
     ("retry_after", "wait"), [(7.0, 7), (0.0, 2), (None, 2), (99999.0, 3600), (float("inf"), 3600)]
 )
-def test_a_throttled_request_waits_as_told_and_never_less_than_the_back_off(
+def test_a_throttled_request_waits_for_retry_after_or_the_longer_backoff(
     ledger: Ledger, retry_after: float | None, wait: int
 ) -> None:
     provider = Provider(Throttled("slow down", retry_after), "p2")
@@ -216,7 +216,7 @@ def test_past_the_deadline_the_provider_is_not_asked_again(ledger: Ledger, clock
         invoke(ledger, Provider(error))
 
 
-def test_a_missing_key_is_told_before_anything_is_marked(ledger: Ledger) -> None:
+def test_a_missing_key_is_reported_before_the_claim(ledger: Ledger) -> None:
     provider = Provider()
     provider.get = lambda: (_ for _ in ()).throw(ProviderKeyMissing("none"))  # type: ignore[method-assign]  # this once
     with pytest.raises(ProviderKeyMissing):
@@ -232,7 +232,7 @@ def test_nothing_is_sent_for_a_generation_that_has_ended(ledger: Ledger) -> None
     assert provider.calls == []
 
 
-def test_an_id_that_arrives_after_the_end_is_kept_since_it_is_paid_for(ledger: Ledger) -> None:
+def test_an_id_that_arrives_after_the_end_is_kept_because_it_is_paid_for(ledger: Ledger) -> None:
     provider = Provider("p1")
     provider.during = lambda: (ledger.fail(Run("g1"), Failure("Cancelled", "by its owner")), None)[1]
     with pytest.raises(GenerationEnded):
@@ -241,7 +241,7 @@ def test_an_id_that_arrives_after_the_end_is_kept_since_it_is_paid_for(ledger: L
     assert (record.status, record.submission, record.provider_id) == (Status.ERROR, Submission.SUBMITTED, "p1")
 
 
-def test_an_id_that_cannot_be_recorded_is_told_in_the_error(
+def test_an_unrecorded_id_is_in_the_error(
     ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update = dynamodb.update_item
@@ -256,17 +256,17 @@ def test_an_id_that_cannot_be_recorded_is_told_in_the_error(
         invoke(ledger, Provider("p1"))
 
 
-def test_a_mark_whose_answer_was_lost_is_recognised_as_ones_own(
+def test_a_claim_with_a_lost_response_is_recognised(
     ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The SDK repeats a write whose answer was lost: the second then fails its condition because of the first."""
+    """The SDK repeats a write with a lost response. The second write then fails its condition because of the first."""
     update = dynamodb.update_item
     monkeypatch.setattr(dynamodb, "update_item", lambda **kwargs: (update(**kwargs), update(**kwargs))[1])
     assert Claim.begin(ledger, Run("g1")) is not None
 
 
-def test_an_id_that_comes_after_its_generation_was_deleted_is_kept(ledger: Ledger) -> None:
-    """Cancelled and deleted while the call was on its way: the provider works, and its id must not be lost."""
+def test_an_id_that_arrives_after_a_deletion_is_kept(ledger: Ledger) -> None:
+    """It was cancelled and deleted during the call. The provider works on it, so its id must not be lost."""
     provider = Provider("p1")
 
     def deleted() -> None:
@@ -282,7 +282,7 @@ def test_an_id_that_comes_after_its_generation_was_deleted_is_kept(ledger: Ledge
     assert (left.provider_id, left.submission) == ("p1", Submission.SUBMITTED)
 
 
-def test_a_deletion_does_not_overwrite_what_was_written_meanwhile(ledger: Ledger) -> None:
+def test_a_deletion_does_not_overwrite_a_concurrent_write(ledger: Ledger) -> None:
     ledger.fail(Run("g1"), Failure("Cancelled", "by its owner"))
     ledger.announced(ledger.get("g1"))
     seen = ledger.get("g1")
@@ -292,7 +292,7 @@ def test_a_deletion_does_not_overwrite_what_was_written_meanwhile(ledger: Ledger
     assert ledger.get("g1").provider_id == "p7"
 
 
-def test_a_write_that_is_in_a_transactions_way_is_tried_again(
+def test_a_write_that_conflicts_with_a_transaction_is_retried(
     ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update, conflicts = dynamodb.update_item, iter([True, True, False])
@@ -308,10 +308,10 @@ def test_a_write_that_is_in_a_transactions_way_is_tried_again(
 
 
 @pytest.mark.parametrize("step", ["submitted", "reopen", "fail", "complete"])
-def test_a_write_whose_answer_was_lost_knows_its_own_traces(
+def test_a_write_with_a_lost_response_recognises_itself(
     ledger: Ledger, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """The SDK repeats it, and the repetition meets what the first one wrote."""
+    """The SDK repeats the write, and the repetition finds the result of the first one."""
     run = Run("g1")
     claim = claimed(ledger, run)
     if step != "submitted":

@@ -1,4 +1,4 @@
-"""Test that plain values survive DynamoDB's form of an item."""
+"""Test that plain values survive the conversion to DynamoDB items."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ PLAIN: Any = st.recursive(
 
 
 @given(st.dictionaries(st.text(), PLAIN, max_size=5))
-def test_what_is_written_is_read_as_it_was(item: dict[str, Any]) -> None:
+def test_a_written_value_is_read_unchanged(item: dict[str, Any]) -> None:
     """Compare the texts: a Decimal equals the int that was written, but cannot be written as JSON."""
     assert repr(read(write(item))) == repr({name: value for name, value in item.items() if value is not None})
 
 
-def test_a_word_of_ours_is_written_as_its_text() -> None:
+def test_an_enum_is_written_as_its_text() -> None:
     assert write({"status": Status.COMPLETED}) == {"status": {"S": "completed"}}
 
 
-def test_what_the_table_does_not_hold_is_refused() -> None:
+def test_an_unsupported_value_is_rejected() -> None:
     with pytest.raises(TypeError, match="Float types are not supported"):
         write({"seconds": 1.5})

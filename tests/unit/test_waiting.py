@@ -1,4 +1,4 @@
-"""When the provider is polled, and when a job is given up."""
+"""Test when the provider is polled, and when a job times out."""
 
 import math
 import random
@@ -23,39 +23,37 @@ SECONDS = st.floats(0, 2000)
     ("age", "pause"),
     [(0, 30), (10, 20), (29, 2.5), (30, 2.5), (1799, 2.5), (1800, 900), (1800 + 86399, 900)],
 )
-def test_before_anything_is_known_polls_begin_late_then_come_often_and_past_the_deadline_seldom(
-    age: int, pause: float
-) -> None:
+def test_without_known_times_polls_start_late_become_frequent_and_end_rare(age: int, pause: float) -> None:
     assert SCHEDULE.pause(age, NOTHING) == pause
 
 
-def test_a_day_past_the_deadline_the_generation_is_given_up() -> None:
+def test_a_generation_times_out_a_day_after_its_deadline() -> None:
     with pytest.raises(GenerationTimedOut, match="did not finish within 1 day, 0:30:00"):
         SCHEDULE.pause(1800 + 86400, SAME)
 
 
-def test_the_first_poll_comes_when_the_fastest_are_done_once_that_is_known() -> None:
+def test_with_known_times_the_first_poll_is_when_the_fastest_end() -> None:
     assert first_wait(30, NOTHING) == 30
-    assert first_wait(30, Times.of([90.0] * (FEW - 1))) == 30, "they may be a moment's"
+    assert first_wait(30, Times.of([90.0] * (FEW - 1))) == 30, "so few times may not be typical"
     assert first_wait(30, Times.of([90.0] * FEW)) < 90
     assert first_wait(30, SAME) == 40
     assert first_wait(30, Times.of([0.1] * 50)) == 1, "Step Functions waits for whole seconds"
 
 
-def test_one_outlier_moves_nothing() -> None:
+def test_one_outlier_has_no_effect() -> None:
     usual = [40.0 + at / 10 for at in range(99)]
     for outlier in (0.001, 1799.0):
         assert abs(first_wait(30, Times.of([*usual, outlier])) - first_wait(30, Times.of(usual))) <= 1
 
 
-def test_between_the_fast_and_the_slow_ones_nobody_polls() -> None:
+def test_there_are_no_polls_between_fast_and_slow_times() -> None:
     assert SCHEDULE.pause(31, TWO_KINDS) == SCHEDULE.every, "one of the fast may still come"
     pause = SCHEDULE.pause(38, TWO_KINDS)
     assert TURN_SECONDS < pause <= 115 - 38
     assert not SCHEDULE.stays(pause, 0)
 
 
-def test_who_outlives_all_that_is_known_may_be_done_at_any_moment() -> None:
+def test_a_job_slower_than_all_known_times_is_polled_often() -> None:
     assert SCHEDULE.pause(41, SAME) == SCHEDULE.pause(1000, TWO_KINDS) == SCHEDULE.every
 
 
@@ -68,7 +66,7 @@ def test_a_check_stays_for_short_pauses_and_for_a_bounded_time() -> None:
 
 
 @given(st.lists(SECONDS, max_size=100), SECONDS)
-@example([23.0] * 19, 0.0)  # all are done at the moment of the poll: none has waited for it
+@example([23.0] * 19, 0.0)  # all end exactly at the poll, so none has waited for it
 @example([28.2] * 19, 4.6)  # 4.6 + (28.2 - 4.6) > 28.2
 def test_a_pause_is_at_least_the_setting_and_few_generations_finish_during_it(seconds: list[float], age: float) -> None:
     pause, times = SCHEDULE.pause(age, Times.of(seconds)), Times.of(seconds)
@@ -84,20 +82,20 @@ def test_a_pause_is_at_least_the_setting_and_few_generations_finish_during_it(se
 
 
 @given(st.lists(st.floats(1, 2000), min_size=FEW, max_size=100), st.floats(0, 1))
-def test_what_is_early_lies_among_the_known_or_a_little_before(seconds: list[float], share: float) -> None:
+def test_an_early_time_is_among_the_known_or_a_little_earlier(seconds: list[float], share: float) -> None:
     early = Times.of(seconds).early()
     assert early is not None
     assert 0.75 * min(seconds) <= early <= max(seconds)
     assert (Times.of(one + share for one in seconds).early() or 0) >= early - 1e-9
 
 
-def test_what_is_done_is_known_as_nearly_as_it_was_polled() -> None:
+def test_a_measured_time_is_as_exact_as_the_polls() -> None:
     assert Poll(40, 2.5).took(42.5) == 41.25
-    assert Poll(0, 30).took(31) == pytest.approx(24.8), "sooner than the first poll: by how much is not known"
-    assert Poll(0, 30).took(41) is None, "polls have failed in between, and it may have been done for long"
+    assert Poll(0, 30).took(31) == pytest.approx(24.8), "earlier than the first poll, by an unknown time"
+    assert Poll(0, 30).took(41) is None, "polls failed in between, and it may have ended long before"
 
 
-def test_a_model_that_gets_faster_is_followed_though_each_poll_finds_it_done() -> None:
+def test_a_model_that_gets_faster_is_followed_although_each_poll_finds_it_done() -> None:
     known, wait = [100.0] * 20, first_wait(30, Times.of([100.0] * 20))
     for at in range(200):
         known[random.Random(at).randrange(20)] = Poll(0, wait).took(wait) or math.inf
@@ -107,5 +105,5 @@ def test_a_model_that_gets_faster_is_followed_though_each_poll_finds_it_done() -
     raise AssertionError(f"still {wait} s")
 
 
-def test_refusals_without_a_time_are_waited_out_ever_longer_up_to_a_minute() -> None:
+def test_pauses_after_rejections_without_a_time_grow_up_to_a_minute() -> None:
     assert [backoff(age) for age in (0, 5, 30, 1000)] == [2, 5, 30, 60]

@@ -1,4 +1,4 @@
-"""A job that takes the video of another one waits for it: at no cost, holding no slot, and never for ever."""
+"""Test that a job that uses another job's video waits for it without cost, without a slot, and not forever."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ def house(dynamodb: "DynamoDBClient") -> House:
 
 
 class Died(BaseException):
-    """The function is gone: nothing that follows is done."""
+    """The end of the function's process."""
 
 
 def die(*_: object) -> None:
@@ -38,11 +38,11 @@ def failure(house: House, name: str) -> str:
     return f"{found.name}: {found.message}"
 
 
-def test_it_waits_without_a_slot_and_goes_on_when_the_video_is_there(house: House) -> None:
+def test_a_job_waits_without_a_slot_until_the_video_is_archived(house: House) -> None:
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.arrive("ann3")
-    assert house.holders == ["ann1", "ann3"], "who waits for a video is in nobody's way"
+    assert house.holders == ["ann1", "ann3"], "a job that waits for a video blocks nobody"
     house.submit("ann1")
     house.generated("ann1")
     assert house.admitted == ["ann1", "ann3"], "the video is not archived yet"
@@ -51,7 +51,7 @@ def test_it_waits_without_a_slot_and_goes_on_when_the_video_is_there(house: Hous
     assert nobody_is_awaited(house, "ann1")
 
 
-def test_one_whose_video_is_there_does_not_wait(house: House) -> None:
+def test_a_job_does_not_wait_for_an_existing_video(house: House) -> None:
     house.arrive("ann1")
     house.make("ann1")
     house.arrive("ann2", takes=["ann1"])
@@ -59,7 +59,7 @@ def test_one_whose_video_is_there_does_not_wait(house: House) -> None:
     assert nobody_is_awaited(house, "ann1")
 
 
-def test_it_waits_for_the_last_of_several(house: House) -> None:
+def test_a_job_waits_for_the_last_of_several_videos(house: House) -> None:
     house.arrive("ann1", "ann2")
     house.arrive("ann3", takes=["ann1", "ann2"])
     house.make("ann2")
@@ -69,16 +69,16 @@ def test_it_waits_for_the_last_of_several(house: House) -> None:
     assert nobody_is_awaited(house, "ann1", "ann2")
 
 
-def test_many_may_wait_for_one(house: House) -> None:
+def test_many_jobs_can_wait_for_one_video(house: House) -> None:
     house.arrive("ann1")
     house.arrive(*(f"ann{number}" for number in range(2, 7)), takes=["ann1"])
     house.make("ann1")
-    assert house.holders == ["ann2", "ann3"], "no more of them than there are slots"
+    assert house.holders == ["ann2", "ann3"], "no more than there are slots"
     house.end("ann2", "ann3")
     assert house.holders == ["ann4", "ann5"]
 
 
-def test_a_chain_goes_on_link_by_link_and_falls_link_by_link(house: House) -> None:
+def test_a_chain_continues_and_fails_step_by_step(house: House) -> None:
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.arrive("ann3", takes=["ann2"])
@@ -86,13 +86,13 @@ def test_a_chain_goes_on_link_by_link_and_falls_link_by_link(house: House) -> No
     assert (house.admitted, house.holders) == (["ann1", "ann2"], ["ann2"])
     house.end("ann2")
     assert failure(house, "ann3").endswith("Generation ann2, whose video is an input, failed: GenerationFailed: no")
-    assert house.admitted == ["ann1", "ann2", "ann3"], "its workflow goes on, to find that it has ended"
+    assert house.admitted == ["ann1", "ann2", "ann3"], "its workflow continues and finds that it has ended"
     assert house.record("ann3").submission is None
     assert house.holders == []
 
 
 @pytest.mark.parametrize("name", ["Cancelled", "SubmissionUnknown"])
-def test_it_fails_at_no_cost_however_the_other_one_failed(house: House, name: str) -> None:
+def test_a_job_fails_without_charge_however_the_other_one_failed(house: House, name: str) -> None:
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.ledger.fail(Run("ann1", 0), Failure(name, "no"))
@@ -101,7 +101,7 @@ def test_it_fails_at_no_cost_however_the_other_one_failed(house: House, name: st
     assert house.record("ann2").submission is None
 
 
-def test_one_that_comes_after_the_other_has_failed_fails_at_once(house: House) -> None:
+def test_a_job_fails_immediately_if_the_other_has_already_failed(house: House) -> None:
     house.arrive("ann1")
     house.end("ann1")
     house.accept("ann2", takes=["ann1"])
@@ -110,7 +110,7 @@ def test_one_that_comes_after_the_other_has_failed_fails_at_once(house: House) -
     assert nobody_is_awaited(house, "ann1")
 
 
-def test_what_was_deleted_is_not_waited_for(house: House) -> None:
+def test_a_deleted_generation_is_not_waited_for(house: House) -> None:
     house.arrive("ann1")
     house.make("ann1")
     house.ledger.delete(house.record("ann1"))
@@ -120,8 +120,8 @@ def test_what_was_deleted_is_not_waited_for(house: House) -> None:
     assert nobody_is_awaited(house, "ann1")
 
 
-def test_nobody_waits_for_the_video_of_another_owner(house: House) -> None:
-    """Though a record should say so: what is asked for was looked at when it was accepted."""
+def test_no_job_waits_for_another_owners_video(house: House) -> None:
+    """This holds even if a record names it. The request was checked when it was accepted."""
     house.arrive("bob1")
     house.accept("ann1", takes=["bob1"])
     with pytest.raises(InputUnavailable):
@@ -130,7 +130,7 @@ def test_nobody_waits_for_the_video_of_another_owner(house: House) -> None:
     assert house.record("bob1").is_awaited is None
 
 
-def test_one_that_is_cancelled_while_it_waits_is_let_nowhere(house: House) -> None:
+def test_a_job_cancelled_while_waiting_is_not_admitted(house: House) -> None:
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.ledger.fail(Run("ann2", 0), Failure("Cancelled", "by its owner"))
@@ -142,7 +142,7 @@ def test_one_that_is_cancelled_while_it_waits_is_let_nowhere(house: House) -> No
     assert failure(house, "ann2") == "Cancelled: by its owner"
 
 
-def test_one_that_is_deleted_while_another_ends_is_passed_over(house: House) -> None:
+def test_a_job_deleted_while_another_ends_is_skipped(house: House) -> None:
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.end("ann2")
@@ -153,8 +153,8 @@ def test_one_that_is_deleted_while_another_ends_is_passed_over(house: House) -> 
     assert nobody_is_awaited(house, "ann1")
 
 
-def test_an_end_between_looking_and_noting_is_not_missed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever ends the other one finds either that it is awaited, or who looked finds that it has ended."""
+def test_an_end_between_check_and_note_is_not_missed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either the job that ends finds that it is awaited, or the waiting one finds that it has ended."""
     house.arrive("ann1")
     house.submit("ann1")
     house.generated("ann1")
@@ -181,7 +181,7 @@ def test_admitting_twice_changes_nothing_but_the_token(house: House) -> None:
 
 
 @pytest.mark.parametrize("step", ["resume", "grant_slots", "wake", "_has_inputs"])
-def test_who_dies_while_it_lets_others_go_on_is_made_good_by_a_sweep(
+def test_a_sweep_repairs_a_crash_while_resuming_others(
     house: House, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     house.arrive("ann1")
@@ -192,7 +192,7 @@ def test_who_dies_while_it_lets_others_go_on_is_made_good_by_a_sweep(
         broken.setattr(Admission, step, die)
         with pytest.raises(Died):
             house.complete("ann1")
-    assert house.record("ann1").announced_at is None, "nothing would make good what was announced"
+    assert house.record("ann1").announced_at is None, "an announced end would not be repaired"
     house.executions.known["ann1"] = None
     house.executions.stop(Run("ann1"))
     house.sweep()
@@ -201,9 +201,7 @@ def test_who_dies_while_it_lets_others_go_on_is_made_good_by_a_sweep(
     assert nobody_is_awaited(house, "ann1")
 
 
-def test_a_fault_with_one_that_waits_keeps_the_end_from_being_announced_as_done(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_with_a_waiting_job_delays_the_announced_mark(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.arrive("ann1")
     house.arrive("ann2", "ann3", takes=["ann1"])
     house.submit("ann1")
@@ -224,12 +222,12 @@ def test_a_fault_with_one_that_waits_keeps_the_end_from_being_announced_as_done(
     assert sorted(house.holders) == ["ann2", "ann3"]
 
 
-def test_one_that_is_rescued_waits_anew_for_one_that_is_rescued(house: House) -> None:
+def test_a_rescued_job_waits_again_for_a_rescued_one(house: House) -> None:
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.ledger.fail(Run("ann1", 0), Failure("ProviderOutOfCredits", "no"))
     house.close("ann1")
-    house.close("ann2")  # by its own workflow
+    house.close("ann2")  # by its workflow
     executions: Any = house.executions
     first = rescue("ann1", house.ledger, executions)
     second = rescue("ann2", house.ledger, executions)
@@ -241,8 +239,8 @@ def test_one_that_is_rescued_waits_anew_for_one_that_is_rescued(house: House) ->
     assert house.record("ann2").status is Status.QUEUED
 
 
-def test_a_rescue_while_others_are_told_of_the_end_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The note that one waits is not taken away with the one of before."""
+def test_a_rescue_during_notifications_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new note that it waits is not removed with the earlier one."""
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.ledger.fail(Run("ann1", 0), Failure("ProviderOutOfCredits", "no"))
@@ -259,11 +257,11 @@ def test_a_rescue_while_others_are_told_of_the_end_is_waited_for(house: House, m
     assert house.record("ann2").error is None
     house.admission.admit(Run("ann1", 1), "ann1-1")
     house.make("ann1")
-    assert house.holders == ["ann2"], "though no sweep has looked"
+    assert house.holders == ["ann2"], "without a sweep"
     assert nobody_is_awaited(house, "ann1")
 
 
-def test_a_rescue_between_looking_and_noting_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rescue_between_check_and_note_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.arrive("ann1")
     executions: Any = house.executions
     await_end = house.ledger.await_end
@@ -283,7 +281,7 @@ def test_a_rescue_between_looking_and_noting_is_waited_for(house: House, monkeyp
     assert nobody_is_awaited(house, "ann1")
 
 
-def test_what_was_sent_is_not_failed_by_one_who_looked_before(house: House) -> None:
+def test_a_submitted_job_is_not_failed_by_an_outdated_check(house: House) -> None:
     """It is paid for."""
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
@@ -297,7 +295,7 @@ def test_what_was_sent_is_not_failed_by_one_who_looked_before(house: House) -> N
     assert house.record("ann2").status is Status.GENERATING
 
 
-def test_a_note_that_was_lost_is_made_good_by_a_sweep(house: House) -> None:
+def test_a_sweep_repairs_a_lost_note(house: House) -> None:
     house.arrive("ann1")
     house.arrive("ann2", takes=["ann1"])
     house.table.stop_awaiting("ann1", "ann2", "ann1")
@@ -307,8 +305,8 @@ def test_a_note_that_was_lost_is_made_good_by_a_sweep(house: House) -> None:
     assert house.holders == ["ann2"]
 
 
-def test_one_goes_on_with_the_take_that_took_the_place_of_another(house: House) -> None:
-    """A retry of a batch makes anew what the provider failed to make; its rows that take the video take the new one."""
+def test_a_job_continues_with_a_replacement_video(house: House) -> None:
+    """A retry of a batch generates a failed row again, and the rows that use its video use the new one."""
     house.arrive("ann1")
     house.end("ann1")
     house.ledger.retried_as(house.record("ann1"), "ann2")
@@ -320,7 +318,7 @@ def test_one_goes_on_with_the_take_that_took_the_place_of_another(house: House) 
     assert nobody_is_awaited(house, "ann1", "ann2")
 
 
-def test_an_end_that_nobody_waits_for_costs_no_look(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_without_waiting_jobs_needs_no_query(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.arrive("ann1")
     monkeypatch.setattr(house.table, "awaiting", die)
     house.make("ann1")

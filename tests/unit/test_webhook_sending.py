@@ -1,4 +1,4 @@
-"""The one POST of a webhook: to the public internet only, no redirect followed, and never for long."""
+"""Test the POST of a webhook: only to the public internet, without redirects, and with a time limit."""
 
 import re
 import socket
@@ -22,7 +22,7 @@ def posted(wire: Wire, path: str = "/hook?a=b") -> Answer:
     return LOCAL.post(wire.url + path, BODY, HEADERS)
 
 
-def test_a_message_goes_to_the_url_as_it_is_with_its_headers_and_body() -> None:
+def test_a_message_is_sent_to_the_exact_url_with_its_headers_and_body() -> None:
     with serving(http(204)) as wire:
         assert posted(wire, "/a%20b?c=d&e") == Answer(204)
     [request] = wire.requests
@@ -31,7 +31,7 @@ def test_a_message_goes_to_the_url_as_it_is_with_its_headers_and_body() -> None:
     assert (body, wire.header("webhook-id"), wire.header("content-type")) == (BODY, ["msg_1"], ["application/json"])
 
 
-def test_without_a_path_it_goes_to_the_root() -> None:
+def test_a_url_without_a_path_means_the_root() -> None:
     with serving(http(200)) as wire:
         assert posted(wire, "?a").problem is None
     assert wire.requests[0].startswith(b"POST /?a HTTP/1.1\r\n")
@@ -51,11 +51,11 @@ def test_without_a_path_it_goes_to_the_root() -> None:
         (500, False, False),
     ],
 )
-def test_what_is_answered_decides(status: int, is_taken: bool, is_final: bool) -> None:
+def test_the_status_decides_about_the_delivery(status: int, is_taken: bool, is_final: bool) -> None:
     with serving(http(status, b"s3cr3t inside of a network")) as wire:
         answer = posted(wire)
     assert (answer.status, answer.problem is None, answer.is_final) == (status, is_taken, is_final)
-    assert "s3cr3t" not in str(answer), "what was answered may be anybody's"
+    assert "s3cr3t" not in str(answer), "anyone may have written the response"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -71,7 +71,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
     [reset, b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 x y\r\n\r\n", b"HTTP/1.1 20"],
     ids=["reset", "nothing", "SSH", "no status", "half a status line"],
 )
-def test_what_is_no_answer_is_tried_again(broken: Any) -> None:
+def test_an_invalid_response_is_retried(broken: Any) -> None:
     with serving(broken) as wire:
         answer = posted(wire)
     assert (answer.status, answer.problem is None, answer.is_final) == (None, False, False)
@@ -79,7 +79,7 @@ def test_what_is_no_answer_is_tried_again(broken: Any) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://hooks.invalid/"])
-def test_who_is_not_there_is_tried_again(url: str) -> None:
+def test_an_unreachable_receiver_is_retried(url: str) -> None:
     answer = LOCAL.post(url, BODY, HEADERS)
     assert (answer.problem is None, answer.is_final) == (False, False)
 
@@ -89,8 +89,8 @@ def test_who_is_not_there_is_tried_again(url: str) -> None:
     [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nX: "],
     ids=["says nothing", "begins an answer", "begins a header"],
 )
-def test_who_trickles_is_interrupted(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each byte arrives in time, and the whole answer never does."""
+def test_a_trickling_receiver_is_interrupted(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte arrives in time, but the response never ends."""
     monkeypatch.setattr(sending, "ANSWER_SECONDS", 0.3)
     hung_up = threading.Event()
 
@@ -110,10 +110,10 @@ def test_who_trickles_is_interrupted(first: bytes, monkeypatch: pytest.MonkeyPat
         assert hung_up.wait(30)
 
 
-def test_who_trickles_while_tls_begins_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_trickles_its_tls_handshake_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "CONNECT_SECONDS", 0.3)
     hung_up = threading.Event()
-    record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"  # of a server's first message, which is long
+    record = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"  # the server's first message is long
 
     def trickle(listener: socket.socket) -> None:
         with listener.accept()[0] as connection, suppress(OSError):
@@ -144,15 +144,15 @@ def test_an_open_port_of_a_private_network_looks_the_same_as_a_closed_one() -> N
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "http://127.0.0.1:{port}/", "https://a@example.com/", ""])
-def test_outside_the_local_stage_nothing_but_https_is_spoken(url: str) -> None:
-    """A record may be of a stage whose setting was another."""
+def test_deployed_stages_use_only_https(url: str) -> None:
+    """The record may be from a stage with another setting."""
     with serving(http(200)) as wire:
         answer = STRICT.post(url.format(port=wire.url.rpartition(":")[2]), BODY, HEADERS)
     assert (answer.is_final, wire.requests) == (True, [])
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])
-def test_a_certificate_has_to_be_a_trusted_one(is_trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_must_be_trusted(is_trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = trustme.CA()
     ours = ssl.create_default_context()
     if is_trusted:

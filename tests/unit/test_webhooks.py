@@ -1,4 +1,4 @@
-"""Webhooks: whom a request may name, what is sent and how it is signed, and what becomes of a delivery."""
+"""Test webhooks: which URLs are allowed, the signed message, and the course of a delivery."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ TAKEN, FAILED = Answer(204), Answer(500, "The webhook answered 500.")
 MASTER = "m" * 64
 
 
-# --- whom a request may name
+# --- URLs in requests
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ MASTER = "m" * 64
         pytest.param("https://example.com/" + "x" * (MAX_URL - 20), id="longest"),
     ],
 )
-def test_a_public_https_url_may_be_told(url: str) -> None:
+def test_a_public_https_url_is_allowed(url: str) -> None:
     assert webhook_of(url, None, local=False) == Webhook(url, ["completed", "failed"])
 
 
@@ -98,13 +98,13 @@ NO_URLS = [
 
 
 @pytest.mark.parametrize("url", [*PRIVATE, *NO_URLS], ids=str)
-def test_no_other_may_and_the_reason_does_not_tell_the_url(url: object) -> None:
+def test_other_urls_are_rejected_without_repeating_them(url: object) -> None:
     with pytest.raises(InvalidRequest, match=r"^`webhook` must") as refused:
         webhook_of(url, None, local=False)
     assert "password" not in str(refused.value)
 
 
-def test_beside_the_local_cloud_this_machine_may_be_told() -> None:
+def test_the_local_cloud_also_allows_this_machine() -> None:
     assert webhook_of("http://127.0.0.1:8000/x", None, local=True)
     assert webhook_of("http://localhost:8000/x", None, local=True)
     for url in ("ftp://127.0.0.1/", "http://user@127.0.0.1/"):
@@ -123,7 +123,7 @@ def test_beside_the_local_cloud_this_machine_may_be_told() -> None:
         (["completed"], ["completed"]),
     ],
 )
-def test_it_may_want_some_ends_only(events: object, told: list[str]) -> None:
+def test_a_webhook_can_select_events(events: object, told: list[str]) -> None:
     webhook = webhook_of(URL, events, local=False)
     assert webhook
     assert webhook.events == told
@@ -134,20 +134,20 @@ def test_it_may_want_some_ends_only(events: object, told: list[str]) -> None:
 
 
 @pytest.mark.parametrize("events", ["started", "completed failed", ["x"], [1], 1, {}])
-def test_other_events_are_refused(events: object) -> None:
+def test_unknown_events_are_rejected(events: object) -> None:
     with pytest.raises(InvalidRequest, match="`webhook_events` must be one or more of completed, failed"):
         webhook_of(URL, events, local=False)
 
 
-def test_without_a_url_nobody_is_told() -> None:
-    """A column of events may be filled in every row of a file, whichever of them name a webhook."""
+def test_without_a_url_there_is_no_webhook() -> None:
+    """A column of events may be filled in every row of a file, even without a webhook."""
     for url in (None, ""):
         assert webhook_of(url, "completed", local=False) is webhook_of(url, None, local=False) is None
     with pytest.raises(InvalidRequest, match="`webhook_events` must be"):
         webhook_of(None, "started", local=False)
 
 
-# --- what is sent
+# --- messages
 
 
 def completed(**fields: Any) -> Generation:
@@ -156,20 +156,20 @@ def completed(**fields: Any) -> Generation:
     return replace(made, status=Status.COMPLETED, video=video)
 
 
-def test_where_a_webhook_leads_is_in_no_announcement_no_archived_record_and_no_repr() -> None:
+def test_a_webhooks_url_is_in_no_announcement_archived_record_or_repr() -> None:
     told = completed()
     assert as_announcement(told)["webhook"] is True
     for shown in (json.dumps(as_announcement(told)), json.dumps(as_archived_record(told)), repr(told)):
         assert "hooks.example.com" not in shown
 
 
-def test_only_who_wants_to_hear_of_such_an_end_is_told() -> None:
+def test_a_webhook_gets_only_the_selected_events() -> None:
     only_failures = completed()
     assert as_announcement(replace(only_failures, webhook=Webhook(URL, ["failed"])))["webhook"] is False
     assert as_announcement(replace(only_failures, webhook=None))["webhook"] is False
 
 
-def test_a_message_is_what_the_librarys_receivers_verify() -> None:
+def test_the_librarys_receivers_verify_a_message() -> None:
     secret, other = secret_of(MASTER, "ann", 1), secret_of(MASTER, "ann", 0)
     body = '{"data":"größer"}'
     sent = headers([secret, other], "msg_1", real_now(), body)
@@ -184,7 +184,7 @@ def test_a_message_is_what_the_librarys_receivers_verify() -> None:
         Receiver(secret).verify(body + " ", sent)
 
 
-def test_a_signature_is_as_the_specification_shows_it() -> None:
+def test_a_signature_matches_the_specifications_example() -> None:
     """https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: of these bytes."""
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     sent = headers(
@@ -197,25 +197,25 @@ def test_a_signature_is_as_the_specification_shows_it() -> None:
     }
 
 
-def test_a_secret_is_of_32_bytes_and_each_owners_own() -> None:
+def test_each_owner_has_a_separate_secret_of_32_bytes() -> None:
     made = {secret_of(MASTER, owner, version) for owner in ("ann", "bob", 'ann", 1') for version in (0, 1, 11)}
     assert len(made) == 9
     assert {len(base64.b64decode(secret.removeprefix("whsec_"))) for secret in made} == {32}
 
 
-def test_an_end_has_one_id_and_another_end_another() -> None:
+def test_each_end_has_a_unique_id() -> None:
     first = as_announcement(completed())
     assert id_of(first) == id_of(as_announcement(completed(credits_used=7)))
     assert id_of(first) != id_of({**first, "ended_at": "2026-01-01T12:00:00.001Z"})
     assert id_of(first) != id_of({**first, "generation_id": "b" * 32})
 
 
-# --- what becomes of a delivery
+# --- deliveries
 
 
 @dataclass
 class House:
-    """A courier with a receiver of the test's own, a clock that the test turns, and real records."""
+    """A courier with a receiver and a clock controlled by the test, and real records."""
 
     dynamodb: "DynamoDBClient"
     answers: list[Answer] = field(default_factory=lambda: [TAKEN])
@@ -238,7 +238,7 @@ class House:
         self.told.append((delivery, answer, wait))
 
     def event(self) -> dict[str, Any]:
-        """What the bus brings of a generation that has ended."""
+        """Return the bus's event for a generation that has ended."""
         found = completed()
         self.ledger.add(found)
         return {"detail": as_announcement(found)}
@@ -257,7 +257,7 @@ def house(dynamodb: "DynamoDBClient") -> House:
     return House(dynamodb)
 
 
-def test_what_is_announced_is_sent_to_the_address_in_the_record_and_kept_for_a_month(house: House) -> None:
+def test_an_end_is_sent_to_the_records_url_and_kept_for_a_month(house: House) -> None:
     event = house.event()
     assert house.courier.take(event) is None
     [(url, body, sent)] = house.sent
@@ -272,20 +272,20 @@ def test_what_is_announced_is_sent_to_the_address_in_the_record_and_kept_for_a_m
     assert int(item["expires_at"]["N"]) == int((START + KEPT_FOR).timestamp())
 
 
-def test_a_failure_is_sent_as_one(house: House) -> None:
+def test_a_failure_is_sent_as_a_failure(house: House) -> None:
     failed = replace(completed(), status=Status.ERROR, video=None, error=Failure("RequestRefused", "no"))
     house.ledger.add(failed)
     house.courier.take({"detail": as_announcement(failed)})
     assert json.loads(house.sent[0][1])["type"] == "generation.failed"
 
 
-def test_an_announcement_that_comes_twice_is_sent_once(house: House) -> None:
+def test_a_repeated_announcement_is_sent_once(house: House) -> None:
     event = house.event()
     assert [house.courier.take(event), house.courier.take(event)] == [None, None]
     assert len(house.sent) == 1
 
 
-def test_of_two_invocations_at_once_one_sends_and_the_other_looks_again(house: House) -> None:
+def test_one_of_two_concurrent_invocations_sends_and_the_other_retries(house: House) -> None:
     event = house.event()
     waits: list[timedelta | None] = []
 
@@ -312,7 +312,7 @@ def test_an_attempt_is_claimed_when_it_is_due_and_not_before(house: House) -> No
     assert house.records.claim(waiting)
 
 
-def test_an_attempt_that_fails_late_changes_nothing_of_the_one_after_it(house: House) -> None:
+def test_a_late_failure_does_not_change_the_next_attempt(house: House) -> None:
     event = house.event()
     house.answers = [FAILED]
     house.courier.take(event)
@@ -323,10 +323,10 @@ def test_an_attempt_that_fails_late_changes_nothing_of_the_one_after_it(house: H
     assert house.records.claim(house.delivery(event))
     second = house.delivery(event)
     house.records.failed(first, 410, "late", None)
-    assert house.delivery(event) == second, "it is not given up"
+    assert house.delivery(event) == second, "it is not abandoned"
 
 
-def test_what_is_sent_again_is_kept_for_another_month(house: House) -> None:
+def test_a_redelivery_is_kept_for_another_month(house: House) -> None:
     event = house.event()
     house.courier.take(event)
     house.at += KEPT_FOR - timedelta(days=1)
@@ -336,7 +336,7 @@ def test_what_is_sent_again_is_kept_for_another_month(house: House) -> None:
     assert int(item["expires_at"]["N"]) == (house.at + KEPT_FOR).timestamp()
 
 
-def test_two_who_have_read_the_same_do_not_both_send(house: House) -> None:
+def test_two_readers_of_the_same_state_do_not_both_send(house: House) -> None:
     event = house.event()
     house.answers = [FAILED]
     house.courier.take(event)
@@ -346,11 +346,11 @@ def test_two_who_have_read_the_same_do_not_both_send(house: House) -> None:
     assert first
     assert (first.attempts, second) == (2, None)
     house.at += LEASE
-    assert house.records.claim(seen) is None, "what was read is not true any more"
+    assert house.records.claim(seen) is None, "the state that was read has changed"
 
 
-def test_who_dies_while_it_sends_is_followed_by_another_with_the_same_message(house: House) -> None:
-    """Whether the receiver has it is not known: at least once."""
+def test_after_a_crash_the_same_message_is_sent_again(house: House) -> None:
+    """It is not known whether the receiver has it: at least once."""
     event = house.event()
 
     def die() -> None:
@@ -367,9 +367,7 @@ def test_who_dies_while_it_sends_is_followed_by_another_with_the_same_message(ho
     assert house.sent[0][1] == house.sent[1][1], "byte for byte"
 
 
-def test_what_was_taken_and_could_not_be_recorded_is_sent_again_under_the_same_id(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unrecorded_success_is_sent_again_with_the_same_id(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     event = house.event()
 
     def lost(*_: object) -> None:
@@ -385,7 +383,7 @@ def test_what_was_taken_and_could_not_be_recorded_is_sent_again_under_the_same_i
     assert len(set(house.ids())) == 1
 
 
-def test_it_is_tried_for_a_day_less_and_less_often_and_then_given_up(house: House) -> None:
+def test_a_delivery_is_retried_for_a_day_less_and_less_often(house: House) -> None:
     event = house.event()
     house.answers = [FAILED]
     waits = []
@@ -399,7 +397,7 @@ def test_it_is_tried_for_a_day_less_and_less_often_and_then_given_up(house: Hous
     for wait, least in zip(waits, WAITS, strict=True):
         assert least <= wait <= least * 1.1
     assert timedelta(hours=23) < sum(waits, timedelta()) < timedelta(hours=27)
-    assert max(waits) < timedelta(hours=12), "SQS hides nothing for longer"
+    assert max(waits) < timedelta(hours=12), "the maximum delay of SQS"
     assert len(set(house.ids())) == 1
     delivery = house.delivery(event)
     assert (delivery.status, delivery.due_at, bool(delivery.ended_at)) == (State.DEAD, None, True)
@@ -409,7 +407,7 @@ def test_it_is_tried_for_a_day_less_and_less_often_and_then_given_up(house: Hous
     assert len(house.sent) == len(WAITS) + 1
 
 
-def test_a_receiver_that_comes_back_has_it(house: House) -> None:
+def test_a_receiver_that_recovers_gets_the_message(house: House) -> None:
     event = house.event()
     house.answers = [Answer(None, "The webhook's URL does not answer: NewConnectionError."), FAILED, TAKEN]
     while wait := house.courier.take(event):
@@ -418,15 +416,15 @@ def test_a_receiver_that_comes_back_has_it(house: House) -> None:
     assert (delivery.status, delivery.attempts, delivery.answered, delivery.problem) == (State.DELIVERED, 3, 204, None)
 
 
-def test_where_nothing_would_change_it_is_given_up_at_once(house: House) -> None:
+def test_a_permanent_failure_is_abandoned_immediately(house: House) -> None:
     event = house.event()
     house.answers = [Answer(410, "The webhook answered 410, so it wants no more messages.", is_final=True)]
     assert house.courier.take(event) is None
     assert house.delivery(event).status is State.DEAD
 
 
-def test_one_that_is_given_up_is_told_before_it_is_recorded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who dies in between tells it once more: no one is given up silently."""
+def test_an_abandoned_delivery_is_counted_before_it_is_recorded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the function dies in between, it is counted once more, but never silently abandoned."""
     event = house.event()
     house.answers = [replace(FAILED, is_final=True)]
 
@@ -440,7 +438,7 @@ def test_one_that_is_given_up_is_told_before_it_is_recorded(house: House, monkey
     assert [wait for _, _, wait in house.told] == [None]
 
 
-def test_what_its_owner_deleted_before_it_was_sent_is_not_sent(house: House) -> None:
+def test_a_deleted_delivery_is_not_sent(house: House) -> None:
     event = house.event()
     ended = house.ledger.get("a" * 32)
     house.ledger.announced(ended)
@@ -450,7 +448,7 @@ def test_what_its_owner_deleted_before_it_was_sent_is_not_sent(house: House) -> 
     assert house.courier.take({"detail": {**event["detail"], "generation_id": "f" * 32}}) is None
 
 
-def test_what_its_owner_deleted_meanwhile_is_tried_again(house: House) -> None:
+def test_a_delivery_whose_generation_was_deleted_meanwhile_is_retried(house: House) -> None:
     event = house.event()
     house.answers = [FAILED, TAKEN]
     wait = house.courier.take(event)
@@ -463,7 +461,7 @@ def test_what_its_owner_deleted_meanwhile_is_tried_again(house: House) -> None:
 
 
 @pytest.mark.parametrize("before", [TAKEN, replace(FAILED, is_final=True), FAILED])
-def test_its_owner_may_have_it_sent_again_whatever_became_of_it(house: House, before: Answer) -> None:
+def test_an_owner_can_resend_any_delivery(house: House, before: Answer) -> None:
     event = house.event()
     house.answers = [before, TAKEN]
     house.courier.take(event)
@@ -476,12 +474,12 @@ def test_its_owner_may_have_it_sent_again_whatever_became_of_it(house: House, be
     assert len(set(house.ids())) == 1
 
 
-def test_one_that_has_expired_is_not_sent_again(house: House) -> None:
+def test_an_expired_delivery_is_not_sent_again(house: House) -> None:
     assert house.courier.take({"delivery_id": "msg_" + "0" * 32}) is None
     assert house.courier.take({"delivery_id": "secret ann"}) is None
 
 
-def test_an_attempt_that_failed_late_does_not_undo_what_was_delivered(house: House) -> None:
+def test_a_late_failure_does_not_undo_a_delivery(house: House) -> None:
     event = house.event()
     house.answers = [FAILED]
     house.courier.take(event)
@@ -493,10 +491,10 @@ def test_an_attempt_that_failed_late_does_not_undo_what_was_delivered(house: Hou
     assert house.delivery(event).status is State.DELIVERED
 
 
-# --- the owners' secrets
+# --- owners' secrets
 
 
-def test_for_a_day_messages_are_signed_with_the_secret_before_too(house: House) -> None:
+def test_messages_are_also_signed_with_the_previous_secret_for_a_day(house: House) -> None:
     records = house.records
     assert records.secret_versions("ann").all == (0,)
     assert records.change_secret("ann").all == (1, 0)
@@ -509,7 +507,7 @@ def test_for_a_day_messages_are_signed_with_the_secret_before_too(house: House) 
     assert records.secret_versions("bob").all == (0,)
 
 
-def test_a_rotation_whose_answer_was_lost_may_be_repeated_and_takes_no_secret_from_a_receiver(house: House) -> None:
+def test_repeating_a_rotation_with_a_lost_response_keeps_receivers_secrets(house: House) -> None:
     for _ in range(5):
         house.records.change_secret("ann")
     with pytest.raises(Conflict, match="5 times within a day"):
@@ -521,7 +519,7 @@ def test_a_rotation_whose_answer_was_lost_may_be_repeated_and_takes_no_secret_fr
     assert len(sent["webhook-signature"].split(" ")) == 6
 
 
-def test_two_rotations_at_once_are_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_concurrent_rotations_count_as_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     records = house.records
     seen = records.secret_versions("ann")
     records.change_secret("ann")
