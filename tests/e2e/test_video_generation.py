@@ -225,11 +225,12 @@ def test_finalize_invoked_twice_at_once_archives_one_video(cloud: LocalCloud) ->
     assert [one for one in uploads if generation_id in one["Key"]] == []
 
 
+@pytest.mark.long
 def test_the_next_invocation_continues_a_partial_archive(cloud: LocalCloud) -> None:
     prompt = unique("a boat")
     a_part: VideoBehaviour = {**LARGE, "truncate": 9 << 20}
     # The host delays its response so that the first part is stored even on a busy machine.
-    gone: VideoBehaviour = {**LARGE, "status": 410, "hang": 15, "repeat": True}
+    gone: VideoBehaviour = {**LARGE, "status": 410, "hang": 40, "repeat": True}
     cloud.simulator.script(prompt, seconds=0.5, video=[a_part, a_part, a_part, gone])  # not enough for the whole video
     generation_id = cloud.create(prompt)
 
@@ -237,7 +238,7 @@ def test_the_next_invocation_continues_a_partial_archive(cloud: LocalCloud) -> N
         found = cloud.ledger.get(generation_id)
         return found if found.upload or found.status.ended else None
 
-    assert eventually(kept).upload
+    assert eventually(kept, patience=300).upload
     cloud.simulator.script(prompt, seconds=0.5, video=[{**LARGE, "repeat": True}])
     succeeded(cloud, prompt, generation_id)
     arn = cloud.execution(generation_id)["executionArn"]
