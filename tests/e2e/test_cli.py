@@ -145,7 +145,9 @@ def test_a_stage_that_is_not_deployed_is_reported(cloud: LocalCloud) -> None:
         check=False,
     )
     assert ended.returncode == 1
-    assert ended.stderr.startswith("Stack promptreel-prod does not exist in us-east-1: deploy it (make deploy STAGE=prod)")
+    assert ended.stderr.startswith(
+        "Stack promptreel-prod does not exist in us-east-1: deploy it (make deploy STAGE=prod)"
+    )
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))

@@ -18,7 +18,7 @@ from promptreel._webhooks import Webhook
 from promptreel.client import DEFAULT_MODEL, Client
 from promptreel.commands import completion, output
 from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Output, Tags, Timeout, Wait, again, client
-from promptreel.commands.waiting import Waiting, finish, refuse_unwritable, warn_of_suffix, telling_interrupts, wait_for
+from promptreel.commands.waiting import Waiting, finish, refuse_unwritable, telling_interrupts, wait_for, warn_of_suffix
 from promptreel.errors import ApiError, ConfigurationError, PromptreelError, WaitTimeout
 from promptreel.generation import Generation
 from promptreel.money import Estimate

@@ -16,10 +16,10 @@ from core.batches.record import BatchRecord
 from core.batches.staging import counts_as_made, identified, missing_upload
 from core.batches.start import BatchStart
 from core.errors import FileTooLarge, InvalidFile, InvalidRequest
-from core.owners import own_folder
 from core.models import Models
 from core.money import usd
 from core.money.accounts import Accounts
+from core.owners import own_folder
 from core.records.lists import Lists
 from core.text import is_printable
 
