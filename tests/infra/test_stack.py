@@ -1,6 +1,7 @@
 """Test what the stack keeps, runs and watches, and cdk-nag's view of every stage."""
 
 import json
+import re
 from datetime import timedelta
 
 import aws_cdk as cdk
@@ -174,7 +175,9 @@ def test_a_recording_that_keeps_failing_becomes_a_dead_letter(name: str) -> None
 def test_every_alarm_notifies_and_says_what_to_do(name: str) -> None:
     for alarm in resources(name, "AWS::CloudWatch::Alarm").values():
         assert list(map(readable, alarm["Properties"]["AlarmActions"])) == ["MonitoringAlarms"]
-        assert ":" in alarm["Properties"]["AlarmDescription"], "what happened: what to do"
+        said, _, link = alarm["Properties"]["AlarmDescription"].rpartition(" ")
+        assert link.startswith("docs/runbook.md#")
+        assert re.fullmatch(r"\S.+[.:] \S.+\.", said), "first what happened, then what to do"
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
 
 
