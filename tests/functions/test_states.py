@@ -193,7 +193,15 @@ def test_a_completed_generation_already_has_its_record_next_to_its_video(
     cloud: Cloud, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
-    die_in(monkeypatch, cloud, "core.publish.announcer.Announcer.announce", state)
+    complete = Ledger.complete
+
+    def complete_and_die(ledger: Ledger, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
+        complete(ledger, run, video, ended_at)
+        raise MemoryError
+
+    monkeypatch.setattr(Ledger, "complete", complete_and_die)
+    with pytest.raises(MemoryError):
+        cloud.run(state, "finalize")
     record, generation = beside_the_video(), cloud.ledger.get("g1")
     assert generation.video is not None
     assert generation.ended_at is not None
