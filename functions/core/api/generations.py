@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.api.beginning import only
 from core.archive.objects import presigned_url
+from core.beginning import only
 from core.delete import Deletion
 from core.errors import Conflict, Deleted, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Generation, Label, Source, Webhook, generation_id_for

@@ -10,12 +10,12 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from core.api.beginning import only
 from core.batches.check import batch_id_of, sent_key
 from core.batches.dropped_file import MAX_FILE_BYTES
 from core.batches.record import NOT_STARTED, BatchRecord, BatchStatus, no_batch
 from core.batches.report import as_row, not_started
 from core.batches.start import BatchStart
+from core.beginning import only
 from core.delete import Deletion
 from core.errors import Conflict, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Status, iso

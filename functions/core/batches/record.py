@@ -44,9 +44,8 @@ class BatchRecord:
     source_ref: str  # s3://bucket/key of the file
     created_at: datetime
     updated_at: datetime
-    default_model: str | None = (
-        None  # of rows that name none; kept, so that a row stays the same if the default changes
-    )
+    # Of rows that name no model. Kept here so that a row stays the same if the deployment's default changes.
+    default_model: str | None = None
     content: str | None = None  # SHA-256 of the file
     content_at: datetime | None = None  # when the file arrived in the bucket
     revision: int = 0

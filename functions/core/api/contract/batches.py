@@ -1,6 +1,10 @@
 """Batches in the contract."""
 
 from core.api.contract.parts import COUNT, FAILURE, FORM, ID_IN_PATH, TEXT, TIME, WHOLE_ID, answers, page, query, ref
+from core.batches.api import MAX_REPORT
+from core.batches.check import MAX_NAME, MAX_SENT_BYTES, MAX_SENT_ROWS
+from core.batches.record import NOT_STARTED, BatchStatus
+from core.batches.report import COLUMNS, MAX_PROMPT
 from core.generation import GENERATION_ID, Status
 from core.records.lists import CURSOR, MAX_LIMIT
 
@@ -11,7 +15,7 @@ _BATCH = {
         "id": {"type": "string", "pattern": GENERATION_ID},
         "name": {"type": "string"},
         "status": {
-            "enum": ["reading", "running", "completed", "cancelled", "stopped", "error"],
+            "enum": list(map(str, BatchStatus)),
             "description": "`completed`: all rows have ended, successfully or not. `stopped`: the batch ended "
             "before its rows did, and retry continues it. `error`: the file cannot be read.",
         },
@@ -91,14 +95,14 @@ _UPLOAD = {
 }
 _REPORT_ROW = {
     "type": "object",
-    "required": ["row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "usd", "error"],
+    "required": list(COLUMNS),
     "properties": {
         "row": {"type": "integer", "minimum": 1},
         "name": {"type": ["string", "null"]},
         "tags": {"type": "array", "items": {"type": "string"}},
-        "prompt": {"type": ["string", "null"], "description": "The first 2000 characters."},
+        "prompt": {"type": ["string", "null"], "description": f"The first {MAX_PROMPT} characters."},
         "generation_id": {"type": ["string", "null"]},
-        "status": {"enum": [*(str(status) for status in Status), "not started"]},
+        "status": {"enum": [*map(str, Status), NOT_STARTED]},
         "s3_uri": {"type": ["string", "null"]},
         "credits_used": {"type": ["integer", "null"]},
         "usd": {"type": ["number", "null"]},
@@ -108,7 +112,7 @@ _REPORT_ROW = {
 _NAME = {
     "type": "string",
     "minLength": 1,
-    "maxLength": 200,
+    "maxLength": MAX_NAME,
     "description": "Name of the file, which is also the name of the batch.",
 }
 _FLAG = {"enum": ["true", "false"], "default": "false"}
@@ -124,7 +128,8 @@ _SEND = {
         query("max_concurrency", {"type": "integer", "minimum": 1, "maximum": 10000}),
     ],
     "requestBody": {
-        "description": "CSV, JSON Lines or a JSON list (see docs/files.md), with at most 4 MiB and 5000 rows.",
+        "description": "CSV, JSON Lines or a JSON list (see docs/files.md), with at most "
+        f"{MAX_SENT_BYTES >> 20} MiB and {MAX_SENT_ROWS} rows.",
         "content": {
             kind: {"schema": {"type": "string", "contentMediaType": kind}}
             for kind in ("text/csv", "application/jsonl", "application/octet-stream")
@@ -150,7 +155,7 @@ _REPORT = {
     "parameters": [
         ID_IN_PATH,
         query("format", {"enum": ["json", "csv"], "default": "json"}),
-        query("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 500}),
+        query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_REPORT, "default": MAX_REPORT}),
         query("cursor", {"type": "string", "pattern": "^[0-9]{1,6}$"}),
     ],
     "responses": _REPORT_ANSWERS,

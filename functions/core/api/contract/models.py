@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.api.contract.parts import TEXT, answers, page, query, ref
-from core.api.models import CURSOR, MAX_LIMIT
+from core.api.models import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
 from core.models import KINDS, Models
 
 _TAKES = {
@@ -79,7 +79,7 @@ def paths(models: Models) -> dict[str, Any]:
             query("id", TEXT),
             query("vendor", {"enum": models.vendors}),
             query("kind", {"enum": list(KINDS)}),
-            query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 20}),
+            query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
             query("cursor", {"type": "string", "pattern": CURSOR}),
         ],
         "responses": answers("400", "401", "404", ok={"anyOf": [ref("ModelWithSchema"), page(ref("Model"))]}),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.api.contract.parts import answers, page, query, ref
+from core.api.money import BY
 from core.money.estimates import HISTORY, PRICE, RESERVE
 
 _USD: dict[str, Any] = {"type": "number", "minimum": 0}
@@ -49,7 +50,7 @@ _USAGE = {
     "type": "object",
     "required": ["by", "from", "to", "data", "total"],
     "properties": {
-        "by": {"enum": ["day", "model", "tag", "batch"]},
+        "by": {"enum": list(BY)},
         "from": {"type": ["string", "null"], "format": "date"},
         "to": {"type": ["string", "null"], "format": "date"},
         "data": {
@@ -103,7 +104,7 @@ _USAGE_OPERATION = {
     "operationId": "usage",
     "summary": "Sum the cost of your generations that ended in a date range (UTC)",
     "parameters": [
-        query("by", {"enum": ["day", "model", "tag", "batch"], "default": "day"}),
+        query("by", {"enum": list(BY), "default": BY[0]}),
         query("from", {**_DAY, "description": "By default the 30 days up to `to`. Not used for batches."}),
         query("to", {**_DAY, "description": "By default today."}),
     ],

@@ -19,16 +19,17 @@ WHOLE_ID = {
     "description": "The whole id. Its first digits are not enough.",
 }
 ID_IN_PATH = {"name": "id", "in": "path", "required": True, "schema": TEXT}
+_REMEDY = {
+    "type": ["string", "null"],
+    "description": "How to fix it. This field is not in the provider's contract.",
+}
 FAILURE = {
     "type": ["object", "null"],
     "required": ["name", "message", "remedy"],
     "properties": {
         "name": {"type": "string"},
         "message": {"type": "string", "description": "The reason."},
-        "remedy": {
-            "type": ["string", "null"],
-            "description": "How to fix it. This field is not in the provider's contract.",
-        },
+        "remedy": _REMEDY,
     },
 }
 FORM = {
@@ -47,10 +48,7 @@ ERROR = {
     "required": ["message"],
     "properties": {
         "message": {"type": "string"},
-        "remedy": {
-            "type": ["string", "null"],
-            "description": "How to fix it. This field is not in the provider's contract.",
-        },
+        "remedy": _REMEDY,
         "path": {"type": "string"},
         "requestId": {"type": "string"},
         "statusCode": {"type": "integer"},
