@@ -92,7 +92,7 @@ MUTANTS = (
     Mutant(
         "The rows of a batch count against no key",
         "functions/core/batches/start.py",
-        "                key_id=content.key_id,\n",
+        "            key_id=content.key_id,\n",
         "",
         noticed_by="tests/functions/test_api_batches.py::test_rows_count_against_the_budget_of_the_key_that_sent_the_file",
     ),

@@ -42,34 +42,19 @@ class BatchStart:
         if other content was recorded first: read the batch again.
         """
         record = (found or fresh).with_content(content.sha256, content.arrived_at)
+        is_new = record.revision > 0 and record != found
         requested = int(content.requested_concurrency) if content.requested_concurrency.isdecimal() else 0
-        run = BatchRun(
-            batch_id=record.batch_id,
-            owner=record.owner,
-            source_ref=content.ref,
-            bucket=self.staging.bucket,
-            rows=0,
+        record = replace(
+            record,
             max_concurrency=min(self.max_concurrency, requested or self.max_concurrency),
-            name=record.name,
-            revision=record.revision,
-            run=record.run,
-            made_before=0,
             # Two contents that are read at the same time get the same revision, so the folder is named after both.
             staged=f"{record.revision}-{content.sha256[:16]}",
+            source_ref=content.ref,
+            key_id=content.key_id,
         )
-        run = self.staging.stage(run, rows)
-        if record.revision and record != found:
-            record = replace(
-                record,
-                rows=run.rows,
-                made_before=run.made_before,
-                max_concurrency=run.max_concurrency,
-                staged=run.staged,
-                source_ref=content.ref,
-                key_id=content.key_id,
-            )
-            if not self.records.put(record, found):
-                raise BatchChanged
+        run = self.staging.stage(self._run(record), rows)
+        if is_new and not self.records.put(replace(record, rows=run.rows, made_before=run.made_before), found):
+            raise BatchChanged
         self.executions.start(run)
 
     def reject(self, found: BatchRecord | None, fresh: BatchRecord, error: PromptreelError) -> None:
@@ -80,7 +65,11 @@ class BatchStart:
 
     def restart(self, record: BatchRecord) -> None:
         """Start the execution of the latest run, unless it is running or has succeeded."""
-        run = BatchRun(
+        self.executions.start(self._run(record))
+
+    def _run(self, record: BatchRecord) -> BatchRun:
+        """Return the latest run of a batch."""
+        return BatchRun(
             batch_id=record.batch_id,
             owner=record.owner,
             source_ref=record.source_ref,
@@ -93,7 +82,6 @@ class BatchStart:
             made_before=record.made_before or 0,
             staged=record.staged or "",
         )
-        self.executions.start(run)
 
 
 class BatchChanged(Exception):
