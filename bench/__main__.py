@@ -23,8 +23,8 @@ SECTIONS = ("archive", "waiting", "cold_start", "cost", "scale")
 
 HEAD = """# Performance
 
-`make bench` wrote this page: every row was measured in one run, beside its peers, in turn with them. Ratios carry over
-to another machine, seconds do not. A number is a median; in brackets are the lowest and the highest.
+`make bench` writes this page. A single run measures everything, and alternates between Promptreel and its peers.
+Ratios apply to other machines as well, seconds do not. Numbers are medians, with the lowest and highest in brackets.
 """
 
 

@@ -246,10 +246,10 @@ def _in_the_way(results: dict[str, Any]) -> str:
     if seconds <= CPU_TARGET and _of(results, "fast", "promptreel") <= WALL_TARGET * _of(results, "fast", "curl"):
         return "Both are met."
     return (
-        f"What stands in the way: host, S3 and what is between them share this machine's {os.cpu_count()} cores, "
-        f"so that the time follows the CPU, and {results['hashing']:.2f} s/GiB of ours are SHA-256 and CRC32, which "
-        "verify a video and which `curl` does not compute. The same holds for 8 MiB below. Where the network is the "
-        "limit, as above, they cost no time."
+        f"The obstacle: the video host, S3 and the client share the {os.cpu_count()} cores of this machine, so the CPU "
+        f"limits the speed. Of our CPU time, {results['hashing']:.2f} s/GiB are SHA-256 and CRC32, which verify the "
+        "video and which `curl` does not compute. The same applies to 8 MiB below. If the network is the limit, as "
+        "above, they take no additional time."
     )
 
 

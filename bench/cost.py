@@ -44,8 +44,9 @@ def page(results: dict[str, Any]) -> str:
     lines = [
         "## Cost",
         "",
-        "USD a video besides storage and egress, from calls counted on the local cloud (its functions record what they",
-        "call, with the items that each write found and left) with production's patience, times list prices:",
+        "USD per video without storage and egress: calls counted on the local cloud, at production's polling",
+        "intervals, times list prices. The functions record their calls there, and the items before and after each",
+        "write. Prices:",
         f"{PRICES['source']} ({PRICES['date']}).",
         "",
         "| part | " + " | ".join(who.values()) + " |",
@@ -58,25 +59,25 @@ def page(results: dict[str, Any]) -> str:
     lines.append("| **all** | " + " | ".join(f"**{totals[one]:.6f}**" for one in WHO) + " |")
     reached = {who[one]: totals[one] for one in ("alone", "queued")}
     reached[f"{A_MONTH} a month"] = month["running"] / A_MONTH
-    lines += ["", f"The goal is {TARGET} USD: {_verdict(reached, results)}", ""]
+    lines += ["", f"Cost ÷ the goal of {TARGET} USD: {_verdict(reached, results)}", ""]
     lines += ["| count | " + " | ".join(who.values()) + " |", "|---" * (len(WHO) + 1) + "|"]
     for name in results["counts"]["alone"]:
         lines.append(f"| {name} | " + " | ".join(f"{results['counts'][one][name]:g}" for one in WHO) + " |")
     lines += [
         "",
-        f"A month of {A_MONTH} videos is {month['running']:.2f} USD, that is {month['running'] / A_MONTH:.6f} a video, "
-        f"and {month['standing']:.2f} USD that stand whether any are made, with which it is "
-        f"{sum(month.values()) / A_MONTH:.6f} a video:",
+        f"A month of {A_MONTH} videos costs {month['running']:.2f} USD, or {month['running'] / A_MONTH:.6f} per video, "
+        f"and fixed costs of {month['standing']:.2f} USD, which makes {sum(month.values()) / A_MONTH:.6f} per video:",
         "",
         "| part of the month | USD |",
         "|---|---|",
         *(f"| {part} | {cost:.2f} |" for parts in results["month"].values() for part, cost in parts.items()),
         "",
-        "Lambda's time is what it took here, its share of CPU stretched to what the function's memory is given of a",
-        "core, and so rather too much: this machine's DynamoDB is slower than AWS's. Not counted: storage, egress",
-        "(some 0.09 USD a GB that leaves AWS), what polling clients ask, what the dashboard's queries of logs read",
-        f"when somebody looks (0.005 USD a GB), free tiers, and {USD['CloudWatch metric, a month']} USD a month for",
-        "each name of an error that occurs, which is a metric. A batch row adds four to five transitions to its job's.",
+        "Lambda's time is the time measured here, stretched to the share of a core that the function's memory gets.",
+        "It is an overestimate, because DynamoDB is slower on this machine than in AWS. Not included: storage, egress",
+        "(about 0.09 USD per GB that leaves AWS), requests of clients that poll, the dashboard's log queries",
+        "(0.005 USD per GB) while it is open, free tiers, and",
+        f"{USD['CloudWatch metric, a month']} USD a month for each error name that occurs, because it is a metric.",
+        "A batch row adds four to five state transitions to those of its job.",
         "",
     ]
     return "\n".join(lines)
@@ -88,13 +89,13 @@ def plots(results: dict[str, Any], folder: Path) -> list[Path]:  # noqa: ARG001 
 
 
 def _verdict(reached: dict[str, float], results: dict[str, Any]) -> str:
-    told = ", ".join(f"{who} is {total / TARGET:.2f} of it" for who, total in reached.items())
+    told = ", ".join(f"{who}: {total / TARGET:.2f}" for who, total in reached.items())
     if max(reached.values()) <= TARGET:
         return told + "."
     (first, most), (second, more) = Counter(results["usd"]["queued"]).most_common(2)
     return (
-        f"{told}. {first} ({most:.6f}) and {second} ({more:.6f}) stand in the way: what they cost follows from how "
-        "often and how long the provider is asked, and how long a slot is waited for."
+        f"{told}. {first} ({most:.6f}) and {second} ({more:.6f}) are the largest parts. They depend "
+        "on how often the provider is polled, and on how long a job runs and waits for a slot."
     )
 
 

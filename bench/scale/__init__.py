@@ -136,7 +136,7 @@ def _long_runs() -> list[str]:
     batches, crowds = _kept("rows"), _kept("owners")
     return [
         *(
-            ["Longer than this page may take, run alone (`python -m bench.scale --rows … --keep`):\n"]
+            ["Runs that take too long for this page, measured separately (`python -m bench.scale --rows … --keep`):\n"]
             if batches
             else []
         ),
@@ -148,7 +148,7 @@ def _long_runs() -> list[str]:
 
 def _memory(found: list[dict[str, Any]]) -> list[str]:
     return [
-        "Memory of the functions of a batch, in a fresh process, on a stand-in for S3 and DynamoDB:\n",
+        "Memory of the functions of a batch, in a fresh process, with fakes of S3 and DynamoDB:\n",
         "| function | rows | MiB above the idle process |",
         "|---|---|---|",
         *(f"| {one['function']} | {one['rows']:,} | {one['mib']:.1f} |" for one in found),
@@ -158,9 +158,9 @@ def _memory(found: list[dict[str, Any]]) -> list[str]:
 
 def _rushes(found: list[dict[str, Any]]) -> list[str]:
     return [
-        f"Slots: jobs that come within {slots.HELD_SECONDS:.0f} s and hold their slot for as long. It is the shipped"
-        " code, on a stand-in that takes as long as DynamoDB and refuses what is in a transaction's way. The bound is"
-        " when the last one would be done if granting took no time.\n",
+        f"Slots: jobs that arrive within {slots.HELD_SECONDS:.0f} s and each hold a slot for as long. The shipped"
+        " code runs with a fake that takes as long as DynamoDB and rejects conflicting transactions. The bound is the"
+        " time if granting took no time.\n",
         "| limit | jobs | DynamoDB calls a job | of these writes | transactions that collide | s | bound | granted a"
         " second |",
         "|---|---|---|---|---|---|---|---|",

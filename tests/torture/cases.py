@@ -147,7 +147,7 @@ def at_point(flow: str, point: Point, commands: "Commands") -> Iterator[Case]:
         yield case("killed", fault("kill"), more=more, is_sent_again=False)
         yield case("killed, and again when it was invoked again", fault("kill", times=2), more=more)
         thaw = fault("thaw", seconds=THAW_SECONDS.get(point.function, 3))
-        yield case("goes on after its time was over", thaw, more=more)
+        yield case("resumed after its time was over", thaw, more=more)
     if point.function not in DOORS_OF_CLIENTS:
         for group, command in commands.meanwhile(point.function):
             yield case(group, fault("run", command=command, env=commands.env), more=ANY)
@@ -167,12 +167,15 @@ class Commands:
 
     def meanwhile(self, function: str) -> Iterator[tuple[str, list[str]]]:
         """Yield what others may do while this function runs: a row of the report, and the command."""
-        yield "DELETE meanwhile", [sys.executable, "-c", _DELETE, "1"]
-        yield "DELETE twice meanwhile", [sys.executable, "-c", _DELETE, "2"]
-        yield "its execution is stopped meanwhile", [sys.executable, "-c", _STOP]
-        yield "its execution is stopped meanwhile, and that is told three times", [sys.executable, "-c", _STOP + _TELL]
+        yield "DELETE during the call", [sys.executable, "-c", _DELETE, "1"]
+        yield "DELETE twice during the call", [sys.executable, "-c", _DELETE, "2"]
+        yield "its execution is stopped during the call", [sys.executable, "-c", _STOP]
+        yield (
+            "its execution is stopped during the call, which is reported three times",
+            [sys.executable, "-c", _STOP + _TELL],
+        )
         if function == "record_failure":
-            yield "rescued meanwhile", self.rescue
+            yield "rescued during the call", self.rescue
 
     @property
     def rescue(self) -> list[str]:
@@ -227,7 +230,7 @@ def with_rescues(learnt: Learnt, commands: Commands) -> Iterator[Case]:
     asked = max(at for at, point in enumerate(points) if point.name.endswith("/files"))
     for point in points[asked + 1 :]:
         late = Fault("finalize", str(point), "run", command=tell, env=commands.env)
-        yield Case("the end of an old run is told late", f"finalize, {point}", script, (rescue, late))
+        yield Case("the end of an old run is reported late", f"finalize, {point}", script, (rescue, late))
 
 
 def sample(cases: Sequence[Case], count: int) -> list[Case]:

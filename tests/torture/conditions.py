@@ -65,7 +65,7 @@ def events_lost(cloud: LocalCloud) -> Iterator[None]:
 def unannounced(commands: Commands) -> Iterator[Case]:
     """Return cases whose executions end without an event."""
     group = "the event of its execution's end is lost"
-    stop = dict(commands.meanwhile("check_status"))["its execution is stopped meanwhile"]
+    stop = dict(commands.meanwhile("check_status"))["its execution is stopped during the call"]
     for function in ("admit", "submit", "check_status", "finalize"):
         fault = Fault(function, "invoked 1", "run", command=stop, env=commands.env)
         yield Case(group, f"it is stopped in {function}", faults=[fault], ends=ANY)

@@ -12,27 +12,27 @@ from tests.torture.runner import Running
 
 HEAD = """# Reliability
 
-`make torture` wrote this page. It deploys the stack to a local cloud, makes generations, and harms each of them in one
-way: a fault of the provider, or a fault at one of the points that a function passes between two calls to AWS or to the
-provider. Then a reader that shares no code with the functions compares the table, the buckets, the topic and the
-provider's own list of calls. For every generation:
+`make torture` writes this page. It deploys the stack to a local cloud and creates generations. Each of them suffers one
+fault: of the provider, or at a point between two calls that a function makes to AWS or to the provider. Then a checker
+that shares no code with the functions compares the table, the buckets, the topic and the provider's list of calls.
+For every generation:
 
-- the provider may have accepted at most one create call;
-- it has ended, and its end was announced, with its id, as it is recorded;
-- a completed one has its video in S3, byte for byte as the provider made it, and its record beside it;
-- a deleted one has nothing in S3.
+- at most one create call was accepted by the provider, or may have been;
+- the generation has ended, and the announced end is the recorded one, with its id;
+- if it is completed, its video is in S3, identical to the provider's, with its record next to it;
+- if it is deleted, nothing of it is in S3.
 
-And for all of them together: nothing that has ended holds a slot or waits for one, nothing is in S3 without a record,
-and no key is in a record, an announcement, an execution, a log or an object.
+For all of them together: no ended generation holds a slot or waits for one, S3 has no object without a record, and no
+record, announcement, execution, log or object contains a key.
 
-Its limits: the provider is the simulator and AWS is the local cloud, on one machine. There, a wait takes a twentieth of
-its time, and the sweep, which AWS runs every minute, runs only after two minutes, for what has not ended by then: so it
-shows what needs it.
+Limits: the provider is the simulator, and AWS is the local cloud, on one machine. Waits take a twentieth of their time
+there. The sweep runs every minute in AWS, but here only after two minutes, and only for generations that have not ended
+by then, so that the page shows which ones need it.
 """
 
 
 def report(done: Sequence[Running], broken_as_a_whole: Sequence[str], minutes: float, restarts: int) -> str:
-    """The page, in Markdown."""
+    """Return the page, in Markdown."""
     return "\n".join(
         [HEAD, *_totals(done, minutes, restarts), "", *_table(done), "", *_broken(done, broken_as_a_whole)]
     )
@@ -49,8 +49,8 @@ def _totals(done: Sequence[Running], minutes: float, restarts: int) -> Iterator[
     )
     if missed:
         yield (
-            f"\nOf {missed} cases the point was not passed in two tries: who grants the next slot, and which "
-            "process is new, differs from run to run. Their generations ended unharmed."
+            f"\nIn {missed} cases, two attempts did not reach the point, because the caller that grants the next slot "
+            "and the processes that are new differ between runs. Their generations ended unharmed."
         )
 
 
@@ -68,7 +68,7 @@ def _table(done: Sequence[Running]) -> Iterator[str]:
             f"| {median(seconds):.0f} s | {max(seconds):.0f} s | {sum(one.was_swept for one in ones)} "
             f"| {sum(bool(one.broken) for one in ones)} |"
         )
-    yield "\nSwept: it had not ended after two minutes, and the sweep ended it."
+    yield "\nSwept: the generation had not ended after two minutes, and the sweep ended it."
 
 
 def _broken(done: Sequence[Running], broken_as_a_whole: Sequence[str]) -> Iterator[str]:
