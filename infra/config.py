@@ -67,7 +67,7 @@ class Stage:
     architecture: Literal["arm64", "x86_64"] = "arm64"  # costs a fifth less than x86_64
     package_platform: str | None = "aarch64-manylinux2014"  # uv's name for the architecture; None for this machine
 
-    # default budgets, in the provider's USD; `promptreel budgets set` overrides them; None is no limit
+    # default budgets, in the provider's USD; `promptreel budgets set` overrides them; None means no limit
     budget_day_usd: float | None = 25  # an amount that a newcomer can afford to lose
     budget_month_usd: float | None = None
     jobs_an_hour: int | None = None

@@ -1,4 +1,4 @@
-"""Delete a stack with everything in it: `python -m infra.destroy STAGE`.
+"""Delete a stack and all of its data: `python -m infra.destroy STAGE`.
 
 CloudFormation does not delete a bucket that contains objects or versions, and nothing in the stack has permission to
 empty the buckets. This script asks for confirmation and empties them with the credentials of the shell.

@@ -275,9 +275,9 @@ def cancel(
         return
     counts = batch.counts or {}
     running = counts.get("queued", 0) + counts.get("generating", 0)
-    output.say(
-        f"Cancelled batch {batch.id}. {output.counted(counts.get('completed', 0), 'row')} had already completed."
-    )
+    completed = counts.get("completed", 0)
+    kept = f" {output.counted(completed, 'row')} had already completed." if completed else ""
+    output.say(f"Cancelled batch {batch.id}.{kept}")
     if running:
         rows = output.counted(running, "row")
         output.warn(f"Still running: {rows}. Cancel again with: {_again(context, 'cancel', batch.id)}")

@@ -49,7 +49,7 @@ def say_rows(rows: Sequence[Sequence[object]]) -> None:
 
 
 def is_terminal(console: Console) -> bool:
-    """Return whether output goes to a terminal. Rich would also say yes if only colours are forced."""
+    """Return whether the output is a terminal. Rich also returns True if colours are forced in a pipe."""
     return console.file.isatty() or os.environ.get("TTY_COMPATIBLE") == "1"
 
 

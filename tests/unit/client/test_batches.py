@@ -222,7 +222,7 @@ def test_list_get_report_cancel_and_retry_print_their_results(ask: Any) -> None:
     assert json.loads(ask("batch", "report", BATCH, "--json", answers=[report(ROW)])[1]) == [ROW]
     code, out, err, wire = ask("batch", "cancel", BATCH, answers=[batch("cancelled")])
     assert (code, lines(wire)) == (0, [f"POST /v2/batches/{BATCH}/cancel HTTP/1.1"])
-    assert "Cancelled batch" in out
+    assert out == f"Cancelled batch {BATCH}.\n", "no row had completed"
     assert "Still running: 2 rows." in err
     code, out, _, wire = ask("batch", "retry", BATCH, answers=[batch()])
     assert (code, out, lines(wire)) == (0, f"{BATCH}\n", [f"POST /v2/batches/{BATCH}/retry HTTP/1.1"])
