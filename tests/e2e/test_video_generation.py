@@ -302,6 +302,7 @@ def host_allowed(cloud: LocalCloud, host: str) -> Iterator[None]:
         lambdas.update_function_configuration(FunctionName=finalize["FunctionName"], Environment={"Variables": before})
 
 
+@pytest.mark.alone  # a changed configuration ends all processes of the function, also those at work for other tests
 def test_a_video_on_an_unknown_host_is_archived_once_the_host_is_allowed(cloud: LocalCloud) -> None:
     """The video is archived as a WebM, without a second create call."""
     prompt, body = unique("a boat elsewhere"), webm(cluster(b"block" * 9))
