@@ -1,10 +1,10 @@
-"""Writes the models of functions/core from the provider's public reference: `make models SOURCE=<a checkout of it>`.
+"""Write the models of functions/core from the provider's public reference: `make models SOURCE=<a checkout of it>`.
 
-reference       what the reference says: its OpenAPI files, and the pages that go with them
-house           the same by our rules: a JSON Schema a model, what it takes as input, where its videos are
-corrections     what the reference gets wrong, put right
-build           all of it together, checked and written
+reference       reads the reference: its OpenAPI files, and the pages that belong to them
+house           converts it to our rules: a JSON Schema per model, its inputs, and the hosts of its videos
+corrections     corrects the errors of the reference
+build           runs these steps, checks the result and writes it
 
-vendors.toml        whose model a name is, and on which hosts that vendor's videos are
-corrections.toml    each correction, with the reason
+vendors.toml        the vendor of each model name, and the hosts of each vendor's videos
+corrections.toml    the corrections, with their reasons
 """

@@ -1,4 +1,4 @@
-"""`python -m catalogue SOURCE`: writes functions/core/models/ from a checkout of the provider's reference."""
+"""Write functions/core/models/ from a checkout of the provider's reference: `python -m catalogue SOURCE`."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from catalogue.house import Unreadable  # noqa: E402
 
 
 def main() -> int:
-    """Exit with 0 if all was written, with 1 if nothing was."""
+    """Return 0 if everything was written, and 1 if nothing was."""
     if len(sys.argv) != 2 or not sys.argv[1]:  # noqa: PLR2004 - the program and the source
         print("usage: make models SOURCE=<a checkout of the provider's reference>", file=sys.stderr)  # noqa: T201
         return 2

@@ -1,4 +1,4 @@
-"""Writes the catalogue: a file a model, and the index."""
+"""Write the catalogue: one file per model, and the index."""
 
 import json
 import tomllib
@@ -17,15 +17,15 @@ WIDTH = 110
 
 
 def write(source: Path, target: Path, here: Path = HERE) -> list[str]:
-    """Write the catalogue of `source` into `target`; returns a sentence for each file of the reference left out.
+    """Write the catalogue of `source` into `target`. Return a sentence for each file of the reference that is left out.
 
-    `here` has vendors.toml and corrections.toml. Raises Unreadable and Stale, before anything is written.
+    `here` contains vendors.toml and corrections.toml. Raise `Unreadable` or `Stale` before anything is written.
     """
     vendors = tomllib.loads((here / "vendors.toml").read_text("utf-8"))
     corrections = tomllib.loads((here / "corrections.toml").read_text("utf-8"))
     models, problems = reference.read(source, {file["file"]: file.get("model") for file in corrections.get("file", [])})
     if not models:
-        raise house.Unreadable(f"{source} is no checkout of the reference: it has no {reference.FOLDER}.")
+        raise house.Unreadable(f"{source} is not a checkout of the reference: {reference.FOLDER} is missing.")
     entries: Entries = {}
     for model in models:
         vendor = _vendor(model.name, vendors)
@@ -41,12 +41,12 @@ def write(source: Path, target: Path, here: Path = HERE) -> list[str]:
 def _vendor(name: str, vendors: Mapping[str, Any]) -> str:
     begins = {start: vendor for vendor, facts in vendors.items() for start in facts["begins"] if name.startswith(start)}
     if not begins:
-        raise house.Unreadable(f"Whose model {name} is, vendors.toml does not say.")
+        raise house.Unreadable(f"No vendor in vendors.toml has the model {name}: add it there.")
     return begins[max(begins, key=len)]
 
 
 def _check(name: str, entry: dict[str, Any]) -> None:
-    """A schema takes its own examples, and there are some; no more of them are kept than are of use."""
+    """Check that the schema accepts its examples and has at least one. Keep only the first few."""
     schema = entry["schema"]
     Draft202012Validator.check_schema(schema)
     if not schema["examples"]:
@@ -75,7 +75,7 @@ def _write(entries: Entries, target: Path) -> None:
 
 
 def text(value: Any, indent: str = "") -> str:
-    """JSON with what fits into a line on one: short, and good to read as a diff."""
+    """Return JSON with each short value on one line, so that diffs are short."""
     line = json.dumps(value, ensure_ascii=False)
     if len(indent) + len(line) <= WIDTH or not isinstance(value, dict | list) or not value:
         return line

@@ -1,4 +1,4 @@
-"""What corrections.toml says, done to the entries of the catalogue. Its own comments say what its tables are for."""
+"""Apply corrections.toml to the entries of the catalogue. The comments in that file describe its tables."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -9,11 +9,11 @@ Entries = dict[str, dict[str, Any]]
 
 
 class Stale(Exception):
-    """A correction changes nothing (any more): the reference was put right, or has changed."""
+    """A correction has no effect, because the reference was corrected or has changed."""
 
 
 def correct(entries: Entries, corrections: Mapping[str, Any]) -> None:
-    """Leave out odd examples, add models under their other names, and set what is to be set. Raises Stale."""
+    """Remove odd examples, add models under other names, and set values. Raise `Stale`."""
     for odd in corrections.get("example", []):
         for pattern in odd["models"]:
             for name in _matching(entries, pattern, odd):
@@ -42,7 +42,7 @@ def _matching(entries: Entries, pattern: str, correction: Mapping[str, Any]) -> 
 
 
 def _leave_out(name: str, schema: dict[str, Any], odd: Mapping[str, Any]) -> None:
-    """Take out the examples that have a field (with a value, if one is given) which their own schema does not allow."""
+    """Remove the examples whose field, or whose value of that field, is not allowed by their schema."""
     field = odd["field"]
     kept = [
         example
@@ -63,7 +63,7 @@ def _renamed(entry: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _set(entry: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """At paths such as `schema.properties.duration.default`."""
+    """Set values at paths such as `schema.properties.duration.default`."""
     for path, value in values.items():
         *parents, key = path.split(".")
         holder = entry

@@ -1,7 +1,7 @@
-"""A model of the reference, by the rules of the house.
+"""Convert a model of the reference to our rules.
 
-A request's schema is flat where it can be, so that every error names a field and what is allowed: no `anyOf` but for
-fields of which one is needed, and no `format`. What is not a parameter is refused.
+The schema of a request is as flat as possible, so that every error names a field and its allowed values. `anyOf` is
+used only if one of several fields is required, `format` is not used, and unknown parameters are rejected.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Any
 from catalogue.reference import Documented
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# A link, or a reference to what Promptreel makes a link for: functions/core/inputs/references.py.
+# A link, or a reference that Promptreel converts to a link: functions/core/inputs/references.py.
 URL = "^(https?://[!-~]+|s3://[^/]+/.+|(upload|generation):[0-9a-f]{32}|data:[!-~]+)$"
 NOT_BLANK = "\\S"
 MAX_EXAMPLES = 3
-MAX_RANGE = 32  # of whole numbers that are rather listed
-PLACEHOLDER = "<YOUR_"  # of an example that is to be filled in first
-FAL = "*.fal.media"  # fal.ai's own, where it keeps what it makes
+MAX_RANGE = 32  # of integers: shorter ranges become lists
+PLACEHOLDER = "<YOUR_"  # in an example that users must complete
+FAL = "*.fal.media"  # the hosts on which fal.ai stores its videos
 
 _KEPT = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 _KNOWN = {*_KEPT, "type", "enum", "format", "items", "properties", "required", "nullable", "anyOf", "oneOf"} | {
@@ -46,11 +46,11 @@ _WAY = re.compile(
 
 
 class Unreadable(Exception):
-    """The reference says something that these rules do not know: `str()` says what, and where."""
+    """The reference contains something that these rules do not cover. The message names it and the place."""
 
 
 def entry(model: Documented, vendor: str, hosts: tuple[str, ...]) -> dict[str, Any]:
-    """A model's entry in the catalogue. `hosts` are its vendor's."""
+    """Return a model's entry in the catalogue. `hosts` are those of its vendor."""
     schema = _request(model)
     examples = _examples(model, schema)
     schema["examples"] = examples
@@ -71,7 +71,7 @@ def entry(model: Documented, vendor: str, hosts: tuple[str, ...]) -> dict[str, A
 
 
 def _hosts(model: Documented, vendors: tuple[str, ...]) -> list[str]:
-    """Its vendor's, and fal.ai's for a model that it can make. Any other that was seen is for a person to judge."""
+    """Return the vendor's hosts, and fal.ai's if it runs the model. Raise `Unreadable` for others: a person decides."""
     seen = {host for page in model.pages for host in page.hosts}
     provider = model.schema["properties"].get("provider", {}).get("description", "")
     by_fal = "fal.ai" in provider or any(fnmatchcase(host, FAL) for host in seen)
@@ -82,13 +82,13 @@ def _hosts(model: Documented, vendors: tuple[str, ...]) -> list[str]:
 
 
 def _containers(schema: Mapping[str, Any]) -> list[str]:
-    """What its videos may be: MP4s, or what a parameter says with `VP9 (.webm)` and the like."""
+    """Return the possible containers of its videos: mp4, or those of a parameter with values such as `VP9 (.webm)`."""
     values = [str(one) for field in schema["properties"].values() for one in field.get("enum", ())]
     return [found[1] for value in values if (found := _CONTAINER.search(value))] or ["mp4"]
 
 
 def _title(model: Documented) -> str:
-    """The page's, as `Veo 3.1 Fast, text to video`."""
+    """Return the title of the page, such as `Veo 3.1 Fast, text to video`."""
     titles = [page.title for page in model.pages if page.title]
     title = titles[0] if titles else " ".join(re.split(r"[/_-]+", model.name))
     way = _WAY.search(title)
@@ -99,7 +99,7 @@ def _title(model: Documented) -> str:
 
 
 def _kind(inputs: list[dict[str, Any]], title: str) -> str:
-    """By what it cannot do without; where that is words alone, by what its title says that it is made for."""
+    """Return the kind: from its required inputs, or, if only text is required, from its title."""
     needed = {kind for one in inputs if one["required"] for kind in one["media"]}
     for kind in ("video", "audio", "image"):
         if kind in needed:
@@ -177,12 +177,12 @@ def _plain(raw: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
 
 
 def _typed(value: Any, kind: Any) -> Any:
-    """A default as it is meant: the reference often has numbers as text."""
+    """Return a default with its proper type, because the reference often has numbers as text."""
     return json.loads(value) if isinstance(value, str) and kind in ("integer", "number", "boolean") else value
 
 
 def _flat(alternatives: list[dict[str, Any]]) -> dict[str, Any]:
-    """One schema for several: objects that their `type` tells apart, or values of different types."""
+    """Return one schema for several: objects that differ by their `type`, or values of different types."""
     objects = [one for one in alternatives if one.get("type") == "object"]
     others = [one for one in alternatives if one and one not in objects]
     nullable = len(objects) + len(others) < len(alternatives)  # OpenAPI's {"nullable": true}
@@ -225,9 +225,9 @@ def _ordered(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _examples(model: Documented, schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """The reference's own, those of its pages first: they were run.
+    """Return the examples of the reference. Those of pages come first, because they were run.
 
-    They often have a number as text, and the provider takes it: so does the schema of a model that is shown so.
+    They often have a number as text, which the provider accepts. The schema of such a model accepts it as well.
     """
     found: list[dict[str, Any]] = []
     for example in [*(one for page in model.pages for one in page.examples), *model.examples]:
@@ -244,7 +244,7 @@ def _examples(model: Documented, schema: dict[str, Any]) -> list[dict[str, Any]]
 
 
 def _whole_numbers(allowed: Mapping[str, Any]) -> list[int]:
-    """All that are allowed; none if they are too many to list."""
+    """Return all allowed integers, or nothing if there are too many."""
     if "enum" in allowed:
         return [one for one in allowed["enum"] if type(one) is int]
     low, high = allowed.get("minimum", 0), allowed.get("maximum", MAX_RANGE)
@@ -256,7 +256,7 @@ def _whole_numbers(allowed: Mapping[str, Any]) -> list[int]:
 
 
 def _inputs(schema: Mapping[str, Any], path: str, *, required: bool) -> Iterator[dict[str, Any]]:
-    """Every field that takes a URL of a picture, a sound or a video; of a list `[]` follows the field's name."""
+    """Yield every field for the URL of an image, audio or video file. `[]` after a name marks a list."""
     for name, value in schema.get("properties", {}).items():
         field = f"{path}{name}"
         needed = required and name in schema.get("required", [])

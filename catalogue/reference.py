@@ -1,9 +1,8 @@
-"""The provider's reference as it is: one OpenAPI file a model or more, and pages that show it in use.
+"""Read the provider's reference: OpenAPI files of one or more models, and pages with examples.
 
-Some files are broken, some models are described in several, some only under a path of an older API, or nowhere but in
-the list of all that a video may be asked with. A model is taken from the file that describes it under today's path; of
-two such files, from the one that a page links to. Some pages link to no file that there is: they are of the model that
-their examples ask for.
+Some files are broken. Some models are described in several files, some only under the path of an older API, and some
+only in the list of all requests. A model is read from the file that describes it under the current path, and of two
+such files, from the one that a page links to. A page whose link is broken belongs to the model of its examples.
 """
 
 import ast
@@ -16,7 +15,7 @@ from typing import Any
 
 FOLDER = Path("docs", "api-references", "video-models")
 PATH = "/v2/video/generations"
-_PAYLOAD = "Video.v2.SubmitVideoPayload"  # the list of all, among the schemas of some file
+_PAYLOAD = "Video.v2.SubmitVideoPayload"  # the list of all requests, among the schemas of a file
 
 _LINK = re.compile(r"video-models/([^)\s]+\.json)\)")
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
@@ -30,17 +29,17 @@ _VIDEO = re.compile(r"""['"]?video['"]?\s*:\s*\[?\s*(?:\{\s*['"]?url['"]?\s*:\s*
 
 @dataclass
 class Page:
-    """What a page says beside the OpenAPI file that it links to."""
+    """The facts of a page that are not in its OpenAPI file."""
 
     title: str
-    seconds: list[int] = field(default_factory=list)  # that its examples took, or a video is said to take
-    hosts: set[str] = field(default_factory=set)  # of the videos in its examples' answers
+    seconds: list[int] = field(default_factory=list)  # how long its examples took, or a video usually takes
+    hosts: set[str] = field(default_factory=set)  # of the videos in the responses of its examples
     examples: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
 class Documented:
-    """A model as the reference has it; `schema` and `examples` are the reference's own."""
+    """A model in the reference. `schema` and `examples` are unchanged."""
 
     name: str
     file: str  # below the reference's folder
@@ -50,9 +49,9 @@ class Documented:
 
 
 def read(source: Path, renamed: Mapping[str, str | None]) -> tuple[list[Documented], list[str]]:
-    """The models by name, and a sentence for each file that cannot be read.
+    """Return the models by name, and a sentence for each file that cannot be read.
 
-    `renamed` has, for a file that names a wrong model, the right one; None if the file is to be left out.
+    `renamed` maps a file that names a wrong model to the right name, or to None to leave the file out.
     """
     folder = source / FOLDER
     texts = [path.read_text("utf-8") for path in sorted(folder.rglob("*.md"))]
@@ -65,7 +64,9 @@ def read(source: Path, renamed: Mapping[str, str | None]) -> tuple[list[Document
         try:
             models = list(_models(path, file, renamed))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            problems.append(f"{file} is left out: it is no OpenAPI file of a model ({type(error).__name__}: {error}).")
+            problems.append(
+                f"{file} is left out: it is not an OpenAPI file of a model ({type(error).__name__}: {error})."
+            )
             continue
         for where, model in models:
             rank = (where == _PAYLOAD, where != PATH, file not in linked, file)
@@ -82,7 +83,7 @@ def read(source: Path, renamed: Mapping[str, str | None]) -> tuple[list[Document
 
 
 def _models(path: Path, file: str, renamed: Mapping[str, str | None]) -> Iterator[tuple[str, Documented]]:
-    """The models of a file, each with the path of the API that it is described under."""
+    """Yield the models of a file, each with the API path under which it is described."""
     document = json.loads(path.read_text("utf-8"))
     posts = {where: item["post"] for where, item in document["paths"].items() if "post" in item}
     for where, post in posts.items():
@@ -104,7 +105,7 @@ def _names(schema: dict[str, Any], file: str, renamed: Mapping[str, str | None])
 
 
 def _resolved(schema: Any, document: Mapping[str, Any]) -> Any:
-    """The schema with what its `$ref`s stand for."""
+    """Return the schema with its `$ref`s replaced by their targets."""
     if isinstance(schema, list):
         return [_resolved(one, document) for one in schema]
     if not isinstance(schema, dict):
@@ -124,7 +125,7 @@ def _samples(operation: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             try:
                 yield json.loads(data[1].replace("'\\''", "'").replace("\\'", "'"))
             except ValueError:
-                continue  # it is cut off, or no JSON: a page may have a better one
+                continue  # it is cut off or not JSON; a page may have a better example
 
 
 def _page(text: str) -> Page:
@@ -145,7 +146,7 @@ def _page(text: str) -> Page:
 
 
 def _requests(code: str) -> Iterator[dict[str, Any]]:
-    """The request bodies in a program."""
+    """Yield the request bodies in a Python program."""
     try:
         tree = ast.parse(code)
     except SyntaxError:
@@ -156,4 +157,4 @@ def _requests(code: str) -> Iterator[dict[str, Any]]:
             try:
                 yield ast.literal_eval(node)
             except ValueError:
-                continue  # it holds a variable
+                continue  # it contains a variable

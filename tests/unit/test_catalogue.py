@@ -205,7 +205,7 @@ def test_the_longest_prefix_determines_the_vendor(made_up: Reference) -> None:
     made_up.model("acme/plus-one", "plus.json")
     assert made_up.write()["acme/plus-one"]["vendor"] == "acmeplus"
     made_up.model("nobody/one", "nobody.json")
-    with pytest.raises(Unreadable, match="Whose model nobody/one is"):
+    with pytest.raises(Unreadable, match=r"No vendor in vendors\.toml has the model nobody/one"):
         made_up.write()
 
 
@@ -384,7 +384,7 @@ def test_a_folder_that_is_not_a_checkout_changes_nothing(made_up: Reference) -> 
     made_up.model("acme/one", "one.json")
     made_up.write()
     before = made_up.files()
-    with pytest.raises(Unreadable, match="is no checkout"):
+    with pytest.raises(Unreadable, match="is not a checkout"):
         write(made_up.here, made_up.target, made_up.here)
     assert made_up.files() == before
 

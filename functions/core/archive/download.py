@@ -20,11 +20,11 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 
 @dataclass(frozen=True)
 class Allowed:
-    """Say where a video may come from. Two lists add up, and a host on either of them is allowed.
+    """The limits of a download. A host is allowed if it is on one of two lists.
 
     The catalogue lists the hosts of each model (`core.models.hosts_of`): a person chose them from the provider's
-    reference, so a video of one vendor cannot come from the host of another. The stage's setting `video_hosts` lists
-    hosts for all models, so that an operator can allow a host that the catalogue does not have yet.
+    reference, so one vendor's videos are not accepted from another vendor's host. The stage's setting `video_hosts`
+    lists hosts for all models, so that an operator can allow a host that the catalogue does not have yet.
     """
 
     hosts: tuple[str, ...]  # names, or "*." and a domain for all names below it
