@@ -408,3 +408,31 @@ export const texts = /** @satisfies {Texts} */ ({
     InternalError: "Internal error",
   },
 });
+
+/** @param {unknown[]} values */
+const or = (values) => [values.slice(0, -1).join(", "), values.at(-1)].filter((part) => part !== "").join(" or ");
+
+/** @type {ByName} */
+const TYPES = { string: "text", integer: "a whole number", number: "a number", boolean: "yes or no", array: "a list", object: "an object", null: "nothing" };
+
+/**
+ * What to do about a broken rule of a model's JSON Schema, by its keyword. `allowed` is the keyword's value, and `fields` are
+ * the labels of the fields that the rule is about.
+ * @type {Record<string, ((allowed: any, fields: string[]) => string) | undefined>}
+ */
+export const rules = {
+  enum: (allowed) => `Choose ${or([...new Set(allowed.map(String))])}.`,
+  type: (allowed) => `Enter ${or([allowed].flat().map((type) => TYPES[type] ?? type))}.`,
+  pattern: (allowed) => (allowed === "\\S" ? "Enter some text." : "Use a link (https://), an uploaded file or one of your videos."),
+  minimum: (allowed) => `The lowest value is ${allowed}.`,
+  maximum: (allowed) => `The highest value is ${allowed}.`,
+  minLength: (allowed) => `Enter at least ${allowed} ${allowed === 1 ? "character" : "characters"}.`,
+  maxLength: (allowed) => `The limit is ${allowed} ${allowed === 1 ? "character" : "characters"}.`,
+  minItems: (allowed) => `Add at least ${allowed} ${allowed === 1 ? "item" : "items"}.`,
+  maxItems: (allowed) => `The limit is ${allowed} ${allowed === 1 ? "item" : "items"}.`,
+  required: () => "Required by this model.",
+  additionalProperties: () => "The model has no such setting.",
+  oneOf: (_, fields) => `Fill in only one of these: ${fields.join(", ")}.`,
+  anyOf: (_, fields) => `Fill in at least one of these: ${fields.join(", ")}.`,
+  not: (_, fields) => `Do not combine ${fields.join(" and ")}.`,
+};

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,7 @@ def answer_error(error: Exception) -> Response[dict[str, Any]]:
     event = app.current_event
     body = {
         "message": str(error),
+        **({"problems": [asdict(problem) for problem in error.problems]} if isinstance(error, InvalidRequest) else {}),
         "remedy": getattr(error, "remedy", "") or None,
         "path": event.path,
         "requestId": event.request_context.get("requestId") or str(uuid4()),

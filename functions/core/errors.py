@@ -37,7 +37,9 @@ the API and the announcement show that name as `error.name`. A message is one se
         └── InternalError           anything unexpected; see the execution's history
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 _STORE_KEY = (
     "Nothing was charged. An operator stores a valid key with `promptreel secret set` and can then continue the job "
@@ -55,14 +57,24 @@ class PromptreelError(Exception):
     remedy: ClassVar[str] = ""  # how the user or an operator can fix this; `{id}` is the generation's id
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a request, in parts, so that each interface can word it."""
+
+    fields: tuple[str, ...]  # paths in the request, such as `elements.0.video_url`; none if it concerns the whole
+    message: str
+    rule: str = ""  # the keyword of JSON Schema that the request breaks
+    allowed: Any = None  # the keyword's value
+
+
 class InvalidRequest(PromptreelError):
     """The request breaks the model's schema. The message names each field and what is allowed. Nothing was paid."""
 
     remedy = "Correct the fields that the message names. `promptreel models MODEL` shows what the model accepts."
 
-    def __init__(self, message: str, path: str = "") -> None:
+    def __init__(self, message: str, field: str = "", problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
-        self.path = path
+        self.problems = problems or (Problem((field,) if field else (), message),)
 
 
 class InvalidFile(PromptreelError):

@@ -48,6 +48,20 @@ ERROR = {
     "required": ["message"],
     "properties": {
         "message": {"type": "string"},
+        "problems": {
+            "type": "array",
+            "description": "Of a status 400: each problem of the request, in parts. Not in the provider's contract.",
+            "items": {
+                "type": "object",
+                "required": ["fields", "message", "rule", "allowed"],
+                "properties": {
+                    "fields": {"type": "array", "items": TEXT, "description": "Paths such as `elements.0.video_url`."},
+                    "message": TEXT,
+                    "rule": {"type": "string", "description": "The keyword of the model's JSON Schema, or empty."},
+                    "allowed": {"description": "The value of the keyword, such as the list of allowed values."},
+                },
+            },
+        },
         "remedy": _REMEDY,
         "path": {"type": "string"},
         "requestId": {"type": "string"},
