@@ -169,7 +169,6 @@ class Generation:
     webhook: Webhook | None = None
     given: list[Given] | None = None  # the inputs that its request refers to: see core.inputs
     cost: Cost | None = None  # only if the request was accepted
-    is_awaited: bool | None = None  # whether other generations wait for its end: see core.slots
     rescues: int = 0
 
     @property

@@ -180,17 +180,6 @@ class Ledger:
         """Return the latest task token of the generation's workflow."""
         return (self.table.get(generation_id) or {}).get("task_token")
 
-    def await_end(self, generation_id: str) -> bool:
-        """Record that others wait for the generation's end. Return False if it has ended or does not exist."""
-        running = (Status.QUEUED, Status.GENERATING, Status.ARCHIVING)
-        values = {f":status{number}": status for number, status in enumerate(running)}
-        is_running = Condition(f"#status IN ({', '.join(values)})", values)
-        try:
-            self.table.update(generation_id, {"is_awaited": True}, only_if=is_running)
-        except ConditionFailed:
-            return False
-        return True
-
     def provider_finished(self, run: Run, video: dict[str, Any], credits_used: int | None) -> None:
         """Record that the provider has finished the video, with its answer and the cost."""
         now = self.now()
