@@ -78,9 +78,8 @@ class CheckStatus:
             self.schedule.pause(self._age(generation), Times())  # raises GenerationTimedOut after the last poll
             raise
         if not is_known(answer.status):
-            logger.warning(
-                "unknown provider status: status=%r generation_id=%s", answer.status, generation.generation_id
-            )
+            fields = {"status": answer.status, "generation_id": generation.generation_id}
+            logger.warning("unknown provider status", extra=fields)
         if answer.outcome == "error":
             raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
         return answer
