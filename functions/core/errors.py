@@ -28,7 +28,7 @@ the API and the announcement show that name as `error.name`. A message is one se
         ├── GenerationFailed        the provider tried and failed
         ├── GenerationTimedOut      the provider never finished
         ├── GenerationEnded         the generation had already been cancelled or recorded as failed
-        ├── VideoUnavailable        the download did not start or broke off: tried again with a fresh link
+        ├── VideoUnavailable        the download failed or was interrupted: tried again with a fresh link
         ├── VideoInvalid            the download is not the whole video: tried again
         ├── VideoIncomplete         part of the video is stored; the next invocation continues from there
         ├── VideoForbidden          the link's host, scheme or address is not allowed, or the video is too large
@@ -145,7 +145,7 @@ class MethodNotAllowed(PromptreelError):
 
 
 class LedgerUnavailable(PromptreelError):
-    """A write to the table failed. The message says what it was to record."""
+    """A write to the table failed. The message says what could not be recorded."""
 
     remedy = "Send the same request again with the same idempotency key. It is never paid twice."
 
@@ -170,7 +170,7 @@ class SubmissionUnknown(GenerationError):
 
 
 class SubmissionTimedOut(GenerationError):
-    """Until the submit deadline, the provider was busy or could not be reached. Nothing was charged."""
+    """The provider was busy or could not be reached until the submit deadline. Nothing was charged."""
 
     remedy = (
         "Nothing was charged. Send the request again, or have an operator continue the job with `promptreel "
@@ -254,7 +254,7 @@ class VideoIncomplete(GenerationError):
 
 
 class VideoForbidden(GenerationError):
-    """The stage's settings do not allow this video: its link's host, scheme or address, or its size."""
+    """The deployment does not allow this video, because of its size or of its link's host, scheme or address."""
 
     remedy = (
         "The video is paid for. If its host is the provider's or its vendor's, an operator adds it to `video_hosts` in "
