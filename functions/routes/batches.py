@@ -66,7 +66,9 @@ def send() -> dict[str, Any]:
         raise InvalidFile("The file is not UTF-8 text.") from None
     if flag(router, "upload"):
         if body:
-            raise InvalidRequest("With `upload` nothing is sent here: the answer says where to.", "upload")
+            raise InvalidRequest(
+                "With `upload=true`, send no body. The response has a form to upload the file with.", "upload"
+            )
         return _batches().upload(calls.owner, calls.key_id, name, max_concurrency)
     is_dry = flag(router, "dry_run")
     checked = _check_file().check(calls.owner, name, body, with_uploads=not is_dry)

@@ -22,9 +22,7 @@ MAX_IDEMPOTENCY_KEY = 255
 def idempotency_key(key: object, name: str) -> str:
     """Return the idempotency key of a request. Raise `InvalidRequest`, with the field's `name`, if it is not valid."""
     if not isinstance(key, str) or not re.fullmatch(f"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}", key):
-        raise InvalidRequest(
-            f"{name} must be a text of 1 to {MAX_IDEMPOTENCY_KEY} characters, ASCII without spaces.", name
-        )
+        raise InvalidRequest(f"{name} must have 1 to {MAX_IDEMPOTENCY_KEY} ASCII characters, without spaces.", name)
     return key
 
 

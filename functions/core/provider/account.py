@@ -44,7 +44,7 @@ class Movement:
 
 
 def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
-    """See `Provider.log`. New calls shift rows to later pages, so a row may be returned twice but is never missed."""
+    """Yield the calls for `Provider.log`. New calls shift rows to later pages: a row may come twice, none is missed."""
     window: dict[str, str | int] = {"start": iso(start), "end": iso(end), "limit": PAGE_ROWS}
     offset = 0
     while True:
@@ -60,7 +60,10 @@ def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
 
 
 def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement]:
-    """See `Provider.movements`. An unreadable entry is an error, because skipping it would lose money."""
+    """Yield the transactions for `Provider.movements`.
+
+    Raise `ProviderUnavailable` for an entry that cannot be read. Skipping it would lose money.
+    """
     window: dict[str, str | int] = {"from": iso(start), "to": iso(end), "limit": PAGE_ROWS}
     cursor: dict[str, str] = {}
     while True:
@@ -72,7 +75,9 @@ def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement]:
                 raise ProviderUnavailable("The provider's list of transactions has an invalid entry.") from error
             # A provider that ignored the range would return all transactions for each hour.
             if not start - ROUNDING <= movement.at <= end + ROUNDING:
-                raise ProviderUnavailable("The provider's list of transactions is not of the requested time range.")
+                raise ProviderUnavailable(
+                    "The provider's list of transactions has an entry outside the requested time range."
+                )
             yield movement
         if not pagination["has_more"]:
             return

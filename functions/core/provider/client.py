@@ -57,10 +57,10 @@ class Key(Protocol):
     """The provider's API key, which may be rotated while we run."""
 
     def get(self) -> str:
-        """Return the key, which may be a remembered one."""
+        """Return the key, which may be cached."""
 
     def renew(self) -> bool:
-        """Read the key again. Return whether it differs from the remembered one."""
+        """Read the key again. Return whether it differs from the cached one."""
 
 
 @dataclass(frozen=True)
