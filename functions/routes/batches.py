@@ -110,7 +110,7 @@ def report(id: str) -> dict[str, Any] | Response[str]:
 
 @router.post("/v2/batches/<id>/cancel")
 def cancel(id: str) -> dict[str, Any]:
-    """Start no more rows, and stop those that are running."""
+    """Start no more rows, and cancel those that are running."""
     return _batches().cancel(caller(router).owner, id)
 
 
