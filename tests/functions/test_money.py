@@ -181,7 +181,9 @@ def test_queued_jobs_are_not_sent_once_the_budget_is_exceeded(cloud: Cloud) -> N
     budgets().set(ALL, {"day": 1 * USD})
     first, second = (create(cloud)[1]["id"] for _ in range(2))
     cloud.run({"generation_id": first}, "submit", "check_status", "finalize")
-    with pytest.raises(BudgetExceeded, match=r"1\.00 USD a day of this deployment was passed .* 3\.00 USD are spent"):
+    with pytest.raises(
+        BudgetExceeded, match=r"1\.00 USD a day of this deployment no longer has room .* 3\.00 USD are spent"
+    ):
         cloud.run({"generation_id": second}, "submit")
     assert cloud.simulator.counts().creates == 1
 

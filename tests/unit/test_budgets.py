@@ -312,7 +312,7 @@ def test_jobs_per_hour_are_counted_at_any_cost(bank: Bank) -> None:
     bank.accept("g1", 0)
     bank.accept("g2", 0)
     bank.fail("g2")
-    with pytest.raises(BudgetExceeded, match=r"The 2 jobs an hour of this deployment .* the next at 2026-01-01T13:00Z"):
+    with pytest.raises(BudgetExceeded, match=r"The 2 jobs an hour of this deployment .* renew at 2026-01-01T13:00Z"):
         bank.accept("g3", 0)
     bank.clock.forward(3600)
     bank.accept("g4", 0)

@@ -118,7 +118,7 @@ def test_a_job_is_not_sent_after_its_budget_was_exceeded(dynamodb: "DynamoDBClie
     ledger.add(generation(owner="ann", cost=cost), budgets.holding(cost, "ann"))
     budgets.set(scope_of("ann"), {"day": 0})
     provider = Provider("p1")
-    with pytest.raises(BudgetExceeded, match=r"0\.00 USD a day of owner ann was passed while this video waited"):
+    with pytest.raises(BudgetExceeded, match=r"0\.00 USD a day of owner ann no longer has room for this video"):
         invoke(ledger, provider)
     assert (provider.calls, ledger.get("g1").submission) == ([], None)
     budgets.set(scope_of("ann"), {"day": 2 * USD})

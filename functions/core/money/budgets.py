@@ -102,8 +102,8 @@ class Budget:
             others = spent - (cost.held if (what, period) in counting else 0)
             if limit is not None and (limit == 0 or (others >= limit and spent > limit)):
                 return (
-                    f"The budget of {dollars(limit)} a {what} of {self.name} was passed while this video waited: "
-                    f"{dollars(spent)} are spent or held; it renews at {renewal(period)}."
+                    f"The budget of {dollars(limit)} a {what} of {self.name} no longer has room for this video: "
+                    f"{dollars(spent)} are spent or reserved; it renews at {renewal(period)}."
                 ), period
         return None
 
@@ -117,11 +117,11 @@ class Budget:
             if limit is not None and spent + credits_ > limit:
                 return (
                     f"The budget of {dollars(limit)} a {what} of {self.name} has no room for this video, which may "
-                    f"cost {dollars(credits_)}: {dollars(spent)} are spent or held; it renews at {renewal(period)}."
+                    f"cost {dollars(credits_)}: {dollars(spent)} are spent or reserved; it renews at {renewal(period)}."
                 ), period
         if limits.hour is not None and used.hour_jobs + 1 > limits.hour:
             return (
-                f"The {limits.hour} jobs an hour of {self.name} have begun: the next at {renewal(used.hour)}.",
+                f"The {limits.hour} jobs an hour of {self.name} are used up; they renew at {renewal(used.hour)}.",
                 used.hour,
             )
         return None
