@@ -179,7 +179,7 @@ def _row(way: str, *cells: str) -> str:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The section of docs/performance.md."""
+    """Return this section of docs/performance.md."""
     limited, fast = results["limited"]["ways"], results["fast"]["ways"]
 
     def costs(way: str, case: str) -> tuple[str, str]:

@@ -122,7 +122,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The section of docs/performance.md."""
+    """Return this section of docs/performance.md."""
     lines = [
         "## Cold start",
         "",

@@ -38,7 +38,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The section of docs/performance.md."""
+    """Return this section of docs/performance.md."""
     who = {one: name.format(results["seconds"]) for one, name in WHO.items()}
     parts = sorted({part for cost in results["usd"].values() for part in cost})
     lines = [

@@ -49,7 +49,7 @@ def keep(name: str, found: dict[str, Any]) -> None:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The section in Markdown."""
+    """Return this section of docs/performance.md."""
     return "\n".join(
         [
             "## Throughput and scale\n",

@@ -173,7 +173,7 @@ class Generation:
 
     @property
     def run(self) -> Run:
-        """The latest run of its workflow."""
+        """Return the latest run of the generation's workflow."""
         return Run(self.generation_id, self.rescues)
 
     @property
@@ -182,18 +182,20 @@ class Generation:
 
     @property
     def waits_for_slot(self) -> bool:
-        """Whether the generation may be in the queue for a slot at the provider."""
+        """Return whether the generation may be in the queue for a slot at the provider."""
         return self.status is Status.QUEUED and self.slot is None and self.submission is None
 
     @property
     def at_provider(self) -> bool:
-        """Whether the provider has the request, or may have it, and has not said that the job ended."""
+        """Return whether the provider has the request, or may have it, and has not said that the job ended."""
         return self.submission is not None and self.generated_at is None and not self.failed_at_provider
 
     @property
     def charged(self) -> int:
-        """The cost in credits. If the provider may charge but has not named an amount, the most that such requests
-        cost."""
+        """Return the cost in credits.
+
+        If the provider may charge but has not named an amount, this is the most that such requests cost.
+        """
         if self.credits_used is not None:
             return self.credits_used
         may_cost = self.submission is not None and not self.failed_at_provider
@@ -201,7 +203,7 @@ class Generation:
 
     @property
     def failed_at_provider(self) -> bool:
-        """Whether the provider itself failed to generate the video, which is not charged."""
+        """Return whether the provider itself failed to generate the video, which it does not charge."""
         return self.error is not None and self.error.name == GenerationFailed.__name__
 
 

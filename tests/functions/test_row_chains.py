@@ -89,7 +89,11 @@ def test_a_row_names_a_row_above_it_by_number_or_id(form: str) -> None:
         ([{**FIRST, "id": " 7 "}], 1, "`id` must be a text"),
         ([{**FIRST, "id": 7}], 1, "`id` must be a text"),
         ([{**FIRST, "id": ["x"]}], 1, "`id` must be a text"),
-        ([FIRST, {"model": MODEL, "prompt": "x", "image_url": "row:1"}], 2, "row:1 is a video, but the field accepts only image"),
+        (
+            [FIRST, {"model": MODEL, "prompt": "x", "image_url": "row:1"}],
+            2,
+            "row:1 is a video, but the field accepts only image",
+        ),
         ([FIRST, {"model": "veo2", "prompt": "row:1"}], 2, None),
     ],
 )

@@ -38,7 +38,7 @@ _TOO_DEEP = f"more than {MAX_PARSED_DEPTH} lists and objects are nested in each 
 
 
 def _with_trailing_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
-    """Return the error of Python 3.13, which names a trailing comma. Earlier versions miss a value after it."""
+    """Return the error about a trailing comma that Python 3.13 raises. Earlier versions raise a less helpful one."""
     before, end = error.doc[: error.pos].rstrip(" \t\r\n"), error.doc[error.pos : error.pos + 1]
     kind = {("Expecting value", "]"): "array", ("Expecting property name enclosed in double quotes", "}"): "object"}
     if not before.endswith(",") or (error.msg, end) not in kind:

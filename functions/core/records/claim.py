@@ -52,7 +52,7 @@ class Claim:
 
     @property
     def client_request_id(self) -> str:
-        """The name of the create call in the provider's log."""
+        """Return the name of the create call in the provider's log."""
         return client_request_id(self.run.generation_id, self.attempt)
 
     def clear(self) -> None:
