@@ -38,7 +38,7 @@ Promptreel never repeats a create call in any other way: the HTTP client does no
 | 429; 503 with `Retry-After` | rejected for now | waits for the requested time, and until the submit deadline at most: `SubmissionTimedOut` |
 | 400, 404, 422 | rejected | `RequestRefused`, with the provider's message |
 | 401 | rejected | the key is read once more; the request is sent again only if the key has changed, else `ProviderKeyRejected` |
-| 402, 403 | refused: no money | `ProviderOutOfCredits` |
+| 402, 403 | rejected: no credits | `ProviderOutOfCredits` |
 | 2xx with a readable id | accepted | the id is in the ledger before the function returns |
 | read timeout, reset after sending, unreadable 2xx, a redirect, any other status | **unknown** | searched in the provider's log for a day, then `SubmissionUnknown`; never sent again |
 

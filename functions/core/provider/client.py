@@ -316,7 +316,7 @@ def _accepted_id(answer: _Answer) -> str:
         case 402 | 403:
             raise ProviderOutOfCredits(f"The provider account is out of credits ({status}): {message}")
         case 400 | 404 | 422:
-            raise RequestRefused(f"The provider refused the request ({status}): {message}")
+            raise RequestRefused(f"The provider rejected the request ({status}): {message}")
         case _:
             raise SubmissionUnknown(
                 f"The provider answered the request with {status}, so it may have accepted it. Its message: {message}"
