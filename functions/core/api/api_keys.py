@@ -49,7 +49,7 @@ def is_key(text: str) -> bool:
 
 
 def holder_of(key: str, stored: str | None, now: datetime) -> Holder | None:
-    """Return the holder of `key` by the secret's text, or None if the key is not valid or has expired."""
+    """Return the holder of `key` in the secret's text, or None if the key is not valid or has expired."""
     match = _KEY.fullmatch(key)
     if match is None or stored is None:
         return None

@@ -53,7 +53,7 @@ class Charged:
 
 
 class Books:
-    """The data of both sides in a SQLite file at `path`, which may contain the data of an earlier run."""
+    """The provider's data and the ledger's, in a SQLite file at `path`. The file may contain data of an earlier run."""
 
     def __init__(self, path: Path) -> None:
         self._database = sqlite3.connect(path)

@@ -283,7 +283,7 @@ def update_of(key: str, changes: Item, *, only_if: Condition, remove: tuple[str,
 
 
 def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:
-    """Write, and retry conflicts with a transaction, which the SDK does not."""
+    """Write, and retry if a transaction conflicts with the write, because the SDK does not."""
     for attempt in range(MOST_CONFLICTS):
         try:
             call()
