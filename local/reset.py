@@ -43,12 +43,12 @@ def reset(checkout: Checkout, *, is_forced: bool) -> None:
     count, paid = videos(checkout)
     say(
         f"This deletes all data in {os.path.relpath(checkout.state)}: all records, API keys and running jobs, and all"
-        f" videos ({count}, of which {paid} may have cost money). The videos in out/ are kept."
+        f" videos ({count}; {paid} may have cost money). The videos in out/ are kept."
     )
     if not is_forced:
         if not sys.stdin.isatty():
             raise LocalCloudError(
-                "Nothing was deleted, because there is no terminal to confirm on. Set FORCE=1 to delete anyway."
+                "Nothing was deleted, because confirmation needs a terminal. Set FORCE=1 to delete anyway."
             )
         if input('Type "yes" to delete all of it: ').strip() != "yes":
             raise LocalCloudError('Nothing was deleted, because the answer was not "yes".')
