@@ -128,3 +128,13 @@ def test_a_write_is_one_unit(learned: Learned) -> None:
     assert len(item) == POSITIONS + 2
     assert sum(sizes) < 1024
     assert records.TIMES in {value["S"] for value in item.values() if "S" in value}
+
+
+def test_a_cost_of_zero_is_not_learned(learned: Learned) -> None:
+    for number in range(3 * FEW):
+        learned.note(generation(f"g{number}"), None, 0)
+    assert learned.costs_of({"model": "veo2"}) == [], "an estimate of 0 would hold nothing"
+    for number in range(3 * FEW):
+        learned.note(generation(f"g{number}"), 40, 7)
+        learned.note(generation(f"g{number}"), 40, 0)
+    assert set(learned.costs_of({"model": "veo2"})) == {7}

@@ -70,9 +70,12 @@ class Learned:
         return found if len(found) >= FEW else []
 
     def note(self, generation: Generation, seconds: float | None, credits_used: int | None) -> None:
-        """Record how long a generation took and how much it cost; None for what is not known."""
+        """Record how long a generation took and how much it cost; None for what is not known.
+
+        A cost of zero is not recorded: budgets would then hold nothing for similar requests.
+        """
         position = zlib.crc32(generation.generation_id.encode()) % POSITIONS
-        known = {TIME: None if seconds is None else round(seconds * 1000), COST: credits_used}
+        known = {TIME: None if seconds is None else round(seconds * 1000), COST: credits_used or None}
         noted = {kind: value for kind, value in known.items() if value is not None}
         if not noted:
             return
