@@ -14,6 +14,7 @@ the API and the announcement show that name as `error.name`. A message is one se
     ├── NotFound                this owner has no such generation; the API answers 404
     │   └── Deleted                 its owner deleted it
     ├── BudgetExceeded          a budget has too little left; the API answers 403, a file is recorded as failed
+    ├── Contention              too many writes at once; the API answers 503
     ├── MethodNotAllowed        the path exists, but not for this method; the API answers 405
     ├── LedgerUnavailable       a write to the table failed
     └── GenerationError         ends or delays the workflow of one generation
@@ -132,6 +133,18 @@ class BudgetExceeded(PromptreelError):
     Nothing was sent."""
 
     remedy = "Wait until the budget renews, or ask an operator to raise it with `promptreel budgets set`."
+
+
+class Contention(PromptreelError):
+    """Too many requests change the same records or budgets at once. Nothing was changed by this one."""
+
+    remedy = (
+        "Send the same request again with the same idempotency key, after the seconds in the header `Retry-After`. "
+        "It is never paid twice."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests change the same records or budgets at this moment. Nothing was changed.")
 
 
 class MethodNotAllowed(PromptreelError):

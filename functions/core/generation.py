@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from core.errors import GenerationFailed
+from core.hold import Hold
 from core.workflow import Run
 
 GENERATION_ID = "^[0-9a-f]{32}$"
@@ -89,15 +90,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a request in credits: its estimate, and the amounts in budgets and sums."""
+    """The estimated cost of a request in credits, as of its acceptance."""
 
     estimated: int
     most: int  # the highest cost of similar requests
-    basis: str  # of the estimate: core.money.estimates
-    held: int = 0  # the amount in the budgets
-    day: str = ""  # of the budgets that count it, 2026-11-25
-    key_id: str | None = None  # of the API key that the request was made with
-    counted: dict[str, Any] | None = None  # its part in the sums: core.money.usage
+    basis: str  # core.money.estimates
 
 
 @dataclass(frozen=True)
@@ -169,6 +166,7 @@ class Generation:
     webhook: Webhook | None = None
     given: list[Given] | None = None  # the inputs that its request refers to: see core.inputs
     cost: Cost | None = None  # only if the request was accepted
+    hold: Hold | None = None  # what it takes from budgets
     rescues: int = 0
 
     @property

@@ -262,6 +262,7 @@ def test_a_rescue_during_notifications_is_waited_for(house: House, monkeypatch: 
 
     def rescue_first(source: str) -> list[tuple[str, str]]:
         monkeypatch.undo()
+        house.ledger.announced(house.record("ann1"))
         rescue("ann1", house.ledger, executions)
         return awaiting(source)
 

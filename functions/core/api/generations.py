@@ -52,7 +52,7 @@ class GenerationApi:
     log: Callable[..., None]  # writes a log line with named values
     allow_local_webhooks: bool = False
 
-    def create(self, owner: str, key_id: str | None, order: Order) -> dict[str, Any]:
+    def create(self, owner: str, key_line: str | None, order: Order) -> dict[str, Any]:
         """Accept a request and return its generation, or the earlier one with the same idempotency key."""
         key = None if order.idempotency_key is None else idempotency_key(order.idempotency_key, "Idempotency-Key")
         source = Source("api", order.request_id)
@@ -66,7 +66,7 @@ class GenerationApi:
             accounts=self.accounts,
             workflow=deletion.workflow,
         )
-        generation = intake.accept(order.body, Envelope(which, owner, source, label=label, key_id=key_id))
+        generation = intake.accept(order.body, Envelope(which, owner, source, label=label, key_line=key_line))
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
         return self._shown(generation)
 

@@ -25,18 +25,18 @@ class MoneyApi:
     accounts: Accounts
     models: Callable[[], Models]
 
-    def estimate(self, owner: str, key_id: str | None, request: object) -> dict[str, Any]:
+    def estimate(self, owner: str, key_line: str | None, request: object) -> dict[str, Any]:
         """Return the estimated cost of a request, and whether a budget would reject it now. Nothing is stored."""
         models = self.models()
         estimate = self.accounts.estimates.of(validate(request, models), models)
-        budgets = self.accounts.budgets.of(owner, key_id)
+        budgets = self.accounts.budgets.of(owner, key_line)
         refusals = (budget.refusal(estimate.most) for budget in budgets)
         refused = next((refusal for refusal in refusals if refusal), None)
         return {**estimate.as_dict(), "refused": refused and refused[0]}
 
-    def budgets(self, owner: str, key_id: str | None) -> dict[str, Any]:
+    def budgets(self, owner: str, key_line: str | None) -> dict[str, Any]:
         """Return the budgets that apply to the caller's requests, and how much of each is left."""
-        found = self.accounts.budgets.of(owner, key_id)
+        found = self.accounts.budgets.of(owner, key_line)
         return {"data": [line for budget in found for line in as_lines(budget)]}
 
     def usage(self, owner: str, by: str, from_: str | None, to: str | None) -> dict[str, Any]:

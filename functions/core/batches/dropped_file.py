@@ -83,7 +83,7 @@ class FileIntake:
             owner,
             Source("s3", file.uri),
             label=row.label,
-            key_id=content.key_id,
+            key_line=content.key_id,
         )
         self.intake.accept(row.request, envelope)
 

@@ -55,7 +55,7 @@ class Announcer:
             "owner": generation.owner,
         }
         self._publish(f"Generation {kind}", generation.generation_id, message, attributes, generation.tags or [])
-        ledger.announced(generation, *self.accounts.settle(generation))
+        ledger.announced(generation, self.accounts.closing(generation))
 
     def announce_batch(self, announced: dict[str, Any]) -> None:
         """Publish that a batch has ended (`core.batches.report`)."""

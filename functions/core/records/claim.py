@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.errors import GenerationEnded, LedgerUnavailable
+from core.errors import Contention, GenerationEnded, LedgerUnavailable
 from core.generation import Generation, Status, Submission, iso
 from core.records.items import as_item
 from core.records.ledger import Ledger
@@ -75,7 +75,7 @@ class Claim:
                 late = as_item({**known, "updated_at": self.ledger.now()})
                 self.ledger.table.update(which, late, only_if=held)
                 raise GenerationEnded(f"Generation {which} ended while it was being submitted.") from None
-        except (BotoCoreError, ClientError, ConditionFailed) as error:
+        except (BotoCoreError, ClientError, Contention, ConditionFailed) as error:
             raise LedgerUnavailable(
                 f"The provider accepted the request as {provider_id}, but this could not be recorded."
             ) from error
