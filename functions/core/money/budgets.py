@@ -3,6 +3,8 @@
 Each scope has one item, which counts only its current day, month and hour. The transaction that records a request also
 opens its hold (core.hold), on condition that each budget has room. Concurrent requests can therefore not spend more
 than the limit. The transaction that records the announcement of its end closes the hold and gives back the unused part.
+
+An API key shares its scope with the keys that it replaced: they are a line, named after its first key.
 """
 
 import logging
@@ -192,19 +194,6 @@ class Budgets:
         """Set the named limits of a scope (`day`, `month`, `hour`) and leave the others. None removes a limit."""
         self._set(scope, {f"{name}_limit": NONE if limit is None else limit for name, limit in limits.items()})
         return self._read([scope])[0][1]
-
-    def hand_over(self, key_id: str, replacement_id: str) -> None:
-        """Give the replacement of a key the limits of the old key and the amounts that it has used."""
-        [(item, _)] = self._read([scope_of(key_line=key_id)])
-        names = [*(f"{name}_limit" for name in Limits.__annotations__), *Used.__annotations__]
-        if known := {name: item[name] for name in names if name in item}:
-            self._dynamodb.update_item(
-                TableName=self._name,
-                Key=write({PK: SCOPE, SK: scope_of(key_line=replacement_id)}),
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in known),
-                ExpressionAttributeNames={f"#{name}": name for name in known},
-                ExpressionAttributeValues=write({f":{name}": value for name, value in known.items()}),
-            )
 
     def _set(self, scope: str, values: Mapping[str, Any]) -> None:
         """Set attributes of a scope that no transaction changes, although others may be changing the item now."""
