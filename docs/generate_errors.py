@@ -56,7 +56,8 @@ Error responses have the provider's body, `{"message", "path", "requestId", "sta
 | 409 | The idempotency key belongs to another request, or the job's state does not allow the call, for example because it has no video yet. |
 | 413 | The file is too large for a request. Upload it. |
 | 429 | You sent more requests than the stage's throttle allows. |
-| 5xx | Promptreel failed. Repeat the request with the same `Idempotency-Key`; nothing runs twice. |
+| 503 | Too many requests change the same records or budgets at once. Nothing was changed. Send the request again after the seconds in `Retry-After`. |
+| other 5xx | Promptreel failed. Repeat the request with the same `Idempotency-Key`; nothing runs twice. |
 """
 
 

@@ -20,7 +20,7 @@ from core.generation import Clock, iso
 from core.hold import Hold
 from core.money import dollars
 from core.money.table import PK, SK, items_of
-from core.records.table import read, retried, write
+from core.records.table import read_together, retried, write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -208,12 +208,7 @@ class Budgets:
         if not scopes:
             return []
         keys = [write({PK: SCOPE, SK: scope}) for scope in scopes]
-        asked: Any = {self._name: {"Keys": keys, "ConsistentRead": True}}
-        found: dict[str, Item] = {}
-        while asked:
-            answer = self._dynamodb.batch_get_item(RequestItems=asked)
-            found |= {item[SK]: item for item in map(read, answer["Responses"].get(self._name, []))}
-            asked = answer.get("UnprocessedKeys")
+        found = {item[SK]: item for item in read_together(self._dynamodb, self._name, {"Keys": keys})}
         items = [found.get(scope, {SK: scope}) for scope in scopes]
         return [(item, self._budget(item[SK], item)) for item in items]
 

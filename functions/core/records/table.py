@@ -138,17 +138,8 @@ class Table:
         at_once = MOST_AT_ONCE if names else AT_ONCE
         for start in range(0, len(keys), at_once):
             some = [_key(key, self._key) for key in dict.fromkeys(keys[start : start + at_once])]
-            requested: Any = {self._name: {"Keys": some, "ConsistentRead": True, **(projection if names else {})}}
-            for attempt in range(MOST_CONFLICTS):
-                answer = self._dynamodb.batch_get_item(RequestItems=requested)
-                items = map(read, answer["Responses"].get(self._name, []))
-                found |= {item[self._key]: item for item in items}
-                requested = answer.get("UnprocessedKeys")
-                if not requested:
-                    break
-                time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - nothing secret
-            else:
-                raise Contention
+            requested = {"Keys": some, **(projection if names else {})}
+            found |= {item[self._key]: item for item in read_together(self._dynamodb, self._name, requested)}
         return found
 
     def put(self, item: Item, only_if: Condition) -> None:
@@ -320,6 +311,19 @@ def update_of(key: str, changes: Item, *, only_if: Condition, remove: tuple[str,
     condition = only_if.as_parameters({f":{name}": value for name, value in present.items()})
     names = {f"#{name}": name for name in (*present, *remove)} | condition.get("ExpressionAttributeNames", {})
     return {"Key": _key(key, key_name), "UpdateExpression": expression, **condition, "ExpressionAttributeNames": names}
+
+
+def read_together(dynamodb: "DynamoDBClient", table_name: str, requested: Mapping[str, Any]) -> Iterator[Item]:
+    """Yield the current items of one BatchGetItem in any order. Raise `Contention` if DynamoDB does not read all."""
+    asked: Any = {table_name: {**requested, "ConsistentRead": True}}
+    for attempt in range(MOST_CONFLICTS):
+        answer = dynamodb.batch_get_item(RequestItems=asked)
+        yield from map(read, answer["Responses"].get(table_name, []))
+        asked = answer.get("UnprocessedKeys")
+        if not asked:
+            return
+        time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - nothing secret
+    raise Contention
 
 
 def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:

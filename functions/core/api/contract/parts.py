@@ -78,12 +78,15 @@ _MEANINGS = {
     "405": "This method is not allowed. The header Allow lists the methods that are.",
     "413": "The file is too large for a request. Set `upload` to get a form to upload it with.",
     "429": "Too many requests.",
+    "503": "Too many requests change the same records or budgets at once. Nothing was changed. Send the request again "
+    "with the same idempotency key, after the seconds in the header Retry-After.",
 }
 
 
 def answers(*errors: str, ok: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the responses of an operation: those `errors` by their status codes, and 200 with the schema `ok`."""
-    found = {code: _answer(_MEANINGS[code], ref("Error")) for code in (*errors, "405", "429")}
+    found = {code: _answer(_MEANINGS[code], ref("Error")) for code in (*errors, "405", "429", "503")}
+    found["503"]["headers"] = {"Retry-After": {"required": True, "schema": COUNT}}
     return {**({"200": _answer("OK", ok)} if ok else {}), **found}
 
 
