@@ -1,4 +1,4 @@
-"""A hold: what one generation takes from budgets, and its part in the sums of usage.
+"""A hold: the credits that one generation takes from budgets, and its part in the sums of usage.
 
 A hold is a part of its generation's record, so its id is that of the generation's run:
 
@@ -10,9 +10,9 @@ transactions that change the budgets as well. Each write is conditional: only a 
 hold of the latest run is closed, once. Nothing else writes a hold, so a hold that was read does not change before the
 write that depends on it.
 
-A hold remembers where it was counted: how many credits in which day and month of which budget, and in which sums.
-Credits are given back only there. At any time, the credits in the current day and month of a budget are the sum of what
-all holds count there.
+A hold remembers where it was counted: the credits in each day and month of each budget, and the sums of usage. Credits
+are given back only there. At any time, the credits of the current day and month of a budget are the total of all holds
+in that day and month.
 """
 
 from collections.abc import Iterator, Mapping
@@ -59,7 +59,7 @@ class Hold:
         return replace(self, credits=self.credits + credits_, counts=counts)
 
     def giving_back(self, credits_: int) -> tuple["Hold", Counts]:
-        """Return the hold after it gives credits back, and the periods to which it gives them, in each scope."""
+        """Return the hold after it gives credits back, and the credits for each period of each scope."""
         given = {scope: dict(_latest(counted, credits_)) for scope, counted in self.counts.items()}
         counts = {
             scope: {period: has - given[scope].get(period, 0) for period, has in counted.items()}

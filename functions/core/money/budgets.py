@@ -167,7 +167,7 @@ class Budgets:
         """Return a hold with its charge in place of the held credits, and the updates that count the difference.
 
         Call it again for each attempt of the transaction. A higher charge counts in the current periods. A lower one is
-        given back to the periods in which it was counted, where a budget still counts them.
+        given back to the periods that the hold names, if a budget still counts them.
         """
         if (more := charged - hold.credits) > 0:
             found = self._read(hold.scopes)

@@ -1,8 +1,8 @@
 """Sum the cost of generations as they end: by day, model, tag and batch for each owner, and by owner for all.
 
 A generation is counted in the transaction that closes its hold, and therefore exactly once. If it is rescued and ends
-again, it is counted again in place of the first time: its hold remembers in which sums that was. Failed generations are
-also counted by the name of their error, in the same items.
+again, the new numbers replace the first ones: its hold remembers which sums those were in. Failed generations are also
+counted by the name of their error, in the same items.
 """
 
 from collections import Counter, defaultdict
@@ -60,7 +60,7 @@ class Sum:
 
 
 def counted(generation: Generation) -> Counted:
-    """Return how to count a generation that has ended. One that was counted before stays in its day."""
+    """Return the numbers of a generation that has ended. If it was counted before, it stays in its day."""
     is_completed = generation.status is Status.COMPLETED
     before = generation.hold and generation.hold.counted
     return Counted(
@@ -132,7 +132,7 @@ def _numbers(counted: Counted) -> dict[str, int]:
 
 
 def _items(generation: Generation, counted: Counted) -> set[tuple[str, str]]:
-    """Return the keys of the sums in which a generation counts. Very long tags can share one."""
+    """Return the keys of the sums that count a generation. Very long tags can share one."""
     own, day = f"{USAGE}/{_text(generation.owner)}", counted.day
     return {
         (USAGE, f"{day}/{_text(generation.owner)}"),

@@ -23,7 +23,7 @@ EVENT_SOURCE = "promptreel"
 
 @dataclass(frozen=True)
 class Announcer:
-    """Publishes the ends of generations to the topic and to the bus, and settles their costs."""
+    """Publishes the ends of generations to the topic and to the bus, and closes their holds."""
 
     sns: "SNSClient"
     topic_arn: str

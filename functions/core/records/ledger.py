@@ -220,7 +220,7 @@ class Ledger:
         """Reopen a failed generation whose end was announced. It is checked if the provider has it, else submitted.
 
         Its end will be announced again. `send_again` clears the claim, because the provider is known not to have
-        accepted the request. `opening` opens a hold; without it, the closed one is open again as it is. Raise
+        accepted the request. `opening` opens a hold; without it, the closed hold is open again without a change. Raise
         `BudgetExceeded` if a budget has no room. Return False if another rescue was faster, or if the end was not
         announced when `generation` was read: its hold was still open, and may have been closed since.
         """

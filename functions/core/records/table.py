@@ -96,7 +96,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Together:
-    """What a transaction writes in addition: `fields` of our own item, and `updates` of items in other tables."""
+    """Further writes of a transaction: `fields` of our own item, and `updates` of items in other tables."""
 
     fields: Item = field(default_factory=dict)
     updates: Sequence[Any] = ()
