@@ -265,7 +265,9 @@ class Life:
     def accept(self) -> None:
         name = f"g{self.random.getrandbits(64)}"
         key, tags = self.random.choice([None, "k1", "k2"]), self.random.sample(["a", "b", "c"], 2)
-        in_batch = {"batch_id": "b" * 32, "row_number": 1, "revision": 1} if self.random.random() < 0.5 else {}
+        in_batch: dict[str, Any] = (
+            {"batch_id": "b" * 32, "row_number": 1, "revision": 1} if self.random.random() < 0.5 else {}
+        )
         self.bank.accept(name, self.random.randint(0, 9), key_line=key, tags=tags, **in_batch)
         self.names.append(name)
 

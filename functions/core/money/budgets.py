@@ -197,7 +197,7 @@ class Budgets:
 
     def _set(self, scope: str, values: Mapping[str, Any]) -> None:
         """Set attributes of a scope that no transaction changes, although others may be changing the item now."""
-        updated = {
+        updated: Any = {
             "Key": write({PK: SCOPE, SK: scope}),
             "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in values),
             "ExpressionAttributeValues": write({f":{name}": value for name, value in values.items()}),
