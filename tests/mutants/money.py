@@ -203,7 +203,7 @@ MUTANTS = (
     Mutant(
         "A retry does not close the hold of the cancelled row first",
         "functions/core/batches/accept_row.py",
-        "            self.rejections.announcer.announce(generation.generation_id, self.ledger)\n",
+        "            self.announcer.announce(generation.generation_id, self.ledger)\n",
         "            pass\n",
         noticed_by="tests/functions/test_holds.py"
         "::test_a_batch_that_is_retried_before_the_events_of_its_cancel_arrive_holds_its_cost_once",

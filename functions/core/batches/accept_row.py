@@ -13,6 +13,7 @@ from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotF
 from core.generation import Failure, Generation, Source, Status
 from core.inputs.references import without_data
 from core.intake.accept import Envelope, Intake, Rejections
+from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
 from core.rescue import check_rescuable
 from core.workflow import Run
@@ -33,6 +34,7 @@ class AcceptRow:
     intake: Intake  # does not start the workflow, because the batch's execution does
     rejections: Rejections
     records: BatchRecords
+    announcer: Announcer  # of an end that nobody has announced before the row runs again
 
     @property
     def ledger(self) -> Ledger:
@@ -167,7 +169,7 @@ class AcceptRow:
 
     def _reopen(self, row: StagedRow, generation: Generation) -> None:
         if not generation.announced_at:  # its hold is still open: the event of its end is late, or was lost
-            self.rejections.announcer.announce(generation.generation_id, self.ledger)
+            self.announcer.announce(generation.generation_id, self.ledger)
             generation = self.ledger.get(generation.generation_id)
         if generation.provider_id:  # already paid for, or about to be
             self.ledger.reopen(generation, generation.provider_id)
