@@ -209,6 +209,20 @@ MUTANTS = (
         "::test_a_batch_that_is_retried_before_the_events_of_its_cancel_arrive_holds_its_cost_once",
     ),
     Mutant(
+        "A job that was cancelled during a rejected call stays charged",
+        "functions/core/records/claim.py",
+        "            self.ledger.end_again(self.run, only_if=held, remove=CLAIM)\n",
+        "            self.ledger.change(self.run, {}, only_if=held, remove=CLAIM)\n",
+        noticed_by="tests/unit/test_holds.py::test_a_job_cancelled_during_a_call_that_is_rejected_costs_nothing",
+    ),
+    Mutant(
+        "An announcement that read a cleared claim closes the hold",
+        "functions/core/records/ledger.py",
+        '            {"rescues": run.rescues + 1, **self._watched(SOON)},\n',
+        "            self._watched(SOON),\n",
+        noticed_by="tests/unit/test_holds.py::test_a_job_cancelled_during_a_call_that_is_rejected_costs_nothing",
+    ),
+    Mutant(
         "A price of zero is applied",
         "functions/core/money/prices.py",
         "if total is None or not 0 < total",

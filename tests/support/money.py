@@ -89,6 +89,11 @@ class Bank:
         finally:
             table.transact_write_items = original
 
+    def watched(self, seconds: float) -> list[str]:
+        """Return the generations that a sweep checks after some time."""
+        self.clock.forward(seconds)
+        return list(self.ledger.watched())
+
     def held(self, *names: str) -> dict[str, dict[str, int]]:
         """Return the sums of what these generations count in budgets, by scope and period."""
         sums: dict[str, Counter[str]] = {}

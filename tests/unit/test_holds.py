@@ -12,6 +12,7 @@ from core.errors import BudgetExceeded
 from core.generation import BatchRow, Failure, Label, Status
 from core.hold import Hold
 from core.money.budgets import ALL, Limits, scope_of
+from core.records.table import ConditionFailed
 from core.workflow import Run
 from tests.support.generations import archived, claimed
 from tests.support.money import TODAY, TOMORROW, USD, Bank
@@ -193,6 +194,29 @@ def test_a_retry_with_another_key_counts_for_that_key(bank: Bank) -> None:
     assert bank.spent(scope_of(key_line="k1")) == (0, 0, 1)
     assert bank.spent(scope_of(key_line="k2")) == (7, 7, 1)
     assert bank.adds_up("g1")
+
+
+@pytest.mark.parametrize("announced", ["before", "during", "after"])
+def test_a_job_cancelled_during_a_call_that_is_rejected_costs_nothing(bank: Bank, announced: str) -> None:
+    bank.accept("g1", 5)
+    claim = claimed(bank.ledger, Run("g1"))
+    bank.ledger.fail(Run("g1"), Failure("Cancelled", "by its owner"))
+    if announced == "before":
+        bank.announce("g1")
+        assert bank.spent() == (5, 5, 1), "the provider may have it"
+    if announced == "during":
+        with bank.interrupted(claim.clear):
+            bank.announce("g1")
+    else:
+        claim.clear()
+    ended = bank.ledger.get("g1")
+    assert (ended.status, ended.submission, ended.announced_at) == (Status.ERROR, None, None)
+    assert "g1" in {*bank.watched(61)}, "the sweep announces it"
+    bank.announce("g1")
+    assert bank.spent() == (0, 0, 1)
+    assert bank.sums() == [("2026-01-01", "veo2", 0, 1, 0)]
+    with pytest.raises(ConditionFailed):
+        claim.clear()
 
 
 def test_what_an_operator_rescues_holds_nothing_until_it_is_charged(bank: Bank) -> None:

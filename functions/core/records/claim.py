@@ -56,8 +56,17 @@ class Claim:
         return client_request_id(self.run.generation_id, self.attempt)
 
     def clear(self) -> None:
-        """Give up the claim after the provider rejected the call or was not reached. Another invocation may send."""
-        self.ledger.change(self.run, {}, only_if=self._is_held, remove=CLAIM)
+        """Give up the claim after the provider rejected the call or was not reached. Another invocation may send.
+
+        If the generation was cancelled during the call, its end counts what the provider might have charged. The end is
+        then counted again.
+        """
+        held = self._is_held
+        is_queued = Condition(f"{held.text} AND #status = :queued", {**held.values, ":queued": Status.QUEUED})
+        try:
+            self.ledger.change(self.run, {}, only_if=is_queued, remove=CLAIM)
+        except ConditionFailed:
+            self.ledger.end_again(self.run, only_if=held, remove=CLAIM)
 
     def submitted(self, provider_id: str) -> None:
         """Record the provider's id, even if the generation has ended or was deleted, because it is paid for.

@@ -247,6 +247,19 @@ class Ledger:
             return False
         return True
 
+    def end_again(self, run: Run, *, only_if: Condition, remove: tuple[str, ...]) -> None:
+        """Remove attributes of a failed generation, and let the sweep announce and count its end again.
+
+        That happens in a next run without an execution, so an announcer that has read the attributes changes nothing.
+        Raise `ConditionFailed` as `change` does.
+        """
+        self.change(
+            run,
+            {"rescues": run.rescues + 1, **self._watched(SOON)},
+            only_if=Condition(f"({only_if.text}) AND {HAS_FAILED.text}", {**only_if.values, **HAS_FAILED.values}),
+            remove=("announced_at", *remove),
+        )
+
     def delete(self, generation: Generation) -> None:
         """Replace an ended generation's record by a tombstone, so that its id is not used again for a year.
 
