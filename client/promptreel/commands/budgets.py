@@ -34,7 +34,11 @@ def set_(
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Limit this API key; see `promptreel keys list`.", show_default=False),
+        typer.Option(
+            metavar="ID",
+            help="Limit this API key and its replacements; see `promptreel keys list`.",
+            show_default=False,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -95,8 +95,9 @@ class Usage:
         """Yield an owner's sums from the first day to the last, by `model` or `tag`."""
         for item in self._between(f"{USAGE}/{_text(owner)}", f"{first}/", f"{last}/~"):
             day, kind, which = item[SK].split("/", 2)
-            if kind == by:
-                yield _sum(item, day, which)
+            found = _sum(item, day, which)
+            if kind == by and (found.completed or found.failed or found.credits):  # a removed tag leaves an empty sum
+                yield found
 
     def of_batches(self, owner: str) -> Iterator[Sum]:
         """Yield the sums of an owner's batches, in the order of their ids."""
