@@ -20,6 +20,7 @@ from core.errors import (
     MethodNotAllowed,
     NotFound,
     PromptreelError,
+    TooManyRejectedRows,
     Unauthorized,
 )
 from core.generation import iso
@@ -45,6 +46,7 @@ STATUS: dict[type[BaseException], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.CONFLICT,
     BudgetExceeded: HTTPStatus.FORBIDDEN,  # as the provider answers a caller without credits
+    TooManyRejectedRows: HTTPStatus.FORBIDDEN,  # not 429, which programs retry within seconds
 }
 
 app = APIGatewayHttpResolver(serializer=partial(json.dumps, ensure_ascii=False))

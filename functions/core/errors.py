@@ -14,6 +14,7 @@ the API and the announcement show that name as `error.name`. A message is one se
     ├── NotFound                this owner has no such generation; the API answers 404
     │   └── Deleted                 its owner deleted it
     ├── BudgetExceeded          a budget has too little left; the API answers 403, a file is recorded as failed
+    ├── TooManyRejectedRows     a key has sent too many rows that cannot be accepted; the API answers 403
     ├── MethodNotAllowed        the path exists, but not for this method; the API answers 405
     ├── LedgerUnavailable       a write to the table failed
     └── GenerationError         ends or delays the workflow of one generation
@@ -120,6 +121,13 @@ class BudgetExceeded(PromptreelError):
     Nothing was sent."""
 
     remedy = "Wait until the budget renews, or ask an operator to raise it with `promptreel budgets set`."
+
+
+class TooManyRejectedRows(PromptreelError):
+    """Too many rows of this API key, or of this owner's dropped files, were rejected in this hour. The message says
+    when files are read again. Nothing was read or sent."""
+
+    remedy = "Correct the rows. `promptreel batch FILE --dry-run` shows their problems. Send the file in the next hour."
 
 
 class MethodNotAllowed(PromptreelError):
@@ -274,7 +282,13 @@ class InternalError(GenerationError):
 def names() -> dict[str, type[PromptreelError]]:
     """Return every error that a generation can end with, by name."""
     # A rejected file or event is recorded as a failed generation.
-    rejected: list[type[PromptreelError]] = [InvalidRequest, InvalidFile, IdempotencyConflict, BudgetExceeded]
+    rejected: list[type[PromptreelError]] = [
+        InvalidRequest,
+        InvalidFile,
+        IdempotencyConflict,
+        BudgetExceeded,
+        TooManyRejectedRows,
+    ]
     return {leaf.__name__: leaf for leaf in [*rejected, *GenerationError.__subclasses__()]}
 
 

@@ -17,7 +17,8 @@ from core.webhooks.records import State, WebhookRecords
 from tests.support.dying import INVOCATIONS, Death, Killed, dying
 from tests.support.functions import Cloud, Doors
 from tests.support.generations import generation
-from tests.support.revisions import Week
+from tests.support.inputs import MODEL
+from tests.support.revisions import Week, file, records
 from tests.support.webhooks import as_event, deliver
 from tests.support.wire import http, serving
 from wiring import now
@@ -88,16 +89,18 @@ def test_a_row_is_accepted_once_and_a_report_written_and_announced(
     cloud, week = doors.cloud, Week(doors)
     staged: list[dict[str, Any]] = []
 
+    missing = {"model": MODEL, "prompt": "y", "image_url": "upload:" + "0" * 32}
+
     def stage(at: int) -> None:
-        staged.append(week.drop("x", "", key=f"{at}.jsonl"))
+        assert doors.take(doors.drop(f"{at}.jsonl", file("x", "") + json.dumps(missing))) == []
+        staged.append(doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"])
 
     def run(at: int) -> None:
         batch = staged[at]
         week.accept(batch)
-        first, second = Lists(cloud.ledger).batch(batch["batch_id"], batch["revision"])
-        assert [first.status, second.status] == [Status.QUEUED, Status.ERROR]
-        assert (first.status, second.status, second.announced_at is None) == (Status.QUEUED, Status.ERROR, False)
-        cloud.invoke("report_batch", batch)
+        (accepted,) = Lists(cloud.ledger).batch(batch["batch_id"], 1)
+        assert (accepted.status, records().run(batch["run"]).rejected) == (Status.QUEUED, 2)
+        assert [row["status"] for row in week.report(batch)] == ["queued", "error", "error"]
         announced.add(batch["batch_id"])
 
     announced: set[str] = set()

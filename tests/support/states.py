@@ -34,3 +34,10 @@ def caught(error: str, message: str) -> dict[str, Any]:
 def _definition(function: str) -> dict[str, Any]:
     definition: dict[str, Any] = STATES["".join(word.capitalize() for word in function.split("_"))]
     return definition
+
+
+def batch_states() -> dict[str, Any]:
+    """Return the states of the shipped state machine of a batch that each row passes through."""
+    definition = json.loads((MACHINE.parent / "prompt_batch.asl.json").read_text("utf-8"))
+    states: dict[str, Any] = definition["States"]["RunRows"]["ItemProcessor"]["States"]
+    return states
