@@ -148,6 +148,7 @@ export interface Batch {
   rows: number | null;
   counts: BatchCounts | null;
   error: Failure | null;
+  held_back?: string | null;
   created_at: string;
 }
 

@@ -22,7 +22,7 @@ from tests.support.events import event
 from tests.support.functions import Doors, call
 from tests.support.generations import claimed, generation
 from tests.support.revisions import Week, file, records, staged
-from tests.support.states import batch_states
+from tests.support.states import batch_definition, batch_states
 from wiring import now
 
 NAME = "week.jsonl"
@@ -246,6 +246,14 @@ def test_a_batch_is_read_when_the_file_that_was_sent_last_is(ann: Ann) -> None:
     assert ann.shown({"batch_id": sent["id"]})["status"] == "running"
 
 
+def test_sending_the_content_again_that_was_read_ends_the_error_of_another(ann: Ann) -> None:
+    given = ann.send("a")
+    assert ann.doors.take(ann.doors.drop(KEY, "")) == []
+    assert ann.shown(given)["error"]["name"] == "InvalidFile"
+    ann.send("a")
+    assert (ann.shown(given)["error"], len(ann.runs)) == (None, 1)
+
+
 def test_what_is_removed_from_a_row_is_removed_from_its_generation(ann: Ann) -> None:
     label = {"name": "boat", "tags": ["sea"], "webhook": "https://example.com/x"}
     ann.accept(ann.send("a", **label))
@@ -290,6 +298,24 @@ def test_a_row_accepted_twice_at_once_has_one_attempt(
     answers += ann.accept(given)
     assert answers[0] == answers[1]
     assert len([one for one in ann.doors.of("ann") if not one.status.ended]) == 1
+
+
+def test_the_states_of_a_batch_and_its_functions_agree(ann: Ann) -> None:
+    """What a state reads is in the execution's input, and what it keeps is in the function's answer."""
+    given = ann.send("a")
+    definition = batch_definition()["States"]
+    accept, rows = definition["RunRows"]["ItemProcessor"]["States"]["AcceptRow"], definition["RunRows"]
+    read = [rows["MaxConcurrencyPath"], *rows["ItemReader"]["Parameters"].values()]
+    read += [rows["ResultWriter"]["Parameters"]["Bucket.$"], rows["ResultWriter"]["Parameters"]["Prefix.$"]]
+    read += [definition["HasRows?"]["Choices"][0]["Variable"], rows["ItemSelector"]["run.$"]]
+    assert {path.removeprefix("$.") for path in read} <= given.keys()
+    assert {name.removesuffix(".$") for name in rows["ItemSelector"]} == staged(given)[0].keys()
+    for state, answer in (
+        (accept, ann.accept(given)[0]),
+        (definition["ReportBatch"], ann.cloud.invoke("report_batch", given)),
+    ):
+        kept = {path.removeprefix("$.Payload.") for path in state["ResultSelector"].values()}
+        assert kept == answer.keys()
 
 
 def test_a_batch_starts_a_rows_workflow_with_the_same_input_as_everyone_else() -> None:

@@ -10,12 +10,13 @@ import boto3
 import pytest
 
 from core.api.api_keys import issue
-from core.generation import Status, Webhook
+from core.generation import Failure, Status, Webhook
 from core.publish.views import as_announcement
 from core.records.lists import Lists
 from core.webhooks.records import State, WebhookRecords
+from core.workflow import Run
 from tests.support.dying import INVOCATIONS, Death, Killed, dying
-from tests.support.functions import Cloud, Doors
+from tests.support.functions import Cloud, Doors, call
 from tests.support.generations import generation
 from tests.support.inputs import MODEL
 from tests.support.revisions import Week, file, records
@@ -109,6 +110,34 @@ def test_a_row_is_accepted_once_and_a_report_written_and_announced(
     said = [message["Subject"].removeprefix("Batch Completed: ") for message in cloud.messages()]
     assert announced <= set(said)
     assert len(announced) == count
+
+
+def test_a_sent_file_is_read_and_a_retry_is_one_run_that_is_started(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud, week = doors.cloud, Week(doors)
+    batches: list[dict[str, Any]] = []
+
+    def send(at: int) -> None:
+        status, sent = call(cloud, "POST", "/v2/batches", query=f"name={at}.jsonl", body=file("x"))
+        assert (status, sent["status"]) == (200, "reading")
+
+    def stage(at: int) -> None:
+        batch = week.drop("x", key=f"owners/ann/again-{at}.jsonl")
+        (answer,) = week.accept(batch)
+        cloud.ledger.fail(Run(answer["generation_id"]), Failure("RequestRefused", "no"))
+        week.report(batch)
+        batches.append(batch)
+
+    def retry(at: int) -> None:
+        path = f"/v2/batches/{batches[at]['batch_id']}/retry"
+        assert call(cloud, "POST", path)[1]["status"] == "running"
+
+    assert dying_everywhere(monkeypatch, send) > 8
+    count = dying_everywhere(monkeypatch, retry, before=stage) + 1
+    assert count > 8
+    runs = [one["name"] for one in doors.executions("BATCH_STATE_MACHINE_ARN")]
+    assert sorted(runs) == sorted(f"{batch['batch_id']}-{run}" for batch in batches for run in (1, 2))
 
 
 def test_a_key_is_recognised_after_a_crash(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,11 @@ def _definition(function: str) -> dict[str, Any]:
 
 def batch_states() -> dict[str, Any]:
     """Return the states of the shipped state machine of a batch that each row passes through."""
-    definition = json.loads((MACHINE.parent / "prompt_batch.asl.json").read_text("utf-8"))
-    states: dict[str, Any] = definition["States"]["RunRows"]["ItemProcessor"]["States"]
+    states: dict[str, Any] = batch_definition()["States"]["RunRows"]["ItemProcessor"]["States"]
     return states
+
+
+def batch_definition() -> dict[str, Any]:
+    """Return the shipped state machine of a batch."""
+    definition: dict[str, Any] = json.loads((MACHINE.parent / "prompt_batch.asl.json").read_text("utf-8"))
+    return definition

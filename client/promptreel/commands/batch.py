@@ -191,7 +191,7 @@ def list_(
     output.say_table(
         {
             "ID": {"no_wrap": True, "min_width": 32},
-            "STATUS": {"no_wrap": True, "min_width": 9},
+            "STATUS": {"no_wrap": True, "min_width": 10},
             "ROWS": {"no_wrap": True, "justify": "right"},
             "REV": {"no_wrap": True, "justify": "right"},
             "CREATED": {"no_wrap": True, "min_width": 16},

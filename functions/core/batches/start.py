@@ -33,6 +33,8 @@ class BatchStart:
         the batch again.
         """
         if batch.run and self._is_known(batch, batch.run, content):
+            if batch.record.error and content.version != batch.record.version:
+                self.records.readable(batch.record.batch_id)
             self._execute(batch.run, content)  # unless that was done: a function may have died before it
             return
         is_late = batch.record.is_newer_than(content)

@@ -90,6 +90,10 @@ class BatchRecords:
         """Record why a file cannot be read. Nothing else about the batch changes."""
         self._table.update(batch_id, self._now({"error": asdict(failure)}))
 
+    def readable(self, batch_id: str) -> None:
+        """Record that a file was sent that can be read, after one that cannot."""
+        self._table.update(batch_id, self._now({}), remove=("error",))
+
     def cancel(self, batch_id: str, run: int, at: datetime) -> None:
         """Cancel this run and all before it, and files that arrived until then and are not read yet."""
         with suppress(ConditionFailed):
