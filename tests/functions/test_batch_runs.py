@@ -21,7 +21,7 @@ from core.workflow import Run
 from tests.support.events import event
 from tests.support.functions import Doors, call
 from tests.support.generations import claimed, generation
-from tests.support.revisions import Week, file, records, staged
+from tests.support.revisions import Week, complete, file, records, staged
 from tests.support.states import batch_definition, batch_states
 from wiring import now
 
@@ -114,6 +114,26 @@ def test_a_retry_that_died_before_its_execution_is_started_by_the_next(ann: Ann)
     assert len(ann.runs) == 1
     assert ann.post(given, "retry")["status"] == "running"
     assert [one["run"] for one in ann.runs] == [given["run"], retried["run"]]
+
+
+@pytest.mark.parametrize("has_ended", [True, False], ids=["its rows have ended", "its rows are running"])
+def test_a_retry_continues_a_run_whose_execution_was_aborted(ann: Ann, *, has_ended: bool) -> None:
+    """Otherwise nothing would wait for the rows that are running, and nothing would report them."""
+    given = ann.send("a")
+    ann.accept(given)
+    ann.post(given, "cancel")
+    ann.report(given)
+    ann.post(given, "retry")
+    ann.accept(ann.runs[-1])
+    (arn,) = (one["executionArn"] for one in ann.doors.executions("BATCH_STATE_MACHINE_ARN")[-1:])
+    boto3.client("stepfunctions").stop_execution(executionArn=arn)
+    if has_ended:
+        complete(ann.cloud, ann.found[1].generation_id)
+    assert ann.shown(given)["status"] == ("stopped" if has_ended else "running")
+    ann.post(given, "retry")
+    assert len(ann.runs) == 3
+    ann.report(ann.runs[-1])
+    assert ann.shown(given)["status"] == ("completed" if has_ended else "running")
 
 
 def test_a_row_retried_during_a_cancel_is_not_cancelled_again(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:

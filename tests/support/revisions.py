@@ -7,7 +7,6 @@ import boto3
 
 from core.batches.table import BatchRecords
 from core.generation import Generation
-from core.workflow import Run
 from tests.support.functions import Cloud, Doors
 from tests.support.generations import archived, claimed
 from wiring import now
@@ -35,8 +34,13 @@ def change(key: dict[str, str], **changes: str) -> None:
 
 def staged(given: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what the Map of an execution hands to AcceptRow: each staged row, with the run."""
-    body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
-    return [{"run": given["run"], "row": json.loads(line)} for line in body.splitlines()]
+    return [{"run": given["run"], "row": line} for line in lines(given["bucket"], given["rows_key"])]
+
+
+def lines(bucket: str, key: str) -> list[dict[str, Any]]:
+    """Return the parsed lines of an object."""
+    body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return [json.loads(line) for line in body.splitlines()]
 
 
 class Week:
@@ -80,13 +84,12 @@ class Week:
 
 def reported(given: dict[str, Any], apart: str = "") -> list[dict[str, Any]]:
     """Return the report in the results of a batch, or in those of a run that is not the latest."""
-    key = f"results/{given['batch_id']}{apart}/report.jsonl"
-    body = boto3.client("s3").get_object(Bucket="videos", Key=key)["Body"].read()
-    return [json.loads(line) for line in body.splitlines()]
+    return lines(given["bucket"], f"results/{given['batch_id']}{apart}/report.jsonl")
 
 
 def complete(cloud: Cloud, *ids: str, **video: Any) -> None:
     for generation_id in ids:
-        claimed(cloud.ledger, Run(generation_id)).submitted(f"p-{generation_id}")
-        cloud.ledger.provider_finished(Run(generation_id), {"url": "http://x"}, 1)
-        cloud.ledger.complete(Run(generation_id), archived(generation_id, **video), now())
+        run = cloud.ledger.get(generation_id).run
+        claimed(cloud.ledger, run).submitted(f"p-{generation_id}")
+        cloud.ledger.provider_finished(run, {"url": "http://x"}, 1)
+        cloud.ledger.complete(run, archived(generation_id, **video), now())

@@ -151,7 +151,8 @@ class BatchApi:
             self.batches.executions.start(batch.run)  # unless that was done: a function may have died before it
             return self.get(owner, batch_id)
         left = counts[Status.ERROR] + counts[NOT_STARTED]
-        if status not in (BatchStatus.RUNNING, BatchStatus.CANCELLING):  # otherwise running rows may be left as well
+        # Otherwise running rows may be left as well, or only the report.
+        if status not in (BatchStatus.RUNNING, BatchStatus.CANCELLING, BatchStatus.STOPPED):
             if left == 0:
                 raise Conflict(f"Batch {batch_id} has no failed rows: nothing is left to retry.")
             if left == batch.run.problems:
