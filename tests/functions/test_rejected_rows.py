@@ -7,6 +7,7 @@ import boto3
 import pytest
 
 from core.batches import rejection_limit, run, staging
+from core.batches.rejection import Rejection
 from core.batches.rejection_limit import RejectionLimit
 from core.batches.table import BatchRecords
 from core.generation import Status
@@ -213,6 +214,39 @@ def test_a_death_at_any_point_of_a_rejection_counts_it_once(ann: Ann, monkeypatc
             ann.cloud.invoke("accept_row", staged(given)[0])
     ann.accept(given)
     assert (records().run(given["run"]).rejected, ann.shown()["counts"]["error"]) == (1, 1)
+
+
+class Repeating:
+    """A client that makes each transaction twice, as the SDK does when it loses the answer."""
+
+    def __init__(self) -> None:
+        self._client = boto3.client("dynamodb")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def transact_write_items(self, **asked: Any) -> Any:
+        self._client.transact_write_items(**asked)
+        return self._client.transact_write_items(**asked)
+
+
+def test_a_run_and_a_rejection_whose_answers_are_lost_are_recorded_once(ann: Ann) -> None:
+    latest = records().get(ann.send(GOOD)["batch_id"]).run
+    assert latest
+    dynamodb: Any = Repeating()
+    repeating = BatchRecords(dynamodb, "batches", now)
+    again = latest.retried(None, now())
+    assert repeating.begin(again, None)
+    assert repeating.reject(again, Rejection(1, "no"))
+    assert not repeating.reject(again, Rejection(1, "no"))
+    assert records().run(again.id).rejected == 1
+
+
+def test_nobody_sees_anothers_rejected_rows(ann: Ann) -> None:
+    given = ann.send(BAD)
+    for path in (f"{PATH}/{given['batch_id']}/report", f"{PATH}?batch_id={given['batch_id']}"):
+        where, _, query = path.partition("?")
+        assert call(ann.cloud.caller("bob"), "GET", where, query=query)[0] == 404
 
 
 def test_a_row_without_budget_is_held_back_and_not_rejected(ann: Ann) -> None:

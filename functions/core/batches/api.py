@@ -125,7 +125,7 @@ class BatchApi:
         return self.get(owner, batch_id)
 
     def _stop_rows(self, batch_id: str, last_run: int, until: float) -> int:
-        """Stop the running rows that a run up to this one started. Return how many there were.
+        """Stop the running rows that a run up to this one started. Return how many of them the index shows as running.
 
         Rows that a retry has started since are left running.
         """
@@ -133,7 +133,7 @@ class BatchApi:
         for generation_id in self.lists.running_in_batch(batch_id):
             with suppress(Conflict, NotFound):
                 generation = self.ledger.get(generation_id)
-                if (generation.batch_run or 0) <= last_run and not generation.status.ended:
+                if (generation.batch_run or 0) <= last_run:
                     found += 1
                     self.deletion.delete(generation, only_running=True)
             if time.monotonic() > until:
