@@ -1,4 +1,4 @@
-"""Wire the table of batches, and the limit of rejected rows that is counted in it."""
+"""Wire the table of batches, and the limit of rejected rows."""
 
 from dataclasses import dataclass
 

@@ -31,7 +31,7 @@ PATH = "/v2/batches"
 
 
 class Ann(Week):
-    """Ann, who drops a file, and calls the API about its batch."""
+    """Drop files of ann, and call the API about their batch."""
 
     def send(self, *prompts: str, **more: Any) -> dict[str, Any]:
         """Drop the file and return the input of its execution."""
@@ -243,7 +243,7 @@ def test_a_late_event_of_a_cancelled_file_starts_nothing(ann: Ann) -> None:
 def test_a_file_that_is_read_before_its_sender_has_the_answer_does_not_stay_unread(
     ann: Ann, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another file is sent under the name meanwhile, and is read as well."""
+    """Another file is sent under the same name and read at the same time."""
 
     def read_both() -> None:
         found = boto3.client("s3").get_object(Bucket="prompts", Key=KEY)
@@ -321,7 +321,7 @@ def test_a_row_accepted_twice_at_once_has_one_attempt(
 
 
 def test_the_states_of_a_batch_and_its_functions_agree(ann: Ann) -> None:
-    """What a state reads is in the execution's input, and what it keeps is in the function's answer."""
+    """The execution's input has all that the states read, and each answer all that they keep."""
     given = ann.send("a")
     definition = batch_definition()["States"]
     accept, rows = definition["RunRows"]["ItemProcessor"]["States"]["AcceptRow"], definition["RunRows"]

@@ -25,7 +25,7 @@ MISSING = {"model": MODEL, "prompt": "it moves", "image_url": GONE}
 
 
 class Ann(Week):
-    """Ann, who drops a file, and calls the API about its batch."""
+    """Drop files of ann, and call the API about their batch."""
 
     def send(self, *requests: dict[str, Any], **metadata: str) -> dict[str, Any]:
         body = "".join(json.dumps(one) + "\n" for one in requests)

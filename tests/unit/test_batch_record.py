@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.batches.record import NOT_STARTED, Batch, BatchRecord, BatchStatus, Content
-from core.batches.replacement import Step, latest_attempt, next_step
+from core.batches.replacement import Step, latest_attempt, next_step, shown_attempt
 from core.batches.run import MAX_REJECTED, BatchRun, RowState
 from core.generation import Failure, Generation, Source, Status, Submission
 
@@ -145,3 +145,5 @@ def test_the_latest_attempt_is_the_last_one_that_exists() -> None:
     assert latest_attempt(first, lambda name: second if name == "g2" else None) is second
     assert latest_attempt(first, lambda _: None) is first
     assert latest_attempt(None, lambda _: None) is None
+    assert shown_attempt(first, lambda _: None) is None, "its replacement is missing"
+    assert shown_attempt(first, lambda name: attempt() if name == "g2" else None) == attempt()

@@ -1,6 +1,6 @@
 """The record of a batch, and the state of the batch, which follows from its record and its latest run.
 
-The record holds only what belongs to the batch. What happens during a run is in `run`, and the rows are in the ledger.
+The record has only the attributes of the batch. Those of a run are in `run`, and the rows are in the ledger.
 """
 
 from collections import Counter

@@ -1,20 +1,20 @@
-"""The rule of replacement: what a row is, and what a run does with it.
+"""The rule of replacement: which generation or rejection a row has, and the step that a run takes with a row.
 
-A row is known by the id of its first generation. Its generations are its attempts. The latest attempt is the row:
+A row is known by the id of its first generation. Its generations are its attempts, and the latest attempt is the row:
 
     row ── first attempt ── its replacement ── the replacement's replacement …
 
 An attempt is replaced only if the provider itself failed to make the video, which it does not charge. The failed
 attempt names its replacement (`retried_as`) before the replacement exists, so a row never has two attempts that may be
-paid. A replacement that does not exist is no attempt: the failed one is still the latest.
+paid. If the replacement is missing, because a function died or the replacement was rejected, the next retry records it.
 
-A rejection is not an attempt. It belongs to one run, and counts only there and only while the row has no attempt. So an
-attempt replaces a rejection, a later run decides again, and each row counts once:
+A rejection is not an attempt. It belongs to one run, and only counts in that run and while the row has no attempt.
+So an attempt replaces a rejection, a later run decides again, and each row counts once:
 
     its latest attempt, or else its rejection in the run, or else it is not started
 
 Each attempt remembers the run that started it last (`batch_run`). A retry runs a failed row again if an earlier run
-started it, so it does so once, whatever the clocks say.
+started it. It does so once, and no clock is compared.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from core.rescue import check_rescuable
 
 
 class Step(Enum):
-    """What a run does with a row."""
+    """The step that a run takes with a row."""
 
     KEEP = auto()  # nothing: it ends or has ended, or the run may not start it
     START = auto()  # record its first attempt
@@ -36,7 +36,7 @@ class Step(Enum):
 
 
 def next_step(attempt: Generation | None, state: RowState) -> Step:
-    """Return what the run does with a row whose latest attempt is this one, or that has none."""
+    """Return the step that the run takes with a row whose latest attempt is this one, or None."""
     if not state.may_start:
         return Step.KEEP
     if attempt is None:
@@ -56,6 +56,15 @@ def latest_attempt(first: Generation | None, get: Callable[[str], Generation | N
     while attempt and attempt.retried_as and (later := get(attempt.retried_as)):
         attempt = later
     return attempt
+
+
+def shown_attempt(first: Generation | None, get: Callable[[str], Generation | None]) -> Generation | None:
+    """Return the attempt that is the row in a report, or None if the row was rejected or is not started.
+
+    A failed attempt that names a missing replacement is not shown.
+    """
+    attempt = latest_attempt(first, get)
+    return None if attempt is None or attempt.retried_as else attempt
 
 
 def _is_retried(attempt: Generation, state: RowState) -> bool:

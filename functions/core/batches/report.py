@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.batches.record import NOT_STARTED, Batch
 from core.batches.rejection import Rejection
-from core.batches.replacement import latest_attempt
+from core.batches.replacement import shown_attempt
 from core.batches.run import BatchRun, upload
 from core.batches.staged_row import StagedRow
 from core.batches.table import BatchRecords
@@ -135,8 +135,8 @@ class ReportRows:
     def _rows(self, ids: Mapping[int, str | None]) -> Iterator[dict[str, Any]]:
         """Yield rows by their numbers. `ids` has an attempt of each, or None if none is known."""
         found = self.ledger.find([one for one in ids.values() if one])
-        attempts = {number: latest_attempt(found.get(one or ""), self._find) for number, one in ids.items()}
-        current = {number: one for number, one in attempts.items() if one and not one.retried_as}
+        attempts = {number: shown_attempt(found.get(one or ""), self._find) for number, one in ids.items()}
+        current = {number: one for number, one in attempts.items() if one}
         rejections = self.records.rejections(self.run, [number for number in ids if number not in current])
         for number, generation_id in ids.items():
             if number in current:

@@ -1,8 +1,8 @@
 """A run of a batch: one pass over the rows of a revision. Each revision has a run, and each retry adds one.
 
 A run is an item of its own in the table of batches. It is created once, on the condition that it does not exist, so of
-two callers that create the next run at once only one succeeds. What happens during a run is written only to its own
-item, so a late write of an earlier run never changes a later one.
+two callers that create the next run at once only one succeeds. Events during a run change only its own item, so a late
+write of an earlier run never changes a later one.
 
 `prompt_batch.asl.json` executes a run. The execution has the run's id as its name.
 """
@@ -125,7 +125,7 @@ class BatchRun:
 
 @dataclass(frozen=True)
 class RowState:
-    """What a row must know of its run at one moment."""
+    """The state of a run as one row needs it, at one moment."""
 
     run: BatchRun
     is_cancelled: bool

@@ -29,8 +29,7 @@ class BatchStart:
     def start(self, batch: Batch, content: Content, rows: Iterable[FileRow]) -> None:
         """Stage all rows, then start one execution. A file that breaks off while it is read starts nothing.
 
-        `batch` is as it was before `rows` began to be read. Raise `BatchChanged` if another run was created first: read
-        the batch again.
+        `batch` was read before `rows`. Raise `BatchChanged` if another run was created since: read the batch again.
         """
         if batch.run and self._is_known(batch, batch.run, content):
             if batch.record.error and content.version != batch.record.version:
@@ -77,7 +76,7 @@ class BatchStart:
         self.executions.start(run)
 
     def _is_known(self, batch: Batch, latest: BatchRun, content: Content) -> bool:
-        """Return whether this content is that of the latest run, and nothing is left to start for it."""
+        """Return whether the latest run has this content, and nothing is left to start."""
         record = batch.record
         if content.sha256 != record.content:
             return False

@@ -156,7 +156,7 @@ class BatchRecords:
         return _run(item)
 
     def row(self, run_id: str, batch_id: str, number: int) -> RowState:
-        """Return what a row must know of its run, as it is now."""
+        """Return the present state of a run as one of its rows needs it."""
         rejected = _row_key(run_id, number)
         items = self._table.find([batch_id, run_id, rejected])
         if run_id not in items:
