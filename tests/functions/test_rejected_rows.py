@@ -95,6 +95,17 @@ def test_a_row_that_was_rejected_once_counts_once_when_it_is_completed(ann: Ann)
     assert ann.shown()["counts"] == {"not_started": 0, "queued": 0, "generating": 0, "completed": 2, "error": 0}
 
 
+def test_sending_the_file_again_accepts_a_row_whose_input_has_arrived(ann: Ann) -> None:
+    given = ann.send(GOOD, MISSING)
+    ann.accept(given)
+    complete(ann.cloud, ann.doors.of("ann")[0].generation_id)
+    ann.report(given)
+    put_upload()
+    again = ann.send(GOOD, MISSING)
+    assert [one["ended"] for one in ann.accept(again)] == [True, False]
+    assert (again["run"][-2:], ann.shown()["revision"]) == ("-2", 1)
+
+
 def test_a_row_is_rejected_once_in_a_run_even_if_its_input_arrives(ann: Ann) -> None:
     given = ann.send(MISSING)
     ann.accept(given)

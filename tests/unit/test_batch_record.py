@@ -78,7 +78,16 @@ def test_a_batch_whose_execution_was_aborted_has_stopped() -> None:
 
 @pytest.mark.parametrize(
     ("batch", "has_read"),
-    [(NEW, False), (RUNNING, True), (ENDED, True), (EARLY, False), (CANCELLED, False), (RETRIED, True)],
+    [
+        (NEW, False),
+        (RUNNING, True),
+        (ENDED, True),
+        (EARLY, False),
+        (CANCELLED, False),
+        (RETRIED, True),
+        (Batch(READ, replace(RUN, ended_at=AT, is_complete=True, rejected=1, problems=1)), True),
+        (Batch(READ, replace(RUN, ended_at=AT, is_complete=True, rejected=2, problems=1)), False),
+    ],
 )
 def test_content_that_was_read_starts_nothing_unless_the_batch_broke_off(batch: Batch, has_read: bool) -> None:
     assert batch.has_read("one") is has_read

@@ -99,7 +99,7 @@ class Batch:
         """Return whether this content was read, and sending it again would start nothing."""
         if self.run is None or self.record.error or self.record.content != content:
             return False
-        return not (self.is_cancelled or self.run.ended_early)
+        return not (self.is_cancelled or self.run.leaves_rows)
 
     def status(self, counts: Counter[str] | None, is_execution_broken: Callable[[], bool]) -> BatchStatus:
         """Return the state of the batch. `counts` are its rows by status, or None if they are not counted.

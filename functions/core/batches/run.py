@@ -67,6 +67,11 @@ class BatchRun:
         return self.has_ended and not self.is_complete
 
     @property
+    def leaves_rows(self) -> bool:
+        """Return whether the run has ended and another run of the same content may start rows that this one did not."""
+        return self.has_ended and (not self.is_complete or self.rejected > self.problems)
+
+    @property
     def why_stopped(self) -> str | None:
         """Return why the run starts no more rows, or None if it does."""
         if self.rejected >= MAX_REJECTED:

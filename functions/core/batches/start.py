@@ -84,7 +84,7 @@ class BatchStart:
             return True
         if batch.is_cancelled:
             return record.is_cancelled_before(content)
-        return not self.has_broken_off(latest)
+        return not (latest.leaves_rows or self.has_broken_off(latest))
 
     def _next(self, batch: Batch, content: Content, *, is_late: bool) -> BatchRun:
         """Return the run that this content gets. Content that arrived late gets one that is not the latest."""
