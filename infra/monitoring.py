@@ -74,6 +74,7 @@ class Monitoring(Construct):
                 capabilities.webhooks.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
             ),
             ("WebhooksGivenUp", self._own(stage, "WebhooksGivenUp", "Sum")),
+            ("RejectedRows", self._own(stage, "RejectedRowsExceeded", "Sum")),
             ("BatchesFailed", batches.state_machine.metric_failed(period=_PERIOD)),
             ("BatchesAborted", batches.state_machine.metric_aborted(period=_PERIOD)),
             ("BatchesTimedOut", batches.state_machine.metric_timed_out(period=_PERIOD)),

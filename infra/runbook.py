@@ -343,6 +343,24 @@ RUNBOOK: tuple[Section, ...] = (
         ),
     ),
     Section(
+        "Too many rows were rejected",
+        {
+            "RejectedRows": "An API key, or an owner without one, has sent so many rows that cannot be accepted that "
+            "its files are not read until the next hour. Check whether it is a mistake or an abuse.",
+        },
+        look=(
+            Step("Show which owner and key it is:", "promptreel logs ingest accept_row --since 2h --level warning"),
+            Step("Ask the owner. The reports of the owner's batches show the reasons:", "promptreel batch list"),
+        ),
+        do=(
+            Step(
+                "If it is a mistake, the owner corrects the file and sends it in the next hour. If the limit is too "
+                "low for correct use, raise `rejected_rows_an_hour` in `infra/config.py`, and deploy."
+            ),
+            Step("If it is an abuse, revoke the key:", "promptreel keys revoke $KEY"),
+        ),
+    ),
+    Section(
         "A budget is nearly or completely spent",
         {
             "BudgetNearlySpent": "80% of the deployment's budget is spent. Check what it was spent on.",

@@ -11,6 +11,7 @@ from standardwebhooks import WebhookVerificationError
 
 from tests.support.events import requested
 from tests.support.functions import PATHS, Cloud, Doors, call
+from tests.support.revisions import staged
 from tests.support.states import caught, payload
 from tests.support.webhooks import as_event, deliver
 from tests.support.wire import Wire, http, serving
@@ -219,10 +220,8 @@ def test_rows_and_events_can_name_webhooks(doors: Doors, receiver: Wire) -> None
     table = f"prompt,webhook,Webhook events\na boat,{receiver.url}/a,failed\na kite,,\n"
     assert doors.take(doors.drop("week.csv", table)) == []
     batch = doors.executions("BATCH_STATE_MACHINE_ARN")[0]["input"]
-    s3 = boto3.client("s3")
-    lines = s3.get_object(Bucket="videos", Key=batch["rows_key"])["Body"].read().decode().splitlines()
-    for line in lines:
-        doors.cloud.invoke("accept_row", json.loads(line))
+    for row in staged(batch):
+        doors.cloud.invoke("accept_row", row)
     webhooks = {one.request["prompt"]: one.webhook for one in doors.of("files")}
     assert webhooks["a kite"] is None
     assert webhooks["a boat"]
@@ -250,9 +249,9 @@ def test_a_repeated_row_with_another_webhook_uses_the_new_one(doors: Doors) -> N
     def send(url: str) -> str:
         assert doors.take(doors.drop("week.jsonl", json.dumps({"prompt": "a", "webhook": url}))) == []
         batch = doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
-        body = boto3.client("s3").get_object(Bucket="videos", Key=batch["rows_key"])["Body"].read()
-        row: str = doors.cloud.invoke("accept_row", json.loads(body))["generation_id"]
-        return row
+        (row,) = staged(batch)
+        generation_id: str = doors.cloud.invoke("accept_row", row)["generation_id"]
+        return generation_id
 
     first, second = send("https://example.com/a"), send("https://example.com/b")
     assert first == second

@@ -90,13 +90,13 @@ def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_expiring_items_have_a_time_and_money_and_batches_never_expire(name: str) -> None:
-    """Leftovers of deleted generations, samples of slots, and deliveries of webhooks expire."""
+def test_expiring_items_have_a_time_and_money_never_expires(name: str) -> None:
+    """Leftovers of deleted generations, samples of slots, deliveries, and the numbers of rejected rows expire."""
     tables = resources(name, "AWS::DynamoDB::Table")
     goes = {table: found["Properties"].get("TimeToLiveSpecification") for table, found in tables.items()}
     by = {"AttributeName": "expires_at", "Enabled": True}
-    some = dict.fromkeys(("StorageGenerations", "StorageSlots", "StorageWebhooks"), by)
-    assert goes == {**some, "StorageBatches": None, "StorageMoney": None}
+    some = dict.fromkeys(("StorageBatches", "StorageGenerations", "StorageSlots", "StorageWebhooks"), by)
+    assert goes == {**some, "StorageMoney": None}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -232,6 +232,7 @@ def test_a_dead_letter_or_an_api_error_raises_an_alarm_immediately() -> None:
         "MonitoringWebhooksGivenUp",
         "MonitoringWebhookDeadLetters",
         "MonitoringBatchesFailed",
+        "MonitoringRejectedRows",
         "MonitoringApiErrors",
         "MonitoringWorkflowStopped",
     ):

@@ -34,3 +34,15 @@ def caught(error: str, message: str) -> dict[str, Any]:
 def _definition(function: str) -> dict[str, Any]:
     definition: dict[str, Any] = STATES["".join(word.capitalize() for word in function.split("_"))]
     return definition
+
+
+def batch_states() -> dict[str, Any]:
+    """Return the states of the shipped state machine of a batch that each row passes through."""
+    states: dict[str, Any] = batch_definition()["States"]["RunRows"]["ItemProcessor"]["States"]
+    return states
+
+
+def batch_definition() -> dict[str, Any]:
+    """Return the shipped state machine of a batch."""
+    definition: dict[str, Any] = json.loads((MACHINE.parent / "prompt_batch.asl.json").read_text("utf-8"))
+    return definition

@@ -22,6 +22,7 @@ RAISED = {
     for name in names()
     if name
     not in {"Cancelled", "WorkflowStopped", "InternalError", "InvalidRequest", "InvalidFile", "IdempotencyConflict"}
+    | {"TooManyRejectedRows"}
 }
 
 

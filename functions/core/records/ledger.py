@@ -99,18 +99,18 @@ class Ledger:
         return self.add(ended)[0]
 
     def found_in(self, generation: Generation, row: BatchRow, label: Label) -> None:
-        """Record that the generation is in a later revision of its batch, as this row."""
+        """Record that the generation is in a later revision of its batch, as this row, with exactly this label."""
+        label_now = {
+            "name": label.name,
+            "tags": list(label.tags) or None,
+            "webhook": label.webhook and asdict(label.webhook),
+        }
         with suppress(ConditionFailed):
             self.table.update(
                 generation.generation_id,
-                {
-                    "revision": row.revision,
-                    "row_number": row.number,
-                    "name": label.name,
-                    "tags": list(label.tags) or None,
-                    "webhook": label.webhook and asdict(label.webhook),
-                },
+                {"revision": row.revision, "row_number": row.number, **label_now},
                 only_if=Condition("#revision < :revision"),
+                remove=tuple(name for name, value in label_now.items() if value is None),
             )
 
     def retried_as(self, generation: Generation, other_id: str) -> None:
@@ -236,6 +236,7 @@ class Ledger:
                     "status": Status.GENERATING if provider_id else Status.QUEUED,
                     "reopened_at": now,
                     "rescues": generation.rescues + 1,
+                    "batch_run": generation.batch_run,
                     **(known if provider_id else {}),
                     **self._watched(SOON),
                 },
