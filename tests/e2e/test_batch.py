@@ -143,7 +143,7 @@ def test_many_rows_run_once_each_within_the_limit(cloud: LocalCloud, count: int)
     assert announced["totals"] == {"rows": count, "completed": count, "failed": 0, "made_before": 0}
     lines = report(cloud, which)
     assert [int(line["row"]) for line in lines] == list(range(1, count + 1))
-    rows = list(Lists(cloud.ledger).batch(which, revision=1))
+    rows = [cloud.ledger.get(generation_id) for _, generation_id in Lists(cloud.ledger).batch_rows(which, revision=1)]
     assert [row.request["seed"] for row in rows] == list(range(1, count + 1))
     assert len({row.provider_id for row in rows}) == count
     assert cloud.simulator.counts().creates_by_prompt[prompt] == count

@@ -79,7 +79,7 @@ def test_moved_and_removed_rows_are_reported_at_their_new_places(week: Week) -> 
     given = week.drop("new", "c", "a")
     second = ids(week.accept(given))
     assert second[1:] == [first[2], first[0]]
-    assert [one.row_number for one in Lists(week.cloud.ledger).batch(BATCH_ID, 2)] == [1, 2, 3]
+    assert [number for number, _ in Lists(week.cloud.ledger).batch_rows(BATCH_ID, 2)] == [1, 2, 3]
     assert week.cloud.ledger.get(first[1]).revision == 1, "it is not in the file any more"
     assert Lists(week.cloud.ledger).batch_counts(BATCH_ID, 2) == {"queued": 3}
 
