@@ -53,6 +53,12 @@ class Sender:
         return secure(host, port, timeout=CONNECT_SECONDS, ssl_context=tls.context())
 
 
+def host_of(url: str) -> str:
+    """Return the host of a webhook's URL, in the one form that all spellings of it share."""
+    parts = parts_of(url)
+    return (parts.hostname or "").lower().rstrip(".") if parts else ""
+
+
 def _answer(status: int) -> Answer:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Answer(status)
