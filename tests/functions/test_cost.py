@@ -53,7 +53,7 @@ CALLS = {
         "events PutEvents": 1,
     },
 }
-WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 4, "finalize": 11}
+WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 4, "finalize": 13}  # two of them watch the end
 READ_UNITS = {"api": 1, "admit": 9, "submit": 3, "check_status": 3, "finalize": 3}
 SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 2,
