@@ -69,6 +69,7 @@ def _log_attempt(delivery: Delivery, answer: Answer, wait: timedelta | None) -> 
         "host": urlsplit(delivery.url).hostname,
         "attempt": delivery.attempts,
         "answered": answer.status,
+        **({"detail": answer.detail} if answer.detail else {}),
     }
     if answer.problem is None:
         logger.info("webhook delivered", **known)
