@@ -1,4 +1,4 @@
-"""End the runs that have nothing left to do, which is no error of a function."""
+"""Handle the end of a run whose generation has ended already, which is expected and not an error."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,7 +7,7 @@ from typing import Any
 from core.errors import GenerationEnded
 from wiring import logger
 
-ENDED = "ended"  # the status with which a state leads to the end of the workflow
+ENDED = "ended"  # the status that leads the state machine to its end
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -16,7 +16,7 @@ def or_ended(handler: Handler) -> Handler:
     """Wrap the handler of a state: return the status `ended` where it raises `GenerationEnded`.
 
     The generation was cancelled or deleted, or continues in a later run. Lambda would count the exception as an error
-    of the function, and so as a reason for an alarm.
+    of the function, and many of them raise an alarm.
     """
 
     @wraps(handler)
@@ -32,5 +32,5 @@ def or_ended(handler: Handler) -> Handler:
 
 
 def log_ended(event: dict[str, Any], ended: GenerationEnded) -> None:
-    """Log that a run has nothing left to do."""
+    """Log that a run's generation has ended already."""
     logger.info("ended before", generation_id=event["generation_id"], execution=event["execution"], reason=str(ended))

@@ -125,7 +125,7 @@ class World:
                 greenlets.greenlet(self._invocation).switch(heapq.heappop(self._waiting)[2])
 
     def _sleep(self, seconds: float) -> None:
-        """Let an invocation take this time, in which others run."""
+        """Let an invocation take this time while others run."""
         heapq.heappush(self._running, (self.time + seconds, next(self._numbers), greenlets.getcurrent()))
         self._scheduler.switch()
 

@@ -31,7 +31,7 @@ def end(ledger: Ledger) -> Generation:
     return ledger.get("g1")
 
 
-def meanwhile(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, write: Callable[[], None]) -> None:
+def meanwhile(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, write: Callable[[], object]) -> None:
     """Let another function write after the deletion has read the record."""
     real = ledger.table.get
 
@@ -65,7 +65,7 @@ def test_a_deletion_keeps_an_id_that_submit_records_meanwhile(ledger: Ledger, mo
 
 def test_a_deletion_does_not_delete_a_rescued_job(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = end(ledger)
-    meanwhile(ledger, monkeypatch, lambda: ledger.reopen(ended, None) and None)
+    meanwhile(ledger, monkeypatch, lambda: ledger.reopen(ended, None))
     with pytest.raises(Conflict):
         ledger.delete(ended)
     assert ledger.get("g1").rescues == 1
@@ -78,8 +78,8 @@ def test_a_deletion_repeated_for_a_lost_answer_succeeds(ledger: Ledger, monkeypa
     put = client.put_item
 
     def twice(**arguments: object) -> object:
-        put(**arguments)  # type: ignore[arg-type]  # as they were
-        return put(**arguments)  # type: ignore[arg-type]  # as they were
+        put(**arguments)  # type: ignore[arg-type]  # the same
+        return put(**arguments)  # type: ignore[arg-type]  # the same
 
     monkeypatch.setattr(client, "put_item", twice)
     ledger.delete(ended)

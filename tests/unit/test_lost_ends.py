@@ -85,10 +85,10 @@ def test_a_request_that_failed_before_it_began_is_announced_within_minutes(house
 def test_a_job_that_the_sweep_itself_fails_is_announced_within_minutes(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It finds that an input failed, and dies before it tells the workflow, which waits for a slot."""
+    """It finds that an input failed, and dies before it wakes the workflow, which waits for a slot."""
     house.arrive("ann2", takes=["ann1"])
     house.ledger.fail(RUN, Failure("GenerationFailed", "no luck"))
-    house.ledger.announced(house.record("ann1"))  # the function that announced it died before it told the others
+    house.ledger.announced(house.record("ann1"))  # the function that announced it died before it resumed the others
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt

@@ -180,8 +180,8 @@ def test_a_lost_answer_takes_one_slot(senders: Senders, take: Take, monkeypatch:
     put = client.put_item
 
     def twice(**arguments: object) -> object:
-        put(**arguments)  # type: ignore[arg-type]  # as they were
-        return put(**arguments)  # type: ignore[arg-type]  # as they were
+        put(**arguments)  # type: ignore[arg-type]  # the same
+        return put(**arguments)  # type: ignore[arg-type]  # the same
 
     with monkeypatch.context() as patched:
         patched.setattr(client, "put_item", twice)
