@@ -22,7 +22,7 @@ MUTANTS = (
         "functions/core/webhooks/senders.py",
         '(f"owner {self.owner}", SHARE)',
         '(f"owner {self.owner}", SENDERS)',
-        noticed_by="tests/unit/test_webhook_senders.py::test_a_hanging_receiver_delays_no_others",
+        noticed_by="tests/unit/test_webhook_senders.py::test_no_owner_has_more_than_its_share",
     ),
     Mutant(
         "One host may use all senders",
