@@ -57,10 +57,10 @@ def test_no_error_after_which_the_provider_may_have_accepted_is_retried() -> Non
 
 
 def test_a_failed_job_is_a_failed_execution() -> None:
-    """Except where its owner wanted the end."""
+    """Except one that its owner cancelled."""
     is_expected = ASL["States"][TASKS["RecordFailure"]["Next"]]
     assert ASL["States"][is_expected["Default"]]["Type"] == "Fail"
-    assert {choice["StringEquals"] for choice in is_expected["Choices"]} == {"Cancelled", "GenerationEnded"}
+    assert {choice["StringEquals"] for choice in is_expected["Choices"]} == {"Cancelled"}
 
 
 def drawn(tree: str) -> dict[str, str]:
