@@ -301,6 +301,8 @@ RUNBOOK: tuple[Section, ...] = (
         {
             "WebhooksGivenUp": "A webhook was not accepted within a day, or its address is not allowed. The log of "
             "deliver_webhook shows the owner and the reason. The owner can send it again once the receiver works.",
+            "WebhooksLate": "Webhooks have waited for their first attempt for more than 15 minutes. The log of "
+            "deliver_webhook shows the receivers that are slow or fail, and their owners.",
             "WebhookDeadLetters": "The function deliver_webhook could not process a webhook. Find the cause in its "
             "log, fix it, and run `promptreel redrive`.",
         },
@@ -314,6 +316,11 @@ RUNBOOK: tuple[Section, ...] = (
                 "promptreel webhooks redeliver $DELIVERY",
             ),
             Step("If it is in the dead-letter queue, fix the cause and process it again:", "promptreel redrive"),
+            Step(
+                "If webhooks are late, check whether functions are throttled. Otherwise many owners have slow "
+                "receivers: `promptreel logs deliver_webhook --since 15m --level info` shows each attempt. Messages "
+                "wait for up to two weeks, so none is lost. If one owner floods the queue, revoke its key."
+            ),
         ),
     ),
     Section(
@@ -425,6 +432,8 @@ NOT_WALKED: Mapping[str, str] = {
     "Throttles": "the local cloud lets calls wait instead of throttling them",
     "IngestLate": "the local cloud does not report the age of a queue's oldest message; IngestDeadLetters covers the "
     "section",
+    "WebhooksLate": "the local cloud does not report the age of a queue's oldest message; WebhooksGivenUp and "
+    "WebhookDeadLetters cover the section",
     "VideoIncomplete": "it takes a thousand invocations of Finalize; VideoInvalid covers the section",
 }
 

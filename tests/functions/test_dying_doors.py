@@ -155,7 +155,8 @@ def test_a_key_is_recognised_after_a_crash(cloud: Cloud, monkeypatch: pytest.Mon
 def test_a_webhook_is_sent_at_least_once_and_always_with_the_same_id(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.webhooks.records.LEASE", timedelta(0))  # free what the killed function held
+    for module in ("records", "senders"):  # free what the killed function held
+        monkeypatch.setattr(f"core.webhooks.{module}.LEASE", timedelta(seconds=-1))
     events: dict[int, dict[str, Any]] = {}
 
     def tell(at: int) -> None:
@@ -173,3 +174,23 @@ def test_a_webhook_is_sent_at_least_once_and_always_with_the_same_id(
     assert {one.status for one in found} == {State.DELIVERED}
     assert {one.delivery_id for one in found} == set(receiver.header("webhook-id"))
     assert len(found) == count
+
+
+def test_a_webhook_that_fails_is_never_without_a_message(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("records", "senders"):  # free what the killed function held
+        monkeypatch.setattr(f"core.webhooks.{module}.LEASE", timedelta(seconds=-1))
+    monkeypatch.setattr("core.webhooks.senders.FAILURES", 1000)  # of all these messages to one receiver
+    events: dict[int, dict[str, Any]] = {}
+
+    def tell(at: int) -> None:
+        if at not in events:
+            told = Webhook(receiver.url, ["failed"])
+            ended = generation(f"{at:032x}", status=Status.ERROR, ended_at=now(), webhook=told)
+            cloud.ledger.add(ended)
+            events[at] = as_event(as_announcement(ended))
+        [later] = deliver(cloud, events[at], warm=False)
+        assert 0 < later.delay <= 60
+        assert WebhookRecords(boto3.client("dynamodb"), "webhooks", now).find(later.message["delivery_id"])
+
+    with serving(http(500)) as receiver:
+        assert dying_everywhere(monkeypatch, tell) > 10

@@ -159,6 +159,7 @@ MAY = {
         *(
             (f"sqs:{action}", "WebhooksQueue.Arn")
             for action in (
+                "SendMessage",
                 "ReceiveMessage",
                 "ChangeMessageVisibility",
                 "GetQueueUrl",

@@ -8,8 +8,9 @@ import aws_cdk as cdk
 import pytest
 from cdk_nag import AwsSolutionsChecks
 
-from core.webhooks.courier import WAITS
+from core.webhooks.courier import LONGEST_DELAY
 from core.webhooks.records import LEASE
+from core.webhooks.senders import SENDERS
 from core.webhooks.sending import ANSWER_SECONDS, CONNECT_SECONDS
 from tests.support.templates import STAGES, functions, readable, resources, stack, template
 
@@ -25,8 +26,6 @@ KEPT_IN_PROD = {
     "StorageProviderKey",
     "StorageApiKeys",
 }
-
-FOUR_DAYS = 4 * 24 * 3600  # the default retention of SQS in seconds
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -213,15 +212,22 @@ def test_only_ends_with_a_webhook_reach_its_queue(name: str) -> None:
     assert readable(target["DeadLetterConfig"]["Arn"]) == "WebhooksDeadLetters.Arn"
     queue = resources(name, "AWS::SQS::Queue")["WebhooksQueue"]["Properties"]
     assert readable(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "WebhooksDeadLetters.Arn"
-    assert queue["RedrivePolicy"]["maxReceiveCount"] > 2 * len(WAITS), "each attempt takes one"
-    kept = timedelta(seconds=queue.get("MessageRetentionPeriod", FOUR_DAYS))
-    assert kept > 2 * sum(WAITS, timedelta()), "for as long as a delivery is tried"
+    for one in ("WebhooksQueue", "WebhooksDeadLetters"):
+        kept = resources(name, "AWS::SQS::Queue")[one]["Properties"]["MessageRetentionPeriod"]
+        assert kept == timedelta(days=14).total_seconds(), "the longest that SQS allows"
     assert 2 * CONNECT_SECONDS + ANSWER_SECONDS < functions(name)["deliver_webhook"]["Timeout"] < LEASE.total_seconds()
     assert queue["VisibilityTimeout"] > functions(name)["deliver_webhook"]["Timeout"]
     mappings = [one["Properties"] for one in resources(name, "AWS::Lambda::EventSourceMapping").values()]
     (mapping,) = (one for one in mappings if readable(one["EventSourceArn"]) == "WebhooksQueue.Arn")
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 1, "a slow receiver does not delay others in the same invocation"
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": SENDERS}
+
+
+def test_an_alarm_watches_the_oldest_webhook() -> None:
+    alarm = resources("prod", "AWS::CloudWatch::Alarm")["MonitoringWebhooksLate"]["Properties"]
+    assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert [readable(one["Value"]) for one in alarm["Dimensions"]] == ["WebhooksQueue.QueueName"]
+    assert alarm["Threshold"] > LONGEST_DELAY.total_seconds(), "a message that waits on purpose raises no alarm"
 
 
 def test_a_dead_letter_or_an_api_error_raises_an_alarm_immediately() -> None:

@@ -46,3 +46,20 @@ def batch_definition() -> dict[str, Any]:
     """Return the shipped state machine of a batch."""
     definition: dict[str, Any] = json.loads((MACHINE.parent / "prompt_batch.asl.json").read_text("utf-8"))
     return definition
+
+
+def following(name: str, state: dict[str, Any]) -> str | None:
+    """Return the name of the state after this one, with the state's output, or None after the last one."""
+    definition = STATES[name]
+    for choice in definition.get("Choices", ()):
+        if _value(choice["Variable"], state) == choice["StringEquals"]:
+            return str(choice["Next"])
+    following_name: str | None = definition.get("Default", definition.get("Next"))
+    return following_name
+
+
+def _value(path: str, state: dict[str, Any]) -> Any:
+    value: Any = state
+    for name in path.removeprefix("$.").split("."):
+        value = value[name]
+    return value

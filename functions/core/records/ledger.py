@@ -57,7 +57,8 @@ class Ledger:
     """Reads and changes generations. Every change is one conditional write with the time of `now`.
 
     A generation is watched until its end is announced, and again for a short time after its deletion. The sweep checks
-    watched generations.
+    watched generations. A write that ends a generation schedules the next check soon, because the event that announces
+    the end may be lost.
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
@@ -189,7 +190,7 @@ class Ledger:
 
     def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
         """End a generation as completed. Its video is verified and in S3."""
-        ended = {"status": Status.COMPLETED, "video": video.as_dict(), "ended_at": ended_at}
+        ended = {"status": Status.COMPLETED, "video": video.as_dict(), "ended_at": ended_at, **self._watched(SOON)}
         self.advance(run, ended, before=(Status.ARCHIVING,), remove=("upload",))
 
     def fail(self, run: Run, failure: Failure, *, unless_sent: bool = False) -> bool:
@@ -201,7 +202,7 @@ class Ledger:
         try:
             self.advance(
                 run,
-                {"status": Status.ERROR, "error": asdict(failure), "ended_at": self.now()},
+                {"status": Status.ERROR, "error": asdict(failure), "ended_at": self.now(), **self._watched(SOON)},
                 before=(Status.QUEUED, Status.GENERATING, Status.ARCHIVING),
                 and_only_if="attribute_not_exists(#submission)" if unless_sent else None,
             )
