@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from core.generation import Clock
 from core.money.accounts import Accounts, Tables
 from core.money.budgets import Limits
-from core.money.circuit import Circuit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,8 +16,3 @@ RESERVE = 5 * USD
 def accounts(dynamodb: "DynamoDBClient", now: Clock, limits: Limits | None = None) -> Accounts:
     """Return the accounts of a deployment with these limits. A request without a known price holds 5 USD."""
     return Accounts.at(dynamodb, Tables("money", "slots"), now, limits or Limits(), RESERVE)
-
-
-def circuit(dynamodb: "DynamoDBClient", now: Clock) -> Circuit:
-    """Return a circuit, which is closed until something opens it."""
-    return Circuit(dynamodb, "money", now, 60)
