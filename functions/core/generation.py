@@ -162,7 +162,7 @@ class Generation:
     admitted_at: datetime | None = None  # when its slot was granted
     held_since: datetime | None = None  # since when it is held back for lack of credits: see core.slots.shortages
     rejected_at: datetime | None = None  # when the provider last rejected it for lack of credits
-    rejected_alone: int = 0  # how often that happened although others that cost as much were accepted
+    rejected_again: int = 0  # how often that happened although others that cost as much were accepted
     batch_id: str | None = None
     row_number: int | None = None  # in its batch, from 1
     revision: int | None = None  # the latest revision of its batch that contains the row

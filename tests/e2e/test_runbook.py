@@ -330,7 +330,7 @@ def test_a_stopped_or_unreadable_batch_is_resumed(cloud: LocalCloud, page: Calla
     assert cloud.creates(prompt) == 2
 
 
-@pytest.mark.alone  # all jobs wait during this test
+@pytest.mark.alone  # equal jobs wait during this test
 def test_jobs_wait_for_credits_and_continue(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
     prompt = unique("runbook credits")
     cloud.simulator.script(prompt, create=[{"status": 402, "repeat": True}])
@@ -347,6 +347,7 @@ def test_jobs_wait_for_credits_and_continue(cloud: LocalCloud, page: Callable[[s
     assert "provider out of credits since=" in said
     assert "current state held=" in said
     cloud.simulator.script(prompt, seconds=0)
+    eventually(lambda: (invoke(cloud, "sweep", {}), cloud.creates(prompt) > 1)[1] or None)
     completed(cloud, generation_id)
     reader.follow("promptreel doctor")
 

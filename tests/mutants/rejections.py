@@ -34,14 +34,14 @@ MUTANTS = (
     Mutant(
         "A job ends for lack of credits before an hour",
         "functions/core/slots/shortages.py",
-        "alone >= ALONE and now - held_since >= NOT_BEFORE",
-        "alone >= ALONE",
+        "again >= AGAIN and now - held_since >= NOT_BEFORE",
+        "again >= AGAIN",
         noticed_by="tests/unit/test_credits.py::test_a_job_ends_early_only_if_jobs_that_cost_as_much_are_accepted",
     ),
     Mutant(
         "A job ends early although no other was accepted",
         "functions/core/slots/shortages.py",
-        "alone >= ALONE and now - held_since >= NOT_BEFORE",
+        "again >= AGAIN and now - held_since >= NOT_BEFORE",
         "now - held_since >= NOT_BEFORE",
         noticed_by="tests/unit/test_credits.py::test_a_job_ends_early_only_if_jobs_that_cost_as_much_are_accepted",
     ),
@@ -53,9 +53,9 @@ MUTANTS = (
         noticed_by="tests/unit/test_credits.py::test_others_follow_within_seconds_of_the_first_accepted_job",
     ),
     Mutant(
-        "A job that is rejected alone holds back others each time",
+        "A job that is rejected again holds back others each time",
         "functions/core/slots/credits.py",
-        "        if is_alone and job.rejected_alone:\n",
+        "        if is_again and job.rejected_again:\n",
         "        if not job.generation_id:\n",
         noticed_by="tests/unit/test_credits.py::"
         "test_a_bad_job_does_not_hold_back_the_other_jobs_of_its_owner_again_and_again",

@@ -259,7 +259,7 @@ class Ledger:
                     "error",
                     "ended_at",
                     "announced_at",
-                    *(() if provider_id else ("slot", "held_since", "rejected_at", "rejected_alone")),
+                    *(() if provider_id else ("slot", "held_since", "rejected_at", "rejected_again")),
                     *cleared,
                 ),
                 others=holding,

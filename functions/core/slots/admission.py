@@ -35,7 +35,7 @@ MOST_PAGES = 40  # of the queue, read to find the next job; an owner needs one a
 
 @dataclass
 class _Seen:
-    """What the loop that grants slots has read: the held slots, the shortages, and those of which a job may try now."""
+    """The slots and shortages that the loop has read. A job of each shortage in `due` may try now."""
 
     held: dict[int, Slot]
     shortages: Mapping[str, Shortage]
@@ -44,7 +44,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Choice:
-    """The job that is next, and the shortage for which it tries. Without a job, `is_final` if no other is queued."""
+    """The next job, and the shortage if it is a try. Without a job, `is_final` means that no other is queued."""
 
     job: Waiting | None
     trying: Shortage | None
@@ -167,7 +167,7 @@ class Admission:
         return len({slot.number for slot in self.table.held()} & {*range(self.limit)}) < self.limit
 
     def _due(self, shortages: Mapping[str, Shortage]) -> list[Shortage]:
-        """Return the shortages of which a job may try now."""
+        """Return the shortages whose next try is due."""
         now = iso(self.ledger.now())
         return [shortage for shortage in shortages.values() if shortage.try_at <= now]
 

@@ -45,18 +45,18 @@ class Credits:
         """
         admission, job = self.admission, Waiting.of(generation)
         now = admission.ledger.now()
-        is_alone = shortage is not None and shortage.has_accepted_others(job)
-        alone = job.rejected_alone + is_alone
+        is_again = shortage is not None and shortage.has_accepted_others(job)
+        again = job.rejected_again + is_again
         try:
-            admission.shortages.patience.check(generation.held_since or now, now, reason, alone)
+            admission.shortages.patience.check(generation.held_since or now, now, reason, again)
         except ProviderOutOfCredits:
             claim.clear()
             raise
         # First the slot: if the function dies in between, another job is rejected.
-        if not admission.table.give_back(generation, now, claim.attempt, alone):
+        if not admission.table.give_back(generation, now, claim.attempt, again):
             claim.clear()  # its owner has cancelled it
-        if is_alone and job.rejected_alone:
-            admission.shortages.rejected_alone(job)
+        if is_again and job.rejected_again:
+            admission.shortages.rejected_again(job)
         else:
             admission.shortages.rejected(job)
 

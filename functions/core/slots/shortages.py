@@ -11,8 +11,8 @@ owners once another owner is rejected too. They wait in a partition of their own
 every minute: first those that were never rejected, and the owners in turn. When a job that costs as much is accepted,
 the cost is removed and the others follow.
 
-A job that is rejected again although such jobs were accepted is rejected alone. From then on it does not follow, but
-waits for its own tries. If it is rejected alone once more, it holds back no other job.
+A job that is rejected again although such jobs were accepted does not follow any more, but waits for its own tries. If
+that happens once more, it holds back no other job.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NOT_BEFORE = timedelta(hours=1)  # since it was held back: no job ends earlier for lack of credits
-ALONE = 3  # rejections, each after others were accepted; one can be due to a top-up that paid for one job
+AGAIN = 3  # rejections, each after others were accepted; one can be due to a top-up that paid for one job
 _ACCEPTED = "accepted_"  # the attributes with the time of the latest accepted job, by its cost
 
 
@@ -44,17 +44,20 @@ class Patience:
         """Return whether a job that is held back since this time has to end."""
         return now - held_since >= timedelta(seconds=self.deadline)
 
-    def check(self, held_since: datetime, now: datetime, reason: str, alone: int) -> None:
-        """Raise `ProviderOutOfCredits` for a job that was just rejected, `alone` so many times, if it has to end."""
+    def check(self, held_since: datetime, now: datetime, reason: str, again: int) -> None:
+        """Raise `ProviderOutOfCredits` if a job that was just rejected has to end.
+
+        It was rejected `again` times although others that cost as much were accepted.
+        """
         if self.is_over(held_since, now):
             raise ProviderOutOfCredits(f"{reason} The job was held back for {timedelta(seconds=self.deadline)}.")
-        if alone >= ALONE and now - held_since >= NOT_BEFORE:
+        if again >= AGAIN and now - held_since >= NOT_BEFORE:
             raise ProviderOutOfCredits(f"{reason} The provider accepts other jobs that cost as much.")
 
 
 @dataclass(frozen=True)
 class Shortage:
-    """What is known about the credits for jobs of a model. Times are ISO 8601."""
+    """A summary of the credits for jobs of a model. Times are ISO 8601."""
 
     model: str
     try_at: str  # when one of the jobs that are held back may be sent
@@ -69,7 +72,7 @@ class Shortage:
     def holds_back(self, job: Waiting) -> bool:
         """Return whether a job is sent only as a try."""
         is_too_dear = self.cost is not None and job.cost >= self.cost
-        return (is_too_dear and self.only_owner in ("", job.owner)) or job.rejected_alone > 0
+        return (is_too_dear and self.only_owner in ("", job.owner)) or job.rejected_again > 0
 
     def has_accepted_others(self, job: Waiting) -> bool:
         """Return whether jobs that cost at least as much were accepted since this one was rejected."""
@@ -112,8 +115,8 @@ class Shortages:
         self._update(job.model, "SET try_at = :next REMOVE only_owner", other, only_if=is_another)
         self._update(job.model, "SET cost = :cost", {":cost": job.cost}, only_if="cost > :cost")
 
-    def rejected_alone(self, job: Waiting) -> None:
-        """Make sure that a job which the provider rejects alone gets its tries."""
+    def rejected_again(self, job: Waiting) -> None:
+        """Record that a job was rejected again although others are accepted, so that it gets its tries."""
         self._update(job.model, "SET try_at = if_not_exists(try_at, :next)", {":next": self._next()})
 
     def accepted(self, job: Waiting, known: Shortage) -> bool:
@@ -146,7 +149,7 @@ class Shortages:
         }
 
     def forget(self, shortage: Shortage) -> None:
-        """Delete a shortage that holds back no job, unless a job was tried or rejected meanwhile."""
+        """Delete a shortage that holds back no job, unless a job was tried or rejected in the meantime."""
         try:
             retried(
                 lambda: self._dynamodb.delete_item(

@@ -54,7 +54,7 @@ class Waiting:
     cost: int = 0  # the estimate, in credits
     held_since: str = ""  # these as in the generation, or empty
     rejected_at: str = ""
-    rejected_alone: int = 0
+    rejected_again: int = 0
 
     @property
     def sort_key(self) -> str:
@@ -79,7 +79,7 @@ class Waiting:
             cost=generation.cost.estimated if generation.cost else 0,
             held_since=iso(generation.held_since) if generation.held_since else "",
             rejected_at=iso(generation.rejected_at) if generation.rejected_at else "",
-            rejected_alone=generation.rejected_alone,
+            rejected_again=generation.rejected_again,
         )
 
     def in_part(self, part: str) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class SlotsTable:
         return map(_waiting, self._query(HELD_BACK, before=iso(time)))
 
     def models_held_back(self) -> list[str]:
-        """Return the models of which jobs are held back."""
+        """Return the models with jobs that are held back."""
         models: list[str] = []
         while job := self._first_held_back(f"{_part(models[-1])}0" if models else " "):
             models.append(job.model)
@@ -226,7 +226,7 @@ class SlotsTable:
         self._requeue([replace(job, held_since=job.held_since or iso(now)) for job in jobs], WAITING, HELD_BACK)
 
     def follow(self, jobs: Sequence[Waiting]) -> None:
-        """Move jobs that are held back to the queue. Those that have ended meanwhile are found when they are next."""
+        """Move jobs that are held back to the queue. Ended ones are found when they are next."""
         self._requeue([replace(job, held_since="") for job in jobs], HELD_BACK, WAITING)
 
     def _requeue(self, jobs: Sequence[Waiting], source: str, target: str) -> None:
@@ -273,14 +273,14 @@ class SlotsTable:
         )
 
     def give_back(
-        self, generation: Generation, now: datetime, attempt: str | None = None, rejected_alone: int = 0
+        self, generation: Generation, now: datetime, attempt: str | None = None, rejected_again: int = 0
     ) -> bool:
         """Free the slot of a job that cannot be sent now, all or nothing, and return whether it was possible.
 
         Also clear its claim if the provider rejected this `attempt`. It is not possible if another invocation was
         faster or the job has ended.
         """
-        rejected = {"rejected_at": iso(now), "rejected_alone": rejected_alone}
+        rejected = {"rejected_at": iso(now), "rejected_again": rejected_again}
         is_unsent = "#attempt = :attempt" if attempt else "attribute_not_exists(#submission)"
         values = {":queued": Status.QUEUED, ":run": generation.rescues}
         changed = self._update_of(
@@ -437,7 +437,7 @@ def after_owner(owner: str) -> str:
 
 
 def _waiting(item: dict[str, Any]) -> Waiting:
-    names = ("model", "cost", "held_since", "rejected_at", "rejected_alone")
+    names = ("model", "cost", "held_since", "rejected_at", "rejected_again")
     return Waiting(item["holder"], item["owner"], item["since"], **{name: item[name] for name in names if name in item})
 
 
