@@ -232,9 +232,11 @@ class SlotsTable:
     def _requeue(self, jobs: Sequence[Waiting], source: str, target: str) -> None:
         for start in range(0, len(jobs), MOVED_AT_ONCE):
             some = jobs[start : start + MOVED_AT_ONCE]
-            items = {job.in_part(target)[SK]["S"]: _item(job, target) for job in some}
+            # A transaction may name an item only once, and a job may be in the list twice.
+            items = {str(job.in_part(target)): _item(job, target) for job in some}
+            keys = {str(job.in_part(source)): job.in_part(source) for job in some}
             put = [{"Put": {"TableName": self._name, "Item": item}} for item in items.values()]
-            delete = [{"Delete": {"TableName": self._name, "Key": job.in_part(source)}} for job in some]
+            delete = [{"Delete": {"TableName": self._name, "Key": key}} for key in keys.values()]
             for attempt in range(records.MOST_CONFLICTS):
                 with suppress(Refused):
                     self._transact(*put, *delete)
