@@ -114,4 +114,4 @@ def _log_state() -> None:
         day_usd=usd(day.used.day_credits),
         day_limit_usd=day.limits.day and usd(day.limits.day),
     )
-    History(client("dynamodb"), s.slots_table_name).note(held, waiting, now())
+    History(client("dynamodb"), s.slots_table_name).note(held, waiting + held_back, now())

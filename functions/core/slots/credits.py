@@ -54,7 +54,7 @@ class Credits:
             raise
         # First the slot: if the function dies in between, another job is rejected.
         if not admission.table.give_back(generation, now, claim.attempt, again):
-            claim.clear()  # its owner has cancelled it
+            claim.clear()  # its owner has cancelled it, or it keeps its slot and is sent again
         if is_again and job.rejected_again:
             admission.shortages.rejected_again(job)
         else:

@@ -280,7 +280,7 @@ class SlotsTable:
         """Free the slot of a job that cannot be sent now, all or nothing, and return whether it was possible.
 
         Also clear its claim if the provider rejected this `attempt`. It is not possible if another invocation was
-        faster or the job has ended.
+        faster, the job has ended, or there are too many conflicts.
         """
         rejected = {"rejected_at": iso(now), "rejected_again": rejected_again}
         is_unsent = "#attempt = :attempt" if attempt else "attribute_not_exists(#submission)"
@@ -308,7 +308,7 @@ class SlotsTable:
                 time.sleep(random.uniform(0, 0.02 * (tried + 1)))  # noqa: S311 - nothing secret
             else:
                 return True
-        raise TimeoutError(f"DynamoDB rejected a write {records.MOST_CONFLICTS} times because of conflicts.")
+        return False
 
     def move(self, slot: Slot, number: int) -> None:
         """Move the holder to another slot, because the limit was lowered. Raise `Refused`."""
