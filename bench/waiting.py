@@ -93,9 +93,12 @@ class Job:
             submitted_at=START if is_submitted else None,
         )
 
-    # the circuit: closed
-    def open_since(self) -> None:
+    # the credits: there are enough
+    def shortage_of(self, _: Generation) -> None:
         return None
+
+    def holds_back(self, *_: object) -> bool:
+        return False
 
     # the budgets: all have room
     def check(self, *_: object) -> None:

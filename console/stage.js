@@ -43,6 +43,7 @@ function useClock(isRunning) {
  */
 function progress(generation, time) {
   const { stage, ahead, waits_for: awaited, submitted_at: sentAt, created_at: createdAt } = generation.meta;
+  if (stage === "queued" && generation.meta.waits_for_credits) return [t.waitsForCredits, null];
   if (stage === "queued" && awaited) return [t.waitsForVideo(awaited.length), null];
   if (stage === "queued") return [ahead === null ? t.waitsForSlot : t.ahead(ahead), null];
   if (stage === "archiving") return [t.storing, 1];

@@ -59,6 +59,7 @@ export const texts = /** @satisfies {Texts} */ ({
     cancelled: "Cancelled",
     ahead: (count) => (count === 0 ? "next in queue" : `${count} ahead`),
     waitsForSlot: "waiting for a slot at the provider",
+    waitsForCredits: "waiting for provider credits",
     waitsForVideo: (count) => (count === 1 ? "waiting for another video" : `waiting for ${count} other videos`),
     ofAbout: (elapsed, usual) => `${elapsed} of about ${usual}`,
     longer: (elapsed) => `${elapsed}, longer than usual`,

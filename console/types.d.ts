@@ -52,6 +52,7 @@ export interface GenerationMeta {
   stage: Stage;
   ahead: number | null;
   waits_for: string[] | null;
+  waits_for_credits: boolean | null;
   request: VideoRequest;
   created_at: string;
   submitted_at: string | null;

@@ -65,6 +65,7 @@ export function note(generation, { isOfList = false } = {}) {
   if (isOfList && meta.stage === "queued" && before?.meta.stage === "queued") {
     meta.ahead = before.meta.ahead;
     meta.waits_for = before.meta.waits_for;
+    meta.waits_for_credits = before.meta.waits_for_credits;
   }
   // Each answer has a new link to the same video: keep the one that plays.
   if (generation.video) generation.linkedAt = Date.now();

@@ -7,19 +7,27 @@ from typing import Any
 from core import settings
 from core.generation import Status
 from core.provider.waiting import SubmitSchedule
-from core.submit import Submit
+from core.slots.credits import Credits
+from core.submit import HELD_BACK, Submit
 from core.workflow import Run
 from wiring import logger
-from wiring.accounts import UsesAccounts, UsesCircuit, make_accounts, make_circuit
+from wiring.accounts import UsesAccounts, make_accounts
 from wiring.ends import or_ended
 from wiring.learned import make_learned
 from wiring.ledger import make_ledger
 from wiring.links import UsesLinks, make_links
 from wiring.provider import UsesProvider, make_provider
+from wiring.slots import UsesSlots, make_admission
+
+SAID = {
+    Status.GENERATING: "submitted",
+    Status.QUEUED: "refused for now",
+    HELD_BACK: "held back for lack of credits",
+}
 
 
 @dataclass(frozen=True)
-class Settings(UsesLinks, UsesProvider, UsesCircuit, UsesAccounts):
+class Settings(UsesLinks, UsesProvider, UsesAccounts, UsesSlots):
     submit_deadline_seconds: int
     submit_timeout_seconds: int
     poll_first_seconds: int
@@ -37,7 +45,7 @@ def _wired() -> Submit:
         links=make_links(s),
         schedule=schedule,
         learned=make_learned(s),
-        circuit=make_circuit(s),
+        credits=Credits(make_admission(s)),
         budgets=make_accounts(s).budgets,
     )
 
@@ -47,13 +55,12 @@ def _wired() -> Submit:
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Submit the generation of {"generation_id", "execution"}.
 
-    Return {"generation_id", "status", "wait_seconds", "pending_seconds"}. The status is "queued" (invoke again) or
-    "generating".
+    Return {"generation_id", "status", "wait_seconds", "pending_seconds"}. The status is "generating", "queued" (invoke
+    again) or "held_back" (wait in Admit).
     """
     submitted = _wired().submit(Run.of_state(event))
     generation_id = event["generation_id"]
-    outcome = "submitted" if submitted.status is Status.GENERATING else "rejected for now"
-    logger.info(outcome, generation_id=generation_id, wait_seconds=submitted.wait_seconds)
+    logger.info(SAID[submitted.status], generation_id=generation_id, wait_seconds=submitted.wait_seconds)
     return {
         "generation_id": generation_id,
         "status": submitted.status,

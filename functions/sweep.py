@@ -7,13 +7,14 @@ from typing import Any
 
 from core import settings
 from core.archive.objects import Objects
-from core.generation import Failure, Generation, iso
+from core.generation import Failure, Generation
 from core.money import usd
 from core.money.budgets import ALL
 from core.slots.history import History
+from core.slots.table import HELD_BACK
 from core.sweep import Sweep
 from wiring import client, logger, now
-from wiring.accounts import UsesCircuit, make_accounts, make_circuit, make_prices
+from wiring.accounts import UsesAccounts, make_accounts, make_prices
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.ledger import make_ledger
 from wiring.metrics import count_failure, tell
@@ -26,7 +27,7 @@ LONGEST = timedelta(seconds=50)  # the next sweep starts after a minute
 
 
 @dataclass(frozen=True)
-class Settings(UsesSlots, UsesWorkflow, UsesAnnouncer, UsesProvider, UsesCircuit):
+class Settings(UsesSlots, UsesWorkflow, UsesAnnouncer, UsesProvider, UsesAccounts):
     videos_bucket: str
     poll_deadline_seconds: int
 
@@ -60,7 +61,7 @@ def _found_failed(generation: Generation, failure: Failure) -> None:
 @logger.inject_lambda_context
 def handler(_event: dict[str, Any], _context: object) -> None:
     """Check money, log the current state and sweep. The contents of the scheduled event do not matter."""
-    for step in (_check_money, _log_state):
+    for step in (_check_money, _check_credits, _log_state):
         try:
             step()
         except Exception:  # noqa: BLE001 - unfinished work is swept nevertheless
@@ -81,8 +82,15 @@ def _check_money() -> None:
             shares[measure] = max(budget.share, shares.get(measure, 0))
     for measure, share in shares.items():
         tell(measure, 100 * share)
-    if since := make_circuit(s).open_since():
-        logger.warning("provider out of credits", since=iso(since))
+
+
+def _check_credits() -> None:
+    """Report the models for which the provider is out of credits to the alarms."""
+    shortages = make_admission(settings.read(Settings)).shortages.every().values()
+    rejected = [(one.model, one.cost, one.since) for one in shortages if one.cost is not None]
+    for model, cost, since in rejected:
+        logger.warning("provider out of credits", since=since, model=model, from_usd=usd(cost))
+    if rejected:
         tell("ProviderOutOfCredits", 1)
 
 
@@ -95,13 +103,15 @@ def _log_state() -> None:
     table, day = make_admission(s).table, make_accounts(s).budgets.of_all()
     held = len(table.held())
     waiting, since = table.queue()
+    held_back = table.count(HELD_BACK)
     logger.info(
         "current state",
         held=held,
         slots=s.in_flight_limit,
         waiting=waiting,
+        held_back=held_back,
         oldest_seconds=round((now() - since).total_seconds()) if since else 0,
         day_usd=usd(day.used.day_credits),
         day_limit_usd=day.limits.day and usd(day.limits.day),
     )
-    History(client("dynamodb"), s.slots_table_name).note(held, waiting, now())
+    History(client("dynamodb"), s.slots_table_name).note(held, waiting + held_back, now())

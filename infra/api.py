@@ -56,7 +56,7 @@ class Api(Construct):
                 memory_mb=512,
             ),
             environment={
-                **storage.slots.environment,
+                **storage.slots.shown_environment,
                 **storage.batches.rejecting(stage),
                 **storage.money.environment,
                 **storage.inputs_environment,

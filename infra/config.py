@@ -54,6 +54,9 @@ class Stage:
 
     # requests
     in_flight_limit: int = 20  # concurrent generations at the provider; others are queued
+    # Jobs that the provider rejects for lack of credits. An execution's history has room for a day of tries.
+    try_seconds: int = MINUTE - 5  # between two tries of a model; less than a minute, because the sweep starts them
+    credits_deadline_seconds: int = 24 * 60 * MINUTE  # after this, such a job ends
     batch_concurrency: int = 50  # rows of one batch that are started concurrently; the limit above still applies
     # Rows of one API key that may be rejected in an hour, as they cost nothing; afterwards its files are not read. For
     # files without a key, rows of their owner. A run stops after a thousand, whatever this says.
@@ -74,7 +77,6 @@ class Stage:
     budget_day_usd: float | None = 25  # an amount that a newcomer can afford to lose
     budget_month_usd: float | None = None
     jobs_an_hour: int | None = None
-    probe_seconds: int = MINUTE  # how often one job checks whether the provider has credits again
     reserve_usd: float = 5  # reserved for a request with no known price or cost
 
     # the API's throttle: far above the use of one owner, but it limits the cost of a leaked key
@@ -120,7 +122,8 @@ _SIMULATED = {
     "charge_late_seconds": 10,
     "ingest_seconds": MINUTE,
     "budget_day_usd": None,
-    "probe_seconds": 2,
+    "try_seconds": 2,
+    "credits_deadline_seconds": 5 * MINUTE,
 }
 
 

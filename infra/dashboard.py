@@ -65,7 +65,9 @@ class Dashboard(Construct):
             ],
             [
                 self._drawn(
-                    "Jobs at the provider", "max(held) as at_provider, max(slots) as at_most, max(waiting) as wait"
+                    "Jobs at the provider",
+                    "max(held) as at_provider, max(slots) as at_most, max(waiting) as wait, "
+                    "max(held_back) as wait_for_credits",
                 ),
                 self._drawn("Age of the oldest queued job, s", "max(oldest_seconds) as seconds"),
                 self._drawn("Spent or held today (UTC), USD", "max(day_usd) as today, max(day_limit_usd) as budget"),

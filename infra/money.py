@@ -21,15 +21,6 @@ class Money:
         self.table = table(scope, "Money", stage, removal, Keys(names.PK, names.SK))
 
     @property
-    def _table(self) -> dict[str, str]:
-        return {"MONEY_TABLE_NAME": self.table.table_name}
-
-    @property
-    def circuit_environment(self) -> dict[str, str]:
-        """Return the variables for the record of whether the provider is out of credits."""
-        return {**self._table, "PROBE_SECONDS": str(self._stage.probe_seconds)}
-
-    @property
     def environment(self) -> dict[str, str]:
         """Return the variables for budgets and sums, with the stage's default budgets."""
         usd = {"day": self._stage.budget_day_usd, "month": self._stage.budget_month_usd}
@@ -37,21 +28,16 @@ class Money:
         if self._stage.jobs_an_hour is not None:
             limits["hour"] = self._stage.jobs_an_hour
         return {
-            **self._table,
+            "MONEY_TABLE_NAME": self.table.table_name,
             **self._slots.learned_environment,
             "BUDGETS": ",".join(f"{name}={limit}" for name, limit in limits.items()),
             "RESERVE_CREDITS": str(round(self._stage.reserve_usd * CREDITS_PER_USD)),
         }
 
     @property
-    def circuit_permissions(self) -> iam.PolicyStatement:
-        """Allow reading and changing whether the provider is out of credits."""
-        return allow("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", on=self.table.table_arn)
-
-    @property
-    def reads_budgets(self) -> iam.PolicyStatement:
-        """Allow reading whether a budget is exceeded. Recording this needs only `circuit_permissions`."""
-        return allow("dynamodb:BatchGetItem", on=self.table.table_arn)
+    def checks_budgets(self) -> iam.PolicyStatement:
+        """Allow reading whether a budget is exceeded, and recording this."""
+        return allow("dynamodb:BatchGetItem", "dynamodb:UpdateItem", on=self.table.table_arn)
 
     @property
     def settles(self) -> iam.PolicyStatement:

@@ -120,14 +120,24 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "The provider is out of credits",
         {
-            "ProviderOutOfCredits": "The provider account is out of credits, and jobs wait. Add credits; the jobs "
-            "continue within two minutes."
+            "ProviderOutOfCredits": "The provider rejects jobs for lack of credits (402 or 403). Jobs of that "
+            "model that cost as much wait. Add credits; the jobs continue within two minutes."
         },
-        look=(Step("See since when and how many jobs wait:", "promptreel logs sweep --since 15m --level info"),),
+        look=(
+            Step(
+                "See which models, since when, and how many jobs are held back:",
+                "promptreel logs sweep --since 15m --level info",
+            ),
+        ),
         do=(
             Step(
-                "Add credits to the provider account. Nothing else is needed: one job tries once a minute, and all "
-                "jobs continue as soon as one is accepted."
+                "Add credits to the provider account. Nothing else is needed: one job of each model tries once a "
+                "minute, and the others continue as soon as one is accepted."
+            ),
+            Step(
+                "If there are credits, ask the provider's support whether the account may use the model. A job ends "
+                "as ProviderOutOfCredits after a day, or after an hour if others that cost as much are accepted. Then "
+                "`promptreel rescue` continues it."
             ),
             Step("Check that the provider accepts the key and no longer reports missing credits:", "promptreel doctor"),
         ),

@@ -16,7 +16,7 @@ class Slots:
     """The `table`, and the environment and permissions of the functions that admit generations to the provider."""
 
     def __init__(self, scope: Construct, stage: Stage, removal: cdk.RemovalPolicy, ledger: Ledger) -> None:
-        self._limit = stage.in_flight_limit
+        self._stage = stage
         self._ledger = ledger
         self.table = table(scope, "Slots", stage, removal, Keys(names.PK, names.SK, expires_at=EXPIRES_AT))
 
@@ -32,15 +32,27 @@ class Slots:
 
     @property
     def environment(self) -> dict[str, str]:
+        """Return the variables of the functions that admit generations to the provider."""
+        return {
+            **self.shown_environment,
+            "TRY_SECONDS": str(self._stage.try_seconds),
+            "CREDITS_DEADLINE_SECONDS": str(self._stage.credits_deadline_seconds),
+        }
+
+    @property
+    def shown_environment(self) -> dict[str, str]:
         """Return the variables with the tables of slots and generations, and the number of slots."""
         return {
             **self._ledger.environment,
             **self.learned_environment,
-            "IN_FLIGHT_LIMIT": str(self._limit),
+            "IN_FLIGHT_LIMIT": str(self._stage.in_flight_limit),
         }
 
     @property
     def permissions(self) -> list[iam.PolicyStatement]:
         """Allow waiting for a slot, granting it and returning it. infra/workflow.py allows waking waiting workflows."""
-        actions = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
-        return [*self._ledger.permissions(), allow(*actions, on=self.table.table_arn)]
+        actions = ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
+        return [
+            *self._ledger.permissions(),
+            allow(*(f"dynamodb:{action}" for action in actions), on=self.table.table_arn),
+        ]

@@ -45,22 +45,15 @@ class Workflow(Construct):
             "submit",
             size=Size(timeout_seconds=SUBMIT_TIMEOUT_SECONDS),
             environment={
-                **ledger.environment,
+                **slots.environment,
                 **provider.environment,
                 "SUBMIT_DEADLINE_SECONDS": str(stage.submit_deadline_seconds),
                 "SUBMIT_TIMEOUT_SECONDS": str(SUBMIT_TIMEOUT_SECONDS),
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 **storage.money.environment,
-                **storage.money.circuit_environment,
             },
-            permissions=[
-                *ledger.permissions(),
-                *provider.permissions,
-                slots.reads_learned,
-                storage.money.circuit_permissions,
-                storage.money.reads_budgets,
-            ],
+            permissions=[*slots.permissions, *provider.permissions, storage.money.checks_budgets],
         )
         self._let_it_sign_links(storage)
         self.look_up_submission = functions.add(
@@ -182,6 +175,7 @@ class Workflow(Construct):
         """Return the roles of the functions that grant slots."""
         callers = {
             "Admit": self.admit,
+            "Submit": self.submit,
             "CheckStatus": self.check_status,
             "Finalize": self.finalize,
             "RecordFailure": self.record_failure,
@@ -224,7 +218,6 @@ class Workflow(Construct):
                 **storage.provider.environment,
                 **announcements.environment,
                 **storage.money.environment,
-                **storage.money.circuit_environment,
                 "STATE_MACHINE_ARN": self.state_machine.state_machine_arn,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
                 "POLL_DEADLINE_SECONDS": str(base.stage.poll_deadline_seconds),

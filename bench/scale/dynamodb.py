@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from botocore.exceptions import ClientError
 
 Item = dict[str, Any]
 KEY_CONDITION = re.compile(r"\w+ = :pk(?: AND (?:\w+ > (?P<after>:\w+)|begins_with\(\w+, (?P<beginning>:\w+)\)))?")
+SET = re.compile(r"([\w#]+) = (?:if_not_exists\(([\w#]+), )?(:\w+)")
 WORD = re.compile(r"\s*(<>|<=|>=|[=<>(),]|[\w.#:]+)")
 
 
@@ -115,6 +117,7 @@ class DynamoDB:
             end = min(last, first + limit)
             found = [self._items[table][partition, key] for key in keys[first:end]]
             self._count("query", found)
+            found = [item for item in found if holds(how.get("FilterExpression"), item, how)]
             more: Item = {"LastEvaluatedKey": {}} if end < last else {}
             return {"Items": [copy.copy(item) for item in found], **more}
 
@@ -178,12 +181,12 @@ class DynamoDB:
 
 
 def updated(item: Item, how: Item) -> Item:
-    """Return the item after `SET name = :value, … REMOVE name, …`."""
+    """Return the item after `SET name = :value, … REMOVE name, …`. A value may be `if_not_exists(name, :value)`."""
     sets, _, removes = how["UpdateExpression"].partition("REMOVE")
     new = dict(item)
-    for part in filter(None, sets.strip().removeprefix("SET").split(",")):
-        name, value = (side.strip() for side in part.split("="))
-        new[_name(name, how)] = how["ExpressionAttributeValues"][value]
+    for name, unless, value in SET.findall(sets.strip().removeprefix("SET")):
+        if not unless or _name(unless, how) not in item:
+            new[_name(name, how)] = how["ExpressionAttributeValues"][value]
     for name in filter(None, removes.split(",")):
         new.pop(_name(name.strip(), how), None)
     return new
@@ -193,7 +196,7 @@ def holds(condition: str | None, item: Item, how: Item) -> bool:
     """Return whether an item meets a condition of comparisons, existence and IN, joined by AND and OR."""
     if condition is None:
         return True
-    words = WORD.findall(condition)
+    words = _words(condition)
     position = 0
 
     def take(expected: str | None = None) -> str:
@@ -256,6 +259,11 @@ def holds(condition: str | None, item: Item, how: Item) -> bool:
     if position != len(words):
         raise NotImplementedError(condition)
     return found
+
+
+@cache
+def _words(condition: str) -> list[str]:
+    return WORD.findall(condition)
 
 
 def _name(name: str, how: Item) -> str:

@@ -17,6 +17,7 @@ from core.records.ledger import Ledger
 from core.records.table import KEY
 from core.slots import table as slots
 from core.slots.admission import Admission
+from core.slots.shortages import Patience, Shortages
 from core.slots.table import Slot, SlotsTable, Waiting
 
 KEYS = {"slots": (slots.PK, slots.SK), "generations": (KEY,)}
@@ -120,7 +121,8 @@ def queue(waiting: int, owners: int) -> dict[str, Any]:
 
 def _admission(dynamodb: Any, stepfunctions: Any, limit: int) -> Admission:
     ledger = Ledger(dynamodb, "generations", lambda: datetime.now(UTC))
-    return Admission(SlotsTable(dynamodb, "slots", "generations"), ledger, stepfunctions, limit)
+    shortages = Shortages(dynamodb, "slots", ledger.now, Patience())
+    return Admission(SlotsTable(dynamodb, "slots", "generations"), ledger, stepfunctions, limit, shortages)
 
 
 def _generation(owner: str, number: int) -> Generation:

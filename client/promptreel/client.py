@@ -298,7 +298,7 @@ class Watch:
 
     def pause_after(self, seen: Generation) -> float | None:
         """Return the seconds until the next poll, or None once completed. Raise `GenerationFailed` or `WaitTimeout`."""
-        now = (seen.stage, seen.ahead, seen.waits_for)
+        now = (seen.stage, seen.ahead, seen.waits_for, seen.waits_for_credits)
         if self._on_change and now != self._last:
             self._on_change(seen)
             self._last = now

@@ -62,6 +62,7 @@ class Generation:
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
     tags: tuple[str, ...] = ()  # your own, each `key=value` or a word
     waits_for: tuple[str, ...] = ()  # the generations whose videos it needs as inputs
+    waits_for_credits: bool = False  # whether the provider account has no credits for it
 
     @property
     def usd(self) -> float | None:
@@ -99,6 +100,7 @@ class Generation:
             raw=raw,
             tags=tuple(meta.get("tags") or ()),
             waits_for=tuple(meta.get("waits_for") or ()),
+            waits_for_credits=bool(meta.get("waits_for_credits")),
         )
 
 

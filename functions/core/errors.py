@@ -23,7 +23,7 @@ the API and the announcement show that name as `error.name`. A message is one se
         ├── SubmissionUnknown       sent, but the outcome is unknown: never sent again
         ├── SubmissionTimedOut      the provider accepted nothing before the deadline
         ├── RequestRefused          the provider rejected this request
-        ├── ProviderOutOfCredits    the provider account has no credits left
+        ├── ProviderOutOfCredits    the provider account had no credits for it until the deadline
         ├── ProviderKeyRejected     the provider does not accept the stored key
         ├── ProviderKeyMissing      no key is stored
         ├── InputUnavailable        a file or video named in the request is missing or cannot be used
@@ -206,11 +206,11 @@ class RequestRefused(GenerationError):
 
 
 class ProviderOutOfCredits(GenerationError):
-    """The provider account is out of credits: the provider answered 402 or 403."""
+    """The provider answered 402 or 403 until the deadline, or accepts other jobs that cost as much but not this one."""
 
     remedy = (
-        "Nothing was charged. An operator adds credits at the provider and can then continue the job with "
-        "`promptreel rescue {id}`."
+        "Nothing was charged. An operator adds credits at the provider, or allows the model there, and can then "
+        "continue the job with `promptreel rescue {id}`."
     )
 
 

@@ -158,6 +158,9 @@ class Generation:
     reopened_at: datetime | None = None  # by the latest rescue
     slot: int | None = None  # the number of its slot at the provider: see core.slots
     admitted_at: datetime | None = None  # when its slot was granted
+    held_since: datetime | None = None  # since when it is held back for lack of credits: see core.slots.shortages
+    rejected_at: datetime | None = None  # when the provider last rejected it for lack of credits
+    rejected_again: int = 0  # how often that happened although others that cost as much were accepted
     batch_id: str | None = None
     row_number: int | None = None  # in its batch, from 1
     revision: int | None = None  # the latest revision of its batch that contains the row
@@ -184,6 +187,11 @@ class Generation:
     def waits_for_slot(self) -> bool:
         """Return whether the generation may be in the queue for a slot at the provider."""
         return self.status is Status.QUEUED and self.slot is None and self.submission is None
+
+    @property
+    def gave_its_slot_back(self) -> bool:
+        """Whether it has to be granted a slot again, because credits were missing."""
+        return self.slot is None and self.held_since is not None
 
     @property
     def at_provider(self) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from core.errors import (
     GenerationEnded,
@@ -15,18 +16,21 @@ from core.generation import Generation, Status, Submission
 from core.inputs.links import Links
 from core.learned.records import Learned
 from core.money.budgets import Budgets
-from core.money.circuit import Circuit
 from core.provider.client import Provider, Throttled
-from core.provider.waiting import SubmitSchedule, until_there_are_credits
+from core.provider.waiting import SubmitSchedule
 from core.records.claim import Claim
 from core.records.ledger import Ledger
+from core.slots.credits import Credits
+from core.slots.shortages import Shortage
 from core.workflow import Run
+
+HELD_BACK = "held_back"  # credits are missing, and the slot is given back: the job waits in Admit
 
 
 @dataclass(frozen=True)
 class Submitted:
-    status: Status  # generating: accepted by the provider; queued: rejected for now, so invoke Submit again
-    wait_seconds: int  # until that invocation, or until the first poll
+    status: str  # generating: accepted by the provider; queued: rejected for now, so invoke Submit again; or HELD_BACK
+    wait_seconds: int = 0  # until that invocation, or until the first poll
 
 
 @dataclass(frozen=True)
@@ -38,49 +42,48 @@ class Submit:
     links: Links
     schedule: SubmitSchedule
     learned: Learned
-    circuit: Circuit
+    credits: Credits
     budgets: Budgets
 
     def submit(self, run: Run) -> Submitted:
         """Send the request, unless that was already done, and return when to poll or submit again."""
         generation = self.ledger.get_for(run)
-        if again := self._submit(generation, run):
-            return Submitted(Status.QUEUED, again)
-        return Submitted(Status.GENERATING, self.schedule.first_poll(self.learned.times_of(generation.request)))
-
-    def _submit(self, generation: Generation, run: Run) -> int:
-        """Return 0 once the provider has accepted the request, or the seconds after which to submit again."""
         if generation.submission is Submission.SUBMITTED:
-            return 0
+            return self._accepted(generation)
         if generation.status.ended:
             raise GenerationEnded(f"Generation {run.generation_id} has ended, so it is not submitted.")
         if generation.submission is Submission.SENDING:
-            return self._wait_for_the_other(generation)
+            return Submitted(Status.QUEUED, self._wait_for_the_other(generation))
+        if generation.gave_its_slot_back:
+            return Submitted(HELD_BACK)
 
         # The budgets held its cost when it was accepted, but other jobs may have cost more than expected since then.
         self.budgets.check(generation.hold)
         # Before the claim, so that a missing key or file does not count as an unknown submission.
         self.provider.key.get()
         request = self.links.request_of(generation)
-        since = self.circuit.open_since()
-        if since and not self.circuit.may_probe():
-            return self._until_there_are_credits(since)
+        shortage = self.credits.shortage_of(generation)
+        if self.credits.holds_back(generation, shortage):
+            return Submitted(HELD_BACK) if self.credits.give_back(generation) else self.submit(run)
         claim = Claim.begin(self.ledger, run)
         if claim is None:
-            # Another invocation was faster, so find out what it did.
-            return self._submit(self.ledger.get_for(run), run)
+            return self.submit(run)  # another invocation was faster: find out what it did
+        return self._send(request, generation, claim, shortage)
+
+    def _send(
+        self, request: dict[str, Any], generation: Generation, claim: Claim, shortage: Shortage | None
+    ) -> Submitted:
         try:
             provider_id = self.provider.create(request, client_request_id=claim.client_request_id)
         except SubmissionUnknown:
             raise
-        except ProviderOutOfCredits:
-            self.circuit.open()
-            claim.clear()
-            return self._until_there_are_credits(since or self.ledger.now())
+        except ProviderOutOfCredits as rejection:
+            self.credits.rejected(generation, claim, shortage, str(rejection))
+            return Submitted(HELD_BACK)
         except Throttled as rejection:
             claim.clear()
             age = self.ledger.now() - _tried_since(generation)
-            return self.schedule.after_rejection(age, rejection.retry_after, str(rejection))
+            return Submitted(Status.QUEUED, self.schedule.after_rejection(age, rejection.retry_after, str(rejection)))
         except ProviderUnavailable as error:
             claim.clear()
             self.schedule.check_deadline(self.ledger.now() - _tried_since(generation), str(error))
@@ -92,12 +95,12 @@ class Submit:
             claim.submitted(provider_id)
         except LedgerUnavailable as error:
             raise SubmissionUnknown(str(error)) from error
-        if since:
-            self.circuit.close()
-        return 0
+        if shortage:
+            self.credits.accepted(generation, shortage)
+        return self._accepted(generation)
 
-    def _until_there_are_credits(self, since: datetime) -> int:
-        return until_there_are_credits(self.circuit.probe_seconds, self.ledger.now() - since)
+    def _accepted(self, generation: Generation) -> Submitted:
+        return Submitted(Status.GENERATING, self.schedule.first_poll(self.learned.times_of(generation.request)))
 
     def _wait_for_the_other(self, generation: Generation) -> int:
         """Return how long the invocation that holds the claim may still run. Raise `SubmissionUnknown` after that."""

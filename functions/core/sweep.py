@@ -14,6 +14,7 @@ from core.publish.announcer import Announcer
 from core.record_failure import close, fail, from_end
 from core.records.ledger import SOON, Ledger
 from core.slots.admission import Admission
+from core.slots.credits import Credits
 from core.slots.table import Slot
 from core.workflow import NotStarted, Workflow
 
@@ -44,7 +45,7 @@ class Sweep:
 
         Raise `SweepIncomplete` at the end if some of the checks failed.
         """
-        faults = 0
+        faults = int(self._guarded(lambda _: Credits(self.admission).review(), "the jobs that wait for credits"))
         for slot in self.admission.table.held():
             faults += self._guarded(self._look_at_slot, slot)
         for generation_id in self.ledger.watched():

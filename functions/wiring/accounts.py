@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import wiring
 from core.money.accounts import Accounts, Tables
 from core.money.budgets import Limits
-from core.money.circuit import Circuit
 from core.money.prices import Prices
 from wiring.learned import UsesLearned
 
@@ -13,11 +12,6 @@ from wiring.learned import UsesLearned
 @dataclass(frozen=True)
 class UsesMoney:
     money_table_name: str
-
-
-@dataclass(frozen=True)
-class UsesCircuit(UsesMoney):
-    probe_seconds: int
 
 
 @dataclass(frozen=True)
@@ -36,8 +30,3 @@ def make_accounts(settings: UsesAccounts) -> Accounts:
 def make_prices(settings: UsesMoney) -> Prices:
     """Return the provider's prices."""
     return Prices(wiring.client("dynamodb"), settings.money_table_name, wiring.now)
-
-
-def make_circuit(settings: UsesCircuit) -> Circuit:
-    """Return the circuit, which is open while the provider is out of credits."""
-    return Circuit(wiring.client("dynamodb"), settings.money_table_name, wiring.now, settings.probe_seconds)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import wiring
 from core.generation import Generation
 from core.slots.admission import Admission
+from core.slots.shortages import Patience, Shortages
 from core.slots.table import SlotsTable
 from wiring.ledger import UsesLedger, make_ledger
 
@@ -14,6 +15,8 @@ from wiring.ledger import UsesLedger, make_ledger
 class UsesSlots(UsesLedger):
     slots_table_name: str
     in_flight_limit: int
+    try_seconds: int  # between two tries of a job that waits for credits
+    credits_deadline_seconds: int  # how long a job waits for credits
 
 
 def make_admission(settings: UsesSlots, keep: Callable[[Generation], None] = lambda _: None) -> Admission:
@@ -27,5 +30,11 @@ def make_admission(settings: UsesSlots, keep: Callable[[Generation], None] = lam
         ledger=make_ledger(settings),
         stepfunctions=wiring.client("stepfunctions"),
         limit=settings.in_flight_limit,
+        shortages=Shortages(
+            wiring.client("dynamodb"),
+            settings.slots_table_name,
+            wiring.now,
+            Patience(settings.try_seconds, settings.credits_deadline_seconds),
+        ),
         keep=keep,
     )

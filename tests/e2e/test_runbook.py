@@ -345,7 +345,7 @@ def test_a_key_with_too_many_rejected_rows_is_revoked(cloud: LocalCloud, page: C
     reader.follow("promptreel keys revoke $KEY", KEY=key.key_id)
 
 
-@pytest.mark.alone  # all jobs wait during this test
+@pytest.mark.alone  # equal jobs wait during this test
 def test_jobs_wait_for_credits_and_continue(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
     prompt = unique("runbook credits")
     cloud.simulator.script(prompt, create=[{"status": 402, "repeat": True}])
@@ -362,6 +362,7 @@ def test_jobs_wait_for_credits_and_continue(cloud: LocalCloud, page: Callable[[s
     assert "provider out of credits since=" in said
     assert "current state held=" in said
     cloud.simulator.script(prompt, seconds=0)
+    eventually(lambda: (invoke(cloud, "sweep", {}), cloud.creates(prompt) > 1)[1] or None)
     completed(cloud, generation_id)
     reader.follow("promptreel doctor")
 

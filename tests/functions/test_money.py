@@ -199,28 +199,46 @@ def test_checking_a_batch_estimates_its_cost(cloud: Cloud, doors: Doors) -> None
     assert (check["estimated_usd"], check["at_most_usd"], check["problem_rows"]) == (6.5, 6.5, 1)
 
 
-def test_jobs_wait_for_credits_and_one_a_minute_probes(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    ids = [create(cloud)[1]["id"] for _ in range(2)]
+def test_jobs_wait_for_credits_without_a_slot_and_one_of_them_tries(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [create(cloud)[1]["id"] for _ in range(3)]
     cloud.simulator.script("a boat", create=[{"status": 403}])
-    first, second = (cloud.run({"generation_id": one}, "submit") for one in ids)
-    assert [first["status"], second["status"]] == ["queued", "queued"]
-    assert min(first["wait_seconds"], second["wait_seconds"]) >= 60
-    assert max(first["wait_seconds"], second["wait_seconds"]) <= 120
-    assert cloud.simulator.counts().creates == 0
-    creates = [one for one in cloud.simulator.calls() if one.method == "POST"]
-    assert len(creates) == 1, "the second is not sent"
+    for one in ids[:2]:
+        cloud.run({"generation_id": one}, "admit")
+    first, second = (cloud.run({"generation_id": one}, "submit") for one in ids[:2])
+    assert [first["status"], second["status"]] == ["held_back", "held_back"]
+    assert len([one for one in cloud.simulator.calls() if one.method == "POST"]) == 1, "the second is not sent"
+    assert cloud.holders == []
+    for one in ids:
+        cloud.run({"generation_id": one}, "admit")
+    assert cloud.holders == []
+    assert cloud.run({"generation_id": ids[0]}, "submit")["status"] == "held_back", "a repeated invocation"
+    shown = call(cloud, "GET", PATHS[0], query=f"generation_id={ids[0]}")[1]
+    assert (shown["status"], shown["meta"]["waits_for_credits"]) == ("queued", True)
+    assert call(cloud, "GET", "/v2/slots")[1]["waiting"] == 3
     capsys.readouterr()
     cloud.invoke("sweep", {})
-    assert '"ProviderOutOfCredits"' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert '"ProviderOutOfCredits"' in said
+    assert '"held_back":3' in said.replace(" ", "")
 
     boto3.client("dynamodb").update_item(
-        TableName="money",
-        Key={"pk": {"S": "circuit"}, "sk": {"S": "circuit"}},
-        UpdateExpression="SET probe_at = :past",
+        TableName="slots",
+        Key={"pk": {"S": "shortage"}, "sk": {"S": "veo2"}},
+        UpdateExpression="SET try_at = :past",
         ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00.000Z"}},
     )
-    assert cloud.run({"generation_id": ids[1]}, "submit")["status"] == "generating", "the probe is the job itself"
-    assert cloud.run({"generation_id": ids[0]}, "submit")["status"] == "generating", "and closes the circuit"
+    cloud.invoke("sweep", {})
+    [tried] = cloud.holders
+    assert tried != ids[0], "those that were not rejected come first"
+    assert cloud.run({"generation_id": tried}, "submit")["status"] == "generating", "the try is the job itself"
+    assert len(cloud.holders) == 2, "another one follows at once, up to the limit"
+    shown = call(cloud, "GET", PATHS[0], query=f"generation_id={ids[0]}")[1]
+    assert shown["meta"]["waits_for_credits"] is None
+    capsys.readouterr()
+    cloud.invoke("sweep", {})
+    assert '"ProviderOutOfCredits"' not in capsys.readouterr().out
 
 
 def test_a_budgets_alarm_metric_starts_at_80_percent(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,10 @@ PROVIDER_KEY = {("secretsmanager:GetSecretValue", "StorageProviderKey.Id")}
 ANNOUNCE = {("sns:Publish", "AnnouncementsTopic"), ("events:PutEvents", "AnnouncementsBus.Arn")}
 
 SLOTS = {
-    *((f"dynamodb:{action}", "StorageSlots.Arn") for action in ("Query", "PutItem", "UpdateItem", "DeleteItem")),
+    *(
+        (f"dynamodb:{action}", "StorageSlots.Arn")
+        for action in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
+    ),
     ("states:SendTaskSuccess", "WorkflowVideoGeneration"),
 }
 EXECUTIONS_OF = "arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution"
@@ -43,10 +46,9 @@ MAY = {
     "admit": LEDGER | SLOTS | INPUTS | {("s3:GetObject", OWN_INPUTS), ("s3:PutObject", OWN_INPUTS)},
     "submit": LEDGER
     | PROVIDER_KEY
-    | LEARNED
+    | SLOTS
     | {("sts:AssumeRole", "WorkflowLinksRole.Arn")}
-    # Whether the provider is out of credits, or a budget was exceeded.
-    | {(f"dynamodb:{action}", MONEY) for action in ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem")},
+    | SETTLE,  # whether a budget was exceeded
     "look_up_submission": LEDGER | PROVIDER_KEY,
     "check_status": LEDGER | PROVIDER_KEY | SLOTS,
     "finalize": LEDGER

@@ -270,6 +270,7 @@ def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
         "CheckStatusRoleArn",
         "FinalizeRoleArn",
         "RecordFailureRoleArn",
+        "SubmitRoleArn",
         "SweepRoleArn",
         "Budgets",
         "MoneyTableName",

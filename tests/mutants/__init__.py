@@ -1,6 +1,18 @@
 """Mutants: mistakes that a developer could make, and the tests that notice them (`make mutants`)."""
 
-from tests.mutants import archive, batches, local, money, owners, polling, runs, slots, submission, webhooks
+from tests.mutants import (
+    archive,
+    batches,
+    local,
+    money,
+    owners,
+    polling,
+    rejections,
+    runs,
+    slots,
+    submission,
+    webhooks,
+)
 
 MUTANTS = (
     *archive.MUTANTS,
@@ -9,6 +21,7 @@ MUTANTS = (
     *money.MUTANTS,
     *owners.MUTANTS,
     *polling.MUTANTS,
+    *rejections.MUTANTS,
     *runs.MUTANTS,
     *slots.MUTANTS,
     *submission.MUTANTS,

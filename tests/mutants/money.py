@@ -124,20 +124,6 @@ MUTANTS = (
         noticed_by="tests/unit/test_budgets.py",
     ),
     Mutant(
-        "Every job is submitted while the provider is out of credits",
-        "functions/core/submit.py",
-        "        if since and not self.circuit.may_probe():\n",
-        "        if since and self.circuit.probe_seconds < 0:\n",
-        noticed_by="tests/functions/test_money.py::test_jobs_wait_for_credits_and_one_a_minute_probes",
-    ),
-    Mutant(
-        "The circuit stays open when there are credits again",
-        "functions/core/submit.py",
-        "        if since:\n            self.circuit.close()\n",
-        "",
-        noticed_by="tests/functions/test_money.py::test_jobs_wait_for_credits_and_one_a_minute_probes",
-    ),
-    Mutant(
         "A price is applied although several variants match",
         "functions/core/money/prices.py",
         "    return found if len(found) == 1 else None\n",

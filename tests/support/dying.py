@@ -125,12 +125,34 @@ class Driver:
 
     def _submit(self, state: dict[str, Any]) -> dict[str, Any]:
         try:
-            while (submitted := self.step("submit", state))["status"] == "queued":
-                self._let_time_pass(91)
+            while (submitted := self.step("submit", state))["status"] != "generating":
+                if submitted["status"] == "held_back":
+                    self.step("admit", state)
+                    self._let_a_minute_pass()
+                else:
+                    self._let_time_pass(91)
         except errors.SubmissionUnknown:
             while (submitted := self.step("look_up_submission", state))["status"] not in ("generating", "ended"):
                 self._let_time_pass(24 * 3600 + 1)
         return submitted
+
+    def _let_a_minute_pass(self) -> None:
+        """Run the sweep when a job that waits for credits may try, and the lease of a dead function has expired."""
+        dynamodb = boto3.client("dynamodb")
+        dynamodb.delete_item(TableName="slots", Key={"pk": {"S": "lease"}, "sk": {"S": "lease"}})
+        for key in dynamodb.query(
+            TableName="slots",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "shortage"}},
+            ProjectionExpression="pk, sk",
+        )["Items"]:
+            dynamodb.update_item(
+                TableName="slots",
+                Key=key,
+                UpdateExpression="SET try_at = :past",
+                ExpressionAttributeValues={":past": {"S": iso(now() - timedelta(seconds=1))}},
+            )
+        self.invoke("sweep", {})
 
     def _let_time_pass(self, seconds: float) -> None:
         """Age the claim of a dead invocation, which holds until its function's timeout has passed."""

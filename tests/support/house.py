@@ -9,6 +9,7 @@ from core.generation import Failure, Generation, Given
 from core.record_failure import close
 from core.records.ledger import Ledger
 from core.slots.admission import Admission
+from core.slots.shortages import Patience, Shortages
 from core.slots.table import SlotsTable
 from core.sweep import Sweep
 from core.workflow import Run
@@ -54,12 +55,13 @@ class House:
         self.provider = ProviderJobs()
         self.ledger = Ledger(dynamodb, "generations", self.clock)
         self.table = SlotsTable(dynamodb, "slots", "generations")
+        self.shortages = Shortages(dynamodb, "slots", self.clock, Patience())
         self.limit_to(limit)
 
     def limit_to(self, limit: int) -> None:
         """Change the limit, as a deployment would."""
         self.limit = limit
-        self.admission = Admission(self.table, self.ledger, cast("Any", self.stepfunctions), limit)
+        self.admission = Admission(self.table, self.ledger, cast("Any", self.stepfunctions), limit, self.shortages)
 
     def arrive(self, *names: str, takes: Sequence[str] = ()) -> None:
         """Create jobs that take the videos of others."""

@@ -10,7 +10,6 @@ from core import generation as domain
 from core.generation import Cost, Failure, Generation
 from core.money.accounts import Accounts, Tables
 from core.money.budgets import ALL, SCOPE, Limits, Used
-from core.money.circuit import Circuit
 from core.money.table import items_of
 from core.records.ledger import Ledger
 from tests.support.generations import Clock, archived, claimed, generation
@@ -26,11 +25,6 @@ RESERVE = 5 * USD
 def accounts(dynamodb: "DynamoDBClient", now: domain.Clock, limits: Limits | None = None) -> Accounts:
     """Return the accounts of a deployment with these limits. A request without a known price holds 5 USD."""
     return Accounts.at(dynamodb, Tables("money", "slots"), now, limits or Limits(), RESERVE)
-
-
-def circuit(dynamodb: "DynamoDBClient", now: domain.Clock) -> Circuit:
-    """Return a circuit, which is closed until something opens it."""
-    return Circuit(dynamodb, "money", now, 60)
 
 
 class Bank:

@@ -13,7 +13,7 @@ from core.records.ledger import IS_NEW
 from core.records.table import ConditionFailed, Together
 from core.workflow import Run
 from tests.support.generations import archived, claimed, generation
-from tests.support.money import TODAY, USD, Bank, circuit
+from tests.support.money import TODAY, USD, Bank
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -178,16 +178,6 @@ def test_a_budget_that_dynamodb_left_unread_is_requested_again(bank: Bank, monke
     monkeypatch.setattr(bank.dynamodb, "batch_get_item", one_at_a_time)
     assert [one.limits for one in bank.accounts.budgets.of("ann", None)] == [Limits(day=3 * USD), Limits(month=2 * USD)]
     assert len(calls) == 2
-
-
-def test_rejected_probes_do_not_change_when_credits_ran_out(bank: Bank) -> None:
-    breaker = circuit(bank.dynamodb, bank.clock)
-    breaker.open()
-    since = bank.clock.time
-    bank.clock.forward(3600)
-    breaker.open()
-    assert breaker.open_since() == since
-    assert not breaker.may_probe()
 
 
 def test_owners_and_keys_have_separate_budgets(bank: Bank) -> None:

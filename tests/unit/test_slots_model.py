@@ -1,8 +1,8 @@
 """Test with random histories and crashes that slots are held only by jobs that may hold them.
 
 Hypothesis generates the histories: arrivals (some wait for the videos of others), functions invoked twice, functions
-killed before or after a call, lost responses, cancels, deletes, rescues, changed limits and sweeps. Each step checks
-the invariants. At the end all jobs run to completion, and nothing may be left.
+killed before or after a call, lost responses, rejections for lack of credits, cancels, deletes, rescues, changed limits
+and sweeps. Each step checks the invariants. At the end all jobs run to completion, and nothing may be left.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from moto import mock_aws
 from core.errors import Conflict, GenerationEnded, InputUnavailable, NotFound, NotRescuable
 from core.generation import Failure, Status, Submission
 from core.rescue import rescue, resolve
+from core.slots.credits import Credits
 from core.workflow import Ended
 from tests.support.generations import claimed
 from tests.support.house import LONGEST, House
@@ -137,6 +138,37 @@ class Slots(RuleBasedStateMachine):
 
         self._maybe_dying(fate, invoke)
 
+    @rule(name=jobs, fate=fates)
+    def the_provider_rejects(self, name: str, fate: tuple[int, str]) -> None:
+        def invoke() -> None:
+            generation = self.house.ledger.get_for(self.house.record(name).run)
+            if generation.slot is None or generation.submission is not None:
+                return
+            credits_ = Credits(self.house.admission)
+            shortage = credits_.shortage_of(generation)
+            if credits_.holds_back(generation, shortage):
+                credits_.give_back(generation)
+            else:
+                claim = claimed(self.house.ledger, generation.run)
+                credits_.rejected(generation, claim, shortage, "No credits.")
+            self.admitted.discard(generation.run.execution)
+            self._admit(name)
+
+        self._maybe_dying(fate, invoke)
+
+    @rule(name=jobs, fate=fates)
+    def the_provider_accepts_again(self, name: str, fate: tuple[int, str]) -> None:
+        def invoke() -> None:
+            generation = self.house.ledger.get_for(self.house.record(name).run)
+            credits_ = Credits(self.house.admission)
+            shortage = credits_.shortage_of(generation)
+            if generation.slot is not None and generation.submission is None:
+                self.house.submit(name)
+                if shortage:
+                    credits_.accepted(generation, shortage)
+
+        self._maybe_dying(fate, invoke)
+
     @rule(name=jobs, fate=fates, well=st.booleans())
     def the_provider_ends(self, name: str, fate: tuple[int, str], *, well: bool) -> None:
         self.house.provider.working.discard(name)
@@ -237,6 +269,7 @@ class Slots(RuleBasedStateMachine):
                 self._go_on(name)
         assert self.house.holders == []
         assert self.house.table.waiting()[0] == []
+        assert self.house.table.models_held_back() == []
         assert list(self.house.ledger.watched()) == []
         for name in self.names:
             try:
@@ -259,7 +292,7 @@ class Slots(RuleBasedStateMachine):
             elif generation.status is Status.COMPLETED:
                 self.house.close(name)
             elif generation.status is Status.QUEUED and generation.slot is None and generation.submission is None:
-                if generation.run.execution not in self.admitted:
+                if generation.run.execution not in self.admitted or generation.gave_its_slot_back:
                     self._admit(name)
             elif generation.status is Status.ARCHIVING:
                 self.house.admission.release(name)

@@ -1,8 +1,6 @@
 """Test that the provider accepts at most one create call, however often and concurrently Submit is invoked."""
 
 from collections.abc import Callable
-from datetime import timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -27,10 +25,12 @@ from core.provider.client import Throttled
 from core.provider.waiting import SubmitSchedule
 from core.records.claim import Claim
 from core.records.ledger import Ledger
+from core.slots.credits import Credits
 from core.submit import Submit
 from core.workflow import Run
 from tests.support.generations import START, Clock, archived, claimed, failed, generation
-from tests.support.money import USD, accounts, circuit
+from tests.support.house import House
+from tests.support.money import USD, accounts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -87,7 +87,7 @@ def invoke(ledger: Ledger, provider: Any) -> int:
         links=Links(ledger, "videos", lambda bucket, key: f"https://{bucket}/{key}"),
         schedule=SCHEDULE,
         learned=cast("Any", NoTimes()),
-        circuit=circuit(dynamodb, ledger.now),
+        credits=Credits(House(dynamodb).admission),
         budgets=accounts(dynamodb, ledger.now).budgets,
     )
     submitted = step.submit(Run("g1"))
@@ -124,25 +124,6 @@ def test_a_job_is_not_sent_after_its_budget_was_exceeded(dynamodb: "DynamoDBClie
     assert (provider.calls, ledger.get("g1").submission) == ([], None)
     budgets.set(scope_of("ann"), {"day": 2 * USD})
     assert invoke(ledger, provider) == 0
-
-
-def test_a_month_without_credits_does_not_fill_an_executions_history(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A history holds 25,000 events, and each turn of the loop needs fourteen."""
-    monkeypatch.setattr("random.uniform", lambda low, _: low)
-    waiting, nothing = generation(), cast("Any", SimpleNamespace(get=lambda: "key", check=lambda *_: None))
-    nothing.key = nothing
-    ledger = cast("Any", SimpleNamespace(get_for=lambda _: waiting, now=clock))
-    links = cast("Any", SimpleNamespace(request_of=lambda one: one.request))
-    empty = cast("Any", SimpleNamespace(open_since=lambda: START, may_probe=lambda: False, probe_seconds=60))
-    step = Submit(ledger, nothing, links, SCHEDULE, cast("Any", NoTimes()), empty, nothing)
-    waits: list[int] = []
-    while sum(waits) < timedelta(days=30).total_seconds():
-        waits.append(step.submit(Run("g1")).wait_seconds)
-        clock.forward(waits[-1])
-    assert set(waits[:200]) == {60}, "once a minute in the first hours"
-    assert 14 * len(waits) < 25_000
 
 
 def test_only_one_of_two_concurrent_invocations_sends(ledger: Ledger) -> None:

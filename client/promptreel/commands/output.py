@@ -98,6 +98,12 @@ def say_table(columns: Columns, rows: Sequence[Sequence[object]]) -> None:
     console.print(table, highlight=False)
 
 
+def _waits(generation: Generation) -> str | None:
+    if generation.waits_for_credits:
+        return "for credits in the provider account"
+    return f"for the video of {', '.join(generation.waits_for)}" if generation.waits_for else None
+
+
 def say_generation(generation: Generation, remedy: str | None) -> None:
     """Print the facts about a generation, one per line, and the remedy if it failed."""
     facts = {
@@ -106,7 +112,7 @@ def say_generation(generation: Generation, remedy: str | None) -> None:
         "error": generation.error,
         "remedy": remedy,
         "ahead": generation.ahead and f"{generation.ahead} of your jobs ahead in the queue",
-        "waits": generation.waits_for and f"for the video of {', '.join(generation.waits_for)}",
+        "waits": _waits(generation),
         "model": generation.request.get("model"),
         "prompt": generation.request.get("prompt"),
         "tags": ", ".join(generation.tags) or None,

@@ -158,6 +158,8 @@ def _position(generation: Generation) -> str:
     little about the time left."""
     if generation.waits_for:
         return f", for the video of {output.plain(', '.join(generation.waits_for))}"
+    if generation.waits_for_credits:
+        return ", for credits in the provider account"
     if generation.ahead is None:
         return ""
     if generation.ahead == 0:

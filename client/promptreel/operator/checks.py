@@ -33,7 +33,7 @@ def _permissions(deployment: Deployment) -> Finding:
     asked = {"ActionNames": ["states:SendTaskSuccess"], "ResourceArns": [machine]}
     iam, denied = deployment.client("iam"), []
     try:
-        for name in ("Admit", "CheckStatus", "Finalize", "RecordFailure", "Sweep"):
+        for name in ("Admit", "Submit", "CheckStatus", "Finalize", "RecordFailure", "Sweep"):
             role = deployment.output(f"{name}RoleArn")
             answer = iam.simulate_principal_policy(PolicySourceArn=role, **asked)
             denied += [name for result in answer["EvaluationResults"] if result["EvalDecision"] != "allowed"]

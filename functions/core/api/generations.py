@@ -87,6 +87,7 @@ class GenerationApi:
         if generation.waits_for_slot:
             shown["meta"]["ahead"] = self.slots.ahead(generation)
             shown["meta"]["waits_for"] = self._waits_for(generation)
+            shown["meta"]["waits_for_credits"] = self.slots.waits_for_credits(generation) or None
         return shown
 
     def delete(self, owner: str, generation_id: str, *, only_running: bool) -> dict[str, Any]:

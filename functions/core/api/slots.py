@@ -6,7 +6,7 @@ from typing import Any
 
 from core.generation import Clock
 from core.slots.history import History
-from core.slots.table import SLOT, WAITING, SlotsTable
+from core.slots.table import HELD_BACK, SLOT, WAITING, SlotsTable
 
 SHOWN = timedelta(days=7)
 
@@ -25,6 +25,6 @@ class SlotsApi:
         return {
             "limit": self.limit,
             "held": self.table.count(SLOT),
-            "waiting": self.table.count(WAITING),
+            "waiting": self.table.count(WAITING) + self.table.count(HELD_BACK),
             "hours": [asdict(hour) for hour in self.history.since(self.now() - SHOWN)],
         }

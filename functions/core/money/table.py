@@ -6,7 +6,6 @@ pk "reading"        sk "reading"                       when the prices are read 
 pk "usage/OWNER"    sk DAY/model/NAME, DAY/tag/TAG, batch/ID   the cost of an owner's generations (core.money.usage)
 pk "usage"          sk DAY/OWNER                       the same of all owners
 pk "key"            sk an API key's id                 when it was last used (core.api.key_uses)
-pk "circuit"        sk "circuit"                       there if the provider is out of credits (core.money.circuit)
 """
 
 from collections.abc import Iterator

@@ -1,10 +1,10 @@
 """How long a job waits before the provider is called again, where it spends the wait, and when it is given up.
 
-Every such rule of the workflow is here: of Submit, of LookUpSubmission and of CheckStatus. An execution's history holds
+Every such rule of the workflow is here: of Submit, of LookUpSubmission and of CheckStatus. core.slots.shortages has
+those for jobs that wait for credits. An execution's history holds
 25,000 events and each turn of its loop takes fourteen, so no rule may let a job turn too often.
 """
 
-import random
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,9 +16,6 @@ from core.learned.times import Times
 TURN_SECONDS = 22.5
 LATE_SECONDS = 10  # the possible delay of a poll, for a function's start and the provider's answer
 SOONER = 0.8
-
-
-RARER_AFTER_TURNS = 240  # of a job while the provider is out of credits: hours, because probes are a minute apart
 
 
 @dataclass(frozen=True)
@@ -139,12 +136,3 @@ def backoff(age: float) -> int:
     They grow with the age, up to a minute.
     """
     return int(min(60, max(2, age)))
-
-
-def until_there_are_credits(probe_seconds: int, age: timedelta) -> int:
-    """Return the seconds that a job waits while the provider is out of credits, and has been for `age`.
-
-    One job probes at a time, so the others are spread. After some hours they wait ever longer.
-    """
-    rarer = max(1, age.total_seconds() / (RARER_AFTER_TURNS * probe_seconds))
-    return round(probe_seconds * rarer * random.uniform(1, 2))  # noqa: S311 - nothing secret

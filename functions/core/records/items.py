@@ -31,6 +31,8 @@ _TIMES = {
     "announced_at",
     "reopened_at",
     "admitted_at",
+    "held_since",
+    "rejected_at",
 }
 _JSON = {"request", "provider_video", "upload"}  # stored as text, because they may contain numbers of any kind
 

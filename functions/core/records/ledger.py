@@ -242,7 +242,13 @@ class Ledger:
                     **self._watched(SOON),
                 },
                 only_if=HAS_FAILED,
-                remove=("error", "ended_at", "announced_at", *(() if provider_id else ("slot",)), *cleared),
+                remove=(
+                    "error",
+                    "ended_at",
+                    "announced_at",
+                    *(() if provider_id else ("slot", "held_since", "rejected_at", "rejected_again")),
+                    *cleared,
+                ),
                 others=opening,
             )
         except ConditionFailed:

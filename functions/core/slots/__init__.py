@@ -4,6 +4,8 @@ A workflow waits in its state Admit, which costs nothing while it waits, until i
 keeps the slot until the provider says that the job has ended, or until the job is so old that it must have.
 
     table.py        the items: slots, which name their holders, and the queue
+    shortages.py    which jobs wait because the provider has no credits for them
+    credits.py      how such jobs give their slots back, follow and end
     admission.py    whose job is next, and how slots are granted and freed (core.sweep frees what was left)
     history.py      the numbers of held slots and queued jobs, hour by hour
 """

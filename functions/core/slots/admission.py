@@ -4,11 +4,14 @@ The owner with the fewest slots is next. Ties go round-robin, starting after the
 jobs are served in order. The choice is made when a slot is granted, from the slots and queued jobs that each owner has
 at that moment. So a thousand queued jobs do not delay other owners, and past use of many slots does not count. If many
 owners wait for few slots, a new one waits for one round.
+
+Jobs that are held back for lack of credits (shortages.py) leave this queue when they are next in it. One job of each
+model that has such jobs is granted a slot every minute, before all others.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,9 +19,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from core.errors import InputUnavailable, NotFound
-from core.generation import Failure, Generation, Given, Status
+from core.generation import Failure, Generation, Given, Status, iso
 from core.inputs.links import source_of
 from core.records.ledger import Ledger
+from core.slots.shortages import Shortage, Shortages
 from core.slots.table import Refused, Slot, SlotsTable, Waiting, after_owner
 from core.workflow import Run
 
@@ -29,6 +33,24 @@ LEASE = timedelta(seconds=10)  # after this time, a caller that grants slots is 
 MOST_PAGES = 40  # of the queue, read to find the next job; an owner needs one at most
 
 
+@dataclass
+class _Seen:
+    """The slots and shortages that the loop has read. A job of each shortage in `due` may try now."""
+
+    held: dict[int, Slot]
+    shortages: Mapping[str, Shortage]
+    due: list[Shortage]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The next job, and the shortage if it is a try. Without a job, `is_final` means that no other is queued."""
+
+    job: Waiting | None
+    trying: Shortage | None
+    is_final: bool
+
+
 @dataclass(frozen=True)
 class Admission:
     """Admits generations to the provider, `limit` at once."""
@@ -37,6 +59,7 @@ class Admission:
     ledger: Ledger
     stepfunctions: "SFNClient"
     limit: int
+    shortages: Shortages
     keep: Callable[[Generation], None] = lambda _: None  # copies its input files when its workflow begins
 
     def admit(self, run: Run, task_token: str) -> None:
@@ -140,45 +163,74 @@ class Admission:
         later one sees both changes.
         """
         waiting, _ = self.table.waiting()
-        return bool(waiting) and len({slot.number for slot in self.table.held()} & {*range(self.limit)}) < self.limit
+        if not waiting and not self._due(self.shortages.every()):
+            return False
+        return len({slot.number for slot in self.table.held()} & {*range(self.limit)}) < self.limit
+
+    def _due(self, shortages: Mapping[str, Shortage]) -> list[Shortage]:
+        """Return the shortages whose next try is due."""
+        now = iso(self.ledger.now())
+        return [shortage for shortage in shortages.values() if shortage.try_at <= now]
 
     def _take_lease(self, who: str, served: str | None) -> str | None:
         return self.table.take_lease(who, self.ledger.now(), self.ledger.now() + LEASE, served)
 
     def _grant(self, who: str, served: str) -> str:
         """Grant slots under the lease of `who`, after the owner that was `served` last; return the last one now."""
-        held = {slot.number: slot for slot in self.table.held()}
-        renew_at = self.ledger.now() + LEASE / 2
+        seen, renew_at = self._look(), self.ledger.now() + LEASE / 2
         while True:
             if self.ledger.now() > renew_at:
                 if self._take_lease(who, served) is None:
                     return served
-                held = {slot.number: slot for slot in self.table.held()}
-                renew_at = self.ledger.now() + LEASE / 2
-            free = [number for number in range(self.limit) if number not in held]
-            over = [slot for number, slot in held.items() if number >= self.limit]
-            if over:  # the limit was lowered: no job is admitted until the holders are within it
-                if not free:
-                    return served
-                self._move(over[0], free[0])
-                held = {slot.number: slot for slot in self.table.held()}
-                continue
-            if not free or (waiting := self._next(held.values(), served)) is None:
+                seen, renew_at = self._look(), self.ledger.now() + LEASE / 2
+            free = [number for number in range(self.limit) if number not in seen.held]
+            over = [slot for number, slot in seen.held.items() if number >= self.limit]
+            if not free:
                 return served
-            # A job that continues after an operator resolved its submission may still have its slot.
-            number = next((slot.number for slot in held.values() if slot.holder == waiting.generation_id), free[0])
-            try:
-                self.table.grant(waiting, number, self.ledger.now())
-            except Refused as refused:
-                if refused.is_settled:
-                    self.table.leave(waiting)
-                held = {slot.number: slot for slot in self.table.held()}
-                if not refused.is_settled:
-                    continue
-            else:
-                held[number] = Slot(number, waiting.generation_id, waiting.owner, self.ledger.now())
-                served = waiting.owner
-            self.wake(waiting.generation_id)
+            if over:  # the limit was lowered: no job is admitted until the holders are within it
+                self._move(over[0], free[0])
+                seen.held = self._held()
+                continue
+            choice = self._choose(seen, served)
+            if choice.job is None:
+                if choice.is_final:
+                    return served
+                continue
+            if self._grant_to(choice.job, choice.trying, free[0], seen) and not choice.trying:
+                served = choice.job.owner
+
+    def _look(self) -> "_Seen":
+        shortages = self.shortages.every()
+        return _Seen(self._held(), shortages, self._due(shortages))
+
+    def _held(self) -> dict[int, Slot]:
+        return {slot.number: slot for slot in self.table.held()}
+
+    def _choose(self, seen: "_Seen", served: str) -> "_Choice":
+        """Return the next job: one that is held back, if it is time for a try, or else the next of the queue."""
+        if seen.due:
+            trying = seen.due.pop()
+            return _Choice(self.table.next_held_back(trying.model, trying.served), trying, is_final=False)
+        job, kept = self._next(seen, served)
+        self.table.hold_back(kept, self.ledger.now())
+        return _Choice(job, None, is_final=not kept)
+
+    def _grant_to(self, job: Waiting, trying: Shortage | None, free: int, seen: "_Seen") -> bool:
+        """Grant a slot to a job and wake its workflow. Return whether it was granted now."""
+        # A job that continues after an operator resolved its submission may still have its slot.
+        number = next((slot.number for slot in seen.held.values() if slot.holder == job.generation_id), free)
+        try:
+            as_try = self.shortages.trying(trying, job) if trying else None
+            self.table.grant(job, number, self.ledger.now(), as_try)
+        except Refused as refused:
+            if refused.is_settled:
+                self.table.leave(job)
+                self.wake(job.generation_id)
+            seen.held = self._held()
+            return False
+        seen.held[number] = Slot(number, job.generation_id, job.owner, self.ledger.now())
+        self.wake(job.generation_id)
+        return True
 
     def _move(self, slot: Slot, number: int) -> None:
         try:
@@ -186,21 +238,25 @@ class Admission:
         except Refused:
             return  # freed or granted in the meantime
 
-    def _next(self, held: Collection[Slot], served: str) -> Waiting | None:
+    def _next(self, seen: "_Seen", served: str) -> tuple[Waiting | None, list[Waiting]]:
         """Return the first job of the owner with the fewest slots, starting after the owner who was served last.
 
-        Usually the first page contains an owner without a slot, and no owner can have fewer.
+        Usually the first page contains an owner without a slot, and no owner can have fewer. Also return the jobs that
+        were passed because they are held back. If there are such jobs, more of their owner's jobs may be behind them.
         """
-        slots = Counter(slot.owner for slot in held)
+        slots, kept = Counter(slot.owner for slot in seen.held.values()), list[Waiting]()
         start = after = after_owner(served) if served else ""
         has_wrapped = not start
         heads: dict[str, Waiting] = {}
         for _ in range(MOST_PAGES):
             page, has_more = self.table.waiting(after)
             for waiting in page:
-                if not slots[waiting.owner]:
-                    return waiting
-                heads.setdefault(waiting.owner, waiting)
+                if (shortage := seen.shortages.get(waiting.model)) and shortage.holds_back(waiting):
+                    kept.append(waiting)
+                elif not slots[waiting.owner]:
+                    return waiting, kept
+                else:
+                    heads.setdefault(waiting.owner, waiting)
             if has_more:
                 after = after_owner(page[-1].owner)
             elif not has_wrapped:
@@ -209,7 +265,7 @@ class Admission:
                 break
             if has_wrapped and start and after >= start:
                 break
-        return min(heads.values(), key=lambda head: slots[head.owner], default=None)
+        return min(heads.values(), key=lambda head: slots[head.owner], default=None), kept
 
     def end(self, task_token: str) -> None:
         """Let the workflow of a generation that has ended continue. Submit finds the same, and the workflow ends."""

@@ -205,6 +205,13 @@ def test_waiting_shows_which_video_it_waits_for(ask: Run, monkeypatch: pytest.Mo
     assert f"waits    for the video of {'a' * 32}" in ask("get", ID, answers=[waits])[1]
 
 
+def test_waiting_shows_that_it_waits_for_credits(ask: Run) -> None:
+    waits = shown(meta={"ahead": None, "waits_for_credits": True, "stage": "queued"})
+    _, _, err = ask("get", ID, "--wait", answers=[waits, waits, shown("generating"), completed("u", 1)])
+    assert "queued, for credits in the provider account" in err
+    assert "waits    for credits in the provider account" in ask("get", ID, answers=[waits])[1]
+
+
 def test_waiting_on_a_terminal_shows_the_usual_time(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     takes = {"median_seconds": 44.6, "slowest_tenth_seconds": 61, "jobs": 50}

@@ -54,6 +54,7 @@ _GENERATION = {
                 "stage",
                 "ahead",
                 "waits_for",
+                "waits_for_credits",
                 "request",
                 "created_at",
                 "submitted_at",
@@ -84,6 +85,11 @@ _GENERATION = {
                     "items": {"type": "string"},
                     "description": "The unfinished generations whose videos it uses. It enters the queue when they "
                     "have ended. Null in lists, and if it waits for none.",
+                },
+                "waits_for_credits": {
+                    "type": ["boolean", "null"],
+                    "description": "True while the provider account has no credits for it. It is sent when there are, "
+                    "and ends as ProviderOutOfCredits if that takes too long. Otherwise null, and in lists.",
                 },
                 "request": {"type": "object"},
                 "created_at": {"type": "string", "format": "date-time"},
