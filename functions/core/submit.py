@@ -46,7 +46,9 @@ class Submit:
         generation = self.ledger.get_for(run)
         if again := self._submit(generation, run):
             return Submitted(Status.QUEUED, again)
-        return Submitted(Status.GENERATING, self.schedule.first_poll(self.learned.times_of(generation.request)))
+        return Submitted(
+            Status.GENERATING, self.schedule.first_poll(self.learned.times_of(generation.request, generation.owner))
+        )
 
     def _submit(self, generation: Generation, run: Run) -> int:
         """Return 0 once the provider has accepted the request, or the seconds after which to submit again."""

@@ -31,16 +31,15 @@ CALLS = {
         "stepfunctions SendTaskSuccess": 1,
     },
     "submit": {
-        "dynamodb GetItem": 2,  # one of them reads whether the provider is out of credits
+        "dynamodb GetItem": 4,  # whether the provider is out of credits; the learned times of its kind and model
         "dynamodb BatchGetItem": 1,  # whether its budgets were exceeded while it waited
-        "dynamodb Query": 1,
         "dynamodb UpdateItem": 2,
         "secretsmanager GetSecretValue": 1,
     },
     "check_status": {
         "dynamodb GetItem": 1,
         "secretsmanager GetSecretValue": 1,
-        "dynamodb UpdateItem": 2,  # one of them stores what was learned: cost, and time if known exactly
+        "dynamodb UpdateItem": 3,  # two of them store what was learned of its kind and model
         "dynamodb Query": 2,
         "dynamodb DeleteItem": 1,
     },
@@ -53,8 +52,8 @@ CALLS = {
         "events PutEvents": 1,
     },
 }
-WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 4, "finalize": 11}
-READ_UNITS = {"api": 1, "admit": 9, "submit": 3, "check_status": 3, "finalize": 3}
+WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 5, "finalize": 11}
+READ_UNITS = {"api": 1, "admit": 9, "submit": 3.5, "check_status": 3, "finalize": 3}
 SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 2,
     "dynamodb BatchGetItem": 1,

@@ -13,7 +13,7 @@ TABLE = "StorageGenerations.Arn"
 VIDEOS = "StorageVideos.Arn/videos/*"
 BATCHES = "StorageBatches.Arn"
 LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
-LEARNED = {("dynamodb:Query", "StorageSlots.Arn")}  # how long generations take
+LEARNED = {("dynamodb:GetItem", "StorageSlots.Arn")}  # how long generations take, and what they cost
 MONEY = "StorageMoney.Arn"
 SETTLE = {("dynamodb:BatchGetItem", MONEY), ("dynamodb:UpdateItem", MONEY)}  # to count what one that has ended cost
 HOLD = SETTLE | LEARNED | {("dynamodb:GetItem", MONEY)}  # to estimate the cost of a request and hold it
@@ -48,7 +48,7 @@ MAY = {
     # Whether the provider is out of credits, or a budget was exceeded.
     | {(f"dynamodb:{action}", MONEY) for action in ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem")},
     "look_up_submission": LEDGER | PROVIDER_KEY,
-    "check_status": LEDGER | PROVIDER_KEY | SLOTS,
+    "check_status": LEDGER | PROVIDER_KEY | SLOTS | LEARNED,
     "finalize": LEDGER
     | SLOTS
     | PROVIDER_KEY
@@ -101,6 +101,7 @@ MAY = {
         ("states:StartExecution", "BatchesPromptBatch"),
         ("dynamodb:Query", f"{TABLE}/index/by_id"),
         ("dynamodb:Query", MONEY),  # sums
+        ("dynamodb:Query", "StorageSlots.Arn"),  # the times of all models, the slots and the queue
         ("secretsmanager:GetSecretValue", "StorageApiKeys.Id"),  # to list an owner's
         ("states:StartExecution", "WorkflowVideoGeneration"),
         ("states:StopExecution", f"{EXECUTIONS}:*"),

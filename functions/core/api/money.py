@@ -28,7 +28,7 @@ class MoneyApi:
     def estimate(self, owner: str, key_id: str | None, request: object) -> dict[str, Any]:
         """Return what a request would cost, and whether there is room for it now; nothing is kept."""
         models = self.models()
-        estimate = self.accounts.estimates.of(validate(request, models), models)
+        estimate = self.accounts.estimates.of(validate(request, models), models, owner)
         budgets = self.accounts.budgets.of(owner, key_id)
         refusals = (budget.refusal(estimate.most) for budget in budgets)
         refused = next((refusal for refusal in refusals if refusal), None)

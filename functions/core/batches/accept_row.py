@@ -169,10 +169,9 @@ class AcceptRow:
         if generation.provider_id:  # already paid for, or about to be
             self.ledger.reopen(generation, generation.provider_id)
             return
-        cost = generation.cost or self.intake.accounts.cost_of(generation.request, self.intake.models)
-        cost, holding = self.intake.accounts.hold(
-            replace(cost, key_id=_key_of(self.records.find(row.batch_id))), generation.owner
-        )
+        accounts, owner = self.intake.accounts, generation.owner
+        cost = generation.cost or accounts.cost_of(generation.request, self.intake.models, owner)
+        cost, holding = accounts.hold(replace(cost, key_id=_key_of(self.records.find(row.batch_id))), owner)
         self.ledger.reopen(generation, None, cost=cost, holding=holding)
 
     def _replacement(self, row: StagedRow, failed: Generation) -> Generation:

@@ -67,7 +67,7 @@ class Intake:
                 if not self.ledger.is_known(envelope.generation_id):
                     given = self._given(valid, fields, envelope)
             new = _generation(recorded, envelope, self.ledger.now())
-            cost = self.accounts.cost_of(valid, self.models, envelope.key_id)
+            cost = self.accounts.cost_of(valid, self.models, envelope.owner, envelope.key_id)
             cost, holding = self.accounts.hold(cost, envelope.owner)
             generation, is_new = self.ledger.add(replace(new, given=given, cost=cost), holding)
         except Deleted:

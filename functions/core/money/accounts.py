@@ -40,9 +40,9 @@ class Accounts:
         estimates = Estimates(Prices(dynamodb, tables.money, now), Learned(dynamodb, tables.slots), reserve)
         return cls(estimates, Budgets(dynamodb, tables.money, limits, now), Usage(dynamodb, tables.money))
 
-    def cost_of(self, request: Mapping[str, Any], models: "Models", key_id: str | None = None) -> Cost:
-        """Return the expected cost of a valid request."""
-        return as_cost(self.estimates.of(request, models), key_id)
+    def cost_of(self, request: Mapping[str, Any], models: "Models", owner: str, key_id: str | None = None) -> Cost:
+        """Return the expected cost of an owner's valid request."""
+        return as_cost(self.estimates.of(request, models, owner), key_id)
 
     def hold(self, cost: Cost, owner: str) -> tuple[Cost, Updates]:
         """Return the cost with the amount held from today on, and the updates that hold it.

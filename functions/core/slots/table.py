@@ -4,7 +4,8 @@
     pk "waiting"  sk owner/since/generation   a queued generation, sorted by time for each owner
     pk "ends/<generation>"  sk generation     a generation that waits for a run of another one, whose video is its input
     pk "lease"    sk "lease"                  the caller that grants slots, and the owner served last (admission.py)
-    pk "times"    sk model and parameters     how long generations took (core.learned)
+    pk "times"    sk model                    how long its generations took (core.learned)
+    pk "kinds"    sk model and kind           how long generations with equal parameters took, and what they cost
     pk "hour"     sk when it began            numbers of held slots and queued jobs (history.py)
 
 The number of slots in use is the number of items, so no counter can drift. Only `grant` creates a slot, in one
