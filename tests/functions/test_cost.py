@@ -52,7 +52,7 @@ CALLS = {
         "events PutEvents": 1,
     },
 }
-WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 5, "finalize": 11}
+WRITE_UNITS = {"api": 9, "admit": 13, "submit": 4, "check_status": 5, "finalize": 11}
 READ_UNITS = {"api": 1, "admit": 9, "submit": 3.5, "check_status": 3, "finalize": 3}
 SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 2,

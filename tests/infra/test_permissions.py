@@ -150,9 +150,11 @@ MAY = {
     | {
         ("dynamodb:BatchGetItem", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/by_done"),
+        ("dynamodb:Query", f"{TABLE}/index/by_provider_id"),
         ("s3:GetObject", "StorageVideos.Arn/reconciliation/*"),
         ("s3:PutObject", "StorageVideos.Arn/reconciliation/*"),
         ("s3:DeleteObject", "StorageVideos.Arn/reconciliation/work/*"),
+        ("s3:DeleteObject", "StorageVideos.Arn/reconciliation/due/*"),
         ("s3:ListBucket", "StorageVideos.Arn"),
     },
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},

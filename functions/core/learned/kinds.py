@@ -1,8 +1,8 @@
 """Sort requests into kinds: requests of one kind cost the same and take about as long.
 
 The provider's reference does not say which parameters change the price. Therefore every parameter counts, except texts,
-seeds and the addresses of files. A parameter that counts needlessly only makes a kind smaller, which then has no history
-for longer. A parameter that is missing would mix cheap requests with dear ones.
+seeds and the addresses of files. A parameter that counts needlessly only makes a kind smaller, which then takes longer
+to have a history. A parameter that is missing would mix cheap requests with dear ones.
 """
 
 import hashlib
