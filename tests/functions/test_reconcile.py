@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ from core.errors import ProviderUnavailable
 from core.generation import iso
 from core.provider.account import Movement
 from core.provider.client import Provider
+from core.reconciliation.book import Book
 from core.reconciliation.day import Judged
 from core.reconciliation.reports import Reports, Sums
 from core.reconciliation.shelf import Shelf
@@ -266,6 +268,29 @@ def test_a_day_that_cannot_be_read_stops_no_other_and_stays_due(cloud: Cloud, ni
     assert due() == set()
 
 
+def test_the_days_around_one_that_cannot_be_read_wait_for_what_it_may_have(
+    cloud: Cloud, night: Night, days: Days, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(cloud, "fine")
+    made(cloud, "late", charges=[])
+    day = night(1)
+    bad = day + timedelta(days=1)
+    days.unreadable = {bad}
+    charge(cloud, "late", COST, now() + timedelta(hours=23))
+    for number in (1, 2, 3, 4):
+        night(number)
+        with suppress(ProviderUnavailable):
+            cloud.invoke("reconcile", NIGHTLY)
+        others = {day + timedelta(days=one) for one in range(number)} - {bad}
+        assert kept() == {f"{one}.{form}" for one in others for form in ("csv", "json")}
+        assert {bad.isoformat(), day.isoformat()} - due() == ({bad.isoformat()} if number == 1 else set())
+    assert counted(capsys) == [], "nothing is missing yet"
+    days.unreadable = set()
+    found = {sums["day"]: sums for sums in cloud.invoke("reconcile", NIGHTLY)["days"]}
+    assert found[day.isoformat()]["counts"]["adds_up"]["count"] == 2
+    assert due() == set()
+
+
 def test_days_that_are_not_done_raise_an_alarm_the_same_night(
     cloud: Cloud, night: Night, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -447,3 +472,24 @@ def test_a_day_that_is_marked_while_it_is_judged_is_judged_again(
     assert due() == {day.isoformat()}
     assert len(cloud.invoke("reconcile", NIGHTLY)["days"]) == 1
     assert due() == set()
+
+
+def test_a_file_that_breaks_the_reading_is_discarded(
+    cloud: Cloud, night: Night, days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = night(1)
+    days.unreadable = {day}
+    with pytest.raises(ProviderUnavailable):
+        cloud.invoke("reconcile", NIGHTLY)
+    assert kept("work/") == {f"work/{day}"}
+
+    def broken(_book: Book, _generations: object) -> None:
+        raise sqlite3.DatabaseError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Book, "match", broken)
+        days.unreadable = set()
+        with pytest.raises(sqlite3.DatabaseError):
+            cloud.invoke("reconcile", NIGHTLY)
+    assert kept("work/") == set()
+    assert len(cloud.invoke("reconcile", NIGHTLY)["days"]) == 1

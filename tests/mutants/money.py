@@ -30,7 +30,8 @@ MUTANTS = (
         "functions/core/reconciliation/reconcile.py",
         "                failed = failed or error\n",
         "                raise\n",
-        noticed_by="tests/functions/test_reconcile.py::test_a_day_that_cannot_be_read_stops_no_other_and_stays_due",
+        noticed_by="tests/functions/test_reconcile.py::"
+        "test_the_days_around_one_that_cannot_be_read_wait_for_what_it_may_have",
     ),
     Mutant(
         "A due day is dropped after seven days",

@@ -280,6 +280,17 @@ def test_the_current_hour_is_read_again_and_counted_once(world: World, path: Pat
         assert (line.kind, line.charges) == (kind, charges)
 
 
+def test_a_report_does_not_claim_to_have_charges_that_may_still_be_entered(world: World, path: Path) -> None:
+    """Otherwise such a charge, entered a moment later with an earlier time, would not reopen the day."""
+    path.mkdir()
+    for time, read_until in (("2026-11-25 03:20", "2026-11-25 03:15"), ("2026-11-27 03:20", "2026-11-26 00:00")):
+        world.at(time)
+        judged = world.reconciliation().judge(date.fromisoformat(DAY), path, NEVER)
+        assert list(judged.lines) == []
+        assert f"{judged.read_until:%Y-%m-%d %H:%M}" == read_until
+        (path / "sheet").unlink()
+
+
 def test_all_pages_of_an_hour_are_read(world: World, path: Path) -> None:
     world.at("2026-11-24 10:00")
     others = {world.simulator.charge_others(number + 1) for number in range(120)}

@@ -143,8 +143,9 @@ def is_usable(path: Path) -> bool:
     """Return whether the file is a book of this version and undamaged."""
     try:
         with closing(sqlite3.connect(path)) as database:
-            is_of_version = database.execute("PRAGMA user_version").fetchone() == (VERSION,)
-            return is_of_version and database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            found = database.execute("PRAGMA user_version").fetchone()
+            state = database.execute("PRAGMA quick_check(1)").fetchone()
+            return (found, state) == ((VERSION,), ("ok",))
     except sqlite3.DatabaseError:
         return False
 

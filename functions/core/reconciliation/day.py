@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from core.errors import ProviderUnavailable
 from core.generation import Clock
 from core.provider.client import Provider
 from core.reconciliation.book import Book
 from core.reconciliation.line import Kind, Line
 from core.reconciliation.own import done_on, known
-from core.reconciliation.reading import SETTLED, Reading, bounds, days, is_over
+from core.reconciliation.reading import DAY, SETTLED, Reading, bounds, days, is_over
 from core.reconciliation.sheet import Sheet, Sum
 from core.reconciliation.shelf import Shelf
 from core.records.table import Table
@@ -70,17 +71,27 @@ class Reconciliation:
         last = (bounds(day)[1] + self.late - timedelta(microseconds=1)).date()
         needed = days(first, max(day, min(last, now.date())))
         later = [one for one in self.shelf.days() if one > needed[-1]]
+        taken = set()
         for one in (*needed, *later):
-            path = self._book(one, folder, reading, of_day=day, again=again and one == day)
+            try:
+                path = self._book(one, folder, reading, of_day=day, again=again and one == day)
+            except ProviderUnavailable:
+                if one == day:
+                    raise
+                continue  # it is due itself; until then, what is not charged here waits for it
             sheet.take(one, path)
             path.unlink()
+            taken.add(one)
         sheet.sort_out(known(self.table, sheet.others()))
-        read_until = bounds(needed[-1])[1]
-        for one in later:
-            read_until = max(read_until, bounds(one)[1]) if bounds(one)[0] == read_until else read_until
-        read_until = min(read_until, now)
+        gap = first
+        while gap in taken:
+            gap += DAY
+        read_until = bounds(gap)[0]
+        lines = self._lines(sheet, min(read_until, now))
+        # Until an hour is settled, charges may still be entered with an earlier time.
+        read_until = min(read_until, now - SETTLED)
         complete_from = bounds(last)[1] if is_over(day, now) else bounds(day)[1] + SETTLED
-        return Judged(day, self._lines(sheet, read_until), read_until, complete_from, sheet.strays())
+        return Judged(day, lines, read_until, complete_from, sheet.strays())
 
     def _book(self, day: date, folder: Path, reading: Reading, *, of_day: date, again: bool) -> Path:
         """Return the book of a day. An unfinished one is not kept, and matched only for its own report."""

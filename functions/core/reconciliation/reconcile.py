@@ -82,8 +82,10 @@ class Reconcile:
                 if home < now.date() and (known is None or iso(known) <= last_at):
                     shelf.mark(home, now)
             sums = self.reports.write(judged)
-        later = iso(judged.complete_from)
-        if not sums["is_final"] and not any(mark.day == day and mark.since == later for mark in shelf.marks()):
+        later = (day, iso(judged.complete_from))
+        if not sums["is_final"] and later not in {
+            (mark.day, mark.since) for mark in shelf.marks() if mark not in marks
+        }:
             shelf.mark(day, judged.complete_from)
         shelf.clear(marks)
         self.on_day(day, sums)

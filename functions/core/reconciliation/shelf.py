@@ -5,6 +5,7 @@ has a mark. Each mark has a name of its own, so a mark that is set while a day i
 were there before.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -48,19 +49,24 @@ class Shelf:
     def fetch(self, day: date, path: Path, read: Callable[[Book], None], *, again: bool) -> None:
         """Write the book of a day to `path`. If there is none, or `again`, call `read` for it and store it.
 
-        If the time ends or the provider fails, what was read so far is stored, and the next call continues.
+        If the time ends or the provider fails, what was read so far is stored, and the next call continues. If the file
+        turns out to be damaged, the next call starts again.
         """
         if not again and self._load(f"{BOOKS}{day}", path):
             return
         continues = self._load(f"{WORK}{day}", path)
         book = Book(path)
         try:
-            read(book)
+            try:
+                read(book)
+            finally:
+                book.close()
         except (OutOfTime, ProviderUnavailable):
-            book.close()
             self._store(f"{WORK}{day}", path)
             raise
-        book.close()
+        except sqlite3.Error:
+            self.s3.delete_object(Bucket=self.bucket, Key=f"{WORK}{day}")
+            raise
         self._store(f"{BOOKS}{day}", path)
         if continues:
             self.s3.delete_object(Bucket=self.bucket, Key=f"{WORK}{day}")
