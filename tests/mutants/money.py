@@ -91,7 +91,7 @@ MUTANTS = (
         "functions/core/provider/account.py",
         "        seen.add(following)\n",
         "        seen = {following}\n",
-        noticed_by="tests/unit/test_account.py::test_a_list_without_its_next_cursor_is_incomplete",
+        noticed_by="tests/unit/test_account.py::test_a_cursor_that_was_seen_before_is_refused",
     ),
     Mutant(
         "Nothing is kept about the cost of a deleted generation",

@@ -117,7 +117,6 @@ def test_unknown_entries_do_not_stop_the_reading() -> None:
         [page(ENTRY, has_more=True, next_cursor=None)],
         [page(ENTRY, has_more=True, next_cursor=""), page(ENTRY)],
         [page(ENTRY, has_more=True, next_cursor="a"), page(ENTRY, has_more=True, next_cursor="a")],
-        [page(ENTRY, has_more=True, next_cursor=cursor) for cursor in "abca"],
         [page(has_more="yes")],
         [http(200, {"data": {}, "pagination": {"has_more": False}})],
         [http(200, {"data": []})],
@@ -133,6 +132,13 @@ def test_a_list_without_its_next_cursor_is_incomplete(answers: list[Answer]) -> 
 def test_a_log_that_announces_more_rows_but_has_none_is_incomplete() -> None:
     with pytest.raises(ProviderUnavailable):
         calls(page(ROW, has_more=True), page(has_more=True))
+
+
+def test_a_cursor_that_was_seen_before_is_refused() -> None:
+    """A list that loops would be read until time is over, every night."""
+    pages = [page(ENTRY, has_more=True, next_cursor=cursor) for cursor in "abab"]
+    with pytest.raises(ProviderUnavailable, match="no new cursor"):
+        movements(*pages, page(ENTRY))
 
 
 def test_a_log_that_returns_a_page_again_is_refused() -> None:
