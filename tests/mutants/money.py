@@ -30,8 +30,22 @@ MUTANTS = (
         "functions/core/reconciliation/reconcile.py",
         "                failed = failed or error\n",
         "                raise\n",
+        noticed_by="tests/functions/test_reconcile.py::test_a_day_that_cannot_be_read_stops_no_other_and_stays_due",
+    ),
+    Mutant(
+        "A day that cannot be read also stops its neighbours",
+        "functions/core/reconciliation/day.py",
+        "                if one == day:\n",
+        "                if one:\n",
         noticed_by="tests/functions/test_reconcile.py::"
         "test_the_days_around_one_that_cannot_be_read_wait_for_what_it_may_have",
+    ),
+    Mutant(
+        "Days that are overdue are not reported",
+        "functions/core/reconciliation/reconcile.py",
+        "            if overdue:\n",
+        "            if len(overdue) > 99:\n",
+        noticed_by="tests/functions/test_reconcile.py::test_days_that_are_not_done_raise_an_alarm_the_same_night",
     ),
     Mutant(
         "A due day is dropped after seven days",
