@@ -494,3 +494,40 @@ def test_a_file_that_breaks_the_reading_is_discarded(
             cloud.invoke("reconcile", NIGHTLY)
     assert kept("work/") == set()
     assert len(cloud.invoke("reconcile", NIGHTLY)["days"]) == 1
+
+
+@pytest.mark.parametrize("step", ["fetch", "mark", "clear"])
+def test_two_runs_at_once_have_the_result_of_one(
+    cloud: Cloud, night: Night, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    """The second run begins and ends while the first one is at this step."""
+    made(cloud, "twice")
+    made(cloud, "late", charges=[])
+    first = night(1).isoformat()
+    cloud.invoke("reconcile", NIGHTLY)
+    charge(cloud, "twice", COST, now() + timedelta(days=1))
+    second = night(2).isoformat()
+    method = getattr(Shelf, step)
+    is_second = False
+
+    def with_another_run(shelf: Shelf, *given: Any, **options: Any) -> Any:
+        nonlocal is_second
+        if not is_second:
+            is_second = True
+            cloud.invoke("reconcile", NIGHTLY)
+        return method(shelf, *given, **options)
+
+    monkeypatch.setattr(Shelf, step, with_another_run)
+    cloud.invoke("reconcile", NIGHTLY)
+    assert is_second
+    assert sum(counted(capsys)) >= 2
+    assert due() <= {first, second}
+    cloud.invoke("reconcile", NIGHTLY)
+    assert due() == set()
+    reports = {day: cloud.invoke("reconcile", {"day": day})["days"][0] for day in (first, second)}
+    assert {row["generation_id"]: row["kind"] for row in rows(reports[first])} == {
+        "twice": "charged_twice",
+        "late": "not_charged",
+    }
+    assert reports[second]["adds_up"]
+    assert counted(capsys) == []

@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from core.generation import iso
@@ -123,7 +123,7 @@ class Book:
             self._database.execute("INSERT OR IGNORE INTO looked_up VALUES (?)", (last,))
 
     def hours_of_strangers(self) -> list[datetime]:
-        """Return the hours with charges that match no generation and no call that was read."""
+        """Return the hours with charges that match neither a generation nor a call that was read."""
         found = self._database.execute(
             "SELECT DISTINCT hour FROM movements WHERE own IS NULL AND reference IS NOT NULL "
             "AND reference NOT IN (SELECT reference FROM calls)"
@@ -154,8 +154,3 @@ def _belongs_to_a_generation(one: Movement) -> bool:
     return (one.kind == CHARGE and one.credits >= 0) or (
         one.kind == REFUND and one.reference is not None and one.credits < 0
     )
-
-
-def day_of(time: datetime | str) -> date:
-    """Return the day (UTC) of a time, which may be in the form of `iso`."""
-    return date.fromisoformat((time if isinstance(time, str) else iso(time))[:10])

@@ -1,4 +1,4 @@
-"""Store a report for each day in S3, and announce what is new in it."""
+"""Store a report for each day in S3, and announce its new findings."""
 
 import csv
 import io

@@ -47,9 +47,9 @@ class Shelf:
         return [date.fromisoformat(key.removeprefix(BOOKS)) for key in self._keys(BOOKS)]
 
     def fetch(self, day: date, path: Path, read: Callable[[Book], None], *, again: bool) -> None:
-        """Write the book of a day to `path`. If there is none, or `again`, call `read` for it and store it.
+        """Write the book of a day to `path`. If it does not exist, or with `again`, call `read` for it and store it.
 
-        If the time ends or the provider fails, what was read so far is stored, and the next call continues. If the file
+        If the time ends or the provider fails, store the incomplete book, so that the next call continues. If the file
         turns out to be damaged, the next call starts again.
         """
         if not again and self._load(f"{BOOKS}{day}", path):
@@ -100,7 +100,7 @@ class Shelf:
             self.s3.put_object(Bucket=self.bucket, Key=SCHEDULED, Body=last.isoformat().encode())
 
     def _load(self, key: str, path: Path) -> bool:
-        """Write a stored file to `path`. Return False without a file if there is none that can be used."""
+        """Write a stored file to `path`. Return whether it exists and can be used."""
         path.unlink(missing_ok=True)
         try:
             answer = self.s3.get_object(Bucket=self.bucket, Key=key)
