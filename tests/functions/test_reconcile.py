@@ -323,8 +323,10 @@ def of_another_version(body: bytes) -> bytes:
     return body[:60] + (99).to_bytes(4, "big") + body[64:]  # SQLite's user_version
 
 
-@pytest.mark.parametrize("spoil", [spoiled, cut, empty, of_another_version])
-@pytest.mark.parametrize("folder", ["work/", "books/"])
+@pytest.mark.parametrize(
+    ("folder", "spoil"),
+    [("work/", spoiled), ("work/", cut), ("work/", empty), ("work/", of_another_version), ("books/", cut)],
+)
 def test_a_file_that_cannot_be_used_is_read_again(
     cloud: Cloud, night: Night, days: Days, folder: str, spoil: Any
 ) -> None:
