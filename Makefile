@@ -23,7 +23,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e nightly fuzz torture mutants check check-code check-docs check-definitions \
+.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e nightly fuzz torture mutants pr check check-code check-docs check-definitions \
 	check-console check-local check-dev check-prod docs models pictures bench fmt lock
 
 help: ## list the targets
@@ -82,6 +82,9 @@ torture: .venv/.ready .venv/ministack/.ready ## inject faults into the deployed 
 
 mutants: .venv/.ready ## break the code on purpose and check that a test fails: make mutants ONLY="part of a name"
 	@python -m tests.mutants $(if $(ONLY),"$(ONLY)")
+
+pr: ## everything that a pull request must pass, as CI runs it, in 20 minutes
+	@.ci/run
 
 check: .venv/.ready ## lint, types, generated docs, definitions and templates
 	@$(MAKE) --jobs 4 --output-sync check-code check-console check-docs check-definitions check-local check-dev check-prod

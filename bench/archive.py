@@ -179,7 +179,7 @@ def _row(way: str, *cells: str) -> str:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The section of docs/performance.md."""
+    """Return this section of docs/performance.md."""
     limited, fast = results["limited"]["ways"], results["fast"]["ways"]
 
     def costs(way: str, case: str) -> tuple[str, str]:
@@ -190,10 +190,10 @@ def page(results: dict[str, Any]) -> str:
     lines = [
         "## Archiving a video",
         "",
-        "Each run is a fresh process between a host of videos and an S3 that discards, each a process of its own",
-        "(`bench/archive_servers.py`: threads and TLS), all on one machine, so what is fast is bound by its cores.",
-        "All but `curl` hash with SHA-256. Memory is the peak above the idle process, in MiB; CPU is of the process",
-        "and of what it starts.",
+        "Each run is a new process that reads from a host of videos and writes to an S3 that discards its",
+        "uploads. Both servers are separate processes (`bench/archive_servers.py`, with threads and TLS). All run",
+        "on one machine, whose cores limit the fast ways. All ways except `curl` hash with SHA-256. Memory is the",
+        "peak above the idle process, in MiB. CPU is the time of the process and of the processes that it starts.",
         "",
         f"### A host that limits each connection (20 MB/s, 30 ms), {results['limited']['bytes'] // MIB} MiB",
         "",
@@ -235,7 +235,7 @@ def page(results: dict[str, Any]) -> str:
             if case.startswith("memory")
         ],
         "",
-        "At most 8 buffers of 8 MiB, and 4 MiB: 68. How many there are follows what the host gives.",
+        "The limit is 68 MiB: 8 buffers of 8 MiB, and 4 MiB. The number of buffers depends on the speed of the host.",
         "",
     ]
     return "\n".join(lines)

@@ -122,13 +122,13 @@ def measure(quick: bool = False) -> dict[str, Any]:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The section of docs/performance.md."""
+    """Return this section of docs/performance.md."""
     lines = [
         "## Cold start",
         "",
-        "Import and first call of each function in a fresh process ÷ its floor: plain boto3 that makes the same calls",
-        "with the clients they need, and requests where the function asks the provider. Both get recorded answers from",
-        "a server on this machine. CPU is what Lambda's share of a core stretches.",
+        "The time of the import and first call of each function in a fresh process ÷ the time of its floor. The",
+        "floor makes the same calls with plain boto3, and with requests if the function calls the provider. Both",
+        "get recorded answers from a server on this machine. Lambda's share of a core stretches the CPU time.",
         "",
         "| function | wall ÷ floor | CPU ÷ floor | floor, CPU ms | goal |",
         "|---|---|---|---|---|",
@@ -153,9 +153,9 @@ def page(results: dict[str, Any]) -> str:
     lines += [
         "",
         f"The layer has {results['layer_bytes'] / 2**20:.1f} MiB and the functions' own code "
-        f"{results['code_bytes'] / 2**20:.1f} MiB, bytecode included. Without it a start would take",
+        f"{results['code_bytes'] / 2**20:.1f} MiB, bytecode included. Without bytecode a start would take",
         ", ".join(f"{_shown(ratio)} times as long ({name})" for name, ratio in bare.items())
-        + ", so a deployment without a Python of the functions' version to write it is refused.",
+        + ", so the deployment fails if the functions' version of Python is not installed to write it.",
         "",
     ]
     return "\n".join(lines)

@@ -38,7 +38,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The section of docs/performance.md."""
+    """Return this section of docs/performance.md."""
     who = {one: name.format(results["seconds"]) for one, name in WHO.items()}
     parts = sorted({part for cost in results["usd"].values() for part in cost})
     lines = [
@@ -76,7 +76,7 @@ def page(results: dict[str, Any]) -> str:
         "It is an overestimate, because DynamoDB is slower on this machine than in AWS. Not included: storage, egress",
         "(about 0.09 USD per GB that leaves AWS), requests of clients that poll, the dashboard's log queries",
         "(0.005 USD per GB) while it is open, free tiers, and",
-        f"{USD['CloudWatch metric, a month']} USD a month for each error name that occurs, because it is a metric.",
+        f"{USD['CloudWatch metric, a month']} USD a month for each error that occurs, because its name is a metric.",
         "A batch row adds four to five state transitions to those of its job.",
         "",
     ]
@@ -149,12 +149,12 @@ def _month(recorded: Recording, each: float) -> dict[str, dict[str, float]]:
             f"{A_MONTH} videos": each * A_MONTH,
             f"the sweep, {sweeps} times": sweep * sweeps,
             "traces of the sweep": sweeps * USD["X-Ray trace"],
-            f"two queues asked {EMPTY_RECEIVES} times each": 2 * EMPTY_RECEIVES * USD["SQS request"],
+            f"{EMPTY_RECEIVES} requests to each of two queues": 2 * EMPTY_RECEIVES * USD["SQS request"],
         },
         "standing": {
             "three secrets": 3 * USD["Secrets Manager secret, a month"],
             f"{recorded.alarms} alarms": recorded.alarms * USD["CloudWatch alarm, a month"],
-            "the key that encrypts them": USD["KMS key, a month"],
+            "the key that encrypts their messages": USD["KMS key, a month"],
             "the dashboard, if the account has three others": USD["CloudWatch dashboard, a month"],
         },
     }

@@ -294,13 +294,15 @@ TARGETS = {"lag": 1.7, "p95": 3.0, "transitions": 9.0}
 VEO2_TARGETS = {"lag": 1.4, "p95": 3.0, "transitions": 7.5, "polls": 10.0}
 EXPLAINED = """## Waiting
 
-{runs} runs of {jobs} jobs of each kind, replayed through the shipped state machine, checks and schedule. Every run
-begins with nothing learned, and of {at_once} jobs that begin together none has the others' times. Lag is from done to
-noticed, in seconds, as mean and 95th percentile; polls are calls to the provider a job; transitions are all that the
-job has; USD are these transitions and the time that checks stay. Medians of the runs, [lowest..highest]. A program
-that waits by itself has no transitions, but has to run all the while.
+{runs} runs of {jobs} jobs of each kind, replayed through the shipped state machine, checks and
+schedule. Every run begins without learned times. Jobs begin in groups of {at_once}, and none knows the
+times of the others in its group. Lag is the time from the end of a job until it is noticed, in seconds,
+as mean and 95th percentile. Polls are calls to the provider per job, and transitions are all
+transitions of the job. USD is the cost of the transitions and of the time that checks stay in their
+function. Numbers are medians of the runs, with [lowest..highest]. A program that waits by itself has no
+transitions, but has to run the whole time.
 """
-BEYOND = "Beyond the targets: how it follows a provider that changes at once, in the middle of the run."
+BEYOND = "This has no target. It shows what happens when the provider changes suddenly in the middle of the run."
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -360,7 +362,7 @@ def _cell(figure: dict[str, float], digits: int) -> str:
 def _verdict(name: str, ways: dict[str, Any]) -> Iterator[str]:
     ours = {figure: spread["median"] for figure, spread in ways[OURS].items()}
     ratios = [f"{figure} {ours[figure] / ways[BEFORE][figure]['median']:.2f}" for figure in FIGURES]
-    yield f"Measured in what 0.1.0 needs: {', '.join(ratios)}."
+    yield f"Relative to 0.1.0: {', '.join(ratios)}."
     if "suddenly" in name:
         yield BEYOND
         return

@@ -50,13 +50,15 @@ def _check(name: str, entry: dict[str, Any]) -> None:
     schema = entry["schema"]
     Draft202012Validator.check_schema(schema)
     if not schema["examples"]:
-        raise house.Unreadable(f"{name} has no example: corrections.toml may set one.")
+        raise house.Unreadable(f"{name} has no example: add one in corrections.toml.")
     for example in schema["examples"]:
         for problem in Draft202012Validator(schema).iter_errors(example):
             raise house.Unreadable(f"{name} does not allow its own example: {problem.message}.")
     schema["examples"] = schema["examples"][: house.MAX_EXAMPLES]
     if unclear := [one["field"] for one in entry["inputs"] if not one["media"]]:
-        raise house.Unreadable(f"{name} takes {', '.join(unclear)}, and it is not clear of what.")
+        raise house.Unreadable(
+            f"{name} has the input {', '.join(unclear)}, whose media type is unknown: add a rule to house.py."
+        )
 
 
 def _write(entries: Entries, target: Path) -> None:
@@ -64,7 +66,7 @@ def _write(entries: Entries, target: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     names = {file_name(name): name for name in sorted(entries)}
     if len(names) < len(entries):
-        raise house.Unreadable("Two models would be one file.")
+        raise house.Unreadable("Two models have the same file name: change file_name in functions/core/models/.")
     for old in folder.glob("*.json"):
         if old.name not in names:
             old.unlink()

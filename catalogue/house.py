@@ -1,4 +1,4 @@
-"""Convert a model of the reference to our rules.
+"""Convert a model of the reference to an entry of the catalogue.
 
 The schema of a request is as flat as possible, so that every error names a field and its allowed values. `anyOf` is
 used only if one of several fields is required, `format` is not used, and unknown parameters are rejected.
@@ -46,11 +46,11 @@ _WAY = re.compile(
 
 
 class Unreadable(Exception):
-    """The reference contains something that these rules do not cover. The message names it and the place."""
+    """The reference contains something that these rules do not cover. The message says what and where."""
 
 
 def entry(model: Documented, vendor: str, hosts: tuple[str, ...]) -> dict[str, Any]:
-    """Return a model's entry in the catalogue. `hosts` are those of its vendor."""
+    """Return a model's entry in the catalogue. `hosts` are the hosts of its vendor's videos."""
     schema = _request(model)
     examples = _examples(model, schema)
     schema["examples"] = examples
@@ -71,18 +71,23 @@ def entry(model: Documented, vendor: str, hosts: tuple[str, ...]) -> dict[str, A
 
 
 def _hosts(model: Documented, vendors: tuple[str, ...]) -> list[str]:
-    """Return the vendor's hosts, and fal.ai's if it runs the model. Raise `Unreadable` for others: a person decides."""
+    """Return the vendor's hosts, and fal.ai's if it runs the model.
+
+    Raise `Unreadable` for any other host, because a person has to decide whether to allow it.
+    """
     seen = {host for page in model.pages for host in page.hosts}
     provider = model.schema["properties"].get("provider", {}).get("description", "")
     by_fal = "fal.ai" in provider or any(fnmatchcase(host, FAL) for host in seen)
     hosts = sorted({*vendors, *([FAL] if by_fal else [])})
     if unknown := [host for host in sorted(seen) if not any(fnmatchcase(host, known) for known in hosts)]:
-        raise Unreadable(f"A video of {model.name} is on {', '.join(unknown)}, which vendors.toml does not have.")
+        raise Unreadable(
+            f"A video of {model.name} is on {', '.join(unknown)}: if this is the vendor's host, add it to vendors.toml."
+        )
     return hosts
 
 
 def _containers(schema: Mapping[str, Any]) -> list[str]:
-    """Return the possible containers of its videos: mp4, or those of a parameter with values such as `VP9 (.webm)`."""
+    """Return the containers of the model's videos: mp4, unless a parameter has values such as `VP9 (.webm)`."""
     values = [str(one) for field in schema["properties"].values() for one in field.get("enum", ())]
     return [found[1] for value in values if (found := _CONTAINER.search(value))] or ["mp4"]
 
@@ -99,7 +104,7 @@ def _title(model: Documented) -> str:
 
 
 def _kind(inputs: list[dict[str, Any]], title: str) -> str:
-    """Return the kind: from its required inputs, or, if only text is required, from its title."""
+    """Return the model's kind, from its required inputs, or from its title if only text is required."""
     needed = {kind for one in inputs if one["required"] for kind in one["media"]}
     for kind in ("video", "audio", "image"):
         if kind in needed:
@@ -126,7 +131,9 @@ def _request(model: Documented) -> dict[str, Any]:
         if name == "prompt" and "prompt" in required:
             properties[name] = _ordered({**properties[name], "pattern": NOT_BLANK})
     if missing := set(required) - set(properties):
-        raise Unreadable(f"{where} requires {', '.join(sorted(missing))}, which it does not have.")
+        raise Unreadable(
+            f"{where} requires {', '.join(sorted(missing))} but does not define it: add a rule to house.py."
+        )
     return {
         "type": "object",
         "required": list(dict.fromkeys(["model", *required])),
@@ -137,7 +144,7 @@ def _request(model: Documented) -> dict[str, Any]:
 
 def _value(raw: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
     if unknown := set(raw) - _KNOWN:
-        raise Unreadable(f"{where} has {', '.join(sorted(unknown))}, which no rule knows.")
+        raise Unreadable(f"{where} has {', '.join(sorted(unknown))}, which no rule covers: add one to house.py.")
     if alternatives := raw.get("anyOf") or raw.get("oneOf"):
         value = _flat([_value(one, name, where) for one in alternatives])
     else:
@@ -160,8 +167,8 @@ def _plain(raw: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
     if kind == "string" and (raw.get("format") == "uri" or re.search(r"_url$", name)):
         value["pattern"] = URL
         value.pop("minLength", None)
-    elif raw.get("format") not in (None, "uuid"):  # ids are not always: some end in their model's name
-        raise Unreadable(f"{where} has format {raw['format']}, which no rule knows.")
+    elif raw.get("format") not in (None, "uuid"):  # ids are not always UUIDs: some end in their model's name
+        raise Unreadable(f"{where} has format {raw['format']}, which no rule covers: add one to house.py.")
     if kind == "array":
         value["items"] = _value(raw["items"], name.removesuffix("s"), where + "[]")
     if kind == "object":
@@ -172,12 +179,12 @@ def _plain(raw: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
     if "default" in raw:
         value["default"] = _typed(raw["default"], kind)
         if "enum" in value and value["default"] not in value["enum"]:
-            raise Unreadable(f"{where} has a default that it does not allow.")
+            raise Unreadable(f"{where} has a default that is not an allowed value: add a rule to house.py.")
     return value
 
 
 def _typed(value: Any, kind: Any) -> Any:
-    """Return a default with its proper type, because the reference often has numbers as text."""
+    """Return a default as a value of its type, because the reference often writes numbers as text."""
     return json.loads(value) if isinstance(value, str) and kind in ("integer", "number", "boolean") else value
 
 
@@ -225,9 +232,9 @@ def _ordered(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _examples(model: Documented, schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the examples of the reference. Those of pages come first, because they were run.
+    """Return the examples of the reference. The examples of pages come first, because their authors ran them.
 
-    They often have a number as text, which the provider accepts. The schema of such a model accepts it as well.
+    Examples often have a number as text, which the provider accepts. The schema of such a model then accepts it too.
     """
     found: list[dict[str, Any]] = []
     for example in [*(one for page in model.pages for one in page.examples), *model.examples]:

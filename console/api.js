@@ -6,7 +6,7 @@ import { signal } from "./html.js";
 import { key, refuse, refused } from "./session.js";
 import { texts } from "./texts.js";
 
-/** @import { CallOptions, Failure, Get, Post, Query, UploadForm } from "./types.js" */
+/** @import { CallOptions, Failure, Get, Post, Problem, Query, UploadForm } from "./types.js" */
 
 const PATIENCE = 35_000; // milliseconds; the API gives up after 29 seconds
 const SLOWEST = 10; // bytes per millisecond of an upload: at this speed a file of 4 MiB takes seven minutes
@@ -19,10 +19,12 @@ export class ApiError extends Error {
   /**
    * @param {number} status
    * @param {string} message
+   * @param {Problem[]} [problems] of a request, each with its fields
    */
-  constructor(status, message) {
+  constructor(status, message, problems = []) {
     super(message);
     this.status = status;
+    this.problems = problems;
   }
 
   /** Whether the same call may succeed a little later. */
@@ -41,13 +43,7 @@ export const statusOf = (error) => (error instanceof ApiError ? error.status : u
  * Return the message of an error, as a sentence for the user.
  * @param {unknown} error
  */
-export const messageOf = (error) => readable(rawMessageOf(error));
-
-/**
- * Return the message of an error. One of the API has attributes in backquotes.
- * @param {unknown} error
- */
-export const rawMessageOf = (error) => (error instanceof Error ? error.message : String(error));
+export const messageOf = (error) => readable(error instanceof Error ? error.message : String(error));
 
 /**
  * Pass an error's message to `show`, unless the key was rejected: then the page asks for another key.
@@ -142,7 +138,7 @@ async function passing(asked) {
  * @param {string} used
  */
 async function problemOf(answer, used) {
-  /** @type {Partial<Failure>} */
+  /** @type {Partial<Failure & { problems: Problem[] }>} */
   let said = {};
   try {
     said = await answer.json();
@@ -158,7 +154,7 @@ async function problemOf(answer, used) {
   }
   if (answer.status === 404) return new ApiError(404, texts.api.missing);
   if (answer.status >= 500) return new ApiError(answer.status, texts.api.unexpected(answer.status));
-  return new ApiError(answer.status, message || texts.api.unexpected(answer.status));
+  return new ApiError(answer.status, message || texts.api.unexpected(answer.status), said.problems);
 }
 
 /**

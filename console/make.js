@@ -1,6 +1,6 @@
 /** The page to request videos: a model, the form of its schema, and the results. */
 
-import { get, messageOf, post, rawMessageOf, showProblem, statusOf } from "./api.js";
+import { ApiError, get, messageOf, post, showProblem, statusOf } from "./api.js";
 import { Card, chosen } from "./card.js";
 import { wait } from "./clock.js";
 import { change, clear, draft, isEmpty, made, setValue } from "./draft.js";
@@ -204,10 +204,8 @@ function Form({ details }) {
       await send(request, seedsFor(seed, request, count), label, count, setSending);
       say(t.accepted(count));
     } catch (error) {
-      if (statusOf(error) === 400) {
-        const found = Object.entries(problemsOf(rawMessageOf(error), [...fields, ...LABEL]));
-        setProblems(Object.fromEntries(found.map(([name, message = ""]) => [name, readable(message)])));
-      } else showProblem(error, (message) => setProblems({ "": message }));
+      if (error instanceof ApiError && error.problems.length) setProblems(problemsOf(error.problems, [...fields, ...LABEL]));
+      else showProblem(error, (message) => setProblems({ "": message }));
       requestAnimationFrame(() => form.current?.querySelector(".problem:not(:empty)")?.scrollIntoView({ block: "center" }));
     } finally {
       setSending(null);

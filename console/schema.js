@@ -1,10 +1,14 @@
 /** The fields of a form from a model's JSON Schema, and the request from the typed values. This module needs no page. */
 
-/** @import { Field, JsonSchema, ModelInput, Shape, Value, Values, VideoRequest } from "./types.js" */
+import { readable } from "./format.js";
+import { rules } from "./texts.js";
+
+/** @import { Field, JsonSchema, ModelInput, Problem, Shape, Value, Values, VideoRequest } from "./types.js" */
 
 // The attributes that most users set: they are shown before "More settings".
 const FIRST = ["prompt", "duration", "aspect_ratio", "resolution", "seed", "generate_audio"];
 const LONG = /prompt|text|script|lyrics/;
+const SEVERAL = new Set(["oneOf", "anyOf", "not"]); // rules whose texts name their fields
 const FEW = 4; // choices that are shown on one line
 
 /**
@@ -95,6 +99,13 @@ function labelOf(name) {
 }
 
 /**
+ * Return the label of an inner attribute, with items counted from 1: "Elements 1 > Video" for "elements.0.video_url".
+ * @param {string} path
+ */
+const pathLabel = (path) =>
+  path.replace(/([^.]+)\.?(?:(\d+)\.?)?/g, (_, name, index) => `${labelOf(name)}${index ? ` ${Number(index) + 1}` : ""} > `).slice(0, -3);
+
+/**
  * Return the request that is sent: the values that have a field and are not empty.
  * @param {string} model
  * @param {Field[]} fields
@@ -161,24 +172,37 @@ export function typedOf(request, hasSchema = true) {
 }
 
 /**
- * Return the API's sentences about a request by field: each sentence names its fields first. Sentences about none of the
- * fields are under "".
- * @param {string} message
+ * Return what is wrong with a request, in the console's words, by field. Problems of none of the fields are under "".
+ * @param {Problem[]} problems
  * @param {Field[]} fields
  */
-export function problemsOf(message, fields) {
+export function problemsOf(problems, fields) {
   /** @type {Record<string, string | undefined>} */
   const found = {};
-  const note = (/** @type {string} */ name, /** @type {string} */ sentence) => {
-    found[name] = found[name] ? `${found[name]} ${sentence}` : sentence;
-  };
-  for (const sentence of message.split(/; (?=`|Either )/)) {
-    const about = /^(Either )?(`[^`]+`(, | or | and | with )?)+/.exec(sentence)?.[0] ?? "";
-    const paths = [...about.matchAll(/`([^`]+)`/g)].map(([, path = ""]) => path.replace(/[.[].*/, ""));
-    const named = [...new Set(paths)].filter((name) => fields.some((field) => field.name === name));
-    for (const name of named.length ? named : [""]) note(name, `${sentence.replace(/\.$/, "")}.`);
+  for (const problem of problems) {
+    const names = new Set(problem.fields.map((path) => path.replace(/\..*/, "")));
+    const shown = fields.filter(({ name }) => names.has(name));
+    for (const field of shown.length ? shown : [undefined]) {
+      const text = worded(problem, field);
+      const name = field?.name ?? "";
+      found[name] = found[name] ? `${found[name]} ${text}` : text;
+    }
   }
   return found;
+}
+
+/**
+ * Return the text of a problem, for display next to a field, or above the form without one.
+ * @param {Problem} problem
+ * @param {Field} [field]
+ */
+function worded({ fields, message, rule, allowed }, field) {
+  const about = fields.map(pathLabel);
+  const text = rules[rule]?.(allowed, about);
+  if (text === undefined) return readable(message);
+  // The label next to the text is that of the whole field, so an inner field is named.
+  const isNamed = SEVERAL.has(rule) || (field && fields.includes(field.name));
+  return isNamed ? text : `${about.join(", ")}: ${text}`;
 }
 
 /**

@@ -241,13 +241,13 @@ export const texts = /** @satisfies {Texts} */ ({
     column: "Column",
     problem: "Problem",
     first: (shown, all) => `Showing ${shown} of ${all}.`,
-    madeBefore: (count) => `Already made, not run again: ${count}.`,
+    madeBefore: (count) => `Already made: ${count}. These rows will not run again.`,
     failedBefore: (count) => `Failed earlier: ${count}. To run them again, retry the batch.`,
-    elsewhere: (rows, name) => `Already made in the batch ${name}: ${rows}. To avoid paying again, use that file name.`,
+    elsewhere: (rows, name) => `Already made in the batch ${name}: ${rows}. To avoid paying for them again, rename your file to ${name}.`,
     start: (count) => (count === 1 ? "Start 1 row" : `Start ${count} rows`),
     startOthers: (count) => (count === 1 ? "Start the remaining row" : `Start the remaining ${count} rows`),
     another: "Choose another file",
-    tooLarge: "This file is too large to check before it starts. Each row is checked as it is read. The report lists invalid rows.",
+    tooLarge: "This file is too large to check in advance. Each row is checked when it is read, and the report lists invalid rows.",
     startUnchecked: "Upload and start",
     uploaded: "File uploaded. The batch appears here shortly.",
     started: "Batch started.",
@@ -408,3 +408,31 @@ export const texts = /** @satisfies {Texts} */ ({
     InternalError: "Internal error",
   },
 });
+
+/** @param {unknown[]} values */
+const or = (values) => [values.slice(0, -1).join(", "), values.at(-1)].filter((part) => part !== "").join(" or ");
+
+/** @type {ByName} */
+const TYPES = { string: "text", integer: "a whole number", number: "a number", boolean: "yes or no", array: "a list", object: "an object", null: "nothing" };
+
+/**
+ * What to do about a broken rule of a model's JSON Schema, by its keyword. `allowed` is the keyword's value, and `fields` are
+ * the labels of the fields that the rule is about.
+ * @type {Record<string, ((allowed: any, fields: string[]) => string) | undefined>}
+ */
+export const rules = {
+  enum: (allowed) => `Choose ${or([...new Set(allowed.map(String))])}.`,
+  type: (allowed) => `Enter ${or([allowed].flat().map((type) => TYPES[type] ?? type))}.`,
+  pattern: (allowed) => (allowed === "\\S" ? "Enter some text." : "Use a link (https://), an uploaded file or one of your videos."),
+  minimum: (allowed) => `The lowest value is ${allowed}.`,
+  maximum: (allowed) => `The highest value is ${allowed}.`,
+  minLength: (allowed) => `Enter at least ${allowed} ${allowed === 1 ? "character" : "characters"}.`,
+  maxLength: (allowed) => `The limit is ${allowed} ${allowed === 1 ? "character" : "characters"}.`,
+  minItems: (allowed) => `Add at least ${allowed} ${allowed === 1 ? "item" : "items"}.`,
+  maxItems: (allowed) => `The limit is ${allowed} ${allowed === 1 ? "item" : "items"}.`,
+  required: () => "Required by this model.",
+  additionalProperties: () => "The model has no such setting.",
+  oneOf: (_, fields) => `Fill in only one of these: ${fields.join(", ")}.`,
+  anyOf: (_, fields) => `Fill in at least one of these: ${fields.join(", ")}.`,
+  not: (_, fields) => `Do not combine ${fields.join(" and ")}.`,
+};

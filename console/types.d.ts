@@ -35,6 +35,13 @@ export interface VideoFile {
   file_size: number;
 }
 
+export interface Problem {
+  fields: string[];
+  message: string;
+  rule: string;
+  allowed: unknown;
+}
+
 export interface Failure {
   name: string;
   message: string;

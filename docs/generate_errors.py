@@ -38,7 +38,7 @@ Promptreel never repeats a create call in any other way: the HTTP client does no
 | 429; 503 with `Retry-After` | rejected for now | waits for the requested time, and until the submit deadline at most: `SubmissionTimedOut` |
 | 400, 404, 422 | rejected | `RequestRefused`, with the provider's message |
 | 401 | rejected | the key is read once more; the request is sent again only if the key has changed, else `ProviderKeyRejected` |
-| 402, 403 | refused: no money | `ProviderOutOfCredits` |
+| 402, 403 | rejected: no credits | `ProviderOutOfCredits` |
 | 2xx with a readable id | accepted | the id is in the ledger before the function returns |
 | read timeout, reset after sending, unreadable 2xx, a redirect, any other status | **unknown** | searched in the provider's log for a day, then `SubmissionUnknown`; never sent again |
 
@@ -56,7 +56,8 @@ Error responses have the provider's body, `{"message", "path", "requestId", "sta
 | 409 | The idempotency key belongs to another request, or the job's state does not allow the call, for example because it has no video yet. |
 | 413 | The file is too large for a request. Upload it. |
 | 429 | You sent more requests than the stage's throttle allows. |
-| 5xx | Promptreel failed. Repeat the request with the same `Idempotency-Key`; nothing runs twice. |
+| 503 | Too many requests change the same records or budgets at once. Nothing was changed. Send the request again after the seconds in `Retry-After`. |
+| other 5xx | Promptreel failed. Repeat the request with the same `Idempotency-Key`; nothing runs twice. |
 """
 
 

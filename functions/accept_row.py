@@ -28,7 +28,8 @@ def _wired() -> AcceptRow:
     intake = Intake(
         models=make_models(s), ledger=ledger, inputs=make_inputs(s), accounts=announcer.accounts, workflow=None
     )
-    return AcceptRow(intake=intake, rejections=Rejections(ledger, announcer), records=make_batch_records(s))
+    rejections = Rejections(ledger, announcer)
+    return AcceptRow(intake=intake, rejections=rejections, records=make_batch_records(s), announcer=announcer)
 
 
 @logger.inject_lambda_context

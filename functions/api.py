@@ -1,7 +1,9 @@
 """The HTTP API: the provider's own contract, in front of the archive."""
 
 import json
+import random
 import re
+from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from aws_lambda_powertools.event_handler.content_types import APPLICATION_JSON
 from core.errors import (
     BudgetExceeded,
     Conflict,
+    Contention,
     FileTooLarge,
     IdempotencyConflict,
     InvalidFile,
@@ -23,6 +26,7 @@ from core.errors import (
     Unauthorized,
 )
 from core.generation import iso
+from core.records.table import is_contention
 from routes import batches, contract, generations, keys, models, money, slots, uploads, webhooks
 from routes.access import check_access
 from wiring import logger, now
@@ -35,6 +39,7 @@ __all__ = ["Settings", "handler"]
 
 # Answers contain prompts and working links. No cache may keep them, and browsers must treat them as JSON only.
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+RETRY_AFTER_SECONDS = (2, 8)
 STATUS: dict[type[BaseException], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     InvalidFile: HTTPStatus.BAD_REQUEST,
@@ -45,6 +50,7 @@ STATUS: dict[type[BaseException], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.CONFLICT,
     BudgetExceeded: HTTPStatus.FORBIDDEN,  # as the provider answers a caller without credits
+    Contention: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 app = APIGatewayHttpResolver(serializer=partial(json.dumps, ensure_ascii=False))
@@ -66,6 +72,9 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
 @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools does not annotate it
 def answer_error(error: Exception) -> Response[dict[str, Any]]:
     """Return the provider's error object for any error."""
+    if is_contention(error):
+        logger.warning("too many writes at once", reason=str(error))
+        error = Contention()
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is None:
         logger.exception("unexpected error", exc_info=error)
@@ -76,11 +85,20 @@ def answer_error(error: Exception) -> Response[dict[str, Any]]:
     event = app.current_event
     body = {
         "message": str(error),
+        **({"problems": [asdict(problem) for problem in error.problems]} if isinstance(error, InvalidRequest) else {}),
         "remedy": getattr(error, "remedy", "") or None,
         "path": event.path,
         "requestId": event.request_context.get("requestId") or str(uuid4()),
         "statusCode": status.value,
         "timestamp": iso(now()),
     }
-    headers = {"Allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
-    return Response(status.value, APPLICATION_JSON, body, headers)
+    return Response(status.value, APPLICATION_JSON, body, _headers(error))
+
+
+def _headers(error: Exception) -> dict[str, str | list[str]]:
+    match error:
+        case MethodNotAllowed():
+            return {"Allow": error.allowed}
+        case Contention():  # not all at the same time
+            return {"Retry-After": str(random.randint(*RETRY_AFTER_SECONDS))}  # noqa: S311 - nothing secret
+    return {}

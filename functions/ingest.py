@@ -95,7 +95,7 @@ def handler(event: SQSEvent, _context: object) -> dict[str, Any]:
 
 
 def _accept(message: SQSRecord) -> None:
-    """Accept a message. If that fails or this function dies, the message reappears soon, and later each time."""
+    """Accept a message. If this fails, or the function dies, the message reappears, each time after a longer delay."""
     seconds = RETRY_SECONDS * int(message.attributes.approximate_receive_count)
     try:
         event = EventBridgeEvent(message.json_body)

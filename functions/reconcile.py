@@ -55,7 +55,9 @@ def _tell_overdue(days: int) -> None:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """{"day": "2026-11-24"} → its sums under "days", none if it takes another call; a scheduled event: all days that
-    are due."""
+    """Reconcile the day of {"day": "2026-11-24"}, or all days that are due for a scheduled event.
+
+    Return the sums of each finished day under "days". A day that is not finished in time needs another call.
+    """
     day = date.fromisoformat(event["day"]) if "day" in event else None
     return {"days": _wired().reconcile(day, now() + (BY_HAND if day else LONGEST))}

@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """
     submitted = _wired().submit(Run.of_state(event))
     generation_id = event["generation_id"]
-    outcome = "submitted" if submitted.status is Status.GENERATING else "refused for now"
+    outcome = "submitted" if submitted.status is Status.GENERATING else "rejected for now"
     logger.info(outcome, generation_id=generation_id, wait_seconds=submitted.wait_seconds)
     return {
         "generation_id": generation_id,

@@ -1,4 +1,4 @@
-"""Create the HTTP API: one function behind one route, and an authorizer."""
+"""Create the HTTP API: its functions, and an authorizer for all routes except the open ones."""
 
 import json
 from typing import cast

@@ -62,7 +62,7 @@ class Functions(Construct):
         acknowledge(
             self,
             "AwsSolutions-L1",
-            "One Python for tests, lock file and functions, changed on purpose; 3.13 lasts until mid-2029.",
+            "Tests, lock file and functions use one Python, changed on purpose. AWS supports 3.13 until mid-2029.",
         )
         self._architecture = (
             lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64

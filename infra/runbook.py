@@ -44,7 +44,7 @@ class Section:
 
 def _failed_by(*kinds: type[errors.PromptreelError]) -> Mapping[str, str]:
     """Return descriptions of the alarms on jobs that failed with these errors, from the error classes."""
-    return {kind.__name__: f"{kind.__doc__} What to do: {kind.remedy.replace('{id}', 'ID')}" for kind in kinds}
+    return {kind.__name__: f"{kind.__doc__} {kind.remedy.replace('{id}', 'ID')}" for kind in kinds}
 
 
 _FAILED = Step(
@@ -253,7 +253,7 @@ RUNBOOK: tuple[Section, ...] = (
         do=(
             Step(
                 "If a deployment caused the errors, deploy the previous version. If the stack was changed by hand, "
-                "deploy again. Clients that repeat a request with the same `Idempotency-Key` pay nothing twice:",
+                "deploy again. Clients that repeat a request with the same `Idempotency-Key` do not pay twice:",
                 "make deploy STAGE=$PROMPTREEL_STAGE",
             ),
         ),
@@ -319,8 +319,8 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "A batch did not finish",
         {
-            "BatchesFailed": "A batch failed before its end. Its execution shows the reason. Retry the batch; nothing "
-            "is paid twice.",
+            "BatchesFailed": "A batch failed before all its rows had ended. Its execution shows the reason. Retry the "
+            "batch. Nothing is paid for twice.",
             "BatchesAborted": "A batch was stopped. Its running rows continue, and the others do not start. To start "
             "them, retry the batch.",
             "BatchesTimedOut": "A batch exceeded its deadline. Its running rows continue, and the others do not start. "
@@ -328,8 +328,8 @@ RUNBOOK: tuple[Section, ...] = (
         },
         look=(
             Step(
-                "Show the log of the batch functions. `is_complete=False` marks a batch that broke off; a batch that "
-                "was stopped logs nothing:",
+                "Show the log of the batch functions. `is_complete=False` marks a batch that ended before its "
+                "rows did. A batch that was stopped logs nothing:",
                 "promptreel logs accept_row report_batch --since 6h --level info",
             ),
             Step("The owner can list the batches:", "promptreel batch list"),
@@ -345,13 +345,13 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "A budget is nearly or completely spent",
         {
-            "BudgetNearlySpent": "80 % of the deployment's budget is spent. Check what it was spent on.",
-            "BudgetSpent": "The deployment's budget is spent, and all requests are rejected until it renews. Check "
-            "what it was spent on, and raise it if the spending is correct.",
-            "OwnersBudgetNearlySpent": "80 % of the budget of an owner or a key is spent. Check which one, and what it "
+            "BudgetNearlySpent": "80% of the deployment's budget is spent. Check what it was spent on.",
+            "BudgetSpent": "The deployment's budget is spent or has rejected a request. It rejects what does not fit "
+            "until it renews. Check what it was spent on, and raise it if the spending is correct.",
+            "OwnersBudgetNearlySpent": "80% of the budget of an owner or a key is spent. Check which one, and what it "
             "was spent on.",
-            "OwnersBudgetSpent": "The budget of an owner or a key is spent, and its requests are rejected until it "
-            "renews. Check which one, and raise it if the spending is correct.",
+            "OwnersBudgetSpent": "The budget of an owner or a key is spent or has rejected a request. It rejects what "
+            "does not fit until it renews. Check which one, and raise it if the spending is correct.",
         },
         look=(
             Step("Show the budgets and when they renew:", "promptreel budgets list"),

@@ -109,7 +109,7 @@ class Storage(Construct):
 
     @property
     def inputs_environment(self) -> dict[str, str]:
-        """Return the variables for the files that requests name."""
+        """Return the environment variables of functions that read input files."""
         return {
             "VIDEOS_BUCKET": self.videos.bucket_name,
             "PROMPTS_BUCKET": self.prompts.bucket_name,
@@ -117,7 +117,7 @@ class Storage(Construct):
         }
 
     def inputs_permissions(self) -> list[iam.PolicyStatement]:
-        """Allow reading the files that requests name."""
+        """Allow reading the input files that requests refer to."""
         places = [self.prompts.arn_for_objects("*")]
         places += [self.videos.arn_for_objects(key) for key in (f"{UPLOADS}*", "batches/*/inputs/*")]
         return [

@@ -203,7 +203,10 @@ class Workflow(Construct):
         self.submit.add_environment("LINKS_ROLE_ARN", role.role_arn)
 
     def _let_them_answer(self) -> None:
-        """Let the functions that grant slots wake workflows, in a separate policy: the state machine needs `admit`."""
+        """Allow the functions that grant slots to wake workflows.
+
+        A separate policy avoids a cycle, because the state machine depends on the function `admit`.
+        """
         iam.Policy(
             self,
             "AnswerTasks",

@@ -21,7 +21,7 @@ def note_provider(checkout: Checkout, url: str, *, is_simulator: bool) -> None:
 
 
 def videos(checkout: Checkout) -> tuple[int, int]:
-    """Return the number of stored videos, and the number of those that a real provider made."""
+    """Return the number of stored videos, and how many of them may have cost money."""
     periods = _periods(checkout)
     # The local AWS stores each object's metadata in another file.
     videos = (path for one in CONTENT_TYPES for path in checkout.data.glob(f"s3/*/*/videos/*/video.{one}"))
@@ -34,22 +34,24 @@ def videos(checkout: Checkout) -> tuple[int, int]:
 
 
 def reset(checkout: Checkout, *, is_forced: bool) -> None:
-    """Stop the local cloud and delete its data. Ask for confirmation on a terminal unless `is_forced`.
+    """Stop the local cloud and delete its data. Ask the user to confirm unless `is_forced`.
 
-    Raise LocalCloudError if the user does not confirm, or if there is no terminal and `is_forced` is false."""
+    Raise LocalCloudError if the user does not confirm, or cannot be asked without a terminal."""
     if not checkout.data.exists():
         say("Nothing to delete.")
         return
     count, paid = videos(checkout)
     say(
-        f"This deletes all data in {os.path.relpath(checkout.state)}: {count} videos, {paid} of them paid for with a"
-        " real key, all records, API keys and running jobs. The videos in out/ are kept."
+        f"This deletes all data in {os.path.relpath(checkout.state)}: all records, API keys and running jobs, and all"
+        f" videos ({count}; {paid} may have cost money). The videos in out/ are kept."
     )
     if not is_forced:
         if not sys.stdin.isatty():
-            raise LocalCloudError("Nothing was deleted. Set FORCE=1 to delete without a terminal.")
-        if input('Type "yes" to delete it: ').strip() != "yes":
-            raise LocalCloudError("Nothing was deleted.")
+            raise LocalCloudError(
+                "Nothing was deleted, because confirmation needs a terminal. Set FORCE=1 to delete anyway."
+            )
+        if input('Type "yes" to delete all of it: ').strip() != "yes":
+            raise LocalCloudError('Nothing was deleted, because the answer was not "yes".')
     with services.lock(checkout):
         stopped = services.throw_away(checkout)
     for process in stopped:

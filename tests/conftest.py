@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 # The same values as in infra/functions.py. Powertools reads them when it is imported.
-os.environ.update(POWERTOOLS_SERVICE_NAME="promptreel", POWERTOOLS_METRICS_NAMESPACE="Promptreel")
+os.environ.update(POWERTOOLS_SERVICE_NAME="promptreel-test", POWERTOOLS_METRICS_NAMESPACE="Promptreel")
 # Find the tools of the checkout without make.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 

@@ -49,7 +49,7 @@ def keep(name: str, found: dict[str, Any]) -> None:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The section in Markdown."""
+    """Return this section of docs/performance.md."""
     return "\n".join(
         [
             "## Throughput and scale\n",
@@ -92,7 +92,7 @@ def _on_the_local_cloud(results: dict[str, Any]) -> list[str]:
 
 def _batches(runs: list[dict[str, Any]]) -> list[str]:
     return [
-        "The bound of a batch is its rows by the seconds of a job, over the limit.\n",
+        "The bound of a batch is the number of its rows times the seconds of a job, divided by the limit.\n",
         "| batch: rows | limit | s | bound, s | ratio | creates | processes | MiB |",
         "|---|---|---|---|---|---|---|---|",
         *(
@@ -160,7 +160,7 @@ def _rushes(found: list[dict[str, Any]]) -> list[str]:
     return [
         f"Slots: jobs that arrive within {slots.HELD_SECONDS:.0f} s and each hold a slot for as long. The shipped"
         " code runs with a fake that takes as long as DynamoDB and rejects conflicting transactions. The bound is the"
-        " time if granting took no time.\n",
+        " time that all jobs would need if granting slots took no time.\n",
         "| limit | jobs | DynamoDB calls a job | of these writes | transactions that collide | s | bound | granted a"
         " second |",
         "|---|---|---|---|---|---|---|---|",
@@ -176,7 +176,7 @@ def _rushes(found: list[dict[str, Any]]) -> list[str]:
 
 def _queues(found: list[dict[str, Any]]) -> list[str]:
     return [
-        "From a slot that becomes free until it is granted, by how many wait:\n",
+        "The work from a slot becoming free until it is granted, by the number of queued jobs:\n",
         "| waiting | owners who wait | DynamoDB calls | read units (consistent, of 4 KiB) | CPU ms |",
         "|---|---|---|---|---|",
         *(
@@ -185,7 +185,7 @@ def _queues(found: list[dict[str, Any]]) -> list[str]:
             for one in found
         ),
         "",
-        "It depends neither on how many jobs wait nor on how many owners do.\n",
+        "It depends neither on the number of queued jobs nor on the number of owners.\n",
     ]
 
 

@@ -27,7 +27,7 @@ class Estimate:
         amount = f"{self.usd:.2f} USD"
         match self.basis:
             case "price":
-                return f"{amount}, by the provider's price"
+                return f"{amount}, based on the provider's price"
             case "history":
                 return f"{amount}, based on similar videos; one in ten costs more than {self.at_most_usd:.2f} USD"
         return f"unknown cost, {amount} reserved"

@@ -13,5 +13,7 @@ def only(found: Mapping[str, T], beginning: str, missing: str, what: str, field:
     if not found:
         raise NotFound(missing)
     if len(found) > 1:
-        raise InvalidRequest(f"Several of your {what} begin with {beginning}, name one: {', '.join(found)}.", field)
+        raise InvalidRequest(
+            f"Several of your {what} begin with {beginning}. Send more digits: {', '.join(found)}.", field
+        )
     return next(iter(found.values()))

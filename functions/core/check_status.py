@@ -78,15 +78,17 @@ class CheckStatus:
             self.schedule.pause(self._age(generation), Times())  # raises GenerationTimedOut after the last poll
             raise
         if not is_known(answer.status):
-            logger.warning(
-                "unknown provider status: status=%r generation_id=%s", answer.status, generation.generation_id
-            )
+            fields = {"status": answer.status, "generation_id": generation.generation_id}
+            logger.warning("unknown provider status", extra=fields)
         if answer.outcome == "error":
             raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
         return answer
 
     def _learn(self, generation: Generation, before: Poll, age: float, credits_used: int | None) -> None:
-        """Learn the time and the cost, after the record says `archiving`: a crash may lose a sample, not repeat it."""
+        """Record how long the generation took and what it cost, for later schedules and estimates.
+
+        The ledger already says `archiving`, so a crash may lose this sample but cannot count it twice.
+        """
         took = before.took(age)
         # A rescue replaces the time of the submission.
         is_usual = took is not None and not generation.rescues and age < self.schedule.deadline

@@ -1,4 +1,7 @@
-"""DELETE: cancel a generation that has not ended, and delete one that has. Repeating the call changes nothing."""
+"""Cancel a generation that has not ended, or delete one that has, as `DELETE` does in the HTTP API.
+
+A repeated call deletes a cancelled generation once its end is announced, unless the call asks only to cancel.
+"""
 
 from dataclasses import dataclass
 

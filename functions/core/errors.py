@@ -14,6 +14,7 @@ the API and the announcement show that name as `error.name`. A message is one se
     ├── NotFound                this owner has no such generation; the API answers 404
     │   └── Deleted                 its owner deleted it
     ├── BudgetExceeded          a budget has too little left; the API answers 403, a file is recorded as failed
+    ├── Contention              too many writes at once; the API answers 503
     ├── MethodNotAllowed        the path exists, but not for this method; the API answers 405
     ├── LedgerUnavailable       a write to the table failed
     └── GenerationError         ends or delays the workflow of one generation
@@ -28,7 +29,7 @@ the API and the announcement show that name as `error.name`. A message is one se
         ├── GenerationFailed        the provider tried and failed
         ├── GenerationTimedOut      the provider never finished
         ├── GenerationEnded         the generation had already been cancelled or recorded as failed
-        ├── VideoUnavailable        the download did not start or broke off: tried again with a fresh link
+        ├── VideoUnavailable        the download failed or was interrupted: tried again with a fresh link
         ├── VideoInvalid            the download is not the whole video: tried again
         ├── VideoIncomplete         part of the video is stored; the next invocation continues from there
         ├── VideoForbidden          the link's host, scheme or address is not allowed, or the video is too large
@@ -37,7 +38,9 @@ the API and the announcement show that name as `error.name`. A message is one se
         └── InternalError           anything unexpected; see the execution's history
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 _STORE_KEY = (
     "Nothing was charged. An operator stores a valid key with `promptreel secret set` and can then continue the job "
@@ -55,14 +58,24 @@ class PromptreelError(Exception):
     remedy: ClassVar[str] = ""  # how the user or an operator can fix this; `{id}` is the generation's id
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a request, in parts, so that each interface can word it."""
+
+    fields: tuple[str, ...]  # paths in the request, such as `elements.0.video_url`; none if it concerns the whole
+    message: str
+    rule: str = ""  # the keyword of JSON Schema that the request breaks
+    allowed: Any = None  # the keyword's value
+
+
 class InvalidRequest(PromptreelError):
     """The request breaks the model's schema. The message names each field and what is allowed. Nothing was paid."""
 
     remedy = "Correct the fields that the message names. `promptreel models MODEL` shows what the model accepts."
 
-    def __init__(self, message: str, path: str = "") -> None:
+    def __init__(self, message: str, field: str = "", problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
-        self.path = path
+        self.problems = problems or (Problem((field,) if field else (), message),)
 
 
 class InvalidFile(PromptreelError):
@@ -122,6 +135,18 @@ class BudgetExceeded(PromptreelError):
     remedy = "Wait until the budget renews, or ask an operator to raise it with `promptreel budgets set`."
 
 
+class Contention(PromptreelError):
+    """Too many requests change the same records or budgets at once. Nothing was changed by this one."""
+
+    remedy = (
+        "Send the same request again with the same idempotency key, after the seconds in the header `Retry-After`. "
+        "It is never paid twice."
+    )
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests change the same records or budgets at this moment. Nothing was changed.")
+
+
 class MethodNotAllowed(PromptreelError):
     """The path exists, but only for the `allowed` methods."""
 
@@ -133,7 +158,7 @@ class MethodNotAllowed(PromptreelError):
 
 
 class LedgerUnavailable(PromptreelError):
-    """A write to the table failed. The message says what it was to record."""
+    """A write to the table failed. The message says what could not be recorded."""
 
     remedy = "Send the same request again with the same idempotency key. It is never paid twice."
 
@@ -158,7 +183,7 @@ class SubmissionUnknown(GenerationError):
 
 
 class SubmissionTimedOut(GenerationError):
-    """Until the submit deadline, the provider was busy or could not be reached. Nothing was charged."""
+    """The provider was busy or could not be reached until the submit deadline. Nothing was charged."""
 
     remedy = (
         "Nothing was charged. Send the request again, or have an operator continue the job with `promptreel "
@@ -242,7 +267,7 @@ class VideoIncomplete(GenerationError):
 
 
 class VideoForbidden(GenerationError):
-    """The stage's settings do not allow this video: its link's host, scheme or address, or its size."""
+    """The deployment does not allow this video, because of its size or of its link's host, scheme or address."""
 
     remedy = (
         "The video is paid for. If its host is the provider's or its vendor's, an operator adds it to `video_hosts` in "

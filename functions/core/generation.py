@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from core.errors import GenerationFailed
+from core.hold import Hold
 from core.workflow import Run
 
 GENERATION_ID = "^[0-9a-f]{32}$"
@@ -89,15 +90,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a request in credits: its estimate, and the amounts in budgets and sums."""
+    """The estimated cost of a request in credits, as of its acceptance."""
 
     estimated: int
     most: int  # the highest cost of similar requests
-    basis: str  # of the estimate: core.money.estimates
-    held: int = 0  # the amount in the budgets
-    day: str = ""  # of the budgets that count it, 2026-11-25
-    key_id: str | None = None  # of the API key that the request was made with
-    counted: dict[str, Any] | None = None  # its part in the sums: core.money.usage
+    basis: str  # core.money.estimates
 
 
 @dataclass(frozen=True)
@@ -169,12 +166,12 @@ class Generation:
     webhook: Webhook | None = None
     given: list[Given] | None = None  # the inputs that its request refers to: see core.inputs
     cost: Cost | None = None  # only if the request was accepted
-    is_awaited: bool | None = None  # whether other generations wait for its end: see core.slots
+    hold: Hold | None = None  # what it takes from budgets
     rescues: int = 0
 
     @property
     def run(self) -> Run:
-        """The latest run of its workflow."""
+        """Return the latest run of the generation's workflow."""
         return Run(self.generation_id, self.rescues)
 
     @property
@@ -183,18 +180,20 @@ class Generation:
 
     @property
     def waits_for_slot(self) -> bool:
-        """Whether the generation may be in the queue for a slot at the provider."""
+        """Return whether the generation may be in the queue for a slot at the provider."""
         return self.status is Status.QUEUED and self.slot is None and self.submission is None
 
     @property
     def at_provider(self) -> bool:
-        """Whether the provider has the request, or may have it, and has not said that the job ended."""
+        """Return whether the provider has the request, or may have it, and has not said that the job ended."""
         return self.submission is not None and self.generated_at is None and not self.failed_at_provider
 
     @property
     def charged(self) -> int:
-        """The cost in credits. If the provider may charge but has not named an amount, the most that such requests
-        cost."""
+        """Return the cost in credits.
+
+        If the provider may charge but has not named an amount, this is the most that such requests cost.
+        """
         if self.credits_used is not None:
             return self.credits_used
         may_cost = self.submission is not None and not self.failed_at_provider
@@ -202,7 +201,7 @@ class Generation:
 
     @property
     def failed_at_provider(self) -> bool:
-        """Whether the provider itself failed to generate the video, which is not charged."""
+        """Return whether the provider itself failed to generate the video, which it does not charge."""
         return self.error is not None and self.error.name == GenerationFailed.__name__
 
 

@@ -63,6 +63,11 @@ def _continue(
     *,
     send_again: bool = False,
 ) -> Generation:
+    if generation.status.ended and not generation.announced_at:
+        raise NotRescuable(
+            f"Generation {generation.generation_id} has just ended, and its end is not announced yet. Try again in a "
+            "minute."
+        )
     if generation.status.ended and not ledger.reopen(generation, provider_id, send_again=send_again):
         raise NotRescuable(f"Generation {generation.generation_id} is already being rescued. Check its status.")
     generation = ledger.get(generation.generation_id)

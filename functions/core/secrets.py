@@ -8,10 +8,10 @@ class SecretUnavailable(Exception):
 
 
 class Secret(Protocol):
-    """The text of one secret, remembered for a while."""
+    """The text of one secret, cached for a while."""
 
     def text(self, *, force_fetch: bool = False) -> str | None:
         """Return the text without surrounding white space, or None if no value is stored.
 
-        `force_fetch` reads it again even if it is remembered. Raise `SecretUnavailable` if it cannot be read.
+        `force_fetch` reads it again even if it is cached. Raise `SecretUnavailable` if it cannot be read.
         """

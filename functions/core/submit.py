@@ -60,7 +60,7 @@ class Submit:
             return self._wait_for_the_other(generation)
 
         # The budgets held its cost when it was accepted, but other jobs may have cost more than expected since then.
-        self.budgets.check(generation.cost, generation.owner)
+        self.budgets.check(generation.hold)
         # Before the claim, so that a missing key or file does not count as an unknown submission.
         self.provider.key.get()
         request = self.links.request_of(generation)

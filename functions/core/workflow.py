@@ -33,7 +33,7 @@ class Run:
 
     @property
     def execution(self) -> str:
-        """The name of its execution."""
+        """Return the name of the run's execution."""
         return f"{self.generation_id}-{self.rescues}" if self.rescues else self.generation_id
 
 

@@ -63,6 +63,7 @@ class Caller:
     owner: str
     key_id: str | None
     scope: str
+    key_line: str | None
 
 
 def caller(router: APIGatewayHttpRouter) -> Caller:
@@ -77,7 +78,12 @@ def check_access(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -
     Raise `MethodNotAllowed` or `NotFound` for a call that is not in ROUTES, and `Unauthorized`.
     """
     holder = app.current_event.request_context.authorizer.get_lambda
-    calls = Caller(holder.get("owner") or "", holder.get("key_id") or None, holder.get("scope", ALL))
+    calls = Caller(
+        owner=holder.get("owner") or "",
+        key_id=holder.get("key_id") or None,
+        scope=holder.get("scope", ALL),
+        key_line=holder.get("line") or None,
+    )
     app.append_context(caller=calls)
     try:
         _check(calls, app.request)

@@ -66,15 +66,17 @@ def send() -> dict[str, Any]:
         raise InvalidFile("The file is not UTF-8 text.") from None
     if flag(router, "upload"):
         if body:
-            raise InvalidRequest("With `upload` nothing is sent here: the answer says where to.", "upload")
-        return _batches().upload(calls.owner, calls.key_id, name, max_concurrency)
+            raise InvalidRequest(
+                "With `upload=true`, send no body. The response has a form to upload the file with.", "upload"
+            )
+        return _batches().upload(calls.owner, calls.key_line, name, max_concurrency)
     is_dry = flag(router, "dry_run")
     checked = _check_file().check(calls.owner, name, body, with_uploads=not is_dry)
     if is_dry:
         return checked.as_json()
     if not flag(router, "force"):
         checked.reject_problems()
-    batch = _batches().create(calls.owner, calls.key_id, name, body, max_concurrency)
+    batch = _batches().create(calls.owner, calls.key_line, name, body, max_concurrency)
     logger.info("batch sent", batch_id=batch["id"], owner=calls.owner, rows=checked.rows)
     return {**batch, "check": checked.as_json()}
 
@@ -108,7 +110,7 @@ def report(id: str) -> dict[str, Any] | Response[str]:
 
 @router.post("/v2/batches/<id>/cancel")
 def cancel(id: str) -> dict[str, Any]:
-    """Start no more rows, and stop those that are running."""
+    """Start no more rows, and cancel those that are running."""
     return _batches().cancel(caller(router).owner, id)
 
 
@@ -116,4 +118,4 @@ def cancel(id: str) -> dict[str, Any]:
 def retry(id: str) -> dict[str, Any]:
     """Run the rows again that failed, were cancelled or were not started."""
     calls = caller(router)
-    return _batches().retry(calls.owner, calls.key_id, id)
+    return _batches().retry(calls.owner, calls.key_line, id)

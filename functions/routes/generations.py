@@ -49,7 +49,7 @@ def create() -> dict[str, Any]:
         webhook=asked.get("webhook"),
         webhook_events=asked.get("webhook_events"),
     )
-    return _generations().create(calls.owner, calls.key_id, order)
+    return _generations().create(calls.owner, calls.key_line, order)
 
 
 @router.get(PATH)

@@ -14,5 +14,5 @@ router = APIGatewayHttpRouter()
 
 @router.get("/v2/models")
 def list_models() -> dict[str, Any]:
-    """Return a page of the models, or the one of an id."""
+    """Return a page of models, or the model with an id."""
     return catalogue.answer(models(), make_learned(api_settings()).of_models(), query(router))

@@ -22,7 +22,7 @@ def _money() -> MoneyApi:
 def estimate() -> dict[str, Any]:
     """Return the estimated cost of a request. Nothing is stored."""
     calls = caller(router)
-    return _money().estimate(calls.owner, calls.key_id, json_body(router))
+    return _money().estimate(calls.owner, calls.key_line, json_body(router))
 
 
 @router.get("/v2/usage")
@@ -36,4 +36,4 @@ def usage() -> dict[str, Any]:
 def budgets() -> dict[str, Any]:
     """Return the budgets for the caller's requests."""
     calls = caller(router)
-    return _money().budgets(calls.owner, calls.key_id)
+    return _money().budgets(calls.owner, calls.key_line)

@@ -5,6 +5,7 @@ Each file has a class with the settings of its collaborator (`Uses…`) and the 
 settings.
 """
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,9 +13,12 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from botocore.config import Config
 
 logger = Logger()
+# Core knows no Powertools. Its standard logger writes in the same format, with the fields of `extra`.
+copy_config_to_registered_loggers(logger, include={logging.getLogger("promptreel").name})
 
 _CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
 

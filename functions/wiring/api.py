@@ -40,7 +40,7 @@ def models() -> Models:
 
 @cache
 def deletion() -> Deletion:
-    """Return what cancels and deletes generations."""
+    """Return the `Deletion`, which cancels and deletes generations."""
     s = api_settings()
     objects = Objects(wiring.client("s3", **PRESIGNING), s.videos_bucket)
     return Deletion(ledger=make_ledger(s), workflow=make_workflow(s), objects=objects)

@@ -24,6 +24,6 @@ def count_findings(findings: int) -> None:
 
 
 def count_dead_webhook() -> None:
-    """Count a delivery that was given up."""
+    """Count a webhook delivery that Promptreel gave up on."""
     with single_metric(name="WebhooksGivenUp", unit=MetricUnit.Count, value=1):
         pass

@@ -36,5 +36,5 @@ class CachedSecret:
 
     @cached_property
     def _provider(self) -> _Provider:
-        """The provider, which is made at the first use because it makes a client."""
+        """Return the provider of secrets, which is made at its first use, because it makes an AWS client."""
         return _Provider(boto3_client=wiring.client("secretsmanager"))

@@ -17,7 +17,7 @@ class UsesSlots(UsesLedger):
 
 
 def make_admission(settings: UsesSlots, keep: Callable[[Generation], None] = lambda _: None) -> Admission:
-    """Return what admits generations to the slots.
+    """Return the `Admission`, which grants slots to generations.
 
     `keep` makes the copies of a generation's inputs. Only the function that first admits a generation needs it.
     """

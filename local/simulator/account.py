@@ -1,8 +1,8 @@
 """Simulate the provider's account: its balance and its transactions (`GET /v2/billing/transactions`).
 
-Source: the provider's reference, "Account Balance" (August 2026). It says that a video is charged after it is completed
-and not how long after: here at once, unless a script says otherwise. Which reference a refund has is not documented:
-here it is the one of the charge that it gives back.
+Source: the provider's reference, "Account Balance" (August 2026). The provider charges for a video
+after it is completed, but does not document how long after, nor which reference a refund has. The simulator charges
+at once, unless a script says otherwise, and gives a refund the reference of its charge.
 """
 
 import base64

@@ -1,9 +1,9 @@
 """Let tests script the provider's misbehaviour for each prompt.
 
-A script applies to every generation with exactly its prompt, from the moment it is set. Its lists `create`,
-`fetch` and `video` are used up one entry a call; null, {} and what follows the list mean normal. A last entry
-with `"repeat": true` continues forever. Calls for the request log
-and for the account's transactions belong to no prompt and have lists of their own.
+A script applies to every generation with exactly its prompt, from the moment it is set. It has the lists `create`,
+`fetch` and `video`. Each call takes the next entry of its list. An entry of null or {} means normal behaviour, and so
+does the end of the list, unless the last entry has `"repeat": true` and applies forever. Calls for the request log and
+for the account's transactions have lists of their own, which do not depend on a prompt.
 """
 
 import copy

@@ -97,8 +97,8 @@ def test_the_local_clouds_data_survives_stops_and_kills_until_a_reset(home: Home
         assert requests.get(seen["video"]["url"], timeout=30).content[4:8] == b"ftyp"
 
     refused = home.reset()
-    assert "7 videos, 0 of them paid for with a real key" in refused.stdout
-    assert "Nothing was deleted. Set FORCE=1" in refused.stderr
+    assert "all videos (7; 0 may have cost money)" in refused.stdout
+    assert "Set FORCE=1 to delete anyway." in refused.stderr
     assert cloud.ledger.get(first).status is Status.COMPLETED
     assert home.reset(FORCE="1").returncode == 0
     assert not home.checkout.data.exists()

@@ -88,7 +88,7 @@ def test_costs_are_estimated_reported_and_limited(cloud: LocalCloud, run: Run) -
         assert refused.value.status == HTTPStatus.FORBIDDEN
     replacement = json.loads(run("keys", "rotate", key_id, "--json").stdout)
     with Client(cloud.stack.api_url, replacement["api_key"]) as api:
-        [left] = [budget for budget in api.budgets() if budget.scope == f"key/{replacement['key_id']}"]
+        [left] = [budget for budget in api.budgets() if budget.scope == f"key/{key_id}"]
         assert (left.limit, left.used) == (3, PRICE)
     listed = [line["scope"] for line in json.loads(run("budgets", "list", "--json").stdout)]
     assert f"key/{key_id}" in listed

@@ -119,7 +119,7 @@ def test_the_authorizer_names_the_owner_of_a_key_and_of_no_other(cloud: Cloud) -
     for header, owner in ((f"Bearer {key}", "ann"), (f"bearer {key}", "ann"), (key, ""), ("Bearer x", ""), ("", "")):
         payload["headers"]["authorization"] = header
         answer = cloud.invoke("authorize", payload)
-        holder = {"key_id": key[3:11], "scope": "all"} if owner else {}
+        holder = {"key_id": key[3:11], "scope": "all", "line": key[3:11]} if owner else {}
         assert answer == {"isAuthorized": True, "context": {"owner": owner, **holder}}
 
 
@@ -302,7 +302,7 @@ def test_one_model_is_returned_with_its_schema_and_inputs(cloud: Cloud) -> None:
         ("audio_url", ["audio"], 5 << 20),
     ]
     status, error = call(cloud, "GET", "/v2/models", query="id=nobody/knows")
-    assert (status, "There is no model nobody/knows here" in error["message"]) == (404, True)
+    assert (status, "There is no model nobody/knows: GET /v2/models lists" in error["message"]) == (404, True)
 
 
 def test_the_models_are_listed_by_page_vendor_and_kind(cloud: Cloud) -> None:
@@ -511,7 +511,10 @@ def test_an_ambiguous_id_prefix_lists_the_matches(cloud: Cloud) -> None:
     cloud.ledger.add(generation("abcd" + "2" * 28, owner="bob"))
     status, error = call(cloud, "GET", PATHS[0], query="generation_id=abcd")
     listed = f"abcd{'0' * 28}, abcd{'1' * 28}."
-    assert (status, error["message"]) == (400, f"Several of your generations begin with abcd, name one: {listed}")
+    assert (status, error["message"]) == (
+        400,
+        f"Several of your generations begin with abcd. Send more digits: {listed}",
+    )
     cloud.delete("abcd" + "1" * 28)  # its leftovers do not matter
     assert call(cloud, "GET", PATHS[0], query="generation_id=abcd")[1]["id"] == f"abcd{'0' * 28}"
 

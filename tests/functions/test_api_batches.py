@@ -489,7 +489,7 @@ def _event(path: str, query: str) -> dict[str, Any]:
 
 
 def test_rows_count_against_the_budget_of_the_key_that_sent_the_file(house: House) -> None:
-    house.budgets.set(scope_of(key_id="b7c1d2e3"), {"hour": 1})
+    house.budgets.set(scope_of(key_line="b7c1d2e3"), {"hour": 1})
     status, sent = house.call("POST", query="name=week.csv", body=TWO, key_id="b7c1d2e3")
     assert status == 200
     house.take()

@@ -47,13 +47,15 @@ CALLS = {
         "dynamodb GetItem": 3,
         "s3 PutObject": 2,  # the video, which is smaller than a part, and its record
         "dynamodb UpdateItem": 1,
+        "dynamodb Query": 1,  # whether other jobs wait for its video
         "dynamodb TransactWriteItems": 1,  # the announced mark, and the totals of its owner and the deployment
         "sns Publish": 1,
         "events PutEvents": 1,
     },
 }
-WRITE_UNITS = {"api": 9, "admit": 13, "submit": 4, "check_status": 5, "finalize": 11}
-READ_UNITS = {"api": 1, "admit": 9, "submit": 3.5, "check_status": 3, "finalize": 3}
+# The record has more than 1 KiB from CheckStatus on, with the provider's answer and its hold.
+WRITE_UNITS = {"api": 9, "admit": 13, "submit": 4, "check_status": 6, "finalize": 11}
+READ_UNITS = {"api": 1, "admit": 9, "submit": 3.5, "check_status": 3, "finalize": 4}
 SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 2,
     "dynamodb BatchGetItem": 1,

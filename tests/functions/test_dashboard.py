@@ -1,6 +1,7 @@
 """Check that the functions log what the dashboard's queries read."""
 
 import json
+import logging
 import re
 from datetime import timedelta
 from typing import Any
@@ -55,6 +56,15 @@ def test_the_sweep_logs_the_current_state(cloud: Cloud, capsys: pytest.CaptureFi
         taken, read = fields(title)
         assert taken == {"current state"}
         assert read <= line.keys()
+
+
+def test_core_logs_events_with_fields_in_the_format_of_the_handlers(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.invoke("sweep", {})
+    logging.getLogger("promptreel").warning("unknown provider status", extra={"status": "pondering"})
+    (line,) = (line for line in logged(capsys) if line["message"] != "current state")
+    assert (line["level"], line["message"], line["status"]) == ("WARNING", "unknown provider status", "pondering")
 
 
 def test_archived_and_failed_jobs_are_logged_with_their_model(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ def test_the_marker_of_a_folder_starts_nothing(doors: Doors) -> None:
         ("a.json", '{"prompt": "x", "duration": 99}', "InvalidRequest", "`duration` must be one of 5, 6, 7, 8"),
         ("a.json", r'{"prompt": "x", "\ud800": 1}', "InvalidRequest", "not valid Unicode"),
         pytest.param("a.txt", "x" * 300_000, "InvalidRequest", "too large", id="300,000 characters"),
-        pytest.param("a.csv", 'prompt\na boat\n"never closed', "InvalidFile", "can be read", id="open quote"),
+        pytest.param("a.csv", 'prompt\na boat\n"never closed', "InvalidFile", "not a valid CSV", id="open quote"),
     ],
 )
 def test_a_bad_file_is_announced_once_as_a_failed_generation(

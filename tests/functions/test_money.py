@@ -95,7 +95,7 @@ def test_a_request_over_budget_gets_the_providers_error_for_missing_credits(clou
 
 
 def test_a_key_has_a_separate_budget(cloud: Cloud) -> None:
-    budgets().set(scope_of(key_id="b7c1d2e3"), {"day": 3 * USD})
+    budgets().set(scope_of(key_line="b7c1d2e3"), {"day": 3 * USD})
     body = call(cloud.caller(key_id="b7c1d2e3"), "POST", PATHS[0], body=BODY)
     assert body[0] == 200
     status, refused = call(cloud.caller(key_id="b7c1d2e3"), "POST", PATHS[0], body=BODY)
@@ -181,7 +181,9 @@ def test_queued_jobs_are_not_sent_once_the_budget_is_exceeded(cloud: Cloud) -> N
     budgets().set(ALL, {"day": 1 * USD})
     first, second = (create(cloud)[1]["id"] for _ in range(2))
     cloud.run({"generation_id": first}, "submit", "check_status", "finalize")
-    with pytest.raises(BudgetExceeded, match=r"1\.00 USD a day of this deployment was passed .* 3\.00 USD are spent"):
+    with pytest.raises(
+        BudgetExceeded, match=r"1\.00 USD a day of this deployment no longer has room .* 3\.00 USD are spent"
+    ):
         cloud.run({"generation_id": second}, "submit")
     assert cloud.simulator.counts().creates == 1
 
@@ -235,7 +237,7 @@ def test_a_budgets_alarm_metric_starts_at_80_percent(cloud: Cloud, capsys: pytes
 
 
 def test_a_spent_key_budget_does_not_hide_the_deployments(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    budgets().set(scope_of(key_id="b7c1d2e3"), {"day": 0})
+    budgets().set(scope_of(key_line="b7c1d2e3"), {"day": 0})
     cloud.invoke("sweep", {})
     assert "BudgetShare" not in capsys.readouterr().out, "it accepted nothing"
     assert call(cloud.caller(key_id="b7c1d2e3"), "POST", PATHS[0], body=BODY)[0] == 403

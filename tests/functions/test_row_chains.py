@@ -84,12 +84,16 @@ def test_a_row_names_a_row_above_it_by_number_or_id(form: str) -> None:
         ([FIRST, extending("row:")], 2, "row: is not a row above this one"),
         ([FIRST, extending("row:99999999999999")], 2, "is not a row above this one"),
         ([{**FIRST, "duration": 99}, extending("row:1")], 2, "row:1 is row 1, which is not valid itself"),
-        ([FIRST, FIRST], 2, "`id` is already that of row 1"),
+        ([FIRST, FIRST], 2, "`id` is already used by row 1"),
         ([{**FIRST, "id": "7"}], 1, "`id` must be a text"),
         ([{**FIRST, "id": " 7 "}], 1, "`id` must be a text"),
         ([{**FIRST, "id": 7}], 1, "`id` must be a text"),
         ([{**FIRST, "id": ["x"]}], 1, "`id` must be a text"),
-        ([FIRST, {"model": MODEL, "prompt": "x", "image_url": "row:1"}], 2, "row:1 is a video, and image is needed"),
+        (
+            [FIRST, {"model": MODEL, "prompt": "x", "image_url": "row:1"}],
+            2,
+            "row:1 is a video, but the field accepts only image",
+        ),
         ([FIRST, {"model": "veo2", "prompt": "row:1"}], 2, None),
     ],
 )

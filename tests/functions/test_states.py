@@ -124,7 +124,7 @@ def test_a_paid_video_on_an_unknown_host_is_archived_after_a_rescue(
 ) -> None:
     state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     monkeypatch.setenv("VIDEO_HOSTS", "cdn.example.com")
-    with pytest.raises(VideoForbidden, match="not one of the stage's video_hosts") as forbidden:
+    with pytest.raises(VideoForbidden, match="not an allowed host of this model") as forbidden:
         cloud.run(state, "finalize")
     cloud.run({**state, **caught("VideoForbidden", str(forbidden.value))}, "record_failure")
     assert cloud.ledger.get("g1").status is Status.ERROR

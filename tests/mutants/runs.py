@@ -7,7 +7,7 @@ MUTANTS = (
         "The end of a job is recorded as announced before it is published",
         "functions/core/publish/announcer.py",
         "        first(generation)\n",
-        "        first(generation)\n        ledger.announced(generation, *self.accounts.settle(generation))\n",
+        "        first(generation)\n        ledger.announced(generation, self.accounts.closing(generation))\n",
         noticed_by="tests/functions/test_states.py::test_finalize_that_died_while_announcing_announces",
     ),
     Mutant(

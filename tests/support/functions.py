@@ -107,7 +107,7 @@ def call(
 ) -> tuple[int, dict[str, Any]]:
     """Call the HTTP API, as Ann by default, and return the status and the JSON body."""
     caller = caller.caller() if isinstance(caller, Cloud) else caller
-    known = {"owner": caller.owner, "scope": caller.scope, "key_id": caller.key_id}
+    known = {"owner": caller.owner, "scope": caller.scope, "key_id": caller.key_id, "line": caller.key_id}
     payload = event("http_api")
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
     payload["requestContext"]["http"]["method"] = method

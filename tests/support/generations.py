@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.generation import ArchivedVideo, Generation, Source
+from core.generation import ArchivedVideo, Failure, Generation, Source
 from core.records.claim import Claim
 from core.records.ledger import Ledger
 from core.workflow import Run
@@ -44,6 +44,12 @@ def claimed(ledger: Ledger, run: Run) -> Claim:
     claim = Claim.begin(ledger, run)
     assert claim is not None
     return claim
+
+
+def failed(ledger: Ledger, run: Run, error: str, message: str = "no") -> None:
+    """End a run as failed and announce that, without money."""
+    ledger.fail(run, Failure(error, message))
+    ledger.announced(ledger.get(run.generation_id))
 
 
 def archived(generation_id: str, **fields: Any) -> ArchivedVideo:

@@ -222,7 +222,8 @@ def with_rescues(learnt: Learnt, commands: Commands) -> Iterator[Case]:
     The end of its old run is reported during the new run.
     """
     script = {"seconds": 1, "video": [{"redirect": ELSEWHERE}]}
-    told = [p for p in learnt["failed"] if (p.function, p.name) == ("record_failure", "after dynamodb UpdateItem")][-1]
+    announced = ("record_failure", "after dynamodb TransactWriteItems")  # from then on it can be rescued
+    told = [p for p in learnt["failed"] if (p.function, p.name) == announced][-1]
     rescue = Fault("record_failure", str(told), "run", command=commands.rescue, env=commands.env)
     tell = [sys.executable, "-c", _TELL]
     points = [point for point in learnt["made"] if point.function == "finalize"]

@@ -97,7 +97,7 @@ def test_credits_may_be_any_whole_number(credits_: object) -> None:
 
 @pytest.mark.parametrize("at", ["2026-11-24T09:30:00Z", "2026-11-24T11:30:00Z"])
 def test_a_list_of_another_time_is_an_error(at: str) -> None:
-    with pytest.raises(ProviderUnavailable, match="not of the requested time"):
+    with pytest.raises(ProviderUnavailable, match="outside the requested time"):
         movements(page({**ENTRY, "created_at": at}))
 
 

@@ -48,8 +48,8 @@ def test_a_key_is_valid_until_it_expires() -> None:
 
 def test_a_key_has_its_scope_or_full_access() -> None:
     key, entry = issue("ann", START, scope="read", name="dashboard")
-    assert holder_of(key, json.dumps(entry), START) == Holder("ann", key[3:11], "read")
+    assert holder_of(key, json.dumps(entry), START) == Holder("ann", key[3:11], "read", line=key[3:11])
     key, entry = issue("ann", START)
     (record,) = entry.values()
     assert record.keys() == {"owner", "sha256", "created_at"}
-    assert holder_of(key, json.dumps(entry), START) == Holder("ann", key[3:11], "all")
+    assert holder_of(key, json.dumps(entry), START) == Holder("ann", key[3:11], "all", line=key[3:11])

@@ -49,10 +49,10 @@ def uploads(s3: "S3Client") -> list[Any]:
 def test_a_video_may_also_be_on_its_models_hosts(s3: "S3Client") -> None:
     archive = Archive(s3, "videos", replace(ALLOWED, hosts=("cdn.example.com",)))
     with serving(http(200, WHOLE), http(200, WHOLE)) as wire:
-        with pytest.raises(VideoForbidden, match=r"127\.0\.0\.1, which is not one of"):
+        with pytest.raises(VideoForbidden, match=r"127\.0\.0\.1, which is not an allowed host"):
             archive.store(order(wire.url))
         with pytest.raises(
-            VideoForbidden, match=r"not one of the stage's video_hosts \(cdn\.example\.com, \*\.vendor\.example\)"
+            VideoForbidden, match=r"not an allowed host of this model \(cdn\.example\.com, \*\.vendor\.example\)"
         ):
             archive.store(replace(order(wire.url), hosts=("*.vendor.example", "cdn.example.com")))
         assert archive.store(replace(order(wire.url), hosts=("127.0.0.1",))).size == len(WHOLE)

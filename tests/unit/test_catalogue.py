@@ -124,7 +124,9 @@ def test_an_entry_combines_the_file_and_its_page(made_up: Reference) -> None:
 def test_a_video_on_an_unreviewed_host_is_an_error(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json")
     made_up.page("one.md", "one.json", "# One", '"video": {"url": "https://storage.googleapis.com/x.mp4"}')
-    with pytest.raises(Unreadable, match=r"is on storage\.googleapis\.com, which vendors.toml does not have"):
+    with pytest.raises(
+        Unreadable, match=r"is on storage\.googleapis\.com: if this is the vendor's host, add it to vendors\.toml"
+    ):
         made_up.write()
 
 
@@ -251,10 +253,10 @@ def test_the_oldest_way_to_require_a_parameter_works(made_up: Reference) -> None
 @pytest.mark.parametrize(
     ("properties", "reason"),
     [
-        ({"x": {"type": "string", "pattern": "^a$"}}, "has pattern, which no rule knows"),
-        ({"x": {"type": "string", "format": "date"}}, "has format date, which no rule knows"),
-        ({"x": {"type": "string", "enum": ["a"], "default": "b"}}, "has a default that it does not allow"),
-        ({"thing": URI}, "takes thing, and it is not clear of what"),
+        ({"x": {"type": "string", "pattern": "^a$"}}, "has pattern, which no rule covers"),
+        ({"x": {"type": "string", "format": "date"}}, "has format date, which no rule covers"),
+        ({"x": {"type": "string", "enum": ["a"], "default": "b"}}, "has a default that is not an allowed value"),
+        ({"thing": URI}, "has the input thing, whose media type is unknown"),
         ({"prompt": {"type": "integer"}}, "does not allow its own example"),
     ],
 )
@@ -272,7 +274,7 @@ def test_an_unknown_schema_keyword_is_an_error_and_nothing_is_written(
 
 def test_a_required_name_that_is_not_a_parameter_is_an_error(made_up: Reference) -> None:
     made_up.model("acme/one", "one.json", required=("nothing",))
-    with pytest.raises(Unreadable, match="requires nothing, which it does not have"):
+    with pytest.raises(Unreadable, match="requires nothing but does not define it"):
         made_up.write()
 
 

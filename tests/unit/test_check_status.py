@@ -7,13 +7,13 @@ import pytest
 
 from core.check_status import Checked, CheckStatus
 from core.errors import GenerationEnded, GenerationFailed, GenerationTimedOut, ProviderUnavailable
-from core.generation import Failure, Status
+from core.generation import Status
 from core.learned.records import Learned
 from core.provider.client import ProviderGeneration
 from core.provider.waiting import Poll, Schedule
 from core.records.ledger import Ledger
 from core.workflow import Run
-from tests.support.generations import Clock, claimed, generation
+from tests.support.generations import Clock, claimed, failed, generation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -106,9 +106,8 @@ def test_a_running_check_notices_the_end_of_its_generation(house: House, what: s
     def happen(age: float) -> None:
         if age != 40:
             return
-        house.ledger.fail(RUN, Failure("Cancelled", "by its owner"))
+        failed(house.ledger, RUN, "Cancelled")
         if what == "deleted":
-            house.ledger.announced(house.ledger.get("g1"))
             house.ledger.delete(house.ledger.get("g1"))
         if what == "rescued":
             house.ledger.reopen(house.ledger.get("g1"), "p1")
@@ -139,7 +138,7 @@ def test_a_job_that_ended_during_an_outage_does_not_count_as_slow(house: House) 
 
 
 def test_nothing_is_learned_from_a_rescued_job(house: House) -> None:
-    house.ledger.fail(RUN, Failure("VideoInvalid", "no"))
+    failed(house.ledger, RUN, "VideoInvalid")
     house.ledger.reopen(house.ledger.get("g1"), "p1")
     house.clock.forward(30)
     assert house.step.check(Run("g1", 1), SUBMITTED) == Checked(Status.ARCHIVING)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -85,20 +86,28 @@ def test_empty_fields_and_fields_of_another_model_are_not_sent() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"prompt": None}, {"prompt": "is required by model", "image_url": "is required by model"}),
-        ({"duration": 60, "cfg_scale": 2}, {"duration": "must be one of 3, 4", "cfg_scale": "must be 1 or less"}),
+        ({"prompt": None}, dict.fromkeys(("prompt", "image_url"), "Required by this model.")),
+        (
+            {"duration": 60, "cfg_scale": 2},
+            {
+                "duration": "Choose 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 or 15.",
+                "cfg_scale": "The highest value is 1.",
+            },
+        ),
         (
             {"multi_prompt": ["x"]},
-            {"prompt": "Either `prompt` or `multi_prompt`", "multi_prompt": "but not more"},
+            dict.fromkeys(("prompt", "multi_prompt"), "Fill in only one of these: Prompt, Multi prompt."),
         ),
-        ({"unknown": 1}, {"": "`unknown` is not a parameter of model"}),
+        ({"unknown": 1}, {"": "Unknown: The model has no such setting."}),
         (
             {"elements": [{"reference_image_urls": [1]}]},
-            {"elements": "`elements.0.reference_image_urls.0` must be"},
+            {"elements": "Elements 1 > Reference images 1: Enter text."},
         ),
     ],
 )
-def test_the_apis_messages_are_assigned_to_their_fields(changes: dict[str, Any], expected: dict[str, str]) -> None:
+def test_problems_of_a_request_are_worded_next_to_their_fields(
+    changes: dict[str, Any], expected: dict[str, str]
+) -> None:
     facts = dict(known()[MODEL].facts)
     whole = {"model": MODEL, "prompt": "a kite", "image_url": "https://example.com/a.png"}
     if "prompt" in changes:
@@ -106,11 +115,13 @@ def test_the_apis_messages_are_assigned_to_their_fields(changes: dict[str, Any],
         changes = {}
     with pytest.raises(InvalidRequest) as refused:
         validate({**whole, **changes}, offered())
-    program = "({message, facts}) => schema.problemsOf(message, schema.fieldsOf(facts.schema, facts.inputs))"
-    found = run(program, {"message": str(refused.value), "facts": facts})
-    assert found.keys() == expected.keys()
-    for field, words in expected.items():
-        assert words in found[field]
+    assert problems_of(refused.value, facts) == expected
+
+
+def problems_of(refused: InvalidRequest, facts: dict[str, Any]) -> Any:
+    """Return what the console shows, by field."""
+    program = "({problems, facts}) => schema.problemsOf(problems, schema.fieldsOf(facts.schema, facts.inputs))"
+    return run(program, {"problems": [asdict(problem) for problem in refused.problems], "facts": facts})
 
 
 @pytest.mark.parametrize(("seed", "count"), [(None, 8), (7, 3), (2**31 - 2, 4)])

@@ -255,7 +255,7 @@ def test_an_interrupted_response_is_a_temporary_error() -> None:
         ("`duration` must be 4, not 60.", "duration must be 4, not 60."),
         ("The budget is spent; it renews at 2026-02-01T00:00Z.", "The budget is spent; it renews at Feb 1, 12:00 AM."),
         (f"The generation {'ab' * 16} failed.", "The generation abababab… failed."),
-        ("There is no model boats here: GET /v2/models lists those that are.", "There is no model boats here."),
+        ("There is no model boats: GET /v2/models lists the available models.", "There is no model boats."),
     ],
 )
 def test_messages_of_the_api_are_shown_without_their_notation(message: str, shown: str) -> None:

@@ -20,6 +20,7 @@ ALIASES = dict(re.findall(r"^export type (\w+) = (.*);$", SOURCE, re.M))
 NAMED = {
     "VideoFile": "Generation.video",
     "Failure": "Generation.error",
+    "Problem": "Error.problems",
     "GenerationMeta": "Generation.meta",
     "Cost": "Generation.meta.cost",
     "ModelTimes": "Model.takes",

@@ -32,7 +32,20 @@ def matched(state: dict[str, Any]) -> list[str]:
 
 def test_every_name_matched_is_a_class_and_every_class_raised_is_matched() -> None:
     ours = {name for state in TASKS.values() for name in matched(state) if not name.startswith(("States.", "Lambda."))}
-    assert ours == RAISED
+    assert ours == RAISED | {"Contention"}
+
+
+@pytest.mark.parametrize("definition", ["video_generation", "prompt_batch"])
+def test_every_state_retries_contention_for_hours(definition: str) -> None:
+    """A crowd that lasts must not fail a job or leave out a row of a batch."""
+    text = (ROOT / "statemachine" / f"{definition}.asl.json").read_text("utf-8")
+    states = json.loads(text)["States"]
+    rows = states.get("RunRows", {}).get("ItemProcessor", {}).get("States", {})
+    invoking = {name: one for name, one in {**states, **rows}.items() if "lambda:invoke" in one.get("Resource", "")}
+    for name, state in invoking.items():
+        [attempts] = [clause["MaxAttempts"] for clause in state["Retry"] if "Contention" in clause["ErrorEquals"]]
+        assert attempts == 600, name
+    assert len(invoking) == text.count("lambda:invoke")
 
 
 @pytest.mark.parametrize("name", sorted(TASKS.keys() - {"RecordFailure"}))

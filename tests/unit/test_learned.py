@@ -226,3 +226,13 @@ def test_a_kind_that_is_not_used_expires(learned: Learned) -> None:
     note(learned, 40)
     for (item,) in (items(records.TIMES), items(records.KINDS)):
         assert 0 < int(item["expires_at"]["N"]) - time.time() <= records.KEPT_SECONDS
+
+
+def test_a_cost_of_zero_is_not_learned(learned: Learned) -> None:
+    for number in range(3 * FEW):
+        learned.note(generation(f"g{number}"), None, 0)
+    assert learned.costs_of(generation().request, "ann") == [], "an estimate of 0 would hold nothing"
+    for number in range(3 * FEW):
+        learned.note(generation(f"g{number}"), 40, 7)
+        learned.note(generation(f"g{number}"), 40, 0)
+    assert set(learned.costs_of(generation().request, "ann")) == {7}

@@ -301,8 +301,10 @@ def test_a_reset_says_what_would_be_lost_and_deletes_nothing_unconfirmed(checkou
     services.ensure_ministack(checkout, Settings())
     refused = run_local(checkout, "reset")
     assert refused.returncode == 1
-    assert "3 videos, 2 of them paid for with a real key" in refused.stdout
-    assert refused.stderr == "Nothing was deleted. Set FORCE=1 to delete without a terminal.\n"
+    assert "all videos (3; 2 may have cost money)" in refused.stdout
+    assert (
+        refused.stderr == "Nothing was deleted, because confirmation needs a terminal. Set FORCE=1 to delete anyway.\n"
+    )
     assert videos(checkout) == (3, 2)
     assert processes.find(checkout.state, services.MINISTACK)
     assert run_local(checkout, "reset", FORCE="1").returncode == 0

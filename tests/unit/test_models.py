@@ -54,7 +54,7 @@ def test_every_model_rejects_broken_rules(name: str) -> None:
     for path, wrong in breaches(schema_of(name), example):
         with pytest.raises(InvalidRequest) as refused:
             validate(wrong, MODELS)
-        assert refused.value.path == path, refused.value
+        assert path in refused.value.problems[0].fields, refused.value
         assert re.search(OUR_WORDS, str(refused.value)), refused.value
         broken += 1
     assert broken > len(schema_of(name)["required"])
@@ -203,7 +203,7 @@ def test_a_bad_field_is_named_with_what_is_allowed(request_: dict[str, Any], fie
     with pytest.raises(InvalidRequest) as refused:
         validate(request_, MODELS)
     assert str(refused.value) == sentence
-    assert refused.value.path == field
+    assert field in refused.value.problems[0].fields
 
 
 def test_all_problems_are_reported_together() -> None:
@@ -217,7 +217,7 @@ def test_an_unknown_model_is_rejected_with_the_way_to_list_known_ones() -> None:
     with pytest.raises(InvalidRequest) as refused:
         validate({"model": "%%%", "prompt": "x"}, MODELS)
     assert str(refused.value).startswith('`model` "%%%" is not offered here. GET /v2/models or `promptreel models` ')
-    assert refused.value.path == "model"
+    assert refused.value.problems[0].fields == ("model",)
 
 
 @pytest.mark.parametrize("name", ["veed/fabric-1.0", AVATAR, "runway/act_two", "klingai/video-v3-motion-control"])

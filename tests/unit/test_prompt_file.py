@@ -119,10 +119,10 @@ def test_any_text_survives_csv(prompts: list[str]) -> None:
         ("a.json", b"[" * 6_000_000, "larger than"),
         ("a.jsonl", b"\n \n", "empty"),
         ("a.csv", b"", "first line"),
-        ("a.csv", b"text,duration\nx,5\n", "`prompt` or `model` among them"),
+        ("a.csv", b"text,duration\nx,5\n", "including `prompt` or `model`"),
         ("a.csv", b"prompt,prompt\nx,y\n", "twice"),
         ("a.csv", b"prompt\n\n", "no rows"),
-        ("a.csv", b'prompt\n"never closed', "cannot be read|can be read"),
+        ("a.csv", b'prompt\n"never closed', "not a valid CSV"),
     ],
     ids=[
         "picture",
@@ -269,7 +269,7 @@ def test_an_invalid_name_or_tag_is_a_problem_of_the_row(fields: dict[str, Any]) 
 def test_an_unknown_column_is_reported_once() -> None:
     with pytest.raises(InvalidFile) as refused:
         rows("a.csv", "prompt,druation,Foo,_bar\n" + "a,5,1,1\n" * 50)
-    assert str(refused.value).startswith("No model takes `druation` (did you mean `duration`?), `Foo`: correct")
+    assert str(refused.value).startswith("No model has `druation` (did you mean `duration`?), `Foo`: correct")
     passed_through = offered((), ("other/model",))
     (row,) = read("a.csv", io.BytesIO(b"prompt,Foo,model\na,1,other/model\n"), passed_through, "veo2")
     assert row.request == {"prompt": "a", "Foo": 1, "model": "other/model"}
@@ -282,9 +282,11 @@ def test_a_column_of_another_model_is_a_problem_of_the_rows_that_fill_it() -> No
 
 def test_an_extra_cell_is_reported_with_advice_on_quoting() -> None:
     found = rows("a.csv", "prompt;seed;;\na; b;1;\nc;2;;\n")
-    assert [row.problem for row in found] == [None, None] or "quote cells that hold semicolons" in str(found[0].problem)
+    assert [row.problem for row in found] == [None, None] or "quote cells that contain semicolons" in str(
+        found[0].problem
+    )
     (row,) = rows("a.csv", "prompt;seed\na;1;c\n")
-    assert row.problem == "The row has 3 cells, the header 2: quote cells that hold semicolons."
+    assert row.problem == "The row has 3 cells, and the header 2: quote cells that contain semicolons."
 
 
 def test_the_number_of_rows_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from core.records.claim import Claim
 from core.records.ledger import Ledger
 from core.rescue import rescue, resolve
 from core.workflow import Run
-from tests.support.generations import START, Clock, archived, claimed, generation
+from tests.support.generations import START, Clock, archived, claimed, failed, generation
 from tests.support.stepfunctions import Workflow
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def told(ledger: Ledger, provider_id: str | None) -> tuple[Generation, list[str]
 
 def test_an_accepted_job_is_checked_and_not_sent_again(ledger: Ledger) -> None:
     claimed(ledger, Run("g1")).submitted("p1")
-    ledger.fail(Run("g1"), Failure("VideoForbidden", "no"))
-    ledger.announced(ledger.get("g1"))
+    failed(ledger, Run("g1"), "VideoForbidden")
     record, started = run(ledger)
     assert (record.status, record.submission, record.provider_id) == (Status.GENERATING, Submission.SUBMITTED, "p1")
     assert (record.error, record.ended_at, record.announced_at) == (None, None, None)
@@ -46,14 +45,14 @@ def test_an_accepted_job_is_checked_and_not_sent_again(ledger: Ledger) -> None:
 
 
 def test_a_request_that_was_certainly_not_accepted_is_sent(ledger: Ledger) -> None:
-    ledger.fail(Run("g1"), Failure("ProviderOutOfCredits", "no"))
+    failed(ledger, Run("g1"), "ProviderOutOfCredits")
     record, started = run(ledger)
     assert (record.status, record.submission, started) == (Status.QUEUED, None, ["g1-1"])
 
 
 def test_an_unknown_submission_continues_with_the_operators_id(ledger: Ledger) -> None:
     claimed(ledger, Run("g1"))
-    ledger.fail(Run("g1"), Failure("SubmissionUnknown", "lost"))
+    failed(ledger, Run("g1"), "SubmissionUnknown")
     with pytest.raises(NotRescuable, match="client_request_id"):
         run(ledger)
     record, started = told(ledger, "p7")
@@ -65,7 +64,7 @@ def test_an_unknown_submission_is_repeated_only_if_an_operator_rules_out_accepta
     ledger: Ledger,
 ) -> None:
     claimed(ledger, Run("g1"))
-    ledger.fail(Run("g1"), Failure("SubmissionUnknown", "lost"))
+    failed(ledger, Run("g1"), "SubmissionUnknown")
     record, started = told(ledger, None)
     assert (record.status, record.submission, started) == (Status.QUEUED, None, ["g1-1"])
     assert Claim.begin(ledger, record.run)
@@ -82,7 +81,7 @@ def test_a_submission_that_is_still_searched_is_resolved_in_its_run(ledger: Ledg
 
 
 def test_an_earlier_run_cannot_change_the_rescued_one(ledger: Ledger) -> None:
-    ledger.fail(Run("g1"), Failure("ProviderOutOfCredits", "no"))
+    failed(ledger, Run("g1"), "ProviderOutOfCredits")
     ended = ledger.get("g1")
     record, _ = run(ledger)
     assert not ledger.fail(Run("g1"), Failure("WorkflowStopped", "a late event"))
@@ -94,18 +93,28 @@ def test_an_earlier_run_cannot_change_the_rescued_one(ledger: Ledger) -> None:
 
 def test_each_rescue_is_a_separate_execution(ledger: Ledger) -> None:
     for number in (1, 2):
-        ledger.fail(Run("g1", number - 1), Failure("RequestRefused", "no"))
+        failed(ledger, Run("g1", number - 1), "RequestRefused")
         assert run(ledger)[1] == [f"g1-{number}"]
 
 
-def test_a_rescue_that_crashed_before_its_workflow_started_is_finished(ledger: Ledger) -> None:
+def test_a_failure_that_is_not_announced_yet_is_not_rescued(ledger: Ledger) -> None:
+    """Its hold is still open."""
     ledger.fail(Run("g1"), Failure("RequestRefused", "no"))
+    with pytest.raises(NotRescuable, match="not announced yet"):
+        run(ledger)
+    assert not ledger.reopen(ledger.get("g1"), None)
+    ledger.announced(ledger.get("g1"))
+    assert run(ledger)[1] == ["g1-1"]
+
+
+def test_a_rescue_that_crashed_before_its_workflow_started_is_finished(ledger: Ledger) -> None:
+    failed(ledger, Run("g1"), "RequestRefused")
     ledger.reopen(ledger.get("g1"), None)
     assert run(ledger)[1] == ["g1-1"]
 
 
 def test_a_job_that_the_provider_failed_is_not_rescued(ledger: Ledger) -> None:
-    ledger.fail(Run("g1"), Failure("GenerationFailed", "no"))
+    failed(ledger, Run("g1"), "GenerationFailed")
     with pytest.raises(NotRescuable, match="Create a new one"):
         run(ledger)
 

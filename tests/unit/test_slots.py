@@ -281,6 +281,20 @@ def test_a_sweep_announces_an_unannounced_end_once(house: House) -> None:
     assert house.announcer.announced == ["ann1"]
 
 
+def test_a_sweep_announces_an_end_again_whose_call_was_rejected_after_it(house: House) -> None:
+    house.arrive("ann1")
+    claim = claimed(house.ledger, Run("ann1"))
+    house.ledger.fail(Run("ann1"), Failure("Cancelled", "by its owner"))
+    house.close("ann1")
+    assert house.holders == ["ann1"], "the provider may have it"
+    claim.clear()
+    house.sweep()
+    assert house.announcer.announced == ["ann1", "ann1"]
+    assert (house.holders, house.executions.started) == ([], ["ann1"]), "it is not started again"
+    house.sweep()
+    assert house.announcer.announced == ["ann1", "ann1"]
+
+
 def test_a_sweep_starts_a_rescue_that_crashed_before_its_start(house: House) -> None:
     house.arrive("ann1")
     house.end("ann1")

@@ -293,3 +293,12 @@ def test_a_cancelled_job_with_a_lost_response_frees_its_slot() -> None:
     state.cancel(name=name, fate=(0, ""))
     assert state.house.holders == [name]
     state.teardown()
+
+
+def test_a_job_cancelled_while_its_admit_dies_leaves_no_note() -> None:
+    """Hypothesis found this: the table of slots kept the note that the job waits for another one."""
+    state = Slots()
+    source = state.arrive(owner="ann", fate=(0, ""))
+    name = state.arrive_for_the_video_of_another(source=source, fate=(7, "before"))
+    state.cancel(name=name, fate=(0, ""))
+    state.teardown()

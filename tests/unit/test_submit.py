@@ -29,7 +29,7 @@ from core.records.claim import Claim
 from core.records.ledger import Ledger
 from core.submit import Submit
 from core.workflow import Run
-from tests.support.generations import START, Clock, archived, claimed, generation
+from tests.support.generations import START, Clock, archived, claimed, failed, generation
 from tests.support.money import USD, accounts, circuit
 
 if TYPE_CHECKING:
@@ -113,12 +113,13 @@ def test_the_request_is_sent_once_and_a_second_invocation_returns_what_the_first
 
 
 def test_a_job_is_not_sent_after_its_budget_was_exceeded(dynamodb: "DynamoDBClient", clock: Clock) -> None:
-    ledger, budgets = Ledger(dynamodb, "generations", clock), accounts(dynamodb, clock).budgets
-    cost = Cost(USD, USD, "price", held=USD, day="2026-01-01")
-    ledger.add(generation(owner="ann", cost=cost), budgets.holding(cost, "ann"))
+    ledger, bank = Ledger(dynamodb, "generations", clock), accounts(dynamodb, clock)
+    budgets = bank.budgets
+    new = generation(owner="ann", cost=Cost(USD, USD, "price"))
+    ledger.add(new, bank.opening(new, None))
     budgets.set(scope_of("ann"), {"day": 0})
     provider = Provider("p1")
-    with pytest.raises(BudgetExceeded, match=r"0\.00 USD a day of owner ann was passed while this video waited"):
+    with pytest.raises(BudgetExceeded, match=r"0\.00 USD a day of owner ann no longer has room for this video"):
         invoke(ledger, provider)
     assert (provider.calls, ledger.get("g1").submission) == ([], None)
     budgets.set(scope_of("ann"), {"day": 2 * USD})
@@ -319,7 +320,7 @@ def test_a_write_with_a_lost_response_recognises_itself(
     if step == "complete":
         ledger.provider_finished(run, {"url": "https://x"}, 1)
     if step == "reopen":
-        ledger.fail(run, Failure("VideoForbidden", "no"))
+        failed(ledger, run, "VideoForbidden")
     update = dynamodb.update_item
     monkeypatch.setattr(dynamodb, "update_item", lambda **kwargs: (update(**kwargs), update(**kwargs))[1])
     match step:

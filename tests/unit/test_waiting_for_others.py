@@ -127,7 +127,6 @@ def test_no_job_waits_for_another_owners_video(house: House) -> None:
     with pytest.raises(InputUnavailable):
         house.admission.admit(Run("ann1"), "ann1")
     assert nobody_is_awaited(house, "bob1")
-    assert house.record("bob1").is_awaited is None
 
 
 def test_a_job_cancelled_while_waiting_is_not_admitted(house: House) -> None:
@@ -140,6 +139,20 @@ def test_a_job_cancelled_while_waiting_is_not_admitted(house: House) -> None:
     assert house.table.waiting()[0] == []
     assert nobody_is_awaited(house, "ann1")
     assert failure(house, "ann2") == "Cancelled: by its owner"
+
+
+def test_a_job_that_died_and_was_cancelled_leaves_no_note(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its Admit dies between the note and the second look at the other job."""
+    house.arrive("ann1")
+    house.accept("ann2", takes=["ann1"])
+    monkeypatch.setattr(house.ledger, "find", die)
+    with pytest.raises(Died):
+        house.admission.admit(Run("ann2"), "ann2")
+    monkeypatch.undo()
+    house.ledger.fail(Run("ann2"), Failure("Cancelled", "by its owner"))
+    house.close("ann2")
+    house.make("ann1")
+    assert nobody_is_awaited(house, "ann1")
 
 
 def test_a_job_deleted_while_another_ends_is_skipped(house: House) -> None:
@@ -249,6 +262,7 @@ def test_a_rescue_during_notifications_is_waited_for(house: House, monkeypatch: 
 
     def rescue_first(source: str) -> list[tuple[str, str]]:
         monkeypatch.undo()
+        house.ledger.announced(house.record("ann1"))
         rescue("ann1", house.ledger, executions)
         return awaiting(source)
 
@@ -264,16 +278,16 @@ def test_a_rescue_during_notifications_is_waited_for(house: House, monkeypatch: 
 def test_a_rescue_between_check_and_note_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.arrive("ann1")
     executions: Any = house.executions
-    await_end = house.ledger.await_end
+    await_end = house.table.await_end
 
-    def rescue_first(source: str) -> bool:
+    def rescue_first(source: Run, waiting: str) -> None:
         monkeypatch.undo()
         house.ledger.fail(Run("ann1", 0), Failure("ProviderOutOfCredits", "no"))
         house.close("ann1")
         rescue("ann1", house.ledger, executions)
-        return await_end(source)
+        await_end(source, waiting)
 
-    monkeypatch.setattr(house.ledger, "await_end", rescue_first)
+    monkeypatch.setattr(house.table, "await_end", rescue_first)
     house.arrive("ann2", takes=["ann1"])
     house.admission.admit(Run("ann1", 1), "ann1-1")
     house.make("ann1")
@@ -316,10 +330,3 @@ def test_a_job_continues_with_a_replacement_video(house: House) -> None:
     house.make("ann2")
     assert house.holders == ["ann3"]
     assert nobody_is_awaited(house, "ann1", "ann2")
-
-
-def test_an_end_without_waiting_jobs_needs_no_query(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.arrive("ann1")
-    monkeypatch.setattr(house.table, "awaiting", die)
-    house.make("ann1")
-    assert house.record("ann1").announced_at

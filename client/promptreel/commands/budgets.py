@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Set and list spending limits for the deployment, an owner or an API key.", no_args_is_help=True)
 
 NONE = "none"
-Limit = Annotated[str | None, typer.Option(metavar="USD", help="Limit in US dollars, or none.", show_default=False)]
+Limit = Annotated[
+    str | None, typer.Option(metavar="USD", help="Limit in US dollars, or `none` to remove it.", show_default=False)
+]
 
 
 @app.command("set")
@@ -22,14 +24,21 @@ def set_(
     day: Limit = None,
     month: Limit = None,
     jobs_an_hour: Annotated[
-        str | None, typer.Option(metavar="JOBS", help="Jobs that may start in an hour, or none.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="JOBS", help="Jobs that may start in an hour, or `none` to remove the limit.", show_default=False
+        ),
     ] = None,
     owner: Annotated[
         str | None, typer.Option(metavar="NAME", help="Limit this owner instead of the deployment.", show_default=False)
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Limit this API key; see `promptreel keys list`.", show_default=False),
+        typer.Option(
+            metavar="ID",
+            help="Limit this API key and its replacements; see `promptreel keys list`.",
+            show_default=False,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -44,7 +53,7 @@ def set_(
     jobs = {"hour": _jobs(jobs_an_hour)} if jobs_an_hour is not None else {}
     if not usd and not jobs:
         raise typer.BadParameter(
-            "pass at least one limit: an amount, or none.", param_hint="--day, --month, --jobs-an-hour"
+            "pass at least one limit: an amount, or none to remove it.", param_hint="--day, --month, --jobs-an-hour"
         )
     with deployment(context) as deployed:
         from promptreel.operator.budgets import set_limits  # noqa: PLC0415 - an extra, and slow to import

@@ -110,17 +110,12 @@ def rotate(
 ) -> None:
     """Replace a key: print a new one, and let the old one expire after the overlap.
 
-    The new key is shown only once. It takes over the old key's owner, name, scope, budget and current usage.
+    The new key is shown only once. It has the old key's owner, name and scope, and shares its budget.
     """
     for_as_long = _span(overlap, "--overlap")
     expires_at = _end(expires)
     with deployment(context) as deployed:
-        from promptreel.operator.budgets import budgets_of  # noqa: PLC0415 - an extra, and slow to import
-
-        budgets = budgets_of(deployed)
-        key, new, old = _keys_of(deployed).rotate(
-            key_id, for_as_long, expires_at, first=lambda new_id: budgets.hand_over(key_id, new_id)
-        )
+        key, new, old = _keys_of(deployed).rotate(key_id, for_as_long, expires_at)
         time.sleep(KNOWN_AFTER_SECONDS)
     if as_json:
         output.say_json({"api_key": key, **asdict(new), "replaces": asdict(old)})

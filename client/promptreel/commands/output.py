@@ -125,7 +125,7 @@ def _cost(generation: Generation) -> str | None:
     cost = (generation.raw.get("meta") or {}).get("cost") or {}
     if cost.get("actual_usd") is not None:
         return f"{cost['actual_usd']:.2f} USD"
-    known = {"price": "by the provider's price", "history": "based on similar videos"}.get(str(cost.get("basis")))
+    known = {"price": "based on the provider's price", "history": "based on similar videos"}.get(str(cost.get("basis")))
     estimated = cost.get("estimated_usd")
     if estimated is None:
         return None

@@ -61,7 +61,8 @@ def left(budget: Budget) -> str:
     whose = {"all": "this deployment"}.get(budget.scope, budget.scope.replace("/", " ", 1))
     if budget.period == "hour":
         return f"{whose}: {budget.left} of {budget.limit} jobs left this hour, until {budget.renews_at}"
-    return f"{whose}: {budget.left:.2f} of {budget.limit:.2f} USD left this {budget.period}, until {budget.renews_at}"
+    when = "today" if budget.period == "day" else f"this {budget.period}"
+    return f"{whose}: {budget.left:.2f} of {budget.limit:.2f} USD left {when}, until {budget.renews_at}"
 
 
 def _of_owners(context: typer.Context, first: datetime | None, last: datetime | None, *, as_json: bool) -> None:

@@ -33,13 +33,22 @@ def set_limits(
 ) -> Budget:
     """Set limits for the deployment, an owner or a key: `usd` per day and month, `jobs` per hour. None is unlimited.
 
-    Raise `PromptreelError` if the key never existed, because a limit with a mistyped key would limit nobody.
+    The limits of a key are those of its line: the key, the keys that it replaced, and its replacements. Raise
+    `PromptreelError` if the key never existed, because a limit with a mistyped key would limit nobody.
     """
-    scope = scope_of(owner, key_id)
-    if key_id and scope not in {budget.scope for budget in budgets_of(deployed).every()}:
-        ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn")).find(key_id)
+    scope = scope_of(owner, key_id and _line_of(deployed, key_id))
     credits_ = {name: None if amount is None else round(amount * CREDITS_PER_USD) for name, amount in usd.items()}
     return budgets_of(deployed).set(scope, {**credits_, **jobs})
+
+
+def _line_of(deployed: Deployment, key_id: str) -> str:
+    keys = ApiKeys(deployed.client("secretsmanager"), deployed.output("ApiKeysSecretArn"))
+    if line := keys.line_of(key_id):
+        return line
+    # All keys of the line are revoked, but its jobs may still be queued.
+    if scope_of(key_line=key_id) not in {budget.scope for budget in budgets_of(deployed).every()}:
+        keys.find(key_id)
+    return key_id
 
 
 def usage_by_owner(deployed: Deployment, first: date, last: date) -> list[Sum]:

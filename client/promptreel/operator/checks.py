@@ -41,7 +41,7 @@ def _permissions(deployment: Deployment) -> Finding:
         detail = f"not checked: {error.response['Error']['Code']}"
         return Finding("permissions", Verdict.WARNING, detail, "allow yourself iam:SimulatePrincipalPolicy")
     if denied:
-        detail = f"{', '.join(denied)} may not wake workflows: jobs wait until the next sweep, or forever"
+        detail = f"{', '.join(denied)} have no permission to wake workflows: jobs wait until the next sweep, or forever"
         return Finding(
             "permissions", Verdict.PROBLEM, detail, "deploy again, or find the policy that denies it, such as an SCP"
         )

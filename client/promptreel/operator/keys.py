@@ -33,11 +33,12 @@ class ApiKey:
     name: str = ""
     scope: str = api_keys.ALL
     expires_at: str | None = None
+    line: str = ""  # the id of the first key of its line, which shares a budget
 
     @classmethod
     def of(cls, key_id: str, record: dict[str, Any]) -> "ApiKey":
         """Read the record from the secret, without its other fields such as the hash."""
-        return cls(key_id, **{name: record[name] for name in _SHOWN if name in record})
+        return cls(key_id, **{"line": key_id, **{name: record[name] for name in _SHOWN if name in record}})
 
     @property
     def has_expired(self) -> bool:
@@ -45,7 +46,7 @@ class ApiKey:
         return self.expires_at is not None and datetime.fromisoformat(self.expires_at) <= datetime.now(UTC)
 
 
-_SHOWN = ("owner", "created_at", "name", "scope", "expires_at")
+_SHOWN = ("owner", "created_at", "name", "scope", "expires_at", "line")
 
 
 class ApiKeys:
@@ -69,18 +70,11 @@ class ApiKeys:
         [(key_id, record)] = entry.items()
         return key, ApiKey.of(key_id, record)
 
-    def rotate(
-        self,
-        key_id: str,
-        overlap: timedelta,
-        expires_at: datetime | None = None,
-        *,
-        first: Callable[[str], None] = lambda _: None,
-    ) -> tuple[str, ApiKey, ApiKey]:
+    def rotate(self, key_id: str, overlap: timedelta, expires_at: datetime | None = None) -> tuple[str, ApiKey, ApiKey]:
         """Create a replacement for a key, which expires after `overlap` unless it expires sooner.
 
-        Return the new key, its record, and the record of the old key. `first` is called with the new key's id before
-        the new key works.
+        The replacement is in the same line and so has the same budget. Return the new key, its record, and the record
+        of the old key.
         """
         old = self.find(key_id)
         now = datetime.now(UTC)
@@ -94,7 +88,7 @@ class ApiKeys:
             return kept | {key_id: record | {"expires_at": min(ends, record.get("expires_at", ends))}} | entry
 
         [(new_id, record)] = entry.items()
-        first(new_id)
+        record["line"] = old.line
         self._change(change)
         return key, ApiKey.of(new_id, record), self.find(key_id)
 
@@ -103,6 +97,12 @@ class ApiKeys:
         revoked = self.find(key_id)
         self._change(lambda kept: {other: record for other, record in kept.items() if other != key_id})
         return revoked
+
+    def line_of(self, key_id: str) -> str | None:
+        """Return the line of a key, or None if it does not exist. The first key of a line may have been revoked."""
+        keys = self.list()
+        line = next((key.line for key in keys if key.key_id == key_id), key_id)
+        return line if any(key.line == line for key in keys) else None
 
     def find(self, key_id: str) -> ApiKey:
         """Return the key with this id. Raise `PromptreelError` if it does not exist."""

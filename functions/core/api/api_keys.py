@@ -1,8 +1,10 @@
 """Issue and recognise keys of the HTTP API. Each key has an owner, is shown once, and is kept as a hash.
 
 The secret that holds them is one JSON object: {key id: {"owner": str, "sha256": hex, "created_at": ISO 8601, and where
-they are not the default "name": str, "scope": str, "expires_at": ISO 8601}}. A key is `pr_<key id>_<secret>`; its 256
-random bits make a plain SHA-256 as good as a slow hash.
+they are not the default "name": str, "scope": str, "expires_at": ISO 8601, "line": key id}}. A key is
+`pr_<key id>_<secret>`; its 256 random bits make a plain SHA-256 as good as a slow hash.
+
+A key and its replacements are a line, which is named after its first key. They share one budget.
 """
 
 import hashlib
@@ -23,11 +25,12 @@ _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Holder:
-    """The owner of a key, the key's id and its scope."""
+    """The owner of a key, the key's id, its scope and its line."""
 
     owner: str
     key_id: str
     scope: str
+    line: str
 
 
 def issue(
@@ -49,7 +52,7 @@ def is_key(text: str) -> bool:
 
 
 def holder_of(key: str, stored: str | None, now: datetime) -> Holder | None:
-    """Return the holder of `key` by the secret's text, or None if the key is not valid or has expired."""
+    """Return the holder of `key` in the secret's text, or None if the key is not valid or has expired."""
     match = _KEY.fullmatch(key)
     if match is None or stored is None:
         return None
@@ -58,7 +61,7 @@ def holder_of(key: str, stored: str | None, now: datetime) -> Holder | None:
         return None
     if "expires_at" in record and datetime.fromisoformat(record["expires_at"]) <= now:
         return None
-    return Holder(record["owner"], match[1], record.get("scope", ALL))
+    return Holder(record["owner"], match[1], record.get("scope", ALL), record.get("line", match[1]))
 
 
 def _hash(key: str) -> str:

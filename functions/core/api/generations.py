@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Order:
-    """The parts of a call that asks for a video."""
+    """The parts of a request for a video."""
 
     body: object  # its JSON
     request_id: str  # the gateway's
@@ -52,8 +52,8 @@ class GenerationApi:
     log: Callable[..., None]  # writes a log line with named values
     allow_local_webhooks: bool = False
 
-    def create(self, owner: str, key_id: str | None, order: Order) -> dict[str, Any]:
-        """Accept a request and return its generation: `queued`, unless an idempotency key finds an older one."""
+    def create(self, owner: str, key_line: str | None, order: Order) -> dict[str, Any]:
+        """Accept a request and return its generation, or the earlier one with the same idempotency key."""
         key = None if order.idempotency_key is None else idempotency_key(order.idempotency_key, "Idempotency-Key")
         source = Source("api", order.request_id)
         which = generation_id_for(owner, source.kind, key)
@@ -66,7 +66,7 @@ class GenerationApi:
             accounts=self.accounts,
             workflow=deletion.workflow,
         )
-        generation = intake.accept(order.body, Envelope(which, owner, source, label=label, key_id=key_id))
+        generation = intake.accept(order.body, Envelope(which, owner, source, label=label, key_line=key_line))
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
         return self._shown(generation)
 
@@ -90,7 +90,10 @@ class GenerationApi:
         return shown
 
     def delete(self, owner: str, generation_id: str, *, only_running: bool) -> dict[str, Any]:
-        """Cancel a generation that runs, delete one that has ended; a repetition gets the same answer."""
+        """Cancel a running generation, or delete one that has ended.
+
+        Without `only_running`, a repeated call may find that a cancelled generation has ended, and delete it.
+        """
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
             raise InvalidRequest("The beginning of an id is not enough to cancel or delete. Send the whole id.")
         try:
@@ -111,14 +114,17 @@ class GenerationApi:
         return str(shown["video"]["url"])
 
     def _waits_for(self, generation: Generation) -> list[str] | None:
-        """Return the ids of the unfinished generations whose videos it takes, or None."""
+        """Return the ids of the unfinished generations whose videos this one needs, or None if there are none."""
         ledger = self.deletion.ledger
         named = dict.fromkeys(given.generation_id for given in generation.given or () if given.generation_id)
         found = [latest(generation_id, ledger) for generation_id in named]
         return [one.generation_id for one in found if isinstance(one, Generation) and not one.status.ended] or None
 
     def _own(self, owner: str, generation_id: str) -> Generation:
-        """Return the owner's generation; the error for somebody else's is the same as for one that does not exist."""
+        """Return the owner's generation. Raise `Deleted` if the owner deleted it.
+
+        Raise the same `NotFound` for an unknown generation and for one of another owner.
+        """
         missing = f"There is no generation {generation_id[:64]}."
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
             meant = Lists(self.deletion.ledger).meant(owner, generation_id)

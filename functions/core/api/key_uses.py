@@ -13,9 +13,9 @@ KEY = "key"  # the pk; the sk is the key's id
 
 
 class KeyUses:
-    """The last uses, an item for each key.
+    """The last use of each key, one item per key.
 
-    They are in the table of money, which the API reads and writes for each request anyway.
+    The items are in the table of money, because the API reads and writes this table for each request anyway.
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", money_table_name: str, now: Clock) -> None:
@@ -33,5 +33,5 @@ class KeyUses:
         )
 
     def latest(self) -> dict[str, str]:
-        """Return the last use of each key by its id, in ISO 8601. Keys that were never used are missing."""
+        """Return the last use of each key by its id, in ISO 8601. Keys that were never used are left out."""
         return {item[SK]: item["used_at"] for item in items_of(self._dynamodb, self._name, KEY)}

@@ -1,4 +1,4 @@
-"""Keys over HTTP: those of the caller's owner, with each one's last use and end, and without their hashes."""
+"""Keys over HTTP: the keys of the caller's owner, with their last use and expiry, and without their hashes."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,10 @@ class KeyApi:
     last_uses: Callable[[], dict[str, str]]  # by the keys' ids
 
     def list(self, owner: str, own: str | None, scope: str) -> dict[str, Any]:
-        """Return the owner's keys, newest first; the key `own` is the caller's, and sees only itself unless for all."""
+        """Return the owner's keys, newest first. `own` is the id of the caller's key.
+
+        Unless its scope is `all`, the caller's key sees only itself.
+        """
         records: dict[str, KeyRecord] = json.loads(self.secret.text() or "{}")
         seen = {
             key_id: record

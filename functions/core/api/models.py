@@ -14,14 +14,14 @@ CURSOR = r"^[!-~]{1,200}$"  # the name of the page's last model, so that new mod
 
 
 def answer(models: Models, times: Mapping[str, Times], query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the body for this query, with the `times` that each model took.
+    """Return the response body for this query. `times` are the recent durations of each model's generations.
 
-    Raise `InvalidRequest`, or `NotFound` for a model that is not offered.
+    Raise `NotFound` for an unknown model, and `InvalidRequest` for any other invalid parameter.
     """
     if "id" in query:
         model = models.get(query["id"])
         if model is None:
-            raise NotFound(f"There is no model {query['id'][:64]} here: GET /v2/models lists those that are.")
+            raise NotFound(f"There is no model {query['id'][:64]}: GET /v2/models lists the available models.")
         return {
             **_shown(model, times),
             "inputs": [asdict(one) for one in model.inputs],

@@ -20,27 +20,27 @@ MOST_SUMS = 5000  # in one answer
 
 @dataclass(frozen=True)
 class MoneyApi:
-    """Shows what an owner's videos cost, and the budgets that it shares."""
+    """Shows what an owner's videos cost, and the budgets that apply to them."""
 
     accounts: Accounts
     models: Callable[[], Models]
 
-    def estimate(self, owner: str, key_id: str | None, request: object) -> dict[str, Any]:
-        """Return what a request would cost, and whether there is room for it now; nothing is kept."""
+    def estimate(self, owner: str, key_line: str | None, request: object) -> dict[str, Any]:
+        """Return the estimated cost of a request, and whether a budget would reject it now. Nothing is stored."""
         models = self.models()
         estimate = self.accounts.estimates.of(validate(request, models), models, owner)
-        budgets = self.accounts.budgets.of(owner, key_id)
+        budgets = self.accounts.budgets.of(owner, key_line)
         refusals = (budget.refusal(estimate.most) for budget in budgets)
         refused = next((refusal for refusal in refusals if refusal), None)
         return {**estimate.as_dict(), "refused": refused and refused[0]}
 
-    def budgets(self, owner: str, key_id: str | None) -> dict[str, Any]:
-        """Return the budgets that count the caller's requests, and what they have left."""
-        found = self.accounts.budgets.of(owner, key_id)
+    def budgets(self, owner: str, key_line: str | None) -> dict[str, Any]:
+        """Return the budgets that apply to the caller's requests, and how much of each is left."""
+        found = self.accounts.budgets.of(owner, key_line)
         return {"data": [line for budget in found for line in as_lines(budget)]}
 
     def usage(self, owner: str, by: str, from_: str | None, to: str | None) -> dict[str, Any]:
-        """Return the sums of what the owner's generations cost that ended in these days."""
+        """Return the cost of the owner's generations that ended in a date range, grouped by `by`."""
         if by not in BY:
             raise InvalidRequest(f"`by` must be one of {', '.join(BY)}.", "by")
         today = self.accounts.budgets.now().date()
@@ -55,9 +55,9 @@ class MoneyApi:
         )
         rows = list(summed(found, by))
         if len(rows) > MOST_SUMS:
-            instead = "by day, or read the cost of each batch" if by == "batch" else "for fewer days"
+            instead = "Use `by=day`, or fetch each batch" if by == "batch" else "Choose fewer days"
             raise InvalidRequest(
-                f"These are more than {MOST_SUMS} sums: ask {instead}.", "by" if by == "batch" else "from"
+                f"The result has more than {MOST_SUMS} lines. {instead}.", "by" if by == "batch" else "from"
             )
         total = sum(rows, Sum("", ""))
         return {
@@ -71,7 +71,7 @@ class MoneyApi:
 
 
 def summed(found: Iterable[Sum], by: str) -> list[Sum]:
-    """Return the sums by `by`; a day has one sum for all models."""
+    """Return the sums grouped by `by`. A day has one sum for all models."""
     if by != "day":
         return list(found)
     days: dict[str, Sum] = {}
@@ -102,7 +102,7 @@ def as_lines(budget: Budget) -> list[dict[str, Any]]:
 
 
 def _before(day: date, days: int) -> date:
-    """Return the day so many days before, or the first day of the calendar."""
+    """Return the date `days` days earlier, or the first date of the calendar."""
     return date.fromordinal(max(1, day.toordinal() - days))
 
 
@@ -112,4 +112,4 @@ def _day(name: str, text: str | None, default: date) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidRequest(f"`{name}` must be a day such as 2026-01-31.", name) from None
+        raise InvalidRequest(f"`{name}` must be a date such as 2026-01-31.", name) from None

@@ -1,4 +1,4 @@
-"""Slots over HTTP: how many there are, are held and are waited for, now and in the last days, for all owners."""
+"""Slots over HTTP: how many exist, how many are in use, and how many jobs are queued, for all owners together."""
 
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ class SlotsApi:
     now: Clock
 
     def tell(self) -> dict[str, Any]:
-        """Return how many there are, are held and are waited for, and the hours of the last days."""
+        """Return how many slots exist and are in use, how many jobs are queued, and the hourly means of seven days."""
         return {
             "limit": self.limit,
             "held": self.table.count(SLOT),

@@ -30,18 +30,18 @@ class WebhookApi:
         return {"data": [_shown(one) for one in found], "next_cursor": next_cursor}
 
     def redeliver(self, owner: str, delivery_id: str) -> dict[str, Any]:
-        """Send a delivery again, now, whatever its status; its id stays. Harmless to repeat."""
+        """Send a delivery again now, whatever its status, with the same id. Repeating the call is harmless."""
         delivery = self._own(owner, delivery_id)
         again = self.records.again(delivery)
         self.send(MessageBody=json.dumps({DELIVERY_KEY: delivery.delivery_id}))
         return _shown(again)
 
     def secret(self, owner: str) -> dict[str, Any]:
-        """Return the secret that messages are signed with."""
+        """Return the secret that signs the owner's webhooks."""
         return self._told(owner, self.records.secret_versions(owner))
 
     def rotate(self, owner: str) -> dict[str, Any]:
-        """Change the secret; for a day messages are signed with the previous one as well."""
+        """Replace the secret. For a day, webhooks are also signed with the previous one."""
         return self._told(owner, self.records.change_secret(owner))
 
     def _told(self, owner: str, versions: SecretVersions) -> dict[str, Any]:
@@ -51,10 +51,10 @@ class WebhookApi:
         return {"secret": secret, "version": versions.latest, "previous_until": ends}
 
     def _own(self, owner: str, delivery_id: str) -> Delivery:
-        """Return the owner's delivery; the error for somebody else's is the same as for one that does not exist."""
+        """Return the owner's delivery. Raise the same `NotFound` for an unknown one and for one of another owner."""
         found = self.records.find(delivery_id) if re.fullmatch(DELIVERY_ID, delivery_id, re.ASCII) else None
         if found is None or found.owner != owner:
-            raise NotFound(f"There is no delivery {delivery_id[:64]}.")
+            raise NotFound(f"There is no delivery {delivery_id[:64]}: GET /v2/webhooks/deliveries lists yours.")
         return found
 
 

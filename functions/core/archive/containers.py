@@ -1,4 +1,4 @@
-"""The container format of a video, detected from its first bytes and not from its name, host or model."""
+"""Detect the container format of a video from its first bytes, not from its name, host or model."""
 
 CONTENT_TYPES = {  # by file extension
     "mp4": "video/mp4",

@@ -100,8 +100,8 @@ def _check(url: str, allowed: Allowed) -> None:
         raise VideoForbidden(f"The video's link was not followed, because its scheme is not https ({scheme}).")
     if not any(_is(parts.hostname or "", host) for host in allowed.hosts):
         raise VideoForbidden(
-            f"The video's link leads to {parts.hostname}, which is not one of the stage's video_hosts "
-            f"({', '.join(allowed.hosts)})."
+            f"The video's link leads to {parts.hostname}, which is not an allowed host of this model "
+            f"({', '.join(allowed.hosts)}). The stage's video_hosts can allow more."
         )
 
 

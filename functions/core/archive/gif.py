@@ -27,7 +27,7 @@ class GifCheck(Structure):
         if self._next != "end" or self._left:
             raise VideoInvalid(f"The video is cut off after {self.position} bytes, in the middle of a GIF.")
         if self._pictures < 2:  # noqa: PLR2004
-            raise VideoInvalid("The video's link served a picture: a GIF without animation.")
+            raise VideoInvalid("The video's link served a still image: a GIF without animation.")
 
     def _wanted(self) -> int:
         return _BYTES[self._next]

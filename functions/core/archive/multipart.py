@@ -29,7 +29,7 @@ class Multipart:
         return cls(s3, bucket, key, begun["UploadId"])
 
     def find(self, parts: int, part_bytes: int) -> bool:
-        """Return whether S3 still has the upload and its first `parts` parts of `part_bytes` each; fill `etags`."""
+        """Return whether S3 still has the first `parts` parts of `part_bytes` each. Put their ETags into `etags`."""
         pages = self.s3.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=self.key, UploadId=self.upload_id)
         try:
             for page in pages:

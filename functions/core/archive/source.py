@@ -172,7 +172,7 @@ class Reader:
 
     def _open(self, first: int, end: int, found: Found) -> None:
         if found.validator is None:
-            raise VideoUnavailable("The download of the video broke off, and its host cannot resume it.")
+            raise VideoUnavailable("The download of the video was interrupted, and its host cannot resume it.")
         response = self._ask({"Range": f"bytes={first}-{end - 1}", "If-Range": found.validator})
         length = _length_of_whole(response, first, end - first)
         if response.status in (_OK, _NOT_SATISFIABLE) or length not in (None, found.length):
@@ -203,7 +203,7 @@ class Reader:
         try:
             data = self._response.read1(min(len(into), CHUNK_BYTES))  # does not wait for more: the time may run out
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise VideoUnavailable(f"The download of the video broke off: {type(error).__name__}.") from error
+            raise VideoUnavailable(f"The download of the video was interrupted: {type(error).__name__}.") from error
         size = len(data)
         into[:size] = data
         self._at += size

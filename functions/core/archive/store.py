@@ -56,12 +56,12 @@ class Interrupted:
 
     @property
     def container(self) -> str:
-        """The container format of the video."""
+        """Return the container format of the video."""
         return str(self.structure["container"])
 
     @property
     def size(self) -> int:
-        """The number of bytes that need not be read again."""
+        """Return the number of bytes that need not be read again."""
         return self.parts * self.part_bytes
 
 

@@ -13,6 +13,7 @@ from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotF
 from core.generation import Failure, Generation, Source, Status
 from core.inputs.references import without_data
 from core.intake.accept import Envelope, Intake, Rejections
+from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
 from core.rescue import check_rescuable
 from core.workflow import Run
@@ -33,6 +34,7 @@ class AcceptRow:
     intake: Intake  # does not start the workflow, because the batch's execution does
     rejections: Rejections
     records: BatchRecords
+    announcer: Announcer  # of an end that nobody has announced before the row runs again
 
     @property
     def ledger(self) -> Ledger:
@@ -128,7 +130,7 @@ class AcceptRow:
         return self.ledger.get(generation.generation_id)
 
     def _accepted(self, row: StagedRow, generation_id: str, record: BatchRecord | None) -> Generation | None:
-        envelope = replace(_envelope(row, generation_id), key_id=_key_of(record))
+        envelope = replace(_envelope(row, generation_id), key_line=_key_of(record))
         try:
             return self.intake.accept(row.request, envelope)
         except InvalidRequest as invalid:  # the models or limits have changed since the file was read
@@ -166,13 +168,14 @@ class AcceptRow:
         return self.ledger.get(generation.generation_id)
 
     def _reopen(self, row: StagedRow, generation: Generation) -> None:
+        if not generation.announced_at:  # its hold is still open: the event of its end is late, or was lost
+            self.announcer.announce(generation.generation_id, self.ledger)
+            generation = self.ledger.get(generation.generation_id)
         if generation.provider_id:  # already paid for, or about to be
             self.ledger.reopen(generation, generation.provider_id)
             return
-        accounts, owner = self.intake.accounts, generation.owner
-        cost = generation.cost or accounts.cost_of(generation.request, self.intake.models, owner)
-        cost, holding = accounts.hold(replace(cost, key_id=_key_of(self.records.find(row.batch_id))), owner)
-        self.ledger.reopen(generation, None, cost=cost, holding=holding)
+        opening = self.intake.accounts.opening(generation, _key_of(self.records.find(row.batch_id)))
+        self.ledger.reopen(generation, None, opening=opening)
 
     def _replacement(self, row: StagedRow, failed: Generation) -> Generation:
         """Return the generation that replaces a failed one, and record it if it is new."""

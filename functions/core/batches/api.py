@@ -112,7 +112,7 @@ class BatchApi:
         return rows, number if number < total else None
 
     def cancel(self, owner: str, batch_id: str) -> dict[str, Any]:
-        """Start no more rows, and stop those that are running.
+        """Start no more rows, and cancel those that are running.
 
         The provider may still finish, and charge for, the rows that it has.
         """
@@ -151,7 +151,7 @@ class BatchApi:
             if counts[Status.ERROR] + counts[NOT_STARTED] == 0:
                 raise Conflict(f"Batch {batch_id} has no failed rows: nothing is left to retry.")
             if not self.batches.staging.has_rows(record):
-                raise Conflict(f"Batch {batch_id} is too old for its rows to be here: send its file again, then retry.")
+                raise Conflict(f"The rows of batch {batch_id} have expired: send its file again, then retry.")
             now = self.batches.records.now()
             record = self.batches.records.change(
                 batch_id,

@@ -37,9 +37,9 @@ class Chains:
         if name is None or name == "":
             return
         if not isinstance(name, str) or len(name) > MAX_ID or not is_printable(name) or re.fullmatch("[0-9]+", name):
-            raise InvalidRequest(f"`id` must be a text of at most {MAX_ID} characters, and no number.", "id")
+            raise InvalidRequest(f"`id` must be a text of at most {MAX_ID} characters that is not a number.", "id")
         if self._by_id.setdefault(name, number) != number:
-            raise InvalidRequest(f"`id` is already that of row {self._by_id[name]}. Each row needs its own.", "id")
+            raise InvalidRequest(f"`id` is already used by row {self._by_id[name]}. Each row needs its own.", "id")
 
     def named(self, request: Mapping[str, Any], fields: tuple[Input, ...], number: int) -> dict[str, int]:
         """Return the references in a request to other rows, each with the row's number.
@@ -64,9 +64,12 @@ class Chains:
         if not self._lengths[source - 1]:
             raise InvalidRequest(f"{said} is row {source}, which is not valid itself.", field.field)
         if "video" not in field.media:
-            raise InvalidRequest(f"{said} is a video, and {' or '.join(field.media)} is needed.", field.field)
+            raise InvalidRequest(
+                f"{said} is a video, but the field accepts only {' or '.join(field.media)}.", field.field
+            )
         if self._lengths[source - 1] >= MAX_LONG:
             raise InvalidRequest(
-                f"{said} ends a chain of {MAX_LONG} rows: make a longer one of two files.", field.field
+                f"{said} ends a chain of {MAX_LONG} rows, which is the limit: continue it in a second file.",
+                field.field,
             )
         return source

@@ -103,12 +103,14 @@ class CheckFile:
         """
         if len(body) > MAX_SENT_BYTES:
             raise FileTooLarge(
-                f"The file is larger than {MAX_SENT_BYTES} bytes: ask for a link to upload it, with upload=true."
+                f"The file is larger than {MAX_SENT_BYTES} bytes: request an upload form with upload=true."
             )
         batch_id = batch_id_of(self.prompts_bucket, owner, name)
         found = self.batches.records.find(batch_id)
         if not prompt_file.is_batch(name, io.BytesIO(body)):
-            raise InvalidFile("The file holds one request and is not a batch: send it to /v2/video/generations.")
+            raise InvalidFile(
+                "The file contains one request and is not a batch: send it to POST /v2/video/generations."
+            )
         default_model = (found and found.default_model) or self.default_model
         rows, identities, problems = 0, [], []
         requests: dict[RowIdentity, dict[str, Any]] = {}
@@ -117,7 +119,7 @@ class CheckFile:
             rows += 1
             if rows > MAX_SENT_ROWS:
                 raise FileTooLarge(
-                    f"The file has more than {MAX_SENT_ROWS} rows: ask for a link to upload it, with upload=true."
+                    f"The file has more than {MAX_SENT_ROWS} rows: request an upload form with upload=true."
                 )
             if identity:
                 identities.append(identity)

@@ -45,8 +45,8 @@ class Columns:
         if "\0" in first:
             raise InvalidFile(NOT_UTF8)
         raise InvalidFile(
-            "The file's first line must name the columns, `prompt` or `model` among them, with commas, semicolons or "
-            "tabs between."
+            "The file's first line must name the columns, including `prompt` or `model`, separated by commas, "
+            "semicolons or tabs."
         )
 
     def problem(self, cells: list[str]) -> str | None:
@@ -55,9 +55,8 @@ class Columns:
         if not any(cell.strip() for cell, is_named in zip(cells, named, strict=False) if not is_named):
             return None
         parted = DELIMITERS.get(self.delimiter, f"`{self.delimiter}`")
-        return (
-            f"The row has {len(cells)} cells, the header {sum(map(bool, self.names))}: quote cells that hold {parted}."
-        )
+        header = sum(map(bool, self.names))
+        return f"The row has {len(cells)} cells, and the header {header}: quote cells that contain {parted}."
 
     def cells(self, cells: list[str]) -> dict[str, str]:
         """Return the cells of a row by the names of their columns, without the ignored ones."""
@@ -77,7 +76,7 @@ class Columns:
             unknown = [name for name in unknown if fold(name) not in known]
         if unknown:
             raise InvalidFile(
-                f"No model takes {', '.join(_named(name, known) for name in unknown)}: correct the file's first line; "
+                f"No model has {', '.join(_named(name, known) for name in unknown)}: correct the file's first line; "
                 f"columns that begin with `{IGNORED}` are ignored."
             )
 

@@ -68,7 +68,7 @@ class FileIntake:
         except (InvalidRequest, InvalidFile, BudgetExceeded) as error:
             self.rejections.reject(error, rejected)
         except IdempotencyConflict:
-            deleted = InvalidFile("The generation of this very file was deleted: change the file to run it again.")
+            deleted = InvalidFile("The generation of this file was deleted: change the file to run it again.")
             self.rejections.reject(deleted, rejected)
 
     def _accept(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
@@ -83,7 +83,7 @@ class FileIntake:
             owner,
             Source("s3", file.uri),
             label=row.label,
-            key_id=content.key_id,
+            key_line=content.key_id,
         )
         self.intake.accept(row.request, envelope)
 

@@ -81,7 +81,7 @@ def read(
     except UnicodeDecodeError as error:
         raise InvalidFile(NOT_UTF8) from error
     except csv.Error as error:
-        raise InvalidFile(f"The file is not a CSV that can be read: {error}.") from error
+        raise InvalidFile(f"The file is not a valid CSV: {error}.") from error
 
 
 def suffix_of(name: str) -> str:
@@ -141,7 +141,7 @@ def _inputs(found: object, models: Models) -> tuple[Input, ...]:
 def _read_text(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
     prompt = _whole(stream).strip()
     if not prompt:
-        raise InvalidFile("The file is empty: it should hold the prompt.")
+        raise InvalidFile("The file is empty: it must contain the prompt.")
     yield 1, {"prompt": prompt}
 
 
@@ -153,7 +153,7 @@ def _read_json(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
     except ValueError as error:
         raise InvalidFile(f"The file is not valid JSON: {error}.") from error
     if body == []:
-        raise InvalidFile("The file is an empty list: it should hold requests.")
+        raise InvalidFile("The file is an empty list: it must contain requests.")
     yield from ((1, item) for item in (body if isinstance(body, list) else [body]))
 
 
@@ -177,7 +177,7 @@ def _read_jsonl(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
             except ValueError as error:
                 yield number, InvalidRequest(f"The line is not valid JSON: {error}.")
     if is_empty:
-        raise InvalidFile("The file is empty: it should hold a request in JSON on each line.")
+        raise InvalidFile("The file is empty: each line must be a request in JSON.")
 
 
 def _read_table(stream: IO[bytes], models: Models) -> Iterator[tuple[int, object]]:
@@ -236,7 +236,9 @@ def _typed(text: str, schema: dict[str, Any]) -> object:
 def _whole(stream: IO[bytes]) -> str:
     data = stream.read(MAX_WHOLE_BYTES + 1)
     if len(data) > MAX_WHOLE_BYTES:
-        raise InvalidFile(f"The file is larger than {MAX_WHOLE_BYTES} bytes: write it as .jsonl, a request a line.")
+        raise InvalidFile(
+            f"The file is larger than {MAX_WHOLE_BYTES} bytes: convert it to .jsonl, with one request per line."
+        )
     if data.startswith(UTF16):
         return data.decode("utf-16")
     text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8")

@@ -183,7 +183,7 @@ def not_started(
     """Return the row of a report for a row that has no generation. `because` says why, if that is known."""
     error = "The batch ended before this row: send the file again."
     if because:
-        error = f"{because} Send the file again to go on."
+        error = f"{because} Send the file again to continue."
     if cancelled:
         error = "The batch was cancelled before this row."
     row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "tags": [], "generation_id": generation_id}

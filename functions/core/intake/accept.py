@@ -22,9 +22,7 @@ MAX_IDEMPOTENCY_KEY = 255
 def idempotency_key(key: object, name: str) -> str:
     """Return the idempotency key of a request. Raise `InvalidRequest`, with the field's `name`, if it is not valid."""
     if not isinstance(key, str) or not re.fullmatch(f"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}", key):
-        raise InvalidRequest(
-            f"{name} must be a text of 1 to {MAX_IDEMPOTENCY_KEY} characters, ASCII without spaces.", name
-        )
+        raise InvalidRequest(f"{name} must have 1 to {MAX_IDEMPOTENCY_KEY} ASCII characters, without spaces.", name)
     return key
 
 
@@ -37,7 +35,7 @@ class Envelope:
     source: Source
     row: BatchRow | None = None  # if the request is a row of a batch
     label: Label = NO_LABEL
-    key_id: str | None = None  # of the API key whose budget counts the request
+    key_line: str | None = None  # of the API key that the request was made with: its budget counts the request
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,8 @@ class Intake:
                 if not self.ledger.is_known(envelope.generation_id):
                     given = self._given(valid, fields, envelope)
             new = _generation(recorded, envelope, self.ledger.now())
-            cost = self.accounts.cost_of(valid, self.models, envelope.owner, envelope.key_id)
-            cost, holding = self.accounts.hold(cost, envelope.owner)
-            generation, is_new = self.ledger.add(replace(new, given=given, cost=cost), holding)
+            new = replace(new, given=given, cost=self.accounts.cost_of(valid, self.models, envelope.owner))
+            generation, is_new = self.ledger.add(new, self.accounts.opening(new, envelope.key_line))
         except Deleted:
             raise IdempotencyConflict(
                 "The idempotency key was used for a generation that was deleted: use a new key."

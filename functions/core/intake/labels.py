@@ -38,7 +38,7 @@ def tags_of(value: object, field: str = "tags") -> tuple[str, ...]:
             raise _invalid(field)
         key = tag.partition("=")[0]
         if tags.setdefault(key, tag) != tag:
-            raise InvalidRequest(f"`{field}` must not give `{key}` twice.", field)
+            raise InvalidRequest(f"`{field}` has two tags with the key `{key}`. Use each key once.", field)
     if len(tags) > MAX_TAGS:
         raise _invalid(field)
     return tuple(tags.values())
@@ -46,8 +46,8 @@ def tags_of(value: object, field: str = "tags") -> tuple[str, ...]:
 
 def _invalid(field: str) -> InvalidRequest:
     return InvalidRequest(
-        f"`{field}` must be at most {MAX_TAGS} tags with commas between them, each `key=value` or a word: a key of at "
-        f"most {MAX_KEY} characters, a value of at most {MAX_VALUE}.",
+        f"`{field}` must be at most {MAX_TAGS} tags, separated by commas. A tag is `key=value` or a word: a key of at "
+        f"most {MAX_KEY} characters, and a value of at most {MAX_VALUE}.",
         field,
     )
 

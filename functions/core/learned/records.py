@@ -72,10 +72,14 @@ class Learned:
         return found if len(found) >= FEW else []
 
     def note(self, generation: Generation, seconds: float | None, credits_used: int | None) -> None:
-        """Record how long a generation took and how much it cost; None for what is not known."""
+        """Record how long a generation took and how much it cost; None for what is not known.
+
+        A cost of zero is not recorded: budgets would then hold nothing for similar requests.
+        """
         took = None if seconds is None else round(seconds * 1000)
         try:
-            self._note(_key_of_kind(generation.request, generation.owner), generation, {TIME: took, COST: credits_used})
+            kind = _key_of_kind(generation.request, generation.owner)
+            self._note(kind, generation, {TIME: took, COST: credits_used or None})
             self._note(_key_of_model(generation.request), generation, {TIME: took})
         except (BotoCoreError, ClientError) as error:
             logger.warning("the time of generation %s was not noted: %s", generation.generation_id, error)

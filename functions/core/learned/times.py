@@ -25,7 +25,7 @@ class Times:
         return len(self.seconds) >= FEW
 
     def early(self, age: float = 0) -> float | None:
-        """Return by when, in seconds from the submission, few of the generations are done that take longer than `age`.
+        """Return when the first few generations that take longer than `age` are done, in seconds from the submission.
 
         If only a few took longer, the result is slightly less than the shortest of their times. Return None if too few
         took longer, or if one took nearly as long as `age`, because the next one may then be done at any moment.

@@ -51,22 +51,22 @@ class Model:
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
-        """The model's file in the catalogue."""
+        """Return the content of the model's file in the catalogue."""
         return self.read()
 
     @property
     def schema(self) -> Schema | None:
-        """The JSON Schema of its requests, or None for a passed-through model."""
+        """Return the JSON Schema of the model's requests, or None for a passed-through model."""
         return self.facts.get("schema")
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """The fields for files and videos."""
+        """Return the fields for files and videos."""
         return _inputs(self.facts)
 
     @property
     def seconds(self) -> int | None:
-        """How long the model takes for a video, in seconds, or None if the reference does not say."""
+        """Return how long the model takes for a video, in seconds, or None if the reference does not say."""
         return self.facts.get("seconds")
 
 
@@ -141,7 +141,7 @@ class Models:
 
     @property
     def vendors(self) -> list[str]:
-        """The vendors of the models."""
+        """Return the vendors of the models."""
         return sorted({model.vendor for model in self if model.vendor})
 
     def get(self, name: object) -> Model | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, cast
 
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, Problem
 from core.models import ANY_MODEL, Models, closest
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _TOO_DEEP = f"more than {MAX_PARSED_DEPTH} lists and objects are nested in each 
 
 
 def _with_trailing_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
-    """Return the error of Python 3.13, which names a trailing comma. Earlier versions miss a value after it."""
+    """Return the error about a trailing comma that Python 3.13 raises. Earlier versions raise a less helpful one."""
     before, end = error.doc[: error.pos].rstrip(" \t\r\n"), error.doc[error.pos : error.pos + 1]
     kind = {("Expecting value", "]"): "array", ("Expecting property name enclosed in double quotes", "}"): "object"}
     if not before.endswith(",") or (error.msg, end) not in kind:
@@ -66,12 +66,12 @@ def validate(request: object, models: Models) -> dict[str, Any]:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - many starts of a function validate nothing
 
     validator = Draft202012Validator(model.schema or ANY_MODEL)
-    problems = sorted(validator.iter_errors(request), key=lambda error: [str(part) for part in error.path])
-    if problems:
-        sentences = list(dict.fromkeys(_sentence(problem, name) for problem in problems))
-        more = f"; and {len(sentences) - MAX_PROBLEMS} more" if len(sentences) > MAX_PROBLEMS else ""
-        shown = (shorten(sentence, MAX_PROBLEM, placeholder=" ...") for sentence in sentences[:MAX_PROBLEMS])
-        raise InvalidRequest("; ".join(shown) + more + ".", _field(problems[0]))
+    errors = sorted(validator.iter_errors(request), key=lambda error: [str(part) for part in error.path])
+    if errors:
+        problems = list({problem.message: problem for problem in (_problem(error, name) for error in errors)}.values())
+        more = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
+        shown = problems[:MAX_PROBLEMS]
+        raise InvalidRequest("; ".join(problem.message for problem in shown) + more + ".", problems=shown)
     return cast("dict[str, Any]", request)
 
 
@@ -98,9 +98,17 @@ def _is_deeper(value: Any, depth: int) -> bool:
     return True
 
 
+def _problem(error: "ValidationError", model: str) -> Problem:
+    message = shorten(_sentence(error, model), MAX_PROBLEM, placeholder=" ...")
+    # Of the rules about several fields, the schema is no value that an interface could show.
+    rule, allowed = str(error.validator), error.validator_value
+    is_about_fields = rule in ("required", "additionalProperties", "oneOf", "anyOf", "not")
+    return Problem(_fields(error), message, rule, None if is_about_fields else allowed)
+
+
 def _sentence(error: "ValidationError", model: str) -> str:
     """Return a sentence that says what is wrong and what is allowed, for a keyword about one field."""
-    field, allowed = f"`{_field(error)}`", cast("Any", error.validator_value)
+    field, allowed = f"`{_at(error)}`", cast("Any", error.validator_value)
     match error.validator:
         case "enum":
             return f"{field} must be {_one_of(allowed)}, not {_shown(error.instance)}"
@@ -148,22 +156,23 @@ def _sentence_of_fields(error: "ValidationError", model: str) -> str:
         case "not":
             return f"{' and '.join(f'`{name}`' for name in allowed['required'])} cannot be used together"
         case _:
-            return f"`{_field(error)}`: {error.message}"
+            return f"`{_at(error)}`: {error.message}"
 
 
-def _field(error: "ValidationError") -> str:
-    """Return the name of the field with the problem, or of the first one if there are several."""
+def _fields(error: "ValidationError") -> tuple[str, ...]:
+    """Return the paths of the fields that the problem concerns."""
+    allowed = cast("Any", error.validator_value)
     match error.validator:
         case "required":
-            return _missing(error)[0]
+            return tuple(_missing(error))
         case "additionalProperties":
-            return _unknown(error)[0]
-        case "oneOf" | "anyOf" as ways:
-            return str(cast("Any", error.schema)[ways][0]["required"][0])
+            return tuple(_unknown(error))
+        case "oneOf" | "anyOf":
+            return tuple(dict.fromkeys(_at(error, name) for way in allowed for name in way["required"]))
         case "not":
-            return str(cast("Any", error.validator_value)["required"][-1])
+            return tuple(_at(error, name) for name in allowed["required"])
         case _:
-            return _at(error)
+            return (_at(error),)
 
 
 def _at(error: "ValidationError", *inner: str) -> str:

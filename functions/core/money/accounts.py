@@ -1,16 +1,17 @@
-"""Hold the possible cost of a request when it is accepted, and count its actual cost when it has ended."""
+"""Open the hold of a request when it is accepted, and close it when the request has ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from core.generation import Clock, Cost, Generation, iso
+from core.generation import Clock, Cost, Generation
+from core.hold import Hold
 from core.learned.records import Learned
-from core.money.budgets import Budgets, Limits
-from core.money.estimates import Estimate, Estimates
+from core.money.budgets import Budgets, Limits, scopes_of
+from core.money.estimates import Estimates
 from core.money.prices import Prices
 from core.money.usage import Usage, counted
-from core.records.table import Updates
+from core.records.table import Others, Together
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,28 +41,41 @@ class Accounts:
         estimates = Estimates(Prices(dynamodb, tables.money, now), Learned(dynamodb, tables.slots), reserve)
         return cls(estimates, Budgets(dynamodb, tables.money, limits, now), Usage(dynamodb, tables.money))
 
-    def cost_of(self, request: Mapping[str, Any], models: "Models", owner: str, key_id: str | None = None) -> Cost:
+    def cost_of(self, request: Mapping[str, Any], models: "Models", owner: str) -> Cost:
         """Return the expected cost of an owner's valid request."""
-        return as_cost(self.estimates.of(request, models, owner), key_id)
+        estimate = self.estimates.of(request, models, owner)
+        return Cost(estimated=estimate.credits, most=estimate.most, basis=estimate.basis)
 
-    def hold(self, cost: Cost, owner: str) -> tuple[Cost, Updates]:
-        """Return the cost with the amount held from today on, and the updates that hold it.
+    def opening(self, generation: Generation, key_line: str | None) -> Others:
+        """Return what opens a hold for the possible cost of a generation, and counts it as a job.
 
-        The updates belong in the transaction that records the request.
+        It belongs in the transaction that records or reopens the generation, and raises `BudgetExceeded`. `key_line` is
+        that of the API key whose budget counts it.
         """
-        held = replace(cost, held=cost.most, day=iso(self.budgets.now())[:10])
-        return held, self.budgets.holding(held, owner)
+        closed = replace(_hold_of(generation), scopes=scopes_of(generation.owner, key_line))
+        most = generation.cost.most if generation.cost else 0
 
-    def settle(self, generation: Generation) -> tuple[Cost | None, Updates]:
-        """Return the cost of a generation that has ended, and the updates that count it."""
-        charged = generation.charged
-        now = counted(generation, charged)
-        cost = generation.cost or Cost(estimated=charged, most=charged, basis="")
-        giving_back = self.budgets.settling(cost, generation.owner, charged)
-        sums = self.usage.updates(generation, now)
-        return replace(cost, held=charged, counted=now), lambda: [*giving_back(), *sums]
+        def opening() -> Together:
+            hold, updates = self.budgets.open(closed, most)
+            return Together({"hold": asdict(hold)}, updates)
+
+        return opening
+
+    def closing(self, generation: Generation) -> Others:
+        """Return what closes the hold of a generation that has ended, and counts its cost.
+
+        It belongs in the transaction that records the announcement.
+        """
+        before, now = _hold_of(generation), counted(generation)
+
+        def closing() -> Together:
+            hold, updates = self.budgets.close(before, now.credits)
+            sums = self.usage.updates(generation, before.counted, now)
+            return Together({"hold": asdict(replace(hold, counted=now))}, [*updates, *sums])
+
+        return closing
 
 
-def as_cost(estimate: Estimate, key_id: str | None) -> Cost:
-    """Return an estimate in the form of the record."""
-    return Cost(estimated=estimate.credits, most=estimate.most, basis=estimate.basis, key_id=key_id)
+def _hold_of(generation: Generation) -> Hold:
+    """Return the hold of a generation, which is empty for a request that was rejected."""
+    return generation.hold or Hold(scopes_of(generation.owner, None))

@@ -1,23 +1,31 @@
 """Limit the credits of a day and a month and the jobs of an hour, for the deployment, each owner and each key.
 
 Each scope has one item, which counts only its current day, month and hour. The transaction that records a request also
-holds its possible cost, on condition that the budget has room. Concurrent requests can therefore not spend more than
-the limit. When a request has ended, the transaction that records its end gives back the unused part.
+opens its hold (core.hold), on condition that each budget has room. Concurrent requests can therefore not spend more
+than the limit. The transaction that records the announcement of its end closes the hold and gives back the unused part.
+
+An API key shares its scope with the keys that it replaced: they are a line, named after its first key.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.errors import BudgetExceeded
-from core.generation import Clock, Cost, iso
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.errors import BudgetExceeded, Contention
+from core.generation import Clock, iso
+from core.hold import Hold
 from core.money import dollars
 from core.money.table import PK, SK, items_of
-from core.records.table import read, write
+from core.records.table import read_together, retried, write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+logger = logging.getLogger("promptreel")
 
 SCOPE, ALL = "scope", "all"  # the pk, and the sk of the deployment
 NONE = -1  # a limit in the table that removes the one of the stage's setting
@@ -89,21 +97,21 @@ class Budget:
             (spent / limit if limit else float(spent > 0) for spent, limit in pairs if limit is not None), default=0.0
         )
 
-    def passed(self, cost: Cost) -> tuple[str, str] | None:
+    def passed(self, hold: Hold) -> tuple[str, str] | None:
         """Return why a request must no longer spend its held amount, and the period, or None if it may.
 
         The other requests may use up the budget, because they cost more than estimated or the limit is lower now.
         """
-        used, limits, counting = self.used, self.limits, _counting(self.used, cost.day)
+        used, limits, own = self.used, self.limits, hold.counts.get(self.scope, {})
         for what, spent, limit, period in (
             ("day", used.day_credits, limits.day, used.day),
             ("month", used.month_credits, limits.month, used.month),
         ):
-            others = spent - (cost.held if (what, period) in counting else 0)
+            others = spent - own.get(period, 0)
             if limit is not None and (limit == 0 or (others >= limit and spent > limit)):
                 return (
-                    f"The budget of {dollars(limit)} a {what} of {self.name} was passed while this video waited: "
-                    f"{dollars(spent)} are spent or held; it renews at {renewal(period)}."
+                    f"The budget of {dollars(limit)} a {what} of {self.name} no longer has room for this video: "
+                    f"{dollars(spent)} are spent or reserved; it renews at {renewal(period)}."
                 ), period
         return None
 
@@ -117,11 +125,11 @@ class Budget:
             if limit is not None and spent + credits_ > limit:
                 return (
                     f"The budget of {dollars(limit)} a {what} of {self.name} has no room for this video, which may "
-                    f"cost {dollars(credits_)}: {dollars(spent)} are spent or held; it renews at {renewal(period)}."
+                    f"cost {dollars(credits_)}: {dollars(spent)} are spent or reserved; it renews at {renewal(period)}."
                 ), period
         if limits.hour is not None and used.hour_jobs + 1 > limits.hour:
             return (
-                f"The {limits.hour} jobs an hour of {self.name} have begun: the next at {renewal(used.hour)}.",
+                f"The {limits.hour} jobs an hour of {self.name} are used up; they renew at {renewal(used.hour)}.",
                 used.hour,
             )
         return None
@@ -136,49 +144,42 @@ class Budgets:
         self._stage_limits = stage_limits
         self.now = now
 
-    def holding(self, cost: Cost, owner: str) -> Callable[[], Sequence[Any]]:
-        """Return a function that returns the updates that hold the possible cost of a request.
+    def open(self, hold: Hold, most: int) -> tuple[Hold, list[Any]]:
+        """Return a hold with this many credits, and the updates that count them and a job.
 
-        Call it again for each attempt of the transaction. It raises `BudgetExceeded`.
+        Call it again for each attempt of the transaction. Raise `BudgetExceeded` if a budget has no room.
         """
-        scopes = _scopes(owner, cost.key_id)
-        return lambda: [self._hold(item, budget, cost.held) for item, budget in self._read(scopes)]
+        more, found = max(0, most - hold.credits), self._read(hold.scopes)
+        return hold.taking(more, _periods(found)), [self._hold(item, budget, more) for item, budget in found]
 
-    def check(self, cost: Cost | None, owner: str) -> None:
+    def check(self, hold: Hold | None) -> None:
         """Raise `BudgetExceeded` if a request must no longer spend its held amount.
 
         Nothing is held for a generation that an operator rescues, so no budget rejects it.
         """
-        held = cost if cost and cost.held else None
-        for _, budget in self._read(_scopes(owner, held.key_id)) if held else ():
-            if held and (passed := budget.passed(held)):
-                self._note_refusal(budget, passed[1])
-                raise BudgetExceeded(passed[0])
+        if hold and hold.credits:
+            for _, budget in self._read(hold.scopes):
+                if passed := budget.passed(hold):
+                    self._note_refusal(budget, passed[1])
+                    raise BudgetExceeded(passed[0])
 
-    def settling(self, cost: Cost, owner: str, charged: int) -> Callable[[], Sequence[Any]]:
-        """Return a function that returns the updates from the held amount to the charged one.
+    def close(self, hold: Hold, charged: int) -> tuple[Hold, list[Any]]:
+        """Return a hold with its charge in place of the held credits, and the updates that count the difference.
 
-        A lower charge is given back in the periods that still count the request. A higher charge counts in the current
-        periods, which may be later ones.
+        Call it again for each attempt of the transaction. A higher charge counts in the current periods. A lower one is
+        given back to the periods that the hold names, if a budget still counts them.
         """
-        difference = charged - cost.held
-        scopes = _scopes(owner, cost.key_id) if difference else []
-        if difference > 0:
-            return lambda: [self._count(item, budget, difference) for item, budget in self._read(scopes)]
-        return lambda: [
-            self._update(
-                item[SK],
-                f"ADD {', '.join(f'{name}_credits :difference' for name, _ in counting)}",
-                " AND ".join(f"#{name} = :{name}" for name, _ in counting),
-                {":difference": difference, **{f":{name}": period for name, period in counting}},
-            )
-            for item, budget in self._read(scopes)
-            if (counting := _counting(budget.used, cost.day))
-        ]
+        if (more := charged - hold.credits) > 0:
+            found = self._read(hold.scopes)
+            return hold.taking(more, _periods(found)), [self._count(item, budget, more) for item, budget in found]
+        closed, given = hold.giving_back(-more)
+        found = self._read([scope for scope, periods in given.items() if periods])
+        updates = (self._give_back(item, given[item[SK]]) for item, _ in found)
+        return closed, [update for update in updates if update]
 
-    def of(self, owner: str, key_id: str | None) -> list[Budget]:
-        """Return the budgets that count a request of this owner and key."""
-        return [budget for _, budget in self._read(_scopes(owner, key_id))]
+    def of(self, owner: str, key_line: str | None) -> list[Budget]:
+        """Return the budgets that count a request of this owner and line of keys."""
+        return [budget for _, budget in self._read(scopes_of(owner, key_line))]
 
     def of_all(self) -> Budget:
         """Return the budget of the deployment."""
@@ -191,38 +192,23 @@ class Budgets:
 
     def set(self, scope: str, limits: Mapping[str, int | None]) -> Budget:
         """Set the named limits of a scope (`day`, `month`, `hour`) and leave the others. None removes a limit."""
-        values = {f":{name}": NONE if limit is None else limit for name, limit in limits.items()}
-        self._dynamodb.update_item(
-            TableName=self._name,
-            Key=write({PK: SCOPE, SK: scope}),
-            UpdateExpression="SET " + ", ".join(f"{name}_limit = :{name}" for name in limits),
-            ExpressionAttributeValues=write(values),
-        )
+        self._set(scope, {f"{name}_limit": NONE if limit is None else limit for name, limit in limits.items()})
         return self._read([scope])[0][1]
 
-    def hand_over(self, key_id: str, replacement_id: str) -> None:
-        """Give the replacement of a key the limits of the old key and the amounts that it has used."""
-        [(item, _)] = self._read([scope_of(key_id=key_id)])
-        names = [*(f"{name}_limit" for name in Limits.__annotations__), *Used.__annotations__]
-        if known := {name: item[name] for name in names if name in item}:
-            self._dynamodb.update_item(
-                TableName=self._name,
-                Key=write({PK: SCOPE, SK: scope_of(key_id=replacement_id)}),
-                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in known),
-                ExpressionAttributeNames={f"#{name}": name for name in known},
-                ExpressionAttributeValues=write({f":{name}": value for name, value in known.items()}),
-            )
+    def _set(self, scope: str, values: Mapping[str, Any]) -> None:
+        """Set attributes of a scope that no transaction changes, although others may be changing the item now."""
+        updated: Any = {
+            "Key": write({PK: SCOPE, SK: scope}),
+            "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in values),
+            "ExpressionAttributeValues": write({f":{name}": value for name, value in values.items()}),
+        }
+        retried(lambda: self._dynamodb.update_item(TableName=self._name, **updated), self._dynamodb)
 
     def _read(self, scopes: Sequence[str]) -> list[tuple[Item, Budget]]:
         if not scopes:
             return []
         keys = [write({PK: SCOPE, SK: scope}) for scope in scopes]
-        asked: Any = {self._name: {"Keys": keys, "ConsistentRead": True}}
-        found: dict[str, Item] = {}
-        while asked:
-            answer = self._dynamodb.batch_get_item(RequestItems=asked)
-            found |= {item[SK]: item for item in map(read, answer["Responses"].get(self._name, []))}
-            asked = answer.get("UnprocessedKeys")
+        found = {item[SK]: item for item in read_together(self._dynamodb, self._name, {"Keys": keys})}
         items = [found.get(scope, {SK: scope}) for scope in scopes]
         return [(item, self._budget(item[SK], item)) for item in items]
 
@@ -280,6 +266,25 @@ class Budgets:
             {**{f":{name}": getattr(counted, name) for name in names}, **(as_read if before.hour else {})},
         )
 
+    def _give_back(self, item: Item, given: Mapping[str, int]) -> dict[str, Any] | None:
+        """Return an update that takes credits from those periods that a scope still counts, or None for no period.
+
+        The condition keeps a scope that has just moved on to a new period from giving them back there.
+        """
+        used = Used.of(item)
+        counting = {name: period for name, period in (("day", used.day), ("month", used.month)) if period in given}
+        if not counting:
+            return None
+        return self._update(
+            item[SK],
+            "ADD " + ", ".join(f"{name}_credits :{name}_less" for name in counting),
+            " AND ".join(f"#{name} = :{name}" for name in counting),
+            {
+                **{f":{name}_less": -given[period] for name, period in counting.items()},
+                **{f":{name}": period for name, period in counting.items()},
+            },
+        )
+
     def _update(self, scope: str, expression: str, condition: str, values: Item) -> dict[str, Any]:
         used = {name for name in Used.__annotations__ if f"#{name}" in expression + condition}
         return {
@@ -294,31 +299,31 @@ class Budgets:
         }
 
     def _note_refusal(self, budget: Budget, period: str) -> None:
-        """Record a rejection for the alarm, since the budget may not be used up completely."""
-        if budget.refused_in != period:
-            self._dynamodb.update_item(
-                TableName=self._name,
-                Key=write({PK: SCOPE, SK: budget.scope}),
-                UpdateExpression="SET refused_in = :period",
-                ExpressionAttributeValues=write({":period": period}),
-            )
+        """Record a rejection for the alarm, since the budget may not be used up completely.
+
+        If the item is too busy, the next rejection records it: the answer to this one does not depend on it.
+        """
+        if budget.refused_in == period:
+            return
+        try:
+            self._set(budget.scope, {"refused_in": period})
+        except (Contention, BotoCoreError, ClientError) as error:
+            logger.warning("a rejection by the budget of %s was not recorded: %s", budget.name, error)
 
 
-def scope_of(owner: str | None = None, key_id: str | None = None) -> str:
-    """Return the scope of an owner or a key, or the deployment's without either."""
-    return f"key/{key_id}" if key_id else f"owner/{owner}" if owner else ALL
+def scope_of(owner: str | None = None, key_line: str | None = None) -> str:
+    """Return the scope of an owner or a line of keys, or the deployment's without either."""
+    return f"key/{key_line}" if key_line else f"owner/{owner}" if owner else ALL
 
 
-def _scopes(owner: str, key_id: str | None) -> list[str]:
-    return [ALL, scope_of(owner), *([scope_of(key_id=key_id)] if key_id else [])]
+def scopes_of(owner: str, key_line: str | None) -> list[str]:
+    """Return all scopes that count a request of this owner and line of keys."""
+    return [ALL, scope_of(owner), *([scope_of(key_line=key_line)] if key_line else [])]
 
 
-def _counting(used: Used, day: str) -> list[tuple[str, str]]:
-    """Return the current periods of a scope that count an amount held on this day, by name."""
-    if not day:
-        return []
-    periods = {"day": used.day, "month": used.month}
-    return [(name, period) for name, period in periods.items() if period and day.startswith(period)]
+def _periods(found: Sequence[tuple[Item, Budget]]) -> dict[str, tuple[str, str]]:
+    """Return the current day and month of each scope, which a clock that is ahead may have begun early."""
+    return {budget.scope: (budget.used.day, budget.used.month) for _, budget in found}
 
 
 def renewal(period: str) -> str:

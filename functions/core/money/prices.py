@@ -64,7 +64,7 @@ class Prices:
         try:
             answer = self._dynamodb.get_item(TableName=self._name, Key=write({PK: PRICE, SK: model[:200] or "-"}))
         except (BotoCoreError, ClientError) as error:
-            logger.warning("the price of %s was not read: %s", model, error)
+            logger.warning("price not read", extra={"model": model, "reason": str(error)})
             return None
         if "Item" not in answer:
             return None
@@ -84,7 +84,7 @@ class Prices:
         try:
             found = provider.prices(last.get("etag"))
         except ProviderUnavailable as error:
-            logger.warning("the provider's prices were not read: %s", error)
+            logger.warning("prices not read", extra={"reason": str(error)})
             self._read(now + AGAIN, last.get("etag"))
             return
         if found is None:

@@ -1,10 +1,11 @@
 """Sum the cost of generations as they end: by day, model, tag and batch for each owner, and by owner for all.
 
-A generation is counted in the transaction that records its announcement, and therefore exactly once. If it is rescued
-and ends again, the difference is counted. Failed generations are also counted by the name of their error, in the same
-items.
+A generation is counted in the transaction that closes its hold, and therefore exactly once. If it is rescued and ends
+again, the new numbers replace the first ones: its hold remembers which sums those were in. Failed generations are also
+counted by the name of their error, in the same items.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from core.generation import Generation, Status, iso
+from core.hold import Counted
 from core.money import usd
 from core.money.table import PK, SK, items_of
 from core.records.table import write
@@ -57,15 +59,18 @@ class Sum:
         }
 
 
-def counted(generation: Generation, charged: int) -> dict[str, Any]:
-    """Return the numbers to count for a generation that has ended. Its record keeps them.
-
-    A generation that counted before stays in its day.
-    """
+def counted(generation: Generation) -> Counted:
+    """Return the numbers of a generation that has ended. If it was counted before, it stays in its day."""
     is_completed = generation.status is Status.COMPLETED
-    day = _counted_before(generation).get("day") or iso(generation.ended_at or generation.updated_at)[:10]
-    sums = {"day": day, "completed": int(is_completed), "failed": int(not is_completed), "credits": charged}
-    return sums | ({"error": generation.error.name} if generation.error and not is_completed else {})
+    before = generation.hold and generation.hold.counted
+    return Counted(
+        day=before.day if before else iso(generation.ended_at or generation.updated_at)[:10],
+        completed=int(is_completed),
+        failed=int(not is_completed),
+        credits=generation.charged,
+        error=generation.error.name if generation.error and not is_completed else None,
+        tags=list(dict.fromkeys(generation.tags or ()))[:MOST_TAGS],
+    )
 
 
 class Usage:
@@ -75,19 +80,24 @@ class Usage:
         self._dynamodb = dynamodb
         self._name = table_name
 
-    def updates(self, generation: Generation, now: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the updates that count a generation with the numbers of `now` in place of its earlier ones."""
-        before = _counted_before(generation)
-        was, is_ = _numbers(before), _numbers(now)
-        changed = {name: by for name in {**was, **is_} if (by := is_.get(name, 0) - was.get(name, 0))}
-        return [self._update(pk, sk, changed) for pk, sk in _items(generation, now["day"])] if changed else []
+    def updates(self, generation: Generation, before: Counted | None, now: Counted) -> list[dict[str, Any]]:
+        """Return the updates that count a generation as `now`, in place of `before`."""
+        changes: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for item in _items(generation, now):
+            changes[item].update(_numbers(now))
+        if before:
+            for item in _items(generation, before):
+                changes[item].subtract(_numbers(before))
+        changed = {item: {name: by for name, by in numbers.items() if by} for item, numbers in changes.items()}
+        return [self._update(pk, sk, by) for (pk, sk), by in changed.items() if by]
 
     def of(self, owner: str, by: str, first: date, last: date) -> Iterator[Sum]:
         """Yield an owner's sums from the first day to the last, by `model` or `tag`."""
         for item in self._between(f"{USAGE}/{_text(owner)}", f"{first}/", f"{last}/~"):
             day, kind, which = item[SK].split("/", 2)
-            if kind == by:
-                yield _sum(item, day, which)
+            found = _sum(item, day, which)
+            if kind == by and (found.completed or found.failed or found.credits):  # a removed tag leaves an empty sum
+                yield found
 
     def of_batches(self, owner: str) -> Iterator[Sum]:
         """Yield the sums of an owner's batches, in the order of their ids."""
@@ -117,24 +127,20 @@ class Usage:
         }
 
 
-def _counted_before(generation: Generation) -> dict[str, Any]:
-    return (generation.cost.counted if generation.cost else None) or {}
-
-
-def _numbers(counted: Mapping[str, Any]) -> dict[str, int]:
+def _numbers(counted: Counted) -> dict[str, int]:
     """Return the amounts to add for a generation that counts in this way."""
-    error = counted.get("error")
-    return {name: counted.get(name, 0) for name in SUMS} | ({f"{ERROR}{error}": 1} if error else {})
+    return {name: getattr(counted, name) for name in SUMS} | ({f"{ERROR}{counted.error}": 1} if counted.error else {})
 
 
-def _items(generation: Generation, day: str) -> Iterator[tuple[str, str]]:
-    own = f"{USAGE}/{_text(generation.owner)}"
-    yield USAGE, f"{day}/{_text(generation.owner)}"
-    yield own, f"{day}/model/{_text(generation.model)}"
-    for tag in list(dict.fromkeys(generation.tags or ()))[:MOST_TAGS]:
-        yield own, f"{day}/tag/{_text(tag)}"
-    if generation.batch_id:
-        yield own, f"batch/{generation.batch_id}"
+def _items(generation: Generation, counted: Counted) -> set[tuple[str, str]]:
+    """Return the keys of the sums that count a generation. Very long tags can share one."""
+    own, day = f"{USAGE}/{_text(generation.owner)}", counted.day
+    return {
+        (USAGE, f"{day}/{_text(generation.owner)}"),
+        (own, f"{day}/model/{_text(generation.model)}"),
+        *((own, f"{day}/tag/{_text(tag)}") for tag in counted.tags),
+        *([(own, f"batch/{generation.batch_id}")] if generation.batch_id else []),
+    }
 
 
 def _text(text: str) -> str:

@@ -53,7 +53,7 @@ class Unreadable:
 
 
 def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
-    """See `Provider.log`. New calls shift rows to later pages, so a row may be returned twice but is never missed."""
+    """Yield the calls for `Provider.log`. New calls shift rows to later pages: a row may come twice, none is missed."""
     window: dict[str, str | int] = {"start": iso(start), "end": iso(end), "limit": PAGE_ROWS}
     offset = 0
     seen: set[int] = set()
@@ -74,7 +74,10 @@ def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
 
 
 def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement | Unreadable]:
-    """See `Provider.movements`. A row that cannot be read is returned as such, because skipping it could lose money."""
+    """Yield the transactions for `Provider.movements`.
+
+    An entry that cannot be read is yielded as `Unreadable`, because skipping it could lose money.
+    """
     window: dict[str, str | int] = {"from": iso(start), "to": iso(end), "limit": PAGE_ROWS}
     cursor: dict[str, str] = {}
     seen: set[object] = {None, ""}
@@ -84,7 +87,9 @@ def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement |
             movement = _movement(row)
             # A provider that ignored the range would return all transactions for each hour.
             if isinstance(movement, Movement) and not start - ROUNDING <= movement.at <= end + ROUNDING:
-                raise ProviderUnavailable("The provider's list of transactions is not of the requested time range.")
+                raise ProviderUnavailable(
+                    "The provider's list of transactions has an entry outside the requested time range."
+                )
             yield movement
         if not pagination["has_more"]:
             return

@@ -57,10 +57,10 @@ class Key(Protocol):
     """The provider's API key, which may be rotated while we run."""
 
     def get(self) -> str:
-        """Return the key, which may be a remembered one."""
+        """Return the key, which may be cached."""
 
     def renew(self) -> bool:
-        """Read the key again. Return whether it differs from the remembered one."""
+        """Read the key again. Return whether it differs from the cached one."""
 
 
 @dataclass(frozen=True)
@@ -316,7 +316,7 @@ def _accepted_id(answer: _Answer) -> str:
         case 402 | 403:
             raise ProviderOutOfCredits(f"The provider account is out of credits ({status}): {message}")
         case 400 | 404 | 422:
-            raise RequestRefused(f"The provider refused the request ({status}): {message}")
+            raise RequestRefused(f"The provider rejected the request ({status}): {message}")
         case _:
             raise SubmissionUnknown(
                 f"The provider answered the request with {status}, so it may have accepted it. Its message: {message}"

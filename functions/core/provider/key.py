@@ -1,4 +1,4 @@
-"""The provider's API key: remembered for a while, and read again when the provider rejects it."""
+"""Cache the provider's API key, and read it again when the provider rejects it."""
 
 import re
 

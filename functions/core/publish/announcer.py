@@ -23,7 +23,7 @@ EVENT_SOURCE = "promptreel"
 
 @dataclass(frozen=True)
 class Announcer:
-    """Publishes the ends of generations to the topic and to the bus, and settles their costs."""
+    """Publishes the ends of generations to the topic and to the bus, and closes their holds."""
 
     sns: "SNSClient"
     topic_arn: str
@@ -55,7 +55,7 @@ class Announcer:
             "owner": generation.owner,
         }
         self._publish(f"Generation {kind}", generation.generation_id, message, attributes, generation.tags or [])
-        ledger.announced(generation, *self.accounts.settle(generation))
+        ledger.announced(generation, self.accounts.closing(generation))
 
     def announce_batch(self, announced: dict[str, Any]) -> None:
         """Publish that a batch has ended (`core.batches.report`)."""

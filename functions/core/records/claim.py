@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.errors import GenerationEnded, LedgerUnavailable
+from core.errors import Contention, GenerationEnded, LedgerUnavailable
 from core.generation import Generation, Status, Submission, iso
 from core.records.items import as_item
 from core.records.ledger import Ledger
@@ -52,12 +52,21 @@ class Claim:
 
     @property
     def client_request_id(self) -> str:
-        """The name of the create call in the provider's log."""
+        """Return the name of the create call in the provider's log."""
         return client_request_id(self.run.generation_id, self.attempt)
 
     def clear(self) -> None:
-        """Give up the claim after the provider rejected the call or was not reached. Another invocation may send."""
-        self.ledger.change(self.run, {}, only_if=self._is_held, remove=CLAIM)
+        """Give up the claim after the provider rejected the call or was not reached. Another invocation may send.
+
+        If the generation was cancelled during the call, its end counts what the provider might have charged. The end is
+        then counted again.
+        """
+        held = self._is_held
+        is_queued = Condition(f"{held.text} AND #status = :queued", {**held.values, ":queued": Status.QUEUED})
+        try:
+            self.ledger.change(self.run, {}, only_if=is_queued, remove=CLAIM)
+        except ConditionFailed:
+            self.ledger.end_again(self.run, only_if=held, remove=CLAIM)
 
     def submitted(self, provider_id: str) -> None:
         """Record the provider's id, even if the generation has ended or was deleted, because it is paid for.
@@ -75,7 +84,7 @@ class Claim:
                 late = as_item({**known, "updated_at": self.ledger.now()})
                 self.ledger.table.update(which, late, only_if=held)
                 raise GenerationEnded(f"Generation {which} ended while it was being submitted.") from None
-        except (BotoCoreError, ClientError, ConditionFailed) as error:
+        except (BotoCoreError, ClientError, Contention, ConditionFailed) as error:
             raise LedgerUnavailable(
                 f"The provider accepted the request as {provider_id}, but this could not be recorded."
             ) from error

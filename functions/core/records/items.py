@@ -17,6 +17,7 @@ from core.generation import (
     Webhook,
     iso,
 )
+from core.hold import Hold
 from core.records.table import KEY, Item
 
 TOMBSTONE = "deleted_at"  # an attribute that only tombstones have
@@ -64,6 +65,8 @@ def as_generation(item: Item) -> Generation:
             fields[name] = form(**fields[name])
     if "cost" in fields:
         fields["cost"] = Cost(**fields["cost"])
+    if "hold" in fields:
+        fields["hold"] = Hold.of(fields["hold"])
     if "given" in fields:
         fields["given"] = [Given(**one) for one in fields["given"]]
     return Generation(**fields)

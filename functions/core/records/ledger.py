@@ -14,7 +14,6 @@ from core.generation import (
     ArchivedVideo,
     BatchRow,
     Clock,
-    Cost,
     Failure,
     Generation,
     Label,
@@ -32,8 +31,9 @@ from core.records.table import (
     Condition,
     ConditionFailed,
     Item,
+    Others,
     Table,
-    Updates,
+    Together,
 )
 from core.workflow import Run
 
@@ -53,11 +53,6 @@ IS_NEW = Condition(f"attribute_not_exists({KEY})")
 HAS_FAILED = Condition("#status = :error", {":error": Status.ERROR})
 
 
-def nothing() -> Sequence[Any]:
-    """Return no updates, for a write that changes no sums."""
-    return ()
-
-
 class Ledger:
     """Reads and changes generations. Every change is one conditional write with the time of `now`.
 
@@ -69,15 +64,15 @@ class Ledger:
         self.table = Table(dynamodb, table_name)
         self.now = now
 
-    def add(self, generation: Generation, holding: Updates | None = None) -> tuple[Generation, bool]:
+    def add(self, generation: Generation, opening: Others | None = None) -> tuple[Generation, bool]:
         """Record a generation unless its id exists. Return the record and whether it is new.
 
-        `holding` reserves money for a new one in the same transaction. Raise `BudgetExceeded` if there is too little.
+        `opening` opens its hold in the same transaction. Raise `BudgetExceeded` if a budget has no room for it.
         """
         item = {**as_item(asdict(generation)), **self._watched(SOON)}
         try:
-            if holding:
-                self.table.put_with(item, IS_NEW, holding)
+            if opening:
+                self.table.put_with(item, IS_NEW, opening)
             else:
                 self.table.put(item, IS_NEW)
         except ConditionFailed:
@@ -180,17 +175,6 @@ class Ledger:
         """Return the latest task token of the generation's workflow."""
         return (self.table.get(generation_id) or {}).get("task_token")
 
-    def await_end(self, generation_id: str) -> bool:
-        """Record that others wait for the generation's end. Return False if it has ended or does not exist."""
-        running = (Status.QUEUED, Status.GENERATING, Status.ARCHIVING)
-        values = {f":status{number}": status for number, status in enumerate(running)}
-        is_running = Condition(f"#status IN ({', '.join(values)})", values)
-        try:
-            self.table.update(generation_id, {"is_awaited": True}, only_if=is_running)
-        except ConditionFailed:
-            return False
-        return True
-
     def provider_finished(self, run: Run, video: dict[str, Any], credits_used: int | None) -> None:
         """Record that the provider has finished the video, with its answer and the cost."""
         now = self.now()
@@ -231,15 +215,17 @@ class Ledger:
         provider_id: str | None,
         *,
         send_again: bool = False,
-        cost: Cost | None = None,
-        holding: Updates | None = None,
+        opening: Others | None = None,
     ) -> bool:
-        """Reopen a failed generation. It is checked if the provider has it, and otherwise submitted.
+        """Reopen a failed generation whose end was announced. It is checked if the provider has it, else submitted.
 
         Its end will be announced again. `send_again` clears the claim, because the provider is known not to have
-        accepted the request. `holding` reserves the money for a `cost`. Raise `BudgetExceeded` if there is too little.
-        Return False if another rescue was faster.
+        accepted the request. `opening` opens a hold; without it, the closed hold is open again without a change. Raise
+        `BudgetExceeded` if a budget has no room. Return False if another rescue was faster, or if the end was not
+        announced when `generation` was read: its hold was still open, and may have been closed since.
         """
+        if generation.announced_at is None:
+            return False
         now = self.now()
         known = {"submission": Submission.SUBMITTED, "provider_id": provider_id, "submitted_at": now}
         cleared = ("submission", "sending_since", "attempt") if send_again else ()
@@ -251,16 +237,28 @@ class Ledger:
                     "reopened_at": now,
                     "rescues": generation.rescues + 1,
                     **(known if provider_id else {}),
-                    **({"cost": asdict(cost)} if cost else {}),
                     **self._watched(SOON),
                 },
                 only_if=HAS_FAILED,
                 remove=("error", "ended_at", "announced_at", *(() if provider_id else ("slot",)), *cleared),
-                others=holding,
+                others=opening,
             )
         except ConditionFailed:
             return False
         return True
+
+    def end_again(self, run: Run, *, only_if: Condition, remove: tuple[str, ...]) -> None:
+        """Remove attributes of a failed generation, and let the sweep announce and count its end again.
+
+        That happens in a next run without an execution, so an announcer that has read the attributes changes nothing.
+        Raise `ConditionFailed` as `change` does.
+        """
+        self.change(
+            run,
+            {"rescues": run.rescues + 1, **self._watched(SOON)},
+            only_if=Condition(f"({only_if.text}) AND {HAS_FAILED.text}", {**only_if.values, **HAS_FAILED.values}),
+            remove=("announced_at", *remove),
+        )
 
     def delete(self, generation: Generation) -> None:
         """Replace an ended generation's record by a tombstone, so that its id is not used again for a year.
@@ -289,16 +287,16 @@ class Ledger:
         except ConditionFailed:
             raise Conflict(f"Generation {generation.generation_id} has just changed. Fetch it again.") from None
 
-    def announced(self, generation: Generation, cost: Cost | None = None, counting: Updates = nothing) -> None:
-        """Record that the end was published, and apply `counting` to the sums in the same transaction, once.
+    def announced(self, generation: Generation, closing: Others = Together) -> None:
+        """Record that the end was published, and close the hold by `closing` in the same transaction, once.
 
         Do nothing if the generation continues in a later run.
         """
         with suppress(ConditionFailed):
             self.table.update_with(
                 generation.generation_id,
-                as_item({"announced_at": self.now(), "updated_at": self.now(), "cost": cost and asdict(cost)}),
-                counting,
+                as_item({"announced_at": self.now(), "updated_at": self.now()}),
+                closing,
                 only_if=Condition(
                     "#status IN (:completed, :error) AND #rescues = :run AND attribute_not_exists(#announced_at)",
                     {":completed": Status.COMPLETED, ":error": Status.ERROR, ":run": generation.rescues},
@@ -330,9 +328,9 @@ class Ledger:
         *,
         only_if: Condition,
         remove: tuple[str, ...] = (),
-        others: Updates | None = None,
+        others: Others | None = None,
     ) -> None:
-        """Change a generation while this is its latest run, and apply `others` to other tables in the same transaction.
+        """Change a generation while this is its latest run, and apply `others` in the same transaction.
 
         Raise `ConditionFailed` if the run is not the latest one, or if `only_if` does not hold.
         """

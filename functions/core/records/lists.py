@@ -54,7 +54,7 @@ class Lists:
         return found, _cursor(start) if start else None
 
     def meant(self, owner: str, beginning: str) -> Iterator[Generation]:
-        """Return the owner's generations whose ids have this beginning, or some of them if there are many."""
+        """Yield the owner's generations whose ids begin with these digits, or only some of them if there are many."""
         for item in self.ledger.table.beginning_with(BY_ID, owner, beginning, MOST_MEANT):
             with suppress(NotFound):  # deleted
                 yield self.ledger.get(item[KEY])

@@ -12,17 +12,34 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from core.errors import Contention
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]  # plain values: str, int, bool, and lists and dicts of these
-Updates = Callable[[], Sequence[Any]]  # returns items of a DynamoDB transaction; called for each attempt
 
 KEY = "generation_id"
 AT_ONCE = 25  # items of one BatchGetItem, which returns 16 MiB; the largest items have about 200 KiB
 MOST_AT_ONCE = 100  # the same if only some attributes are read
-MOST_CONFLICTS = 20  # attempts of a write that conflicts with transactions
+MOST_CONFLICTS = 20  # attempts of a write that conflicts with transactions, in 12 seconds at most
+# Reasons of a cancelled transaction after which another attempt may succeed. "None" is that of an item without fault.
+_PASSING = (
+    None,
+    "None",
+    "ConditionalCheckFailed",
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+)
+_BUSY = (  # errors that the SDK has retried
+    "TransactionInProgressException",
+    "ThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+)
 EXPIRES_AT = "expires_at"  # DynamoDB deletes the item after this time, in seconds since 1970
 
 
@@ -78,6 +95,17 @@ class Condition:
         }
 
 
+@dataclass(frozen=True)
+class Together:
+    """Further writes of a transaction: `fields` of our own item, and `updates` of items in other tables."""
+
+    fields: Item = field(default_factory=dict)
+    updates: Sequence[Any] = ()
+
+
+Others = Callable[[], Together]  # called for each attempt of a transaction
+
+
 class ConditionFailed(Exception):
     """The condition of a write did not hold; `item` is the stored item, or empty if there is none."""
 
@@ -111,17 +139,8 @@ class Table:
         at_once = MOST_AT_ONCE if names else AT_ONCE
         for start in range(0, len(keys), at_once):
             some = [_key(key, self._key) for key in dict.fromkeys(keys[start : start + at_once])]
-            requested: Any = {self._name: {"Keys": some, "ConsistentRead": True, **(projection if names else {})}}
-            for attempt in range(MOST_CONFLICTS):
-                answer = self._dynamodb.batch_get_item(RequestItems=requested)
-                items = map(read, answer["Responses"].get(self._name, []))
-                found |= {item[self._key]: item for item in items}
-                requested = answer.get("UnprocessedKeys")
-                if not requested:
-                    break
-                time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - nothing secret
-            else:
-                raise TimeoutError(f"DynamoDB did not read all items in {MOST_CONFLICTS} calls.")
+            requested = {"Keys": some, **(projection if names else {})}
+            found |= {item[self._key]: item for item in read_together(self._dynamodb, self._name, requested)}
         return found
 
     def put(self, item: Item, only_if: Condition) -> None:
@@ -143,46 +162,58 @@ class Table:
         updated = update_of(key, changes, only_if=only_if, remove=remove, key_name=self._key)
         self._write(lambda: self._dynamodb.update_item(TableName=self._name, **updated), token)
 
-    def put_with(self, item: Item, only_if: Condition, others: Updates) -> None:
-        """Write a whole item as `put` does, and apply `others` to other tables in the same transaction."""
+    def put_with(self, item: Item, only_if: Condition, others: Others) -> None:
+        """Write a whole item as `put` does, and apply `others` in the same transaction."""
         token = uuid4().hex
-        put = {"Item": write({**item, "last_write": token}), **only_if.as_parameters()}
-        self._together({"Put": {"TableName": self._name, **put}}, token, others)
+
+        def put(fields: Item) -> Any:
+            written = write({**item, **fields, "last_write": token})
+            return {"Put": {"TableName": self._name, "Item": written, **only_if.as_parameters()}}
+
+        self._together(put, token, others)
 
     def update_with(
         self,
         key: str,
         changes: Item,
-        others: Updates,
+        others: Others,
         *,
         only_if: Condition,
         remove: tuple[str, ...] = (),
     ) -> None:
-        """Change an item as `update` does, and apply `others` to other tables in the same transaction."""
+        """Change an item as `update` does, and apply `others` in the same transaction."""
         token = uuid4().hex
-        changes = {**changes, "last_write": token}
-        updated = update_of(key, changes, only_if=only_if, remove=remove, key_name=self._key)
-        self._together({"Update": {"TableName": self._name, **updated}}, token, others)
 
-    def _together(self, own: Any, token: str, others: Updates) -> None:
+        def update(fields: Item) -> Any:
+            changed = {**changes, **fields, "last_write": token}
+            updated = update_of(key, changed, only_if=only_if, remove=remove, key_name=self._key)
+            return {"Update": {"TableName": self._name, **updated}}
+
+        self._together(update, token, others)
+
+    def _together(self, own: Callable[[Item], Any], token: str, others: Others) -> None:
         """Make a transaction. Call `others` again and retry after a conflict, or if one of their conditions failed.
 
-        Raise `ConditionFailed` if the condition of our own item does not hold.
+        Raise `ConditionFailed` if the condition of our own item does not hold, and `Contention` after too many
+        conflicts.
         """
         for attempt in range(MOST_CONFLICTS):
+            together = others()
             try:
-                self._dynamodb.transact_write_items(TransactItems=[own, *others()])
+                self._dynamodb.transact_write_items(TransactItems=[own(together.fields), *together.updates])
             except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
-                mine = cast("Any", cancelled.response["CancellationReasons"])[0]
-                if mine.get("Code") == "ConditionalCheckFailed":
-                    item = read(mine.get("Item") or {})
+                reasons = cast("Any", cancelled.response["CancellationReasons"])
+                if reasons[0].get("Code") == "ConditionalCheckFailed":
+                    item = read(reasons[0].get("Item") or {})
                     if item.get("last_write") == token:
                         return
                     raise ConditionFailed(item) from None
+                if any(reason.get("Code") not in _PASSING for reason in reasons):
+                    raise
                 time.sleep(random.uniform(0, min(1, 0.02 * 1.5**attempt)))  # noqa: S311 - nothing secret
             else:
                 return
-        raise TimeoutError(f"DynamoDB rejected a write {MOST_CONFLICTS} times because of conflicts with other writes.")
+        raise Contention
 
     def _write(self, call: Callable[[], object], token: str) -> None:
         try:
@@ -283,8 +314,24 @@ def update_of(key: str, changes: Item, *, only_if: Condition, remove: tuple[str,
     return {"Key": _key(key, key_name), "UpdateExpression": expression, **condition, "ExpressionAttributeNames": names}
 
 
+def read_together(dynamodb: "DynamoDBClient", table_name: str, requested: Mapping[str, Any]) -> Iterator[Item]:
+    """Yield the current items of one BatchGetItem in any order. Raise `Contention` if DynamoDB does not read all."""
+    asked: Any = {table_name: {**requested, "ConsistentRead": True}}
+    for attempt in range(MOST_CONFLICTS):
+        answer = dynamodb.batch_get_item(RequestItems=asked)
+        yield from map(read, answer["Responses"].get(table_name, []))
+        asked = answer.get("UnprocessedKeys")
+        if not asked:
+            return
+        time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - nothing secret
+    raise Contention
+
+
 def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:
-    """Write, and retry conflicts with a transaction, which the SDK does not."""
+    """Write, and retry if a transaction conflicts with the write, because the SDK does not.
+
+    Raise `Contention` after too many conflicts.
+    """
     for attempt in range(MOST_CONFLICTS):
         try:
             call()
@@ -292,7 +339,13 @@ def retried(call: Callable[[], object], dynamodb: "DynamoDBClient") -> None:
             time.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - nothing secret
         else:
             return
-    call()
+    raise Contention
+
+
+def is_contention(error: BaseException) -> bool:
+    """Return whether too many calls at once were made to an item or a table. Nothing was written."""
+    code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
+    return isinstance(error, Contention) or code in _BUSY
 
 
 class _WholeNumbers(TypeDeserializer):

@@ -33,7 +33,10 @@ class Wanted:
 
     @property
     def created(self) -> tuple[str, str]:
-        """The first and last `created_at` in the range, in the form of the records (whole milliseconds)."""
+        """Return the first and last `created_at` in the range, in the form of the records.
+
+        The records have whole milliseconds, so the start is rounded up, and the end is the last one before it.
+        """
         almost = timedelta(milliseconds=1) - timedelta(microseconds=1)
         return iso(self.created_after + almost), iso(self.created_before - timedelta(microseconds=1))
 

@@ -72,14 +72,14 @@ class Admission:
 
     def has_ended(self, generation: Generation) -> None:
         """Resume the generations that wait for this one, which was read after it had ended. Repeating this is safe."""
-        if not generation.is_awaited:
-            return
-        for waiting_id, execution in self.table.awaiting(generation.generation_id):
+        awaiting = self.table.awaiting(generation.generation_id)
+        for waiting_id, execution in awaiting:
             with suppress(NotFound):
                 self.resume(self.ledger.get(waiting_id))
             # Only the wait for this execution: after a rescue, others may wait for the next one.
             self.table.stop_awaiting(generation.generation_id, waiting_id, execution)
-        self.grant_slots()
+        if awaiting:
+            self.grant_slots()
 
     def _has_inputs(self, generation: Generation) -> bool:
         """Return whether all input videos exist, or wait for a missing one. Raise `InputUnavailable`."""
@@ -89,9 +89,10 @@ class Admission:
         """Return whether an input video exists. If its generation has not ended, record that this one waits."""
         while (source := source_of(given, generation.owner, self.ledger)).status is not Status.COMPLETED:
             self.table.await_end(source.run, generation.generation_id)
-            if self.ledger.await_end(source.generation_id):
+            # Either this read finds that it has just ended, or its end finds the entry.
+            now = self.ledger.find([source.generation_id]).get(source.generation_id)
+            if now and now.run == source.run and not now.status.ended:
                 return False
-            # It has just ended.
             self.table.stop_awaiting(source.generation_id, generation.generation_id, source.run.execution)
         return True
 

@@ -45,7 +45,7 @@ class History:
         )
 
     def since(self, first: datetime) -> list[Hour]:
-        """Return the hours since the one that contains `first`, earliest first. Hours without a sample are missing."""
+        """Return the hours since the one that contains `first`, earliest first. Hours without a sample are left out."""
         answer = self._dynamodb.query(  # all hours that are kept fit into one page
             TableName=self._name,
             KeyConditionExpression=f"{PK} = :pk AND {SK} >= :first",

@@ -45,7 +45,7 @@ class Waiting:
 
     @property
     def sort_key(self) -> str:
-        """The sort key, which groups the queue by owner and sorts each group by time."""
+        """Return the sort key, which groups the queue by owner and sorts each group by time."""
         return f"{_owner(self.owner)}/{self.since}/{self.generation_id}"
 
     @classmethod

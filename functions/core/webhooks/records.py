@@ -62,7 +62,7 @@ class SecretVersions:
 
     @property
     def all(self) -> tuple[int, ...]:
-        """The versions to sign with, the latest first."""
+        """Return the versions to sign with, the latest first."""
         return tuple(range(self.latest, self.latest - len(self.changed_at) - 1, -1))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from core.api.api_keys import holder_of
+from core.api.api_keys import Holder, holder_of
 from promptreel import PromptreelError
 from promptreel.operator.keys import ApiKeys
 
@@ -75,15 +75,19 @@ def test_a_rotated_key_stays_valid_for_a_while_with_its_replacement(secrets: "Se
     assert not ends.has_expired
 
 
-def test_the_replacements_id_is_reported_before_it_works(secrets: "SecretsManagerClient") -> None:
+def test_all_replacements_of_a_key_are_in_its_line(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     keys = ApiKeys(secrets, "keys")
-    _, kept = keys.create("ann")
-    told: list[tuple[str, bool]] = []
-    _, replacement, _ = keys.rotate(
-        kept.key_id, timedelta(), first=lambda key_id: told.append((key_id, key_id in stored(secrets)))
-    )
-    assert told == [(replacement.key_id, False)]
+    _, first = keys.create("ann")
+    _, second, _ = keys.rotate(first.key_id, timedelta())
+    newest, third, _ = keys.rotate(second.key_id, timedelta())
+    assert (first.line, second.line, third.line) == (first.key_id, first.key_id, first.key_id)
+    holder = holder_of(newest, stored(secrets), datetime.now(UTC))
+    assert holder == Holder("ann", third.key_id, "all", line=first.key_id)
+    keys.revoke(second.key_id)
+    keys.revoke(first.key_id)
+    assert (keys.line_of(third.key_id), keys.line_of(first.key_id)) == (first.key_id, first.key_id)
+    assert keys.line_of(second.key_id) is None, "it had no budget of its own"
 
 
 def test_rotating_does_not_lengthen_the_life_of_a_key(secrets: "SecretsManagerClient") -> None:

@@ -117,7 +117,7 @@ _CREATE = {
             "schema": _KEY,
         },
         {**query("tag", {"type": "array", "items": _TAGS}), "description": _OF_TAGS},
-        {"name": HEADER, "in": "header", "description": "More tags, separated by commas.", "schema": _TAGS},
+        {"name": HEADER, "in": "header", "description": "Additional tags, separated by commas.", "schema": _TAGS},
         *PARAMETERS,
     ],
     "requestBody": {
@@ -162,7 +162,7 @@ _DELETED = {
 }
 _DELETE = {
     "operationId": "delete",
-    "summary": "Cancel an unfinished generation, or delete one that has ended with its video",
+    "summary": "Cancel an unfinished generation, or delete a finished one and its video",
     "parameters": [
         query("generation_id", WHOLE_ID, required=True),
         query("only_running", {"const": "true", "description": "Only cancel, and never delete."}),

@@ -48,6 +48,20 @@ ERROR = {
     "required": ["message"],
     "properties": {
         "message": {"type": "string"},
+        "problems": {
+            "type": "array",
+            "description": "Of a status 400: each problem of the request, in parts. Not in the provider's contract.",
+            "items": {
+                "type": "object",
+                "required": ["fields", "message", "rule", "allowed"],
+                "properties": {
+                    "fields": {"type": "array", "items": TEXT, "description": "Paths such as `elements.0.video_url`."},
+                    "message": TEXT,
+                    "rule": {"type": "string", "description": "The keyword of the model's JSON Schema, or empty."},
+                    "allowed": {"description": "The value of the keyword, such as the list of allowed values."},
+                },
+            },
+        },
         "remedy": _REMEDY,
         "path": {"type": "string"},
         "requestId": {"type": "string"},
@@ -64,12 +78,15 @@ _MEANINGS = {
     "405": "This method is not allowed. The header Allow lists the methods that are.",
     "413": "The file is too large for a request. Set `upload` to get a form to upload it with.",
     "429": "Too many requests.",
+    "503": "Too many requests change the same records or budgets at once. Nothing was changed. Send the request again "
+    "with the same idempotency key, after the seconds in the header Retry-After.",
 }
 
 
 def answers(*errors: str, ok: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the responses of an operation: those `errors` by their status codes, and 200 with the schema `ok`."""
-    found = {code: _answer(_MEANINGS[code], ref("Error")) for code in (*errors, "405", "429")}
+    found = {code: _answer(_MEANINGS[code], ref("Error")) for code in (*errors, "405", "429", "503")}
+    found["503"]["headers"] = {"Retry-After": {"required": True, "schema": COUNT}}
     return {**({"200": _answer("OK", ok)} if ok else {}), **found}
 
 
