@@ -73,6 +73,7 @@ export function Batch({ part: id }) {
     <p class="hint"><time dateTime=${batch.created_at}>${dateTime(batch.created_at)}</time></p>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${batch.error && html`<p class="failure">${readable(batch.error.message)}</p>`}
+    ${batch.held_back && html`<p class="failure">${readable(batch.held_back)}</p>`}
     ${batch.counts && html`<${Progress} counts=${batch.counts} rows=${batch.rows ?? 0} />`}
     <div class="actions">
       <a class="button" href=${to("", { batch: id })}>${t.showVideos}</a>

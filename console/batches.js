@@ -26,7 +26,7 @@ const PAGE = 50;
  * Return whether rows of a batch may still start or end.
  * @param {Batch} batch
  */
-export const isRunning = ({ status }) => status === "reading" || status === "running";
+export const isRunning = ({ status }) => status === "reading" || status === "running" || status === "cancelling";
 
 /**
  * Return the loaded batches together with their newest page, which was loaded again. `before` is null at first.

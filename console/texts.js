@@ -258,6 +258,7 @@ export const texts = /** @satisfies {Texts} */ ({
     statuses: {
       reading: "Reading",
       running: "Running",
+      cancelling: "Cancelling",
       completed: "Finished",
       cancelled: "Cancelled",
       stopped: "Stopped",
@@ -388,6 +389,7 @@ export const texts = /** @satisfies {Texts} */ ({
     BudgetExceeded: "Budget exceeded",
     InvalidRequest: "Invalid request",
     InvalidFile: "Invalid file",
+    TooManyRejectedRows: "Too many rejected rows",
     IdempotencyConflict: "Idempotency key already used",
     ProviderUnavailable: "Provider unavailable",
     SubmissionUnknown: "Unknown whether the provider accepted it",

@@ -151,10 +151,11 @@ export interface Budget {
 export interface Batch {
   id: string;
   name: string;
-  status: "reading" | "running" | "completed" | "cancelled" | "stopped" | "error";
+  status: "reading" | "running" | "cancelling" | "completed" | "cancelled" | "stopped" | "error";
   rows: number | null;
   counts: BatchCounts | null;
   error: Failure | null;
+  held_back?: string | null;
   created_at: string;
 }
 

@@ -5,10 +5,12 @@ from functools import cache
 from typing import Any
 
 from core import settings
+from core.errors import GenerationEnded
 from core.generation import Generation
 from core.slots.admission import Admission
 from core.workflow import Run
 from wiring import logger
+from wiring.ends import log_ended
 from wiring.inputs import UsesInputs, make_inputs
 from wiring.slots import UsesSlots, make_admission
 
@@ -35,5 +37,11 @@ def handler(event: dict[str, Any], _context: object) -> None:
 
     The workflow continues when the token is answered, now or later.
     """
-    _wired().admit(Run.of_state(event), event["task_token"])
-    logger.info("queued", generation_id=event["generation_id"])
+    admission = _wired()
+    try:
+        admission.admit(Run.of_state(event), event["task_token"])
+    except GenerationEnded as ended:
+        log_ended(event, ended)
+        admission.end(event["task_token"])
+    else:
+        logger.info("queued", generation_id=event["generation_id"])

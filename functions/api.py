@@ -23,6 +23,7 @@ from core.errors import (
     MethodNotAllowed,
     NotFound,
     PromptreelError,
+    TooManyRejectedRows,
     Unauthorized,
 )
 from core.generation import iso
@@ -51,6 +52,7 @@ STATUS: dict[type[BaseException], HTTPStatus] = {
     IdempotencyConflict: HTTPStatus.CONFLICT,
     BudgetExceeded: HTTPStatus.FORBIDDEN,  # as the provider answers a caller without credits
     Contention: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyRejectedRows: HTTPStatus.FORBIDDEN,  # not 429, which programs retry within seconds
 }
 
 app = APIGatewayHttpResolver(serializer=partial(json.dumps, ensure_ascii=False))

@@ -9,6 +9,7 @@ from core.check_status import CheckStatus
 from core.provider.waiting import Poll, Schedule
 from core.workflow import Run
 from wiring import logger
+from wiring.ends import or_ended
 from wiring.learned import UsesLearned, make_learned
 from wiring.ledger import make_ledger
 from wiring.provider import UsesProvider, make_provider
@@ -46,6 +47,7 @@ def _wired() -> CheckStatus:
 
 
 @logger.inject_lambda_context
+@or_ended
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Poll the generation of {"generation_id", "execution", "wait_seconds", "pending_seconds"}.
 

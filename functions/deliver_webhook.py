@@ -16,8 +16,8 @@ from core.webhooks.sending import Answer, Sender
 from wiring import logger
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.metrics import count_dead_webhook
-from wiring.queue import hide
-from wiring.webhooks import UsesWebhooks, make_master, make_webhook_records
+from wiring.queue import hide, send
+from wiring.webhooks import UsesWebhooks, make_master, make_senders, make_webhook_records
 
 RETRY_SECONDS, MOST_SECONDS = 30, 900  # after an internal error, longer each time
 
@@ -38,6 +38,7 @@ def _wired() -> Courier:
     return Courier(
         ledger=make_ledger(s),
         records=make_webhook_records(s),
+        senders=make_senders(s),
         sender=Sender(local=s.allow_local_webhooks),
         master=make_master(s),
         tell=_log_attempt,
@@ -46,21 +47,17 @@ def _wired() -> Courier:
 
 @logger.inject_lambda_context
 @event_source(data_class=SQSEvent)
-def handler(event: SQSEvent, _context: object) -> dict[str, Any]:
-    """Deliver SQS messages, each with an event of the bus or {"delivery_id"}. Return those to be retried."""
-    again = []
+def handler(event: SQSEvent, _context: object) -> None:
+    """Deliver an SQS message, which has an event of the bus or what `core.webhooks.queued.as_queued` made."""
     courier, queue_url = _wired(), _settings().webhooks_queue_url
-    for message in event.records:
+    for message in event.records:  # one
         try:
-            wait = courier.take(message.json_body)
+            if again := courier.take(message.json_body):
+                send(queue_url, again.message, ceil(again.delay.total_seconds()))
         except Exception:
             seconds = RETRY_SECONDS * int(message.attributes.approximate_receive_count)
             hide(queue_url, message, min(seconds, MOST_SECONDS))
             raise
-        if wait is not None:
-            hide(queue_url, message, ceil(wait.total_seconds()))
-            again.append(message.message_id)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}
 
 
 def _log_attempt(delivery: Delivery, answer: Answer, wait: timedelta | None) -> None:
@@ -72,6 +69,7 @@ def _log_attempt(delivery: Delivery, answer: Answer, wait: timedelta | None) -> 
         "host": urlsplit(delivery.url).hostname,
         "attempt": delivery.attempts,
         "answered": answer.status,
+        **({"detail": answer.detail} if answer.detail else {}),
     }
     if answer.problem is None:
         logger.info("webhook delivered", **known)

@@ -11,6 +11,7 @@ from core.workflow import Run
 from wiring import logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.archive import UsesArchive, make_archive
+from wiring.ends import or_ended
 from wiring.ledger import make_ledger
 from wiring.provider import UsesProvider, make_provider
 from wiring.slots import UsesSlots, make_admission
@@ -39,6 +40,7 @@ def _wired() -> Finalize:
 
 
 @logger.inject_lambda_context
+@or_ended
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Finalize the generation of {"generation_id", "execution"}.
 

@@ -9,6 +9,7 @@ from core.look_up_submission import LookUpSubmission
 from core.provider.waiting import LookUpSchedule
 from core.workflow import Run
 from wiring import logger
+from wiring.ends import or_ended
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.provider import UsesProvider, make_provider
 
@@ -31,6 +32,7 @@ def _wired() -> LookUpSubmission:
 
 
 @logger.inject_lambda_context
+@or_ended
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Look up the submission of {"generation_id", "execution"}.
 

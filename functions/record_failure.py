@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 
 from core import settings
+from core.errors import Cancelled, GenerationEnded
 from core.generation import Failure, Generation
 from core.record_failure import RecordFailure, from_catch, from_end
 from core.workflow import Ended, Run
@@ -43,8 +44,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _log_failure(run: Run, failure: Failure, generation: Generation | None) -> None:
     """Log a failure, and count it for the alarms when it is first recorded."""
-    logger.warning(
-        "failed",
+    is_expected = failure.name in (Cancelled.__name__, GenerationEnded.__name__)  # its owner wanted it
+    log = logger.info if is_expected else logger.warning
+    log(
+        "ended" if is_expected else "failed",
         generation_id=run.generation_id,
         error=failure.name,
         reason=failure.message,

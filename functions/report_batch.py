@@ -6,7 +6,7 @@ from typing import Any
 
 from core import settings
 from core.batches.report import ReportBatch
-from core.batches.run import BatchRun
+from core.batches.run import run_of
 from wiring import client, logger
 from wiring.announcer import UsesAnnouncer, make_announcer
 from wiring.batch_records import UsesBatchRecords, make_batch_records
@@ -28,8 +28,8 @@ def _wired() -> ReportBatch:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Report the run that the execution's input describes. Return whether every row has ended."""
-    run = BatchRun.from_input(event)
-    reported = _wired().report(run)
-    logger.info("reported", batch_id=run.batch_id, totals=reported.totals, is_complete=reported.is_complete)
-    return {"is_complete": reported.is_complete}
+    """Report the run that the execution's input names. Return whether its end is an expected one."""
+    run_id = run_of(event)
+    reported = _wired().report(run_id, event["bucket"])
+    logger.info("reported", run=run_id, totals=reported.totals, is_complete=reported.is_complete)
+    return {"is_complete": reported.is_complete, "has_stopped": reported.has_stopped}

@@ -11,6 +11,7 @@ from core.submit import Submit
 from core.workflow import Run
 from wiring import logger
 from wiring.accounts import UsesAccounts, UsesCircuit, make_accounts, make_circuit
+from wiring.ends import or_ended
 from wiring.learned import make_learned
 from wiring.ledger import make_ledger
 from wiring.links import UsesLinks, make_links
@@ -42,6 +43,7 @@ def _wired() -> Submit:
 
 
 @logger.inject_lambda_context
+@or_ended
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Submit the generation of {"generation_id", "execution"}.
 

@@ -57,7 +57,7 @@ class Api(Construct):
             ),
             environment={
                 **storage.slots.environment,
-                **storage.batches.environment,
+                **storage.batches.rejecting(stage),
                 **storage.money.environment,
                 **storage.inputs_environment,
                 "BATCH_STATE_MACHINE_ARN": batches.state_machine.state_machine_arn,
@@ -77,7 +77,7 @@ class Api(Construct):
                 storage.money.reads,
                 storage.slots.lists,
                 reads_keys,  # to list an owner's keys
-                *storage.batches.permissions("PutItem", "BatchGetItem", lists=True),
+                *storage.batches.permissions("PutItem", "UpdateItem", lists=True),
                 # Batch files sent over HTTP are stored in their owner's folder, from where ingest reads them.
                 allow("s3:PutObject", on=storage.prompts.arn_for_objects(f"{OWN_FOLDERS}*")),
                 *storage.inputs_permissions(),  # and whether a batch's rows exist

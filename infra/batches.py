@@ -29,7 +29,7 @@ class Batches(Construct):
             size=Size(timeout_seconds=60),
             environment={
                 **storage.ledger.environment,
-                **storage.batches.environment,
+                **storage.batches.rejecting(stage),
                 **stage.model_environment,
                 **storage.inputs_environment,
                 **announcements.environment,
@@ -41,7 +41,7 @@ class Batches(Construct):
                 storage.stores_uploads,
                 # To find the rows whose videos a row uses as inputs.
                 allow("s3:GetObject", on=storage.videos.arn_for_objects("batches/*/rows.jsonl")),
-                *storage.batches.permissions("UpdateItem"),
+                *storage.batches.permissions("PutItem", "UpdateItem"),
                 *storage.money.holds,
                 *announcements.permissions,
             ],

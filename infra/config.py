@@ -55,6 +55,9 @@ class Stage:
     # requests
     in_flight_limit: int = 20  # concurrent generations at the provider; others are queued
     batch_concurrency: int = 50  # rows of one batch that are started concurrently; the limit above still applies
+    # Rows of one API key that may be rejected in an hour, as they cost nothing; afterwards its files are not read. For
+    # files without a key, rows of their owner. A run stops after a thousand, whatever this says.
+    rejected_rows_an_hour: int = 2000
     default_model: str = "veo2"  # for text files and requests without a model; the cheapest to try
     file_owners: tuple[str, ...] = ("=files",)  # "prefix=owner" for dropped files; the longest prefix wins
     event_owners: tuple[str, ...] = ("=events",)  # "event source=owner" for events; an empty source matches any

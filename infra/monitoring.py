@@ -62,11 +62,12 @@ class Monitoring(Construct):
         self._watch_workflow(stage, capabilities.workflow)
         self._watch_functions(stage, base.functions)
         self._watch_money(stage)
-        self._alarm(
-            "IngestLate",
-            triggers.queue.metric_approximate_age_of_oldest_message(period=_PERIOD),
-            threshold=15 * 60,
-        )
+        for name, queue, minutes in (
+            ("IngestLate", triggers.queue, 15),
+            ("WebhooksLate", capabilities.webhooks.queue, 30),  # 15 are normal for a message that waits
+        ):
+            oldest = queue.metric_approximate_age_of_oldest_message(period=_PERIOD)
+            self._alarm(name, oldest, threshold=minutes * 60)
         for name, metric in (
             ("IngestDeadLetters", triggers.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD)),
             (
@@ -74,6 +75,7 @@ class Monitoring(Construct):
                 capabilities.webhooks.dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
             ),
             ("WebhooksGivenUp", self._own(stage, "WebhooksGivenUp", "Sum")),
+            ("RejectedRows", self._own(stage, "RejectedRowsExceeded", "Sum")),
             ("BatchesFailed", batches.state_machine.metric_failed(period=_PERIOD)),
             ("BatchesAborted", batches.state_machine.metric_aborted(period=_PERIOD)),
             ("BatchesTimedOut", batches.state_machine.metric_timed_out(period=_PERIOD)),

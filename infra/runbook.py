@@ -301,6 +301,8 @@ RUNBOOK: tuple[Section, ...] = (
         {
             "WebhooksGivenUp": "A webhook was not accepted within a day, or its address is not allowed. The log of "
             "deliver_webhook shows the owner and the reason. The owner can send it again once the receiver works.",
+            "WebhooksLate": "Webhooks have waited for their first attempt for more than 15 minutes. The log of "
+            "deliver_webhook shows the receivers that are slow or fail, and their owners.",
             "WebhookDeadLetters": "The function deliver_webhook could not process a webhook. Find the cause in its "
             "log, fix it, and run `promptreel redrive`.",
         },
@@ -314,6 +316,11 @@ RUNBOOK: tuple[Section, ...] = (
                 "promptreel webhooks redeliver $DELIVERY",
             ),
             Step("If it is in the dead-letter queue, fix the cause and process it again:", "promptreel redrive"),
+            Step(
+                "If webhooks are late, check whether functions are throttled. Otherwise many owners have slow "
+                "receivers: `promptreel logs deliver_webhook --since 15m --level info` shows each attempt. Messages "
+                "wait for up to two weeks, so none is lost. If one owner floods the queue, revoke its key."
+            ),
         ),
     ),
     Section(
@@ -340,6 +347,24 @@ RUNBOOK: tuple[Section, ...] = (
                 "again:",
                 "promptreel batch retry $BATCH",
             ),
+        ),
+    ),
+    Section(
+        "Too many rows were rejected",
+        {
+            "RejectedRows": "An API key, or an owner without one, has sent so many rows that cannot be accepted that "
+            "its files are not read until the next hour. Check whether it is a mistake or an abuse.",
+        },
+        look=(
+            Step("Show which owner and key it is:", "promptreel logs ingest accept_row --since 2h --level warning"),
+            Step("Ask the owner. The reports of the owner's batches show the reasons:", "promptreel batch list"),
+        ),
+        do=(
+            Step(
+                "If it is a mistake, the owner corrects the file and sends it in the next hour. If the limit is too "
+                "low for correct use, raise `rejected_rows_an_hour` in `infra/config.py`, and deploy."
+            ),
+            Step("If it is an abuse, revoke the key:", "promptreel keys revoke $KEY"),
         ),
     ),
     Section(
@@ -435,6 +460,8 @@ NOT_WALKED: Mapping[str, str] = {
     "IngestLate": "the local cloud does not report the age of a queue's oldest message; IngestDeadLetters covers the "
     "section",
     "DaysOverdue": "a day is overdue only after a night; `tests/functions/test_reconcile.py` covers it",
+    "WebhooksLate": "the local cloud does not report the age of a queue's oldest message; WebhooksGivenUp and "
+    "WebhookDeadLetters cover the section",
     "VideoIncomplete": "it takes a thousand invocations of Finalize; VideoInvalid covers the section",
 }
 

@@ -42,7 +42,7 @@ class Triggers(Construct):
             ),
             environment={
                 **storage.ledger.environment,
-                **storage.batches.environment,
+                **storage.batches.rejecting(stage),
                 **storage.inputs_environment,
                 "STATE_MACHINE_ARN": machines[0],
                 "BATCH_STATE_MACHINE_ARN": machines[1],
@@ -57,7 +57,7 @@ class Triggers(Construct):
             },
             permissions=[
                 *storage.ledger.permissions(adds=True, finds=True),
-                *storage.batches.permissions("PutItem"),
+                *storage.batches.permissions("PutItem", "UpdateItem", "BatchWriteItem"),
                 allow("s3:GetObjectVersion", on=storage.prompts.arn_for_objects("*")),
                 *storage.inputs_permissions(),
                 storage.stores_uploads,

@@ -8,15 +8,17 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from core.publish.announcer import EVENT_SOURCE
+from core.webhooks.senders import SENDERS
 from infra.base import Base
 from infra.config import Stage
-from infra.functions import Size
+from infra.functions import Size, allow
 from infra.nag import acknowledge
 from infra.storage import Storage
 
 SECONDS = 45  # per delivery: 25 for the request, and the rest for slow DNS and for hosts with many addresses
-# A message is received once per attempt, and again after each internal error, at most 15 minutes later.
+# A message is received once, and again after each internal error, at most 15 minutes later: for a day.
 RECEIVES = 100
+LIVES = cdk.Duration.days(14)  # SQS's limit
 
 
 class Webhooks(Construct):
@@ -25,24 +27,27 @@ class Webhooks(Construct):
     def __init__(self, scope: Construct, base: Base) -> None:
         super().__init__(scope, "Webhooks")
         storage = base.storage
-        self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, retention_period=cdk.Duration.days(14))
+        self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, retention_period=LIVES)
         acknowledge(self.dead_letters, "AwsSolutions-SQS3", "It is the dead-letter queue.")
         self.queue = sqs.Queue(
             self,
             "Queue",
             enforce_ssl=True,
-            visibility_timeout=cdk.Duration.seconds(SECONDS + 30),  # until the function changes it for a message
+            retention_period=LIVES,
+            visibility_timeout=cdk.Duration.seconds(SECONDS + 30),  # until the function changes it after an error
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
         )
         self.deliver = base.functions.add(
             "deliver_webhook",
             size=Size(timeout_seconds=SECONDS),
             environment={**storage.ledger.environment, **self.environment(base.stage, storage)},
-            permissions=[*storage.ledger.permissions(changes=False), *storage.webhooks.permissions()],
+            permissions=[
+                *storage.ledger.permissions(changes=False),
+                *storage.webhooks.permissions(),
+                allow("sqs:SendMessage", on=self.queue.queue_arn),  # messages that wait
+            ],
         )
-        self.deliver.add_event_source(
-            sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=10, report_batch_item_failures=True)
-        )
+        self.deliver.add_event_source(sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=SENDERS))
         events.Rule(
             self,
             "Announced",

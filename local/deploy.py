@@ -26,10 +26,10 @@ def is_current(checkout: Checkout, provider_url: str) -> bool:
 
 
 def is_kept(checkout: Checkout) -> bool:
-    """Return whether the whole deployment is on disk. A local AWS that was killed soon after may lack parts."""
-    snapshots = [float(path.read_text()) for path in (checkout.data / "aws").glob("*/complete")]
+    """Return whether the local AWS has written its state since the deployment. It may have been killed before that."""
+    written = [path.stat().st_mtime for path in (checkout.data / "aws").glob("[0-9]*/cloudformation.json")]
     deployed = _deployed_path(checkout)
-    return deployed.exists() and max(snapshots, default=0.0) >= deployed.stat().st_mtime
+    return deployed.exists() and max(written, default=0.0) >= deployed.stat().st_mtime
 
 
 def is_outdated(checkout: Checkout) -> bool:

@@ -8,9 +8,9 @@ This file works around these faults of ministack 1.5.33:
 - A task with a token keeps waiting after the function that should return the token has failed.
 - `startExecution.sync` accepts a name that is already in use.
 
-`local/function_processes.py` limits how many functions run concurrently, `local/snapshots.py` keeps the state on disk,
-`local/restart.py` resumes executions after a restart, and `local/permissions.py` corrects the checks of policies. All
-of this runs in ministack's own environment.
+`local/function_processes.py` limits how many functions run concurrently, `local/state.py` keeps the state on disk and
+starts interrupted executions again, and `local/permissions.py` corrects the checks of policies. All of this runs in
+ministack's own environment.
 """
 
 import json
@@ -27,9 +27,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from local.function_processes import bound_functions
 from local.guard import refusal
+from local.inside import OK, ask_states, service
 from local.permissions import know_tasks_and_events
-from local.restart import go_on_after_restart, until_the_end
-from local.snapshots import App, Receive, Send, Snapshots
+from local.state import App, Receive, Send, State
 
 UNNAMED = "Runtime.HandlerError"
 
@@ -86,8 +86,8 @@ def guarded(app: App) -> App:
 
 def main() -> object:
     """Run ministack until it is stopped."""
-    functions: Any = import_module("ministack.services.lambda_svc")
-    execute = functions._execute_function_warm
+    functions, states = service("lambda_svc"), service("stepfunctions")
+    execute, execute_map, call = functions._execute_function_warm, states._execute_map, states._call_lambda
 
     def execute_and_name_the_error(*arguments: Any) -> Any:
         answer = execute(*arguments)
@@ -95,47 +95,35 @@ def main() -> object:
             answer["body"]["errorType"] = raised(answer.get("log", "")) or UNNAMED
         return answer
 
-    functions._execute_function_warm = until_the_end(execute_and_name_the_error)
-
-    states: Any = import_module("ministack.services.stepfunctions")
-    execute_map = states._execute_map
-
     def execute_map_as_bounded(definition: dict[str, Any], raw_input: Any, *arguments: Any) -> Any:
         path = definition.get("MaxConcurrencyPath")
         if path:
             definition = {**definition, "MaxConcurrency": raw_input[path.removeprefix("$.")]}
         return execute_map(definition, raw_input, *arguments)
 
-    states._execute_map = execute_map_as_bounded
-
-    call = states._call_lambda
-
     def call_and_fail_the_waiting_task(function: Any, event: Any) -> Any:
         try:
             return call(function, event)
-        except states._ExecutionError as error:
-            for token in event.values() if isinstance(event, dict) else ():
-                task = states._task_tokens.get(token) if isinstance(token, str) else None
-                if task and not task["event"].is_set():
-                    task["error"] = {"Error": error.error, "Cause": error.cause}
-                    task["event"].set()
+        except Exception as error:
+            reported: Any = error
+            if hasattr(error, "cause") and isinstance(event, dict) and "task_token" in event:
+                ask_states("SendTaskFailure", taskToken=event["task_token"], error=reported.error, cause=reported.cause)
             raise
 
+    functions._execute_function_warm = execute_and_name_the_error
+    states._execute_map = execute_map_as_bounded
     states._call_lambda = call_and_fail_the_waiting_task
     states._start_sync_execution = starting_once(
         states._start_sync_execution,
-        lambda arn: arn in states._executions,
+        lambda arn: ask_states("DescribeExecution", executionArn=arn)[0] == OK,
         (400, {}, json.dumps({"__type": "ExecutionAlreadyExists", "message": "An execution with this name exists."})),
     )
     bound_functions()
     know_tasks_and_events()
+    state = State(Path(os.environ["STATE_DIR"]))
+    state.keep()
     server: Any = import_module("ministack.app")
-    snapshots = Snapshots(Path(os.environ["STATE_DIR"]))
-    for name in ("dynamodb", "stepfunctions"):
-        service: Any = import_module(f"ministack.services.{name}")
-        service.handle_request = snapshots.journaled(service.handle_request)
-    server.app = guarded(snapshots.watching(server.app))
-    go_on_after_restart(snapshots)
+    server.app = guarded(state.serving(server.app))
     return server.main()
 
 

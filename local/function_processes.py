@@ -21,6 +21,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from local.inside import service
+
 AT_ONCE = 4 * (os.cpu_count() or 1)  # functions of workflows; they mostly wait for ministack, which uses one core
 OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: users wait for them, so they do not queue behind a batch
 PROCESSES = 8 * AT_ONCE  # at most, including idle ones: 4 GiB on two cores
@@ -28,32 +30,24 @@ IDLE_SECONDS = 25.0  # ministack checks every 30 s: no process is left a minute 
 
 Execute = Callable[..., Any]
 
-# Whether the caller already has a permit. Waiting for a second one could be a deadlock.
+# Whether the caller already has a permit: a workflow's call also runs through the second limit. No function waits for
+# another function.
 _has_turn: contextvars.ContextVar[bool] = contextvars.ContextVar("has_turn", default=False)
 
 
 def bound_functions() -> None:
     """Patch ministack before it starts."""
-    functions: Any = import_module("ministack.services.lambda_svc")
-    states: Any = import_module("ministack.services.stepfunctions")
+    functions, states = service("lambda_svc"), service("stepfunctions")
     runtime: Any = import_module("ministack.core.lambda_runtime")
     states._call_lambda = in_turn(states._call_lambda, threading.Semaphore(AT_ONCE))
     functions._execute_function_warm = in_turn(functions._execute_function_warm, threading.Semaphore(OTHERS_AT_ONCE))
-
-    depth, acquire = functions._inbound_invoke_depth, functions.acquire_worker
-
-    def depth_and_turn(headers: dict[str, str]) -> Any:
-        is_awaited = headers.get("x-amz-invocation-type", "RequestResponse") == "RequestResponse"
-        # Calls from functions carry the header. The calling function waits and already has a permit.
-        _has_turn.set(is_awaited and functions._INVOKE_DEPTH_HEADER in headers)
-        return depth(headers)
+    acquire = functions.acquire_worker
 
     def acquire_one_of_few(*arguments: Any, **options: Any) -> Any:
         acquired = acquire(*arguments, **options)
         end_idle(runtime, most=PROCESSES)
         return acquired
 
-    functions._inbound_invoke_depth = depth_and_turn
     functions.acquire_worker = acquire_one_of_few
     functions.reap_idle_workers = lambda: end_idle(runtime, longer_than=IDLE_SECONDS)
     runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
@@ -87,7 +81,7 @@ class UnpackedOnce(zipfile.ZipFile):
 
 
 def in_turn(execute: Execute, turns: threading.Semaphore) -> Execute:
-    """Return `execute` with a permit of `turns`, which also covers the calls that the function waits for."""
+    """Return `execute` with a permit of `turns`, unless the caller already has a permit."""
 
     def called(*arguments: Any) -> Any:
         if _has_turn.get():

@@ -8,18 +8,17 @@ import json
 from importlib import import_module
 from typing import Any
 
+from local.inside import ask_states
+
 
 def know_tasks_and_events() -> None:
     """Give ministack both facts before it decides."""
     actions: Any = import_module("ministack.core.iam_actions")
-    states: Any = import_module("ministack.services.stepfunctions")
     resource, context = actions.extract_resource_arn, actions.request_tag_context
 
     def resource_or_state_machine(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
         if service == "states" and str(headers.get("x-amz-target", "")).endswith(".SendTaskSuccess"):
-            # ministack does not record the state machine of a token, but only one state machine creates tokens.
-            machines = list(states._state_machines.items())
-            return next((str(arn) for arn, one in machines if "waitForTaskToken" in one["definition"]), "*")
+            return _machine_with_tokens()
         return str(resource(service, method, path, headers, body, *rest))
 
     def context_with_events(service: str, action: str, body: bytes, *rest: Any) -> dict[str, Any]:
@@ -32,3 +31,12 @@ def know_tasks_and_events() -> None:
 
     actions.extract_resource_arn = resource_or_state_machine
     actions.request_tag_context = context_with_events
+
+
+def _machine_with_tokens() -> str:
+    """Return the state machine that creates tokens. Only one does, and ministack does not record it for a token."""
+    for machine in ask_states("ListStateMachines")[1]["stateMachines"]:
+        arn = str(machine["stateMachineArn"])
+        if "waitForTaskToken" in ask_states("DescribeStateMachine", stateMachineArn=arn)[1]["definition"]:
+            return arn
+    return "*"

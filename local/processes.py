@@ -20,8 +20,8 @@ from local.settings import LOOPBACK, LocalCloudError
 
 SAME_START_SECONDS = 60.0  # a start time moves when the system's clock is set
 POLL_SECONDS = 0.05
-READY_SECONDS = 60.0
-STOP_SECONDS = 10.0
+READY_SECONDS = 120.0  # ministack reads its state
+STOP_SECONDS = 60.0  # ministack writes its state
 KILL_SECONDS = 5.0
 
 
@@ -83,7 +83,7 @@ class Server:
 def start(state: Path, name: str, server: Server, is_ready: Callable[[str], bool]) -> Process:
     """Start the server detached from the terminal, and return when it is ready. It logs to `<state>/<name>.log`.
 
-    `is_ready` is called with the URL. If the process ends or is not ready within 60 seconds, stop it and raise
+    `is_ready` is called with the URL. If the process ends or is not ready within two minutes, stop it and raise
     LocalCloudError with the last line of its log.
     """
     log = state / f"{name}.log"

@@ -34,7 +34,7 @@ def ensure_ministack(checkout: Checkout, settings: Settings) -> Process:
     env |= {
         "BIND_HOST": LOOPBACK,
         "TMPDIR": str(scratch),
-        # Keep its state on disk (local/snapshots.py).
+        # Keep its state on disk (local/state.py).
         "PERSIST_STATE": "1",
         "STATE_DIR": str(checkout.data / "aws"),
         "S3_PERSIST": "1",

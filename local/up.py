@@ -36,6 +36,7 @@ def up(checkout: Checkout, settings: Settings) -> Stack:
         else:
             steps.done("deploying the stack with the CDK CLI ...")
             deploy.deploy(checkout, ministack, provider_url)
+            ministack = services.restart_ministack(checkout, settings)  # it writes its state when it stops
             steps.done("stack deployed")
         stack = provision(
             deploy.outputs(checkout),

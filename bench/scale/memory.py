@@ -20,6 +20,8 @@ from botocore.awsrequest import AWSResponse
 
 from core.batches.dropped_file import DroppedFile, FileIntake
 from core.batches.executions import BatchExecutions
+from core.batches.record import Batch, BatchRecord, Content
+from core.batches.rejection_limit import RejectionLimit
 from core.batches.report import ReportBatch
 from core.batches.run import BatchRun
 from core.batches.staged_row import StagedRow
@@ -159,6 +161,29 @@ class _DynamoDB:
         )
 
 
+class _Records(BatchRecords):
+    """The records of one batch, which is new."""
+
+    def find(self, _batch_id: str) -> None:
+        return None
+
+    def create(self, new: BatchRecord) -> Batch:
+        self._new = new
+        return Batch(new, None)
+
+    def get(self, _batch_id: str) -> Batch:
+        return Batch(self._new, None)
+
+    def begin(self, _run: BatchRun, _content: Content | None) -> bool:
+        return True
+
+    def reject_staged(self, *_: object) -> None:
+        """No row is rejected."""
+
+    def was_read(self, *_: object) -> None:
+        """It is read."""
+
+
 class _StepFunctions:
     def start_execution(self, **_: Any) -> None:
         """It is started."""
@@ -169,23 +194,31 @@ def _ingest(rows: int) -> None:
     nothing: Any = None
     dynamodb: Any = _DynamoDB("", rows)
     ledger = Ledger(dynamodb, "table", lambda: datetime.now(UTC))
-    records = BatchRecords(dynamodb, "batches", lambda: datetime.now(UTC))
+    records: Any = _Records(dynamodb, "batches", lambda: datetime.now(UTC))
     machine: Any = _StepFunctions()
     staging = Staging(s3, "videos", ledger, nothing)
-    batches = BatchStart(staging, BatchExecutions(machine, "arn"), records, max_concurrency=50)
+    limit = RejectionLimit(records, 2000, lambda: None)
+    batches = BatchStart(staging, BatchExecutions(machine, "arn", "videos"), records, limit, max_concurrency=50)
     intake = Intake(offered((), ()), ledger, nothing, nothing, nothing)
     files = FileIntake(s3, "veo2", intake, nothing, batches)
     files.accept(DroppedFile("prompts", "a.jsonl", "etag", None), "ann")
 
 
 def _report_batch(rows: int) -> None:
-    run = BatchRun("b" * 32, "ann", "s3://prompts/a.jsonl", "videos", rows, 50, "a.jsonl", 1, 1, 0, "1-a")
+    at = datetime.now(UTC)
+    record = BatchRecord("b" * 32, "ann", "a.jsonl", "s3://prompts/a.jsonl", at, at, run=1)
+    run = BatchRun(record.batch_id, 1, 1, "ann", "a.jsonl", record.source_ref, "1-a", 50, at, rows=rows)
     dynamodb: Any = _DynamoDB(run.batch_id, rows)
     s3: Any = _S3(rows)
     ledger = Ledger(dynamodb, "table", lambda: datetime.now(UTC))
-    records: Any = SimpleNamespace(find=lambda _: None, ended=lambda *_, **__: None)
+    records: Any = SimpleNamespace(
+        run=lambda _: run,
+        get=lambda _: Batch(record, run),
+        rejections=lambda *_: {},
+        ended=lambda *_, **__: None,
+    )
     announcer: Any = SimpleNamespace(announce_batch=lambda _: None)
-    reported = ReportBatch(ledger, records, announcer, s3).report(run)
+    reported = ReportBatch(ledger, records, announcer, s3).report(run.id, "videos")
     if not reported.is_complete or reported.totals["completed"] != rows:
         raise AssertionError(reported)
 

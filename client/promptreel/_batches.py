@@ -58,7 +58,7 @@ class Batches:
 
         `name` identifies the batch; it defaults to the file's name. If you edit the file and send it again under the
         same name, only the new rows run; sending the same file again does nothing. If a row is invalid, nothing runs
-        unless `force` is true. Files over 4 MiB or 5,000 rows are uploaded, and their invalid rows fail individually.
+        unless `force` is true. Files over 4 MiB or 5,000 rows are uploaded, and their invalid rows are rejected.
 
         With `local_inputs`, images, audio and videos that rows name by path are uploaded. Paths are relative to the
         file's folder. Do not use it for files from people you do not trust.

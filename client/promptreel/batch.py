@@ -68,7 +68,7 @@ class Batch:
 
     id: str
     name: str
-    status: str  # reading, running, completed, cancelled, stopped, error
+    status: str  # reading, running, cancelling, completed, cancelled, stopped, error
     revision: int  # the version of the file, from 1
     rows: int | None
     made_before: int | None  # rows that an earlier run had completed or was running
@@ -76,7 +76,8 @@ class Batch:
     error: Failure | None
     sha256: str | None  # of the latest file that was read
     created_at: str | None
-    held_back: str | None  # why rows were not started: they exceed a budget
+    held_back: str | None  # why rows were not started: they exceed a budget, or too many others were rejected
+    rejected: int  # rows that were rejected, at no cost; their reasons are in the report
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -100,6 +101,7 @@ class Batch:
             sha256=raw.get("sha256"),
             created_at=raw.get("created_at"),
             held_back=raw.get("held_back"),
+            rejected=raw.get("rejected") or 0,
             raw=raw,
         )
 

@@ -15,6 +15,7 @@ the API and the announcement show that name as `error.name`. A message is one se
     │   └── Deleted                 its owner deleted it
     ├── BudgetExceeded          a budget has too little left; the API answers 403, a file is recorded as failed
     ├── Contention              too many writes at once; the API answers 503
+    ├── TooManyRejectedRows     a key has sent too many rows that cannot be accepted; the API answers 403
     ├── MethodNotAllowed        the path exists, but not for this method; the API answers 405
     ├── LedgerUnavailable       a write to the table failed
     └── GenerationError         ends or delays the workflow of one generation
@@ -145,6 +146,13 @@ class Contention(PromptreelError):
 
     def __init__(self) -> None:
         super().__init__("Too many requests change the same records or budgets at this moment. Nothing was changed.")
+
+
+class TooManyRejectedRows(PromptreelError):
+    """Too many rows of this API key, or of this owner's dropped files, were rejected in this hour. The message says
+    when files are read again. Nothing was read or sent."""
+
+    remedy = "Correct the rows. `promptreel batch FILE --dry-run` shows their problems. Send the file in the next hour."
 
 
 class MethodNotAllowed(PromptreelError):
@@ -299,7 +307,13 @@ class InternalError(GenerationError):
 def names() -> dict[str, type[PromptreelError]]:
     """Return every error that a generation can end with, by name."""
     # A rejected file or event is recorded as a failed generation.
-    rejected: list[type[PromptreelError]] = [InvalidRequest, InvalidFile, IdempotencyConflict, BudgetExceeded]
+    rejected: list[type[PromptreelError]] = [
+        InvalidRequest,
+        InvalidFile,
+        IdempotencyConflict,
+        BudgetExceeded,
+        TooManyRejectedRows,
+    ]
     return {leaf.__name__: leaf for leaf in [*rejected, *GenerationError.__subclasses__()]}
 
 

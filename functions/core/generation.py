@@ -123,11 +123,12 @@ NO_LABEL = Label()
 
 @dataclass(frozen=True)
 class BatchRow:
-    """A row of a batch, by its number from 1 in a revision of the batch."""
+    """A row of a batch, by its number from 1 in a revision of the batch, and the number of the run that starts it."""
 
     batch_id: str
     number: int
     revision: int
+    run: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ class Generation:
     batch_id: str | None = None
     row_number: int | None = None  # in its batch, from 1
     revision: int | None = None  # the latest revision of its batch that contains the row
+    batch_run: int | None = None  # the run of its batch that started it last
     retried_as: str | None = None  # the id of the generation that replaced it in the batch
     name: str | None = None  # chosen by its owner
     tags: list[str] | None = None  # chosen by its owner

@@ -98,6 +98,19 @@ def is_public(address: str) -> bool:
     return not _is_special(found)
 
 
+def is_private(host: str) -> bool:
+    """Return whether a name or an address leads to an address that is not on the public internet."""
+    try:
+        return not all(map(is_public, _addresses_of(host)))
+    except (OSError, UnicodeError):
+        return False  # it leads nowhere
+
+
+def _addresses_of(host: str, port: int | None = None) -> list[str]:
+    found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
 def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return any(address in network for network in _SPECIAL)
 
@@ -186,9 +199,8 @@ class PublicOnly(InTimeTls):
     def _addresses(self) -> list[str]:
         host = self._dns_host.strip("[]")  # some versions of Python keep the brackets of an IPv6 address
         try:
-            found = socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+            return _addresses_of(host, self.port)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except UnicodeError:
             raise LocationParseError(self.host) from None
-        return [str(address[0]) for *_, address in found]

@@ -106,16 +106,26 @@ class Sweep:
                 self.ledger.watch_again(run.generation_id, SOON)
                 return
         else:
-            if ended is None:
-                if generation.error and generation.error.name == Cancelled.__name__:
-                    self.workflow.stop(run)
-                self.admission.resume(generation)
-                age = self.ledger.now() - (generation.reopened_at or generation.created_at)
-                self.ledger.watch_again(run.generation_id, min(max(age, SOON), LONGEST_PAUSE))
-                return
             if not generation.status.ended:
-                failure = from_end(ended, run.execution)
-                failed = fail(run, failure, self.ledger)
+                if ended is None:
+                    self._look_at_running(generation)
+                    return
+                failed = fail(run, from_end(ended, run.execution), self.ledger)
                 if failed and failed.error:
                     self.on_failure(failed, failed.error)
+            elif ended is None:
+                self._end(generation)
         close(self.ledger.get(run.generation_id), self.ledger, self.admission, self.announcer)
+
+    def _look_at_running(self, generation: Generation) -> None:
+        age = self.ledger.now() - (generation.reopened_at or generation.created_at)
+        # Before it resumes, because that can end the generation, and an end schedules an earlier visit.
+        self.ledger.watch_again(generation.generation_id, min(max(age, SOON), LONGEST_PAUSE))
+        self.admission.resume(generation)
+
+    def _end(self, generation: Generation) -> None:
+        """End the execution of a generation that has ended, in case the function that ended it died before it did."""
+        if generation.error and generation.error.name == Cancelled.__name__:
+            self.workflow.stop(generation.run)
+        else:
+            self.admission.wake(generation.generation_id)

@@ -32,6 +32,15 @@ class Run:
         return cls.of(payload["execution"])
 
     @property
+    def input(self) -> str:
+        """The input of its execution.
+
+        Without blanks, because Step Functions writes the input in this way when a batch starts the execution. Starting
+        the same name with the same input twice is one execution, and with another input an error.
+        """
+        return json.dumps({"generation_id": self.generation_id}, separators=(",", ":"))
+
+    @property
     def execution(self) -> str:
         """Return the name of the run's execution."""
         return f"{self.generation_id}-{self.rescues}" if self.rescues else self.generation_id
@@ -59,7 +68,7 @@ class Workflow:
             self.stepfunctions.start_execution(
                 stateMachineArn=self.state_machine_arn,
                 name=run.execution,
-                input=json.dumps({"generation_id": run.generation_id}),
+                input=run.input,
             )
         except self.stepfunctions.exceptions.ExecutionAlreadyExists:
             return

@@ -1,7 +1,7 @@
 """Check whether a key may call a route."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from core.api import OLDER_PATH, PATH
 from core.api.api_keys import ALL, CREATE, READ, SCOPES
 from core.errors import MethodNotAllowed, NotFound, Unauthorized
 from wiring import logger, now
-from wiring.api import key_uses
+from wiring.api import key_uses, known_keys
 
 ANYONE = "anyone"  # no key is needed
 
@@ -58,7 +58,7 @@ _NEEDED = {route: scope for scope, routes in ROUTES.items() for route in routes}
 
 @dataclass(frozen=True)
 class Caller:
-    """The holder of a call's key, as found by the authorizer; `owner` is empty without a valid key."""
+    """The holder of a call's key; `owner` is empty without a valid key."""
 
     owner: str
     key_id: str | None
@@ -77,7 +77,12 @@ def check_access(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -
 
     Raise `MethodNotAllowed` or `NotFound` for a call that is not in ROUTES, and `Unauthorized`.
     """
-    holder = app.current_event.request_context.authorizer.get_lambda
+    event, request = app.current_event, app.request
+    holder = event.request_context.authorizer.get_lambda
+    if not holder.get("owner") and _needed(request) != ANYONE:
+        # The gateway may remember this from a call that the key was too new for.
+        found = known_keys().holder(event.headers.get("authorization", ""))
+        holder = asdict(found) if found else {}
     calls = Caller(
         owner=holder.get("owner") or "",
         key_id=holder.get("key_id") or None,
@@ -86,15 +91,19 @@ def check_access(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -
     )
     app.append_context(caller=calls)
     try:
-        _check(calls, app.request)
+        _check(calls, request)
         return next_middleware(app)
     finally:
         if calls.owner and calls.key_id:
             _note_use(calls.key_id, f"{now():%Y-%m-%dT%H}")
 
 
+def _needed(request: Request) -> str | None:
+    return _NEEDED.get(f"{request.method} {request.route}")
+
+
 def _check(calls: Caller, request: Request) -> None:
-    needed, path = _NEEDED.get(f"{request.method} {request.route}"), request.resolved_event.path
+    needed, path = _needed(request), request.resolved_event.path
     if needed == ANYONE:
         return
     allowed = [] if needed else _methods_of(path)

@@ -5,6 +5,7 @@ from functools import cache
 
 import wiring
 from core import settings
+from core.api.api_keys import KnownKeys
 from core.api.key_uses import KeyUses
 from core.archive.objects import PRESIGNING, Objects
 from core.delete import Deletion
@@ -12,7 +13,7 @@ from core.models import Models
 from core.money.accounts import Accounts
 from core.slots.table import SlotsTable
 from wiring.accounts import UsesAccounts, make_accounts
-from wiring.api_keys import UsesApiKeys
+from wiring.api_keys import UsesApiKeys, make_known_keys
 from wiring.batch_start import UsesBatchStart
 from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
@@ -50,6 +51,12 @@ def deletion() -> Deletion:
 def accounts() -> Accounts:
     """Return the estimates, budgets and sums."""
     return make_accounts(api_settings())
+
+
+@cache
+def known_keys() -> KnownKeys:
+    """Return the API keys, to find the holder of one."""
+    return make_known_keys(api_settings())
 
 
 @cache

@@ -27,3 +27,9 @@ def count_dead_webhook() -> None:
     """Count a webhook delivery that Promptreel gave up on."""
     with single_metric(name="WebhooksGivenUp", unit=MetricUnit.Count, value=1):
         pass
+
+
+def count_exceeded_rejections() -> None:
+    """Count an API key or an owner that reached the limit of rejected rows in this hour."""
+    with single_metric(name="RejectedRowsExceeded", unit=MetricUnit.Count, value=1):
+        pass

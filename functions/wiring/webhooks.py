@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import wiring
 from core.webhooks.records import WebhookRecords
+from core.webhooks.senders import Senders
 from wiring.secrets import CachedSecret
 
 MASTER_SECONDS = 3600  # it never changes
@@ -20,6 +21,11 @@ class UsesWebhooks:
 def make_webhook_records(settings: UsesWebhooks) -> WebhookRecords:
     """Return the records of deliveries and of changed secrets."""
     return WebhookRecords(wiring.client("dynamodb"), settings.webhooks_table_name, wiring.now)
+
+
+def make_senders(settings: UsesWebhooks) -> Senders:
+    """Return the senders, which are in the table of deliveries."""
+    return Senders(wiring.client("dynamodb"), settings.webhooks_table_name, wiring.now)
 
 
 def make_master(settings: UsesWebhooks) -> Callable[[], str]:

@@ -11,10 +11,12 @@ import pytest
 
 from core.batches.identity import batch_id_for
 from core.batches.run import BatchRun
+from core.batches.table import BatchRecords
 from core.generation import Generation
 from core.owners import own_folder
 from core.records.lists import Lists
 from tests.support.local_cloud import LocalCloud, eventually, unique
+from wiring import now
 
 
 def batch_id(ref: str) -> str:
@@ -107,21 +109,15 @@ def test_a_stopped_batch_resumes_without_paying_twice(cloud: LocalCloud) -> None
 
 def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(cloud: LocalCloud) -> None:
     which, machine = uuid4().hex, cloud.stack.prompt_batch_state_machine_arn
-    batch = BatchRun(
-        batch_id=which,
-        owner="demo",
-        source_ref="s3://prompts/a.csv",
-        bucket=cloud.stack.videos_bucket,
-        rows=1,
-        max_concurrency=1,
-        name="a.csv",
-        revision=1,
-        run=1,
-        made_before=0,
-        staged="1-a",
-    )
+    dynamodb = cloud.aws("dynamodb")
+    (table,) = (name for name in dynamodb.list_tables()["TableNames"] if "Batches" in name)
+    records = BatchRecords(dynamodb, table, now)
+    batch = records.create(records.new(which, "demo", "a.csv", "s3://prompts/a.csv", "veo2")).record
+    run = BatchRun(which, 1, 1, batch.owner, batch.name, batch.source_ref, "1-a", 1, now(), rows=1)
+    assert records.begin(run, None)
     stepfunctions = cloud.aws("stepfunctions")
-    arn = stepfunctions.start_execution(stateMachineArn=machine, name=which, input=batch.to_input())["executionArn"]
+    given = run.to_input(cloud.stack.videos_bucket)
+    arn = stepfunctions.start_execution(stateMachineArn=machine, name=run.id, input=given)["executionArn"]
     assert finished(cloud, which)["totals"] == {"rows": 1, "completed": 0, "failed": 1, "made_before": 0}
     assert [line["status"] for line in report(cloud, which)] == ["not started"]
 
@@ -147,7 +143,7 @@ def test_many_rows_run_once_each_within_the_limit(cloud: LocalCloud, count: int)
     assert announced["totals"] == {"rows": count, "completed": count, "failed": 0, "made_before": 0}
     lines = report(cloud, which)
     assert [int(line["row"]) for line in lines] == list(range(1, count + 1))
-    rows = list(Lists(cloud.ledger).batch(which, revision=1))
+    rows = [cloud.ledger.get(generation_id) for _, generation_id in Lists(cloud.ledger).batch_rows(which, revision=1)]
     assert [row.request["seed"] for row in rows] == list(range(1, count + 1))
     assert len({row.provider_id for row in rows}) == count
     assert cloud.simulator.counts().creates_by_prompt[prompt] == count

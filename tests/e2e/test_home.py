@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -65,11 +67,16 @@ def home() -> Iterator[Home]:
     throw_away(checkout)
 
 
+def times(execution: dict[str, Any]) -> tuple[str, datetime, datetime]:
+    return execution["status"], execution["startDate"], execution["stopDate"]
+
+
 @pytest.mark.long
 def test_the_local_clouds_data_survives_stops_and_kills_until_a_reset(home: Home) -> None:
     cloud = home.up()
     first = cloud.create(unique("before all"))
     assert cloud.ended(first).status is Status.COMPLETED
+    executed = times(cloud.execution(first))
 
     def sent(prompt: str) -> str:
         """Return a generation that the provider works on, so it is paid for."""
@@ -93,6 +100,7 @@ def test_the_local_clouds_data_survives_stops_and_kills_until_a_reset(home: Home
             record = cloud.ended(generation_id, patience=120)
             assert record.status is Status.COMPLETED, record.error
         assert cloud.simulator.counts().creates_by_prompt[prompt] == 1
+        assert times(cloud.execution(first)) == executed, "it does not run again"
         seen = cloud.call("GET", params={"generation_id": first}).json()
         assert requests.get(seen["video"]["url"], timeout=30).content[4:8] == b"ftyp"
 

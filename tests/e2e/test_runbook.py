@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from core.batches.identity import batch_id_for
 from core.generation import Status, iso
+from core.owners import own_folder
 from core.records.ledger import WATCHED
 from infra.runbook import NOT_WALKED, SECTIONS
 from promptreel.commands import app
@@ -64,6 +65,7 @@ WALKED: set[str] = {*SCRIPTS, *FUNCTION_ALARMS, "InternalError", "ProviderKeyMis
     "WebhooksGivenUp",
     "BatchesAborted",
     "BatchesFailed",
+    "RejectedRows",
     "ApiErrors",
     "BudgetNearlySpent",
     "BudgetSpent",
@@ -328,6 +330,19 @@ def test_a_stopped_or_unreadable_batch_is_resumed(cloud: LocalCloud, page: Calla
     eventually(lambda: cloud.announcements(which, "batch_id") or None)
     assert [one["totals"]["completed"] for one in cloud.announcements(which, "batch_id")] == [2]
     assert cloud.creates(prompt) == 2
+
+
+def test_a_key_with_too_many_rejected_rows_is_revoked(cloud: LocalCloud, page: Callable[[str], Reader]) -> None:
+    owner = f"rejected-{uuid4().hex}"
+    _, key = ApiKeys(cloud.aws("secretsmanager"), cloud.stack.api_keys_secret_arn).create(owner)
+    for number in range(2):
+        rows = "".join(json.dumps({"prompt": "", "seed": seed}) + "\n" for seed in range(1000))
+        cloud.drop(f"{own_folder(owner)}{number}.jsonl", rows, key_line=key.line)
+    raised(cloud, "RejectedRows")
+    reader = page("RejectedRows")
+    assert owner in reader.follow("promptreel logs ingest accept_row --since 2h --level warning")
+    reader.follow("promptreel batch list")
+    reader.follow("promptreel keys revoke $KEY", KEY=key.key_id)
 
 
 @pytest.mark.alone  # all jobs wait during this test

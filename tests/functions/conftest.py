@@ -89,6 +89,7 @@ def _stack() -> tuple[dict[str, str], Snapshot]:
         "STATE_MACHINE_ARN": machine,
         "BATCH_STATE_MACHINE_ARN": batch_machine,
         "BATCH_CONCURRENCY": "4",
+        "REJECTED_ROWS_AN_HOUR": "2000",
         "QUEUE_URL": sqs.create_queue(QueueName="ingest")["QueueUrl"],
         "WEBHOOKS_TABLE_NAME": "webhooks",
         "WEBHOOKS_SECRET": secrets.create_secret(Name="webhooks", SecretString="m" * 64)["ARN"],

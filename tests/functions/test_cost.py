@@ -53,8 +53,9 @@ CALLS = {
         "events PutEvents": 1,
     },
 }
-# The record has more than 1 KiB from CheckStatus on, with the provider's answer and its hold.
-WRITE_UNITS = {"api": 9, "admit": 13, "submit": 4, "check_status": 6, "finalize": 11}
+# The record has more than 1 KiB from CheckStatus on, with the provider's answer and its hold. Two units of Finalize
+# watch the end.
+WRITE_UNITS = {"api": 9, "admit": 13, "submit": 4, "check_status": 6, "finalize": 13}
 READ_UNITS = {"api": 1, "admit": 9, "submit": 3.5, "check_status": 3, "finalize": 4}
 SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 2,

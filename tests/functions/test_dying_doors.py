@@ -10,14 +10,16 @@ import boto3
 import pytest
 
 from core.api.api_keys import issue
-from core.generation import Status, Webhook
+from core.generation import Failure, Status, Webhook
 from core.publish.views import as_announcement
 from core.records.lists import Lists
 from core.webhooks.records import State, WebhookRecords
+from core.workflow import Run
 from tests.support.dying import INVOCATIONS, Death, Killed, dying
-from tests.support.functions import Cloud, Doors
+from tests.support.functions import Cloud, Doors, call
 from tests.support.generations import generation
-from tests.support.revisions import Week
+from tests.support.inputs import MODEL
+from tests.support.revisions import Week, file, records
 from tests.support.webhooks import as_event, deliver
 from tests.support.wire import http, serving
 from wiring import now
@@ -60,10 +62,10 @@ def dying_everywhere(
     ("suffix", "body", "machine"),
     [
         ("txt", "a boat", "STATE_MACHINE_ARN"),
-        ("jsonl", '{"prompt": "a boat"}', "BATCH_STATE_MACHINE_ARN"),
+        ("jsonl", '{"prompt": "a boat"}\n{"prompt": ""}', "BATCH_STATE_MACHINE_ARN"),
         ("txt", "", None),
     ],
-    ids=["a request", "a batch", "an empty file"],
+    ids=["a request", "a batch with a rejected row", "an empty file"],
 )
 def test_a_file_is_ingested_once(
     doors: Doors, monkeypatch: pytest.MonkeyPatch, suffix: str, body: str, machine: str | None
@@ -88,16 +90,18 @@ def test_a_row_is_accepted_once_and_a_report_written_and_announced(
     cloud, week = doors.cloud, Week(doors)
     staged: list[dict[str, Any]] = []
 
+    missing = {"model": MODEL, "prompt": "y", "image_url": "upload:" + "0" * 32}
+
     def stage(at: int) -> None:
-        staged.append(week.drop("x", "", key=f"{at}.jsonl"))
+        assert doors.take(doors.drop(f"{at}.jsonl", file("x", "") + json.dumps(missing))) == []
+        staged.append(doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"])
 
     def run(at: int) -> None:
         batch = staged[at]
         week.accept(batch)
-        first, second = Lists(cloud.ledger).batch(batch["batch_id"], batch["revision"])
-        assert [first.status, second.status] == [Status.QUEUED, Status.ERROR]
-        assert (first.status, second.status, second.announced_at is None) == (Status.QUEUED, Status.ERROR, False)
-        cloud.invoke("report_batch", batch)
+        assert Lists(cloud.ledger).batch_counts(batch["batch_id"], 1) == {Status.QUEUED: 1}
+        assert records().run(batch["run"]).rejected == 2
+        assert [row["status"] for row in week.report(batch)] == ["queued", "error", "error"]
         announced.add(batch["batch_id"])
 
     announced: set[str] = set()
@@ -106,6 +110,34 @@ def test_a_row_is_accepted_once_and_a_report_written_and_announced(
     said = [message["Subject"].removeprefix("Batch Completed: ") for message in cloud.messages()]
     assert announced <= set(said)
     assert len(announced) == count
+
+
+def test_a_sent_file_is_read_and_a_retry_is_one_run_that_is_started(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud, week = doors.cloud, Week(doors)
+    batches: list[dict[str, Any]] = []
+
+    def send(at: int) -> None:
+        status, sent = call(cloud, "POST", "/v2/batches", query=f"name={at}.jsonl", body=file("x"))
+        assert (status, sent["status"]) == (200, "reading")
+
+    def stage(at: int) -> None:
+        batch = week.drop("x", key=f"owners/ann/again-{at}.jsonl")
+        (answer,) = week.accept(batch)
+        cloud.ledger.fail(Run(answer["generation_id"]), Failure("RequestRefused", "no"))
+        week.report(batch)
+        batches.append(batch)
+
+    def retry(at: int) -> None:
+        path = f"/v2/batches/{batches[at]['batch_id']}/retry"
+        assert call(cloud, "POST", path)[1]["status"] == "running"
+
+    assert dying_everywhere(monkeypatch, send) > 8
+    count = dying_everywhere(monkeypatch, retry, before=stage) + 1
+    assert count > 8
+    runs = [one["name"] for one in doors.executions("BATCH_STATE_MACHINE_ARN")]
+    assert sorted(runs) == sorted(f"{batch['batch_id']}-{run}" for batch in batches for run in (1, 2))
 
 
 def test_a_key_is_recognised_after_a_crash(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +155,8 @@ def test_a_key_is_recognised_after_a_crash(cloud: Cloud, monkeypatch: pytest.Mon
 def test_a_webhook_is_sent_at_least_once_and_always_with_the_same_id(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.webhooks.records.LEASE", timedelta(0))  # free what the killed function held
+    for module in ("records", "senders"):  # free what the killed function held
+        monkeypatch.setattr(f"core.webhooks.{module}.LEASE", timedelta(seconds=-1))
     events: dict[int, dict[str, Any]] = {}
 
     def tell(at: int) -> None:
@@ -141,3 +174,23 @@ def test_a_webhook_is_sent_at_least_once_and_always_with_the_same_id(
     assert {one.status for one in found} == {State.DELIVERED}
     assert {one.delivery_id for one in found} == set(receiver.header("webhook-id"))
     assert len(found) == count
+
+
+def test_a_webhook_that_fails_is_never_without_a_message(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("records", "senders"):  # free what the killed function held
+        monkeypatch.setattr(f"core.webhooks.{module}.LEASE", timedelta(seconds=-1))
+    monkeypatch.setattr("core.webhooks.senders.FAILURES", 1000)  # of all these messages to one receiver
+    events: dict[int, dict[str, Any]] = {}
+
+    def tell(at: int) -> None:
+        if at not in events:
+            told = Webhook(receiver.url, ["failed"])
+            ended = generation(f"{at:032x}", status=Status.ERROR, ended_at=now(), webhook=told)
+            cloud.ledger.add(ended)
+            events[at] = as_event(as_announcement(ended))
+        [later] = deliver(cloud, events[at], warm=False)
+        assert 0 < later.delay <= 60
+        assert WebhookRecords(boto3.client("dynamodb"), "webhooks", now).find(later.message["delivery_id"])
+
+    with serving(http(500)) as receiver:
+        assert dying_everywhere(monkeypatch, tell) > 10

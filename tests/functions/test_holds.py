@@ -16,7 +16,7 @@ from tests.support.dying import INVOCATIONS, Death, Killed, dying
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, Doors, call
 from tests.support.money import USD
-from tests.support.revisions import Week
+from tests.support.revisions import Week, staged
 from tests.support.states import caught
 from wiring import now
 
@@ -50,6 +50,12 @@ def manage(cloud: Cloud, batch: dict[str, Any], action: str) -> None:
     assert call(cloud.caller("files"), "POST", path)[0] == 200
 
 
+def latest_run(doors: Doors) -> dict[str, Any]:
+    """Return the input of the execution that was started last."""
+    given: dict[str, Any] = doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
+    return given
+
+
 def test_a_batch_that_is_retried_before_the_events_of_its_cancel_arrive_holds_its_cost_once(
     doors: Doors, cloud: Cloud
 ) -> None:
@@ -59,7 +65,7 @@ def test_a_batch_that_is_retried_before_the_events_of_its_cancel_arrive_holds_it
     assert spent() == (10, 10)
     manage(cloud, batch, "cancel")
     manage(cloud, batch, "retry")
-    again = week.accept(batch)
+    again = week.accept(latest_run(doors))
     assert [one["execution"] for one in again] == [f"{one['generation_id']}-1" for one in rows]
     assert spent() == (10, 10)
     for row in rows:  # the events of the cancel arrive
@@ -94,7 +100,7 @@ def test_a_retry_that_meets_the_announcement_of_the_cancel_counts_one_end(
         return found
 
     monkeypatch.setattr(Ledger, "get", announced_meanwhile)
-    (again,) = week.accept(batch)
+    (again,) = week.accept(latest_run(doors))
     assert again["execution"] == f"{row['generation_id']}-1"
     cloud.run(again, "submit", "check_status", "finalize", execution=again["execution"])
     assert usage(cloud, "files") == (1, 0, PRICE)
@@ -109,15 +115,15 @@ def test_a_row_whose_retry_dies_anywhere_holds_its_cost_once(
     week, at, points = Week(doors), 0, 1
     while at <= points:
         batch = week.drop("a", key=f"{at}.jsonl")
-        staged = json.loads(boto3.client("s3").get_object(Bucket="videos", Key=batch["rows_key"])["Body"].read())
-        row = cloud.invoke("accept_row", staged)
+        row = cloud.invoke("accept_row", staged(batch)[0])
         manage(cloud, batch, "cancel")
         manage(cloud, batch, "retry")
+        (given,) = staged(latest_run(doors))
         death = Death(at)
         with dying(monkeypatch, death):
             for _ in range(INVOCATIONS):
                 try:
-                    again = cloud.invoke("accept_row", staged)
+                    again = cloud.invoke("accept_row", given)
                     break
                 except Killed:
                     continue

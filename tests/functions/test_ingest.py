@@ -13,6 +13,7 @@ from core.batches.identity import Identities, batch_id_for
 from core.generation import Generation, Status
 from tests.support.events import requested
 from tests.support.functions import Doors
+from tests.support.revisions import records
 
 
 def test_a_text_file_starts_a_generation_of_the_prefixs_owner(doors: Doors) -> None:
@@ -110,9 +111,9 @@ def test_a_batch_starts_every_row_of_its_file_once(doors: Doors) -> None:
     (execution,) = doors.executions("BATCH_STATE_MACHINE_ARN")
     batch_id = batch_id_for("prompts", "a.csv")
     given = execution["input"]
-    assert (execution["name"], given["batch_id"], given["rows"]) == (f"{batch_id}-1", batch_id, 2)
+    assert (execution["name"], given["batch_id"], given["staged_rows"]) == (f"{batch_id}-1", batch_id, 1)
     body = boto3.client("s3").get_object(Bucket="videos", Key=given["rows_key"])["Body"].read()
-    good, bad = map(json.loads, body.splitlines())
+    (good,) = map(json.loads, body.splitlines())
     request = {"model": "veo2", "prompt": "a boat, red", "duration": 5}
     assert good == {
         "batch_id": batch_id,
@@ -123,7 +124,8 @@ def test_a_batch_starts_every_row_of_its_file_once(doors: Doors) -> None:
         "source_ref": "s3://prompts/a.csv",
         "request": request,
     }
-    assert bad["problem"].startswith("Line 3: `duration` must be one of")
+    (bad,) = records().rejections(records().run(given["run"]), [1, 2]).values()
+    assert (bad.number, bad.problem.startswith("Line 3: `duration` must be one of")) == (2, True)
     assert doors.of("files") == [], "rows are recorded by the batch"
 
 
@@ -166,7 +168,7 @@ def test_a_stopped_batch_restarts_when_its_file_is_dropped_again(doors: Doors) -
     for _ in range(2):
         assert doors.take(doors.drop("a.jsonl", '{"prompt": "a boat"}')) == []
     names = [one["name"] for one in doors.executions("BATCH_STATE_MACHINE_ARN")]
-    assert names == [execution["name"], f"{execution['name']}-1"]
+    assert names == [execution["name"], execution["name"].removesuffix("1") + "2"]
 
 
 @pytest.mark.parametrize(("metadata", "expected"), [({}, 4), ("2", 2), ("4000", 4), ("0", 4), ("many", 4)], ids=str)

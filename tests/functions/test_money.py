@@ -14,6 +14,7 @@ from core.records.table import write
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, Doors, call
 from tests.support.money import USD
+from tests.support.revisions import reported, staged
 from tests.support.states import caught
 from wiring import now
 
@@ -153,9 +154,8 @@ def test_a_batch_runs_what_the_budget_allows_and_continues_when_dropped_again(cl
     assert len(doors.of("files")) == 2
     for one in accepted[:2]:
         cloud.run(one, "submit", "check_status", "finalize", execution=one["execution"])
-    assert cloud.invoke("report_batch", started["input"]) == {"is_complete": False}
-    report = boto3.client("s3").get_object(Bucket="videos", Key=f"{started['input']['results']}/report.jsonl")
-    rows = [json.loads(line) for line in report["Body"].read().splitlines()]
+    assert cloud.invoke("report_batch", started["input"]) == {"is_complete": False, "has_stopped": False}
+    rows = reported(started["input"])
     assert [(row["status"], row["usd"]) for row in rows] == [
         ("completed", 2.5),
         ("completed", 2.5),
@@ -190,8 +190,7 @@ def test_queued_jobs_are_not_sent_once_the_budget_is_exceeded(cloud: Cloud) -> N
 
 def _accept(cloud: Cloud, batch: dict[str, Any]) -> list[dict[str, Any]]:
     """Accept every row, as the Map does."""
-    rows = boto3.client("s3").get_object(Bucket="videos", Key=batch["rows_key"])["Body"].read().splitlines()
-    return [cloud.invoke("accept_row", json.loads(row)) for row in rows]
+    return [cloud.invoke("accept_row", row) for row in staged(batch)]
 
 
 def test_checking_a_batch_estimates_its_cost(cloud: Cloud, doors: Doors) -> None:  # noqa: ARG001 - its bucket

@@ -2,30 +2,35 @@
 
 import json
 import os
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from core.batches.accept_row import AcceptRow
-from core.batches.identity import batch_id_for
+from core.batches.identity import batch_id_for, replacement_id
 from core.batches.record import BatchRecord
+from core.batches.run import BatchRun
 from core.batches.staging import Staging
-from core.generation import Failure, Generation, Status
+from core.generation import Failure, Generation, Status, iso
 from core.records.lists import Lists
 from core.workflow import Run
 from tests.support.functions import Cloud, Doors
 from tests.support.generations import claimed
-from tests.support.revisions import KEY, Week, complete, file, records
+from tests.support.revisions import KEY, Week, change, complete, file, records, reported
 from wiring import now
 
 BATCH_ID = batch_id_for("prompts", KEY)
 
 
 def record() -> BatchRecord:
-    return records().get(BATCH_ID)
+    return records().get(BATCH_ID).record
+
+
+def latest_run() -> BatchRun:
+    found = records().get(BATCH_ID).run
+    assert found
+    return found
 
 
 @pytest.fixture
@@ -45,8 +50,7 @@ def test_fixing_one_of_three_rows_generates_only_that_row(week: Week) -> None:
     assert ids(second)[:2] == [first[0], first[2]]
     assert ids(second)[2] not in first, "the second of two equal rows is separate"
     assert [answer["ended"] for answer in second] == [True, True, False]
-    assert (given["made_before"], given["revision"]) == (2, 2)
-    assert (record().rows, record().made_before, record().revision) == (3, 2, 2)
+    assert (latest_run().rows, latest_run().made_before, latest_run().revision) == (3, 2, 2)
     assert [(row["row"], row["generation_id"]) for row in week.report(given)] == list(enumerate(ids(second), start=1))
 
 
@@ -57,12 +61,9 @@ def test_a_run_of_old_content_does_not_replace_a_newer_report(week: Week) -> Non
     week.accept(new)
     assert len(week.report(new)) == 1
     week.cloud.invoke("report_batch", old)
-    body = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/report.jsonl")["Body"].read()
-    assert len(body.splitlines()) == 1
-    apart = f"results/{BATCH_ID}/{old['staged']}/report.jsonl"
-    body = boto3.client("s3").get_object(Bucket="videos", Key=apart)["Body"].read()
-    assert [json.loads(line)["row"] for line in body.splitlines()] == [1, 2]
-    assert record().ended_at is not None
+    assert len(reported(new)) == 1
+    assert [row["row"] for row in reported(old, apart="/1")] == [1, 2]
+    assert latest_run().ended_at is not None
 
 
 def test_the_announcement_counts_existing_rows(week: Week) -> None:
@@ -78,7 +79,7 @@ def test_moved_and_removed_rows_are_reported_at_their_new_places(week: Week) -> 
     given = week.drop("new", "c", "a")
     second = ids(week.accept(given))
     assert second[1:] == [first[2], first[0]]
-    assert [one.row_number for one in Lists(week.cloud.ledger).batch(BATCH_ID, 2)] == [1, 2, 3]
+    assert [number for number, _ in Lists(week.cloud.ledger).batch_rows(BATCH_ID, 2)] == [1, 2, 3]
     assert week.cloud.ledger.get(first[1]).revision == 1, "it is not in the file any more"
     assert Lists(week.cloud.ledger).batch_counts(BATCH_ID, 2) == {"queued": 3}
 
@@ -116,7 +117,7 @@ def test_a_generated_row_is_found_although_its_model_was_removed(week: Week, mon
     given = week.drop("a", "b")
     answers = week.accept(given)
     assert ids(answers)[:1] == first
-    assert given["made_before"] == 1
+    assert latest_run().made_before == 1
     assert [row["status"] for row in week.report(given)] == ["completed", "error"]
 
 
@@ -125,15 +126,17 @@ def test_a_late_event_runs_its_rows_but_is_not_the_latest_revision(week: Week) -
     week.drop("a", "new")
     seen = record()
     # S3's times have seconds: this content arrived well after the early one.
-    records().change(BATCH_ID, content_at=(seen.content_at or now()) + timedelta(seconds=60))
+    arrived_at = iso((seen.content_at or now()) + timedelta(seconds=60))
+    change({"batch_id": BATCH_ID}, content_at=arrived_at)
     assert week.doors.take(early) == []
     late = week.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
-    assert late["revision"] == 0
+    assert late["run"].startswith(f"{BATCH_ID}-0-")
     assert (record().revision, record().content) == (1, seen.content)
     week.accept(late)
     assert {one.request["prompt"] for one in week.all} == {"a", "old"}
-    assert [row["status"] for row in week.report(late)] == ["queued", "queued"]
-    assert late["results"] != f"results/{BATCH_ID}"
+    week.cloud.invoke("report_batch", late)
+    apart = late["run"].removeprefix(f"{BATCH_ID}-")
+    assert [row["status"] for row in reported(late, apart=f"/{apart}")] == ["queued", "queued"]
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -160,7 +163,7 @@ def test_two_contents_read_concurrently_run_their_own_rows(
 def test_an_unreadable_revision_leaves_the_batch_unchanged(week: Week) -> None:
     week.drop("a")
     assert week.doors.take(week.doors.drop(KEY, "")) == []
-    assert (record().revision, record().rows) == (1, 1)
+    assert (record().revision, latest_run().rows) == (1, 1)
     assert "empty" in str(record().error)
     week.drop("a", "b")
     assert (record().revision, record().error) == (2, None)
@@ -169,8 +172,7 @@ def test_an_unreadable_revision_leaves_the_batch_unchanged(week: Week) -> None:
 def test_a_bad_row_is_rejected_and_generated_once_fixed(week: Week) -> None:
     assert week.doors.take(week.doors.drop(KEY, file("a", duration=99))) == []
     given = week.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
-    assert [answer["ended"] for answer in week.accept(given) + week.accept(given)] == [True, True]
-    assert len(week.cloud.messages()) == 1
+    assert (week.accept(given), week.all) == ([], [])
     assert [(row["prompt"], row["status"]) for row in week.report(given)] == [("a", "error")]
     answers = week.accept(week.drop("a", duration=5))
     assert [answer["ended"] for answer in answers] == [False]
@@ -179,11 +181,11 @@ def test_a_bad_row_is_rejected_and_generated_once_fixed(week: Week) -> None:
 def test_no_row_of_a_cancelled_batch_starts_until_it_is_sent_again(week: Week) -> None:
     given = week.drop("a", "b")
     (first,) = ids(week.accept(given))[:1]
-    records().change(BATCH_ID, cancelled_at=now() - timedelta(hours=1))
-    assert week.doors.take(week.doors.drop(KEY, file("a", "b", "c"))) == []
-    assert record().cancelled_at is None, "the content that arrived later runs"
-    records().change(BATCH_ID, cancelled_at=now() + timedelta(hours=1))
-    answers = week.accept(week.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"])
+    records().cancel(BATCH_ID, 1, now() - timedelta(hours=1))
+    later = week.drop("a", "b", "c")
+    assert not records().get(BATCH_ID).is_cancelled, "the content that arrived later runs"
+    week.cancel(later)
+    answers = week.accept(later)
     assert [answer["ended"] for answer in answers] == [False, False, True]
     assert ids(answers)[0] == first
     assert len(week.all) == 2
@@ -191,23 +193,19 @@ def test_no_row_of_a_cancelled_batch_starts_until_it_is_sent_again(week: Week) -
 
 def test_the_report_of_a_cancelled_batch_says_so_and_the_batch_is_complete(week: Week) -> None:
     given = week.drop("a")
-    records().change(BATCH_ID, cancelled_at=now())
+    week.cancel(given)
     week.accept(given)
-    assert week.cloud.invoke("report_batch", given) == {"is_complete": True}
+    assert week.cloud.invoke("report_batch", given)["is_complete"]
     assert [(row["status"], row["error"]) for row in week.report(given)] == [
         ("not started", "The batch was cancelled before this row.")
     ]
-    assert record().ended_at is not None
+    assert latest_run().ended_at is not None
 
 
 def fail(cloud: Cloud, generation_id: str, name: str, *, submitted: bool = False) -> None:
     if submitted:
         claimed(cloud.ledger, Run(generation_id)).submitted("p1")
     cloud.ledger.fail(Run(generation_id), Failure(name, "no"))
-
-
-def retry() -> None:
-    records().change(BATCH_ID, retried_at=now() + timedelta(milliseconds=2))
 
 
 def test_a_failed_row_stays_failed_when_its_file_is_sent_again(week: Week) -> None:
@@ -221,21 +219,15 @@ def test_a_retry_rescues_a_row_once(week: Week, submitted: bool) -> None:
     given = week.drop("a")
     (first,) = ids(week.accept(given))
     fail(week.cloud, first, "VideoUnavailable", submitted=submitted)
-    retry()
+    given = week.retry(given)
     (answer,) = week.accept(given)
-    assert answer == {"generation_id": first, "execution": f"{first}-1", "ended": False}
+    assert (answer["generation_id"], answer["execution"], answer["ended"]) == (first, f"{first}-1", False)
     assert week.accept(given) == [answer]
     expected = Status.GENERATING if submitted else Status.QUEUED
     assert week.cloud.ledger.get(first).status is expected, "what the provider has is not sent again"
-    later = replace(week.cloud.ledger.get(first))
-    week.cloud.ledger.fail(later.run, Failure("VideoUnavailable", "again"))
-    boto3.client("dynamodb").update_item(
-        TableName="generations",
-        Key={"generation_id": {"S": first}},
-        UpdateExpression="SET ended_at = :later",
-        ExpressionAttributeValues={":later": {"S": "2999-01-01T00:00:00.000Z"}},
-    )
+    week.cloud.ledger.fail(week.cloud.ledger.get(first).run, Failure("VideoUnavailable", "again"))
     assert week.accept(given)[0]["ended"] is True, "it failed after it was tried again"
+    assert week.accept(week.retry(given))[0]["execution"] == f"{first}-2"
 
 
 @pytest.mark.parametrize("name", ["RequestRefused", "GenerationFailed"])
@@ -246,14 +238,14 @@ def test_a_row_retried_while_its_batch_is_cancelled_does_not_run(
     given = week.drop("a")
     (first,) = ids(week.accept(given))
     fail(week.cloud, first, name, submitted=name == "GenerationFailed")
-    retry()
-    retried = AcceptRow._retried
+    given = week.retry(given)
+    begun = AcceptRow._begun
 
-    def cancelled_meanwhile(self: AcceptRow, *args: Any) -> Generation:
-        records().change(BATCH_ID, cancelled_at=now())
-        return retried(self, *args)
+    def cancelled_meanwhile(self: AcceptRow, *args: Any) -> Generation | None:
+        week.cancel(given)
+        return begun(self, *args)
 
-    monkeypatch.setattr(AcceptRow, "_retried", cancelled_meanwhile)
+    monkeypatch.setattr(AcceptRow, "_begun", cancelled_meanwhile)
     (answer,) = week.accept(given)
     assert answer["ended"]
     error = week.cloud.ledger.get(answer["generation_id"]).error
@@ -265,7 +257,7 @@ def test_a_retry_generates_a_row_again_that_the_provider_failed(week: Week) -> N
     given = week.drop("a", "b")
     first, _ = ids(week.accept(given))
     fail(week.cloud, first, "GenerationFailed", submitted=True)
-    retry()
+    given = week.retry(given)
     answers = week.accept(given)
     assert answers == week.accept(given)
     take = answers[0]["generation_id"]
@@ -281,10 +273,11 @@ def test_a_retry_that_crashed_after_noting_the_replacement_generates_it(week: We
     given = week.drop("a")
     (first,) = ids(week.accept(given))
     fail(week.cloud, first, "GenerationFailed", submitted=True)
-    week.cloud.ledger.retried_as(week.cloud.ledger.get(first), "0" * 31 + "1")
+    given = week.retry(given)
+    week.cloud.ledger.retried_as(week.cloud.ledger.get(first), replacement_id(first))
     (answer,) = week.accept(given)
     assert answer["ended"] is False
-    assert answer["generation_id"] != first
+    assert answer["generation_id"] == replacement_id(first)
 
 
 def test_a_retry_never_repeats_a_request_that_may_have_been_accepted(week: Week) -> None:
@@ -292,8 +285,8 @@ def test_a_retry_never_repeats_a_request_that_may_have_been_accepted(week: Week)
     (first,) = ids(week.accept(given))
     claimed(week.cloud.ledger, Run(first))
     week.cloud.ledger.fail(Run(first), Failure("SubmissionUnknown", "?"))
-    retry()
-    assert week.accept(given) == [{"generation_id": first, "execution": first, "ended": True}]
+    (answer,) = week.accept(week.retry(given))
+    assert (answer["generation_id"], answer["execution"], answer["ended"]) == (first, first, True)
     assert week.cloud.ledger.get(first).retried_as is None
 
 

@@ -17,7 +17,7 @@ from infra.state_machine import DEFINITIONS
 from promptreel.operator import reconcile as operator
 from tests.support.tables import batches_definition, keyed_definition, table_definition, webhooks_definition
 from tests.support.templates import STAGES, functions, readable, resources
-from wiring.metrics import count_dead_webhook, count_findings
+from wiring.metrics import count_dead_webhook, count_exceeded_rejections, count_findings
 
 FUNCTIONS = Path(settings.__file__).parent.parent
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
@@ -35,6 +35,7 @@ NO_ALARM_OF_ITS_OWN = {
     "InvalidFile",
     "IdempotencyConflict",
     "BudgetExceeded",  # covered by alarms on budgets
+    "TooManyRejectedRows",  # covered by an alarm on the metric of the limit
     "ProviderOutOfCredits",  # makes jobs wait, which has an alarm
 }
 
@@ -179,6 +180,23 @@ def test_the_webhook_alarm_watches_the_counted_metric(
     counted = json.loads(capsys.readouterr().out)
     (where,) = counted["_aws"]["CloudWatchMetrics"]
     alarm = resources("prod", "AWS::CloudWatch::Alarm")["MonitoringWebhooksGivenUp"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (where["Namespace"], where["Metrics"][0]["Name"])
+    assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {
+        name: counted[name] for name in where["Dimensions"][0]
+    }
+
+
+def test_the_alarm_on_rejected_rows_watches_the_counted_metric(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environments = [functions("prod")[name]["Environment"]["Variables"] for name in ("accept_row", "ingest")]
+    for name in POWERTOOLS:
+        assert environments[0][name] == environments[1][name]
+        monkeypatch.setenv(name, environments[0][name])
+    count_exceeded_rejections()
+    counted = json.loads(capsys.readouterr().out)
+    (where,) = counted["_aws"]["CloudWatchMetrics"]
+    alarm = resources("prod", "AWS::CloudWatch::Alarm")["MonitoringRejectedRows"]["Properties"]
     assert (alarm["Namespace"], alarm["MetricName"]) == (where["Namespace"], where["Metrics"][0]["Name"])
     assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {
         name: counted[name] for name in where["Dimensions"][0]

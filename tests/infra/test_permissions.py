@@ -93,9 +93,7 @@ MAY = {
         ("dynamodb:BatchGetItem", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/by_owner"),
         ("dynamodb:Query", f"{TABLE}/index/by_batch"),
-        ("dynamodb:GetItem", BATCHES),
-        ("dynamodb:PutItem", BATCHES),
-        ("dynamodb:BatchGetItem", BATCHES),
+        *((f"dynamodb:{action}", BATCHES) for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem")),
         ("dynamodb:Query", f"{BATCHES}/index/by_owner"),
         ("s3:PutObject", "StoragePrompts.Arn/owners/*"),
         ("states:StartExecution", "BatchesPromptBatch"),
@@ -116,8 +114,8 @@ MAY = {
     | {
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:BatchGetItem", TABLE),
-        ("dynamodb:GetItem", BATCHES),
-        ("dynamodb:PutItem", BATCHES),
+        *((f"dynamodb:{action}", BATCHES) for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem")),
+        ("dynamodb:BatchWriteItem", BATCHES),  # the rows that were rejected while a file was read
         ("s3:GetObjectVersion", "StoragePrompts.Arn/*"),
         ("s3:PutObject", "StorageVideos.Arn/batches/*"),
         ("states:StartExecution", "WorkflowVideoGeneration"),
@@ -129,19 +127,18 @@ MAY = {
         ("sqs:GetQueueAttributes", "TriggersQueue.Arn"),
     },
     "accept_row": LEDGER
-    | ANNOUNCE
     | HOLD
-    | {("dynamodb:UpdateItem", BATCHES)}
+    | ANNOUNCE
     | INPUTS
     | STORE_UPLOADS
-    | {("dynamodb:PutItem", TABLE), ("dynamodb:GetItem", BATCHES)}
+    | {("dynamodb:PutItem", TABLE)}
+    | {(f"dynamodb:{action}", BATCHES) for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem")}
     | {("s3:GetObject", "StorageVideos.Arn/batches/*/rows.jsonl")},
     "report_batch": ANNOUNCE
     | {
         ("dynamodb:BatchGetItem", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/by_batch"),
-        ("dynamodb:GetItem", BATCHES),
-        ("dynamodb:UpdateItem", BATCHES),
+        *((f"dynamodb:{action}", BATCHES) for action in ("GetItem", "BatchGetItem", "UpdateItem")),
         ("s3:GetObject", "StorageVideos.Arn/batches/*"),
         ("s3:ListBucket", "StorageVideos.Arn"),
         ("s3:PutObject", "StorageVideos.Arn/results/*"),
@@ -165,6 +162,7 @@ MAY = {
         *(
             (f"sqs:{action}", "WebhooksQueue.Arn")
             for action in (
+                "SendMessage",
                 "ReceiveMessage",
                 "ChangeMessageVisibility",
                 "GetQueueUrl",

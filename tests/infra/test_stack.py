@@ -8,8 +8,9 @@ import aws_cdk as cdk
 import pytest
 from cdk_nag import AwsSolutionsChecks
 
-from core.webhooks.courier import WAITS
+from core.webhooks.courier import LONGEST_DELAY
 from core.webhooks.records import LEASE
+from core.webhooks.senders import SENDERS
 from core.webhooks.sending import ANSWER_SECONDS, CONNECT_SECONDS
 from tests.support.templates import STAGES, functions, readable, resources, stack, template
 
@@ -25,8 +26,6 @@ KEPT_IN_PROD = {
     "StorageProviderKey",
     "StorageApiKeys",
 }
-
-FOUR_DAYS = 4 * 24 * 3600  # the default retention of SQS in seconds
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -90,13 +89,13 @@ def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_expiring_items_have_a_time_and_money_and_batches_never_expire(name: str) -> None:
-    """Leftovers of deleted generations, samples of slots, and deliveries of webhooks expire."""
+def test_expiring_items_have_a_time_and_money_never_expires(name: str) -> None:
+    """Leftovers of deleted generations, samples of slots, deliveries, and the numbers of rejected rows expire."""
     tables = resources(name, "AWS::DynamoDB::Table")
     goes = {table: found["Properties"].get("TimeToLiveSpecification") for table, found in tables.items()}
     by = {"AttributeName": "expires_at", "Enabled": True}
-    some = dict.fromkeys(("StorageGenerations", "StorageSlots", "StorageWebhooks"), by)
-    assert goes == {**some, "StorageBatches": None, "StorageMoney": None}
+    some = dict.fromkeys(("StorageBatches", "StorageGenerations", "StorageSlots", "StorageWebhooks"), by)
+    assert goes == {**some, "StorageMoney": None}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -214,15 +213,22 @@ def test_only_ends_with_a_webhook_reach_its_queue(name: str) -> None:
     assert readable(target["DeadLetterConfig"]["Arn"]) == "WebhooksDeadLetters.Arn"
     queue = resources(name, "AWS::SQS::Queue")["WebhooksQueue"]["Properties"]
     assert readable(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "WebhooksDeadLetters.Arn"
-    assert queue["RedrivePolicy"]["maxReceiveCount"] > 2 * len(WAITS), "each attempt takes one"
-    kept = timedelta(seconds=queue.get("MessageRetentionPeriod", FOUR_DAYS))
-    assert kept > 2 * sum(WAITS, timedelta()), "for as long as a delivery is tried"
+    for one in ("WebhooksQueue", "WebhooksDeadLetters"):
+        kept = resources(name, "AWS::SQS::Queue")[one]["Properties"]["MessageRetentionPeriod"]
+        assert kept == timedelta(days=14).total_seconds(), "the longest that SQS allows"
     assert 2 * CONNECT_SECONDS + ANSWER_SECONDS < functions(name)["deliver_webhook"]["Timeout"] < LEASE.total_seconds()
     assert queue["VisibilityTimeout"] > functions(name)["deliver_webhook"]["Timeout"]
     mappings = [one["Properties"] for one in resources(name, "AWS::Lambda::EventSourceMapping").values()]
     (mapping,) = (one for one in mappings if readable(one["EventSourceArn"]) == "WebhooksQueue.Arn")
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 1, "a slow receiver does not delay others in the same invocation"
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": SENDERS}
+
+
+def test_an_alarm_watches_the_oldest_webhook() -> None:
+    alarm = resources("prod", "AWS::CloudWatch::Alarm")["MonitoringWebhooksLate"]["Properties"]
+    assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert [readable(one["Value"]) for one in alarm["Dimensions"]] == ["WebhooksQueue.QueueName"]
+    assert alarm["Threshold"] > LONGEST_DELAY.total_seconds(), "a message that waits on purpose raises no alarm"
 
 
 def test_a_dead_letter_or_an_api_error_raises_an_alarm_immediately() -> None:
@@ -233,6 +239,7 @@ def test_a_dead_letter_or_an_api_error_raises_an_alarm_immediately() -> None:
         "MonitoringWebhooksGivenUp",
         "MonitoringWebhookDeadLetters",
         "MonitoringBatchesFailed",
+        "MonitoringRejectedRows",
         "MonitoringApiErrors",
         "MonitoringWorkflowStopped",
     ):

@@ -1,9 +1,11 @@
 """Mutants: mistakes that a developer could make, and the tests that notice them (`make mutants`)."""
 
-from tests.mutants import archive, money, owners, polling, runs, slots, submission, webhooks
+from tests.mutants import archive, batches, local, money, owners, polling, runs, slots, submission, webhooks
 
 MUTANTS = (
     *archive.MUTANTS,
+    *batches.MUTANTS,
+    *local.MUTANTS,
     *money.MUTANTS,
     *owners.MUTANTS,
     *polling.MUTANTS,

@@ -113,4 +113,25 @@ MUTANTS = (
 """,
         noticed_by="tests/functions/test_states.py::test_a_completed_generation_already_has_its_record_next_to_its_video",
     ),
+    Mutant(
+        "An interrupted upload is continued although S3 lacks some of its parts",
+        "functions/core/archive/multipart.py",
+        "        return len(self.etags) == parts\n",
+        "        return True\n",
+        noticed_by="tests/unit/test_archive_parts.py::test_an_upload_of_which_s3_lacks_a_part_starts_again",
+    ),
+    Mutant(
+        "An interrupted upload is continued without asking S3 for its parts",
+        "functions/core/archive/store.py",
+        "        if before and not upload.find(before.parts, part_bytes):\n",
+        "        if before and upload.find(before.parts, part_bytes) is None:\n",
+        noticed_by="tests/unit/test_archive_parts.py::test_an_upload_of_which_s3_lacks_a_part_starts_again",
+    ),
+    Mutant(
+        "A part of another size counts as a part of the interrupted upload",
+        "functions/core/archive/multipart.py",
+        '                    if part["PartNumber"] <= parts and part["Size"] == part_bytes:\n',
+        '                    if part["PartNumber"] <= parts:\n',
+        noticed_by="tests/unit/test_archive_parts.py::test_an_upload_of_which_s3_lacks_a_part_starts_again",
+    ),
 )

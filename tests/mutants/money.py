@@ -235,7 +235,7 @@ MUTANTS = (
     Mutant(
         "The rows of a batch count against no key",
         "functions/core/batches/start.py",
-        "            key_id=content.key_id,\n",
+        "            key_line=content.key_line,\n",
         "",
         noticed_by="tests/functions/test_api_batches.py::test_rows_count_against_the_budget_of_the_key_that_sent_the_file",
     ),
@@ -291,7 +291,7 @@ MUTANTS = (
     Mutant(
         "A retry does not close the hold of the cancelled row first",
         "functions/core/batches/accept_row.py",
-        "            self.announcer.announce(generation.generation_id, self.ledger)\n",
+        "            self.announcer.announce(failed.generation_id, self.ledger)\n",
         "            pass\n",
         noticed_by="tests/functions/test_holds.py"
         "::test_a_batch_that_is_retried_before_the_events_of_its_cancel_arrive_holds_its_cost_once",

@@ -24,4 +24,18 @@ MUTANTS = (
         "(scope or key_id == own)",
         noticed_by="tests/functions/test_keys.py",
     ),
+    Mutant(
+        "The gateway's answer about a new key is final",
+        "functions/routes/access.py",
+        '    if not holder.get("owner") and _needed(request) != ANYONE:\n',
+        '    if holder.get("owner") == ANYONE:\n',
+        noticed_by="tests/functions/test_new_keys.py",
+    ),
+    Mutant(
+        "A key that was created after another one was used does not work yet",
+        "functions/core/api/api_keys.py",
+        "        if is_full_at - now > READ_EVERY * MOST_READS:\n",
+        "        if is_full_at - now > READ_EVERY:\n",
+        noticed_by="tests/functions/test_new_keys.py",
+    ),
 )

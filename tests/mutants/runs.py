@@ -25,11 +25,66 @@ MUTANTS = (
         noticed_by="tests/unit/test_rescue.py",
     ),
     Mutant(
-        "The sweep does not ask how an execution ended",
+        "The sweep does not record how an execution ended",
         "functions/core/sweep.py",
-        "            if not generation.status.ended:\n                failure = from_end",
-        "            if not generation:\n                failure = from_end",
+        "                failed = fail(run, from_end(ended, run.execution), self.ledger)\n",
+        "                failed = None\n",
         noticed_by="tests/unit/test_slots.py::test_a_sweep_records_an_end_whose_event_was_lost",
+    ),
+    Mutant(
+        "A failure does not schedule the sweep's next visit",
+        "functions/core/records/ledger.py",
+        '"error": asdict(failure), "ended_at": self.now(), **self._watched(SOON)},',
+        '"error": asdict(failure), "ended_at": self.now()},',
+        noticed_by="tests/unit/test_lost_ends.py",
+    ),
+    Mutant(
+        "A completed video does not schedule the sweep's next visit",
+        "functions/core/records/ledger.py",
+        '"video": video.as_dict(), "ended_at": ended_at, **self._watched(SOON)}',
+        '"video": video.as_dict(), "ended_at": ended_at}',
+        noticed_by="tests/unit/test_lost_ends.py",
+    ),
+    Mutant(
+        "The sweep does not announce an end while its execution runs",
+        "functions/core/sweep.py",
+        "            elif ended is None:\n                self._end(generation)\n",
+        "            elif ended is None:\n                return\n",
+        noticed_by="tests/unit/test_lost_ends.py",
+    ),
+    Mutant(
+        "The visit that ends a job is followed by one hours later",
+        "functions/core/sweep.py",
+        """        self.ledger.watch_again(generation.generation_id, min(max(age, SOON), LONGEST_PAUSE))
+        self.admission.resume(generation)
+""",
+        """        try:
+            self.admission.resume(generation)
+        finally:
+            self.ledger.watch_again(generation.generation_id, min(max(age, SOON), LONGEST_PAUSE))
+""",
+        noticed_by="tests/unit/test_lost_ends.py::test_a_job_that_the_sweep_itself_fails_is_announced_within_minutes",
+    ),
+    Mutant(
+        "A delete ignores a later write",
+        "functions/core/records/ledger.py",
+        '                    "#last_write = :seen AND #rescues = :run',
+        '                    "(#last_write = :seen OR #rescues = :run) AND #rescues = :run',
+        noticed_by="tests/unit/test_delete.py",
+    ),
+    Mutant(
+        "A cancelled job is an error of the function that finds it cancelled",
+        "functions/wiring/ends.py",
+        "        except GenerationEnded as ended:\n",
+        "        except ZeroDivisionError as ended:\n",
+        noticed_by="tests/functions/test_expected_ends.py",
+    ),
+    Mutant(
+        "A cancelled job is logged as a warning",
+        "functions/record_failure.py",
+        "logger.info if is_expected else logger.warning",
+        "logger.warning",
+        noticed_by="tests/functions/test_expected_ends.py",
     ),
     Mutant(
         "A rescue does not start the workflow",

@@ -18,7 +18,7 @@ from core.record_failure import from_catch
 from core.webhooks import sending
 from tests.support.functions import Cloud
 from tests.support.mocked_aws import Clients
-from tests.support.states import caught, output, payload
+from tests.support.states import STATES, caught, output, payload
 from wiring import now
 
 INVOCATIONS = 4
@@ -112,9 +112,12 @@ class Driver:
         state: dict[str, Any] = {"generation_id": self.generation_id}
         try:
             state = self._submit(self.step("admit", state))
-            while state["status"] != "archiving":
+            while state["status"] not in ("archiving", "ended"):
                 state = self.step("check_status", state)
-            self.step("finalize", state)
+            if state["status"] == "archiving":
+                self.step("finalize", state)
+            else:
+                self.step("record_failure", {**state, "error": STATES["HasEnded"]["Result"]})
         except errors.GenerationError as error:
             found = caught(type(error).__name__, str(error))
             assert from_catch(found["error"]["Error"], found["error"]["Cause"], "").name == type(error).__name__
@@ -125,7 +128,7 @@ class Driver:
             while (submitted := self.step("submit", state))["status"] == "queued":
                 self._let_time_pass(91)
         except errors.SubmissionUnknown:
-            while (submitted := self.step("look_up_submission", state))["status"] != "generating":
+            while (submitted := self.step("look_up_submission", state))["status"] not in ("generating", "ended"):
                 self._let_time_pass(24 * 3600 + 1)
         return submitted
 

@@ -34,3 +34,32 @@ def caught(error: str, message: str) -> dict[str, Any]:
 def _definition(function: str) -> dict[str, Any]:
     definition: dict[str, Any] = STATES["".join(word.capitalize() for word in function.split("_"))]
     return definition
+
+
+def batch_states() -> dict[str, Any]:
+    """Return the states of the shipped state machine of a batch that each row passes through."""
+    states: dict[str, Any] = batch_definition()["States"]["RunRows"]["ItemProcessor"]["States"]
+    return states
+
+
+def batch_definition() -> dict[str, Any]:
+    """Return the shipped state machine of a batch."""
+    definition: dict[str, Any] = json.loads((MACHINE.parent / "prompt_batch.asl.json").read_text("utf-8"))
+    return definition
+
+
+def following(name: str, state: dict[str, Any]) -> str | None:
+    """Return the name of the state after this one, with the state's output, or None after the last one."""
+    definition = STATES[name]
+    for choice in definition.get("Choices", ()):
+        if _value(choice["Variable"], state) == choice["StringEquals"]:
+            return str(choice["Next"])
+    following_name: str | None = definition.get("Default", definition.get("Next"))
+    return following_name
+
+
+def _value(path: str, state: dict[str, Any]) -> Any:
+    value: Any = state
+    for name in path.removeprefix("$.").split("."):
+        value = value[name]
+    return value

@@ -1,27 +1,33 @@
 """Simulate the queue in front of deliver_webhook."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
-
-import boto3
+from unittest import mock
 
 from tests.support.functions import Cloud
+from wiring import queue
 
 
-def deliver(cloud: Cloud, body: dict[str, Any], receives: int = 1, *, warm: bool = True) -> list[dict[str, str]]:
-    """Invoke the function with a message of the queue, and return the messages to deliver again."""
-    sqs, url = boto3.client("sqs"), cloud.environment["WEBHOOKS_QUEUE_URL"]
-    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
-    received = sqs.receive_message(QueueUrl=url)["Messages"][0]
+@dataclass(frozen=True)
+class Sent:
+    """A message that was sent to the queue again, and its delay in seconds."""
+
+    message: dict[str, Any]
+    delay: int
+
+
+def deliver(cloud: Cloud, body: dict[str, Any], receives: int = 1, *, warm: bool = True) -> list[Sent]:
+    """Invoke the function with a message of the queue, and return the messages that it sends to the queue again."""
     message = {
         "messageId": "m1",
-        "receiptHandle": received["ReceiptHandle"],
-        "body": received["Body"],
+        "receiptHandle": "r1",
+        "body": json.dumps(body),
         "attributes": {"ApproximateReceiveCount": str(receives)},
     }
-    answer = cloud.invoke("deliver_webhook", {"Records": [message]}, warm=warm)
-    again: list[dict[str, str]] = answer["batchItemFailures"]
-    return again
+    with mock.patch("deliver_webhook.send", wraps=queue.send) as send:
+        cloud.invoke("deliver_webhook", {"Records": [message]}, warm=warm)
+    return [Sent(dict(call.args[1]), call.args[2]) for call in send.call_args_list]
 
 
 def as_event(announced: dict[str, Any]) -> dict[str, Any]:

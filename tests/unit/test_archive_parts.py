@@ -656,6 +656,26 @@ def test_an_upload_that_s3_no_longer_has_starts_again(s3: StrictS3) -> None:
         is_archived(s3, invocations.invoke())
 
 
+@pytest.mark.parametrize("lacks", ["the part", "its end"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_upload_of_which_s3_lacks_a_part_starts_again(s3: StrictS3, number: int, lacks: str) -> None:
+    """Completed without that part, it would be another video."""
+    with hosting(VIDEO, lambda number, _: Manner() if number < 3 else Manner(status=500)) as host:
+        invocations = Finalizes(s3, host.url)
+        with pytest.raises(VideoIncomplete):
+            invocations.invoke(most=1)
+        assert invocations.kept is not None
+        assert invocations.kept["parts"] == 3
+        (parts,) = s3.uploads.values()
+        body = parts.pop(number)
+        if lacks == "its end":
+            parts[number] = body[:-1]
+        host.manner = lambda *_: Manner()
+        stored = invocations.invoke()
+    assert s3.objects == {KEY: VIDEO}
+    assert stored.sha256 == hashlib.sha256(VIDEO).hexdigest()
+
+
 @pytest.mark.parametrize("size", [300, len(VIDEO)])
 def test_two_concurrent_invocations_return_the_same_video(s3: StrictS3, size: int) -> None:
     """The first is invoked just before the second makes its video visible, and finishes earlier."""

@@ -3,12 +3,14 @@
 import json
 import tracemalloc
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
 
 from core.batches import report as batch_report
+from core.batches.record import Batch, BatchRecord
 from core.batches.run import BatchRun
 from core.batches.staged_row import StagedRow
 from core.records.ledger import Ledger
@@ -16,14 +18,13 @@ from core.records.table import write
 from tests.support.generations import Clock
 
 BATCH_ID = "b" * 32
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 PROMPT = "a boat " * 3000  # 20 KiB
 ROWS_OF_A_PAGE = 50  # DynamoDB's pages are of 1 MiB
 
 
 def run_of(rows: int) -> BatchRun:
-    return BatchRun(
-        BATCH_ID, "ann", "s3://prompts/a.csv", "videos", rows, 4, "a.csv", 1, 1, made_before=0, staged="1-a"
-    )
+    return BatchRun(BATCH_ID, 1, 1, "ann", "a.csv", "s3://prompts/a.csv", "1-a", 4, AT, rows=rows)
 
 
 def id_of(row: int) -> str:
@@ -86,7 +87,7 @@ class Bucket:
     def iter_lines(self) -> Iterator[bytes]:
         for row in range(1, self._rows + 1):
             request = {"model": "veo2", "prompt": PROMPT}
-            yield StagedRow(BATCH_ID, row, 1, "ann", "s3://prompts/a.csv", id_of(row), request=request).to_line()
+            yield StagedRow(BATCH_ID, row, 1, "ann", "s3://prompts/a.csv", id_of(row), request).to_line()
 
     def upload(self, _s3: object, file: IO[bytes], *_: str) -> None:
         """Replace core.batches.run.upload, which needs the memory of a few parts."""
@@ -95,10 +96,18 @@ class Bucket:
 
 
 def report(run: BatchRun, dynamodb: Any, bucket: Any) -> batch_report.Reported:
-    """Report a batch that has no record and is not announced."""
-    records: Any = SimpleNamespace(find=lambda _: None, ended=lambda *_, **__: None)
+    """Report a batch that is not announced."""
+    record = BatchRecord(BATCH_ID, "ann", "a.csv", "s3://prompts/a.csv", AT, AT, run=1)
+    records: Any = SimpleNamespace(
+        run=lambda _: run,
+        get=lambda _: Batch(record, run),
+        rejections=lambda *_: {},
+        ended=lambda *_, **__: None,
+    )
     announcer: Any = SimpleNamespace(announce_batch=lambda _: None)
-    return batch_report.ReportBatch(Ledger(dynamodb, "table", Clock()), records, announcer, bucket).report(run)
+    return batch_report.ReportBatch(Ledger(dynamodb, "table", Clock()), records, announcer, bucket).report(
+        run.id, "videos"
+    )
 
 
 def test_a_large_report_is_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:

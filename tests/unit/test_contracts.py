@@ -16,12 +16,16 @@ from promptreel.commands import app
 ROOT = Path(__file__).parents[2]
 ASL = json.loads((ROOT / "statemachine" / "video_generation.asl.json").read_text("utf-8"))
 TASKS = {name: state for name, state in ASL["States"].items() if state["Type"] == "Task"}
-# Raised deliberately by a state. RecordFailure sets the others.
-RAISED = {
-    name
-    for name in names()
-    if name
-    not in {"Cancelled", "WorkflowStopped", "InternalError", "InvalidRequest", "InvalidFile", "IdempotencyConflict"}
+# Raised deliberately by a state. RecordFailure sets the others, and the handlers catch GenerationEnded.
+RAISED = names().keys() - {
+    "Cancelled",
+    "GenerationEnded",
+    "WorkflowStopped",
+    "InternalError",
+    "InvalidRequest",
+    "InvalidFile",
+    "IdempotencyConflict",
+    "TooManyRejectedRows",
 }
 
 
@@ -67,7 +71,10 @@ def test_no_error_after_which_the_provider_may_have_accepted_is_retried() -> Non
 
 
 def test_a_failed_job_is_a_failed_execution() -> None:
-    assert ASL["States"][TASKS["RecordFailure"]["Next"]]["Type"] == "Fail"
+    """Except one that its owner cancelled."""
+    is_expected = ASL["States"][TASKS["RecordFailure"]["Next"]]
+    assert ASL["States"][is_expected["Default"]]["Type"] == "Fail"
+    assert {choice["StringEquals"] for choice in is_expected["Choices"]} == {"Cancelled"}
 
 
 def drawn(tree: str) -> dict[str, str]:

@@ -247,11 +247,12 @@ def test_it_deploys_again_only_to_an_empty_ministack_or_after_a_change(checkout:
 def test_a_deployment_that_a_killed_ministack_may_have_lost_is_repeated(checkout: Checkout) -> None:
     deploy.deploy(checkout, Process("ministack", 1, 1.0, 1), "http://p")
     assert not deploy.is_kept(checkout), "none of it is on the disk"
-    complete = checkout.data / "aws/1/complete"
-    complete.parent.mkdir(parents=True)
-    complete.write_text(str(time.time()))
-    assert deploy.is_kept(checkout)
-    complete.write_text(str(time.time() - 60))  # from just before the deployment
+    for folder in ("part", "1"):
+        written = checkout.data / f"aws/{folder}/cloudformation.json"
+        written.parent.mkdir(parents=True)
+        written.touch()
+        assert deploy.is_kept(checkout) == (folder == "1"), "the other one is not complete"
+    os.utime(written, (time.time() - 60,) * 2)  # just before the deployment
     assert not deploy.is_kept(checkout)
     deploy.forget(checkout)
     assert not deploy.is_current(checkout, "http://p")

@@ -55,8 +55,8 @@ def test_no_more_functions_run_than_allowed_and_all_get_to_run() -> None:
     assert most == 3
 
 
-def test_a_function_called_by_another_runs_in_its_turn() -> None:
-    """Otherwise functions that hold all turns would wait forever for another one."""
+def test_a_call_that_has_a_turn_does_not_wait_for_another_one() -> None:
+    """Each call of a workflow runs through both limits."""
     turns = threading.Semaphore(1)
     inner = in_turn(lambda: "done", turns)
     assert in_turn(inner, turns)() == "done"

@@ -10,12 +10,19 @@ from typing import Any
 import pytest
 import trustme
 
+from core.public import is_private
 from core.webhooks import sending
-from core.webhooks.sending import Answer, Sender
+from core.webhooks.sending import NOT_ACCEPTED, NOT_PUBLIC, Answer, Sender
 from tests.support.wire import Wire, http, reset, serving
 
 LOCAL, STRICT = Sender(local=True), Sender(local=False)
 BODY, HEADERS = b'{"data": "\xc3\xbc"}', {"webhook-id": "msg_1"}
+
+
+@pytest.fixture(autouse=True)
+def _public(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer as if this machine were on the public internet, where an owner sees what happened."""
+    monkeypatch.setattr(sending, "is_private", lambda _host: False)
 
 
 def posted(wire: Wire, path: str = "/hook?a=b") -> Answer:
@@ -139,8 +146,28 @@ def test_an_open_port_of_a_private_network_looks_the_same_as_a_closed_one() -> N
         with pytest.raises(BlockingIOError):  # nobody connected
             listener.accept()
     assert while_open == STRICT.post(url, BODY, HEADERS)
-    assert while_open.is_final
-    assert re.fullmatch(r"The webhook's URL leads to localhost, a private address \(\S+\)\.", str(while_open.problem))
+    assert (while_open.status, while_open.problem, while_open.is_final) == (None, NOT_PUBLIC, True)
+    assert re.fullmatch(r"It leads to localhost, a private address \(\S+\)\.", str(while_open.detail))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_so_it_does_on_the_local_cloud_which_connects_to_private_addresses(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr(sending, "is_private", is_private)
+    monkeypatch.setattr(sending, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        silent = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/x"
+        monkeypatch.setattr(sending, "CONNECT_SECONDS", 0.2)
+        answers = [LOCAL.post(silent, BODY, HEADERS)]
+    answers += [LOCAL.post(silent, BODY, HEADERS), LOCAL.post(silent.replace("127.0.0.1", "localhost"), BODY, HEADERS)]
+    for answer in (http(404), http(500), http(302), b"SSH-2.0-OpenSSH\r\n", b"", reset):
+        with serving(answer) as wire:
+            answers.append(LOCAL.post(wire.url.replace("http", scheme), BODY, HEADERS))
+    assert {(one.status, one.problem, one.is_final) for one in answers} == {(None, NOT_ACCEPTED, False)}
+    assert all(one.detail for one in answers), "the operator's log says why"
+    with serving(http(204)) as wire:
+        assert LOCAL.post(wire.url, BODY, HEADERS) == Answer(204)
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "http://127.0.0.1:{port}/", "https://a@example.com/", ""])

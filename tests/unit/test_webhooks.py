@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,12 @@ from core.generation import ArchivedVideo, Failure, Generation, Status, Webhook
 from core.publish.views import as_announcement, as_archived_record
 from core.records.ledger import Ledger
 from core.webhooks.asked import MAX_URL, webhook_of
-from core.webhooks.courier import WAITS, Courier
+from core.webhooks.courier import LONGEST_DELAY, NOT_SENT, TRIED_FOR, WAITS, Courier
 from core.webhooks.message import headers, id_of
+from core.webhooks.queued import as_queued
 from core.webhooks.records import KEPT_FOR, LEASE, OVERLAP, Delivery, State, WebhookRecords
 from core.webhooks.secret import secret_of
+from core.webhooks.senders import SHARE, Senders
 from core.webhooks.sending import Answer
 from tests.support.generations import START, generation
 from wiring import now as real_now
@@ -227,7 +229,8 @@ class House:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.dynamodb, "generations", lambda: self.at)
         self.records = WebhookRecords(self.dynamodb, "webhooks", lambda: self.at)
-        self.courier = Courier(self.ledger, self.records, self, lambda: MASTER, self.hear)  # type: ignore[arg-type]  # posts
+        self.senders = Senders(self.dynamodb, "webhooks", lambda: self.at)
+        self.courier = Courier(self.ledger, self.records, self.senders, self, lambda: MASTER, self.hear)  # type: ignore[arg-type]  # posts
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
         self.sent.append((url, body, headers))
@@ -242,6 +245,21 @@ class House:
         found = completed()
         self.ledger.add(found)
         return {"detail": as_announcement(found)}
+
+    def take(self, event: Mapping[str, Any]) -> timedelta | None:
+        """Deliver the message of an end, and return how long the message that follows is delayed."""
+        again = self.courier.take(event)
+        return again.delay if again else None
+
+    def end(self, event: Mapping[str, Any]) -> list[timedelta]:
+        """Deliver the message of an end and those that follow, each at its time, and return their delays."""
+        delays = []
+        message: Mapping[str, Any] = event
+        while again := self.courier.take(message):
+            delays.append(again.delay)
+            self.at += again.delay
+            message = json.loads(json.dumps(again.message))
+        return delays
 
     def delivery(self, event: dict[str, Any]) -> Delivery:
         found = self.records.find(id_of(event["detail"]))
@@ -291,7 +309,7 @@ def test_one_of_two_concurrent_invocations_sends_and_the_other_retries(house: Ho
 
     def invoke() -> None:
         house.while_sending = lambda: None
-        waits.append(house.courier.take(event))
+        waits.append(house.take(event))
 
     house.while_sending = invoke
     assert house.courier.take(event) is None
@@ -360,7 +378,7 @@ def test_after_a_crash_the_same_message_is_sent_again(house: House) -> None:
     house.while_sending = die
     with pytest.raises(KeyboardInterrupt):
         house.courier.take(event)
-    assert house.courier.take(event) == LEASE
+    assert house.take(event) == LEASE
     house.at += LEASE
     assert house.courier.take(event) is None
     assert len(set(house.ids())) == 1
@@ -386,18 +404,14 @@ def test_an_unrecorded_success_is_sent_again_with_the_same_id(house: House, monk
 def test_a_delivery_is_retried_for_a_day_less_and_less_often(house: House) -> None:
     event = house.event()
     house.answers = [FAILED]
-    waits = []
-    while (wait := house.courier.take(event)) is not None:
-        left = house.courier.take(event)
-        assert left, "not before its time"
-        assert abs(left - wait) <= timedelta(milliseconds=1)
-        waits.append(wait)
-        house.at += wait
+    delays = house.end(event)
+    waits = [wait for _, _, wait in house.told if wait]
     assert len(house.sent) == len(waits) + 1 == len(WAITS) + 1
     for wait, least in zip(waits, WAITS, strict=True):
         assert least <= wait <= least * 1.1
     assert timedelta(hours=23) < sum(waits, timedelta()) < timedelta(hours=27)
-    assert max(waits) < timedelta(hours=12), "the maximum delay of SQS"
+    assert max(delays) == LONGEST_DELAY == timedelta(minutes=15), "the maximum delay of SQS"
+    assert sum(delays, timedelta()) - sum(waits, timedelta()) < timedelta(seconds=1), "never before its time"
     assert len(set(house.ids())) == 1
     delivery = house.delivery(event)
     assert (delivery.status, delivery.due_at, bool(delivery.ended_at)) == (State.DEAD, None, True)
@@ -407,11 +421,101 @@ def test_a_delivery_is_retried_for_a_day_less_and_less_often(house: House) -> No
     assert len(house.sent) == len(WAITS) + 1
 
 
+def test_a_postponed_message_makes_no_attempt_and_waits_longer_each_time(house: House) -> None:
+    event = house.event()
+    for number in range(SHARE):
+        house.senders.take("ann", f"h{number}.example")
+    message: Mapping[str, Any] = event
+    delays = []
+    for _ in range(12):
+        again = house.courier.take(message)
+        assert again
+        delays.append(again.delay)
+        message = json.loads(json.dumps(again.message))
+    assert (house.sent, house.told, house.delivery(event).attempts) == ([], [], 0)
+    for number, delay in enumerate(delays):
+        longest = min(timedelta(seconds=2**number), LONGEST_DELAY)
+        assert longest / 2 <= delay <= longest
+    house.at += LEASE + timedelta(seconds=1)
+    assert house.courier.take(message) is None
+    assert house.delivery(event).status is State.DELIVERED
+
+
+def test_a_message_that_could_not_be_sent_within_a_day_says_so_and_can_be_sent_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = house.event()
+    with monkeypatch.context() as patched:
+        patched.setattr(house.senders, "take", lambda *_: None)
+        house.end(event)
+    delivery = house.delivery(event)
+    assert (delivery.status, delivery.attempts, delivery.problem) == (State.DEAD, 0, NOT_SENT)
+    assert delivery.ended_at
+    assert TRIED_FOR <= delivery.ended_at - delivery.created_at <= TRIED_FOR + LONGEST_DELAY
+    [(_, answer, wait)] = house.told
+    assert (answer.problem, wait) == (NOT_SENT, None)
+    again = house.records.again(delivery)
+    assert house.courier.take(as_queued(again)) is None
+    assert house.delivery(event).status is State.DELIVERED
+
+
+def test_a_message_that_comes_days_late_is_still_tried_once(house: House) -> None:
+    """It was in the dead-letter queue."""
+    event = house.event()
+    house.answers = [FAILED]
+    house.courier.take(event)
+    house.at += timedelta(days=3)
+    assert house.courier.take(as_queued(house.delivery(event))) is None
+    assert (len(house.sent), house.delivery(event).status) == (2, State.DEAD)
+
+
+def test_two_messages_of_one_delivery_end_together(house: House) -> None:
+    """A function died after it had sent the message to the queue again, before SQS deleted the one it had received."""
+    event = house.event()
+    house.answers = [FAILED, TAKEN]
+    again = house.courier.take(event)
+    assert again
+    both = [event, again.message]
+    assert all(house.take(one) for one in both), "not before its time"
+    house.at += again.delay
+    assert [house.take(one) for one in both] == [None, None]
+    assert len(house.sent) == 2
+
+
+def test_the_messages_before_a_redelivery_end(house: House) -> None:
+    """Otherwise an owner could fill the queue by sending the same delivery again."""
+    event = house.event()
+    house.answers = [FAILED]
+    first = house.courier.take(event)
+    assert first
+    house.at += timedelta(hours=1)
+    messages = [event, first.message]
+    for _ in range(3):
+        messages.append(as_queued(house.records.again(house.delivery(event))))
+        house.at += timedelta(seconds=1)
+    assert [house.take(one) is None for one in messages] == [True] * 4 + [False]
+    assert len(house.sent) == 2
+
+
+def test_every_attempt_frees_its_sender(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
+
+    event = house.event()
+    house.answers = [FAILED, Answer(410, "gone", is_final=True)]
+    house.courier.take(event)
+    house.at += timedelta(minutes=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(house.records, "failed", lost)
+        with pytest.raises(ClientError):
+            house.courier.take(event)
+    assert all(house.senders.take("ann", "hooks.example.com") for _ in range(SHARE))
+
+
 def test_a_receiver_that_recovers_gets_the_message(house: House) -> None:
     event = house.event()
     house.answers = [Answer(None, "The webhook's URL does not answer: NewConnectionError."), FAILED, TAKEN]
-    while wait := house.courier.take(event):
-        house.at += wait
+    house.end(event)
     delivery = house.delivery(event)
     assert (delivery.status, delivery.attempts, delivery.answered, delivery.problem) == (State.DELIVERED, 3, 204, None)
 
@@ -451,7 +555,7 @@ def test_a_deleted_delivery_is_not_sent(house: House) -> None:
 def test_a_delivery_whose_generation_was_deleted_meanwhile_is_retried(house: House) -> None:
     event = house.event()
     house.answers = [FAILED, TAKEN]
-    wait = house.courier.take(event)
+    wait = house.take(event)
     assert wait
     house.ledger.announced(house.ledger.get("a" * 32))
     house.ledger.delete(house.ledger.get("a" * 32))
@@ -468,7 +572,7 @@ def test_an_owner_can_resend_any_delivery(house: House, before: Answer) -> None:
     house.at += timedelta(seconds=1)
     again = house.records.again(house.delivery(event))
     assert again == house.delivery(event)
-    assert house.courier.take({"delivery_id": again.delivery_id}) is None
+    assert house.courier.take(as_queued(again)) is None
     assert house.delivery(event).status is State.DELIVERED
     assert len(house.sent) == 2
     assert len(set(house.ids())) == 1

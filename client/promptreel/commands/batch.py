@@ -126,9 +126,9 @@ def run(
     """Run a file of requests. If you edit the file and run it again, only the new rows are generated.
 
     Prints the batch's id. The deployment checks every row before the batch starts; the rows of a large file (over
-    4 MiB or 5,000 rows) are checked after the upload, and invalid ones fail. If no deployment is configured, --dry-run
-    checks the rows against the models that this version knows. Local images, audio and videos that rows name, relative
-    to the file's folder, are uploaded.
+    4 MiB or 5,000 rows) are checked after the upload, and invalid ones are rejected. If no deployment is configured,
+    --dry-run checks the rows against the models that this version knows. Local images, audio and videos that rows name,
+    relative to the file's folder, are uploaded.
     """
     if reuse and again_:
         raise typer.BadParameter(
@@ -191,7 +191,7 @@ def list_(
     output.say_table(
         {
             "ID": {"no_wrap": True, "min_width": 32},
-            "STATUS": {"no_wrap": True, "min_width": 9},
+            "STATUS": {"no_wrap": True, "min_width": 10},
             "ROWS": {"no_wrap": True, "justify": "right"},
             "REV": {"no_wrap": True, "justify": "right"},
             "CREATED": {"no_wrap": True, "min_width": 16},
@@ -277,7 +277,8 @@ def cancel(
     running = counts.get("queued", 0) + counts.get("generating", 0)
     completed = counts.get("completed", 0)
     kept = f" {output.counted(completed, 'row')} had already completed." if completed else ""
-    output.say(f"Cancelled batch {batch.id}.{kept}")
+    state = "Cancelling" if batch.status == "cancelling" else "Cancelled"
+    output.say(f"{state} batch {batch.id}.{kept}")
     if running:
         rows = output.counted(running, "row")
         output.warn(f"Still running: {rows}. Cancel again with: {_again(context, 'cancel', batch.id)}")
@@ -400,7 +401,7 @@ def _rows_with_problems(rows: int, problem_rows: int) -> str:
 def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None:
     if check is None:
         raise PromptreelError(
-            f"{file} is too large for --dry-run: split it, or run it, and only its invalid rows will fail."
+            f"{file} is too large for --dry-run: split it, or run it, and only its invalid rows are rejected."
         )
     if as_json:
         output.say_json(check.raw)
@@ -490,6 +491,8 @@ def _finish(context: typer.Context, api: Client, batch: Batch, following: Follow
         way = f"Retry with: {_again(context, 'retry', batch.id, *options)}"
         if refused == len(rows) - completed:
             way = "Fix the invalid requests and run the file again."
+        if batch.held_back:
+            output.warn(batch.held_back)
         raise PromptreelError(f"{len(rows) - completed} of {output.counted(len(rows), 'row')} failed. {way}")
     if unsaved:
         raise PromptreelError(f"{output.counted(unsaved, 'video')} could not be saved. Try again with: {back}")
@@ -555,6 +558,7 @@ def _show(batch: Batch) -> None:
         "rows": batch.rows,
         "before": f"{batch.made_before} requested earlier" if batch.made_before else None,
         "counts": counts or None,
+        "rejected": output.counted(batch.rejected, "row") if batch.rejected else None,
         "held": batch.held_back,
         "created": batch.created_at,
     }

@@ -1,6 +1,5 @@
 """keys: manage the API's keys."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
 
 SCOPES = ("read", "create", "all")
-# If a key is used before the authorizer can see it, the gateway caches the rejection. So wait before showing the key.
-KNOWN_AFTER_SECONDS = 2.0
 KeyId = Annotated[
     str, typer.Argument(metavar="KEY_ID", help="The key's id; see `promptreel keys list`.", show_default=False)
 ]
@@ -63,7 +60,6 @@ def create(
     expires_at = _end(expires)
     with _keys(context) as keys:
         key, kept = keys.create(owner, name=name, scope=scope, expires_at=expires_at)
-        time.sleep(KNOWN_AFTER_SECONDS)
     if as_json:
         output.say_json({"api_key": key, **asdict(kept)})
     else:
@@ -116,7 +112,6 @@ def rotate(
     expires_at = _end(expires)
     with deployment(context) as deployed:
         key, new, old = _keys_of(deployed).rotate(key_id, for_as_long, expires_at)
-        time.sleep(KNOWN_AFTER_SECONDS)
     if as_json:
         output.say_json({"api_key": key, **asdict(new), "replaces": asdict(old)})
     else:

@@ -13,13 +13,15 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from core.generation import iso
+from core.generation import Clock, iso
+from core.secrets import Secret
 
 READ, CREATE, ALL = "read", "create", "all"
 SCOPES = (READ, CREATE, ALL)  # each includes the one before: read; create and retry; cancel and delete as well
 KeyRecord = dict[str, str]
+READ_EVERY, MOST_READS = timedelta(seconds=2), 5  # reads for unknown keys: on average, and in a row
 _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 
@@ -33,6 +35,38 @@ class Holder:
     line: str
 
 
+@dataclass
+class KnownKeys:
+    """Finds the holders of keys in the secret, which is remembered for a while.
+
+    It is read again for an unknown key, which may be newer. Guesses are unknown keys as well, so these reads are
+    limited as by a bucket of `MOST_READS` tokens, which gets another one after each `READ_EVERY`.
+    """
+
+    secret: Secret
+    now: Clock
+    _is_full_at: datetime | None = None  # when the bucket has all its tokens again
+
+    def holder(self, authorization: str) -> Holder | None:
+        """Return the holder of the key in an `Authorization` header, or None if it has no valid key."""
+        scheme, _, key = authorization.partition(" ")
+        key = key.strip()
+        if scheme.lower() != "bearer" or not _KEY.fullmatch(key):
+            return None
+        found = holder_of(key, self.secret.text(), self.now())
+        if found is None and self._may_read():
+            found = holder_of(key, self.secret.text(force_fetch=True), self.now())
+        return found
+
+    def _may_read(self) -> bool:
+        now = self.now()
+        is_full_at = max(self._is_full_at or now, now) + READ_EVERY
+        if is_full_at - now > READ_EVERY * MOST_READS:
+            return False
+        self._is_full_at = is_full_at
+        return True
+
+
 def issue(
     owner: str, now: datetime, *, name: str = "", scope: str = ALL, expires_at: datetime | None = None
 ) -> tuple[str, dict[str, KeyRecord]]:
@@ -44,11 +78,6 @@ def issue(
     record |= {"scope": scope} if scope != ALL else {}
     record |= {"expires_at": iso(expires_at)} if expires_at else {}
     return key, {key_id: record}
-
-
-def is_key(text: str) -> bool:
-    """Return whether a text has the form of a key. A key may have this form and not be valid."""
-    return _KEY.fullmatch(text) is not None
 
 
 def holder_of(key: str, stored: str | None, now: datetime) -> Holder | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.errors import NotFound
 from core.generation import iso
-from core.records.table import DELIVERY_KEY
+from core.webhooks.queued import as_queued
 from core.webhooks.records import OVERLAP, Delivery, SecretVersions, WebhookRecords
 from core.webhooks.secret import secret_of
 
@@ -33,7 +33,7 @@ class WebhookApi:
         """Send a delivery again now, whatever its status, with the same id. Repeating the call is harmless."""
         delivery = self._own(owner, delivery_id)
         again = self.records.again(delivery)
-        self.send(MessageBody=json.dumps({DELIVERY_KEY: delivery.delivery_id}))
+        self.send(MessageBody=json.dumps(as_queued(again)))
         return _shown(again)
 
     def secret(self, owner: str) -> dict[str, Any]:
@@ -60,6 +60,7 @@ class WebhookApi:
 
 def _shown(delivery: Delivery) -> dict[str, Any]:
     """Return a delivery as its owner sees it."""
-    shown = {name: value for name, value in asdict(delivery).items() if name not in ("delivery_id", "owner", "body")}
+    hidden = ("delivery_id", "owner", "body", "begun_at")
+    shown = {name: value for name, value in asdict(delivery).items() if name not in hidden}
     times = {name: (at := getattr(delivery, name)) and iso(at) for name in ("created_at", "due_at", "ended_at")}
     return {"id": delivery.delivery_id, **shown, **times}

@@ -1,30 +1,42 @@
-"""AcceptRow: a staged row becomes a generation, the same one each time AcceptRow is invoked."""
+"""AcceptRow: a staged row becomes a generation, the same one each time AcceptRow is invoked.
+
+What a run does with a row is decided in `replacement`.
+"""
 
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from core.batches.identity import replacement_id
-from core.batches.record import BatchRecord
+from core.batches.rejection import Rejection
+from core.batches.rejection_limit import RejectionLimit
+from core.batches.replacement import Step, latest_attempt, next_step
+from core.batches.run import RowState
 from core.batches.staged_row import Span, StagedRow
 from core.batches.table import BatchRecords
-from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotFound, NotRescuable
-from core.generation import Failure, Generation, Source, Status
+from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotFound
+from core.generation import Failure, Generation, Source
 from core.inputs.references import without_data
-from core.intake.accept import Envelope, Intake, Rejections
+from core.intake.accept import Envelope, Intake
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
-from core.rescue import check_rescuable
 from core.workflow import Run
+
+# Between two polls of a row whose workflow was started by someone else. The pause is a tenth of the row's age, so a
+# row is polled about a thousand times in a month, and its end is noticed late by a tenth at most.
+SHORTEST_PAUSE, LONGEST_PAUSE = 10, 3600  # seconds
 
 
 @dataclass(frozen=True)
 class AcceptedRow:
-    """The run of the row's generation, and whether nothing is left to run."""
+    """The run of the row's generation, and what is left to do."""
 
     run: Run
-    has_ended: bool
+    has_ended: bool  # nothing is left to run
+    has_stopped: bool = False  # the run of the batch starts no more rows, so the Map should end
+    pause: int = SHORTEST_PAUSE  # seconds until the row is polled again, if its workflow cannot be waited for
 
 
 @dataclass(frozen=True)
@@ -32,8 +44,8 @@ class AcceptRow:
     """Accepts the staged rows of batches."""
 
     intake: Intake  # does not start the workflow, because the batch's execution does
-    rejections: Rejections
     records: BatchRecords
+    limit: RejectionLimit
     announcer: Announcer  # of an end that nobody has announced before the row runs again
 
     @property
@@ -41,158 +53,132 @@ class AcceptRow:
         """Return the ledger of the generations that the rows become."""
         return self.intake.ledger
 
-    def accept(self, row: StagedRow) -> AcceptedRow:
+    def accept(self, run_id: str, row: StagedRow) -> AcceptedRow:
         """Return the generation of a row, and record it if it is new.
 
         A row that was made by an earlier run or in an earlier revision keeps its generation. A failed row stays failed
-        unless the batch was retried since. If no budget has room for the row, it is left out and the batch's record
-        says why.
+        unless the run is a retry. If no budget has room for the row, it is left out and the run says why.
         """
         try:
-            return self._accept(row, set())
+            return self._accept(run_id, row, set())
         except BudgetExceeded as error:
-            self.records.hold_back(row.batch_id, str(error))
-            return AcceptedRow(Run(str(row.generation_id)), has_ended=True)  # only a request exceeds a budget
-
-    def _accept(self, row: StagedRow, reached: set[str]) -> AcceptedRow:
-        """Accept a row after the rows that it needs. `reached` are the rows that this call has already accepted."""
-        if row.generation_id is None:
-            return self._not_a_request(row)
-        # A generation can wait only for one that is recorded, so the rows whose videos it uses are accepted first.
-        for needed_id, span in row.needs.items():
-            if needed_id not in reached and self._is_open(needed_id, row.batch_id):
-                reached.add(needed_id)
-                self._accept(self._needed(row, span), reached)
-        try:
-            generation = self._found(row, row.generation_id) or self._new(row, row.generation_id)
-        except Deleted:
-            generation = None
-        if generation is None:
+            self.records.hold_back(run_id, str(error))
             return AcceptedRow(Run(row.generation_id), has_ended=True)
-        return AcceptedRow(generation.run, generation.status.ended)
 
-    def _not_a_request(self, row: StagedRow) -> AcceptedRow:
-        """Reject a row that holds no request. It cannot become a generation, so it is known only as rejected."""
-        problem = str(row.problem)
-        self._rejected(row, InvalidRequest(problem))
-        return AcceptedRow(Run(row.rejected_id(problem)), has_ended=True)
+    def _accept(self, run_id: str, row: StagedRow, reached: set[str]) -> AcceptedRow:
+        """Accept a row after the rows that it needs. `reached` are the rows that this call has already accepted."""
+        state = self.records.row(run_id, row.batch_id, row.number)
+        try:
+            attempt = self._latest(row.generation_id)
+        except Deleted:
+            return AcceptedRow(Run(row.generation_id), has_ended=True)
+        if attempt and row.revision > (attempt.revision or 0):
+            self.ledger.found_in(attempt, row.place(), row.label)
+        step = next_step(attempt, state)
+        if step is not Step.KEEP:
+            self._accept_needed(row, state, reached)
+            attempt = self._begun(step, row, attempt, state)
+        if attempt is None:
+            return AcceptedRow(Run(row.generation_id), has_ended=True, has_stopped=state.has_stopped)
+        return AcceptedRow(attempt.run, attempt.status.ended, pause=pause_of(attempt, self.ledger.now()))
 
-    def _is_open(self, generation_id: str, batch_id: str) -> bool:
+    def _accept_needed(self, row: StagedRow, state: RowState, reached: set[str]) -> None:
+        """Accept the rows whose videos a row uses, because a generation can wait only for one that is recorded."""
+        for needed_id, span in row.needs.items():
+            if needed_id not in reached and self._is_due(needed_id, state):
+                reached.add(needed_id)
+                self._accept(state.run.id, self._staged(row, span), reached)
+
+    def _is_due(self, generation_id: str, state: RowState) -> bool:
         """Return whether a row is not recorded yet, or is to run again."""
         try:
-            found = self._get(generation_id)
+            return next_step(self._latest(generation_id), state) is not Step.KEEP
         except Deleted:
             return False
-        if found is None:
-            return True
-        return found.status is Status.ERROR and _is_retried(found, self.records.find(batch_id))
 
-    def _needed(self, row: StagedRow, span: Span) -> StagedRow:
+    def _staged(self, row: StagedRow, span: Span) -> StagedRow:
         """Return the row that is staged at this place of the same file."""
         inputs = self.intake.inputs
         where = f"bytes={span.first}-{span.first + span.length - 1}"
         found = inputs.s3.get_object(Bucket=inputs.videos_bucket, Key=str(row.rows_key), Range=where)
         return StagedRow.from_line(json.loads(found["Body"].read()))
 
-    def _found(self, row: StagedRow, generation_id: str) -> Generation | None:
-        """Return the generation that the row already has, or its latest replacement. Run it again if it is due."""
-        found = self._get(generation_id)
-        if found is None:
-            return None
-        generation = found
-        while generation.retried_as:
-            # The replacement is missing if the function died before recording it.
-            generation = self._get(generation.retried_as) or self._replacement(row, generation)
-        if row.revision > (generation.revision or 0):
-            self._note_place(row, generation)
-        if not _is_retried(generation, self.records.find(row.batch_id)):
-            return generation
-        return self._unless_cancelled(row, self._retried(row, generation))
-
-    def _new(self, row: StagedRow, generation_id: str) -> Generation | None:
-        """Return the row's first generation, or None if the batch was cancelled."""
-        if row.problem is not None:
-            return self._rejected(row, InvalidRequest(row.problem))
-        record = self.records.find(row.batch_id)
-        if _is_cancelled(row, record):
-            return None
-        generation = self._accepted(row, generation_id, record)
-        return generation and self._unless_cancelled(row, generation)
-
-    def _unless_cancelled(self, row: StagedRow, generation: Generation) -> Generation:
-        """Fail a generation that is about to run if its batch was cancelled.
-
-        The cancellation may have listed the running rows before this one was recorded.
-        """
-        if generation.status.ended or not _is_cancelled(row, self.records.find(row.batch_id)):
-            return generation
-        self.ledger.fail(generation.run, Failure(Cancelled.__name__, "Its batch was cancelled before it began."))
-        return self.ledger.get(generation.generation_id)
-
-    def _accepted(self, row: StagedRow, generation_id: str, record: BatchRecord | None) -> Generation | None:
-        envelope = replace(_envelope(row, generation_id), key_line=_key_of(record))
+    def _begun(self, step: Step, row: StagedRow, attempt: Generation | None, state: RowState) -> Generation | None:
+        """Take the step and return the row's latest attempt, or None if the row has none and is rejected."""
         try:
-            return self.intake.accept(row.request, envelope)
-        except InvalidRequest as invalid:  # the models or limits have changed since the file was read
-            error = invalid
-            if any(self._was_never_made(needed_id) for needed_id in row.needs):
-                error = InvalidRequest("A row whose video it uses was rejected, so that video does not exist.")
-            return self._rejected(row, error)
+            if attempt is None:
+                begun = self._recorded(row.request, row.generation_id, row, state)
+            elif step is Step.CONTINUE:
+                begun = self._continued(attempt, state)
+            else:
+                begun = self._replaced(attempt, row, state)
+        except InvalidRequest as error:  # an input is missing, or the models have changed since the file was read
+            self._reject(row, error, state)
+            return attempt
+        return self._unless_cancelled(begun, row, state)
 
-    def _rejected(self, row: StagedRow, error: InvalidRequest) -> Generation | None:
-        request = row.request or {"prompt": row.prompt or ""}
-        rejected = self.rejections.reject(error, _envelope(row, row.rejected_id(str(error))), request)
-        if rejected and row.revision > (rejected.revision or 0):
-            self._note_place(row, rejected)
-        return rejected
+    def _recorded(self, request: dict[str, Any], generation_id: str, row: StagedRow, state: RowState) -> Generation:
+        """Record an attempt unless it exists. Raise `InvalidRequest` if it cannot be accepted."""
+        envelope = Envelope(
+            generation_id,
+            row.owner,
+            Source("s3", row.source_ref),
+            row=row.place(state.run.number),
+            label=row.label,
+            key_line=state.run.key_line,
+        )
+        return self.intake.accept(request, envelope)
 
-    def _note_place(self, row: StagedRow, generation: Generation) -> None:
-        """Record where the generation is in a later revision, and its label there."""
-        self.ledger.found_in(generation, row.place, row.label)
+    def _continued(self, failed: Generation, state: RowState) -> Generation:
+        """Continue a failed attempt where it failed, as `promptreel rescue` does."""
+        if not failed.announced_at:  # its hold is still open: the event of its end is late, or was lost
+            self.announcer.announce(failed.generation_id, self.ledger)
+            failed = self.ledger.get(failed.generation_id)
+        failed = replace(failed, batch_run=state.run.number)
+        if failed.provider_id:  # already paid for, or about to be
+            self.ledger.reopen(failed, failed.provider_id)
+        else:
+            opening = self.intake.accounts.opening(failed, state.run.key_line)
+            self.ledger.reopen(failed, None, opening=opening)
+        return self.ledger.get(failed.generation_id)
 
-    def _retried(self, row: StagedRow, generation: Generation) -> Generation:
-        """Run a failed generation again.
-
-        It continues where it failed, as `promptreel rescue` does. A generation that the provider failed to make, and
-        does not charge, is replaced by a new one. A generation that the provider may have accepted is left unchanged.
-        """
-        try:
-            check_rescuable(generation)
-        except NotRescuable:
-            if not generation.failed_at_provider:
-                return generation
-            # Recorded before the replacement exists, so that the row never has two generations.
-            self.ledger.retried_as(generation, replacement_id(generation.generation_id))
-            return self._replacement(row, generation)
-        self._reopen(row, generation)
-        return self.ledger.get(generation.generation_id)
-
-    def _reopen(self, row: StagedRow, generation: Generation) -> None:
-        if not generation.announced_at:  # its hold is still open: the event of its end is late, or was lost
-            self.announcer.announce(generation.generation_id, self.ledger)
-            generation = self.ledger.get(generation.generation_id)
-        if generation.provider_id:  # already paid for, or about to be
-            self.ledger.reopen(generation, generation.provider_id)
-            return
-        opening = self.intake.accounts.opening(generation, _key_of(self.records.find(row.batch_id)))
-        self.ledger.reopen(generation, None, opening=opening)
-
-    def _replacement(self, row: StagedRow, failed: Generation) -> Generation:
-        """Return the generation that replaces a failed one, and record it if it is new."""
-        row = replace(row, request=self._original_request(row, failed))
-        accepted = self._accepted(row, replacement_id(failed.generation_id), self.records.find(row.batch_id))
-        return accepted or replace(failed, retried_as=None)
+    def _replaced(self, failed: Generation, row: StagedRow, state: RowState) -> Generation:
+        """Replace an attempt that the provider failed to make. The failed one names its replacement first."""
+        later_id = replacement_id(failed.generation_id)
+        self.ledger.retried_as(failed, later_id)
+        return self._recorded(self._original_request(row, failed), later_id, row, state)
 
     def _original_request(self, row: StagedRow, failed: Generation) -> dict[str, Any]:
-        """Return the request of a failed generation, with the files that it contained.
+        """Return the request of a failed attempt, with the files that it contained.
 
         Only the staged row has those files. The uploads that were made of them expire after a day.
         """
         model = self.intake.models.get(failed.model)
         with suppress(InvalidRequest):
-            if row.request and without_data(row.request, model.inputs if model else ()) == failed.request:
+            if without_data(row.request, model.inputs if model else ()) == failed.request:
                 return row.request
         return failed.request
+
+    def _unless_cancelled(self, begun: Generation, row: StagedRow, state: RowState) -> Generation:
+        """Fail an attempt that is about to run if its run was cancelled.
+
+        The cancellation may have listed the running rows before this one was recorded.
+        """
+        if begun.status.ended or not self.records.row(state.run.id, row.batch_id, row.number).is_cancelled:
+            return begun
+        self.ledger.fail(begun.run, Failure(Cancelled.__name__, "Its batch was cancelled before it began."))
+        return self.ledger.get(begun.generation_id)
+
+    def _reject(self, row: StagedRow, error: InvalidRequest, state: RowState) -> None:
+        """Record that the run has rejected a row, and stop the run if the limit of its key is reached."""
+        problem = str(error)
+        if any(self._was_never_made(needed_id) for needed_id in row.needs):
+            problem = "A row whose video it uses was rejected, so that video does not exist."
+        rejection = Rejection.of(row.number, problem, row.request.get("prompt"), row.label)
+        if self.records.reject(state.run, rejection):
+            exceeded = self.limit.count(row.owner, state.run.key_line, 1)
+            if exceeded:
+                self.records.stop(state.run.id, exceeded)
 
     def _was_never_made(self, generation_id: str) -> bool:
         """Return whether the generation does not exist, and was not deleted either."""
@@ -200,6 +186,10 @@ class AcceptRow:
             return self._get(generation_id) is None
         except Deleted:
             return False
+
+    def _latest(self, generation_id: str) -> Generation | None:
+        """Return the latest attempt of a row. Raise `Deleted` if its owner has deleted it."""
+        return latest_attempt(self._get(generation_id), self._get)
 
     def _get(self, generation_id: str) -> Generation | None:
         """Return the generation, or None if it does not exist. Raise `Deleted` if its owner has deleted it."""
@@ -211,18 +201,7 @@ class AcceptRow:
             return None
 
 
-def _key_of(record: BatchRecord | None) -> str | None:
-    """Return the API key whose budget counts the rows that start now."""
-    return record.key_id if record else None
-
-
-def _is_cancelled(row: StagedRow, record: BatchRecord | None) -> bool:
-    return record is not None and record.is_revision_cancelled(row.revision)
-
-
-def _is_retried(generation: Generation, record: BatchRecord | None) -> bool:
-    return record is not None and record.retries(generation)
-
-
-def _envelope(row: StagedRow, generation_id: str) -> Envelope:
-    return Envelope(generation_id, row.owner, Source("s3", row.source_ref), row=row.place, label=row.label)
+def pause_of(attempt: Generation, now: datetime) -> int:
+    """Return the seconds until a row is polled again."""
+    age = (now - (attempt.reopened_at or attempt.created_at)).total_seconds()
+    return int(min(max(SHORTEST_PAUSE, age / 10), LONGEST_PAUSE))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.batches.check import batch_id_of, sent_key
 from core.batches.dropped_file import MAX_FILE_BYTES
-from core.batches.record import NOT_STARTED, BatchRecord, BatchStatus, no_batch
-from core.batches.report import as_row, not_started
+from core.batches.record import NOT_STARTED, Batch, BatchStatus, no_batch
+from core.batches.report import ReportRows
 from core.batches.start import BatchStart
 from core.beginning import only
 from core.delete import Deletion
@@ -51,17 +51,20 @@ class BatchApi:
         return Lists(self.ledger)
 
     def create(
-        self, owner: str, key_id: str | None, name: str, body: bytes, max_concurrency: int | None
+        self, owner: str, key_line: str | None, name: str, body: bytes, max_concurrency: int | None
     ) -> dict[str, Any]:
         """Put a checked file in the prompts bucket. It is read from there, so that a crash here starts nothing."""
-        key = sent_key(owner, name)
-        metadata = _metadata(key_id, max_concurrency)
+        self.batches.limit.check(owner, key_line)
+        key, content = sent_key(owner, name), sha256(body).hexdigest()
+        self._expect(owner, name, key, content)  # first, so that it cannot come after the file was read
+        metadata = _metadata(key_line, max_concurrency)
         self.s3.put_object(Bucket=self.prompts_bucket, Key=key, Body=body, Metadata=metadata)
-        return self._shown(self._reading(owner, name, key, sha256(body).hexdigest()), counted=True)
+        return self.get(owner, batch_id_of(self.prompts_bucket, owner, name))
 
-    def upload(self, owner: str, key_id: str | None, name: str, max_concurrency: int | None) -> dict[str, Any]:
+    def upload(self, owner: str, key_line: str | None, name: str, max_concurrency: int | None) -> dict[str, Any]:
         """Return a form to upload a larger file with. The file is read when it arrives."""
-        fields = {f"x-amz-meta-{field}": text for field, text in _metadata(key_id, max_concurrency).items()}
+        self.batches.limit.check(owner, key_line)
+        fields = {f"x-amz-meta-{field}": text for field, text in _metadata(key_line, max_concurrency).items()}
         post = self.s3.generate_presigned_post(
             Bucket=self.prompts_bucket,
             Key=sent_key(owner, name),
@@ -75,145 +78,150 @@ class BatchApi:
     def page(self, owner: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """Return a page of the owner's batches, newest first. Their rows are not counted."""
         found, next_cursor = self.batches.records.of_owner(owner, cursor, limit)
-        return {"data": [self._shown(record, counted=False) for record in found], "next_cursor": next_cursor}
+        return {"data": [self._shown(batch, counted=False) for batch in found], "next_cursor": next_cursor}
 
     def get(self, owner: str, batch_id: str) -> dict[str, Any]:
         """Return a batch with its progress."""
         return self._shown(self.own(owner, batch_id), counted=True)
 
     def report(self, owner: str, batch_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
-        """Return the report's rows after a row, from the ledger, and the number of the last one, None at the end."""
-        record = self.own(owner, batch_id)
-        total = record.rows or 0
+        """Return the report's rows after a row, as they are now, and the number of the last one, None at the end."""
+        batch = self.own(owner, batch_id)
+        if batch.run is None:
+            return [], None
+        run, records = batch.run, self.batches.records
+        report = ReportRows(run, self.ledger, records, is_cancelled=batch.is_cancelled, has_ended=run.has_ended)
         rows: list[dict[str, Any]] = []
-        size, number = 0, after
-
-        def missing(which: int) -> dict[str, Any]:
-            row = not_started(which, None, cancelled=record.is_cancelled, because=record.held_back)
-            if record.ended_complete and not record.is_cancelled:
-                return {**row, "status": str(Status.ERROR), "error": "Its owner deleted it."}
-            return {**row, "error": row["error"] if record.has_ended else None}
-
-        for generation in self.lists.batch(record.batch_id, record.revision, after=after):
-            reached = generation.row_number or 0
-            while number + 1 < reached and len(rows) < limit:
-                number += 1
-                rows.append(missing(number))
-            if len(rows) == limit or size > MAX_REPORT_BYTES:
+        size, last = 0, min(after + limit, run.rows)
+        for row in report.from_index(after, last):
+            rows.append(row)
+            size += len(str(row).encode("utf-8", "replace"))
+            if size > MAX_REPORT_BYTES:
+                last = row["row"]
                 break
-            if reached > number:
-                number = reached
-                rows.append(as_row(number, generation))
-                size += len(str(rows[-1]).encode("utf-8", "replace"))
-        else:
-            while number < total and len(rows) < limit:
-                number += 1
-                rows.append(missing(number))
-        return rows, number if number < total else None
+        return rows, last if last < run.rows else None
 
     def cancel(self, owner: str, batch_id: str) -> dict[str, Any]:
-        """Start no more rows, and cancel those that are running.
+        """Start no more rows of the latest run and those before it, and stop the rows that they started.
 
         The provider may still finish, and charge for, the rows that it has.
         """
-        record = self._by_whole_id(owner, batch_id)
-        if not record.is_cancelled:
-            if self._status(record, self._counts(record)) is BatchStatus.COMPLETED:
+        batch = self._by_whole_id(owner, batch_id)
+        last_run = batch.run.number if batch.run else 0
+        if not batch.is_cancelled:
+            if self._status(batch, self._counts(batch)) is BatchStatus.COMPLETED:
                 raise Conflict(f"Batch {batch_id} has ended: nothing is left to cancel.")
             # From now on no row is accepted. A row that is being accepted checks for this after it is recorded.
-            record = self.batches.records.change(
-                batch_id, cancelled_at=self.batches.records.now(), cancelled_revision=record.revision
-            )
+            self.batches.records.cancel(batch_id, last_run, self.batches.records.now())
         until = time.monotonic() + CANCEL_SECONDS
         was_quiet = False
         while time.monotonic() < until:
-            running = list(self.lists.running_in_batch(batch_id))
-            for generation_id in running:
-                with suppress(Conflict, NotFound):
-                    self.deletion.delete(self.ledger.get(generation_id), only_running=True)
-                if time.monotonic() > until:
-                    break
+            is_quiet = not self._stop_rows(batch_id, last_run, until)
             # Twice, because the index may not have a row yet that was recorded just before.
-            if not running and was_quiet:
+            if is_quiet and was_quiet:
                 break
-            was_quiet = not running
+            was_quiet = is_quiet
             self.sleep(LAG_SECONDS)
         return self.get(owner, batch_id)
 
-    def retry(self, owner: str, key_id: str | None, batch_id: str) -> dict[str, Any]:
+    def _stop_rows(self, batch_id: str, last_run: int, until: float) -> int:
+        """Stop the running rows that a run up to this one started. Return how many of them the index shows as running.
+
+        Rows that a retry has started since are left running.
+        """
+        found = 0
+        for generation_id in self.lists.running_in_batch(batch_id):
+            with suppress(Conflict, NotFound):
+                generation = self.ledger.get(generation_id)
+                if (generation.batch_run or 0) <= last_run:
+                    found += 1
+                    self.deletion.delete(generation, only_running=True)
+            if time.monotonic() > until:
+                break
+        return found
+
+    def retry(self, owner: str, key_line: str | None, batch_id: str) -> dict[str, Any]:
         """Run the rows again that failed, were cancelled or were not started. A running batch is left running."""
-        record = self._by_whole_id(owner, batch_id)
-        counts = self._counts(record)
-        status = self._status(record, counts)
-        if record.rows is None:
+        batch = self._by_whole_id(owner, batch_id)
+        if batch.run is None:
             raise Conflict(f"Batch {batch_id} has no rows yet.")
-        if status is not BatchStatus.RUNNING or record.is_cancelled:  # a cancelled batch may still have running rows
-            if counts[Status.ERROR] + counts[NOT_STARTED] == 0:
+        counts = self._counts(batch)
+        status = self._status(batch, counts)
+        if status is BatchStatus.RUNNING and not self.batches.has_broken_off(batch.run):
+            self.batches.executions.start(batch.run)  # unless that was done: a function may have died before it
+            return self.get(owner, batch_id)
+        left = counts[Status.ERROR] + counts[NOT_STARTED]
+        # Otherwise running rows may be left as well, or only the report.
+        if status not in (BatchStatus.RUNNING, BatchStatus.CANCELLING, BatchStatus.STOPPED):
+            if left == 0:
                 raise Conflict(f"Batch {batch_id} has no failed rows: nothing is left to retry.")
-            if not self.batches.staging.has_rows(record):
-                raise Conflict(f"The rows of batch {batch_id} have expired: send its file again, then retry.")
-            now = self.batches.records.now()
-            record = self.batches.records.change(
-                batch_id,
-                retried_at=now,
-                cancelled_at=None,
-                cancelled_revision=None,
-                ended_at=None,
-                is_complete=None,
-                held_back=None,
-                key_id=key_id,
-                run=record.run + 1,
-            )
-        self.batches.restart(record)
+            if left == batch.run.problems:
+                raise Conflict(f"Batch {batch_id} has only invalid rows left: correct them and send its file again.")
+        if not self.batches.staging.has_rows(batch.run):
+            raise Conflict(f"Batch {batch_id} is too old for its rows to be here: send its file again, then retry.")
+        self.batches.limit.check(owner, key_line)
+        self.batches.retry(batch.run, key_line)
         return self.get(owner, batch_id)
 
-    def own(self, owner: str, batch_id: str) -> BatchRecord:
+    def own(self, owner: str, batch_id: str) -> Batch:
         """Return the owner's batch, by its id or the beginning of its id. Raise `NotFound` if the owner has none."""
         if re.fullmatch(BEGINNING, batch_id, re.ASCII):
             meant = islice(self.batches.records.meant(owner, batch_id), MOST_MEANT)
-            return only({one.batch_id: one for one in meant}, batch_id, no_batch(batch_id), "batches", "batch_id")
-        record = self.batches.records.find(batch_id) if re.fullmatch(GENERATION_ID, batch_id, re.ASCII) else None
-        if record is None or record.owner != owner:
+            return only(
+                {one.record.batch_id: one for one in meant}, batch_id, no_batch(batch_id), "batches", "batch_id"
+            )
+        batch = self.batches.records.find(batch_id) if re.fullmatch(GENERATION_ID, batch_id, re.ASCII) else None
+        if batch is None or batch.record.owner != owner:
             raise NotFound(no_batch(batch_id))
-        return record
+        return batch
 
-    def _by_whole_id(self, owner: str, batch_id: str) -> BatchRecord:
+    def _by_whole_id(self, owner: str, batch_id: str) -> Batch:
         if re.fullmatch(BEGINNING, batch_id, re.ASCII):
             raise InvalidRequest("The beginning of an id is not enough to cancel or retry: give the whole id.")
         return self.own(owner, batch_id)
 
-    def _reading(self, owner: str, name: str, key: str, content: str) -> BatchRecord:
-        """Record that a batch is being read, unless this content was read before. Return the record."""
+    def _expect(self, owner: str, name: str, key: str, content: str) -> None:
+        """Record that a file is about to be sent, unless this content was read before and would start nothing."""
         records = self.batches.records
         batch_id = batch_id_of(self.prompts_bucket, owner, name)
-        while True:
-            found = records.find(batch_id)
-            if found and found.has_read(content):
-                return found
-            fresh = records.new(batch_id, owner, name, f"s3://{self.prompts_bucket}/{key}", self.default_model)
-            reading = (found or fresh).as_reading(records.now())
-            if records.put(reading, found):
-                return reading
+        fresh = records.new(batch_id, owner, name, f"s3://{self.prompts_bucket}/{key}", self.default_model)
+        if not (records.find(batch_id) or records.create(fresh)).has_read(content):
+            records.expect(batch_id, content)
 
-    def _counts(self, record: BatchRecord) -> Counter[str]:
-        counts = self.lists.batch_counts(record.batch_id, record.revision) if record.rows else Counter[str]()
-        counts[NOT_STARTED] = max(0, (record.rows or 0) - counts.total())
+    def _counts(self, batch: Batch) -> Counter[str]:
+        """Count the rows of the latest run by status. A rejected row counts as failed."""
+        if batch.run is None:
+            return Counter()
+        counts = self.lists.batch_counts(batch.record.batch_id, batch.run.revision)
+        without = max(0, batch.run.rows - counts.total())
+        rejected = min(batch.run.rejected, without)
+        counts[Status.ERROR] += rejected
+        counts[NOT_STARTED] = without - rejected
         return counts
 
-    def _status(self, record: BatchRecord, counts: Counter[str] | None) -> BatchStatus:
-        return record.status(counts, lambda: self.batches.executions.is_broken(record.execution))
+    def _status(self, batch: Batch, counts: Counter[str] | None) -> BatchStatus:
+        run = batch.run
+        return batch.status(counts, lambda: run is not None and self.batches.executions.is_broken(run.id))
 
-    def _shown(self, record: BatchRecord, *, counted: bool) -> dict[str, Any]:
-        counts = self._counts(record) if counted else None
-        times = ("created_at", "updated_at", "ended_at", "cancelled_at", "retried_at")
+    def _shown(self, batch: Batch, *, counted: bool) -> dict[str, Any]:
+        counts = self._counts(batch) if counted else None
+        record, run = batch.record, batch.run
+        times = {
+            "created_at": record.created_at,
+            "updated_at": record.updated_at,
+            "ended_at": run and run.ended_at,
+            "cancelled_at": record.cancelled_at if batch.is_cancelled else None,
+            "retried_at": run.started_at if run and run.is_retry else None,
+        }
         return {
             "id": record.batch_id,
             "name": record.name,
-            "status": self._status(record, counts),
+            "status": self._status(batch, counts),
             "revision": record.revision,
             "sha256": record.content,
-            "rows": record.rows,
-            "made_before": record.made_before,
+            "rows": run and run.rows,
+            "made_before": run and run.made_before,
+            "rejected": run and run.rejected,
             "counts": counts
             and {
                 "not_started": counts[NOT_STARTED],
@@ -223,13 +231,13 @@ class BatchApi:
                 "error": counts[Status.ERROR],
             },
             "error": as_error(record.error, record.batch_id),
-            "held_back": record.held_back,
+            "held_back": run and run.why_not_started,
             "source": {"kind": "s3", "ref": record.source_ref},
-            **{name: (at := getattr(record, name)) and iso(at) for name in times},
+            **{name: at and iso(at) for name, at in times.items()},
         }
 
 
-def _metadata(key_id: str | None, max_concurrency: int | None) -> dict[str, str]:
+def _metadata(key_line: str | None, max_concurrency: int | None) -> dict[str, str]:
     """Return the metadata that a file is sent with."""
-    metadata = {"key_id": key_id, "max_concurrency": max_concurrency and str(max_concurrency)}
+    metadata = {"key_line": key_line, "max_concurrency": max_concurrency and str(max_concurrency)}
     return {name: text for name, text in metadata.items() if text}

@@ -13,7 +13,7 @@ from core.batches import prompt_file
 from core.batches.identity import RowIdentity, batch_id_for
 from core.batches.prompt_file import SUFFIXES, FileRow, suffix_of
 from core.batches.record import BatchRecord
-from core.batches.staging import counts_as_made, identified, missing_upload
+from core.batches.staging import counts_as_made, identified
 from core.batches.start import BatchStart
 from core.errors import FileTooLarge, InvalidFile, InvalidRequest
 from core.models import Models
@@ -111,7 +111,7 @@ class CheckFile:
             raise InvalidFile(
                 "The file contains one request and is not a batch: send it to POST /v2/video/generations."
             )
-        default_model = (found and found.default_model) or self.default_model
+        default_model = (found and found.record.default_model) or self.default_model
         rows, identities, problems = 0, [], []
         requests: dict[RowIdentity, dict[str, Any]] = {}
         naming: list[Identified] = []  # rows that name uploads
@@ -189,13 +189,18 @@ class CheckFile:
         """
         sample = identities[:: max(1, len(identities) // SAMPLE)]
         recent, _ = self.batches.records.of_owner(owner, None, EARLIER_BATCHES)
-        others = [record for record in recent if record.batch_id != batch_id]
+        others = [batch.record for batch in recent if batch.record.batch_id != batch_id]
         ids = {one.id_in(record.batch_id): record.batch_id for record in others for one in sample}
         hits = Counter(ids[found] for found, status in self.lists.statuses(ids) if counts_as_made(status))
         best = max(others, key=lambda record: hits[record.batch_id], default=None)
         if best is None or 2 * hits[best.batch_id] <= len(sample):
             return None
         return best, sum(map(counts_as_made, self._made(best.batch_id, identities).values()))
+
+
+def missing_upload(reference: str) -> str:
+    """Return the problem of a row that names an upload which does not exist."""
+    return f"{reference} does not exist: upload the file again."
 
 
 def sent_key(owner: str, name: str) -> str:

@@ -11,13 +11,22 @@ from botocore.exceptions import ClientError
 from core.batches import prompt_file
 from core.batches.identity import batch_id_for, file_id
 from core.batches.prompt_file import FileRow
-from core.batches.start import BatchChanged, BatchStart, Content
-from core.errors import BudgetExceeded, IdempotencyConflict, InvalidFile, InvalidRequest
-from core.generation import Source, digest
+from core.batches.record import Content
+from core.batches.start import BatchChanged, BatchStart
+from core.errors import (
+    BudgetExceeded,
+    IdempotencyConflict,
+    InvalidFile,
+    InvalidRequest,
+    PromptreelError,
+    TooManyRejectedRows,
+)
+from core.generation import Failure, Source, digest, iso
 from core.intake.accept import Envelope, Intake, Rejections
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 MAX_FILE_BYTES = 1 << 30  # the function stores a file twice: the original, and the staged rows
 CHUNK_BYTES = 1 << 20
@@ -61,15 +70,37 @@ class FileIntake:
 
     def accept(self, file: DroppedFile, owner: str) -> None:
         """Accept the request, or start the batch, in a file. Reject a file that cannot be read."""
-        rejected = Envelope(file.rejected_id, owner, Source("s3", file.uri))
+        key_line = None
         try:
+            found = self._open(file)
+            key_line = found["Metadata"].get("key_line")
+            self.batches.limit.check(owner, key_line)
             with tempfile.TemporaryFile() as copy:
-                self._accept(file, copy, self._download(file, copy), owner)
-        except (InvalidRequest, InvalidFile, BudgetExceeded) as error:
-            self.rejections.reject(error, rejected)
+                self._accept(file, copy, _copied(file, found, copy), owner)
+        except TooManyRejectedRows as error:
+            self._reject_unread(file, owner, key_line, error)
+        except (InvalidRequest, InvalidFile) as error:
+            self.batches.limit.count(owner, key_line, 1)
+            self._reject(file.rejected_id, file, owner, error)
+        except BudgetExceeded as error:
+            self._reject(file.rejected_id, file, owner, error)
         except IdempotencyConflict:
             deleted = InvalidFile("The generation of this file was deleted: change the file to run it again.")
-            self.rejections.reject(deleted, rejected)
+            self._reject(file.rejected_id, file, owner, deleted)
+
+    def _reject(self, rejected_id: str, file: DroppedFile, owner: str, error: PromptreelError) -> None:
+        self.rejections.reject(error, Envelope(rejected_id, owner, Source("s3", file.uri)))
+
+    def _reject_unread(self, file: DroppedFile, owner: str, key_line: str | None, error: PromptreelError) -> None:
+        """Reject a file without reading it, because too many rows were rejected before it.
+
+        Only the first of these files in an hour becomes a failed generation.
+        """
+        batch_id, records = batch_id_for(file.bucket, file.key), self.batches.records
+        if batch := records.find(batch_id):
+            records.unreadable(batch_id, Failure(type(error).__name__, str(error)))
+            records.was_read(batch_id, batch.record.sent or "")
+        self._reject(digest("refused", self.batches.limit.hourly(owner, key_line)), file, owner, error)
 
     def _accept(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
         if prompt_file.is_batch(file.key, copy):
@@ -83,7 +114,7 @@ class FileIntake:
             owner,
             Source("s3", file.uri),
             label=row.label,
-            key_line=content.key_id,
+            key_line=content.key_line,
         )
         self.intake.accept(row.request, envelope)
 
@@ -92,46 +123,50 @@ class FileIntake:
         return prompt_file.read(file.key, copy, self.intake.models, default_model, local_webhooks=local)
 
     def _start_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
-        """Start the batch. Read the file again if other content of it was recorded first."""
+        """Start the batch. Read the file again if another run of it was created first."""
         batch_id, records = batch_id_for(file.bucket, file.key), self.batches.records
+        fresh = records.new(batch_id, owner, file.name, file.uri, self.default_model)
         for _ in range(MOST_CONTENTS):
             copy.seek(0)
-            found = records.find(batch_id)
-            fresh = records.new(batch_id, owner, file.name, file.uri, self.default_model)
-            default_model = (found and found.default_model) or self.default_model
-            rows = self._read(file, copy, default_model)
+            batch = records.find(batch_id) or records.create(fresh)
+            rows = self._read(file, copy, batch.record.default_model or self.default_model)
             try:
-                try:
-                    self.batches.start(found, fresh, content, rows)
-                except InvalidFile as error:
-                    self.batches.reject(found, fresh, error)
-                    raise
+                self.batches.start(batch, content, rows)
             except BatchChanged:
                 continue
+            except InvalidFile as error:
+                self.batches.reject(batch, content, error)
+                records.was_read(batch_id, content.sha256)
+                raise
+            records.was_read(batch_id, content.sha256)
             return
         raise BatchChanged
 
-    def _download(self, file: DroppedFile, copy: IO[bytes]) -> Content:
-        """Write the file to `copy`, set that to its beginning, and return what is known of the content."""
+    def _open(self, file: DroppedFile) -> "GetObjectOutputTypeDef":
         version = {"VersionId": file.version} if file.version else {}
         try:
-            found = self.s3.get_object(Bucket=file.bucket, Key=file.key, **version)  # type: ignore[arg-type]  # optional
+            return self.s3.get_object(Bucket=file.bucket, Key=file.key, **version)  # type: ignore[arg-type]  # optional
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion"):
                 raise InvalidFile("The file was deleted before it was read: drop it again.") from None
             raise
-        if found["ContentLength"] > MAX_FILE_BYTES:
-            raise InvalidFile(f"The file is larger than {MAX_FILE_BYTES} bytes: split it.")
-        sha256 = hashlib.sha256()
-        for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
-            sha256.update(chunk)
-            copy.write(chunk)
-        copy.seek(0)
-        metadata = found["Metadata"]
-        return Content(
-            ref=file.uri,
-            sha256=sha256.hexdigest(),
-            arrived_at=found["LastModified"],
-            requested_concurrency=metadata.get("max_concurrency", ""),
-            key_id=metadata.get("key_id"),
-        )
+
+
+def _copied(file: DroppedFile, found: "GetObjectOutputTypeDef", copy: IO[bytes]) -> Content:
+    """Write the file to `copy`, set that to its beginning, and return what is known of the content."""
+    if found["ContentLength"] > MAX_FILE_BYTES:
+        raise InvalidFile(f"The file is larger than {MAX_FILE_BYTES} bytes: split it.")
+    sha256 = hashlib.sha256()
+    for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
+        sha256.update(chunk)
+        copy.write(chunk)
+    copy.seek(0)
+    metadata, arrived_at = found["Metadata"], found["LastModified"]
+    return Content(
+        ref=file.uri,
+        sha256=sha256.hexdigest(),
+        arrived_at=arrived_at,
+        version=file.version or iso(arrived_at),
+        requested_concurrency=metadata.get("max_concurrency", ""),
+        key_line=metadata.get("key_line"),
+    )

@@ -1,8 +1,6 @@
-"""The executions of batches: prompt_batch.asl.json runs one for each run of a batch."""
+"""The executions of batches: prompt_batch.asl.json runs one for each run of a batch, under the run's id."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING
 
 from core.batches.run import BatchRun
@@ -15,42 +13,26 @@ _BROKEN = ("FAILED", "ABORTED", "TIMED_OUT")
 
 @dataclass(frozen=True)
 class BatchExecutions:
-    """Starts executions, and looks up how they ended."""
+    """Starts executions, and looks up how they ended. `bucket` has the rows and the results."""
 
     stepfunctions: "SFNClient"
     state_machine_arn: str
+    bucket: str
 
     def start(self, run: BatchRun) -> None:
-        """Start the run's execution, unless it is running or has succeeded.
-
-        If the last one broke off, start another one. Its rows find their generations.
-        """
-        for execution in _names(run.execution):
-            try:
-                self.stepfunctions.start_execution(
-                    stateMachineArn=self.state_machine_arn, name=execution, input=run.to_input()
-                )
-            except self.stepfunctions.exceptions.ExecutionAlreadyExists:
-                if self._status_of(execution) in _BROKEN:
-                    continue
+        """Start the run's execution, unless it was started before."""
+        try:
+            self.stepfunctions.start_execution(
+                stateMachineArn=self.state_machine_arn, name=run.id, input=run.to_input(self.bucket)
+            )
+        except self.stepfunctions.exceptions.ExecutionAlreadyExists:
             return
 
-    def is_broken(self, execution: str) -> bool:
-        """Return whether the last execution of this name broke off, even if that was not reported: it may have been
-        aborted."""
-        status = None
-        for one in _names(execution):
-            try:
-                status = self._status_of(one)
-            except self.stepfunctions.exceptions.ExecutionDoesNotExist:
-                break
-        return status in _BROKEN
-
-    def _status_of(self, execution: str) -> str:
+    def is_broken(self, run_id: str) -> bool:
+        """Return whether the run's execution broke off, even if that was not reported: it may have been aborted."""
         arn = self.state_machine_arn.replace(":stateMachine:", ":execution:")
-        return str(self.stepfunctions.describe_execution(executionArn=f"{arn}:{execution}")["status"])
-
-
-def _names(execution: str) -> Iterator[str]:
-    """Yield the names of the executions that follow each other under one name."""
-    return (f"{execution}-{number}" if number else execution for number in count())
+        try:
+            found = self.stepfunctions.describe_execution(executionArn=f"{arn}:{run_id}")
+        except self.stepfunctions.exceptions.ExecutionDoesNotExist:
+            return False
+        return found["status"] in _BROKEN

@@ -64,11 +64,6 @@ def file_id(what: str, bucket: str, key: str, sha256: str) -> str:
     return digest(what, f"{bucket}/{key}#{sha256}")
 
 
-def rejected_row_id(batch_id: str, number: int, problem: str) -> str:
-    """Return the id under which a rejected row is recorded. The row's own id stays free for the corrected row."""
-    return digest("refused row", batch_id, str(number), problem)
-
-
 def replacement_id(generation_id: str) -> str:
     """Return the id of the generation that replaces one which the provider failed to make."""
     return digest("take", generation_id)

@@ -1,18 +1,18 @@
-"""The record of a batch: its latest revision and run, and the state that follows from its fields.
+"""The record of a batch, and the state of the batch, which follows from its record and its latest run.
 
-The rows are not recorded here. Their generations are in the ledger.
+The record has only the attributes of the batch. Those of a run are in `run`, and the rows are in the ledger.
 """
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from core.batches.run import execution_of
-from core.generation import Failure, Generation, Status
+from core.batches.run import BatchRun
+from core.generation import Failure, Status
 
-NOT_STARTED = "not started"  # the status of a row that has no generation
+NOT_STARTED = "not started"  # the status of a row that has no generation and was not rejected
 
 
 def no_batch(batch_id: str) -> str:
@@ -25,6 +25,7 @@ class BatchStatus(StrEnum):
 
     READING = "reading"  # the file is not read yet
     RUNNING = "running"
+    CANCELLING = "cancelling"  # no more rows start, and some are still running
     COMPLETED = "completed"  # all rows have ended, as completed or as error
     CANCELLED = "cancelled"
     STOPPED = "stopped"  # the run ended before all of its rows did
@@ -32,11 +33,20 @@ class BatchStatus(StrEnum):
 
 
 @dataclass(frozen=True)
-class BatchRecord:
-    """A batch. Times are UTC.
+class Content:
+    """The content of a batch's file at one time."""
 
-    Each new content of the file is a revision. Each revision has a run, and each retry adds one.
-    """
+    ref: str  # s3://bucket/key of the file
+    sha256: str
+    arrived_at: datetime  # in whole seconds, as S3 reports it
+    version: str  # of the object, the same for each event about it
+    requested_concurrency: str = ""  # from the file's metadata; applied if it is a number below the limit
+    key_line: str | None = None  # of the API key that it was sent with
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """A batch. Times are UTC. Each new content of the file is a revision."""
 
     batch_id: str
     owner: str
@@ -46,115 +56,72 @@ class BatchRecord:
     updated_at: datetime
     # Of rows that name no model. Kept here so that a row stays the same if the deployment's default changes.
     default_model: str | None = None
+
+    # These change together, when a run is created.
+    run: int = 0  # the number of the latest run
+    revision: int = 0
     content: str | None = None  # SHA-256 of the file
     content_at: datetime | None = None  # when the file arrived in the bucket
-    revision: int = 0
-    run: int = 0
-    rows: int | None = None  # of the latest revision; None until one was read
-    made_before: int | None = None  # rows of it that an earlier run had made, or was making
-    max_concurrency: int | None = None
-    staged: str | None = None  # the folder of the staged rows
-    reading_since: datetime | None = None  # a file was sent, and is not read yet
-    ended_at: datetime | None = None  # of the latest run
-    is_complete: bool | None = None  # whether all rows of that run have ended
-    cancelled_at: datetime | None = None
-    cancelled_revision: int | None = None  # the latest that was cancelled; a newer revision does not start its rows
-    retried_at: datetime | None = None  # rows that failed before this time run again
-    key_id: str | None = None  # of the API key that sent or retried it last: its budget counts the rows that start
-    held_back: str | None = None  # why rows of the latest run were not started: a budget has no room for them
-    error: Failure | None = None  # why the file that was sent last cannot be read
-    last_write: str | None = None  # the token of the write that made this state
+    version: str | None = None  # of the object that was read last
 
-    @property
-    def execution(self) -> str:
-        """Return the name of the latest run's execution."""
-        return execution_of(self.batch_id, self.run)
+    # Each of these changes on its own.
+    sent: str | None = None  # SHA-256 of a file that was sent over HTTP and is not read yet
+    error: Failure | None = None  # why the file that was sent last cannot be read
+    cancelled_at: datetime | None = None  # a file that arrived before is cancelled, even if it is read later
+    cancelled_run: int = 0  # this run and all before it are cancelled
+
+    def is_newer_than(self, content: Content) -> bool:
+        """Return whether other content was read that arrived later than this content."""
+        if self.content_at is None or content.sha256 == self.content:
+            return False
+        return content.arrived_at < self.content_at
+
+    def is_cancelled_before(self, content: Content) -> bool:
+        """Return whether the batch was cancelled when this content had arrived and was not read."""
+        return self.cancelled_at is not None and content.arrived_at <= self.cancelled_at
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch and its latest run, or None if no file was read yet."""
+
+    record: BatchRecord
+    run: BatchRun | None
 
     @property
     def is_cancelled(self) -> bool:
-        """Return whether the batch is cancelled as a whole, and was neither sent again nor retried since."""
-        return self.cancelled_at is not None
-
-    @property
-    def has_ended(self) -> bool:
-        """Return whether the latest run has ended."""
-        return self.ended_at is not None
-
-    @property
-    def ended_early(self) -> bool:
-        """Return whether the latest run ended before all of its rows did."""
-        return self.has_ended and not self.is_complete
-
-    @property
-    def ended_complete(self) -> bool:
-        """Return whether the latest run ended, and all of its rows have."""
-        return self.has_ended and bool(self.is_complete)
-
-    def is_revision_cancelled(self, revision: int) -> bool:
-        """Return whether this revision is cancelled, so that none of its rows starts.
-
-        Content that arrived late (revision 0) is cancelled only with the whole batch.
-        """
-        return self.is_cancelled or 0 < revision <= (self.cancelled_revision or 0)
+        """Return whether the latest run is cancelled, or the whole batch before its first run."""
+        if self.run is None:
+            return self.record.cancelled_at is not None
+        return self.run.number <= self.record.cancelled_run
 
     def has_read(self, content: str) -> bool:
         """Return whether this content was read, and sending it again would start nothing."""
-        return self.content == content and not (self.is_cancelled or self.error or self.ended_early)
-
-    def retries(self, generation: Generation) -> bool:
-        """Return whether the generation of a row is to run again. It does so once for each retry of the batch."""
-        if generation.status is not Status.ERROR or self.is_cancelled or not self.retried_at:
+        if self.run is None or self.record.error or self.record.content != content:
             return False
-        return generation.ended_at is not None and generation.ended_at < self.retried_at
+        return not (self.is_cancelled or self.run.leaves_rows)
 
     def status(self, counts: Counter[str] | None, is_execution_broken: Callable[[], bool]) -> BatchStatus:
         """Return the state of the batch. `counts` are its rows by status, or None if they are not counted.
 
         `is_execution_broken` is called only if the answer depends on it.
         """
-        if self.reading_since:
+        run = self.run
+        if self.record.sent:
             return BatchStatus.READING
-        if self.rows is None:
-            return BatchStatus.ERROR if self.error else BatchStatus.READING
-        if counts is not None:
-            if any(counts[status] for status in Status if not status.ended):
-                return BatchStatus.RUNNING
-            # The rows of a retry have ended and are about to run again, until the run ends.
-            if counts[NOT_STARTED] == 0 and (self.has_ended or not self.retried_at):
-                return BatchStatus.CANCELLED if self.is_cancelled else BatchStatus.COMPLETED
-        if not self.has_ended:
-            # No row is running: the run is between two rows, or its execution was aborted.
-            is_stopped = counts is not None and is_execution_broken()
-            return BatchStatus.STOPPED if is_stopped else BatchStatus.RUNNING
+        if run is None:
+            return BatchStatus.ERROR if self.record.error else BatchStatus.READING
+        is_running = counts is not None and any(counts[status] for status in Status if not status.ended)
         if self.is_cancelled:
-            return BatchStatus.CANCELLED
-        return BatchStatus.COMPLETED if self.is_complete else BatchStatus.STOPPED
-
-    def with_content(self, content: str, content_at: datetime) -> "BatchRecord":
-        """Return the record after this content was read: a new revision, unless the content is the same or late."""
-        if self.content_at is not None and content_at < self.content_at and content != self.content:
-            return replace(self, content=content, revision=0)
-        # A cancelled batch runs again if its file is sent again.
-        fresh = self.cancelled_at is None or content_at > self.cancelled_at
-        read = replace(
-            self,
-            content=content,
-            content_at=max(content_at, self.content_at or content_at),
-            reading_since=None,
-            error=None,
-            cancelled_at=None if fresh else self.cancelled_at,
-        )
-        if content == self.content and read.cancelled_at == self.cancelled_at:
-            return replace(read, ended_at=None, is_complete=None, held_back=None) if self.ended_early else read
-        if content == self.content:
-            read = replace(read, cancelled_revision=None)
-        revision = self.revision + (content != self.content)
-        return replace(read, revision=revision, run=self.run + 1, ended_at=None, is_complete=None, held_back=None)
-
-    def as_reading(self, now: datetime) -> "BatchRecord":
-        """Return the record after a file was sent that is not read yet.
-
-        If the batch was cancelled, that ends, and whatever is read is new.
-        """
-        content = None if self.is_cancelled else self.content
-        return replace(self, content=content, reading_since=now, error=None, cancelled_at=None)
+            may_run = is_running or (counts is None and not run.has_ended)
+            return BatchStatus.CANCELLING if may_run else BatchStatus.CANCELLED
+        if is_running:
+            return BatchStatus.RUNNING
+        # The rows of a retry have ended and are about to run again, until the run ends.
+        if counts is not None and counts[NOT_STARTED] == 0 and (run.has_ended or not run.is_retry):
+            return BatchStatus.COMPLETED
+        if run.has_ended:
+            return BatchStatus.COMPLETED if run.is_complete else BatchStatus.STOPPED
+        # No row is running: the run is between two rows, or its execution was aborted.
+        is_stopped = counts is not None and is_execution_broken()
+        return BatchStatus.STOPPED if is_stopped else BatchStatus.RUNNING

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.batches.record import NOT_STARTED, BatchRecord
+from core.batches.record import NOT_STARTED, Batch
+from core.batches.rejection import Rejection
+from core.batches.replacement import shown_attempt
 from core.batches.run import BatchRun, upload
 from core.batches.staged_row import StagedRow
 from core.batches.table import BatchRecords
@@ -30,10 +32,11 @@ MAX_PROMPT = 2000  # characters of a prompt in a report; the generation has the 
 
 @dataclass(frozen=True)
 class Reported:
-    """The totals of a report, and whether all rows have ended."""
+    """The totals of a report, whether all rows have ended, and whether the run stopped because of rejected rows."""
 
     totals: dict[str, int]
     is_complete: bool
+    has_stopped: bool
 
 
 @dataclass(frozen=True)
@@ -45,30 +48,32 @@ class ReportBatch:
     announcer: Announcer
     s3: "S3Client"
 
-    def report(self, run: BatchRun) -> Reported:
-        """Write the report, announce it, and record that the run has ended."""
-        announced, is_complete = self._written(run, self.records.find(run.batch_id))
+    def report(self, run_id: str, bucket: str) -> Reported:
+        """Write the report of a run to the bucket, announce it, and record that the run has ended."""
+        run = self.records.run(run_id)
+        batch = self.records.get(run.batch_id)
+        announced, is_complete = self._written(run, batch, bucket)
         self.announcer.announce_batch(announced)
-        self.records.ended(run.batch_id, run.revision, run.run, is_complete=is_complete)
-        return Reported(announced["totals"], is_complete)
+        self.records.ended(run_id, is_complete=is_complete)
+        return Reported(announced["totals"], is_complete, has_stopped=run.why_stopped is not None)
 
-    def _written(self, run: BatchRun, record: BatchRecord | None) -> tuple[dict[str, Any], bool]:
+    def _written(self, run: BatchRun, batch: Batch, bucket: str) -> tuple[dict[str, Any], bool]:
         """Write report.csv and report.jsonl with every row once, in order.
 
         Return the announcement, and whether all rows have ended. Only a few rows are in memory at a time.
         """
         statuses: Counter[str] = Counter()
         credits_used = 0
-        cancelled = record is not None and record.is_revision_cancelled(run.revision)
-        # A run that ends after a newer revision has begun does not overwrite the results of that revision.
-        is_latest = record is None or record.revision == run.revision
+        is_cancelled = run.number <= batch.record.cancelled_run
+        # A run that ends after a later run has begun does not overwrite the results of that run.
+        is_latest = batch.run is not None and batch.run.id == run.id
         results = run.results if is_latest else run.results_apart
-        rows = _ReportRows(run, self.ledger, self.s3, cancelled, record.held_back if record and is_latest else None)
+        rows = ReportRows(run, self.ledger, self.records, is_cancelled=is_cancelled)
         with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as lines:
             text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
             writer = csv.DictWriter(text, COLUMNS)
             writer.writeheader()
-            for row in rows:
+            for row in rows.from_staged(self.s3, bucket):
                 statuses[row["status"]] += 1
                 credits_used += row["credits_used"] or 0
                 writer.writerow(as_cells(row))
@@ -77,8 +82,8 @@ class ReportBatch:
             uris = {}
             for suffix, file, kind in (("csv", table, "text/csv"), ("jsonl", lines, "application/jsonl")):
                 key = f"{results}/report.{suffix}"
-                upload(self.s3, file, run.bucket, key, kind)
-                uris[suffix] = f"s3://{run.bucket}/{key}"
+                upload(self.s3, file, bucket, key, kind)
+                uris[suffix] = f"s3://{bucket}/{key}"
         announced = {
             "version": "1",
             "batch_id": run.batch_id,
@@ -94,70 +99,110 @@ class ReportBatch:
             },
             "credits_used": credits_used,
             "usd": usd(credits_used),
-            "held_back": record.held_back if record else None,
+            "held_back": run.why_not_started,
             "report": uris,
         }
         ended = statuses[Status.COMPLETED] + statuses[Status.ERROR]
-        return announced, ended + (statuses[NOT_STARTED] if cancelled else 0) == run.rows
+        return announced, ended + (statuses[NOT_STARTED] if is_cancelled else 0) == run.rows
 
 
 @dataclass(frozen=True)
-class _ReportRows:
-    """The rows of a report. `because` says why some were not started, if that is known."""
+class ReportRows:
+    """The rows of a report, as they are now, by the rule of `replacement`."""
 
     run: BatchRun
     ledger: Ledger
-    s3: "S3Client"
-    cancelled: bool
-    because: str | None
+    records: BatchRecords
+    is_cancelled: bool
+    has_ended: bool = True  # whether a row that is not started will not start in this run
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def from_staged(self, s3: "S3Client", bucket: str) -> Iterator[dict[str, Any]]:
         """Yield every row in order. Rows that the index does not have yet are found by the ids of the staged rows."""
-        run = self.run
-        found = Lists(self.ledger).batch_rows(run.batch_id, run.revision)
-        known = next(found, None)
-        lines = _staged_ids(run, self.s3)
-        for first in range(1, run.rows + 1, AT_ONCE):
-            ids: dict[int, list[str]] = {}
-            for number in range(first, min(first + AT_ONCE, run.rows + 1)):
-                while known is not None and known[0] < number:
-                    known = next(found, None)
-                staged = next(lines, [])
-                ids[number] = [known[1]] if known is not None and known[0] == number else staged
-            rows = self.ledger.find([one for which in ids.values() for one in which])
-            for number, which in ids.items():
-                there = next((one for one in which if one in rows), which[0] if which else None)
-                yield self._row(number, there, rows)
+        recorded = Lists(self.ledger).batch_rows(self.run.batch_id, self.run.revision)
+        places = (_InOrder(recorded), _InOrder(_staged_ids(self.run, s3, bucket)))
+        for first in range(1, self.run.rows + 1, AT_ONCE):
+            numbers = range(first, min(first + AT_ONCE, self.run.rows + 1))
+            ids = {number: [place.at(number) for place in places] for number in numbers}
+            yield from self._rows({number: one or other for number, (one, other) in ids.items()})
 
-    def _row(self, number: int, generation_id: str | None, found: Mapping[str, Generation | None]) -> dict[str, Any]:
-        if generation_id is None or generation_id not in found:
-            return not_started(number, generation_id, cancelled=self.cancelled, because=self.because)
-        generation = found[generation_id]
-        while generation is not None and generation.retried_as:
-            later = self.ledger.find([generation.retried_as])
-            if generation.retried_as not in later:
-                return not_started(number, generation.retried_as, cancelled=self.cancelled, because=self.because)
-            generation = later[generation.retried_as]
-        if generation is None:
-            row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "tags": [], "generation_id": generation_id}
-            return {**row, "status": str(Status.ERROR), "error": "Its owner deleted it."}
-        return as_row(number, generation)
+    def from_index(self, after: int, last: int) -> Iterator[dict[str, Any]]:
+        """Yield the rows between two numbers, `after` exclusive, in order."""
+        recorded = _InOrder(Lists(self.ledger).batch_rows(self.run.batch_id, self.run.revision, after=after))
+        for first in range(after + 1, last + 1, AT_ONCE):
+            numbers = range(first, min(first + AT_ONCE, last + 1))
+            yield from self._rows({number: recorded.at(number) for number in numbers})
+
+    def _rows(self, ids: Mapping[int, str | None]) -> Iterator[dict[str, Any]]:
+        """Yield rows by their numbers. `ids` has an attempt of each, or None if none is known."""
+        found = self.ledger.find([one for one in ids.values() if one])
+        attempts = {number: shown_attempt(found.get(one or ""), self._find) for number, one in ids.items()}
+        current = {number: one for number, one in attempts.items() if one}
+        rejections = self.records.rejections(self.run, [number for number in ids if number not in current])
+        for number, generation_id in ids.items():
+            if number in current:
+                yield as_row(number, current[number])
+            elif generation_id in found and found[generation_id] is None:
+                yield _deleted(number, generation_id)
+            elif number in rejections:
+                yield _rejected(rejections[number])
+            else:
+                yield self._not_started(number, generation_id)
+
+    def _find(self, generation_id: str) -> Generation | None:
+        return self.ledger.find([generation_id]).get(generation_id)
+
+    def _not_started(self, number: int, generation_id: str | None) -> dict[str, Any]:
+        """Return the row of a report for a row that has no attempt and was not rejected."""
+        if self.run.is_complete and not self.is_cancelled:
+            return _deleted(number, generation_id)
+        error: str | None = "The batch ended before this row: send the file again."
+        if self.run.why_not_started:
+            error = f"{self.run.why_not_started} Send the file again to go on."
+        if self.is_cancelled:
+            error = "The batch was cancelled before this row."
+        return {**_blank(number, generation_id), "status": NOT_STARTED, "error": error if self.has_ended else None}
 
 
-def _staged_ids(run: BatchRun, s3: "S3Client") -> Iterator[list[str]]:
-    """Yield the ids that each row may have, in order, or nothing if the staged rows have expired."""
+class _InOrder:
+    """Numbered values in ascending order, that are asked for in ascending order."""
+
+    def __init__(self, values: Iterator[tuple[int, str]]) -> None:
+        self._values = values
+        self._next = next(values, None)
+
+    def at(self, number: int) -> str | None:
+        """Return the first value with this number, or None."""
+        while self._next and self._next[0] < number:
+            self._next = next(self._values, None)
+        return self._next[1] if self._next and self._next[0] == number else None
+
+
+def _staged_ids(run: BatchRun, s3: "S3Client", bucket: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of each staged row with the id of its first attempt, or nothing if the rows have expired."""
     try:
-        body = s3.get_object(Bucket=run.bucket, Key=run.rows_key)["Body"]
+        body = s3.get_object(Bucket=bucket, Key=run.rows_key)["Body"]
     except s3.exceptions.NoSuchKey:
         return
     for line in body.iter_lines():
         try:
             row = StagedRow.from_line(json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            yield []  # someone has overwritten the file: the row is reported if the index has it
-            continue
-        ids = [row.generation_id, row.problem and row.rejected_id(row.problem)]
-        yield [one for one in ids if one]
+            continue  # someone has overwritten the file: the row is reported if the index has it
+        yield row.number, row.generation_id
+
+
+def _blank(number: int, generation_id: str | None) -> dict[str, Any]:
+    return {**dict.fromkeys(COLUMNS), "row": number, "tags": [], "generation_id": generation_id}
+
+
+def _deleted(number: int, generation_id: str | None) -> dict[str, Any]:
+    return {**_blank(number, generation_id), "status": str(Status.ERROR), "error": "Its owner deleted it."}
+
+
+def _rejected(rejection: Rejection) -> dict[str, Any]:
+    """Return the row of a report for a row that was rejected. It has no generation."""
+    known = {"name": rejection.name, "tags": list(rejection.tags), "prompt": rejection.prompt}
+    return {**_blank(rejection.number, None), **known, "status": str(Status.ERROR), "error": str(rejection.error)}
 
 
 def as_row(number: int, generation: Generation) -> dict[str, Any]:
@@ -175,19 +220,6 @@ def as_row(number: int, generation: Generation) -> dict[str, Any]:
         "usd": None if generation.credits_used is None else usd(generation.credits_used),
         "error": generation.error and str(generation.error),
     }
-
-
-def not_started(
-    number: int, generation_id: str | None, *, cancelled: bool, because: str | None = None
-) -> dict[str, Any]:
-    """Return the row of a report for a row that has no generation. `because` says why, if that is known."""
-    error = "The batch ended before this row: send the file again."
-    if because:
-        error = f"{because} Send the file again to continue."
-    if cancelled:
-        error = "The batch was cancelled before this row."
-    row: dict[str, Any] = {**dict.fromkeys(COLUMNS), "row": number, "tags": [], "generation_id": generation_id}
-    return {**row, "status": NOT_STARTED, "error": error}
 
 
 def as_csv(rows: list[dict[str, Any]], *, with_header: bool) -> str:

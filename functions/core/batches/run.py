@@ -1,80 +1,155 @@
-"""A run of a batch: the input of its execution, and where its rows and results are in S3.
+"""A run of a batch: one pass over the rows of a revision. Each revision has a run, and each retry adds one.
 
-`prompt_batch.asl.json` executes a run. Each revision of a batch has one run, and each retry adds one.
+A run is an item of its own in the table of batches. It is created once, on the condition that it does not exist, so of
+two callers that create the next run at once only one succeeds. Events during a run change only its own item, so a late
+write of an earlier run never changes a later one.
+
+`prompt_batch.asl.json` executes a run. The execution has the run's id as its name.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+MAX_REJECTED = 1000  # rows; a run that has rejected so many starts no more
+
 
 @dataclass(frozen=True)
 class BatchRun:
-    """A run, as its execution receives it."""
+    """A run of a batch, as it is recorded. Times are UTC."""
 
+    # These never change.
     batch_id: str
-    owner: str
-    source_ref: str  # s3://bucket/key of the file
-    bucket: str  # of rows and results
-    rows: int
-    max_concurrency: int
-    name: str
+    number: int  # from 1; for content that arrived late, that of the batch's latest run
     revision: int  # 0 for content that arrived late
-    run: int
-    made_before: int  # rows that an earlier run had made, or was making
-    staged: str  # the folder of the staged rows
+    owner: str
+    name: str
+    source_ref: str  # s3://bucket/key of the file
+    staged: str  # the folder of the staged rows, which a retry shares with the run that it repeats
+    max_concurrency: int
+    started_at: datetime
+    key_line: str | None = None  # of the API key whose budget counts the rows that start
+    is_retry: bool = False  # whether rows that failed in earlier runs are run again
+    rows: int = 0
+    problems: int = 0  # rows that were rejected while the file was read; they are not staged
+    made_before: int = 0  # rows that an earlier run had made, or was making
+
+    # These change during the run. Each write changes one of them.
+    rejected: int = 0  # rows, with the `problems`
+    held_back: str | None = None  # why rows were not started: a budget has no room for them
+    stopped: str | None = None  # why the run starts no more rows, although few of its own were rejected
+    ended_at: datetime | None = None
+    is_complete: bool | None = None  # whether all rows had ended by then
 
     @property
-    def execution(self) -> str:
-        """Return the name of the execution. Content that arrived late has no run number, so its folder is the name."""
-        return execution_of(self.batch_id, self.run) if self.revision else f"{self.batch_id}-{self.staged}"
+    def id(self) -> str:
+        """The id of the run, which is also the name of its execution."""
+        return f"{self.batch_id}-{self.label}"
+
+    @property
+    def label(self) -> str:
+        """The part of the id that distinguishes the runs of a batch."""
+        return str(self.number) if self.revision else self.staged
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether the run has ended, with or without all of its rows."""
+        return self.ended_at is not None
+
+    @property
+    def ended_early(self) -> bool:
+        """Return whether the run ended before all of its rows did."""
+        return self.has_ended and not self.is_complete
+
+    @property
+    def leaves_rows(self) -> bool:
+        """Return whether the run has ended and another run of the same content may start rows that this one did not."""
+        return self.has_ended and (not self.is_complete or self.rejected > self.problems)
+
+    @property
+    def why_stopped(self) -> str | None:
+        """Return why the run starts no more rows, or None if it does."""
+        if self.rejected >= MAX_REJECTED:
+            return f"{MAX_REJECTED:,} rows were rejected, so no more rows were started. Correct them."
+        return self.stopped
+
+    @property
+    def why_not_started(self) -> str | None:
+        """Return why rows were not started, if the run knows."""
+        return self.why_stopped or self.held_back
 
     @property
     def rows_key(self) -> str:
         """Return the key of the staged rows, which the Distributed Map reads: JSON, one row per line."""
-        return rows_key(self.batch_id, self.staged)
+        return f"batches/{self.batch_id}/{self.staged}/rows.jsonl"
 
     @property
     def results(self) -> str:
-        """Return the folder of the results. Content that arrived late does not overwrite newer results."""
-        return results_of(self.batch_id) if self.revision else self.results_apart
+        """Return the folder of the results of the latest run. A later run overwrites them."""
+        return f"results/{self.batch_id}"
 
     @property
     def results_apart(self) -> str:
-        """Return the folder of results that must not overwrite those of a newer revision."""
-        return f"{results_of(self.batch_id)}/{self.staged}"
+        """Return the folder of results that must not overwrite those of a later run."""
+        return f"{self.results}/{self.label}"
 
-    def to_input(self) -> str:
-        """Return the input of the execution, as JSON."""
-        # The Map's own results contain requests. In this folder they expire as the staged rows do.
-        map_results = f"batches/{self.batch_id}/map"
-        return json.dumps(
-            {**asdict(self), "rows_key": self.rows_key, "results": self.results, "map_results": map_results}
+    def retried(self, key_line: str | None, now: datetime) -> "BatchRun":
+        """Return the run that repeats this one, for its failed rows and those that were not started."""
+        return replace(
+            self,
+            number=self.number + 1,
+            started_at=now,
+            key_line=key_line,
+            is_retry=True,
+            rejected=self.problems,
+            held_back=None,
+            stopped=None,
+            ended_at=None,
+            is_complete=None,
         )
 
-    @classmethod
-    def from_input(cls, given: Mapping[str, Any]) -> "BatchRun":
-        """Return the run that an execution's input describes."""
-        return cls(**{name: given[name] for name in cls.__annotations__})
+    def to_input(self, bucket: str) -> str:
+        """Return the input of the execution, as JSON. The state of the run is only in the table."""
+        given = {
+            "batch_id": self.batch_id,
+            "run": self.id,
+            "bucket": bucket,
+            "rows_key": self.rows_key,
+            "staged_rows": self.rows - self.problems,
+            "max_concurrency": self.max_concurrency,
+            # The Map's own results contain requests. In this folder they expire as the staged rows do.
+            "map_results": f"batches/{self.batch_id}/map",
+        }
+        return json.dumps(given)
 
 
-def execution_of(batch_id: str, run: int) -> str:
-    """Return the name of the execution of a batch's run."""
-    return f"{batch_id}-{run}"
+@dataclass(frozen=True)
+class RowState:
+    """The state of a run as one row needs it, at one moment."""
+
+    run: BatchRun
+    is_cancelled: bool
+    is_rejected: bool = False  # whether this row was rejected in this run
+
+    @property
+    def has_stopped(self) -> bool:
+        """Return whether the run starts no more rows, although it is not cancelled."""
+        return self.run.why_stopped is not None
+
+    @property
+    def may_start(self) -> bool:
+        """Return whether the run may start the row, if the row is due."""
+        return not (self.is_cancelled or self.is_rejected or self.has_stopped)
 
 
-def rows_key(batch_id: str, staged: str | None) -> str:
-    """Return the key of a batch's rows in a staged folder."""
-    return f"batches/{batch_id}/{staged}/rows.jsonl"
-
-
-def results_of(batch_id: str) -> str:
-    """Return the folder of a batch's results in the videos bucket."""
-    return f"results/{batch_id}"
+def run_of(execution_input: Mapping[str, Any]) -> str:
+    """Return the id of the run that an execution's input names."""
+    return str(execution_input["run"])
 
 
 def upload(s3: "S3Client", file: IO[bytes], bucket: str, key: str, content_type: str) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from core.batches.identity import rejected_row_id
 from core.generation import NO_LABEL, BatchRow, Label, Webhook
 
 
@@ -18,29 +17,22 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class StagedRow:
-    """A row with its request or its problem, and all that AcceptRow needs."""
+    """A row with its request, and all that AcceptRow needs. It does not name a run, because a retry shares it."""
 
     batch_id: str
     number: int  # from 1
     revision: int
     owner: str
     source_ref: str  # s3://bucket/key of the file
-    generation_id: str | None  # None if the row holds no request
+    generation_id: str  # of the row's first attempt
+    request: dict[str, Any]  # valid when the file was read, unless the row already had a generation
     label: Label = NO_LABEL
-    request: dict[str, Any] | None = None  # None if the row has a problem
-    problem: str | None = None
-    prompt: str | None = None  # of a row with a problem, so that its owner recognises it
     needs: Mapping[str, Span] = field(default_factory=dict)  # rows whose videos it uses, by their generation ids
     rows_key: str | None = None  # of the file that it is a line of, if it needs others
 
-    @property
-    def place(self) -> BatchRow:
-        """Return where the row is: its batch, number and revision."""
-        return BatchRow(self.batch_id, self.number, self.revision)
-
-    def rejected_id(self, problem: str) -> str:
-        """Return the id under which the row is recorded if it is rejected for this problem."""
-        return rejected_row_id(self.batch_id, self.number, problem)
+    def place(self, run: int = 0) -> BatchRow:
+        """Return where the row is: its batch, number and revision, and the number of the run that starts it."""
+        return BatchRow(self.batch_id, self.number, self.revision, run)
 
     def to_line(self) -> bytes:
         """Return the line of rows.jsonl. Empty values are left out."""
@@ -54,8 +46,6 @@ class StagedRow:
             "name": self.label.name,
             "tags": self.label.tags,
             "webhook": self.label.webhook and asdict(self.label.webhook),
-            "problem": self.problem,
-            "prompt": self.prompt,
             "request": self.request,
             "needs": self.needs,
             "rows_key": self.rows_key,
@@ -75,11 +65,9 @@ class StagedRow:
             revision=line.get("revision", 0),
             owner=line["owner"],
             source_ref=line["source_ref"],
-            generation_id=line.get("generation_id"),
+            generation_id=line["generation_id"],
+            request=line.get("request", {}),
             label=Label(line.get("name"), tuple(line.get("tags", ())), Webhook(**webhook) if webhook else None),
-            request=line.get("request"),
-            problem=line.get("problem"),
-            prompt=line.get("prompt"),
             needs={generation_id: Span(*span) for generation_id, span in line.get("needs", {}).items()},
             rows_key=line.get("rows_key"),
         )

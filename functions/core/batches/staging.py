@@ -1,26 +1,34 @@
-"""Staging: the rows of a batch's file are written to S3, one line each, for the batch's execution."""
+"""Staging: the rows of a batch's file are written to S3, one line each, for the batch's execution.
 
-import json
+A row that cannot be valid is rejected here. It is not staged, so it costs no invocation.
+"""
+
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from core.batches.identity import Identities, RowIdentity
 from core.batches.prompt_file import FileRow
-from core.batches.record import BatchRecord
-from core.batches.run import BatchRun, rows_key, upload
+from core.batches.rejection import Rejection
+from core.batches.run import MAX_REJECTED, BatchRun, upload
 from core.batches.staged_row import Span, StagedRow
+from core.errors import InvalidFile
 from core.generation import Status, replaced
 from core.inputs.files import Inputs
 from core.records.ledger import Ledger
 from core.records.lists import Lists
+from core.records.table import MOST_AT_ONCE
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_UPLOADS = 2000  # different ones that the rows of a file name
-MAX_PROMPT = 2000  # characters of a rejected row's prompt
+
+
+class TooManyRejected(Exception):
+    """The file has too many rows that cannot be valid. `str()` is one sentence for its owner."""
 
 
 @dataclass(frozen=True)
@@ -32,50 +40,68 @@ class Staging:
     ledger: Ledger
     inputs: Inputs
 
-    def stage(self, run: BatchRun, rows: Iterable[FileRow]) -> BatchRun:
-        """Write the rows, and return the run with their number and with how many were made before.
+    def stage(self, run: BatchRun, rows: Iterable[FileRow]) -> tuple[BatchRun, list[Rejection]]:
+        """Write the rows. Return the run with what is known of them now, and the rows that were rejected.
 
-        Nothing is written if reading the rows fails.
+        Nothing is written if reading the rows fails. Raise `TooManyRejected` as soon as too many were rejected.
         """
-        kept: dict[str, bool] = {}
-        starts = [0]  # of each line, and of the next one
+        kept: set[str] = set()
+        spans: list[Span] = []  # of the staged rows; one that was rejected has none, and no other row uses its video
+        rejections: list[Rejection] = []
         identities = Identities()
+        made_before = end = 0
+        all_rows = identified(rows, identities)
         with tempfile.TemporaryFile() as file:
-            for identity, found in identified(rows, identities):
-                row = self._with_uploads(found, run, kept)
-                sources = {name: identities.of(number).id_in(run.batch_id) for name, number in row.rows.items()}
-                needs = {
-                    sources[name]: Span(starts[number - 1], starts[number] - starts[number - 1])
-                    for name, number in row.rows.items()
-                }
-                staged = _staged(row, run, identity)
-                if staged.request is not None:
-                    request = replaced(staged.request, {name: f"generation:{one}" for name, one in sources.items()})
-                    staged = replace(staged, request=request, needs=needs, rows_key=run.rows_key if needs else None)
-                starts.append(starts[-1] + file.write(staged.to_line()))
-            file.seek(0)
-            made_before = sum(counts_as_made(status) for _, status in Lists(self.ledger).statuses(_ids(file)))
-            upload(self.s3, file, run.bucket, run.rows_key, "application/jsonl")
-        return replace(run, rows=len(starts) - 1, made_before=made_before)
+            while some := list(islice(all_rows, MOST_AT_ONCE)):
+                known = self._known(run, some)
+                made_before += sum(map(counts_as_made, known.values()))
+                for identity, row in some:
+                    # A row that already has a generation is valid, even if its model is not offered any more.
+                    if identity is None or (row.problem and identity not in known):
+                        rejections.append(_rejected(row, rejections))
+                        spans.append(Span(end, 0))
+                        continue
+                    self._keep_uploads(row, run, kept)
+                    staged = _staged(row, run, identity)
+                    if row.rows:
+                        sources = {name: identities.of(number).id_in(run.batch_id) for name, number in row.rows.items()}
+                        staged = replace(
+                            staged,
+                            request=replaced(
+                                staged.request, {name: f"generation:{one}" for name, one in sources.items()}
+                            ),
+                            needs={sources[name]: spans[number - 1] for name, number in row.rows.items()},
+                            rows_key=run.rows_key,
+                        )
+                    spans.append(Span(end, file.write(staged.to_line())))
+                    end += spans[-1].length
+            upload(self.s3, file, self.bucket, run.rows_key, "application/jsonl")
+        problems = len(rejections)
+        counted = replace(run, rows=len(spans), made_before=made_before, problems=problems, rejected=problems)
+        return counted, rejections
 
-    def has_rows(self, record: BatchRecord) -> bool:
-        """Return whether the rows of the latest revision are still in S3, where they expire as prompt files do."""
-        key = rows_key(record.batch_id, record.staged)
-        return bool(self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key).get("KeyCount"))
+    def has_rows(self, run: BatchRun) -> bool:
+        """Return whether the rows of the run are still in S3, where they expire as prompt files do."""
+        return bool(self.s3.list_objects_v2(Bucket=self.bucket, Prefix=run.rows_key).get("KeyCount"))
 
-    def _with_uploads(self, row: FileRow, run: BatchRun, kept: dict[str, bool]) -> FileRow:
+    def _known(self, run: BatchRun, rows: list[tuple[RowIdentity | None, FileRow]]) -> dict[RowIdentity, str]:
+        """Return those of the rows that have a generation, each with its status."""
+        ids = {identity.id_in(run.batch_id): identity for identity, _ in rows if identity}
+        return {ids[generation_id]: status for generation_id, status in Lists(self.ledger).statuses(ids)}
+
+    def _keep_uploads(self, row: FileRow, run: BatchRun, kept: set[str]) -> None:
         """Keep the uploads that a row names, because it may have to wait for longer than they stay.
 
-        Return the row, with a problem if an upload is missing. `kept` remembers the uploads of the rows before it.
+        A missing upload is no problem yet: the row is rejected when it is accepted, and a retry finds what was uploaded
+        since. `kept` remembers the uploads of the rows before it.
         """
         for reference in row.uploads:
-            if reference not in kept and len(kept) == MAX_UPLOADS:
-                return replace(row, problem=f"The rows name more than {MAX_UPLOADS} uploads: split the file.")
-            if reference not in kept:
-                kept[reference] = self.inputs.keep_for_batch(reference, run.owner, run.batch_id)
-            if not kept[reference]:
-                return replace(row, problem=missing_upload(reference))
-        return row
+            if reference in kept:
+                continue
+            if len(kept) == MAX_UPLOADS:
+                raise InvalidFile(f"The rows name more than {MAX_UPLOADS} uploads: split the file.")
+            kept.add(reference)
+            self.inputs.keep_for_batch(reference, run.owner, run.batch_id)
 
 
 def identified(
@@ -90,39 +116,33 @@ def identified(
         yield identity, row
 
 
-def missing_upload(reference: str) -> str:
-    """Return the problem of a row that names an upload which does not exist."""
-    return f"{reference} does not exist: upload the file again."
-
-
 def counts_as_made(status: str) -> bool:
     """Return whether a row in this status was made before, or is being made. A deleted one was."""
     return status != Status.ERROR
 
 
-def _staged(row: FileRow, run: BatchRun, identity: RowIdentity | None) -> StagedRow:
-    """Return the row with its request or its problem, without the rows that it needs."""
-    staged = StagedRow(
+def _rejected(row: FileRow, before: list[Rejection]) -> Rejection:
+    """Return the rejection of a row. Raise `TooManyRejected` if there are too many with those `before` it."""
+    problem = f"Line {row.line}: {row.problem}"
+    rejection = Rejection.of(row.number, problem, (row.unchecked or {}).get("prompt"), row.label)
+    if len(before) + 1 == MAX_REJECTED:
+        first = (*before, rejection)[0]
+        raise TooManyRejected(
+            f"{MAX_REJECTED:,} rows are not valid, so the file was not read further and nothing was started. The first "
+            f"is row {first.number}. {first.problem}"
+        )
+    return rejection
+
+
+def _staged(row: FileRow, run: BatchRun, identity: RowIdentity) -> StagedRow:
+    """Return the row without the rows that it needs."""
+    return StagedRow(
         batch_id=run.batch_id,
         number=row.number,
         revision=run.revision,
         owner=run.owner,
         source_ref=run.source_ref,
-        generation_id=identity.id_in(run.batch_id) if identity else None,
+        generation_id=identity.id_in(run.batch_id),
+        request=row.unchecked or {},
         label=row.label,
     )
-    if row.problem:
-        return replace(staged, problem=f"Line {row.line}: {row.problem}", prompt=_prompt(row))
-    return replace(staged, request=row.request)
-
-
-def _prompt(row: FileRow) -> str | None:
-    """Return the prompt of a row with a problem, cut off. The rest of its request may be anything."""
-    prompt = (row.unchecked or {}).get("prompt")
-    return prompt[:MAX_PROMPT].encode("utf-8", "replace").decode() if isinstance(prompt, str) else None
-
-
-def _ids(file: IO[bytes]) -> Iterator[str]:
-    for line in file:
-        if generation_id := json.loads(line).get("generation_id"):
-            yield generation_id

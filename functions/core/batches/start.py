@@ -1,28 +1,18 @@
-"""Start a batch: stage its rows in S3, record which ones, then start its execution."""
+"""Start a batch: stage its rows in S3, create its run, then start the run's execution."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from core.batches.executions import BatchExecutions
 from core.batches.prompt_file import FileRow
-from core.batches.record import BatchRecord
-from core.batches.run import BatchRun
-from core.batches.staging import Staging
+from core.batches.record import Batch, Content
+from core.batches.rejection import Rejection
+from core.batches.rejection_limit import RejectionLimit
+from core.batches.run import MAX_REJECTED, BatchRun
+from core.batches.staging import Staging, TooManyRejected
 from core.batches.table import BatchRecords
-from core.errors import PromptreelError
+from core.errors import InvalidFile, PromptreelError
 from core.generation import Failure
-
-
-@dataclass(frozen=True)
-class Content:
-    """The content of a batch's file at one time."""
-
-    ref: str  # s3://bucket/key of the file
-    sha256: str
-    arrived_at: datetime
-    requested_concurrency: str  # from the file's metadata; applied if it is a number below the limit
-    key_id: str | None = None  # of the API key that it was sent with
 
 
 @dataclass(frozen=True)
@@ -32,57 +22,96 @@ class BatchStart:
     staging: Staging
     executions: BatchExecutions
     records: BatchRecords
+    limit: RejectionLimit
     max_concurrency: int  # rows of one batch that run at once
     allow_local_webhooks: bool = False
 
-    def start(self, found: BatchRecord | None, fresh: BatchRecord, content: Content, rows: Iterable[FileRow]) -> None:
+    def start(self, batch: Batch, content: Content, rows: Iterable[FileRow]) -> None:
         """Stage all rows, then start one execution. A file that breaks off while it is read starts nothing.
 
-        `found` is the batch before `rows` began to be read, and `fresh` the record of a new batch. Raise `BatchChanged`
-        if other content was recorded first: read the batch again.
+        `batch` was read before `rows`. Raise `BatchChanged` if another run was created since: read the batch again.
         """
-        record = (found or fresh).with_content(content.sha256, content.arrived_at)
-        is_new = record.revision > 0 and record != found
-        requested = int(content.requested_concurrency) if content.requested_concurrency.isdecimal() else 0
-        record = replace(
-            record,
-            max_concurrency=min(self.max_concurrency, requested or self.max_concurrency),
-            # Two contents that are read at the same time get the same revision, so the folder is named after both.
-            staged=f"{record.revision}-{content.sha256[:16]}",
-            source_ref=content.ref,
-            key_id=content.key_id,
-        )
-        run = self.staging.stage(self._run(record), rows)
-        if is_new and not self.records.put(replace(record, rows=run.rows, made_before=run.made_before), found):
+        if batch.run and self._is_known(batch, batch.run, content):
+            if batch.record.error and content.version != batch.record.version:
+                self.records.readable(batch.record.batch_id)
+            self._execute(batch.run, content)  # unless that was done: a function may have died before it
+            return
+        is_late = batch.record.is_newer_than(content)
+        if is_late and batch.record.is_cancelled_before(content):
+            return
+        run, rejections = self._staged(self._next(batch, content, is_late=is_late), rows)
+        self.records.reject_staged(run, rejections)
+        if run.problems:
+            self.limit.count(run.owner, run.key_line, run.problems)
+        if is_late:
+            self.records.begin_apart(run)
+            self.executions.start(run)
+        elif self.records.begin(run, content):
+            self._execute(run, content)
+        else:
             raise BatchChanged
+
+    def reject(self, batch: Batch, content: Content, error: PromptreelError) -> None:
+        """Record that the file cannot be read, unless newer content was read. Nothing else about the batch changes."""
+        if not batch.record.is_newer_than(content):
+            self.records.unreadable(batch.record.batch_id, Failure(type(error).__name__, str(error)))
+
+    def retry(self, latest: BatchRun, key_line: str | None) -> None:
+        """Start another run of the latest revision. If another caller was faster, start theirs."""
+        run = latest.retried(key_line, self.records.now())
+        self.executions.start(run if self.records.begin(run, None) else self.records.run(run.id))
+
+    def has_broken_off(self, run: BatchRun) -> bool:
+        """Return whether the run has ended before all of its rows did, even if that was not reported."""
+        return run.ended_early if run.has_ended else self.executions.is_broken(run.id)
+
+    def _execute(self, run: BatchRun, content: Content) -> None:
+        """Start the execution of a run, which is cancelled if the batch was cancelled before its file was read.
+
+        This is checked when the run exists, because the batch may have been cancelled while the file was read.
+        """
+        record = self.records.get(run.batch_id).record
+        if record.cancelled_at and record.is_cancelled_before(content) and not run.is_retry:
+            self.records.cancel(run.batch_id, run.number, record.cancelled_at)
         self.executions.start(run)
 
-    def reject(self, found: BatchRecord | None, fresh: BatchRecord, error: PromptreelError) -> None:
-        """Record that the file cannot be read. Nothing else about the batch changes."""
-        record = replace(found or fresh, error=Failure(type(error).__name__, str(error)), reading_since=None)
-        if not self.records.put(record, found):
-            raise BatchChanged
+    def _is_known(self, batch: Batch, latest: BatchRun, content: Content) -> bool:
+        """Return whether the latest run has this content, and nothing is left to start."""
+        record = batch.record
+        if content.sha256 != record.content:
+            return False
+        if content.version == record.version:  # another event about the same object
+            return True
+        if batch.is_cancelled:
+            return record.is_cancelled_before(content)
+        return not (latest.leaves_rows or self.has_broken_off(latest))
 
-    def restart(self, record: BatchRecord) -> None:
-        """Start the execution of the latest run, unless it is running or has succeeded."""
-        self.executions.start(self._run(record))
-
-    def _run(self, record: BatchRecord) -> BatchRun:
-        """Return the latest run of a batch."""
+    def _next(self, batch: Batch, content: Content, *, is_late: bool) -> BatchRun:
+        """Return the run that this content gets. Content that arrived late gets one that is not the latest."""
+        record = batch.record
+        number = record.run if is_late else record.run + 1
+        requested = int(content.requested_concurrency) if content.requested_concurrency.isdecimal() else 0
         return BatchRun(
             batch_id=record.batch_id,
+            number=number,
+            revision=0 if is_late else record.revision + (content.sha256 != record.content),
             owner=record.owner,
-            source_ref=record.source_ref,
-            bucket=self.staging.bucket,
-            rows=record.rows or 0,
-            max_concurrency=record.max_concurrency or self.max_concurrency,
             name=record.name,
-            revision=record.revision,
-            run=record.run,
-            made_before=record.made_before or 0,
-            staged=record.staged or "",
+            source_ref=content.ref,
+            # Two contents that are read at the same time get the same number, so the folder is named after both.
+            staged=f"{0 if is_late else number}-{content.sha256[:16]}",
+            max_concurrency=min(self.max_concurrency, requested or self.max_concurrency),
+            started_at=self.records.now(),
+            key_line=content.key_line,
         )
+
+    def _staged(self, run: BatchRun, rows: Iterable[FileRow]) -> tuple[BatchRun, list[Rejection]]:
+        try:
+            return self.staging.stage(run, rows)
+        except TooManyRejected as error:
+            self.limit.count(run.owner, run.key_line, MAX_REJECTED)
+            raise InvalidFile(str(error)) from None
 
 
 class BatchChanged(Exception):
-    """The batch has changed since it was read."""
+    """Another run of the batch was created after the batch was read."""

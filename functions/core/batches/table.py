@@ -1,87 +1,111 @@
-"""The table of batches: one item per batch."""
+"""The table of batches.
 
-from collections.abc import Iterator
+    <batch>                     a batch; the only items that the index by owner contains
+    <batch>-<run>               a run of it
+    <batch>/<staged>/<row>      a row that was rejected while the file was read; the runs of the staged rows share it
+    <batch>-<run>/<row>         a row that was rejected when this run accepted it
+    rejected/<payer>/<hour>     how many rows of an API key or owner were rejected in an hour
+
+Every change is one conditional write, or one transaction.
+"""
+
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from core.batches.record import BatchRecord, no_batch
+from core.batches.record import Batch, BatchRecord, Content, no_batch
+from core.batches.rejection import Rejection
+from core.batches.run import BatchRun, RowState
 from core.errors import NotFound
 from core.generation import Clock, Failure, iso
-from core.records.table import BATCH_KEY, BATCHES_BY_OWNER, Condition, ConditionFailed, Item, Table
+from core.records.table import (
+    BATCH_KEY,
+    BATCHES_BY_OWNER,
+    EXPIRES_AT,
+    Condition,
+    ConditionFailed,
+    Item,
+    Others,
+    Table,
+    Together,
+    update_of,
+)
 from core.records.wanted import Wanted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LOOKED_THROUGH = 1000  # keys of an owner's batches in one query
-_TIMES = ("created_at", "updated_at", "content_at", "reading_since", "ended_at", "cancelled_at", "retried_at")
+IS_NEW = Condition(f"attribute_not_exists({BATCH_KEY})")
+EXISTS = Condition(f"attribute_exists({BATCH_KEY})")
+_TIMES = ("created_at", "updated_at", "content_at", "cancelled_at", "started_at", "ended_at")
+_BATCH = "of_batch"  # the id of a run's batch, because its key has another value
 
 
 class BatchRecords:
-    """Read and change the records of batches. Every change is one conditional write."""
+    """Read and change batches, their runs and their rejected rows."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
+        self._name = table_name
         self._table = Table(dynamodb, table_name, BATCH_KEY)
         self.now = now
 
-    def find(self, batch_id: str) -> BatchRecord | None:
-        """Return the batch, or None if it does not exist."""
-        item = self._table.get(batch_id)
-        return _read(item) if item else None
+    # --- batches
 
-    def get(self, batch_id: str) -> BatchRecord:
-        """Return the batch. Raise `NotFound` if it does not exist."""
+    def find(self, batch_id: str) -> Batch | None:
+        """Return the batch with its latest run, or None if it does not exist."""
+        item = self._table.get(batch_id)
+        return self._with_run(item) if item else None
+
+    def get(self, batch_id: str) -> Batch:
+        """Return the batch with its latest run. Raise `NotFound` if it does not exist."""
         found = self.find(batch_id)
         if found is None:
             raise NotFound(no_batch(batch_id))
         return found
+
+    def create(self, new: BatchRecord) -> Batch:
+        """Record a batch unless it exists. Return it."""
+        with suppress(ConditionFailed):
+            self._table.put(_written(new), IS_NEW)
+        return self.get(new.batch_id)
 
     def new(self, batch_id: str, owner: str, name: str, source_ref: str, default_model: str) -> BatchRecord:
         """Return a batch that is not recorded yet."""
         now = self.now()
         return BatchRecord(batch_id, owner, name, source_ref, now, now, default_model)
 
-    def put(self, record: BatchRecord, seen: BatchRecord | None) -> bool:
-        """Write the record if the table still holds what was `seen`. Return whether it did."""
-        item = _written(replace(record, updated_at=self.now()))
-        try:
-            if seen is None:
-                self._table.put(item, Condition(f"attribute_not_exists({BATCH_KEY})"))
-            else:
-                self._table.put(item, Condition("#last_write = :seen", {":seen": seen.last_write}))
-        except ConditionFailed:
-            return False
-        return True
+    def expect(self, batch_id: str, content: str) -> None:
+        """Record that a file is about to be sent, before it can be read. It ends a cancel of earlier files."""
+        self._table.update(batch_id, self._now({"sent": content}), remove=("cancelled_at", "error"))
 
-    def change(self, batch_id: str, **changes: Any) -> BatchRecord:
-        """Change some fields, and keep the concurrent changes of others. Raise `NotFound` if it does not exist."""
-        while True:
-            seen = self.get(batch_id)
-            changed = replace(seen, **changes)
-            if self.put(changed, seen):
-                return changed
+    def was_read(self, batch_id: str, content: str) -> None:
+        """Record that the sent file was read, unless other content was sent after it."""
+        with suppress(ConditionFailed):
+            self._table.update(
+                batch_id, {}, only_if=Condition("#sent = :content", {":content": content}), remove=("sent",)
+            )
 
-    def ended(self, batch_id: str, revision: int, run: int, *, is_complete: bool) -> None:
-        """Record that a run has ended, unless a newer one has begun."""
+    def unreadable(self, batch_id: str, failure: Failure) -> None:
+        """Record why a file cannot be read. Nothing else about the batch changes."""
+        self._table.update(batch_id, self._now({"error": asdict(failure)}))
+
+    def readable(self, batch_id: str) -> None:
+        """Record that a file was sent that can be read, after one that cannot."""
+        self._table.update(batch_id, self._now({}), remove=("error",))
+
+    def cancel(self, batch_id: str, run: int, at: datetime) -> None:
+        """Cancel this run and all before it, and files that arrived until then and are not read yet."""
         with suppress(ConditionFailed):
             self._table.update(
                 batch_id,
-                {"ended_at": iso(self.now()), "is_complete": is_complete},
-                only_if=Condition("#revision = :revision AND #run = :run", {":revision": revision, ":run": run}),
+                self._now({"cancelled_at": iso(at), "cancelled_run": run}),
+                only_if=Condition("#cancelled_run <= :run", {":run": run}),
             )
 
-    def hold_back(self, batch_id: str, why: str) -> None:
-        """Record why rows are not started. The first reason stays."""
-        with suppress(ConditionFailed):
-            self._table.update(
-                batch_id,
-                {"held_back": why},
-                only_if=Condition(f"attribute_exists({BATCH_KEY}) AND attribute_not_exists(#held_back)"),
-            )
-
-    def meant(self, owner: str, beginning: str) -> Iterator[BatchRecord]:
+    def meant(self, owner: str, beginning: str) -> Iterator[Batch]:
         """Yield the owner's batches whose ids begin with this text, newest first."""
         before: Item | None = None
         has_more = True
@@ -92,20 +116,170 @@ class BatchRecords:
                     yield found
             before = {name: items[-1][name] for name in ("owner", "created_at", BATCH_KEY)} if items else None
 
-    def of_owner(self, owner: str, cursor: str | None, limit: int) -> tuple[list[BatchRecord], str | None]:
+    def of_owner(self, owner: str, cursor: str | None, limit: int) -> tuple[list[Batch], str | None]:
         """Return up to `limit` batches of an owner, newest first, and the cursor of the next page, None at the end."""
         items, next_cursor = self._table.page_of(BATCHES_BY_OWNER, owner, Wanted().created, cursor, limit)
-        return [_read(item) for item in items], next_cursor
+        records = list(map(_record, items))
+        runs = self._table.find([_latest_run(record) for record in records if record.run])
+        found = [Batch(one, _run(runs[_latest_run(one)]) if _latest_run(one) in runs else None) for one in records]
+        return found, next_cursor
+
+    # --- runs
+
+    def begin(self, run: BatchRun, content: Content | None) -> bool:
+        """Create a run and make it the latest of its batch. Return False if another run has its number.
+
+        `content` is what was read for the run. A retry has none, and ends the cancel of earlier runs.
+        """
+        read = {"content": content.sha256, "content_at": iso(content.arrived_at)} if content else {}
+        latest = update_of(
+            run.batch_id,
+            self._now({"run": run.number, "revision": run.revision, "version": content and content.version, **read}),
+            only_if=EXISTS,
+            remove=("error",) if content else ("cancelled_at",),
+            key_name=BATCH_KEY,
+        )
+        try:
+            self._table.put_with(_written_run(run), IS_NEW, self._with(latest))
+        except ConditionFailed:
+            return False
+        return True
+
+    def _with(self, update: Any) -> Others:
+        """Return an update of this table for the transaction of another write."""
+        return lambda: Together({}, [{"Update": {"TableName": self._name, **update}}])
+
+    def begin_apart(self, run: BatchRun) -> None:
+        """Create a run of content that arrived late, unless it exists. It is not the latest of its batch."""
+        with suppress(ConditionFailed):
+            self._table.put(_written_run(run), IS_NEW)
+
+    def run(self, run_id: str) -> BatchRun:
+        """Return the run. Raise `NotFound` if it does not exist."""
+        item = self._table.get(run_id)
+        if item is None:
+            raise NotFound(_no_run(run_id))
+        return _run(item)
+
+    def row(self, run_id: str, batch_id: str, number: int) -> RowState:
+        """Return the present state of a run as one of its rows needs it."""
+        rejected = _row_key(run_id, number)
+        items = self._table.find([batch_id, run_id, rejected])
+        if run_id not in items:
+            raise NotFound(_no_run(run_id))
+        run, cancelled_run = _run(items[run_id]), items.get(batch_id, {}).get("cancelled_run", 0)
+        return RowState(run, is_cancelled=run.number <= cancelled_run, is_rejected=rejected in items)
+
+    def hold_back(self, run_id: str, why: str) -> None:
+        """Record why rows of a run are not started. The first reason stays."""
+        self._once(run_id, "held_back", why)
+
+    def stop(self, run_id: str, why: str) -> None:
+        """Record why a run starts no more rows. The first reason stays."""
+        self._once(run_id, "stopped", why)
+
+    def ended(self, run_id: str, *, is_complete: bool) -> None:
+        """Record that a run has ended."""
+        self._table.update(run_id, {"ended_at": iso(self.now()), "is_complete": is_complete})
+
+    # --- rejected rows
+
+    def reject(self, run: BatchRun, rejection: Rejection) -> bool:
+        """Record and count a row that was rejected when its run accepted it. Return False if it was counted before."""
+        counted = {
+            "Key": {BATCH_KEY: {"S": run.id}},
+            "UpdateExpression": "ADD #rejected :one",
+            "ConditionExpression": EXISTS.text,
+            "ExpressionAttributeNames": {"#rejected": "rejected"},
+            "ExpressionAttributeValues": {":one": {"N": "1"}},
+        }
+        item = _written_rejection(run.id, rejection)
+        try:
+            self._table.put_with(item, IS_NEW, self._with(counted))
+        except ConditionFailed:
+            return False
+        return True
+
+    def reject_staged(self, run: BatchRun, rejections: Iterable[Rejection]) -> None:
+        """Record the rows that were rejected while the file of a run was read. It counts them when it begins."""
+        self._table.put_all([_written_rejection(_staged_key(run), one) for one in rejections])
+
+    def rejections(self, run: BatchRun, numbers: Iterable[int]) -> dict[int, Rejection]:
+        """Return which of these rows were rejected in the run. A row that has a generation is not."""
+        prefixes = [_staged_key(run)] if run.problems else []
+        prefixes += [run.id] if run.rejected > run.problems else []
+        keys = [_row_key(prefix, number) for number in numbers for prefix in prefixes]
+        found = map(_rejection, self._table.find(keys, _REJECTION).values())
+        return {one.number: one for one in found}
+
+    def rejected_in(self, counter: str) -> int:
+        """Return how many rejected rows were counted under this name."""
+        return int((self._table.get(counter) or {}).get("rows", 0))
+
+    def add_rejected(self, counter: str, rows: int, expires_at: datetime) -> int:
+        """Count rejected rows under this name, and return how many there are now."""
+        return self._table.add(counter, "rows", rows, {EXPIRES_AT: int(expires_at.timestamp())})
+
+    def _with_run(self, item: Item) -> Batch:
+        record = _record(item)
+        return Batch(record, self.run(_latest_run(record)) if record.run else None)
+
+    def _once(self, run_id: str, name: str, why: str) -> None:
+        only_if = Condition(f"{EXISTS.text} AND attribute_not_exists(#{name})")
+        with suppress(ConditionFailed):
+            self._table.update(run_id, {name: why}, only_if=only_if)
+
+    def _now(self, changes: dict[str, Any]) -> Item:
+        return {**changes, "updated_at": iso(self.now())}
 
 
-def _written(record: BatchRecord) -> Item:
-    item = {name: value for name, value in asdict(record).items() if value is not None}
-    return {name: iso(value) if name in _TIMES else value for name, value in item.items()}
+_REJECTION = ("number", "problem", "prompt", "name", "tags")
 
 
-def _read(item: Item) -> BatchRecord:
-    fields = {name: value for name, value in item.items() if name in BatchRecord.__annotations__}
-    fields |= {name: datetime.fromisoformat(fields[name]) for name in _TIMES if name in fields}
+def _no_run(run_id: str) -> str:
+    return f"There is no run {run_id} of a batch."
+
+
+def _latest_run(record: BatchRecord) -> str:
+    return f"{record.batch_id}-{record.run}"
+
+
+def _staged_key(run: BatchRun) -> str:
+    return f"{run.batch_id}/{run.staged}"
+
+
+def _row_key(prefix: str, number: int) -> str:
+    return f"{prefix}/{number}"
+
+
+def _written(record: BatchRecord | BatchRun) -> Item:
+    return {name: iso(value) if name in _TIMES and value else value for name, value in asdict(record).items()}
+
+
+def _written_run(run: BatchRun) -> Item:
+    return {**_written(run), BATCH_KEY: run.id, _BATCH: run.batch_id}
+
+
+def _written_rejection(prefix: str, rejection: Rejection) -> Item:
+    fields = {**asdict(rejection), "tags": list(rejection.tags) or None}
+    return {**fields, BATCH_KEY: _row_key(prefix, rejection.number)}
+
+
+def _fields(item: Item, names: Iterable[str]) -> dict[str, Any]:
+    fields = {name: item[name] for name in names if name in item}
+    return {name: datetime.fromisoformat(value) if name in _TIMES else value for name, value in fields.items()}
+
+
+def _record(item: Item) -> BatchRecord:
+    fields = _fields(item, BatchRecord.__annotations__)
     if "error" in fields:
         fields["error"] = Failure(**fields["error"])
     return BatchRecord(**fields)
+
+
+def _run(item: Item) -> BatchRun:
+    return BatchRun(**{**_fields(item, BatchRun.__annotations__), "batch_id": item[_BATCH]})
+
+
+def _rejection(item: Item) -> Rejection:
+    return Rejection(**{**_fields(item, _REJECTION), "tags": tuple(item.get("tags") or ())})

@@ -128,10 +128,10 @@ class Inputs:
             if not is_kept:
                 raise InputUnavailable(f"{shown(given.reference)} was removed or changed before it could be used.")
 
-    def keep_for_batch(self, reference: str, owner: str, batch_id: str) -> bool:
-        """Copy an upload for the rows of a batch, which may wait for days. Return whether there is such an upload."""
+    def keep_for_batch(self, reference: str, owner: str, batch_id: str) -> None:
+        """Copy an upload, if it exists, for the rows of a batch, which may wait for days."""
         kept, upload = reversed(self._places(reference, owner, batch_id))
-        return self._copy(upload, kept.key, None) or self._is_there(kept)
+        self._copy(upload, kept.key, None)
 
     def is_uploaded(self, reference: str, owner: str, batch_id: str) -> bool:
         """Return whether there is such an upload for a row of the batch."""

@@ -118,6 +118,7 @@ def _generation(request: dict[str, Any], envelope: Envelope, now: datetime) -> G
         batch_id=row.batch_id if row else None,
         row_number=row.number if row else None,
         revision=row.revision if row else None,
+        batch_run=row.run if row else None,
         name=label.name,
         tags=list(label.tags) or None,
         webhook=label.webhook,

@@ -57,7 +57,8 @@ class Ledger:
     """Reads and changes generations. Every change is one conditional write with the time of `now`.
 
     A generation is watched until its end is announced, and again for a short time after its deletion. The sweep checks
-    watched generations.
+    watched generations. A write that ends a generation schedules the next check soon, because the event that announces
+    the end may be lost.
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
@@ -99,18 +100,18 @@ class Ledger:
         return self.add(ended)[0]
 
     def found_in(self, generation: Generation, row: BatchRow, label: Label) -> None:
-        """Record that the generation is in a later revision of its batch, as this row."""
+        """Record that the generation is in a later revision of its batch, as this row, with exactly this label."""
+        label_now = {
+            "name": label.name,
+            "tags": list(label.tags) or None,
+            "webhook": label.webhook and asdict(label.webhook),
+        }
         with suppress(ConditionFailed):
             self.table.update(
                 generation.generation_id,
-                {
-                    "revision": row.revision,
-                    "row_number": row.number,
-                    "name": label.name,
-                    "tags": list(label.tags) or None,
-                    "webhook": label.webhook and asdict(label.webhook),
-                },
+                {"revision": row.revision, "row_number": row.number, **label_now},
                 only_if=Condition("#revision < :revision"),
+                remove=tuple(name for name, value in label_now.items() if value is None),
             )
 
     def retried_as(self, generation: Generation, other_id: str) -> None:
@@ -189,7 +190,7 @@ class Ledger:
 
     def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
         """End a generation as completed. Its video is verified and in S3."""
-        ended = {"status": Status.COMPLETED, "video": video.as_dict(), "ended_at": ended_at}
+        ended = {"status": Status.COMPLETED, "video": video.as_dict(), "ended_at": ended_at, **self._watched(SOON)}
         self.advance(run, ended, before=(Status.ARCHIVING,), remove=("upload",))
 
     def fail(self, run: Run, failure: Failure, *, unless_sent: bool = False) -> bool:
@@ -201,7 +202,7 @@ class Ledger:
         try:
             self.advance(
                 run,
-                {"status": Status.ERROR, "error": asdict(failure), "ended_at": self.now()},
+                {"status": Status.ERROR, "error": asdict(failure), "ended_at": self.now(), **self._watched(SOON)},
                 before=(Status.QUEUED, Status.GENERATING, Status.ARCHIVING),
                 and_only_if="attribute_not_exists(#submission)" if unless_sent else None,
             )
@@ -236,6 +237,7 @@ class Ledger:
                     "status": Status.GENERATING if provider_id else Status.QUEUED,
                     "reopened_at": now,
                     "rescues": generation.rescues + 1,
+                    "batch_run": generation.batch_run,
                     **(known if provider_id else {}),
                     **self._watched(SOON),
                 },

@@ -68,13 +68,6 @@ class Lists:
             if item["revision"] == revision and "retried_as" not in item:
                 yield item["row_number"], item[KEY]
 
-    def batch(self, batch_id: str, revision: int, *, after: int = 0) -> Iterator[Generation]:
-        """Return the generations of a batch's revision after a row, in the order of its rows."""
-        rows = self.batch_rows(batch_id, revision, after=after)
-        while some := list(islice(rows, AT_ONCE)):
-            found = self.ledger.find([generation_id for _, generation_id in some])
-            yield from (one for _, generation_id in some if (one := found.get(generation_id)))
-
     def batch_counts(self, batch_id: str, revision: int) -> Counter[str]:
         """Count the rows of a batch by status."""
         found = self.ledger.table.query(BY_BATCH, batch_id)

@@ -24,6 +24,7 @@ Item = dict[str, Any]  # plain values: str, int, bool, and lists and dicts of th
 KEY = "generation_id"
 AT_ONCE = 25  # items of one BatchGetItem, which returns 16 MiB; the largest items have about 200 KiB
 MOST_AT_ONCE = 100  # the same if only some attributes are read
+MOST_PUT_AT_ONCE = 25  # items of one BatchWriteItem
 MOST_CONFLICTS = 20  # attempts of a write that conflicts with transactions, in 12 seconds at most
 # Reasons of a cancelled transaction after which another attempt may succeed. "None" is that of an item without fault.
 _PASSING = (
@@ -161,6 +162,36 @@ class Table:
         changes = {**changes, "last_write": token}
         updated = update_of(key, changes, only_if=only_if, remove=remove, key_name=self._key)
         self._write(lambda: self._dynamodb.update_item(TableName=self._name, **updated), token)
+
+    def put_all(self, items: Sequence[Item]) -> None:
+        """Write whole items without a condition. An item that exists is overwritten."""
+        for start in range(0, len(items), MOST_PUT_AT_ONCE):
+            some: Any = [{"PutRequest": {"Item": write(item)}} for item in items[start : start + MOST_PUT_AT_ONCE]]
+            requested = {self._name: some}
+            for attempt in range(MOST_CONFLICTS):
+                requested = self._dynamodb.batch_write_item(RequestItems=requested).get("UnprocessedItems", {})
+                if not requested:
+                    break
+                time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - nothing secret
+            else:
+                raise Contention
+
+    def add(self, key: str, name: str, amount: int, others: Item) -> int:
+        """Add an amount to a number, set `others`, and return the new number. Create the item if it does not exist.
+
+        The SDK may add the amount twice if an answer is lost.
+        """
+        names = {f"#{one}": one for one in (name, *others)}
+        sets = ", ".join(f"#{one} = :{one}" for one in others)
+        answer = self._dynamodb.update_item(
+            TableName=self._name,
+            Key=_key(key, self._key),
+            UpdateExpression=f"SET {sets} ADD #{name} :{name}",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=write({f":{one}": value for one, value in {**others, name: amount}.items()}),
+            ReturnValues="ALL_NEW",
+        )
+        return int(read(answer["Attributes"])[name])
 
     def put_with(self, item: Item, only_if: Condition, others: Others) -> None:
         """Write a whole item as `put` does, and apply `others` in the same transaction."""

@@ -1,6 +1,8 @@
-"""Deliver a message of the queue, and retry until the receiver has accepted it or the last attempt has failed.
+"""Deliver a message of the queue, and retry until the receiver has accepted it or a day is over.
 
-Repeated or concurrent invocations send the message at least once, always with the same id.
+Repeated or concurrent invocations send the message at least once, always with the same id. A message of the queue is
+handled once: to wait, it is sent to the queue again. So waiting neither uses up the receives of a message, nor the
+number of messages that SQS can hide at a time. Two messages of one delivery, which a crash can cause, do no harm.
 """
 
 import random
@@ -14,17 +16,30 @@ from core.errors import NotFound
 from core.records.ledger import Ledger
 from core.records.table import DELIVERY_KEY
 from core.webhooks.message import body_of, headers, id_of, kind_of
+from core.webhooks.queued import as_queued, postponed, series_of
 from core.webhooks.records import LEASE, Delivery, State, WebhookRecords
 from core.webhooks.secret import secret_of
-from core.webhooks.sending import Answer, Sender
+from core.webhooks.senders import Permit, Senders
+from core.webhooks.sending import Answer, Sender, host_of
 
-# Between attempts, a day in total. SQS hides a message for 12 hours at most.
+# Between attempts, a day in total.
 WAITS = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 30, 2 * 60, 10 * 60, 30 * 60, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 8 * 3600)
 )
 JITTER = 0.1  # of each wait, so that messages that failed together are not retried together
+TRIED_FOR = timedelta(hours=27)  # longer than all waits with their jitter
+LONGEST_DELAY = timedelta(minutes=15)  # of a message, which SQS limits
+NOT_SENT = "It was not sent within a day, because the receiver failed or was too slow to accept all messages."
 USER_AGENT = "Promptreel-Webhooks/1 (+https://www.standardwebhooks.com)"
+
+
+@dataclass(frozen=True)
+class Again:
+    """A message to send to the queue again, and how long it is delayed there."""
+
+    message: Mapping[str, Any]
+    delay: timedelta
 
 
 @dataclass(frozen=True)
@@ -33,23 +48,36 @@ class Courier:
 
     ledger: Ledger
     records: WebhookRecords
+    senders: Senders
     sender: Sender
     master: Callable[[], str]  # returns the secret that all owners' secrets derive from
     tell: Callable[[Delivery, Answer, timedelta | None], None]  # called after each attempt, with the time to the next
 
-    def take(self, message: Mapping[str, Any]) -> timedelta | None:
-        """Handle the event of an announcement, or {"delivery_id"}. Return the time to the next invocation, if any."""
-        if DELIVERY_KEY in message:
-            delivery = self.records.find(message[DELIVERY_KEY])
-        else:
-            delivery = self._announced(message["detail"])
+    def take(self, message: Mapping[str, Any]) -> Again | None:
+        """Handle the event of an announcement, or what `as_queued` made. Return what to send to the queue, if any."""
+        delivery = self._delivery(message)
         if delivery is None or delivery.status is not State.PENDING:
             return None
         now = self.records.now()
         if delivery.due_at and delivery.due_at > now:
-            return delivery.due_at - now
-        claimed = self.records.claim(delivery)
-        return self._attempt(claimed) if claimed else LEASE
+            return _again(delivery, delivery.due_at - now)
+        permit = self.senders.take(delivery.owner, host_of(delivery.url))
+        if permit is None:
+            return self._postponed(delivery, postponed(message))
+        try:
+            claimed = self.records.claim(delivery)
+            wait = self._attempt(claimed, permit) if claimed else LEASE
+        finally:
+            self.senders.free(permit)
+        return _again(delivery, wait) if wait else None
+
+    def _delivery(self, message: Mapping[str, Any]) -> Delivery | None:
+        """Return the delivery of a message, unless its owner has sent it again since, which made another message."""
+        if DELIVERY_KEY not in message:
+            delivery = self._announced(message["detail"])
+            return delivery if delivery and delivery.begun_at == delivery.created_at else None
+        delivery = self.records.find(message[DELIVERY_KEY])
+        return delivery if delivery and series_of(as_queued(delivery)) == series_of(message) else None
 
     def _announced(self, announced: Mapping[str, Any]) -> Delivery | None:
         """Return the delivery of an announcement, if it has a webhook. Its URL is only in the record."""
@@ -71,15 +99,32 @@ class Courier:
                 url=webhook.url,
                 body=body_of(announced),
                 created_at=now,
+                begun_at=now,
                 due_at=now,
             )
         )
 
-    def _attempt(self, delivery: Delivery) -> timedelta | None:
+    def _postponed(self, delivery: Delivery, times: int) -> Again | None:
+        """Let a message wait that may not be sent now, longer each time. Give it up when its day is over."""
+        if self.records.now() - delivery.begun_at > TRIED_FOR:
+            self._give_up(delivery)
+            return None
+        longest = min(timedelta(seconds=2 ** min(times, 20)), LONGEST_DELAY)
+        delay = longest * random.uniform(0.5, 1)  # noqa: S311 - nothing secret
+        return Again(as_queued(delivery, postponed=times + 1), delay)
+
+    def _give_up(self, delivery: Delivery) -> None:
+        problem = delivery.problem or NOT_SENT
+        self.tell(delivery, Answer(delivery.answered, problem), None)  # before the write, as in `_attempt`
+        self.records.failed(delivery, delivery.answered, problem, None)
+
+    def _attempt(self, delivery: Delivery, permit: Permit) -> timedelta | None:
         versions = self.records.secret_versions(delivery.owner).all
         secrets = [secret_of(self.master(), delivery.owner, version) for version in versions]
         signed = headers(secrets, delivery.delivery_id, self.records.now(), delivery.body)
+        began = self.records.now()
         answer = self.sender.post(delivery.url, delivery.body.encode(), {"User-Agent": USER_AGENT, **signed})
+        took = self.records.now() - began
         wait = self._wait(delivery, answer)
         self.tell(delivery, answer, wait)  # before the write, so that a failed delivery is reported at least once
         if answer.problem is None:
@@ -87,9 +132,17 @@ class Courier:
         else:
             due_at = self.records.now() + wait if wait else None
             self.records.failed(delivery, answer.status, answer.problem, due_at)
+        if not answer.is_final:
+            self.senders.answered(permit.receiver, failed=answer.problem is not None, took=took)
         return wait
 
     def _wait(self, delivery: Delivery, answer: Answer) -> timedelta | None:
-        if answer.problem is None or answer.is_final or delivery.attempts > len(WAITS):
+        """Return the time to the next attempt, or None after the last one."""
+        if answer.problem is None or answer.is_final:
             return None
-        return WAITS[delivery.attempts - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311 - nothing secret
+        wait = WAITS[min(delivery.attempts, len(WAITS)) - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311 - nothing secret
+        return wait if self.records.now() + wait - delivery.begun_at <= TRIED_FOR else None
+
+
+def _again(delivery: Delivery, wait: timedelta) -> Again:
+    return Again(as_queued(delivery), min(wait, LONGEST_DELAY))

@@ -23,7 +23,7 @@ LEASE = timedelta(seconds=60)  # longer than one POST takes
 OVERLAP = timedelta(hours=24)  # how long messages are also signed with a replaced secret
 MOST_CHANGES = 5  # of a secret within `OVERLAP`
 CURSOR = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z_msg_[0-9a-f]{32}$"
-_TIMES = ("created_at", "due_at", "ended_at")
+_TIMES = ("created_at", "begun_at", "due_at", "ended_at")
 
 
 class State(StrEnum):
@@ -45,8 +45,9 @@ class Delivery:
     url: str
     body: str
     created_at: datetime
+    begun_at: datetime  # its creation, or when its owner sent it again
     status: State = State.PENDING
-    attempts: int = 0  # since its creation, or since its owner sent it again
+    attempts: int = 0  # since `begun_at`
     due_at: datetime | None = None  # of the next attempt
     ended_at: datetime | None = None
     answered: int | None = None  # the status of the latest answer
@@ -90,8 +91,8 @@ class WebhookRecords:
         """Claim the next attempt. Return None if another invocation was faster."""
         claimed = replace(delivery, attempts=delivery.attempts + 1, due_at=self.now() + LEASE)
         changes = {"attempts": claimed.attempts, "due_at": iso(self.now() + LEASE)}
-        values = {":pending": State.PENDING, ":seen": delivery.attempts, ":now": iso(self.now())}
-        is_due = Condition("#status = :pending AND #attempts = :seen AND #due_at <= :now", values)
+        is_as_seen = _is_as_seen(delivery)
+        is_due = Condition(f"{is_as_seen.text} AND #due_at <= :now", {**is_as_seen.values, ":now": iso(self.now())})
         try:
             self._table.update(delivery.delivery_id, changes, only_if=is_due)
         except ConditionFailed:
@@ -107,25 +108,19 @@ class WebhookRecords:
     def failed(self, delivery: Delivery, answered: int | None, problem: str, due_at: datetime | None) -> None:
         """Record that the claimed attempt failed, and when the next one is due. With None, the delivery is dead.
 
-        Do nothing if the delivery has changed since it was claimed.
+        Do nothing if the delivery has changed since it was claimed or read.
         """
         changes: Item = {"answered": answered, "problem": problem}
         changes |= {"due_at": iso(due_at)} if due_at else {"status": State.DEAD, "ended_at": iso(self.now())}
         gone = (() if due_at else ("due_at",)) + (("answered",) if answered is None else ())
         with suppress(ConditionFailed):
-            self._table.update(
-                delivery.delivery_id,
-                changes,
-                remove=gone,
-                only_if=Condition(
-                    "#status = :pending AND #attempts = :own", {":pending": State.PENDING, ":own": delivery.attempts}
-                ),
-            )
+            self._table.update(delivery.delivery_id, changes, remove=gone, only_if=_is_as_seen(delivery))
 
     def again(self, delivery: Delivery) -> Delivery:
         """Make a delivery due immediately, as if it were new, because its owner wants to send it again."""
-        again = replace(delivery, status=State.PENDING, attempts=0, due_at=self.now(), ended_at=None)
-        changes = {"status": again.status, "attempts": 0, "due_at": iso(self.now())}
+        now = self.now()
+        again = replace(delivery, status=State.PENDING, attempts=0, begun_at=now, due_at=now, ended_at=None)
+        changes = {"status": again.status, "attempts": 0, "begun_at": iso(now), "due_at": iso(now)}
         self._table.update(delivery.delivery_id, changes | self._kept(), remove=("ended_at",))
         return again
 
@@ -161,6 +156,14 @@ class WebhookRecords:
 
     def _kept(self) -> Item:
         return {EXPIRES_AT: int((self.now() + KEPT_FOR).timestamp())}
+
+
+def _is_as_seen(delivery: Delivery) -> Condition:
+    """Return the condition that a pending delivery has the same attempts as when it was read or claimed."""
+    return Condition(
+        "#status = :pending AND #attempts = :seen AND #begun_at = :begun",
+        {":pending": State.PENDING, ":seen": delivery.attempts, ":begun": iso(delivery.begun_at)},
+    )
 
 
 def _of_secret(owner: str) -> str:

@@ -220,6 +220,8 @@ def test_list_get_report_cancel_and_retry_print_their_results(ask: Any) -> None:
     assert json.loads(ask("batch", "get", BATCH, "--json", answers=[batch()])[1])["id"] == BATCH
     assert ask("batch", "report", BATCH, answers=[report(ROW)])[1].split("\t")[:3] == ["1", "completed", ID]
     assert json.loads(ask("batch", "report", BATCH, "--json", answers=[report(ROW)])[1]) == [ROW]
+    _, out, _, _ = ask("batch", "cancel", BATCH, answers=[batch("cancelling")])
+    assert out.startswith(f"Cancelling batch {BATCH}.")
     code, out, err, wire = ask("batch", "cancel", BATCH, answers=[batch("cancelled")])
     assert (code, lines(wire)) == (0, [f"POST /v2/batches/{BATCH}/cancel HTTP/1.1"])
     assert out == f"Cancelled batch {BATCH}.\n", "no row had completed"

@@ -22,7 +22,6 @@ def deployed(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Non
     found = Deployment("promptreel-dev", "CREATE_COMPLETE", "us-east-1", OUTPUTS, None)
     monkeypatch.setattr(deployment, "find", lambda _: found)
     monkeypatch.setattr(Deployment, "client", lambda _, service, **__: boto3.client(service))
-    monkeypatch.setattr("promptreel.commands.keys.KNOWN_AFTER_SECONDS", 0)
 
 
 def run(*arguments: str) -> int:

@@ -16,8 +16,9 @@ _BATCH = {
         "name": {"type": "string"},
         "status": {
             "enum": list(map(str, BatchStatus)),
-            "description": "`completed`: all rows have ended, successfully or not. `stopped`: the batch ended "
-            "before its rows did, and retry continues it. `error`: the file cannot be read.",
+            "description": "`cancelling`: no more rows start, and some are still running. `completed`: all rows have "
+            "ended, successfully or not. `stopped`: the batch ended before its rows did, and retry continues it. "
+            "`error`: the file cannot be read.",
         },
         "revision": {**COUNT, "description": "Number of the file's current version, from 1."},
         "sha256": {"type": ["string", "null"], "description": "SHA-256 of the file that was read last."},
@@ -25,6 +26,10 @@ _BATCH = {
         "made_before": {
             "type": ["integer", "null"],
             "description": "Rows that an earlier run had completed or started.",
+        },
+        "rejected": {
+            "type": ["integer", "null"],
+            "description": "Rows that were rejected, at no cost. They count as `error`, and the report says why.",
         },
         "counts": {
             "type": ["object", "null"],
@@ -35,7 +40,8 @@ _BATCH = {
         "error": FAILURE,
         "held_back": {
             "type": ["string", "null"],
-            "description": "Why some rows were not started: the budget that is used up, and when it renews.",
+            "description": "Why some rows were not started: the budget that is used up, and when it renews, or too "
+            "many rejected rows.",
         },
         "source": {"type": "object"},
         "created_at": {"type": "string", "format": "date-time"},
@@ -101,7 +107,7 @@ _REPORT_ROW = {
         "name": {"type": ["string", "null"]},
         "tags": {"type": "array", "items": {"type": "string"}},
         "prompt": {"type": ["string", "null"], "description": f"The first {MAX_PROMPT} characters."},
-        "generation_id": {"type": ["string", "null"]},
+        "generation_id": {"type": ["string", "null"], "description": "Null for a row that was rejected."},
         "status": {"enum": [*map(str, Status), NOT_STARTED]},
         "s3_uri": {"type": ["string", "null"]},
         "credits_used": {"type": ["integer", "null"]},
@@ -135,7 +141,7 @@ _SEND = {
             for kind in ("text/csv", "application/jsonl", "application/octet-stream")
         },
     },
-    "responses": answers("400", "401", "413", ok={"anyOf": [ref("Batch"), ref("BatchCheck"), _UPLOAD]}),
+    "responses": answers("400", "401", "403", "413", ok={"anyOf": [ref("Batch"), ref("BatchCheck"), _UPLOAD]}),
 }
 _FETCH_OR_LIST = {
     "operationId": "fetchOrListBatches",
@@ -165,11 +171,11 @@ _CANCEL, _RETRY = (
         "operationId": operation,
         "summary": summary,
         "parameters": [{**ID_IN_PATH, "schema": WHOLE_ID}],
-        "responses": answers("400", "401", "404", "409", ok=ref("Batch")),
+        "responses": answers("400", "401", *errors, "404", "409", ok=ref("Batch")),
     }
-    for operation, summary in (
-        ("cancelBatch", "Start no more rows of a batch, and cancel the running ones"),
-        ("retryBatch", "Run the rows of a batch again that failed, were cancelled or were not started"),
+    for operation, summary, errors in (
+        ("cancelBatch", "Start no more rows of a batch, and cancel the running ones", ()),
+        ("retryBatch", "Run the rows of a batch again that failed, were cancelled or were not started", ("403",)),
     )
 )
 PATHS = {

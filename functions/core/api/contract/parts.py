@@ -72,7 +72,8 @@ ERROR = {
 _MEANINGS = {
     "400": "The request is not valid. The message names each wrong field and the allowed values.",
     "401": "The API key is missing or not valid.",
-    "403": "The request may cost more than a budget has left. The message names the budget and when it renews.",
+    "403": "The request may cost more than a budget has left, or too many rows were rejected. The message says when to "
+    "try again.",
     "404": "You have no generation or batch with this id.",
     "409": "The current status does not allow this, or the idempotency key belongs to another request.",
     "405": "This method is not allowed. The header Allow lists the methods that are.",

@@ -1,0 +1,36 @@
+"""Handle the end of a run whose generation has ended already, which is expected and not an error."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from core.errors import GenerationEnded
+from wiring import logger
+
+ENDED = "ended"  # the status that leads the state machine to its end
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+def or_ended(handler: Handler) -> Handler:
+    """Wrap the handler of a state: return the status `ended` where it raises `GenerationEnded`.
+
+    The generation was cancelled or deleted, or continues in a later run. Lambda would count the exception as an error
+    of the function, and many of them raise an alarm.
+    """
+
+    @wraps(handler)
+    def handled(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        try:
+            return handler(event, context)
+        except GenerationEnded as ended:
+            log_ended(event, ended)
+            # Zero seconds for the states that wait before they look at the status.
+            return {"generation_id": event["generation_id"], "status": ENDED, "wait_seconds": 0, "pending_seconds": 0}
+
+    return handled
+
+
+def log_ended(event: dict[str, Any], ended: GenerationEnded) -> None:
+    """Log that a run's generation has ended already."""
+    logger.info("ended before", generation_id=event["generation_id"], execution=event["execution"], reason=str(ended))

@@ -1,0 +1,108 @@
+"""Mistakes in the runs of batches, in their rejected rows, and in chains."""
+
+from tests.mutants.mutant import Mutant
+
+ACCEPT_ROW = "functions/core/batches/accept_row.py"
+TABLE = "functions/core/batches/table.py"
+RUNS = "tests/functions/test_batch_runs.py"
+REJECTED = "tests/functions/test_rejected_rows.py"
+CHAINS = "tests/functions/test_row_chains.py"
+
+MUTANTS = (
+    Mutant(
+        "A late write of an earlier run of a batch marks the new run",
+        TABLE,
+        "            self._table.update(run_id, {name: why}, only_if=only_if)\n",
+        '            latest = _latest_run(self.get(run_id.partition("-")[0]).record)\n'
+        "            self._table.update(latest, {name: why}, only_if=only_if)\n",
+        noticed_by=f"{RUNS}::test_a_late_write_of_an_earlier_run_does_not_mark_the_latest",
+    ),
+    Mutant(
+        "A late end of an earlier run of a batch ends the new run",
+        TABLE,
+        '        self._table.update(run_id, {"ended_at": iso(self.now()), "is_complete": is_complete})\n',
+        '        run_id = _latest_run(self.get(run_id.partition("-")[0]).record)\n'
+        '        self._table.update(run_id, {"ended_at": iso(self.now()), "is_complete": is_complete})\n',
+        noticed_by=f"{RUNS}::test_a_late_write_of_an_earlier_run_does_not_mark_the_latest",
+    ),
+    Mutant(
+        "A second retry of a batch at once is not refused",
+        TABLE,
+        "            self._table.put_with(_written_run(run), IS_NEW, ",
+        '            self._table.put_with(_written_run(run), Condition("attribute_not_exists(never)"), ',
+        noticed_by=f"{RUNS}::test_a_run_is_created_once",
+    ),
+    Mutant(
+        "A rejected row gets a record",
+        ACCEPT_ROW,
+        '        rejection = Rejection.of(row.number, problem, row.request.get("prompt"), row.label)\n',
+        '        rejection = Rejection.of(row.number, problem, row.request.get("prompt"), row.label)\n'
+        "        times = (self.ledger.now(), self.ledger.now())\n"
+        '        record = Generation("0" * 32, row.owner, row.request, Source("s3", row.source_ref), *times)\n'
+        '        self.ledger.add_failed(record, Failure("InvalidRequest", problem))\n',
+        noticed_by=f"{REJECTED}::test_a_rejected_row_is_in_the_report_and_nowhere_else",
+    ),
+    Mutant(
+        "A new row of a batch that is cancelled meanwhile starts",
+        ACCEPT_ROW,
+        "not self.records.row(state.run.id, row.batch_id, row.number).is_cancelled",
+        "not state.is_cancelled",
+        noticed_by=f"{RUNS}::test_a_new_row_of_a_batch_that_is_cancelled_meanwhile_does_not_run",
+    ),
+    Mutant(
+        "A generation keeps a tag that was removed from its row",
+        "functions/core/records/ledger.py",
+        "                remove=tuple(name for name, value in label_now.items() if value is None),\n",
+        "",
+        noticed_by=f"{RUNS}::test_what_is_removed_from_a_row_is_removed_from_its_generation",
+    ),
+    Mutant(
+        "A cancel stops the rows that a retry has started since",
+        "functions/core/batches/api.py",
+        "if (generation.batch_run or 0) <= last_run:",
+        "if generation:",
+        noticed_by=f"{RUNS}::test_a_row_retried_during_a_cancel_is_not_cancelled_again",
+    ),
+    Mutant(
+        "A batch that is cancelled while its file is read runs",
+        "functions/core/batches/start.py",
+        "        if record.cancelled_at and record.is_cancelled_before(content) and not run.is_retry:\n",
+        "        if record.cancelled_at and not content:\n",
+        noticed_by=f"{RUNS}::test_a_batch_that_is_cancelled_while_its_file_is_read_runs_nothing",
+    ),
+    Mutant(
+        "A rejected row is decided again in the same run, and counts twice",
+        TABLE,
+        "is_rejected=rejected in items",
+        "is_rejected=False",
+        noticed_by=f"{REJECTED}::test_a_row_is_rejected_once_in_a_run_even_if_its_input_arrives",
+    ),
+    Mutant(
+        "A run goes on after a thousand rejected rows",
+        "functions/core/batches/run.py",
+        "        if self.rejected >= MAX_REJECTED:\n",
+        "        if self.rejected < 0:\n",
+        noticed_by=f"{REJECTED}::test_a_batch_stops_after_too_many_rejected_rows_and_its_started_rows_continue",
+    ),
+    Mutant(
+        "A retry runs a row again that it has already started",
+        "functions/core/batches/replacement.py",
+        "(attempt.batch_run or 0) < state.run.number",
+        "(attempt.batch_run or 0) <= state.run.number",
+        noticed_by="tests/functions/test_revisions.py::test_a_retry_rescues_a_row_once",
+    ),
+    Mutant(
+        "A row is accepted before the row whose video it uses",
+        ACCEPT_ROW,
+        "            self._accept_needed(row, state, reached)\n",
+        "",
+        noticed_by=f"{CHAINS}::test_rows_in_any_order_become_a_chain",
+    ),
+    Mutant(
+        "A failed attempt does not name its replacement",
+        ACCEPT_ROW,
+        "        self.ledger.retried_as(failed, later_id)\n        return",
+        "        return",
+        noticed_by="tests/functions/test_revisions.py::test_a_retry_generates_a_row_again_that_the_provider_failed",
+    ),
+)
