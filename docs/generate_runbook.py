@@ -27,7 +27,7 @@ export PROMPTREEL_STAGE=prod
 In the commands, `$ID` is a generation's id and `$FUNCTION` is the name of a file in `functions/` without `.py`.
 `$PROVIDER_ID` is the provider's id of a job, `$DELIVERY` and `$BATCH` are ids, `$KEY` is the id of an API key, `$USD` is an amount, and `$DAY` is a day such as 2026-01-31.
 
-An alarm ends by itself five minutes after the cause is fixed, except `ReconcileErrors`, which takes six hours.
+An alarm ends by itself five minutes after the cause is fixed, except `ReconcileErrors` and `DaysOverdue`, which take six hours.
 
 | alarm | section |
 |---|---|

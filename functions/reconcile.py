@@ -7,12 +7,13 @@ from typing import Any
 
 from core import settings
 from core.reconciliation.day import Reconciliation
-from core.reconciliation.reconcile import Reconcile, Sums
-from core.reconciliation.reports import Reports
+from core.reconciliation.reconcile import Reconcile
+from core.reconciliation.reports import Reports, Sums
+from core.reconciliation.shelf import Shelf
 from core.records.table import Table
 from wiring import client, logger, now
 from wiring.ledger import UsesLedger
-from wiring.metrics import count_findings
+from wiring.metrics import count_findings, tell
 from wiring.provider import UsesProvider, make_provider
 
 LONGEST = timedelta(
@@ -34,16 +35,22 @@ def _wired() -> Reconcile:
     reconciliation = Reconciliation(
         provider=make_provider(s),
         table=Table(client("dynamodb"), s.table_name),
+        shelf=Shelf(client("s3"), s.videos_bucket),
         late=timedelta(seconds=s.charge_late_seconds),
         is_shared=s.account_is_shared,
         now=now,
     )
-    reports = Reports(s3=client("s3"), bucket=s.videos_bucket, on_findings=count_findings)
-    return Reconcile(reconciliation=reconciliation, reports=reports, on_day=_tell)
+    reports = Reports(s3=client("s3"), bucket=s.videos_bucket, now=now, on_findings=count_findings)
+    return Reconcile(reconciliation=reconciliation, reports=reports, on_day=_tell, on_overdue=_tell_overdue)
 
 
 def _tell(day: date, sums: Sums | None) -> None:
     logger.info("reconciled" if sums else "to be continued", day=day.isoformat(), sums=sums)
+
+
+def _tell_overdue(days: int) -> None:
+    logger.warning("days are overdue", days=days)
+    tell("DaysOverdue", days)
 
 
 @logger.inject_lambda_context

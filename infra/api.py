@@ -75,6 +75,7 @@ class Api(Construct):
                 *storage.ledger.permissions(adds=True, finds=True, reads=[BY_OWNER, BY_ID, BY_BATCH]),
                 *storage.money.holds,
                 storage.money.reads,
+                storage.slots.lists,
                 reads_keys,  # to list an owner's keys
                 *storage.batches.permissions("PutItem", "UpdateItem", lists=True),
                 # Batch files sent over HTTP are stored in their owner's folder, from where ingest reads them.

@@ -112,6 +112,8 @@ class Monitoring(Construct):
 
     def _watch_money(self, stage: Stage) -> None:
         self._alarm("DoesNotAddUp", self._own(stage, "DoesNotAddUp", "Sum"))
+        # Reported by each run of a night, which are an hour apart, until no day is overdue.
+        self._alarm("DaysOverdue", self._own(stage, "DaysOverdue", "Maximum").with_(period=cdk.Duration.hours(6)))
         for name, metric_name, threshold in _MONEY:
             self._alarm(name, self._own(stage, metric_name, "Maximum"), threshold=threshold)
 

@@ -4,8 +4,8 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from core.reconciliation.reports import FOLDER, WORK
-from core.records.table import BY_DONE
+from core.reconciliation.shelf import DUE, FOLDER, WORK
+from core.records.table import BY_DONE, BY_PROVIDER_ID
 from infra.base import Base
 from infra.functions import Size, allow
 
@@ -25,7 +25,7 @@ class Reconciliation(Construct):
             size=Size(
                 timeout_seconds=900,
                 memory_mb=512,
-                storage_mb=4096,  # the charges and the records of a day, in files
+                storage_mb=4096,  # the charges of a day and what belongs to its generations, in files
             ),
             environment={
                 **storage.ledger.environment,
@@ -35,10 +35,11 @@ class Reconciliation(Construct):
                 "ACCOUNT_IS_SHARED": str(stage.account_is_shared).lower(),
             },
             permissions=[
-                *storage.ledger.permissions(gets=False, changes=False, finds=True, reads=[BY_DONE]),
+                *storage.ledger.permissions(gets=False, changes=False, finds=True, reads=[BY_DONE, BY_PROVIDER_ID]),
                 *storage.provider.permissions,
                 allow("s3:GetObject", "s3:PutObject", on=videos.arn_for_objects(f"{FOLDER}*")),
                 allow("s3:DeleteObject", on=videos.arn_for_objects(f"{WORK}*")),
+                allow("s3:DeleteObject", on=videos.arn_for_objects(f"{DUE}*")),
                 allow("s3:ListBucket", on=videos.bucket_arn),  # without it a missing object is a 403
             ],
         )

@@ -410,6 +410,29 @@ RUNBOOK: tuple[Section, ...] = (
         ),
     ),
     Section(
+        "A day of charges was not checked",
+        {
+            "DaysOverdue": "At least one day should have been reconciled hours ago and still is not. Its errors are in "
+            "the log of reconcile. It stays due until it is done."
+        },
+        look=(
+            Step(
+                "Show the days that failed or were interrupted:", "promptreel logs reconcile --since 24h --level info"
+            ),
+            _DOCTOR,
+        ),
+        do=(
+            Step(
+                "Reconcile the day by hand. The command continues until the day is done:",
+                "promptreel reconcile --day $DAY",
+            ),
+            Step(
+                "If the provider no longer has the charges of the day, delete its marks in the videos bucket, in "
+                "`reconciliation/due/`. Their names begin with the day. Then it is not due any more."
+            ),
+        ),
+    ),
+    Section(
         "The provider's charges and the ledger differ",
         {
             "DoesNotAddUp": "The provider's charges and the ledger differ. The report of the day shows where. A charge "
@@ -429,6 +452,10 @@ RUNBOOK: tuple[Section, ...] = (
                 "promptreel secret set",
             ),
             Step("For `charged twice` or `other amount`, send the ids in the report to the provider's support."),
+            Step(
+                "For `unreadable`, compare the `row` in the report with the provider's list of transactions. If the "
+                "form of the list has changed, report a bug."
+            ),
         ),
     ),
 )
@@ -442,6 +469,7 @@ NOT_WALKED: Mapping[str, str] = {
     "Throttles": "the local cloud lets calls wait instead of throttling them",
     "IngestLate": "the local cloud does not report the age of a queue's oldest message; IngestDeadLetters covers the "
     "section",
+    "DaysOverdue": "a day is overdue only after a night; `tests/functions/test_reconcile.py` covers it",
     "WebhooksLate": "the local cloud does not report the age of a queue's oldest message; WebhooksGivenUp and "
     "WebhookDeadLetters cover the section",
     "VideoIncomplete": "it takes a thousand invocations of Finalize; VideoInvalid covers the section",

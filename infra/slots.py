@@ -27,7 +27,12 @@ class Slots:
 
     @property
     def reads_learned(self) -> iam.PolicyStatement:
-        """Allow reading the learned durations and the queue."""
+        """Allow reading the learned durations and costs of a request."""
+        return allow("dynamodb:GetItem", on=self.table.table_arn)
+
+    @property
+    def lists(self) -> iam.PolicyStatement:
+        """Allow reading the learned durations of all models, the slots and the queue."""
         return allow("dynamodb:Query", on=self.table.table_arn)
 
     @property

@@ -9,7 +9,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from core.inputs.files import UPLOADS
-from core.reconciliation.reports import FOLDER, WORK
+from core.reconciliation.shelf import BOOKS, DUE, FOLDER, WORK
 from infra.batch_records import BatchRecords
 from infra.config import Stage
 from infra.functions import allow
@@ -57,6 +57,12 @@ class Storage(Construct):
             expiration=cdk.Duration.days(1),
             noncurrent_version_expiration=cdk.Duration.days(1),
         )
+        # The provider's side of each day. A tombstone, which recognises a charge, lives for a year.
+        self.videos.add_lifecycle_rule(
+            prefix=BOOKS,
+            expiration=cdk.Duration.days(400),
+            noncurrent_version_expiration=cdk.Duration.days(1),
+        )
         # Uploads that were not used. A generation copies the uploads that it uses.
         self.videos.add_lifecycle_rule(
             prefix=UPLOADS,
@@ -74,6 +80,7 @@ class Storage(Construct):
             f"{videos}/uploads/*",
             f"{videos}/{FOLDER}*",
             f"{videos}/{WORK}*",
+            f"{videos}/{DUE}*",
             f"{videos}/batches/*/rows.jsonl",
             f"{videos}/batches/*/inputs/*",
             f"{videos}/videos/*/inputs/*",

@@ -83,7 +83,7 @@ class Workflow(Construct):
                 "POLL_SLOW_SECONDS": str(stage.poll_slow_seconds),
                 "POLL_GIVE_UP_SECONDS": str(stage.poll_give_up_seconds),
             },
-            permissions=[*slots.permissions, *provider.permissions],
+            permissions=[*slots.permissions, slots.reads_learned, *provider.permissions],
         )
         self.finalize = functions.add(
             "finalize",

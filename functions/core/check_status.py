@@ -64,7 +64,7 @@ class CheckStatus:
                 self._learn(generation, before, age, answer.credits_used)
                 return Checked(Status.ARCHIVING)
             if times is None:
-                times = self.learned.times_of(generation.request)
+                times = self.learned.times_of(generation.request, generation.owner)
             pause = self.schedule.pause(age, times)
             if not self.schedule.stays(pause, (self.ledger.now() - invoked_at).total_seconds()):
                 return Checked(Status.GENERATING, max(1, round(pause)), int(age))

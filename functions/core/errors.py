@@ -227,7 +227,7 @@ class ProviderKeyMissing(GenerationError):
 
 
 class InputUnavailable(GenerationError):
-    """An input of the request no longer exists, failed or was cancelled. Nothing was sent or charged."""
+    """An input of the request no longer exists, is unreadable, failed or was cancelled. Nothing was sent or charged."""
 
     remedy = (
         "Nothing was charged. Provide the input again and send a new request. If the input is a job that has been "

@@ -100,7 +100,9 @@ class Submit:
         return self._accepted(generation)
 
     def _accepted(self, generation: Generation) -> Submitted:
-        return Submitted(Status.GENERATING, self.schedule.first_poll(self.learned.times_of(generation.request)))
+        return Submitted(
+            Status.GENERATING, self.schedule.first_poll(self.learned.times_of(generation.request, generation.owner))
+        )
 
     def _wait_for_the_other(self, generation: Generation) -> int:
         """Return how long the invocation that holds the claim may still run. Raise `SubmissionUnknown` after that."""

@@ -48,7 +48,7 @@ def test_concurrent_requests_do_not_exceed_a_budget_by_a_cent(cloud: LocalCloud,
     models, no_inputs = offered(), cast("Any", None)
     intake = Intake(models, ledger, no_inputs, money, None)
     request = {"model": "veo2", "prompt": "a crowd"}
-    most = prices_of(cloud).estimates.of(request, models).most
+    most = prices_of(cloud).estimates.of(request, models, owner).most
     money.budgets.set(scope_of(owner), {"day": room * most + USD})
 
     def ask(number: int) -> str:

@@ -31,16 +31,15 @@ CALLS = {
         "stepfunctions SendTaskSuccess": 1,
     },
     "submit": {
-        "dynamodb GetItem": 2,  # one of them reads whether credits are missing for its model
+        "dynamodb GetItem": 4,  # whether credits are missing for its model; the learned times of its kind and model
         "dynamodb BatchGetItem": 1,  # whether its budgets were exceeded while it waited
-        "dynamodb Query": 1,
         "dynamodb UpdateItem": 2,
         "secretsmanager GetSecretValue": 1,
     },
     "check_status": {
         "dynamodb GetItem": 1,
         "secretsmanager GetSecretValue": 1,
-        "dynamodb UpdateItem": 2,  # one of them stores what was learned: cost, and time if known exactly
+        "dynamodb UpdateItem": 3,  # two of them store what was learned of its kind and model
         "dynamodb Query": 3,  # one of them because a job that waits for credits may be due
         "dynamodb DeleteItem": 1,
     },
@@ -56,8 +55,8 @@ CALLS = {
 }
 # The record has more than 1 KiB from CheckStatus on, with the provider's answer and its hold. Two units of Finalize
 # watch the end.
-WRITE_UNITS = {"api": 9, "admit": 13, "submit": 3, "check_status": 5, "finalize": 13}
-READ_UNITS = {"api": 1, "admit": 10, "submit": 3, "check_status": 4, "finalize": 4}
+WRITE_UNITS = {"api": 9, "admit": 13, "submit": 4, "check_status": 6, "finalize": 13}
+READ_UNITS = {"api": 1, "admit": 10, "submit": 3.5, "check_status": 4, "finalize": 4}
 SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 1,
     "dynamodb BatchGetItem": 1,

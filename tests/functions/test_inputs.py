@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+import botocore.client
 import pytest
+from botocore.exceptions import ClientError
 
 from core import errors
 from core.archive.objects import Objects
@@ -185,8 +187,8 @@ def test_another_owners_upload_cannot_be_used(cloud: Cloud) -> None:
         "s3://videos/videos/" + "0" * 32 + "/generation.json",
         "s3://videos/uploads/ann/../bob/" + "0" * 32,
         "s3://videos/uploads/ann/x",
-        "s3://elsewhere/owners/ann/cat.png",
-        "s3://prompts/owners/ann/cat.png?versionId=1",
+        "s3://elsewhere/owners/ann/inputs/cat.png",
+        "s3://prompts/owners/ann/inputs/cat.png?versionId=1",
     ],
 )
 def test_another_owners_object_is_rejected_whether_or_not_it_exists(cloud: Cloud, reference: str) -> None:
@@ -361,3 +363,49 @@ def test_the_number_of_files_in_a_request_is_limited(cloud: Cloud) -> None:
     body = {"model": "google/veo-3.1-reference-to-video", "prompt": "x", "image_urls": urls}
     status, answer = call(cloud, "POST", PATHS[0], body=body)
     assert (status, "more than" in answer["message"]) == (400, True), answer
+
+
+WITHHELD = ["InvalidObjectState", "AccessDenied", "KMS.DisabledException", "InvalidRequest"]
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that lets S3 refuse an object of the prompts bucket with an error code from then on."""
+    call_api: Any = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # its one door to AWS
+
+    def let(code: str) -> None:
+        def refusing(self: Any, operation: str, given: dict[str, Any]) -> Any:
+            bucket = given["CopySource"]["Bucket"] if operation == "CopyObject" else given.get("Bucket")
+            if operation in ("GetObject", "CopyObject") and bucket == "prompts":
+                raise ClientError({"Error": {"Code": code, "Message": "arn:secret"}}, operation)
+            return call_api(self, operation, given)
+
+        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", refusing)
+
+    return let
+
+
+@pytest.mark.parametrize("code", WITHHELD)
+def test_an_object_that_s3_does_not_return_is_an_error_of_the_input(cloud: Cloud, refuse: Any, code: str) -> None:
+    mine = put("prompts", "owners/ann/inputs/cat.png")
+    refuse(code)
+    message = refusal(cloud, mine)
+    assert f"owners/ann/inputs/cat.png: S3 does not return it ({code})" in message
+    assert "arn:secret" not in message
+
+
+@pytest.mark.parametrize("code", WITHHELD)
+def test_an_object_that_s3_no_longer_returns_fails_the_job_without_charge(cloud: Cloud, refuse: Any, code: str) -> None:
+    status, answer = ask(cloud, put("prompts", "owners/ann/inputs/cat.png"))
+    assert status == 200, answer
+    refuse(code)
+    with pytest.raises(errors.InputUnavailable, match=f"S3 does not return it .{code}"):
+        cloud.run({"generation_id": answer["id"]}, "admit")
+    assert cloud.ledger.get(answer["id"]).submission is None
+
+
+def test_an_s3_outage_is_no_error_of_the_input(cloud: Cloud, refuse: Any) -> None:
+    _, answer = ask(cloud, put("prompts", "owners/ann/inputs/cat.png"))
+    refuse("SlowDown")
+    with pytest.raises(ClientError, match="SlowDown"):
+        cloud.run({"generation_id": answer["id"]}, "admit")

@@ -142,6 +142,23 @@ def test_the_alarm_on_money_watches_the_metric_as_the_function_counts_it(
     assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 1)
 
 
+def test_the_alarm_on_overdue_days_watches_the_metric_for_a_whole_night(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = functions("prod")["reconcile"]["Environment"]["Variables"]
+    for name in POWERTOOLS:
+        monkeypatch.setenv(name, environment[name])
+    reconcile._tell_overdue(2)
+    counted = json.loads(capsys.readouterr().out.splitlines()[-1])
+    alarm = resources("prod", "AWS::CloudWatch::Alarm")["MonitoringDaysOverdue"]["Properties"]
+    (where,) = counted["_aws"]["CloudWatchMetrics"]
+    assert counted[alarm["MetricName"]] == [2]
+    assert alarm["Namespace"] == where["Namespace"]
+    (dimensions,) = where["Dimensions"]
+    assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {name: counted[name] for name in dimensions}
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Maximum", 1, 6 * 3600)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_reconciling_stops_before_its_timeout_and_continues_the_same_night(stage: str) -> None:
     """A page of the provider's response, and the joining and writing of the data, may still be in progress then."""

@@ -13,7 +13,7 @@ TABLE = "StorageGenerations.Arn"
 VIDEOS = "StorageVideos.Arn/videos/*"
 BATCHES = "StorageBatches.Arn"
 LEDGER = {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)}
-LEARNED = {("dynamodb:Query", "StorageSlots.Arn")}  # how long generations take
+LEARNED = {("dynamodb:GetItem", "StorageSlots.Arn")}  # how long generations take, and what they cost
 MONEY = "StorageMoney.Arn"
 SETTLE = {("dynamodb:BatchGetItem", MONEY), ("dynamodb:UpdateItem", MONEY)}  # to count what one that has ended cost
 HOLD = SETTLE | LEARNED | {("dynamodb:GetItem", MONEY)}  # to estimate the cost of a request and hold it
@@ -50,7 +50,7 @@ MAY = {
     | {("sts:AssumeRole", "WorkflowLinksRole.Arn")}
     | SETTLE,  # whether a budget was exceeded
     "look_up_submission": LEDGER | PROVIDER_KEY,
-    "check_status": LEDGER | PROVIDER_KEY | SLOTS,
+    "check_status": LEDGER | PROVIDER_KEY | SLOTS | LEARNED,
     "finalize": LEDGER
     | SLOTS
     | PROVIDER_KEY
@@ -101,6 +101,7 @@ MAY = {
         ("states:StartExecution", "BatchesPromptBatch"),
         ("dynamodb:Query", f"{TABLE}/index/by_id"),
         ("dynamodb:Query", MONEY),  # sums
+        ("dynamodb:Query", "StorageSlots.Arn"),  # the times of all models, the slots and the queue
         ("secretsmanager:GetSecretValue", "StorageApiKeys.Id"),  # to list an owner's
         ("states:StartExecution", "WorkflowVideoGeneration"),
         ("states:StopExecution", f"{EXECUTIONS}:*"),
@@ -148,9 +149,11 @@ MAY = {
     | {
         ("dynamodb:BatchGetItem", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/by_done"),
+        ("dynamodb:Query", f"{TABLE}/index/by_provider_id"),
         ("s3:GetObject", "StorageVideos.Arn/reconciliation/*"),
         ("s3:PutObject", "StorageVideos.Arn/reconciliation/*"),
         ("s3:DeleteObject", "StorageVideos.Arn/reconciliation/work/*"),
+        ("s3:DeleteObject", "StorageVideos.Arn/reconciliation/due/*"),
         ("s3:ListBucket", "StorageVideos.Arn"),
     },
     "authorize": {("secretsmanager:GetSecretValue", "StorageApiKeys.Id")},

@@ -82,7 +82,7 @@ def test_buckets_are_encrypted_and_tidy_and_videos_keep_their_versions(name: str
     assert videos["VersioningConfiguration"] == {"Status": "Enabled"}
     expiring = [rule for rule in videos["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
     kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in expiring}
-    assert kept == {"batches/": 89, "uploads/": 1, "reconciliation/work/": 1}, (
+    assert kept == {"batches/": 89, "uploads/": 1, "reconciliation/work/": 1, "reconciliation/books/": 400}, (
         "a video is kept until its owner deletes it, with its inputs"
     )
     assert prompts["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
@@ -110,6 +110,7 @@ def test_the_ledger_is_found_by_id_and_listed_by_owner(name: str) -> None:
         "by_id": ["owner", "generation_id"],
         "by_watch": ["watch", "watch_at"],
         "by_done": ["done_on", "generated_at"],
+        "by_provider_id": ["provider_id"],
     }
     recovery = properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     assert recovery is (name != "local")

@@ -1,14 +1,18 @@
 """A provider's account and a ledger, on a clock that a test can set to any time."""
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import boto3
+
 from core.generation import Failure, Generation, Source
 from core.provider.client import Provider
-from core.reconciliation.books import Books
-from core.reconciliation.day import Kind, Line, Reconciliation
+from core.reconciliation.day import Reconciliation
+from core.reconciliation.line import Kind, Line
+from core.reconciliation.shelf import Shelf
 from core.records.ledger import Ledger
 from local.simulator import SimulatorControl
 from tests.support.generations import claimed
@@ -89,18 +93,26 @@ class World:
         return self.ledger.get(generation.generation_id)
 
     def reconciliation(self, *, is_shared: bool = False) -> Reconciliation:
-        return Reconciliation(self.provider, self.ledger.table, LATE, is_shared, self.now, self.sleep)
+        shelf = Shelf(boto3.client("s3"), "videos")
+        return Reconciliation(self.provider, self.ledger.table, shelf, LATE, is_shared, self.now, self.sleep)
 
     def judged(self, day: str, time: str, path: Path, *, is_shared: bool = False) -> list[Line]:
-        """Return the findings of a day, judged at a time."""
+        """Return the findings of a day, judged at a time, after reading the day again."""
         self.at(time)
-        how, books = self.reconciliation(is_shared=is_shared), Books(path)
+        path.mkdir(exist_ok=True)
+        how = self.reconciliation(is_shared=is_shared)
         try:
-            how.read(date.fromisoformat(day), books, NEVER)
-            return list(how.judged(date.fromisoformat(day), books))
+            return list(how.judge(date.fromisoformat(day), path, NEVER, again=True).lines)
         finally:
-            books.close()
-            path.unlink()
+            shutil.rmtree(path)
+
+    def strays(self, day: str, path: Path) -> list[date]:
+        """Return the other days that a day's charges belong to, judged now."""
+        path.mkdir()
+        judged = self.reconciliation().judge(date.fromisoformat(day), path, NEVER)
+        assert list(judged.lines) == []
+        shutil.rmtree(path)
+        return [home for home, _ in judged.strays]
 
 
 def kinds(lines: list[Line]) -> dict[str | None, Kind]:

@@ -82,7 +82,7 @@ class Account:
 class _Nothing:
     """Stubs: nothing is learned, every budget has room, and no request has inputs."""
 
-    def times_of(self, _: object) -> Times:
+    def times_of(self, *_: object) -> Times:
         return Times()
 
     def note(self, *_: object) -> None:

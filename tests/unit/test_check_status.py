@@ -62,7 +62,7 @@ class House:
 
     @property
     def known(self) -> tuple[float, ...]:
-        return self.learned.times_of({"model": "veo2"}).seconds
+        return self.learned.times_of({"model": "veo2"}, "ann").seconds
 
 
 @pytest.fixture

@@ -127,16 +127,18 @@ def test_a_price_that_is_no_longer_listed_is_not_applied(dynamodb: "DynamoDBClie
     prices, estimates = Prices(dynamodb, "money", clock), accounts(dynamodb, clock).estimates
     provider.models.append({"id": "other", "pricing": fixed("second", 0.5)})
     prices.keep_fresh(provider)
-    assert estimates.of({"model": "veo2"}, offered()).basis == PRICE
+    assert estimates.of({"model": "veo2"}, offered(), "ann").basis == PRICE
     provider.models = [{"id": "other", "pricing": fixed("second", 0.5)}]
     clock.forward(86400)
     prices.keep_fresh(provider)
-    assert estimates.of({"model": "veo2"}, offered()).basis == RESERVE
-    assert estimates.of({"model": "other", "duration": 5}, offered()).basis == PRICE
+    assert estimates.of({"model": "veo2"}, offered(), "ann").basis == RESERVE
+    assert estimates.of({"model": "other", "duration": 5}, offered(), "ann").basis == PRICE
     provider.models = [{"id": None}, {"id": "other"}, {"id": "third"}]
     clock.forward(86400)
     prices.keep_fresh(provider)
-    assert estimates.of({"model": "other", "duration": 5}, offered()).basis == PRICE, "an empty list proves nothing"
+    assert estimates.of({"model": "other", "duration": 5}, offered(), "ann").basis == PRICE, (
+        "an empty list proves nothing"
+    )
 
 
 def test_an_unavailable_provider_is_asked_again_in_an_hour_and_old_prices_stay(
@@ -174,20 +176,21 @@ def test_an_invalid_price_is_ignored(dynamodb: "DynamoDBClient") -> None:
 def test_an_estimate_uses_the_price_or_history_or_a_reserve(dynamodb: "DynamoDBClient") -> None:
     request = {"model": "veo2", "prompt": "a boat"}
     money = accounts(dynamodb, Clock())
-    unknown = money.estimates.of(request, offered())
+    unknown = money.estimates.of(request, offered(), "ann")
     assert (unknown.credits, unknown.most, unknown.basis) == (HELD, HELD, RESERVE)
 
     learned = Learned(dynamodb, "slots")
     for number in range(FEW - 1):
         learned.note(generation(f"g{number}", request=request), 40, USD)
-    assert money.estimates.of(request, offered()).basis == RESERVE, "a few say nothing"
+    assert money.estimates.of(request, offered(), "ann").basis == RESERVE, "a few say nothing"
     for number in range(20):
         learned.note(generation(f"h{number}", request=request), None, USD if number < 17 else 3 * USD)
-    seen = money.estimates.of(request, offered())
+    seen = money.estimates.of(request, offered(), "ann")
     assert (seen.credits, seen.most, seen.basis) == (USD, 3 * USD, HISTORY)
-    other = money.estimates.of({**request, "duration": 8}, offered())
-    assert other.basis == HISTORY, "like the model's other requests"
+    assert money.estimates.of(request, offered(), "bob").basis == HISTORY, "equal requests cost everybody the same"
+    other = money.estimates.of({**request, "duration": 8}, offered(), "ann")
+    assert other.basis == RESERVE, "another duration may cost more"
 
     Prices(dynamodb, "money", Clock()).keep_fresh(Provider())
-    priced = money.estimates.of(request, offered())
+    priced = money.estimates.of(request, offered(), "ann")
     assert (priced.credits, priced.most, priced.basis) == (5 * USD // 2, 5 * USD // 2, PRICE)

@@ -74,7 +74,7 @@ def ledger(dynamodb: "DynamoDBClient", clock: Clock) -> Ledger:
 class NoTimes:
     """Nothing is known."""
 
-    def times_of(self, _: object) -> Times:
+    def times_of(self, *_: object) -> Times:
         return Times()
 
 

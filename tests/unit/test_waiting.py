@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import GenerationTimedOut
 from core.learned.times import FEW, Times
-from core.provider.waiting import TURN_SECONDS, Poll, Schedule, backoff, first_wait
+from core.provider.waiting import LONGEST_LEARNED, TURN_SECONDS, Poll, Schedule, backoff, first_wait
 
 SCHEDULE = Schedule(first=30, every=2.5, stay=100, deadline=1800, slow=900, give_up=86400)
 NOTHING = Times()
@@ -34,10 +34,18 @@ def test_a_generation_times_out_a_day_after_its_deadline() -> None:
 
 def test_with_known_times_the_first_poll_is_when_the_fastest_end() -> None:
     assert first_wait(30, NOTHING) == 30
-    assert first_wait(30, Times.of([90.0] * (FEW - 1))) == 30, "so few times may not be typical"
-    assert first_wait(30, Times.of([90.0] * FEW)) < 90
+    assert first_wait(30, Times.of([50.0] * (FEW - 1))) == 30, "so few times may not be typical"
+    assert first_wait(30, Times.of([50.0] * FEW)) < 50
     assert first_wait(30, SAME) == 40
     assert first_wait(30, Times.of([0.1] * 50)) == 1, "Step Functions waits for whole seconds"
+
+
+def test_slow_jobs_delay_the_polls_of_a_fast_one_by_a_minute_at_most() -> None:
+    """The slow ones may be another owner's."""
+    slow = Times.of([1500.0] * 100)
+    assert first_wait(30, slow) == LONGEST_LEARNED == 60
+    assert SCHEDULE.pause(60, slow) == LONGEST_LEARNED
+    assert first_wait(90, NOTHING) == 90, "the setting is the operator's"
 
 
 def test_one_outlier_has_no_effect() -> None:
@@ -49,7 +57,8 @@ def test_one_outlier_has_no_effect() -> None:
 def test_there_are_no_polls_between_fast_and_slow_times() -> None:
     assert SCHEDULE.pause(31, TWO_KINDS) == SCHEDULE.every, "one of the fast may still come"
     pause = SCHEDULE.pause(38, TWO_KINDS)
-    assert TURN_SECONDS < pause <= 115 - 38
+    assert pause == LONGEST_LEARNED
+    assert TURN_SECONDS < SCHEDULE.pause(38 + 60 - 20, TWO_KINDS) <= 115 - 78
     assert not SCHEDULE.stays(pause, 0)
 
 
@@ -96,7 +105,7 @@ def test_a_measured_time_is_as_exact_as_the_polls() -> None:
 
 
 def test_a_model_that_gets_faster_is_followed_although_each_poll_finds_it_done() -> None:
-    known, wait = [100.0] * 20, first_wait(30, Times.of([100.0] * 20))
+    known, wait = [55.0] * 20, first_wait(30, Times.of([55.0] * 20))
     for at in range(200):
         known[random.Random(at).randrange(20)] = Poll(0, wait).took(wait) or math.inf
         wait = first_wait(30, Times.of(known))

@@ -28,7 +28,7 @@ class MoneyApi:
     def estimate(self, owner: str, key_line: str | None, request: object) -> dict[str, Any]:
         """Return the estimated cost of a request, and whether a budget would reject it now. Nothing is stored."""
         models = self.models()
-        estimate = self.accounts.estimates.of(validate(request, models), models)
+        estimate = self.accounts.estimates.of(validate(request, models), models, owner)
         budgets = self.accounts.budgets.of(owner, key_line)
         refusals = (budget.refusal(estimate.most) for budget in budgets)
         refused = next((refusal for refusal in refusals if refusal), None)

@@ -142,7 +142,7 @@ class CheckFile:
             problems=[row for _, row in problems],
             made_before=made,
             failed_before=len(statuses) - made,
-            cost=self._cost(request for identity, request in requests.items() if identity not in statuses),
+            cost=self._cost(owner, (request for identity, request in requests.items() if identity not in statuses)),
             elsewhere=None if 2 * made > rows else self._elsewhere(owner, batch_id, identities),
         )
 
@@ -150,14 +150,14 @@ class CheckFile:
         local = self.batches.allow_local_webhooks
         return prompt_file.read(name, io.BytesIO(body), self.models, default_model, local_webhooks=local)
 
-    def _cost(self, requests: Iterable[dict[str, Any]]) -> tuple[int, int]:
+    def _cost(self, owner: str, requests: Iterable[dict[str, Any]]) -> tuple[int, int]:
         """Return the estimate for all requests together, in credits, and the most that such requests cost."""
         known: dict[str, tuple[int, int]] = {}
         total = most = 0
         for request in requests:
             kind = json.dumps({name: value for name, value in request.items() if name not in WORDS}, sort_keys=True)
             if kind not in known:
-                estimate = self.accounts.estimates.of(request, self.models)
+                estimate = self.accounts.estimates.of(request, self.models, owner)
                 known[kind] = estimate.credits, estimate.most
             total, most = total + known[kind][0], most + known[kind][1]
         return total, most

@@ -39,6 +39,8 @@ UPLOADS = "uploads/"
 _VIDEO = re.compile(r"videos/([0-9a-f]{32})/video\.\w+", re.ASCII)
 _MISSING = {"NoSuchKey", "NoSuchBucket", "404"}
 _CHANGED = {"PreconditionFailed", "412"}
+# S3's answers for an object that is archived, or encrypted with a customer's or another account's key.
+_WITHHELD = re.compile(r"InvalidObjectState|AccessDenied|InvalidRequest|KMS\.\w+")
 
 
 class Place(NamedTuple):
@@ -46,6 +48,16 @@ class Place(NamedTuple):
 
     bucket: str
     key: str
+
+
+class _Withheld(Exception):
+    """S3 has the object, but does not return it. Its owner can change that, and a retry cannot."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            f"S3 does not return it ({code}). It may be archived, or encrypted with a key that is not the bucket's. "
+            "Restore it, or upload the file again."
+        )
 
 
 @dataclass(frozen=True)
@@ -85,8 +97,8 @@ class Inputs:
     ) -> list[Given]:
         """Check the inputs of a request and return each of them once.
 
-        Raise `InvalidRequest` if an input belongs to someone else, does not exist, or has a type or size that the model
-        does not accept. Upload the files in data: URIs.
+        Raise `InvalidRequest` if an input belongs to someone else, does not exist, is withheld by S3, or has a type or
+        size that the model does not accept. Upload the files in data: URIs.
         """
         found: dict[str, Given] = {}
         references = named(request, fields)
@@ -103,15 +115,17 @@ class Inputs:
     def keep(self, generation: Generation) -> None:
         """Copy the generation's input files next to its video, unless that was already done.
 
-        Raise `InputUnavailable` if a file was deleted or changed.
+        Raise `InputUnavailable` if a file was deleted or changed, or if S3 does not return it.
         """
         for given in generation.given or ():
             if given.key is None or self._is_there(Place(self.videos_bucket, given.key)):
                 continue
-            for place in self._places(given.reference, generation.owner, generation.batch_id):
-                if self._copy(place, given.key, str(given.content_type), given.etag):
-                    break
-            else:
+            places = self._places(given.reference, generation.owner, generation.batch_id)
+            try:
+                is_kept = any(self._copy(place, given.key, str(given.content_type), given.etag) for place in places)
+            except _Withheld as reason:
+                raise InputUnavailable(f"{shown(given.reference)}: {reason}") from None
+            if not is_kept:
                 raise InputUnavailable(f"{shown(given.reference)} was removed or changed before it could be used.")
 
     def keep_for_batch(self, reference: str, owner: str, batch_id: str) -> None:
@@ -129,11 +143,14 @@ class Inputs:
         places = self._places(reference, owner, batch_id)
         if not places:
             raise InvalidRequest(f"`{field}`: {shown(reference)} is not one of your files.", field)
-        for place in places:
-            if looked := self._head(place):
-                head, size, etag = looked
-                kind = media_type(head)
-                return Given(reference, None, key + SUFFIXES.get(kind or "", "bin"), kind, size, etag)
+        try:
+            looked = next(filter(None, map(self._head, places)), None)
+        except _Withheld as reason:
+            raise InvalidRequest(f"`{field}`: {shown(reference)}: {reason}", field) from None
+        if looked:
+            head, size, etag = looked
+            kind = media_type(head)
+            return Given(reference, None, key + SUFFIXES.get(kind or "", "bin"), kind, size, etag)
         again = " Upload it again: unused uploads expire after a day." if UPLOAD.fullmatch(reference) else ""
         raise InvalidRequest(f"`{field}`: {shown(reference)} is not one of your files.{again}", field)
 
@@ -190,6 +207,7 @@ class Inputs:
                 return b"", 0, None
             if error.response["Error"]["Code"] in _MISSING:
                 return None
+            self._raise_withheld(error, place)
             raise
         with found["Body"] as body:
             head = body.read(HEAD_BYTES)
@@ -223,5 +241,15 @@ class Inputs:
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING | _CHANGED:
                 return False
+            self._raise_withheld(error, place)
             raise
         return True
+
+    def _raise_withheld(self, error: ClientError, place: Place) -> None:
+        """Raise `_Withheld` if the owner's object is the reason of the error.
+
+        In the videos bucket only Promptreel stores objects, so there a denied access is a fault of the deployment.
+        """
+        code = error.response["Error"]["Code"]
+        if code == "InvalidObjectState" or (place.bucket == self.prompts_bucket and _WITHHELD.fullmatch(code)):
+            raise _Withheld(code) from error

@@ -65,7 +65,7 @@ class Intake:
                 if not self.ledger.is_known(envelope.generation_id):
                     given = self._given(valid, fields, envelope)
             new = _generation(recorded, envelope, self.ledger.now())
-            new = replace(new, given=given, cost=self.accounts.cost_of(valid, self.models))
+            new = replace(new, given=given, cost=self.accounts.cost_of(valid, self.models, envelope.owner))
             generation, is_new = self.ledger.add(new, self.accounts.opening(new, envelope.key_line))
         except Deleted:
             raise IdempotencyConflict(

@@ -1,13 +1,14 @@
-"""Read and write the learned times and costs of generations, model by model.
+"""Read and write the learned times and costs of generations.
 
-The table of slots holds an item for each model and each combination of the parameters that change its time. Its pk is
-"times". A finished generation writes its time and its cost at the position that its id determines, over the values of
-an earlier generation. That is one write without a read or a condition, so concurrent and repeated writes are harmless,
-and old values are replaced little by little. Only the time of a poll, an estimate, and the times that users see depend
-on these items.
+The table of slots holds an item for each model, with the times of all its generations (pk "times"), and an item for
+each kind of request, with its times and costs (pk "kinds"). A finished generation writes its values at the position
+that its id determines, over those of an earlier generation. These are writes without a read or a condition, so
+concurrent and repeated writes are harmless, and old values are replaced little by little. Only the time of a poll, an
+estimate, and the times that users see depend on these items.
 """
 
 import logging
+import time
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.generation import Generation
+from core.learned.kinds import kind_of, model_of
 from core.learned.times import FEW, Times
-from core.records.table import Item, read, write
+from core.records.table import EXPIRES_AT, Item, read, write
 from core.slots.table import PK, SK
 
 if TYPE_CHECKING:
@@ -24,13 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("promptreel")
 
-TIMES = "times"  # the pk
+TIMES, KINDS = "times", "kinds"  # the pk
 TIME, COST = "t", "c"  # attributes, followed by the number of a position: milliseconds, and credits
 POSITIONS = 100  # generations that an item remembers, in less than 2 KiB
-PARAMETERS = ("duration", "resolution", "generate_audio")  # of a request, which change its time
-MOST_PARAMETERS = 16  # characters of one value: a passed-through model accepts anything
-MOST_KINDS = 50  # items of one model that are read
-MOST_ITEMS = 1000  # items of all models that are read
+MOST_MODELS = 1000  # items of models that are read
+KEPT_SECONDS = 90 * 86_400  # of an item, after its latest write
 
 
 class Learned:
@@ -43,30 +43,32 @@ class Learned:
         self._dynamodb = dynamodb
         self._name = slots_table_name
 
-    def times_of(self, request: Mapping[str, Any]) -> Times:
-        """Return the times of requests with the same model and parameters.
-
-        If those are too few, return the times of the whole model.
-        """
-        items, kind = self._of_model(request), _kind(request)
-        same = Times.of(second for item in items if item[SK] == kind for second in _seconds(item))
-        return same or Times.of(second for item in items for second in _seconds(item))
+    def times_of(self, request: Mapping[str, Any], owner: str) -> Times:
+        """Return the times of requests of the same kind or, if those are too few, of the whole model."""
+        same = Times.of(_seconds(self._read(_key_of_kind(request, owner))))
+        return same or Times.of(_seconds(self._read(_key_of_model(request))))
 
     def of_models(self) -> dict[str, Times]:
         """Return the times of each model, for all parameters together."""
-        found: dict[str, list[float]] = {}
-        for item in self._items(f"{PK} = :pk", {}, MOST_ITEMS):
-            found.setdefault(str(item[SK]).split(" ", 1)[0], []).extend(_seconds(item))
-        return {model: Times.of(seconds) for model, seconds in found.items()}
+        try:
+            answer = self._dynamodb.query(
+                TableName=self._name,
+                KeyConditionExpression=f"{PK} = :pk",
+                ExpressionAttributeValues=write({":pk": TIMES}),
+                Limit=MOST_MODELS,
+            )
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("learned times were not read: %s", error)
+            return {}
+        return {str(item[SK]): Times.of(_seconds(item)) for item in map(read, answer["Items"])}
 
-    def costs_of(self, request: Mapping[str, Any]) -> list[int]:
-        """Return the credits that the latest requests with the same model and parameters cost, the lowest first.
+    def costs_of(self, request: Mapping[str, Any], owner: str) -> list[int]:
+        """Return the credits that the latest requests of the same kind cost, the lowest first.
 
-        If those are too few, return the costs of the whole model, and if these are too few, an empty list.
+        If those are too few, return an empty list. Requests with other parameters say nothing about the cost, and with
+        media as input only those of the same owner do.
         """
-        items, kind = self._of_model(request), _kind(request)
-        same = sorted(credits_ for item in items if item[SK] == kind for credits_ in _values(item, COST))
-        found = same if len(same) >= FEW else sorted(credits_ for item in items for credits_ in _values(item, COST))
+        found = sorted(_values(self._read(_key_of_kind(request, owner)), COST))
         return found if len(found) >= FEW else []
 
     def note(self, generation: Generation, seconds: float | None, credits_used: int | None) -> None:
@@ -74,48 +76,43 @@ class Learned:
 
         A cost of zero is not recorded: budgets would then hold nothing for similar requests.
         """
-        position = zlib.crc32(generation.generation_id.encode()) % POSITIONS
-        known = {TIME: None if seconds is None else round(seconds * 1000), COST: credits_used or None}
-        noted = {kind: value for kind, value in known.items() if value is not None}
-        if not noted:
-            return
+        took = None if seconds is None else round(seconds * 1000)
         try:
-            self._dynamodb.update_item(
-                TableName=self._name,
-                Key={PK: {"S": TIMES}, SK: {"S": _kind(generation.request)}},
-                UpdateExpression="SET " + ", ".join(f"#{kind} = :{kind}" for kind in noted),
-                ExpressionAttributeNames={f"#{kind}": f"{kind}{position}" for kind in noted},
-                ExpressionAttributeValues=write({f":{kind}": value for kind, value in noted.items()}),
-            )
+            kind = _key_of_kind(generation.request, generation.owner)
+            self._note(kind, generation, {TIME: took, COST: credits_used or None})
+            self._note(_key_of_model(generation.request), generation, {TIME: took})
         except (BotoCoreError, ClientError) as error:
             logger.warning("the time of generation %s was not noted: %s", generation.generation_id, error)
 
-    def _of_model(self, request: Mapping[str, Any]) -> list[Item]:
-        """Return all items of the request's model."""
-        return self._items(f"{PK} = :pk AND begins_with({SK}, :of)", {":of": f"{_model(request)} "}, MOST_KINDS)
+    def _note(self, key: Item, generation: Generation, values: Mapping[str, int | None]) -> None:
+        position = zlib.crc32(generation.generation_id.encode()) % POSITIONS
+        known = {f"{name}{position}": value for name, value in values.items() if value is not None}
+        if not known:
+            return
+        known[EXPIRES_AT] = int(time.time()) + KEPT_SECONDS
+        self._dynamodb.update_item(
+            TableName=self._name,
+            Key=write(key),
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in known),
+            ExpressionAttributeValues=write({f":{name}": value for name, value in known.items()}),
+        )
 
-    def _items(self, condition: str, values: Item, most: int) -> list[Item]:
+    def _read(self, key: Item) -> Item:
+        """Return the item with this key, or an empty one."""
         try:
-            answer = self._dynamodb.query(
-                TableName=self._name,
-                KeyConditionExpression=condition,
-                ExpressionAttributeValues=write({":pk": TIMES, **values}),
-                Limit=most,
-            )
+            answer = self._dynamodb.get_item(TableName=self._name, Key=write(key))
         except (BotoCoreError, ClientError) as error:
             logger.warning("learned times and costs were not read: %s", error)
-            return []
-        return [read(item) for item in answer["Items"]]
+            return {}
+        return read(answer.get("Item", {}))
 
 
-def _model(request: Mapping[str, Any]) -> str:
-    return "".join(str(request.get("model", ""))[:200].split())  # a space ends the name in a sort key
+def _key_of_model(request: Mapping[str, Any]) -> Item:
+    return {PK: TIMES, SK: model_of(request) or "-"}
 
 
-def _kind(request: Mapping[str, Any]) -> str:
-    """Return an item's sort key: the model, and those of the parameters that the request has."""
-    given = {name: str(request[name]).lower() for name in PARAMETERS if name in request}
-    return " ".join([_model(request), *(f"{name}={value[:MOST_PARAMETERS]}" for name, value in given.items())]) + " "
+def _key_of_kind(request: Mapping[str, Any], owner: str) -> Item:
+    return {PK: KINDS, SK: f"{model_of(request)} {kind_of(request, owner)}"}
 
 
 def _seconds(item: Item) -> Iterable[float]:

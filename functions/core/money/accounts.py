@@ -41,9 +41,9 @@ class Accounts:
         estimates = Estimates(Prices(dynamodb, tables.money, now), Learned(dynamodb, tables.slots), reserve)
         return cls(estimates, Budgets(dynamodb, tables.money, limits, now), Usage(dynamodb, tables.money))
 
-    def cost_of(self, request: Mapping[str, Any], models: "Models") -> Cost:
-        """Return the expected cost of a valid request."""
-        estimate = self.estimates.of(request, models)
+    def cost_of(self, request: Mapping[str, Any], models: "Models", owner: str) -> Cost:
+        """Return the expected cost of an owner's valid request."""
+        estimate = self.estimates.of(request, models, owner)
         return Cost(estimated=estimate.credits, most=estimate.most, basis=estimate.basis)
 
     def opening(self, generation: Generation, key_line: str | None) -> Others:

@@ -1,4 +1,4 @@
-"""Estimate the cost of a request by the provider's price, or else by the cost of similar requests here."""
+"""Estimate the cost of a request by the provider's price, or else by the cost of equal requests here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,15 +38,15 @@ class Estimates:
     learned: Learned
     reserve: int
 
-    def of(self, request: Mapping[str, Any], models: "Models") -> Estimate:
-        """Return the estimate of a valid request."""
+    def of(self, request: Mapping[str, Any], models: "Models", owner: str) -> Estimate:
+        """Return the estimate of an owner's valid request."""
         name = str(request.get("model", ""))
         price = self.prices.of(name)
         model = models.get(name)
         exact = price_of(request, model.schema if model else None, price.pricing) if price else None
         if price and exact is not None:
             return Estimate(exact, exact, PRICE, iso(price.read_at))
-        found = self.learned.costs_of(request)
+        found = self.learned.costs_of(request, owner)
         if found:
             return Estimate(found[len(found) // 2], found[min(len(found) - 1, len(found) * 9 // 10)], HISTORY)
         return Estimate(self.reserve, self.reserve, RESERVE)

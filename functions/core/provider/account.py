@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from core.errors import ProviderUnavailable
@@ -18,6 +19,7 @@ LOG_PATH, MOVEMENTS_PATH = "/v2/logs", "/v2/billing/transactions"
 PAGE_ROWS = 100  # the maximum of both APIs
 MAX_TEXT = 500  # characters of an id or a name, the same as in records
 MAX_CREDITS = 10**15  # half a billion dollars; a larger number is an error
+MAX_DIGITS = 40  # characters of a number of credits
 ROUNDING = timedelta(seconds=1)  # of the times of entries, compared with the requested range
 
 Page = Callable[[str, Mapping[str, str | int]], bytes]  # returns the answer for a path and a query
@@ -43,12 +45,21 @@ class Movement:
     model: str | None
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A row of the provider's list that is not a transaction as the reference describes it."""
+
+    text: str  # the row as JSON, shortened
+
+
 def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
     """Yield the calls for `Provider.log`. New calls shift rows to later pages: a row may come twice, none is missed."""
     window: dict[str, str | int] = {"start": iso(start), "end": iso(end), "limit": PAGE_ROWS}
     offset = 0
+    seen: set[int] = set()
     while True:
-        rows, pagination = _parts(page(LOG_PATH, {**window, "offset": offset}))
+        content = page(LOG_PATH, {**window, "offset": offset})
+        rows, pagination = _parts(content)
         for row in rows:
             if isinstance(row, dict) and (provider_id := _text(row.get("inference_id"))):
                 yield LoggedCall(provider_id, row.get("status") == "failed", _text(row.get("client_request_id")))
@@ -56,50 +67,64 @@ def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
             return
         if not rows:
             raise ProviderUnavailable("The provider's log announced more rows but returned none.")
+        if hash(content) in seen:  # it ignores the offset, and would never end
+            raise ProviderUnavailable("The provider's log repeats a page.")
+        seen.add(hash(content))
         offset += PAGE_ROWS
 
 
-def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement]:
+def movements(page: Page, start: datetime, end: datetime) -> Iterator[Movement | Unreadable]:
     """Yield the transactions for `Provider.movements`.
 
-    Raise `ProviderUnavailable` for an entry that cannot be read. Skipping it would lose money.
+    An entry that cannot be read is yielded as `Unreadable`, because skipping it could lose money.
     """
     window: dict[str, str | int] = {"from": iso(start), "to": iso(end), "limit": PAGE_ROWS}
     cursor: dict[str, str] = {}
+    seen: set[object] = {None, ""}
     while True:
         rows, pagination = _parts(page(MOVEMENTS_PATH, {**window, **cursor}))
         for row in rows:
-            try:
-                movement = _movement(row)
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
-                raise ProviderUnavailable("The provider's list of transactions has an invalid entry.") from error
+            movement = _movement(row)
             # A provider that ignored the range would return all transactions for each hour.
-            if not start - ROUNDING <= movement.at <= end + ROUNDING:
+            if isinstance(movement, Movement) and not start - ROUNDING <= movement.at <= end + ROUNDING:
                 raise ProviderUnavailable(
                     "The provider's list of transactions has an entry outside the requested time range."
                 )
             yield movement
         if not pagination["has_more"]:
             return
-        if not isinstance(pagination.get("next_cursor"), str) or pagination["next_cursor"] == cursor.get("cursor"):
-            raise ProviderUnavailable("The provider's list of transactions has no cursor for its next page.")
-        cursor = {"cursor": pagination["next_cursor"]}
+        following = pagination.get("next_cursor")
+        if not isinstance(following, str) or following in seen:
+            raise ProviderUnavailable("The provider's list of transactions has no new cursor for its next page.")
+        seen.add(following)
+        cursor = {"cursor": following}
 
 
-def _movement(row: dict[str, Any]) -> Movement:
-    credits_moved = row["amount"]["credits"]
-    if type(credits_moved) is not int or not 0 <= credits_moved < MAX_CREDITS:
+def _movement(row: Any) -> Movement | Unreadable:
+    try:
+        if row["direction"] not in ("CHARGE", "TOPUP"):
+            raise ValueError
+        credits_moved = whole_credits(row["amount"]["credits"])
+        at = datetime.fromisoformat(row["created_at"])
+        return Movement(
+            at=(at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC),
+            kind=str(row["type"]),
+            credits=credits_moved if row["direction"] == "CHARGE" else -credits_moved,
+            reference=_text(row["reference_id"]),
+            model=_text(row["model"]),
+        )
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return Unreadable(json.dumps(row)[:MAX_TEXT])
+
+
+def whole_credits(value: object) -> int:
+    """Return a number of credits, which may also be a whole float or a text. Raise `ValueError` for another value."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or len(str(value)) > MAX_DIGITS:
         raise ValueError
-    if row["direction"] not in ("CHARGE", "TOPUP"):
+    number = Decimal(str(value))
+    if not 0 <= number < MAX_CREDITS or number != int(number):
         raise ValueError
-    at = datetime.fromisoformat(row["created_at"])
-    return Movement(
-        at=(at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC),
-        kind=str(row["type"]),
-        credits=credits_moved if row["direction"] == "CHARGE" else -credits_moved,
-        reference=_text(row["reference_id"]),
-        model=_text(row["model"]),
-    )
+    return int(number)
 
 
 def _text(value: object) -> str | None:

@@ -26,7 +26,7 @@ from core.errors import (
     SubmissionUnknown,
 )
 from core.provider import account
-from core.provider.account import MAX_CREDITS, LoggedCall, Movement
+from core.provider.account import LoggedCall, Movement, Unreadable
 
 PATH, MODELS_PATH = "/v2/video/generations", "/v1/models"
 PRICED = {"output_modalities": "video", "include": "pricing"}  # video models only, with prices
@@ -161,7 +161,7 @@ class Provider:
         """
         return account.log(self._page, start, end)
 
-    def movements(self, start: datetime, end: datetime) -> Iterator[Movement]:
+    def movements(self, start: datetime, end: datetime) -> Iterator[Movement | Unreadable]:
         """Return the account's transactions, with any key, from `start` until before `end`, newest first.
 
         Raise `ProviderUnavailable` if not all of them can be read.
@@ -373,10 +373,9 @@ def _error(error: object) -> str:
 
 def _credits(body: dict[str, Any]) -> int | None:
     try:
-        used = int(body["meta"]["usage"]["credits_used"])
-    except (KeyError, TypeError, ValueError, OverflowError):
+        return account.whole_credits(body["meta"]["usage"]["credits_used"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
-    return used if 0 <= used < MAX_CREDITS else None
 
 
 def _message(content: bytes) -> str:

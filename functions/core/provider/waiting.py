@@ -16,6 +16,7 @@ from core.learned.times import Times
 TURN_SECONDS = 22.5
 LATE_SECONDS = 10  # the possible delay of a poll, for a function's start and the provider's answer
 SOONER = 0.8
+LONGEST_LEARNED = 60  # seconds between polls because of learned times: other jobs, and other owners', do not delay more
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Schedule:
             return self.slow
         if not times:
             return max(self.every, self.first - age)
-        pause = (times.early(age) or 0) - age
+        pause = min(LONGEST_LEARNED, (times.early(age) or 0) - age)
         return pause if pause > TURN_SECONDS else self.every
 
     def stays(self, pause: float, stayed: float) -> bool:
@@ -127,7 +128,8 @@ class Poll:
 
 def first_wait(first: int, times: Times) -> int:
     """Return the seconds from the submission to the first poll: as learned, or else `first`."""
-    return max(1, round(times.early() or first))
+    early = times.early()
+    return first if early is None else max(1, min(LONGEST_LEARNED, round(early)))
 
 
 def backoff(age: float) -> int:

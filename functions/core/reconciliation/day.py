@@ -1,75 +1,38 @@
-"""Compare the provider's charges of a day with the ledger.
+"""Judge a day: collect the charges of its generations, whenever they came, and compare them with the ledger.
 
-The date of the charge decides the day. There are four kinds of findings: a charge without a generation of ours, several
-charges for one generation, an amount that differs from the one that the provider announced, and a completed generation
-without a charge. The last is reported only after a while, because a charge may be hours late, and a generation of 23:59
-is charged at 00:01.
+A generation belongs to the day (UTC) on which it was done or, if it never was, on which it was sent. All of its charges
+and refunds count there, in however many parts and on whatever day. A charge of nobody belongs to its own day.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
-from typing import TypeVar
+from datetime import date, datetime, timedelta
+from pathlib import Path
 
 from core.errors import ProviderUnavailable
-from core.generation import Clock, iso
-from core.provider.account import PAGE_ROWS
+from core.generation import Clock
 from core.provider.client import Provider
-from core.reconciliation.books import CHARGES, LOG, Books, Charged
+from core.reconciliation.book import Book
+from core.reconciliation.line import Kind, Line
 from core.reconciliation.own import done_on, known
+from core.reconciliation.reading import DAY, SETTLED, Reading, bounds, days, is_over
+from core.reconciliation.sheet import Sheet, Sum
+from core.reconciliation.shelf import Shelf
 from core.records.table import Table
 
-T = TypeVar("T")
-
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-NEAR = HOUR  # a generation is usually charged within this time of its end
-LOG_REACH = 26  # hours at most from a call to its charge: no job takes longer at the provider
-FURTHEST = timedelta(days=31)  # from the day: calls and charges further away are not searched
-SETTLED = timedelta(minutes=5)  # from the end of an hour until its data is complete: clocks differ
-LOG_PAUSE = 0.5  # seconds between pages of the log: LookUpSubmission needs some of the 200 allowed calls a minute
-PAUSES = (5, 20, 60)  # seconds before each retry of reading an hour
-
-
-class Kind(StrEnum):
-    """The kinds of lines in a report."""
-
-    ADDS_UP = "adds_up"
-    NOT_OURS = "not_ours"  # a charge without a generation of ours
-    NOT_CHARGED = "not_charged"  # a completed generation of ours without a charge
-    CHARGED_TWICE = "charged_twice"
-    OTHER_AMOUNT = "other_amount"  # the charge differs from the announced amount
-    WAITING = "waiting"  # a completed generation of ours whose charge may still arrive
-    UNKNOWN_AMOUNT = "unknown_amount"  # a charge for a generation of ours whose expected amount is not known here
-    OF_OTHER_KEYS = "of_other_keys"  # a charge for another key of the account, which the deployment expects
-
-
-FINDINGS = (Kind.NOT_OURS, Kind.NOT_CHARGED, Kind.CHARGED_TWICE, Kind.OTHER_AMOUNT)  # the kinds that raise an alarm
+FURTHEST = timedelta(days=31)  # before the day: charges for generations that were sent earlier are not searched there
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line about one generation, or about one of the provider's references that matches none."""
+class Judged:
+    """The result of a day. It holds all charges that the provider entered before `read_until`."""
 
-    kind: Kind
-    at: str  # of its last charge, or of its completion
-    generation_id: str | None
-    provider_id: str | None
-    client_request_id: str | None  # the name of the call in the provider's log
-    model: str | None
-    charges: int
-    charged_credits: int  # 2,000,000 are one US dollar
-    expected_credits: int | None
-
-    @property
-    def credits(self) -> int:
-        """Return the known difference in credits."""
-        return abs(self.charged_credits - (self.expected_credits or 0))
-
-
-class OutOfTime(Exception):
-    """Time is over. The data that was read so far is kept, and the next run continues."""
+    day: date
+    lines: Iterator[Line]
+    read_until: datetime
+    complete_from: datetime  # when all charges that may still arrive can be read
+    strays: list[tuple[date, str]]  # other days whose reports have charges of this day, and the latest such charge
 
 
 @dataclass(frozen=True)
@@ -82,171 +45,107 @@ class Reconciliation:
 
     provider: Provider
     table: Table
+    shelf: Shelf
     late: timedelta
     is_shared: bool
     now: Clock
     sleep: Callable[[float], None] = time.sleep
 
-    def read(self, day: date, books: Books, until: datetime) -> None:
-        """Read the data that is needed to judge a day (UTC). Raise `OutOfTime` at `until`."""
-        start, end = bounds(day)
-        reading = _Reading(self, books, until)
-        for hour in hours(start - NEAR, min(end + NEAR, self.now())):
-            reading.charges(hour)
-        for one in (day - DAY, day, day + DAY):
-            books.add_own(done_on(self.table, one))
-        books.join()
-        self._find_strangers(books, reading, start, end)
-        self._find_charges(books, reading, start, end)
+    def judge(self, day: date, folder: Path, until: datetime, *, again: bool = False) -> Judged:
+        """Judge a day, with files in `folder`. Raise `OutOfTime` at `until`.
 
-    def _find_strangers(self, books: Books, reading: "_Reading", start: datetime, end: datetime) -> None:
-        """Match charges without a completed generation by the names of their calls in the log.
-
-        Such a generation may be cancelled, or we never received its id. Most calls are shortly before their charge.
+        The provider's side of a day is read once. With `again`, that of this day is read again.
         """
-        for back in range(LOG_REACH + 1):
-            strangers = books.hours_of_strangers(start, end)
-            if not strangers:
-                return
-            for hour in strangers:
-                reading.log(hour - back * HOUR)
-            books.add_own(known(self.table, books.named(start, end)))
-            books.join()
+        reading = Reading(self.provider, self.table, self.now, self.sleep, until)
+        sheet = Sheet(folder / "sheet", day)
+        try:
+            return self._judge(day, folder, sheet, reading, again=again)
+        except BaseException:
+            sheet.close()
+            raise
 
-    def _find_charges(self, books: Books, reading: "_Reading", start: datetime, end: datetime) -> None:
-        """Read those charges before and after the day that change its result.
-
-        A generation is charged soon after it was done, and is done soon after it was sent. We may have noticed its end
-        only days later, when it was rescued.
-        """
-        latest = min(end + FURTHEST, self.now())
-        while True:
-            spans = [(sent, done + HOUR + self.late) for sent, done in books.spans_uncharged(start, end)]
-            spans += [(sent, done + HOUR + NEAR) for sent, done in books.spans_elsewhere(start, end, NEAR)]
-            away: dict[datetime, timedelta] = {}  # each hour to read, and its distance from the nearer end of its span
-            for sent, last in spans:
-                for hour in hours(max(sent, start - FURTHEST), min(last, latest)):
-                    if not reading.has(CHARGES, hour):
-                        away[hour] = min(hour - sent, last - hour, away.get(hour, DAY))
-            if not away:
-                return
-            reading.charges(min(away, key=lambda hour: (away[hour], hour)))
-            books.join()
-
-    def judged(self, day: date, books: Books) -> Iterator[Line]:
-        """Yield a line for each charge of the day, and for each completed generation without one."""
-        start, end = bounds(day)
-        for charged in books.charged(start, end):
-            if charged.credits > 0 or charged.generation_id:  # otherwise it was refunded
-                yield _line(self._kind_of(charged), charged)
-        for own in books.uncharged(start, end):
-            is_waiting = own.done_at is not None and self.now() < own.done_at + self.late
-            yield Line(
-                kind=Kind.WAITING if is_waiting else Kind.NOT_CHARGED,
-                at=iso(own.done_at or start),
-                generation_id=own.generation_id,
-                provider_id=own.provider_id,
-                client_request_id=None,
-                model=None,
-                charges=0,
-                charged_credits=0,
-                expected_credits=own.credits,
-            )
-
-    def _kind_of(self, charged: Charged) -> Kind:
-        if charged.generation_id is None:
-            return Kind.OF_OTHER_KEYS if self.is_shared and not charged.is_logged else Kind.NOT_OURS
-        if charged.expected is None:
-            return Kind.CHARGED_TWICE if charged.charges > 1 else Kind.UNKNOWN_AMOUNT
-        if charged.credits == charged.expected:
-            return Kind.ADDS_UP  # in however many parts
-        return Kind.CHARGED_TWICE if charged.credits > charged.expected and charged.charges > 1 else Kind.OTHER_AMOUNT
-
-
-class _Reading:
-    """Reads each hour of the provider's data once."""
-
-    def __init__(self, reconciliation: Reconciliation, books: Books, until: datetime) -> None:
-        self._provider = reconciliation.provider
-        self._now, self._sleep = reconciliation.now, reconciliation.sleep
-        self._books = books
-        self._until = until
-        self._read: set[tuple[str, datetime]] = set()
-
-    def has(self, what: str, hour: datetime) -> bool:
-        """Return whether an hour was read, in this run or an earlier one."""
-        return (what, hour) in self._read or self._books.has_read(what, hour)
-
-    def charges(self, hour: datetime) -> None:
-        """Read the movements of an hour."""
-
-        def read(end: datetime, *, is_over: bool) -> None:
-            movements = self._in_time(self._provider.movements(hour, end))
-            self._books.read_charges(hour, movements, is_over=is_over)
-
-        self._once(CHARGES, hour, read)
-
-    def log(self, hour: datetime) -> None:
-        """Read the calls of our key in an hour."""
-
-        def read(end: datetime, *, is_over: bool) -> None:
-            calls = self._in_time(self._provider.log(hour, end), LOG_PAUSE)
-            self._books.read_log(hour, calls, is_over=is_over)
-
-        self._once(LOG, hour, read)
-
-    def _once(self, what: str, hour: datetime, read: Callable[..., None]) -> None:
-        if self.has(what, hour):
-            return
-        for pause in (*PAUSES, None):
-            now = self._now()
-            if now > self._until:
-                raise OutOfTime
+    def _judge(self, day: date, folder: Path, sheet: Sheet, reading: Reading, *, again: bool) -> Judged:
+        now = self.now()
+        sheet.add(done_on(self.table, day))
+        first = max(min(sheet.first_sent() or day, day), day - FURTHEST)
+        last = (bounds(day)[1] + self.late - timedelta(microseconds=1)).date()
+        needed = days(first, max(day, min(last, now.date())))
+        later = [one for one in self.shelf.days() if one > needed[-1]]
+        taken = set()
+        for one in (*needed, *later):
             try:
-                read(min(hour + HOUR, now), is_over=hour + HOUR + SETTLED <= now)
-                break
+                path = self._book(one, folder, reading, of_day=day, again=again and one == day)
             except ProviderUnavailable:
-                if pause is None:
+                if one == day:
                     raise
-                if now + timedelta(seconds=pause) > self._until:
-                    raise OutOfTime from None
-                self._sleep(pause)
-        self._read.add((what, hour))
+                continue  # it is due itself; until then, what is not charged here waits for it
+            sheet.take(one, path)
+            path.unlink()
+            taken.add(one)
+        sheet.sort_out(known(self.table, sheet.others()))
+        gap = first
+        while gap in taken:
+            gap += DAY
+        read_until = bounds(gap)[0]
+        lines = self._lines(sheet, min(read_until, now))
+        # Until an hour is settled, charges may still be entered with an earlier time.
+        read_until = min(read_until, now - SETTLED)
+        complete_from = bounds(last)[1] if is_over(day, now) else bounds(day)[1] + SETTLED
+        return Judged(day, lines, read_until, complete_from, sheet.strays())
 
-    def _in_time(self, rows: Iterable[T], pause: float = 0) -> Iterator[T]:
-        """Yield the rows, which arrive page by page. Raise `OutOfTime` when time is over."""
-        for number, row in enumerate(rows):
-            if number % PAGE_ROWS == 0:
-                if self._now() > self._until:
-                    raise OutOfTime
-                if number and pause:
-                    self._sleep(pause)
-            yield row
+    def _book(self, day: date, folder: Path, reading: Reading, *, of_day: date, again: bool) -> Path:
+        """Return the book of a day. An unfinished one is not kept, and matched only for its own report."""
+        path = folder / day.isoformat()
+        if is_over(day, self.now()):
+            self.shelf.fetch(day, path, lambda book: reading.read(day, book), again=again)
+            return path
+        book = Book(path)
+        try:
+            (reading.read if day == of_day else reading.read_charges)(day, book)
+        finally:
+            book.close()
+        return path
+
+    def _lines(self, sheet: Sheet, read_until: datetime) -> Iterator[Line]:
+        try:
+            for one in sheet.sums():
+                kind = self._kind_of(one, read_until)
+                if kind is not None:
+                    yield _line(kind, one)
+            for hour, row in sheet.unreadable():
+                yield Line(Kind.UNREADABLE, hour, row=row)
+        finally:
+            sheet.close()
+
+    def _kind_of(self, one: Sum, read_until: datetime) -> Kind | None:
+        """Return the kind of a line, or None if nothing was charged and nothing is due."""
+        if one.generation_id is None:
+            if one.credits <= 0 and one.charges <= 0:
+                return None  # refunded
+            return Kind.OF_OTHER_KEYS if self.is_shared and not one.is_logged else Kind.NOT_OURS
+        if one.expected == one.credits:
+            return Kind.ADDS_UP if one.is_charged else None  # in however many parts
+        may_arrive = one.done_at is not None and read_until < one.done_at + self.late
+        if may_arrive and one.credits < (one.expected or 1):
+            return Kind.WAITING
+        if not one.is_charged:
+            return Kind.NOT_CHARGED
+        if one.charges > 1 and one.credits > (one.expected or 0):
+            return Kind.CHARGED_TWICE
+        if one.expected is None:
+            return Kind.UNKNOWN_AMOUNT if one.charges else None
+        return Kind.OTHER_AMOUNT
 
 
-def bounds(day: date) -> tuple[datetime, datetime]:
-    """Return when a day begins, and when the next one begins."""
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return start, start + DAY
-
-
-def hours(first: datetime, last: datetime) -> Iterator[datetime]:
-    """Yield the starts of the hours that overlap with the time from `first` until before `last`."""
-    hour = first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    while hour + timedelta(milliseconds=1) < last:
-        yield hour
-        hour += HOUR
-
-
-def _line(kind: Kind, charged: Charged) -> Line:
+def _line(kind: Kind, one: Sum) -> Line:
     return Line(
         kind=kind,
-        at=charged.last_at,
-        generation_id=charged.generation_id,
-        provider_id=charged.reference,
-        client_request_id=charged.client_request_id,
-        model=charged.model,
-        charges=charged.charges,
-        charged_credits=charged.credits,
-        expected_credits=charged.expected,
+        at=one.at,
+        generation_id=one.generation_id,
+        provider_id=one.provider_id,
+        client_request_id=one.client_request_id,
+        model=one.model,
+        charges=one.charges,
+        charged_credits=one.credits,
+        expected_credits=one.expected,
     )

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 
 from core.errors import GenerationFailed
-from core.records.table import BY_DONE, KEY, MOST_AT_ONCE, Item, Table
+from core.records.table import BY_DONE, BY_PROVIDER_ID, KEY, MOST_AT_ONCE, Item, Table
 
 _ATTRIBUTES = ("provider_id", "credits_used", "sending_since", "generated_at", "error")
 
@@ -21,6 +21,12 @@ class Own:
     sent_at: datetime | None
     done_at: datetime | None  # when we saw that the provider had finished it, or None
 
+    @property
+    def home(self) -> date | None:
+        """The day (UTC) whose report has the generation: when it was done or, if it never was, when it was sent."""
+        time = self.done_at or self.sent_at
+        return time.astimezone(UTC).date() if time else None
+
 
 def done_on(table: Table, day: date) -> Iterator[Own]:
     """Yield the generations that the provider was seen to finish on a day (UTC). The index may lag by some seconds."""
@@ -32,6 +38,12 @@ def known(table: Table, generation_ids: Iterable[str]) -> Iterator[Own]:
     ids = iter(generation_ids)
     while some := list(islice(ids, MOST_AT_ONCE)):
         yield from map(_own, table.find(some, _ATTRIBUTES).values())
+
+
+def with_provider_ids(table: Table, provider_ids: Iterable[str]) -> Iterator[Own]:
+    """Yield the generations that have these ids at the provider, however old they are."""
+    found = (item[KEY] for one in provider_ids for item in table.query(BY_PROVIDER_ID, one))
+    return known(table, found)
 
 
 def _own(item: Item) -> Own:

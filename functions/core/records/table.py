@@ -66,7 +66,8 @@ BY_WATCH = Index("by_watch", "watch", "watch_at")  # the generations that the sw
 BY_DONE = Index(  # generations by the day (UTC) on which the provider finished them; each of them is charged
     "by_done", "done_on", "generated_at", includes=("provider_id", "credits_used", "sending_since")
 )
-INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH, BY_DONE)
+BY_PROVIDER_ID = Index("by_provider_id", "provider_id", None)  # finds the generation of a charge, however late it came
+INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH, BY_DONE, BY_PROVIDER_ID)
 
 # Batches have a separate table.
 BATCH_KEY = "batch_id"

@@ -6,7 +6,8 @@
     pk "shortage" sk model                    what is known about the credits for a model (shortages.py)
     pk "ends/<generation>"  sk generation     a generation that waits for a run of another one, whose video is its input
     pk "lease"    sk "lease"                  the caller that grants slots, and the owner served last (admission.py)
-    pk "times"    sk model and parameters     how long generations took (core.learned)
+    pk "times"    sk model                    how long its generations took (core.learned)
+    pk "kinds"    sk model and kind           how long generations with equal parameters took, and what they cost
     pk "hour"     sk when it began            numbers of held slots and queued jobs (history.py)
 
 The number of slots in use is the number of items, so no counter can drift. Only `grant` creates a slot, in one

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.reconciliation.day import Kind
+from core.reconciliation.line import Kind
 from promptreel.__main__ import main
 from promptreel.commands.reconcile import SAID
 from promptreel.operator import deployment
