@@ -11,7 +11,16 @@ from random import Random
 from local.settings import isolate
 from tests.torture.cases import Case, all_cases, sample
 from tests.torture.chamber import Chamber, chamber
-from tests.torture.conditions import Restarts, broken_logs, events_lost, of_restarts, unannounced
+from tests.torture.conditions import (
+    Restarts,
+    beside_mistakes,
+    broken_logs,
+    events_lost,
+    mistakes,
+    of_restarts,
+    unannounced,
+)
+from tests.torture.receiver import hanging
 from tests.torture.report import report
 from tests.torture.runner import Running
 
@@ -58,6 +67,8 @@ def _run(place: Chamber, cases: Sequence[Case], group: str) -> Iterator[tuple[li
     yield run(cases), 0
     with events_lost(place.torture.cloud):
         yield run(unannounced(place.commands)), 0
+    with hanging() as silence, mistakes(place.torture.cloud, silence):
+        yield run(beside_mistakes()), 0
     for with_broken_log in broken_logs(place.torture.cloud):
         yield run(with_broken_log), 0
     yield run(of_restarts(), meanwhile=restarts), restarts.count

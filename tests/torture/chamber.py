@@ -12,6 +12,7 @@ from local.up import up
 from tests.support.local_cloud import LocalCloud
 from tests.torture.cases import Commands
 from tests.torture.faults import Plans
+from tests.torture.receiver import Receiver
 from tests.torture.runner import Torture
 
 ROOT = Path(__file__).parents[2]
@@ -35,14 +36,16 @@ def chamber(state: str) -> Iterator[Chamber]:
     checkout.make_state()
     plans = Plans(checkout.state / "plans")
     plans.clear()
+    receiver = Receiver()
     settings = Settings(wait_scale="0.05", functions_see=plans.environment)
     try:
         stack = up(checkout, settings)
         ministack = find(checkout.state, "ministack")
         assert ministack is not None
         cloud = LocalCloud(stack, ministack.pid)
-        yield Chamber(checkout, settings, Torture(cloud, plans), _commands(checkout, cloud))
+        yield Chamber(checkout, settings, Torture(cloud, plans, receiver), _commands(checkout, cloud))
     finally:
+        receiver.close()
         throw_away(checkout)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from local.services import restart_ministack
 from local.settings import Checkout, Settings
@@ -15,6 +16,7 @@ from tests.torture.faults import Fault
 RESTART_EVERY_SECONDS = 12.0
 QUIET_SECONDS = 2.0  # ministack drops undelivered S3 events when it stops
 LOG_FAULTS = 12  # in a row
+MISTAKES = 10  # jobs of each kind, many times the slots of the local stage
 
 
 @dataclass
@@ -71,6 +73,30 @@ def unannounced(commands: Commands) -> Iterator[Case]:
         yield Case(group, f"it is stopped in {function}", faults=[fault], ends=ANY)
     failing = Fault("record_failure", "invoked 1", "kill", times=12)
     yield Case(group, "record_failure dies each time", FLOWS["failed"], [failing], frozenset({ERROR}))
+
+
+@contextmanager
+def mistakes(cloud: LocalCloud, silence: str) -> Iterator[None]:
+    """Run jobs that the account cannot pay for, and jobs whose webhook never answers, meanwhile."""
+    waiting = []
+    for number in range(MISTAKES):
+        prompt = f"a mistake {uuid4().hex}"
+        cloud.simulator.script(prompt, create=[{"status": 403, "accept": False, "repeat": True}])
+        waiting.append(cloud.create(prompt, duration=8, seed=number))
+        asked = {"model": "veo2", "prompt": f"nobody hears {uuid4().hex}", "seed": number}
+        assert cloud.call("POST", json=asked, params={"webhook": silence}).ok
+    try:
+        yield
+    finally:
+        for generation_id in waiting:
+            cloud.call("DELETE", params={"generation_id": generation_id, "only_running": "true"})
+
+
+def beside_mistakes() -> Iterator[Case]:
+    """Return jobs of others, which must not wait for these mistakes."""
+    for number in range(12):
+        yield Case("others make mistakes", f"made {number}", {"seconds": 1})
+        yield Case("others make mistakes", f"notified {number}", {"seconds": 1}, door="webhook")
 
 
 def broken_logs(cloud: LocalCloud) -> Iterator[list[Case]]:

@@ -20,10 +20,13 @@ For every generation:
 - at most one create call was accepted by the provider, or may have been;
 - the generation has ended, and the announced end is the recorded one, with its id;
 - if it is completed, its video is in S3, identical to the provider's, with its record next to it;
-- if it is deleted, nothing of it is in S3.
+- if it is deleted, nothing of it is in S3;
+- if it has a webhook, that received the recorded end;
+- if it is a row of a file, the file has one report, with every row once, which equals the records.
 
-For all of them together: no ended generation holds a slot or waits for one, S3 has no object without a record, and no
-record, announcement, execution, log or object contains a key.
+For all of them together: no credits are held, the budgets and the sums of usage equal the records, no ended generation
+holds a slot or waits for one, S3 has no object without a record, and no record, announcement, execution, log or object
+contains a key. Others do not wait for jobs that the account cannot pay for, nor for webhooks that never answer.
 
 Limits: the provider is the simulator, and AWS is the local cloud, on one machine. Waits take a twentieth of their time
 there. The sweep runs every minute in AWS, but here only after two minutes, and only for generations that have not ended

@@ -12,13 +12,17 @@ from uuid import uuid4
 
 import requests
 
+from core.batches.identity import batch_id_for
 from core.generation import generation_id_for
 from tests.support.local_cloud import LocalCloud
-from tests.torture.cases import ANY, DELETED, DOORS, FLOWS, Case, Learnt, as_text
-from tests.torture.faults import Fault, Plans
+from tests.torture.cases import ANY, DELETED, DOORS, FLOWS, LATER_DOORS, Case, Learnt, as_text
+from tests.torture.faults import Fault, Plans, Point
+from tests.torture.receiver import Receiver
 from tests.torture.world import World, items
 
 AT_ONCE = 16
+OF_PICTURE, EXTEND = "google/veo-3.1-i2v-fast", "google/veo3-1-extend-video"
+PNG = b"\x89PNG\r\n\x1a\n" + b"a picture"
 TRIES = 2  # if its point was not passed: which process grants a slot, and which is new, differs between runs
 PATIENCE_SECONDS = 400.0
 LOOPS = 3  # a call that an invocation makes more often is part of a loop
@@ -48,6 +52,7 @@ class Torture:
 
     cloud: LocalCloud
     plans: Plans
+    receiver: Receiver
     sweep_after_seconds: float = 120.0  # the sweep has to fix everything that is older
     _swept: float = 0.0
 
@@ -57,12 +62,14 @@ class Torture:
         cases += [Case("clean", flow, door=door) for flow, door in DOORS.items()]
         done = self.run(cases)
         learnt: Learnt = {}
-        known: set[str] = set()
+        known: set[Point] = set()
         for one in sorted(done, key=lambda one: list(ORDER).index(one.case.name)):
-            points = self.plans.points(one.token) + self.plans.points(one.generation_id)
+            tokens = (one.token, one.generation_id, self._batch_id(one))
+            points = [point for token in dict.fromkeys(tokens) for point in self.plans.points(token)]
             # Points that several flows share are tested in the first of these flows; each door has its own way in.
-            learnt[one.case.name] = [point for point in points if point.function not in known and point.number <= LOOPS]
-            known |= {point.function for point in points} - {"ingest"}
+            is_new = _is_new_point if one.case.name in LATER_DOORS else _is_of_new_function
+            learnt[one.case.name] = [point for point in points if is_new(point, known) and point.number <= LOOPS]
+            known |= {point for point in points if one.case.name in LATER_DOORS or point.function != "ingest"}
         return learnt
 
     def run(
@@ -101,12 +108,27 @@ class Torture:
         one = Running(case, token, time.monotonic())
         prompt = f"torture {token}"
         self.cloud.simulator.script(prompt, **case.script)
-        if case.door == "api":
+        if case.door not in ("file", "event", "batch"):
             one.generation_id = generation_id_for("demo", "api", token)
         self._plan(one)
         match case.door:
             case "api":
-                self._create(one, prompt)
+                self._create(one, {"model": "veo2", "prompt": prompt})
+            case "upload":
+                self._create(one, {"model": OF_PICTURE, "prompt": prompt, "image_url": self._upload()})
+            case "chain":
+                source = self.cloud.create(f"source of {prompt}", seed=int(token[:6], 16))
+                self._create(one, {"model": EXTEND, "prompt": prompt, "video_url": f"generation:{source}"})
+            case "webhook":
+                self._create(one, {"model": "veo2", "prompt": prompt}, webhook=self.receiver.url)
+            case "batch":
+                rows = (
+                    {"prompt": prompt},
+                    {"model": EXTEND, "prompt": f"{prompt} goes on", "video_url": "row:1"},
+                    {"prompt": f"{prompt} is wrong", "duration": 60},
+                )
+                for _ in range(case.arrives):
+                    self.cloud.drop(_file_of(one), "".join(f"{json.dumps(row)}\n" for row in rows))
             case "file":
                 for _ in range(case.arrives):
                     self.cloud.drop(f"{token}.jsonl", json.dumps({"prompt": prompt}) + "\n")
@@ -119,16 +141,25 @@ class Torture:
 
     def _plan(self, one: Running) -> None:
         faults = [_filled(fault, one.generation_id) for fault in one.case.faults]
-        for token in filter(None, (one.token, one.generation_id)):
+        for token in filter(None, {one.token, one.generation_id, self._batch_id(one)}):
             self.plans.write(token, faults)
 
-    def _create(self, one: Running, prompt: str) -> None:
+    def _batch_id(self, one: Running) -> str:
+        """Return the id of the batch that the case drops, or an empty text for another door."""
+        return batch_id_for(self.cloud.stack.prompts_bucket, _file_of(one)) if one.case.door == "batch" else ""
+
+    def _upload(self) -> str:
+        """Upload a picture as any client would, and return its reference."""
+        answer = self.cloud.call("POST", "/v2/uploads", json={"content_type": "image/png"}).json()
+        form = answer["upload"]
+        requests.post(form["url"], data=form["fields"], files={"file": PNG}, timeout=60).raise_for_status()
+        return str(answer["reference"])
+
+    def _create(self, one: Running, request: dict[str, Any], **query: str) -> None:
         """Create it as a persistent client does: again with the same key until there is a response."""
         for _ in range(4):
             with suppress(requests.RequestException):
-                answer = self.cloud.call(
-                    "POST", json={"model": "veo2", "prompt": prompt}, headers={"Idempotency-Key": one.token}
-                )
+                answer = self.cloud.call("POST", json=request, params=query, headers={"Idempotency-Key": one.token})
                 if answer.status_code == 200:
                     assert answer.json()["id"] == one.generation_id
                     return
@@ -146,10 +177,10 @@ class Torture:
         for one in running:
             if not one.generation_id:
                 one.generation_id = next(
-                    (str(item["generation_id"]) for item in records if one.token in item.get("request", "")), ""
+                    (str(item["generation_id"]) for item in records if _prompt_of(item) == f"torture {one.token}"), ""
                 )
             record = by_id.get(one.generation_id, {})
-            if "deleted_at" in record or (record.get("announced_at") and self._is_reported(record)):
+            if "deleted_at" in record or (record.get("announced_at") and self._is_told(one, record, records)):
                 one.status = DELETED if "deleted_at" in record else record["status"]
                 if one.status in one.case.ends:  # otherwise it may be about to be rescued
                     one.seconds = time.monotonic() - one.started
@@ -159,9 +190,16 @@ class Torture:
         if overdue and time.monotonic() > self._swept + SWEEP_EVERY_SECONDS:
             self.sweep()
 
-    def _is_reported(self, record: dict[str, Any]) -> bool:
-        """Return whether its batch, if it has one, was also announced."""
-        return "batch_id" not in record or bool(self.cloud.announcements(record["batch_id"], "batch_id"))
+    def _is_told(self, one: Running, record: dict[str, Any], records: list[dict[str, Any]]) -> bool:
+        """Return whether its webhook has its end, and whether its batch, if it has one, ended and was announced."""
+        if one.case.door == "webhook":
+            return bool(self.receiver.received(one.generation_id))
+        if "batch_id" not in record:
+            return True
+        rows = [other for other in records if other.get("batch_id") == record["batch_id"]]
+        return all(row.get("announced_at") for row in rows) and bool(
+            self.cloud.announcements(record["batch_id"], "batch_id")
+        )
 
     def _make_due(self, generation_id: str) -> None:
         """Make the job old enough for a sweep to look at it."""
@@ -181,14 +219,19 @@ class Torture:
         self.cloud.invoke("sweep", {})
 
     def settle(self) -> World:
-        """Return the world once all slots are free, or once the time has passed after which they must be."""
+        """Return the world once all jobs have ended and all slots are free, or after the time by which they must."""
         deadline = time.monotonic() + SLOTS_SECONDS
-        while time.monotonic() < deadline and any(
-            item["pk"] in ("slot", "waiting") for item in items(self.cloud, self.cloud.stack.slots_table_name)
-        ):
+        while time.monotonic() < deadline and self._is_busy():
             time.sleep(2)
             self.sweep()
         return World.of(self.cloud)
+
+    def _is_busy(self) -> bool:
+        """Return whether a slot is held, or a job waits for one or has not ended."""
+        slots = items(self.cloud, self.cloud.stack.slots_table_name)
+        return any(item["pk"] in ("slot", "waiting") for item in slots) or any(
+            "status" in item and "announced_at" not in item for item in self._records()
+        )
 
     def _judge(self, done: Sequence[Running]) -> None:
         world = World.of(self.cloud)
@@ -197,6 +240,26 @@ class Torture:
                 error = world.records.get(one.generation_id, {}).get("error")
                 one.broken.append(f"ended as {one.status}: {error}" if one.status else "not ended in time")
             one.broken += world.broken(one.generation_id)
+            if one.case.door == "batch":
+                one.broken += world.broken_batch(self._batch_id(one))
+            if one.case.door == "webhook" and one.status != DELETED:
+                one.broken += world.broken_webhook(one.generation_id, self.receiver.received(one.generation_id))
+
+
+def _file_of(one: Running) -> str:
+    return f"torture/{one.token}-rows.jsonl"
+
+
+def _prompt_of(item: dict[str, Any]) -> str:
+    return str(json.loads(item["request"]).get("prompt")) if "request" in item else ""
+
+
+def _is_new_point(point: Point, known: set[Point]) -> bool:
+    return point not in known
+
+
+def _is_of_new_function(point: Point, known: set[Point]) -> bool:
+    return point.function not in {one.function for one in known}
 
 
 def _is_late(one: Running) -> bool:

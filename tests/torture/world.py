@@ -5,7 +5,7 @@ This uses nothing from `core`. Its knowledge of records is limited to docs/event
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +23,10 @@ class World:
 
     records: dict[str, dict[str, Any]]  # by generation
     slots: list[dict[str, Any]]
+    money: list[dict[str, Any]]
     objects: dict[str, bytes]  # of the videos bucket, by key
     announcements: dict[str, list[dict[str, Any]]]  # by generation
+    batches: dict[str, list[dict[str, Any]]]  # the announcements of batches
     calls: list[Call]
     created: dict[str, int]  # jobs that the provider accepted, by prompt
     executions: list[dict[str, Any]]
@@ -33,14 +35,19 @@ class World:
 
     @classmethod
     def of(cls, cloud: LocalCloud) -> "World":
-        announcements = defaultdict(list)
+        announcements, batches = defaultdict(list), defaultdict(list)
         for message in cloud.announcements("", "nothing") or cloud._messages:
-            announcements[str(message.get("generation_id"))].append(message)
+            if "generation_id" in message:
+                announcements[message["generation_id"]].append(message)
+            else:
+                batches[message["batch_id"]].append(message)
         return cls(
             records={str(item["generation_id"]): item for item in items(cloud, cloud.stack.table_name)},
             slots=list(items(cloud, cloud.stack.slots_table_name)),
+            money=list(items(cloud, cloud.stack.money_table_name)),
             objects=dict(_objects(cloud)),
             announcements=announcements,
+            batches=batches,
             calls=cloud.simulator.calls(),
             created=cloud.simulator.counts().creates_by_prompt,
             executions=list(_executions(cloud)),
@@ -94,8 +101,61 @@ class World:
         if f"videos/{generation_id}/generation.json" not in self.objects:
             yield "completed, and the record beside the video is missing"
 
+    def broken_batch(self, batch_id: str) -> Iterator[str]:
+        """Return the promises that a batch breaks: one report with each row once, which equals the records."""
+        rows = {key: record for key, record in self.records.items() if record.get("batch_id") == batch_id}
+        for generation_id in rows:
+            yield from self.broken(generation_id)
+        told = {(message["revision"], json.dumps(message["totals"])) for message in self.batches[batch_id]}
+        if len(told) != 1:
+            yield f"its batch was announced with {len(told)} results"
+        report = self.objects.get(f"results/{batch_id}/report.jsonl", b"").decode().splitlines()
+        reported = [json.loads(line) for line in report]
+        if [row["row"] for row in reported] != [1, 2, 3]:
+            yield f"the report has the rows {[row['row'] for row in reported]}"
+        for row in reported:
+            record = rows.get(row["generation_id"] or "", {})
+            if row["row"] < 3 and (row["status"], row["credits_used"]) != (
+                record.get("status"),
+                record.get("credits_used"),
+            ):
+                yield f"the report says that row {row['row']} is {row['status']}, the record {record.get('status')}"
+        if len(rows) != 2:
+            yield f"{len(rows)} of its rows have records"
+
+    def broken_webhook(self, generation_id: str, received: list[dict[str, Any]]) -> Iterator[str]:
+        """Return what is wrong with the messages that a webhook received."""
+        status = self.records.get(generation_id, {}).get("status")
+        if not received:
+            yield "its webhook received nothing"
+        elif received[-1]["data"]["status"] != status:
+            yield f"its webhook received {received[-1]['data']['status']}, and it is {status}"
+
+    def broken_money(self) -> Iterator[str]:
+        """Return how budgets and sums differ from the records. All jobs have ended, so nothing may be held."""
+        held = {key: record for key, record in self.records.items() if "hold" in record}
+        taken: Counter[tuple[str, str]] = Counter()
+        sums: Counter[str] = Counter()
+        for generation_id, record in held.items():
+            hold = record["hold"]
+            for scope, counts in hold["counts"].items():
+                taken.update({(scope, period): int(credits_) for period, credits_ in counts.items()})
+            if counted := hold.get("counted"):
+                sums[f"{counted['day']}/{record['owner']}"] += int(counted["credits"])
+            if "status" in record:
+                yield from _broken_hold(generation_id, record)
+        for item in self.money:
+            if item["pk"] == "scope":
+                for name in ("day", "month"):
+                    period, spent = item.get(name, ""), item.get(f"{name}_credits", 0)
+                    if spent != taken[item["sk"], period]:
+                        yield f"{item['sk']} has spent {spent} in {period}, its jobs {taken[item['sk'], period]}"
+            if item["pk"] == "usage" and item.get("credits", 0) != sums[item["sk"]]:
+                yield f"the sum of {item['sk']} is {item.get('credits', 0)}, that of its records {sums[item['sk']]}"
+
     def broken_as_a_whole(self) -> Iterator[str]:
         """Return the broken promises that concern no single generation."""
+        yield from self.broken_money()
         for slot in self.slots:
             if slot["pk"] == "slot":
                 yield f"a slot is held by {slot['holder']}"
@@ -117,6 +177,14 @@ class World:
         for key, body in self.objects.items():
             if not key.endswith(".mp4"):
                 yield key, body.decode(errors="replace")
+
+
+def _broken_hold(generation_id: str, record: dict[str, Any]) -> Iterator[str]:
+    hold = record["hold"]
+    if "counted" not in hold or hold["credits"] != hold["counted"]["credits"]:
+        yield f"{generation_id} has ended, and its hold is open"
+    elif record["status"] == "completed" and hold["credits"] != record.get("credits_used"):
+        yield f"{generation_id} cost {record.get('credits_used')}, and {hold['credits']} were counted"
 
 
 def items(cloud: LocalCloud, table: str) -> Iterator[dict[str, Any]]:
