@@ -5,7 +5,6 @@ import { count, readable, shortTime, usd } from "./format.js";
 import { html, useRef, useState } from "./html.js";
 import { usePoll } from "./poll.js";
 import { go, to } from "./route.js";
-import { columnOf } from "./schema.js";
 import { texts } from "./texts.js";
 import { say, sayError } from "./toasts.js";
 
@@ -206,7 +205,7 @@ function Problems({ problems, all }) {
       <thead><tr><th scope="col" class="number">${t.row}</th><th scope="col" class="number">${t.line}</th><th scope="col">${t.column}</th><th scope="col">${t.problem}</th></tr></thead>
       <tbody>
         ${problems.slice(0, SHOWN).map(
-          ({ row, line, message }) => html`<tr key=${row}><td class="number">${count(row)}</td><td class="number">${count(line)}</td><td><code>${columnOf(message)}</code></td><td>${readable(message)}</td></tr>`,
+          ({ row, line, fields, message }) => html`<tr key=${row}><td class="number">${count(row)}</td><td class="number">${count(line)}</td><td><code>${fields.join(", ")}</code></td><td>${readable(message)}</td></tr>`,
         )}
       </tbody>
     </table></div>

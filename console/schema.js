@@ -206,12 +206,6 @@ function worded({ fields, message, rule, allowed }, field) {
 }
 
 /**
- * Return the column that a problem names, "" if it names none.
- * @param {string} message
- */
-export const columnOf = (message) => /`([^`]+)`/.exec(message)?.[1] ?? "";
-
-/**
  * Return different seeds for the variations of a request, which begin with its own seed if it has one. Return null if the
  * model has no seeds or there is only one variation.
  * @param {Field | undefined} field

@@ -182,6 +182,7 @@ export interface BatchCheck {
 export interface RowProblem {
   row: number;
   line: number;
+  fields: string[];
   message: string;
 }
 

@@ -148,7 +148,8 @@ def test_a_dry_run_keeps_nothing_and_names_every_problem(house: House) -> None:
     body = "prompt,duration\na,5\nb,99\n,5\n"
     status, answer = house.call("POST", query="name=a.csv&dry_run=true", body=body)
     assert (status, answer["rows"], answer["problem_rows"]) == (200, 3, 2)
-    assert [(one["row"], one["line"]) for one in answer["problems"]] == [(2, 3), (3, 4)]
+    named = [(one["row"], one["line"], one["fields"]) for one in answer["problems"]]
+    assert named == [(2, 3, ["duration"]), (3, 4, ["prompt"])]
     assert house.call("GET")[1]["data"] == []
     assert boto3.client("s3").list_objects_v2(Bucket="prompts")["KeyCount"] == 0
 

@@ -63,7 +63,8 @@ class CheckedFile:
             "name": self.name,
             "rows": self.rows,
             "problems": [
-                {"row": row.number, "line": row.line, "message": row.problem} for row in self.problems[:MAX_PROBLEMS]
+                {"row": row.number, "line": row.line, "fields": row.wrong, "message": row.problem}
+                for row in self.problems[:MAX_PROBLEMS]
             ],
             "problem_rows": len(self.problems),
             "made_before": self.made_before,

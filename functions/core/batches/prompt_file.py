@@ -39,6 +39,7 @@ class FileRow:
     unchecked: dict[str, Any] | None = None  # its request, valid or not; None if the row holds no request
     problem: str | None = None
     label: Label = NO_LABEL
+    wrong: tuple[str, ...] = ()  # the fields that the problem concerns
     rows: Mapping[str, int] = field(default_factory=dict)  # whose videos it uses, by the references in its request
     uploads: tuple[str, ...] = ()  # that its request names
 
@@ -127,7 +128,8 @@ class _Reading:
             rows = self.chains.named(found, fields, number) if isinstance(found, dict) else {}
             validate(replaced(found, dict.fromkeys(rows, SOME_GENERATION)) if rows else found, self.models)
         except InvalidRequest as error:
-            return FileRow(number, line, found if isinstance(found, dict) else None, str(error), label)
+            wrong = tuple(dict.fromkeys(name for problem in error.problems for name in problem.fields))
+            return FileRow(number, line, found if isinstance(found, dict) else None, str(error), label, wrong)
         request = cast("dict[str, Any]", found)
         uploads = tuple(one for _, one in named(request, fields) if one.startswith("upload:"))
         return FileRow(number, line, request, label=label, rows=rows, uploads=uploads)

@@ -73,10 +73,11 @@ _CHECK = {
             "description": "At most the first thousand.",
             "items": {
                 "type": "object",
-                "required": ["row", "line", "message"],
+                "required": ["row", "line", "fields", "message"],
                 "properties": {
                     "row": {"type": "integer"},
                     "line": {"type": "integer"},
+                    "fields": {"type": "array", "items": {"type": "string"}},
                     "message": {"type": "string"},
                 },
             },
