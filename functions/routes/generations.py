@@ -17,6 +17,8 @@ from wiring import logger
 from wiring.api import accounts, api_settings, deletion, models, slots_table
 from wiring.inputs import make_inputs
 
+_OLDER = OLDER_PATH.replace("{vendor}", "<vendor>")
+
 router = APIGatewayHttpRouter()
 
 
@@ -37,8 +39,8 @@ def _generations() -> GenerationApi:
 
 
 @router.post(PATH)
-@router.post(OLDER_PATH)
-def create() -> dict[str, Any]:
+@router.post(_OLDER)
+def create(vendor: str = "") -> dict[str, Any]:  # noqa: ARG001 - the request names its model
     """Accept a request and return its generation."""
     calls, event, asked = caller(router), router.current_event, query(router)
     order = Order(
@@ -61,8 +63,8 @@ def fetch_or_list() -> dict[str, Any]:
     return _generations().page(caller(router).owner, *listing.read(asked))
 
 
-@router.get(OLDER_PATH)
-def fetch() -> dict[str, Any]:
+@router.get(_OLDER)
+def fetch(vendor: str = "") -> dict[str, Any]:  # noqa: ARG001 - the id is enough
     """Return one generation, with a fresh link to its video."""
     return _generations().fetch(caller(router).owner, required(router, "generation_id"))
 

@@ -216,3 +216,24 @@ def test_a_body_is_measured_in_bytes(cloud: Cloud) -> None:
 def test_open_routes_need_no_key(cloud: Cloud, path: str) -> None:
     for owner, scope in ((None, ""), ("", ""), ("ann", "read"), ("ann", "all")):
         assert ask(cloud, "GET", path, owner=owner, scope=scope)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    "vendor", ["kling", "luma-ai", "black.forest_labs", "a b", "é", "..", "<br>", pytest.param("x" * 300, id="long")]
+)
+def test_the_older_path_works_for_every_vendor(cloud: Cloud, vendor: str) -> None:
+    path = f"/v2/generate/video/{vendor}/generation"
+    body = json.dumps({"model": "veo2", "prompt": "a boat"})
+    created = ask(cloud, "POST", path, body=body, isBase64Encoded=False)
+    assert created["statusCode"] == 200
+    query = {"generation_id": json.loads(created["body"])["id"]}
+    fetched = ask(cloud, "GET", path, queryStringParameters=query)
+    assert json.loads(fetched["body"]) == json.loads(created["body"])
+    assert ask(cloud, "GET", path, queryStringParameters=query, owner="bob")["statusCode"] == 404
+    assert ask(cloud, "POST", path, body=body, isBase64Encoded=False, scope="read")["statusCode"] == 401
+    assert ask(cloud, "DELETE", path, queryStringParameters=query)["headers"]["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("path", ["//", "/", "/google/kling/"])
+def test_the_older_path_has_one_vendor(cloud: Cloud, path: str) -> None:
+    assert ask(cloud, "GET", f"/v2/generate/video{path}generation")["statusCode"] == 404

@@ -20,7 +20,8 @@ from tests.support import states
 from tests.support.events import event
 
 KEY = "provider-key"
-PATHS = ["/v2/video/generations", "/v2/generate/video/google/generation"]
+VENDORS = ("google", "kling", "alibaba", "runway", "minimax", "bytedance", "pixverse")  # in the samples' paths
+PATHS = ["/v2/video/generations", *(f"/v2/generate/video/{vendor}/generation" for vendor in VENDORS)]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from core.api import OLDER_PATH, PATH
 from core.api.contract.money import COST
-from core.api.contract.parts import FAILURE, ID, TIME, WHOLE_ID, answers, page, query, ref
+from core.api.contract.parts import FAILURE, ID, TEXT, TIME, WHOLE_ID, answers, page, query, ref
 from core.api.contract.webhooks import PARAMETERS, WEBHOOK
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.archive.containers import CONTENT_TYPES
@@ -106,7 +106,7 @@ _GENERATION = {
     },
 }
 _KEY = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
-_CREATE = {
+_CREATE: dict[str, Any] = {
     "operationId": "create",
     "summary": "Generate a video",
     "parameters": [
@@ -126,6 +126,14 @@ _CREATE = {
     },
     "responses": answers("400", "401", "403", "409", ok=ref("Generation")),
 }
+_VENDOR = {
+    "name": "vendor",
+    "in": "path",
+    "required": True,
+    "description": "Any name. The request names its model.",
+    "schema": TEXT,
+}
+_CREATE_OLDER = {**_CREATE, "operationId": "createOlder", "parameters": [_VENDOR, *_CREATE["parameters"]]}
 _FETCH_OR_LIST = {
     "operationId": "fetchOrList",
     "summary": "Fetch one generation, or list your own, newest first",
@@ -152,7 +160,7 @@ _FETCH_OR_LIST = {
 _FETCH_OLDER = {
     "operationId": "fetchOlder",
     "summary": "Fetch one generation",
-    "parameters": [query("generation_id", ID, required=True)],
+    "parameters": [_VENDOR, query("generation_id", ID, required=True)],
     "responses": answers("400", "401", "404", ok=ref("Generation")),
 }
 _DELETED = {
@@ -181,7 +189,7 @@ _CONTENT = {
 PATHS = {
     PATH: {"post": _CREATE, "get": _FETCH_OR_LIST, "delete": _DELETE},
     PATH + "/{id}/content": {"get": _CONTENT},
-    OLDER_PATH: {"post": {**_CREATE, "operationId": "createOlder"}, "get": _FETCH_OLDER},
+    OLDER_PATH: {"post": _CREATE_OLDER, "get": _FETCH_OLDER},
 }
 
 
