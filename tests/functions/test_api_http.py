@@ -10,9 +10,10 @@ from core.api.body import MAX_BODY_BYTES
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud
 
-OPEN = ["/health", "/openapi.json"]
+OPEN = ["/health", "/openapi.json", "/v1/models", "/models", "/api/v1/models"]
 METHODS = {
     "/health": {"GET"},
+    "/v1/models": {"GET"},
     PATHS[0]: {"GET", "POST", "DELETE"},
     PATHS[1]: {"GET", "POST"},
     "/v2/models": {"GET"},

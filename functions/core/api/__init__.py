@@ -2,3 +2,4 @@
 
 PATH = "/v2/video/generations"
 OLDER_PATH = "/v2/generate/video/{vendor}/generation"  # in the provider's samples, with any model under any vendor
+MODEL_LISTS = ("/v1/models", "/models", "/api/v1/models")  # the provider serves the same list at all of them
