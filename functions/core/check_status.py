@@ -81,7 +81,8 @@ class CheckStatus:
             fields = {"status": answer.status, "generation_id": generation.generation_id}
             logger.warning("unknown provider status", extra=fields)
         if answer.outcome == "error":
-            raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
+            did = "could not generate the video" if answer.status == "error" else f"ended the job as `{answer.status}`"
+            raise GenerationFailed(f"The provider {did}: {answer.error}")
         return answer
 
     def _learn(self, generation: Generation, before: Poll, age: float, credits_used: int | None) -> None:

@@ -215,9 +215,12 @@ class InputUnavailable(GenerationError):
 
 
 class GenerationFailed(GenerationError):
-    """The provider reported `error`. It does not charge for such a generation."""
+    """The provider ended the job as `error`, `failed` or the like. It does not charge for such a generation."""
 
-    remedy = "Nothing was charged. Try again, or change the prompt or the inputs."
+    remedy = (
+        "Nothing was charged. Try again, or change the prompt or the inputs. If the provider has finished the video "
+        "after all, an operator fetches it with `promptreel rescue {id}`, which costs nothing."
+    )
 
 
 class GenerationTimedOut(GenerationError):

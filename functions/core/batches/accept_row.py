@@ -154,14 +154,14 @@ class AcceptRow:
         It continues where it failed, as `promptreel rescue` does. A generation that the provider failed to make, and
         does not charge, is replaced by a new one. A generation that the provider may have accepted is left unchanged.
         """
-        try:
-            check_rescuable(generation)
-        except NotRescuable:
-            if not generation.failed_at_provider:
-                return generation
+        if generation.failed_at_provider:
             # Recorded before the replacement exists, so that the row never has two generations.
             self.ledger.retried_as(generation, replacement_id(generation.generation_id))
             return self._replacement(row, generation)
+        try:
+            check_rescuable(generation)
+        except NotRescuable:
+            return generation
         self._reopen(row, generation)
         return self.ledger.get(generation.generation_id)
 
