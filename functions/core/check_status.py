@@ -87,6 +87,8 @@ class CheckStatus:
 
     def _learn(self, generation: Generation, before: Poll, age: float, credits_used: int | None) -> None:
         """Learn the time and the cost, after the record says `archiving`: a crash may lose a sample, not repeat it."""
+        if generation.unchecked:
+            return  # a field that nobody knows may have changed both
         took = before.took(age)
         # A rescue replaces the time of the submission.
         is_usual = took is not None and not generation.rescues and age < self.schedule.deadline

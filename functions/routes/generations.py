@@ -8,11 +8,11 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.content_types import APPLICATION_JSON
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
-from core.api import OLDER_PATH, PATH, listing
+from core.api import OLDER_PATH, PATH, UNCHECKED, listing
 from core.api.generations import GenerationApi, Order
 from core.intake.labels import HEADER
 from routes.access import caller
-from routes.parameters import json_body, query, required
+from routes.parameters import flag, json_body, query, required
 from wiring import logger
 from wiring.api import accounts, api_settings, deletion, models, slots_table
 from wiring.inputs import make_inputs
@@ -40,7 +40,7 @@ def _generations() -> GenerationApi:
 
 @router.post(PATH)
 @router.post(_OLDER)
-def create(vendor: str = "") -> dict[str, Any]:  # noqa: ARG001 - the request names its model
+def create(vendor: str = "") -> Response[dict[str, Any]]:  # noqa: ARG001 - the request names its model
     """Accept a request and return its generation."""
     calls, event, asked = caller(router), router.current_event, query(router)
     order = Order(
@@ -50,8 +50,11 @@ def create(vendor: str = "") -> dict[str, Any]:  # noqa: ARG001 - the request na
         tags=(asked.get("tag", ""), event.headers.get(HEADER, "")),
         webhook=asked.get("webhook"),
         webhook_events=asked.get("webhook_events"),
+        strict=flag(router, "strict"),
     )
-    return _generations().create(calls.owner, calls.key_id, order)
+    created = _generations().create(calls.owner, calls.key_id, order)
+    names = ", ".join(created["meta"]["unchecked"])
+    return Response(HTTPStatus.OK.value, APPLICATION_JSON, created, headers={UNCHECKED: names} if names else None)
 
 
 @router.get(PATH)

@@ -8,7 +8,7 @@ import pytest
 
 from core.api.body import MAX_BODY_BYTES
 from tests.support.events import event
-from tests.support.functions import PATHS, Cloud
+from tests.support.functions import PATHS, Cloud, ask
 
 OPEN = ["/health", "/openapi.json", "/v1/models", "/models", "/api/v1/models"]
 METHODS = {
@@ -23,17 +23,6 @@ METHODS = {
     f"{PATHS[0]}/{'0' * 32}/content": {"GET"},
 }
 ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-def ask(
-    cloud: Cloud, method: str, path: str, *, owner: str | None = "ann", scope: str = "all", **fields: Any
-) -> dict[str, Any]:
-    """Return the answer as API Gateway is given it; `fields` replace those of the recorded event."""
-    payload = event("http_api")
-    payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
-    payload["requestContext"]["http"]["method"] = method
-    payload["requestContext"]["authorizer"] = {"lambda": {"owner": owner, "scope": scope}} if owner is not None else {}
-    return cloud.invoke("api", {**payload, "body": None, **fields})
 
 
 def message(answer: dict[str, Any]) -> str:

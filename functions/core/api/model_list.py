@@ -15,7 +15,7 @@ VIDEO = "video"  # as a capability: the node for n8n finds video models by it
 
 
 def answer(models: Models, prices: Mapping[str, Mapping[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the models that pass the filters of the query. Parameters that are no filters are ignored.
+    """Return the models that pass the filters of the query. Other parameters are ignored.
 
     `prices` are the provider's, by the name of the model.
     """
@@ -48,7 +48,7 @@ def _passes(shown: Mapping[str, Any], query: Mapping[str, str]) -> bool:
 
 
 def _filters(shown: Mapping[str, Any]) -> Iterator[tuple[str, set[str]]]:
-    """Yield the name of each filter with the model's values for it, in lower case."""
+    """Yield each filter, with the values of the model in lower case."""
     inputs, outputs = shown["modalities"]["input"], shown["modalities"]["output"]
     yield "id", {shown["id"].lower()}
     yield "type", {shown["type"]}

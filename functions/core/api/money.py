@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import InvalidRequest
 from core.models import Models
-from core.models.validation import validate
+from core.models.validation import check
 from core.money import usd
 from core.money.accounts import Accounts
 from core.money.budgets import Budget, renewal
@@ -25,10 +25,10 @@ class MoneyApi:
     accounts: Accounts
     models: Callable[[], Models]
 
-    def estimate(self, owner: str, key_id: str | None, request: object) -> dict[str, Any]:
+    def estimate(self, owner: str, key_id: str | None, request: object, *, strict: bool) -> dict[str, Any]:
         """Return what a request would cost, and whether there is room for it now; nothing is kept."""
         models = self.models()
-        estimate = self.accounts.estimates.of(validate(request, models), models)
+        estimate = self.accounts.estimates.of(check(request, models, strict=strict).request, models)
         budgets = self.accounts.budgets.of(owner, key_id)
         refusals = (budget.refusal(estimate.most) for budget in budgets)
         refused = next((refusal for refusal in refusals if refusal), None)

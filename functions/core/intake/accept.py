@@ -10,7 +10,7 @@ from core.generation import NO_LABEL, BatchRow, Failure, Generation, Given, Labe
 from core.inputs.files import Inputs
 from core.inputs.references import named, without_data
 from core.models import Input, Models
-from core.models.validation import validate
+from core.models.validation import check
 from core.money.accounts import Accounts
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
@@ -38,6 +38,7 @@ class Envelope:
     row: BatchRow | None = None  # if the request is a row of a batch
     label: Label = NO_LABEL
     key_id: str | None = None  # of the API key whose budget counts the request
+    strict: bool = True  # reject fields and models that are not in the catalogue
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Intake:
         Raise `InvalidRequest` before anything is recorded, `IdempotencyConflict` if the id is used for another
         request, and `BudgetExceeded` if it may cost too much.
         """
-        valid = validate(request, self.models)
+        checked = check(request, self.models, strict=envelope.strict)
+        valid = checked.request
         model = self.models.get(valid["model"])
         fields = model.inputs if model else ()
         recorded, given = valid, None
@@ -67,6 +69,7 @@ class Intake:
                 if not self.ledger.is_known(envelope.generation_id):
                     given = self._given(valid, fields, envelope)
             new = _generation(recorded, envelope, self.ledger.now())
+            new = replace(new, unchecked=list(checked.unchecked) or None)
             cost = self.accounts.cost_of(valid, self.models, envelope.key_id)
             cost, holding = self.accounts.hold(cost, envelope.owner)
             generation, is_new = self.ledger.add(replace(new, given=given, cost=cost), holding)

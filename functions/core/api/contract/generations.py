@@ -3,8 +3,9 @@
 from typing import Any
 
 from core.api import OLDER_PATH, PATH
+from core.api import UNCHECKED as UNCHECKED_HEADER
 from core.api.contract.money import COST
-from core.api.contract.parts import FAILURE, ID, TEXT, TIME, WHOLE_ID, answers, page, query, ref
+from core.api.contract.parts import FAILURE, ID, STRICT, TEXT, TIME, UNCHECKED, WHOLE_ID, answers, page, query, ref
 from core.api.contract.webhooks import PARAMETERS, WEBHOOK
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.archive.containers import CONTENT_TYPES
@@ -55,6 +56,7 @@ _GENERATION = {
                 "ahead",
                 "waits_for",
                 "request",
+                "unchecked",
                 "created_at",
                 "submitted_at",
                 "generated_at",
@@ -86,6 +88,7 @@ _GENERATION = {
                     "have ended. Null in lists, and if it waits for none.",
                 },
                 "request": {"type": "object"},
+                "unchecked": UNCHECKED,
                 "created_at": {"type": "string", "format": "date-time"},
                 "submitted_at": TIME,
                 "generated_at": {**TIME, "description": "When Promptreel saw that the provider had finished."},
@@ -106,6 +109,10 @@ _GENERATION = {
     },
 }
 _KEY = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
+_CREATED = answers("400", "401", "403", "409", ok=ref("Generation"))
+_CREATED["200"]["headers"] = {
+    UNCHECKED_HEADER: {"schema": {"type": "string"}, "description": "The paths in `meta.unchecked`, if there are any."}
+}
 _CREATE: dict[str, Any] = {
     "operationId": "create",
     "summary": "Generate a video",
@@ -119,12 +126,13 @@ _CREATE: dict[str, Any] = {
         {**query("tag", {"type": "array", "items": _TAGS}), "description": _OF_TAGS},
         {"name": HEADER, "in": "header", "description": "More tags, separated by commas.", "schema": _TAGS},
         *PARAMETERS,
+        STRICT,
     ],
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": ref("Request")}},
     },
-    "responses": answers("400", "401", "403", "409", ok=ref("Generation")),
+    "responses": _CREATED,
 }
 _VENDOR = {
     "name": "vendor",
@@ -204,7 +212,9 @@ def _request(models: Models) -> dict[str, Any]:
         "type": "object",
         "required": ["model"],
         "properties": {
-            "model": {"enum": [model.name for model in models]},
+            "model": {"type": "string", "minLength": 1}
+            if models.passes_unknown
+            else {"enum": [one.name for one in models]},
             "prompt": {"type": "string", "description": "Description of the video. Most models require it."},
             "duration": {"description": "Length of the video in seconds."},
             "aspect_ratio": {"description": "Ratio of width to height, such as 16:9."},

@@ -96,6 +96,20 @@ def query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict[
     return {"name": name, "in": "query", "required": required, "schema": schema}
 
 
+STRICT = {
+    **query("strict", {"enum": ["true", "false"], "default": "false"}),
+    "description": "Whether to reject fields that are not in the model's schema, and models that are not offered. "
+    "Otherwise such fields are passed to the provider unchecked.",
+}
+UNCHECKED = {
+    "type": "array",
+    "items": TEXT,
+    "description": "The fields of the request that are not in the model's schema, by their paths. The provider gets "
+    "them unchanged. At least the reserve for unknown costs is held for such a request. `model` is one of them if the "
+    "deployment does not offer the model.",
+}
+
+
 def page(item: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a page of a list."""
     return {
