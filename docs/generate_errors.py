@@ -69,7 +69,7 @@ Error responses have the provider's body, `{"message", "path", "requestId", "sta
 | 404 | You have no job with this id. |
 | 405 | The path does not support this method. |
 | 409 | The idempotency key belongs to another request, or the job's state does not allow the call, for example because it has no video yet. |
-| 413 | The file is too large for a request. Upload it. |
+| 413 | The body or the file is too large for a call. Upload the file. |
 | 429 | You sent more requests than the stage's throttle allows. |
 | 5xx | Promptreel failed. Repeat the request with the same `Idempotency-Key`; nothing runs twice. |
 """

@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.content_types import APPLICATION_JSON
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from core.api import OLDER_PATH, PATH, UNCHECKED, listing
+from core.api.body import MAX_FILES_BYTES
 from core.api.generations import GenerationApi, Order
 from core.intake.labels import HEADER
 from routes.access import caller
@@ -44,7 +45,7 @@ def create(vendor: str = "") -> Response[dict[str, Any]]:  # noqa: ARG001 - the 
     """Accept a request and return its generation."""
     calls, event, asked = caller(router), router.current_event, query(router)
     order = Order(
-        body=json_body(router),
+        body=json_body(router, MAX_FILES_BYTES),
         request_id=event.request_context.get("requestId") or "",
         idempotency_key=event.headers.get("idempotency-key"),
         tags=(asked.get("tag", ""), event.headers.get(HEADER, "")),

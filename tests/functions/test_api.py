@@ -55,7 +55,7 @@ def test_a_finished_generation_has_a_link_to_its_video(cloud: Cloud) -> None:
         ({}, "`model` must be the name of a model"),
         ({"model": "veo2"}, "`prompt` is required"),
         ({"model": "veo2", "prompt": "x", "duration": 60}, "`duration` must be one of 5, 6, 7, 8"),
-        ({"model": "veo2", "prompt": "x" * 300_000}, "too large: at most 262144 bytes"),
+        ({"model": "veo2", "prompt": "x" * 300_000}, "too large: at most 196608 bytes of JSON"),
     ],
 )
 def test_bad_input_gets_400_in_the_providers_form_and_costs_nothing(cloud: Cloud, body: object, said: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.api.body import MAX_BODY_BYTES
+from core.api.body import MAX_BODY_BYTES, MAX_FILES_BYTES
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, ask
 
@@ -186,20 +186,20 @@ def test_a_call_without_headers_query_or_body_is_read(cloud: Cloud) -> None:
 
 
 def test_a_body_is_measured_in_bytes(cloud: Cloud) -> None:
-    """The limit is exact, with and without base64."""
+    """The limits are exact, with and without base64. Only requests may contain files."""
 
-    def status(size: int, *, encoded: bool) -> int:
+    def status(path: str, size: int, *, encoded: bool) -> int:
         start, end = '{"model": "veo2", "prompt": "', '"}'
         text = start + "\u00e9" * ((size - len(start + end)) // 2) + "x" * ((size - len(start + end)) % 2) + end
         assert len(text.encode()) == size
         body = base64.b64encode(text.encode()).decode() if encoded else text
-        refused = ask(cloud, "POST", PATHS[0], body=body, isBase64Encoded=encoded)
-        return 0 if "The body is too large" in refused["body"] else int(refused["statusCode"])
+        return int(ask(cloud, "POST", path, body=body, isBase64Encoded=encoded)["statusCode"])
 
-    limit = MAX_BODY_BYTES
-    for encoded in (False, True):
-        assert status(limit, encoded=encoded) == 400, "the model's own limit, which is lower, applies"
-        assert status(limit + 1, encoded=encoded) == 0
+    limits = {PATHS[0]: MAX_FILES_BYTES, PATHS[1]: MAX_FILES_BYTES, "/v2/estimates": MAX_FILES_BYTES}
+    for path, limit in {**limits, "/v2/uploads": MAX_BODY_BYTES}.items():
+        for encoded in (False, True):
+            assert status(path, limit, encoded=encoded) == 400, "a lower limit applies to the request without files"
+            assert status(path, limit + 1, encoded=encoded) == 413
 
 
 @pytest.mark.parametrize("path", OPEN)

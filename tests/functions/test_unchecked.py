@@ -62,13 +62,14 @@ def test_a_field_that_may_multiply_the_videos_must_be_one(cloud: Cloud, field: s
         assert (status, f"`{field}` must be 1" in error["message"]) == (400, True), value
         status, error = call(cloud, *POST, body={**BOAT, "extra": [{"inner": {field: value}}]})
         assert (status, f"`extra.0.inner.{field}` must be 1" in error["message"]) == (400, True), value
-    for value in (1, 1.0, "1"):
-        assert call(cloud, *POST, body={**BOAT, field: value})[0] == 200
+    for one in (1, 1.0, "1"):
+        assert call(cloud, *POST, body={**BOAT, field: one})[0] == 200
     assert cloud.simulator.calls() == []
 
 
 def test_a_number_of_videos_is_one_or_rejected(cloud: Cloud) -> None:
-    for value in (0, -1, 1.5, "01", "1 ", "", False, [], {}, {"a": 1}, 1e99, 2**70):
+    wrong: tuple[Any, ...] = (0, -1, 1.5, "01", "1 ", "", False, [], {}, {"a": 1}, 1e99, 2**70)
+    for value in wrong:
         assert call(cloud, *POST, body={**BOAT, "n": value})[0] == 400, value
 
 

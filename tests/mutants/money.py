@@ -18,6 +18,13 @@ MUTANTS = (
         noticed_by="tests/functions/test_unchecked.py::test_a_field_that_may_multiply_the_videos_must_be_one",
     ),
     Mutant(
+        "A file is uploaded although no budget has room",
+        "functions/core/intake/accept.py",
+        "                    holding()  # raises BudgetExceeded before anything is uploaded\n",
+        "",
+        noticed_by="tests/functions/test_inputs.py::test_nothing_is_uploaded_if_a_budget_has_no_room",
+    ),
+    Mutant(
         "An unchecked field teaches costs",
         "functions/core/check_status.py",
         "if generation.unchecked:",

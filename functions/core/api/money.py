@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from core.errors import InvalidRequest
+from core.intake.accept import without_files
 from core.models import Models
 from core.models.validation import check
 from core.money import usd
@@ -28,7 +29,8 @@ class MoneyApi:
     def estimate(self, owner: str, key_id: str | None, request: object, *, strict: bool) -> dict[str, Any]:
         """Return what a request would cost, and whether there is room for it now; nothing is kept."""
         models = self.models()
-        estimate = self.accounts.estimates.of(check(request, models, strict=strict).request, models)
+        asked, _ = without_files(request, models)
+        estimate = self.accounts.estimates.of(check(asked.request, models, strict=strict).request, models)
         budgets = self.accounts.budgets.of(owner, key_id)
         refusals = (budget.refusal(estimate.most) for budget in budgets)
         refused = next((refusal for refusal in refusals if refusal), None)

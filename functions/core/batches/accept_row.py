@@ -13,6 +13,7 @@ from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotF
 from core.generation import Failure, Generation, Source, Status
 from core.inputs.references import without_data
 from core.intake.accept import Envelope, Intake, Rejections
+from core.models.validation import with_numbers
 from core.records.ledger import Ledger
 from core.rescue import check_rescuable
 from core.workflow import Run
@@ -188,8 +189,9 @@ class AcceptRow:
         """
         model = self.intake.models.get(failed.model)
         with suppress(InvalidRequest):
-            if row.request and without_data(row.request, model.inputs if model else ()) == failed.request:
-                return row.request
+            request = without_data(row.request or {}, model.inputs if model else ())
+            if model and with_numbers(request, model.schema or {}) == failed.request:
+                return row.request or {}
         return failed.request
 
     def _was_never_made(self, generation_id: str) -> bool:

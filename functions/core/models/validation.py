@@ -152,7 +152,10 @@ def _check_text(request: dict[str, Any]) -> None:
     except UnicodeEncodeError:
         raise InvalidRequest("The request contains characters that are not valid Unicode.") from None
     if size > MAX_REQUEST_BYTES:
-        raise InvalidRequest(f"The request is too large: at most {MAX_REQUEST_BYTES} bytes of JSON are allowed.")
+        raise InvalidRequest(
+            f"The request is too large: at most {MAX_REQUEST_BYTES} bytes of JSON are allowed, in addition to files in "
+            "data: URIs."
+        )
 
 
 def _is_deeper(value: Any, depth: int) -> bool:

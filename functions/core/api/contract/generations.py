@@ -109,7 +109,7 @@ _GENERATION = {
     },
 }
 _KEY = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
-_CREATED = answers("400", "401", "403", "409", ok=ref("Generation"))
+_CREATED = answers("400", "401", "403", "409", "413", ok=ref("Generation"))
 _CREATED["200"]["headers"] = {
     UNCHECKED_HEADER: {"schema": {"type": "string"}, "description": "The paths in `meta.unchecked`, if there are any."}
 }

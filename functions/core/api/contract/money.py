@@ -101,7 +101,7 @@ _ESTIMATE_OPERATION = {
     "operationId": "estimate",
     "summary": "Estimate the cost of a request, and check it against the budgets, without starting it",
     "requestBody": {"required": True, "content": {"application/json": {"schema": ref("Request")}}},
-    "responses": answers("400", "401", ok=ref("Estimate")),
+    "responses": answers("400", "401", "413", ok=ref("Estimate")),
 }
 _USAGE_OPERATION = {
     "operationId": "usage",

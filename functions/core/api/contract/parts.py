@@ -76,7 +76,7 @@ _MEANINGS = {
     "404": "You have no generation or batch with this id.",
     "409": "The current status does not allow this, or the idempotency key belongs to another request.",
     "405": "This method is not allowed. The header Allow lists the methods that are.",
-    "413": "The file is too large for a request. Set `upload` to get a form to upload it with.",
+    "413": "The body is too large. The remedy says how to upload a large file instead.",
     "429": "Too many requests.",
 }
 
