@@ -526,3 +526,10 @@ def test_the_providers_message_is_scanned_quickly() -> None:
     with serving(http(400, {"message": "https:" * 150_000})) as wire, pytest.raises(RequestRefused) as refused:
         create(wire.url)
     assert len(str(refused.value)) < 600
+
+
+def test_a_single_poll_of_another_word_is_unsure_and_does_not_wait() -> None:
+    pauses: list[float] = []
+    with serving(saying("failed")) as wire:
+        found = Provider(wire.url, Key("secret-key"), pauses.append).poll("abc:veo2")
+    assert (found.outcome, pauses) == ("unsure", [])

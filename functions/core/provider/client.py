@@ -111,11 +111,11 @@ class Provider:
         A word that is not documented as an end is one only if a second poll says the same: a wrong end would free the
         slot and the budget of a paid video. An unknown word that comes with a video then means that it is finished.
         """
-        first = self._fetch(provider_id)
+        first = self.poll(provider_id)
         if first.outcome != _UNSURE:
             return first
         self._sleep(AGREE_SECONDS)
-        second = self._fetch(provider_id)
+        second = self.poll(provider_id)
         if second.outcome != _UNSURE:
             return second
         if second.status != first.status:
@@ -123,7 +123,8 @@ class Provider:
         has_video = second.video is not None and second.status not in _ENDED
         return replace(second, outcome="completed" if has_video else "error")
 
-    def _fetch(self, provider_id: str) -> ProviderGeneration:
+    def poll(self, provider_id: str) -> ProviderGeneration:
+        """Return the status of one poll, whose outcome may also be `unsure`. Raise `ProviderUnavailable`."""
         status, content = self._get(f"{PATH}?{urlencode({'generation_id': provider_id})}")
         if status != http.HTTPStatus.OK:
             raise ProviderUnavailable(f"The provider answered a check with {status}: {_message(content)}")
