@@ -66,7 +66,8 @@ def test_unknown_parameters_are_rejected_unless_told_otherwise(ask: Run, given: 
     assert request.split()[1] == b"/v2/video/generations" + query
     cost = {"usd": 0.5, "at_most_usd": 5.0, "basis": "price", "unchecked": ["colour"], "refused": None}
     code, out, _ = ask(*command, "--dry-run", answers=[http(200, cost)])
-    assert (code, out) == (0, "0.50 USD, based on the provider's price; 5.00 USD reserved, because colour is unchecked\n")
+    said = "0.50 USD, based on the provider's price; 5.00 USD reserved, because colour is unchecked\n"
+    assert (code, out) == (0, said)
     [request] = ask.sent  # type: ignore[attr-defined]  # see the fixture
     assert request.split()[1] == b"/v2/estimates" + query
 
