@@ -117,7 +117,9 @@ class Sweep:
                     self.on_failure(failed, failed.error)
             elif ended is None:
                 self._end(generation)
-        close(self.ledger.get(run.generation_id), self.ledger, self.admission, self.announcer)
+        now = self.ledger.get(run.generation_id)
+        if now.run == run:
+            close(now, self.ledger, self.admission, self.announcer)
 
     def _look_at_running(self, generation: Generation) -> None:
         age = self.ledger.now() - (generation.reopened_at or generation.created_at)

@@ -16,7 +16,10 @@ from core.batches.start import BatchStart
 from core.batches.table import BatchRecords
 from core.generation import Failure, Generation, Status
 from core.intake.accept import Intake
+from core.money.budgets import Budgets, Limits
+from core.records.ledger import Ledger
 from core.records.lists import Lists
+from core.rescue import rescue
 from core.workflow import Run
 from tests.support.events import event
 from tests.support.functions import Doors, call
@@ -355,3 +358,83 @@ def test_a_row_that_cannot_be_waited_for_is_polled_less_and_less_often(ann: Ann)
         age, polls = age + timedelta(seconds=pause_of(made, made.created_at + age)), polls + 1
     assert polls < 1000, "each takes about fourteen of the 25,000 events of an execution"
     assert pause_of(replace(made, reopened_at=made.created_at + age), made.created_at + age) == 10
+
+
+def sent(ann: Ann, *prompts: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Send a file over HTTP. Return the batch, and the event of its arrival, which is still on its way."""
+    status, batch = call(ann.cloud, "POST", PATH, query=f"name={NAME}", body=file(*prompts))
+    assert status == 200, batch
+    found = boto3.client("s3").get_object(Bucket="prompts", Key=KEY)
+    arrived = event("object_created")
+    arrived["detail"]["object"] |= {"key": KEY, "etag": found["ETag"].strip('"'), "version-id": found["VersionId"]}
+    return {"batch_id": batch["id"]}, arrived
+
+
+def started(ann: Ann) -> set[str]:
+    """Accept the rows of all runs, and return the prompts of those that run."""
+    return {
+        row["row"]["request"]["prompt"]
+        for given in ann.runs
+        for row, answer in zip(staged(given), ann.accept(given), strict=True)
+        if not answer["ended"]
+    }
+
+
+@pytest.mark.parametrize(("order", "runs"), [("wr", {"right"}), ("rw", {"right"}), ("w", set())])
+def test_sending_the_right_file_does_not_bring_a_cancelled_one_back(ann: Ann, order: str, runs: set[str]) -> None:
+    """The wrong file is cancelled before it is read, and read after the right one was sent."""
+    batch, wrong = sent(ann, "wrong 1", "wrong 2")
+    ann.post(batch, "cancel")
+    _, right = sent(ann, "right")
+    for one in order:
+        assert ann.doors.take({"w": wrong, "r": right}[one]) == []
+    assert started(ann) == runs
+
+
+def test_a_second_cancel_cancels_the_file_that_was_sent_after_the_first(ann: Ann) -> None:
+    given = ann.send("a")
+    ann.post(given, "cancel")
+    batch, arrived = sent(ann, "b", "c")
+    assert ann.post(batch, "cancel")["cancelled_at"]
+    assert ann.doors.take(arrived) == []
+    assert started(ann) == set()
+
+
+def test_a_cancel_that_meets_the_end_of_the_reading_is_not_lost(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch, arrived = sent(ann, "a", "b")
+    before(monkeypatch, BatchRecords, "cancel", lambda: ann.doors.take(arrived))
+    ann.post(batch, "cancel")
+    assert started(ann) == set()
+
+
+def test_a_row_that_is_rescued_while_it_is_replaced_has_one_attempt(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Workflow:
+        def start(self, _: Run) -> None:
+            """The execution is not needed."""
+
+    workflow: Any = Workflow()
+    given = ann.send("a")
+    ann.accept(given)
+    first, ledger = ann.found[1], ann.cloud.ledger
+    claimed(ledger, first.run).submitted("p1")
+    ledger.fail(first.run, Failure("GenerationFailed", "no"))
+    ledger.announced(ledger.get(first.generation_id))
+    ann.report(given)
+    ann.post(given, "retry")
+    before(monkeypatch, Ledger, "retried_as", lambda: rescue(first.generation_id, ledger, workflow))
+    ann.accept(ann.runs[-1])
+    assert [one.provider_id for one in ann.doors.of("ann")] == ["p1"]
+
+
+def test_a_replacement_without_budget_starts_when_the_file_is_sent_again(ann: Ann) -> None:
+    budgets = Budgets(boto3.client("dynamodb"), "money", Limits(), now)
+    given = ann.send("a")
+    ann.accept(given)
+    ann.fail("GenerationFailed")
+    ann.report(given)
+    budgets.set("owner/ann", {"day": 0})
+    ann.post(given, "retry")
+    ann.accept(ann.runs[-1])
+    assert [row["status"] for row in ann.report(ann.runs[-1])] == ["not started"]
+    budgets.set("owner/ann", {"day": None})
+    assert [one["ended"] for one in ann.accept(ann.send("a"))] == [False]

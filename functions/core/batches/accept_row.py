@@ -146,7 +146,8 @@ class AcceptRow:
     def _replaced(self, failed: Generation, row: StagedRow, state: RowState) -> Generation:
         """Replace an attempt that the provider failed to make. The failed one names its replacement first."""
         later_id = replacement_id(failed.generation_id)
-        self.ledger.retried_as(failed, later_id)
+        if not self.ledger.retried_as(failed, later_id):
+            return self.ledger.get(failed.generation_id)
         return self._recorded(self._original_request(row, failed), later_id, row, state)
 
     def _original_request(self, row: StagedRow, failed: Generation) -> dict[str, Any]:

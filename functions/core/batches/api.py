@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class BatchApi:
         self.batches.limit.check(owner, key_line)
         key, content = sent_key(owner, name), sha256(body).hexdigest()
         self._expect(owner, name, key, content)  # first, so that it cannot come after the file was read
+        self._outlast_cancel(batch_id_of(self.prompts_bucket, owner, name))
         metadata = _metadata(key_line, max_concurrency)
         self.s3.put_object(Bucket=self.prompts_bucket, Key=key, Body=body, Metadata=metadata)
         return self.get(owner, batch_id_of(self.prompts_bucket, owner, name))
@@ -64,6 +66,7 @@ class BatchApi:
     def upload(self, owner: str, key_line: str | None, name: str, max_concurrency: int | None) -> dict[str, Any]:
         """Return a form to upload a larger file with. The file is read when it arrives."""
         self.batches.limit.check(owner, key_line)
+        self._outlast_cancel(batch_id_of(self.prompts_bucket, owner, name))
         fields = {f"x-amz-meta-{field}": text for field, text in _metadata(key_line, max_concurrency).items()}
         post = self.s3.generate_presigned_post(
             Bucket=self.prompts_bucket,
@@ -74,6 +77,13 @@ class BatchApi:
         )
         form = {**post, "max_bytes": MAX_FILE_BYTES, "expires_in": UPLOAD_SECONDS}
         return {"id": batch_id_of(self.prompts_bucket, owner, name), "name": name, "upload": form}
+
+    def _outlast_cancel(self, batch_id: str) -> None:
+        """Wait until a file that arrives is newer than a cancel of the batch. S3 tells times in whole seconds."""
+        found = self.batches.records.find(batch_id)
+        if found and found.record.cancelled_at:
+            until = found.record.cancelled_at.replace(microsecond=0) + timedelta(seconds=1)
+            self.sleep(max(0.0, (until - self.batches.records.now()).total_seconds()))
 
     def page(self, owner: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """Return a page of the owner's batches, newest first. Their rows are not counted."""
@@ -108,11 +118,17 @@ class BatchApi:
         """
         batch = self._by_whole_id(owner, batch_id)
         last_run = batch.run.number if batch.run else 0
-        if not batch.is_cancelled:
+        if batch.record.sent or not batch.is_cancelled:
             if self._status(batch, self._counts(batch)) is BatchStatus.COMPLETED:
                 raise Conflict(f"Batch {batch_id} has ended: nothing is left to cancel.")
             # From now on no row is accepted. A row that is being accepted checks for this after it is recorded.
-            self.batches.records.cancel(batch_id, last_run, self.batches.records.now())
+            at = self.batches.records.now()
+            self.batches.records.cancel(batch_id, last_run, at)
+            # A run that began since `batch` was read has checked for the cancel too early.
+            latest = self.batches.records.get(batch_id)
+            if latest.run and not latest.run.is_retry and latest.record.content_at and latest.record.content_at <= at:
+                last_run = latest.run.number
+                self.batches.records.cancel(batch_id, last_run, at)
         until = time.monotonic() + CANCEL_SECONDS
         was_quiet = False
         while time.monotonic() < until:

@@ -41,7 +41,7 @@ def next_step(attempt: Generation | None, state: RowState) -> Step:
         return Step.KEEP
     if attempt is None:
         return Step.START
-    if attempt.status is not Status.ERROR or not _is_retried(attempt, state):
+    if attempt.status is not Status.ERROR or not (attempt.retried_as or _is_retried(attempt, state)):
         return Step.KEEP
     if attempt.failed_at_provider:
         return Step.REPLACE

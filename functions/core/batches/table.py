@@ -78,8 +78,8 @@ class BatchRecords:
         return BatchRecord(batch_id, owner, name, source_ref, now, now, default_model)
 
     def expect(self, batch_id: str, content: str) -> None:
-        """Record that a file is about to be sent, before it can be read. It ends a cancel of earlier files."""
-        self._table.update(batch_id, self._now({"sent": content}), remove=("cancelled_at", "error"))
+        """Record that a file is about to be sent, before it can be read. A cancel of earlier files stays."""
+        self._table.update(batch_id, self._now({"sent": content}), remove=("error",))
 
     def was_read(self, batch_id: str, content: str) -> None:
         """Record that the sent file was read, unless other content was sent after it."""
@@ -136,7 +136,7 @@ class BatchRecords:
             run.batch_id,
             self._now({"run": run.number, "revision": run.revision, "version": content and content.version, **read}),
             only_if=EXISTS,
-            remove=("error",) if content else ("cancelled_at",),
+            remove=("error",) if content else (),
             key_name=BATCH_KEY,
         )
         try:

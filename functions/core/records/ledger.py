@@ -114,10 +114,13 @@ class Ledger:
                 remove=tuple(name for name, value in label_now.items() if value is None),
             )
 
-    def retried_as(self, generation: Generation, other_id: str) -> None:
+    def retried_as(self, generation: Generation, other_id: str) -> bool:
         """Record that another generation replaces this one in the batch, unless it has been rescued."""
-        with suppress(ConditionFailed):
+        try:
             self.change(generation.run, {"retried_as": other_id}, only_if=HAS_FAILED)
+        except ConditionFailed:
+            return False
+        return True
 
     def find(self, ids: Sequence[str]) -> dict[str, Generation | None]:
         """Return the current generations by id, with None for a deleted one. Unknown ids are left out."""
@@ -276,6 +279,9 @@ class Ledger:
         """
         now = self.now()
         item = self.table.get(generation.generation_id) or {}
+        if generation.submission is Submission.SENDING and now - (generation.sending_since or now) < LONGEST_FUNCTION:
+            # If the provider rejects it, the end is counted again, for which the record is needed.
+            raise Conflict(f"Generation {generation.generation_id} is being sent. Delete it in a quarter of an hour.")
         stays = SUBMISSION if generation.at_provider else CHARGED
         kept = {name: item[name] for name in (KEY, "owner", *stays) if name in item}
         try:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -84,7 +84,7 @@ class Admission:
 
         The caller grants slots afterwards.
         """
-        if not generation.waits_for_slot or not generation.given:
+        if not generation.waits_for_slot or not generation.given or self.table.waits_for_credits(generation):
             return
         try:
             if self._has_inputs(generation):
@@ -123,12 +123,15 @@ class Admission:
         """Take an ended generation out of the queue, and free its slot unless the provider still works on it."""
         self.table.leave(Waiting.of(generation))
         if not generation.at_provider:
-            self.release(generation.generation_id)
+            self.release(generation.generation_id, until=generation.ended_at)
 
-    def release(self, generation_id: str) -> None:
-        """Free the slot of a job that the provider has ended, and grant it to the next job."""
+    def release(self, generation_id: str, until: datetime | None = None) -> None:
+        """Free the slot of a job that the provider has ended, and grant it to the next job.
+
+        A slot that was granted after the time `until` stays, because it belongs to a later run.
+        """
         for slot in self.table.held():
-            if slot.holder == generation_id:
+            if slot.holder == generation_id and (until is None or slot.since <= until):
                 self.table.release(slot)
         self.grant_slots()
 

@@ -104,8 +104,10 @@ class Credits:
         for _, job in zip(range(MOST_ENDED), jobs, strict=False):
             with suppress(NotFound):
                 found = ledger.get(job.generation_id)
-                if found.waits_for_slot:
+                is_current = found.waits_for_slot and Waiting.of(found).since == job.since
+                if is_current:
                     ledger.fail(found.run, failure, unless_sent=True)
-                    self.admission.wake(job.generation_id)
+                self.admission.wake(job.generation_id)
+                if is_current:
                     continue
-            self.admission.table.leave(job)  # it ended or was granted a slot
+            self.admission.table.leave(job)  # it ended, was granted a slot, or is in a later run
