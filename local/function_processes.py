@@ -30,8 +30,8 @@ IDLE_SECONDS = 25.0  # ministack checks every 30 s: no process is left a minute 
 
 Execute = Callable[..., Any]
 
-# Whether the caller already has a permit: a workflow's call also runs through the second limit. No function waits for
-# another function.
+# Whether the caller already has a permit, because a call from a workflow also passes the second limit. A permit is
+# enough, since no function waits for another function.
 _has_turn: contextvars.ContextVar[bool] = contextvars.ContextVar("has_turn", default=False)
 
 
