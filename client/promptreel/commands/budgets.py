@@ -36,7 +36,7 @@ def set_(
         str | None,
         typer.Option(
             metavar="ID",
-            help="Limit this API key and its replacements; see `promptreel keys list`.",
+            help="Limit this API key, together with its replacements. See `promptreel keys list`.",
             show_default=False,
         ),
     ] = None,
