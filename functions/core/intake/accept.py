@@ -35,7 +35,7 @@ class Envelope:
     source: Source
     row: BatchRow | None = None  # if the request is a row of a batch
     label: Label = NO_LABEL
-    key_line: str | None = None  # of the API key that the request was made with: its budget counts the request
+    key_line: str | None = None  # the line of the API key of the request, whose budget counts the request
 
 
 @dataclass(frozen=True)
