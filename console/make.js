@@ -263,7 +263,7 @@ function Estimate({ request, count }) {
     setEstimate(null);
     let isCurrent = true;
     const timer = setTimeout(async () => {
-      const [found, budgets] = await Promise.allSettled([request && post("v2/estimates", request), get("v2/budgets")]);
+      const [found, budgets] = await Promise.allSettled([request && post("v2/estimates", request, { query: { strict: "true" } }), get("v2/budgets")]);
       if (!isCurrent) return; // the request has changed: this is not its cost
       setEstimate(found.status === "fulfilled" ? found.value : null); // an invalid request has no estimate
       const limits = (budgets.status === "fulfilled" ? budgets.value.data : []).filter(isOfMoney);

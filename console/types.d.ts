@@ -287,7 +287,7 @@ export interface Post {
   (path: `v2/batches/${string}/retry` | `v2/batches/${string}/cancel`): Promise<Batch>;
   (path: "v2/batches", json: undefined, more: { query: { name: string; upload: "true" } }): Promise<BatchUpload>;
   (path: "v2/uploads", json: { content_type: string; sha256: string }): Promise<Upload>;
-  (path: "v2/estimates", json: VideoRequest): Promise<Estimate>;
+  (path: "v2/estimates", json: VideoRequest, more: { query: { strict: "true" } }): Promise<Estimate>;
   (path: `v2/webhooks/deliveries/${string}/redeliver`): Promise<Delivery>;
   (path: "v2/webhooks/secret/rotate"): Promise<WebhookSecret>;
 }

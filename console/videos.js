@@ -112,7 +112,7 @@ export async function ownLink(id) {
  * @param {Label} [label]
  */
 export async function create(request, idempotencyKey, label = {}) {
-  const options = { json: request, query: { ...label }, headers: { "Idempotency-Key": idempotencyKey } };
+  const options = { json: request, query: { ...label, strict: "true" }, headers: { "Idempotency-Key": idempotencyKey } };
   return note(/** @type {Generation} */ (await call("POST", PATH, options)));
 }
 

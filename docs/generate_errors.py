@@ -42,6 +42,21 @@ Promptreel never repeats a create call in any other way: the HTTP client does no
 | 2xx with a readable id | accepted | the id is in the ledger before the function returns |
 | read timeout, reset after sending, unreadable 2xx, a redirect, any other status | **unknown** | searched in the provider's log for a day, then `SubmissionUnknown`; never sent again |
 
+## What counts as an end
+
+This table shows the meaning of the `status` in the provider's answer to a poll, in upper or lower case.
+
+| `status` | meaning |
+|---|---|
+| `queued`, `generating`, `waiting`, `active`, `running`, `processing`, `queueing`, `preparing` | pending, even with an `error` |
+| `completed`, `succeeded`, `success` | finished |
+| `error` | failed |
+| `failed`, `cancelled`, `expired`, `rejected` | failed, if a second poll ten seconds later says the same |
+| any other | ended, if a second poll says the same: finished with a `video`, failed without one |
+
+If two polls do not agree, the job stays pending.
+If the provider finishes a job after all that was recorded as failed, [reconciliation](reconciliation.md) reports its charge, and an operator fetches the video with `promptreel rescue ID`.
+
 ## The HTTP API
 
 Error responses have the provider's body, `{"message", "path", "requestId", "statusCode", "timestamp"}`, and a `remedy`, which is null if the message already says what to do.
@@ -54,7 +69,7 @@ Error responses have the provider's body, `{"message", "path", "requestId", "sta
 | 404 | You have no job with this id. |
 | 405 | The path does not support this method. |
 | 409 | The idempotency key belongs to another request, or the job's state does not allow the call, for example because it has no video yet. |
-| 413 | The file is too large for a request. Upload it. |
+| 413 | The body or the file is too large for a call. Upload the file. |
 | 429 | You sent more requests than the stage's throttle allows. |
 | 503 | Too many requests change the same records or budgets at once. Nothing was changed. Send the request again after the seconds in `Retry-After`. |
 | other 5xx | Promptreel failed. Repeat the request with the same `Idempotency-Key`; nothing runs twice. |

@@ -9,6 +9,7 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
+from core.api import MODEL_LISTS, UNCHECKED
 from core.intake.labels import HEADER
 from core.owners import OWN_FOLDERS
 from core.records.table import BY_BATCH, BY_ID, BY_OWNER
@@ -34,7 +35,7 @@ _ACCESS_LOG = {
 }
 
 # The paths that need no key, and how many requests per second they accept.
-_OPEN = {"/health": 5, "/openapi.json": 5, "/": 10, "/console/{file}": 30}
+_OPEN = {"/health": 5, "/openapi.json": 5, **dict.fromkeys(MODEL_LISTS, 5), "/": 10, "/console/{file}": 30}
 _CONSOLE = ("/", "/console/{file}")
 
 
@@ -110,7 +111,7 @@ class Api(Construct):
         storage.let_pages_in([self.http_api.api_endpoint, *stage.cors_origins])
 
     def _http_api(self, stage: Stage) -> apigateway.HttpApi:
-        """Create the HTTP API. All routes except the health check, the OpenAPI document and the console need a key."""
+        """Create the HTTP API. All routes need a key, except those in `_OPEN`."""
         integration = integrations.HttpLambdaIntegration("Integration", self.api)
         http_api = apigateway.HttpApi(
             self,
@@ -132,6 +133,7 @@ class Api(Construct):
                     apigateway.CorsHttpMethod.DELETE,
                 ],
                 allow_headers=["authorization", "content-type", "idempotency-key", HEADER],
+                expose_headers=[UNCHECKED],
             )
             if stage.cors_origins
             else None,
@@ -152,7 +154,7 @@ class Api(Construct):
                 acknowledge(
                     route,
                     "AwsSolutions-APIG4",
-                    "Serves the health check, the OpenAPI document and the console's files, without data of any owner.",
+                    "Serves the health check, the contract, the models and the console, without any owner's data.",
                 )
         return http_api
 

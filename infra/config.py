@@ -30,7 +30,8 @@ class Stage:
     # Whether others use the provider account with their own keys. If not, every charge must match a job.
     account_is_shared: bool = False
 
-    # models: the allowed models of the catalogue (docs/models.md), empty for all; and names that are passed through
+    # models: the allowed models of the catalogue (docs/models.md), empty for all; and names that are passed through, or
+    # "*" for every model that is not in the catalogue
     allowed_models: tuple[str, ...] = ()
     passed_through_models: tuple[str, ...] = ()
 

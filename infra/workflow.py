@@ -19,7 +19,7 @@ from infra.state_machine import Definition, state_machine
 from infra.storage import Storage
 
 SUBMIT_TIMEOUT_SECONDS = 90
-CHECK_SECONDS = 60  # for one poll of the provider, including its timeouts
+CHECK_SECONDS = 120  # for two polls of the provider that have to agree, including their timeouts
 
 
 class Workflow(Construct):

@@ -56,9 +56,10 @@ class AsyncClient:
         *,
         attempts: int = ATTEMPTS,
         timeout: tuple[float, float] = TIMEOUT_SECONDS,
+        strict: bool = True,
     ) -> None:
         """Create a client with the same defaults as `Client`."""
-        self._client = Client(base_url, api_key, attempts=attempts, timeout=timeout)
+        self._client = Client(base_url, api_key, attempts=attempts, timeout=timeout, strict=strict)
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="promptreel")
 
     async def __aenter__(self) -> "AsyncClient":

@@ -65,15 +65,18 @@ class Client(Batches, Webhooks):
         *,
         attempts: int = ATTEMPTS,
         timeout: tuple[float, float] = TIMEOUT_SECONDS,
+        strict: bool = True,
     ) -> None:
         """Create a client. The URL and key default to PROMPTREEL_URL, PROMPTREEL_API_KEY or the configuration file.
 
-        `timeout` is in seconds: to connect, and between two bytes of a response.
+        `timeout` is in seconds: to connect, and between two bytes of a response. If not `strict`, requests pass
+        parameters that their model does not have to the provider unchecked. `raw["meta"]["unchecked"]` names them.
         """
         if base_url is None or api_key is None:
             found = configuration.load()
             base_url, api_key = base_url or found.required_url(), api_key or found.required_api_key()
         self._http = Http(base_url, api_key, attempts=attempts, timeout=timeout)
+        self._strictness = {"strict": "true"} if strict else {}
 
     def __enter__(self) -> "Client":
         return self
@@ -110,7 +113,7 @@ class Client(Batches, Webhooks):
         given = self._with_inputs(parameters)
         body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **given}
         try:
-            headers, told = {"Idempotency-Key": key}, asides(tags, webhook)
+            headers, told = {"Idempotency-Key": key}, {**self._strictness, **asides(tags, webhook)}
             return Generation.from_json(self._http.call("POST", PATH, params=told, body=body, headers=headers))
         except (PromptreelError, KeyboardInterrupt) as error:
             if not isinstance(error, ApiError) or error.may_pass:
@@ -127,7 +130,7 @@ class Client(Batches, Webhooks):
     def estimate(self, prompt: str | None = None, model: str = DEFAULT_MODEL, **parameters: Any) -> Estimate:
         """Return what the same call of `create` would cost, without requesting a video."""
         body = {"model": model, **({} if prompt is None else {"prompt": prompt}), **self._with_inputs(parameters)}
-        return Estimate.from_json(self._http.call("POST", "/v2/estimates", body=body))
+        return Estimate.from_json(self._http.call("POST", "/v2/estimates", params=self._strictness, body=body))
 
     def usage(self, by: str = "day", first: date | None = None, last: date | None = None) -> Usage:
         """Return the cost of your generations that ended from `first` to `last` (UTC; by default the last 30 days).

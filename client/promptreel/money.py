@@ -25,11 +25,14 @@ class Estimate:
 
     def __str__(self) -> str:
         amount = f"{self.usd:.2f} USD"
+        names = ", ".join(self.raw.get("unchecked", ()))
+        also = f"; {self.at_most_usd:.2f} USD reserved, because {names} is unchecked" if names else ""
         match self.basis:
             case "price":
-                return f"{amount}, based on the provider's price"
+                return f"{amount}, based on the provider's price{also}"
             case "history":
-                return f"{amount}, based on similar videos; one in ten costs more than {self.at_most_usd:.2f} USD"
+                rare = f"; one in ten costs more than {self.at_most_usd:.2f} USD"
+                return f"{amount}, based on similar videos{also or rare}"
         return f"unknown cost, {amount} reserved"
 
 

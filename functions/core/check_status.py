@@ -81,7 +81,8 @@ class CheckStatus:
             fields = {"status": answer.status, "generation_id": generation.generation_id}
             logger.warning("unknown provider status", extra=fields)
         if answer.outcome == "error":
-            raise GenerationFailed(f"The provider could not generate the video: {answer.error}")
+            did = "could not generate the video" if answer.status == "error" else f"ended the job as `{answer.status}`"
+            raise GenerationFailed(f"The provider {did}: {answer.error}")
         return answer
 
     def _learn(self, generation: Generation, before: Poll, age: float, credits_used: int | None) -> None:
@@ -89,6 +90,8 @@ class CheckStatus:
 
         The ledger already says `archiving`, so a crash may lose this sample but cannot count it twice.
         """
+        if generation.unchecked:
+            return  # a field that nobody knows may have changed both
         took = before.took(age)
         # A rescue replaces the time of the submission.
         is_usual = took is not None and not generation.rescues and age < self.schedule.deadline

@@ -5,6 +5,7 @@ the API and the announcement show that name as `error.name`. A message is one se
 
     PromptreelError
     ├── InvalidRequest          rejected before anything is paid; the API answers 400
+    │   └── BodyTooLarge            the API answers 413
     ├── InvalidFile             the file cannot be read as a whole; a dropped file becomes a failed generation
     │   └── FileTooLarge            too large for a request; the API answers 413 and offers an upload form
     ├── IdempotencyConflict     the key belongs to another request; the API answers 409, an event is recorded as failed
@@ -77,6 +78,12 @@ class InvalidRequest(PromptreelError):
     def __init__(self, message: str, field: str = "", problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
         self.problems = problems or (Problem((field,) if field else (), message),)
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body of the call is too large. Files can be uploaded instead."""
+
+    remedy = "Upload large files with the form from `POST /v2/uploads`, and send their `upload:` references."
 
 
 class InvalidFile(PromptreelError):
@@ -236,9 +243,12 @@ class InputUnavailable(GenerationError):
 
 
 class GenerationFailed(GenerationError):
-    """The provider reported `error`. It does not charge for such a generation."""
+    """The provider ended the job as `error`, `failed` or the like. It does not charge for such a generation."""
 
-    remedy = "Nothing was charged. Try again, or change the prompt or the inputs."
+    remedy = (
+        "Nothing was charged. Try again, or change the prompt or the inputs. If the provider has finished the video "
+        "after all, an operator fetches it with `promptreel rescue {id}`, which costs nothing."
+    )
 
 
 class GenerationTimedOut(GenerationError):

@@ -169,6 +169,7 @@ class Generation:
     name: str | None = None  # chosen by its owner
     tags: list[str] | None = None  # chosen by its owner
     webhook: Webhook | None = None
+    unchecked: list[str] | None = None  # paths of the fields that the model's schema does not have
     given: list[Given] | None = None  # the inputs that its request refers to: see core.inputs
     cost: Cost | None = None  # only if the request was accepted
     hold: Hold | None = None  # what it takes from budgets

@@ -80,7 +80,8 @@ class Sweep:
             if holder.submission is None and self.ledger.now() - slot.since > SOON:
                 self.admission.wake(slot.holder)
             return False
-        return bool(holder.provider_id) and self.provider.fetch(str(holder.provider_id)).outcome != "pending"
+        # One poll is enough: if its word is wrong, the provider only rejects a call for now.
+        return bool(holder.provider_id) and self.provider.poll(str(holder.provider_id)).outcome != "pending"
 
     def _may_be_at_provider(self, holder: Generation | Tombstone) -> bool:
         if isinstance(holder, Tombstone):

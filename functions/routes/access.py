@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.api import OLDER_PATH, PATH
+from core.api import MODEL_LISTS, OLDER_PATH, PATH
 from core.api.api_keys import ALL, CREATE, READ, SCOPES
 from core.errors import MethodNotAllowed, NotFound, Unauthorized
 from wiring import logger, now
@@ -23,6 +23,7 @@ ROUTES = {
     ANYONE: (
         "GET /health",
         "GET /openapi.json",
+        *(f"GET {path}" for path in MODEL_LISTS),
     ),
     READ: (
         f"GET {PATH}",

@@ -8,14 +8,17 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.content_types import APPLICATION_JSON
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
-from core.api import OLDER_PATH, PATH, listing
+from core.api import OLDER_PATH, PATH, UNCHECKED, listing
+from core.api.body import MAX_FILES_BYTES
 from core.api.generations import GenerationApi, Order
 from core.intake.labels import HEADER
 from routes.access import caller
-from routes.parameters import json_body, query, required
+from routes.parameters import flag, json_body, query, required
 from wiring import logger
 from wiring.api import accounts, api_settings, deletion, models, slots_table
 from wiring.inputs import make_inputs
+
+_OLDER = OLDER_PATH.replace("{vendor}", "<vendor>")
 
 router = APIGatewayHttpRouter()
 
@@ -37,19 +40,22 @@ def _generations() -> GenerationApi:
 
 
 @router.post(PATH)
-@router.post(OLDER_PATH)
-def create() -> dict[str, Any]:
+@router.post(_OLDER)
+def create(vendor: str = "") -> Response[dict[str, Any]]:  # noqa: ARG001 - the request names its model
     """Accept a request and return its generation."""
     calls, event, asked = caller(router), router.current_event, query(router)
     order = Order(
-        body=json_body(router),
+        body=json_body(router, MAX_FILES_BYTES),
         request_id=event.request_context.get("requestId") or "",
         idempotency_key=event.headers.get("idempotency-key"),
         tags=(asked.get("tag", ""), event.headers.get(HEADER, "")),
         webhook=asked.get("webhook"),
         webhook_events=asked.get("webhook_events"),
+        strict=flag(router, "strict"),
     )
-    return _generations().create(calls.owner, calls.key_line, order)
+    created = _generations().create(calls.owner, calls.key_line, order)
+    names = ", ".join(created["meta"]["unchecked"])
+    return Response(HTTPStatus.OK.value, APPLICATION_JSON, created, headers={UNCHECKED: names} if names else None)
 
 
 @router.get(PATH)
@@ -61,8 +67,8 @@ def fetch_or_list() -> dict[str, Any]:
     return _generations().page(caller(router).owner, *listing.read(asked))
 
 
-@router.get(OLDER_PATH)
-def fetch() -> dict[str, Any]:
+@router.get(_OLDER)
+def fetch(vendor: str = "") -> dict[str, Any]:  # noqa: ARG001 - the id is enough
     """Return one generation, with a fresh link to its video."""
     return _generations().fetch(caller(router).owner, required(router, "generation_id"))
 

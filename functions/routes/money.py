@@ -5,9 +5,10 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
+from core.api.body import MAX_FILES_BYTES
 from core.api.money import MoneyApi
 from routes.access import caller
-from routes.parameters import json_body, query
+from routes.parameters import flag, json_body, query
 from wiring.api import accounts, models
 
 router = APIGatewayHttpRouter()
@@ -22,7 +23,9 @@ def _money() -> MoneyApi:
 def estimate() -> dict[str, Any]:
     """Return the estimated cost of a request. Nothing is stored."""
     calls = caller(router)
-    return _money().estimate(calls.owner, calls.key_line, json_body(router))
+    return _money().estimate(
+        calls.owner, calls.key_line, json_body(router, MAX_FILES_BYTES), strict=flag(router, "strict")
+    )
 
 
 @router.get("/v2/usage")

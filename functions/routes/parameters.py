@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
-from core.api.body import parse_body
+from core.api.body import MAX_BODY_BYTES, parse_body
 from core.errors import InvalidRequest
 
 
@@ -56,10 +56,10 @@ def content(router: APIGatewayHttpRouter) -> bytes:
     return base64.b64decode(body) if event.is_base64_encoded else body.encode()
 
 
-def json_body(router: APIGatewayHttpRouter) -> object:
-    """Return the JSON value of the body."""
+def json_body(router: APIGatewayHttpRouter, most: int = MAX_BODY_BYTES) -> object:
+    """Return the JSON value of the body, which has at most so many bytes."""
     try:
-        text = content(router).decode()
+        body = content(router)
     except ValueError:
         raise InvalidRequest("The body must be JSON in UTF-8.") from None
-    return parse_body(text)
+    return parse_body(body, most)

@@ -121,7 +121,8 @@ class Provider:
             response_headers["x-aimlapi-credits-used"] = str(credits_used)
             response_headers["x-aimlapi-usd-spent"] = str(credits_used / CREDITS_PER_DOLLAR)
         behaviour = self.scripts.take_api(generation.clip.prompt, "fetch")
-        return api_answer(json_answer(view, response_headers), behaviour, call.path)
+        said = {**view, "status": behaviour.get("word", view["status"])}
+        return api_answer(json_answer(said, response_headers), behaviour, call.path)
 
     def logs(self, call: Call, headers: Message, query: str) -> Answer:
         """Return a page of the request log, with the calls of the same key."""

@@ -22,6 +22,7 @@ class ApiBehaviour(TypedDict, total=False):
     truncate: bool  # half the body under the full Content-Length, then the connection is closed
     garbage: bool  # 200 with a body that is not JSON
     redirect: str  # 302 (or `status`) to this URL
+    word: str  # fetch only: the `status` of this answer
     accept: bool  # create only: whether the job is created; by default for a complete 2xx
     failed_row: bool  # create only, without a job: the request log has a failed row for the call
     repeat: bool

@@ -1,6 +1,7 @@
 """Serve the simulator over HTTP, with responses that can break on the wire."""
 
 import json
+import re
 import socket
 import struct
 import sys
@@ -19,7 +20,7 @@ from local.simulator.calls import Call
 from local.simulator.provider import Behaviour, Provider
 
 API_PATHS = ("/v1/", "/v2/")
-GENERATION_PATHS = ("/v2/video/generations", "/v2/generate/video/google/generation")
+GENERATION_PATH = re.compile("/v2/(?:video/generations|generate/video/[a-z]+/generation)")
 PAGE = (
     b"<!doctype html><html lang=en><title>Provider simulator</title><h1>Provider simulator</h1>"
     b"<p>This is a simulator of a video provider: no AI is involved. Its videos only show their prompt."
@@ -112,9 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
         provider = self.server.provider
         if not call.path.startswith(API_PATHS) and "Authorization" in self.headers:
             provider.calls.count_leak()
-        if call.path in GENERATION_PATHS and call.method == "POST":
+        if GENERATION_PATH.fullmatch(call.path) and call.method == "POST":
             return provider.create(call, self.headers, body)
-        if call.path in GENERATION_PATHS and call.method == "GET":
+        if GENERATION_PATH.fullmatch(call.path) and call.method == "GET":
             return provider.fetch(call, self.headers, query)
         if call.path == "/v1/models" and call.method == "GET":
             return prices.answer(query, self.headers)

@@ -75,6 +75,8 @@ def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
                 parameter["schema"] = {"enum": ["http://127.0.0.2:9/", "http://127.0.0.3:9/x?y=z"]}
             if parameter["name"] == "tag":  # no schema can express unique keys, or a total of 20
                 parameter["schema"] = {"type": "array", "items": {"enum": ["a", "shot=3", " b , c=d;"]}}
+            if parameter["name"] == "strict":  # otherwise fields that no schema has are accepted
+                parameter |= {"required": True, "schema": {"const": "true"}}
             if parameter["name"] == HEADER:
                 parameter["schema"] = {"enum": ["e", "take=2,f"]}
     contract["components"]["schemas"]["Request"] = {
@@ -84,10 +86,15 @@ def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
 
 
 def _with_links(schema: Any) -> Any:
-    """Allow only links as inputs, because no schema can express whether the file of another reference exists."""
+    """Allow only links as inputs, because no schema can express whether the file of another reference exists.
+
+    Allow numbers as text.
+    """
     match schema:
         case {"pattern": str(pattern)} if "https?://" in pattern:
             return {**schema, "pattern": "^https?://[!-~]+$"}
+        case {"type": "integer" | "number"} if not {"minimum", "maximum"} & schema.keys():
+            return {"anyOf": [schema, {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,14})$"}]}
         case dict():
             return {name: _with_links(value) for name, value in schema.items()}
         case list():

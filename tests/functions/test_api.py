@@ -55,7 +55,7 @@ def test_a_finished_generation_has_a_link_to_its_video(cloud: Cloud) -> None:
         ({}, "`model` must be the name of a model"),
         ({"model": "veo2"}, "`prompt` is required"),
         ({"model": "veo2", "prompt": "x", "duration": 60}, "`duration` must be one of 5, 6, 7, 8"),
-        ({"model": "veo2", "prompt": "x" * 300_000}, "too large: at most 262144 bytes"),
+        ({"model": "veo2", "prompt": "x" * 300_000}, "too large: at most 196608 bytes of JSON"),
     ],
 )
 def test_bad_input_gets_400_in_the_providers_form_and_costs_nothing(cloud: Cloud, body: object, said: str) -> None:
@@ -340,6 +340,73 @@ def test_the_models_are_listed_by_page_vendor_and_kind(cloud: Cloud) -> None:
 def test_an_invalid_query_of_models_is_rejected(cloud: Cloud, query: str) -> None:
     status, error = call(cloud, "GET", "/v2/models", query=query)
     assert (status, error["message"].startswith(f"`{query.partition('=')[0]}` must be")) == (400, True)
+
+
+LISTS = ["/v1/models", "/models", "/api/v1/models"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_the_models_are_listed_in_the_providers_shape_without_a_key(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("ALLOWED_MODELS", "veo2,google/veo-3.1-i2v")
+    monkeypatch.setenv("PASSED_THROUGH_MODELS", "kling/v3")
+    cloud.invoke("sweep", {})  # it reads the prices
+    status, listed = call(cloud.caller(""), "GET", path)
+    assert (status, listed["object"]) == (200, "list")
+    image, passed_through, veo2 = listed["data"]
+    assert image == {
+        "id": "google/veo-3.1-i2v",
+        "object": "model",
+        "aliases": [],
+        "type": "internal/video-generations/submit",
+        "info": {"name": "Veo 3.1, image to video", "developer": "google"},
+        "tags": ["playground:video"],
+        "features": [],
+        "endpoints": ["/v2/video/generations", "/v2/generate/video/google/generation"],
+        "modalities": {"input": ["text", "image"], "output": ["video"]},
+        "capabilities": ["image_to_video", "video"],
+        "pricing": image["pricing"],
+    }
+    assert image["pricing"]["kind"] == "fixed"
+    assert veo2["modalities"] == {"input": ["text"], "output": ["video"]}
+    assert passed_through["pricing"] is None
+    assert passed_through["endpoints"] == ["/v2/video/generations"]
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("id=veo2", ["veo2"]),
+        ("id=VEO2,google/veo3", ["google/veo3", "veo2"]),
+        ("id=veo2&id=nobody/knows", ["veo2"]),
+        ("id=nobody/knows", []),
+        pytest.param(f"id={'x' * 9000}", [], id="long"),
+        ("capabilities=video_to_video", []),
+        ("input_modalities=image", ["google/veo-3.1-i2v"]),
+        ("modalities=audio,image&output_modalities=video", ["google/veo-3.1-i2v"]),
+        ("type=openai/images", []),
+        ("tags=playground:video&type=internal/video-generations/submit&id=veo2", ["veo2"]),
+        ("include=all&details=true&id=&limit=1", ["google/veo-3.1-i2v", "google/veo3", "veo2"]),
+    ],
+)
+def test_the_list_in_the_providers_shape_has_the_providers_filters(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, query: str, ids: list[str]
+) -> None:
+    monkeypatch.setenv("ALLOWED_MODELS", "veo2,google/veo3,google/veo-3.1-i2v")
+    status, listed = call(cloud, "GET", "/v1/models", query=query)
+    assert (status, [one["id"] for one in listed["data"]]) == (200, ids)
+
+
+def test_the_list_in_the_providers_shape_survives_a_failing_table_and_fits_into_an_answer(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONEY_TABLE_NAME", "no-such-table")
+    status, listed = call(cloud.caller(""), "GET", "/v1/models")
+    assert status == 200
+    assert {one["pricing"] for one in listed["data"]} == {None}
+    assert {one["id"] for one in listed["data"]} == set(known())
+    assert len(json.dumps(listed)) < 150_000
 
 
 def test_the_contract_does_not_grow_with_the_models(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

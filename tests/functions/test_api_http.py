@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from core.api.body import MAX_BODY_BYTES
+from core.api.body import MAX_BODY_BYTES, MAX_FILES_BYTES
 from tests.support.events import event
-from tests.support.functions import PATHS, Cloud
+from tests.support.functions import PATHS, Cloud, ask
 
-OPEN = ["/health", "/openapi.json"]
+OPEN = ["/health", "/openapi.json", "/v1/models", "/models", "/api/v1/models"]
 METHODS = {
     "/health": {"GET"},
+    "/v1/models": {"GET"},
     PATHS[0]: {"GET", "POST", "DELETE"},
     PATHS[1]: {"GET", "POST"},
     "/v2/models": {"GET"},
@@ -22,17 +23,6 @@ METHODS = {
     f"{PATHS[0]}/{'0' * 32}/content": {"GET"},
 }
 ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-def ask(
-    cloud: Cloud, method: str, path: str, *, owner: str | None = "ann", scope: str = "all", **fields: Any
-) -> dict[str, Any]:
-    """Return the answer as API Gateway is given it; `fields` replace those of the recorded event."""
-    payload = event("http_api")
-    payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
-    payload["requestContext"]["http"]["method"] = method
-    payload["requestContext"]["authorizer"] = {"lambda": {"owner": owner, "scope": scope}} if owner is not None else {}
-    return cloud.invoke("api", {**payload, "body": None, **fields})
 
 
 def message(answer: dict[str, Any]) -> str:
@@ -196,23 +186,44 @@ def test_a_call_without_headers_query_or_body_is_read(cloud: Cloud) -> None:
 
 
 def test_a_body_is_measured_in_bytes(cloud: Cloud) -> None:
-    """The limit is exact, with and without base64."""
+    """The limits are exact, with and without base64. Only requests may contain files."""
 
-    def status(size: int, *, encoded: bool) -> int:
+    def status(path: str, size: int, *, encoded: bool) -> int:
         start, end = '{"model": "veo2", "prompt": "', '"}'
         text = start + "\u00e9" * ((size - len(start + end)) // 2) + "x" * ((size - len(start + end)) % 2) + end
         assert len(text.encode()) == size
         body = base64.b64encode(text.encode()).decode() if encoded else text
-        refused = ask(cloud, "POST", PATHS[0], body=body, isBase64Encoded=encoded)
-        return 0 if "The body is too large" in refused["body"] else int(refused["statusCode"])
+        return int(ask(cloud, "POST", path, body=body, isBase64Encoded=encoded)["statusCode"])
 
-    limit = MAX_BODY_BYTES
-    for encoded in (False, True):
-        assert status(limit, encoded=encoded) == 400, "the model's own limit, which is lower, applies"
-        assert status(limit + 1, encoded=encoded) == 0
+    limits = {PATHS[0]: MAX_FILES_BYTES, PATHS[1]: MAX_FILES_BYTES, "/v2/estimates": MAX_FILES_BYTES}
+    for path, limit in {**limits, "/v2/uploads": MAX_BODY_BYTES}.items():
+        for encoded in (False, True):
+            assert status(path, limit, encoded=encoded) == 400, "a lower limit applies to the request without files"
+            assert status(path, limit + 1, encoded=encoded) == 413
 
 
 @pytest.mark.parametrize("path", OPEN)
 def test_open_routes_need_no_key(cloud: Cloud, path: str) -> None:
     for owner, scope in ((None, ""), ("", ""), ("ann", "read"), ("ann", "all")):
         assert ask(cloud, "GET", path, owner=owner, scope=scope)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    "vendor", ["kling", "luma-ai", "black.forest_labs", "a b", "é", "..", "<br>", pytest.param("x" * 300, id="long")]
+)
+def test_the_older_path_works_for_every_vendor(cloud: Cloud, vendor: str) -> None:
+    path = f"/v2/generate/video/{vendor}/generation"
+    body = json.dumps({"model": "veo2", "prompt": "a boat"})
+    created = ask(cloud, "POST", path, body=body, isBase64Encoded=False)
+    assert created["statusCode"] == 200
+    query = {"generation_id": json.loads(created["body"])["id"]}
+    fetched = ask(cloud, "GET", path, queryStringParameters=query)
+    assert json.loads(fetched["body"]) == json.loads(created["body"])
+    assert ask(cloud, "GET", path, queryStringParameters=query, owner="bob")["statusCode"] == 404
+    assert ask(cloud, "POST", path, body=body, isBase64Encoded=False, scope="read")["statusCode"] == 401
+    assert ask(cloud, "DELETE", path, queryStringParameters=query)["headers"]["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("path", ["//", "/", "/google/kling/"])
+def test_the_older_path_has_one_vendor(cloud: Cloud, path: str) -> None:
+    assert ask(cloud, "GET", f"/v2/generate/video{path}generation")["statusCode"] == 404

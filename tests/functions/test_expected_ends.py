@@ -59,7 +59,7 @@ def test_an_end_that_the_owner_wanted_is_no_error(
     end(cloud)
     capsys.readouterr()
     passed = run(cloud, name, state)
-    assert passed[-5:] == ["IsFound?" if name == "LookUpSubmission" else "IsFinished?", *passed[-4:]]
+    assert passed[-5] == {"LookUpSubmission": "IsFound?", "CheckStatus": "IsFinished?"}.get(name, "IsSubmitted?")
     assert passed[-4:-1] == ["HasEnded", "RecordFailure", "IsExpected?"]
     assert passed[-1] == ("Ended" if end is cancel else "Failed"), "a batch waits for the run that continues"
     assert levels(capsys.readouterr().out) == {"INFO"}

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from core import errors
+from core.api.body import MAX_FILES_BYTES
 from core.archive.objects import Objects
 from core.generation import Failure, Status, Submission
 from core.inputs.references import upload_id
@@ -141,6 +142,74 @@ def test_a_file_in_the_request_is_stored_as_an_upload(cloud: Cloud, sent: list[d
     admitted(cloud, created["id"])
     submitted(cloud, created["id"])
     assert body_behind(sent[0]["image_url"]) == PNG
+
+
+def data_uri(size: int, head: bytes = PNG) -> str:
+    return "data:image/png;base64," + base64.b64encode(head.ljust(size, b"x")).decode()
+
+
+def test_a_large_file_in_the_request_is_accepted_up_to_the_limit_of_the_body(cloud: Cloud) -> None:
+    body = {"model": MODEL, "prompt": "x" * 100_000, "image_url": data_uri(4_200_000)}
+    assert 5_500_000 < len(json.dumps(body)) <= MAX_FILES_BYTES
+    status, estimate = call(cloud, "POST", "/v2/estimates", body=body)
+    assert (status, estimate["basis"], keys("uploads/")) == (200, "reserve", [])
+    status, created = call(cloud, "POST", PATHS[0], body=body)
+    assert status == 200
+    assert len(json.dumps(created)) < 110_000
+    admitted(cloud, created["id"])
+    (given,) = cloud.ledger.get(created["id"]).given or []
+    assert (given.size, given.content_type) == (4_200_000, "image/png")
+    status, error = call(cloud, "POST", PATHS[0], body={**body, "image_url": data_uri(4_400_000)})
+    assert (status, "at most 5767168 bytes" in error["message"], "/v2/uploads" in error["remedy"]) == (413, True, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        pytest.param({"prompt": "x" * 200_000}, 400, id="large rest"),
+        pytest.param({"duration": 60}, 400, id="wrong value"),
+        pytest.param({"n": 2}, 400, id="several videos"),
+        pytest.param({"tail": data_uri(1000)}, 400, id="file in an unknown field"),
+        pytest.param({"image_url": data_uri(1000, b"no picture")}, 400, id="no picture"),
+        pytest.param({"image_url": data_uri(1000, MP4)}, 400, id="video"),
+        pytest.param({"image_url": "data:image/png;base64,!"}, 400, id="no base64"),
+    ],
+)
+def test_nothing_is_uploaded_for_a_request_that_is_rejected(cloud: Cloud, change: dict[str, Any], status: int) -> None:
+    body = {"model": MODEL, "prompt": "a boat", "image_url": data_uri(1000), **change}
+    assert call(cloud, "POST", PATHS[0], body=body)[0] == status
+    assert keys("uploads/") == []
+    assert call(cloud, "GET", PATHS[0])[1]["data"] == []
+
+
+def test_nothing_is_uploaded_if_a_budget_has_no_room(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUDGETS", "day=1000")
+    body = {"model": MODEL, "prompt": "a boat", "image_url": data_uri(1000)}
+    assert call(cloud, "POST", PATHS[0], body=body)[0] == 403
+    assert keys("uploads/") == []
+
+
+def test_a_repeated_request_with_a_file_uploads_nothing_and_holds_nothing(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUDGETS", "day=10000000")  # room for one
+    body = {"model": MODEL, "prompt": "a boat", "image_url": data_uri(1000)}
+    _, created = call(cloud, "POST", PATHS[0], body=body, idempotency_key="k")
+    boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])
+    status, again = call(cloud, "POST", PATHS[0], body=body, idempotency_key="k")
+    assert (status, again["id"], keys("uploads/")) == (200, created["id"], [])
+    other = {**body, "image_url": data_uri(1001)}
+    assert call(cloud, "POST", PATHS[0], body=other, idempotency_key="k")[0] == 409
+    assert keys("uploads/") == []
+
+
+def test_the_same_file_as_upload_and_in_the_request_is_one_input(cloud: Cloud) -> None:
+    reference = "upload:" + upload_id(hashlib.sha256(PNG.ljust(1000, b"x")).hexdigest())
+    model = "google/veo-3.1-first-last-image-to-video"
+    body = {"model": model, "prompt": "x", "image_url": data_uri(1000), "last_image_url": reference}
+    status, created = call(cloud, "POST", PATHS[0], body=body)
+    assert (status, len(cloud.ledger.get(created["id"]).given or [])) == (200, 1)
+    admitted(cloud, created["id"])
 
 
 @pytest.mark.parametrize(

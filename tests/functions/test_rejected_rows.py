@@ -202,11 +202,11 @@ def test_an_owner_with_too_many_rejected_rows_in_an_hour_is_not_read_until_the_n
 def test_a_batch_whose_key_reaches_the_limit_stops(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
     limit_to(ann, monkeypatch, 2)
     bad = [{**MISSING, "prompt": f"it moves {number}"} for number in range(2)]
-    given = ann.send(*bad, GOOD, key_id="b7c1d2e3")
+    given = ann.send(*bad, GOOD, key_line="b7c1d2e3")
     assert [one["stopped"] for one in ann.accept(given)] == [False, False, True]
     assert "2 rows were rejected in this hour" in ann.shown()["held_back"]
     assert ann.doors.of("ann") == []
-    other = ann.send({"prompt": "other"}, key_id="c8d2e3f4")
+    other = ann.send({"prompt": "other"}, key_line="c8d2e3f4")
     assert [one["stopped"] for one in ann.accept(other)] == [False]
 
 

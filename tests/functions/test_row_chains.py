@@ -240,7 +240,7 @@ def test_uploads_are_kept_for_the_rows_of_a_batch(story: Story) -> None:
 def test_a_file_within_a_row_still_exists_when_the_row_is_generated_again(story: Story) -> None:
     """Its upload expires after a day, but the batch may be retried for weeks."""
     uri = "data:image/png;base64," + base64.b64encode(PNG).decode()
-    given = story.tell({"model": MODEL, "prompt": "it moves", "image_url": uri})
+    given = story.tell({"model": MODEL, "prompt": "it moves", "image_url": uri, "duration": "8"})
     story.reach(given, 1)
     failed = story.found[1]
     story.cloud.ledger.fail(failed.run, Failure("GenerationFailed", "no luck"))

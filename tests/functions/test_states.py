@@ -269,6 +269,50 @@ def test_a_provider_that_fails_ends_the_generation(cloud: Cloud, accepted: Accep
         cloud.run(state, "check_status")
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait between two polls that have to agree."""
+    monkeypatch.setattr("core.provider.client.AGREE_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("word", ["failed", "cancelled", "expired", "rejected", "dreaming"])
+def test_a_job_that_the_provider_ends_with_another_word_fails_and_frees_its_slot(
+    cloud: Cloud, accepted: Accepted, word: str
+) -> None:
+    cloud.simulator.script("a boat", outcome="error", statuses=["queued", word], error=None)
+    state = cloud.run({"generation_id": accepted()}, "admit", "submit")
+    assert cloud.holders == ["g1"]
+    with pytest.raises(GenerationFailed, match=f"The provider ended the job as `{word}`: no reason given"):
+        cloud.run(state, "check_status")
+    cloud.run({**state, **caught("GenerationFailed", f"as `{word}`")}, "record_failure")
+    assert cloud.holders == []
+    assert cloud.ledger.get("g1").charged == 0
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("word", ["failed", "dreaming"])
+def test_a_word_that_is_said_once_ends_nothing(cloud: Cloud, accepted: Accepted, word: str) -> None:
+    cloud.simulator.script("a boat", outcome="never", fetch=[{"word": word}])
+    state = cloud.run({"generation_id": accepted()}, "admit", "submit", "check_status")
+    assert (state["status"], cloud.holders) == ("generating", ["g1"])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_video_whose_job_ended_by_mistake_is_rescued_and_counted(cloud: Cloud, accepted: Accepted) -> None:
+    cloud.simulator.script("a boat", fetch=[{"word": "failed"}, {"word": "failed"}])
+    state = cloud.run({"generation_id": accepted()}, "submit")
+    with pytest.raises(GenerationFailed):
+        cloud.run(state, "check_status")
+    cloud.run({**state, **caught("GenerationFailed", "failed")}, "record_failure")
+    workflow: Any = SimpleNamespace(start=lambda _: None)
+    execution = rescue("g1", cloud.ledger, workflow).run.execution
+    cloud.run(state, "check_status", "finalize", execution=execution)
+    rescued = cloud.ledger.get("g1")
+    assert (rescued.status, rescued.charged) == (Status.COMPLETED, rescued.credits_used)
+    assert cloud.simulator.counts().creates == 1
+
+
 def test_a_key_rotated_while_running_is_picked_up(cloud: Cloud, accepted: Accepted) -> None:
     state = cloud.run({"generation_id": accepted()}, "submit")
     cloud.simulator.rotate(["new-key"])

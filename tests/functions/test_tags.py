@@ -33,7 +33,7 @@ def test_a_request_gets_tags_from_its_query_and_a_header(cloud: Cloud) -> None:
 @pytest.mark.parametrize("query", ["tag==x", "tag=a%3D1&tag=a%3D2", "tag=" + "x" * 51])
 def test_an_invalid_tag_is_rejected_with_its_request(cloud: Cloud, query: str) -> None:
     status, error = call(cloud, "POST", PATHS[0], body=BODY, query=query)
-    assert (status, "`tag` must" in error["message"]) == (400, True)
+    assert (status, "`tag` " in error["message"]) == (400, True)
     assert call(cloud, "GET", PATHS[0], query=query)[0] == 400
     assert found(cloud, "limit=1") == []
 

@@ -264,12 +264,15 @@ def test_links_are_signed_by_a_read_only_role_that_only_submit_assumes(stage: st
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_only_health_contract_and_console_skip_the_authorizer(stage: str) -> None:
+def test_only_health_contract_models_and_console_skip_the_authorizer(stage: str) -> None:
     routes = resources(stage, "AWS::ApiGatewayV2::Route").values()
     assert {r["Properties"]["RouteKey"]: r["Properties"]["AuthorizationType"] for r in routes} == {
         "$default": "CUSTOM",
         "GET /health": "NONE",
         "GET /openapi.json": "NONE",
+        "GET /v1/models": "NONE",
+        "GET /models": "NONE",
+        "GET /api/v1/models": "NONE",
         "GET /": "NONE",
         "GET /console/{file}": "NONE",
     }

@@ -4,6 +4,41 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        "A request for several videos is accepted",
+        "functions/core/models/unchecked.py",
+        "if _multiplies(name) and not _is_one(value):",
+        "if _multiplies(name) and not value:",
+        noticed_by="tests/functions/test_unchecked.py::test_a_field_that_may_multiply_the_videos_must_be_one",
+    ),
+    Mutant(
+        "A field inside another one may ask for several videos",
+        "functions/core/models/unchecked.py",
+        'yield from _inside(f"{path}.{inner}"[: 2 * MAX_NAME], inner, of, depth + 1)',
+        'yield from _inside(f"{path}.{inner}"[: 2 * MAX_NAME], "", of, depth + 1)',
+        noticed_by="tests/functions/test_unchecked.py::test_a_field_that_may_multiply_the_videos_must_be_one",
+    ),
+    Mutant(
+        "A file is uploaded although no budget has room",
+        "functions/core/intake/accept.py",
+        "                    holding()  # raises BudgetExceeded before anything is uploaded\n",
+        "",
+        noticed_by="tests/functions/test_inputs.py::test_nothing_is_uploaded_if_a_budget_has_no_room",
+    ),
+    Mutant(
+        "An unchecked field teaches costs",
+        "functions/core/check_status.py",
+        "if generation.unchecked:",
+        "if generation.unchecked is False:",
+        noticed_by="tests/functions/test_unchecked.py::test_nothing_is_learned_from_a_job_with_an_unknown_field",
+    ),
+    Mutant(
+        "An unchecked field holds only the estimate",
+        "functions/core/money/estimates.py",
+        "most=max(found.most, self.reserve)",
+        "most=found.most",
+        noticed_by="tests/functions/test_unchecked.py",
+    ),
+    Mutant(
         "A charge is matched to its generation only by the provider's id",
         "functions/core/reconciliation/book.py",
         """                        (SELECT generation_id FROM calls WHERE calls.reference = movements.reference)

@@ -4,6 +4,13 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        "An unchecked field may name a file",
+        "functions/core/models/unchecked.py",
+        "if isinstance(value, str) and _REFERENCE.match(value):",
+        "if isinstance(value, str) and _REFERENCE.match(value) and depth > MAX_DEPTH:",
+        noticed_by="tests/functions/test_unchecked.py::test_no_file_may_be_named_in_an_unknown_field",
+    ),
+    Mutant(
         "Every owner sees every generation",
         "functions/core/api/generations.py",
         "        if generation.owner != owner:\n",

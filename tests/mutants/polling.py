@@ -79,4 +79,23 @@ MUTANTS = (
         "pause = (times.early(age) or 0) - age",
         noticed_by="tests/unit/test_waiting.py::test_slow_jobs_delay_the_polls_of_a_fast_one_by_a_minute_at_most",
     ),
+    Mutant(
+        "One poll with an unknown word ends the job",
+        "functions/core/provider/client.py",
+        """        if first.outcome != _UNSURE:
+            return first
+""",
+        """        if first.outcome != _UNSURE:
+            return first
+        return replace(first, outcome="error")
+""",
+        noticed_by="tests/functions/test_states.py::test_a_word_that_is_said_once_ends_nothing",
+    ),
+    Mutant(
+        "A job that the provider ended by mistake cannot be rescued",
+        "functions/core/rescue.py",
+        "if generation.failed_at_provider and generation.provider_id is None:",
+        "if generation.failed_at_provider:",
+        noticed_by="tests/unit/test_rescue.py",
+    ),
 )

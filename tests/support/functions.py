@@ -20,7 +20,8 @@ from tests.support import states
 from tests.support.events import event
 
 KEY = "provider-key"
-PATHS = ["/v2/video/generations", "/v2/generate/video/google/generation"]
+VENDORS = ("google", "kling", "alibaba", "runway", "minimax", "bytedance", "pixverse")  # in the samples' paths
+PATHS = ["/v2/video/generations", *(f"/v2/generate/video/{vendor}/generation" for vendor in VENDORS)]
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,17 @@ def call(
         payload["queryStringParameters"] = named
     answer = caller.cloud.invoke("api", payload)
     return answer["statusCode"], json.loads(answer["body"])
+
+
+def ask(
+    cloud: Cloud, method: str, path: str, *, owner: str | None = "ann", scope: str = "all", **fields: Any
+) -> dict[str, Any]:
+    """Return the answer as API Gateway is given it; `fields` replace those of the recorded event."""
+    payload = event("http_api")
+    payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
+    payload["requestContext"]["http"]["method"] = method
+    payload["requestContext"]["authorizer"] = {"lambda": {"owner": owner, "scope": scope}} if owner is not None else {}
+    return cloud.invoke("api", {**payload, "body": None, **fields})
 
 
 @dataclass

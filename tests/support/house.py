@@ -42,7 +42,7 @@ class ProviderJobs:
     def __init__(self) -> None:
         self.working: set[str] = set()
 
-    def fetch(self, provider_id: str) -> Any:
+    def poll(self, provider_id: str) -> Any:
         return type("Answer", (), {"outcome": "pending" if provider_id in self.working else "completed"})
 
 

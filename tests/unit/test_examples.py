@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from core.webhooks.message import headers
 from core.webhooks.secret import secret_of
-from core.webhooks.sending import Sender
 from wiring import now
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -57,9 +56,9 @@ def stop(process: "subprocess.Popen[str]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def post(url: str, body: str, sent: dict[str, str]) -> int | None:
-    assert urlsplit(url).hostname == "127.0.0.1"
-    return Sender(local=True).post(url, body.encode(), sent).status
+def post(url: str, body: str, sent: dict[str, str]) -> int:
+    """Send a message, and return the status of the answer, which the sender of webhooks hides at a private address."""
+    return requests.post(url, data=body.encode(), headers=sent, timeout=10).status_code
 
 
 @pytest.mark.parametrize("language", COMMANDS)

@@ -178,9 +178,15 @@ def fetch(url: str, key: Key | None = None) -> module.ProviderGeneration:
         ("generating", "pending"),
         ("waiting", "pending"),
         ("active", "pending"),
-        ("dreaming", "pending"),
+        ("running", "pending"),
+        ("processing", "pending"),
+        ("queueing", "pending"),
+        ("preparing", "pending"),
+        ("QUEUED", "pending"),
         ("completed", "completed"),
         ("succeeded", "completed"),
+        ("success", "completed"),
+        ("Completed", "completed"),
         ("error", "error"),
     ],
 )
@@ -194,9 +200,75 @@ def test_the_providers_statuses_and_their_drift(status: str, outcome: str) -> No
     }
     with serving(http(200, body)) as wire:
         generation = fetch(wire.url)
-    assert (generation.outcome, generation.status, generation.credits_used) == (outcome, status, 5)
+    assert (generation.outcome, generation.status, generation.credits_used) == (outcome, status.lower(), 5)
     assert generation.error == "Nsfw: no"
     assert wire.requests[0].startswith(b"GET /v2/video/generations?generation_id=abc%3Aveo2 HTTP/1.1")
+
+
+def saying(status: object, **fields: object) -> Answer:
+    return http(200, {"id": "abc:veo2", "status": status, **fields})
+
+
+def fetch_patiently(*answers: Answer) -> tuple[module.ProviderGeneration, list[float], int]:
+    """Return the result of one fetch, its pauses, and the number of its calls."""
+    pauses: list[float] = []
+    with serving(*answers) as wire:
+        found = Provider(wire.url, Key("secret-key"), pauses.append).fetch("abc:veo2")
+        return found, pauses, len(wire.requests)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("failed", "cancelled", "canceled", "expired", "rejected", "dreaming"),
+        pytest.param("", id="empty"),
+        pytest.param("x" * 5000, id="long"),
+        pytest.param("\ud800", id="half a surrogate pair"),
+    ],
+)
+def test_any_other_word_ends_a_job_only_if_two_polls_agree(word: str) -> None:
+    said = saying(word, error={"name": "Nsfw", "message": "no"})
+    found, pauses, calls = fetch_patiently(said, said)
+    assert (found.outcome, found.error, found.video) == ("error", "Nsfw: no", None)
+    assert (pauses, calls) == ([module.AGREE_SECONDS], 2)
+    found.status.encode()  # it can be stored
+
+
+@pytest.mark.parametrize(
+    ("second", "outcome"),
+    [
+        (saying("generating"), "pending"),
+        (saying("completed", video={"url": "https://x"}), "completed"),
+        (saying("error"), "error"),
+        (saying("cancelled"), "pending"),
+        (saying("dreaming"), "pending"),
+        (saying("FAILED"), "error"),
+    ],
+    ids=["pending", "completed", "error", "another end", "another word", "the same in capitals"],
+)
+def test_a_second_poll_that_does_not_agree_decides(second: Answer, outcome: str) -> None:
+    found, _, calls = fetch_patiently(saying("failed"), second)
+    assert (found.outcome, calls) == (outcome, 2)
+
+
+@pytest.mark.parametrize("second", [http(503, ERROR), reset, saying(None)], ids=["503", "reset", "no word"])
+def test_without_a_second_poll_nothing_ends(second: Answer) -> None:
+    with serving(saying("failed"), second) as wire, pytest.raises(ProviderUnavailable):
+        Provider(wire.url, Key("secret-key"), lambda _: None).fetch("abc:veo2")
+
+
+@pytest.mark.parametrize(("word", "outcome"), [("ready", "completed"), ("failed", "error")])
+def test_an_unknown_word_with_a_video_is_a_finished_job(word: str, outcome: str) -> None:
+    """The video is paid for. The archive checks whether it is whole."""
+    said = saying(word, video={"url": "https://x"})
+    found, _, calls = fetch_patiently(said, said)
+    assert (found.outcome, found.video, calls) == (outcome, {"url": "https://x"}, 2)
+
+
+@pytest.mark.parametrize("word", ["queued", "generating", "waiting", "active", "running", "processing"])
+def test_a_pending_job_with_an_error_stays_pending(word: str) -> None:
+    found, pauses, _ = fetch_patiently(saying(word, error={"name": "Busy", "message": "later"}))
+    assert (found.outcome, pauses) == ("pending", [])
 
 
 @pytest.mark.parametrize(
@@ -209,6 +281,8 @@ def test_the_providers_statuses_and_their_drift(status: str, outcome: str) -> No
         pytest.param(http(302, b"", "Location: /elsewhere"), id="302"),
         pytest.param(http(200, b"not JSON"), id="no JSON"),
         pytest.param(http(200, {"id": "abc"}), id="no status"),
+        pytest.param(http(200, {"id": "abc", "status": None}), id="null as status"),
+        pytest.param(http(200, {"id": "abc", "status": {}}), id="object as status"),
         pytest.param(http(200, {"id": "abc", "status": "completed"}), id="no video"),
         pytest.param(http(200, {"id": "abc", "status": "completed", "video": {"url": None}}), id="no URL"),
         pytest.param(http(200, {"id": "abc", "status": "completed", "video": []}), id="empty list of videos"),
@@ -452,3 +526,10 @@ def test_the_providers_message_is_scanned_quickly() -> None:
     with serving(http(400, {"message": "https:" * 150_000})) as wire, pytest.raises(RequestRefused) as refused:
         create(wire.url)
     assert len(str(refused.value)) < 600
+
+
+def test_a_single_poll_of_another_word_is_unsure_and_does_not_wait() -> None:
+    pauses: list[float] = []
+    with serving(saying("failed")) as wire:
+        found = Provider(wire.url, Key("secret-key"), pauses.append).poll("abc:veo2")
+    assert (found.outcome, pauses) == ("unsure", [])

@@ -113,7 +113,16 @@ def test_a_rescue_that_crashed_before_its_workflow_started_is_finished(ledger: L
     assert run(ledger)[1] == ["g1-1"]
 
 
-def test_a_job_that_the_provider_failed_is_not_rescued(ledger: Ledger) -> None:
+def test_a_job_that_the_provider_failed_is_polled_again_and_never_sent_again(ledger: Ledger) -> None:
+    """The provider may have used a word that only looked like an end."""
+    claimed(ledger, Run("g1")).submitted("p1")
+    failed(ledger, Run("g1"), "GenerationFailed")
+    record, started = run(ledger)
+    assert (record.status, record.provider_id, started) == (Status.GENERATING, "p1", ["g1-1"])
+    assert Claim.begin(ledger, record.run) is None
+
+
+def test_a_job_that_failed_without_an_id_of_the_provider_is_not_rescued(ledger: Ledger) -> None:
     failed(ledger, Run("g1"), "GenerationFailed")
     with pytest.raises(NotRescuable, match="Create a new one"):
         run(ledger)

@@ -312,7 +312,7 @@ def test_one_error_does_not_stop_a_sweep(house: House, monkeypatch: pytest.Monke
     def throttled(_: str) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(house.provider, "fetch", throttled)
+    monkeypatch.setattr(house.provider, "poll", throttled)
     with pytest.raises(SweepIncomplete, match="1 of the checks that were due"):
         house.sweep()
     assert house.holders == ["ann1", "ann3"]

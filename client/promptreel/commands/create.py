@@ -92,6 +92,10 @@ def create(
             show_default=False,
         ),
     ] = None,
+    unchecked: Annotated[
+        bool,
+        typer.Option("--unchecked", help="Pass parameters that the model does not have to the provider unchecked."),
+    ] = False,
     tag: Tags = None,
     webhook: Annotated[
         str | None,
@@ -129,7 +133,7 @@ def create(
         raise typer.BadParameter("it is missing: this model needs a prompt.", param_hint="PROMPT")
     text = None if prompt is None else _prompt(prompt)
     waits = wait or notify or save_as is not None
-    with closing(client(context)) as api, telling_interrupts():
+    with closing(client(context, strict=not unchecked)) as api, telling_interrupts():
         parameters |= _inputs(api, model, {"image": image, "video": video, "audio": audio})
         parameters = api._with_inputs(with_paths(parameters))
         if dry_run:

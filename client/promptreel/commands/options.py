@@ -106,10 +106,10 @@ def configured(context: typer.Context) -> Configuration:
     return found
 
 
-def client(context: typer.Context) -> Client:
+def client(context: typer.Context, *, strict: bool = True) -> Client:
     """Return a client of the configured API."""
     found = configured(context)
-    return Client(found.required_url(), found.required_api_key())
+    return Client(found.required_url(), found.required_api_key(), strict=strict)
 
 
 def span_of(text: str) -> timedelta | None:

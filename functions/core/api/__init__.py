@@ -1,3 +1,6 @@
 """The HTTP API: its contract, its keys, and a file for each resource. The routes are in functions/routes."""
 
-PATH, OLDER_PATH = "/v2/video/generations", "/v2/generate/video/google/generation"
+PATH = "/v2/video/generations"
+OLDER_PATH = "/v2/generate/video/{vendor}/generation"  # in the provider's samples, with any model under any vendor
+UNCHECKED = "Promptreel-Unchecked"  # a header of answers: the fields that were passed to the provider unchecked
+MODEL_LISTS = ("/v1/models", "/models", "/api/v1/models")  # the provider serves the same list at all of them

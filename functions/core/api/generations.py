@@ -36,6 +36,7 @@ class Order:
     tags: tuple[str, ...]  # each may hold several, separated by commas
     webhook: str | None
     webhook_events: str | None
+    strict: bool  # reject what is not in the catalogue
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class GenerationApi:
             accounts=self.accounts,
             workflow=deletion.workflow,
         )
-        generation = intake.accept(order.body, Envelope(which, owner, source, label=label, key_line=key_line))
+        envelope = Envelope(which, owner, source, label=label, key_line=key_line, strict=order.strict)
+        generation = intake.accept(order.body, envelope)
         self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
         return self._shown(generation)
 

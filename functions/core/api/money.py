@@ -6,8 +6,9 @@ from datetime import date
 from typing import Any
 
 from core.errors import InvalidRequest
+from core.intake.accept import without_files
 from core.models import Models
-from core.models.validation import validate
+from core.models.validation import check
 from core.money import usd
 from core.money.accounts import Accounts
 from core.money.budgets import Budget, renewal
@@ -25,10 +26,12 @@ class MoneyApi:
     accounts: Accounts
     models: Callable[[], Models]
 
-    def estimate(self, owner: str, key_line: str | None, request: object) -> dict[str, Any]:
+    def estimate(self, owner: str, key_line: str | None, request: object, *, strict: bool) -> dict[str, Any]:
         """Return the estimated cost of a request, and whether a budget would reject it now. Nothing is stored."""
         models = self.models()
-        estimate = self.accounts.estimates.of(validate(request, models), models, owner)
+        asked, _ = without_files(request, models)
+        checked = check(asked.request, models, strict=strict)
+        estimate = self.accounts.estimates.of(checked.request, models, owner)
         budgets = self.accounts.budgets.of(owner, key_line)
         refusals = (budget.refusal(estimate.most) for budget in budgets)
         refused = next((refusal for refusal in refusals if refusal), None)

@@ -20,6 +20,7 @@ from core.errors import BudgetExceeded, Cancelled, Deleted, InvalidRequest, NotF
 from core.generation import Failure, Generation, Source
 from core.inputs.references import without_data
 from core.intake.accept import Envelope, Intake
+from core.models.validation import with_numbers
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
 from core.workflow import Run
@@ -155,7 +156,8 @@ class AcceptRow:
         """
         model = self.intake.models.get(failed.model)
         with suppress(InvalidRequest):
-            if without_data(row.request, model.inputs if model else ()) == failed.request:
+            request = without_data(row.request, model.inputs if model else ())
+            if model and with_numbers(request, model.schema or {}) == failed.request:
                 return row.request
         return failed.request
 

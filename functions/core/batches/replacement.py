@@ -43,10 +43,12 @@ def next_step(attempt: Generation | None, state: RowState) -> Step:
         return Step.START
     if attempt.status is not Status.ERROR or not _is_retried(attempt, state):
         return Step.KEEP
+    if attempt.failed_at_provider:
+        return Step.REPLACE
     try:
         check_rescuable(attempt)
-    except NotRescuable:  # it may be replaced only if the provider itself failed to make it
-        return Step.REPLACE if attempt.failed_at_provider else Step.KEEP
+    except NotRescuable:  # the provider may have accepted it
+        return Step.KEEP
     return Step.CONTINUE
 
 

@@ -8,10 +8,9 @@ All are in the videos bucket. The workflow's first state makes a generation's co
 weeks. A crash before that leaves an upload, or a record without its copy, and the function is invoked again.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -24,7 +23,7 @@ from core.generation import Generation, Given, Status
 from core.inputs.check import MAX_UPLOAD_BYTES, check, shown
 from core.inputs.links import latest
 from core.inputs.media import HEAD_BYTES, SUFFIXES, media_type
-from core.inputs.references import GENERATION, S3, UPLOAD, content_of, named, upload_id
+from core.inputs.references import GENERATION, S3, UPLOAD, Referring, named, upload_id
 from core.models import Input, containers_of
 from core.owners import own_folder, owner_of_file
 from core.records.ledger import Ledger
@@ -89,7 +88,7 @@ class Inputs:
 
     def look(
         self,
-        request: Mapping[str, Any],
+        asked: Referring,
         fields: tuple[Input, ...],
         owner: str,
         generation_id: str,
@@ -98,19 +97,31 @@ class Inputs:
         """Check the inputs of a request and return each of them once.
 
         Raise `InvalidRequest` if an input belongs to someone else, does not exist, is withheld by S3, or has a type or
-        size that the model does not accept. Upload the files in data: URIs.
+        size that the model does not accept.
         """
         found: dict[str, Given] = {}
-        references = named(request, fields)
+        references = named(asked.request, fields)
         if len({reference for _, reference in references}) > MAX_NAMED:
             raise InvalidRequest(f"The request refers to more than {MAX_NAMED} files.", references[0][0].field)
-        for field, asked in references:
-            reference = self._stored(asked, field.field, owner) if asked.startswith("data:") else asked
+        for field, reference in references:
             if reference not in found:
-                key = input_key(generation_id, len(found) + 1, "")
-                found[reference] = self._looked_at(reference, field.field, owner, batch_id, key)
+                key, content = input_key(generation_id, len(found) + 1, ""), asked.files.get(reference)
+                found[reference] = (
+                    self._looked_at(reference, field.field, owner, batch_id, key)
+                    if content is None
+                    else _of_file(reference, content[:HEAD_BYTES], len(content), key)
+                )
             check(found[reference], field)
         return list(found.values())
+
+    def upload(self, given: list[Given], files: Mapping[str, bytes], owner: str) -> list[Given]:
+        """Upload the files of a request, and return the inputs with the ETags of these files."""
+        return [
+            replace(one, etag=self._upload(files[one.reference], one.reference, owner))
+            if one.reference in files
+            else one
+            for one in given
+        ]
 
     def keep(self, generation: Generation) -> None:
         """Copy the generation's input files next to its video, unless that was already done.
@@ -149,8 +160,7 @@ class Inputs:
             raise InvalidRequest(f"`{field}`: {shown(reference)}: {reason}", field) from None
         if looked:
             head, size, etag = looked
-            kind = media_type(head)
-            return Given(reference, None, key + SUFFIXES.get(kind or "", "bin"), kind, size, etag)
+            return _of_file(reference, head, size, key, etag)
         again = " Upload it again: unused uploads expire after a day." if UPLOAD.fullmatch(reference) else ""
         raise InvalidRequest(f"`{field}`: {shown(reference)} is not one of your files.{again}", field)
 
@@ -191,12 +201,9 @@ class Inputs:
     def _upload_key(self, owner: str, name: str) -> str:
         return own_folder(owner, UPLOADS) + name
 
-    def _stored(self, data_uri: str, field: str, owner: str) -> str:
-        """Upload the file in a data: URI and return the reference to the upload."""
-        content = content_of(data_uri, field)
-        name = upload_id(hashlib.sha256(content).hexdigest())
-        self.s3.put_object(Bucket=self.videos_bucket, Key=self._upload_key(owner, name), Body=content)
-        return f"upload:{name}"
+    def _upload(self, content: bytes, reference: str, owner: str) -> str:
+        key = self._upload_key(owner, reference.removeprefix("upload:"))
+        return self.s3.put_object(Bucket=self.videos_bucket, Key=key, Body=content)["ETag"]
 
     def _head(self, place: Place) -> tuple[bytes, int, str | None] | None:
         """Return the first bytes of an object, its size and its ETag, or None if it does not exist."""
@@ -253,3 +260,9 @@ class Inputs:
         code = error.response["Error"]["Code"]
         if code == "InvalidObjectState" or (place.bucket == self.prompts_bucket and _WITHHELD.fullmatch(code)):
             raise _Withheld(code) from error
+
+
+def _of_file(reference: str, head: bytes, size: int, key: str, etag: str | None = None) -> Given:
+    """Return an input that is copied to `key` with the suffix of its type."""
+    kind = media_type(head)
+    return Given(reference, None, key + SUFFIXES.get(kind or "", "bin"), kind, size, etag)

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InvalidRequest
@@ -74,12 +75,30 @@ def upload_id(sha256: str) -> str:
     return sha256[:32]
 
 
-def without_data(request: Mapping[str, Any], inputs: Iterable[Input]) -> dict[str, Any]:
-    """Return the request with references to uploads for its data: URIs. Raise `InvalidRequest` for an invalid one."""
+@dataclass(frozen=True)
+class Referring:
+    """A request in which references to uploads replace the data: URIs. `files` has their files by their references."""
+
+    request: Any  # not checked yet
+    files: Mapping[str, bytes]
+
+
+def referring(request: Mapping[str, Any], inputs: Iterable[Input]) -> Referring:
+    """Take the files out of a request, which may be large. Raise `InvalidRequest` for an invalid data: URI."""
+    files: dict[str, bytes] = {}
 
     def change(field: Input, value: str) -> str:
         if not value.startswith("data:"):
             return value
-        return f"upload:{upload_id(hashlib.sha256(content_of(value, field.field)).hexdigest())}"
+        content = content_of(value, field.field)
+        reference = f"upload:{upload_id(hashlib.sha256(content).hexdigest())}"
+        files[reference] = content
+        return reference
 
-    return changed(request, inputs, change)
+    return Referring(changed(request, inputs, change), files)
+
+
+def without_data(request: Mapping[str, Any], inputs: Iterable[Input]) -> dict[str, Any]:
+    """Return the request with references to uploads for its data: URIs. Raise `InvalidRequest` for an invalid one."""
+    changed_: dict[str, Any] = referring(request, inputs).request
+    return changed_

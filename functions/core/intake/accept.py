@@ -8,9 +8,9 @@ from typing import Any
 from core.errors import Deleted, IdempotencyConflict, InvalidRequest, PromptreelError
 from core.generation import NO_LABEL, BatchRow, Failure, Generation, Given, Label, Source, fingerprint
 from core.inputs.files import Inputs
-from core.inputs.references import named, without_data
+from core.inputs.references import Referring, named, referring
 from core.models import Input, Models
-from core.models.validation import validate
+from core.models.validation import check
 from core.money.accounts import Accounts
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
@@ -36,6 +36,7 @@ class Envelope:
     row: BatchRow | None = None  # if the request is a row of a batch
     label: Label = NO_LABEL
     key_line: str | None = None  # the line of the API key of the request, whose budget counts the request
+    strict: bool = True  # reject fields and models that are not in the catalogue
 
 
 @dataclass(frozen=True)
@@ -54,19 +55,21 @@ class Intake:
         Raise `InvalidRequest` before anything is recorded, `IdempotencyConflict` if the id is used for another
         request, and `BudgetExceeded` if it may cost too much.
         """
-        valid = validate(request, self.models)
-        model = self.models.get(valid["model"])
-        fields = model.inputs if model else ()
-        recorded, given = valid, None
+        asked, fields = without_files(request, self.models)
+        checked = check(asked.request, self.models, strict=envelope.strict)
+        recorded, given = checked.request, None
         try:
-            if named(valid, fields):
-                recorded = without_data(valid, fields)
-                # If the request is a repetition, its inputs were checked before and may have expired since.
-                if not self.ledger.is_known(envelope.generation_id):
-                    given = self._given(valid, fields, envelope)
             new = _generation(recorded, envelope, self.ledger.now())
-            new = replace(new, given=given, cost=self.accounts.cost_of(valid, self.models, envelope.owner))
-            generation, is_new = self.ledger.add(new, self.accounts.opening(new, envelope.key_line))
+            cost = self.accounts.cost_of(recorded, self.models, envelope.owner)
+            new = replace(new, cost=cost, unchecked=list(checked.unchecked) or None)
+            opening = self.accounts.opening(new, envelope.key_line)
+            # If the request is a repetition, its inputs were checked before and may have expired since.
+            if named(recorded, fields) and not self.ledger.is_known(envelope.generation_id):
+                given = self._given(Referring(recorded, asked.files), fields, envelope)
+                if asked.files:
+                    opening()  # raises BudgetExceeded before anything is uploaded
+                    given = self.inputs.upload(given, asked.files, envelope.owner)
+            generation, is_new = self.ledger.add(replace(new, given=given), opening)
         except Deleted:
             raise IdempotencyConflict(
                 "The idempotency key was used for a generation that was deleted: use a new key."
@@ -79,9 +82,20 @@ class Intake:
             self.workflow.start(generation.run)
         return generation
 
-    def _given(self, request: dict[str, Any], fields: tuple[Input, ...], envelope: Envelope) -> list[Given]:
+    def _given(self, asked: Referring, fields: tuple[Input, ...], envelope: Envelope) -> list[Given]:
         batch_id = envelope.row.batch_id if envelope.row else None
-        return self.inputs.look(request, fields, envelope.owner, envelope.generation_id, batch_id)
+        return self.inputs.look(asked, fields, envelope.owner, envelope.generation_id, batch_id)
+
+
+def without_files(request: object, models: Models) -> tuple[Referring, tuple[Input, ...]]:
+    """Return the request without the files of its data: URIs, and its model's fields for files.
+
+    Anything that is no request is returned as it is. Raise `InvalidRequest` for an invalid data: URI.
+    """
+    model = models.get(request.get("model")) if isinstance(request, dict) else None
+    if model is None or not isinstance(request, dict):
+        return Referring(request, {}), ()
+    return referring(request, model.inputs), model.inputs
 
 
 @dataclass(frozen=True)

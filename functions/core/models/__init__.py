@@ -16,6 +16,7 @@ Schema = Mapping[str, Any]
 
 KINDS = ("text-to-video", "image-to-video", "video-to-video", "audio-to-video")
 CDN = "cdn.aimlapi.com"  # the provider's
+ANY = "*"  # as a passed-through model
 
 # Required in every request, and the only check for a passed-through model.
 ANY_MODEL: Schema = {
@@ -40,6 +41,16 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Field:
+    """A field of a request that the schema does not have, with the parameters that it has at this place."""
+
+    path: str  # such as `elements.0.colour`
+    name: str
+    value: Any
+    parameters: Collection[str]
+
+
+@dataclass(frozen=True)
 class Model:
     """A model of the provider. A passed-through model has no vendor, kind or schema."""
 
@@ -47,6 +58,7 @@ class Model:
     title: str
     vendor: str | None = None
     kind: str | None = None  # one of KINDS, after its required input
+    is_offered: bool = True  # False for a model that nobody has named in the settings
     read: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False, compare=False)
 
     @cached_property
@@ -68,6 +80,30 @@ class Model:
     def seconds(self) -> int | None:
         """Return how long the model takes for a video, in seconds, or None if the reference does not say."""
         return self.facts.get("seconds")
+
+    def unknown(self, request: Mapping[str, Any]) -> list[Field]:
+        """Return the fields that the schema does not have: without a schema, all except `model` and `prompt`."""
+        return list(_unknown(request, self.schema or {**ANY_MODEL, "additionalProperties": False}, ""))
+
+    def unchecked(self, request: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the paths of the fields that the provider gets unchecked: see core.models.unchecked.
+
+        `model` is one of them if the deployment does not offer the model.
+        """
+        return (*(() if self.is_offered else ("model",)), *(field.path for field in self.unknown(request)))
+
+
+def _unknown(value: Any, schema: Schema, path: str) -> Iterator[Field]:
+    if isinstance(value, dict) and "properties" in schema:
+        parameters = schema["properties"]
+        for name, inner in value.items():
+            if name in parameters:
+                yield from _unknown(inner, parameters[name], f"{path}{name}.")
+            elif schema.get("additionalProperties") is False:
+                yield Field(path + name, name, inner, parameters)
+    elif isinstance(value, list) and "items" in schema:
+        for number, inner in enumerate(value):
+            yield from _unknown(inner, schema["items"], f"{path}{number}.")
 
 
 @cache
@@ -128,10 +164,11 @@ def containers_of(name: str) -> tuple[str, ...]:
 
 
 class Models:
-    """The offered models by name."""
+    """The offered models by name. If `passes_unknown`, requests may also name models that are not in the catalogue."""
 
-    def __init__(self, models: Iterable[Model]) -> None:
+    def __init__(self, models: Iterable[Model], *, passes_unknown: bool = False) -> None:
         self._by_name = {model.name: model for model in models}
+        self.passes_unknown = passes_unknown
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._by_name.values())
@@ -145,8 +182,15 @@ class Models:
         return sorted({model.vendor for model in self if model.vendor})
 
     def get(self, name: object) -> Model | None:
-        """Return the model of this name, or None."""
+        """Return the offered model of this name, or None."""
         return self._by_name.get(name) if isinstance(name, str) else None
+
+    def requested(self, name: object) -> Model | None:
+        """Return the model of a request: an offered one, or an unknown one that is passed through; otherwise None."""
+        if offered_ := self.get(name):
+            return offered_
+        is_unknown = isinstance(name, str) and name not in known() and _NAME.fullmatch(name)
+        return Model(str(name), str(name), is_offered=False) if is_unknown and self.passes_unknown else None
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
@@ -160,6 +204,10 @@ def closest(name: str, names: Iterable[str]) -> str | None:
 
 
 def offered(allowed: Collection[str] = (), passed_through: Collection[str] = ()) -> Models:
-    """Return the models that a deployment offers: all known or only the allowed ones, and the passed-through ones."""
+    """Return the models that a deployment offers: all known or only the allowed ones, and the passed-through ones.
+
+    `*` among the passed-through ones passes every model through that is not in the catalogue.
+    """
     taken = {name: model for name, model in known().items() if not allowed or name in allowed}
-    return Models([*taken.values(), *(Model(name, name) for name in passed_through if name not in taken)])
+    others = [Model(name, name) for name in passed_through if name not in taken and name != ANY]
+    return Models([*taken.values(), *others], passes_unknown=ANY in passed_through)

@@ -1,12 +1,15 @@
 """Check a request against the schema of its model, and say what is wrong and what is allowed."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import InvalidRequest, Problem
 from core.models import ANY_MODEL, Models, closest
+from core.models.unchecked import problems
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -51,12 +54,30 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
 
 
+@dataclass(frozen=True)
+class Valid:
+    """A request that its model allows. The `unchecked` fields are not in the model's schema."""
+
+    request: dict[str, Any]
+    unchecked: tuple[str, ...] = ()
+
+
 def validate(request: object, models: Models) -> dict[str, Any]:
-    """Return the request if its model allows it. Raise `InvalidRequest`, which names each field and what is allowed."""
+    """Return the request if its model allows it, and all its fields are the model's. See `check`."""
+    return check(request, models, strict=True).request
+
+
+def check(request: object, models: Models, *, strict: bool) -> Valid:
+    """Return the request with its numbers as numbers, if its model allows it.
+
+    Unless `strict`, fields that the model's schema does not have are passed through unchecked, within limits. A model
+    without a schema always passes them through. Raise `InvalidRequest`, which names each field and what is allowed.
+    """
     if not isinstance(request, dict):
         raise InvalidRequest("The body must be a JSON object with `model` and the fields that the model requires.")
     _check_text(request)
-    name, model = request.get("model"), models.get(request.get("model"))
+    name = request.get("model")
+    model = models.get(name) if strict else models.requested(name)
     if not isinstance(name, str):
         raise InvalidRequest(f"`model` must be the name of a model. {_offered(models)}.", "model")
     if model is None:
@@ -65,14 +86,61 @@ def validate(request: object, models: Models) -> dict[str, Any]:
         raise InvalidRequest(f"`model` {_shown(name)} is not offered here. {hint}{_offered(models)}.", "model")
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - many starts of a function validate nothing
 
-    validator = Draft202012Validator(model.schema or ANY_MODEL)
-    errors = sorted(validator.iter_errors(request), key=lambda error: [str(part) for part in error.path])
-    if errors:
-        problems = list({problem.message: problem for problem in (_problem(error, name) for error in errors)}.values())
-        more = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
-        shown = problems[:MAX_PROBLEMS]
-        raise InvalidRequest("; ".join(problem.message for problem in shown) + more + ".", problems=shown)
-    return cast("dict[str, Any]", request)
+    schema = model.schema or ANY_MODEL
+    valid: dict[str, Any] = with_numbers(request, schema)
+    passed = [] if strict and model.schema else model.unknown(valid)
+    names = {field.path for field in passed}
+    errors = Draft202012Validator(schema).iter_errors(valid)
+    broken = [error for error in errors if not (_is_of_unknown(error) and names.issuperset(_unknown(error)))]
+    broken.sort(key=lambda error: [str(part) for part in error.path])
+    _reject([*(_problem(error, name) for error in broken), *problems(passed, model)])
+    return Valid(valid, model.unchecked(valid) if passed or not model.is_offered else ())
+
+
+def _is_of_unknown(error: "ValidationError") -> bool:
+    return error.validator == "additionalProperties"
+
+
+def _reject(found: list[Problem]) -> None:
+    """Raise `InvalidRequest` if there are problems. Each is reported once."""
+    different = list({problem.message: problem for problem in found}.values())
+    if not different:
+        return
+    more = f"; and {len(different) - MAX_PROBLEMS} more" if len(different) > MAX_PROBLEMS else ""
+    shown = different[:MAX_PROBLEMS]
+    message = "; ".join(problem.message for problem in shown) + more
+    raise InvalidRequest(message if message.endswith("?") else f"{message}.", problems=shown)
+
+
+def with_numbers(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return the value with numbers that are sent as text, or as 5.0, as the numbers that its schema allows.
+
+    So the same request has the same fingerprint, whichever form its client uses. Without a change, the value itself is
+    returned.
+    """
+    if isinstance(value, dict):
+        parameters = schema.get("properties", {})
+        changed: Any = {name: with_numbers(inner, parameters.get(name, {})) for name, inner in value.items()}
+        return changed if any(changed[name] is not inner for name, inner in value.items()) else value
+    if isinstance(value, list):
+        changed = [with_numbers(inner, schema.get("items", {})) for inner in value]
+        return changed if any(new is not old for new, old in zip(changed, value, strict=True)) else value
+    if _takes_numbers(schema):
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = float(value) if "." in value else int(value)
+        if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+            return int(value)
+    return value
+
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?", re.ASCII)
+_EXACT = 2**53  # below this, a float holds every whole number
+
+
+def _takes_numbers(schema: Mapping[str, Any]) -> bool:
+    if "enum" in schema:
+        return any(type(one) in (int, float) for one in schema["enum"])
+    return schema.get("type") in ("integer", "number")
 
 
 def _check_text(request: dict[str, Any]) -> None:
@@ -84,7 +152,10 @@ def _check_text(request: dict[str, Any]) -> None:
     except UnicodeEncodeError:
         raise InvalidRequest("The request contains characters that are not valid Unicode.") from None
     if size > MAX_REQUEST_BYTES:
-        raise InvalidRequest(f"The request is too large: at most {MAX_REQUEST_BYTES} bytes of JSON are allowed.")
+        raise InvalidRequest(
+            f"The request is too large: at most {MAX_REQUEST_BYTES} bytes of JSON are allowed, in addition to files in "
+            "data: URIs."
+        )
 
 
 def _is_deeper(value: Any, depth: int) -> bool:

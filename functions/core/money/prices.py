@@ -71,6 +71,15 @@ class Prices:
         item = read(answer["Item"])
         return Price(json.loads(item["pricing"]), datetime.fromisoformat(item["read_at"]))
 
+    def all(self) -> dict[str, Mapping[str, Any]]:
+        """Return the current prices by each name of their models, or none if the table fails."""
+        try:
+            found = {item[SK]: json.loads(item["pricing"]) for item in items_of(self._dynamodb, self._name, PRICE)}
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("prices not read", extra={"reason": str(error)})
+            return {}
+        return {name: pricing for name, pricing in found.items() if pricing}
+
     def keep_fresh(self, provider: PriceList) -> None:
         """Read the prices from the provider once a day, and again in an hour after a failure.
 

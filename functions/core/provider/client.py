@@ -7,8 +7,9 @@ the case that cannot cost twice and cannot lose a video.
 import http.client
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -41,8 +42,15 @@ LOG_WINDOW = timedelta(minutes=10)  # before and after the call: clocks differ, 
 NO_GENERATION = "00000000-0000-0000-0000-000000000000"
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SIGNED = re.compile(r"(https?:[^\s?\"'<>]*)\?[^\s\"'<>]*")  # a link, and its query
-_PENDING = {"queued", "generating", "waiting", "active"}
-_DONE = {"completed", "succeeded"}
+AGREE_SECONDS = 10.0  # between two polls that have to agree that a job has ended
+
+# The words are compared in lower case. The first ones of each line are documented, others were seen in samples or are
+# in the reference's list of the words of vendors.
+_PENDING = {"queued", "generating", "waiting", "active", "running", "processing", "queueing", "preparing"}
+_DONE = {"completed", "succeeded", "success"}
+_FAILED = {"error"}
+_ENDED = {"failed", "cancelled", "canceled", "expired", "rejected"}  # if two polls agree, like any unknown word
+_UNSURE = "unsure"  # the outcome until then
 
 
 class Throttled(Exception):
@@ -65,7 +73,7 @@ class Key(Protocol):
 
 @dataclass(frozen=True)
 class ProviderGeneration:
-    """The provider's answer: `outcome` is `pending`, `completed` or `error`; `status` is the provider's own word."""
+    """The provider's answer: `outcome` is `pending`, `completed` or `error`; `status` is its word in lower case."""
 
     outcome: str
     status: str
@@ -77,9 +85,10 @@ class ProviderGeneration:
 class Provider:
     """One provider account at `base_url`."""
 
-    def __init__(self, base_url: str, key: Key) -> None:
+    def __init__(self, base_url: str, key: Key, sleep: Callable[[float], None] = time.sleep) -> None:
         self._url = base_url.rstrip("/")
         self.key = key
+        self._sleep = sleep
 
     def create(self, request: dict[str, Any], client_request_id: str) -> str:
         """Send the one create call and return the provider's id of the generation.
@@ -97,7 +106,25 @@ class Provider:
         return _accepted_id(answer)
 
     def fetch(self, provider_id: str) -> ProviderGeneration:
-        """Return the generation's status. Raise `ProviderUnavailable` without a usable answer."""
+        """Return the generation's status. Raise `ProviderUnavailable` without a usable answer.
+
+        A word that is not documented as an end is one only if a second poll says the same: a wrong end would free the
+        slot and the budget of a paid video. An unknown word that comes with a video then means that it is finished.
+        """
+        first = self.poll(provider_id)
+        if first.outcome != _UNSURE:
+            return first
+        self._sleep(AGREE_SECONDS)
+        second = self.poll(provider_id)
+        if second.outcome != _UNSURE:
+            return second
+        if second.status != first.status:
+            return replace(second, outcome="pending")
+        has_video = second.video is not None and second.status not in _ENDED
+        return replace(second, outcome="completed" if has_video else "error")
+
+    def poll(self, provider_id: str) -> ProviderGeneration:
+        """Return the status of one poll, whose outcome may also be `unsure`. Raise `ProviderUnavailable`."""
         status, content = self._get(f"{PATH}?{urlencode({'generation_id': provider_id})}")
         if status != http.HTTPStatus.OK:
             raise ProviderUnavailable(f"The provider answered a check with {status}: {_message(content)}")
@@ -326,19 +353,28 @@ def _accepted_id(answer: _Answer) -> str:
 def _generation(content: bytes) -> ProviderGeneration:
     try:
         body = json.loads(content)
-        status = str(body["status"])
+        word = body["status"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ProviderUnavailable("The provider's answer to a check is not a generation.") from error
+    if not isinstance(word, str):
+        raise ProviderUnavailable("The provider's answer to a check has no status.")
+    status = _shown(word).lower()
     video = _video(body.get("video"))
     if status in _DONE and video is None:
         raise ProviderUnavailable("The provider has finished the video but returned no link to it.")
     return ProviderGeneration(
-        outcome="completed" if status in _DONE else "error" if status == "error" else "pending",
-        status=status[:MAX_TEXT],
+        outcome=_outcome(status),
+        status=status,
         video=video,
         error=_error(body.get("error")),
         credits_used=_credits(body),
     )
+
+
+def _outcome(status: str) -> str:
+    if status in _PENDING:
+        return "pending"
+    return "completed" if status in _DONE else "error" if status in _FAILED else _UNSURE
 
 
 def _video(video: object) -> dict[str, Any] | None:
@@ -359,8 +395,8 @@ def _video(video: object) -> dict[str, Any] | None:
 
 
 def is_known(status: str) -> bool:
-    """Return whether we know this status of the provider. An unknown one counts as pending and is logged."""
-    return status in _PENDING | _DONE | {"error"}
+    """Return whether we know this status of the provider. An unknown one is logged."""
+    return status in _PENDING | _DONE | _FAILED | _ENDED
 
 
 def _error(error: object) -> str:
@@ -389,8 +425,11 @@ def _message(content: bytes) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return the provider's text for publication, without the signatures of our links, which it may quote."""
-    return _SIGNED.sub(r"\1?...", text[:MAX_URL])[:MAX_TEXT]
+    """Return the provider's text for publication, without the signatures of our links, which it may quote.
+
+    JSON may contain half surrogate pairs, which cannot be stored.
+    """
+    return _SIGNED.sub(r"\1?...", text[:MAX_URL])[:MAX_TEXT].encode("utf-8", "replace").decode()
 
 
 def _retry_after(headers: http.client.HTTPMessage) -> float | None:

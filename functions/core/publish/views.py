@@ -38,6 +38,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "usage": {"credits_used": generation.credits_used},
             "stage": str(generation.status),
             "request": generation.request,
+            "unchecked": generation.unchecked or [],
             "ahead": None,  # set when this generation is requested: core.api.generations
             "waits_for": None,  # set there as well
             "waits_for_credits": None,  # set there as well

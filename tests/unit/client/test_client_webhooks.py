@@ -47,16 +47,16 @@ def test_a_webhook_is_sent_separately_from_the_providers_parameters(ask: Run) ->
     assert ask("create", "x", *given, answers=[shown()])[0] == 0
     [request] = ask.sent  # type: ignore[attr-defined]  # see the fixture
     query = "webhook=https%3A%2F%2Fexample.com%2Fhook%3Ftoken%3Ds3cr3t&webhook_events=failed"
-    assert asked(ask)[0].endswith(f"?{query}")
+    assert asked(ask)[0].endswith(f"?strict=true&{query}")
     assert b"webhook" not in request.partition(b"\r\n\r\n")[2]
 
 
-def test_without_a_webhook_the_query_is_empty() -> None:
+def test_without_a_webhook_the_query_names_none() -> None:
     with serving(shown()) as wire, Client(wire.url, KEY) as client:
         client.create("x")
         client.create("x", webhook=Webhook(URL, ["completed", "failed"]), tags=["a", "b=1"])
     bare, full = [request.split()[1].decode() for request in wire.requests]
-    assert "?" not in bare
+    assert bare.endswith("?strict=true")
     assert "tag=a%2Cb%3D1&webhook=" in full
     assert full.endswith("&webhook_events=completed%2Cfailed")
 

@@ -58,12 +58,26 @@ def test_a_prompt_that_cannot_be_read_is_wrong_usage_and_sends_nothing(
     assert (code, asked(ask), "PROMPT" in err) == (2, [], True)
 
 
+@pytest.mark.parametrize(("given", "query"), [((), b"?strict=true"), (("--unchecked",), b"")], ids=["", "told"])
+def test_unknown_parameters_are_rejected_unless_told_otherwise(ask: Run, given: tuple[str, ...], query: bytes) -> None:
+    command = ("create", "x", "--param", "colour=red", *given)
+    assert ask(*command, answers=[shown()])[0] == 0
+    [request] = ask.sent  # type: ignore[attr-defined]  # see the fixture
+    assert request.split()[1] == b"/v2/video/generations" + query
+    cost = {"usd": 0.5, "at_most_usd": 5.0, "basis": "price", "unchecked": ["colour"], "refused": None}
+    code, out, _ = ask(*command, "--dry-run", answers=[http(200, cost)])
+    said = "0.50 USD, based on the provider's price; 5.00 USD reserved, because colour is unchecked\n"
+    assert (code, out) == (0, said)
+    [request] = ask.sent  # type: ignore[attr-defined]  # see the fixture
+    assert request.split()[1] == b"/v2/estimates" + query
+
+
 def test_tags_are_sent_separately_and_shown(ask: Run) -> None:
     tagged = generation()
     tagged["meta"]["tags"] = ["project=boats", "draft"]
     ask("create", "x", "--tag", "project=boats", "--tag", "draft", answers=[http(200, tagged)])
     [request] = ask.sent  # type: ignore[attr-defined]  # see the fixture
-    assert request.split()[1].endswith(b"?tag=project%3Dboats%2Cdraft")
+    assert request.split()[1].endswith(b"?strict=true&tag=project%3Dboats%2Cdraft")
     assert "tags" not in asked(ask)[0]
     assert "tags     project=boats, draft\n" in ask("get", ID, answers=[http(200, tagged)])[1]
 

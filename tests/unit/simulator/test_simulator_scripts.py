@@ -105,6 +105,16 @@ def test_a_broken_response_creates_no_job_by_default(client: Client, behaviour: 
     assert client.control.counts().creates == 0
 
 
+@pytest.mark.parametrize(
+    "word", ["queued", "waiting", "active", "running", "failed", "cancelled", "expired", "rejected", "succeeded", "so?"]
+)
+def test_a_fetch_can_say_any_word_once(client: Client, word: str) -> None:
+    client.control.script(PROMPT, fetch=[{"word": word}])
+    generation_id = client.create().json()["id"]
+    said, normal = (client.fetch(generation_id).json()["status"] for _ in range(2))
+    assert (said, normal) == (word, "queued")
+
+
 def test_a_fetch_can_be_reset_truncated_garbled_or_redirected(client: Client) -> None:
     elsewhere = client.url + "/elsewhere"
     client.control.script(

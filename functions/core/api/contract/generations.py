@@ -3,8 +3,9 @@
 from typing import Any
 
 from core.api import OLDER_PATH, PATH
+from core.api import UNCHECKED as UNCHECKED_HEADER
 from core.api.contract.money import COST
-from core.api.contract.parts import FAILURE, ID, TIME, WHOLE_ID, answers, page, query, ref
+from core.api.contract.parts import FAILURE, ID, STRICT, TEXT, TIME, UNCHECKED, WHOLE_ID, answers, page, query, ref
 from core.api.contract.webhooks import PARAMETERS, WEBHOOK
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.archive.containers import CONTENT_TYPES
@@ -56,6 +57,7 @@ _GENERATION = {
                 "waits_for",
                 "waits_for_credits",
                 "request",
+                "unchecked",
                 "created_at",
                 "submitted_at",
                 "generated_at",
@@ -92,6 +94,7 @@ _GENERATION = {
                     "ProviderOutOfCredits if that takes too long. Otherwise null; always null in lists.",
                 },
                 "request": {"type": "object"},
+                "unchecked": UNCHECKED,
                 "created_at": {"type": "string", "format": "date-time"},
                 "submitted_at": TIME,
                 "generated_at": {**TIME, "description": "When Promptreel saw that the provider had finished."},
@@ -112,7 +115,11 @@ _GENERATION = {
     },
 }
 _KEY = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
-_CREATE = {
+_CREATED = answers("400", "401", "403", "409", "413", ok=ref("Generation"))
+_CREATED["200"]["headers"] = {
+    UNCHECKED_HEADER: {"schema": {"type": "string"}, "description": "The paths in `meta.unchecked`, if there are any."}
+}
+_CREATE: dict[str, Any] = {
     "operationId": "create",
     "summary": "Generate a video",
     "parameters": [
@@ -125,13 +132,22 @@ _CREATE = {
         {**query("tag", {"type": "array", "items": _TAGS}), "description": _OF_TAGS},
         {"name": HEADER, "in": "header", "description": "Additional tags, separated by commas.", "schema": _TAGS},
         *PARAMETERS,
+        STRICT,
     ],
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": ref("Request")}},
     },
-    "responses": answers("400", "401", "403", "409", ok=ref("Generation")),
+    "responses": _CREATED,
 }
+_VENDOR = {
+    "name": "vendor",
+    "in": "path",
+    "required": True,
+    "description": "Any name. The request names its model.",
+    "schema": TEXT,
+}
+_CREATE_OLDER = {**_CREATE, "operationId": "createOlder", "parameters": [_VENDOR, *_CREATE["parameters"]]}
 _FETCH_OR_LIST = {
     "operationId": "fetchOrList",
     "summary": "Fetch one generation, or list your own, newest first",
@@ -158,7 +174,7 @@ _FETCH_OR_LIST = {
 _FETCH_OLDER = {
     "operationId": "fetchOlder",
     "summary": "Fetch one generation",
-    "parameters": [query("generation_id", ID, required=True)],
+    "parameters": [_VENDOR, query("generation_id", ID, required=True)],
     "responses": answers("400", "401", "404", ok=ref("Generation")),
 }
 _DELETED = {
@@ -187,7 +203,7 @@ _CONTENT = {
 PATHS = {
     PATH: {"post": _CREATE, "get": _FETCH_OR_LIST, "delete": _DELETE},
     PATH + "/{id}/content": {"get": _CONTENT},
-    OLDER_PATH: {"post": {**_CREATE, "operationId": "createOlder"}, "get": _FETCH_OLDER},
+    OLDER_PATH: {"post": _CREATE_OLDER, "get": _FETCH_OLDER},
 }
 
 
@@ -202,7 +218,9 @@ def _request(models: Models) -> dict[str, Any]:
         "type": "object",
         "required": ["model"],
         "properties": {
-            "model": {"enum": [model.name for model in models]},
+            "model": {"type": "string", "minLength": 1}
+            if models.passes_unknown
+            else {"enum": [one.name for one in models]},
             "prompt": {"type": "string", "description": "Description of the video. Most models require it."},
             "duration": {"description": "Length of the video in seconds."},
             "aspect_ratio": {"description": "Ratio of width to height, such as 16:9."},

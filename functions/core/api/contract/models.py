@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from core.api import MODEL_LISTS, PATH
 from core.api.contract.parts import TEXT, answers, page, query, ref
+from core.api.model_list import TYPE
 from core.api.models import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
 from core.models import KINDS, Models
 
@@ -67,7 +69,49 @@ _MODEL_WITH_SCHEMA = {
         },
     },
 }
-SCHEMAS = {"Model": _MODEL, "ModelWithSchema": _MODEL_WITH_SCHEMA}
+_LISTED = {
+    "type": "object",
+    "description": "A model in the shape of the provider's own list, with all optional sections.",
+    "required": ["id", "aliases", "type", "info", "tags", "endpoints", "modalities", "capabilities", "pricing"],
+    "properties": {
+        "id": {"type": "string"},
+        "object": {"const": "model"},
+        "aliases": {"type": "array", "items": {"type": "string"}},
+        "type": {"const": TYPE},
+        "info": {
+            "type": "object",
+            "required": ["name", "developer"],
+            "properties": {"name": {"type": "string"}, "developer": {"type": "string"}},
+        },
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "features": {"type": "array", "items": {"type": "string"}},
+        "endpoints": {"type": "array", "items": {"type": "string"}, "contains": {"const": PATH}},
+        "modalities": {
+            "type": "object",
+            "required": ["input", "output"],
+            "properties": {
+                "input": {"type": "array", "items": {"type": "string"}},
+                "output": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+        "capabilities": {"type": "array", "items": {"type": "string"}},
+        "pricing": {"type": ["object", "null"], "description": "The provider's price. Null if it is not known."},
+    },
+}
+SCHEMAS = {"Model": _MODEL, "ModelWithSchema": _MODEL_WITH_SCHEMA, "ListedModel": _LISTED}
+_LIST = {
+    "type": "object",
+    "required": ["object", "data"],
+    "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": ref("ListedModel")}},
+}
+_FILTERS = ("id", "type", "tags", "modalities", "input_modalities", "output_modalities", "capabilities")
+_LIST_ALL = {
+    "summary": "List the models as the provider does",
+    "description": "Values of one filter, separated by commas, are alternatives. A model has to pass all filters.",
+    "security": [],
+    "parameters": [query(name, {"type": "string"}) for name in _FILTERS],
+    "responses": answers(ok=_LIST),
+}
 
 
 def paths(models: Models) -> dict[str, Any]:
@@ -84,4 +128,7 @@ def paths(models: Models) -> dict[str, Any]:
         ],
         "responses": answers("400", "401", "404", ok={"anyOf": [ref("ModelWithSchema"), page(ref("Model"))]}),
     }
-    return {"/v2/models": {"get": fetch_or_list}}
+    lists = {
+        path: {"get": {"operationId": f"listAt{path.title().replace('/', '')}", **_LIST_ALL}} for path in MODEL_LISTS
+    }
+    return {"/v2/models": {"get": fetch_or_list}, **lists}

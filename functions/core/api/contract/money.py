@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.api.contract.parts import answers, page, query, ref
+from core.api.contract.parts import STRICT, UNCHECKED, answers, page, query, ref
 from core.api.money import BY
 from core.money.estimates import HISTORY, PRICE, RESERVE
 
@@ -24,15 +24,17 @@ COST = {
 }
 _ESTIMATE = {
     "type": "object",
-    "required": ["usd", "at_most_usd", "basis", "price_read_at", "refused"],
+    "required": ["usd", "at_most_usd", "basis", "price_read_at", "unchecked", "refused"],
     "properties": {
         "usd": _USD,
         "at_most_usd": {
             **_USD,
-            "description": "The amount that budgets reserve. Nine in ten such requests cost no more.",
+            "description": "The amount that budgets reserve. Nine in ten such requests cost no more. With `unchecked` "
+            "fields it is at least the reserve for unknown costs.",
         },
         "basis": {"enum": [PRICE, HISTORY, RESERVE], **_BASIS},
         "price_read_at": {"type": ["string", "null"], "format": "date-time"},
+        "unchecked": UNCHECKED,
         "refused": {"type": ["string", "null"], "description": "Why a budget would reject the request now."},
     },
 }
@@ -95,10 +97,11 @@ _BUDGET = {
 }
 _DAY = {"type": "string", "format": "date"}
 _ESTIMATE_OPERATION = {
+    "parameters": [STRICT],
     "operationId": "estimate",
     "summary": "Estimate the cost of a request, and check it against the budgets, without starting it",
     "requestBody": {"required": True, "content": {"application/json": {"schema": ref("Request")}}},
-    "responses": answers("400", "401", ok=ref("Estimate")),
+    "responses": answers("400", "401", "413", ok=ref("Estimate")),
 }
 _USAGE_OPERATION = {
     "operationId": "usage",

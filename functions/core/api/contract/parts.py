@@ -77,7 +77,7 @@ _MEANINGS = {
     "404": "You have no generation or batch with this id.",
     "409": "The current status does not allow this, or the idempotency key belongs to another request.",
     "405": "This method is not allowed. The header Allow lists the methods that are.",
-    "413": "The file is too large for a request. Set `upload` to get a form to upload it with.",
+    "413": "The body is too large. The remedy says how to upload a large file instead.",
     "429": "Too many requests.",
     "503": "Too many requests change the same records or budgets at once. Nothing was changed. Send the request again "
     "with the same idempotency key, after the seconds in the header Retry-After.",
@@ -98,6 +98,20 @@ def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
 def query(name: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
     """Return a parameter of the query string."""
     return {"name": name, "in": "query", "required": required, "schema": schema}
+
+
+STRICT = {
+    **query("strict", {"enum": ["true", "false"], "default": "false"}),
+    "description": "Whether to reject fields that are not in the model's schema, and models that are not offered. "
+    "Otherwise such fields are passed to the provider unchecked.",
+}
+UNCHECKED = {
+    "type": "array",
+    "items": TEXT,
+    "description": "The fields of the request that are not in the model's schema, by their paths. The provider gets "
+    "them unchanged. At least the reserve for unknown costs is held for such a request. `model` is one of them if the "
+    "deployment does not offer the model.",
+}
 
 
 def page(item: dict[str, Any]) -> dict[str, Any]:

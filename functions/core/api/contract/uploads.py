@@ -31,7 +31,7 @@ _CREATE = {
     "summary": "Get a form to upload an image, audio or video file with, and the reference to the file",
     "description": "An upload that no generation uses expires after a day. Otherwise it is kept with the generation.",
     "requestBody": {"required": True, "content": {"application/json": {"schema": _ASKED}}},
-    "responses": answers("400", "401", ok=ref("Upload")),
+    "responses": answers("400", "401", "413", ok=ref("Upload")),
 }
 PATHS = {"/v2/uploads": {"post": _CREATE}}
 SCHEMAS = {"Upload": _UPLOAD}
