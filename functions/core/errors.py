@@ -189,7 +189,7 @@ class ProviderUnavailable(GenerationError):
 
 
 class SubmissionUnknown(GenerationError):
-    """The create call was sent, but its outcome is unknown. The provider may have accepted it and may charge for it."""
+    """The create call was sent, but its outcome is unknown. The provider may have accepted the call and may charge."""
 
     remedy = (
         "Promptreel does not send it again, because the provider may charge for it. An operator looks for {id} in "
@@ -294,7 +294,7 @@ class VideoForbidden(GenerationError):
 
 
 class Cancelled(GenerationError):
-    """The job's owner cancelled it. The message says whether the provider may still finish it and charge for it."""
+    """The owner cancelled the job. The message says whether the provider may still finish it and charge the account."""
 
     remedy = "Send the request again if you want the video after all."
 

@@ -90,7 +90,7 @@ class Intake:
 def without_files(request: object, models: Models) -> tuple[Referring, tuple[Input, ...]]:
     """Return the request without the files of its data: URIs, and its model's fields for files.
 
-    Anything that is no request is returned as it is. Raise `InvalidRequest` for an invalid data: URI.
+    A value that cannot be a request is returned unchanged. Raise `InvalidRequest` for an invalid data: URI.
     """
     model = models.get(request.get("model")) if isinstance(request, dict) else None
     if model is None or not isinstance(request, dict):
