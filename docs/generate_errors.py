@@ -55,7 +55,7 @@ This table shows the meaning of the `status` in the provider's answer to a poll,
 | any other | ended, if a second poll says the same: finished with a `video`, failed without one |
 
 If two polls do not agree, the job stays pending.
-If the provider finishes a job after all that was recorded as failed, [reconciliation](reconciliation.md) reports its charge, and an operator fetches the video with `promptreel rescue ID`.
+If the provider later finishes a job that was recorded as failed, [reconciliation](reconciliation.md) reports its charge, and an operator fetches the video with `promptreel rescue ID`.
 
 ## The HTTP API
 

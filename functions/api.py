@@ -103,6 +103,6 @@ def _headers(error: Exception) -> dict[str, str | list[str]]:
     match error:
         case MethodNotAllowed():
             return {"Allow": error.allowed}
-        case Contention():  # not all at the same time
+        case Contention():  # a random delay, so that the clients do not all return at the same time
             return {"Retry-After": str(random.randint(*RETRY_AFTER_SECONDS))}  # noqa: S311 - nothing secret
     return {}

@@ -2,7 +2,7 @@
 
 It always lets the request pass, with an empty owner for an invalid key. api.py answers such a request with 401 and the
 provider's error body. If this function rejected it, the client would get 403, which means "out of credits" in the
-provider's contract. The gateway remembers its answer for 240 seconds, so api.py looks up a key without an owner again.
+provider's contract. The gateway caches the answer for 240 seconds, so api.py looks up a key without an owner again.
 """
 
 from dataclasses import asdict, dataclass

@@ -48,9 +48,9 @@ def _wired() -> Courier:
 @logger.inject_lambda_context
 @event_source(data_class=SQSEvent)
 def handler(event: SQSEvent, _context: object) -> None:
-    """Deliver an SQS message, which has an event of the bus or what `core.webhooks.queued.as_queued` made."""
+    """Deliver an SQS message: an event of the bus, or a message made by `core.webhooks.queued.as_queued`."""
     courier, queue_url = _wired(), _settings().webhooks_queue_url
-    for message in event.records:  # one
+    for message in event.records:  # always one
         try:
             if again := courier.take(message.json_body):
                 send(queue_url, again.message, ceil(again.delay.total_seconds()))

@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _log_failure(run: Run, failure: Failure, generation: Generation | None) -> None:
     """Log a failure, and count it for the alarms when it is first recorded."""
-    is_expected = failure.name in (Cancelled.__name__, GenerationEnded.__name__)  # its owner wanted it
+    is_expected = failure.name in (Cancelled.__name__, GenerationEnded.__name__)  # the owner cancelled or deleted it
     log = logger.info if is_expected else logger.warning
     log(
         "ended" if is_expected else "failed",

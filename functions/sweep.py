@@ -85,7 +85,7 @@ def _check_money() -> None:
 
 
 def _check_credits() -> None:
-    """Report the models for which the provider is out of credits to the alarms."""
+    """Log the models whose jobs the provider rejects for lack of credits, and raise the alarm."""
     shortages = make_admission(settings.read(Settings)).shortages.every().values()
     rejected = [(one.model, one.cost, one.since) for one in shortages if one.cost is not None]
     for model, cost, since in rejected:

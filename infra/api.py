@@ -107,7 +107,7 @@ class Api(Construct):
         self._open_routes: list[apigateway.HttpRoute] = []
         self.http_api = self._http_api(stage)
         self._default_stage(stage)
-        # The console plays videos from their bucket, reads frames from them, and uploads files to both buckets.
+        # The console plays videos from their bucket, reads frames of videos, and uploads files to both buckets.
         storage.let_pages_in([self.http_api.api_endpoint, *stage.cors_origins])
 
     def _http_api(self, stage: Stage) -> apigateway.HttpApi:

@@ -32,7 +32,7 @@ class BatchRecords:
         return {**self.environment, "REJECTED_ROWS_AN_HOUR": str(stage.rejected_rows_an_hour)}
 
     def permissions(self, *actions: str, lists: bool = False) -> list[iam.PolicyStatement]:
-        """Allow reading items by their keys and `actions`, and with `lists` listing an owner's batches."""
+        """Allow `actions` and reading items by their keys. With `lists`, also allow listing an owner's batches."""
         listing = [allow("dynamodb:Query", on=f"{self.table.table_arn}/index/{names.BATCHES_BY_OWNER.name}")]
         asked = ("dynamodb:GetItem", "dynamodb:BatchGetItem", *(f"dynamodb:{action}" for action in actions))
         return [allow(*asked, on=self.table.table_arn), *(listing if lists else [])]

@@ -56,11 +56,11 @@ class Stage:
     # requests
     in_flight_limit: int = 20  # concurrent generations at the provider; others are queued
     # Jobs that the provider rejects for lack of credits. An execution's history has room for a day of tries.
-    try_seconds: int = MINUTE - 5  # between two tries of a model; less than a minute, because the sweep starts them
+    try_seconds: int = MINUTE - 5  # between two tries of a model; less than the minute between two sweeps
     credits_deadline_seconds: int = 24 * 60 * MINUTE  # after this, such a job ends
     batch_concurrency: int = 50  # rows of one batch that are started concurrently; the limit above still applies
-    # Rows of one API key that may be rejected in an hour, as they cost nothing; afterwards its files are not read. For
-    # files without a key, rows of their owner. A run stops after a thousand, whatever this says.
+    # Rejected rows are free. If so many rows of an API key are rejected in an hour, its files are not read until the
+    # next hour. For files without a key, the rows of their owner count. A run also stops after 1,000 rejected rows.
     rejected_rows_an_hour: int = 2000
     default_model: str = "veo2"  # for text files and requests without a model; the cheapest to try
     file_owners: tuple[str, ...] = ("=files",)  # "prefix=owner" for dropped files; the longest prefix wins

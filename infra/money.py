@@ -36,7 +36,7 @@ class Money:
 
     @property
     def checks_budgets(self) -> iam.PolicyStatement:
-        """Allow reading whether a budget is exceeded, and recording this."""
+        """Allow reading whether a budget is exceeded, and recording that it is."""
         return allow("dynamodb:BatchGetItem", "dynamodb:UpdateItem", on=self.table.table_arn)
 
     @property

@@ -64,7 +64,7 @@ class Monitoring(Construct):
         self._watch_money(stage)
         for name, queue, minutes in (
             ("IngestLate", triggers.queue, 15),
-            ("WebhooksLate", capabilities.webhooks.queue, 30),  # 15 are normal for a message that waits
+            ("WebhooksLate", capabilities.webhooks.queue, 30),  # a message that waits is up to 15 minutes old
         ):
             oldest = queue.metric_approximate_age_of_oldest_message(period=_PERIOD)
             self._alarm(name, oldest, threshold=minutes * 60)
@@ -112,7 +112,7 @@ class Monitoring(Construct):
 
     def _watch_money(self, stage: Stage) -> None:
         self._alarm("DoesNotAddUp", self._own(stage, "DoesNotAddUp", "Sum"))
-        # Reported by each run of a night, which are an hour apart, until no day is overdue.
+        # Each run of a night reports it until no day is overdue. The runs are an hour apart.
         self._alarm("DaysOverdue", self._own(stage, "DaysOverdue", "Maximum").with_(period=cdk.Duration.hours(6)))
         for name, metric_name, threshold in _MONEY:
             self._alarm(name, self._own(stage, metric_name, "Maximum"), threshold=threshold)

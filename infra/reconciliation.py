@@ -25,7 +25,7 @@ class Reconciliation(Construct):
             size=Size(
                 timeout_seconds=900,
                 memory_mb=512,
-                storage_mb=4096,  # the charges of a day and what belongs to its generations, in files
+                storage_mb=4096,  # for files with the charges of a day and of its generations
             ),
             environment={
                 **storage.ledger.environment,

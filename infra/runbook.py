@@ -120,24 +120,24 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "The provider is out of credits",
         {
-            "ProviderOutOfCredits": "The provider rejects jobs for lack of credits (402 or 403). Jobs of that "
-            "model that cost as much wait. Add credits; the jobs continue within two minutes."
+            "ProviderOutOfCredits": "The provider rejects jobs for lack of credits (402 or 403). Such a job "
+            "waits, and so do jobs of the same model that cost as much. Add credits; they continue within two minutes."
         },
         look=(
             Step(
-                "See which models, since when, and how many jobs are held back:",
+                "See which models are concerned, since when, and how many jobs are held back:",
                 "promptreel logs sweep --since 15m --level info",
             ),
         ),
         do=(
             Step(
-                "Add credits to the provider account. Nothing else is needed: one job of each model tries once a "
-                "minute, and the others continue as soon as one is accepted."
+                "Add credits to the provider account. Nothing else is needed: one job of each model is sent once a "
+                "minute, and the others continue as soon as the provider accepts it."
             ),
             Step(
                 "If there are credits, ask the provider's support whether the account may use the model. A job ends "
-                "as ProviderOutOfCredits after a day, or after an hour if others that cost as much are accepted. Then "
-                "`promptreel rescue` continues it."
+                "as ProviderOutOfCredits after a day, or after an hour if the provider accepts others that cost as "
+                "much. Once the cause is fixed, `promptreel rescue` continues it."
             ),
             Step("Check that the provider accepts the key and no longer reports missing credits:", "promptreel doctor"),
         ),
@@ -311,8 +311,8 @@ RUNBOOK: tuple[Section, ...] = (
         {
             "WebhooksGivenUp": "A webhook was not accepted within a day, or its address is not allowed. The log of "
             "deliver_webhook shows the owner and the reason. The owner can send it again once the receiver works.",
-            "WebhooksLate": "Webhooks have waited for their first attempt for more than 15 minutes. The log of "
-            "deliver_webhook shows the receivers that are slow or fail, and their owners.",
+            "WebhooksLate": "The oldest message in the queue of webhooks is more than 30 minutes old; up to 15 are "
+            "normal. The log of deliver_webhook shows the receivers that are slow or fail, and their owners.",
             "WebhookDeadLetters": "The function deliver_webhook could not process a webhook. Find the cause in its "
             "log, fix it, and run `promptreel redrive`.",
         },
@@ -327,9 +327,9 @@ RUNBOOK: tuple[Section, ...] = (
             ),
             Step("If it is in the dead-letter queue, fix the cause and process it again:", "promptreel redrive"),
             Step(
-                "If webhooks are late, check whether functions are throttled. Otherwise many owners have slow "
-                "receivers: `promptreel logs deliver_webhook --since 15m --level info` shows each attempt. Messages "
-                "wait for up to two weeks, so none is lost. If one owner floods the queue, revoke its key."
+                "If webhooks are late, check whether functions are throttled. If not, many owners have slow receivers: "
+                "`promptreel logs deliver_webhook --since 15m --level info` shows each attempt. Messages stay in the "
+                "queue for up to two weeks, so none is lost. If one owner floods the queue, revoke the owner's keys."
             ),
         ),
     ),
@@ -362,19 +362,19 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "Too many rows were rejected",
         {
-            "RejectedRows": "An API key, or an owner without one, has sent so many rows that cannot be accepted that "
-            "its files are not read until the next hour. Check whether it is a mistake or an abuse.",
+            "RejectedRows": "Too many rows of one API key, or of one owner's files without a key, were rejected in "
+            "this hour. Further files are not read until the next hour. Find out whether this is a mistake or abuse.",
         },
         look=(
-            Step("Show which owner and key it is:", "promptreel logs ingest accept_row --since 2h --level warning"),
+            Step("Show the owner and the key:", "promptreel logs ingest accept_row --since 2h --level warning"),
             Step("Ask the owner. The reports of the owner's batches show the reasons:", "promptreel batch list"),
         ),
         do=(
             Step(
                 "If it is a mistake, the owner corrects the file and sends it in the next hour. If the limit is too "
-                "low for correct use, raise `rejected_rows_an_hour` in `infra/config.py`, and deploy."
+                "low for normal use, raise `rejected_rows_an_hour` in `infra/config.py`, and deploy."
             ),
-            Step("If it is an abuse, revoke the key:", "promptreel keys revoke $KEY"),
+            Step("If it is abuse, revoke the key:", "promptreel keys revoke $KEY"),
         ),
     ),
     Section(
@@ -412,8 +412,8 @@ RUNBOOK: tuple[Section, ...] = (
     Section(
         "A day of charges was not checked",
         {
-            "DaysOverdue": "At least one day should have been reconciled hours ago and still is not. Its errors are in "
-            "the log of reconcile. It stays due until it is done."
+            "DaysOverdue": "At least one day should have been reconciled hours ago and still is not. The log of "
+            "reconcile has the errors. The day stays due until it is done."
         },
         look=(
             Step(
@@ -428,7 +428,7 @@ RUNBOOK: tuple[Section, ...] = (
             ),
             Step(
                 "If the provider no longer has the charges of the day, delete its marks in the videos bucket, in "
-                "`reconciliation/due/`. Their names begin with the day. Then it is not due any more."
+                "`reconciliation/due/`. Their names begin with the day. Then the day is no longer due."
             ),
         ),
     ),
@@ -454,7 +454,7 @@ RUNBOOK: tuple[Section, ...] = (
             Step("For `charged twice` or `other amount`, send the ids in the report to the provider's support."),
             Step(
                 "For `unreadable`, compare the `row` in the report with the provider's list of transactions. If the "
-                "form of the list has changed, report a bug."
+                "format of the list has changed, report a bug."
             ),
         ),
     ),

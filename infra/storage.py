@@ -57,7 +57,7 @@ class Storage(Construct):
             expiration=cdk.Duration.days(1),
             noncurrent_version_expiration=cdk.Duration.days(1),
         )
-        # The provider's side of each day. A tombstone, which recognises a charge, lives for a year.
+        # The provider's charges of each day, kept longer than the tombstones of generations, which are kept for a year.
         self.videos.add_lifecycle_rule(
             prefix=BOOKS,
             expiration=cdk.Duration.days(400),

@@ -16,7 +16,7 @@ from infra.nag import acknowledge
 from infra.storage import Storage
 
 SECONDS = 45  # per delivery: 25 for the request, and the rest for slow DNS and for hosts with many addresses
-# A message is received once, and again after each internal error, at most 15 minutes later: for a day.
+# A message is received once. After an internal error it is received again within 15 minutes, so for about a day.
 RECEIVES = 100
 LIVES = cdk.Duration.days(14)  # SQS's limit
 
@@ -44,7 +44,7 @@ class Webhooks(Construct):
             permissions=[
                 *storage.ledger.permissions(changes=False),
                 *storage.webhooks.permissions(),
-                allow("sqs:SendMessage", on=self.queue.queue_arn),  # messages that wait
+                allow("sqs:SendMessage", on=self.queue.queue_arn),  # for messages that have to wait
             ],
         )
         self.deliver.add_event_source(sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=SENDERS))

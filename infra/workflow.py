@@ -188,7 +188,7 @@ class Workflow(Construct):
         role = iam.Role(
             self,
             "LinksRole",
-            description="Signs the links with which the provider reads videos and inputs.",
+            description="Signs the links that the provider uses to read videos and inputs.",
             assumed_by=iam.ArnPrincipal(cast("iam.IRole", self.submit.role).role_arn),
             max_session_duration=cdk.Duration.hours(1),
         )

@@ -26,7 +26,7 @@ def is_current(checkout: Checkout, provider_url: str) -> bool:
 
 
 def is_kept(checkout: Checkout) -> bool:
-    """Return whether the local AWS has written its state since the deployment. It may have been killed before that."""
+    """Return whether the local AWS has written its state since the deployment, or was killed before it could."""
     written = [path.stat().st_mtime for path in (checkout.data / "aws").glob("[0-9]*/cloudformation.json")]
     deployed = _deployed_path(checkout)
     return deployed.exists() and max(written, default=0.0) >= deployed.stat().st_mtime

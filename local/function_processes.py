@@ -24,14 +24,14 @@ from typing import Any
 from local.inside import service
 
 AT_ONCE = 4 * (os.cpu_count() or 1)  # functions of workflows; they mostly wait for ministack, which uses one core
-OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: users wait for them, so they do not queue behind a batch
+OTHERS_AT_ONCE = AT_ONCE  # HTTP, files and events: users wait for these, so they do not queue behind a batch
 PROCESSES = 8 * AT_ONCE  # at most, including idle ones: 4 GiB on two cores
 IDLE_SECONDS = 25.0  # ministack checks every 30 s: no process is left a minute after the last call
 
 Execute = Callable[..., Any]
 
-# Whether the caller already has a permit: a workflow's call also runs through the second limit. No function waits for
-# another function.
+# Whether the caller already has a permit, because a call from a workflow also passes the second limit. A permit is
+# enough, since no function waits for another function.
 _has_turn: contextvars.ContextVar[bool] = contextvars.ContextVar("has_turn", default=False)
 
 

@@ -33,7 +33,7 @@ class Journal:
         """Add an entry. It survives the end of this process, but not a power failure."""
         if self._file is None:
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        # The line break is first, because the last line is incomplete if the process was killed while it was writing.
+        # The line break is written first, because a killed process may have left an incomplete line.
         line = b"\n" + json.dumps(entry).encode()
         if os.write(self._file, line) < len(line):
             raise OSError(f"{self._path} could not be written. The disk may be full.")
@@ -50,7 +50,7 @@ class Journal:
 def requests_after(handle: Handle, target: str, body: dict[str, Any]) -> list[Request]:
     """Return the requests that repeat a successful write.
 
-    For DynamoDB these are the changed items instead of the write, because only the last one of each item is repeated.
+    For DynamoDB, these put the changed items instead of repeating the write. Only each item's last state matters.
     """
     service, _, action = target.partition(".")
     if service != DYNAMODB:
@@ -96,6 +96,6 @@ def _present(handle: Handle, table: str, key: dict[str, Any]) -> Request:
 
 def _send(handle: Handle, target: str, body: dict[str, Any]) -> dict[str, Any]:
     status, found = answer(handle, target, json.dumps(body).encode())
-    if status != OK:  # such as a table that was created after the state was written
+    if status != OK:  # for example, if a table was created after the state was written
         log.error("A change may be lost: %s answered %s", target, found)
     return found  # type: ignore[no-any-return]

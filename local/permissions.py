@@ -34,7 +34,7 @@ def know_tasks_and_events() -> None:
 
 
 def _machine_with_tokens() -> str:
-    """Return the state machine that creates tokens. Only one does, and ministack does not record it for a token."""
+    """Return the only state machine that creates tokens. ministack does not record which one created a token."""
     for machine in ask_states("ListStateMachines")[1]["stateMachines"]:
         arn = str(machine["stateMachineArn"])
         if "waitForTaskToken" in ask_states("DescribeStateMachine", stateMachineArn=arn)[1]["definition"]:

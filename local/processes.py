@@ -20,8 +20,8 @@ from local.settings import LOOPBACK, LocalCloudError
 
 SAME_START_SECONDS = 60.0  # a start time moves when the system's clock is set
 POLL_SECONDS = 0.05
-READY_SECONDS = 120.0  # ministack reads its state
-STOP_SECONDS = 60.0  # ministack writes its state
+READY_SECONDS = 120.0  # enough for ministack to read its state
+STOP_SECONDS = 60.0  # enough for ministack to write its state
 KILL_SECONDS = 5.0
 
 

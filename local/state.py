@@ -1,7 +1,7 @@
-"""Keep ministack's state over a stop, and what must not be lost also over a kill -9.
+"""Keep ministack's state when it stops, and the changes that must not be lost even when it is killed (kill -9).
 
-ministack 1.5.33 writes its state only while it is stopping. If a kill -9 lost the changes since then, a generation
-could be paid for twice. So the important changes are also written to journals before they are answered: the writes to
+ministack 1.5.33 writes its state only while it is stopping. If a kill -9 lost later changes, a generation could be
+paid for twice. So the important changes are also written to journals before they are answered: the writes to
 DynamoDB, the values of secrets, and the start and the end of each execution. The next start repeats them on the last
 written state. S3 objects are files anyway. A power failure may lose the last seconds.
 
@@ -46,7 +46,7 @@ class State:
         self._number = max((int(path.name) for path in folder.glob("*") if path.name.isdigit()), default=0)
         self._current = folder / str(self._number)
         self._executions = Journal(self._current / "stepfunctions.journal")
-        # What to start again, until the server answers requests. Nothing changes before that.
+        # The executions to start again. They wait until the server answers requests, before which nothing changes.
         self._interrupted: list[Execution] | None = []
         self._strict = _Strict(logging.ERROR)
 

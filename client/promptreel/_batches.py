@@ -57,7 +57,8 @@ class Batches:
         """Run a file of requests. Return once the file has arrived, possibly before all its rows have been read.
 
         `name` identifies the batch; it defaults to the file's name. If you edit the file and send it again under the
-        same name, only the new rows run; sending the same file again does nothing. If a row is invalid, nothing runs
+        same name, only the new rows run; sending the same file again starts only rows that were not
+        started or whose input was missing. If a row is invalid, nothing runs
         unless `force` is true. Files over 4 MiB or 5,000 rows are uploaded, and their invalid rows are rejected.
 
         With `local_inputs`, images, audio and videos that rows name by path are uploaded. Paths are relative to the

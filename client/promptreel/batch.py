@@ -76,7 +76,7 @@ class Batch:
     error: Failure | None
     sha256: str | None  # of the latest file that was read
     created_at: str | None
-    held_back: str | None  # why rows were not started: they exceed a budget, or too many others were rejected
+    held_back: str | None  # why rows were not started: a budget had no room, or too many rows were rejected
     rejected: int  # rows that were rejected, at no cost; their reasons are in the report
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 

@@ -40,14 +40,14 @@ OnChange = Callable[[Generation], None]
 
 
 class Filters(TypedDict, total=False):
-    """Filters for a list. A generation is listed if it matches all of them."""
+    """Filters for a list. A generation is listed if it passes all filters."""
 
     model: str | None
     batch: str | None  # a batch's id
     text: str | None  # part of the prompt
     created_after: datetime | None  # inclusive; a time without a zone is local
     created_before: datetime | None  # exclusive
-    tags: Iterable[str]  # the generation must have all of them; a key without a value matches any value
+    tags: Iterable[str]  # the generation must have all these tags; a key without a value matches any value
 
 
 class Client(Batches, Webhooks):

@@ -62,7 +62,7 @@ class Generation:
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
     tags: tuple[str, ...] = ()  # your own, each `key=value` or a word
     waits_for: tuple[str, ...] = ()  # the generations whose videos it needs as inputs
-    waits_for_credits: bool = False  # whether the provider account has no credits for it
+    waits_for_credits: bool = False  # whether it waits because the provider account has no credits for it
 
     @property
     def usd(self) -> float | None:

@@ -15,8 +15,8 @@ the API and the announcement show that name as `error.name`. A message is one se
     ├── NotFound                this owner has no such generation; the API answers 404
     │   └── Deleted                 its owner deleted it
     ├── BudgetExceeded          a budget has too little left; the API answers 403, a file is recorded as failed
-    ├── Contention              too many writes at once; the API answers 503
-    ├── TooManyRejectedRows     a key has sent too many rows that cannot be accepted; the API answers 403
+    ├── Contention              too many requests change the same items at once; the API answers 503
+    ├── TooManyRejectedRows     too many rows of a key or an owner were rejected in this hour; the API answers 403
     ├── MethodNotAllowed        the path exists, but not for this method; the API answers 405
     ├── LedgerUnavailable       a write to the table failed
     └── GenerationError         ends or delays the workflow of one generation
@@ -144,7 +144,7 @@ class BudgetExceeded(PromptreelError):
 
 
 class Contention(PromptreelError):
-    """Too many requests change the same records or budgets at once. Nothing was changed by this one."""
+    """Too many requests change the same records or budgets at once. This request changed nothing."""
 
     remedy = (
         "Send the same request again with the same idempotency key, after the seconds in the header `Retry-After`. "
@@ -189,7 +189,7 @@ class ProviderUnavailable(GenerationError):
 
 
 class SubmissionUnknown(GenerationError):
-    """The create call was sent, but its outcome is unknown. The provider may have accepted it and may charge for it."""
+    """The create call was sent, but its outcome is unknown. The provider may have accepted the call and may charge."""
 
     remedy = (
         "Promptreel does not send it again, because the provider may charge for it. An operator looks for {id} in "
@@ -294,7 +294,7 @@ class VideoForbidden(GenerationError):
 
 
 class Cancelled(GenerationError):
-    """The job's owner cancelled it. The message says whether the provider may still finish it and charge for it."""
+    """The owner cancelled the job. The message says whether the provider may still finish it and charge the account."""
 
     remedy = "Send the request again if you want the video after all."
 

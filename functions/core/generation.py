@@ -123,7 +123,7 @@ NO_LABEL = Label()
 
 @dataclass(frozen=True)
 class BatchRow:
-    """A row of a batch, by its number from 1 in a revision of the batch, and the number of the run that starts it."""
+    """A row of a batch: its number from 1 in a revision of the batch, and the number of the run that starts it."""
 
     batch_id: str
     number: int
@@ -158,13 +158,13 @@ class Generation:
     reopened_at: datetime | None = None  # by the latest rescue
     slot: int | None = None  # the number of its slot at the provider: see core.slots
     admitted_at: datetime | None = None  # when its slot was granted
-    held_since: datetime | None = None  # since when it is held back for lack of credits: see core.slots.shortages
+    held_since: datetime | None = None  # when it was held back for lack of credits: see core.slots.shortages
     rejected_at: datetime | None = None  # when the provider last rejected it for lack of credits
-    rejected_again: int = 0  # how often that happened although others that cost as much were accepted
+    rejected_again: int = 0  # how often it was rejected although others that cost as much had been accepted since
     batch_id: str | None = None
     row_number: int | None = None  # in its batch, from 1
     revision: int | None = None  # the latest revision of its batch that contains the row
-    batch_run: int | None = None  # the run of its batch that started it last
+    batch_run: int | None = None  # the number of the latest run of its batch that started it
     retried_as: str | None = None  # the id of the generation that replaced it in the batch
     name: str | None = None  # chosen by its owner
     tags: list[str] | None = None  # chosen by its owner
@@ -191,7 +191,7 @@ class Generation:
 
     @property
     def gave_its_slot_back(self) -> bool:
-        """Whether it has to be granted a slot again, because credits were missing."""
+        """Whether it needs a slot again, after it gave one back for lack of credits."""
         return self.slot is None and self.held_since is not None
 
     @property

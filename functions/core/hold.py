@@ -7,8 +7,8 @@ A hold is a part of its generation's record, so its id is that of the generation
 
 It is open from the write that records or reopens the generation until the write that announces the end. Both writes are
 transactions that change the budgets as well. Each write is conditional: only a closed hold is opened, and only the open
-hold of the latest run is closed, once. Nothing else writes a hold, so a hold that was read does not change before the
-write that depends on it.
+hold of the latest run is closed, once. Nothing else writes a hold. So if the condition of a write is met, the hold has
+not changed since it was read.
 
 A hold remembers where it was counted: the credits in each day and month of each budget, and the sums of usage. Credits
 are given back only there. At any time, the credits of the current day and month of a budget are the total of all holds

@@ -103,7 +103,7 @@ def is_private(host: str) -> bool:
     try:
         return not all(map(is_public, _addresses_of(host)))
     except (OSError, UnicodeError):
-        return False  # it leads nowhere
+        return False  # the name does not exist
 
 
 def _addresses_of(host: str, port: int | None = None) -> list[str]:

@@ -24,7 +24,7 @@ from core.slots.credits import Credits
 from core.slots.shortages import Shortage
 from core.workflow import Run
 
-HELD_BACK = "held_back"  # credits are missing, and the slot is given back: the job waits in Admit
+HELD_BACK = "held_back"  # credits are missing, so the job has given its slot back and waits in Admit
 
 
 @dataclass(frozen=True)

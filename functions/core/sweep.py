@@ -123,12 +123,12 @@ class Sweep:
 
     def _look_at_running(self, generation: Generation) -> None:
         age = self.ledger.now() - (generation.reopened_at or generation.created_at)
-        # Before it resumes, because that can end the generation, and an end schedules an earlier visit.
+        # This is done before `resume`, which can end the generation, because an end schedules an earlier visit.
         self.ledger.watch_again(generation.generation_id, min(max(age, SOON), LONGEST_PAUSE))
         self.admission.resume(generation)
 
     def _end(self, generation: Generation) -> None:
-        """End the execution of a generation that has ended, in case the function that ended it died before it did."""
+        """End the execution of a generation that has ended, in case the function that ended it died before doing so."""
         if generation.error and generation.error.name == Cancelled.__name__:
             self.workflow.stop(generation.run)
         else:

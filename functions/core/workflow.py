@@ -35,8 +35,8 @@ class Run:
     def input(self) -> str:
         """The input of its execution.
 
-        Without blanks, because Step Functions writes the input in this way when a batch starts the execution. Starting
-        the same name with the same input twice is one execution, and with another input an error.
+        It has no spaces, because Step Functions writes none when a batch starts the execution. If a name is started
+        again, the same input returns the running execution, and another input is an error.
         """
         return json.dumps({"generation_id": self.generation_id}, separators=(",", ":"))
 

@@ -81,7 +81,7 @@ def check_access(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -
     event, request = app.current_event, app.request
     holder = event.request_context.authorizer.get_lambda
     if not holder.get("owner") and _needed(request) != ANYONE:
-        # The gateway may remember this from a call that the key was too new for.
+        # The gateway may have cached this answer from a call that was made before the key was known.
         found = known_keys().holder(event.headers.get("authorization", ""))
         holder = asdict(found) if found else {}
     calls = Caller(

@@ -30,6 +30,6 @@ def count_dead_webhook() -> None:
 
 
 def count_exceeded_rejections() -> None:
-    """Count an API key or an owner that reached the limit of rejected rows in this hour."""
+    """Count that an API key or an owner reached the limit of rejected rows in this hour."""
     with single_metric(name="RejectedRowsExceeded", unit=MetricUnit.Count, value=1):
         pass

@@ -131,7 +131,7 @@ def test_the_report_lists_unfinished_and_deleted_rows(week: Week, cloud: Cloud) 
     assert [(row["status"], row["error"]) for row in week.report(batch)] == [
         ("error", "Its owner deleted it."),
         ("queued", None),
-        ("not started", "The batch ended before this row: send the file again."),
+        ("not started", "The batch ended before this row. Send the file again."),
     ]
     cloud.ledger.fail(Run(waiting), Failure("GenerationFailed", "no"))
     [_, _, last] = week.accept(batch)

@@ -261,7 +261,7 @@ def test_a_row_that_uses_a_row_without_its_upload_is_rejected(story: Story) -> N
     assert story.found == {}
     first, *others = (row["error"] for row in story.report(given))
     assert "Upload it again" in first
-    assert others == ["InvalidRequest: A row whose video it uses was rejected, so that video does not exist."] * 2
+    assert others == ["InvalidRequest: It uses the video of a row that was rejected."] * 2
 
 
 def test_a_missing_upload_is_reported_when_sending_but_not_in_a_dry_run(doors: Doors) -> None:

@@ -20,7 +20,7 @@ MUTANTS = (
     Mutant(
         "A file is uploaded although no budget has room",
         "functions/core/intake/accept.py",
-        "                    holding()  # raises BudgetExceeded before anything is uploaded\n",
+        "                    opening()  # raises BudgetExceeded before anything is uploaded\n",
         "",
         noticed_by="tests/functions/test_inputs.py::test_nothing_is_uploaded_if_a_budget_has_no_room",
     ),

@@ -401,7 +401,7 @@ def _rows_with_problems(rows: int, problem_rows: int) -> str:
 def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None:
     if check is None:
         raise PromptreelError(
-            f"{file} is too large for --dry-run: split it, or run it, and only its invalid rows are rejected."
+            f"{file} is too large for --dry-run. Split it, or run it: only invalid rows are rejected."
         )
     if as_json:
         output.say_json(check.raw)

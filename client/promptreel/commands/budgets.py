@@ -36,7 +36,7 @@ def set_(
         str | None,
         typer.Option(
             metavar="ID",
-            help="Limit this API key and its replacements; see `promptreel keys list`.",
+            help="Limit this API key, together with its replacements. See `promptreel keys list`.",
             show_default=False,
         ),
     ] = None,
@@ -48,7 +48,7 @@ def set_(
     longer fit fail; with a limit of 0, all of them do. Limits that you do not name stay unchanged.
     """
     if owner and key:
-        raise typer.BadParameter("pass only one of them.", param_hint="--owner, --key")
+        raise typer.BadParameter("pass only one option.", param_hint="--owner, --key")
     usd = {name: _usd(text, f"--{name}") for name, text in (("day", day), ("month", month)) if text is not None}
     jobs = {"hour": _jobs(jobs_an_hour)} if jobs_an_hour is not None else {}
     if not usd and not jobs:

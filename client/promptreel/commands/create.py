@@ -59,7 +59,7 @@ def create(
         str | None,
         typer.Argument(
             metavar="PROMPT",
-            help="What the video shows; `-` reads stdin, `@FILE` reads a file. Optional for some models.",
+            help="The content of the video; `-` reads stdin, `@FILE` reads a file. Optional for some models.",
             show_default=False,
         ),
     ] = None,
@@ -71,7 +71,7 @@ def create(
         str | None, typer.Option(help="The aspect ratio, such as 16:9 or 9:16.", show_default=False)
     ] = None,
     negative_prompt: Annotated[
-        str | None, typer.Option(help="What the video must not show.", show_default=False)
+        str | None, typer.Option(help="Content that the video must not show.", show_default=False)
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives similar videos.", show_default=False)] = None,
     count: Annotated[

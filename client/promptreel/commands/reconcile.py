@@ -14,7 +14,7 @@ SAID = {  # the meaning of each kind of line, in the order of output: first what
     "not_charged": "generated, but not charged in time",
     "charged_twice": "more than one charge for the same generation",
     "other_amount": "charged a different amount than the provider had reported",
-    "unreadable": "rows of the provider's list that could not be read; the report has their content",
+    "unreadable": "rows of the provider's list that could not be read; the report contains them",
     "unknown_amount": "charged without a recorded amount: cancelled, given up or deleted generations",
     "waiting": "generated; the charge may still arrive",
     "of_other_keys": "charged for the account's other keys",

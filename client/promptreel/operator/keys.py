@@ -33,7 +33,7 @@ class ApiKey:
     name: str = ""
     scope: str = api_keys.ALL
     expires_at: str | None = None
-    line: str = ""  # the id of the first key of its line, which shares a budget
+    line: str = ""  # the id of the first key of its line, whose keys share a budget
 
     @classmethod
     def of(cls, key_id: str, record: dict[str, Any]) -> "ApiKey":

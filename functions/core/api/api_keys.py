@@ -4,7 +4,7 @@ The secret that holds them is one JSON object: {key id: {"owner": str, "sha256":
 they are not the default "name": str, "scope": str, "expires_at": ISO 8601, "line": key id}}. A key is
 `pr_<key id>_<secret>`; its 256 random bits make a plain SHA-256 as good as a slow hash.
 
-A key and its replacements are a line, which is named after its first key. They share one budget.
+A key and its replacements form a line, which has the id of its first key. They share one budget.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from core.secrets import Secret
 READ, CREATE, ALL = "read", "create", "all"
 SCOPES = (READ, CREATE, ALL)  # each includes the one before: read; create and retry; cancel and delete as well
 KeyRecord = dict[str, str]
-READ_EVERY, MOST_READS = timedelta(seconds=2), 5  # reads for unknown keys: on average, and in a row
+READ_EVERY, MOST_READS = timedelta(seconds=2), 5  # reads for unknown keys: on average, and at most in a row
 _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 
@@ -39,8 +39,8 @@ class Holder:
 class KnownKeys:
     """Finds the holders of keys in the secret, which is remembered for a while.
 
-    It is read again for an unknown key, which may be newer. Guesses are unknown keys as well, so these reads are
-    limited as by a bucket of `MOST_READS` tokens, which gets another one after each `READ_EVERY`.
+    An unknown key may be newer than the remembered secret, so the secret is read again. Guessed keys are also unknown,
+    so a token bucket limits these reads: it holds `MOST_READS` tokens and gets one every `READ_EVERY`.
     """
 
     secret: Secret

@@ -117,7 +117,7 @@ class GenerationApi:
         return str(shown["video"]["url"])
 
     def _waits_for(self, generation: Generation) -> list[str] | None:
-        """Return the ids of the unfinished generations whose videos this one needs, or None if there are none."""
+        """Return the ids of the unfinished generations whose videos this one needs, or None if it needs none."""
         ledger = self.deletion.ledger
         named = dict.fromkeys(given.generation_id for given in generation.given or () if given.generation_id)
         found = [latest(generation_id, ledger) for generation_id in named]

@@ -21,7 +21,7 @@ MOST_SUMS = 5000  # in one answer
 
 @dataclass(frozen=True)
 class MoneyApi:
-    """Shows what an owner's videos cost, and the budgets that apply to them."""
+    """Shows what an owner's videos cost, and the budgets that apply to the owner."""
 
     accounts: Accounts
     models: Callable[[], Models]

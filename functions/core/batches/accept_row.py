@@ -25,8 +25,8 @@ from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
 from core.workflow import Run
 
-# Between two polls of a row whose workflow was started by someone else. The pause is a tenth of the row's age, so a
-# row is polled about a thousand times in a month, and its end is noticed late by a tenth at most.
+# The pause between two polls of a row whose workflow this execution did not start. It is a tenth of the
+# row's age, so a row is polled at most a thousand times in a month, and its end is noticed at most a tenth too late.
 SHORTEST_PAUSE, LONGEST_PAUSE = 10, 3600  # seconds
 
 
@@ -47,7 +47,7 @@ class AcceptRow:
     intake: Intake  # does not start the workflow, because the batch's execution does
     records: BatchRecords
     limit: RejectionLimit
-    announcer: Announcer  # of an end that nobody has announced before the row runs again
+    announcer: Announcer  # announces an end that is not announced yet, before the row runs again
 
     @property
     def ledger(self) -> Ledger:
@@ -165,7 +165,7 @@ class AcceptRow:
     def _unless_cancelled(self, begun: Generation, row: StagedRow, state: RowState) -> Generation:
         """Fail an attempt that is about to run if its run was cancelled.
 
-        The cancellation may have listed the running rows before this one was recorded.
+        The cancel may have listed the running rows before this one was recorded.
         """
         if begun.status.ended or not self.records.row(state.run.id, row.batch_id, row.number).is_cancelled:
             return begun
@@ -176,7 +176,7 @@ class AcceptRow:
         """Record that the run has rejected a row, and stop the run if the limit of its key is reached."""
         problem = str(error)
         if any(self._was_never_made(needed_id) for needed_id in row.needs):
-            problem = "A row whose video it uses was rejected, so that video does not exist."
+            problem = "It uses the video of a row that was rejected."
         rejection = Rejection.of(row.number, problem, row.request.get("prompt"), row.label)
         if self.records.reject(state.run, rejection):
             exceeded = self.limit.count(row.owner, state.run.key_line, 1)

@@ -57,7 +57,7 @@ class BatchApi:
         """Put a checked file in the prompts bucket. It is read from there, so that a crash here starts nothing."""
         self.batches.limit.check(owner, key_line)
         key, content = sent_key(owner, name), sha256(body).hexdigest()
-        self._expect(owner, name, key, content)  # first, so that it cannot come after the file was read
+        self._expect(owner, name, key, content)  # first, because ingest removes it after it has read the file
         self._outlast_cancel(batch_id_of(self.prompts_bucket, owner, name))
         metadata = _metadata(key_line, max_concurrency)
         self.s3.put_object(Bucket=self.prompts_bucket, Key=key, Body=body, Metadata=metadata)
@@ -95,7 +95,7 @@ class BatchApi:
         return self._shown(self.own(owner, batch_id), counted=True)
 
     def report(self, owner: str, batch_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
-        """Return the report's rows after a row, as they are now, and the number of the last one, None at the end."""
+        """Return the report's present rows after a row, and the number of the last one, or None at the end."""
         batch = self.own(owner, batch_id)
         if batch.run is None:
             return [], None
@@ -141,9 +141,9 @@ class BatchApi:
         return self.get(owner, batch_id)
 
     def _stop_rows(self, batch_id: str, last_run: int, until: float) -> int:
-        """Stop the running rows that a run up to this one started. Return how many of them the index shows as running.
+        """Stop the running rows that this run or an earlier one started. Return how many the index shows as running.
 
-        Rows that a retry has started since are left running.
+        Rows that a later retry has started keep running.
         """
         found = 0
         for generation_id in self.lists.running_in_batch(batch_id):
@@ -157,24 +157,24 @@ class BatchApi:
         return found
 
     def retry(self, owner: str, key_line: str | None, batch_id: str) -> dict[str, Any]:
-        """Run the rows again that failed, were cancelled or were not started. A running batch is left running."""
+        """Run the rows that failed, were cancelled or were not started. Do not disturb a running batch."""
         batch = self._by_whole_id(owner, batch_id)
         if batch.run is None:
             raise Conflict(f"Batch {batch_id} has no rows yet.")
         counts = self._counts(batch)
         status = self._status(batch, counts)
         if status is BatchStatus.RUNNING and not self.batches.has_broken_off(batch.run):
-            self.batches.executions.start(batch.run)  # unless that was done: a function may have died before it
+            self.batches.executions.start(batch.run)  # the function that created the run may have died before this
             return self.get(owner, batch_id)
         left = counts[Status.ERROR] + counts[NOT_STARTED]
-        # Otherwise running rows may be left as well, or only the report.
+        # In these states, rows may still be running, or only the report may be missing.
         if status not in (BatchStatus.RUNNING, BatchStatus.CANCELLING, BatchStatus.STOPPED):
             if left == 0:
                 raise Conflict(f"Batch {batch_id} has no failed rows: nothing is left to retry.")
             if left == batch.run.problems:
-                raise Conflict(f"Batch {batch_id} has only invalid rows left: correct them and send its file again.")
+                raise Conflict(f"Batch {batch_id} has only invalid rows left. Correct them and send its file again.")
         if not self.batches.staging.has_rows(batch.run):
-            raise Conflict(f"Batch {batch_id} is too old for its rows to be here: send its file again, then retry.")
+            raise Conflict(f"The rows of batch {batch_id} have expired. Send its file again, then retry.")
         self.batches.limit.check(owner, key_line)
         self.batches.retry(batch.run, key_line)
         return self.get(owner, batch_id)

@@ -92,7 +92,7 @@ class FileIntake:
         self.rejections.reject(error, Envelope(rejected_id, owner, Source("s3", file.uri)))
 
     def _reject_unread(self, file: DroppedFile, owner: str, key_line: str | None, error: PromptreelError) -> None:
-        """Reject a file without reading it, because too many rows were rejected before it.
+        """Reject a file without reading it, because the limit of rejected rows is reached.
 
         Only the first of these files in an hour becomes a failed generation.
         """

@@ -29,7 +29,7 @@ class BatchExecutions:
             return
 
     def is_broken(self, run_id: str) -> bool:
-        """Return whether the run's execution broke off, even if that was not reported: it may have been aborted."""
+        """Return whether the run's execution broke off or was aborted, even if no report says so."""
         arn = self.state_machine_arn.replace(":stateMachine:", ":execution:")
         try:
             found = self.stepfunctions.describe_execution(executionArn=f"{arn}:{run_id}")

@@ -25,7 +25,7 @@ class BatchStatus(StrEnum):
 
     READING = "reading"  # the file is not read yet
     RUNNING = "running"
-    CANCELLING = "cancelling"  # no more rows start, and some are still running
+    CANCELLING = "cancelling"  # cancelled, and some rows are still running
     COMPLETED = "completed"  # all rows have ended, as completed or as error
     CANCELLED = "cancelled"
     STOPPED = "stopped"  # the run ended before all of its rows did
@@ -39,9 +39,9 @@ class Content:
     ref: str  # s3://bucket/key of the file
     sha256: str
     arrived_at: datetime  # in whole seconds, as S3 reports it
-    version: str  # of the object, the same for each event about it
+    version: str  # of the object; all events about one upload have the same
     requested_concurrency: str = ""  # from the file's metadata; applied if it is a number below the limit
-    key_line: str | None = None  # of the API key that it was sent with
+    key_line: str | None = None  # the line of the API key that sent it
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BatchRecord:
     # Each of these changes on its own.
     sent: str | None = None  # SHA-256 of a file that was sent over HTTP and is not read yet
     error: Failure | None = None  # why the file that was sent last cannot be read
-    cancelled_at: datetime | None = None  # a file that arrived before is cancelled, even if it is read later
+    cancelled_at: datetime | None = None  # files that arrived before this are cancelled, even if they are read later
     cancelled_run: int = 0  # this run and all before it are cancelled
 
     def is_newer_than(self, content: Content) -> bool:
@@ -77,7 +77,7 @@ class BatchRecord:
         return content.arrived_at < self.content_at
 
     def is_cancelled_before(self, content: Content) -> bool:
-        """Return whether the batch was cancelled when this content had arrived and was not read."""
+        """Return whether the batch was cancelled after this content had arrived."""
         return self.cancelled_at is not None and content.arrived_at <= self.cancelled_at
 
 
@@ -122,6 +122,6 @@ class Batch:
             return BatchStatus.COMPLETED
         if run.has_ended:
             return BatchStatus.COMPLETED if run.is_complete else BatchStatus.STOPPED
-        # No row is running: the run is between two rows, or its execution was aborted.
+        # No row is running: the run is about to start the next one, or its execution was aborted.
         is_stopped = counts is not None and is_execution_broken()
         return BatchStatus.STOPPED if is_stopped else BatchStatus.RUNNING

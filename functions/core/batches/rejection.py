@@ -1,7 +1,8 @@
 """A rejected row: it is in the report of its run, and nowhere else.
 
 It has no generation, no id, no announcement and no webhook. A row is rejected while its file is read, or when its run
-accepts it, because an input is missing or a model is not offered any more. `replacement` says when a rejection counts.
+accepts it, because an input is missing or the provider has withdrawn the model. `replacement` says when a rejection
+counts.
 """
 
 from dataclasses import dataclass

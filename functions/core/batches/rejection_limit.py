@@ -30,7 +30,7 @@ class RejectionLimit:
     def count(self, owner: str, key_line: str | None, rows: int) -> str | None:
         """Count rejected rows. Return why no more rows may start if the limit is reached, and None otherwise.
 
-        A function that dies may count a row again. The limit is a safeguard and not a price.
+        If a function dies, a row may be counted twice, which does not matter for a safeguard.
         """
         hour = self._hour()
         after = self.records.add_rejected(_counter(owner, key_line, hour), rows, hour + 2 * HOUR)
@@ -40,7 +40,7 @@ class RejectionLimit:
         return self._message(hour) if after >= self.an_hour else None
 
     def hourly(self, owner: str, key_line: str | None) -> str:
-        """Return a name for what happens once to this owner or key in this hour."""
+        """Return a name that is the same for this key, or this owner, during this hour."""
         return _counter(owner, key_line, self._hour())
 
     def _hour(self) -> datetime:

@@ -8,13 +8,13 @@ An attempt is replaced only if the provider itself failed to make the video, whi
 attempt names its replacement (`retried_as`) before the replacement exists, so a row never has two attempts that may be
 paid. If the replacement is missing, because a function died or the replacement was rejected, the next retry records it.
 
-A rejection is not an attempt. It belongs to one run, and only counts in that run and while the row has no attempt.
-So an attempt replaces a rejection, a later run decides again, and each row counts once:
+A rejection is not an attempt. It belongs to one run, and counts only in that run and only while the row has no attempt.
+So an attempt replaces a rejection, a later run decides again, and each row counts once, as
 
     its latest attempt, or else its rejection in the run, or else it is not started
 
-Each attempt remembers the run that started it last (`batch_run`). A retry runs a failed row again if an earlier run
-started it. It does so once, and no clock is compared.
+Each attempt remembers the latest run that started it (`batch_run`). A retry runs a failed row again if an earlier run
+started it. So it does this once per row, and does not compare clocks.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from core.rescue import check_rescuable
 class Step(Enum):
     """The step that a run takes with a row."""
 
-    KEEP = auto()  # nothing: it ends or has ended, or the run may not start it
+    KEEP = auto()  # do nothing: the row is running or finished, or the run may not start it
     START = auto()  # record its first attempt
     CONTINUE = auto()  # reopen its failed attempt, as `promptreel rescue` does
     REPLACE = auto()  # record a new attempt in place of the failed one

@@ -108,7 +108,7 @@ class ReportBatch:
 
 @dataclass(frozen=True)
 class ReportRows:
-    """The rows of a report, as they are now, by the rule of `replacement`."""
+    """The present rows of a report, by the rule of `replacement`."""
 
     run: BatchRun
     ledger: Ledger
@@ -155,16 +155,16 @@ class ReportRows:
         """Return the row of a report for a row that has no attempt and was not rejected."""
         if self.run.is_complete and not self.is_cancelled:
             return _deleted(number, generation_id)
-        error: str | None = "The batch ended before this row: send the file again."
+        error: str | None = "The batch ended before this row. Send the file again."
         if self.run.why_not_started:
-            error = f"{self.run.why_not_started} Send the file again to go on."
+            error = f"{self.run.why_not_started} Send the file again to continue."
         if self.is_cancelled:
             error = "The batch was cancelled before this row."
         return {**_blank(number, generation_id), "status": NOT_STARTED, "error": error if self.has_ended else None}
 
 
 class _InOrder:
-    """Numbered values in ascending order, that are asked for in ascending order."""
+    """Numbered values in ascending order, which can be read only in ascending order."""
 
     def __init__(self, values: Iterator[tuple[int, str]]) -> None:
         self._values = values
@@ -187,7 +187,7 @@ def _staged_ids(run: BatchRun, s3: "S3Client", bucket: str) -> Iterator[tuple[in
         try:
             row = StagedRow.from_line(json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            continue  # someone has overwritten the file: the row is reported if the index has it
+            continue  # the staged file was overwritten; the report still has the row if the index lists it
         yield row.number, row.generation_id
 
 

@@ -21,7 +21,7 @@ MAX_REJECTED = 1000  # rows; a run that has rejected so many starts no more
 
 @dataclass(frozen=True)
 class BatchRun:
-    """A run of a batch, as it is recorded. Times are UTC."""
+    """The record of a run of a batch. Times are UTC."""
 
     # These never change.
     batch_id: str
@@ -33,16 +33,16 @@ class BatchRun:
     staged: str  # the folder of the staged rows, which a retry shares with the run that it repeats
     max_concurrency: int
     started_at: datetime
-    key_line: str | None = None  # of the API key whose budget counts the rows that start
+    key_line: str | None = None  # the line of API keys whose budget counts the rows that start
     is_retry: bool = False  # whether rows that failed in earlier runs are run again
     rows: int = 0
     problems: int = 0  # rows that were rejected while the file was read; they are not staged
     made_before: int = 0  # rows that an earlier run had made, or was making
 
-    # These change during the run. Each write changes one of them.
-    rejected: int = 0  # rows, with the `problems`
+    # These change during the run, each in a separate write.
+    rejected: int = 0  # rows, including the `problems`
     held_back: str | None = None  # why rows were not started: a budget has no room for them
-    stopped: str | None = None  # why the run starts no more rows, although few of its own were rejected
+    stopped: str | None = None  # why the run starts no more rows: the hourly limit of its key or owner is reached
     ended_at: datetime | None = None
     is_complete: bool | None = None  # whether all rows had ended by then
 
@@ -68,19 +68,19 @@ class BatchRun:
 
     @property
     def leaves_rows(self) -> bool:
-        """Return whether the run has ended and another run of the same content may start rows that this one did not."""
+        """Return whether the run has ended and another run of its content could start rows that it did not start."""
         return self.has_ended and (not self.is_complete or self.rejected > self.problems)
 
     @property
     def why_stopped(self) -> str | None:
         """Return why the run starts no more rows, or None if it does."""
         if self.rejected >= MAX_REJECTED:
-            return f"{MAX_REJECTED:,} rows were rejected, so no more rows were started. Correct them."
+            return f"{MAX_REJECTED:,} rows were rejected, so no more rows were started. Correct the rejected rows."
         return self.stopped
 
     @property
     def why_not_started(self) -> str | None:
-        """Return why rows were not started, if the run knows."""
+        """Return why rows were not started, or None if no reason is recorded."""
         return self.why_stopped or self.held_back
 
     @property
@@ -130,7 +130,7 @@ class BatchRun:
 
 @dataclass(frozen=True)
 class RowState:
-    """The state of a run as one row needs it, at one moment."""
+    """The present state of a run, as far as one row needs it."""
 
     run: BatchRun
     is_cancelled: bool

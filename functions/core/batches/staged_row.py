@@ -17,7 +17,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class StagedRow:
-    """A row with its request, and all that AcceptRow needs. It does not name a run, because a retry shares it."""
+    """A row with everything that AcceptRow needs. It does not name a run, because retries use it again."""
 
     batch_id: str
     number: int  # from 1

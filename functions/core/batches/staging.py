@@ -46,7 +46,7 @@ class Staging:
         Nothing is written if reading the rows fails. Raise `TooManyRejected` as soon as too many were rejected.
         """
         kept: set[str] = set()
-        spans: list[Span] = []  # of the staged rows; one that was rejected has none, and no other row uses its video
+        spans: list[Span] = []  # of the staged rows; a rejected row has none, and no other row uses its video
         rejections: list[Rejection] = []
         identities = Identities()
         made_before = end = 0
@@ -56,7 +56,7 @@ class Staging:
                 known = self._known(run, some)
                 made_before += sum(map(counts_as_made, known.values()))
                 for identity, row in some:
-                    # A row that already has a generation is valid, even if its model is not offered any more.
+                    # A row that already has a generation is valid, even if the provider has withdrawn its model.
                     if identity is None or (row.problem and identity not in known):
                         rejections.append(_rejected(row, rejections))
                         spans.append(Span(end, 0))
@@ -92,8 +92,8 @@ class Staging:
     def _keep_uploads(self, row: FileRow, run: BatchRun, kept: set[str]) -> None:
         """Keep the uploads that a row names, because it may have to wait for longer than they stay.
 
-        A missing upload is no problem yet: the row is rejected when it is accepted, and a retry finds what was uploaded
-        since. `kept` remembers the uploads of the rows before it.
+        If an upload is missing, only AcceptRow rejects the row, because a retry may find the upload. `kept` contains
+        the uploads of earlier rows.
         """
         for reference in row.uploads:
             if reference in kept:
@@ -129,7 +129,7 @@ def _rejected(row: FileRow, before: list[Rejection]) -> Rejection:
         first = (*before, rejection)[0]
         raise TooManyRejected(
             f"{MAX_REJECTED:,} rows are not valid, so the file was not read further and nothing was started. The first "
-            f"is row {first.number}. {first.problem}"
+            f"one is row {first.number}. {first.problem}"
         )
     return rejection
 

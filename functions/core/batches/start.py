@@ -34,7 +34,7 @@ class BatchStart:
         if batch.run and self._is_known(batch, batch.run, content):
             if batch.record.error and content.version != batch.record.version:
                 self.records.readable(batch.record.batch_id)
-            self._execute(batch.run, content)  # unless that was done: a function may have died before it
+            self._execute(batch.run, content)  # the function that created the run may have died before this
             return
         is_late = batch.record.is_newer_than(content)
         if is_late and batch.record.is_cancelled_before(content):
@@ -57,18 +57,18 @@ class BatchStart:
             self.records.unreadable(batch.record.batch_id, Failure(type(error).__name__, str(error)))
 
     def retry(self, latest: BatchRun, key_line: str | None) -> None:
-        """Start another run of the latest revision. If another caller was faster, start theirs."""
+        """Start another run of the latest revision. If another caller has just created one, start that one."""
         run = latest.retried(key_line, self.records.now())
         self.executions.start(run if self.records.begin(run, None) else self.records.run(run.id))
 
     def has_broken_off(self, run: BatchRun) -> bool:
-        """Return whether the run has ended before all of its rows did, even if that was not reported."""
+        """Return whether the run ended before all of its rows did, even if no report says so."""
         return run.ended_early if run.has_ended else self.executions.is_broken(run.id)
 
     def _execute(self, run: BatchRun, content: Content) -> None:
         """Start the execution of a run, which is cancelled if the batch was cancelled before its file was read.
 
-        This is checked when the run exists, because the batch may have been cancelled while the file was read.
+        This is checked after the run was created, because the batch may have been cancelled while the file was read.
         """
         record = self.records.get(run.batch_id).record
         if record.cancelled_at and record.is_cancelled_before(content) and not run.is_retry:

@@ -1,6 +1,6 @@
 """The table of batches.
 
-    <batch>                     a batch; the only items that the index by owner contains
+    <batch>                     a batch; the index by owner contains only these items
     <batch>-<run>               a run of it
     <batch>/<staged>/<row>      a row that was rejected while the file was read; the runs of the staged rows share it
     <batch>-<run>/<row>         a row that was rejected when this run accepted it
@@ -93,7 +93,7 @@ class BatchRecords:
         self._table.update(batch_id, self._now({"error": asdict(failure)}))
 
     def readable(self, batch_id: str) -> None:
-        """Record that a file was sent that can be read, after one that cannot."""
+        """Record that the latest file can be read, after an earlier one that could not."""
         self._table.update(batch_id, self._now({}), remove=("error",))
 
     def cancel(self, batch_id: str, run: int, at: datetime) -> None:
@@ -129,7 +129,7 @@ class BatchRecords:
     def begin(self, run: BatchRun, content: Content | None) -> bool:
         """Create a run and make it the latest of its batch. Return False if another run has its number.
 
-        `content` is what was read for the run. A retry has none, and ends the cancel of earlier runs.
+        `content` was read for the run. A retry has no content, and ends the cancel of earlier runs.
         """
         read = {"content": content.sha256, "content_at": iso(content.arrived_at)} if content else {}
         latest = update_of(
@@ -150,7 +150,7 @@ class BatchRecords:
         return lambda: Together({}, [{"Update": {"TableName": self._name, **update}}])
 
     def begin_apart(self, run: BatchRun) -> None:
-        """Create a run of content that arrived late, unless it exists. It is not the latest of its batch."""
+        """Create a run of content that arrived late, unless it exists. It does not become the latest of its batch."""
         with suppress(ConditionFailed):
             self._table.put(_written_run(run), IS_NEW)
 
@@ -201,7 +201,7 @@ class BatchRecords:
         return True
 
     def reject_staged(self, run: BatchRun, rejections: Iterable[Rejection]) -> None:
-        """Record the rows that were rejected while the file of a run was read. It counts them when it begins."""
+        """Record the rows that were rejected while a run's file was read. They are counted when the run is created."""
         self._table.put_all([_written_rejection(_staged_key(run), one) for one in rejections])
 
     def rejections(self, run: BatchRun, numbers: Iterable[int]) -> dict[int, Rejection]:

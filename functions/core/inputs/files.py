@@ -38,7 +38,7 @@ UPLOADS = "uploads/"
 _VIDEO = re.compile(r"videos/([0-9a-f]{32})/video\.\w+", re.ASCII)
 _MISSING = {"NoSuchKey", "NoSuchBucket", "404"}
 _CHANGED = {"PreconditionFailed", "412"}
-# S3's answers for an object that is archived, or encrypted with a customer's or another account's key.
+# S3's errors for an object that is archived, or encrypted with a customer's or another account's key.
 _WITHHELD = re.compile(r"InvalidObjectState|AccessDenied|InvalidRequest|KMS\.\w+")
 
 
@@ -253,9 +253,9 @@ class Inputs:
         return True
 
     def _raise_withheld(self, error: ClientError, place: Place) -> None:
-        """Raise `_Withheld` if the owner's object is the reason of the error.
+        """Raise `_Withheld` if the error is due to the owner's object.
 
-        In the videos bucket only Promptreel stores objects, so there a denied access is a fault of the deployment.
+        Only Promptreel stores objects in the videos bucket, so access denied there is a fault of the deployment.
         """
         code = error.response["Error"]["Code"]
         if code == "InvalidObjectState" or (place.bucket == self.prompts_bucket and _WITHHELD.fullmatch(code)):

@@ -77,7 +77,7 @@ def upload_id(sha256: str) -> str:
 
 @dataclass(frozen=True)
 class Referring:
-    """A request in which references to uploads replace the data: URIs. `files` has their files by their references."""
+    """A request in which references to uploads replace the data: URIs. `files` maps each reference to its file."""
 
     request: Any  # not checked yet
     files: Mapping[str, bytes]

@@ -35,7 +35,7 @@ class Envelope:
     source: Source
     row: BatchRow | None = None  # if the request is a row of a batch
     label: Label = NO_LABEL
-    key_line: str | None = None  # of the API key that the request was made with: its budget counts the request
+    key_line: str | None = None  # the line of the API key of the request, whose budget counts the request
     strict: bool = True  # reject fields and models that are not in the catalogue
 
 
@@ -90,7 +90,7 @@ class Intake:
 def without_files(request: object, models: Models) -> tuple[Referring, tuple[Input, ...]]:
     """Return the request without the files of its data: URIs, and its model's fields for files.
 
-    Anything that is no request is returned as it is. Raise `InvalidRequest` for an invalid data: URI.
+    A value that cannot be a request is returned unchanged. Raise `InvalidRequest` for an invalid data: URI.
     """
     model = models.get(request.get("model")) if isinstance(request, dict) else None
     if model is None or not isinstance(request, dict):

@@ -1,8 +1,8 @@
 """Sort requests into kinds: requests of one kind cost the same and take about as long.
 
 The provider's reference does not say which parameters change the price. Therefore every parameter counts, except texts,
-seeds and the addresses of files. A parameter that counts needlessly only makes a kind smaller, which then takes longer
-to have a history. A parameter that is missing would mix cheap requests with dear ones.
+seeds and the addresses of files. If a parameter counts that does not matter, a kind only takes longer to have a
+history. If a parameter that matters did not count, cheap requests would be mixed with expensive ones.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _MEDIA = re.compile(r"(https?|s3)://|(data|upload|generation|row):", re.IGNORECASE)
-_MOST = 64  # characters of an option, such as 1080p; anything longer is a text
-_NO_COST = re.compile(r"(negative_)?prompt|(.*_)?seed")  # names of parameters that cost nothing, at any depth
+_MOST = 64  # characters of an option such as 1080p; a longer value is a text
+_NO_COST = re.compile(r"(negative_)?prompt|(.*_)?seed")  # parameters that do not change the cost, at any depth
 
 
 def model_of(request: Mapping[str, Any]) -> str:
@@ -37,7 +37,7 @@ def kind_of(request: Mapping[str, Any], owner: str) -> str:
 
 
 def _bears_cost(value: Any) -> Any:
-    """Return the value without what costs nothing, in the same form for equal values."""
+    """Return the value without the parts that do not change the cost. Equal values have the same form."""
     match value:
         case Mapping():
             return {name: _bears_cost(one) for name, one in value.items() if not _NO_COST.fullmatch(name)}

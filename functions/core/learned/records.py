@@ -2,8 +2,8 @@
 
 The table of slots holds an item for each model, with the times of all its generations (pk "times"), and an item for
 each kind of request, with its times and costs (pk "kinds"). A finished generation writes its values at the position
-that its id determines, over those of an earlier generation. These are writes without a read or a condition, so
-concurrent and repeated writes are harmless, and old values are replaced little by little. Only the time of a poll, an
+that its id determines, over those of an earlier generation. These writes need neither a read nor a condition, so
+concurrent and repeated writes are harmless, and new values gradually replace old ones. Only the time of a poll, an
 estimate, and the times that users see depend on these items.
 """
 
@@ -65,14 +65,14 @@ class Learned:
     def costs_of(self, request: Mapping[str, Any], owner: str) -> list[int]:
         """Return the credits that the latest requests of the same kind cost, the lowest first.
 
-        If those are too few, return an empty list. Requests with other parameters say nothing about the cost, and with
-        media as input only those of the same owner do.
+        If those are too few, return an empty list. Requests with other parameters say nothing about the cost. If a
+        request has media as an input, only requests of the same owner do.
         """
         found = sorted(_values(self._read(_key_of_kind(request, owner)), COST))
         return found if len(found) >= FEW else []
 
     def note(self, generation: Generation, seconds: float | None, credits_used: int | None) -> None:
-        """Record how long a generation took and how much it cost; None for what is not known.
+        """Record how long a generation took and how much it cost. Pass None for an unknown value.
 
         A cost of zero is not recorded: budgets would then hold nothing for similar requests.
         """

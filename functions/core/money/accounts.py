@@ -47,10 +47,10 @@ class Accounts:
         return Cost(estimated=estimate.credits, most=estimate.most, basis=estimate.basis)
 
     def opening(self, generation: Generation, key_line: str | None) -> Others:
-        """Return what opens a hold for the possible cost of a generation, and counts it as a job.
+        """Return the writes that open a hold for a generation's possible cost, and count it as a job.
 
-        It belongs in the transaction that records or reopens the generation, and raises `BudgetExceeded`. `key_line` is
-        that of the API key whose budget counts it.
+        They belong in the transaction that records or reopens the generation, and raise `BudgetExceeded`. The budget of
+        `key_line`, a line of API keys, counts it.
         """
         closed = replace(_hold_of(generation), scopes=scopes_of(generation.owner, key_line))
         most = generation.cost.most if generation.cost else 0
@@ -62,9 +62,9 @@ class Accounts:
         return opening
 
     def closing(self, generation: Generation) -> Others:
-        """Return what closes the hold of a generation that has ended, and counts its cost.
+        """Return the writes that close the hold of a generation that has ended, and count its cost.
 
-        It belongs in the transaction that records the announcement.
+        They belong in the transaction that records the announcement.
         """
         before, now = _hold_of(generation), counted(generation)
 

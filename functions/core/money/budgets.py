@@ -4,7 +4,7 @@ Each scope has one item, which counts only its current day, month and hour. The 
 opens its hold (core.hold), on condition that each budget has room. Concurrent requests can therefore not spend more
 than the limit. The transaction that records the announcement of its end closes the hold and gives back the unused part.
 
-An API key shares its scope with the keys that it replaced: they are a line, named after its first key.
+An API key shares its scope with the keys that it replaced. Together they are a line, which has its first key's id.
 """
 
 import logging
@@ -196,7 +196,7 @@ class Budgets:
         return self._read([scope])[0][1]
 
     def _set(self, scope: str, values: Mapping[str, Any]) -> None:
-        """Set attributes of a scope that no transaction changes, although others may be changing the item now."""
+        """Set attributes that no transaction changes, even while transactions change the scope's other attributes."""
         updated: Any = {
             "Key": write({PK: SCOPE, SK: scope}),
             "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in values),
@@ -269,7 +269,7 @@ class Budgets:
     def _give_back(self, item: Item, given: Mapping[str, int]) -> dict[str, Any] | None:
         """Return an update that takes credits from those periods that a scope still counts, or None for no period.
 
-        The condition keeps a scope that has just moved on to a new period from giving them back there.
+        The condition fails if the scope has just begun a new period, which must not get these credits.
         """
         used = Used.of(item)
         counting = {name: period for name, period in (("day", used.day), ("month", used.month)) if period in given}
@@ -299,9 +299,9 @@ class Budgets:
         }
 
     def _note_refusal(self, budget: Budget, period: str) -> None:
-        """Record a rejection for the alarm, since the budget may not be used up completely.
+        """Record a rejection for the alarm, which would otherwise miss a budget that is not completely used up.
 
-        If the item is too busy, the next rejection records it: the answer to this one does not depend on it.
+        If the item is too busy, do nothing: the next rejection is recorded instead. The caller's answer is the same.
         """
         if budget.refused_in == period:
             return
@@ -322,7 +322,7 @@ def scopes_of(owner: str, key_line: str | None) -> list[str]:
 
 
 def _periods(found: Sequence[tuple[Item, Budget]]) -> dict[str, tuple[str, str]]:
-    """Return the current day and month of each scope, which a clock that is ahead may have begun early."""
+    """Return the current day and month of each scope, which a function whose clock is ahead may have begun early."""
     return {budget.scope: (budget.used.day, budget.used.month) for _, budget in found}
 
 

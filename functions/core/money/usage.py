@@ -1,8 +1,8 @@
 """Sum the cost of generations as they end: by day, model, tag and batch for each owner, and by owner for all.
 
 A generation is counted in the transaction that closes its hold, and therefore exactly once. If it is rescued and ends
-again, the new numbers replace the first ones: its hold remembers which sums those were in. Failed generations are also
-counted by the name of their error, in the same items.
+again, the new numbers replace the first ones: its hold remembers the sums that contain these. Failed generations are
+also counted by the name of their error, in the same items.
 """
 
 from collections import Counter, defaultdict

@@ -67,7 +67,7 @@ def log(page: Page, start: datetime, end: datetime) -> Iterator[LoggedCall]:
             return
         if not rows:
             raise ProviderUnavailable("The provider's log announced more rows but returned none.")
-        if hash(content) in seen:  # it ignores the offset, and would never end
+        if hash(content) in seen:  # the provider ignores the offset, so reading would never end
             raise ProviderUnavailable("The provider's log repeats a page.")
         seen.add(hash(content))
         offset += PAGE_ROWS

@@ -1,7 +1,7 @@
 """How long a job waits before the provider is called again, where it spends the wait, and when it is given up.
 
 Every such rule of the workflow is here: of Submit, of LookUpSubmission and of CheckStatus. core.slots.shortages has
-those for jobs that wait for credits. An execution's history holds
+the rules for jobs that wait for credits. An execution's history holds
 25,000 events and each turn of its loop takes fourteen, so no rule may let a job turn too often.
 """
 
@@ -16,7 +16,7 @@ from core.learned.times import Times
 TURN_SECONDS = 22.5
 LATE_SECONDS = 10  # the possible delay of a poll, for a function's start and the provider's answer
 SOONER = 0.8
-LONGEST_LEARNED = 60  # seconds between polls because of learned times: other jobs, and other owners', do not delay more
+LONGEST_LEARNED = 60  # seconds of a learned wait, so that other owners' slow jobs do not delay a job for longer
 
 
 @dataclass(frozen=True)

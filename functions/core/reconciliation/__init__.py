@@ -1,6 +1,6 @@
 """Compare the provider's charges with the ledger, day by day.
 
-reconcile.py    the step: which days are due, and how far the time reaches
+reconcile.py    the step: reconciles the days that are due, until its time is over
 day.py          judges a day: collects both sides and compares them
 reading.py      reads the provider's side of a day into its book, and matches charges to generations
 book.py         the SQLite file of a day's charges, kept in S3

@@ -17,11 +17,11 @@ from core.reconciliation.own import Own
 
 CHARGE, REFUND = "MODEL_USAGE", "REFUND"  # kinds of the provider's movements that belong to generations
 CHARGES, LOG = "charges", "log"
-AT_ONCE = 100  # references that are looked up at once
-VERSION = 1  # of the tables; a file of another version is read again
+AT_ONCE = 100  # references in one look-up
+VERSION = 1  # of the tables; a book of another version is discarded, and its day is read again
 _OWN_NAME = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{32}")  # core.submit.client_request_id
 
-# `own` is the generation of a charge, and `home` the day that reports it, if that is known.
+# `own` is the generation of a charge, and `home` the day whose report has that generation, if these are known.
 _SCHEMA = f"""
 PRAGMA user_version = {VERSION};
 CREATE TABLE IF NOT EXISTS hours (what TEXT, hour TEXT, PRIMARY KEY (what, hour)) WITHOUT ROWID;
@@ -131,7 +131,7 @@ class Book:
         return [datetime.fromisoformat(hour) for (hour,) in found]
 
     def named(self) -> Iterator[str]:
-        """Yield the generations that are named by the calls of charges without a generation."""
+        """Yield the generations that the log names for charges without a generation."""
         found = self._database.execute(
             "SELECT DISTINCT calls.generation_id FROM movements JOIN calls USING (reference) "
             "WHERE movements.own IS NULL AND calls.generation_id IS NOT NULL"

@@ -1,7 +1,8 @@
-"""Judge a day: collect the charges of its generations, whenever they came, and compare them with the ledger.
+"""Judge a day: collect the charges of its generations, from any day, and compare them with the ledger.
 
 A generation belongs to the day (UTC) on which it was done or, if it never was, on which it was sent. All of its charges
-and refunds count there, in however many parts and on whatever day. A charge of nobody belongs to its own day.
+and refunds count there, in however many parts and on whatever day. A charge without a generation belongs to the day on
+which it was made.
 """
 
 import time
@@ -21,7 +22,7 @@ from core.reconciliation.sheet import Sheet, Sum
 from core.reconciliation.shelf import Shelf
 from core.records.table import Table
 
-FURTHEST = timedelta(days=31)  # before the day: charges for generations that were sent earlier are not searched there
+FURTHEST = timedelta(days=31)  # how long before the day charges are searched, even if a generation was sent earlier
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Judged:
     day: date
     lines: Iterator[Line]
     read_until: datetime
-    complete_from: datetime  # when all charges that may still arrive can be read
-    strays: list[tuple[date, str]]  # other days whose reports have charges of this day, and the latest such charge
+    complete_from: datetime  # from then on, all charges that may still arrive can be read
+    strays: list[tuple[date, str]]  # days whose reports need charges of this day, with the time of the latest one
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Reconciliation:
     def judge(self, day: date, folder: Path, until: datetime, *, again: bool = False) -> Judged:
         """Judge a day, with files in `folder`. Raise `OutOfTime` at `until`.
 
-        The provider's side of a day is read once. With `again`, that of this day is read again.
+        The provider's side of each day is read once. With `again`, read this day again.
         """
         reading = Reading(self.provider, self.table, self.now, self.sleep, until)
         sheet = Sheet(folder / "sheet", day)
@@ -78,7 +79,7 @@ class Reconciliation:
             except ProviderUnavailable:
                 if one == day:
                     raise
-                continue  # it is due itself; until then, what is not charged here waits for it
+                continue  # that day is due as well; until it is read, generations without a charge wait for it
             sheet.take(one, path)
             path.unlink()
             taken.add(one)
@@ -94,7 +95,7 @@ class Reconciliation:
         return Judged(day, lines, read_until, complete_from, sheet.strays())
 
     def _book(self, day: date, folder: Path, reading: Reading, *, of_day: date, again: bool) -> Path:
-        """Return the book of a day. An unfinished one is not kept, and matched only for its own report."""
+        """Return the book of a day. Until the day is over, do not store it, and match it only for its own report."""
         path = folder / day.isoformat()
         if is_over(day, self.now()):
             self.shelf.fetch(day, path, lambda book: reading.read(day, book), again=again)

@@ -15,7 +15,7 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"  # a row of the provider's list that is not a transaction
     WAITING = "waiting"  # a completed generation of ours; its charge, or a part, may still arrive
     UNKNOWN_AMOUNT = "unknown_amount"  # a charge for a generation of ours whose expected amount is not known here
-    OF_OTHER_KEYS = "of_other_keys"  # a charge for another key of the account, which the deployment expects
+    OF_OTHER_KEYS = "of_other_keys"  # a charge for another key of the account, if the account is shared
 
 
 # The kinds that raise an alarm.

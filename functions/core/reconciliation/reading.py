@@ -16,19 +16,19 @@ from core.records.table import Table
 T = TypeVar("T")
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-LOG_REACH = 26  # hours at most from a call to its charge: no job takes longer at the provider
+LOG_REACH = 26  # hours at most from a call to its charge, because no job takes longer at the provider
 SETTLED = timedelta(minutes=5)  # from the end of an hour until its data is complete: clocks differ
 LOG_PAUSE = 0.5  # seconds between pages of the log: LookUpSubmission needs some of the 200 allowed calls a minute
 PAUSES = (5, 20, 60)  # seconds before each retry of reading an hour
 
 
 class OutOfTime(Exception):
-    """Time is over. The data that was read so far is kept, and the next run continues."""
+    """The time of this run is over. The data that was read so far is kept, and the next run continues."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Reads a day into a book, from both sides, until a time. Raises `OutOfTime` then."""
+    """Reads a day into a book, from both sides, until `until`. Then it raises `OutOfTime`."""
 
     provider: Provider
     table: Table
@@ -60,7 +60,7 @@ class Reading:
     def _search_log(self, book: Book) -> None:
         """Match charges by the names of their calls: the ledger may never have received the provider's id.
 
-        Most calls are shortly before their charge.
+        Most calls were made shortly before their charge.
         """
         for back in range(LOG_REACH + 1):
             strangers = book.hours_of_strangers()
@@ -105,7 +105,7 @@ class Reading:
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
-    """Return when a day begins, and when the next one begins."""
+    """Return the beginning of a day and that of the next one."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return start, start + DAY
 

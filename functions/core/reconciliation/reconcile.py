@@ -15,7 +15,7 @@ from core.reconciliation.shelf import Mark
 
 logger = logging.getLogger("promptreel")
 
-OVERDUE = timedelta(hours=8)  # the last run of a night is later than this after midnight
+OVERDUE = timedelta(hours=8)  # after midnight (UTC); the last run of a night begins later than this
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Reconcile:
     reconciliation: Reconciliation
     reports: Reports
     on_day: Callable[[date, Sums | None], None]  # is called with each day's sums, or None if time ran out
-    on_overdue: Callable[[int], None]  # is called with the number of days that should be done by now, if there are any
+    on_overdue: Callable[[int], None]  # called with the number of days that should be done by now, if there are any
 
     def reconcile(self, day: date | None, until: datetime) -> list[Sums]:
         """Reconcile one day, or all that are due, until that time, and return their sums.
@@ -71,7 +71,7 @@ class Reconcile:
     def _one(self, day: date, until: datetime, *, again: bool) -> Sums:
         """Reconcile a day and return its sums. Raise `OutOfTime` at `until`.
 
-        It is due until everything is written, and so is each other day whose report lacks a charge of this day.
+        It stays due until everything is written. Each other day whose report lacks a charge of this day becomes due.
         """
         shelf, now = self.reconciliation.shelf, self._now()
         marks = [mark for mark in self._marks() if mark.day == day]

@@ -32,7 +32,7 @@ class Reports:
 
     `<day>.csv` has a line for each finding and each charge that is still open, and `<day>.json` has the sums.
     `on_findings` is called with the number of findings that the previous report of the day does not have, before the
-    new report is written. A crash in between then counts them twice rather than never.
+    new report is written. So after a crash in between, they are counted twice rather than never.
     """
 
     s3: "S3Client"
@@ -79,7 +79,7 @@ class Reports:
         return sums
 
     def read_until(self, day: date) -> datetime | None:
-        """Return until when the report of a day has all charges, or None without a report."""
+        """Return the time until which the report of a day has all charges, or None without a report."""
         try:
             answer = self.s3.get_object(Bucket=self.bucket, Key=_key(day, "json"))
         except self.s3.exceptions.NoSuchKey:

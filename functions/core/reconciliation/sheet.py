@@ -1,4 +1,4 @@
-"""Join the generations of a day with their charges, whenever these came, in a SQLite file."""
+"""Join the generations of a day with their charges from any day, in a SQLite file."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -20,8 +20,8 @@ CREATE INDEX entries_by_own ON entries (own);
 CREATE TABLE unreadable (hour TEXT, row TEXT);
 CREATE TABLE strays (home TEXT, at TEXT);
 """
-# The entries of the day itself, and those of other days for the generations of this day. A generation that was not done
-# when a book was read may have got its id at the provider, or have been done, since then.
+# The entries of the day itself, and those of other days for the generations of this day. Since a book was read,
+# a generation may have been done, or may have got its id at the provider.
 _TAKE = """
 INSERT INTO entries
 SELECT :day = :home, at, credits, reference, model, coalesce(by_provider_id, own), name, is_logged FROM (
@@ -93,7 +93,7 @@ class Sheet:
         return date.fromisoformat(first[:10]) if first else None
 
     def take(self, day: date, book: Path) -> None:
-        """Take what belongs to the sheet from the book of a day."""
+        """Copy the entries that belong to the sheet from the book of a day."""
         self._database.execute("ATTACH DATABASE ? AS book", (str(book),))
         with self._database:
             self._database.execute(_TAKE, {"day": day.isoformat(), "home": self._home})
@@ -102,14 +102,14 @@ class Sheet:
         self._database.execute("DETACH DATABASE book")
 
     def others(self) -> list[str]:
-        """Return the generations of entries that are not known to be of this day."""
+        """Return the generations in entries that may belong to another day."""
         found = self._database.execute(
             "SELECT DISTINCT own FROM entries WHERE own IS NOT NULL AND own NOT IN (SELECT generation_id FROM own)"
         )
         return [generation_id for (generation_id,) in found]
 
     def sort_out(self, generations: Iterable[Own]) -> None:
-        """Keep those of the other generations that are of this day, and set the entries of the rest aside."""
+        """Add those of these generations that belong to this day, and set the entries of the others aside."""
         for one in generations:
             home = one.home.isoformat() if one.home else self._home
             if home == self._home:
@@ -121,14 +121,14 @@ class Sheet:
                     (home, one.generation_id),
                 )
                 self._database.execute("DELETE FROM entries WHERE own = ?", (one.generation_id,))
-        with self._database:  # the rest is not in the ledger any more
+        with self._database:  # the remaining generations are no longer in the ledger
             self._database.execute(
                 "DELETE FROM entries WHERE NOT is_of_day AND own NOT IN (SELECT generation_id FROM own)"
             )
             self._database.execute("UPDATE entries SET own = NULL WHERE own NOT IN (SELECT generation_id FROM own)")
 
     def strays(self) -> list[tuple[date, str]]:
-        """Return the other days that have charges of this day in their reports, and the time of the latest of these."""
+        """Return the days whose reports need charges of this day, each with the time of the latest such charge."""
         found = self._database.execute("SELECT home, max(at) FROM strays GROUP BY home")
         return [(date.fromisoformat(home), at) for home, at in found]
 

@@ -1,8 +1,7 @@
-"""Keep the books of days in S3, the work of interrupted runs, and the marks of the days that are due.
+"""Keep in S3 the books of days, the work of interrupted runs, and the marks of the days that are due.
 
-Nothing here is changed by two writers: a book is complete when it is written, and never changed. A day is due while it
-has a mark. Each mark has a name of its own, so a mark that is set while a day is judged is not deleted with those that
-were there before.
+A book is stored once it is complete and never changed, so concurrent writers do no harm. A day is due while it has a
+mark. Each mark has a unique name, so a mark that is set while a day is judged is not deleted with the earlier ones.
 """
 
 import sqlite3
@@ -50,7 +49,7 @@ class Shelf:
         """Write the book of a day to `path`. If it does not exist, or with `again`, call `read` for it and store it.
 
         If the time ends or the provider fails, store the incomplete book, so that the next call continues. If the file
-        turns out to be damaged, the next call starts again.
+        is damaged, the next call starts again.
         """
         if not again and self._load(f"{BOOKS}{day}", path):
             return
@@ -89,7 +88,10 @@ class Shelf:
             self.s3.delete_object(Bucket=self.bucket, Key=mark.key)
 
     def mark_until(self, last: date) -> None:
-        """Mark all days up to the last one that the schedule has not marked yet: at first only the last one."""
+        """Mark all days up to the last one that the schedule has not marked yet.
+
+        In a new deployment, mark only the last one.
+        """
         try:
             before = date.fromisoformat(self._body(SCHEDULED).decode())
         except (self.s3.exceptions.NoSuchKey, ValueError):

@@ -57,8 +57,8 @@ class Ledger:
     """Reads and changes generations. Every change is one conditional write with the time of `now`.
 
     A generation is watched until its end is announced, and again for a short time after its deletion. The sweep checks
-    watched generations. A write that ends a generation schedules the next check soon, because the event that announces
-    the end may be lost.
+    watched generations. A write that ends a generation schedules the next check soon, because
+    the event of the end may be lost.
     """
 
     def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
@@ -68,7 +68,7 @@ class Ledger:
     def add(self, generation: Generation, opening: Others | None = None) -> tuple[Generation, bool]:
         """Record a generation unless its id exists. Return the record and whether it is new.
 
-        `opening` opens its hold in the same transaction. Raise `BudgetExceeded` if a budget has no room for it.
+        `opening` opens its hold in the same transaction. Raise `BudgetExceeded` if a budget has no room.
         """
         item = {**as_item(asdict(generation)), **self._watched(SOON)}
         try:
@@ -224,9 +224,9 @@ class Ledger:
         """Reopen a failed generation whose end was announced. It is checked if the provider has it, else submitted.
 
         Its end will be announced again. `send_again` clears the claim, because the provider is known not to have
-        accepted the request. `opening` opens a hold; without it, the closed hold is open again without a change. Raise
-        `BudgetExceeded` if a budget has no room. Return False if another rescue was faster, or if the end was not
-        announced when `generation` was read: its hold was still open, and may have been closed since.
+        accepted the request. `opening` opens a hold. Without it, the closed hold is opened with its amount unchanged.
+        Raise `BudgetExceeded` if a budget has no room. Return False if another rescue was faster, or if the end was not
+        announced when `generation` was read, because its hold was still open then.
         """
         if generation.announced_at is None:
             return False
@@ -261,8 +261,8 @@ class Ledger:
     def end_again(self, run: Run, *, only_if: Condition, remove: tuple[str, ...]) -> None:
         """Remove attributes of a failed generation, and let the sweep announce and count its end again.
 
-        That happens in a next run without an execution, so an announcer that has read the attributes changes nothing.
-        Raise `ConditionFailed` as `change` does.
+        This begins a next run without an execution. An announcer that has read the attributes belongs to the earlier
+        run, so its write fails. Raise `ConditionFailed` as `change` does.
         """
         self.change(
             run,
@@ -302,7 +302,7 @@ class Ledger:
             raise Conflict(f"Generation {generation.generation_id} has just changed. Fetch it again.") from None
 
     def announced(self, generation: Generation, closing: Others = Together) -> None:
-        """Record that the end was published, and close the hold by `closing` in the same transaction, once.
+        """Record that the end was published. In the same transaction, close the hold by `closing`. Do this only once.
 
         Do nothing if the generation continues in a later run.
         """

@@ -26,7 +26,7 @@ AT_ONCE = 25  # items of one BatchGetItem, which returns 16 MiB; the largest ite
 MOST_AT_ONCE = 100  # the same if only some attributes are read
 MOST_PUT_AT_ONCE = 25  # items of one BatchWriteItem
 MOST_CONFLICTS = 20  # attempts of a write that conflicts with transactions, in 12 seconds at most
-# Reasons of a cancelled transaction after which another attempt may succeed. "None" is that of an item without fault.
+# Reasons of a cancelled transaction after which another attempt may succeed. "None" means that this item is in order.
 _PASSING = (
     None,
     "None",
@@ -66,7 +66,7 @@ BY_WATCH = Index("by_watch", "watch", "watch_at")  # the generations that the sw
 BY_DONE = Index(  # generations by the day (UTC) on which the provider finished them; each of them is charged
     "by_done", "done_on", "generated_at", includes=("provider_id", "credits_used", "sending_since")
 )
-BY_PROVIDER_ID = Index("by_provider_id", "provider_id", None)  # finds the generation of a charge, however late it came
+BY_PROVIDER_ID = Index("by_provider_id", "provider_id", None)  # finds the generation of a charge, however late
 INDEXES = (BY_OWNER, BY_BATCH, BY_ID, BY_WATCH, BY_DONE, BY_PROVIDER_ID)
 
 # Batches have a separate table.

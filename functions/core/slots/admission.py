@@ -5,8 +5,8 @@ jobs are served in order. The choice is made when a slot is granted, from the sl
 at that moment. So a thousand queued jobs do not delay other owners, and past use of many slots does not count. If many
 owners wait for few slots, a new one waits for one round.
 
-Jobs that are held back for lack of credits (shortages.py) leave this queue when they are next in it. One job of each
-model that has such jobs is granted a slot every minute, before all others.
+Jobs that are held back for lack of credits (shortages.py) leave this queue when the search finds them. Every minute,
+one held-back job of each model is granted a slot as a try, before all other jobs.
 """
 
 import json
@@ -35,7 +35,7 @@ MOST_PAGES = 40  # of the queue, read to find the next job; an owner needs one a
 
 @dataclass
 class _Seen:
-    """The slots and shortages that the loop has read. A job of each shortage in `due` may try now."""
+    """The slots and shortages that the loop has read. One job of each shortage in `due` may be tried now."""
 
     held: dict[int, Slot]
     shortages: Mapping[str, Shortage]
@@ -44,7 +44,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Choice:
-    """The next job, and the shortage if it is a try. Without a job, `is_final` means that no other is queued."""
+    """The next job, and its shortage if it is a try. Without a job, `is_final` means that the search found no other."""
 
     job: Waiting | None
     trying: Shortage | None
@@ -210,7 +210,7 @@ class Admission:
         return {slot.number: slot for slot in self.table.held()}
 
     def _choose(self, seen: "_Seen", served: str) -> "_Choice":
-        """Return the next job: one that is held back, if it is time for a try, or else the next of the queue."""
+        """Return the next job: a held-back one if a try is due, or else the next one in the queue."""
         if seen.due:
             trying = seen.due.pop()
             return _Choice(self.table.next_held_back(trying.model, trying.served), trying, is_final=False)
@@ -245,7 +245,7 @@ class Admission:
         """Return the first job of the owner with the fewest slots, starting after the owner who was served last.
 
         Usually the first page contains an owner without a slot, and no owner can have fewer. Also return the jobs that
-        were passed because they are held back. If there are such jobs, more of their owner's jobs may be behind them.
+        were skipped because they are held back. If there are any, their owners may have more jobs behind them.
         """
         slots, kept = Counter(slot.owner for slot in seen.held.values()), list[Waiting]()
         start = after = after_owner(served) if served else ""
@@ -271,7 +271,7 @@ class Admission:
         return min(heads.values(), key=lambda head: slots[head.owner], default=None), kept
 
     def end(self, task_token: str) -> None:
-        """Let the workflow of a generation that has ended continue. Submit finds the same, and the workflow ends."""
+        """Let the workflow of a generation that has ended continue. Submit then finds that it has ended."""
         self._answer(task_token)
 
     def _answer(self, task_token: str) -> None:

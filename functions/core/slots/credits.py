@@ -1,6 +1,6 @@
 """Hold back the jobs that the provider rejects for lack of credits, and end those that have waited too long.
 
-shortages.py decides which jobs these are.
+shortages.py decides which jobs are held back.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from core.slots.admission import Admission
 from core.slots.shortages import Shortage
 from core.slots.table import Waiting
 
-UNUSED = timedelta(minutes=1)  # that a try was due and no job needed it, after which a shortage is over
+UNUSED = timedelta(minutes=1)  # if a try has been due for this long and no job is held back, the shortage is deleted
 MOST_ENDED = 200  # jobs that one sweep ends, because it has other work to do in its minute
 
 
 @dataclass(frozen=True)
 class Credits:
-    """Holds jobs back, and lets them follow. Every method may be repeated."""
+    """Holds jobs back, and returns them to the queue. Every method may be repeated."""
 
     admission: Admission
 
@@ -30,7 +30,7 @@ class Credits:
         return self.admission.shortages.of(generation.model)
 
     def holds_back(self, generation: Generation, shortage: Shortage | None) -> bool:
-        """Return whether a job must not be sent, although it has a slot: credits ran out after it was granted."""
+        """Return whether a job with a slot must not be sent, because credits ran out after the slot was granted."""
         job = Waiting.of(generation)
         return shortage is not None and shortage.trying != job.generation_id and shortage.holds_back(job)
 
@@ -52,25 +52,25 @@ class Credits:
         except ProviderOutOfCredits:
             claim.clear()
             raise
-        # First the slot: if the function dies in between, another job is rejected.
+        # The slot is given back first. If the function then dies, only one more job is rejected.
         if not admission.table.give_back(generation, now, claim.attempt, again):
-            claim.clear()  # its owner has cancelled it, or it keeps its slot and is sent again
+            claim.clear()  # the job was cancelled, or it keeps its slot and is sent again
         if is_again and job.rejected_again:
             admission.shortages.rejected_again(job)
         else:
             admission.shortages.rejected(job)
 
     def accepted(self, generation: Generation, shortage: Shortage) -> None:
-        """Let the jobs follow that were held back until the provider accepts a job that costs as much as this one."""
+        """Return jobs to the queue, if they were held back until the provider accepts a job that costs as much."""
         admission = self.admission
         if admission.shortages.accepted(Waiting.of(generation), shortage):
             self._let_follow(generation.model)
             admission.grant_slots()
 
     def review(self) -> None:
-        """End jobs that have been held back for too long, let those follow that may, and grant the tries that are due.
+        """End the jobs that were held back for too long, return others to the queue, and grant the tries that are due.
 
-        The sweep calls this each minute.
+        The sweep calls this every minute.
         """
         admission = self.admission
         shortages, models = admission.shortages.every(), admission.table.models_held_back()
@@ -95,11 +95,10 @@ class Credits:
             admission.shortages.have_followed(model)
 
     def _end(self, jobs: Iterable[Waiting]) -> None:
-        """End some of these jobs. Their workflows find that they have ended, and announce it."""
+        """End some of these jobs. Their workflows find that they have ended, and announce the ends."""
         ledger = self.admission.ledger
-        waited = timedelta(seconds=self.admission.shortages.patience.deadline)
         failure = Failure(
-            ProviderOutOfCredits.__name__, f"The provider account was out of credits for this job for {waited}."
+            ProviderOutOfCredits.__name__, "The provider account had no credits for this job until its deadline."
         )
         for _, job in zip(range(MOST_ENDED), jobs, strict=False):
             with suppress(NotFound):
@@ -110,4 +109,4 @@ class Credits:
                 self.admission.wake(job.generation_id)
                 if is_current:
                     continue
-            self.admission.table.leave(job)  # it ended, was granted a slot, or is in a later run
+            self.admission.table.leave(job)  # it has ended, was granted a slot, or is in a later run

@@ -1,18 +1,17 @@
 """Decide which queued jobs are held back because the provider has no credits for them.
 
-A 402 or 403 says that the account cannot pay for one job. It says nothing about other models and cheaper jobs, and
-perhaps it is only about that job. So an item of the table of slots records, for the model, the lowest cost that was
-rejected:
+A 402 or 403 says that the account cannot pay for one job. It says nothing about other models and cheaper jobs, and the
+reason may be the job itself. So an item of the table of slots records the lowest rejected cost of each model:
 
     pk "shortage"  sk model
 
 Queued jobs of the model that cost at least as much are held back: first those of the same owner, and those of all
-owners once another owner is rejected too. They wait in a partition of their own, without a slot. One of them tries
-every minute: first those that were never rejected, and the owners in turn. When a job that costs as much is accepted,
-the cost is removed and the others follow.
+owners once another owner is rejected too. They wait in a separate partition, without a slot. Every minute one
+of them is sent as a try: first those that were never rejected, and the owners in turn. When the provider accepts a job
+that costs as much, the cost is removed and the others return to the queue (they "follow").
 
-A job that is rejected again although such jobs were accepted does not follow any more, but waits for its own tries. If
-that happens once more, it holds back no other job.
+If a job is rejected again although such jobs were accepted, it no longer follows but waits for its own tries. If that
+happens once more, its rejection holds back no other job.
 """
 
 from collections.abc import Mapping
@@ -28,9 +27,9 @@ from core.slots.table import PK, SHORTAGE, SK, Waiting
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-NOT_BEFORE = timedelta(hours=1)  # since it was held back: no job ends earlier for lack of credits
-AGAIN = 3  # rejections, each after others were accepted; one can be due to a top-up that paid for one job
-_ACCEPTED = "accepted_"  # the attributes with the time of the latest accepted job, by its cost
+NOT_BEFORE = timedelta(hours=1)  # after a job was held back; it does not end for lack of credits before that
+AGAIN = 3  # rejections, each after others were accepted; a small top-up that paid for one job can cause one
+_ACCEPTED = "accepted_"  # and a cost: the attribute with the time when a job of that cost was last accepted
 
 
 @dataclass(frozen=True)
@@ -50,22 +49,22 @@ class Patience:
         It was rejected `again` times although others that cost as much were accepted.
         """
         if self.is_over(held_since, now):
-            raise ProviderOutOfCredits(f"{reason} The job was held back for {timedelta(seconds=self.deadline)}.")
+            raise ProviderOutOfCredits(f"{reason} The job waited for credits until its deadline.")
         if again >= AGAIN and now - held_since >= NOT_BEFORE:
             raise ProviderOutOfCredits(f"{reason} The provider accepts other jobs that cost as much.")
 
 
 @dataclass(frozen=True)
 class Shortage:
-    """A summary of the credits for jobs of a model. Times are ISO 8601."""
+    """The rejections for lack of credits of a model. Times are ISO 8601."""
 
     model: str
-    try_at: str  # when one of the jobs that are held back may be sent
-    cost: int | None = None  # the lowest that was rejected; None after it was accepted
+    try_at: str  # when one of the held-back jobs may be sent as a try
+    cost: int | None = None  # the lowest that was rejected; None after a job of that cost was accepted
     since: str = ""  # when the provider began to reject
     only_owner: str = ""  # the owner whose jobs are held back; empty if those of all owners are
-    trying: str = ""  # the job that was last granted a slot as a try
-    served: str = ""  # its owner
+    trying: str = ""  # the latest job that was granted a slot as a try
+    served: str = ""  # the owner of that job
     must_follow: bool = False  # whether jobs that were held back have not been moved since the cost was removed
     accepted: Mapping[int, str] = field(default_factory=dict)  # the time of the latest accepted job, by its cost
 
@@ -81,7 +80,7 @@ class Shortage:
 
 
 class Shortages:
-    """The shortages of all models. Each change is one write, so losing one costs at most another rejection."""
+    """The shortages of all models. Each change is one write. If one is lost, at most one more job is rejected."""
 
     def __init__(self, dynamodb: "DynamoDBClient", slots_table_name: str, now: Clock, patience: Patience) -> None:
         self._dynamodb = dynamodb
@@ -120,7 +119,7 @@ class Shortages:
         self._update(job.model, "SET try_at = if_not_exists(try_at, :next)", {":next": self._next()})
 
     def accepted(self, job: Waiting, known: Shortage) -> bool:
-        """Record that the provider accepted a job. Return whether those that were held back may follow."""
+        """Record that the provider accepted a job. Return whether held-back jobs may now follow."""
         noted = {":now": iso(self._now())}
         note, exists = f"SET {_ACCEPTED}{job.cost} = :now", f"attribute_exists({PK})"
         if known.cost is None or job.cost < known.cost:
@@ -134,7 +133,7 @@ class Shortages:
         )
 
     def have_followed(self, model: str) -> None:
-        """Record that the jobs of a model that may follow have been moved to the queue."""
+        """Record that all jobs of a model that may follow were moved to the queue."""
         self._update(model, "REMOVE must_follow", {}, only_if=f"attribute_exists({PK})")
 
     def trying(self, shortage: Shortage, job: Waiting) -> dict[str, Any]:
@@ -149,7 +148,7 @@ class Shortages:
         }
 
     def forget(self, shortage: Shortage) -> None:
-        """Delete a shortage that holds back no job, unless a job was tried or rejected in the meantime."""
+        """Delete a shortage without held-back jobs, unless a job was tried or rejected in the meantime."""
         try:
             retried(
                 lambda: self._dynamodb.delete_item(

@@ -2,8 +2,8 @@
 
     pk "slot"     sk its number, from 0       a held slot
     pk "waiting"  sk owner/since/generation   a queued generation, sorted by time for each owner
-    pk "held back"  sk model/0 or 1/owner/…   a queued generation that waits for credits (1: it was rejected itself)
-    pk "shortage" sk model                    what is known about the credits for a model (shortages.py)
+    pk "held back"  sk model/0 or 1/owner/…   a queued generation that waits for credits (1 if it was itself rejected)
+    pk "shortage" sk model                    the rejections for lack of credits of a model (shortages.py)
     pk "ends/<generation>"  sk generation     a generation that waits for a run of another one, whose video is its input
     pk "lease"    sk "lease"                  the caller that grants slots, and the owner served last (admission.py)
     pk "times"    sk model                    how long its generations took (core.learned)
@@ -14,8 +14,8 @@ The number of slots in use is the number of items, so no counter can drift. Only
 transaction with the generation, so a generation has one slot and a slot has one generation. `give_back` is the reverse.
 All reads for decisions are consistent.
 
-A generation may have an entry in both parts of the queue, after an invocation that read it too early. Whichever entry
-is chosen second is deleted, because its generation has been granted a slot.
+After an invocation with an outdated view, a generation may have an entry in both parts of the queue. The second entry
+is deleted when it is next, because its generation has been granted a slot by then.
 """
 
 import random
@@ -53,7 +53,7 @@ class Waiting:
     since: str  # ISO 8601, UTC, as all times here
     model: str = ""
     cost: int = 0  # the estimate, in credits
-    held_since: str = ""  # these as in the generation, or empty
+    held_since: str = ""  # this and the following as in the generation, or empty
     rejected_at: str = ""
     rejected_again: int = 0
 
@@ -148,9 +148,9 @@ class SlotsTable:
         return models
 
     def next_held_back(self, model: str, served: str) -> Waiting | None:
-        """Return the job of a model that tries next: the first of the owner after the one who was `served` last.
+        """Return a model's next job to try: the first job of the owner after the one who was `served` last.
 
-        Jobs that were never rejected come first, because they are not the reason.
+        Jobs that were never rejected are first, because they cannot be the reason.
         """
         for beginning in (f"{_part(model)}/0/", f"{_part(model)}/1/"):
             for after in [beginning + after_owner(served), beginning] if served else [beginning]:
@@ -223,11 +223,11 @@ class SlotsTable:
             self._delete(waiting.in_part(part), waiting.generation_id)
 
     def hold_back(self, jobs: Sequence[Waiting], now: datetime) -> None:
-        """Move jobs from the queue to those that are held back."""
+        """Move jobs from the queue to the held-back jobs."""
         self._requeue([replace(job, held_since=job.held_since or iso(now)) for job in jobs], WAITING, HELD_BACK)
 
     def follow(self, jobs: Sequence[Waiting]) -> None:
-        """Move jobs that are held back to the queue. Ended ones are found when they are next."""
+        """Move held-back jobs to the queue. Jobs that have ended are removed when they are next."""
         self._requeue([replace(job, held_since="") for job in jobs], HELD_BACK, WAITING)
 
     def _requeue(self, jobs: Sequence[Waiting], source: str, target: str) -> None:
@@ -260,7 +260,7 @@ class SlotsTable:
     def grant(self, waiting: Waiting, number: int, now: datetime, trying: dict[str, Any] | None = None) -> None:
         """Give a queued job the slot, or let it keep the one that it already has, all or nothing. Raise `Refused`.
 
-        `trying` is the update for a job that is held back and granted a slot as a try.
+        `trying` is the additional update if the slot is for a try.
         """
         admitted = self._update_of(
             waiting.generation_id,
@@ -278,10 +278,10 @@ class SlotsTable:
     def give_back(
         self, generation: Generation, now: datetime, attempt: str | None = None, rejected_again: int = 0
     ) -> bool:
-        """Free the slot of a job that cannot be sent now, all or nothing, and return whether it was possible.
+        """Free the slot of a job that cannot be sent now, all or nothing. Return whether that was done.
 
-        Also clear its claim if the provider rejected this `attempt`. It is not possible if another invocation was
-        faster, the job has ended, or there are too many conflicts.
+        Also clear its claim if the provider rejected this `attempt`. Nothing is done if another invocation was faster,
+        if the job has ended, or if there are too many conflicts.
         """
         rejected = {"rejected_at": iso(now), "rejected_again": rejected_again}
         is_unsent = "#attempt = :attempt" if attempt else "attribute_not_exists(#submission)"

@@ -1,8 +1,9 @@
 """Deliver a message of the queue, and retry until the receiver has accepted it or a day is over.
 
-Repeated or concurrent invocations send the message at least once, always with the same id. A message of the queue is
-handled once: to wait, it is sent to the queue again. So waiting neither uses up the receives of a message, nor the
-number of messages that SQS can hide at a time. Two messages of one delivery, which a crash can cause, do no harm.
+Repeated or concurrent invocations send the message at least once, always with the same id. If a message has to wait, a
+new one is sent to the queue with a delay, and the received one is deleted. So waiting does not count towards the most
+receives of a message, or the most messages that SQS can hide. A crash can cause two messages of one delivery, which do
+no harm.
 """
 
 import random
@@ -22,14 +23,14 @@ from core.webhooks.secret import secret_of
 from core.webhooks.senders import Permit, Senders
 from core.webhooks.sending import Answer, Sender, host_of
 
-# Between attempts, a day in total.
+# The times between attempts, a day in total.
 WAITS = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 30, 2 * 60, 10 * 60, 30 * 60, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 8 * 3600)
 )
 JITTER = 0.1  # of each wait, so that messages that failed together are not retried together
 TRIED_FOR = timedelta(hours=27)  # longer than all waits with their jitter
-LONGEST_DELAY = timedelta(minutes=15)  # of a message, which SQS limits
+LONGEST_DELAY = timedelta(minutes=15)  # of a message, the most that SQS allows
 NOT_SENT = "It was not sent within a day, because the receiver failed or was too slow to accept all messages."
 USER_AGENT = "Promptreel-Webhooks/1 (+https://www.standardwebhooks.com)"
 
@@ -72,7 +73,7 @@ class Courier:
         return _again(delivery, wait) if wait else None
 
     def _delivery(self, message: Mapping[str, Any]) -> Delivery | None:
-        """Return the delivery of a message, unless its owner has sent it again since, which made another message."""
+        """Return the delivery of a message, or None if its owner has sent it again since, by another message."""
         if DELIVERY_KEY not in message:
             delivery = self._announced(message["detail"])
             return delivery if delivery and delivery.begun_at == delivery.created_at else None
@@ -105,7 +106,7 @@ class Courier:
         )
 
     def _postponed(self, delivery: Delivery, times: int) -> Again | None:
-        """Let a message wait that may not be sent now, longer each time. Give it up when its day is over."""
+        """Let a message wait that may not be sent now, longer each time. Give up the delivery when its day is over."""
         if self.records.now() - delivery.begun_at > TRIED_FOR:
             self._give_up(delivery)
             return None

@@ -1,6 +1,6 @@
 """Make and read the messages of the queue for deliveries that have a record.
 
-The first message of a delivery is the event of its announcement.
+The first message of a delivery is not made here: it is the event of the announcement.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from core.webhooks.records import Delivery
 
 
 def as_queued(delivery: Delivery, *, postponed: int = 0) -> dict[str, Any]:
-    """Return the message of the queue for a delivery, after so many postponements in a row."""
+    """Return the message of the queue for a delivery that was `postponed` so often in a row."""
     return {DELIVERY_KEY: delivery.delivery_id, "begun_at": iso(delivery.begun_at), "postponed": postponed}
 
 
 def series_of(queued: Mapping[str, Any]) -> str | None:
-    """Return when the attempts began that a message of the queue belongs to."""
+    """Return when the series of attempts of a message began."""
     return queued.get("begun_at")
 
 

@@ -108,7 +108,7 @@ class WebhookRecords:
     def failed(self, delivery: Delivery, answered: int | None, problem: str, due_at: datetime | None) -> None:
         """Record that the claimed attempt failed, and when the next one is due. With None, the delivery is dead.
 
-        Do nothing if the delivery has changed since it was claimed or read.
+        Do nothing if the delivery has changed since.
         """
         changes: Item = {"answered": answered, "problem": problem}
         changes |= {"due_at": iso(due_at)} if due_at else {"status": State.DEAD, "ended_at": iso(self.now())}
@@ -159,7 +159,7 @@ class WebhookRecords:
 
 
 def _is_as_seen(delivery: Delivery) -> Condition:
-    """Return the condition that a pending delivery has the same attempts as when it was read or claimed."""
+    """Return the condition that a delivery is pending and has made no attempt since it was read or claimed."""
     return Condition(
         "#status = :pending AND #attempts = :seen AND #begun_at = :begun",
         {":pending": State.PENDING, ":seen": delivery.attempts, ":begun": iso(delivery.begun_at)},

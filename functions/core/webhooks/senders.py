@@ -1,10 +1,10 @@
 """Share the senders of webhooks, so that receivers that hang delay only their own messages.
 
-A sender is one of the `SENDERS` deliveries that can run at once. Each owner and each host has `SHARE` slots: items that
-name their holder, taken with one conditional write, and free again after `LEASE` if the holder dies. All slow receivers
-together have `SLOW_SHARE`. A receiver that failed `FAILURES` times in a row gets one message after each pause, and the
-others wait until it accepts one. Both are remembered for each owner, because owners may share a host, such as that of a
-chat service.
+`SENDERS` deliveries can run at once. Each owner and each host is a lane with `SHARE` slots, and all slow receivers
+together are a lane with `SLOW_SHARE` slots. A slot is an item that names its holder. It is taken with one conditional
+write, and is free again after `LEASE` if the holder dies. A receiver that failed `FAILURES` times in a row gets one
+message after each pause, and the others wait until it accepts one. Slow and failing receivers are remembered for each
+owner and host, because owners may share a host, such as that of a chat service.
 """
 
 import random
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SENDERS = 10  # deliveries at once
-SHARE = SENDERS // 3  # of an owner, and of a host
-SLOW_SHARE = SENDERS // 2  # of all slow receivers
-SLOW = timedelta(seconds=3)  # of a POST
+SHARE = SENDERS // 3  # slots of an owner, and of a host
+SLOW_SHARE = SENDERS // 2  # slots of all slow receivers together
+SLOW = timedelta(seconds=3)  # a receiver is slow if a POST takes longer
 FAILURES = 5  # in a row, after which a receiver is paused
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15))  # the last one repeats
 KEPT_FOR = timedelta(days=2)  # longer than a message is retried
@@ -34,7 +34,7 @@ _IS_FREE = f"attribute_not_exists({DELIVERY_KEY}) OR attribute_not_exists(#until
 
 @dataclass(frozen=True)
 class Receiver:
-    """The receivers of an owner on one host, and how their latest messages went."""
+    """The receivers of an owner on one host, and the results of their latest messages."""
 
     owner: str
     host: str
@@ -49,7 +49,7 @@ class Receiver:
 
     @property
     def lanes(self) -> tuple[tuple[str, int], ...]:
-        """The lanes that a message needs a slot of, each with the number of its slots."""
+        """The lanes in which a message needs a slot, each with the number of its slots."""
         slow = (("slow", SLOW_SHARE),) if self.is_slow else ()
         return (f"owner {self.owner}", SHARE), (f"host {self.host}", SHARE), *slow
 
@@ -98,7 +98,7 @@ class Senders:
                 self._table.update(slot, {}, only_if=is_mine, remove=("until",))
 
     def answered(self, receiver: Receiver, *, failed: bool, took: timedelta) -> None:
-        """Record how a message went, and pause a receiver that failed too often in a row."""
+        """Record the result of a message, and pause a receiver that failed too often in a row."""
         while True:
             failures = receiver.failures + 1 if failed else 0
             over = failures - FAILURES
@@ -141,7 +141,7 @@ class Senders:
         return paused
 
     def _change(self, seen: Receiver, known: Receiver) -> None:
-        """Change what is known of a receiver. Raise `ConditionFailed` if that has changed since it was read."""
+        """Change the record of a receiver. Raise `ConditionFailed` if it has changed since it was read."""
         values: Item = {":seen": seen.failures}
         is_as_seen = "#failures = :seen" if seen.failures else "(attribute_not_exists(#failures) OR #failures = :seen)"
         if seen.paused_until:

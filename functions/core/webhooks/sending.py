@@ -20,8 +20,8 @@ NOT_ACCEPTED = "The webhook did not accept the message. Its address is private, 
 class Answer:
     """The result of an attempt. `problem` is a sentence for the owner, without the receiver's own text.
 
-    Where the address is private, it is the same sentence whatever happened. Otherwise an owner could find out which
-    ports of the operator's network are open.
+    If the address is private, `problem` is always the same sentence. Otherwise an owner could find out which ports of
+    the operator's network are open.
     """
 
     status: int | None

@@ -16,9 +16,9 @@ _BATCH = {
         "name": {"type": "string"},
         "status": {
             "enum": list(map(str, BatchStatus)),
-            "description": "`cancelling`: no more rows start, and some are still running. `completed`: all rows have "
-            "ended, successfully or not. `stopped`: the batch ended before its rows did, and retry continues it. "
-            "`error`: the file cannot be read.",
+            "description": "`cancelling`: the batch was cancelled, and some rows are still running. `completed`: all "
+            "rows have ended, successfully or not. `stopped`: the batch ended before its rows did; a retry continues "
+            "it. `error`: the file cannot be read.",
         },
         "revision": {**COUNT, "description": "Number of the file's current version, from 1."},
         "sha256": {"type": ["string", "null"], "description": "SHA-256 of the file that was read last."},
@@ -176,7 +176,7 @@ _CANCEL, _RETRY = (
     }
     for operation, summary, errors in (
         ("cancelBatch", "Start no more rows of a batch, and cancel the running ones", ()),
-        ("retryBatch", "Run the rows of a batch again that failed, were cancelled or were not started", ("403",)),
+        ("retryBatch", "Run the rows of a batch that failed, were cancelled or were not started", ("403",)),
     )
 )
 PATHS = {

@@ -90,8 +90,8 @@ _GENERATION = {
                 },
                 "waits_for_credits": {
                     "type": ["boolean", "null"],
-                    "description": "True while the provider account has no credits for it. It is sent when there are, "
-                    "and ends as ProviderOutOfCredits if that takes too long. Otherwise null, and in lists.",
+                    "description": "True while it waits because the provider account has no credits for it. It ends as "
+                    "ProviderOutOfCredits if that takes too long. Otherwise null; always null in lists.",
                 },
                 "request": {"type": "object"},
                 "unchecked": UNCHECKED,
