@@ -57,19 +57,19 @@ destroy: .venv/.ready ## delete a stack from AWS, after confirmation: make destr
 test: offline e2e ## all tests but those that run nightly
 
 offline: .venv/.ready ## the tests that need no local cloud
-	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup
+	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not nightly"
 
 coverage: .venv/.ready ## show the branches that tests without the local cloud do not cover
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup --cov
 
 unit: .venv/.ready ## tests without the local cloud and without the exhaustive ones: fast, for every change
-	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not exhaustive"
+	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not exhaustive and not nightly"
 
 e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e -m "not nightly" --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-nightly: .venv/.ready .venv/ministack/.ready ## the tests that e2e leaves out because they take many minutes
-	@pytest tests/e2e -m nightly --numprocesses 2 --dist loadgroup
+nightly: .venv/.ready .venv/ministack/.ready ## the tests that make test leaves out because they take many minutes
+	@pytest -m nightly --numprocesses 2 --dist loadgroup
 
 fuzz: .venv/.ready ## search for inputs that break the property tests: make fuzz MINUTES=60
 	@end=$$((60 * $(or $(MINUTES),10))); \

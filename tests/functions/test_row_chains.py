@@ -174,6 +174,7 @@ def test_rows_that_use_two_rows_above_are_reached_once_each(
     assert len(reached_rows) == 15, "neither recorded nor rejected rows are reached again"
 
 
+@pytest.mark.exhaustive
 def test_the_last_row_of_the_longest_chain_may_be_reached_first(story: Story, reached_rows: list[str]) -> None:
     given = story.tell(FIRST, *(extending(f"row:{number}") for number in range(1, MAX_LONG)))
     story.reach(given, MAX_LONG)

@@ -13,7 +13,7 @@ from tests.support.local_cloud import LocalCloud
 
 STACK = "promptreel-local"
 # The namespace of the functions' metrics that the alarms watch (functions/wiring/metrics.py).
-COUNTING = ("RecordFailure", "Sweep", "Reconcile", "DeliverWebhook")
+COUNTING = ("RecordFailure", "Sweep", "Reconcile", "DeliverWebhook", "Ingest", "AcceptRow")
 
 
 @dataclass

@@ -13,7 +13,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from local.simulator.calls import Call
-from local.simulator.videos import Clip, render
+from local.simulator.models import clip_of
+from local.simulator.videos import render
 from tests.support.local_cloud import LocalCloud
 
 
@@ -95,7 +96,7 @@ class World:
 
     def _broken_video(self, generation_id: str, record: dict[str, Any]) -> Iterator[str]:
         request = json.loads(record["request"])
-        wanted = render(Clip(request["prompt"], request["model"], int(request.get("duration", 5))))
+        wanted = render(clip_of(request))
         if self.objects.get(f"videos/{generation_id}/video.mp4") != wanted:
             yield "completed, and the video is not what the provider made"
         if f"videos/{generation_id}/generation.json" not in self.objects:

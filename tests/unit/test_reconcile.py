@@ -383,6 +383,7 @@ class NoShelf:
         book.close()
 
 
+@pytest.mark.exhaustive
 def test_a_day_with_many_charges_needs_little_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     big = BigDay(1_000)
     for module in ("day", "reading"):

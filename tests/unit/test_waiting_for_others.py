@@ -145,7 +145,7 @@ def test_a_job_that_died_and_was_cancelled_leaves_no_note(house: House, monkeypa
     """Its Admit dies between the note and the second look at the other job."""
     house.arrive("ann1")
     house.accept("ann2", takes=["ann1"])
-    monkeypatch.setattr(house.ledger, "find", die)
+    monkeypatch.setattr(house.ledger, "submission", die)
     with pytest.raises(Died):
         house.admission.admit(Run("ann2"), "ann2")
     monkeypatch.undo()

@@ -35,7 +35,7 @@ class RejectionLimit:
         hour = self._hour()
         after = self.records.add_rejected(_counter(owner, key_line, hour), rows, hour + 2 * HOUR)
         if after - rows < self.an_hour <= after:
-            logger.warning("limit of rejected rows reached: owner %s, key %s", owner, key_line or "none")
+            logger.warning("limit of rejected rows reached", extra={"owner": owner, "key": key_line})
             self.on_exceeded()
         return self._message(hour) if after >= self.an_hour else None
 

@@ -113,8 +113,8 @@ class Admission:
         while (source := source_of(given, generation.owner, self.ledger)).status is not Status.COMPLETED:
             self.table.await_end(source.run, generation.generation_id)
             # Either this read finds that it has just ended, or its end finds the entry.
-            now = self.ledger.find([source.generation_id]).get(source.generation_id)
-            if now and now.run == source.run and not now.status.ended:
+            now = self.ledger.submission(source.generation_id)
+            if isinstance(now, Generation) and now.run == source.run and not now.status.ended:
                 return False
             self.table.stop_awaiting(source.generation_id, generation.generation_id, source.run.execution)
         return True

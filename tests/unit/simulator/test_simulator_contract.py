@@ -87,6 +87,7 @@ def test_a_request_the_model_cannot_serve_is_refused(client: Client, fields: dic
     assert client.control.counts().creates == 0
 
 
+@pytest.mark.exhaustive
 def test_every_model_serves_a_whole_video_for_each_example_of_the_reference(
     client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
