@@ -19,6 +19,7 @@ from botocore.config import Config
 logger = Logger()
 # Core knows no Powertools. Its standard logger writes in the same format, with the fields of `extra`.
 copy_config_to_registered_loggers(logger, include={logging.getLogger("promptreel").name})
+logger.remove_keys(["name"])  # which that has added to each line
 
 _CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
 

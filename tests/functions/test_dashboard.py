@@ -65,6 +65,7 @@ def test_core_logs_events_with_fields_in_the_format_of_the_handlers(
     logging.getLogger("promptreel").warning("unknown provider status", extra={"status": "pondering"})
     (line,) = (line for line in logged(capsys) if line["message"] != "current state")
     assert (line["level"], line["message"], line["status"]) == ("WARNING", "unknown provider status", "pondering")
+    assert "name" not in line
 
 
 def test_archived_and_failed_jobs_are_logged_with_their_model(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
