@@ -145,9 +145,14 @@ _VENDOR = {
     "in": "path",
     "required": True,
     "description": "Any name. The request names its model.",
-    "schema": TEXT,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"},
 }
-_CREATE_OLDER = {**_CREATE, "operationId": "createOlder", "parameters": [_VENDOR, *_CREATE["parameters"]]}
+_CREATE_OLDER = {
+    **_CREATE,
+    "operationId": "createOlder",
+    "parameters": [_VENDOR, *_CREATE["parameters"]],
+    "responses": {**_CREATED, **answers("404")},
+}
 _FETCH_OR_LIST = {
     "operationId": "fetchOrList",
     "summary": "Fetch one generation, or list your own, newest first",
