@@ -5,7 +5,7 @@ from typing import Any
 from core.api import OLDER_PATH, PATH
 from core.api import UNCHECKED as UNCHECKED_HEADER
 from core.api.contract.money import COST
-from core.api.contract.parts import FAILURE, ID, STRICT, TEXT, TIME, UNCHECKED, WHOLE_ID, answers, page, query, ref
+from core.api.contract.parts import FAILURE, ID, STRICT, TIME, UNCHECKED, WHOLE_ID, answers, page, query, ref
 from core.api.contract.webhooks import PARAMETERS, WEBHOOK
 from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.archive.containers import CONTENT_TYPES
