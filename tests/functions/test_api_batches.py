@@ -367,7 +367,7 @@ def test_expired_rows_cannot_be_retried_until_the_file_is_sent_again(house: Hous
         house.cloud.ledger.fail(Run(row["generation_id"]), Failure("RequestRefused", "no"))
     boto3.client("s3").delete_object(Bucket="videos", Key=house.run()["rows_key"])
     status, answer = house.call("POST", f"{PATH}/{sent['id']}/retry")
-    assert (status, "send its file again" in answer["message"]) == (409, True)
+    assert (status, "Send its file again" in answer["message"]) == (409, True)
 
 
 def test_a_report_comes_in_pages_as_json_and_as_csv(house: House) -> None:

@@ -190,7 +190,8 @@ def one_chain(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, at: int, *, fails: 
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("part", range(PARTS))
+# make test tries every fourth point, and make nightly the others.
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.nightly) for part in range(1, PARTS))])
 @pytest.mark.parametrize("fails", [False, True], ids=["completes", "fails"])
 def test_no_job_waits_forever_after_a_crash(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, part: int, fails: bool

@@ -101,8 +101,8 @@ MUTANTS = (
     Mutant(
         "A failed attempt does not name its replacement",
         ACCEPT_ROW,
-        "        self.ledger.retried_as(failed, later_id)\n        return",
-        "        return",
+        "if not self.ledger.retried_as(failed, later_id):",
+        "if not failed:",
         noticed_by="tests/functions/test_revisions.py::test_a_retry_generates_a_row_again_that_the_provider_failed",
     ),
 )

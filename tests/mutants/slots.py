@@ -13,10 +13,10 @@ MUTANTS = (
     Mutant(
         "Only the sweep frees slots",
         "functions/core/slots/admission.py",
-        """            if slot.holder == generation_id:
+        """(until is None or slot.since <= until):
                 self.table.release(slot)
 """,
-        """            if slot.holder == generation_id:
+        """(until is None or slot.since <= until):
                 pass
 """,
         noticed_by="tests/unit/test_slots.py::test_the_limit_is_kept_and_the_next_job_is_admitted_when_one_ends",

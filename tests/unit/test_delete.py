@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import Conflict, GenerationEnded
 from core.generation import Failure, Generation, Tombstone
-from core.records.ledger import Ledger
+from core.records.ledger import LONGEST_FUNCTION, Ledger
 from core.workflow import Run
 from tests.support.generations import Clock, claimed, generation
 
@@ -45,9 +45,13 @@ def meanwhile(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, write: Callable[[
 
 
 def test_a_deletion_keeps_an_id_that_submit_records_meanwhile(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The job was cancelled while it was sent. The provider works on it, and its charge must be recognised."""
+    """The job was cancelled while it was sent. The provider works on it, and its charge must be recognised.
+
+    Submit was frozen during the call, and continues after the time in which a job that is being sent is not deleted.
+    """
     claim = claimed(ledger, RUN)
     cancelled = end(ledger)
+    ledger.now.forward(LONGEST_FUNCTION.total_seconds())  # type: ignore[attr-defined]  # a clock of the tests
 
     def submitted() -> None:
         with pytest.raises(GenerationEnded):

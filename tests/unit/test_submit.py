@@ -24,7 +24,7 @@ from core.money.budgets import scope_of
 from core.provider.client import Throttled
 from core.provider.waiting import SubmitSchedule
 from core.records.claim import Claim
-from core.records.ledger import Ledger
+from core.records.ledger import LONGEST_FUNCTION, Ledger
 from core.slots.credits import Credits
 from core.submit import Submit
 from core.workflow import Run
@@ -247,13 +247,14 @@ def test_a_claim_with_a_lost_response_is_recognised(
     assert Claim.begin(ledger, Run("g1")) is not None
 
 
-def test_an_id_that_arrives_after_a_deletion_is_kept(ledger: Ledger) -> None:
-    """It was cancelled and deleted during the call. The provider works on it, so its id must not be lost."""
+def test_an_id_that_arrives_after_a_deletion_is_kept(ledger: Ledger, clock: Clock) -> None:
+    """It was cancelled and deleted during a call that froze. The provider works on it, so its id must not be lost."""
     provider = Provider("p1")
 
     def deleted() -> None:
         ledger.fail(Run("g1"), Failure("Cancelled", "by its owner"))
         ledger.announced(ledger.get("g1"))
+        clock.forward(LONGEST_FUNCTION.total_seconds())
         ledger.delete(ledger.get("g1"))
 
     provider.during = deleted
