@@ -1,4 +1,4 @@
-"""An in-process stand-in for DynamoDB that counts the calls.
+"""Simulate DynamoDB in this process, and count the calls.
 
 Every call takes as long as a real one. A transaction holds its items during that time, and other writes to them are
 rejected with a conflict. It supports only the expressions that core uses, and raises `NotImplementedError` for others.

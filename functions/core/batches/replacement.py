@@ -6,7 +6,8 @@ A row is known by the id of its first generation. Its generations are its attemp
 
 An attempt is replaced only if the provider itself failed to make the video, which it does not charge. The failed
 attempt names its replacement (`retried_as`) before the replacement exists, so a row never has two attempts that may be
-paid. If the replacement is missing, because a function died or the replacement was rejected, the next retry records it.
+paid. If the replacement is missing, because a function died, a budget had no room or it was rejected, the next run
+records it, even if that run is no retry.
 
 A rejection is not an attempt. It belongs to one run, and counts only in that run and only while the row has no attempt.
 So an attempt replaces a rejection, a later run decides again, and each row counts once, as
@@ -41,10 +42,13 @@ def next_step(attempt: Generation | None, state: RowState) -> Step:
         return Step.KEEP
     if attempt is None:
         return Step.START
-    if attempt.status is not Status.ERROR or not (attempt.retried_as or _is_retried(attempt, state)):
+    if attempt.status is not Status.ERROR:
         return Step.KEEP
-    if attempt.failed_at_provider:
+    is_retried = _is_retried(attempt, state)
+    if attempt.failed_at_provider and (is_retried or attempt.retried_as):
         return Step.REPLACE
+    if not is_retried:
+        return Step.KEEP
     try:
         check_rescuable(attempt)
     except NotRescuable:  # the provider may have accepted it
