@@ -23,6 +23,11 @@ def check_rescuable(generation: Generation) -> None:
     """Raise `NotRescuable`, with an alternative, if a rescue cannot help the generation."""
     if generation.status is Status.COMPLETED:
         raise NotRescuable(f"Generation {generation.generation_id} is completed and needs no rescue.")
+    if generation.retried_as:
+        raise NotRescuable(
+            f"Generation {generation.generation_id} was replaced in its batch. Rescue {generation.retried_as} instead, "
+            "or retry the batch."
+        )
     if generation.failed_at_provider and generation.provider_id is None:
         raise NotRescuable("The provider itself failed to generate this video and did not charge. Create a new one.")
     if generation.status.ended and generation.submission is Submission.SENDING:

@@ -134,3 +134,14 @@ def test_a_completed_generation_is_not_rescued(ledger: Ledger) -> None:
     ledger.complete(Run("g1"), archived("g1"), START)
     with pytest.raises(NotRescuable, match="needs no rescue"):
         run(ledger)
+
+
+def test_an_attempt_that_names_its_replacement_is_not_continued(ledger: Ledger) -> None:
+    """Otherwise a row of a batch could have two attempts that may be paid, even if the rescue has read it before."""
+    claimed(ledger, Run("g1")).submitted("p1")
+    failed(ledger, Run("g1"), "GenerationFailed")
+    seen = ledger.get("g1")
+    assert ledger.retried_as(seen, "g2")
+    assert not ledger.reopen(seen, "p1")
+    with pytest.raises(NotRescuable, match="Rescue g2"):
+        run(ledger)

@@ -51,6 +51,7 @@ LONGEST_FUNCTION = timedelta(minutes=16)  # longer than any invocation runs
 
 IS_NEW = Condition(f"attribute_not_exists({KEY})")
 HAS_FAILED = Condition("#status = :error", {":error": Status.ERROR})
+MAY_CONTINUE = Condition(f"{HAS_FAILED.text} AND attribute_not_exists(#retried_as)", HAS_FAILED.values)
 
 
 class Ledger:
@@ -244,7 +245,7 @@ class Ledger:
                     **(known if provider_id else {}),
                     **self._watched(SOON),
                 },
-                only_if=HAS_FAILED,
+                only_if=MAY_CONTINUE,
                 remove=(
                     "error",
                     "ended_at",
