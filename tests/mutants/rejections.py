@@ -68,6 +68,14 @@ MUTANTS = (
         noticed_by="tests/unit/test_credits.py::test_two_invocations_at_once_send_once_and_give_one_slot_back",
     ),
     Mutant(
+        "A job whose slot was given back meanwhile is sent",
+        "functions/core/records/claim.py",
+        '                    " AND (attribute_exists(#slot) OR attribute_not_exists(#held_since))",\n',
+        ",\n",
+        noticed_by="tests/unit/test_credits.py::"
+        "test_an_invocation_does_not_send_a_job_whose_slot_another_one_has_given_back",
+    ),
+    Mutant(
         "Jobs that were granted slots before a rejection are sent",
         "functions/core/submit.py",
         "        if self.credits.holds_back(generation, shortage):\n",

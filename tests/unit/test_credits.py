@@ -9,6 +9,7 @@ import pytest
 
 from bench.scale.dynamodb import DynamoDB
 from core.generation import Failure, Status
+from core.records.claim import Claim
 from core.slots.shortages import NOT_BEFORE, Patience
 from core.slots.table import Waiting
 from core.submit import HELD_BACK, Submitted
@@ -401,6 +402,18 @@ def test_two_invocations_at_once_send_once_and_give_one_slot_back() -> None:
     world.shortages.forget(world.shortages.every()["veo2"])
     world.account.balance = 100
     assert world.submit.submit(Run(name)).status == HELD_BACK, "it has no slot"
+
+
+def test_an_invocation_does_not_send_a_job_whose_slot_another_one_has_given_back() -> None:
+    """It has read the job before. The workflow waits in Admit, so nobody would wait for the video."""
+    world = AccountWorld()
+    [name] = world.accept(DEAR)
+    world.admission.table.wait(Waiting.of(world.ledger.get(name)))
+    world.admission.grant_slots()
+    stale = world.ledger.get(name)
+    assert world.table.give_back(stale, world.clock.time)
+    assert Claim.begin(world.ledger, stale.run) is None
+    assert world.submit.submit(Run(name)).status == HELD_BACK
 
 
 def test_a_late_invocation_cannot_take_the_slot_of_a_try() -> None:

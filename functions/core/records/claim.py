@@ -42,7 +42,10 @@ class Claim:
                 run,
                 {"submission": Submission.SENDING, "sending_since": ledger.now(), "attempt": claim.attempt},
                 only_if=Condition(
-                    "attribute_not_exists(#submission) AND #status = :queued", {":queued": Status.QUEUED}
+                    # Another invocation may have given the slot back since the generation was read.
+                    "attribute_not_exists(#submission) AND #status = :queued"
+                    " AND (attribute_exists(#slot) OR attribute_not_exists(#held_since))",
+                    {":queued": Status.QUEUED},
                 ),
                 remove=("task_token",),  # it was answered and would make every later write more expensive
             )
