@@ -159,6 +159,34 @@ def test_a_row_retried_during_a_cancel_is_not_cancelled_again(ann: Ann, monkeypa
     assert ann.shown(given)["status"] == "running"
 
 
+def test_a_retry_polls_a_row_that_an_earlier_run_may_still_cancel(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it waited for the row's workflow, it would leave the row cancelled."""
+    given = ann.send("a")
+    assert [answer["is_polled"] for answer in ann.accept(given)] == [False]
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "CANCEL_SECONDS", 0)
+        ann.post(given, "cancel")
+    given = ann.retry(given)
+    assert [(answer["ended"], answer["is_polled"]) for answer in ann.accept(given)] == [(False, True)]
+    ann.fail("Cancelled")
+    ann.cloud.started.clear()
+    assert [(answer["ended"], answer["is_polled"]) for answer in ann.accept(given)] == [(False, False)]
+    polled = next(choice for choice in batch_states()["HasRowEnded?"]["Choices"] if "is_polled" in choice["Variable"])
+    assert polled["Next"] == "WaitForRow"
+
+
+def test_a_retry_at_the_same_time_as_new_content_is_refused(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run of the new content does not run the failed rows again."""
+    given = ann.send("a", "b")
+    ann.accept(given)
+    ann.fail()
+    ann.report(given)
+    before(monkeypatch, BatchStart, "retry", lambda: ann.send("a", "b", "c"))
+    status, answer = call(ann.cloud, "POST", f"{PATH}/{given['batch_id']}/retry")
+    assert (status, len(ann.runs)) == (409, 2)
+    assert "Retry its failed rows afterwards" in answer["message"]
+
+
 def test_a_batch_is_cancelling_until_no_row_is_running(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
     given = ann.send("a")
     ann.accept(given)

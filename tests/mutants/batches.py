@@ -33,6 +33,20 @@ MUTANTS = (
         noticed_by=f"{RUNS}::test_a_run_is_created_once",
     ),
     Mutant(
+        "A retry waits for the workflow of a row that an earlier run may still cancel",
+        ACCEPT_ROW,
+        "            is_polled=would_retry(attempt, state),\n",
+        "",
+        noticed_by=f"{RUNS}::test_a_retry_polls_a_row_that_an_earlier_run_may_still_cancel",
+    ),
+    Mutant(
+        "A retry that meets the run of new content is dropped silently",
+        "functions/core/batches/start.py",
+        "        if not self.records.begin(run, None) and not self.records.run(run.id).is_retry:\n",
+        "        if not self.records.begin(run, None) and not run.is_retry:\n",
+        noticed_by=f"{RUNS}::test_a_retry_at_the_same_time_as_new_content_is_refused",
+    ),
+    Mutant(
         "A rejected row gets a record",
         ACCEPT_ROW,
         '        rejection = Rejection.of(row.number, problem, row.request.get("prompt"), row.label)\n',

@@ -11,7 +11,7 @@ from core.batches.rejection_limit import RejectionLimit
 from core.batches.run import MAX_REJECTED, BatchRun
 from core.batches.staging import Staging, TooManyRejected
 from core.batches.table import BatchRecords
-from core.errors import InvalidFile, PromptreelError
+from core.errors import Conflict, InvalidFile, PromptreelError
 from core.generation import Failure
 
 
@@ -57,9 +57,16 @@ class BatchStart:
             self.records.unreadable(batch.record.batch_id, Failure(type(error).__name__, str(error)))
 
     def retry(self, latest: BatchRun, key_line: str | None) -> None:
-        """Start another run of the latest revision. If another caller has just created one, start that one."""
+        """Start another run of the latest revision. If another caller has just created the same one, start that one.
+
+        Raise `Conflict` if the next run was created for new content, because it does not run failed rows again.
+        """
         run = latest.retried(key_line, self.records.now())
-        self.executions.start(run if self.records.begin(run, None) else self.records.run(run.id))
+        if not self.records.begin(run, None) and not self.records.run(run.id).is_retry:
+            raise Conflict(
+                f"The file of batch {run.batch_id} was sent again and is running. Retry its failed rows afterwards."
+            )
+        self.executions.start(self.records.run(run.id))
 
     def has_broken_off(self, run: BatchRun) -> bool:
         """Return whether the run ended before all of its rows did, even if no report says so."""
