@@ -50,4 +50,5 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "ended": accepted.has_ended,
         "stopped": accepted.has_stopped,
         "pause": accepted.pause,
+        "is_polled": accepted.is_polled,
     }

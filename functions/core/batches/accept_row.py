@@ -12,7 +12,7 @@ from typing import Any
 from core.batches.identity import replacement_id
 from core.batches.rejection import Rejection
 from core.batches.rejection_limit import RejectionLimit
-from core.batches.replacement import Step, latest_attempt, next_step
+from core.batches.replacement import Step, latest_attempt, next_step, would_retry
 from core.batches.run import RowState
 from core.batches.staged_row import Span, StagedRow
 from core.batches.table import BatchRecords
@@ -38,6 +38,7 @@ class AcceptedRow:
     has_ended: bool  # nothing is left to run
     has_stopped: bool = False  # the run of the batch starts no more rows, so the Map should end
     pause: int = SHORTEST_PAUSE  # seconds until the row is polled again, if its workflow cannot be waited for
+    is_polled: bool = False  # do not wait for its workflow: if that fails, this run runs the row again
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,12 @@ class AcceptRow:
             attempt = self._begun(step, row, attempt, state)
         if attempt is None:
             return AcceptedRow(Run(row.generation_id), has_ended=True, has_stopped=state.has_stopped)
-        return AcceptedRow(attempt.run, attempt.status.ended, pause=pause_of(attempt, self.ledger.now()))
+        return AcceptedRow(
+            attempt.run,
+            attempt.status.ended,
+            pause=pause_of(attempt, self.ledger.now()),
+            is_polled=would_retry(attempt, state),
+        )
 
     def _accept_needed(self, row: StagedRow, state: RowState, reached: set[str]) -> None:
         """Accept the rows whose videos a row uses, because a generation can wait only for one that is recorded."""

@@ -44,7 +44,7 @@ def next_step(attempt: Generation | None, state: RowState) -> Step:
         return Step.START
     if attempt.status is not Status.ERROR:
         return Step.KEEP
-    is_retried = _is_retried(attempt, state)
+    is_retried = would_retry(attempt, state)
     if attempt.failed_at_provider and (is_retried or attempt.retried_as):
         return Step.REPLACE
     if not is_retried:
@@ -54,6 +54,11 @@ def next_step(attempt: Generation | None, state: RowState) -> Step:
     except NotRescuable:  # the provider may have accepted it
         return Step.KEEP
     return Step.CONTINUE
+
+
+def would_retry(attempt: Generation, state: RowState) -> bool:
+    """Return whether the run runs this attempt again if it has failed: an earlier run started it."""
+    return state.run.is_retry and (attempt.batch_run or 0) < state.run.number
 
 
 def latest_attempt(first: Generation | None, get: Callable[[str], Generation | None]) -> Generation | None:
@@ -71,7 +76,3 @@ def shown_attempt(first: Generation | None, get: Callable[[str], Generation | No
     """
     attempt = latest_attempt(first, get)
     return None if attempt is None or attempt.retried_as else attempt
-
-
-def _is_retried(attempt: Generation, state: RowState) -> bool:
-    return state.run.is_retry and (attempt.batch_run or 0) < state.run.number
