@@ -23,7 +23,7 @@ from wiring.slots import UsesSlots, make_admission
 from wiring.workflow import UsesWorkflow, make_workflow
 
 NEARLY = 0.8  # of a budget, which raises an alarm
-LONGEST = timedelta(seconds=50)  # the next sweep starts after a minute
+LONGEST = timedelta(seconds=30)  # Lambda ends a sweep before the next one starts, after a minute
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Create the function that compares the provider's charges with the ledger every night."""
 
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from core.reconciliation.shelf import DUE, FOLDER, WORK
 from core.records.table import BY_DONE, BY_PROVIDER_ID
 from infra.base import Base
 from infra.functions import Size, allow
+from infra.schedule import repeat
 
 # UTC. By then almost all of yesterday's charges have arrived. The next run repeats one that failed or was cut short.
 _HOURS = "3-8"
@@ -43,10 +43,4 @@ class Reconciliation(Construct):
                 allow("s3:ListBucket", on=videos.bucket_arn),  # without it a missing object is a 403
             ],
         )
-        events.Rule(
-            self,
-            "EveryNight",
-            description="Compares yesterday's charges of the provider with the ledger.",
-            schedule=events.Schedule.cron(minute="20", hour=_HOURS),
-            targets=[targets.LambdaFunction(self.reconcile, retry_attempts=0)],
-        )
+        repeat(self, "EveryNight", events.Schedule.cron(minute="20", hour=_HOURS), self.reconcile)

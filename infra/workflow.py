@@ -15,6 +15,7 @@ from core.records.table import BY_WATCH
 from infra.base import Base
 from infra.functions import Size, allow
 from infra.nag import acknowledge
+from infra.schedule import repeat
 from infra.state_machine import Definition, state_machine
 from infra.storage import Storage
 
@@ -212,7 +213,7 @@ class Workflow(Construct):
         storage, announcements = base.storage, base.announcements
         sweep = base.functions.add(
             "sweep",
-            size=Size(timeout_seconds=300),
+            size=Size(timeout_seconds=59),  # one sweep at a time, without a lease
             environment={
                 **storage.slots.environment,
                 **storage.provider.environment,
@@ -235,13 +236,7 @@ class Workflow(Construct):
                 allow("s3:ListBucket", on=storage.videos.bucket_arn),
             ],
         )
-        events.Rule(
-            self,
-            "EveryMinute",
-            description="Repairs the work of functions that were interrupted.",
-            schedule=events.Schedule.rate(cdk.Duration.minutes(1)),
-            targets=[targets.LambdaFunction(sweep, retry_attempts=0)],
-        )
+        repeat(self, "EveryMinute", events.Schedule.rate(cdk.Duration.minutes(1)), sweep)
         return sweep
 
     def _dead_letters(self) -> sqs.Queue:

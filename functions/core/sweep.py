@@ -1,6 +1,7 @@
 """Sweep: complete work that a crashed function or a lost event has left unfinished."""
 
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,12 +42,16 @@ class Sweep:
     on_failure: Callable[[Generation, Failure], None]  # called for each generation that is found to have failed
 
     def run(self, until: datetime) -> None:
-        """Check all slots, and until that time the watched generations that are due.
+        """Check slots and watched generations that are due. Do not begin another check after that time.
 
         Raise `SweepIncomplete` at the end if some of the checks failed.
         """
         faults = int(self._guarded(lambda _: Credits(self.admission).review(), "the jobs that wait for credits"))
-        for slot in self.admission.table.held():
+        slots = self.admission.table.held()
+        random.shuffle(slots)  # If the provider hangs, there is no time for all. The next sweep checks others.
+        for slot in slots:
+            if self.ledger.now() > until:
+                break
             faults += self._guarded(self._look_at_slot, slot)
         for generation_id in self.ledger.watched():
             if self.ledger.now() > until:

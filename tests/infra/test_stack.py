@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -12,6 +13,7 @@ from core.webhooks.courier import LONGEST_DELAY
 from core.webhooks.records import LEASE
 from core.webhooks.senders import SENDERS
 from core.webhooks.sending import ANSWER_SECONDS, CONNECT_SECONDS
+from sweep import LONGEST
 from tests.support.templates import STAGES, functions, readable, resources, stack, template
 
 KEPT_IN_PROD = {
@@ -26,6 +28,17 @@ KEPT_IN_PROD = {
     "StorageProviderKey",
     "StorageApiKeys",
 }
+
+
+def function_of(reference: object) -> str:
+    """Return the title of the function that a property of the template refers to."""
+    return readable(reference).removeprefix("Functions").partition("Function")[0]
+
+
+def retries(name: str) -> dict[str, dict[str, Any]]:
+    """Return how Lambda retries asynchronous invocations, by function."""
+    configs = [one["Properties"] for one in resources(name, "AWS::Lambda::EventInvokeConfig").values()]
+    return {function_of(one["FunctionName"]): one for one in configs}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -165,10 +178,34 @@ def test_ends_that_an_execution_could_not_record_are_recorded_by_a_rule(name: st
 @pytest.mark.parametrize("name", STAGES)
 def test_a_recording_that_keeps_failing_becomes_a_dead_letter(name: str) -> None:
     """EventBridge only delivers. Lambda retries failures inside the function and passes them on."""
-    (invoke,) = resources(name, "AWS::Lambda::EventInvokeConfig").values()
-    assert readable(invoke["Properties"]["FunctionName"]) == "FunctionsRecordFailureFunction"
-    on_failure = invoke["Properties"]["DestinationConfig"]["OnFailure"]
+    invoke = retries(name)["RecordFailure"]
+    assert invoke["MaximumRetryAttempts"] == 2
+    on_failure = invoke["DestinationConfig"]["OnFailure"]
     assert readable(on_failure["Destination"]) == "WorkflowDeadLetters.Arn"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_what_a_schedule_repeats_is_not_retried_as_well(name: str) -> None:
+    """Each function that a rule invokes says what Lambda does with a failed or throttled invocation."""
+    rules = [rule["Properties"] for rule in resources(name, "AWS::Events::Rule").values()]
+    invoked = {
+        function_of(target["Arn"]): (target["RetryPolicy"]["MaximumRetryAttempts"], "ScheduleExpression" in rule)
+        for rule in rules
+        for target in rule["Targets"]
+        if "Function" in readable(target["Arn"])
+    }
+    assert invoked == {"Sweep": (0, True), "Reconcile": (0, True), "RecordFailure": (10, False)}
+    assert retries(name).keys() == invoked.keys()
+    for scheduled in ("Sweep", "Reconcile"):
+        invoke = retries(name)[scheduled]
+        assert (invoke["MaximumRetryAttempts"], invoke["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_sweep_has_ended_before_the_next_one_starts(name: str) -> None:
+    rule = resources(name, "AWS::Events::Rule")["WorkflowEveryMinute"]["Properties"]
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    assert LONGEST.total_seconds() < functions(name)["sweep"]["Timeout"] < 60
 
 
 @pytest.mark.parametrize("name", STAGES)

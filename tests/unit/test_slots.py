@@ -320,6 +320,27 @@ def test_one_error_does_not_stop_a_sweep(house: House, monkeypatch: pytest.Monke
     assert house.holders == ["ann1", "ann3"]
 
 
+def test_a_sweep_ends_in_time_if_the_provider_hangs_and_the_next_ones_check_the_rest(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.arrive("ann1", "bob1")
+    for name in ("ann1", "bob1"):
+        house.submit(name)
+        house.ledger.fail(Run(name), Failure("GaveUp", "no"))
+    polled: list[str] = []
+
+    def hang(provider_id: str) -> None:
+        polled.append(provider_id)
+        house.clock.forward(31)
+        raise ConnectionError
+
+    monkeypatch.setattr(house.provider, "poll", hang)
+    for _ in range(40):
+        with pytest.raises(SweepIncomplete, match="1 of the checks that were due"):
+            house.sweeper().run(until=house.clock.time + timedelta(seconds=30))
+    assert (len(polled), len(set(polled))) == (40, 2)
+
+
 def test_a_queued_job_knows_how_many_of_its_owner_are_before_it(house: House) -> None:
     house.arrive("ann1", "ann2", "ann3", "bob1", "ann4")
     ahead = {name: house.admission.table.ahead(house.ledger.get(name)) for name in ("ann2", "ann3", "ann4", "bob1")}
