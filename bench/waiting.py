@@ -224,7 +224,7 @@ class Shipped:
             polls = Schedule(
                 s.poll_first_seconds,
                 s.poll_every_seconds,
-                s.poll_stay_seconds,
+                s.stay_seconds,
                 s.poll_deadline_seconds,
                 s.poll_slow_seconds,
                 s.poll_give_up_seconds,

@@ -17,13 +17,13 @@ from wiring import logger
 from wiring.ledger import UsesLedger, make_ledger
 from wiring.metrics import count_dead_webhook
 from wiring.queue import hide, send
-from wiring.webhooks import UsesWebhooks, make_master, make_senders, make_webhook_records
+from wiring.webhooks import UsesSenders, make_master, make_senders, make_webhook_records
 
 RETRY_SECONDS, MOST_SECONDS = 30, 900  # after an internal error, longer each time
 
 
 @dataclass(frozen=True)
-class Settings(UsesLedger, UsesWebhooks):
+class Settings(UsesLedger, UsesSenders):
     allow_local_webhooks: bool
 
 

@@ -47,14 +47,14 @@ class Api(Construct):
         stage, functions, storage = base.stage, base.functions, base.storage
         keys = {"API_KEYS_SECRET": storage.api_keys.attr_id}
         reads_keys = allow("secretsmanager:GetSecretValue", on=storage.api_keys.attr_id)
-        self.authorize = functions.add(
-            "authorize", size=Size(timeout_seconds=10), environment=keys, permissions=[reads_keys]
-        )
+        small = Size(timeout_seconds=10, reserved=stage.reserved_concurrency)
+        self.authorize = functions.add("authorize", size=small, environment=keys, permissions=[reads_keys])
         self.api = functions.add(
             "api",
             size=Size(
                 timeout_seconds=29,  # API Gateway gives up at 30
                 memory_mb=512,
+                reserved=stage.reserved_concurrency,
             ),
             environment={
                 **storage.slots.shown_environment,
@@ -93,7 +93,7 @@ class Api(Construct):
         )
         self.console = functions.add(
             "console",
-            size=Size(timeout_seconds=10),
+            size=small,
             environment={
                 # Presigned links use the regional host name, or in us-east-1 the one without a region.
                 "BUCKET_HOSTS": ",".join(

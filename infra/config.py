@@ -9,6 +9,7 @@ AIMLAPI_URL = "https://api.aimlapi.com"
 GIB = 1024**3
 MINUTE = 60
 HOUR = 60 * MINUTE
+UNRESERVED = 100  # concurrent invocations that AWS keeps for the functions without a reserve
 
 
 class UnknownStage(Exception):
@@ -41,9 +42,6 @@ class Stage:
     # The interval between polls once a generation may finish at any moment. A shorter interval means less delay (half
     # the interval on average) but more calls of the provider.
     poll_every_seconds: float = 2.5
-    # How long one invocation may continue polling, which costs less than starting another. Each takes one of the
-    # account's concurrent invocations. 0 means one poll per invocation.
-    poll_stay_seconds: int = 100
     poll_deadline_seconds: int = 30 * MINUTE  # generations of several minutes have been seen; afterwards polls are slow
     poll_slow_seconds: int = 15 * MINUTE
     poll_give_up_seconds: int = 24 * HOUR  # long, because the video is paid for
@@ -54,7 +52,6 @@ class Stage:
     url_lifetime_seconds: int = HOUR  # lifetime of presigned links to videos: long enough to play, too short to share
 
     # requests
-    in_flight_limit: int = 20  # concurrent generations at the provider; others are queued
     # Jobs that the provider rejects for lack of credits. An execution's history has room for a day of tries.
     try_seconds: int = MINUTE - 5  # between two tries of a model; less than the minute between two sweeps
     credits_deadline_seconds: int = 24 * 60 * MINUTE  # after this, such a job ends
@@ -67,6 +64,17 @@ class Stage:
     event_owners: tuple[str, ...] = ("=events",)  # "event source=owner" for events; an empty source matches any
 
     allow_local_webhooks: bool = False  # plain HTTP and loopback, for the local cloud only
+
+    # How many functions the account can run at once in this region. It decides the settings that are None below, and
+    # `promptreel doctor` compares it with AWS. A new account can run 10.
+    account_concurrency: int = 10
+    in_flight_limit: int | None = None  # concurrent generations at the provider; others are queued
+    # How long one invocation may continue polling, which costs less than starting another, but is one of the account's
+    # invocations all that time. 0 means one poll per invocation.
+    poll_stay_seconds: int | None = None
+    # Invocations that only the API, the authorizer and the console can use, each. AWS keeps 100 for all functions
+    # without a reserve.
+    reserved_concurrency: int | None = None
 
     # functions
     ingest_seconds: int = 15 * MINUTE  # Lambda's limit, for files of 1 GiB; a message is received again afterwards
@@ -95,6 +103,31 @@ class Stage:
     # Failed jobs, or errors of one function, in five minutes that raise an alarm. Failures that cost money raise one
     # immediately.
     failures_alarm: int = 5
+
+    def __post_init__(self) -> None:
+        left = self.account_concurrency - 3 * (self.reserved_concurrency or 0)
+        if self.reserved_concurrency and left < UNRESERVED:
+            raise UnknownStage(
+                f"The stage {self.name} reserves so much concurrency that {left} invocations are left for its other "
+                f"functions, and AWS keeps {UNRESERVED} for them: lower reserved_concurrency or request a higher quota."
+            )
+
+    @property
+    def slots(self) -> int:
+        """Return how many generations may be at the provider at once."""
+        return min(20, self.account_concurrency) if self.in_flight_limit is None else self.in_flight_limit
+
+    @property
+    def stay_seconds(self) -> int:
+        """Return how long one invocation polls. If all slots do so at once, half of the concurrency is left."""
+        if self.poll_stay_seconds is None:
+            return 100 if 2 * self.slots <= self.account_concurrency else 0
+        return self.poll_stay_seconds
+
+    @property
+    def queue_concurrency(self) -> int:
+        """Return how many invocations read files, and how many deliver webhooks. Lambda allows no fewer than 2."""
+        return max(2, min(10, self.account_concurrency // 5))
 
     @property
     def webhook_environment(self) -> dict[str, str]:
@@ -137,6 +170,7 @@ def _local(provider_url: str) -> Stage:
         name="local",
         file_owners=("=demo",),
         event_owners=("=demo",),
+        account_concurrency=1000,  # as the emulator says
         in_flight_limit=10,
         allow_local_webhooks=True,
         poll_stay_seconds=1,  # few functions can run concurrently here, and transitions are free

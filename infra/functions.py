@@ -45,11 +45,12 @@ _RETENTION = {
 
 @dataclass(frozen=True)
 class Size:
-    """The timeout, memory and storage of an invocation."""
+    """The timeout, memory and storage of an invocation, and how many invocations only this function may use."""
 
     timeout_seconds: int
     memory_mb: int = 256
     storage_mb: int = 512
+    reserved: int | None = None
 
 
 class Functions(Construct):
@@ -115,6 +116,7 @@ class Functions(Construct):
             memory_size=size.memory_mb,
             ephemeral_storage_size=cdk.Size.mebibytes(size.storage_mb),
             timeout=cdk.Duration.seconds(size.timeout_seconds),
+            reserved_concurrent_executions=size.reserved,
             environment={
                 **environment,
                 "POWERTOOLS_SERVICE_NAME": f"promptreel-{self._stage.name}",

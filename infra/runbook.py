@@ -276,8 +276,9 @@ RUNBOOK: tuple[Section, ...] = (
         },
         look=(
             Step(
-                "Show how many functions this account can run concurrently. A new account can run ten:",
-                "aws lambda get-account-settings",
+                "Show how many functions this account can run at once, and how many the stage expects. A new account "
+                "can run ten:",
+                "promptreel doctor",
             ),
         ),
         do=(
@@ -286,7 +287,10 @@ RUNBOOK: tuple[Section, ...] = (
                 "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
                 "--desired-value 1000",
             ),
-            Step("Until then, lower `in_flight_limit` and `batch_concurrency` in `infra/config.py`, and deploy."),
+            Step(
+                "Set `account_concurrency` in `infra/config.py` to the present quota, and deploy. It decides how many "
+                "jobs run at once and how long polls stay."
+            ),
         ),
     ),
     Section(

@@ -50,7 +50,7 @@ class Slots:
         return {
             **self._ledger.environment,
             **self.learned_environment,
-            "IN_FLIGHT_LIMIT": str(self._stage.in_flight_limit),
+            "IN_FLIGHT_LIMIT": str(self._stage.slots),
         }
 
     @property

@@ -70,9 +70,10 @@ class PromptreelStack(cdk.Stack):
             "ProviderKeySecretArn": storage.provider_key.attr_id,
             "ApiKeysSecretArn": storage.api_keys.attr_id,
             "DashboardUrl": dashboard.url,
+            "AccountConcurrency": str(stage.account_concurrency),
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }
-        # `promptreel doctor` checks the permissions of these functions.
+        # `promptreel doctor` compares the account's concurrency, and checks the permissions of these functions.
         outputs |= {f"{name}RoleArn": role.role_arn for name, role in workflow.task_roles.items()}
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

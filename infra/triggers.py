@@ -72,7 +72,7 @@ class Triggers(Construct):
             sources.SqsEventSource(
                 self.queue,
                 batch_size=1,  # a large file gets the function's whole time
-                max_concurrency=10,  # files must not use up the account's concurrency
+                max_concurrency=base.stage.queue_concurrency,
                 report_batch_item_failures=True,
             )
         )

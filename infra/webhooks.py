@@ -8,7 +8,6 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from core.publish.announcer import EVENT_SOURCE
-from core.webhooks.senders import SENDERS
 from infra.base import Base
 from infra.config import Stage
 from infra.functions import Size, allow
@@ -40,14 +39,19 @@ class Webhooks(Construct):
         self.deliver = base.functions.add(
             "deliver_webhook",
             size=Size(timeout_seconds=SECONDS),
-            environment={**storage.ledger.environment, **self.environment(base.stage, storage)},
+            environment={
+                **storage.ledger.environment,
+                **self.environment(base.stage, storage),
+                "SENDERS": str(base.stage.queue_concurrency),  # as many as the queue starts
+            },
             permissions=[
                 *storage.ledger.permissions(changes=False),
                 *storage.webhooks.permissions(),
                 allow("sqs:SendMessage", on=self.queue.queue_arn),  # for messages that have to wait
             ],
         )
-        self.deliver.add_event_source(sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=SENDERS))
+        senders = base.stage.queue_concurrency
+        self.deliver.add_event_source(sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=senders))
         events.Rule(
             self,
             "Announced",

@@ -73,13 +73,13 @@ class Workflow(Construct):
         )
         self.check_status = functions.add(
             "check_status",
-            size=Size(timeout_seconds=stage.poll_stay_seconds + CHECK_SECONDS),
+            size=Size(timeout_seconds=stage.stay_seconds + CHECK_SECONDS),
             environment={
                 **slots.environment,
                 **provider.environment,
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
                 "POLL_EVERY_SECONDS": str(stage.poll_every_seconds),
-                "POLL_STAY_SECONDS": str(stage.poll_stay_seconds),
+                "POLL_STAY_SECONDS": str(stage.stay_seconds),
                 "POLL_DEADLINE_SECONDS": str(stage.poll_deadline_seconds),
                 "POLL_SLOW_SECONDS": str(stage.poll_slow_seconds),
                 "POLL_GIVE_UP_SECONDS": str(stage.poll_give_up_seconds),

@@ -191,7 +191,7 @@ def _queues(found: list[dict[str, Any]]) -> list[str]:
 
 def _quotas(rushes: list[dict[str, Any]]) -> list[str]:
     found = quotas.limits(
-        in_flight=stage_named("prod").in_flight_limit,
+        in_flight=stage_named("prod").slots,
         granted_a_second=max(one["jobs"] / one["seconds"] for one in rushes),
     )
     lines = ["Which limit is met first, for jobs of 45 s, with AWS's published quotas:\n"]

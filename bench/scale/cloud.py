@@ -35,7 +35,7 @@ from local.stack import Stack, client
 from local.up import up
 
 CHECKOUT = Checkout(Path(__file__).parents[2], ".local/bench")
-LIMIT = stage_named("local", provider_url="http://simulator").in_flight_limit
+LIMIT = stage_named("local", provider_url="http://simulator").slots
 JOB_SECONDS = 2.0  # at the provider
 CLIENTS = 8
 

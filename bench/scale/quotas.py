@@ -46,7 +46,7 @@ def limits(*, in_flight: int, granted_a_second: float) -> list[Limit]:
             "Lambda, concurrent executions of a new account: 10",
             10,
             1,
-            "ask for an increase (`promptreel doctor` shows your quota) and set `poll_stay_seconds` to 0 until then",
+            "ask for an increase, and set `account_concurrency`, as `promptreel doctor` says",
             FUNCTION_SECONDS,
         ),
         Limit("Lambda, concurrent executions: 1,000", 1000, 1, "ask for an increase", FUNCTION_SECONDS),

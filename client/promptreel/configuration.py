@@ -42,8 +42,8 @@ class Configuration:
         """Return the URL. Raise `ConfigurationError` if it is not configured."""
         if not self.url:
             raise ConfigurationError(
-                "The URL of your Promptreel API is not configured: set PROMPTREEL_URL, or use promptreel --local in a "
-                "checkout with a running local cloud."
+                "The URL of your Promptreel API is not configured: set PROMPTREEL_URL, as `make up` and `make deploy` "
+                "print it."
             )
         return self.url
 

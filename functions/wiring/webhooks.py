@@ -18,14 +18,19 @@ class UsesWebhooks:
     webhooks_queue_url: str
 
 
+@dataclass(frozen=True)
+class UsesSenders(UsesWebhooks):
+    senders: int
+
+
 def make_webhook_records(settings: UsesWebhooks) -> WebhookRecords:
     """Return the records of deliveries and of changed secrets."""
     return WebhookRecords(wiring.client("dynamodb"), settings.webhooks_table_name, wiring.now)
 
 
-def make_senders(settings: UsesWebhooks) -> Senders:
+def make_senders(settings: UsesSenders) -> Senders:
     """Return the senders, which are in the table of deliveries."""
-    return Senders(wiring.client("dynamodb"), settings.webhooks_table_name, wiring.now)
+    return Senders(wiring.client("dynamodb"), settings.webhooks_table_name, wiring.now, settings.senders)
 
 
 def make_master(settings: UsesWebhooks) -> Callable[[], str]:

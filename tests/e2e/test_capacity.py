@@ -14,7 +14,7 @@ from infra.config import stage_named
 from local.function_processes import PROCESSES
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
-LIMIT = stage_named("local", provider_url="http://simulator").in_flight_limit
+LIMIT = stage_named("local", provider_url="http://simulator").slots
 
 
 def create(cloud: LocalCloud, prompt: str, count: int) -> list[str]:

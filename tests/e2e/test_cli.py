@@ -126,6 +126,8 @@ def test_a_healthy_stack_satisfies_the_doctor(run: Run) -> None:
         "API": "ok",
         "your API key": "ok",
         "stack": "ok",
+        "URL": "ok",
+        "concurrency": "ok",
         "permissions": "ok",
         "provider's key": "ok",
         "API keys": "ok",

@@ -258,7 +258,9 @@ def test_only_ends_with_a_webhook_reach_its_queue(name: str) -> None:
     mappings = [one["Properties"] for one in resources(name, "AWS::Lambda::EventSourceMapping").values()]
     (mapping,) = (one for one in mappings if readable(one["EventSourceArn"]) == "WebhooksQueue.Arn")
     assert mapping["BatchSize"] == 1, "a slow receiver does not delay others in the same invocation"
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": SENDERS}
+    senders = int(functions(name)["deliver_webhook"]["Environment"]["Variables"]["SENDERS"])
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": senders}
+    assert senders == (SENDERS if name == "local" else 2), "dev and prod are ready for a new account"
 
 
 def test_an_alarm_watches_the_oldest_webhook() -> None:
@@ -325,4 +327,5 @@ def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
         "ProviderKeySecretArn",
         "ApiKeysSecretArn",
         "AlarmTopicArn",
+        "AccountConcurrency",
     }

@@ -20,22 +20,22 @@ MUTANTS = (
     Mutant(
         "One owner may use all senders",
         "functions/core/webhooks/senders.py",
-        '(f"owner {self.owner}", SHARE)',
-        '(f"owner {self.owner}", SENDERS)',
+        '(f"owner {self.owner}", share)',
+        '(f"owner {self.owner}", senders)',
         noticed_by="tests/unit/test_webhook_senders.py::test_no_owner_has_more_than_its_share",
     ),
     Mutant(
         "One host may use all senders",
         "functions/core/webhooks/senders.py",
-        '(f"host {self.host}", SHARE)',
-        '(f"host {self.host}", SENDERS)',
+        '(f"host {self.host}", share)',
+        '(f"host {self.host}", senders)',
         noticed_by="tests/unit/test_webhook_senders.py::test_a_host_that_many_owners_share_gets_a_third_of_the_senders",
     ),
     Mutant(
         "Slow receivers may use all senders",
         "functions/core/webhooks/senders.py",
-        '(("slow", SLOW_SHARE),) if self.is_slow else ()',
-        '(("slow", SLOW_SHARE),) if self.is_slow is None else ()',
+        '(("slow", max(1, senders // 2)),) if self.is_slow else ()',
+        '(("slow", max(1, senders // 2)),) if self.is_slow is None else ()',
         noticed_by="tests/unit/test_webhook_senders.py::test_slow_receivers_share_half_of_the_senders",
     ),
     Mutant(

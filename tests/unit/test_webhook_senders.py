@@ -8,7 +8,7 @@ import pytest
 
 from core.records.table import DELIVERY_KEY
 from core.webhooks.records import LEASE
-from core.webhooks.senders import FAILURES, PAUSES, SENDERS, SHARE, SLOW, SLOW_SHARE, Permit, Receiver, Senders
+from core.webhooks.senders import FAILURES, PAUSES, SENDERS, SLOW, Permit, Receiver, Senders
 from tests.support.generations import Clock
 from tests.support.senders import World, every, together
 
@@ -19,6 +19,7 @@ MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 JOBS_A_DAY = 38_400  # with the default limit of slots
 INSTANT, SLOWLY = timedelta(0), SLOW * 2
 HOST = "hooks.example.com"
+SHARE, SLOW_SHARE = SENDERS // 3, SENDERS // 2
 
 
 # --- simulations

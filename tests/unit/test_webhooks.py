@@ -22,7 +22,7 @@ from core.webhooks.message import headers, id_of
 from core.webhooks.queued import as_queued
 from core.webhooks.records import KEPT_FOR, LEASE, OVERLAP, Delivery, State, WebhookRecords
 from core.webhooks.secret import secret_of
-from core.webhooks.senders import SHARE, Senders
+from core.webhooks.senders import SENDERS, Senders
 from core.webhooks.sending import Answer
 from tests.support.generations import START, generation
 from wiring import now as real_now
@@ -423,7 +423,7 @@ def test_a_delivery_is_retried_for_a_day_less_and_less_often(house: House) -> No
 
 def test_a_postponed_message_makes_no_attempt_and_waits_longer_each_time(house: House) -> None:
     event = house.event()
-    for number in range(SHARE):
+    for number in range(SENDERS // 3):
         house.senders.take("ann", f"h{number}.example")
     message: Mapping[str, Any] = event
     delays = []
@@ -509,7 +509,7 @@ def test_every_attempt_frees_its_sender(house: House, monkeypatch: pytest.Monkey
         patched.setattr(house.records, "failed", lost)
         with pytest.raises(ClientError):
             house.courier.take(event)
-    assert all(house.senders.take("ann", "hooks.example.com") for _ in range(SHARE))
+    assert all(house.senders.take("ann", "hooks.example.com") for _ in range(SENDERS // 3))
 
 
 def test_a_receiver_that_recovers_gets_the_message(house: House) -> None:

@@ -32,7 +32,7 @@ def _deployed(context: typer.Context) -> Iterator[Finding]:
         with deployment(context) as deployed:
             from promptreel.operator.checks import findings  # noqa: PLC0415 - an extra, and slow to import
 
-            yield from findings(deployed)
+            yield from findings(deployed, context.obj().url)
     except ConfigurationError as error:  # a user of the API needs no AWS
         yield Finding("deployment", Verdict.WARNING, "not checked", str(error))
     except PromptreelError as error:

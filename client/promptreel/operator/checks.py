@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from core import errors
+from promptreel._http import address
 from promptreel.findings import Finding, Verdict
 from promptreel.operator import provider_key
 from promptreel.operator.deployment import Deployment
 from promptreel.operator.keys import ApiKeys
 
 
-def findings(deployment: Deployment) -> Iterator[Finding]:
-    """Yield the result of each check."""
+def findings(deployment: Deployment, url: str | None) -> Iterator[Finding]:
+    """Yield the result of each check. `url` is the configured URL of the API."""
     yield _stack(deployment)
+    if url:
+        yield _url(deployment, url)
     yield _permissions(deployment)
+    yield _concurrency(deployment)
     yield _provider_key(deployment)
     yield _api_keys(deployment)
     yield _alarms(deployment)
@@ -25,6 +29,14 @@ def _stack(deployment: Deployment) -> Finding:
     if deployment.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         return Finding("stack", Verdict.OK, detail)
     return Finding("stack", Verdict.PROBLEM, detail, "see the stack's events in CloudFormation, then deploy again")
+
+
+def _url(deployment: Deployment, url: str) -> Finding:
+    deployed = deployment.output("ApiUrl")
+    if address(url) == address(deployed):
+        return Finding("URL", Verdict.OK, f"it is the URL of {deployment.stack_name}")
+    detail = f"you use {url}, but the API of {deployment.stack_name} is {deployed}"
+    return Finding("URL", Verdict.WARNING, detail, f"export PROMPTREEL_URL={deployed}")
 
 
 def _permissions(deployment: Deployment) -> Finding:
@@ -46,6 +58,24 @@ def _permissions(deployment: Deployment) -> Finding:
             "permissions", Verdict.PROBLEM, detail, "deploy again, or find the policy that denies it, such as an SCP"
         )
     return Finding("permissions", Verdict.OK, "the functions that grant slots may wake waiting workflows")
+
+
+def _concurrency(deployment: Deployment) -> Finding:
+    """Compare the number of functions that the account can run at once with the number that the stage expects."""
+    name, expected = "concurrency", int(deployment.output("AccountConcurrency"))
+    try:
+        limit = deployment.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    except ClientError as error:
+        detail = f"not checked: {error.response['Error']['Code']}"
+        return Finding(name, Verdict.WARNING, detail, "allow yourself lambda:GetAccountSettings")
+    remedy = f"set account_concurrency = {limit} in infra/config.py, and deploy"
+    if limit < expected:
+        detail = f"the account can run {limit} functions at once, not {expected}: they are throttled under load"
+        return Finding(name, Verdict.PROBLEM, detail, f"{remedy}, or request a higher quota")
+    if limit > expected:
+        detail = f"the account can run {limit} functions at once, and the stage uses {expected}"
+        return Finding(name, Verdict.WARNING, detail, remedy)
+    return Finding(name, Verdict.OK, f"the account can run {limit} functions at once, as the stage expects")
 
 
 def _provider_key(deployment: Deployment) -> Finding:
@@ -80,4 +110,5 @@ def _alarms(deployment: Deployment) -> Finding:
     if count:
         return Finding("alarms", Verdict.OK, f"{count} subscribed")
     unheard = f"{len(subscriptions)} not confirmed yet" if subscriptions else "no one is subscribed to the alarms"
-    return Finding("alarms", Verdict.WARNING, unheard, f"subscribe to {topic}")
+    subscribe = f"aws sns subscribe --region {deployment.region} --topic-arn {topic} --protocol email"
+    return Finding("alarms", Verdict.WARNING, unheard, f"{subscribe} --notification-endpoint you@example.com")

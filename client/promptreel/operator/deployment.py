@@ -70,9 +70,7 @@ def aws_errors() -> Iterator[None]:
             raise ConfigurationError(f"{sentence.rstrip('.')}; check your AWS credentials.") from error
         raise PromptreelError(sentence) from error
     except BotoCoreError as error:
-        raise ConfigurationError(
-            f"AWS cannot be used: {str(error).rstrip('.')}; run `aws configure`, or use the local cloud with --local."
-        ) from error
+        raise ConfigurationError(f"AWS cannot be used: {str(error).rstrip('.')}; run `aws configure`.") from error
 
 
 def _client(service: str, local: LocalAws | None, **config: Any) -> Any:

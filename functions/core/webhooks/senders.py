@@ -1,7 +1,7 @@
 """Share the senders of webhooks, so that receivers that hang delay only their own messages.
 
-`SENDERS` deliveries can run at once. Each owner and each host is a lane with `SHARE` slots, and all slow receivers
-together are a lane with `SLOW_SHARE` slots. A slot is an item that names its holder. It is taken with one conditional
+Each owner and each host is a lane with a third of the senders as slots, and all slow receivers together are a lane with
+half of them. A slot is an item that names its holder. It is taken with one conditional
 write, and is free again after `LEASE` if the holder dies. A receiver that failed `FAILURES` times in a row gets one
 message after each pause, and the others wait until it accepts one. Slow and failing receivers are remembered for each
 owner and host, because owners may share a host, such as that of a chat service.
@@ -21,9 +21,7 @@ from core.webhooks.records import LEASE
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SENDERS = 10  # deliveries at once
-SHARE = SENDERS // 3  # slots of an owner, and of a host
-SLOW_SHARE = SENDERS // 2  # slots of all slow receivers together
+SENDERS = 10  # deliveries at once; fewer if the account's concurrency is small (infra/config.py)
 SLOW = timedelta(seconds=3)  # a receiver is slow if a POST takes longer
 FAILURES = 5  # in a row, after which a receiver is paused
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15))  # the last one repeats
@@ -47,11 +45,11 @@ class Receiver:
         """The key of its item, which cannot be the id of a delivery."""
         return f"receiver {self.owner} {self.host}"
 
-    @property
-    def lanes(self) -> tuple[tuple[str, int], ...]:
-        """The lanes in which a message needs a slot, each with the number of its slots."""
-        slow = (("slow", SLOW_SHARE),) if self.is_slow else ()
-        return (f"owner {self.owner}", SHARE), (f"host {self.host}", SHARE), *slow
+    def lanes(self, senders: int) -> tuple[tuple[str, int], ...]:
+        """Return the lanes in which a message needs a slot, each with the number of its slots."""
+        share = max(1, senders // 3)
+        slow = (("slow", max(1, senders // 2)),) if self.is_slow else ()
+        return (f"owner {self.owner}", share), (f"host {self.host}", share), *slow
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,10 @@ class Permit:
 class Senders:
     """Gives permits, and remembers which receivers fail. Every change is one conditional write."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", table_name: str, now: Clock, senders: int = SENDERS) -> None:
         self._table = Table(dynamodb, table_name, DELIVERY_KEY)
         self._now = now
+        self._senders = senders
 
     def take(self, owner: str, host: str) -> Permit | None:
         """Return the permit for a message, or None if it has to wait."""
@@ -76,7 +75,7 @@ class Senders:
         if receiver.paused_until and receiver.paused_until > self._now():
             return None
         permit = Permit(receiver, holder=uuid4().hex)
-        for lane, slots in receiver.lanes:
+        for lane, slots in receiver.lanes(self._senders):
             slot = self._slot(lane, slots, permit.holder)
             if slot is None:
                 self.free(permit)

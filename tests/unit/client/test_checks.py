@@ -1,12 +1,13 @@
-"""Test how doctor checks the provider's key by using it."""
+"""Test the checks of doctor that need AWS."""
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 from promptreel.findings import Finding, Verdict
-from promptreel.operator.checks import _provider_key
+from promptreel.operator.checks import _alarms, _concurrency, _provider_key, _url
 from promptreel.operator.deployment import Deployment
 from tests.support.api_answers import error
 from tests.support.wire import Answer, reset, serving
@@ -53,3 +54,40 @@ def test_a_missing_or_invalid_key_is_reported_without_a_call(secrets: "SecretsMa
     assert "not stored" in found("http://127.0.0.1:1").detail
     secrets.put_secret_value(SecretId="provider-key", SecretString=f"{SECRET}\nline")
     assert found("http://127.0.0.1:1").verdict is Verdict.PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("url", "verdict"),
+    [("https://a.example", Verdict.OK), ("https://a.example/", Verdict.OK), ("https://b.example", Verdict.WARNING)],
+)
+def test_the_url_in_the_shell_is_compared_with_the_stacks(url: str, verdict: Verdict) -> None:
+    deployed = Deployment("promptreel-prod", "CREATE_COMPLETE", "us-east-1", {"ApiUrl": "https://a.example"}, None)
+    finding = _url(deployed, url)
+    assert finding.verdict is verdict
+    assert (finding.remedy == "export PROMPTREEL_URL=https://a.example") is (verdict is Verdict.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict", "remedy"),
+    [
+        (10, Verdict.PROBLEM, "set account_concurrency = 10 in infra/config.py, and deploy, or request a higher quota"),
+        (50, Verdict.OK, ""),
+        (1000, Verdict.WARNING, "set account_concurrency = 1000 in infra/config.py, and deploy"),
+    ],
+)
+def test_the_accounts_concurrency_is_compared_with_the_stages(limit: int, verdict: Verdict, remedy: str) -> None:
+    class Account(Deployment):
+        def client(self, service: str, **_: object) -> Any:
+            assert service == "lambda"
+            answer = {"AccountLimit": {"ConcurrentExecutions": limit}}
+            return SimpleNamespace(get_account_settings=lambda: answer)
+
+    finding = _concurrency(Account("s", "CREATE_COMPLETE", "us-east-1", {"AccountConcurrency": "50"}, None))
+    assert (finding.verdict, finding.remedy) == (verdict, remedy)
+
+
+def test_alarms_that_nobody_hears_come_with_the_command_that_subscribes(aws: None) -> None:  # noqa: ARG001 - sets up
+    topic = boto3.client("sns").create_topic(Name="alarms")["TopicArn"]
+    finding = _alarms(Deployment("s", "CREATE_COMPLETE", "us-east-1", {"AlarmTopicArn": topic}, None))
+    assert finding.verdict is Verdict.WARNING
+    assert finding.remedy.startswith(f"aws sns subscribe --region us-east-1 --topic-arn {topic} --protocol email ")
