@@ -27,7 +27,6 @@ EARLIER = "earlier"  # the folder for videos that no longer belong to a row
 DEFAULT_TEMPLATE = "{row}-{name}-{id}"
 FIELDS = ("row", "name", "id")
 COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "file", "s3_uri", "credits_used", "error")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts with one of these as a formula
 MAX_WORDS, MAX_BYTES = 6, 120  # of a prompt in a file name
 # Device names on Windows, with any suffix.
 RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(1, 10))}
@@ -207,7 +206,11 @@ def _free(path: Path) -> Path:
 
 
 def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """Return the value with an apostrophe before it if a spreadsheet might run it, as the deployment's reports do."""
+    if not isinstance(value, str):
+        return value
+    first = unicodedata.normalize("NFKC", value.lstrip()[:1])
+    return f"'{value}" if value.startswith(("\t", "\r")) or first in ("=", "+", "-", "@") else value
 
 
 _PAGE = """<!doctype html>

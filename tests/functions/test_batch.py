@@ -140,9 +140,10 @@ def test_the_report_lists_unfinished_and_deleted_rows(week: Week, cloud: Cloud) 
 
 
 def test_a_prompt_that_looks_like_a_formula_is_text_in_a_spreadsheet(week: Week) -> None:
-    batch = week.drop("=1+1", "@SUM(A1)", "a - b")
+    formulas = ["=1+1", "@SUM(A1)", "\uff1d1+1", "\u3000=1+1", "\u00a0+1", "\t-1", "\uff20A1"]
+    batch = week.drop(*formulas, "a - b")
     week.accept(batch)
     week.report(batch)
     table = boto3.client("s3").get_object(Bucket="videos", Key=f"results/{BATCH_ID}/report.csv")["Body"].read().decode()
     shown = [line["prompt"] for line in csv.DictReader(io.StringIO(table))]
-    assert shown == ["'=1+1", "'@SUM(A1)", "a - b"]
+    assert shown == [*(f"'{formula}" for formula in formulas), "a - b"]
