@@ -1,6 +1,7 @@
 """Create the alarms, with the descriptions of infra/runbook.py, and the topic that receives them."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -82,6 +83,13 @@ class Monitoring(Construct):
             ("ApiErrors", capabilities.api.http_api.metric_server_error(period=_PERIOD, statistic="Sum")),
         ):
             self._alarm(name, metric)
+        self._watch_api(stage, capabilities.api.http_api)
+
+    def _watch_api(self, stage: Stage, http_api: apigateway.HttpApi) -> None:
+        """Watch for requests that may use up the limit of all owners."""
+        most = stage.requests_per_second * int(_PERIOD.to_seconds())
+        self._alarm("ApiRejects", http_api.metric_client_error(period=_PERIOD, statistic="Sum"), threshold=most // 10)
+        self._alarm("ApiBusy", http_api.metric_count(period=_PERIOD, statistic="Sum"), threshold=most // 2)
 
     def _key(self) -> kms.Key:
         """Create a key for the alarm messages: CloudWatch cannot use the key that AWS manages for SNS."""

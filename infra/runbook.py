@@ -269,6 +269,31 @@ RUNBOOK: tuple[Section, ...] = (
         ),
     ),
     Section(
+        "Someone floods the API",
+        {
+            "ApiRejects": "The API rejected many requests. If they use up the stage's limit, every owner gets 429. "
+            "Find out who sends them.",
+            "ApiBusy": "The API received half as many requests as the stage allows. At the limit every owner gets 429. "
+            "Find out who sends them.",
+        },
+        look=(
+            Step(
+                "Count the requests by owner and status. Requests without a valid key have no owner:",
+                "aws logs start-query --log-group-name /aws/vendedlogs/http-api/promptreel-$PROMPTREEL_STAGE "
+                "--start-time $(($(date +%s) - 3600)) --end-time $(date +%s) --query-string "
+                "'stats count() as requests by owner, status | sort requests desc'",
+            ),
+        ),
+        do=(
+            Step("If it is a client with a key, talk to its owner, or revoke the key:", "promptreel keys list"),
+            Step(
+                "If the requests have no valid key, put CloudFront with a rate limit for each address in front of the "
+                "API. [The recipe](recipes.md#limit-requests-for-each-address) has the commands."
+            ),
+            Step("If the load is wanted, raise `requests_per_second` in `infra/config.py`, and deploy."),
+        ),
+    ),
+    Section(
         "Functions are throttled",
         {
             "Throttles": "Functions of this account were throttled. Their work is retried for hours, but it is slow. "

@@ -329,3 +329,15 @@ def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
         "AlarmTopicArn",
         "AccountConcurrency",
     }
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_requests_that_could_use_up_the_limit_of_all_owners_raise_an_alarm(name: str) -> None:
+    (default,) = resources(name, "AWS::ApiGatewayV2::Stage").values()
+    in_a_period = default["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] * 300
+    alarms = {one: alarm["Properties"] for one, alarm in resources(name, "AWS::CloudWatch::Alarm").items()}
+    watched = {
+        one: (alarms[one]["MetricName"], alarms[one]["Period"]) for one in ("MonitoringApiRejects", "MonitoringApiBusy")
+    }
+    assert watched == {"MonitoringApiRejects": ("4xx", 300), "MonitoringApiBusy": ("Count", 300)}
+    assert all(0 < alarms[one]["Threshold"] < in_a_period for one in watched)
