@@ -46,8 +46,8 @@ reset: ## stop the local cloud and delete its data; asks first, unless FORCE=1
 bootstrap: .venv/.ready ## prepare an AWS account and region for CDK, once: make bootstrap
 	@cdk bootstrap --no-notices
 
-deploy: .venv/.ready ## deploy to AWS, with the credentials of your shell: make deploy STAGE=prod
-	@cdk deploy promptreel-$(STAGE) --context stage=$(STAGE) --no-notices
+deploy: .venv/.ready ## deploy to AWS, with your shell's credentials: make deploy STAGE=prod ALARM_EMAIL=you@example.com
+	@python -m infra.deploy "$(STAGE)"
 
 destroy: .venv/.ready ## delete a stack from AWS, after confirmation: make destroy STAGE=dev
 	@python -m infra.destroy $(STAGE)

@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_certificatemanager as acm
 from constructs import Construct
 
 from core.api import MODEL_LISTS, UNCHECKED
@@ -106,9 +107,21 @@ class Api(Construct):
         )
         self._open_routes: list[apigateway.HttpRoute] = []
         self.http_api = self._http_api(stage)
-        self._default_stage(stage)
+        default = self._default_stage(stage)
+        self.url = self.http_api.api_endpoint
+        self.domain_outputs: dict[str, str] = {}
+        if stage.domain and stage.certificate_arn:
+            self._serve(stage.domain, stage.certificate_arn, default)
         # The console plays videos from their bucket, reads frames of videos, and uploads files to both buckets.
-        storage.let_pages_in([self.http_api.api_endpoint, *stage.cors_origins])
+        storage.let_pages_in(list(dict.fromkeys([self.url, self.http_api.api_endpoint, *stage.cors_origins])))
+
+    def _serve(self, name: str, certificate_arn: str, default: apigateway.HttpStage) -> None:
+        """Serve the API at a domain too. Its owner points the domain to the target that the outputs name."""
+        certificate = acm.Certificate.from_certificate_arn(self, "Certificate", certificate_arn)
+        domain = apigateway.DomainName(self, "Domain", domain_name=name, certificate=certificate)
+        apigateway.ApiMapping(self, "Mapping", api=self.http_api, domain_name=domain, stage=default)
+        self.url = f"https://{name}"
+        self.domain_outputs = {"Domain": name, "DomainTarget": domain.regional_domain_name}
 
     def _http_api(self, stage: Stage) -> apigateway.HttpApi:
         """Create the HTTP API. All routes need a key, except those in `_OPEN`."""

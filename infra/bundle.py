@@ -58,6 +58,20 @@ def uv() -> str:
     return found
 
 
+def python_for(version: str) -> str:
+    """Return the path of a Python of this version, such as "3.13". Raise BundlingFailed if it is not installed."""
+    if version == ".".join(map(str, sys.version_info[:2])):
+        return sys.executable
+    command = [uv(), "python", "find", "--no-project", "--no-python-downloads", version]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - all from this file
+    if found.returncode:
+        raise BundlingFailed(
+            f"Python {version}, which compiles the functions' modules, is not installed: run "
+            f"`.venv/bin/uv python install {version}`, then deploy again."
+        )
+    return found.stdout.strip()
+
+
 def add_bytecode(target: Path, python: str, loaded_from: str) -> None:
     """Write the bytecode of all modules in a directory for a version of Python, such as "3.13".
 
@@ -67,17 +81,7 @@ def add_bytecode(target: Path, python: str, loaded_from: str) -> None:
     and take more than twice as long. The bytecode must be written by the same version of Python. Raise BundlingFailed
     if that version is not installed.
     """
-    program = sys.executable
-    if python != ".".join(map(str, sys.version_info[:2])):
-        command = [uv(), "python", "find", "--no-project", "--no-python-downloads", python]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - all from this file
-        if found.returncode:
-            raise BundlingFailed(
-                f"Python {python}, which compiles the functions' modules, was not found. "
-                f"Install it so that `uv python find {python}` finds it, then deploy again."
-            )
-        program = found.stdout.strip()
     # Unchecked, because the files have other modification times on Lambda.
-    command = [program, "-m", "compileall", "-qq", "-s", str(target), "-p", loaded_from]
+    command = [python_for(python), "-m", "compileall", "-qq", "-s", str(target), "-p", loaded_from]
     command += ["--invalidation-mode", "unchecked-hash", str(target)]
     subprocess.run(command, check=False)  # noqa: S603 - a module that does not compile is never imported

@@ -91,7 +91,14 @@ class Stage:
     # the API's throttle: far above the use of one owner, but it limits the cost of a leaked key
     requests_per_second: int = 50
     request_burst: int = 100
+    # A domain of yours, such as video.example.com, with the ARN of its certificate in the stack's region.
+    domain: str | None = None
+    certificate_arn: str | None = None
     cors_origins: tuple[str, ...] = ()  # none: a key does not belong in a web page unless its owner decides so
+
+    # rules of your organization
+    tags: tuple[str, ...] = ()  # "name=value", for everything in the stack that can have tags
+    permissions_boundary: str | None = None  # the ARN of a policy that limits every role of the stack
 
     # retention
     keep_data: bool = False  # buckets, tables and secrets remain when the stack is deleted
@@ -105,6 +112,11 @@ class Stage:
     failures_alarm: int = 5
 
     def __post_init__(self) -> None:
+        if bool(self.domain) != bool(self.certificate_arn):
+            raise UnknownStage(f"The stage {self.name} has only one of domain and certificate_arn: set both.")
+        for tag in self.tags:
+            if not tag.partition("=")[0] or "=" not in tag:
+                raise UnknownStage(f"The stage {self.name} has the tag {tag!r}: write it as name=value.")
         left = self.account_concurrency - 3 * (self.reserved_concurrency or 0)
         if self.reserved_concurrency and left < UNRESERVED:
             raise UnknownStage(

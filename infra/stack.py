@@ -1,6 +1,7 @@
 """Create the stack from its capabilities, in the order of their dependencies."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.announcements import Announcements
@@ -31,6 +32,12 @@ class PromptreelStack(cdk.Stack):
         )
         cdk.Tags.of(self).add("project", "promptreel")
         cdk.Tags.of(self).add("stage", stage.name)
+        for tag in stage.tags:
+            name, _, value = tag.partition("=")
+            cdk.Tags.of(self).add(name, value)
+        if stage.permissions_boundary:
+            boundary = iam.ManagedPolicy.from_managed_policy_arn(self, "Boundary", stage.permissions_boundary)
+            iam.PermissionsBoundary.of(self).apply(boundary)
 
         storage = Storage(self, stage)
         announcements = Announcements(self)
@@ -47,7 +54,8 @@ class PromptreelStack(cdk.Stack):
         dashboard = Dashboard(self, base, capabilities, monitoring.alarms)
 
         outputs = {
-            "ApiUrl": api.http_api.api_endpoint,  # without a trailing slash, because paths start with one
+            "ApiUrl": api.url,  # without a trailing slash, because paths start with one
+            **api.domain_outputs,
             "PromptsBucketName": storage.prompts.bucket_name,
             "VideosBucketName": storage.videos.bucket_name,
             "TopicArn": announcements.topic.topic_arn,
