@@ -15,8 +15,11 @@ HEAD = """<!-- Written by docs/generate_runbook.py from infra/runbook.py. Do not
 
 # Runbook
 
-This page explains the alarms and how to handle them.
-Alarms are sent to the stack's `AlarmTopicArn`. The stage's dashboard (`DashboardUrl`) shows their state next to the metrics.
+This page is for the operator who is woken by an alarm.
+Each alarm's message links to its section here, which says what to check and what to do.
+
+## The first five minutes
+
 The commands need AWS credentials and the operator's extra of the [command line](cli.md).
 First choose the stage:
 
@@ -24,19 +27,42 @@ First choose the stage:
 export PROMPTREEL_STAGE=prod
 ```
 
+1. Can the deployment work? This checks the stack, its permissions, the account's concurrency and the provider's key:
+
+   ```sh
+   promptreel doctor
+   ```
+2. What fails, and since when? This lists the warnings and errors of all functions:
+
+   ```sh
+   promptreel logs --since 1h
+   ```
+3. What is waiting? This shows slots, queue and spending, once a minute. The dashboard (`DashboardUrl`) draws them:
+
+   ```sh
+   promptreel logs sweep --since 15m --level info
+   ```
+
+Nothing is lost while you read: files and events stay in their queues, and the workflow retries for hours.
+Then follow the section of the alarm.
+
 In the commands, `$ID` is a generation's id and `$FUNCTION` is the name of a file in `functions/` without `.py`.
 `$PROVIDER_ID` is the provider's id of a job, `$DELIVERY` and `$BATCH` are ids, `$KEY` is the id of an API key, `$USD` is an amount, and `$DAY` is a day such as 2026-01-31.
 
 An alarm ends by itself five minutes after the cause is fixed, except `ReconcileErrors` and `DaysOverdue`, which take six hours.
 
-| alarm | section |
+## Alarms
+
+| section | alarms |
 |---|---|
 """
 
 
 def document() -> str:
     """Return the content of docs/runbook.md."""
-    rows = "".join(f"| `{alarm}` | [{one.title}](#{one.anchor}) |\n" for one in RUNBOOK for alarm in one.alarms)
+    rows = "".join(
+        f"| [{one.title}](#{one.anchor}) | {', '.join(f'`{alarm}`' for alarm in one.alarms)} |\n" for one in RUNBOOK
+    )
     return HEAD + rows + "".join(map(_section, RUNBOOK)) + _walked()
 
 

@@ -111,8 +111,8 @@ RUNBOOK: tuple[Section, ...] = (
             ),
             _DOCTOR,
             Step(
-                "The jobs that failed with this error were not sent. Continue them. The command accepts several ids, "
-                "and `promptreel logs --json` lists them for a script:",
+                "The jobs that failed with this error were not sent. Continue one with this command, or all of the "
+                "last day with `promptreel rescue --error ProviderKeyRejected --since 24h`, which lists them first:",
                 "promptreel rescue $ID",
             ),
         ),
@@ -498,6 +498,8 @@ NOT_WALKED: Mapping[str, str] = {
     "Throttles": "the local cloud lets calls wait instead of throttling them",
     "IngestLate": "the local cloud does not report the age of a queue's oldest message; IngestDeadLetters covers the "
     "section",
+    "ApiRejects": "the local cloud has no metrics of the HTTP API",
+    "ApiBusy": "the local cloud has no metrics of the HTTP API",
     "DaysOverdue": "a day is overdue only after a night; `tests/functions/test_reconcile.py` covers it",
     "WebhooksLate": "the local cloud does not report the age of a queue's oldest message; WebhooksGivenUp and "
     "WebhookDeadLetters cover the section",

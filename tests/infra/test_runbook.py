@@ -47,8 +47,10 @@ def test_the_page_has_the_section_with_all_its_commands(section: Section) -> Non
     assert section.do
     for command in section.commands:
         assert f"\n   {command}\n" in text
+    listed = re.search(rf"^\| \[{re.escape(section.title)}\]\(#{section.anchor}\) \| (.+) \|$", PAGE, re.M)
+    assert listed
+    assert listed[1].split(", ") == [f"`{alarm}`" for alarm in section.alarms]
     for alarm in section.alarms:
-        assert f"| `{alarm}` | [{section.title}](#{section.anchor}) |" in PAGE
         assert f"- **{alarm}.** " in text
 
 

@@ -1,13 +1,16 @@
 """Continue failed generations with what the provider already has."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from core import errors, rescue
 from core.generation import Generation as Recorded
+from core.generation import Status, iso
 from core.publish.views import as_provider_object
+from core.records.items import as_generation
 from core.records.ledger import Ledger
+from core.records.table import read, write
 from core.workflow import Workflow
 from promptreel.errors import PromptreelError
 from promptreel.generation import Generation
@@ -17,6 +20,28 @@ from promptreel.operator.deployment import Deployment
 def rescue_failed(deployment: Deployment, generation_id: str) -> Generation:
     """Start the workflow of a failed generation again without submitting it twice, and return the generation."""
     return _go_on(deployment, partial(rescue.rescue, generation_id))
+
+
+def failed_with(deployment: Deployment, error: str, since: timedelta) -> list[Recorded]:
+    """Return the generations of all owners that failed with this error in the last `since`, oldest end first.
+
+    This reads the whole table. Its indexes do not contain errors, because this is rare.
+    """
+    pages = (
+        deployment.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=deployment.output("TableName"),
+            FilterExpression="#status = :failed AND #error.#name = :error AND ended_at >= :since",
+            ExpressionAttributeNames={"#status": "status", "#error": "error", "#name": "name"},
+            ExpressionAttributeValues=write(
+                {":failed": Status.ERROR, ":error": error, ":since": iso(datetime.now(UTC) - since)}
+            ),
+            ConsistentRead=True,
+        )
+    )
+    found = [as_generation(read(item)) for page in pages for item in page["Items"]]
+    return sorted(found, key=lambda one: one.ended_at or one.created_at)
 
 
 def resolve(deployment: Deployment, generation_id: str, provider_id: str | None) -> Generation:
