@@ -3,7 +3,7 @@
 import sys
 
 import aws_cdk as cdk
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from infra.bundle import BundlingFailed
 from infra.config import UnknownStage, stage_named
@@ -12,7 +12,7 @@ from infra.stack import PromptreelStack
 
 def main() -> None:
     app = cdk.App()
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
     stage = stage_named(app.node.get_context("stage"), provider_url=app.node.try_get_context("provider_url"))
     PromptreelStack(app, stage)
     app.synth()

@@ -65,6 +65,15 @@ class Functions(Construct):
             "AwsSolutions-L1",
             "Tests, lock file and functions use one Python, changed on purpose. AWS supports 3.13 until mid-2029.",
         )
+        acknowledge(self, "Serverless-LambdaLatestVersion", "As AwsSolutions-L1.")
+        for finding in ("Serverless-LambdaDLQ", "Serverless-LambdaAsyncFailureDestination"):
+            acknowledge(
+                self,
+                finding,
+                "Of the asynchronous functions, sweep and reconcile are repeated by their schedules, and "
+                "record_failure has a destination. The others are invoked synchronously, or by a queue that has dead "
+                "letters.",
+            )
         self._architecture = (
             lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64
         )

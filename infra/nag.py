@@ -3,6 +3,8 @@
 import aws_cdk as cdk
 from constructs import IConstruct
 
+MAPPING = "Serverless-LambdaEventSourceMappingDestination"
+
 
 def acknowledge(construct: IConstruct, finding: str, reason: str) -> None:
     """Accept `finding`, as in `AwsSolutions-IAM5[Resource::*]`, for `construct` and its children."""

@@ -9,8 +9,9 @@ from constructs import Construct
 
 from infra.base import Base
 from infra.batches import Batches
+from infra.dead_letters import dead_letters
 from infra.functions import Size, allow
-from infra.nag import acknowledge
+from infra.nag import MAPPING, acknowledge
 from infra.workflow import Workflow
 
 RECEIVES = 5  # before a message moves to the dead-letter queue
@@ -23,8 +24,7 @@ class Triggers(Construct):
         super().__init__(scope, "Triggers")
         stage, functions, storage = base.stage, base.functions, base.storage
         announcements = base.announcements
-        self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, retention_period=cdk.Duration.days(14))
-        acknowledge(self.dead_letters, "AwsSolutions-SQS3", "It is the dead-letter queue.")
+        self.dead_letters = dead_letters(self)
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -76,6 +76,7 @@ class Triggers(Construct):
                 report_batch_item_failures=True,
             )
         )
+        acknowledge(self.ingest, MAPPING, "Messages that fail move to the queue's dead letters.")
         self._to_queue(
             "FileDropped",
             "Prompt files dropped in S3.",

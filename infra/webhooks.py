@@ -10,14 +10,14 @@ from constructs import Construct
 from core.publish.announcer import EVENT_SOURCE
 from infra.base import Base
 from infra.config import Stage
+from infra.dead_letters import KEPT_FOR, dead_letters
 from infra.functions import Size, allow
-from infra.nag import acknowledge
+from infra.nag import MAPPING, acknowledge
 from infra.storage import Storage
 
 SECONDS = 45  # per delivery: 25 for the request, and the rest for slow DNS and for hosts with many addresses
 # A message is received once. After an internal error it is received again within 15 minutes, so for about a day.
 RECEIVES = 100
-LIVES = cdk.Duration.days(14)  # SQS's limit
 
 
 class Webhooks(Construct):
@@ -26,13 +26,12 @@ class Webhooks(Construct):
     def __init__(self, scope: Construct, base: Base) -> None:
         super().__init__(scope, "Webhooks")
         storage = base.storage
-        self.dead_letters = sqs.Queue(self, "DeadLetters", enforce_ssl=True, retention_period=LIVES)
-        acknowledge(self.dead_letters, "AwsSolutions-SQS3", "It is the dead-letter queue.")
+        self.dead_letters = dead_letters(self)
         self.queue = sqs.Queue(
             self,
             "Queue",
             enforce_ssl=True,
-            retention_period=LIVES,
+            retention_period=KEPT_FOR,
             visibility_timeout=cdk.Duration.seconds(SECONDS + 30),  # until the function changes it after an error
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
         )
@@ -52,6 +51,7 @@ class Webhooks(Construct):
         )
         senders = base.stage.queue_concurrency
         self.deliver.add_event_source(sources.SqsEventSource(self.queue, batch_size=1, max_concurrency=senders))
+        acknowledge(self.deliver, MAPPING, "Messages that fail move to the queue's dead letters.")
         events.Rule(
             self,
             "Announced",

@@ -7,12 +7,12 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from core.records.table import BY_WATCH
 from infra.base import Base
+from infra.dead_letters import dead_letters
 from infra.functions import Size, allow
 from infra.nag import acknowledge
 from infra.schedule import repeat
@@ -119,7 +119,7 @@ class Workflow(Construct):
                 allow("s3:ListBucket", on=storage.videos.bucket_arn),
             ],
         )
-        self.dead_letters = self._dead_letters()
+        self.dead_letters = dead_letters(self)
         self.record_failure = functions.add(
             "record_failure",
             size=Size(timeout_seconds=60),
@@ -238,16 +238,6 @@ class Workflow(Construct):
         )
         repeat(self, "EveryMinute", events.Schedule.rate(cdk.Duration.minutes(1)), sweep)
         return sweep
-
-    def _dead_letters(self) -> sqs.Queue:
-        queue = sqs.Queue(
-            self,
-            "DeadLetters",
-            enforce_ssl=True,
-            retention_period=cdk.Duration.days(14),  # the maximum of SQS
-        )
-        acknowledge(queue, "AwsSolutions-SQS3", "It is the dead-letter queue, of a rule and a function.")
-        return queue
 
     def _record_executions_that_could_not(self) -> None:
         """Record executions that were aborted, timed out, or failed in their own RecordFailure.

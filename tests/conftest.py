@@ -18,6 +18,7 @@ from hypothesis.internal.conjecture import providers
 from moto import mock_aws
 
 from local.settings import isolate
+from tests.support import aws_models
 from tests.support.mocked_aws import Clients, Snapshot, speed_up
 from tests.support.tables import batches_definition, keyed_definition, table_definition, webhooks_definition
 
@@ -51,6 +52,7 @@ vars(providers)["is_local_module_file"] = lambda path: not hypothesis.settings()
 # No test can reach a real account or be affected by its settings.
 isolate(os.environ)
 speed_up()
+aws_models.watch()
 
 
 def pytest_sessionstart() -> None:
@@ -60,6 +62,15 @@ def pytest_sessionstart() -> None:
     for name in ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):
         os.environ.pop(name, None)
     os.environ["TERM"] = "xterm"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """Fail a test that has sent a request that AWS would reject by its own description of the service."""
+    aws_models.violations.clear()
+    yield
+    if aws_models.violations:
+        pytest.fail("AWS would reject: " + "; ".join(aws_models.violations[:3]), pytrace=False)
 
 
 def pytest_runtest_setup() -> None:

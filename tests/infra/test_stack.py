@@ -7,7 +7,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from core.webhooks.courier import LONGEST_DELAY
 from core.webhooks.records import LEASE
@@ -41,10 +41,13 @@ def retries(name: str) -> dict[str, dict[str, Any]]:
     return {function_of(one["FunctionName"]): one for one in configs}
 
 
+@pytest.mark.parametrize("pack", [AwsSolutionsChecks, ServerlessChecks])
 @pytest.mark.parametrize("name", STAGES)
-def test_aws_solutions_rules_are_met_or_acknowledged(name: str) -> None:
+def test_rules_of_aws_are_met_or_acknowledged(
+    name: str, pack: type[AwsSolutionsChecks] | type[ServerlessChecks]
+) -> None:
     root = stack(name).node.root
-    report = AwsSolutionsChecks(root).validate_scope(root)
+    report = pack(root).validate_scope(root)
     assert [f"{v.rule_name}: {v.description}" for v in report.violations] == []
 
 
