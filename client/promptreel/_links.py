@@ -19,7 +19,7 @@ class Link:
     """A short link to a video, which works for anyone without a key."""
 
     number: int  # names the link within its generation
-    url: str = field(repr=False)  # hidden, because anyone who has the link can use it
+    url: str = field(repr=False)  # hidden, because it works without a key
     page_url: str = field(repr=False)  # in a browser, a page that plays the video
     automatic: bool  # whether it is `video.url` for keys with short links
     created_at: datetime
@@ -58,7 +58,7 @@ class Links:
         return tuple(map(Link.from_json, self._http.call("GET", _path(generation))["data"]))
 
     def revoke_link(self, generation: str | Generation, number: int) -> None:
-        """Revoke a short link. Revoking it again does nothing. Raise `NotFound` if there was none with this number."""
+        """Revoke a short link. Revoking it again does nothing. Raise `NotFound` for an unknown number."""
         self._http.call("DELETE", f"{_path(generation)}/{number}")
 
 

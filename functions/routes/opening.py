@@ -1,4 +1,4 @@
-"""Short links, which anyone may open.
+"""Short links, which need no key.
 
 A response never shows whether a generation exists: every link that does not work gets the same 404. A browser that
 opens a link without a file name gets a page that plays the video. Any other request is redirected to S3.
@@ -45,7 +45,7 @@ def _opening() -> Opening:
 @router.get(f"{LINK_PATH}/<token>")
 @router.head(f"{LINK_PATH}/<token>")
 def open_(token: str) -> Response[str]:
-    """Play the video in a browser, or redirect to it."""
+    """Play the video in a browser. Redirect other clients to the video."""
     return _answer(token, as_page="text/html" in router.current_event.headers.get("accept", ""))
 
 

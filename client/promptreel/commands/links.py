@@ -27,7 +27,7 @@ def link(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a short link to a video and print it. Anyone who has the link can watch the video.
+    """Make a short link to a video and print it. Everyone with the link can watch the video.
 
     In a browser, the link without the file name at its end plays the video. Delete the generation to end all links.
     """
@@ -62,7 +62,7 @@ def _say_new(made: Link, *, as_json: bool) -> None:
         return
     output.say(made.url)
     ends = f"It expires at {_minute(made.expires_at)} UTC." if made.expires_at else "It does not expire."
-    output.warn(f"Anyone with this link can watch the video. {ends} To play it in a browser: {made.page_url}")
+    output.warn(f"Everyone with this link can watch the video. {ends} To play it in a browser: {made.page_url}")
 
 
 def _say_links(found: tuple[Link, ...], *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Open short links, for anyone who has one."""
+"""Open short links, which need no key."""
 
 from dataclasses import dataclass
 from enum import Enum

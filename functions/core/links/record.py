@@ -75,7 +75,7 @@ class Links:
         return replace(self, version=self.version + 1, next_number=link.number + 1, links=(*self.working(now), link))
 
     def changing(self, link: Link) -> "Links":
-        """Return the links with another state of one of them."""
+        """Return the links with a new state of one link."""
         return replace(
             self,
             version=self.version + 1,

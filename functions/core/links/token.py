@@ -1,8 +1,8 @@
 """Make and read the tokens of short links.
 
-A token names a generation and a link of it, followed by an HMAC of both with a key of the deployment. So nothing
-secret is stored, and a token that nobody was given cannot be guessed. It also names the second in which the generation
-was created, because the id of a deleted generation can be used again after a year.
+A token contains the id of a generation and the number of a link, followed by an HMAC of both with a key of the
+deployment. So nothing secret is stored, and a token cannot be guessed. It also contains the second of the generation's
+creation, because the id of a deleted generation can be used again after a year.
 """
 
 import base64
@@ -22,7 +22,7 @@ _MAC = 17
 
 @dataclass(frozen=True)
 class Named:
-    """What a token names: a generation, the second of its creation since 1970, and the number of a link."""
+    """The content of a token: a generation, the second of its creation since 1970, and the number of a link."""
 
     generation_id: str
     second: int
@@ -50,7 +50,7 @@ class Tokens:
         return base64.urlsafe_b64encode(self._signed(b"".join(parts))).decode()
 
     def read(self, token: str) -> Named | None:
-        """Return what the token names, or None if this deployment did not make it."""
+        """Return the content of the token, or None if this deployment did not make it."""
         if not _TOKEN.fullmatch(token):
             return None
         raw = base64.urlsafe_b64decode(token)
