@@ -27,7 +27,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from local.function_processes import bound_functions
-from local.guard import refusal
+from local.guard import refusal, shows_video
 from local.inside import OK, ask_states, service
 from local.permissions import know_tasks_and_events
 from local.state import App, Receive, Send, State
@@ -87,7 +87,7 @@ def guarded(app: App) -> App:
             return await app(scope, receive, send)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         reason = refusal(headers)
-        if reason is None:
+        if reason is None or shows_video(headers, scope.get("method", ""), scope.get("path", ""), _query(scope)):
             return await app(scope, receive, send)
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
@@ -97,6 +97,11 @@ def guarded(app: App) -> App:
         return None
 
     return guard
+
+
+def _query(scope: dict[str, Any]) -> str:
+    query: bytes = scope.get("query_string", b"")
+    return query.decode("latin-1")
 
 
 def main() -> object:

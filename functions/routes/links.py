@@ -9,7 +9,7 @@ from core.api.links import LinkApi, LinkOrder
 from core.intake.accept import idempotency_key
 from routes.access import caller
 from routes.generations import generations
-from routes.parameters import base_url, content, json_body
+from routes.parameters import base_url, json_body
 from wiring.api import addresses
 
 router = APIGatewayHttpRouter()
@@ -24,7 +24,7 @@ def create(id: str) -> dict[str, Any]:
     """Make a link."""
     key = router.current_event.headers.get("idempotency-key")
     order = LinkOrder(
-        body=json_body(router) if content(router) else None,
+        body=json_body(router) if router.current_event.body else None,
         idempotency_key=None if key is None else idempotency_key(key, "Idempotency-Key"),
     )
     return _links().create(caller(router).owner, id, order)

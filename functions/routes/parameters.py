@@ -15,7 +15,8 @@ def base_url(router: APIGatewayHttpRouter) -> str:
     event = router.current_event
     context = event.request_context
     stage = "" if context.stage == "$default" else f"/{context.stage}"
-    return f"{event.headers.get('x-forwarded-proto', 'https')}://{context.domain_name}{stage}"
+    scheme = "http" if event.headers.get("x-forwarded-proto") == "http" else "https"  # http on the local cloud only
+    return f"{scheme}://{context.domain_name}{stage}"
 
 
 def query(router: APIGatewayHttpRouter) -> Mapping[str, str]:

@@ -216,6 +216,12 @@ def test_another_lifetime_is_rejected(cloud: Cloud, video: str, body: object) ->
     assert len(listed(cloud, video)) == 1
 
 
+def test_a_body_that_is_no_text_is_rejected(cloud: Cloud, video: str) -> None:
+    for body, encoded in (("%", True), ("//4=", True), ("{", False)):
+        answer = ask(cloud, "POST", links_of(video), body=body, isBase64Encoded=encoded)
+        assert answer["statusCode"] == 400
+
+
 def test_links_are_listed_and_revoked_for_good(cloud: Cloud, video: str) -> None:
     first, second = make(cloud, video), make(cloud, video, {"expires_in": None})
     automatic, *made = listed(cloud, video)
@@ -227,8 +233,10 @@ def test_links_are_listed_and_revoked_for_good(cloud: Cloud, video: str) -> None
         assert call(cloud, "DELETE", path) == (200, {"number": first["number"], "revoked": True})
         assert not works(cloud, first["url"])
         assert works(cloud, second["url"])
+    assert call(cloud, "DELETE", f"{links_of(video)}/{second['number']}")[0] == 200
     assert make(cloud, video)["number"] not in (first["number"], second["number"])
     assert not works(cloud, first["url"])
+    assert not works(cloud, second["url"])
 
 
 @pytest.mark.parametrize("number", ["9", "-1", "01", "x", "99999999999", "1.0", "٣", " "])
