@@ -7,11 +7,13 @@ from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.content_types import APPLICATION_JSON
 
+from core.api import LINK_PATH, shown_path
 from core.errors import (
     BodyTooLarge,
     BudgetExceeded,
@@ -29,7 +31,7 @@ from core.errors import (
 )
 from core.generation import iso
 from core.records.table import is_contention
-from routes import batches, contract, generations, keys, models, money, slots, uploads, webhooks
+from routes import batches, contract, generations, keys, links, models, money, opening, slots, uploads, webhooks
 from routes.access import check_access
 from wiring import logger, now
 from wiring.api import Settings
@@ -59,7 +61,7 @@ STATUS: dict[type[BaseException], HTTPStatus] = {
 
 app = APIGatewayHttpResolver(serializer=partial(json.dumps, ensure_ascii=False))
 app.use([check_access])  # it answers unknown paths and methods as well
-for resource in (batches, contract, generations, keys, models, money, slots, uploads, webhooks):
+for resource in (batches, contract, generations, keys, links, models, money, opening, slots, uploads, webhooks):
     app.include_router(resource.router)
 
 
@@ -67,7 +69,10 @@ for resource in (batches, contract, generations, keys, models, money, slots, upl
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Answer an HTTP API event of payload 2.0."""
     # A base URL with a trailing slash leads to paths like `//v2/...`.
-    answer = app.resolve({**event, "rawPath": re.sub("^/+", "/", event["rawPath"])}, context)
+    path = re.sub("^/+", "/", event["rawPath"])
+    if path.startswith(f"{LINK_PATH}/"):
+        path = quote(path)  # so that any characters in the name of the file match the route
+    answer = app.resolve({**event, "rawPath": path}, context)
     # Not in a middleware, because middlewares do not run for errors.
     answer["headers"].update(PRIVATE)
     return answer
@@ -91,7 +96,7 @@ def answer_error(error: Exception) -> Response[dict[str, Any]]:
         "message": str(error),
         **({"problems": [asdict(problem) for problem in error.problems]} if isinstance(error, InvalidRequest) else {}),
         "remedy": getattr(error, "remedy", "") or None,
-        "path": event.path,
+        "path": shown_path(event.path),
         "requestId": event.request_context.get("requestId") or str(uuid4()),
         "statusCode": status.value,
         "timestamp": iso(now()),

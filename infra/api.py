@@ -10,7 +10,8 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_certificatemanager as acm
 from constructs import Construct
 
-from core.api import MODEL_LISTS, UNCHECKED
+from core.api import UNCHECKED
+from core.api.routes import ANYONE, LINKS, ROUTES
 from core.intake.labels import HEADER
 from core.owners import OWN_FOLDERS
 from core.records.table import BY_BATCH, BY_ID, BY_OWNER
@@ -22,22 +23,23 @@ from infra.nag import acknowledge
 from infra.webhooks import Webhooks
 from infra.workflow import Workflow
 
-# The caller, the route and the result. Without headers, query and body the log contains no key and no prompt.
+# The caller, the route and the result. Without headers, query and body the log contains no key and no prompt. The path
+# is left out because that of a short link is a secret.
 _ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTime",
     "owner": "$context.authorizer.owner",
     "method": "$context.httpMethod",
-    "path": "$context.path",
+    "route": "$context.routeKey",
     "status": "$context.status",
     "milliseconds": "$context.responseLatency",
     "error": "$context.error.message",
     "integrationError": "$context.integrationErrorMessage",
 }
 
-# The paths that need no key, and how many requests per second they accept.
-_OPEN = {"/health": 5, "/openapi.json": 5, **dict.fromkeys(MODEL_LISTS, 5), "/": 10, "/console/{file}": 30}
-_CONSOLE = ("/", "/console/{file}")
+_CONSOLE = {"GET /": 10, "GET /console/{file}": 30}
+# The routes that need no key, and how many requests per second they accept.
+_OPEN = {**dict.fromkeys(ROUTES[ANYONE], 5), **dict.fromkeys(LINKS, 20), **_CONSOLE}
 
 
 class Api(Construct):
@@ -66,6 +68,7 @@ class Api(Construct):
                 "BATCH_CONCURRENCY": str(stage.batch_concurrency),
                 "DEFAULT_MODEL": stage.default_model,
                 "STATE_MACHINE_ARN": workflow.state_machine.state_machine_arn,
+                "LINK_OPENS_A_DAY": str(stage.link_opens_a_day),
                 "URL_LIFETIME_SECONDS": str(stage.url_lifetime_seconds),
                 **stage.model_environment,
                 **webhooks.environment(stage, storage),
@@ -125,7 +128,8 @@ class Api(Construct):
 
     def _http_api(self, stage: Stage) -> apigateway.HttpApi:
         """Create the HTTP API. All routes need a key, except those in `_OPEN`."""
-        integration = integrations.HttpLambdaIntegration("Integration", self.api)
+        # One permission for all routes, because a function's policy has no room for one each.
+        integration = integrations.HttpLambdaIntegration("Integration", self.api, scope_permission_to_route=False)
         http_api = apigateway.HttpApi(
             self,
             "HttpApi",
@@ -151,23 +155,26 @@ class Api(Construct):
             if stage.cors_origins
             else None,
         )
-        open_paths = dict.fromkeys(_OPEN, apigateway.HttpMethod.GET)
-        if stage.cors_origins:
-            # A browser's preflight request carries no key, so the catch-all route would reject it.
-            open_paths["/{proxy+}"] = apigateway.HttpMethod.OPTIONS
+        # The catch-all route would serve these as well, but the access log would not show which of them was called.
+        for route in (route for scope, routes in ROUTES.items() if scope != ANYONE for route in routes):
+            _add(http_api, route, integration)
+        # A browser's preflight request carries no key, so the catch-all route would reject it.
+        preflight = ["OPTIONS /{proxy+}"] if stage.cors_origins else []
         console = integrations.HttpLambdaIntegration("Console", self.console)
-        for path, method in open_paths.items():
-            for route in http_api.add_routes(
-                path=path,
-                methods=[method],
-                integration=console if path in _CONSOLE else integration,
+        for route in (*_OPEN, *preflight):
+            made = _add(
+                http_api,
+                route,
+                console if route in _CONSOLE else integration,
                 authorizer=apigateway.HttpNoneAuthorizer(),
-            ):
-                self._open_routes.append(route)
+            )
+            self._open_routes += made
+            for one in made:
                 acknowledge(
-                    route,
+                    one,
                     "AwsSolutions-APIG4",
-                    "Serves the health check, the contract, the models and the console, without any owner's data.",
+                    "Serves the health check, the contract, the models and the console, without any owner's data, and "
+                    "short links, whose tokens cannot be guessed.",
                 )
         return http_api
 
@@ -189,10 +196,7 @@ class Api(Construct):
         # Requests without a key must not use up the limit of those with a key.
         cfn.add_property_override(
             "RouteSettings",
-            {
-                f"GET {path}": {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": rate}
-                for path, rate in _OPEN.items()
-            },
+            {route: {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": rate} for route, rate in _OPEN.items()},
         )
         for route in self._open_routes:
             default.node.add_dependency(route)
@@ -200,3 +204,16 @@ class Api(Construct):
             destination_arn=log.log_group_arn, format=json.dumps(_ACCESS_LOG)
         )
         return default
+
+
+def _add(
+    http_api: apigateway.HttpApi,
+    route: str,
+    integration: integrations.HttpLambdaIntegration,
+    authorizer: apigateway.HttpNoneAuthorizer | None = None,
+) -> list[apigateway.HttpRoute]:
+    """Add a route such as `GET /health`, with the default authorizer unless there is another one."""
+    method, path = route.split()
+    return http_api.add_routes(
+        path=path, methods=[apigateway.HttpMethod(method)], integration=integration, authorizer=authorizer
+    )

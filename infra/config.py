@@ -50,6 +50,7 @@ class Stage:
         24 * HOUR
     )  # how long a finished video's charge may take; the provider does not document it
     url_lifetime_seconds: int = HOUR  # lifetime of presigned links to videos: long enough to play, too short to share
+    link_opens_a_day: int = 1000  # opens of a short link in a day (UTC); those within a minute count as one
 
     # requests
     # Jobs that the provider rejects for lack of credits. An execution's history has room for a day of tries.

@@ -7,6 +7,7 @@ This file works around these faults of ministack 1.5.33:
 - `MaxConcurrencyPath` of a Map is ignored.
 - A task with a token keeps waiting after the function that should return the token has failed.
 - `startExecution.sync` accepts a name that is already in use.
+- The HTTP API passes a domain name to functions that only works with DNS, and not the protocol of the request.
 
 `local/function_processes.py` limits how many functions run concurrently, `local/state.py` keeps the state on disk and
 starts interrupted executions again, and `local/permissions.py` corrects the checks of policies. All of this runs in
@@ -26,7 +27,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from local.function_processes import bound_functions
-from local.guard import refusal
+from local.guard import refusal, shows_video
 from local.inside import OK, ask_states, service
 from local.permissions import know_tasks_and_events
 from local.state import App, Receive, Send, State
@@ -64,6 +65,20 @@ def starting_once(
     return start_once
 
 
+def addressed(event: Any, origin: str) -> Any:
+    """Return an event for a function. One of the HTTP API contains the address at which this machine serves it.
+
+    `origin` is the URL of the local AWS.
+    """
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    if not isinstance(context, dict) or "apiId" not in context or "http" not in context:
+        return event
+    scheme, _, host = origin.partition("://")
+    domain = f"{host}/_aws/execute-api/{context['apiId']}/$default"
+    headers = {**event.get("headers", {}), "x-forwarded-proto": scheme}
+    return {**event, "headers": headers, "requestContext": {**context, "domainName": domain}}
+
+
 def guarded(app: App) -> App:
     """Return the ASGI application behind the guard, which answers rejected requests itself."""
 
@@ -72,7 +87,7 @@ def guarded(app: App) -> App:
             return await app(scope, receive, send)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         reason = refusal(headers)
-        if reason is None:
+        if reason is None or shows_video(headers, scope.get("method", ""), scope.get("path", ""), _query(scope)):
             return await app(scope, receive, send)
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
@@ -84,13 +99,21 @@ def guarded(app: App) -> App:
     return guard
 
 
+def _query(scope: dict[str, Any]) -> str:
+    query: bytes = scope.get("query_string", b"")
+    return query.decode("latin-1")
+
+
 def main() -> object:
     """Run ministack until it is stopped."""
     functions, states = service("lambda_svc"), service("stepfunctions")
     execute, execute_map, call = functions._execute_function_warm, states._execute_map, states._call_lambda
 
-    def execute_and_name_the_error(*arguments: Any) -> Any:
-        answer = execute(*arguments)
+    scheme = "https" if os.environ.get("USE_SSL") == "1" else "http"
+    origin = f"{scheme}://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"
+
+    def execute_and_name_the_error(function: Any, event: Any, *others: Any) -> Any:
+        answer = execute(function, addressed(event, origin), *others)
         if answer.get("error") and answer["body"].get("errorType") == UNNAMED:
             answer["body"]["errorType"] = raised(answer.get("log", "")) or UNNAMED
         return answer

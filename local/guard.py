@@ -4,10 +4,18 @@ The local AWS needs no credentials and lets every page read its responses. Witho
 visits could run functions and read the provider's key. The headers identify pages: browsers send `Origin` with every
 request that can change something, `Sec-Fetch-Site` with all requests, and the page's host name as `Host` after DNS
 rebinding. The deployment's own console is allowed, because it is served from the same port.
+
+The page of a short link has no origin, so its requests look like those of a foreign page. It may show videos. A foreign
+page that knew the id of a video could show it as well, but could not read it.
 """
 
+import re
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
+# A presigned link to a video, and nothing that another service could take for a call.
+_VIDEO = re.compile(r"/[a-z0-9.-]+/videos/[0-9a-f]{32}/video\.[a-z0-9]+", re.ASCII)
+_SIGNED = ("x-amz-", "response-content-")
 OWN_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
 
 
@@ -21,3 +29,19 @@ def refusal(headers: Mapping[str, str]) -> str | None:
     if not own or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return "The local cloud does not accept requests from web pages. Use it from a program on this machine."
     return None
+
+
+def shows_video(headers: Mapping[str, str], method: str, path: str, query: str) -> bool:
+    """Return whether a page only shows a video by its presigned link: the page cannot read it or change anything."""
+    fetch = {name: headers.get(f"sec-fetch-{name}") for name in ("mode", "dest")}
+    names = {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
+    return (
+        method == "GET"
+        and fetch["mode"] == "no-cors"
+        and fetch["dest"] in ("video", "image")
+        and refusal({"host": headers.get("host", "")}) is None
+        and "origin" not in headers
+        and bool(_VIDEO.fullmatch(path))
+        and "x-amz-signature" in names
+        and all(name.startswith(_SIGNED) for name in names)
+    )

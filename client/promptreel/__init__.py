@@ -2,6 +2,7 @@
 
 from importlib import metadata
 
+from promptreel._links import Link
 from promptreel._webhooks import Webhook
 from promptreel.asynchronous import AsyncClient
 from promptreel.batch import Batch, BatchCheck, ReportRow
@@ -41,6 +42,7 @@ __all__ = [
     "Failure",
     "Generation",
     "GenerationFailed",
+    "Link",
     "Model",
     "NotFinished",
     "NotFound",

@@ -7,7 +7,7 @@ so a thousand waiting tasks do not need a thousand threads.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from promptreel._batches import DAY, BatchWatch
 from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, bearing_faults
+from promptreel._links import WEEK, Link
 from promptreel._webhooks import Delivery, Webhook
 from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import (
@@ -221,6 +222,18 @@ class AsyncClient:
     async def retry_batch(self, batch_id: str) -> Batch:
         """Run rows again that failed, were cancelled or never started. See `Client.retry_batch`."""
         return await self._call(self._client.retry_batch, batch_id)
+
+    async def create_link(self, generation: Which, lifetime: timedelta | None = WEEK) -> Link:
+        """Make a short link to a video. See `Client.create_link`."""
+        return await self._call(self._client.create_link, generation, lifetime)
+
+    async def links(self, generation: Which) -> tuple[Link, ...]:
+        """Return the short links of a generation that work, oldest first."""
+        return await self._call(self._client.links, generation)
+
+    async def revoke_link(self, generation: Which, number: int) -> None:
+        """Revoke a short link. See `Client.revoke_link`."""
+        await self._call(self._client.revoke_link, generation, number)
 
     async def webhook_deliveries(self, limit: int | None = None) -> AsyncIterator[Delivery]:
         """Yield your webhook deliveries, newest first. They are fetched as you iterate."""

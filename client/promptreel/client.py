@@ -12,6 +12,7 @@ from promptreel import _download, configuration
 from promptreel._batches import Batches
 from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, Http, bearing_faults
 from promptreel._inputs import Uploads, referenced
+from promptreel._links import Links
 from promptreel._webhooks import Webhook, Webhooks
 from promptreel.errors import (
     ApiError,
@@ -50,7 +51,7 @@ class Filters(TypedDict, total=False):
     tags: Iterable[str]  # the generation must have all these tags; a key without a value matches any value
 
 
-class Client(Batches, Webhooks):
+class Client(Batches, Links, Webhooks):
     """A client that creates, follows, downloads and deletes the generations and batches of one API key.
 
     Every call has a timeout and is attempted up to four times if the network or the server fails; retries never start

@@ -13,7 +13,7 @@ MP4 = ".mp4"  # the suffix of nearly every video
 
 @dataclass(frozen=True)
 class Video:
-    """The archived video. `url` works without a key for about an hour."""
+    """The archived video. `url` works without a key for about an hour, or is a short link if the key has them."""
 
     url: str = field(repr=False)  # hidden, because anyone who has the link can use it
     content_type: str | None

@@ -21,6 +21,7 @@ The steps, each a frozen dataclass of its collaborators that the function of the
     slots/                          the slots at the provider, and the queue for them
     archive/                        downloads a video, verifies it and stores it in S3
     publish/                        shows and announces a generation
+    links/                          short links to videos, which work without a key
     webhooks/                       notifies a caller's URL when a generation ends
     api/                            the HTTP API: its contract, its keys, and a class for each resource
     workflow                        the executions of the state machine

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from core.errors import GenerationFailed
 from core.hold import Hold
+from core.links.record import Links
 from core.workflow import Run
 
 GENERATION_ID = "^[0-9a-f]{32}$"
@@ -173,6 +174,7 @@ class Generation:
     given: list[Given] | None = None  # the inputs that its request refers to: see core.inputs
     cost: Cost | None = None  # only if the request was accepted
     hold: Hold | None = None  # what it takes from budgets
+    links: Links | None = None  # None until a link is made, revoked or opened
     rescues: int = 0
 
     @property

@@ -10,50 +10,13 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.api import MODEL_LISTS, OLDER_PATH, PATH
-from core.api.api_keys import ALL, CREATE, READ, SCOPES
+from core.api import shown_path
+from core.api.api_keys import ALL, SCOPES
+from core.api.routes import ANYONE, ROUTES
 from core.errors import MethodNotAllowed, NotFound, Unauthorized
 from wiring import logger, now
 from wiring.api import key_uses, known_keys
 
-ANYONE = "anyone"  # no key is needed
-
-# A key may call the routes of its scope and of the scopes before it: `create` includes `read`, and `all` includes both.
-ROUTES = {
-    ANYONE: (
-        "GET /health",
-        "GET /openapi.json",
-        *(f"GET {path}" for path in MODEL_LISTS),
-    ),
-    READ: (
-        f"GET {PATH}",
-        f"GET {PATH}/{{id}}/content",
-        f"GET {OLDER_PATH}",
-        "GET /v2/models",
-        "GET /v2/batches",
-        "GET /v2/batches/{id}/report",
-        "GET /v2/usage",
-        "GET /v2/budgets",
-        "GET /v2/slots",
-        "GET /v2/keys",
-        "GET /v2/webhooks/deliveries",
-    ),
-    CREATE: (
-        f"POST {PATH}",
-        f"POST {OLDER_PATH}",
-        "POST /v2/uploads",
-        "POST /v2/estimates",
-        "POST /v2/batches",
-        "POST /v2/batches/{id}/retry",
-        "POST /v2/webhooks/deliveries/{id}/redeliver",
-    ),
-    ALL: (
-        f"DELETE {PATH}",
-        "POST /v2/batches/{id}/cancel",
-        "GET /v2/webhooks/secret",
-        "POST /v2/webhooks/secret/rotate",
-    ),
-}
 _NEEDED = {route: scope for scope, routes in ROUTES.items() for route in routes}
 
 
@@ -65,6 +28,7 @@ class Caller:
     key_id: str | None
     scope: str
     key_line: str | None
+    short_links: bool
 
 
 def caller(router: APIGatewayHttpRouter) -> Caller:
@@ -89,6 +53,7 @@ def check_access(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -
         key_id=holder.get("key_id") or None,
         scope=holder.get("scope", ALL),
         key_line=holder.get("line") or None,
+        short_links=str(holder.get("short_links")).lower() == "true",  # the gateway may pass it as text
     )
     app.append_context(caller=calls)
     try:
@@ -113,7 +78,7 @@ def _check(calls: Caller, request: Request) -> None:
     if not calls.owner:
         raise Unauthorized("The API key is missing or not valid. Send `Authorization: Bearer <key>`.")
     if needed is None:
-        raise NotFound(f"The API has no path {path}.")
+        raise NotFound(f"The API has no path {shown_path(path)}.")
     if SCOPES.index(calls.scope) < SCOPES.index(needed):
         # Not 403, which means "out of credits" in the provider's contract.
         raise Unauthorized(f"This API key has the scope `{calls.scope}`, but this call needs `{needed}`.")

@@ -1,5 +1,6 @@
 """Generations: the provider's own contract."""
 
+from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -13,9 +14,9 @@ from core.api.body import MAX_FILES_BYTES
 from core.api.generations import GenerationApi, Order
 from core.intake.labels import HEADER
 from routes.access import caller
-from routes.parameters import flag, json_body, query, required
+from routes.parameters import base_url, flag, json_body, query, required
 from wiring import logger
-from wiring.api import accounts, api_settings, deletion, models, slots_table
+from wiring.api import accounts, addresses, api_settings, deletion, models, slots_table
 from wiring.inputs import make_inputs
 
 _OLDER = OLDER_PATH.replace("{vendor}", "<vendor>")
@@ -24,7 +25,8 @@ router = APIGatewayHttpRouter()
 
 
 @cache
-def _generations() -> GenerationApi:
+def generations() -> GenerationApi:
+    """Return the `GenerationApi` that shows presigned links."""
     s = api_settings()
     return GenerationApi(
         deletion=deletion(),
@@ -37,6 +39,13 @@ def _generations() -> GenerationApi:
         log=logger.info,
         allow_local_webhooks=s.allow_local_webhooks,
     )
+
+
+def _shown() -> GenerationApi:
+    """Return the `GenerationApi` with the kind of links that the caller's key asks for."""
+    if not caller(router).short_links:
+        return generations()
+    return replace(generations(), short_url=addresses(base_url(router)).automatic)
 
 
 @router.post(PATH)
@@ -53,7 +62,7 @@ def create(vendor: str = "") -> Response[dict[str, Any]]:  # noqa: ARG001 - the 
         webhook_events=asked.get("webhook_events"),
         strict=flag(router, "strict"),
     )
-    created = _generations().create(calls.owner, calls.key_line, order)
+    created = _shown().create(calls.owner, calls.key_line, order)
     names = ", ".join(created["meta"]["unchecked"])
     return Response(HTTPStatus.OK.value, APPLICATION_JSON, created, headers={UNCHECKED: names} if names else None)
 
@@ -64,24 +73,24 @@ def fetch_or_list() -> dict[str, Any]:
     asked = query(router)
     if "generation_id" in asked:
         return fetch()
-    return _generations().page(caller(router).owner, *listing.read(asked))
+    return _shown().page(caller(router).owner, *listing.read(asked))
 
 
 @router.get(_OLDER)
 def fetch(vendor: str = "") -> dict[str, Any]:  # noqa: ARG001 - the id is enough
     """Return one generation, with a fresh link to its video."""
-    return _generations().fetch(caller(router).owner, required(router, "generation_id"))
+    return _shown().fetch(caller(router).owner, required(router, "generation_id"))
 
 
 @router.delete(PATH)
 def delete() -> dict[str, Any]:
     """Cancel a generation that runs, or delete one that has ended."""
     only_running = query(router).get("only_running") == "true"
-    return _generations().delete(caller(router).owner, required(router, "generation_id"), only_running=only_running)
+    return _shown().delete(caller(router).owner, required(router, "generation_id"), only_running=only_running)
 
 
 @router.get(f"{PATH}/<id>/content")
 def content(id: str) -> Response[str]:
     """Redirect to the video."""
-    url = _generations().content(caller(router).owner, id)
+    url = generations().content(caller(router).owner, id)
     return Response(HTTPStatus.FOUND.value, APPLICATION_JSON, "", headers={"Location": url})

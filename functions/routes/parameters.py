@@ -10,6 +10,15 @@ from core.api.body import MAX_BODY_BYTES, parse_body
 from core.errors import InvalidRequest
 
 
+def base_url(router: APIGatewayHttpRouter) -> str:
+    """Return the URL of the API, without a slash at its end, as the gateway knows it."""
+    event = router.current_event
+    context = event.request_context
+    stage = "" if context.stage == "$default" else f"/{context.stage}"
+    scheme = "http" if event.headers.get("x-forwarded-proto") == "http" else "https"  # http on the local cloud only
+    return f"{scheme}://{context.domain_name}{stage}"
+
+
 def query(router: APIGatewayHttpRouter) -> Mapping[str, str]:
     """Return the query parameters. The values of a repeated one are joined with commas."""
     return router.current_event.query_string_parameters

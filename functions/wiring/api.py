@@ -7,8 +7,10 @@ import wiring
 from core import settings
 from core.api.api_keys import KnownKeys
 from core.api.key_uses import KeyUses
+from core.api.links import Addresses
 from core.archive.objects import PRESIGNING, Objects
 from core.delete import Deletion
+from core.links.token import Tokens
 from core.models import Models
 from core.money.accounts import Accounts
 from core.slots.table import SlotsTable
@@ -17,7 +19,7 @@ from wiring.api_keys import UsesApiKeys, make_known_keys
 from wiring.batch_start import UsesBatchStart
 from wiring.ledger import make_ledger
 from wiring.models import UsesModels, make_models
-from wiring.webhooks import UsesWebhooks
+from wiring.webhooks import UsesWebhooks, make_master
 from wiring.workflow import UsesWorkflow, make_workflow
 
 
@@ -26,6 +28,7 @@ class Settings(UsesBatchStart, UsesWorkflow, UsesModels, UsesAccounts, UsesWebho
     default_model: str
     in_flight_limit: int
     url_lifetime_seconds: int
+    link_opens_a_day: int
 
 
 @cache
@@ -51,6 +54,17 @@ def deletion() -> Deletion:
 def accounts() -> Accounts:
     """Return the estimates, budgets and sums."""
     return make_accounts(api_settings())
+
+
+@cache
+def tokens() -> Tokens:
+    """Return the tokens of short links."""
+    return Tokens(make_master(api_settings()))
+
+
+def addresses(base: str) -> Addresses:
+    """Return the addresses of short links under the API's URL."""
+    return Addresses(tokens(), base)
 
 
 @cache

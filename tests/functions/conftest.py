@@ -101,6 +101,7 @@ def _stack() -> tuple[dict[str, str], Snapshot]:
         "FILE_OWNERS": "=files,bob/=bob",
         "EVENT_OWNERS": "=events,my.shop=shop",
         "URL_LIFETIME_SECONDS": "3600",
+        "LINK_OPENS_A_DAY": "3",
         "ALLOWED_MODELS": "",
         "PASSED_THROUGH_MODELS": "",
         "IN_FLIGHT_LIMIT": "2",

@@ -10,9 +10,9 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
 import api
 from core.api.api_keys import MOST_READS, issue
+from core.api.routes import ROUTES
 from core.models import known
 from core.slots.table import SlotsTable, Waiting
-from routes import access
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
 from tests.support.generations import START, generation
@@ -119,7 +119,7 @@ def test_the_authorizer_names_the_owner_of_a_key_and_of_no_other(cloud: Cloud) -
     for header, owner in ((f"Bearer {key}", "ann"), (f"bearer {key}", "ann"), (key, ""), ("Bearer x", ""), ("", "")):
         payload["headers"]["authorization"] = header
         answer = cloud.invoke("authorize", payload)
-        holder = {"key_id": key[3:11], "scope": "all", "line": key[3:11]} if owner else {}
+        holder = {"key_id": key[3:11], "scope": "all", "line": key[3:11], "short_links": False} if owner else {}
         assert answer == {"isAuthorized": True, "context": {"owner": owner, **holder}}
 
 
@@ -288,7 +288,7 @@ def test_contract_and_scopes_cover_exactly_the_routes(cloud: Cloud) -> None:
     _, contract = call(cloud.caller(""), "GET", "/openapi.json")
     described = {f"{method.upper()} {path}" for path, methods in contract["paths"].items() for method in methods}
     routed = [f"{route.method} {route.openapi_path}" for route in api.app._static_routes + api.app._dynamic_routes]
-    in_scopes = [route for routes in access.ROUTES.values() for route in routes]
+    in_scopes = [route for routes in ROUTES.values() for route in routes]
     assert described == set(routed) == set(in_scopes)
     assert len(routed) == len(in_scopes) == len(described), "none is there twice"
 

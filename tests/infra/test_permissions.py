@@ -5,6 +5,7 @@ import fnmatch
 import pytest
 from aws_cdk.assertions import Template
 
+from core.api.routes import ANYONE, ROUTES
 from core.inputs.links import LINKS_LIVE, SESSION
 from infra.config import Stage
 from tests.support.templates import STAGES, functions, grants, listed, new_stack, readable, resources
@@ -264,18 +265,24 @@ def test_links_are_signed_by_a_read_only_role_that_only_submit_assumes(stage: st
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_only_health_contract_models_and_console_skip_the_authorizer(stage: str) -> None:
+def test_only_health_contract_models_console_and_short_links_skip_the_authorizer(stage: str) -> None:
     routes = resources(stage, "AWS::ApiGatewayV2::Route").values()
-    assert {r["Properties"]["RouteKey"]: r["Properties"]["AuthorizationType"] for r in routes} == {
-        "$default": "CUSTOM",
-        "GET /health": "NONE",
-        "GET /openapi.json": "NONE",
-        "GET /v1/models": "NONE",
-        "GET /models": "NONE",
-        "GET /api/v1/models": "NONE",
-        "GET /": "NONE",
-        "GET /console/{file}": "NONE",
+    types = {r["Properties"]["RouteKey"]: r["Properties"]["AuthorizationType"] for r in routes}
+    assert {route for route, kind in types.items() if kind == "NONE"} == {
+        "GET /health",
+        "GET /openapi.json",
+        "GET /v1/models",
+        "GET /models",
+        "GET /api/v1/models",
+        "GET /",
+        "GET /console/{file}",
+        "GET /v/{token}",
+        "HEAD /v/{token}",
+        "GET /v/{token}/{name}",
+        "HEAD /v/{token}/{name}",
     }
+    keyed = {route for scope, of_scope in ROUTES.items() if scope != ANYONE for route in of_scope}
+    assert {route for route, kind in types.items() if kind == "CUSTOM"} == keyed | {"$default"}
     (authorizer,) = resources(stage, "AWS::ApiGatewayV2::Authorizer").values()
     assert authorizer["Properties"]["IdentitySource"] == ["$request.header.Authorization"]
     assert authorizer["Properties"]["AuthorizerResultTtlInSeconds"] == 240
@@ -294,6 +301,7 @@ def test_only_the_api_and_the_rule_of_this_stack_call_functions(stage: str) -> N
         ("events.amazonaws.com", "FunctionsSweepFunction.Arn"),
         ("events.amazonaws.com", "FunctionsReconcileFunction.Arn"),
     }
+    assert len(permissions) < 15, "the policy of a function has no room for one for each route"
     assert all(
         any(name in readable(p["SourceArn"]) for name in ("ApiHttpApi", "ExecutionEnded", "EveryMinute", "EveryNight"))
         for p in permissions
@@ -368,11 +376,13 @@ def test_web_pages_can_call_the_api_only_if_their_origin_is_configured() -> None
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.exhaustive
-def test_the_access_log_contains_neither_headers_nor_queries(stage: str) -> None:
+def test_the_access_log_contains_routes_but_no_paths_headers_and_queries(stage: str) -> None:
     (default,) = resources(stage, "AWS::ApiGatewayV2::Stage").values()
     logged = default["Properties"]["AccessLogSettings"]["Format"]
     assert "$context.requestId" in logged
-    assert not any(word in logged for word in ("header", "querystring", "body", "authorizer.key"))
+    assert "$context.routeKey" in logged
+    secret = ("header", "querystring", "body", "authorizer.key", "$context.path", "authorizer.line")
+    assert not any(word in logged for word in secret)
     assert default["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
 
 

@@ -3,6 +3,7 @@
 from tests.mutants import (
     archive,
     batches,
+    links,
     local,
     money,
     owners,
@@ -17,6 +18,7 @@ from tests.mutants import (
 MUTANTS = (
     *archive.MUTANTS,
     *batches.MUTANTS,
+    *links.MUTANTS,
     *local.MUTANTS,
     *money.MUTANTS,
     *owners.MUTANTS,

@@ -66,9 +66,11 @@ class Cloud:
             state = states.output(function, state, answer)
         return state
 
-    def caller(self, owner: str = "ann", *, scope: str | None = None, key_id: str | None = None) -> "Caller":
+    def caller(
+        self, owner: str = "ann", *, scope: str | None = None, key_id: str | None = None, short_links: bool = False
+    ) -> "Caller":
         """Return a caller of this cloud's API."""
-        return Caller(self, owner, scope, key_id)
+        return Caller(self, owner, scope, key_id, short_links)
 
     def delete(self, generation_id: str) -> None:
         """Complete and announce a generation, and let its owner delete it."""
@@ -101,6 +103,7 @@ class Caller:
     owner: str
     scope: str | None = None
     key_id: str | None = None
+    short_links: bool = False
 
 
 def call(
@@ -108,7 +111,13 @@ def call(
 ) -> tuple[int, dict[str, Any]]:
     """Call the HTTP API, as Ann by default, and return the status and the JSON body."""
     caller = caller.caller() if isinstance(caller, Cloud) else caller
-    known = {"owner": caller.owner, "scope": caller.scope, "key_id": caller.key_id, "line": caller.key_id}
+    known: dict[str, str | bool | None] = {
+        "owner": caller.owner,
+        "scope": caller.scope,
+        "key_id": caller.key_id,
+        "line": caller.key_id,
+        "short_links": caller.short_links or None,
+    }
     payload = event("http_api")
     payload["rawPath"] = payload["requestContext"]["http"]["path"] = path
     payload["requestContext"]["http"]["method"] = method

@@ -44,3 +44,16 @@ def test_of_several_executions_with_one_name_only_the_first_runs() -> None:
     assert start_once(asked) == "refused", "when it has ended"
     assert start_once({**asked, "name": "b"}) == "ended"
     assert [start_once({"stateMachineArn": "arn:stateMachine:m"}) for _ in range(2)] == ["ended", "ended"]
+
+
+def test_an_event_of_the_http_api_contains_an_address_that_works_without_dns() -> None:
+    context = {"apiId": "a1", "domainName": "a1.execute-api.localhost", "http": {"method": "GET"}}
+    event = emulator.addressed({"headers": {"host": "x"}, "requestContext": context}, "https://127.0.0.1:4566")
+    assert event["requestContext"]["domainName"] == "127.0.0.1:4566/_aws/execute-api/a1/$default"
+    assert event["requestContext"]["http"] == {"method": "GET"}
+    assert event["headers"] == {"host": "x", "x-forwarded-proto": "https"}
+
+
+@pytest.mark.parametrize("event", [{"generation_id": "g1"}, {"requestContext": None}, {"Records": []}, [], "x"])
+def test_other_events_are_passed_unchanged(event: object) -> None:
+    assert emulator.addressed(event, "https://127.0.0.1:4566") is event

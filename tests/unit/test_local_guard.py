@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.emulator import guarded
-from local.guard import refusal
+from local.guard import refusal, shows_video
 from local.simulator import Behaviour, Simulator
 
 OWN = [
@@ -47,6 +47,40 @@ def test_a_program_on_this_machine_is_accepted(headers: dict[str, str]) -> None:
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_a_web_page_is_rejected(headers: dict[str, str]) -> None:
     assert refusal(headers)
+
+
+VIDEO = f"/videos-1/videos/{'0a' * 16}/video.mp4"
+SIGNED = "response-content-type=video%2Fmp4&X-Amz-Expires=3600&X-Amz-Signature=0a"
+SHOWING = {"host": "127.0.0.1:4566", "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+SHOWING["sec-fetch-dest"] = "video"
+
+
+def test_the_page_of_a_short_link_shows_its_video_although_it_has_no_origin() -> None:
+    assert refusal(SHOWING)
+    assert shows_video(SHOWING, "GET", VIDEO, SIGNED)
+    assert shows_video({**SHOWING, "sec-fetch-dest": "image"}, "GET", VIDEO.replace("mp4", "gif"), SIGNED)
+
+
+@pytest.mark.parametrize(
+    ("headers", "method", "path", "query"),
+    [
+        ({}, "POST", VIDEO, SIGNED),
+        ({"origin": "null"}, "GET", VIDEO, SIGNED),
+        ({"host": "evil.example.com"}, "GET", VIDEO, SIGNED),
+        ({"sec-fetch-mode": "cors"}, "GET", VIDEO, SIGNED),
+        ({"sec-fetch-dest": "empty"}, "GET", VIDEO, SIGNED),
+        ({"sec-fetch-dest": "iframe"}, "GET", VIDEO, SIGNED),
+        ({}, "GET", "/", SIGNED),
+        ({}, "GET", f"{VIDEO}/..", SIGNED),
+        ({}, "GET", VIDEO.replace("video.mp4", "generation.json"), SIGNED),
+        ({}, "GET", VIDEO, ""),
+        ({}, "GET", VIDEO, f"{SIGNED}&Action=DeleteQueue"),
+        ({}, "GET", VIDEO, f"{SIGNED}&acl"),
+    ],
+    ids=range(12),
+)
+def test_a_web_page_can_do_nothing_else(headers: dict[str, str], method: str, path: str, query: str) -> None:
+    assert not shows_video({**SHOWING, **headers}, method, path, query)
 
 
 @pytest.mark.parametrize("headers", [*OWN, *FOREIGN], ids=str)

@@ -8,6 +8,7 @@ from promptreel.commands import (
     doctor,
     generations,
     keys,
+    links,
     listing,
     logs,
     models,
@@ -24,6 +25,7 @@ app.command()(generations.get)
 app.command("list")(listing.list_)
 app.command("open")(generations.open_)
 app.command()(generations.download)
+app.command()(links.link)
 app.command()(console.console)
 app.command()(generations.cancel)
 app.command()(generations.delete)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from promptreel.operator.deployment import Deployment
     from promptreel.operator.keys import ApiKey, ApiKeys
 
-app = typer.Typer(help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Create, list, change, rotate and revoke API keys.", no_args_is_help=True)
 
 SCOPES = ("read", "create", "all")
 KeyId = Annotated[
@@ -49,6 +49,9 @@ def create(
         ),
     ] = "all",
     expires: Expires = None,
+    short_links: Annotated[
+        bool, typer.Option("--short-links", help="Return short links as `video.url`, which work until revoked.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Create a key and print it. It is shown only once, because only its hash is stored."""
@@ -59,7 +62,7 @@ def create(
         raise typer.BadParameter(f"it must be one of {', '.join(SCOPES)}.", param_hint="--scope")
     expires_at = _end(expires)
     with _keys(context) as keys:
-        key, kept = keys.create(owner, name=name, scope=scope, expires_at=expires_at)
+        key, kept = keys.create(owner, name=name, scope=scope, expires_at=expires_at, short_links=short_links)
     if as_json:
         output.say_json({"api_key": key, **asdict(kept)})
     else:
@@ -87,11 +90,33 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
                 _minute(key.created_at),
                 _minute(uses.get(key.key_id, "never")),
                 _ends(key),
+                "short" if key.short_links else "",
             )
             for key in found
         ]
         times: output.Columns = {"CREATED": {"no_wrap": True}, "USED": {"no_wrap": True}, "EXPIRES": {"no_wrap": True}}
-        output.say_table({"KEY ID": {"no_wrap": True}, "OWNER": {}, "NAME": {}, "SCOPE": {}, **times}, rows)
+        links: output.Columns = {"LINKS": {}}
+        output.say_table({"KEY ID": {"no_wrap": True}, "OWNER": {}, "NAME": {}, "SCOPE": {}, **times, **links}, rows)
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    key_id: KeyId,
+    short_links: Annotated[
+        bool,
+        typer.Option("--short-links/--no-short-links", help="Whether `video.url` is a short link.", show_default=False),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Change a key. The change takes effect within five minutes."""
+    with _keys(context) as keys:
+        changed = keys.set_short_links(key_id, short_links=short_links)
+    if as_json:
+        output.say_json(asdict(changed))
+    else:
+        state = "on" if changed.short_links else "off"
+        output.say(f"Short links of key {changed.key_id} will be {state} within five minutes.")
 
 
 @app.command()
@@ -106,7 +131,7 @@ def rotate(
 ) -> None:
     """Replace a key: print a new one, and let the old one expire after the overlap.
 
-    The new key is shown only once. It has the old key's owner, name and scope, and shares its budget.
+    The new key is shown only once. It has the old key's owner, name, scope and short links, and shares its budget.
     """
     for_as_long = _span(overlap, "--overlap")
     expires_at = _end(expires)

@@ -34,11 +34,13 @@ class ApiKey:
     scope: str = api_keys.ALL
     expires_at: str | None = None
     line: str = ""  # the id of the first key of its line, whose keys share a budget
+    short_links: bool = False  # whether `video.url` is a short link
 
     @classmethod
     def of(cls, key_id: str, record: dict[str, Any]) -> "ApiKey":
         """Read the record from the secret, without its other fields such as the hash."""
-        return cls(key_id, **{"line": key_id, **{name: record[name] for name in _SHOWN if name in record}})
+        shown = {name: record[name] for name in _SHOWN if name in record}
+        return cls(key_id, **{"line": key_id, **shown, "short_links": api_keys.has_short_links(record)})
 
     @property
     def has_expired(self) -> bool:
@@ -62,12 +64,20 @@ class ApiKeys:
         return sorted(keys, key=lambda key: key.created_at)
 
     def create(
-        self, owner: str, *, name: str = "", scope: str = api_keys.ALL, expires_at: datetime | None = None
+        self,
+        owner: str,
+        *,
+        name: str = "",
+        scope: str = api_keys.ALL,
+        expires_at: datetime | None = None,
+        short_links: bool = False,
     ) -> tuple[str, ApiKey]:
         """Create a key for `owner`. Return the key, which is not stored, and its record."""
         key, entry = api_keys.issue(owner, datetime.now(UTC), name=name, scope=scope, expires_at=expires_at)
-        self._change(lambda kept: kept | entry)
         [(key_id, record)] = entry.items()
+        entry = {key_id: _with_short_links(record, short_links)}
+        self._change(lambda kept: kept | entry)
+        [record] = entry.values()
         return key, ApiKey.of(key_id, record)
 
     def rotate(self, key_id: str, overlap: timedelta, expires_at: datetime | None = None) -> tuple[str, ApiKey, ApiKey]:
@@ -89,8 +99,20 @@ class ApiKeys:
 
         [(new_id, record)] = entry.items()
         record["line"] = old.line
+        record = entry[new_id] = _with_short_links(record, old.short_links)
         self._change(change)
         return key, ApiKey.of(new_id, record), self.find(key_id)
+
+    def set_short_links(self, key_id: str, *, short_links: bool) -> ApiKey:
+        """Turn short links on or off for a key, and return its record."""
+
+        def change(kept: dict[str, Any]) -> dict[str, Any]:
+            if key_id not in kept:
+                raise _no_key(key_id)
+            return kept | {key_id: _with_short_links(kept[key_id], short_links)}
+
+        self._change(change)
+        return self.find(key_id)
 
     def revoke(self, key_id: str) -> ApiKey:
         """Delete a key, and return its record."""
@@ -147,6 +169,12 @@ class ApiKeys:
         except self._secrets.exceptions.ResourceNotFoundException:
             return None, {}
         return found["VersionId"], json.loads(found["SecretString"])
+
+
+def _with_short_links(record: api_keys.KeyRecord, short_links: bool) -> api_keys.KeyRecord:
+    """Return the record of a key with this setting, which is stored only if it is on."""
+    others = {name: value for name, value in record.items() if name != "short_links"}
+    return others | ({"short_links": api_keys.YES} if short_links else {})
 
 
 def _no_key(key_id: str) -> PromptreelError:

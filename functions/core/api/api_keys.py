@@ -1,8 +1,8 @@
 """Issue and recognise keys of the HTTP API. Each key has an owner, is shown once, and is kept as a hash.
 
 The secret that holds them is one JSON object: {key id: {"owner": str, "sha256": hex, "created_at": ISO 8601, and where
-they are not the default "name": str, "scope": str, "expires_at": ISO 8601, "line": key id}}. A key is
-`pr_<key id>_<secret>`; its 256 random bits make a plain SHA-256 as good as a slow hash.
+they are not the default "name": str, "scope": str, "expires_at": ISO 8601, "line": key id, "short_links": "yes"}}. A
+key is `pr_<key id>_<secret>`; its 256 random bits make a plain SHA-256 as good as a slow hash.
 
 A key and its replacements form a line, which has the id of its first key. They share one budget.
 """
@@ -20,6 +20,7 @@ from core.secrets import Secret
 
 READ, CREATE, ALL = "read", "create", "all"
 SCOPES = (READ, CREATE, ALL)  # each includes the one before: read; create and retry; cancel and delete as well
+YES = "yes"
 KeyRecord = dict[str, str]
 READ_EVERY, MOST_READS = timedelta(seconds=2), 5  # reads for unknown keys: on average, and at most in a row
 _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
@@ -27,12 +28,13 @@ _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Holder:
-    """The owner of a key, the key's id, its scope and its line."""
+    """The owner of a key, the key's id, its scope and its line, and whether `video.url` is a short link for it."""
 
     owner: str
     key_id: str
     scope: str
     line: str
+    short_links: bool = False
 
 
 @dataclass
@@ -90,7 +92,18 @@ def holder_of(key: str, stored: str | None, now: datetime) -> Holder | None:
         return None
     if "expires_at" in record and datetime.fromisoformat(record["expires_at"]) <= now:
         return None
-    return Holder(record["owner"], match[1], record.get("scope", ALL), record.get("line", match[1]))
+    return Holder(
+        owner=record["owner"],
+        key_id=match[1],
+        scope=record.get("scope", ALL),
+        line=record.get("line", match[1]),
+        short_links=has_short_links(record),
+    )
+
+
+def has_short_links(record: KeyRecord) -> bool:
+    """Return whether `video.url` is a short link for this key."""
+    return record.get("short_links") == YES
 
 
 def _hash(key: str) -> str:

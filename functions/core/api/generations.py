@@ -51,6 +51,7 @@ class GenerationApi:
     s3: "S3Client"
     url_lifetime_seconds: int
     log: Callable[..., None]  # writes a log line with named values
+    short_url: Callable[[Generation], str] | None = None  # for a key whose setting turns short links on
     allow_local_webhooks: bool = False
 
     def create(self, owner: str, key_line: str | None, order: Order) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class GenerationApi:
 
     def fetch(self, owner: str, generation_id: str) -> dict[str, Any]:
         """Return one of the owner's generations, with a fresh link to its video."""
-        generation = self._own(owner, generation_id)
+        generation = self.own(owner, generation_id)
         shown = self._shown(generation)
         if generation.waits_for_slot:
             shown["meta"]["ahead"] = self.slots.ahead(generation)
@@ -100,7 +101,7 @@ class GenerationApi:
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
             raise InvalidRequest("The beginning of an id is not enough to cancel or delete. Send the whole id.")
         try:
-            cancelled = self.deletion.delete(self._own(owner, generation_id), only_running=only_running)
+            cancelled = self.deletion.delete(self.own(owner, generation_id), only_running=only_running)
         except Deleted:
             cancelled = None
         if cancelled:
@@ -110,11 +111,11 @@ class GenerationApi:
 
     def content(self, owner: str, generation_id: str) -> str:
         """Return a link to the video."""
-        generation = self._own(owner, generation_id)
-        shown = self._shown(generation)
+        generation = self.own(owner, generation_id)
         if not generation.video:
-            raise Conflict(f"Generation {generation.generation_id} has no video; its status is {shown['status']}.")
-        return str(shown["video"]["url"])
+            status = self._shown(generation)["status"]
+            raise Conflict(f"Generation {generation.generation_id} has no video; its status is {status}.")
+        return presigned_url(self.s3, generation.video, self.url_lifetime_seconds)
 
     def _waits_for(self, generation: Generation) -> list[str] | None:
         """Return the ids of the unfinished generations whose videos this one needs, or None if it needs none."""
@@ -123,7 +124,7 @@ class GenerationApi:
         found = [latest(generation_id, ledger) for generation_id in named]
         return [one.generation_id for one in found if isinstance(one, Generation) and not one.status.ended] or None
 
-    def _own(self, owner: str, generation_id: str) -> Generation:
+    def own(self, owner: str, generation_id: str) -> Generation:
         """Return the owner's generation. Raise `Deleted` if the owner deleted it.
 
         Raise the same `NotFound` for an unknown generation and for one of another owner.
@@ -144,6 +145,11 @@ class GenerationApi:
         return generation
 
     def _shown(self, generation: Generation) -> dict[str, Any]:
-        video = generation.video
-        link = presigned_url(self.s3, video, self.url_lifetime_seconds) if video else None
-        return as_provider_object(generation, link)
+        video, url = generation.video, None
+        if video:
+            url = (
+                self.short_url(generation)
+                if self.short_url
+                else presigned_url(self.s3, video, self.url_lifetime_seconds)
+            )
+        return as_provider_object(generation, url)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from core.api.api_keys import ALL, KeyRecord
+from core.api.api_keys import ALL, KeyRecord, has_short_links
 from core.secrets import Secret
 
 
@@ -37,6 +37,7 @@ def _shown(key_id: str, record: KeyRecord, used_at: str | None, own: str | None)
         "id": key_id,
         "name": record.get("name"),
         "scope": record.get("scope", ALL),
+        "short_links": has_short_links(record),
         "created_at": record["created_at"],
         "expires_at": record.get("expires_at"),
         "used_at": used_at,

@@ -1,7 +1,7 @@
 """The objects of a generation in the videos bucket: their keys, their deletion, and links to videos."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.generation import ArchivedVideo
 
@@ -41,10 +41,12 @@ class Objects:
             self.s3.delete_object(Bucket=self.bucket, Key=one["Key"])
 
 
-def presigned_url(s3: "S3Client", video: ArchivedVideo, seconds: int) -> str:
-    """Return a link to an archived video that works without credentials for `seconds`."""
+def presigned_url(
+    s3: "S3Client", video: ArchivedVideo, seconds: int, method: Literal["get_object", "head_object"] = "get_object"
+) -> str:
+    """Return a link to an archived video that works without credentials for `seconds`, for GET or for HEAD."""
     return s3.generate_presigned_url(
-        "get_object",
+        method,
         Params={
             "Bucket": video.bucket,
             "Key": video.key,

@@ -117,5 +117,5 @@ def _batch(generation: Generation) -> dict[str, Any] | None:
 def as_archived_record(generation: Generation) -> dict[str, Any]:
     """Return the record that is stored next to the video as `generation.json`, without temporary and secret fields."""
     record = {name: iso(value) if isinstance(value, datetime) else value for name, value in asdict(generation).items()}
-    del record["provider_video"], record["upload"], record["webhook"], record["hold"]
+    del record["provider_video"], record["upload"], record["webhook"], record["hold"], record["links"]
     return record

@@ -18,6 +18,7 @@ from core.generation import (
     iso,
 )
 from core.hold import Hold
+from core.links.record import Links
 from core.records.table import KEY, Item
 
 TOMBSTONE = "deleted_at"  # an attribute that only tombstones have
@@ -69,6 +70,8 @@ def as_generation(item: Item) -> Generation:
         fields["cost"] = Cost(**fields["cost"])
     if "hold" in fields:
         fields["hold"] = Hold.of(fields["hold"])
+    if "links" in fields:
+        fields["links"] = Links.of(fields["links"])
     if "given" in fields:
         fields["given"] = [Given(**one) for one in fields["given"]]
     return Generation(**fields)

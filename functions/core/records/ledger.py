@@ -22,6 +22,7 @@ from core.generation import (
     Tombstone,
     iso,
 )
+from core.links.record import Links
 from core.records.items import TOMBSTONE, as_generation, as_item, as_tombstone, is_tombstone
 from core.records.table import (
     BY_DONE,
@@ -50,6 +51,7 @@ SOON = timedelta(minutes=1)  # a generation that is not being processed by then 
 LONGEST_FUNCTION = timedelta(minutes=16)  # longer than any invocation runs
 
 IS_NEW = Condition(f"attribute_not_exists({KEY})")
+NO_LINKS = Condition("attribute_not_exists(#links)")
 HAS_FAILED = Condition("#status = :error", {":error": Status.ERROR})
 MAY_CONTINUE = Condition(f"{HAS_FAILED.text} AND attribute_not_exists(#retried_as)", HAS_FAILED.values)
 
@@ -301,6 +303,21 @@ class Ledger:
             )
         except ConditionFailed:
             raise Conflict(f"Generation {generation.generation_id} has just changed. Fetch it again.") from None
+
+    def keep_links(self, generation: Generation, links: Links) -> bool:
+        """Replace the short links of a completed generation. Return False if they have changed since it was read."""
+        seen = generation.links
+        unchanged = Condition("#links.#version = :seen", {":seen": seen.version}) if seen else NO_LINKS
+        completed = {":completed": Status.COMPLETED}
+        try:
+            self.table.update(
+                generation.generation_id,
+                {"links": links.as_dict()},
+                only_if=Condition(f"#status = :completed AND {unchanged.text}", {**completed, **unchanged.values}),
+            )
+        except ConditionFailed:
+            return False
+        return True
 
     def announced(self, generation: Generation, closing: Others = Together) -> None:
         """Record that the end was published. In the same transaction, close the hold by `closing`. Do this only once.

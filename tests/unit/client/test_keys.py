@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,21 @@ def test_a_rotated_key_stays_valid_for_a_while_with_its_replacement(secrets: "Se
     assert (owner_of(old, text, later), owner_of(new, text, later)) == (None, "ann")
     assert keys.list() == [ends, replacement]
     assert not ends.has_expired
+
+
+def test_short_links_are_turned_on_and_off_and_rotation_keeps_them(secrets: "SecretsManagerClient") -> None:
+    secrets.create_secret(Name="keys", SecretString="{}")
+    keys = ApiKeys(secrets, "keys")
+    key, kept = keys.create("ann", short_links=True)
+    assert kept.short_links
+    new, replacement, old = keys.rotate(kept.key_id, timedelta(hours=1))
+    assert (replacement.short_links, old.short_links) == (True, True)
+    assert keys.set_short_links(kept.key_id, short_links=False) == replace(old, short_links=False)
+    found = [holder_of(one, stored(secrets), datetime.now(UTC)) for one in (key, new)]
+    assert [one and one.short_links for one in found] == [False, True]
+    assert keys.set_short_links(kept.key_id, short_links=True) == old
+    with pytest.raises(PromptreelError, match="keys list"):
+        keys.set_short_links("00000000", short_links=True)
 
 
 def test_all_replacements_of_a_key_are_in_its_line(secrets: "SecretsManagerClient") -> None:

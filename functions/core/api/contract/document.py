@@ -6,7 +6,7 @@ Each resource has a file in this folder with its paths and its schemas. The para
 
 from typing import Any
 
-from core.api.contract import batches, generations, keys, money, slots, uploads, webhooks
+from core.api.contract import batches, generations, keys, links, money, slots, uploads, webhooks
 from core.api.contract import models as catalogue
 from core.api.contract.parts import ERROR, answers
 from core.models import Models
@@ -26,6 +26,7 @@ def document(models: Models) -> dict[str, Any]:
         "security": [{"key": []}],
         "paths": {
             **generations.PATHS,
+            **links.PATHS,
             **catalogue.paths(models),
             **uploads.PATHS,
             **money.PATHS,
@@ -41,6 +42,7 @@ def document(models: Models) -> dict[str, Any]:
             "schemas": {
                 "Error": ERROR,
                 **generations.schemas(models),
+                **links.SCHEMAS,
                 **catalogue.SCHEMAS,
                 **uploads.SCHEMAS,
                 **money.SCHEMAS,

@@ -34,7 +34,8 @@ _GENERATION = {
             "properties": {
                 "url": {
                     "type": "string",
-                    "description": "A link that works without credentials. Each fetch returns a new one.",
+                    "description": "A link that works without credentials. Each fetch returns a new one, or "
+                    "the same short link if the key has short links.",
                 },
                 "content_type": {
                     "enum": list(CONTENT_TYPES.values()),
