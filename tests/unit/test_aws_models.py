@@ -11,12 +11,10 @@ from tests.support import aws_models
 
 def found(service: str, operation: str, **params: Any) -> list[str]:
     """Return what AWS would reject in a request."""
-    model = (
-        botocore.session.get_session()
-        .create_client(service, region_name="us-east-1")
-        .meta.service_model.operation_model(operation)
-    )
-    return list(aws_models.problems(model.input_shape, params, ""))
+    model = botocore.session.get_session().get_service_model(service)
+    shape = model.operation_model(operation).input_shape
+    assert shape
+    return list(aws_models.problems(shape, params, ""))
 
 
 @pytest.mark.parametrize(
