@@ -1,0 +1,41 @@
+"""Test that README names what a deployment without jobs costs, as the template and the list prices say."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.templates import STAGES, resources
+
+ROOT = Path(__file__).parents[2]
+USD = json.loads((ROOT / "bench" / "prices.json").read_text("utf-8"))["usd"]
+POLLERS, RECEIVE_SECONDS, MONTH_SECONDS = 5, 20, 730 * 3600  # Lambda's for each queue, and a month
+SWEEP = 0.33  # measured by make bench: docs/performance.md
+
+
+def readme() -> dict[str, float]:
+    """Return the parts of README's table, in USD a month."""
+    text = (ROOT / "README.md").read_text("utf-8").partition("| part | USD a month |")[2].partition("\n\n")[0]
+    return {part: float(usd) for part, usd in re.findall(r"^\| (.+?) \| ([\d.]+) \|$", text, re.M)}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_readme_names_what_costs_money_without_jobs(name: str) -> None:
+    def count(kind: str) -> int:
+        return len(resources(name, kind))
+
+    alarms, secrets = count("AWS::CloudWatch::Alarm"), count("AWS::SecretsManager::Secret")
+    queues = count("AWS::Lambda::EventSourceMapping")
+    receives = queues * POLLERS * MONTH_SECONDS / RECEIVE_SECONDS
+    expected = {
+        f"{alarms} alarms": alarms * USD["CloudWatch alarm, a month"],
+        f"{secrets} secrets": secrets * USD["Secrets Manager secret, a month"],
+        "the key that encrypts alarm messages": count("AWS::KMS::Key") * USD["KMS key, a month"],
+        "empty receives from two queues": receives * USD["SQS request"],
+        "the sweep, every minute, with its traces": SWEEP,
+    }
+    assert readme() == pytest.approx(expected, abs=0.005)
+    total = re.search(r"without jobs costs ([\d.]+) USD a month", (ROOT / "README.md").read_text("utf-8"))
+    assert total
+    assert float(total[1]) == pytest.approx(sum(expected.values()), abs=0.01)
