@@ -234,6 +234,7 @@ export interface Key {
   scope: "read" | "create" | "all";
   created_at: string;
   expires_at: string | null;
+  repeat_window: number | null;
   used_at: string | null;
   is_yours: boolean;
 }

@@ -9,7 +9,7 @@ from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from constructs import Construct
 
-from core.api import MODEL_LISTS, UNCHECKED
+from core.api import MODEL_LISTS, REPEATED, UNCHECKED
 from core.intake.labels import HEADER
 from core.owners import OWN_FOLDERS
 from core.records.table import BY_BATCH, BY_ID, BY_OWNER
@@ -133,7 +133,7 @@ class Api(Construct):
                     apigateway.CorsHttpMethod.DELETE,
                 ],
                 allow_headers=["authorization", "content-type", "idempotency-key", HEADER],
-                expose_headers=[UNCHECKED],
+                expose_headers=[UNCHECKED, REPEATED],
             )
             if stage.cors_origins
             else None,

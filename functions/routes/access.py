@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -65,6 +66,7 @@ class Caller:
     key_id: str | None
     scope: str
     key_line: str | None
+    repeat_window: timedelta  # in which equal requests are one job
 
 
 def caller(router: APIGatewayHttpRouter) -> Caller:
@@ -89,6 +91,7 @@ def check_access(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -
         key_id=holder.get("key_id") or None,
         scope=holder.get("scope", ALL),
         key_line=holder.get("line") or None,
+        repeat_window=timedelta(seconds=int(holder.get("repeat_window") or 0)),
     )
     app.append_context(caller=calls)
     try:

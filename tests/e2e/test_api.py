@@ -127,3 +127,23 @@ def test_a_web_page_cannot_use_the_local_aws(cloud: LocalCloud) -> None:
         answer = requests.get(f"{cloud.stack.aws_endpoint_url}/_ministack/health", headers=headers, timeout=10)
         assert (answer.status_code, "Access-Control-Allow-Origin" in answer.headers) == (403, False)
         assert cloud.call("GET", headers=headers).status_code == 403
+
+
+def test_a_marked_retry_after_a_lost_answer_makes_one_paid_job(cloud: LocalCloud) -> None:
+    prompt = unique("a lighthouse")
+    cloud.simulator.script(prompt, seconds=0)
+    url, key = cloud.stack.api_url + PATHS[0], f"Bearer {cloud.stack.api_key}"
+
+    def post(retries: int, seconds: float) -> requests.Response:
+        headers = {"Authorization": key, "x-stainless-retry-count": str(retries)}
+        return requests.post(url, json={"model": "veo2", "prompt": prompt}, headers=headers, timeout=(30, seconds))
+
+    with pytest.raises(requests.ReadTimeout):
+        post(0, 0.001)
+    answer = post(1, 120)
+    generation_id = answer.json()["id"]
+    cloud.ended(generation_id)
+    again = post(2, 120)
+    assert (again.json()["id"], again.headers["Promptreel-Repeated"]) == (generation_id, "true")
+    assert [one.generation_id for one in cloud.listed() if one.request["prompt"] == prompt] == [generation_id]
+    assert cloud.creates(prompt) == 1

@@ -49,6 +49,14 @@ def create(
         ),
     ] = "all",
     expires: Expires = None,
+    repeat_window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Treat equal requests within this time, such as 10m, as one job. At most 1d.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create a key and print it. It is shown only once, because only its hash is stored."""
@@ -58,8 +66,11 @@ def create(
     if scope not in SCOPES:
         raise typer.BadParameter(f"it must be one of {', '.join(SCOPES)}.", param_hint="--scope")
     expires_at = _end(expires)
+    window = _span(repeat_window, "--repeat-window") if repeat_window else timedelta()
+    if window > timedelta(days=1):
+        raise typer.BadParameter("it must be at most 1d.", param_hint="--repeat-window")
     with _keys(context) as keys:
-        key, kept = keys.create(owner, name=name, scope=scope, expires_at=expires_at)
+        key, kept = keys.create(owner, name=name, scope=scope, expires_at=expires_at, repeat_window=window)
     if as_json:
         output.say_json({"api_key": key, **asdict(kept)})
     else:
@@ -106,7 +117,7 @@ def rotate(
 ) -> None:
     """Replace a key: print a new one, and let the old one expire after the overlap.
 
-    The new key is shown only once. It has the old key's owner, name and scope, and shares its budget.
+    The new key is shown only once. It has the old key's owner, name, scope and repeat window, and shares its budget.
     """
     for_as_long = _span(overlap, "--overlap")
     expires_at = _end(expires)

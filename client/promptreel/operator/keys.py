@@ -34,6 +34,7 @@ class ApiKey:
     scope: str = api_keys.ALL
     expires_at: str | None = None
     line: str = ""  # the id of the first key of its line, whose keys share a budget
+    repeat_window: str | None = None  # in seconds: equal requests within it are one job
 
     @classmethod
     def of(cls, key_id: str, record: dict[str, Any]) -> "ApiKey":
@@ -46,7 +47,7 @@ class ApiKey:
         return self.expires_at is not None and datetime.fromisoformat(self.expires_at) <= datetime.now(UTC)
 
 
-_SHOWN = ("owner", "created_at", "name", "scope", "expires_at", "line")
+_SHOWN = ("owner", "created_at", "name", "scope", "expires_at", "line", "repeat_window")
 
 
 class ApiKeys:
@@ -62,19 +63,27 @@ class ApiKeys:
         return sorted(keys, key=lambda key: key.created_at)
 
     def create(
-        self, owner: str, *, name: str = "", scope: str = api_keys.ALL, expires_at: datetime | None = None
+        self,
+        owner: str,
+        *,
+        name: str = "",
+        scope: str = api_keys.ALL,
+        expires_at: datetime | None = None,
+        repeat_window: timedelta = timedelta(),
     ) -> tuple[str, ApiKey]:
         """Create a key for `owner`. Return the key, which is not stored, and its record."""
         key, entry = api_keys.issue(owner, datetime.now(UTC), name=name, scope=scope, expires_at=expires_at)
-        self._change(lambda kept: kept | entry)
         [(key_id, record)] = entry.items()
+        if repeat_window:
+            record["repeat_window"] = str(int(repeat_window.total_seconds()))
+        self._change(lambda kept: kept | entry)
         return key, ApiKey.of(key_id, record)
 
     def rotate(self, key_id: str, overlap: timedelta, expires_at: datetime | None = None) -> tuple[str, ApiKey, ApiKey]:
         """Create a replacement for a key, which expires after `overlap` unless it expires sooner.
 
-        The replacement is in the same line and so has the same budget. Return the new key, its record, and the record
-        of the old key.
+        The replacement is in the same line and so has the same budget, and it has the same repeat window. Return the
+        new key, its record, and the record of the old key.
         """
         old = self.find(key_id)
         now = datetime.now(UTC)
@@ -89,6 +98,8 @@ class ApiKeys:
 
         [(new_id, record)] = entry.items()
         record["line"] = old.line
+        if old.repeat_window:
+            record["repeat_window"] = old.repeat_window
         self._change(change)
         return key, ApiKey.of(new_id, record), self.find(key_id)
 

@@ -1,8 +1,8 @@
 """Issue and recognise keys of the HTTP API. Each key has an owner, is shown once, and is kept as a hash.
 
 The secret that holds them is one JSON object: {key id: {"owner": str, "sha256": hex, "created_at": ISO 8601, and where
-they are not the default "name": str, "scope": str, "expires_at": ISO 8601, "line": key id}}. A key is
-`pr_<key id>_<secret>`; its 256 random bits make a plain SHA-256 as good as a slow hash.
+they are not the default "name": str, "scope": str, "expires_at": ISO 8601, "line": key id, "repeat_window": seconds}}.
+A key is `pr_<key id>_<secret>`; its 256 random bits make a plain SHA-256 as good as a slow hash.
 
 A key and its replacements form a line, which has the id of its first key. They share one budget.
 """
@@ -27,12 +27,13 @@ _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Holder:
-    """The owner of a key, the key's id, its scope and its line."""
+    """The owner of a key, the key's id, its scope, its line and the seconds within which equal requests are one job."""
 
     owner: str
     key_id: str
     scope: str
     line: str
+    repeat_window: str = ""  # core.intake.repeats
 
 
 @dataclass
@@ -90,7 +91,8 @@ def holder_of(key: str, stored: str | None, now: datetime) -> Holder | None:
         return None
     if "expires_at" in record and datetime.fromisoformat(record["expires_at"]) <= now:
         return None
-    return Holder(record["owner"], match[1], record.get("scope", ALL), record.get("line", match[1]))
+    scope, line = record.get("scope", ALL), record.get("line", match[1])
+    return Holder(record["owner"], match[1], scope, line, record.get("repeat_window", ""))
 
 
 def _hash(key: str) -> str:

@@ -39,6 +39,7 @@ def _shown(key_id: str, record: KeyRecord, used_at: str | None, own: str | None)
         "scope": record.get("scope", ALL),
         "created_at": record["created_at"],
         "expires_at": record.get("expires_at"),
+        "repeat_window": int(record["repeat_window"]) if "repeat_window" in record else None,
         "used_at": used_at,
         "is_yours": key_id == own,
     }

@@ -90,6 +90,17 @@ def test_all_replacements_of_a_key_are_in_its_line(secrets: "SecretsManagerClien
     assert keys.line_of(second.key_id) is None, "it had no budget of its own"
 
 
+def test_a_replacement_has_the_repeat_window_of_its_key(secrets: "SecretsManagerClient") -> None:
+    secrets.create_secret(Name="keys", SecretString="{}")
+    keys = ApiKeys(secrets, "keys")
+    old, kept = keys.create("ann", repeat_window=timedelta(minutes=10))
+    new, replacement, _ = keys.rotate(kept.key_id, timedelta(hours=1))
+    assert (kept.repeat_window, replacement.repeat_window) == ("600", "600")
+    now = datetime.now(UTC)
+    found = [holder_of(key, stored(secrets), now) for key in (old, new, keys.create("ann")[0])]
+    assert [one and one.repeat_window for one in found] == ["600", "600", ""]
+
+
 def test_rotating_does_not_lengthen_the_life_of_a_key(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     keys = ApiKeys(secrets, "keys")
