@@ -172,6 +172,7 @@ export interface BatchCheck {
   rows: number;
   problem_rows: number;
   problems: RowProblem[];
+  unchecked: string[];
   made_before: number;
   failed_before: number;
   made_elsewhere: { name: string; rows: number } | null;
