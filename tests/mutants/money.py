@@ -369,8 +369,8 @@ MUTANTS = (
     Mutant(
         "An interrupted import is not continued",
         "functions/core/importing.py",
-        "        if generation is None:\n            self._check(job)\n",
-        "        if generation:\n            return generation\n        if generation is None:\n            self._check(job)\n",
+        "        if not generation.status.ended:\n",
+        "        if generation.status.ended:\n",
         noticed_by="tests/functions/test_importing.py::test_a_job_that_is_imported_again_is_continued",
     ),
 )
