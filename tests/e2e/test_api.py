@@ -1,5 +1,6 @@
 """Test the deployed HTTP API as its users see it."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -138,12 +139,16 @@ def test_a_marked_retry_after_a_lost_answer_makes_one_paid_job(cloud: LocalCloud
         headers = {"Authorization": key, "x-stainless-retry-count": str(retries)}
         return requests.post(url, json={"model": "veo2", "prompt": prompt}, headers=headers, timeout=(30, seconds))
 
+    def made() -> Iterator[str]:
+        return (one.generation_id for one in cloud.listed() if one.request.get("prompt") == prompt)
+
     with pytest.raises(requests.ReadTimeout):
         post(0, 0.001)
+    generation_id = eventually(lambda: next(made(), None))
     answer = post(1, 120)
-    generation_id = answer.json()["id"]
+    assert (answer.json()["id"], answer.headers["Promptreel-Repeated"]) == (generation_id, "true")
     cloud.ended(generation_id)
     again = post(2, 120)
     assert (again.json()["id"], again.headers["Promptreel-Repeated"]) == (generation_id, "true")
-    assert [one.generation_id for one in cloud.listed() if one.request["prompt"] == prompt] == [generation_id]
+    assert list(made()) == [generation_id]
     assert cloud.creates(prompt) == 1
