@@ -123,7 +123,7 @@ export const texts = /** @satisfies {Texts} */ ({
     id: "ID",
     size: "Size",
     source: "Source",
-    sources: /** @type {ByName} */ ({ api: "API", s3: "File", event: "Event" }),
+    sources: /** @type {ByName} */ ({ api: "API", s3: "File", event: "Event", import: "Import" }),
     batch: "Batch",
     row: (row) => `row ${row}`,
     name: "Name",

@@ -172,6 +172,7 @@ export interface BatchCheck {
   rows: number;
   problem_rows: number;
   problems: RowProblem[];
+  unchecked: string[];
   made_before: number;
   failed_before: number;
   made_elsewhere: { name: string; rows: number } | null;
@@ -234,6 +235,7 @@ export interface Key {
   scope: "read" | "create" | "all";
   created_at: string;
   expires_at: string | null;
+  repeat_window: number | null;
   used_at: string | null;
   is_yours: boolean;
 }

@@ -35,7 +35,7 @@ If the file contains a key and other users can read it, Promptreel prints a warn
 With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, all settings come from the local cloud of the checkout: from `.local/stack.json` in this folder or a parent folder.
 `PROMPTREEL_LOCAL` can also name such a file.
 
-`keys`, `secret`, `budgets`, `rescue`, `resolve`, `reconcile`, `logs`, `redrive`, `doctor` and `usage --by owner` use the AWS credentials and region of your shell, like `aws`.
+`keys`, `secret`, `budgets`, `rescue`, `resolve`, `reconcile`, `import`, `logs`, `redrive`, `doctor` and `usage --by owner` use the AWS credentials and region of your shell, like `aws`.
 
 A URL may end in `/` or, like the provider's, in `/v2`.
 

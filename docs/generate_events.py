@@ -17,7 +17,7 @@ When a generation or a batch ends, Promptreel publishes an announcement at least
 The event's source is `promptreel`, and its detail type is the title below.
 Announcements contain no prompt and no working link.
 
-Filter policies of SNS subscriptions can use these message attributes: `type` (`generation` or `batch`), `status` (`completed` or `error`), `owner`, and `source` (`api`, `s3` or `event`).
+Filter policies of SNS subscriptions can use these message attributes: `type` (`generation` or `batch`), `status` (`completed` or `error`), `owner`, and `source` (`api`, `s3`, `event` or `import`).
 A generation also has `model`, and `tags` (a list) if it has any.
 
 `version` changes when a field is removed or changes its meaning.

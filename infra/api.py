@@ -10,7 +10,7 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_certificatemanager as acm
 from constructs import Construct
 
-from core.api import UNCHECKED
+from core.api import REPEATED, UNCHECKED
 from core.api.routes import ANYONE, LINKS, ROUTES
 from core.intake.labels import HEADER
 from core.owners import OWN_FOLDERS
@@ -150,7 +150,7 @@ class Api(Construct):
                     apigateway.CorsHttpMethod.DELETE,
                 ],
                 allow_headers=["authorization", "content-type", "idempotency-key", HEADER],
-                expose_headers=[UNCHECKED],
+                expose_headers=[UNCHECKED, REPEATED],
             )
             if stage.cors_origins
             else None,

@@ -23,7 +23,7 @@ class Ledger:
             removal,
             Keys(
                 partition=names.KEY,
-                expires_at=names.EXPIRES_AT,  # set only on the tombstones of deleted generations
+                expires_at=names.EXPIRES_AT,  # set only on markers and on the tombstones of deleted generations
                 indexes=tuple(names.INDEXES),
             ),
         )

@@ -480,6 +480,10 @@ RUNBOOK: tuple[Section, ...] = (
                 "provider, store it, and delete the old one at the provider:",
                 "promptreel secret set",
             ),
+            Step(
+                "If lines `not ours` are for videos that you want, import them while the provider's links work:",
+                "promptreel import --day $DAY",
+            ),
             Step("For `charged twice` or `other amount`, send the ids in the report to the provider's support."),
             Step(
                 "For `unreadable`, compare the `row` in the report with the provider's list of transactions. If the "

@@ -29,6 +29,7 @@ class Batches:
     """The part of `Client` that runs, follows, reports, cancels and retries batches."""
 
     _http: Http
+    _strictness_of_files: dict[str, str]  # a parameter of the query; files are strict by default
 
     def check_batch(self, file: str | Path, *, name: str | None = None, local_inputs: bool = False) -> BatchCheck:
         """Check a file of requests: its rows, their problems, and how many were requested earlier. Nothing is started.
@@ -41,7 +42,7 @@ class Batches:
             with self._local_inputs(path) as (changed, _):
                 return self.check_batch(changed, name=name or path.name)
         _refuse_large(path)
-        params = {"name": name or path.name, "dry_run": "true"}
+        params = {"name": name or path.name, "dry_run": "true", **self._strictness_of_files}
         answer = self._http.call("POST", BATCHES, params=params, body=path.read_bytes(), headers=_AS_IT_IS)
         return BatchCheck.from_json(answer)
 
@@ -69,7 +70,7 @@ class Batches:
             with self._local_inputs(path) as (changed, upload):
                 upload()
                 return self.create_batch(changed, name=name or path.name, force=force, max_concurrency=max_concurrency)
-        params: dict[str, str | int] = {"name": name or path.name}
+        params: dict[str, str | int] = {"name": name or path.name, **self._strictness_of_files}
         params |= {"force": "true"} if force else {}
         params |= {"max_concurrency": max_concurrency} if max_concurrency else {}
         try:

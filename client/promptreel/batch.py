@@ -41,6 +41,7 @@ class BatchCheck:
     made_elsewhere: OtherBatch | None
     estimated_usd: float | None  # for the rows that would run
     at_most_usd: float | None  # the amount that budgets reserve for them
+    unchecked: tuple[str, ...]  # fields that the models do not have, of valid rows; the first hundred
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
@@ -58,6 +59,7 @@ class BatchCheck:
             made_elsewhere=OtherBatch(other["id"], other["name"], other["rows"]) if other else None,
             estimated_usd=raw.get("estimated_usd"),
             at_most_usd=raw.get("at_most_usd"),
+            unchecked=tuple(raw.get("unchecked") or ()),
             raw=raw,
         )
 

@@ -70,14 +70,16 @@ class Client(Batches, Links, Webhooks):
     ) -> None:
         """Create a client. The URL and key default to PROMPTREEL_URL, PROMPTREEL_API_KEY or the configuration file.
 
-        `timeout` is in seconds: to connect, and between two bytes of a response. If not `strict`, requests pass
-        parameters that their model does not have to the provider unchecked. `raw["meta"]["unchecked"]` names them.
+        `timeout` is in seconds: to connect, and between two bytes of a response. If not `strict`, requests and rows of
+        files pass parameters that their model does not have to the provider unchecked. `raw["meta"]["unchecked"]` names
+        those of a generation, and `check_batch` those of a file.
         """
         if base_url is None or api_key is None:
             found = configuration.load()
             base_url, api_key = base_url or found.required_url(), api_key or found.required_api_key()
         self._http = Http(base_url, api_key, attempts=attempts, timeout=timeout)
         self._strictness = {"strict": "true"} if strict else {}
+        self._strictness_of_files = {} if strict else {"strict": "false"}
 
     def __enter__(self) -> "Client":
         return self

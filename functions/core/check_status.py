@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.errors import GenerationFailed, ProviderUnavailable
-from core.generation import Generation, Status
+from core.generation import IMPORT, Generation, Status
 from core.learned.records import Learned
 from core.learned.times import Times
 from core.provider.client import Provider, ProviderGeneration, is_known
@@ -90,8 +90,8 @@ class CheckStatus:
 
         The ledger already says `archiving`, so a crash may lose this sample but cannot count it twice.
         """
-        if generation.unchecked:
-            return  # a field that nobody knows may have changed both
+        if generation.unchecked or generation.source.kind == IMPORT:
+            return  # a field that is not known here may have changed both
         took = before.took(age)
         # A rescue replaces the time of the submission.
         is_usual = took is not None and not generation.rescues and age < self.schedule.deadline

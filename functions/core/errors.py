@@ -12,6 +12,7 @@ the API and the announcement show that name as `error.name`. A message is one se
     ├── Unauthorized            no valid key; the API answers 401
     ├── Conflict                not possible in the generation's present state; the API answers 409
     ├── NotRescuable            a rescue cannot help; the command line suggests an alternative
+    ├── NotImportable           a job at the provider cannot be imported; the command line says why
     ├── NotFound                this owner has no such generation; the API answers 404
     │   └── Deleted                 its owner deleted it
     ├── BudgetExceeded          a budget has too little left; the API answers 403, a file is recorded as failed
@@ -114,6 +115,12 @@ class NotRescuable(PromptreelError):
     """Running the workflow again cannot help this generation."""
 
     remedy = "Create a new generation. If the outcome of its create call is unknown, use `promptreel resolve`."
+
+
+class NotImportable(PromptreelError):
+    """This job at the provider cannot be imported."""
+
+    remedy = "Check the id in the provider's log. If the job is known, fetch its generation instead."
 
 
 class Unauthorized(PromptreelError):

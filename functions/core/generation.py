@@ -17,6 +17,8 @@ from core.workflow import Run
 GENERATION_ID = "^[0-9a-f]{32}$"
 BEGINNING = "^[0-9a-f]{4,31}$"  # of an id, if no other id of the owner begins in the same way
 
+IMPORT = "import"  # the kind of source of a job that was sent to the provider outside Promptreel
+
 Clock = Callable[[], datetime]  # returns the current time with its time zone
 
 
@@ -43,7 +45,10 @@ class Submission(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """The origin of a request: `kind` is `api`, `s3` or `event`; `ref` is a request id, an object or an event id."""
+    """The origin of a request.
+
+    `kind` is `api`, `s3`, `event` or `import`; `ref` is a request id, an object, an event id or the provider's id.
+    """
 
     kind: str
     ref: str

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,7 @@ class Caller:
     scope: str
     key_line: str | None
     short_links: bool
+    repeat_window: timedelta  # in which equal requests are one job
 
 
 def caller(router: APIGatewayHttpRouter) -> Caller:
@@ -54,6 +56,7 @@ def check_access(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -
         scope=holder.get("scope", ALL),
         key_line=holder.get("line") or None,
         short_links=str(holder.get("short_links")).lower() == "true",  # the gateway may pass it as text
+        repeat_window=timedelta(seconds=int(holder.get("repeat_window") or 0)),
     )
     app.append_context(caller=calls)
     try:

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from core.api import listing
-from core.batches.api import MAX_REPORT, BatchApi
+from core.batches.api import MAX_REPORT, BatchApi, Options
 from core.batches.check import CheckFile, file_name
 from core.batches.report import as_csv
 from core.errors import InvalidFile, InvalidRequest
@@ -60,6 +60,7 @@ def send() -> dict[str, Any]:
     calls = caller(router)
     name = file_name(query(router).get("name"), router.current_event.headers.get("content-type", ""))
     max_concurrency = number(router, "max_concurrency", MAX_CONCURRENCY)
+    options = Options(calls.key_line, max_concurrency, strict=flag(router, "strict", "true"))
     try:
         body = content(router)
     except ValueError:  # half a surrogate pair
@@ -69,14 +70,14 @@ def send() -> dict[str, Any]:
             raise InvalidRequest(
                 "With `upload=true`, send no body. The response has a form to upload the file with.", "upload"
             )
-        return _batches().upload(calls.owner, calls.key_line, name, max_concurrency)
+        return _batches().upload(calls.owner, name, options)
     is_dry = flag(router, "dry_run")
-    checked = _check_file().check(calls.owner, name, body, with_uploads=not is_dry)
+    checked = _check_file().check(calls.owner, name, body, with_uploads=not is_dry, strict=options.strict)
     if is_dry:
         return checked.as_json()
     if not flag(router, "force"):
         checked.reject_problems()
-    batch = _batches().create(calls.owner, calls.key_line, name, body, max_concurrency)
+    batch = _batches().create(calls.owner, name, body, options)
     logger.info("batch sent", batch_id=batch["id"], owner=calls.owner, rows=checked.rows)
     return {**batch, "check": checked.as_json()}
 

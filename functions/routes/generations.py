@@ -1,6 +1,8 @@
 """Generations: the provider's own contract."""
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -9,13 +11,14 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.content_types import APPLICATION_JSON
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
-from core.api import OLDER_PATH, PATH, UNCHECKED, listing
+from core.api import OLDER_PATH, PATH, REPEATED, UNCHECKED, listing
 from core.api.body import MAX_FILES_BYTES
 from core.api.generations import GenerationApi, Order
 from core.intake.labels import HEADER
-from routes.access import caller
+from core.intake.repeats import RETRY_COUNT, Sending
+from routes.access import Caller, caller
 from routes.parameters import base_url, flag, json_body, query, required
-from wiring import logger
+from wiring import logger, now
 from wiring.api import accounts, addresses, api_settings, deletion, models, slots_table
 from wiring.inputs import make_inputs
 
@@ -61,10 +64,26 @@ def create(vendor: str = "") -> Response[dict[str, Any]]:  # noqa: ARG001 - the 
         webhook=asked.get("webhook"),
         webhook_events=asked.get("webhook_events"),
         strict=flag(router, "strict"),
+        sending=_sending(calls),
     )
-    created = _shown().create(calls.owner, calls.key_line, order)
-    names = ", ".join(created["meta"]["unchecked"])
-    return Response(HTTPStatus.OK.value, APPLICATION_JSON, created, headers={UNCHECKED: names} if names else None)
+    created = _shown().create(calls.owner, order)
+    headers: dict[str, str | list[str]] = {REPEATED: "true"} if created.is_repeated else {}
+    if names := ", ".join(created.generation["meta"]["unchecked"]):
+        headers[UNCHECKED] = names
+    return Response(HTTPStatus.OK.value, APPLICATION_JSON, created.generation, headers=headers)
+
+
+def _sending(calls: Caller) -> Sending:
+    """Return the current POST, with the SDK's number of retries. A header without a number is no sign of a retry."""
+    event = router.current_event
+    retries = event.headers.get(RETRY_COUNT, "")
+    received_at = event.request_context.get("timeEpoch")  # when the gateway received it, in milliseconds
+    return Sending(
+        calls.key_line,
+        int(retries) if re.fullmatch("[0-9]{1,3}", retries, re.ASCII) else 0,
+        datetime.fromtimestamp(received_at / 1000, UTC) if received_at else now(),
+        calls.repeat_window,
+    )
 
 
 @router.get(PATH)
@@ -79,18 +98,21 @@ def fetch_or_list() -> dict[str, Any]:
 @router.get(_OLDER)
 def fetch(vendor: str = "") -> dict[str, Any]:  # noqa: ARG001 - the id is enough
     """Return one generation, with a fresh link to its video."""
-    return _shown().fetch(caller(router).owner, required(router, "generation_id"))
+    calls = caller(router)
+    return _shown().fetch(calls.owner, calls.key_line, required(router, "generation_id"))
 
 
 @router.delete(PATH)
 def delete() -> dict[str, Any]:
     """Cancel a generation that runs, or delete one that has ended."""
-    only_running = query(router).get("only_running") == "true"
-    return _shown().delete(caller(router).owner, required(router, "generation_id"), only_running=only_running)
+    calls, only_running = caller(router), query(router).get("only_running") == "true"
+    which = required(router, "generation_id")
+    return _shown().delete(calls.owner, calls.key_line, which, only_running=only_running)
 
 
 @router.get(f"{PATH}/<id>/content")
 def content(id: str) -> Response[str]:
     """Redirect to the video."""
-    url = generations().content(caller(router).owner, id)
+    calls = caller(router)
+    url = generations().content(calls.owner, calls.key_line, id)
     return Response(HTTPStatus.FOUND.value, APPLICATION_JSON, "", headers={"Location": url})

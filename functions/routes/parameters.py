@@ -32,9 +32,9 @@ def required(router: APIGatewayHttpRouter, name: str) -> str:
     return text
 
 
-def flag(router: APIGatewayHttpRouter, name: str) -> bool:
-    """Return a query parameter that is true or false, or False without it."""
-    text = query(router).get(name, "false")
+def flag(router: APIGatewayHttpRouter, name: str, default: str = "false") -> bool:
+    """Return a query parameter that is true or false."""
+    text = query(router).get(name, default)
     if text not in ("true", "false"):
         raise InvalidRequest(f"`{name}` must be true or false.", name)
     return text == "true"

@@ -1,5 +1,6 @@
 """Test the deployed HTTP API as its users see it."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -127,3 +128,27 @@ def test_a_web_page_cannot_use_the_local_aws(cloud: LocalCloud) -> None:
         answer = requests.get(f"{cloud.stack.aws_endpoint_url}/_ministack/health", headers=headers, timeout=10)
         assert (answer.status_code, "Access-Control-Allow-Origin" in answer.headers) == (403, False)
         assert cloud.call("GET", headers=headers).status_code == 403
+
+
+def test_a_marked_retry_after_a_lost_answer_makes_one_paid_job(cloud: LocalCloud) -> None:
+    prompt = unique("a lighthouse")
+    cloud.simulator.script(prompt, seconds=0)
+    url, key = cloud.stack.api_url + PATHS[0], f"Bearer {cloud.stack.api_key}"
+
+    def post(retries: int, seconds: float) -> requests.Response:
+        headers = {"Authorization": key, "x-stainless-retry-count": str(retries)}
+        return requests.post(url, json={"model": "veo2", "prompt": prompt}, headers=headers, timeout=(30, seconds))
+
+    def made() -> Iterator[str]:
+        return (one.generation_id for one in cloud.listed() if one.request.get("prompt") == prompt)
+
+    with pytest.raises(requests.ReadTimeout):
+        post(0, 0.001)
+    generation_id = eventually(lambda: next(made(), None))
+    answer = post(1, 120)
+    assert (answer.json()["id"], answer.headers["Promptreel-Repeated"]) == (generation_id, "true")
+    cloud.ended(generation_id)
+    again = post(2, 120)
+    assert (again.json()["id"], again.headers["Promptreel-Repeated"]) == (generation_id, "true")
+    assert list(made()) == [generation_id]
+    assert cloud.creates(prompt) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import requests
 
 from promptreel import Client
 from tests.support.local_cloud import LocalCloud, Run, eventually, unique
@@ -118,6 +119,26 @@ def test_a_rescued_generation_continues_with_the_providers_job(cloud: LocalCloud
     run("get", generation_id, "--wait")
     assert cloud.creates(prompt) == 1
     assert "needs no rescue" in run("rescue", generation_id, code=1).stderr
+
+
+def test_a_job_that_was_sent_elsewhere_is_imported(cloud: LocalCloud, run: Run) -> None:
+    prompt = unique("a paper boat")
+    cloud.simulator.script(prompt, seconds=0)
+    arn = cloud.stack.provider_key_secret_arn
+    key = cloud.aws("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    answer = requests.post(
+        f"{cloud.simulator.url}/v2/video/generations",
+        json={"model": "veo2", "prompt": prompt},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=30,
+    )
+    provider_id = answer.json()["id"]
+    ended = run("import", "unknown-id", provider_id, "--model", "veo2", "--json", code=1)
+    assert "does not show the job unknown-id" in ended.stderr
+    generation_id = json.loads(ended.stdout)["id"]
+    assert cloud.ended(generation_id).video
+    assert cloud.creates(prompt) == 1
+    assert json.loads(run("import", provider_id, "--json").stdout)["status"] == "completed"
 
 
 def test_a_healthy_stack_satisfies_the_doctor(run: Run) -> None:

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from promptreel import Client
-from promptreel.operator.keys import ApiKeys
+from promptreel.operator.keys import ApiKeys, KeySettings
 from tests.support.browser import chromium, is_for_this_machine
 from tests.support.local_cloud import LocalCloud, unique
 
@@ -37,7 +37,7 @@ def test_a_short_link_leads_to_the_video_until_its_owner_ends_it(cloud: LocalClo
     assert revoked.status_code == 404
 
     keys = ApiKeys(cloud.aws("secretsmanager"), cloud.stack.api_keys_secret_arn)
-    key, _ = keys.create("demo", short_links=True)
+    key, _ = keys.create("demo", settings=KeySettings(short_links=True))
     with Client(cloud.stack.api_url, key) as client:
         shown = client.get(generation_id)
         assert shown.video

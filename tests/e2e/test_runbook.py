@@ -375,6 +375,7 @@ def test_an_unknown_charge_is_reported_and_the_key_replaced(cloud: LocalCloud, p
     said = reader.follow("promptreel reconcile --day $DAY", DAY=f"{datetime.now(UTC):%Y-%m-%d}", code=1)
     assert "\nnot ours " in said
     raised(cloud, "DoesNotAddUp")
+    reader.follow("promptreel import --day $DAY", DAY=f"{datetime.now(UTC):%Y-%m-%d}", code=1)  # it has no video
     reader.follow("promptreel secret set", stdin=f"{key}\n")
     assert secrets.get_secret_value(SecretId=arn)["SecretString"] == key
 

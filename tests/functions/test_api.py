@@ -119,7 +119,8 @@ def test_the_authorizer_names_the_owner_of_a_key_and_of_no_other(cloud: Cloud) -
     for header, owner in ((f"Bearer {key}", "ann"), (f"bearer {key}", "ann"), (key, ""), ("Bearer x", ""), ("", "")):
         payload["headers"]["authorization"] = header
         answer = cloud.invoke("authorize", payload)
-        holder = {"key_id": key[3:11], "scope": "all", "line": key[3:11], "short_links": False} if owner else {}
+        rest = {"short_links": False, "repeat_window": ""}
+        holder = {"key_id": key[3:11], "scope": "all", "line": key[3:11], **rest} if owner else {}
         assert answer == {"isAuthorized": True, "context": {"owner": owner, **holder}}
 
 

@@ -501,3 +501,56 @@ def test_a_larger_file_carries_the_key_that_sends_it(house: House) -> None:
     boto3.client("s3").put_object(Bucket="prompts", Key=fields["key"], Body=b'{"prompt": "a boat"}', Metadata=told)
     house.read("big.json")
     assert house.jobs("key/b7c1d2e3") == 1, "one request, which is no batch"
+
+
+FREE = "prompt,response_format\na boat,url\na kite,\n"
+
+
+def test_a_file_passes_unknown_fields_on_only_if_told(house: House) -> None:
+    query = "name=week.csv&dry_run=true&strict={}"
+    status, refused = house.call("POST", query=query.format("true"), body=FREE.replace("response_format", "Foo"))
+    assert (status, "No model has `Foo`" in refused["message"]) == (400, True)
+    status, checked = house.call("POST", query=query.format("false"), body=FREE)
+    assert (status, checked["unchecked"], checked["problem_rows"]) == (200, ["response_format"], 0)
+    sent = house.send(FREE, query="&strict=false")
+    assert sent["check"]["unchecked"] == ["response_format"]
+    house.take()
+    found = [house.cloud.ledger.get(row["generation_id"]) for row in house.rows(sent["id"])]
+    assert [(one.request.get("response_format"), one.unchecked) for one in found] == [
+        ("url", ["response_format"]),
+        (None, None),
+    ]
+    assert house.call("POST", query="name=week.csv&strict=maybe", body=FREE)[0] == 400
+
+
+def test_rows_that_were_rejected_run_if_the_same_file_is_sent_without_strictness(house: House) -> None:
+    lines = '{"prompt": "a boat", "colour": "red"}\n{"prompt": "a kite"}\n'
+    sent = house.send(lines, "week.jsonl", "&force=true")
+    house.take("week.jsonl")
+    before, kite = house.rows(sent["id"])
+    assert (before["generation_id"], before["status"], kite["status"]) == (None, "error", "queued")
+    again = house.send(lines, "week.jsonl", "&strict=false")
+    assert (again["id"], again["status"], again["check"]["made_before"]) == (sent["id"], "reading", 1)
+    house.take("week.jsonl")
+    boat, same = house.rows(sent["id"])
+    assert (boat["status"], same["generation_id"]) == ("queued", kite["generation_id"])
+    assert house.cloud.ledger.get(boat["generation_id"]).unchecked == ["colour"]
+    assert len(house.doors.executions("BATCH_STATE_MACHINE_ARN")) == 2
+    house.send(lines, "week.jsonl", "&strict=false")
+    house.read("week.jsonl")
+    assert len(house.doors.executions("BATCH_STATE_MACHINE_ARN")) == 2, "nothing is left to start"
+
+
+def test_the_form_of_a_larger_file_says_that_it_is_not_strict(house: House) -> None:
+    fields = house.send("", query="&upload=true&strict=false")["upload"]["fields"]
+    assert fields["x-amz-meta-strict"] == "false"
+
+
+@pytest.mark.parametrize(("strict", "unchecked"), [("false", ["colour"]), ("true", None), ("no", None)])
+def test_a_dropped_file_is_strict_unless_its_metadata_says_otherwise(
+    doors: Doors, strict: str, unchecked: list[str] | None
+) -> None:
+    request = json.dumps({"prompt": "a boat", "colour": "red"})
+    assert doors.take(doors.drop("a.json", request, strict=strict)) == []
+    assert [one.unchecked for one in doors.of("files")] == [unchecked]
+    assert [one.status.ended for one in doors.of("files")] == [unchecked is None]

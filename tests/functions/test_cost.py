@@ -17,9 +17,9 @@ from tests.support.functions import Cloud, call
 # For a single job: its calls to AWS, and DynamoDB's write and read units.
 CALLS = {
     "api": {
-        "dynamodb GetItem": 1,  # the price
+        "dynamodb GetItem": 2,  # the price, and the marker of repeated requests
         "dynamodb BatchGetItem": 1,  # the budgets of the deployment and of the owner
-        "dynamodb TransactWriteItems": 1,  # the record, and what its budgets hold for it
+        "dynamodb TransactWriteItems": 1,  # the record, its marker, and what its budgets hold for it
         "stepfunctions StartExecution": 1,
     },
     "admit": {
@@ -55,8 +55,8 @@ CALLS = {
 }
 # The record has more than 1 KiB from CheckStatus on, with the provider's answer and its hold. Two units of Finalize
 # watch the end.
-WRITE_UNITS = {"api": 9, "admit": 13, "submit": 4, "check_status": 6, "finalize": 13}
-READ_UNITS = {"api": 1, "admit": 10, "submit": 3.5, "check_status": 4, "finalize": 4}
+WRITE_UNITS = {"api": 11, "admit": 13, "submit": 4, "check_status": 6, "finalize": 13}
+READ_UNITS = {"api": 2, "admit": 10, "submit": 3.5, "check_status": 4, "finalize": 4}
 SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 1,
     "dynamodb BatchGetItem": 1,

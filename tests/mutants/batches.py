@@ -119,4 +119,26 @@ MUTANTS = (
         "if not failed:",
         noticed_by="tests/functions/test_revisions.py::test_a_retry_generates_a_row_again_that_the_provider_failed",
     ),
+    Mutant(
+        "Rows of a strict file pass unknown fields on",
+        "functions/core/batches/dropped_file.py",
+        'strict=metadata.get("strict") != "false"',
+        'strict=metadata.get("strict") == "true"',
+        noticed_by="tests/functions/test_api_batches.py::"
+        "test_a_dropped_file_is_strict_unless_its_metadata_says_otherwise",
+    ),
+    Mutant(
+        "Rows of a file that is not strict are rejected when they start",
+        "functions/core/batches/accept_row.py",
+        "            strict=state.run.strict,\n",
+        "",
+        noticed_by="tests/functions/test_api_batches.py::test_a_file_passes_unknown_fields_on_only_if_told",
+    ),
+    Mutant(
+        "A file that was rejected stays rejected without strictness",
+        "functions/core/batches/run.py",
+        "if self.strict and not strict and self.rejected:",
+        "if self.strict and not strict and not self.rejected:",
+        noticed_by="tests/unit/test_batch_record.py",
+    ),
 )

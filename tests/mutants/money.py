@@ -27,8 +27,8 @@ MUTANTS = (
     Mutant(
         "An unchecked field teaches costs",
         "functions/core/check_status.py",
-        "if generation.unchecked:",
-        "if generation.unchecked is False:",
+        "if generation.unchecked or generation",
+        "if generation",
         noticed_by="tests/functions/test_unchecked.py::test_nothing_is_learned_from_a_job_with_an_unknown_field",
     ),
     Mutant(
@@ -337,5 +337,40 @@ MUTANTS = (
         "if total is None or not 0 < total",
         "if total is None or not 0 <= total",
         noticed_by="tests/unit/test_prices.py",
+    ),
+    Mutant(
+        "An imported job counts against budgets",
+        "functions/core/importing.py",
+        "        hold=Hold(scopes=[]),  # no budget counts it\n",
+        "",
+        noticed_by="tests/functions/test_importing.py::test_its_cost_is_in_usage_and_in_no_budget",
+    ),
+    Mutant(
+        "An imported job teaches costs",
+        "functions/core/check_status.py",
+        " or generation.source.kind == IMPORT:",
+        ":",
+        noticed_by="tests/functions/test_importing.py::test_nothing_is_learned_from_it",
+    ),
+    Mutant(
+        "A job of ours is imported",
+        "functions/core/importing.py",
+        "if item[KEY] != own_id:",
+        "if item[KEY] != own_id and False:",
+        noticed_by="tests/functions/test_importing.py::test_a_job_that_the_ledger_knows_is_refused_with_its_generation",
+    ),
+    Mutant(
+        "Each owner imports the same job",
+        "functions/core/importing.py",
+        "    if generation.owner != owner:\n",
+        "    if not owner:\n",
+        noticed_by="tests/functions/test_importing.py::test_a_job_that_is_imported_again_is_continued",
+    ),
+    Mutant(
+        "An interrupted import is not continued",
+        "functions/core/importing.py",
+        "        if not generation.status.ended:\n",
+        "        if generation.status.ended:\n",
+        noticed_by="tests/functions/test_importing.py::test_a_job_that_is_imported_again_is_continued",
     ),
 )

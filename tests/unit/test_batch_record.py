@@ -95,6 +95,16 @@ def test_content_that_was_read_starts_nothing_unless_the_batch_broke_off(batch: 
     assert not but(batch, error=UNREADABLE).has_read("one")
 
 
+def test_content_whose_rows_were_rejected_is_read_again_if_it_is_no_longer_strict() -> None:
+    rejecting = replace(RUN, rejected=1, problems=1)
+    for run in (rejecting, replace(rejecting, ended_at=AT, is_complete=True)):
+        assert Batch(READ, run).has_read("one")
+        assert not Batch(READ, run).has_read("one", strict=False)
+        assert Batch(READ, replace(run, strict=False)).has_read("one", strict=False)
+        assert Batch(READ, replace(run, strict=False)).has_read("one")
+    assert RUNNING.has_read("one", strict=False), "it has rejected no row"
+
+
 def test_content_is_late_only_if_other_content_arrived_after_it() -> None:
     early = Content("s3://p/a.csv", "zero", AT - timedelta(seconds=1), "v0")
     assert READ.is_newer_than(early)

@@ -393,7 +393,7 @@ def test_a_folder_that_is_not_a_checkout_changes_nothing(made_up: Reference) -> 
 
 def test_a_model_is_added_by_data_alone(made_up: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model added to the reference is offered and validated without a change of code."""
-    from core.models.validation import validate  # noqa: PLC0415 - its data is another here
+    from tests.support.validation import validate  # noqa: PLC0415 - its data is another here
 
     made_up.model("acme/new", "new.json")
     made_up.write()

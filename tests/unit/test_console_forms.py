@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import InvalidRequest
 from core.models import known, offered
-from core.models.validation import validate
+from tests.support.validation import validate
 
 NODE = Path(sys.executable).with_name("node")
 SCHEMA = Path(__file__).parents[2] / "console" / "schema.js"

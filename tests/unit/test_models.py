@@ -16,7 +16,8 @@ from core import models as module
 from core.archive.containers import CONTENT_TYPES
 from core.errors import InvalidRequest
 from core.models import Input, closest, containers_of, hosts_of, known, offered
-from core.models.validation import validate, with_numbers
+from core.models.validation import with_numbers
+from tests.support.validation import validate
 
 MODELS = offered()
 VEO2 = {"model": "veo2", "prompt": "a boat"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.batches.prompt_file import FileRow, is_batch, read
+from core.batches.prompt_file import FileRow, Rules, is_batch, read
 from core.errors import InvalidFile
 from core.models import offered
 
@@ -220,7 +220,7 @@ def test_a_table_of_any_spreadsheet_is_read(delimiter: str, encoding: str) -> No
 
 def test_the_first_line_can_set_the_delimiter_as_in_excel() -> None:
     found = rows("a.csv", "sep=|\r\nprompt|seed\r\na, b|x\r\n")
-    assert (found[0].line, found[0].unchecked) == (3, {"model": "veo2", "prompt": "a, b", "seed": "x"})
+    assert (found[0].line, found[0].found) == (3, {"model": "veo2", "prompt": "a, b", "seed": "x"})
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
@@ -273,6 +273,24 @@ def test_an_unknown_column_is_reported_once() -> None:
     passed_through = offered((), ("other/model",))
     (row,) = read("a.csv", io.BytesIO(b"prompt,Foo,model\na,1,other/model\n"), passed_through, "veo2")
     assert row.request == {"prompt": "a", "Foo": 1, "model": "other/model"}
+
+
+def test_unknown_columns_and_fields_are_passed_on_within_limits_if_the_file_is_not_strict() -> None:
+    free = Rules(strict=False)
+    table = b"prompt,Foo,n,response_format,_note\na,1,,url,x\nb,,2,,\nc,text,1,,\nd,,,,\n"
+    found = list(read("a.csv", io.BytesIO(table), MODELS, "veo2", free))
+    assert [row.request for row in found] == [
+        {"prompt": "a", "Foo": 1, "response_format": "url", "model": "veo2"},
+        None,
+        {"prompt": "c", "Foo": "text", "n": 1, "model": "veo2"},
+        {"prompt": "d", "model": "veo2"},
+    ]
+    assert [row.unchecked for row in found] == [("Foo", "response_format"), (), ("Foo", "n"), ()]
+    assert "`n` must be 1" in str(found[1].problem)
+    lines = b'{"prompt": "a", "extra": {"x": 1}}\n{"prompt": "b", "druation": 5}\n'
+    first, second = read("a.jsonl", io.BytesIO(lines), MODELS, "veo2", free)
+    assert (first.unchecked, first.problem) == (("extra",), None)
+    assert "Did you mean `duration`?" in str(second.problem)
 
 
 def test_a_column_of_another_model_is_a_problem_of_the_rows_that_fill_it() -> None:

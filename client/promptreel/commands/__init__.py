@@ -7,6 +7,7 @@ from promptreel.commands import (
     create,
     doctor,
     generations,
+    importing,
     keys,
     links,
     listing,
@@ -44,5 +45,6 @@ app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)
 app.command(rich_help_panel=OPERATORS)(rescue.rescue)
 app.command(rich_help_panel=OPERATORS)(rescue.resolve)
 app.command(rich_help_panel=OPERATORS)(reconcile.reconcile)
+app.command("import", rich_help_panel=OPERATORS)(importing.import_)
 
 __all__ = ["app"]

@@ -20,7 +20,7 @@ from promptreel._batches import DAY, MAX_SENT_BYTES
 from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import Client
 from promptreel.commands import output
-from promptreel.commands.options import Json, Wait, again, client, configured
+from promptreel.commands.options import Json, Unchecked, Wait, again, client, configured
 from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, PromptreelError
 from promptreel.results import DEFAULT_TEMPLATE, Results, checked_template, prepare, video_name
@@ -120,6 +120,7 @@ def run(
     videos: Videos = False,
     name_template: Template = DEFAULT_TEMPLATE,
     force: Annotated[bool, typer.Option("--force", help="Run the valid rows even if others are invalid.")] = False,
+    unchecked: Unchecked = False,
     timeout: Timeout = DAY,
     as_json: Json = False,
 ) -> None:
@@ -139,12 +140,14 @@ def run(
     if save_to:
         prepare(save_to)  # before anything is paid
     if dry_run and not _has_api(context):
-        _check_here(file, as_json=as_json)
+        _check_here(file, strict=not unchecked, as_json=as_json)
         return
-    with closing(client(context)) as api, telling_interrupts(), api._local_inputs(file) as (sent, upload):
+    api_of = client(context, strict=not unchecked)
+    with closing(api_of) as api, telling_interrupts(), api._local_inputs(file) as (sent, upload):
         check = _checked(api, sent, name or file.name)
         if check:
             _print_problems(file, check, quiet=as_json)
+            _print_unchecked(check.unchecked)
         if dry_run:
             _end_dry_run(file, check, as_json=as_json)
             return
@@ -331,7 +334,7 @@ def _reject_text_file(file: Path) -> None:
     )
 
 
-def _check_here(file: Path, *, as_json: bool) -> None:
+def _check_here(file: Path, *, strict: bool, as_json: bool) -> None:
     try:
         import jsonschema  # noqa: F401, PLC0415 - slow to import
     except ImportError:
@@ -340,15 +343,18 @@ def _check_here(file: Path, *, as_json: bool) -> None:
         ) from None
     from promptreel.operator.check import check  # noqa: PLC0415 - slow to import
 
-    rows, problems, models = check(file)
+    checked = check(file, strict=strict)
+    rows, problems = checked.rows, checked.problems
     for problem in problems:
         output.warn(output.plain(f"{file}:{problem['line']}: {problem['message']}"))
+    _print_unchecked(checked.unchecked)
     output.warn(
-        f"No API is configured, so the rows were checked against the {models} models that this version knows; your "
-        "deployment may offer others."
+        f"No API is configured, so the rows were checked against the {checked.models} models that this version knows; "
+        "your deployment may offer others."
     )
     if as_json:
-        output.say_json({"rows": rows, "problem_rows": len(problems), "problems": problems})
+        found = {"rows": rows, "problem_rows": len(problems), "problems": problems, "unchecked": checked.unchecked}
+        output.say_json(found)
     else:
         output.say(f"{file}: {_rows_with_problems(rows, len(problems))}.")
     if problems:
@@ -375,6 +381,11 @@ def _print_problems(file: Path, check: BatchCheck, *, quiet: bool) -> None:
         output.warn(output.plain(f"{file}:{problem.line}: row {problem.row}: {problem.message}"))
     if check.problem_rows > len(check.problems) and not quiet:
         output.warn(f"... and {check.problem_rows - len(check.problems)} more.")
+
+
+def _print_unchecked(fields: Sequence[str]) -> None:
+    if fields:
+        output.warn(output.plain(f"Passed to the provider unchecked: {', '.join(fields)}."))
 
 
 def _print_earlier_rows(check: BatchCheck) -> None:

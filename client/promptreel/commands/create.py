@@ -17,7 +17,19 @@ from promptreel._inputs import with_paths
 from promptreel._webhooks import Webhook
 from promptreel.client import DEFAULT_MODEL, Client
 from promptreel.commands import completion, output
-from promptreel.commands.options import WAIT_SECONDS, Force, Json, Notify, Output, Tags, Timeout, Wait, again, client
+from promptreel.commands.options import (
+    WAIT_SECONDS,
+    Force,
+    Json,
+    Notify,
+    Output,
+    Tags,
+    Timeout,
+    Unchecked,
+    Wait,
+    again,
+    client,
+)
 from promptreel.commands.waiting import Waiting, finish, refuse_unwritable, telling_interrupts, wait_for, warn_of_suffix
 from promptreel.errors import ApiError, ConfigurationError, PromptreelError, WaitTimeout
 from promptreel.generation import Generation
@@ -92,10 +104,7 @@ def create(
             show_default=False,
         ),
     ] = None,
-    unchecked: Annotated[
-        bool,
-        typer.Option("--unchecked", help="Pass parameters that the model does not have to the provider unchecked."),
-    ] = False,
+    unchecked: Unchecked = False,
     tag: Tags = None,
     webhook: Annotated[
         str | None,

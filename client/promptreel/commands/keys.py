@@ -52,6 +52,14 @@ def create(
     short_links: Annotated[
         bool, typer.Option("--short-links", help="Return short links as `video.url`, which work until revoked.")
     ] = False,
+    repeat_window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Treat equal requests within this time, such as 10m, as one job. At most 1d.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create a key and print it. It is shown only once, because only its hash is stored."""
@@ -61,8 +69,14 @@ def create(
     if scope not in SCOPES:
         raise typer.BadParameter(f"it must be one of {', '.join(SCOPES)}.", param_hint="--scope")
     expires_at = _end(expires)
+    window = _span(repeat_window, "--repeat-window") if repeat_window else timedelta()
+    if window > timedelta(days=1):
+        raise typer.BadParameter("it must be at most 1d.", param_hint="--repeat-window")
     with _keys(context) as keys:
-        key, kept = keys.create(owner, name=name, scope=scope, expires_at=expires_at, short_links=short_links)
+        from promptreel.operator.keys import KeySettings  # noqa: PLC0415 - an extra, and slow to import
+
+        settings = KeySettings(short_links, str(int(window.total_seconds())) if window else None)
+        key, kept = keys.create(owner, name=name, scope=scope, expires_at=expires_at, settings=settings)
     if as_json:
         output.say_json({"api_key": key, **asdict(kept)})
     else:
@@ -131,7 +145,8 @@ def rotate(
 ) -> None:
     """Replace a key: print a new one, and let the old one expire after the overlap.
 
-    The new key is shown only once. It has the old key's owner, name, scope and short links, and shares its budget.
+    The new key is shown only once. It has the old key's owner, name, scope and settings, and shares its budget. Without
+    `--expires`, it lives as long as the old key was meant to live.
     """
     for_as_long = _span(overlap, "--overlap")
     expires_at = _end(expires)

@@ -48,6 +48,10 @@ Notify = Annotated[
 ]
 Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Maximum time to wait.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the video here.")]
+Unchecked = Annotated[
+    bool,
+    typer.Option("--unchecked", help="Pass parameters that the model does not have to the provider unchecked."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")]
 
 WAIT_SECONDS = DEFAULT_TIMEOUT_SECONDS

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,20 @@ FIRST_VERSION = "promptreel-api-keys-first-version"
 
 
 @dataclass(frozen=True)
+class KeySettings:
+    """The settings of a key. Only those that are not the default are stored."""
+
+    short_links: bool = False  # whether `video.url` is a short link
+    repeat_window: str | None = None  # in seconds: equal requests within it are one job
+
+    def on(self, record: api_keys.KeyRecord) -> api_keys.KeyRecord:
+        """Return the record of a key with these settings."""
+        stored = {"short_links": api_keys.YES if self.short_links else None, "repeat_window": self.repeat_window}
+        others = {name: value for name, value in record.items() if name not in stored}
+        return others | {name: value for name, value in stored.items() if value}
+
+
+@dataclass(frozen=True)
 class ApiKey:
     """The record of a key, without the key itself."""
 
@@ -35,6 +49,7 @@ class ApiKey:
     expires_at: str | None = None
     line: str = ""  # the id of the first key of its line, whose keys share a budget
     short_links: bool = False  # whether `video.url` is a short link
+    repeat_window: str | None = None  # in seconds: equal requests within it are one job
 
     @classmethod
     def of(cls, key_id: str, record: dict[str, Any]) -> "ApiKey":
@@ -43,12 +58,23 @@ class ApiKey:
         return cls(key_id, **{"line": key_id, **shown, "short_links": api_keys.has_short_links(record)})
 
     @property
+    def settings(self) -> KeySettings:
+        """Return the settings of the key."""
+        return KeySettings(self.short_links, self.repeat_window)
+
+    def lifetime(self) -> timedelta | None:
+        """Return how long the key works after its creation, or None if it does not expire."""
+        if self.expires_at is None:
+            return None
+        return datetime.fromisoformat(self.expires_at) - datetime.fromisoformat(self.created_at)
+
+    @property
     def has_expired(self) -> bool:
         """Return whether the key has expired."""
         return self.expires_at is not None and datetime.fromisoformat(self.expires_at) <= datetime.now(UTC)
 
 
-_SHOWN = ("owner", "created_at", "name", "scope", "expires_at", "line")
+_SHOWN = ("owner", "created_at", "name", "scope", "expires_at", "line", "repeat_window")
 
 
 class ApiKeys:
@@ -70,24 +96,25 @@ class ApiKeys:
         name: str = "",
         scope: str = api_keys.ALL,
         expires_at: datetime | None = None,
-        short_links: bool = False,
+        settings: KeySettings = KeySettings(),
     ) -> tuple[str, ApiKey]:
         """Create a key for `owner`. Return the key, which is not stored, and its record."""
         key, entry = api_keys.issue(owner, datetime.now(UTC), name=name, scope=scope, expires_at=expires_at)
         [(key_id, record)] = entry.items()
-        entry = {key_id: _with_short_links(record, short_links)}
-        self._change(lambda kept: kept | entry)
-        [record] = entry.values()
+        record = settings.on(record)
+        self._change(lambda kept: kept | {key_id: record})
         return key, ApiKey.of(key_id, record)
 
     def rotate(self, key_id: str, overlap: timedelta, expires_at: datetime | None = None) -> tuple[str, ApiKey, ApiKey]:
         """Create a replacement for a key, which expires after `overlap` unless it expires sooner.
 
-        The replacement is in the same line and so has the same budget. Return the new key, its record, and the record
-        of the old key.
+        The replacement is in the same line and so has the same budget. It has the old key's settings and, without
+        `expires_at`, its lifetime. Return the new key, its record, and the record of the old key.
         """
         old = self.find(key_id)
         now = datetime.now(UTC)
+        if expires_at is None and (lifetime := old.lifetime()):
+            expires_at = now + lifetime
         key, entry = api_keys.issue(old.owner, now, name=old.name, scope=old.scope, expires_at=expires_at)
         ends = iso(now + overlap)
 
@@ -95,13 +122,12 @@ class ApiKeys:
             record = kept.get(key_id)
             if record is None:
                 raise _no_key(key_id)
-            return kept | {key_id: record | {"expires_at": min(ends, record.get("expires_at", ends))}} | entry
+            return kept | {key_id: record | {"expires_at": min(ends, record.get("expires_at", ends))}, new_id: new}
 
-        [(new_id, record)] = entry.items()
-        record["line"] = old.line
-        record = entry[new_id] = _with_short_links(record, old.short_links)
+        [(new_id, issued)] = entry.items()
+        new = old.settings.on(issued | {"line": old.line})
         self._change(change)
-        return key, ApiKey.of(new_id, record), self.find(key_id)
+        return key, ApiKey.of(new_id, new), self.find(key_id)
 
     def set_short_links(self, key_id: str, *, short_links: bool) -> ApiKey:
         """Turn short links on or off for a key, and return its record."""
@@ -109,7 +135,8 @@ class ApiKeys:
         def change(kept: dict[str, Any]) -> dict[str, Any]:
             if key_id not in kept:
                 raise _no_key(key_id)
-            return kept | {key_id: _with_short_links(kept[key_id], short_links)}
+            settings = replace(ApiKey.of(key_id, kept[key_id]).settings, short_links=short_links)
+            return kept | {key_id: settings.on(kept[key_id])}
 
         self._change(change)
         return self.find(key_id)
@@ -169,12 +196,6 @@ class ApiKeys:
         except self._secrets.exceptions.ResourceNotFoundException:
             return None, {}
         return found["VersionId"], json.loads(found["SecretString"])
-
-
-def _with_short_links(record: api_keys.KeyRecord, short_links: bool) -> api_keys.KeyRecord:
-    """Return the record of a key with this setting, which is stored only if it is on."""
-    others = {name: value for name, value in record.items() if name != "short_links"}
-    return others | ({"short_links": api_keys.YES} if short_links else {})
 
 
 def _no_key(key_id: str) -> PromptreelError:

@@ -1,8 +1,9 @@
 """Issue and recognise keys of the HTTP API. Each key has an owner, is shown once, and is kept as a hash.
 
 The secret that holds them is one JSON object: {key id: {"owner": str, "sha256": hex, "created_at": ISO 8601, and where
-they are not the default "name": str, "scope": str, "expires_at": ISO 8601, "line": key id, "short_links": "yes"}}. A
-key is `pr_<key id>_<secret>`; its 256 random bits make a plain SHA-256 as good as a slow hash.
+they are not the default "name": str, "scope": str, "expires_at": ISO 8601, "line": key id, "short_links": "yes",
+"repeat_window": seconds}}. A key is `pr_<key id>_<secret>`; its 256 random bits make a plain SHA-256 as good as a slow
+hash.
 
 A key and its replacements form a line, which has the id of its first key. They share one budget.
 """
@@ -28,13 +29,14 @@ _KEY = re.compile(r"pr_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Holder:
-    """The owner of a key, the key's id, its scope and its line, and whether `video.url` is a short link for it."""
+    """The owner of a key, the key's id, its scope, its line and its settings."""
 
     owner: str
     key_id: str
     scope: str
     line: str
-    short_links: bool = False
+    short_links: bool = False  # whether `video.url` is a short link
+    repeat_window: str = ""  # seconds within which equal requests are one job: core.intake.repeats
 
 
 @dataclass
@@ -98,6 +100,7 @@ def holder_of(key: str, stored: str | None, now: datetime) -> Holder | None:
         scope=record.get("scope", ALL),
         line=record.get("line", match[1]),
         short_links=has_short_links(record),
+        repeat_window=record.get("repeat_window", ""),
     )
 
 

@@ -14,6 +14,7 @@ from core.inputs.files import Inputs
 from core.inputs.links import latest
 from core.intake.accept import Envelope, Intake, idempotency_key
 from core.intake.labels import tags_of
+from core.intake.repeats import Repeats, Sending
 from core.models import Models
 from core.money.accounts import Accounts
 from core.publish.views import as_provider_object
@@ -37,6 +38,15 @@ class Order:
     webhook: str | None
     webhook_events: str | None
     strict: bool  # reject what is not in the catalogue
+    sending: Sending  # if it has no idempotency key, it may repeat another one
+
+
+@dataclass(frozen=True)
+class Created:
+    """The answer to a request for a video."""
+
+    generation: dict[str, Any]  # in the provider's form
+    is_repeated: bool  # it is the generation of an earlier POST without an idempotency key
 
 
 @dataclass(frozen=True)
@@ -54,8 +64,8 @@ class GenerationApi:
     short_url: Callable[[Generation], str] | None = None  # for a key whose setting turns short links on
     allow_local_webhooks: bool = False
 
-    def create(self, owner: str, key_line: str | None, order: Order) -> dict[str, Any]:
-        """Accept a request and return its generation, or the earlier one with the same idempotency key."""
+    def create(self, owner: str, order: Order) -> Created:
+        """Accept a request and return its generation, or the earlier one that it repeats."""
         key = None if order.idempotency_key is None else idempotency_key(order.idempotency_key, "Idempotency-Key")
         source = Source("api", order.request_id)
         which = generation_id_for(owner, source.kind, key)
@@ -68,10 +78,20 @@ class GenerationApi:
             accounts=self.accounts,
             workflow=deletion.workflow,
         )
-        envelope = Envelope(which, owner, source, label=label, key_line=key_line, strict=order.strict)
+        envelope = Envelope(
+            which,
+            owner,
+            source,
+            label=label,
+            key_line=order.sending.key_line,
+            strict=order.strict,
+            sending=order.sending if key is None else None,
+        )
         generation = intake.accept(order.body, envelope)
-        self.log("accepted", generation_id=generation.generation_id, owner=owner, model=generation.model)
-        return self._shown(generation)
+        is_repeated = generation.generation_id != which
+        said = "repeated" if is_repeated else "accepted"
+        self.log(said, generation_id=generation.generation_id, owner=owner, model=generation.model)
+        return Created(self._shown(generation), is_repeated)
 
     def _webhook(self, order: Order) -> Webhook | None:
         if order.webhook is None and order.webhook_events is None:
@@ -83,9 +103,9 @@ class GenerationApi:
         found, next_cursor = Lists(self.deletion.ledger).page(owner, wanted, limit, cursor)
         return {"data": [self._shown(one) for one in found], "next_cursor": next_cursor}
 
-    def fetch(self, owner: str, generation_id: str) -> dict[str, Any]:
+    def fetch(self, owner: str, key_line: str | None, generation_id: str) -> dict[str, Any]:
         """Return one of the owner's generations, with a fresh link to its video."""
-        generation = self.own(owner, generation_id)
+        generation = self._known(owner, key_line, generation_id)
         shown = self._shown(generation)
         if generation.waits_for_slot:
             shown["meta"]["ahead"] = self.slots.ahead(generation)
@@ -93,7 +113,7 @@ class GenerationApi:
             shown["meta"]["waits_for_credits"] = self.slots.waits_for_credits(generation) or None
         return shown
 
-    def delete(self, owner: str, generation_id: str, *, only_running: bool) -> dict[str, Any]:
+    def delete(self, owner: str, key_line: str | None, generation_id: str, *, only_running: bool) -> dict[str, Any]:
         """Cancel a running generation, or delete one that has ended.
 
         Without `only_running`, a repeated call may find that a cancelled generation has ended, and delete it.
@@ -101,7 +121,8 @@ class GenerationApi:
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
             raise InvalidRequest("The beginning of an id is not enough to cancel or delete. Send the whole id.")
         try:
-            cancelled = self.deletion.delete(self.own(owner, generation_id), only_running=only_running)
+            known = self._known(owner, key_line, generation_id)
+            cancelled = self.deletion.delete(known, only_running=only_running)
         except Deleted:
             cancelled = None
         if cancelled:
@@ -109,9 +130,9 @@ class GenerationApi:
         self.log("deleted", generation_id=generation_id, owner=owner)
         return {"id": generation_id, "deleted": True}
 
-    def content(self, owner: str, generation_id: str) -> str:
+    def content(self, owner: str, key_line: str | None, generation_id: str) -> str:
         """Return a link to the video."""
-        generation = self.own(owner, generation_id)
+        generation = self._known(owner, key_line, generation_id)
         if not generation.video:
             status = self._shown(generation)["status"]
             raise Conflict(f"Generation {generation.generation_id} has no video; its status is {status}.")
@@ -123,6 +144,12 @@ class GenerationApi:
         named = dict.fromkeys(given.generation_id for given in generation.given or () if given.generation_id)
         found = [latest(generation_id, ledger) for generation_id in named]
         return [one.generation_id for one in found if isinstance(one, Generation) and not one.status.ended] or None
+
+    def _known(self, owner: str, key_line: str | None, generation_id: str) -> Generation:
+        """Return the owner's generation, as `own` does, and record that this line of keys knows it."""
+        generation = self.own(owner, generation_id)
+        Repeats(self.deletion.ledger).note_fetch(generation, key_line)
+        return generation
 
     def own(self, owner: str, generation_id: str) -> Generation:
         """Return the owner's generation. Raise `Deleted` if the owner deleted it.

@@ -40,6 +40,7 @@ def _shown(key_id: str, record: KeyRecord, used_at: str | None, own: str | None)
         "short_links": has_short_links(record),
         "created_at": record["created_at"],
         "expires_at": record.get("expires_at"),
+        "repeat_window": int(record["repeat_window"]) if "repeat_window" in record else None,
         "used_at": used_at,
         "is_yours": key_id == own,
     }

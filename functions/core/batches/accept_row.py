@@ -133,6 +133,7 @@ class AcceptRow:
             row=row.place(state.run.number),
             label=row.label,
             key_line=state.run.key_line,
+            strict=state.run.strict,
         )
         return self.intake.accept(request, envelope)
 

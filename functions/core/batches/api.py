@@ -35,6 +35,24 @@ CANCEL_SECONDS, LAG_SECONDS = 20.0, 1.0  # of one cancellation, and until the in
 
 
 @dataclass(frozen=True)
+class Options:
+    """The options of a file that is sent over HTTP. They are the file's metadata, from which ingest reads them."""
+
+    key_line: str | None
+    max_concurrency: int | None = None
+    strict: bool = True
+
+    def as_metadata(self) -> dict[str, str]:
+        """Return the metadata of the file."""
+        options = {
+            "key_line": self.key_line,
+            "max_concurrency": self.max_concurrency and str(self.max_concurrency),
+            "strict": None if self.strict else "false",
+        }
+        return {name: text for name, text in options.items() if text}
+
+
+@dataclass(frozen=True)
 class BatchApi:
     """Answers requests about batches. Owners see only their own batches."""
 
@@ -51,23 +69,21 @@ class BatchApi:
         """Return the lists of the ledger."""
         return Lists(self.ledger)
 
-    def create(
-        self, owner: str, key_line: str | None, name: str, body: bytes, max_concurrency: int | None
-    ) -> dict[str, Any]:
+    def create(self, owner: str, name: str, body: bytes, options: Options) -> dict[str, Any]:
         """Put a checked file in the prompts bucket. It is read from there, so that a crash here starts nothing."""
-        self.batches.limit.check(owner, key_line)
+        self.batches.limit.check(owner, options.key_line)
         key, content = sent_key(owner, name), sha256(body).hexdigest()
-        self._expect(owner, name, key, content)  # first, because ingest removes it after it has read the file
+        # First, because ingest removes it after it has read the file.
+        self._expect(owner, name, content, strict=options.strict)
         self._outlast_cancel(batch_id_of(self.prompts_bucket, owner, name))
-        metadata = _metadata(key_line, max_concurrency)
-        self.s3.put_object(Bucket=self.prompts_bucket, Key=key, Body=body, Metadata=metadata)
+        self.s3.put_object(Bucket=self.prompts_bucket, Key=key, Body=body, Metadata=options.as_metadata())
         return self.get(owner, batch_id_of(self.prompts_bucket, owner, name))
 
-    def upload(self, owner: str, key_line: str | None, name: str, max_concurrency: int | None) -> dict[str, Any]:
+    def upload(self, owner: str, name: str, options: Options) -> dict[str, Any]:
         """Return a form to upload a larger file with. The file is read when it arrives."""
-        self.batches.limit.check(owner, key_line)
+        self.batches.limit.check(owner, options.key_line)
         self._outlast_cancel(batch_id_of(self.prompts_bucket, owner, name))
-        fields = {f"x-amz-meta-{field}": text for field, text in _metadata(key_line, max_concurrency).items()}
+        fields = {f"x-amz-meta-{field}": text for field, text in options.as_metadata().items()}
         post = self.s3.generate_presigned_post(
             Bucket=self.prompts_bucket,
             Key=sent_key(owner, name),
@@ -196,12 +212,13 @@ class BatchApi:
             raise InvalidRequest("The beginning of an id is not enough to cancel or retry: give the whole id.")
         return self.own(owner, batch_id)
 
-    def _expect(self, owner: str, name: str, key: str, content: str) -> None:
+    def _expect(self, owner: str, name: str, content: str, *, strict: bool) -> None:
         """Record that a file is about to be sent, unless this content was read before and would start nothing."""
         records = self.batches.records
         batch_id = batch_id_of(self.prompts_bucket, owner, name)
-        fresh = records.new(batch_id, owner, name, f"s3://{self.prompts_bucket}/{key}", self.default_model)
-        if not (records.find(batch_id) or records.create(fresh)).has_read(content):
+        uri = f"s3://{self.prompts_bucket}/{sent_key(owner, name)}"
+        fresh = records.new(batch_id, owner, name, uri, self.default_model)
+        if not (records.find(batch_id) or records.create(fresh)).has_read(content, strict=strict):
             records.expect(batch_id, content)
 
     def _counts(self, batch: Batch) -> Counter[str]:
@@ -251,9 +268,3 @@ class BatchApi:
             "source": {"kind": "s3", "ref": record.source_ref},
             **{name: at and iso(at) for name, at in times.items()},
         }
-
-
-def _metadata(key_line: str | None, max_concurrency: int | None) -> dict[str, str]:
-    """Return the metadata that a file is sent with."""
-    metadata = {"key_line": key_line, "max_concurrency": max_concurrency and str(max_concurrency)}
-    return {name: text for name, text in metadata.items() if text}

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.batches import prompt_file
 from core.batches.identity import RowIdentity, batch_id_for
-from core.batches.prompt_file import SUFFIXES, FileRow, suffix_of
+from core.batches.prompt_file import SUFFIXES, FileRow, Rules, suffix_of
 from core.batches.record import BatchRecord
 from core.batches.staging import counts_as_made, identified
 from core.batches.start import BatchStart
@@ -28,6 +28,7 @@ MAX_SENT_ROWS = 5000  # that are validated while the client waits
 MAX_NAME = 200  # characters of a file's name
 MAX_SHOWN = 10  # problems in the message of an error
 MAX_PROBLEMS = 1000  # in the list of a check
+MAX_UNCHECKED = 100  # names of fields in a check
 WORDS = ("prompt", "negative_prompt", "seed", "image_url", "video_url")  # fields that do not change the price
 EARLIER_BATCHES, SAMPLE = 20, 25  # batches that are searched for the same rows, by a sample of the rows
 UPLOADS_AT_ONCE = 10  # that are looked up: the connections of the SDK
@@ -50,6 +51,7 @@ class CheckedFile:
     batch_id: str
     rows: int
     problems: list[FileRow]
+    unchecked: list[str]  # fields of valid rows that their models' schemas do not have, in the order of the file
     made_before: int  # rows that this batch has made, or is making
     failed_before: int  # rows of this batch that failed, and stay so until they are retried
     cost: tuple[int, int]  # of the new rows, in credits: the estimate, and the most that budgets hold for them
@@ -67,6 +69,7 @@ class CheckedFile:
                 for row in self.problems[:MAX_PROBLEMS]
             ],
             "problem_rows": len(self.problems),
+            "unchecked": self.unchecked[:MAX_UNCHECKED],
             "made_before": self.made_before,
             "failed_before": self.failed_before,
             "estimated_usd": usd(self.cost[0]),
@@ -97,7 +100,7 @@ class CheckFile:
     batches: BatchStart
     prompts_bucket: str
 
-    def check(self, owner: str, name: str, body: bytes, *, with_uploads: bool) -> CheckedFile:
+    def check(self, owner: str, name: str, body: bytes, *, with_uploads: bool, strict: bool) -> CheckedFile:
         """Validate a file, and find its rows that were made before. Raise `InvalidFile` if it cannot be read.
 
         With `with_uploads` the uploads that it names must exist. A client may send them only after a first check.
@@ -116,7 +119,8 @@ class CheckFile:
         rows, identities, problems = 0, [], []
         requests: dict[RowIdentity, dict[str, Any]] = {}
         naming: list[Identified] = []  # rows that name uploads
-        for identity, row in identified(self._read(name, body, default_model)):
+        unchecked: dict[str, None] = {}
+        for identity, row in identified(self._read(name, body, default_model, strict=strict)):
             rows += 1
             if rows > MAX_SENT_ROWS:
                 raise FileTooLarge(
@@ -126,7 +130,9 @@ class CheckFile:
                 identities.append(identity)
             if row.problem:
                 problems.append((identity, row))
-            elif identity and row.request:
+                continue
+            unchecked |= dict.fromkeys(row.unchecked)
+            if identity and row.request:
                 requests[identity] = row.request
                 if with_uploads and row.uploads:
                     naming.append((identity, row))
@@ -141,15 +147,16 @@ class CheckFile:
             batch_id=batch_id,
             rows=rows,
             problems=[row for _, row in problems],
+            unchecked=list(unchecked),
             made_before=made,
             failed_before=len(statuses) - made,
             cost=self._cost(owner, (request for identity, request in requests.items() if identity not in statuses)),
             elsewhere=None if 2 * made > rows else self._elsewhere(owner, batch_id, identities),
         )
 
-    def _read(self, name: str, body: bytes, default_model: str) -> Iterator[FileRow]:
-        local = self.batches.allow_local_webhooks
-        return prompt_file.read(name, io.BytesIO(body), self.models, default_model, local_webhooks=local)
+    def _read(self, name: str, body: bytes, default_model: str, *, strict: bool) -> Iterator[FileRow]:
+        rules = Rules(self.batches.allow_local_webhooks, strict)
+        return prompt_file.read(name, io.BytesIO(body), self.models, default_model, rules)
 
     def _cost(self, owner: str, requests: Iterable[dict[str, Any]]) -> tuple[int, int]:
         """Return the estimate for all requests together, in credits, and the most that such requests cost."""

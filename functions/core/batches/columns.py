@@ -29,10 +29,11 @@ class Columns:
     delimiter: str
 
     @classmethod
-    def of(cls, text: IO[str], most: int, models: Models) -> tuple["Columns", int]:
+    def of(cls, text: IO[str], most: int, models: Models | None) -> tuple["Columns", int]:
         """Read the header. Return the columns, and how many lines they took.
 
-        Raise `InvalidFile` if the first line names no known columns, or one that no model has.
+        Raise `InvalidFile` if the first line names no known columns, or one that none of the `models` has. Without
+        `models`, any name is allowed.
         """
         lines, delimiters, first = 1, tuple(DELIMITERS), text.readline(most)
         if named := re.fullmatch(r'"?sep=([^"])"?', first.rstrip("\r\n"), re.IGNORECASE):  # as Excel writes it
@@ -63,10 +64,12 @@ class Columns:
         pairs = zip(self.names, cells, strict=False)
         return {name: cell for name, cell in pairs if name and not name.startswith(IGNORED)}
 
-    def _check(self, models: Models) -> None:
+    def _check(self, models: Models | None) -> None:
         counted = [fold(name) for name in self.names if name]
         if len(set(counted)) < len(counted):
             raise InvalidFile("The file's first line names a column twice.")
+        if models is None:
+            return
         known = {name: name for name in OWN}
         unknown = [name for name in self.names if name and not name.startswith(IGNORED) and fold(name) not in known]
         for model in models:  # stop when all columns are known: each schema is a file

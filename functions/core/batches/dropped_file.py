@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from core.batches import prompt_file
 from core.batches.identity import batch_id_for, file_id
-from core.batches.prompt_file import FileRow
+from core.batches.prompt_file import FileRow, Rules
 from core.batches.record import Content
 from core.batches.start import BatchChanged, BatchStart
 from core.errors import (
@@ -106,7 +106,7 @@ class FileIntake:
         if prompt_file.is_batch(file.key, copy):
             self._start_batch(file, copy, content, owner)
             return
-        (row,) = self._read(file, copy, self.default_model)
+        (row,) = self._read(file, copy, self.default_model, strict=content.strict)
         if row.request is None:
             raise InvalidRequest(str(row.problem))
         envelope = Envelope(
@@ -115,12 +115,13 @@ class FileIntake:
             Source("s3", file.uri),
             label=row.label,
             key_line=content.key_line,
+            strict=content.strict,
         )
         self.intake.accept(row.request, envelope)
 
-    def _read(self, file: DroppedFile, copy: IO[bytes], default_model: str) -> Iterator[FileRow]:
-        local = self.batches.allow_local_webhooks
-        return prompt_file.read(file.key, copy, self.intake.models, default_model, local_webhooks=local)
+    def _read(self, file: DroppedFile, copy: IO[bytes], default_model: str, *, strict: bool) -> Iterator[FileRow]:
+        rules = Rules(self.batches.allow_local_webhooks, strict)
+        return prompt_file.read(file.key, copy, self.intake.models, default_model, rules)
 
     def _start_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
         """Start the batch. Read the file again if another run of it was created first."""
@@ -129,7 +130,7 @@ class FileIntake:
         for _ in range(MOST_CONTENTS):
             copy.seek(0)
             batch = records.find(batch_id) or records.create(fresh)
-            rows = self._read(file, copy, batch.record.default_model or self.default_model)
+            rows = self._read(file, copy, batch.record.default_model or self.default_model, strict=content.strict)
             try:
                 self.batches.start(batch, content, rows)
             except BatchChanged:
@@ -169,4 +170,5 @@ def _copied(file: DroppedFile, found: "GetObjectOutputTypeDef", copy: IO[bytes])
         version=file.version or iso(arrived_at),
         requested_concurrency=metadata.get("max_concurrency", ""),
         key_line=metadata.get("key_line"),
+        strict=metadata.get("strict") != "false",
     )

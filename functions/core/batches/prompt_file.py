@@ -19,7 +19,7 @@ from core.generation import NO_LABEL, Label, replaced
 from core.inputs.references import named
 from core.intake.labels import name_of, tags_of
 from core.models import Input, Models
-from core.models.validation import parse_json, validate
+from core.models.validation import check, parse_json
 from core.webhooks.asked import webhook_of
 
 SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv")
@@ -36,17 +36,29 @@ class FileRow:
 
     number: int  # from 1
     line: int  # of the file, on which the row begins
-    unchecked: dict[str, Any] | None = None  # its request, valid or not; None if the row holds no request
+    found: dict[str, Any] | None = None  # its request, valid or not; None if the row holds no request
     problem: str | None = None
     label: Label = NO_LABEL
     wrong: tuple[str, ...] = ()  # the fields that the problem concerns
     rows: Mapping[str, int] = field(default_factory=dict)  # whose videos it uses, by the references in its request
     uploads: tuple[str, ...] = ()  # that its request names
+    unchecked: tuple[str, ...] = ()  # paths of the fields that its model's schema does not have
 
     @property
     def request(self) -> dict[str, Any] | None:
         """Return the valid request of the row, or None if it has a problem."""
-        return None if self.problem else self.unchecked
+        return None if self.problem else self.found
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What rows may contain."""
+
+    local_webhooks: bool = False  # webhooks on this machine
+    strict: bool = True  # only fields and models that are in the catalogue
+
+
+STANDARD = Rules()
 
 
 def is_batch(name: str, stream: IO[bytes]) -> bool:
@@ -62,16 +74,13 @@ def is_batch(name: str, stream: IO[bytes]) -> bool:
 
 
 def read(
-    name: str, stream: IO[bytes], models: Models, default_model: str, *, local_webhooks: bool = False
+    name: str, stream: IO[bytes], models: Models, default_model: str, rules: Rules = STANDARD
 ) -> Iterator[FileRow]:
-    """Yield every row of the file, validated. Raise `InvalidFile`, at any point, if the file cannot be read.
-
-    With `local_webhooks` rows may name webhooks on this machine.
-    """
+    """Yield every row of the file, validated. Raise `InvalidFile`, at any point, if the file cannot be read."""
     suffix = _suffix(name)
-    rows = _read_table(stream, models) if suffix in TABLES else _READERS[suffix](stream)
+    rows = _read_table(stream, models if rules.strict else None) if suffix in TABLES else _READERS[suffix](stream)
     chains = Chains(is_batch(name, stream) if suffix == ".json" else suffix != ".txt")
-    reading = _Reading(models, default_model, chains, local_webhooks)
+    reading = _Reading(models, default_model, chains, rules)
     try:
         for number, (line, found) in enumerate(rows, start=1):
             if number > MAX_ROWS:
@@ -104,7 +113,7 @@ class _Reading:
     models: Models
     default_model: str
     chains: Chains
-    local_webhooks: bool
+    rules: Rules
 
     def row(self, number: int, line: int, found: object) -> FileRow:
         """Return the row that was found on a line, with its problem if it has one."""
@@ -123,16 +132,17 @@ class _Reading:
                 label = Label(name_of(request.pop("name", None)), tags_of(request.pop("tags", None)))
                 self.chains.name(request.pop("id", None), number)
                 found = request
-                label = replace(label, webhook=webhook_of(webhook, events, local=self.local_webhooks))
+                label = replace(label, webhook=webhook_of(webhook, events, local=self.rules.local_webhooks))
             fields = _inputs(found, self.models)
             rows = self.chains.named(found, fields, number) if isinstance(found, dict) else {}
-            validate(replaced(found, dict.fromkeys(rows, SOME_GENERATION)) if rows else found, self.models)
+            checked = replaced(found, dict.fromkeys(rows, SOME_GENERATION)) if rows else found
+            unchecked = check(checked, self.models, strict=self.rules.strict).unchecked
         except InvalidRequest as error:
             wrong = tuple(dict.fromkeys(name for problem in error.problems for name in problem.fields))
             return FileRow(number, line, found if isinstance(found, dict) else None, str(error), label, wrong)
         request = cast("dict[str, Any]", found)
         uploads = tuple(one for _, one in named(request, fields) if one.startswith("upload:"))
-        return FileRow(number, line, request, label=label, rows=rows, uploads=uploads)
+        return FileRow(number, line, request, label=label, rows=rows, uploads=uploads, unchecked=unchecked)
 
 
 def _inputs(found: object, models: Models) -> tuple[Input, ...]:
@@ -182,7 +192,7 @@ def _read_jsonl(stream: IO[bytes]) -> Iterator[tuple[int, object]]:
         raise InvalidFile("The file is empty: each line must be a request in JSON.")
 
 
-def _read_table(stream: IO[bytes], models: Models) -> Iterator[tuple[int, object]]:
+def _read_table(stream: IO[bytes], models: Models | None) -> Iterator[tuple[int, object]]:
     csv.field_size_limit(MAX_LINE_BYTES)  # for the whole process; a prompt may be longer than the default of 128 KiB
     buffered = cast("Any", stream if hasattr(stream, "peek") else io.BufferedReader(cast("Any", stream)))
     # Without a byte order mark the encoding would be a guess, and a wrong guess costs money. Only UTF-8 is accepted.
@@ -195,7 +205,7 @@ def _read_table(stream: IO[bytes], models: Models) -> Iterator[tuple[int, object
             text.detach()  # the caller closes the stream
 
 
-def _rows(text: io.TextIOWrapper, models: Models) -> Iterator[tuple[int, object]]:
+def _rows(text: io.TextIOWrapper, models: Models | None) -> Iterator[tuple[int, object]]:
     columns, before = Columns.of(text, MAX_LINE_BYTES, models)
     lines = csv.reader(text, delimiter=columns.delimiter, strict=True)
     is_empty, line = True, before + 1

@@ -42,6 +42,7 @@ class Content:
     version: str  # of the object; all events about one upload have the same
     requested_concurrency: str = ""  # from the file's metadata; applied if it is a number below the limit
     key_line: str | None = None  # the line of the API key that sent it
+    strict: bool = True  # reject rows with fields and models that are not in the catalogue
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,11 @@ class Batch:
             return self.record.cancelled_at is not None
         return self.run.number <= self.record.cancelled_run
 
-    def has_read(self, content: str) -> bool:
-        """Return whether this content was read, and sending it again would start nothing."""
+    def has_read(self, content: str, *, strict: bool = True) -> bool:
+        """Return whether this content was read, and sending it again in this way would start nothing."""
         if self.run is None or self.record.error or self.record.content != content:
             return False
-        return not (self.is_cancelled or self.run.leaves_rows)
+        return not (self.is_cancelled or self.run.leaves_rows(strict=strict))
 
     def status(self, counts: Counter[str] | None, is_execution_broken: Callable[[], bool]) -> BatchStatus:
         """Return the state of the batch. `counts` are its rows by status, or None if they are not counted.

@@ -34,6 +34,7 @@ class BatchRun:
     max_concurrency: int
     started_at: datetime
     key_line: str | None = None  # the line of API keys whose budget counts the rows that start
+    strict: bool = True  # rows with fields and models that are not in the catalogue are rejected
     is_retry: bool = False  # whether rows that failed in earlier runs are run again
     rows: int = 0
     problems: int = 0  # rows that were rejected while the file was read; they are not staged
@@ -66,9 +67,13 @@ class BatchRun:
         """Return whether the run ended before all of its rows did."""
         return self.has_ended and not self.is_complete
 
-    @property
-    def leaves_rows(self) -> bool:
-        """Return whether the run has ended and another run of its content could start rows that it did not start."""
+    def leaves_rows(self, *, strict: bool) -> bool:
+        """Return whether another run of the content could start rows that this one has not started, and will not.
+
+        `strict` is that of the other run.
+        """
+        if self.strict and not strict and self.rejected:
+            return True
         return self.has_ended and (not self.is_complete or self.rejected > self.problems)
 
     @property

@@ -110,7 +110,7 @@ def identified(
     """Yield each row with its identity, or with None if it holds no request."""
     identities = identities or Identities()
     for row in rows:
-        identity = None if row.unchecked is None else identities.next(row.unchecked, row.rows)
+        identity = None if row.found is None else identities.next(row.found, row.rows)
         if identity is None:
             identities.skip()
         yield identity, row
@@ -124,7 +124,7 @@ def counts_as_made(status: str) -> bool:
 def _rejected(row: FileRow, before: list[Rejection]) -> Rejection:
     """Return the rejection of a row. Raise `TooManyRejected` if there are too many with those `before` it."""
     problem = f"Line {row.line}: {row.problem}"
-    rejection = Rejection.of(row.number, problem, (row.unchecked or {}).get("prompt"), row.label)
+    rejection = Rejection.of(row.number, problem, (row.found or {}).get("prompt"), row.label)
     if len(before) + 1 == MAX_REJECTED:
         first = (*before, rejection)[0]
         raise TooManyRejected(
@@ -143,6 +143,6 @@ def _staged(row: FileRow, run: BatchRun, identity: RowIdentity) -> StagedRow:
         owner=run.owner,
         source_ref=run.source_ref,
         generation_id=identity.id_in(run.batch_id),
-        request=row.unchecked or {},
+        request=row.found or {},
         label=row.label,
     )

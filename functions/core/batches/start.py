@@ -91,7 +91,7 @@ class BatchStart:
             return True
         if batch.is_cancelled:
             return record.is_cancelled_before(content)
-        return not (latest.leaves_rows or self.has_broken_off(latest))
+        return not (latest.leaves_rows(strict=content.strict) or self.has_broken_off(latest))
 
     def _next(self, batch: Batch, content: Content, *, is_late: bool) -> BatchRun:
         """Return the run that this content gets. Content that arrived late gets one that is not the latest."""
@@ -110,6 +110,7 @@ class BatchStart:
             max_concurrency=min(self.max_concurrency, requested or self.max_concurrency),
             started_at=self.records.now(),
             key_line=content.key_line,
+            strict=content.strict,
         )
 
     def _staged(self, run: BatchRun, rows: Iterable[FileRow]) -> tuple[BatchRun, list[Rejection]]:

@@ -9,11 +9,13 @@ from core.errors import Deleted, IdempotencyConflict, InvalidRequest, Promptreel
 from core.generation import NO_LABEL, BatchRow, Failure, Generation, Given, Label, Source, fingerprint
 from core.inputs.files import Inputs
 from core.inputs.references import Referring, named, referring
+from core.intake.repeats import Repeated, Repeats, Sending
 from core.models import Input, Models
 from core.models.validation import check
 from core.money.accounts import Accounts
 from core.publish.announcer import Announcer
 from core.records.ledger import Ledger
+from core.records.table import Others, Together
 from core.workflow import Workflow
 
 MAX_IDEMPOTENCY_KEY = 255
@@ -37,6 +39,7 @@ class Envelope:
     label: Label = NO_LABEL
     key_line: str | None = None  # the line of the API key of the request, whose budget counts the request
     strict: bool = True  # reject fields and models that are not in the catalogue
+    sending: Sending | None = None  # only of a POST without an idempotency key, which may repeat another one
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,11 @@ class Intake:
     workflow: Workflow | None  # None for rows, whose batch starts the workflow
 
     def accept(self, request: object, envelope: Envelope) -> Generation:
-        """Record a new generation and start its workflow, or return the one that was accepted under this id before.
+        """Record a new generation and start its workflow, or return the one that was accepted before.
 
-        Raise `InvalidRequest` before anything is recorded, `IdempotencyConflict` if the id is used for another
-        request, and `BudgetExceeded` if it may cost too much.
+        That is the one with this id or, without an idempotency key, the one whose POST this one repeats. Raise
+        `InvalidRequest` before anything is recorded, `IdempotencyConflict` if the id is used for another request, and
+        `BudgetExceeded` if it may cost too much.
         """
         asked, fields = without_files(request, self.models)
         checked = check(asked.request, self.models, strict=envelope.strict)
@@ -62,14 +66,16 @@ class Intake:
             new = _generation(recorded, envelope, self.ledger.now())
             cost = self.accounts.cost_of(recorded, self.models, envelope.owner)
             new = replace(new, cost=cost, unchecked=list(checked.unchecked) or None)
-            opening = self.accounts.opening(new, envelope.key_line)
+            opening = self._opening(new, envelope)
             # If the request is a repetition, its inputs were checked before and may have expired since.
-            if named(recorded, fields) and not self.ledger.is_known(envelope.generation_id):
+            if named(recorded, fields) and not self._is_known(new, envelope):
                 given = self._given(Referring(recorded, asked.files), fields, envelope)
                 if asked.files:
                     opening()  # raises BudgetExceeded before anything is uploaded
                     given = self.inputs.upload(given, asked.files, envelope.owner)
             generation, is_new = self.ledger.add(replace(new, given=given), opening)
+        except Repeated as repeated:
+            generation, is_new = repeated.generation, False
         except Deleted:
             raise IdempotencyConflict(
                 "The idempotency key was used for a generation that was deleted: use a new key."
@@ -81,6 +87,29 @@ class Intake:
         if self.workflow and not generation.status.ended:
             self.workflow.start(generation.run)
         return generation
+
+    def _is_known(self, new: Generation, envelope: Envelope) -> bool:
+        """Return whether the generation exists. Raise `Repeated` if the POST repeats that of another one."""
+        if envelope.sending is None:
+            return self.ledger.is_known(new.generation_id)
+        Repeats(self.ledger).noting(new, envelope.sending)
+        return False  # its id is random
+
+    def _opening(self, new: Generation, envelope: Envelope) -> Others:
+        """Return the writes that belong in the transaction that records a generation: its hold, and its marker.
+
+        They raise `Repeated` before `BudgetExceeded`, because a repetition costs nothing.
+        """
+        opening, sending = self.accounts.opening(new, envelope.key_line), envelope.sending
+        if sending is None:
+            return opening
+
+        def both() -> Together:
+            marker = Repeats(self.ledger).noting(new, sending)
+            hold = opening()
+            return Together(hold.fields, [*hold.updates, marker])
+
+        return both
 
     def _given(self, asked: Referring, fields: tuple[Input, ...], envelope: Envelope) -> list[Given]:
         batch_id = envelope.row.batch_id if envelope.row else None

@@ -62,11 +62,6 @@ class Valid:
     unchecked: tuple[str, ...] = ()
 
 
-def validate(request: object, models: Models) -> dict[str, Any]:
-    """Return the request if its model allows it, and all its fields are the model's. See `check`."""
-    return check(request, models, strict=True).request
-
-
 def check(request: object, models: Models, *, strict: bool) -> Valid:
     """Return the request with its numbers as numbers, if its model allows it.
 

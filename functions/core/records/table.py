@@ -196,12 +196,12 @@ class Table:
     def put_with(self, item: Item, only_if: Condition, others: Others) -> None:
         """Write a whole item as `put` does, and apply `others` in the same transaction."""
         token = uuid4().hex
+        self._together(lambda fields: self.putting({**item, **fields}, only_if, token), token, others)
 
-        def put(fields: Item) -> Any:
-            written = write({**item, **fields, "last_write": token})
-            return {"Put": {"TableName": self._name, "Item": written, **only_if.as_parameters()}}
-
-        self._together(put, token, others)
+    def putting(self, item: Item, only_if: Condition, token: str | None = None) -> Any:
+        """Return the write of a whole item, as `put` makes it, for a transaction."""
+        written = write({**item, "last_write": token or uuid4().hex})
+        return {"Put": {"TableName": self._name, "Item": written, **only_if.as_parameters()}}
 
     def update_with(
         self,

@@ -101,6 +101,19 @@ def test_a_bad_row_is_reported_with_row_and_line_and_nothing_is_sent(ask: Any) -
     assert (code, lines(wire)[1]) == (0, "POST /v2/batches?name=week.csv&force=true HTTP/1.1")
 
 
+@pytest.mark.usefixtures("file")
+def test_unchecked_fields_are_passed_on_only_if_told_and_named_before_anything_is_sent(ask: Any) -> None:
+    checked = check(unchecked=["n", "response_format"])
+    code, _, err, wire = ask("batch", "week.csv", "--unchecked", answers=[checked, batch()])
+    assert (code, "Passed to the provider unchecked: n, response_format." in err) == (0, True)
+    assert lines(wire) == [
+        "POST /v2/batches?name=week.csv&dry_run=true&strict=false HTTP/1.1",
+        "POST /v2/batches?name=week.csv&strict=false HTTP/1.1",
+    ]
+    code, _, err, wire = ask("batch", "week.csv", "--unchecked", "--dry-run", answers=[checked])
+    assert (code, "Passed to the provider unchecked: n, response_format." in err) == (0, True)
+
+
 ELSEWHERE = {"id": OTHER, "name": "last week.csv", "rows": 2}
 
 

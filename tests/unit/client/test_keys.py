@@ -10,8 +10,9 @@ import boto3
 import pytest
 
 from core.api.api_keys import Holder, holder_of
+from core.generation import iso
 from promptreel import PromptreelError
-from promptreel.operator.keys import ApiKeys
+from promptreel.operator.keys import ApiKeys, KeySettings
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -79,7 +80,7 @@ def test_a_rotated_key_stays_valid_for_a_while_with_its_replacement(secrets: "Se
 def test_short_links_are_turned_on_and_off_and_rotation_keeps_them(secrets: "SecretsManagerClient") -> None:
     secrets.create_secret(Name="keys", SecretString="{}")
     keys = ApiKeys(secrets, "keys")
-    key, kept = keys.create("ann", short_links=True)
+    key, kept = keys.create("ann", settings=KeySettings(short_links=True))
     assert kept.short_links
     new, replacement, old = keys.rotate(kept.key_id, timedelta(hours=1))
     assert (replacement.short_links, old.short_links) == (True, True)
@@ -104,6 +105,32 @@ def test_all_replacements_of_a_key_are_in_its_line(secrets: "SecretsManagerClien
     keys.revoke(first.key_id)
     assert (keys.line_of(third.key_id), keys.line_of(first.key_id)) == (first.key_id, first.key_id)
     assert keys.line_of(second.key_id) is None, "it had no budget of its own"
+
+
+def test_a_replacement_has_the_repeat_window_of_its_key(secrets: "SecretsManagerClient") -> None:
+    secrets.create_secret(Name="keys", SecretString="{}")
+    keys = ApiKeys(secrets, "keys")
+    old, kept = keys.create("ann", settings=KeySettings(repeat_window="600"))
+    new, replacement, _ = keys.rotate(kept.key_id, timedelta(hours=1))
+    assert (kept.repeat_window, replacement.repeat_window) == ("600", "600")
+    now = datetime.now(UTC)
+    found = [holder_of(key, stored(secrets), now) for key in (old, new, keys.create("ann")[0])]
+    assert [one and one.repeat_window for one in found] == ["600", "600", ""]
+
+
+def test_a_replacement_lives_as_long_as_its_key_did(secrets: "SecretsManagerClient") -> None:
+    """Otherwise a key that was meant to expire would be replaced by one that does not."""
+    secrets.create_secret(Name="keys", SecretString="{}")
+    keys = ApiKeys(secrets, "keys")
+    _, kept = keys.create("ann", expires_at=datetime.now(UTC) + timedelta(days=30))
+    _, replacement, _ = keys.rotate(kept.key_id, timedelta(hours=1))
+    lifetime = replacement.lifetime()
+    assert lifetime
+    assert timedelta(days=30) - lifetime < timedelta(minutes=1)
+    soon = datetime.now(UTC) + timedelta(hours=2)
+    assert keys.rotate(replacement.key_id, timedelta(hours=1), soon)[1].expires_at == iso(soon)
+    _, kept = keys.create("ann")
+    assert keys.rotate(kept.key_id, timedelta(hours=1))[1].expires_at is None
 
 
 def test_rotating_does_not_lengthen_the_life_of_a_key(secrets: "SecretsManagerClient") -> None:

@@ -2,7 +2,7 @@
 
 from core.api.contract.parts import COUNT, FAILURE, FORM, ID_IN_PATH, TEXT, TIME, WHOLE_ID, answers, page, query, ref
 from core.batches.api import MAX_REPORT
-from core.batches.check import MAX_NAME, MAX_SENT_BYTES, MAX_SENT_ROWS
+from core.batches.check import MAX_NAME, MAX_SENT_BYTES, MAX_SENT_ROWS, MAX_UNCHECKED
 from core.batches.record import NOT_STARTED, BatchStatus
 from core.batches.report import COLUMNS, MAX_PROMPT
 from core.generation import GENERATION_ID, Status
@@ -57,6 +57,7 @@ _CHECK = {
         "rows",
         "problem_rows",
         "problems",
+        "unchecked",
         "made_before",
         "failed_before",
         "made_elsewhere",
@@ -81,6 +82,13 @@ _CHECK = {
                     "message": {"type": "string"},
                 },
             },
+        },
+        "unchecked": {
+            "type": "array",
+            "items": TEXT,
+            "maxItems": MAX_UNCHECKED,
+            "description": "Paths of fields that the models' schemas do not have. The provider gets them unchecked. "
+            "Empty unless `strict` is false, or a model has no schema.",
         },
         "made_before": {**COUNT, "description": "Rows that the batch of this name has completed or started."},
         "estimated_usd": {"type": "number", "description": "Estimated cost of the rows that would be run."},
@@ -131,6 +139,15 @@ _SEND = {
         query("name", _NAME, required=True),
         query("dry_run", {**_FLAG, "description": "Only check the file."}),
         query("force", {**_FLAG, "description": "Run the valid rows even if others are not valid."}),
+        query(
+            "strict",
+            {
+                "enum": ["true", "false"],
+                "default": "true",
+                "description": "Whether rows must not have fields that are not in their model's schema. If false, such "
+                "fields are passed to the provider unchecked.",
+            },
+        ),
         query("upload", {**_FLAG, "description": "Return a form to upload a larger file with."}),
         query("max_concurrency", {"type": "integer", "minimum": 1, "maximum": 10000}),
     ],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.api import OLDER_PATH, PATH
+from core.api import OLDER_PATH, PATH, REPEATED
 from core.api import UNCHECKED as UNCHECKED_HEADER
 from core.api.contract.money import COST
 from core.api.contract.parts import FAILURE, ID, STRICT, TIME, UNCHECKED, WHOLE_ID, answers, page, query, ref
@@ -12,6 +12,7 @@ from core.archive.containers import CONTENT_TYPES
 from core.generation import GENERATION_ID, Status
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
 from core.intake.labels import HEADER, MAX_KEY, MAX_TAGS, MAX_VALUE, TAGS
+from core.intake.repeats import RETRY_COUNT
 from core.models import Models
 from core.publish.views import PROVIDER_STATUSES
 from core.records.lists import CURSOR, MAX_LIMIT
@@ -118,7 +119,11 @@ _GENERATION = {
 _KEY = {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}
 _CREATED = answers("400", "401", "403", "409", "413", ok=ref("Generation"))
 _CREATED["200"]["headers"] = {
-    UNCHECKED_HEADER: {"schema": {"type": "string"}, "description": "The paths in `meta.unchecked`, if there are any."}
+    UNCHECKED_HEADER: {"schema": {"type": "string"}, "description": "The paths in `meta.unchecked`, if there are any."},
+    REPEATED: {
+        "schema": {"const": "true"},
+        "description": "The request repeats an earlier one without an idempotency key, whose generation this is.",
+    },
 }
 _CREATE: dict[str, Any] = {
     "operationId": "create",
@@ -129,6 +134,13 @@ _CREATE: dict[str, Any] = {
             "in": "header",
             "description": "Sending the same key and body again returns the same generation.",
             "schema": _KEY,
+        },
+        {
+            "name": RETRY_COUNT,
+            "in": "header",
+            "description": "Sent by SDKs: the number of retries of this call. Without an idempotency key, a retry "
+            "returns the generation of the call's earlier request.",
+            "schema": {"type": "string"},
         },
         {**query("tag", {"type": "array", "items": _TAGS}), "description": _OF_TAGS},
         {"name": HEADER, "in": "header", "description": "Additional tags, separated by commas.", "schema": _TAGS},

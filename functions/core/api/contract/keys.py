@@ -7,7 +7,17 @@ from core.api.contract.parts import TIME, answers, page, ref
 
 _KEY: dict[str, Any] = {
     "type": "object",
-    "required": ["id", "name", "scope", "short_links", "created_at", "expires_at", "used_at", "is_yours"],
+    "required": [
+        "id",
+        "name",
+        "scope",
+        "short_links",
+        "created_at",
+        "expires_at",
+        "repeat_window",
+        "used_at",
+        "is_yours",
+    ],
     "properties": {
         "id": {"type": "string", "description": "The digits after `pr_` at the start of the key. They are not secret."},
         "name": {"type": ["string", "null"], "description": "A name that says what the key is for."},
@@ -15,6 +25,11 @@ _KEY: dict[str, Any] = {
         "short_links": {"type": "boolean", "description": "Whether `video.url` is a short link for this key."},
         "created_at": {"type": "string", "format": "date-time"},
         "expires_at": {**TIME, "description": "When the key expires or expired. Null if it does not expire."},
+        "repeat_window": {
+            "type": ["integer", "null"],
+            "description": "Seconds within which equal requests without an idempotency key are one job. Null if equal "
+            "requests are separate jobs.",
+        },
         "used_at": {**TIME, "description": "The last use, to the hour."},
         "is_yours": {"type": "boolean", "description": "Whether this call uses the key."},
     },
