@@ -59,7 +59,7 @@ class Client:
 AGNO = Client(
     "agno",
     "agno_tools.py",
-    does="`AIMLAPITools`, a tool for agents",
+    does="a framework for agents: its `AIMLAPITools`",
     changed="`base_url` and `api_key`",
     models={TEXT: "bytedance/seedance-2-5"},
     lacks={IMAGE: "its tool has no parameter for a picture", LOST: NO_RETRY},
@@ -76,7 +76,7 @@ PROVIDER_SDK = Client(
 LANGCHAIN = Client(
     "langchain-aimlapi",
     "langchain_video.py",
-    does="`AimlapiVideoModel` for LangChain; uses the older path",
+    does="for LangChain: its `AimlapiVideoModel`, which uses the older path",
     changed="`base_url` and `api_key`",
     models={TEXT: "google/veo3"},
     lacks={IMAGE: "its model has no parameter for a picture", LOST: NO_RETRY},
@@ -84,7 +84,7 @@ LANGCHAIN = Client(
 OPENAI_PYTHON = Client(
     "openai",
     "openai_python.py",
-    does="OpenAI's SDK, with the provider's paths in `client.post` and `client.get`",
+    does="OpenAI's SDK: `post` and `get` with the provider's paths",
     changed="`base_url` and `api_key`",
     models={TEXT: "veo2", IMAGE: "veo2/image-to-video"},
     lacks={LOST: "not tried"},
@@ -92,7 +92,7 @@ OPENAI_PYTHON = Client(
 OPENAI_NODE = Client(
     "openai",
     "openai_node.mjs",
-    does="OpenAI's SDK, with the provider's paths in `client.post` and `client.get`",
+    does="OpenAI's SDK: `post` and `get` with the provider's paths",
     changed="`baseURL` and `apiKey`",
     models={TEXT: "veo2", IMAGE: "veo2/image-to-video"},
     lacks={LOST: "not tried"},
@@ -100,24 +100,24 @@ OPENAI_NODE = Client(
 N8N = Client(
     "n8n-nodes-aimlapi",
     "n8n_node.mjs",
-    does="the node for n8n; also reads the list of models",
+    does="the node for n8n, which also reads the list of models",
     changed="the URL and the key of its credentials",
     models={TEXT: "google/veo3", IMAGE: "google/veo-3.1-i2v"},
     lacks={LOST: NO_RETRY},
     repository=Repository("https://github.com/D1m7asis/n8n-nodes-aimlapi", "a736e874e69e07c436da09bf39ec6cdb70a331a1"),
-    faked="n8n itself, because it takes 400 MB: the driver gives the node its parameters and its credentials, and "
-    "sends its requests with axios, as n8n does",
+    faked="n8n itself is replaced, because it takes 400 MB: the driver gives the node its parameters and its "
+    "credentials, and sends its requests with axios, as n8n does",
 )
 ARCREEL = Client(
     "ArcReel",
     "arcreel_backend.py",
-    does="its module for this API; always sends `aspect_ratio`",
+    does="an application: its module for this API, which always sends `aspect_ratio`",
     changed="`base_url` and `api_key`",
     models={TEXT: "kling-video/v1.6/standard/text-to-video", IMAGE: "kling-video/v1.6/standard/image-to-video"},
-    lacks={LOST: f"{NO_RETRY}; it does so after a 5xx, without a sign: give it a key with a repeat window"},
+    lacks={LOST: f"{NO_RETRY}; after a 5xx it does, without a sign, and needs a key with a repeat window"},
     repository=Repository("https://github.com/ArcReel/ArcReel", "f8c1ffd9c4db40ad8dd0121a851e52c12c86e413"),
-    faked="its packages `lib`, `lib.video_backends` and `lib.image_backends`, because they import all its providers; "
-    "the module and its other imports are real",
+    faked="its packages `lib`, `lib.video_backends` and `lib.image_backends` are replaced, because they import all its "
+    "providers; the module and its other imports are real",
 )
 CLIENTS = (AGNO, PROVIDER_SDK, ARCREEL, LANGCHAIN, N8N, OPENAI_NODE, OPENAI_PYTHON)
 QUICK = (PROVIDER_SDK, OPENAI_NODE)  # run in make test

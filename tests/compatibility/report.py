@@ -1,6 +1,6 @@
 """Write docs/compatibility.md with the results of the clients and of the samples of the reference."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from tests.compatibility.clients import CASES, Client
@@ -29,9 +29,6 @@ Limits: the provider is the simulator, and AWS is the local cloud.
 """
 
 AFTER = """
-A client that drops the path of its base URL needs the API at the root of a host.
-On AWS the API has its own host, and the local cloud also offers it at the root of its own.
-
 ## Not in the list
 
 - LiteLLM and `aimlapi-haystack` use this provider only for text or images.
@@ -51,21 +48,28 @@ def report(trials: Sequence[Trial], sent: Sent | None, before: str) -> str:
 def _clients(trials: Sequence[Trial]) -> Iterator[str]:
     yield f"| client | version | language | changed | {' | '.join(CASES)} |"
     yield "|---|---|---|---|" + "---|" * len(CASES)
-    notes = []
+    notes = list[str]()
     for client, its in groupby(trials, lambda trial: trial.client):
         results = {trial.case: str(trial) for trial in its}
-        cells = [results.get(case) or f"-: {client.lacks[case]}" for case in CASES]
-        changed = client.changed + ("" if client.keeps_path else "; drops the path of its base URL")
-        yield f"| {_name(client)}: {client.does} | {client.version} | {client.language} | {changed} | {' | '.join(cells)} |"
-        if client.faked:
-            notes.append(f"- {client.name}: {client.faked}.")
-        if client.fault and any(result != "works" for result in results.values()):
-            notes.append(f"- {client.name}: {client.fault}.")
+        cells = [client.version, client.language, client.changed, *(results.get(case, "-") for case in CASES)]
+        yield f"| {_name(client)}, {client.does} | {' | '.join(cells)} |"
+        notes += _notes(client, results)
     if broken := [trial for trial in trials if trial.problems and not trial.client.fault]:
         yield f"\nFaults of Promptreel until they are explained: {len(broken)}."
-    if notes:
-        yield "\nReplaced parts and faults of the clients:\n"
-        yield from notes
+    yield "\nNotes:\n"
+    yield from notes
+
+
+def _notes(client: Client, results: Mapping[str, str]) -> Iterator[str]:
+    of = f"- {client.name} ({client.language})"
+    if not client.keeps_path:
+        yield f"{of} drops the path of its base URL, so it needs the API at the root of a host. On AWS the API has its own host; the local cloud also offers it at the root of its own."
+    if client.faked:
+        yield f"{of}: {client.faked}."
+    for case, reason in client.lacks.items():
+        yield f"{of}, {case}: {reason}."
+    if client.fault and any(result != "works" for result in results.values()):
+        yield f"{of}: {client.fault}."
 
 
 def _name(client: Client) -> str:
