@@ -69,9 +69,8 @@ PROVIDER_SDK = Client(
     "provider_sdk.py",
     does="the provider's own SDK: `videos.generate_with_polling`",
     changed="`base_url` and `api_key`",
-    models={TEXT: "google/veo3", IMAGE: "google/veo-3.0-i2v"},
+    models={TEXT: "google/veo3", IMAGE: "google/veo-3.0-i2v", LOST: "google/veo3"},
     keeps_path=False,
-    lacks={LOST: "not tried"},
 )
 LANGCHAIN = Client(
     "langchain-aimlapi",
@@ -86,16 +85,14 @@ OPENAI_PYTHON = Client(
     "openai_python.py",
     does="OpenAI's SDK: `post` and `get` with the provider's paths",
     changed="`base_url` and `api_key`",
-    models={TEXT: "veo2", IMAGE: "veo2/image-to-video"},
-    lacks={LOST: "not tried"},
+    models={TEXT: "veo2", IMAGE: "veo2/image-to-video", LOST: "veo2"},
 )
 OPENAI_NODE = Client(
     "openai",
     "openai_node.mjs",
     does="OpenAI's SDK: `post` and `get` with the provider's paths",
     changed="`baseURL` and `apiKey`",
-    models={TEXT: "veo2", IMAGE: "veo2/image-to-video"},
-    lacks={LOST: "not tried"},
+    models={TEXT: "veo2", IMAGE: "veo2/image-to-video", LOST: "veo2"},
 )
 N8N = Client(
     "n8n-nodes-aimlapi",
