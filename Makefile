@@ -27,7 +27,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 	check-console check-local check-dev check-prod docs models pictures bench fmt lock
 
 help: ## list the targets
-	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 # --- the product ---------------------------------------------------------------------------------------------
 

@@ -48,6 +48,9 @@ def _trials(cloud: LocalCloud, clients: list[Client]) -> Iterator[Trial]:
 
 
 def _trial(cloud: LocalCloud, client: Client, case: str) -> Trial:
+    if sys.version_info < client.python:
+        version = ".".join(map(str, client.python))
+        return Trial(client, case, (f"it needs Python {version}: set PYTHON in a fresh checkout",), is_missing=True)
     try:
         checkout = fetch(client.repository, ROOT / ".local" / "repositories") if client.repository else None
     except subprocess.CalledProcessError as error:

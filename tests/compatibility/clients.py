@@ -35,6 +35,7 @@ class Client:
     models: dict[str, str]  # by case
     keeps_path: bool = True  # of the base URL
     repository: Repository | None = None
+    python: tuple[int, int] = (3, 11)  # the oldest version that it supports
     faked: str = ""
     lacks: dict[str, str] = field(default_factory=dict)  # why a case is missing
     fault: str = ""  # of the client, if a case is known to fail
@@ -113,6 +114,7 @@ ARCREEL = Client(
     models={TEXT: "kling-video/v1.6/standard/text-to-video", IMAGE: "kling-video/v1.6/standard/image-to-video"},
     lacks={LOST: f"{NO_RETRY}; after a 5xx it does, without a sign, and needs a key with a repeat window"},
     repository=Repository("https://github.com/ArcReel/ArcReel", "f8c1ffd9c4db40ad8dd0121a851e52c12c86e413"),
+    python=(3, 12),
     faked="its packages `lib`, `lib.video_backends` and `lib.image_backends` are replaced, because they import all its "
     "providers; the module and its other imports are real",
 )

@@ -1,7 +1,7 @@
 """Let ArcReel's module for this API make a video and download it.
 
-ArcReel is an application with many dependencies, and its packages import all its providers. Only this one module and
-what it imports is loaded here.
+ArcReel is an application with many dependencies, and its packages import all its providers. This loads only the one
+module and its imports.
 """
 
 import asyncio

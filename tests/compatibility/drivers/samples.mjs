@@ -1,5 +1,5 @@
 // Read JavaScript programs, a JSON list of texts, and print a list of their string literals and objects for each.
-// Nothing is executed. An object that contains a variable is left out, and null stands for a program with an error.
+// Nothing is executed. An object that contains a variable is left out, and the result of a program with an error is null.
 import { readFileSync } from "node:fs";
 
 import { parse } from "acorn";
