@@ -99,7 +99,7 @@ N8N = Client(
     "n8n-nodes-aimlapi",
     "n8n_node.mjs",
     does="the node for n8n, which also reads the list of models",
-    changed="the URL and the key of its credentials",
+    changed="the URL (hidden in the form of n8n) and the key of its credentials",
     models={TEXT: "google/veo3", IMAGE: "google/veo-3.1-i2v"},
     lacks={LOST: NO_RETRY},
     repository=Repository("https://github.com/D1m7asis/n8n-nodes-aimlapi", "a736e874e69e07c436da09bf39ec6cdb70a331a1"),
