@@ -23,11 +23,11 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e nightly fuzz torture mutants pr check check-code check-docs check-definitions \
+.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e nightly fuzz torture mutants compatibility pr check check-code check-docs check-definitions \
 	check-console check-local check-dev check-prod docs models pictures bench fmt lock
 
 help: ## list the targets
-	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 # --- the product ---------------------------------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ coverage: .venv/.ready ## show the branches that tests without the local cloud d
 unit: .venv/.ready ## tests without the local cloud and without the exhaustive ones: fast, for every change
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not exhaustive and not nightly"
 
-e2e: .venv/.ready .venv/ministack/.ready ## tests of the deployed stack, on a local cloud of their own
+e2e: .venv/.ready .venv/ministack/.ready .venv/compatibility/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e -m "not nightly" --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 nightly: .venv/.ready .venv/ministack/.ready ## the tests that make test leaves out because they take many minutes
@@ -79,6 +79,9 @@ fuzz: .venv/.ready ## search for inputs that break the property tests: make fuzz
 
 torture: .venv/.ready .venv/ministack/.ready ## inject faults into the deployed stack and write docs/reliability.md
 	@python -m tests.torture
+
+compatibility: .venv/.ready .venv/ministack/.ready .venv/compatibility/.ready ## try other people's clients and write docs/compatibility.md; SOURCE as in make models
+	@python -m tests.compatibility $(if $(SOURCE),--source "$(SOURCE)")
 
 mutants: .venv/.ready ## break the code on purpose and check that a test fails: make mutants ONLY="part of a name"
 	@python -m tests.mutants $(if $(ONLY),"$(ONLY)")
@@ -149,9 +152,17 @@ fmt: .venv/.ready ## format the code
 	@VIRTUAL_ENV=.venv/bench uv pip sync --quiet --require-hashes requirements/bench.txt
 	@touch $@
 
+.venv/compatibility/.ready: requirements/compatibility.txt tests/compatibility/package-lock.json | .venv/.ready
+	@echo "Setting up other people's clients ..."
+	@uv venv --quiet --clear --python .venv/bin/python .venv/compatibility
+	@VIRTUAL_ENV=.venv/compatibility uv pip sync --quiet --require-hashes requirements/compatibility.txt
+	@npm ci --prefix tests/compatibility --ignore-scripts --silent --no-audit --no-fund
+	@touch $@
+
 lock: .venv/.ready ## write the lock files anew from requirements/*.in and package.json
-	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; for f in uv layer ministack bench dev; do \
+	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; for f in uv layer ministack bench compatibility dev; do \
 		constraints=""; [ $$f = dev ] && constraints="-c requirements/layer.txt -c requirements/uv.txt"; \
 		uv pip compile --quiet --generate-hashes --universal --python-version 3.11 $$constraints \
 			requirements/$$f.in -o requirements/$$f.txt; done
 	@npm install --package-lock-only --silent --omit-lockfile-registry-resolved
+	@npm install --prefix tests/compatibility --package-lock-only --silent --omit-lockfile-registry-resolved

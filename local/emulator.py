@@ -10,8 +10,8 @@ This file works around these faults of ministack 1.5.33:
 - The HTTP API passes a domain name to functions that only works with DNS, and not the protocol of the request.
 
 `local/function_processes.py` limits how many functions run concurrently, `local/state.py` keeps the state on disk and
-starts interrupted executions again, and `local/permissions.py` corrects the checks of policies. All of this runs in
-ministack's own environment.
+starts interrupted executions again, `local/permissions.py` corrects the checks of policies, and `local/root.py` offers
+the HTTP API at the root of the host. All of this runs in ministack's own environment.
 """
 
 import json
@@ -30,6 +30,7 @@ from local.function_processes import bound_functions
 from local.guard import refusal, shows_video
 from local.inside import OK, ask_states, service
 from local.permissions import know_tasks_and_events
+from local.root import at_root
 from local.state import App, Receive, Send, State
 
 UNNAMED = "Runtime.HandlerError"
@@ -146,7 +147,9 @@ def main() -> object:
     state = State(Path(os.environ["STATE_DIR"]))
     state.keep()
     server: Any = import_module("ministack.app")
-    server.app = guarded(state.serving(server.app))
+    apis = service("apigateway")._apis  # by account, region and id; the stack has one
+    app = at_root(state.serving(server.app), lambda: next((key[-1] for key, _ in apis.all_items()), None))
+    server.app = guarded(app)
     return server.main()
 
 

@@ -88,6 +88,7 @@ def summary(checkout: Checkout, stack: Stack) -> str:
         f"  export PROMPTREEL_URL='{stack.api_url}'\n"
         f'  export PROMPTREEL_API_KEY="$(cat {key})"\n'
         '  promptreel create "A lighthouse in a storm" --wait -o lighthouse.mp4\n\n'
+        f"Code written for AIML API: set its base URL to {stack.aws_endpoint_url} (docs/drop-in.md).\n"
         "Run make demo to see one prompt from end to end, and make down to stop. The next make up resumes running jobs."
     )
 

@@ -1,4 +1,4 @@
-"""Mistakes with what the local cloud keeps over a kill -9."""
+"""Mistakes with the state that the local cloud keeps over a kill -9, and with its HTTP API at the root."""
 
 from tests.mutants.mutant import Mutant
 
@@ -73,6 +73,20 @@ MUTANTS = (
 """,
         "",
         noticed_by=f"{_TESTS}::test_a_state_that_could_not_be_written_leaves_the_old_one_and_its_journals",
+    ),
+    Mutant(
+        "The local cloud gives signed requests to the HTTP API",
+        "local/root.py",
+        "    return not signed and _OURS",
+        "    return _OURS",
+        noticed_by="tests/unit/test_local_root.py::test_every_other_path_is_unchanged",
+    ),
+    Mutant(
+        "The local cloud offers the HTTP API at its own path only",
+        "local/root.py",
+        "_is_for_the_api(scope) and (api := api_id())",
+        "(api := api_id()) is None",
+        noticed_by="tests/unit/test_local_root.py::test_a_path_of_the_api_at_the_root_reaches_the_api",
     ),
     Mutant(
         "A state that cannot be read is taken for an empty one",

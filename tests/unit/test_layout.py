@@ -24,7 +24,8 @@ def imported(module: Path, root: Path = TESTS.parent) -> Iterator[str]:
 
 def is_a_test(name: str) -> bool:
     return name.startswith(("test_", "conftest")) or (
-        name.startswith("tests.") and not name.startswith(("tests.support.", "tests.torture.", "tests.mutants."))
+        name.startswith("tests.")
+        and not name.startswith(("tests.support.", "tests.compatibility.", "tests.torture.", "tests.mutants."))
     )
 
 
