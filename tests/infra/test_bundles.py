@@ -91,7 +91,7 @@ def test_bytecode_is_compiled_by_the_python_that_runs_it(tmp_path: Path, monkeyp
     assert not _flags(compiled) & CHECKED, "it is not validated against the source, whose time differs on Lambda"
     assert b"/opt/python/package/module.py" in compiled.read_bytes()
     uv.write_text("#!/bin/sh\nexit 2\n")
-    with pytest.raises(BundlingFailed, match=r"^Python 2\.7, .* was not found\. Install it .* deploy again\.$"):
+    with pytest.raises(BundlingFailed, match=r"^Python 2\.7, .* is not installed: run `.* deploy again\.$"):
         add_bytecode(tmp_path, "2.7", "/opt/python")
 
 
