@@ -99,8 +99,10 @@ def test_the_providers_key_is_read_from_stdin_and_not_shown(cloud: LocalCloud, r
     before = secrets.get_secret_value(SecretId=arn)["SecretString"]
     run("secret", "set", stdin="\n", code=1)
     assert secrets.get_secret_value(SecretId=arn)["SecretString"] == before
+    assert "the provider rejects this key" in run("secret", "set", stdin="another-key\n", code=1).stderr
+    assert secrets.get_secret_value(SecretId=arn)["SecretString"] == before
     try:
-        ended = run("secret", "set", stdin="another-key\n")
+        ended = run("secret", "set", "--force", stdin="another-key\n")
         assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "another-key"
         assert "another-key" not in ended.stdout + ended.stderr
     finally:

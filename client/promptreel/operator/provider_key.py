@@ -1,16 +1,21 @@
 """Store and test the provider's API key, which the functions read from a secret."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from core import errors
 from core.provider.client import Provider
 from core.provider.key import ProviderKey
 from promptreel.errors import PromptreelError
 from promptreel.operator.deployment import Deployment
 
 
-def store(deployment: Deployment, key: str) -> None:
-    """Replace the key. Running jobs will use the new key automatically."""
+def store(deployment: Deployment, key: str, *, force: bool = False) -> str | None:
+    """Replace the key. Running jobs will use the new key automatically.
+
+    The key is tried with the provider before. Raise `PromptreelError` if the provider rejects it, unless `force` is
+    set. Return why the key could not be tried, or None.
+    """
     key = key.strip()
     if not key:
         raise PromptreelError("Nothing was stored because the key is empty: enter the key.")
@@ -18,9 +23,35 @@ def store(deployment: Deployment, key: str) -> None:
         raise PromptreelError(
             "Nothing was stored because the key contains spaces or special characters: copy it again."
         )
+    problem = None if force else _problem_of(deployment, key)
     deployment.client("secretsmanager").put_secret_value(
         SecretId=deployment.output("ProviderKeySecretArn"), SecretString=key
     )
+    return problem
+
+
+def _problem_of(deployment: Deployment, key: str) -> str | None:
+    """Try a key. Return why that was not possible, or None. Raise `PromptreelError` if the provider rejects the key."""
+    try:
+        Provider(deployment.output("ProviderUrl"), ProviderKey(_Entered(key))).try_key()
+    except errors.ProviderKeyRejected:
+        raise PromptreelError(
+            "Nothing was stored because the provider rejects this key: copy it again, or store it with --force."
+        ) from None
+    except (errors.ProviderUnavailable, errors.ProviderOutOfCredits) as error:
+        return str(error)
+    return None
+
+
+@dataclass(frozen=True)
+class _Entered:
+    """A key that is not stored yet; implements core.secrets.Secret."""
+
+    key: str = field(repr=False)
+
+    def text(self, *, force_fetch: bool = False) -> str | None:  # noqa: ARG002 - nothing is cached
+        """Return the key."""
+        return self.key
 
 
 @dataclass(frozen=True)

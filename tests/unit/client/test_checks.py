@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from promptreel.errors import PromptreelError
 from promptreel.findings import Finding, Verdict
+from promptreel.operator import provider_key
 from promptreel.operator.checks import _alarms, _concurrency, _provider_key, _url
 from promptreel.operator.deployment import Deployment
 from tests.support.api_answers import error
@@ -91,3 +93,31 @@ def test_alarms_that_nobody_hears_come_with_the_command_that_subscribes(aws: Non
     finding = _alarms(Deployment("s", "CREATE_COMPLETE", "us-east-1", {"AlarmTopicArn": topic}, None))
     assert finding.verdict is Verdict.WARNING
     assert finding.remedy.startswith(f"aws sns subscribe --region us-east-1 --topic-arn {topic} --protocol email ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "stored", "said"),
+    [
+        (error(404), "new", None),
+        (error(401), "old", "the provider rejects this key"),
+        (error(403), "new", "credits"),
+        (reset, "new", "provider"),
+    ],
+    ids=["404", "401", "403", "reset"],
+)
+def test_a_key_is_tried_before_it_replaces_another(
+    secrets: "SecretsManagerClient", answer: Answer, stored: str, said: str | None
+) -> None:
+    secrets.create_secret(Name="provider-key", SecretString="old")
+    with serving(answer) as wire:
+        outputs = {"ProviderKeySecretArn": "provider-key", "ProviderUrl": wire.url}
+        deployed = Deployment("stack", "CREATE_COMPLETE", "us-east-1", outputs, None)
+        try:
+            problem = provider_key.store(deployed, "new\n")
+        except PromptreelError as refused:
+            problem = str(refused)
+    assert wire.header("Authorization")[0] == "Bearer new"
+    assert secrets.get_secret_value(SecretId="provider-key")["SecretString"] == stored
+    assert (problem is None) if said is None else said in str(problem)
+    provider_key.store(deployed, "other", force=True)
+    assert secrets.get_secret_value(SecretId="provider-key")["SecretString"] == "other"
