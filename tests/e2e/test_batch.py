@@ -131,7 +131,7 @@ def test_a_batch_that_cannot_read_its_rows_is_a_failed_execution_with_a_report(c
 
 @pytest.mark.parametrize(
     "count",
-    [pytest.param(100, marks=pytest.mark.long), pytest.param(1000, marks=pytest.mark.nightly)],
+    [pytest.param(30, marks=pytest.mark.long), pytest.param(1000, marks=pytest.mark.nightly)],
 )
 def test_many_rows_run_once_each_within_the_limit(cloud: LocalCloud, count: int) -> None:
     prompt = unique("a kite")

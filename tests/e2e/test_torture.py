@@ -7,7 +7,7 @@ import pytest
 from tests.torture.cases import Case, all_cases, as_text, sample
 from tests.torture.chamber import chamber
 
-CASES = 12
+CASES = 8
 
 
 def is_quick(case: Case) -> bool:

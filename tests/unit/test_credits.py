@@ -116,11 +116,15 @@ def test_a_good_job_is_soon_tried_among_bad_ones_of_many_owners() -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(600)
-def test_ten_thousand_jobs_at_an_empty_account_send_two_creates_a_minute_and_make_no_transitions() -> None:
+@pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.nightly)])
+def test_thousands_of_jobs_at_an_empty_account_send_two_creates_a_minute_and_make_no_transitions(count: int) -> None:
     world = AccountWorld(limit=20)
     models = ("veo2", "sora")
     names = [
-        name for n in range(5000) for model in models for name in world.accept(DEAR, model=model, owner=f"o{n % 50}")
+        name
+        for n in range(count // 2)
+        for model in models
+        for name in world.accept(DEAR, model=model, owner=f"o{n % 50}")
     ]
     world.run(3)
     assert len(world.held_back) == len(names)
