@@ -12,6 +12,7 @@ from tests.mutants import (
     runs,
     slots,
     submission,
+    upgrades,
     webhooks,
 )
 
@@ -27,5 +28,6 @@ MUTANTS = (
     *runs.MUTANTS,
     *slots.MUTANTS,
     *submission.MUTANTS,
+    *upgrades.MUTANTS,
     *webhooks.MUTANTS,
 )
