@@ -5,6 +5,7 @@ that callers must be prepared for, such as a null. A later version keeps the con
 and demands nothing new of what was promised before. Additions are therefore allowed.
 """
 
+import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -151,11 +152,20 @@ def _webhook(announced: dict[str, Any]) -> Iterator[str]:
 def _names() -> Iterator[str]:
     yield from (f"error {name}" for name in names())
     yield from (f"setting {one.name}" for one in fields(Stage))
-    yield from (f"client {name}" for name in promptreel.__all__)
+    for name in promptreel.__all__:
+        yield f"client {name}"
+        yield from (f"client {name}.{member}" for member in _members(getattr(promptreel, name)))
     yield from _commands("promptreel", typer.main.get_command(app))
     yield from (f"output {name}" for name in template("dev")["Outputs"])
     made = template("dev")["Resources"].items()
     yield from (f"{one['Type']} {name}" for name, one in made if one["Type"] in KEPT)
+
+
+def _members(found: Any) -> set[str]:
+    """Return the public methods and fields of a class of the client, also those that it inherits from another one."""
+    ours = [one for one in getattr(found, "__mro__", ()) if one.__module__.startswith("promptreel")]
+    members = {name for one in ours for name in (*vars(one), *inspect.get_annotations(one))}
+    return {name for name in members if not name.startswith("_")}
 
 
 def _commands(path: str, command: Any) -> Iterator[str]:
