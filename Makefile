@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
 .PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e nightly fuzz torture mutants compatibility pr check check-code check-docs check-definitions \
-	check-console check-local check-dev check-prod docs models pictures bench fmt lock
+	check-console check-local check-dev check-prod docs contract models pictures bench fmt lock
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -111,6 +111,9 @@ check-local check-dev check-prod: check-%:
 
 docs: .venv/.ready ## write the generated documents again
 	@for document in docs/generate_*.py; do python $$document; done
+
+contract: .venv/.ready ## store the contract of a release, which later versions must keep: tests/released_contract.json
+	@python -m tests.support.contract
 
 models: .venv/.ready ## write the models again: make models SOURCE=<a checkout of the provider's api-docs>
 	@python -m catalogue "$(SOURCE)"

@@ -43,7 +43,12 @@ def forget(checkout: Checkout) -> None:
     _deployed_path(checkout).unlink(missing_ok=True)
 
 
-def deploy(checkout: Checkout, ministack: Process, provider_url: str) -> None:
+def synthesize(checkout: Checkout, ministack: Process, provider_url: str) -> None:
+    """Prepare what takes most of the time of the next deployment, which must then be told so."""
+    _cdk(checkout, ministack, checkout.root, ["synth", STACK, "--quiet", *_synthesis(checkout, provider_url)])
+
+
+def deploy(checkout: Checkout, ministack: Process, provider_url: str, *, is_synthesized: bool = False) -> None:
     """Deploy the stack of the checkout. Raise LocalCloudError with the CLI's error if that fails."""
     wanted = _what_is_deployed(checkout, provider_url)
     deployed = _deployed_path(checkout)
@@ -57,9 +62,8 @@ def deploy(checkout: Checkout, ministack: Process, provider_url: str) -> None:
         ministack,
         checkout.root,
         [
-            *("deploy", STACK, "--require-approval", "never"),
-            *("--context", "stage=local", "--context", f"provider_url={provider_url}"),
-            *("--output", str(checkout.state / "cdk.out"), "--outputs-file", str(_outputs_path(checkout))),
+            *("deploy", STACK, "--require-approval", "never", "--outputs-file", str(_outputs_path(checkout))),
+            *(["--app", str(_assembly(checkout))] if is_synthesized else _synthesis(checkout, provider_url)),
         ],
     )
     deployed.write_text(json.dumps(wanted))
@@ -76,6 +80,16 @@ def content_hash(root: Path, provider_url: str) -> str:
     paths = [root / source for source in SOURCES]
     files = (file for path in paths for file in ([path] if path.is_file() else files_in(path)))
     return hash_of(files, root, provider_url)
+
+
+def _synthesis(checkout: Checkout, provider_url: str) -> list[str]:
+    """Return the options with which the CLI synthesizes the app."""
+    context = ["--context", "stage=local", "--context", f"provider_url={provider_url}"]
+    return [*context, "--output", str(_assembly(checkout))]
+
+
+def _assembly(checkout: Checkout) -> Path:
+    return checkout.state / "cdk.out"
 
 
 def _cdk(checkout: Checkout, ministack: Process, cwd: Path, arguments: list[str]) -> None:

@@ -26,4 +26,5 @@ The steps, each a frozen dataclass of its collaborators that the function of the
     api/                            the HTTP API: its contract, its keys, and a class for each resource
     workflow                        the executions of the state machine
     secrets, tls, public            reading secrets, trusted authorities, and public addresses
+    stored                          reading what another release has written
 """

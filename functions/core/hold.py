@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core.stored import part
+
 Counts = Mapping[str, Mapping[str, int]]  # credits by the scope of a budget and by period: 2026-11-25, 2026-11
 
 
@@ -47,7 +49,7 @@ class Hold:
     def of(cls, fields: Mapping[str, Any]) -> "Hold":
         """Return the hold that these fields of a record describe."""
         counted = fields.get("counted")
-        return cls(**{**fields, "counted": Counted(**counted) if counted else None})
+        return part(cls, {**fields, "counted": part(Counted, counted) if counted else None})
 
     def taking(self, credits_: int, periods: Mapping[str, tuple[str, str]]) -> "Hold":
         """Return the hold after it takes credits from each of its scopes, which are in these days and months."""

@@ -149,7 +149,6 @@ def test_a_healthy_stack_satisfies_the_doctor(run: Run) -> None:
         "API": "ok",
         "your API key": "ok",
         "stack": "ok",
-        "URL": "ok",
         "concurrency": "ok",
         "permissions": "ok",
         "provider's key": "ok",

@@ -4,13 +4,6 @@
 // Standard output: {path: the states that were entered, payloads: what each function got, output or error}.
 import { StateMachine } from "aws-local-stepfunctions";
 
-// The interpreter asks for Node 22, and lacks only this on Node 20.
-Promise.withResolvers ??= function () {
-  const made = {};
-  made.promise = new this((resolve, reject) => Object.assign(made, { resolve, reject }));
-  return made;
-};
-
 const chunks = [];
 for await (const chunk of process.stdin) chunks.push(chunk);
 const { definition, input, answers } = JSON.parse(Buffer.concat(chunks).toString());

@@ -11,17 +11,18 @@ from typing import Any
 
 
 class Receiver:
-    """A server that records each message and answers 200."""
+    """A server that records each message and answers with `status`."""
 
     def __init__(self) -> None:
+        self.status = 200
         self._received: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-        received = self._received
+        receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                received[str(message["data"].get("generation_id"))].append(message)
-                self.send_response(200)
+                receiver._received[str(message["data"].get("generation_id"))].append(message)
+                self.send_response(receiver.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

@@ -15,7 +15,7 @@ from promptreel.operator.keys import ApiKeys
 def findings(deployment: Deployment, url: str | None) -> Iterator[Finding]:
     """Yield the result of each check. `url` is the configured URL of the API."""
     yield _stack(deployment)
-    if url:
+    if url and not deployment.local_aws:  # the local cloud's functions know another address than its users
         yield _url(deployment, url)
     yield _permissions(deployment)
     yield _concurrency(deployment)

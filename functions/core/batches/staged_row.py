@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from core.generation import NO_LABEL, BatchRow, Label, Webhook
+from core.stored import part
 
 
 class Span(NamedTuple):
@@ -67,7 +68,7 @@ class StagedRow:
             source_ref=line["source_ref"],
             generation_id=line["generation_id"],
             request=line.get("request", {}),
-            label=Label(line.get("name"), tuple(line.get("tags", ())), Webhook(**webhook) if webhook else None),
+            label=Label(line.get("name"), tuple(line.get("tags", ())), part(Webhook, webhook) if webhook else None),
             needs={generation_id: Span(*span) for generation_id, span in line.get("needs", {}).items()},
             rows_key=line.get("rows_key"),
         )

@@ -33,6 +33,7 @@ from core.records.table import (
     update_of,
 )
 from core.records.wanted import Wanted
+from core.stored import part
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -273,7 +274,7 @@ def _fields(item: Item, names: Iterable[str]) -> dict[str, Any]:
 def _record(item: Item) -> BatchRecord:
     fields = _fields(item, BatchRecord.__annotations__)
     if "error" in fields:
-        fields["error"] = Failure(**fields["error"])
+        fields["error"] = part(Failure, fields["error"])
     return BatchRecord(**fields)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from core.stored import part
+
 MAX_LINKS = 20  # that work at the same time, with the automatic one
 MAX_NUMBER = 2**16 - 1  # a token has two bytes for it
 MINUTE = len("2026-01-01T12:00")
@@ -56,7 +58,7 @@ class Links:
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Links":
         """Return the links that these fields of a record describe."""
-        return cls(**{**fields, "links": tuple(Link(**one) for one in fields["links"])})
+        return part(cls, {**fields, "links": tuple(part(Link, one) for one in fields["links"])})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for the record."""

@@ -20,6 +20,7 @@ from core.generation import (
 from core.hold import Hold
 from core.links.record import Links
 from core.records.table import KEY, Item
+from core.stored import part
 
 TOMBSTONE = "deleted_at"  # an attribute that only tombstones have
 _TIMES = {
@@ -65,15 +66,15 @@ def as_generation(item: Item) -> Generation:
         fields["submission"] = Submission(fields["submission"])
     for name, form in (("source", Source), ("error", Failure), ("video", ArchivedVideo), ("webhook", Webhook)):
         if name in fields:
-            fields[name] = form(**fields[name])
+            fields[name] = part(form, fields[name])
     if "cost" in fields:
-        fields["cost"] = Cost(**fields["cost"])
+        fields["cost"] = part(Cost, fields["cost"])
     if "hold" in fields:
         fields["hold"] = Hold.of(fields["hold"])
     if "links" in fields:
         fields["links"] = Links.of(fields["links"])
     if "given" in fields:
-        fields["given"] = [Given(**one) for one in fields["given"]]
+        fields["given"] = [part(Given, one) for one in fields["given"]]
     return Generation(**fields)
 
 
