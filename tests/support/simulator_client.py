@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from local.simulator import SimulatorControl
+from local.simulator.control import SimulatorControl
 
 KEY = "a-key"
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}

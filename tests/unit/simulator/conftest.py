@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.simulator import Behaviour, Simulator
+from local.simulator.process import Behaviour
+from local.simulator.server import Simulator
 from tests.support.simulator_client import KEY, Client, Clock
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from core.archive.check import Check
 from core.archive.containers import CONTENT_TYPES
 from core.archive.download import Allowed
 from core.models import containers_of, known
-from local.simulator import provider, videos
+from local.simulator import clips, process, videos
+from local.simulator.clips import Clip
 from local.simulator.models import VEO, asked_by
-from local.simulator.videos import Clip
 from tests.support.simulator_client import AUTHORIZED, KEY, NEW_FORM, OLD_FORM, PROMPT, Client, download
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def test_every_model_serves_a_whole_video_for_each_example_of_the_reference(
     client: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The video has the requested container if a model makes several. Its content is not checked."""
-    rendered = {name: videos.render(Clip("any", "any", 1, container=name)) for name in videos.CONTENT_TYPES}
-    monkeypatch.setattr(provider, "render", lambda clip: rendered[clip.container])
+    rendered = {name: videos.render(Clip("any", "any", 1, container=name)) for name in clips.CONTENT_TYPES}
+    monkeypatch.setattr(process, "render", lambda clip: rendered[clip.container])
     allowed, served = Allowed((), max_bytes=1 << 20), Counter[str]()
     for name, model in known().items():
         for example in (model.schema or {})["examples"]:
@@ -113,7 +113,7 @@ def test_every_model_serves_a_whole_video_for_each_example_of_the_reference(
     assert served.total() >= len(known())
 
 
-@pytest.mark.parametrize("container", videos.CONTENT_TYPES)
+@pytest.mark.parametrize("container", clips.CONTENT_TYPES)
 def test_videos_of_other_models_match_their_type_and_can_be_padded(client: Client, container: str) -> None:
     (kind,) = [
         one
