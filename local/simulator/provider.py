@@ -1,5 +1,6 @@
 """Answer the calls of the provider's API. This module uses neither sockets nor storage."""
 
+import hmac
 import json
 import re
 from collections.abc import Collection
@@ -165,7 +166,7 @@ class Provider:
         return key.strip() if scheme.lower() == "bearer" and self._is_accepted(key.strip()) else None
 
     def _is_accepted(self, key: str) -> bool:
-        return key in self.keys
+        return any(hmac.compare_digest(key.encode(), one.encode()) for one in self.keys)
 
     def _view(self, generation: Generation, progress: Progress) -> dict[str, Any]:
         script = self.scripts.get(generation.clip.prompt)

@@ -60,6 +60,10 @@ class Client:
         answer: dict[str, Any] = self.fetch(self.create(**fields).json()["id"]).json()
         return answer
 
+    def download(self, url: str, **options: Any) -> requests.Response:
+        """Return the response to a request for a video."""
+        return download(url, **options)
+
 
 def download(url: str, **options: Any) -> requests.Response:
     return requests.get(url, timeout=10, allow_redirects=False, **options)
