@@ -29,9 +29,9 @@ def main(name: str) -> int:
     stack = f"promptreel-{stage.name}"
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "outputs.json"
-        command = ["cdk", "deploy", stack, *context(stage), "--no-notices", "--outputs-file", str(file)]
         # A local AWS has nobody to ask about permissions.
-        command += ["--require-approval", "never"] if stage.emulator else []
+        approval = ["--require-approval", "never"] if stage.emulator else []
+        command = ["cdk", "deploy", stack, *context(stage), *approval, "--no-notices", "--outputs-file", str(file)]
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - ours
         if code or not file.exists():  # without a file, the question about permissions was answered with no
             return code

@@ -55,7 +55,7 @@ def _resources(stack: str) -> dict[str, list[str]]:
 
 
 def _forget_secrets(arns: list[str]) -> None:
-    """Delete secrets at once that would otherwise be kept for a month, in which they can be restored."""
+    """Delete secrets at once. Otherwise Secrets Manager would keep them for a month, so that they can be restored."""
     secrets = boto3.client("secretsmanager")
     for arn in arns:
         try:

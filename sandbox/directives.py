@@ -63,6 +63,6 @@ def link_of(prompt: str) -> Link:
 
 
 def _answer(status: int, is_repeated: bool) -> ApiBehaviour:
-    message = "The sandbox was told to answer this."
+    message = "The prompt asks the sandbox for this answer."
     behaviour: ApiBehaviour = {"status": status, "message": message, "repeat": is_repeated}
     return {**behaviour, "headers": {"Retry-After": "1"}} if status in _RETRY_AFTER else behaviour

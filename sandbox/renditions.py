@@ -1,4 +1,4 @@
-"""Name the videos that `make sandbox` renders. One of them stands for every video that a generation can have."""
+"""Name the videos that `make sandbox` renders. Every generation gets the one that is most like its request."""
 
 from local.simulator.clips import CONTENT_TYPES, Clip
 

@@ -56,7 +56,7 @@ def _receive(call: Call, body: bytes, table: Table, key: str) -> Answer:
     """Keep a webhook for the tests."""
     given = call.path.removeprefix(WEBHOOKS)
     if call.method != "POST" or not hmac.compare_digest(given.encode(), receiver_of(key).encode()):
-        return error_answer(404, "There is no such receiver.", WEBHOOKS)
+        return error_answer(404, "This receiver does not exist.", WEBHOOKS)
     if len(body) > LARGEST_WEBHOOK:
         return error_answer(413, "The webhook is too large.", WEBHOOKS)
     table.note(RECEIVED, base64.urlsafe_b64encode(os.urandom(9)).decode(), body.decode(errors="replace"))

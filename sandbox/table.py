@@ -21,7 +21,7 @@ REQUESTS, CALLS, RECEIVED, FAILED = "requests", "calls", "received", "failed"
 
 @dataclass(frozen=True)
 class Table:
-    """The table, and the secret with which ids are made. `now` is in epoch seconds."""
+    """The table, and the secret that signs ids. `now` is in epoch seconds."""
 
     dynamodb: "DynamoDBClient"
     name: str

@@ -40,7 +40,7 @@ class Files(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What the provider remembers. The sandbox on AWS has other parts (sandbox/)."""
+    """The memory of the provider. The sandbox on AWS has other parts (sandbox/)."""
 
     scripts: Scripts
     generations: Generations

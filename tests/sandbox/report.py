@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.sandbox.world import Sandbox
 
 ACCOUNT = re.compile(r"(?<=:)\d{12}(?=:)")
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 MACHINES = ("VideoGenerationStateMachineArn", "PromptBatchStateMachineArn")
 
 
@@ -36,8 +38,10 @@ class Report:
         """Write `report.md` and `histories/`, without the number of the account."""
         if not self._results:
             return
-        (folder / "histories").mkdir(parents=True, exist_ok=True)
-        rows = [self._saved(execution, folder / "histories") for execution in self._executions()]
+        histories = folder / "histories"
+        shutil.rmtree(histories, ignore_errors=True)
+        histories.mkdir(parents=True)
+        rows = [self._saved(execution, histories) for execution in self._executions()]
         where = f"AWS, {self.sandbox.region}" if self.sandbox.emulator is None else "a local AWS, not AWS"
         counts = Counter(outcome for _, outcome, _ in self._results)
         text = [
@@ -75,12 +79,22 @@ class Report:
     def _saved(self, execution: dict[str, Any], folder: Path) -> str:
         """Save the history of an execution, and return its line of the report."""
         events = self.sandbox.history(execution["executionArn"])
-        file = f"{execution['name']}.json"
+        file = self._file_of(execution["name"], folder)
         text = json.dumps({"execution": execution, "events": events}, default=str, indent=1)
-        (folder / file).write_text(ACCOUNT.sub("000000000000", text) + "\n")
+        file.write_text(ACCOUNT.sub("000000000000", text) + "\n")
         entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+        states = ", ".join(f"{name} x{times}" if times > 1 else name for name, times in Counter(entered).items())
         took = (execution["stopDate"] - execution["startDate"]).total_seconds()
-        return f"| {file} | {execution['status']} | {len(events)} | {took:.1f} | {' '.join(entered)} |"
+        return f"| {file.name} | {execution['status']} | {len(events)} | {took:.1f} | {states} |"
+
+    def _file_of(self, execution: str, folder: Path) -> Path:
+        """Return a new file, named after the test that started the execution, if one did."""
+        which, _, run = execution.partition("-")
+        test = self.sandbox.tests.get(which)
+        name = _NOT_IN_NAMES.sub("-", _readable(test)).strip("-") if test else f"row-{which}"
+        name = f"{name}-run-{run}" if run else name
+        taken = len(list(folder.glob(f"{name}*.json")))
+        return folder / (f"{name}-{taken + 1}.json" if taken else f"{name}.json")
 
 
 def _readable(name: str) -> str:

@@ -33,6 +33,7 @@ class Sandbox:
     outputs: dict[str, str]
     region: str
     emulator: str | None
+    tests: dict[str, str] = field(default_factory=dict)  # the test that made a generation or a batch, by its id
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -69,7 +70,12 @@ class Sandbox:
         """Send a prompt and return the generation's id."""
         answer = self.call("POST", json={"model": "veo2", "prompt": prompt, **fields}, params=query)
         assert answer.status_code == 200, answer.text
-        return str(answer.json()["id"])
+        return self.made(answer.json()["id"])
+
+    def made(self, which: str) -> str:
+        """Remember which test made this generation or batch, and return its id."""
+        self.tests[which] = os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].removesuffix(" (call)")
+        return which
 
     def get(self, generation_id: str) -> dict[str, Any]:
         answer = self.call("GET", params={"generation_id": generation_id})
@@ -93,7 +99,7 @@ class Sandbox:
         return ended
 
     def failed(self, generation_id: str) -> str:
-        """Return the name of the error with which the generation has ended."""
+        """Return the name of the generation's error once it has ended."""
         ended = self.ended(generation_id)
         assert ended["status"] == "error"
         return str(ended["error"]["name"])
@@ -105,7 +111,7 @@ class Sandbox:
             found = self.call("GET", params={"text": prompt}).json()["data"]
             return str(found[0]["id"]) if found else None
 
-        return eventually(look)
+        return self.made(eventually(look))
 
     def execution(self, generation_id: str) -> dict[str, Any]:
         """Return the first execution of a generation once it has ended."""
@@ -153,12 +159,12 @@ class Sandbox:
 
 
 def find() -> Sandbox:
-    """Return the sandbox that the shell's credentials lead to. End the run if there is none."""
+    """Return the sandbox in the account of the shell's credentials. End the run if it does not exist."""
     cloudformation = boto3.client("cloudformation")
     try:
         stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
     except cloudformation.exceptions.ClientError as error:
-        raise SystemExit(f"There is no sandbox here ({error}): deploy it with make sandbox.") from None
+        raise SystemExit(f"The sandbox was not found ({error}). Deploy it with make sandbox.") from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     return Sandbox(outputs, cloudformation.meta.region_name, os.environ.get("AWS_ENDPOINT_URL"))
 
