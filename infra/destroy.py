@@ -35,9 +35,13 @@ def main(name: str) -> int:
     if os.environ.get("FORCE") != "1" and input(question) != stack:
         sys.stderr.write("Nothing was deleted.\n")
         return 1
-    resources = _resources(stack)
+    try:
+        resources = _resources(stack)
+    except ClientError as error:
+        sys.stderr.write(f"{stack} cannot be deleted: {error}\n")
+        return 1
     for bucket in resources.get("AWS::S3::Bucket", []):
-        boto3.resource("s3").Bucket(bucket).object_versions.delete()
+        boto3.resource("s3", region_name=_region()).Bucket(bucket).object_versions.delete()
     command = ["cdk", "destroy", stack, *context(stage), "--force", "--no-notices"]
     code = subprocess.run(command, check=False).returncode  # noqa: S603 - the name is one of ours
     if code == 0:
@@ -47,16 +51,22 @@ def main(name: str) -> int:
 
 def _resources(stack: str) -> dict[str, list[str]]:
     """Return the names of the stack's resources, by type."""
+    cloudformation = boto3.client("cloudformation", region_name=_region())
     found: dict[str, list[str]] = {}
-    for page in boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack):
+    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
         for resource in page["StackResourceSummaries"]:
             found.setdefault(resource["ResourceType"], []).append(resource.get("PhysicalResourceId", ""))
     return found
 
 
+def _region() -> str | None:
+    """Return the region that CDK uses. boto3 would read only AWS_DEFAULT_REGION."""
+    return os.environ.get("AWS_REGION")
+
+
 def _forget_secrets(arns: list[str]) -> None:
     """Delete secrets at once. Otherwise Secrets Manager would keep them for a month, so that they can be restored."""
-    secrets = boto3.client("secretsmanager")
+    secrets = boto3.client("secretsmanager", region_name=_region())
     for arn in arns:
         try:
             secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)

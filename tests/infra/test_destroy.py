@@ -77,6 +77,21 @@ def test_nothing_is_deleted_without_the_name(cdk: Path, monkeypatch: pytest.Monk
     assert not cdk.exists()
 
 
+def test_a_stack_that_does_not_exist_is_named(
+    cdk: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def missing(_: str) -> None:
+        raise ClientError(
+            {"Error": {"Message": "Stack with id promptreel-sandbox does not exist"}}, "ListStackResources"
+        )
+
+    monkeypatch.setenv("FORCE", "1")
+    monkeypatch.setattr(destroy, "_resources", missing)
+    assert destroy.main("sandbox") == 1
+    assert "promptreel-sandbox cannot be deleted" in capfd.readouterr().err
+    assert not cdk.exists()
+
+
 def test_a_stage_that_keeps_its_data_is_never_deleted(cdk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE", "1")
     assert destroy.main("prod") == 1

@@ -12,7 +12,8 @@ import boto3
 
 from infra import deploy, destroy
 from local.sandbox import local_aws
-from tests.sandbox.world import find
+from local.settings import LocalCloudError
+from tests.support.deployed_sandbox import find
 
 HERE = Path(__file__).parent
 
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
         return run(arguments)
     options = [argument for argument in arguments if argument != "--local"]
     with local_aws():
-        os.environ["FORCE"] = "1"
+        os.environ["FORCE"] = "1"  # there is nothing to confirm
         before = remains()
         code = deploy.main("sandbox")
         if code == 0:
@@ -73,4 +74,7 @@ def remains() -> set[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (LocalCloudError, subprocess.CalledProcessError) as error:
+        sys.exit(f"The local AWS could not be started: {error}")

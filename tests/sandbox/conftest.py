@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.report import Report
-from tests.sandbox.world import Sandbox, find
+from tests.support.deployed_sandbox import Sandbox, find
+from tests.support.sandbox_report import Report
 
 FOLDER = Path(__file__).parents[2] / "out" / "sandbox"
 TIMEOUT_SECONDS = 900

@@ -15,7 +15,7 @@ from core.records.table import KEY
 from promptreel._http import RETRIED
 from promptreel.operator.keys import ApiKeys
 from sandbox.table import FAILED
-from tests.sandbox.world import OWNER, Sandbox, eventually, unique
+from tests.support.deployed_sandbox import OWNER, Sandbox, eventually, unique
 
 pytestmark = pytest.mark.aws
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sandbox.provider import WRONG_HOST_SECONDS, receiver_of
 from sandbox.table import RECEIVED
-from tests.sandbox.world import OWNER, Sandbox, eventually, lines, unique
+from tests.support.deployed_sandbox import OWNER, Sandbox, eventually, lines, unique
 
 
 def test_a_request_over_http_becomes_a_verified_video(sandbox: Sandbox) -> None:
@@ -133,3 +133,14 @@ def test_the_owner_sees_the_cost(sandbox: Sandbox) -> None:
     generation = sandbox.completed(sandbox.create(unique("A coin")))
     assert generation["meta"]["usage"]["credits_used"] > 0
     assert OWNER in sandbox.run("keys", "list")
+
+
+def test_the_books_of_the_provider_agree_with_the_ledger(sandbox: Sandbox) -> None:
+    """Other tests of the day may have left a difference, but not this one's job."""
+    generation_id = sandbox.create(unique("A ledger"))
+    day = sandbox.completed(generation_id)["meta"]["generated_at"][:10]
+    sums = json.loads(sandbox.run("reconcile", "--day", day, "--json", codes=(0, 1)))
+    assert sums["counts"]["adds_up"]["count"] >= 1
+    bucket, _, key = sums["report"].removeprefix("s3://").partition("/")
+    report = sandbox.aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    assert generation_id not in report

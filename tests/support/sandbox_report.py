@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.world import Sandbox
+from tests.support.deployed_sandbox import Sandbox
 
 ACCOUNT = re.compile(r"(?<=:)\d{12}(?=:)")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
@@ -32,6 +32,7 @@ class Report:
         said = "; ".join(str(value) for name, value in result.user_properties if name == "fact")
         if result.skipped and isinstance(result.longrepr, tuple):
             said = str(result.longrepr[2]).removeprefix("Skipped: ")
+        said = said.replace("|", "/").replace("\n", " ")  # it becomes a cell of a table
         self._results.append((result.nodeid.rpartition("::")[2], result.outcome, said))
 
     def save(self, folder: Path) -> None:
@@ -64,7 +65,7 @@ class Report:
             *rows,
             "",
         ]
-        (folder / "report.md").write_text("\n".join(text))
+        (folder / "report.md").write_text(ACCOUNT.sub("000000000000", "\n".join(text)))
 
     def _executions(self) -> list[dict[str, Any]]:
         """Return the executions of this run that have ended, oldest first."""
