@@ -11,7 +11,7 @@ Link = Literal["usual", "wrong host", "missing video", "broken video"]
 
 MOST = 4  # directives in a prompt, because the id carries them
 LINKS: tuple[Link, ...] = ("wrong host", "missing video", "broken video")
-_DIRECTIVES = re.compile(r"\[sandbox:([^\]]*)\]")
+_DIRECTIVES = re.compile(r"\[sandbox:([^\[\]]*)\]")
 _SECONDS = re.compile(r"(\d{1,4}) s")
 _STATUS = re.compile(r"([45]\d\d) (once|twice|always)")
 _WORDS = ("fail", "never", "lost", *LINKS)

@@ -1,6 +1,5 @@
 """Make the simulator's API work without state: ids, prompts and a table take the place of the process's memory."""
 
-import functools
 import hmac
 import math
 from collections.abc import Collection
@@ -134,7 +133,6 @@ class Bucket:
         where = {"Bucket": self.name, "Key": key}
         return self.s3.generate_presigned_url("get_object", Params=where, ExpiresIn=LINK_SECONDS)
 
-    @functools.cache  # noqa: B019 - the function has one bucket, with a few objects that do not change
     def size(self, key: str) -> int:
         """Return the size of an object in bytes."""
         return self.s3.head_object(Bucket=self.name, Key=key)["ContentLength"]

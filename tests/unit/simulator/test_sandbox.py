@@ -82,6 +82,7 @@ def test_a_prompt_has_a_few_directives_at_most() -> None:
 
 def test_only_whole_directives_count() -> None:
     assert directives_of("[sandbox fail] sandbox: fail [sandbox: fail") == []
+    assert directives_of("[sandbox:" * 20_000) == [], "in a time that grows with the length only"
     assert directives_of("[sandbox: fail] and [sandbox:20 s]") == ["fail", "20 s"]
 
 
