@@ -92,7 +92,7 @@ class Report:
         """Return a new file, named after the test that started the execution, if one did."""
         which, _, run = execution.partition("-")
         test = self.sandbox.tests.get(which)
-        name = _NOT_IN_NAMES.sub("-", _readable(test)).strip("-") if test else f"row-{which}"
+        name = _NOT_IN_NAMES.sub("-", _readable(test).lower()).strip("-") if test else f"row-{which}"
         name = f"{name}-run-{run}" if run else name
         taken = len(list(folder.glob(f"{name}*.json")))
         return folder / (f"{name}-{taken + 1}.json" if taken else f"{name}.json")
