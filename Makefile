@@ -23,11 +23,11 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy test offline coverage unit e2e nightly fuzz torture mutants compatibility pr check check-code check-docs check-definitions \
-	check-console check-local check-dev check-prod docs contract models pictures bench fmt lock
+.PHONY: help demo up down reset bootstrap deploy destroy sandbox sandbox-test sandbox-down test offline coverage unit e2e nightly fuzz torture mutants compatibility pr check check-code check-docs check-definitions \
+	check-console check-local check-dev check-prod check-sandbox docs contract models pictures bench fmt lock
 
 help: ## list the targets
-	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 # --- the product ---------------------------------------------------------------------------------------------
 
@@ -51,6 +51,15 @@ deploy: .venv/.ready ## deploy to AWS, with your shell's credentials: make deplo
 
 destroy: .venv/.ready ## delete a stack from AWS, after confirmation: make destroy STAGE=dev
 	@python -m infra.destroy $(STAGE)
+
+sandbox: .venv/.ready ## deploy to AWS with a simulated provider, which needs no provider's key (docs/sandbox.md)
+	@python -m infra.deploy sandbox
+
+sandbox-test: .venv/.ready .venv/ministack/.ready ## test the sandbox; LOCAL=1 deploys, tests and deletes it on a local AWS
+	@python -m tests.sandbox $(if $(LOCAL),--local)
+
+sandbox-down: .venv/.ready ## delete the sandbox; asks first, unless FORCE=1
+	@python -m infra.destroy sandbox
 
 # --- its quality ---------------------------------------------------------------------------------------------
 
@@ -90,7 +99,7 @@ pr: ## everything that a pull request must pass, as CI runs it, in 20 minutes
 	@.ci/run
 
 check: .venv/.ready ## lint, types, generated docs, definitions and templates
-	@$(MAKE) --jobs 4 --output-sync check-code check-console check-docs check-definitions check-local check-dev check-prod
+	@$(MAKE) --jobs 4 --output-sync check-code check-console check-docs check-definitions check-local check-dev check-prod check-sandbox
 
 check-code:
 	@ruff check --quiet && ruff format --quiet --check && mypy .
@@ -105,7 +114,7 @@ check-definitions:
 	@for definition in statemachine/*.asl.json; do asl-validator --json-path $$definition; done
 	@cfn-lint -- examples/*.yaml
 
-check-local check-dev check-prod: check-%:
+check-local check-dev check-prod check-sandbox: check-%:
 	@CDK_OUTDIR=.local/check/$* CDK_CONTEXT_JSON='{"stage": "$*", "aws:cdk:bundling-stacks": []}' python app.py
 	@cfn-lint --ignore-checks W3005 -- .local/check/$*/*.template.json
 

@@ -13,7 +13,11 @@ from infra.stack import PromptreelStack
 def main() -> None:
     app = cdk.App()
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
-    stage = stage_named(app.node.get_context("stage"), provider_url=app.node.try_get_context("provider_url"))
+    stage = stage_named(
+        app.node.get_context("stage"),
+        provider_url=app.node.try_get_context("provider_url"),
+        emulator=app.node.try_get_context("emulator"),
+    )
     PromptreelStack(app, stage)
     app.synth()
 

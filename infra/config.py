@@ -1,4 +1,4 @@
-"""Define the stages `local`, `dev` and `prod`, and every setting that can differ between them."""
+"""Define the stages `local`, `dev`, `prod` and `sandbox`, and every setting that can differ between them."""
 
 import platform
 from dataclasses import dataclass, replace
@@ -27,6 +27,11 @@ class Stage:
     video_hosts: tuple[str, ...] = ("cdn.aimlapi.com",)  # for all models; the catalogue adds the hosts of each model
     allow_local_video_hosts: bool = False  # plain HTTP and loopback, for the simulator only
     max_video_bytes: int = 2 * GIB  # about twenty times the largest Veo video; a safeguard
+
+    # A sandbox deploys a simulator of the provider, which replaces the two addresses above. `emulator` is the URL of
+    # the local AWS if the sandbox is not on AWS.
+    simulates_provider: bool = False
+    emulator: str | None = None
 
     # Whether others use the provider account with their own keys. If not, every charge must match a job.
     account_is_shared: bool = False
@@ -156,9 +161,8 @@ class Stage:
         }
 
 
+# A simulator needs no patience.
 _SIMULATED = {
-    "video_hosts": ("127.0.0.1", "localhost", "cdn.aimlapi.com"),
-    "allow_local_video_hosts": True,
     "submit_deadline_seconds": 2 * MINUTE,
     "poll_first_seconds": 2,
     "poll_every_seconds": 0.5,
@@ -174,6 +178,20 @@ _SIMULATED = {
 }
 
 
+# How the local AWS runs functions: as processes of this machine.
+_EMULATED = {
+    "account_concurrency": 1000,  # as the emulator says
+    "in_flight_limit": 10,
+    "allow_local_webhooks": True,
+    "poll_stay_seconds": 1,  # few functions can run concurrently here, and transitions are free
+    "python": ".".join(platform.python_version_tuple()[:2]),
+    "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+    "package_platform": None,
+    "recover_table": False,
+    "log_days": 7,
+}
+
+
 def _local(provider_url: str) -> Stage:
     """Return the stage of the local cloud, which runs functions as processes of this machine.
 
@@ -183,31 +201,48 @@ def _local(provider_url: str) -> Stage:
         name="local",
         file_owners=("=demo",),
         event_owners=("=demo",),
-        account_concurrency=1000,  # as the emulator says
-        in_flight_limit=10,
-        allow_local_webhooks=True,
-        poll_stay_seconds=1,  # few functions can run concurrently here, and transitions are free
         provider_url=provider_url,
-        python=".".join(platform.python_version_tuple()[:2]),
-        architecture="arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
-        package_platform=None,
+        **_EMULATED,  # type: ignore[arg-type]  # mixed values
+    )
+    if provider_url == AIMLAPI_URL:
+        return stage
+    hosts = ("127.0.0.1", "localhost", "cdn.aimlapi.com")
+    return replace(stage, video_hosts=hosts, allow_local_video_hosts=True, **_SIMULATED)  # type: ignore[arg-type]
+
+
+def _sandbox(emulator: str | None) -> Stage:
+    """Return the stage that runs on AWS without a provider, for hours. `emulator` is the URL of a local AWS instead."""
+    stage = Stage(
+        name="sandbox",
+        simulates_provider=True,
+        file_owners=("=sandbox",),
+        event_owners=("=sandbox",),
         recover_table=False,
         log_days=7,
+        **_SIMULATED,  # type: ignore[arg-type]  # mixed values
     )
-    return stage if provider_url == AIMLAPI_URL else replace(stage, **_SIMULATED)  # type: ignore[arg-type]  # mixed values
+    if emulator is None:
+        return stage
+    return replace(stage, emulator=emulator, allow_local_video_hosts=True, **_EMULATED)  # type: ignore[arg-type]
 
 
-def stage_named(name: str, *, provider_url: str | None = None) -> Stage:
+def stage_named(name: str, *, provider_url: str | None = None, emulator: str | None = None) -> Stage:
     """Return the stage with this name. Raise UnknownStage if it does not exist.
 
-    Only `local` accepts a `provider_url`."""
+    Only `local` accepts a `provider_url`, and only `sandbox` an `emulator`."""
     if name == "local":
         return _local(provider_url or AIMLAPI_URL)
+    if emulator and name != "sandbox":
+        raise UnknownStage(f"The stage {name} runs on AWS. Only the sandbox accepts an emulator.")
     if provider_url:
         raise UnknownStage(f"The stage {name} uses {AIMLAPI_URL}. Only the local stage accepts another provider_url.")
     match name:
+        case "sandbox":
+            return _sandbox(emulator)
         case "dev":
             return Stage(name="dev")
         case "prod":
             return Stage(name="prod", keep_data=True, log_days=90)
-    raise UnknownStage(f"There is no stage {name!r}. Choose local, dev or prod, as in `cdk deploy -c stage=dev`.")
+    raise UnknownStage(
+        f"There is no stage {name!r}. Choose local, dev, prod or sandbox, as in `cdk deploy -c stage=dev`."
+    )

@@ -1,4 +1,4 @@
-"""Create the Lambda functions. All but `console` share one code asset and one layer. Each has its own role and log."""
+"""Create the Lambda functions. Most of them share one code asset and one layer. Each has its own role and log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from infra.console import SOURCES as CONSOLE
 from infra.console import ConsoleCode
 from infra.layer import LOCK_FILE, Layer
 from infra.nag import acknowledge
+from infra.sandbox_code import SIMULATOR, SandboxCode
+from infra.sandbox_code import SOURCES as SANDBOX
 
 
 def allow(*actions: str, on: str | list[str]) -> iam.PolicyStatement:
@@ -78,7 +80,10 @@ class Functions(Construct):
             lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64
         )
         self._code = self._bundle(FunctionsCode(stage.python), stand_in=FUNCTIONS)
-        self._console_code = self._bundle(ConsoleCode(stage.python), stand_in=CONSOLE)
+        # The console has its own asset: its files would slow other functions. The simulator is not part of the product.
+        self._own_code = {"console": self._bundle(ConsoleCode(stage.python), stand_in=CONSOLE)}
+        if stage.simulates_provider:
+            self._own_code[SIMULATOR] = self._bundle(SandboxCode(stage.python), stand_in=SANDBOX)
         self.made: dict[str, lambda_.Function] = {}  # by their names, in title case
         self._layer = lambda_.LayerVersion(
             self,
@@ -112,14 +117,13 @@ class Functions(Construct):
             "AwsSolutions-IAM5[Resource::*]",
             "X-Ray's PutTraceSegments and PutTelemetryRecords do not support resources.",
         )
-        self.made[title] = lambda_.Function(
+        function = lambda_.Function(
             scope,
             "Function",
             description=f"Promptreel {self._stage.name}: {name}",
             handler=f"{name}.handler",
-            # The console has its own asset: its files would slow other functions, and it needs no packages.
-            code=self._console_code if name == "console" else self._code,
-            layers=[] if name == "console" else [self._layer],
+            code=self._own_code.get(name, self._code),
+            layers=[] if name == "console" else [self._layer],  # which needs no packages
             runtime=self._runtime,
             architecture=self._architecture,
             memory_size=size.memory_mb,
@@ -136,9 +140,11 @@ class Functions(Construct):
             log_group=log,
             tracing=lambda_.Tracing.ACTIVE,
         )
-        return self.made[title]
+        if name != SIMULATOR:  # whose errors are the tests'
+            self.made[title] = function
+        return function
 
-    def _bundle(self, bundle: FunctionsCode | ConsoleCode | Layer, stand_in: Path) -> lambda_.Code:
+    def _bundle(self, bundle: FunctionsCode | ConsoleCode | SandboxCode | Layer, stand_in: Path) -> lambda_.Code:
         """Return the bundle for Lambda, or the stand-in when CDK needs no bundles (`cdk ls`, `cdk destroy`, tests)."""
         if not cdk.Stack.of(self).bundling_required:
             return lambda_.Code.from_asset(str(stand_in), exclude=["__pycache__"])

@@ -14,6 +14,7 @@ from infra.dashboard import Dashboard
 from infra.functions import Functions
 from infra.monitoring import Monitoring
 from infra.reconciliation import Reconciliation
+from infra.sandbox import Sandbox
 from infra.storage import Storage
 from infra.triggers import Triggers
 from infra.webhooks import Webhooks
@@ -39,9 +40,14 @@ class PromptreelStack(cdk.Stack):
             boundary = iam.ManagedPolicy.from_managed_policy_arn(self, "Boundary", stage.permissions_boundary)
             iam.PermissionsBoundary.of(self).apply(boundary)
 
-        storage = Storage(self, stage)
-        announcements = Announcements(self)
         functions = Functions(self, stage)
+        sandbox = Sandbox(self, stage) if stage.simulates_provider else None
+        if sandbox:
+            stage = sandbox.as_provider_of(stage)
+        storage = Storage(self, stage)
+        if sandbox:
+            sandbox.serve(functions, storage)
+        announcements = Announcements(self)
         base = Base(stage=stage, functions=functions, storage=storage, announcements=announcements)
         workflow = Workflow(self, base)
         batches = Batches(self, base, workflow)
@@ -81,6 +87,7 @@ class PromptreelStack(cdk.Stack):
             "AccountConcurrency": str(stage.account_concurrency),
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }
+        outputs |= sandbox.outputs if sandbox else {}
         # `promptreel doctor` compares the account's concurrency, and checks the permissions of these functions.
         outputs |= {f"{name}RoleArn": role.role_arn for name, role in workflow.task_roles.items()}
         for name, value in outputs.items():

@@ -94,7 +94,11 @@ class Storage(Construct):
         self.batches = BatchRecords(self, stage, self._removal)
         self.slots = Slots(self, stage, self._removal, self.ledger)
         self.money = Money(self, stage, self._removal, self.slots)
-        self.provider_key = self._secret("ProviderKey", "The key for the provider, as plain text.")
+        self.provider_key = (
+            self._generated("ProviderKey", "The key for the simulated provider, as plain text.")
+            if stage.simulates_provider
+            else self._secret("ProviderKey", "The key for the provider, as plain text.")
+        )
         self.provider = Provider(stage.provider_url, self.provider_key)
         self.api_keys = self._secret("ApiKeys", "The hashed keys of this API's users, as JSON.")
         self.webhooks = WebhookRecords(self, stage, self._removal, self._webhooks_secret())
@@ -176,19 +180,24 @@ class Storage(Construct):
         )
         return secret
 
-    def _webhooks_secret(self) -> secretsmanager.CfnSecret:
-        """Create the random secret from which the owners' webhook secrets are derived.
-
-        A deployment replaces it only if these lines change. All owners' secrets then change immediately."""
+    def _generated(self, name: str, description: str) -> secretsmanager.CfnSecret:
+        """Create a secret with a random value, which no deployment replaces as long as these lines do not change."""
         secret = secretsmanager.CfnSecret(
             self,
-            "WebhooksSecret",
-            description="The owners' webhook secrets are derived from this value.",
+            name,
+            description=description,
             generate_secret_string=secretsmanager.CfnSecret.GenerateSecretStringProperty(
                 password_length=64, exclude_punctuation=True
             ),
         )
         secret.apply_removal_policy(self._removal)
+        return secret
+
+    def _webhooks_secret(self) -> secretsmanager.CfnSecret:
+        """Create the random secret from which the owners' webhook secrets are derived.
+
+        A deployment replaces it only if these lines change. All owners' secrets then change immediately."""
+        secret = self._generated("WebhooksSecret", "The owners' webhook secrets are derived from this value.")
         acknowledge(
             secret,
             "AwsSolutions-SMG4",

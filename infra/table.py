@@ -49,7 +49,7 @@ def table(scope: Construct, name: str, stage: Stage, removal: cdk.RemovalPolicy,
             non_key_attributes=list(index.includes) or None,
         )
     if not stage.recover_table:
-        acknowledge(made, "AwsSolutions-DDB3", "The local cloud's records are temporary.")
+        acknowledge(made, "AwsSolutions-DDB3", "These records are temporary.")
     return made
 
 

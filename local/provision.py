@@ -31,7 +31,7 @@ def provision(
     if _secret_text(secrets, outputs["ProviderKeySecretArn"]) != provider_key:
         secrets.put_secret_value(SecretId=outputs["ProviderKeySecretArn"], SecretString=provider_key)
     return Stack(
-        api_url=_without_dns(outputs["ApiUrl"], endpoint_url),
+        api_url=without_dns(outputs["ApiUrl"], endpoint_url),
         api_key=_ensure_api_key(secrets, outputs["ApiKeysSecretArn"], known_api_key),
         aws_endpoint_url=endpoint_url,
         provider_url=provider_url,
@@ -51,7 +51,7 @@ def provision(
     )
 
 
-def _without_dns(api_url: str, endpoint_url: str) -> str:
+def without_dns(api_url: str, endpoint_url: str) -> str:
     """Return the URL of the HTTP API on the local AWS, which works without DNS."""
     api_id = api_url.removeprefix("https://").removeprefix("http://").split(".")[0]
     return f"{endpoint_url}/_aws/execute-api/{api_id}/$default"

@@ -30,7 +30,7 @@ from infra.config import stage_named
 from local.processes import find
 from local.services import MINISTACK, throw_away
 from local.settings import Checkout, Settings, isolate
-from local.simulator import SimulatorControl
+from local.simulator.control import SimulatorControl
 from local.stack import Stack, client
 from local.up import up
 

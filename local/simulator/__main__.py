@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from local.simulator.provider import Behaviour
+from local.simulator.process import Behaviour
 from local.simulator.server import Simulator
 
 

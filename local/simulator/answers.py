@@ -11,8 +11,8 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
+from local.simulator.clips import CONTENT_TYPES
 from local.simulator.scripts import ApiBehaviour, VideoBehaviour
-from local.simulator.videos import CONTENT_TYPES
 
 CHUNK_BYTES = 1 << 18
 FILLING_HEADER_BYTES = 8

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.simulator.calls import Counts
+from local.simulator.clips import Clip
 from local.simulator.scripts import Script, Scripts
-from local.simulator.videos import Clip
 
 CREDITS_PER_SECOND = 1_000_000  # invented, because the provider does not document a price
 

@@ -1,14 +1,14 @@
 """Fetch the links in a request, as the provider does. A job with a link that does not work fails without a charge.
 
-The provider does not document this failure or its time. Only links to this machine are fetched; all others are assumed
-to work.
+The provider does not document this failure or its time. Only links to some hosts are fetched; all others are assumed to
+work.
 """
 
 import functools
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,16 +16,18 @@ from urllib.parse import urlsplit
 from local.simulator.models import CATALOGUE, Refused
 
 SECONDS = 20.0  # timeout of a link
-HERE = {"127.0.0.1", "localhost"}
+HERE = frozenset({"127.0.0.1", "localhost"})
 LINKS, DATA = ("http://", "https://"), "data:"
 
 
-def check_links(request: Mapping[str, Any]) -> str | None:
-    """Return why a job with this request fails, or None if its links work. Raise Refused (400) for an invalid link."""
+def check_links(request: Mapping[str, Any], hosts: Collection[str] = HERE) -> str | None:
+    """Return why a job with this request fails, or None if its links to `hosts` work.
+
+    Raise Refused (400) for an invalid link."""
     for field, link in _links(request):
         if not link.startswith((*LINKS, DATA)):
             raise Refused(HTTPStatus.BAD_REQUEST, f"{field} must be a valid URL.")
-        if urlsplit(link).hostname in HERE and (problem := _problem(link)):
+        if urlsplit(link).hostname in hosts and (problem := _problem(link)):
             return f"The file behind {field} could not be downloaded: {problem}."
     return None
 

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from local.simulator.clips import Clip
 from local.simulator.generations import Generation
 from local.simulator.logs import Entry
-from local.simulator.videos import Clip
 
 
 class JobFile:

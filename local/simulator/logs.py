@@ -63,16 +63,12 @@ class RequestLog:
 
     def page(self, key: str, query: LogQuery) -> dict[str, Any]:
         """Return the response body: the rows of this key's calls, and the position of the page among all matches."""
-        with self._lock:
-            # Reversed instead of a descending sort, so that the later of two calls at the same time is first.
-            entries = sorted(self._entries, key=lambda entry: entry.generation.created_at)[::-1]
+        # Reversed instead of a descending sort, so that the later of two calls at the same time is first.
+        entries = sorted(self._between(query.start, query.end), key=lambda entry: entry.generation.created_at)[::-1]
         rows = [
             row
             for entry in entries
-            if entry.key == key
-            and query.start <= _created(entry) <= query.end
-            and self._is_listed(entry)
-            and _matches(row := self._row(entry), query)
+            if entry.key == key and self._is_listed(entry) and _matches(row := self._row(entry), query)
         ]
         shown = rows[query.offset : query.offset + query.limit]
         return {
@@ -84,6 +80,10 @@ class RequestLog:
                 "has_more": query.offset + len(shown) < len(rows),
             },
         }
+
+    def _between(self, start: datetime, end: datetime) -> list[Entry]:
+        with self._lock:
+            return [entry for entry in self._entries if start <= _created(entry) <= end]
 
     def _is_listed(self, entry: Entry) -> bool:
         script = self._scripts.get(entry.generation.clip.prompt)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.simulator.videos import CONTENT_TYPES, Clip
+from local.simulator.clips import CONTENT_TYPES, Clip
 
 CATALOGUE = Path(__file__).parents[2] / "functions" / "core" / "models" / "catalogue"
 SECONDS = 5  # of a video with a fixed duration

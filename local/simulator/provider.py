@@ -1,94 +1,98 @@
-"""Answer the calls of the provider's API. This module does not use sockets."""
+"""Answer the calls of the provider's API. This module uses neither sockets nor storage."""
 
-import hashlib
 import hmac
 import json
 import re
-import secrets
-import time
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlencode
+from typing import Any, Protocol
+from urllib.parse import parse_qs
 
+from local.simulator import prices
 from local.simulator.account import Account, parse_account_query
-from local.simulator.answers import Answer, accepts, api_answer, error_answer, json_answer, video_answer
-from local.simulator.calls import Call, CallLog
+from local.simulator.answers import Answer, accepts, api_answer, error_answer, json_answer
+from local.simulator.calls import Call
+from local.simulator.clips import CONTENT_TYPES
 from local.simulator.generations import Generation, Generations, Progress
-from local.simulator.inputs import check_links
-from local.simulator.job_file import JobFile
+from local.simulator.inputs import HERE, check_links
 from local.simulator.log_query import parse_query
 from local.simulator.logs import CREDITS_PER_DOLLAR, Entry, RequestLog
 from local.simulator.models import Refused, clip_of
 from local.simulator.scripts import Script, Scripts
-from local.simulator.videos import CONTENT_TYPES, Clip, render
 
+GENERATION_PATH = re.compile("/v2/(?:video/generations|generate/video/[a-z]+/generation)")
 CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 RUNWAY = re.compile(r"runway|gen\d")
 GENERATION_FAILED = {"name": "GenerationFailed", "message": "The simulator was told to fail this generation."}
 
 
-@dataclass(frozen=True)
-class Behaviour:
-    """The simulator's settings: the accepted keys, the durations of generations and links, and the clock."""
+class Files(Protocol):
+    """Where the videos are."""
 
-    keys: Collection[str]
-    seconds: float = 6  # duration of a generation
-    link_lifetime: float = 600  # seconds
-    clock: Callable[[], float] = time.time  # epoch seconds
-    jobs: Path | None = None  # a file that keeps jobs across restarts; scripts and counts are not kept
+    def link(self, generation: Generation) -> str:
+        """Return a new link to the video of a completed generation, which expires."""
+
+    def size(self, generation: Generation) -> int:
+        """Return the size of the file in bytes."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The memory of the provider. The sandbox on AWS has other parts (sandbox/)."""
+
+    scripts: Scripts
+    generations: Generations
+    request_log: RequestLog
+    account: Account
+    files: Files
 
 
 class Provider:
-    """The provider's state and its responses. `url` is its own URL. Thread-safe."""
+    """The provider's responses to callers with one of `keys`. It fetches inputs only from `input_hosts`."""
 
-    def __init__(self, url: str, behaviour: Behaviour) -> None:
-        self.url = url
-        self.keys = frozenset(behaviour.keys)
-        self._first_keys = self.keys
-        self._link_lifetime = behaviour.link_lifetime
-        self._link_secret = secrets.token_bytes()
-        self.scripts = Scripts()
-        self.calls = CallLog()
-        self.generations = Generations(self.scripts, behaviour.seconds, behaviour.clock)
-        self.request_log = RequestLog(self.scripts, self.generations)
-        self.account = Account(self.scripts, self.generations)
-        self._jobs = JobFile(behaviour.jobs) if behaviour.jobs else None
-        for entry in self._jobs.load(self.keys) if self._jobs else ():
-            self.generations.restore(entry.generation)
-            self.request_log.add(entry)
+    def __init__(self, keys: Collection[str], parts: Parts, input_hosts: Collection[str] = HERE) -> None:
+        self.keys = frozenset(keys)
+        self.scripts, self.generations = parts.scripts, parts.generations
+        self.request_log, self.account = parts.request_log, parts.account
+        self._files = parts.files
+        self._input_hosts = input_hosts
 
-    def reset(self) -> None:
-        """Restore the initial state: no generations, scripts, calls or limits, and the initial keys."""
-        self.keys = self._first_keys
-        for part in (self.scripts, self.calls, self.generations, self.request_log, self.account):
-            part.clear()
-        if self._jobs:
-            self._jobs.clear()
+    def answer(self, call: Call, headers: Message, query: str, body: bytes) -> Answer:
+        """Return the response to a call of any path."""
+        if GENERATION_PATH.fullmatch(call.path) and call.method == "POST":
+            return self._create(call, headers, body)
+        if call.method == "GET":
+            if GENERATION_PATH.fullmatch(call.path):
+                return self._fetch(call, headers, query)
+            match call.path:
+                case "/v1/models":
+                    return prices.answer(query, headers)
+                case "/v2/logs":
+                    return self._logs(call, headers, query)
+                case "/v2/billing":
+                    return self._balance(call, headers)
+                case "/v2/billing/transactions":
+                    return self._transactions(call, headers, query)
+        return error_answer(HTTPStatus.NOT_FOUND, f"Cannot {call.method} {call.path}", call.path)
 
-    def counts(self) -> dict[str, Any]:
-        calls, counts = self.calls, self.generations.counts()
-        return asdict(replace(counts, downloads=calls.downloads, authorization_leaks=calls.authorization_leaks))
-
-    def create(self, call: Call, headers: Message, body: bytes) -> Answer:
+    def _create(self, call: Call, headers: Message, body: bytes) -> Answer:
         key = self._key(headers)
         if key is None:
             return _unauthorized(call.path)
+        client_request_id = headers.get("X-Client-Request-Id", "")
+        if not CLIENT_REQUEST_ID.fullmatch(client_request_id):
+            client_request_id = ""
         try:
             request = json.loads(body)
             clip = clip_of(request)
-            fault = check_links(request)
+            fault = check_links(request, self._input_hosts)
+            generation = self.generations.draft(clip, client_request_id or None, fault)
         except Refused as refused:
             return error_answer(refused.status, str(refused), call.path)
         except (ValueError, RecursionError):
             return error_answer(HTTPStatus.BAD_REQUEST, "The body must be JSON.", call.path)
-        client_request_id = headers.get("X-Client-Request-Id", "")
-        if not CLIENT_REQUEST_ID.fullmatch(client_request_id):
-            client_request_id = ""
-        generation = self.generations.draft(clip, client_request_id or None, fault)
         call.prompt, call.client_request_id = clip.prompt, generation.client_request_id
 
         behaviour = self.scripts.take_api(clip.prompt, "create")
@@ -97,15 +101,16 @@ class Provider:
             if not self.generations.add(generation):
                 return error_answer(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.", call.path)
             call.generation_id = generation.id
-            entry = Entry(key, generation)
-            if self._jobs:
-                self._jobs.add(entry)  # before the response, because an accepted job is charged
-            self.request_log.add(entry)
+            self._keep(Entry(key, generation))
         elif behaviour.get("failed_row"):
             self.request_log.add(Entry(key, generation, made_job=False))
         return api_answer(json_answer(view, _identity(generation)), behaviour, call.path)
 
-    def fetch(self, call: Call, headers: Message, query: str) -> Answer:
+    def _keep(self, entry: Entry) -> None:
+        """Keep an accepted job. Called before the response, because an accepted job is charged."""
+        self.request_log.add(entry)
+
+    def _fetch(self, call: Call, headers: Message, query: str) -> Answer:
         if self._key(headers) is None:
             return _unauthorized(call.path)
         call.generation_id = parse_qs(query).get("generation_id", [""])[0]
@@ -124,7 +129,7 @@ class Provider:
         said = {**view, "status": behaviour.get("word", view["status"])}
         return api_answer(json_answer(said, response_headers), behaviour, call.path)
 
-    def logs(self, call: Call, headers: Message, query: str) -> Answer:
+    def _logs(self, call: Call, headers: Message, query: str) -> Answer:
         """Return a page of the request log, with the calls of the same key."""
         key = self._key(headers)
         if key is None:
@@ -140,12 +145,12 @@ class Provider:
         page = self.request_log.page(key, wanted)
         return api_answer(json_answer(page), self.scripts.take_call("logs"), call.path)
 
-    def balance(self, call: Call, headers: Message) -> Answer:
+    def _balance(self, call: Call, headers: Message) -> Answer:
         if self._key(headers) is None:
             return _unauthorized(call.path)
         return json_answer({"current_balance": self.account.balance / CREDITS_PER_DOLLAR, "currency": "USD"})
 
-    def transactions(self, call: Call, headers: Message, query: str) -> Answer:
+    def _transactions(self, call: Call, headers: Message, query: str) -> Answer:
         """Return a page of the account's transactions, which do not depend on the key."""
         if self._key(headers) is None:
             return _unauthorized(call.path)
@@ -155,43 +160,13 @@ class Provider:
             return error_answer(refused.status, str(refused), call.path)
         return api_answer(json_answer(page), self.scripts.take_call("transactions"), call.path)
 
-    def charge_others(self, credits: int | None, model: str, logged: bool) -> str:  # noqa: A002 - as in the request
-        """Charge the account now for a request that this simulator never received, and return its id.
-
-        With `logged` it is in the log of every key, else of none, as if someone else's key had been used."""
-        other = self.generations.draft(Clip("Another request", model, 5), None)
-        self.account.charge(other, other.credits if credits is None else credits)
-        for key in self.keys if logged else ():
-            self.request_log.add(Entry(key, other))
-        return other.id
-
-    def log_others(self, count: int, model: str) -> None:
-        """Add rows of requests that this simulator never received to the log of every key."""
-        for key in self.keys:
-            for _ in range(count):
-                other = self.generations.draft(Clip("Another request", model, 5), None)
-                self.request_log.add(Entry(key, other))
-
-    def file(self, call: Call, headers: Message, query: str) -> Answer:
-        """Return the video of a link, or 403 if the link has expired or was changed."""
-        generation_id = unquote(call.path.split("/")[2])
-        generation = self.generations.get(generation_id)
-        given = {name: values[0] for name, values in parse_qs(query).items()}
-        expires = given.get("Expires", "")
-        genuine = hmac.compare_digest(
-            given.get("Signature", "").encode(), self._signature(generation_id, expires).encode()
-        )
-        if generation is None or not genuine or self.generations.clock() > float(expires):
-            return Answer(HTTPStatus.FORBIDDEN, b"The link has expired or is not valid.", "text/plain")
-        call.generation_id, call.prompt = generation.id, generation.clip.prompt
-        self.calls.count_download()
-        clip = generation.clip
-        return video_answer(render(clip), clip.container, self.scripts.take_video(clip.prompt), headers)
-
     def _key(self, headers: Message) -> str | None:
         """Return the API key of the call if it is accepted, else None."""
         scheme, _, key = headers.get("Authorization", "").partition(" ")
-        return key.strip() if scheme.lower() == "bearer" and key.strip() in self.keys else None
+        return key.strip() if scheme.lower() == "bearer" and self._is_accepted(key.strip()) else None
+
+    def _is_accepted(self, key: str) -> bool:
+        return any(hmac.compare_digest(key.encode(), one.encode()) for one in self.keys)
 
     def _view(self, generation: Generation, progress: Progress) -> dict[str, Any]:
         script = self.scripts.get(generation.clip.prompt)
@@ -211,18 +186,13 @@ class Provider:
 
     def _video(self, generation: Generation) -> dict[str, Any]:
         prompt, container = generation.clip.prompt, generation.clip.container
-        expires = str(int(self.generations.clock() + self._link_lifetime))
-        signed = urlencode({"Expires": expires, "Signature": self._signature(generation.id, expires)})
         video = {
-            "url": f"{self.url}/files/{quote(generation.id, safe='')}/output.{container}?{signed}",
+            "url": self._files.link(generation),
             "content_type": CONTENT_TYPES[container],
             "file_name": f"output.{container}",
-            "file_size": self.scripts.video_size(prompt) or len(render(generation.clip)),
+            "file_size": self._files.size(generation),
         } | self.scripts.get(prompt).get("video_fields", {})
         return {name: value for name, value in video.items() if value is not None}
-
-    def _signature(self, generation_id: str, expires: str) -> str:
-        return hmac.new(self._link_secret, f"{generation_id}\n{expires}".encode(), hashlib.sha256).hexdigest()
 
 
 def _error(script: Script, generation: Generation) -> dict[str, Any] | None:

@@ -1,7 +1,6 @@
 """Serve the simulator over HTTP, with responses that can break on the wire."""
 
 import json
-import re
 import socket
 import struct
 import sys
@@ -14,13 +13,11 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from local.guard import refusal
-from local.simulator import prices
 from local.simulator.answers import Answer, error_answer, json_answer
 from local.simulator.calls import Call
-from local.simulator.provider import Behaviour, Provider
+from local.simulator.process import Behaviour, ProcessProvider
 
 API_PATHS = ("/v1/", "/v2/")
-GENERATION_PATH = re.compile("/v2/(?:video/generations|generate/video/[a-z]+/generation)")
 PAGE = (
     b"<!doctype html><html lang=en><title>Provider simulator</title><h1>Provider simulator</h1>"
     b"<p>This is a simulator of a video provider: no AI is involved. Its videos only show their prompt."
@@ -33,7 +30,7 @@ class Simulator:
     def __init__(self, behaviour: Behaviour, port: int = 0) -> None:
         self._server = _Server(port)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._server.provider = Provider(self.url, behaviour)
+        self._server.provider = ProcessProvider(self.url, behaviour)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     def __enter__(self) -> Self:
@@ -50,7 +47,7 @@ class Simulator:
 class _Server(ThreadingHTTPServer):
     daemon_threads = False  # closing waits for all handlers, so none outlives the `with` block
     request_queue_size = 256
-    provider: Provider
+    provider: ProcessProvider
 
     def __init__(self, port: int) -> None:
         self.closing = threading.Event()
@@ -113,21 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         provider = self.server.provider
         if not call.path.startswith(API_PATHS) and "Authorization" in self.headers:
             provider.calls.count_leak()
-        if GENERATION_PATH.fullmatch(call.path) and call.method == "POST":
-            return provider.create(call, self.headers, body)
-        if GENERATION_PATH.fullmatch(call.path) and call.method == "GET":
-            return provider.fetch(call, self.headers, query)
-        if call.path == "/v1/models" and call.method == "GET":
-            return prices.answer(query, self.headers)
-        if call.path == "/v2/logs" and call.method == "GET":
-            return provider.logs(call, self.headers, query)
-        if call.path == "/v2/billing" and call.method == "GET":
-            return provider.balance(call, self.headers)
-        if call.path == "/v2/billing/transactions" and call.method == "GET":
-            return provider.transactions(call, self.headers, query)
-        if call.path.startswith("/files/") and call.method == "GET":
-            return provider.file(call, self.headers, query)
-        return error_answer(HTTPStatus.NOT_FOUND, f"Cannot {call.method} {call.path}", call.path)
+        return provider.answer(call, self.headers, query, body)
 
     def _control(self, name: str, body: bytes) -> Answer:
         provider = self.server.provider

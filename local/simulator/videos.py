@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, cast
 import av
 from PIL import Image, ImageDraw, ImageFont
 
+from local.simulator.clips import Clip
+
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
@@ -24,21 +26,9 @@ MARGIN = 24
 BAR_HEIGHT = 10
 BAR_LUMA = b"\xe0"
 INDEX_BYTES = 8192  # reserved before the frames for the index (`moov`), which needs about 2 KB
-CONTENT_TYPES = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "gif": "image/gif"}
 LONGEST_SHOWN = 2000
 LONG_SIDE = 640  # also for 1080p clips: pixels cost time, and tests do not look at them
 SHORTEST_SIDE = 240  # leaves enough room for the text
-
-
-@dataclass(frozen=True)
-class Clip:
-    """The content of a video. `seconds` is its duration. An `aspect_ratio` that is not like 16:9 counts as 16:9."""
-
-    prompt: str
-    model: str
-    seconds: int
-    aspect_ratio: str = "16:9"
-    container: str = "mp4"  # one of CONTENT_TYPES
 
 
 @dataclass(frozen=True)

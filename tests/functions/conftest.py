@@ -13,7 +13,9 @@ from moto.s3.exceptions import PreconditionFailed
 from moto.s3.responses import S3Response
 
 from core.records.ledger import Ledger
-from local.simulator import Behaviour, Simulator, SimulatorControl
+from local.simulator.control import SimulatorControl
+from local.simulator.process import Behaviour
+from local.simulator.server import Simulator
 from tests.support.functions import KEY, Cloud, Doors
 from tests.support.generations import generation
 from tests.support.mocked_aws import Snapshot

@@ -17,7 +17,7 @@ from core.importing import OWNER, TAG, Importing, Job
 from core.learned.records import Learned
 from core.money.budgets import Limits
 from core.provider.client import Provider
-from local.simulator import SimulatorControl
+from local.simulator.control import SimulatorControl
 from promptreel.__main__ import main
 from promptreel.operator import deployment
 from promptreel.operator.deployment import Deployment

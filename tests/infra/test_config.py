@@ -47,5 +47,5 @@ def test_the_app_reports_a_wrong_stage_in_one_sentence() -> None:
     )
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "There is no stage 'production'. Choose local, dev or prod, as in `cdk deploy -c stage=dev`."
+        "There is no stage 'production'. Choose local, dev, prod or sandbox, as in `cdk deploy -c stage=dev`."
     )

@@ -12,6 +12,7 @@ from aws_cdk.assertions import Match, Template
 
 from infra import deploy
 from infra.config import Stage, UnknownStage, stage_named
+from sandbox.renditions import BROKEN, renditions
 from tests.support.templates import new_stack
 
 EMAIL = "ops@example.com"
@@ -55,10 +56,54 @@ def test_it_deploys_the_stage_subscribes_and_prints_commands_to_paste(
     subprocess.run(["/bin/sh", "-n"], input="\n".join(commands), text=True, check=True)
 
 
+@pytest.fixture
+def sandbox(cdk: Path, topic: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the script deploy a sandbox, whose bucket exists. Return the file with the script's arguments."""
+    boto3.client("s3").create_bucket(Bucket="sandbox-videos")
+    outputs = {"AlarmTopicArn": topic, "ApiUrl": "https://a.example", "SandboxVideosBucketName": "sandbox-videos"}
+    (cdk.parent / "deployed.json").write_text(json.dumps({"promptreel-sandbox": outputs}))
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    return cdk
+
+
+def test_a_sandbox_gets_its_videos_and_needs_no_key(sandbox: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert deploy.main("sandbox") == 0
+    called = sandbox.read_text()
+    assert called.startswith("deploy promptreel-sandbox --context stage=sandbox ")
+    assert "emulator" not in called
+    assert "--require-approval" not in called
+    stored = {one["Key"] for one in boto3.client("s3").list_objects_v2(Bucket="sandbox-videos")["Contents"]}
+    assert stored == {*renditions(), BROKEN}
+    said = capfd.readouterr().out
+    assert "secret set" not in said
+    commands = [line.strip() for line in said.splitlines() if line.startswith("  ")]
+    assert commands[1] == "export PROMPTREEL_STAGE=sandbox PROMPTREEL_URL=https://a.example"
+    subprocess.run(["/bin/sh", "-n"], input="\n".join(commands), text=True, check=True)
+
+
+def test_a_sandbox_on_a_local_aws_is_deployed_without_a_question(
+    sandbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "store_videos", lambda *_: None)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert deploy.main("sandbox") == 0
+    assert "--context emulator=http://127.0.0.1:4566" in sandbox.read_text()
+    assert "--require-approval never" in sandbox.read_text()
+    assert deploy.stage_of("dev").emulator is None
+
+
+def test_a_sandbox_without_videos_is_not_called_deployed(sandbox: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    deployed = sandbox.parent / "deployed.json"
+    deployed.write_text(deployed.read_text().replace("sandbox-videos", "gone"))
+    assert deploy.main("sandbox") == 1
+    said = capfd.readouterr()
+    assert (said.out, "deploy again" in said.err) == ("", True)
+
+
 def test_a_missing_python_is_named_before_cdk_starts(
     cdk: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(deploy, "stage_named", lambda name: replace(stage_named(name), python="3.99"))
+    monkeypatch.setattr(deploy, "stage_named", lambda name, **_: replace(stage_named(name), python="3.99"))
     assert deploy.main("dev") == 1
     assert "run `.venv/bin/uv python install 3.99`, then deploy again." in capfd.readouterr().err
     assert not cdk.exists()
@@ -66,7 +111,7 @@ def test_a_missing_python_is_named_before_cdk_starts(
 
 def test_an_unknown_stage_is_named_before_cdk_starts(cdk: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert deploy.main("production") == 1
-    assert "There is no stage 'production'. Choose local, dev or prod" in capfd.readouterr().err
+    assert "There is no stage 'production'. Choose local, dev, prod or sandbox" in capfd.readouterr().err
     assert not cdk.exists()
 
 

@@ -14,7 +14,7 @@ from core.reconciliation.day import Reconciliation
 from core.reconciliation.line import Kind, Line
 from core.reconciliation.shelf import Shelf
 from core.records.ledger import Ledger
-from local.simulator import SimulatorControl
+from local.simulator.control import SimulatorControl
 from tests.support.generations import claimed
 from tests.support.simulator_client import KEY, Clock
 

@@ -15,7 +15,7 @@ from core.records.ledger import Ledger
 from core.records.lists import Lists
 from core.records.wanted import Wanted
 from core.slots.table import SlotsTable
-from local.simulator import SimulatorControl
+from local.simulator.control import SimulatorControl
 from tests.support import states
 from tests.support.events import event
 

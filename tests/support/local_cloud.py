@@ -18,7 +18,7 @@ from core.records.ledger import Ledger
 from core.records.lists import Lists
 from core.records.wanted import Wanted
 from local.settings import Checkout
-from local.simulator import SimulatorControl
+from local.simulator.control import SimulatorControl
 from local.stack import Stack, client
 from local.tls import TRUST
 from promptreel.operator.keys import ApiKeys

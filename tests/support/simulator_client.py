@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from local.simulator import SimulatorControl
+from local.simulator.control import SimulatorControl
 
 KEY = "a-key"
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
@@ -59,6 +59,10 @@ class Client:
         """Create a generation that takes no time, and fetch it."""
         answer: dict[str, Any] = self.fetch(self.create(**fields).json()["id"]).json()
         return answer
+
+    def download(self, url: str, **options: Any) -> requests.Response:
+        """Return the response to a request for a video."""
+        return download(url, **options)
 
 
 def download(url: str, **options: Any) -> requests.Response:

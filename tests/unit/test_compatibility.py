@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from local.simulator import Behaviour, Simulator, SimulatorControl
+from local.simulator.control import SimulatorControl
+from local.simulator.process import Behaviour
+from local.simulator.server import Simulator
 from tests.compatibility import samples
 from tests.compatibility.clients import (
     AGNO,

@@ -9,7 +9,8 @@ import pytest
 
 from local.emulator import guarded
 from local.guard import refusal, shows_video
-from local.simulator import Behaviour, Simulator
+from local.simulator.process import Behaviour
+from local.simulator.server import Simulator
 
 OWN = [
     {"host": "127.0.0.1:4566"},

@@ -20,7 +20,9 @@ from core.reconciliation.own import Own
 from core.reconciliation.reading import OutOfTime, hours
 from core.reconciliation.shelf import BOOKS, Shelf
 from core.records.claim import client_request_id
-from local.simulator import Behaviour, Simulator, SimulatorControl
+from local.simulator.control import SimulatorControl
+from local.simulator.process import Behaviour
+from local.simulator.server import Simulator
 from tests.support.account import LATE, NEVER, World, kinds
 from tests.support.generations import archived
 from tests.support.simulator_client import KEY, Clock

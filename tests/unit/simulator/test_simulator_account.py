@@ -32,12 +32,12 @@ def balance(client: Client) -> float:
     return float(answer["current_balance"])
 
 
-def test_a_video_is_charged_once_it_is_completed_under_its_own_id(client: Client, clock: Clock) -> None:
-    before, generation_id = balance(client), client.create().json()["id"]
-    assert charges(client) == []
+def test_a_video_is_charged_once_it_is_completed_under_its_own_id(either: Client, clock: Clock) -> None:
+    before, generation_id = balance(either), either.create().json()["id"]
+    assert charges(either) == []
     clock.now += 6
-    used = client.fetch(generation_id).json()["meta"]["usage"]["credits_used"]
-    assert charges(client) == [
+    used = either.fetch(generation_id).json()["meta"]["usage"]["credits_used"]
+    assert charges(either) == [
         {
             "created_at": "2023-11-14T22:13:26.000Z",
             "direction": "CHARGE",
@@ -47,8 +47,8 @@ def test_a_video_is_charged_once_it_is_completed_under_its_own_id(client: Client
             "reference_id": generation_id,
         }
     ]
-    assert balance(client) == before - used / 2_000_000
-    [paid] = transactions(client, direction="TOPUP").json()["data"]
+    assert balance(either) == before - used / 2_000_000
+    [paid] = transactions(either, direction="TOPUP").json()["data"]
     assert (paid["type"], paid["amount"]["usd"], paid["model"]) == ("PAYMENT", before, None)
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 OURS = {"X-Client-Request-Id": "job-1"}
 
 
-def test_a_row_has_the_ids_and_the_cost_once_the_generation_is_completed(client: Client, clock: Clock) -> None:
-    generation_id = client.create(headers=OURS).json()["id"]
-    [in_flight] = client.rows()
+def test_a_row_has_the_ids_and_the_cost_once_the_generation_is_completed(either: Client, clock: Clock) -> None:
+    generation_id = either.create(headers=OURS).json()["id"]
+    [in_flight] = either.rows()
     assert in_flight == {
         "created": "2023-11-14T22:13:20.000Z",
         "status": "succeeded",
@@ -31,8 +31,8 @@ def test_a_row_has_the_ids_and_the_cost_once_the_generation_is_completed(client:
         "client_request_id": "job-1",
     }
     clock.now += 6
-    credits_used = client.fetch(generation_id).json()["meta"]["usage"]["credits_used"]
-    assert client.rows() == [in_flight | {"cost": {"usd": credits_used / 2_000_000, "credits": credits_used}}]
+    credits_used = either.fetch(generation_id).json()["meta"]["usage"]["credits_used"]
+    assert either.rows() == [in_flight | {"cost": {"usd": credits_used / 2_000_000, "credits": credits_used}}]
 
 
 def test_a_failed_generation_has_a_failed_row_that_costs_nothing(client: Client) -> None:
@@ -44,15 +44,15 @@ def test_a_failed_generation_has_a_failed_row_that_costs_nothing(client: Client)
     assert len(client.rows(status=["failed", "succeeded"])) == 2
 
 
-def test_pages_are_counted_newest_first_up_to_the_last(client: Client, clock: Clock) -> None:
+def test_pages_are_counted_newest_first_up_to_the_last(either: Client, clock: Clock) -> None:
     ids = []
     for _ in range(5):
         clock.now += 1
-        ids.append(client.create().json()["id"])
-    pages = [client.logs(period="1h", limit=2, offset=offset).json() for offset in (0, 2, 4, 6)]
+        ids.append(either.create().json()["id"])
+    pages = [either.logs(period="1h", limit=2, offset=offset).json() for offset in (0, 2, 4, 6)]
     assert [[row["inference_id"] for row in page["data"]] for page in pages] == [ids[4:2:-1], ids[2:0:-1], ids[:1], []]
     assert [page["pagination"]["has_more"] for page in pages] == [True, True, False, False]
-    assert client.logs(period="1h", limit=2, offset=3).json()["pagination"]["has_more"] is False, "a full last page"
+    assert either.logs(period="1h", limit=2, offset=3).json()["pagination"]["has_more"] is False, "a full last page"
     assert pages[1]["pagination"] == {"limit": 2, "offset": 2, "total": 5, "has_more": True}
 
 
@@ -69,18 +69,18 @@ def test_other_requests_push_a_row_to_a_later_page(client: Client, clock: Clock)
     assert client.control.counts().creates == 1
 
 
-def test_only_the_rows_of_the_window_are_listed(client: Client, clock: Clock) -> None:
-    client.create(headers=OURS)
+def test_only_the_rows_of_the_window_are_listed(either: Client, clock: Clock) -> None:
+    either.create(headers=OURS)
     clock.now += 3601
-    assert client.rows(period="1h") == []
-    assert len(client.rows(period="1d")) == 1
+    assert either.rows(period="1h") == []
+    assert len(either.rows(period="1d")) == 1
     for start, end, count in [
         ("2023-11-14T22:13:20Z", "2023-11-14T22:13:20", 1),
         ("2023-11-15T00:13:20+02:00", "2023-11-16", 1),
         ("2023-11-14T22:13:20.001Z", "2023-11-16", 0),
         ("2023-11-01", "2023-11-14T22:13:19Z", 0),
     ]:
-        assert len(client.rows(start=start, end=end)) == count, (start, end)
+        assert len(either.rows(start=start, end=end)) == count, (start, end)
 
 
 @pytest.mark.parametrize(
@@ -103,15 +103,15 @@ def test_only_the_rows_of_the_window_are_listed(client: Client, clock: Clock) ->
         {"period": "1h", "model": ["veo2"] * 51},
     ],
 )
-def test_a_malformed_query_is_refused(client: Client, query: dict[str, Any]) -> None:
-    assert client.logs(**query).status_code == 400
+def test_a_malformed_query_is_refused(either: Client, query: dict[str, Any]) -> None:
+    assert either.logs(**query).status_code == 400
 
 
-def test_model_names_are_matched_completely(client: Client) -> None:
-    client.create()
-    client.create(model="google/veo3")
+def test_model_names_are_matched_completely(either: Client) -> None:
+    either.create()
+    either.create(model="google/veo3")
     for model, count in [("veo2", 1), ("google/veo2", 1), (["veo2", "veo3"], 2), ("veo2,veo3", 0), ("veo", 0)]:
-        assert len(client.rows(model=model)) == count, model
+        assert len(either.rows(model=model)) == count, model
 
 
 def test_a_key_sees_only_its_own_rows(client: Client) -> None:

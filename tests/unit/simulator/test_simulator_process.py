@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from local.simulator import Behaviour, Simulator
+from local.simulator.process import Behaviour
+from local.simulator.server import Simulator
 from tests.support.simulator_client import AUTHORIZED, KEY, PROMPT, Client, Clock, download
 
 ROOT = Path(__file__).parents[3]

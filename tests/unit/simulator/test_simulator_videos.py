@@ -11,7 +11,8 @@ import av
 import pytest
 import requests
 
-from local.simulator.videos import CONTENT_TYPES, Clip, render
+from local.simulator.clips import CONTENT_TYPES, Clip
+from local.simulator.videos import render
 from tests.support.simulator_client import PROMPT, Client, boxes, download, raw_get
 
 if TYPE_CHECKING:
