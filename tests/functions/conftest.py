@@ -96,6 +96,7 @@ def _stack() -> tuple[dict[str, str], Snapshot]:
         "WEBHOOKS_SECRET": secrets.create_secret(Name="webhooks", SecretString="m" * 64)["ARN"],
         "WEBHOOKS_QUEUE_URL": sqs.create_queue(QueueName="webhooks")["QueueUrl"],
         "ALLOW_LOCAL_WEBHOOKS": "true",
+        "SENDERS": "10",
         "DEFAULT_MODEL": "veo2",
         "LINKS_ROLE_ARN": role,
         "FILE_OWNERS": "=files,bob/=bob",

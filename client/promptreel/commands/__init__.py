@@ -6,6 +6,7 @@ from promptreel.commands import (
     console,
     create,
     doctor,
+    erase,
     generations,
     keys,
     links,
@@ -44,5 +45,6 @@ app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)
 app.command(rich_help_panel=OPERATORS)(rescue.rescue)
 app.command(rich_help_panel=OPERATORS)(rescue.resolve)
 app.command(rich_help_panel=OPERATORS)(reconcile.reconcile)
+app.command(rich_help_panel=OPERATORS)(erase.erase)
 
 __all__ = ["app"]

@@ -304,6 +304,12 @@ class Ledger:
         except ConditionFailed:
             raise Conflict(f"Generation {generation.generation_id} has just changed. Fetch it again.") from None
 
+    def disown(self, generation_id: str, owner: str, successor: str) -> None:
+        """Replace the owner in a tombstone of this owner, because the owner is erased."""
+        is_tombstone_of_owner = Condition(f"#owner = :before AND attribute_exists({TOMBSTONE})", {":before": owner})
+        with suppress(ConditionFailed):  # replaced before
+            self.table.update(generation_id, {"owner": successor}, only_if=is_tombstone_of_owner)
+
     def keep_links(self, generation: Generation, links: Links) -> bool:
         """Replace the short links of a completed generation. Return False if they have changed since it was read."""
         seen = generation.links
