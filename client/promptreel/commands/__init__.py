@@ -7,6 +7,7 @@ from promptreel.commands import (
     create,
     doctor,
     erase,
+    export,
     generations,
     keys,
     links,
@@ -45,6 +46,7 @@ app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)
 app.command(rich_help_panel=OPERATORS)(rescue.rescue)
 app.command(rich_help_panel=OPERATORS)(rescue.resolve)
 app.command(rich_help_panel=OPERATORS)(reconcile.reconcile)
+app.command(rich_help_panel=OPERATORS)(export.export)
 app.command(rich_help_panel=OPERATORS)(erase.erase)
 
 __all__ = ["app"]
