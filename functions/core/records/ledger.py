@@ -194,9 +194,14 @@ class Ledger:
         """Record the state of a partly archived video for the next invocation."""
         self.advance(run, {"upload": upload}, before=(Status.ARCHIVING,))
 
-    def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
-        """End a generation as completed. Its video is verified and in S3."""
-        ended = {"status": Status.COMPLETED, "video": video.as_dict(), "ended_at": ended_at, **self._watched(SOON)}
+    def keep_rule(self, run: Run, rule: str) -> None:
+        """Record the rule for the video before it is stored with this rule, because the tags may change."""
+        self.advance(run, {"video_rule": rule}, before=(Status.ARCHIVING,))
+
+    def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime, rule: str | None = None) -> None:
+        """End a generation as completed. Its video is verified, and in S3 under this rule."""
+        known = {"video": video.as_dict(), "video_rule": rule}
+        ended = {"status": Status.COMPLETED, **known, "ended_at": ended_at, **self._watched(SOON)}
         self.advance(run, ended, before=(Status.ARCHIVING,), remove=("upload",))
 
     def fail(self, run: Run, failure: Failure, *, unless_sent: bool = False) -> bool:
