@@ -165,7 +165,7 @@ def test_a_damaged_video_is_reported_and_the_others_are_exported(
     assert main(["export", "mila", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert "2 files could not be exported" in said.err
-    assert "its SHA-256 differs" in said.err
+    assert "its SHA-256 is another one" in said.err
     assert "does not exist" in said.err
     assert "2 jobs had not ended" in said.err
     line = next(line for line in lines(tmp_path) if line.get("id") == had.completed)

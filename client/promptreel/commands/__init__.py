@@ -16,6 +16,7 @@ from promptreel.commands import (
     models,
     reconcile,
     rescue,
+    restore,
     secret,
     usage,
     webhooks,
@@ -48,5 +49,6 @@ app.command(rich_help_panel=OPERATORS)(rescue.resolve)
 app.command(rich_help_panel=OPERATORS)(reconcile.reconcile)
 app.command(rich_help_panel=OPERATORS)(export.export)
 app.command(rich_help_panel=OPERATORS)(erase.erase)
+app.command(rich_help_panel=OPERATORS)(restore.restore)
 
 __all__ = ["app"]

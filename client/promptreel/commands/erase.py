@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 PAUSE_SECONDS = 30  # the longest one between two passes, because a job may end sooner
 
 REMAINS = (
-    "What remains, without the name: the amounts of each day, and an id for each generation for a year, so that its "
-    "charge is recognised. docs/keeping.md lists what expires later, such as logs."
+    "The amounts of each day remain without the name, and for a year the id of each generation, so that its charge is "
+    "recognised. docs/keeping.md lists the data that expires later, such as logs."
 )
 
 

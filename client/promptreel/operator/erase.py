@@ -58,7 +58,7 @@ class Found:
 
 @dataclass
 class Waits:
-    """What a pass has to wait for: each reason with the time when it is over."""
+    """The reasons why another pass is necessary, each with the time when it is over."""
 
     reasons: dict[str, datetime] = field(default_factory=dict)
 
@@ -77,7 +77,7 @@ class Erasure:
 
     def __init__(self, deployed: Deployment, owner: str, now: Callable[[], datetime]) -> None:
         if owner == ERASED:
-            raise PromptreelError(f"{ERASED} stands for owners who were erased. Name the owner to erase.")
+            raise PromptreelError(f"{ERASED} is the name for owners who were erased. Name the owner to erase.")
         self._owner = owner
         self._now = now
         self._dynamodb = deployed.client("dynamodb")

@@ -90,7 +90,7 @@ class Folder:
                 self._kept[line["file"]] = Kept(line["sha256"], line["etag"])
 
     def kept(self, name: str) -> Kept | None:
-        """Return a file if it is as it was saved."""
+        """Return a file if its content has not changed since it was saved."""
         kept, path = self._kept.get(name), self._folder / name
         if kept is None or not path.is_file():
             return None
@@ -136,7 +136,7 @@ class Bucket:
                 raise PromptreelError("The prefix contains the export of another owner: choose another prefix.")
 
     def kept(self, name: str) -> Kept | None:
-        """Return a file by its metadata, which is written together with it."""
+        """Return a file by its metadata, which `save` writes."""
         try:
             found = self._s3.head_object(Bucket=self._bucket, Key=self._prefix + name)["Metadata"]
         except ClientError as error:
@@ -159,7 +159,7 @@ class Bucket:
 
 @dataclass
 class Outcome:
-    """What an export contains, and what went wrong."""
+    """The numbers of an export, and its problems."""
 
     generations: int = 0
     running: int = 0  # of the generations
@@ -316,7 +316,7 @@ class Export:
                 size += part.write(chunk)
             kept = Kept(read_sha256.hexdigest(), answer["ETag"])
             if size != answer["ContentLength"] or (sha256 and kept.sha256 != sha256):
-                raise PromptreelError(f"{found['Key']} is not as it was recorded: its SHA-256 differs.")
+                raise PromptreelError(f"{found['Key']} differs from its record: its SHA-256 is another one.")
             self._target.save(name, part, kept)
         finally:
             part.close()

@@ -44,5 +44,10 @@ def try_it(deployment: Deployment) -> None:
     Raise an error of core.errors: `ProviderKeyMissing`, `ProviderKeyRejected`, `ProviderOutOfCredits` or
     `ProviderUnavailable`.
     """
+    provider(deployment).try_key()
+
+
+def provider(deployment: Deployment) -> Provider:
+    """Return the provider with the stored key."""
     key = ProviderKey(_Stored(deployment.client("secretsmanager"), deployment.output("ProviderKeySecretArn")))
-    Provider(deployment.output("ProviderUrl"), key).try_key()
+    return Provider(deployment.output("ProviderUrl"), key)

@@ -1,4 +1,4 @@
-"""How long videos are kept, and in which storage class: by default, and by the tags of their generations.
+"""Decide how long videos are kept and their storage class, by default and by the tags of their generations.
 
 A video is stored with one tag of its own, which names its rule, and a lifecycle rule of the bucket deletes the videos
 of each rule. The record names the rule as well, so a video's end follows from the record and the stage's settings.
@@ -55,7 +55,7 @@ class Rule:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Return the options with which a video of this rule is stored."""
+        """Return the options of the S3 call that stores a video of this rule."""
         storage = {} if self.storage == "STANDARD" else {"StorageClass": self.storage}
         return {"Tagging": urlencode({OBJECT_TAG: self.name}), **storage}
 
@@ -72,7 +72,7 @@ class Retention:
 
     @classmethod
     def of(cls, texts: Collection[str]) -> "Retention":
-        """Read the rules of a stage's settings, of which the last one has no tag."""
+        """Read the rules of a stage's settings. The last one has no tag."""
         return cls(tuple(map(Rule.of, texts)))
 
     @property

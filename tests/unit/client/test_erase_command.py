@@ -65,7 +65,7 @@ def test_the_command_waits_until_nothing_is_left_to_wait_for(
     assert said.out == "Erased mila.\n"
     assert said.err.count("jobs end") == len(slept) == 2
     assert max(slept) <= command.PAUSE_SECONDS
-    assert "What remains" in said.err
+    assert "remain without the name" in said.err
 
 
 def test_nothing_is_erased_before_the_user_agrees(
@@ -85,5 +85,5 @@ def test_nothing_is_erased_before_the_user_agrees(
 def test_the_name_that_stands_for_erased_owners_cannot_be_erased(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     found = Deployment("promptreel-dev", "CREATE_COMPLETE", "us-east-1", {}, None)
-    with pytest.raises(Exception, match="stands for owners who were erased"):
+    with pytest.raises(Exception, match="is the name for owners who were erased"):
         Erasure(found, ERASED, lambda: datetime.now(UTC))
