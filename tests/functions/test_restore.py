@@ -16,7 +16,7 @@ from promptreel.operator.restore import LOST, RESTORED, Restore
 from tests.support.functions import PATHS, Cloud, Doors, call
 from tests.support.owners import deployed, end_executions
 from tests.support.states import caught, payload
-from tests.support.tables import table_definition
+from tests.support.tables import keyed_definition, table_definition
 from wiring import now
 
 LATE = timedelta(days=2)  # after which a search of the log ends
@@ -182,6 +182,21 @@ def test_existing_records_do_not_change(cloud: Cloud, found: Deployment) -> None
 def test_the_live_table_is_not_a_copy(found: Deployment) -> None:
     with pytest.raises(PromptreelError, match="is the live table"):
         Restore(found, now).from_copy("generations", "generations", now())
+
+
+def test_missing_items_of_the_other_tables_come_back_unchanged(cloud: Cloud, found: Deployment) -> None:
+    dynamodb = boto3.client("dynamodb")
+    go_on(cloud, create(cloud))
+    dynamodb.create_table(TableName="money-copy", **keyed_definition())
+    before = dynamodb.scan(TableName="money")["Items"]
+    for item in before:
+        dynamodb.put_item(TableName="money-copy", Item=item)
+    lost = next(item for item in before if item["pk"]["S"] == "usage/ann")
+    dynamodb.delete_item(TableName="money", Key={name: lost[name] for name in ("pk", "sk")})
+    restoring = Restore(found, now)
+    restoring.from_copy("money-copy", "money", now())
+    assert restoring.done.items == 1
+    assert sorted(map(str, dynamodb.scan(TableName="money")["Items"])) == sorted(map(str, before))
 
 
 @pytest.mark.usefixtures("found")

@@ -13,9 +13,10 @@ from core.archive.retention import OBJECT_TAG
 from core.errors import InputUnavailable
 from core.generation import iso
 from core.records.table import write
-from tests.support.functions import PATHS, Cloud, call
+from tests.support.functions import PATHS, Cloud, Doors, ask, call
 from tests.support.generations import generation
 from tests.support.inputs import EXTEND
+from tests.support.revisions import Week
 
 Make = Callable[..., str]
 
@@ -109,8 +110,6 @@ def test_nothing_leads_to_an_expired_video(cloud: Cloud, make: Make) -> None:
         status, answer = call(cloud, "GET", f"{PATHS[0]}/{one}/content")
         assert (status, "expired at" in answer["message"]) == (410, True)
         assert call(cloud, "POST", f"{PATHS[0]}/{one}/links")[0] == 409
-    from tests.support.functions import ask  # noqa: PLC0415 - next to its use
-
     path = "/" + link["url"].split("/", 3)[3]
     assert ask(cloud, "GET", path, owner=None)["statusCode"] == 404
 
@@ -141,3 +140,16 @@ def test_a_video_from_before_the_rules_is_kept(cloud: Cloud, make: Make) -> None
     cloud.ledger.table.update(old, {}, remove=("video_rule",))
     assert get(cloud, old)["video"]["url"]
     assert generation().video_rule is None
+
+
+def test_a_report_says_that_a_video_has_expired(doors: Doors) -> None:
+    cloud, week = doors.cloud, Week(doors)
+    batch = week.drop("a boat", key="owners/ann/old.jsonl", tags=["project=drafts"])
+    (row,) = week.accept(batch)
+    cloud.run({"generation_id": row["generation_id"]}, "admit", "submit", "check_status", "finalize")
+    path = f"/v2/batches/{batch['batch_id']}/report"
+    (shown,) = call(cloud, "GET", path)[1]["data"]
+    assert (shown["s3_uri"].startswith("s3://videos/"), shown["error"]) == (True, None)
+    cloud.ledger.table.update(row["generation_id"], {"ended_at": iso(wiring.now() - timedelta(days=31))})
+    (shown,) = call(cloud, "GET", path)[1]["data"]
+    assert (shown["status"], shown["s3_uri"], shown["error"][:12]) == ("completed", None, "VideoExpired")

@@ -104,7 +104,7 @@ class Erasure:
             keys=sum(key.owner == self._owner for key in self._keys.list()),
             generations=len(kept),
             running=sum(not Status(item["status"]).ended for item in kept),
-            batches=sum("of_batch" not in item for item in self._own(self._batches)),
+            batches=len(self._batches_and_runs()[0]),
         )
 
     def go_on(self) -> Waits:
@@ -115,21 +115,28 @@ class Erasure:
             stops = datetime.fromisoformat(key.expires_at or "") + KEYS_STOP
             if stops > self._now():
                 waits.add("revoked API keys still work", stops)
-        batches = [item for item in self._own(self._batches) if "of_batch" not in item]
+        batches, runs = self._batches_and_runs()
         for batch in batches:
             self._cancel(batch, waits)
+        if any(map(self._is_running, runs)):
+            waits.add("batches end", self._now() + ANNOUNCED)
         for item in self._own(self._generations):
             self._erase_generation(item, waits)
         if waits.reasons:
             return waits
-        for batch in batches:
-            self._erase_batch(batch[BATCH_KEY])
+        self._erase_batches({batch[BATCH_KEY] for batch in batches})
         self._erase_rest({key.line for key in keys}, {key.key_id for key in keys})
         self._keys.forget(self._owner)
         return waits
 
+    def _batches_and_runs(self) -> tuple[list[Item], list[str]]:
+        """Return the owner's batches, and the ids of their runs."""
+        own = list(self._own(self._batches))
+        runs = [item[BATCH_KEY] for item in own if "of_batch" in item]
+        return [item for item in own if "of_batch" not in item], runs
+
     def _cancel(self, batch: Item, waits: Waits) -> None:
-        """Let a batch start no more rows, and wait for its runs."""
+        """Let a batch start no more rows, and wait for a file of it."""
         batch_id = batch[BATCH_KEY]
         if "cancelled_at" not in batch or batch.get("cancelled_run", 0) < batch.get("run", 0):
             self._records.cancel(batch_id, batch.get("run", 0), self._now())
@@ -137,9 +144,6 @@ class Erasure:
             stops = datetime.fromisoformat(batch["updated_at"]) + FILE_STOPS
             if stops > self._now():
                 waits.add("a file of prompts may still be sent or read", stops)
-        runs = (item[BATCH_KEY] for item in self._own(self._batches) if item.get("of_batch") == batch_id)
-        if any(map(self._is_running, runs)):
-            waits.add("batches end", self._now() + ANNOUNCED)
 
     def _is_running(self, run_id: str) -> bool:
         try:
@@ -182,13 +186,16 @@ class Erasure:
             return False
         return True
 
-    def _erase_batch(self, batch_id: str) -> None:
-        for folder in ("batches", "results"):
-            self._purge(self._videos, f"{folder}/{batch_id}/")
-        for item in self._items(self._batches):
-            if item[BATCH_KEY][:BATCH_ID] == batch_id and item[BATCH_KEY] != batch_id:
+    def _erase_batches(self, ids: set[str]) -> None:
+        """Erase batches, each after the objects and items that only its id leads to."""
+        for batch_id in ids:
+            for folder in ("batches", "results"):
+                self._purge(self._videos, f"{folder}/{batch_id}/")
+        for item in self._items(self._batches) if ids else ():
+            if item[BATCH_KEY][:BATCH_ID] in ids and item[BATCH_KEY] not in ids:
                 self._delete(self._batches, {BATCH_KEY: item[BATCH_KEY]})
-        self._delete(self._batches, {BATCH_KEY: batch_id})
+        for batch_id in ids:
+            self._delete(self._batches, {BATCH_KEY: batch_id})
 
     def _erase_rest(self, lines: set[str], key_ids: set[str]) -> None:
         """Erase everything of the owner that no generation and no batch leads to."""

@@ -37,6 +37,7 @@ MANIFEST, MARK = "manifest.jsonl", "export.json"
 JOURNAL = ".promptreel-export.jsonl"  # what a folder holds, and which version of the object each file is
 PART = ".part-"  # the beginning of a temporary file's name
 CHUNK_BYTES = 1 << 20
+BATCH_ID = 32  # characters at the beginning of every key of a batch, its runs and its rejected rows
 FIRST_DAY = date(2020, 1, 1)  # before any deployment
 _GONE = {"NoSuchKey", "404", "NoSuchVersion"}
 
@@ -265,18 +266,13 @@ class Export:
     def _of_batches(self) -> Iterator[dict[str, Any]]:
         """Yield the batches with their runs and rejected rows, and their reports."""
         batches: dict[str, dict[str, Any]] = {}
-        rows: list[tuple[str, Item]] = []
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._deployed.output("BatchesTableName"))
-        for item in (read(one) for page in pages for one in page["Items"]):
-            key = item[BATCH_KEY]
-            shown = {name: value for name, value in item.items() if name != "last_write"}
+        for item in self._items():
             if item.get("owner") == self._owner and "of_batch" not in item:
-                batches.setdefault(key, {"runs": [], "rejected": []})["record"] = shown
-            elif "of_batch" in item or "problem" in item:
-                rows.append((key[:32], shown))
-        for which, shown in rows:
-            if which in batches:
-                batches[which]["runs" if "of_batch" in shown else "rejected"].append(shown)
+                batches[item[BATCH_KEY]] = {"record": item, "runs": [], "rejected": []}
+        for item in self._items() if batches else ():
+            kind = "runs" if "of_batch" in item else "rejected" if "problem" in item else None
+            if kind and item[BATCH_KEY][:BATCH_ID] in batches:
+                batches[item[BATCH_KEY][:BATCH_ID]][kind].append(item)
         for which, batch in batches.items():
             folder, name = f"results/{which}/", f"batches/{_plain(which)}/"
             files = []
@@ -284,6 +280,12 @@ class Export:
                 inside = [_plain(part) for part in one["Key"].removeprefix(folder).split("/")]
                 files.append(self._object(self._videos, one, name + "/".join(inside)))
             yield {"kind": "batch", "id": which, **batch, "files": files}
+
+    def _items(self) -> Iterator[Item]:
+        """Return all items of the table of batches, as they were recorded."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._deployed.output("BatchesTableName"))
+        for item in (read(one) for page in pages for one in page["Items"]):
+            yield {name: value for name, value in item.items() if name != "last_write"}
 
     def _objects(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
