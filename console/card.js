@@ -69,7 +69,7 @@ export const FIRST = 0.05; // seconds: some browsers draw no frame at 0
 /** @param {{ generation: Generation, film: RefObject<HTMLVideoElement> }} props */
 function Thumb({ generation, film }) {
   if (!hasEnded(generation)) return html`<${Stage} generation=${generation} />`;
-  if (generation.status === "completed") return html`<${Film} generation=${generation} film=${film} />`;
+  if (generation.video) return html`<${Film} generation=${generation} film=${film} />`;
   return html`<span class="stage ${isCancelled(generation) ? "cancelled" : "error"}">
     <strong>${stageName(generation)}</strong>
     ${!isCancelled(generation) && html`<span class="why">${readable(generation.error?.message ?? "")}</span>`}

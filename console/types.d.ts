@@ -53,6 +53,7 @@ export interface GenerationMeta {
   ahead: number | null;
   waits_for: string[] | null;
   waits_for_credits: boolean | null;
+  video_expires_at: string | null;
   request: VideoRequest;
   created_at: string;
   submitted_at: string | null;

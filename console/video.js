@@ -47,7 +47,7 @@ export function Video({ part: id }) {
     </div>
     <div class="about">
       <h1 class="prompt-whole">${promptOf(generation)}</h1>
-      ${generation.status === "error" && !isCancelled(generation) && html`<${Failure} error=${generation.error} />`}
+      ${generation.error && !isCancelled(generation) && html`<${Failure} error=${generation.error} />`}
       <h2>${t.timeline}</h2>
       <${Timeline} generation=${generation} />
       <h2>${t.request}</h2>
@@ -87,7 +87,7 @@ function Actions({ generation }) {
   const { id, meta } = generation;
   const [isSaving, setSaving] = useState(false);
   const nextKey = useRef(newKey()); // kept until it is accepted, so that a second press makes nothing twice
-  const done = generation.status === "completed";
+  const done = generation.video !== null; // it may have expired
   const reporting = (/** @type {() => Promise<void>} */ run) => () => run().catch(sayError);
   const again = reporting(async () => {
     const made = await create(meta.request, nextKey.current, { tag: (meta.tags ?? []).join(","), webhook: meta.webhook?.url });

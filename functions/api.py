@@ -28,6 +28,7 @@ from core.errors import (
     PromptreelError,
     TooManyRejectedRows,
     Unauthorized,
+    VideoExpired,
 )
 from core.generation import iso
 from core.records.table import is_contention
@@ -51,6 +52,7 @@ STATUS: dict[type[BaseException], HTTPStatus] = {
     FileTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     NotFound: HTTPStatus.NOT_FOUND,
+    VideoExpired: HTTPStatus.GONE,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     Conflict: HTTPStatus.CONFLICT,
     IdempotencyConflict: HTTPStatus.CONFLICT,

@@ -14,6 +14,7 @@ from wiring.archive import UsesArchive, make_archive
 from wiring.ends import or_ended
 from wiring.ledger import make_ledger
 from wiring.provider import UsesProvider, make_provider
+from wiring.retention import UsesRetention, make_retention
 from wiring.slots import UsesSlots, make_admission
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ TO_STOP_SECONDS = 45.0  # enough for a read timeout, the upload of a part, and r
 
 
 @dataclass(frozen=True)
-class Settings(UsesSlots, UsesProvider, UsesArchive, UsesAnnouncer):
+class Settings(UsesSlots, UsesProvider, UsesArchive, UsesAnnouncer, UsesRetention):
     pass
 
 
@@ -36,6 +37,7 @@ def _wired() -> Finalize:
         archive=make_archive(s),
         admission=make_admission(s),
         announcer=make_announcer(s),
+        retention=make_retention(s),
     )
 
 

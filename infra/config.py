@@ -4,6 +4,8 @@ import platform
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from core.archive.retention import Retention
+
 AIMLAPI_URL = "https://api.aimlapi.com"
 
 GIB = 1024**3
@@ -112,6 +114,12 @@ class Stage:
     log_days: Literal[7, 30, 90] = 30
     prompt_days: int = 90  # prompt files; the ledger keeps the request
     replaced_video_days: int = 30  # overwritten or deleted versions of videos
+    video_days: int | None = None  # how long videos are kept; None for ever
+    # The storage class of videos. S3 returns a video of any of these at once.
+    video_storage: Literal["STANDARD", "INTELLIGENT_TIERING", "STANDARD_IA", "GLACIER_IR"] = "STANDARD"
+    # Other rules for generations with a tag, of which the first that fits applies: "project=drafts: 30 days",
+    # "final: keep GLACIER_IR". A key without a value fits every value.
+    video_rules: tuple[str, ...] = ()
 
     # Failed jobs, or errors of one function, in five minutes that raise an alarm. Failures that cost money raise one
     # immediately.
@@ -123,6 +131,12 @@ class Stage:
         for tag in self.tags:
             if not tag.partition("=")[0] or "=" not in tag:
                 raise UnknownStage(f"The stage {self.name} has the tag {tag!r}: write it as name=value.")
+        try:
+            names = [rule.name for rule in self.retention.rules]
+        except ValueError as error:
+            raise UnknownStage(f"The stage {self.name}: {error}") from None
+        if len(names) > len(set(names)):
+            raise UnknownStage(f"The stage {self.name} has two rules for videos with the same tag: keep one.")
         left = self.account_concurrency - 3 * (self.reserved_concurrency or 0)
         if self.reserved_concurrency and left < UNRESERVED:
             raise UnknownStage(
@@ -146,6 +160,17 @@ class Stage:
     def queue_concurrency(self) -> int:
         """Return how many invocations read files, and how many deliver webhooks. Lambda allows no fewer than 2."""
         return max(2, min(10, self.account_concurrency // 5))
+
+    @property
+    def retention(self) -> Retention:
+        """Return how long videos are kept. Raise ValueError for a rule that is not valid."""
+        return Retention.of(self.retention_environment["VIDEO_RULES"].split(","))
+
+    @property
+    def retention_environment(self) -> dict[str, str]:
+        """Return the environment of every function that stores or shows videos."""
+        kept = "keep" if self.video_days is None else f"{self.video_days} days"
+        return {"VIDEO_RULES": ",".join((*self.video_rules, f": {kept} {self.video_storage}"))}
 
     @property
     def webhook_environment(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from core.archive.retention import LATER_DAYS, OBJECT_TAG
 from core.inputs.files import UPLOADS
 from core.reconciliation.shelf import BOOKS, DUE, FOLDER, WORK
 from infra.batch_records import BatchRecords
@@ -45,6 +46,13 @@ class Storage(Construct):
         )
         self._announce_uploads(self.prompts)
         self.videos = self._bucket("Videos", replaced_days=stage.replaced_video_days)
+        for rule in stage.retention.rules:
+            if rule.days is not None:
+                self.videos.add_lifecycle_rule(
+                    prefix="videos/",
+                    tag_filters={OBJECT_TAG: rule.name},
+                    expiration=cdk.Duration.days(rule.days + LATER_DAYS),
+                )
         # The rows of a batch contain its prompts, so they expire like the prompt files.
         self.videos.add_lifecycle_rule(
             prefix="batches/",
@@ -118,6 +126,7 @@ class Storage(Construct):
             "VIDEOS_BUCKET": self.videos.bucket_name,
             "PROMPTS_BUCKET": self.prompts.bucket_name,
             "FILE_OWNERS": ",".join(self._stage.file_owners),
+            **self._stage.retention_environment,
         }
 
     def inputs_permissions(self) -> list[iam.PolicyStatement]:

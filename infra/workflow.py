@@ -52,6 +52,7 @@ class Workflow(Construct):
                 "SUBMIT_TIMEOUT_SECONDS": str(SUBMIT_TIMEOUT_SECONDS),
                 "POLL_FIRST_SECONDS": str(stage.poll_first_seconds),
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
+                **stage.retention_environment,
                 **storage.money.environment,
             },
             permissions=[*slots.permissions, *provider.permissions, storage.money.checks_budgets],
@@ -98,6 +99,7 @@ class Workflow(Construct):
                 **announcements.environment,
                 **storage.money.environment,
                 "VIDEOS_BUCKET": storage.videos.bucket_name,
+                **stage.retention_environment,
                 "VIDEO_HOSTS": ",".join(stage.video_hosts),
                 "ALLOW_LOCAL_VIDEO_HOSTS": str(stage.allow_local_video_hosts).lower(),
                 "MAX_VIDEO_BYTES": str(stage.max_video_bytes),
@@ -109,6 +111,7 @@ class Workflow(Construct):
                 storage.money.settles,
                 allow(
                     "s3:PutObject",
+                    "s3:PutObjectTagging",  # the rule that says how long the video is kept
                     "s3:GetObject",
                     "s3:DeleteObject",
                     "s3:AbortMultipartUpload",

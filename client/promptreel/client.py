@@ -208,7 +208,7 @@ class Client(Batches, Links, Webhooks):
             if seen.status == "error":
                 raise GenerationFailed(seen)
             if seen.video is None:
-                raise NotFinished(f"Generation {seen.id} has no video yet: it is {seen.stage}.", seen)
+                raise NotFinished(seen.no_video, seen)
             try:
                 video = seen.video
                 _download.save(video.url, video.file_size, path, overwrite=overwrite, is_stopped=is_stopped)

@@ -74,6 +74,13 @@ class Generation:
         return cost.get("estimated_usd") if actual is None else actual
 
     @property
+    def no_video(self) -> str:
+        """Return why it has no video, for an error: it has not ended, or its video has expired."""
+        if self.error:
+            return f"Generation {self.id} has no video: {self.error.message}"
+        return f"Generation {self.id} has no video yet: it is {self.stage}."
+
+    @property
     def ended(self) -> bool:
         """Return whether it has completed or failed."""
         return self.status in ("completed", "error")

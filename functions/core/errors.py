@@ -15,6 +15,7 @@ the API and the announcement show that name as `error.name`. A message is one se
     ├── NotImportable           a job at the provider cannot be imported; the command line says why
     ├── NotFound                this owner has no such generation; the API answers 404
     │   └── Deleted                 its owner deleted it
+    ├── VideoExpired            the video was kept for as long as the stage's rules say; the API answers 410
     ├── BudgetExceeded          a budget has too little left; the API answers 403, a file is recorded as failed
     ├── Contention              too many requests change the same items at once; the API answers 503
     ├── TooManyRejectedRows     too many rows of a key or an owner were rejected in this hour; the API answers 403
@@ -133,6 +134,12 @@ class NotFound(PromptreelError):
     """The generation does not exist, or it belongs to another owner. The API answers the same in both cases."""
 
     remedy = "Check the id and the address. `promptreel list` shows your jobs."
+
+
+class VideoExpired(PromptreelError):
+    """The video was deleted, because it was kept for as long as the deployment's rules say. Its record remains."""
+
+    remedy = "Generate the video again. `video_days` and `video_rules` of the stage say how long videos are kept."
 
 
 class Deleted(NotFound):

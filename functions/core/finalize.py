@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from core.archive.retention import KEEP_ALL, Retention
 from core.archive.store import Archive, Order
 from core.errors import GenerationEnded
 from core.generation import ArchivedVideo, Generation, Status
@@ -25,6 +26,7 @@ class Finalize:
     archive: Archive
     admission: Admission
     announcer: Announcer
+    retention: Retention = KEEP_ALL
 
     def finalize(self, run: Run, seconds_left: Callable[[], float]) -> Generation:
         """Return the completed generation, with its video and record in S3 and its end announced.
@@ -46,11 +48,14 @@ class Finalize:
 
     def _complete(self, generation: Generation, video: ArchivedVideo) -> Generation:
         now = self.ledger.now()
-        completed = replace(generation, status=Status.COMPLETED, video=video, ended_at=now, updated_at=now)
+        rule = self.retention.rule_of(generation).name
+        completed = replace(
+            generation, status=Status.COMPLETED, video=video, video_rule=rule, ended_at=now, updated_at=now
+        )
         # Before the ledger write: an execution that is stopped after it would leave the video without its record.
         self._store_record(completed)
         try:
-            self.ledger.complete(generation.run, video, now)
+            self.ledger.complete(generation.run, video, now, rule)
         except GenerationEnded:
             ended = self.ledger.submission(generation.generation_id)
             if isinstance(ended, Generation):
@@ -73,6 +78,9 @@ class Finalize:
             self.ledger.provider_finished(generation.run, answer.video, answer.credits_used)
             return str(answer.video.get("url"))
 
+        rule = self.retention.rule_of(generation)
+        if self.retention.is_by_tag and generation.video_rule is None:
+            self.ledger.keep_rule(generation.run, rule.name)
         video = generation.provider_video or {}
         size = video.get("file_size")
         return self.archive.store(
@@ -85,5 +93,6 @@ class Finalize:
                 upload=generation.upload,
                 keep=lambda upload: self.ledger.keep_upload(generation.run, upload),
                 hosts=hosts_of(generation.model),
+                options=rule.options,
             )
         )

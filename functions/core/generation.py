@@ -179,6 +179,7 @@ class Generation:
     given: list[Given] | None = None  # the inputs that its request refers to: see core.inputs
     cost: Cost | None = None  # only if the request was accepted
     hold: Hold | None = None  # what it takes from budgets
+    video_rule: str | None = None  # the name of the rule that says how long its video is kept: core.archive.retention
     links: Links | None = None  # None until a link is made, revoked or opened
     rescues: int = 0
 

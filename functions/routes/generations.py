@@ -21,6 +21,7 @@ from routes.parameters import base_url, flag, json_body, query, required
 from wiring import logger, now
 from wiring.api import accounts, addresses, api_settings, deletion, models, slots_table
 from wiring.inputs import make_inputs
+from wiring.retention import make_retention
 
 _OLDER = OLDER_PATH.replace("{vendor}", "<vendor>")
 
@@ -41,6 +42,7 @@ def generations() -> GenerationApi:
         url_lifetime_seconds=s.url_lifetime_seconds,
         log=logger.info,
         allow_local_webhooks=s.allow_local_webhooks,
+        retention=make_retention(s),
     )
 
 

@@ -21,6 +21,7 @@ from core.archive.objects import presigned_url
 from core.generation import ArchivedVideo
 from wiring import now
 from wiring.api import api_settings, deletion, tokens
+from wiring.retention import make_retention
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 UNKNOWN = "This link does not work. It may have expired, or its owner has ended it.\n"
@@ -39,7 +40,8 @@ router = APIGatewayHttpRouter()
 
 @cache
 def _opening() -> Opening:
-    return Opening(ledger=deletion().ledger, tokens=tokens(), most=api_settings().link_opens_a_day)
+    s = api_settings()
+    return Opening(deletion().ledger, tokens(), most=s.link_opens_a_day, retention=make_retention(s))
 
 
 @router.get(f"{LINK_PATH}/<token>")

@@ -6,10 +6,11 @@ import wiring
 from core.archive.objects import PRESIGNING
 from core.inputs.files import Inputs
 from wiring.ledger import UsesLedger, make_ledger
+from wiring.retention import UsesRetention, make_retention
 
 
 @dataclass(frozen=True)
-class UsesInputs(UsesLedger):
+class UsesInputs(UsesLedger, UsesRetention):
     videos_bucket: str
     prompts_bucket: str
     file_owners: tuple[str, ...]
@@ -23,4 +24,5 @@ def make_inputs(settings: UsesInputs) -> Inputs:
         prompts_bucket=settings.prompts_bucket,
         file_owners=settings.file_owners,
         ledger=make_ledger(settings),
+        retention=make_retention(settings),
     )

@@ -98,6 +98,8 @@ def _stack() -> tuple[dict[str, str], Snapshot]:
         "WEBHOOKS_SECRET": secrets.create_secret(Name="webhooks", SecretString="m" * 64)["ARN"],
         "WEBHOOKS_QUEUE_URL": sqs.create_queue(QueueName="webhooks")["QueueUrl"],
         "ALLOW_LOCAL_WEBHOOKS": "true",
+        "SENDERS": "10",
+        "VIDEO_RULES": "project=drafts: 30 days,: keep STANDARD",
         "DEFAULT_MODEL": "veo2",
         "LINKS_ROLE_ARN": role,
         "FILE_OWNERS": "=files,bob/=bob",

@@ -192,8 +192,8 @@ def test_a_completed_generation_already_has_its_record_next_to_its_video(
     state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     complete = Ledger.complete
 
-    def complete_and_die(ledger: Ledger, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
-        complete(ledger, run, video, ended_at)
+    def complete_and_die(ledger: Ledger, run: Run, video: ArchivedVideo, ended_at: datetime, rule: str) -> None:
+        complete(ledger, run, video, ended_at, rule)
         raise MemoryError
 
     monkeypatch.setattr(Ledger, "complete", complete_and_die)
@@ -213,12 +213,12 @@ def test_the_record_next_to_the_video_always_matches_the_end(
     state = cloud.run({"generation_id": accepted()}, "submit", "check_status")
     complete = Ledger.complete
 
-    def be_late(ledger: Ledger, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
+    def be_late(ledger: Ledger, run: Run, video: ArchivedVideo, ended_at: datetime, rule: str) -> None:
         if status == "completed":
-            complete(ledger, run, video, ended_at + timedelta(seconds=1))
+            complete(ledger, run, video, ended_at + timedelta(seconds=1), rule)
         else:
             ledger.fail(run, Failure("Cancelled", "by its owner"))
-        complete(ledger, run, video, ended_at)
+        complete(ledger, run, video, ended_at, rule)
 
     monkeypatch.setattr(Ledger, "complete", be_late)
     assert cloud.run(state, "finalize")["status"] == ("completed" if status == "completed" else "ended")

@@ -59,6 +59,7 @@ MAY = {
     | SETTLE
     | {
         ("s3:PutObject", VIDEOS),
+        ("s3:PutObjectTagging", VIDEOS),
         ("s3:GetObject", VIDEOS),
         ("s3:DeleteObject", VIDEOS),
         ("s3:AbortMultipartUpload", VIDEOS),

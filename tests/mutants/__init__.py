@@ -3,6 +3,7 @@
 from tests.mutants import (
     archive,
     batches,
+    keeping,
     links,
     local,
     money,
@@ -21,6 +22,7 @@ from tests.mutants import (
 MUTANTS = (
     *archive.MUTANTS,
     *batches.MUTANTS,
+    *keeping.MUTANTS,
     *links.MUTANTS,
     *local.MUTANTS,
     *money.MUTANTS,

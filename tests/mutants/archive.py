@@ -105,10 +105,10 @@ MUTANTS = (
         "functions/core/finalize.py",
         """        self._store_record(completed)
         try:
-            self.ledger.complete(generation.run, video, now)
+            self.ledger.complete(generation.run, video, now, rule)
 """,
         """        try:
-            self.ledger.complete(generation.run, video, now)
+            self.ledger.complete(generation.run, video, now, rule)
             self._store_record(completed)
 """,
         noticed_by="tests/functions/test_states.py::test_a_completed_generation_already_has_its_record_next_to_its_video",

@@ -41,8 +41,8 @@ MUTANTS = (
     Mutant(
         "A completed video does not schedule the sweep's next visit",
         "functions/core/records/ledger.py",
-        '"video": video.as_dict(), "ended_at": ended_at, **self._watched(SOON)}',
-        '"video": video.as_dict(), "ended_at": ended_at}',
+        '**known, "ended_at": ended_at, **self._watched(SOON)}',
+        '**known, "ended_at": ended_at}',
         noticed_by="tests/unit/test_lost_ends.py",
     ),
     Mutant(

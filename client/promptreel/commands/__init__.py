@@ -6,6 +6,8 @@ from promptreel.commands import (
     console,
     create,
     doctor,
+    erase,
+    export,
     generations,
     importing,
     keys,
@@ -15,6 +17,7 @@ from promptreel.commands import (
     models,
     reconcile,
     rescue,
+    restore,
     secret,
     usage,
     webhooks,
@@ -46,5 +49,8 @@ app.command(rich_help_panel=OPERATORS)(rescue.rescue)
 app.command(rich_help_panel=OPERATORS)(rescue.resolve)
 app.command(rich_help_panel=OPERATORS)(reconcile.reconcile)
 app.command("import", rich_help_panel=OPERATORS)(importing.import_)
+app.command(rich_help_panel=OPERATORS)(export.export)
+app.command(rich_help_panel=OPERATORS)(erase.erase)
+app.command(rich_help_panel=OPERATORS)(restore.restore)
 
 __all__ = ["app"]

@@ -53,7 +53,7 @@ def open_(context: typer.Context, generation_id: GenerationId) -> None:
     if generation.status == "error":
         raise GenerationFailed(generation)
     if generation.video is None:
-        raise NotFinished(f"Generation {generation.id} has no video yet: it is {generation.stage}.", generation)
+        raise NotFinished(generation.no_video, generation)
     if _has_display() and webbrowser.open(generation.video.url):
         output.warn(f"Opening the video of {generation.id} in your browser.")
     else:

@@ -141,6 +141,36 @@ class ApiKeys:
         self._change(change)
         return self.find(key_id)
 
+    def end(self, owner: str) -> tuple[ApiKey, ...]:
+        """Let all keys of an owner expire now, and return them. Those that have expired stay unchanged."""
+        now = iso(datetime.now(UTC))
+
+        def change(kept: dict[str, Any]) -> dict[str, Any]:
+            return {
+                key_id: record | {"expires_at": min(now, record.get("expires_at", now))}
+                if record["owner"] == owner
+                else record
+                for key_id, record in kept.items()
+            }
+
+        if any(key.owner == owner and not key.has_expired for key in self.list()):
+            self._change(change)
+        return tuple(key for key in self.list() if key.owner == owner)
+
+    def forget(self, owner: str) -> None:
+        """Delete the records of an owner's keys, also from the previous version of the secret."""
+        if any(key.owner == owner for key in self.list()):
+            self._change(lambda kept: {one: record for one, record in kept.items() if record["owner"] != owner})
+        if owner in self._owners_before():
+            self._change(lambda kept: kept)  # the version without the owner's keys becomes the previous one
+
+    def _owners_before(self) -> set[str]:
+        try:
+            found = self._secrets.get_secret_value(SecretId=self._secret_id, VersionStage="AWSPREVIOUS")
+        except self._secrets.exceptions.ResourceNotFoundException:
+            return set()
+        return {record["owner"] for record in json.loads(found["SecretString"]).values()}
+
     def revoke(self, key_id: str) -> ApiKey:
         """Delete a key, and return its record."""
         revoked = self.find(key_id)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.archive.objects import presigned_url
+from core.archive.retention import KEEP_ALL, Retention
 from core.beginning import only
 from core.delete import Deletion
-from core.errors import Conflict, Deleted, InvalidRequest, NotFound
-from core.generation import BEGINNING, GENERATION_ID, Generation, Label, Source, Webhook, generation_id_for
+from core.errors import Conflict, Deleted, InvalidRequest, NotFound, VideoExpired
+from core.generation import BEGINNING, GENERATION_ID, Generation, Label, Source, Webhook, generation_id_for, iso
 from core.inputs.files import Inputs
 from core.inputs.links import latest
 from core.intake.accept import Envelope, Intake, idempotency_key
@@ -63,6 +64,7 @@ class GenerationApi:
     log: Callable[..., None]  # writes a log line with named values
     short_url: Callable[[Generation], str] | None = None  # for a key whose setting turns short links on
     allow_local_webhooks: bool = False
+    retention: Retention = KEEP_ALL
 
     def create(self, owner: str, order: Order) -> Created:
         """Accept a request and return its generation, or the earlier one that it repeats."""
@@ -133,6 +135,8 @@ class GenerationApi:
     def content(self, owner: str, key_line: str | None, generation_id: str) -> str:
         """Return a link to the video."""
         generation = self._known(owner, key_line, generation_id)
+        if generation.error and generation.error.name == VideoExpired.__name__:
+            raise VideoExpired(generation.error.message)
         if not generation.video:
             status = self._shown(generation)["status"]
             raise Conflict(f"Generation {generation.generation_id} has no video; its status is {status}.")
@@ -160,7 +164,7 @@ class GenerationApi:
         if re.fullmatch(BEGINNING, generation_id, re.ASCII):
             meant = Lists(self.deletion.ledger).meant(owner, generation_id)
             found = {generation.generation_id: generation for generation in meant}
-            return only(found, generation_id, missing, "generations")
+            return self._seen(only(found, generation_id, missing, "generations"))
         if not re.fullmatch(GENERATION_ID, generation_id, re.ASCII):
             raise NotFound(missing)  # the table has other items with other ids
         try:
@@ -169,9 +173,14 @@ class GenerationApi:
             raise (deleted if deleted.owner == owner else NotFound(missing)) from None
         if generation.owner != owner:
             raise NotFound(missing)
-        return generation
+        return self._seen(generation)
 
-    def _shown(self, generation: Generation) -> dict[str, Any]:
+    def _seen(self, generation: Generation) -> Generation:
+        """Return the generation without a video that has expired."""
+        return self.retention.seen(generation, self.deletion.ledger.now())
+
+    def _shown(self, recorded: Generation) -> dict[str, Any]:
+        generation = self._seen(recorded)
         video, url = generation.video, None
         if video:
             url = (
@@ -179,4 +188,7 @@ class GenerationApi:
                 if self.short_url
                 else presigned_url(self.s3, video, self.url_lifetime_seconds)
             )
-        return as_provider_object(generation, url)
+        shown = as_provider_object(generation, url)
+        expires_at = self.retention.expires_at(generation)
+        shown["meta"]["video_expires_at"] = expires_at and iso(expires_at)
+        return shown

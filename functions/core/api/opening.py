@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from core.archive.retention import KEEP_ALL, Retention
 from core.errors import NotFound
 from core.generation import ArchivedVideo, Generation, iso
 from core.links.record import Link, Links
@@ -26,6 +27,7 @@ class Opening:
     ledger: Ledger
     tokens: Tokens
     most: int
+    retention: Retention = KEEP_ALL
 
     def open(self, token: str) -> ArchivedVideo | Refusal:
         """Return the video of the link, or why it is refused. Nothing is read for a token that was never made."""
@@ -35,7 +37,7 @@ class Opening:
         video: ArchivedVideo | Refusal = Refusal.UNKNOWN
         for _ in range(ATTEMPTS):
             try:
-                generation = self.ledger.get(named.generation_id)
+                generation = self.retention.seen(self.ledger.get(named.generation_id), self.ledger.now())
             except NotFound:
                 return Refusal.UNKNOWN
             now = iso(self.ledger.now())

@@ -23,9 +23,9 @@ class Multipart:
     etags: dict[int, str] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, s3: "S3Client", bucket: str, key: str, content_type: str) -> "Multipart":
-        """Start an upload."""
-        begun = s3.create_multipart_upload(Bucket=bucket, Key=key, ContentType=content_type)
+    def begin(cls, s3: "S3Client", bucket: str, key: str, options: dict[str, Any]) -> "Multipart":
+        """Start an upload. The `options` are those of its object, such as its content type."""
+        begun = s3.create_multipart_upload(Bucket=bucket, Key=key, **options)
         return cls(s3, bucket, key, begun["UploadId"])
 
     def find(self, parts: int, part_bytes: int) -> bool:

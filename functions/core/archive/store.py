@@ -8,7 +8,7 @@ host still has the same video.
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from botocore.exceptions import ClientError
@@ -77,6 +77,7 @@ class Order:
     upload: dict[str, Any] | None  # the fields of an earlier `Interrupted`
     keep: Callable[[dict[str, Any]], None]  # stores an `Interrupted`; raises `GenerationEnded` if it is not needed
     hosts: tuple[str, ...] = ()  # allowed hosts of this model's videos, in addition to those of all models
+    options: dict[str, Any] = field(default_factory=dict)  # with which S3 stores it: core.archive.retention
 
 
 class Archive:
@@ -172,6 +173,7 @@ class Archive:
                 ContentType=CONTENT_TYPES[check.container],
                 ChecksumCRC32=crc32(body),
                 IfNoneMatch="*",
+                **order.options,
             )
         except ClientError as error:
             return self._of_another_invocation(order, error)
@@ -216,7 +218,7 @@ class Archive:
 
     def _begin(self, order: Order, container: str) -> Multipart:
         key = video_key(order.generation_id, container)
-        return Multipart.begin(self._s3, self._bucket, key, CONTENT_TYPES[container])
+        return Multipart.begin(self._s3, self._bucket, key, {"ContentType": CONTENT_TYPES[container], **order.options})
 
     def _multipart(self, order: Order, before: Interrupted) -> Multipart:
         return Multipart(self._s3, self._bucket, video_key(order.generation_id, before.container), before.upload_id)

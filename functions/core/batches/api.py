@@ -116,7 +116,14 @@ class BatchApi:
         if batch.run is None:
             return [], None
         run, records = batch.run, self.batches.records
-        report = ReportRows(run, self.ledger, records, is_cancelled=batch.is_cancelled, has_ended=run.has_ended)
+        report = ReportRows(
+            run,
+            self.ledger,
+            records,
+            is_cancelled=batch.is_cancelled,
+            has_ended=run.has_ended,
+            retention=self.batches.staging.inputs.retention,
+        )
         rows: list[dict[str, Any]] = []
         size, last = 0, min(after + limit, run.rows)
         for row in report.from_index(after, last):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.archive.retention import KEEP_ALL, Retention
 from core.batches.record import NOT_STARTED, Batch
 from core.batches.rejection import Rejection
 from core.batches.replacement import shown_attempt
@@ -115,6 +116,7 @@ class ReportRows:
     records: BatchRecords
     is_cancelled: bool
     has_ended: bool = True  # whether a row that is not started will not start in this run
+    retention: Retention = KEEP_ALL
 
     def from_staged(self, s3: "S3Client", bucket: str) -> Iterator[dict[str, Any]]:
         """Yield every row in order. Rows that the index does not have yet are found by the ids of the staged rows."""
@@ -140,7 +142,7 @@ class ReportRows:
         rejections = self.records.rejections(self.run, [number for number in ids if number not in current])
         for number, generation_id in ids.items():
             if number in current:
-                yield as_row(number, current[number])
+                yield as_row(number, self.retention.seen(current[number], self.ledger.now()))
             elif generation_id in found and found[generation_id] is None:
                 yield _deleted(number, generation_id)
             elif number in rejections:

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from core.archive.containers import CONTENT_TYPES
 from core.archive.objects import input_key
+from core.archive.retention import KEEP_ALL, Retention
 from core.errors import InputUnavailable, InvalidRequest
 from core.generation import Generation, Given, Status
 from core.inputs.check import MAX_UPLOAD_BYTES, check, shown
@@ -68,6 +69,7 @@ class Inputs:
     prompts_bucket: str
     file_owners: tuple[str, ...]  # of the prompts bucket: core.owners
     ledger: Ledger
+    retention: Retention = KEEP_ALL
 
     def form(self, owner: str, content_type: str, sha256: str | None) -> dict[str, Any]:
         """Return an upload form and the file's reference. Raise `InvalidRequest` for a type that no model accepts."""
@@ -171,6 +173,9 @@ class Inputs:
         # A row of a batch is recorded nevertheless and then fails, so that it is retried together with the other row.
         if source.status is Status.ERROR and batch_id is None:
             raise InvalidRequest(f"`{field}`: generation {source_id} has failed, so it has no video.", field)
+        # Only this row's job fails if the video expires before it is sent, and then it can be retried with the other.
+        if batch_id is None and (expired := self.retention.expired(source, self.ledger.now())):
+            raise InvalidRequest(f"`{field}`: generation {source_id}: {expired.message}", field)
         if source.video:
             return Given(reference, source_id, None, source.video.content_type, source.video.size)
         (container, *others) = containers_of(source.model)

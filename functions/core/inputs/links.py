@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from core.archive.retention import KEEP_ALL, Retention
 from core.errors import InputUnavailable, InvalidRequest
 from core.generation import ArchivedVideo, Clock, Generation, Given, Status, Tombstone, replaced
 from core.records.ledger import Ledger
@@ -48,6 +49,7 @@ class Links:
     ledger: Ledger
     videos_bucket: str
     sign: Callable[[str, str], str]
+    retention: Retention = KEEP_ALL
 
     def request_of(self, generation: Generation) -> dict[str, Any]:
         """Return the request for the provider, with links instead of references.
@@ -65,6 +67,8 @@ class Links:
         source = source_of(given, generation.owner, self.ledger)
         if source.status is not Status.COMPLETED or source.video is None:
             raise InputUnavailable(f"Generation {source.generation_id}, whose video is an input, has not ended.")
+        if expired := self.retention.expired(source, self.ledger.now()):
+            raise InputUnavailable(f"Generation {source.generation_id}, whose video is an input: {expired.message}")
         _check_video(source.video, given, generation)
         return self.sign(source.video.bucket, source.video.key)
 

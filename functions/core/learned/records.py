@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.generation import Generation
-from core.learned.kinds import kind_of, model_of
+from core.learned.kinds import has_media, kind_of, model_of
 from core.learned.times import FEW, Times
 from core.records.table import EXPIRES_AT, Item, read, write
 from core.slots.table import PK, SK
@@ -83,6 +83,12 @@ class Learned:
             self._note(_key_of_model(generation.request), generation, {TIME: took})
         except (BotoCoreError, ClientError) as error:
             logger.warning("the time of generation %s was not noted: %s", generation.generation_id, error)
+
+    def forget(self, generation: Generation) -> None:
+        """Delete what was learned from requests with media like this one's, which only its owner's requests share."""
+        if has_media(generation.request):
+            key = write(_key_of_kind(generation.request, generation.owner))
+            self._dynamodb.delete_item(TableName=self._name, Key=key)
 
     def _note(self, key: Item, generation: Generation, values: Mapping[str, int | None]) -> None:
         position = zlib.crc32(generation.generation_id.encode()) % POSITIONS

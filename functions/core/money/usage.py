@@ -110,6 +110,33 @@ class Usage:
             day, _, which = item[SK].partition("/")
             yield _sum(item, day, which)
 
+    def forget(self, owner: str, successor: str) -> None:
+        """Delete an owner's sums, and add its share of each day of the deployment to the `successor`'s.
+
+        Each day is moved in one transaction, so a call that is repeated after a crash moves nothing twice.
+        """
+        for item in items_of(self._dynamodb, self._name, f"{USAGE}/{_text(owner)}"):
+            self._dynamodb.delete_item(TableName=self._name, Key=write({PK: item[PK], SK: item[SK]}))
+        for item in items_of(self._dynamodb, self._name, USAGE):
+            day, _, which = item[SK].partition("/")
+            if which == _text(owner):
+                self._move(item, f"{day}/{_text(successor)}")
+
+    def _move(self, item: Mapping[str, Any], sk: str) -> None:
+        numbers = {name: value for name, value in item.items() if name not in (PK, SK)}
+        unchanged = {
+            "ConditionExpression": " AND ".join(f"#n{number} = :n{number}" for number in range(len(numbers))),
+            "ExpressionAttributeNames": {f"#n{number}": name for number, name in enumerate(numbers)},
+            "ExpressionAttributeValues": write({f":n{number}": value for number, value in enumerate(numbers.values())}),
+        }
+        delete: Any = {
+            "TableName": self._name,
+            "Key": write({PK: USAGE, SK: item[SK]}),
+            **(unchanged if numbers else {}),
+        }
+        added = [self._update(USAGE, sk, numbers)] if numbers else []
+        self._dynamodb.transact_write_items(TransactItems=[{"Delete": delete}, *added])  # type: ignore[list-item]
+
     def _between(self, pk: str, first: str, last: str) -> Iterator[dict[str, Any]]:
         if first > last:
             return iter(())  # DynamoDB rejects such a range

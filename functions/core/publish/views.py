@@ -42,6 +42,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "ahead": None,  # set when this generation is requested: core.api.generations
             "waits_for": None,  # set there as well
             "waits_for_credits": None,  # set there as well
+            "video_expires_at": None,  # set there as well
             "created_at": iso(generation.created_at),
             "submitted_at": generation.submitted_at and iso(generation.submitted_at),
             "generated_at": generation.generated_at and iso(generation.generated_at),

@@ -36,7 +36,7 @@ _TIMES = {
     "held_since",
     "rejected_at",
 }
-_JSON = {"request", "provider_video", "upload"}  # stored as text, because they may contain numbers of any kind
+JSON_FIELDS = {"request", "provider_video", "upload"}  # stored as text, because they may contain numbers of any kind
 
 
 def is_tombstone(item: Item) -> bool:
@@ -49,7 +49,7 @@ def as_item(fields: dict[str, Any]) -> Item:
     item = {name: value for name, value in fields.items() if value is not None}
     for name in _TIMES & item.keys():
         item[name] = iso(item[name])
-    for name in _JSON & item.keys():
+    for name in JSON_FIELDS & item.keys():
         item[name] = json.dumps(item[name], ensure_ascii=False)
     return item
 
@@ -59,7 +59,7 @@ def as_generation(item: Item) -> Generation:
     fields = {name: value for name, value in item.items() if name in Generation.__annotations__}
     for name in _TIMES & fields.keys():
         fields[name] = datetime.fromisoformat(fields[name])
-    for name in _JSON & fields.keys():
+    for name in JSON_FIELDS & fields.keys():
         fields[name] = json.loads(fields[name])
     fields["status"] = Status(fields["status"])
     if "submission" in fields:

@@ -194,9 +194,14 @@ class Ledger:
         """Record the state of a partly archived video for the next invocation."""
         self.advance(run, {"upload": upload}, before=(Status.ARCHIVING,))
 
-    def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime) -> None:
-        """End a generation as completed. Its video is verified and in S3."""
-        ended = {"status": Status.COMPLETED, "video": video.as_dict(), "ended_at": ended_at, **self._watched(SOON)}
+    def keep_rule(self, run: Run, rule: str) -> None:
+        """Record the rule for the video before it is stored with this rule, because the tags may change."""
+        self.advance(run, {"video_rule": rule}, before=(Status.ARCHIVING,))
+
+    def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime, rule: str | None = None) -> None:
+        """End a generation as completed. Its video is verified, and in S3 under this rule."""
+        known = {"video": video.as_dict(), "video_rule": rule}
+        ended = {"status": Status.COMPLETED, **known, "ended_at": ended_at, **self._watched(SOON)}
         self.advance(run, ended, before=(Status.ARCHIVING,), remove=("upload",))
 
     def fail(self, run: Run, failure: Failure, *, unless_sent: bool = False) -> bool:
@@ -303,6 +308,12 @@ class Ledger:
             )
         except ConditionFailed:
             raise Conflict(f"Generation {generation.generation_id} has just changed. Fetch it again.") from None
+
+    def disown(self, generation_id: str, owner: str, successor: str) -> None:
+        """Replace the owner in a tombstone of this owner, because the owner is erased."""
+        is_tombstone_of_owner = Condition(f"#owner = :before AND attribute_exists({TOMBSTONE})", {":before": owner})
+        with suppress(ConditionFailed):  # replaced before
+            self.table.update(generation_id, {"owner": successor}, only_if=is_tombstone_of_owner)
 
     def keep_links(self, generation: Generation, links: Links) -> bool:
         """Replace the short links of a completed generation. Return False if they have changed since it was read."""

@@ -58,6 +58,7 @@ _GENERATION = {
                 "ahead",
                 "waits_for",
                 "waits_for_credits",
+                "video_expires_at",
                 "request",
                 "unchecked",
                 "created_at",
@@ -94,6 +95,11 @@ _GENERATION = {
                     "type": ["boolean", "null"],
                     "description": "True while it waits because the provider account has no credits for it. It ends as "
                     "ProviderOutOfCredits if that takes too long. Otherwise null; always null in lists.",
+                },
+                "video_expires_at": {
+                    **TIME,
+                    "description": "When the video is deleted, or null if it is kept. Afterwards the status remains "
+                    "`completed`, `video` is null, and `error` is VideoExpired.",
                 },
                 "request": {"type": "object"},
                 "unchecked": UNCHECKED,
@@ -209,7 +215,7 @@ _DELETE = {
     ],
     "responses": answers("400", "401", "404", "409", ok={"anyOf": [ref("Generation"), _DELETED]}),
 }
-_CONTENT_ANSWERS = answers("400", "401", "404", "409")
+_CONTENT_ANSWERS = answers("400", "401", "404", "409", "410")
 _LOCATION = {"Location": {"required": True, "schema": {"type": "string"}}}
 _CONTENT_ANSWERS["302"] = {"description": "A redirect to the video.", "headers": _LOCATION}
 _CONTENT = {

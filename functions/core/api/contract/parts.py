@@ -76,6 +76,7 @@ _MEANINGS = {
     "try again.",
     "404": "You have no generation or batch with this id.",
     "409": "The current status does not allow this, or the idempotency key belongs to another request.",
+    "410": "The video has expired and was deleted.",
     "405": "This method is not allowed. The header Allow lists the methods that are.",
     "413": "The body is too large. The remedy says how to upload a large file instead.",
     "429": "Too many requests.",
