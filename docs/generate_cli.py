@@ -46,13 +46,15 @@ If the API does not answer within two seconds, completion offers no models or id
 
 Instead of a full generation or batch id, you can use its first digits: at least four, and enough to be unique among your ids.
 If several ids match, Promptreel lists them and does nothing else.
-`list` shows eight digits.
+Tables show eight digits, and from 120 columns the whole id.
 
 ## Output
 
 Results go to stdout; progress, hints and errors go to stderr.
 Tables are printed as tab-separated lines without titles in a pipe.
-`list` adapts to the width of the terminal: it never cuts the id, status and time, and a prompt that does not fit next to them gets a line of its own.
+Tables fit the width of the terminal.
+They never cut numbers, times and the first eight digits of an id; prompts, names and bars get the rest of the line.
+What does not fit next to them is shown below its row.
 With `--json`, stdout contains only JSON, as the API returns it.
 
 ## Exit codes

@@ -21,6 +21,7 @@ from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import Client
 from promptreel.commands import output
 from promptreel.commands.options import Json, Unchecked, Wait, again, client, configured
+from promptreel.commands.tables import Column, say_table
 from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, PromptreelError
 from promptreel.results import DEFAULT_TEMPLATE, Results, checked_template, prepare, video_name
@@ -63,6 +64,23 @@ Template = Annotated[
     ),
 ]
 
+
+_LIST = (
+    Column("ID", is_id=True),
+    Column("STATUS"),
+    Column("ROWS", is_right=True),
+    Column("REV", is_right=True),
+    Column("CREATED (UTC)"),
+    Column("NAME", least=20),
+)
+_REPORT = (
+    Column("ROW", is_right=True),
+    Column("STATUS"),
+    Column("GENERATION", is_id=True),
+    Column("NAME", least=8),
+    Column("PROMPT", least=24),
+    Column("ERROR", place="below", mark="! "),
+)
 
 Choice = Literal["reuse", "again"]  # how to treat rows that another batch already has
 
@@ -191,27 +209,18 @@ def list_(
     if as_json:
         output.say_json([batch.raw for batch in found])
         return
-    output.say_table(
-        {
-            "ID": {"no_wrap": True, "min_width": 32},
-            "STATUS": {"no_wrap": True, "min_width": 10},
-            "ROWS": {"no_wrap": True, "justify": "right"},
-            "REV": {"no_wrap": True, "justify": "right"},
-            "CREATED": {"no_wrap": True, "min_width": 16},
-            "NAME": {"no_wrap": True, "ratio": 1},
-        },
-        [
-            (
-                batch.id,
-                batch.status,
-                "" if batch.rows is None else batch.rows,
-                batch.revision,
-                (batch.created_at or "")[:16].replace("T", " "),
-                batch.name,
-            )
-            for batch in found
-        ],
-    )
+    rows = [
+        (
+            batch.id,
+            batch.status,
+            "" if batch.rows is None else batch.rows,
+            batch.revision,
+            (batch.created_at or "")[:16].replace("T", " "),
+            batch.name,
+        )
+        for batch in found
+    ]
+    say_table(_LIST, rows, "You have no batches. Start one with: promptreel batch FILE")
 
 
 @app.command()
@@ -248,20 +257,11 @@ def report(context: typer.Context, batch_id: BatchId, as_json: Json = False) -> 
     if as_json:
         output.say_json([row.raw for row in rows])
         return
-    output.say_table(
-        {
-            "ROW": {"no_wrap": True, "justify": "right"},
-            "STATUS": {"no_wrap": True, "min_width": 9},
-            "GENERATION": {"no_wrap": True, "min_width": 32},
-            "NAME": {"no_wrap": True},
-            "PROMPT": {"no_wrap": True, "ratio": 1},
-            "ERROR": {"ratio": 1},
-        },
-        [
-            (row.row, row.status, row.generation_id or "", row.name or "", row.prompt or "", row.error or "")
-            for row in rows
-        ],
-    )
+    listed = [
+        (row.row, row.status, row.generation_id or "", row.name or "", row.prompt or "", row.error or "")
+        for row in rows
+    ]
+    say_table(_REPORT, listed, "The batch has no rows yet.")
 
 
 @app.command()
@@ -539,7 +539,9 @@ def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
     console, started, shown = Console(stderr=True), time.monotonic(), ""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     left = TimeRemainingColumn(elapsed_when_finished=True)
-    with Progress(*columns, left, console=console, transient=True, disable=not output.is_terminal(console)) as progress:
+    with Progress(
+        *columns, left, console=console, transient=True, disable=not output.is_terminal(sys.stderr)
+    ) as progress:
         bar = progress.add_task("", total=batch.rows)
 
         def show(found: Batch) -> None:
@@ -551,7 +553,7 @@ def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
             text = text if found.status != "reading" else "reading the file"
             progress.update(bar, completed=ended, total=found.rows, description=text)
             line = f"{ended}/{'?' if found.rows is None else found.rows}  {text}"
-            if line != shown and not output.is_terminal(console):
+            if line != shown and not output.is_terminal(sys.stderr):
                 output.warn(f"{time.monotonic() - started:6.1f} s  {line}")
                 shown = line
 

@@ -1,20 +1,17 @@
-"""Print results on stdout and everything else on stderr; tables become tab-separated lines in a pipe."""
+"""Print results on stdout and everything else on stderr."""
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TextIO
 
+import typer
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from promptreel._text import UNPRINTABLE
 from promptreel.generation import Generation
-
-Columns = Mapping[str, Mapping[str, Any] | None]  # by their titles
 
 
 def plain(value: object) -> str:
@@ -29,12 +26,13 @@ def counted(number: int, noun: str) -> str:
 
 def say(text: str) -> None:
     """Print a line of the result on stdout."""
-    _line(Console(), text)
+    sys.stdout.write(text + "\n")
 
 
 def warn(text: str) -> None:
     """Print a line for the person at the terminal on stderr."""
-    _line(Console(stderr=True), text)
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def say_json(value: object) -> None:
@@ -48,28 +46,38 @@ def say_rows(rows: Sequence[Sequence[object]]) -> None:
         sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
 
 
-def is_terminal(console: Console) -> bool:
-    """Return whether the output is a terminal. Rich also returns True if colours are forced in a pipe."""
-    return console.file.isatty() or os.environ.get("TTY_COMPATIBLE") == "1"
+def is_terminal(file: TextIO) -> bool:
+    """Return whether an output is a terminal, or is to be treated as one."""
+    return file.isatty() or os.environ.get("TTY_COMPATIBLE") == "1"
 
 
 def width() -> int | None:
     """Return the terminal's width in columns, or None if stdout is not a terminal."""
-    console = Console()
-    return console.width if is_terminal(console) else None
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
-def cut(text: object, size: int, *, pad: bool = True) -> str:
-    """Return the text cut to `size` columns with an ellipsis, or padded with spaces."""
-    line = plain(str(text)[: 4 * size])
-    if cell_len(line) > size:
-        return set_cell_size(line, size - 1) + "…"
-    return set_cell_size(line, size) if pad else line
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text has."""
+    return len(text) if text.isascii() else cell_len(text)
 
 
-def say_line(text: str, style: str = "") -> None:
-    """Print a line that is already as wide as the terminal, without wrapping it."""
-    Console().print(Text(text.rstrip(), style), soft_wrap=True)
+def cut(text: str, size: int) -> str:
+    """Return the text, cut to `size` columns with an ellipsis if it is longer."""
+    return text if cells(text) <= size else set_cell_size(text[: 4 * size], size - 1).rstrip() + "…"
+
+
+def aligned(text: str, size: int, is_right: bool = False) -> str:
+    """Return the text as wide as its column: cut, or filled with spaces."""
+    short = cut(text, size)
+    space = " " * (size - cells(short))
+    return space + short if is_right else short + space
+
+
+def say_line(text: str, *, bold: bool = False, dim: bool = False) -> None:
+    """Print a line of a table."""
+    line = text.rstrip()
+    sys.stdout.write(line if os.environ.get("NO_COLOR") else typer.style(line, bold=bold or None, dim=dim or None))
+    sys.stdout.write("\n")
 
 
 def notify(text: str) -> None:
@@ -77,25 +85,6 @@ def notify(text: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\x1b]9;{plain(text)}\x07\x07")
         sys.stderr.flush()
-
-
-def say_table(columns: Columns, rows: Sequence[Sequence[object]]) -> None:
-    """Print a table. `columns` maps titles to Rich's options, or to None for a column that a terminal does not show.
-
-    In a pipe, print all columns as tab-separated lines without titles.
-    """
-    console = Console()
-    if not is_terminal(console):
-        say_rows(rows)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title, options in columns.items():
-        if options is not None:
-            table.add_column(title, **options)
-    for row in rows:
-        shown = [cell for cell, options in zip(row, columns.values(), strict=True) if options is not None]
-        table.add_row(*map(_escaped, shown))
-    console.print(table, highlight=False)
 
 
 def _waits(generation: Generation) -> str | None:
@@ -136,11 +125,3 @@ def _cost(generation: Generation) -> str | None:
     if estimated is None:
         return None
     return f"about {estimated:.2f} USD, {known}" if known else f"unknown; {estimated:.2f} USD reserved"
-
-
-def _escaped(cell: object) -> str:
-    return plain(cell).replace("[", r"\[")
-
-
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """Wait for a generation, and show a line for each stage and a live line on a terminal, all on stderr."""
 
 import shlex
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,14 +118,14 @@ def telling_interrupts() -> Iterator[None]:
 
 def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
     started, console, stage = time.monotonic(), Console(stderr=True), ""
-    usual = _usual(api, generation) if output.is_terminal(console) and not generation.ended else ""
+    usual = _usual(api, generation) if output.is_terminal(sys.stderr) and not generation.ended else ""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
         console=console,
         transient=True,
-        disable=not output.is_terminal(console),
+        disable=not output.is_terminal(sys.stderr),
     ) as progress:
         live = progress.add_task("", total=None)
         if usual:

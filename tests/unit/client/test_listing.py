@@ -51,9 +51,8 @@ def test_a_terminal_of_any_width_shows_id_status_time_and_reason(
     assert code == 0
     assert all(ID[:8] in line for line in lines if line.startswith("0"))
     assert [line.split()[1] for line in lines if line.startswith("0")] == ["generating", "error"]
-    assert len(re.findall(r"01-01 12:00", out)) == 2
+    assert " ".join(out.split()).count("2026-01-01 12:00") == 2
     assert "! ProviderKeyRe" in out
-    assert ("2026-01-01" in out) is (width >= 38)
     assert prompt[:6] in out
     assert "\x1b[31m" not in out
     if width >= 34:  # no real terminal is narrower
@@ -67,12 +66,13 @@ def cells(line: str) -> int:
 def test_a_wide_terminal_shows_the_whole_id_and_the_model(ask: Run, terminal: Callable[[int], None]) -> None:
     terminal(120)
     out = re.sub(" +", " ", ask("list", answers=[page(generation())])[1])
-    assert f"{ID} queued 2026-01-01 12:00 veo2 a boat\n" in out
+    assert f"{ID} queued veo2 2026-01-01 12:00 a boat\n" in out
 
 
-def test_an_empty_list_prints_nothing(ask: Run, terminal: Callable[[int], None]) -> None:
-    terminal(80)
+def test_an_empty_list_says_so_only_on_a_terminal(ask: Run, terminal: Callable[[int], None]) -> None:
     assert ask("list", answers=[page()]) == (0, "", "")
+    terminal(80)
+    assert ask("list", answers=[page()]) == (0, "", "No generations were found.\n")
 
 
 def test_a_pipe_gets_the_reason_of_a_failure(ask: Run) -> None:
