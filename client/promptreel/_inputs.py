@@ -11,7 +11,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +74,10 @@ class Uploads:
 
     def send(self) -> None:
         """Upload the files, even if they were uploaded before. Raise `ApiError` or `ConnectionFailed`."""
+        if not self._found:
+            return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most calls upload nothing
+
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(self._send, self._found))
 

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typer.core import TyperGroup
 
 from promptreel._batches import DAY, MAX_SENT_BYTES
@@ -536,6 +534,16 @@ def _save_video(context: typer.Context, api: Client, row: ReportRow, results: Re
 
 def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
     """Wait for the batch. Show a progress bar on a terminal, and elsewhere a line for each change of the counts."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.progress import (  # noqa: PLC0415 - also
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     console, started, shown = Console(stderr=True), time.monotonic(), ""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     left = TimeRemainingColumn(elapsed_when_finished=True)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TextIO
 
 import typer
-from rich.cells import cell_len, set_cell_size
 
 from promptreel._text import UNPRINTABLE
 from promptreel.generation import Generation
@@ -58,12 +57,20 @@ def width() -> int | None:
 
 def cells(text: str) -> int:
     """Return how many columns of a terminal a text has."""
-    return len(text) if text.isascii() else cell_len(text)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - rarely needed
+
+    return cell_len(text)
 
 
 def cut(text: str, size: int) -> str:
     """Return the text, cut to `size` columns with an ellipsis if it is longer."""
-    return text if cells(text) <= size else set_cell_size(text[: 4 * size], size - 1).rstrip() + "…"
+    if cells(text) <= size:
+        return text
+    from rich.cells import set_cell_size  # noqa: PLC0415 - also
+
+    return set_cell_size(text[: 4 * size], size - 1).rstrip() + "…"
 
 
 def aligned(text: str, size: int, is_right: bool = False) -> str:

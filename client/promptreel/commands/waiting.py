@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from promptreel.client import Client
 from promptreel.commands import output
@@ -112,11 +110,14 @@ def telling_interrupts() -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         for note in getattr(interrupt, "__notes__", []):
-            Console(stderr=True).print(f"\n{note}", markup=False, highlight=False, soft_wrap=True)
+            output.warn(f"\n{note}")
         raise
 
 
 def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - also
+
     started, console, stage = time.monotonic(), Console(stderr=True), ""
     usual = _usual(api, generation) if output.is_terminal(sys.stderr) and not generation.ended else ""
     with Progress(
