@@ -44,7 +44,8 @@ If the API does not answer within two seconds, completion offers no models or id
 
 ## Ids
 
-Instead of a full generation or batch id, you can use its first digits: at least four, and enough to be unique among your ids.
+Instead of a full generation or batch id, you can use its first digits, if they are unique among your ids.
+A batch's name also works, even if the id of another batch begins with it.
 If several ids match, Promptreel lists them and does nothing else.
 Tables show eight digits, and from 120 columns the whole id.
 

@@ -121,7 +121,7 @@ def referenced(value: Any, uploads: Uploads, whole_id: Callable[[str], str]) -> 
             return uploads.reference(value)
         case Generation():
             return f"generation:{value.id}"
-        case str() if found := re.fullmatch("generation:([0-9a-f]{4,31})", value):
+        case str() if found := re.fullmatch("generation:([0-9a-f]{1,31})", value):
             return f"generation:{whole_id(found[1])}"
         case list() | tuple():
             return [referenced(one, uploads, whole_id) for one in value]

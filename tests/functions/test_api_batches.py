@@ -440,12 +440,32 @@ def test_a_batch_id_prefix_can_read_but_not_change(house: House) -> None:
         assert (status, "give the whole id" in error["message"]) == (400, True)
 
 
+def test_a_name_is_as_good_as_an_id_and_comes_before_the_beginning_of_one(house: House) -> None:
+    sent = house.send()
+    house.take()
+    assert house.get("week.csv")["id"] == sent["id"]
+    assert house.get(sent["id"][:1])["id"] == sent["id"], "one digit is enough if no other id begins with it"
+    assert house.call("GET", query="batch_id=week.csv", owner="bob")[0] == 404
+    records().create(BatchRecord("c" * 32, "ann", sent["id"][:2], "s3://prompts/x", now(), now()))
+    assert house.get(sent["id"][:2])["id"] == "c" * 32
+    assert house.call("POST", f"{PATH}/week.csv/cancel")[1]["id"] == sent["id"]
+    assert house.call("POST", f"{PATH}/{sent['id'][:2]}/retry")[0] == 409, "the batch of that name has no rows"
+
+
+def test_batches_of_one_name_are_listed_instead_of_changed(house: House) -> None:
+    for one in ("a" * 32, "b" * 32):
+        records().create(BatchRecord(one, "ann", "job.csv", f"s3://prompts/{one}/job.csv", now(), now()))
+    for method, path, query in (("GET", PATH, "batch_id=job.csv"), ("POST", f"{PATH}/job.csv/cancel", "")):
+        status, error = house.call(method, path, query)
+        assert (status, error["message"].count("a" * 32), error["message"].count("b" * 32)) == (400, 1, 1)
+
+
 def test_an_ambiguous_batch_id_prefix_lists_the_matches(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = ["abcd" + "0" * 28, "abcd" + "1" * 28]
     for number, one in enumerate(ids):
         record = BatchRecord(one, "ann", f"{number}.csv", "s3://prompts/x", now(), now())
         records().create(record)
-    monkeypatch.setattr("core.batches.table.LOOKED_THROUGH", 1)
+    monkeypatch.setattr(api, "MAX_LIMIT", 1)
     status, error = house.call("GET", query="batch_id=abcd")
     assert status == 400
     assert all(one in error["message"] for one in ids)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from math import fsum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -45,7 +46,7 @@ app = typer.Typer(
 
 BatchId = Annotated[
     str,
-    typer.Argument(metavar="BATCH", help="The batch's id, or at least its first four digits.", show_default=False),
+    typer.Argument(metavar="BATCH", help="The batch's name, its id or its first digits.", show_default=False),
 ]
 Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Maximum time to wait.")]
 SaveTo = Annotated[
@@ -203,7 +204,8 @@ def list_(
     In a pipe, prints tab-separated lines: id, status, rows, revision, creation time, name.
     """
     with closing(client(context)) as api:
-        found = [batch for batch, _ in zip(api.batches(), range(limit), strict=False)]
+        listed = list(islice(api.batches(), limit + 1))
+    found = listed[:limit]
     if as_json:
         output.say_json([batch.raw for batch in found])
         return
@@ -219,6 +221,7 @@ def list_(
         for batch in found
     ]
     say_table(_LIST, rows, "You have no batches. Start one with: promptreel batch FILE")
+    output.say_rest(len(listed) > limit, limit)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from promptreel._batches import is_whole
 from promptreel.client import Filters, Status
 from promptreel.commands import completion, output
 from promptreel.commands.options import Json, Tags, client, span_of
@@ -37,7 +38,12 @@ def list_(
     model: Annotated[
         str | None, typer.Option(help="Only this model.", show_default=False, autocompletion=completion.models)
     ] = None,
-    batch: Annotated[str | None, typer.Option(metavar="ID", help="Only this batch.", show_default=False)] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BATCH", help="Only this batch, by its name, its id or its first digits.", show_default=False
+        ),
+    ] = None,
     text: Annotated[str | None, typer.Option(help="Only prompts that contain this text.", show_default=False)] = None,
     tag: Tags = None,
     since: Annotated[
@@ -63,14 +69,18 @@ def list_(
     after = _time(since, "--since") if since else None
     before = _time(until, "--until", end=True) if until else None
     with closing(client(context)) as api:
+        batch_id = api.batch(batch).id if batch and not is_whole(batch) else batch
         filters = Filters(
-            model=model, batch=batch, text=text, tags=tag or [], created_after=after, created_before=before
+            model=model, batch=batch_id, text=text, tags=tag or [], created_after=after, created_before=before
         )
-        found = list(api.list(status, limit=limit, **filters))  # type: ignore[arg-type]  # checked above
+        # One more, to know whether there are more.
+        listed = list(api.list(status, limit=limit + 1, **filters))  # type: ignore[arg-type]  # checked above
+    found = listed[:limit]
     if as_json:
         output.say_json([generation.raw for generation in found])
     else:
         say_table(_COLUMNS, [_row(generation) for generation in found], "No generations were found.")
+        output.say_rest(len(listed) > limit, limit)
 
 
 def _time(text: str, option: str, *, end: bool = False) -> datetime:

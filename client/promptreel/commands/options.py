@@ -26,7 +26,7 @@ GenerationId = Annotated[
     str,
     typer.Argument(
         metavar="ID",
-        help="The generation's id, or at least its first four digits.",
+        help="The generation's id, or its first digits.",
         show_default=False,
         autocompletion=completion.ids,
     ),

@@ -87,6 +87,12 @@ def say_line(text: str, *, bold: bool = False, dim: bool = False) -> None:
     sys.stdout.write("\n")
 
 
+def say_rest(has_more: bool, limit: int) -> None:
+    """Say on a terminal that a list stops at its limit."""
+    if has_more and width():
+        warn(f"These are the newest {limit}. List more with --limit {10 * limit}.")
+
+
 def notify(text: str) -> None:
     """Ring the terminal's bell, and show a notification if the terminal supports it (OSC 9)."""
     if sys.stderr.isatty():

@@ -36,11 +36,13 @@ def list_(
     In a pipe, prints tab-separated lines: id, status, attempts, creation time (UTC), event, generation, URL, problem.
     """
     with closing(client(context)) as api:
-        found = list(api.webhook_deliveries(limit))
+        listed = list(api.webhook_deliveries(limit + 1))
+    found = listed[:limit]
     if as_json:
         output.say_json([one.raw for one in found])
         return
     say_table(_COLUMNS, [_row(one) for one in found], "No webhooks were sent.")
+    output.say_rest(len(listed) > limit, limit)
 
 
 @app.command()

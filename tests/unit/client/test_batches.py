@@ -248,9 +248,12 @@ def client_of(wire: Wire) -> Client:
 
 
 def test_an_id_cannot_change_the_path() -> None:
-    with serving(batch()) as wire, client_of(wire) as api:
+    with serving(batch(), batch()) as wire, client_of(wire) as api:
         api.cancel_batch("../models?" + 22 * "x")
-    assert lines(wire) == [f"POST /v2/batches/..%2Fmodels%3F{22 * 'x'}/cancel HTTP/1.1"]
+    assert lines(wire) == [
+        f"GET /v2/batches?batch_id=..%2Fmodels%3F{22 * 'x'} HTTP/1.1",
+        f"POST /v2/batches/{BATCH}/cancel HTTP/1.1",
+    ]
 
 
 def test_an_id_prefix_is_completed_before_a_change() -> None:
@@ -259,6 +262,13 @@ def test_an_id_prefix_is_completed_before_a_change() -> None:
         api.retry_batch(BATCH[:4])
     whole = [f"GET /v2/batches?batch_id={BATCH[:4]} HTTP/1.1", f"POST /v2/batches/{BATCH}/cancel HTTP/1.1"]
     assert lines(wire) == [*whole, whole[0], whole[1].replace("cancel", "retry")]
+
+
+@pytest.mark.parametrize("name", ["week.csv", "a batch/with ?odd& name and more than 32 characters.csv", BATCH[:1]])
+def test_a_name_or_one_digit_is_completed_before_its_rows_are_read(name: str) -> None:
+    with serving(batch(), report(ROW)) as wire, client_of(wire) as api:
+        assert [row.row for row in api.report(name)] == [1]
+    assert lines(wire)[1] == f"GET /v2/batches/{BATCH}/report HTTP/1.1"
 
 
 def test_waiting_ends_with_the_batch_its_failure_or_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

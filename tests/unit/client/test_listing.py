@@ -81,14 +81,14 @@ def test_a_pipe_gets_the_reason_of_a_failure(ask: Run) -> None:
 
 
 def test_filters_are_sent_to_the_api(ask: Run) -> None:
-    given = ["--status", "error", "--model", "veo2", "--batch", "abcd", "--text", "a boat", "--limit", "7"]
+    given = ["--status", "error", "--model", "veo2", "--batch", "b" * 32, "--text", "a boat", "--limit", "7"]
     given += ["--tag", "project=boats", "--tag", "draft"]
     ask("list", *given, "--since", "2026-01-31", "--until", "2026-01-31", answers=[page()])
     assert query(ask) == {
-        "limit": "7",
+        "limit": "8",
         "status": "error",
         "model": "veo2",
-        "batch": "abcd",
+        "batch": "b" * 32,
         "text": "a boat",
         "created_after": "2026-01-31T00:00:00Z",
         "created_before": "2026-02-01T00:00:00Z",  # the whole day
@@ -147,3 +147,20 @@ def test_there_is_nothing_to_open_before_the_end(ask: Run) -> None:
     assert ask("open", ID, answers=[shown("generating")])[0] == 1
     code, _, err = ask("open", ID, answers=[failed()])
     assert (code, "no luck" in err) == (1, True)
+
+
+def test_a_list_that_stops_at_its_limit_says_so_on_a_terminal(ask: Run, terminal: Callable[[int], None]) -> None:
+    full = page(generation(), generation(), generation())
+    assert ask("list", "--limit", "2", answers=[full])[2] == ""
+    terminal(80)
+    code, out, err = ask("list", "--limit", "2", answers=[full])
+    assert (code, out.count(ID[:8]), err) == (0, 2, "These are the newest 2. List more with --limit 20.\n")
+    assert ask("list", "--limit", "3", answers=[full])[2] == ""
+
+
+def test_the_name_of_a_batch_works_like_its_id(ask: Run) -> None:
+    found = http(200, {"id": "b" * 32, "name": "week.csv", "status": "running"})
+    assert ask("list", "--batch", "week.csv", answers=[found, page()])[0] == 0
+    sent = [request.split()[1].decode() for request in ask.sent]  # type: ignore[attr-defined]  # see the fixture
+    assert sent[0] == "/v2/batches?batch_id=week.csv"
+    assert f"batch={'b' * 32}" in sent[1]
