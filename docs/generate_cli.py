@@ -32,7 +32,7 @@ Promptreel reads each setting from the first of these places that has it:
 If `XDG_CONFIG_HOME` is set, the file is in that folder.
 If the file contains a key and other users can read it, Promptreel prints a warning.
 
-With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, all settings come from the local cloud of the checkout: from `.local/stack.json` in this folder or a parent folder.
+With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, all settings come from the local cloud of a checkout: from `.local/stack.json` in this folder, in a parent folder, or in the checkout that the command was installed from.
 `PROMPTREEL_LOCAL` can also name such a file.
 
 `keys`, `secret`, `budgets`, `rescue`, `resolve`, `reconcile`, `import`, `logs`, `redrive`, `doctor` and `usage --by owner` use the AWS credentials and region of your shell, like `aws`.

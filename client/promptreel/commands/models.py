@@ -1,6 +1,7 @@
 """models: list and describe the available models."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -95,8 +96,21 @@ def _command(example: Mapping[str, Any]) -> str:
     words = [example["prompt"]] if "prompt" in example else []
     words += ["--model", example["model"]]
     for name, value in rest.items():
-        words += ["--param", f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"]
-    return "promptreel create " + shlex.join(words)
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace("'", r"\u0027")
+        words += ["--param", f"{name}={text}"]
+    return " ".join(["promptreel create", *map(_quoted, words)])
+
+
+def _quoted(word: str) -> str:
+    """Quote a word of an example for the shell, readably: on one line, and with one kind of quotes."""
+    line = " ".join(word.split())
+    if "'" not in line:
+        return shlex.quote(line)
+    return (
+        shlex.quote(line.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"))
+        if re.search(r'["$`\\!]', line)
+        else f'"{line}"'
+    )
 
 
 def _parameters(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str, str, str]]:

@@ -219,7 +219,7 @@ def test_a_models_parameters_are_shown_from_its_schema_with_an_example(ask: Run)
         },
         "camera": {"type": "object", "properties": {"zoom": {"type": "number", "default": 1}}},
     }
-    example = {"model": "m", "prompt": "It's a boat", "duration": 5, "note": "a b", "urls": ["https://x"]}
+    example = {"model": "m", "prompt": "It's a\n\n boat", "duration": 5, "note": "a b", "urls": ["it's"]}
     schema = {"required": ["model", "prompt"], "properties": properties, "examples": [example]}
     answers = [listed(("m", "M", "v", "text-to-video")), http(200, {"id": "m", "title": "M", "schema": schema})]
     _, out, err = ask("models", "m", answers=answers)
@@ -239,8 +239,9 @@ def test_a_models_parameters_are_shown_from_its_schema_with_an_example(ask: Run)
     command = err.splitlines()[-1]
     assert shlex.split(command) == [
         *("promptreel", "create", "It's a boat", "--model", "m", "--param", "duration=5", "--param", "note=a b"),
-        *("--param", 'urls=["https://x"]'),
+        *("--param", r'urls=["it\u0027s"]'),
     ]
+    assert "'\"'\"'" not in command
 
 
 def test_a_models_usual_time_is_shown_if_known(ask: Run) -> None:
