@@ -1,9 +1,11 @@
 """batch: files of many prompts."""
 
 import os
+import re
 import shlex
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -346,6 +348,7 @@ def _check_here(file: Path, *, strict: bool, as_json: bool) -> None:
 
     checked = check(file, strict=strict)
     rows, problems = checked.rows, checked.problems
+    _print_causes([str(problem["message"]) for problem in problems])
     for problem in problems:
         output.warn(output.plain(f"{file}:{problem['line']}: {problem['message']}"))
     _print_unchecked(checked.unchecked)
@@ -378,10 +381,19 @@ def _checked(api: Client, file: Path, name: str) -> BatchCheck | None:
 
 
 def _print_problems(file: Path, check: BatchCheck, *, quiet: bool) -> None:
+    _print_causes([problem.message for problem in check.problems])
     for problem in check.problems:
         output.warn(output.plain(f"{file}:{problem.line}: row {problem.row}: {problem.message}"))
     if check.problem_rows > len(check.problems) and not quiet:
         output.warn(f"... and {check.problem_rows - len(check.problems)} more.")
+
+
+def _print_causes(reasons: Sequence[str]) -> None:
+    """Print the number of rows with each cause, the most frequent first, if rows share a cause."""
+    causes = Counter(re.sub(r", not .*", "", reason, flags=re.DOTALL).rstrip(".") for reason in reasons)
+    if len(causes) < len(reasons):
+        for cause, count in causes.most_common():
+            output.warn(output.plain(f"{output.counted(count, 'row')}: {cause}."))
 
 
 def _print_unchecked(fields: Sequence[str]) -> None:
@@ -496,9 +508,10 @@ def _finish(context: typer.Context, api: Client, batch: Batch, following: Follow
         cost = f", {usd:.2f} USD in total" if usd else ""
         output.say(f"{completed} of {output.counted(len(rows), 'row')} completed{before}{cost}.")
     if completed < len(rows):
-        for row in rows:
-            if row.status != "completed":
-                output.warn(output.plain(f"row {row.row}: {row.error or row.status}"))
+        failed = [row for row in rows if row.status != "completed"]
+        _print_causes([row.error or row.status for row in failed])
+        for row in failed:
+            output.warn(output.plain(f"row {row.row}: {row.error or row.status}"))
         refused = sum((row.error or "").startswith("InvalidRequest:") for row in rows)
         way = f"Retry with: {_again(context, 'retry', batch.id, *options)}"
         if refused == len(rows) - completed:

@@ -102,6 +102,26 @@ def test_a_bad_row_is_reported_with_row_and_line_and_nothing_is_sent(ask: Any) -
 
 
 @pytest.mark.usefixtures("file")
+def test_wrong_rows_are_counted_by_cause_before_they_are_listed(ask: Any) -> None:
+    wrong = [{"row": n, "line": n + 1, "message": f"`duration` must be 4, 6 or 8, not {n}."} for n in (1, 2, 3)]
+    bad = check(problem_rows=4, problems=[{"row": 9, "line": 10, "message": "`prompt` is missing."}, *wrong])
+    _, _, err, _ = ask("batch", "week.csv", answers=[bad])
+    assert err.splitlines()[:3] == [
+        "3 rows: `duration` must be 4, 6 or 8.",
+        "1 row: `prompt` is missing.",
+        "week.csv:10: row 9: `prompt` is missing.",
+    ]
+    _, _, err, _ = ask("batch", "week.csv", answers=[check(problem_rows=1, problems=wrong[:1])])
+    assert err.startswith("week.csv:2: row 1: `duration` must be 4, 6 or 8, not 1.")
+
+
+def test_failed_rows_are_counted_by_cause(ask: Any) -> None:
+    rows = [{**ROW, "row": n, "status": "error", "error": "GenerationFailed: no luck."} for n in (1, 2)]
+    answers = [batch(), batch("completed"), report(*rows)]
+    assert "2 rows: GenerationFailed: no luck.\nrow 1: " in ask("batch", "get", BATCH, "--wait", answers=answers)[2]
+
+
+@pytest.mark.usefixtures("file")
 def test_unchecked_fields_are_passed_on_only_if_told_and_named_before_anything_is_sent(ask: Any) -> None:
     checked = check(unchecked=["n", "response_format"])
     code, _, err, wire = ask("batch", "week.csv", "--unchecked", answers=[checked, batch()])
