@@ -56,6 +56,7 @@ Tables are printed as tab-separated lines without titles in a pipe.
 Tables fit the width of the terminal.
 They never cut numbers, times and the first eight digits of an id; prompts, names and bars get the rest of the line.
 What does not fit next to them is shown below its row.
+A link to a video that is longer than a line is shown as the command that opens it, which is also a hyperlink in terminals that support them; a pipe gets the link.
 With `--json`, stdout contains only JSON, as the API returns it.
 
 ## Exit codes

@@ -225,9 +225,11 @@ def _finish(context: typer.Context, api: Client, takes: list[Take], waiting: Wai
             take.generation = getattr(error, "generation", take.generation)
             output.warn(" ".join([str(error), *getattr(error, "__notes__", [])]))
         else:
-            link = take.generation.video.url if take.generation.video else ""
-            if not waiting.as_json:
-                output.say(str(take.path) if take.path else link)
+            if take.path and not waiting.as_json:
+                output.say(str(take.path))
+            elif take.generation.video and not waiting.as_json:
+                opening = again(context, f"open {take.generation.id[:8]}")
+                output.say(output.link(take.generation.video.url, opening))
 
 
 def _end(takes: list[Take], key: str, *, waits: bool, notify: bool, as_json: bool) -> None:

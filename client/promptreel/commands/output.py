@@ -80,6 +80,14 @@ def aligned(text: str, size: int, is_right: bool = False) -> str:
     return space + short if is_right else short + space
 
 
+def link(url: str, opening: str) -> str:
+    """Return a link, or on a terminal that is too narrow for it the command that opens it, as a hyperlink (OSC 8)."""
+    columns = width()
+    if columns is None or len(url) <= columns or os.environ.get("TERM") == "dumb":
+        return plain(url)
+    return f"\x1b]8;;{plain(url)}\x1b\\{opening}\x1b]8;;\x1b\\"
+
+
 def say_line(text: str, *, bold: bool = False, dim: bool = False) -> None:
     """Print a line of a table."""
     line = text.rstrip()
@@ -106,14 +114,17 @@ def _waits(generation: Generation) -> str | None:
     return f"for the video of {', '.join(generation.waits_for)}" if generation.waits_for else None
 
 
-def say_generation(generation: Generation, remedy: str | None) -> None:
-    """Print the facts about a generation, one per line, and the remedy if it failed."""
+def say_generation(generation: Generation, remedy: str | None, opening: str) -> None:
+    """Print the facts about a generation, one per line, and the remedy if it failed.
+
+    `opening` is the command that opens its video.
+    """
     facts = {
         "id": generation.id,
         "status": generation.stage,
         "error": generation.error,
         "remedy": remedy,
-        "ahead": generation.ahead and f"{generation.ahead} of your jobs ahead in the queue",
+        "ahead": generation.ahead and f"{generation.ahead} of your jobs are before it in the queue",
         "waits": _waits(generation),
         "model": generation.request.get("model"),
         "prompt": generation.request.get("prompt"),
@@ -122,11 +133,12 @@ def say_generation(generation: Generation, remedy: str | None) -> None:
         "ended": generation.ended_at and f"{generation.ended_at:%Y-%m-%d %H:%M:%S} UTC",
         "cost": _cost(generation),
         "credits": generation.credits_used,
-        "video": generation.video and generation.video.url,
     }
     for name, fact in facts.items():
         if fact not in (None, ()):
             say(f"{name:8} {plain(fact)}")
+    if generation.video:
+        say(f"{'video':8} {link(generation.video.url, opening)}")
 
 
 def _cost(generation: Generation) -> str | None:

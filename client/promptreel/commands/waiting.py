@@ -38,7 +38,7 @@ def finish(context: typer.Context, api: Client, generation: Generation, waiting:
     elif waiting.as_json:
         output.say_json(generation.raw)
     elif generation.video:
-        output.say(generation.video.url)
+        output.say(output.link(generation.video.url, again(context, f"open {generation.id[:8]}")))
     return generation
 
 
@@ -165,6 +165,6 @@ def _position(generation: Generation) -> str:
     if generation.ahead is None:
         return ""
     if generation.ahead == 0:
-        return ", your next job"
+        return ", next"
     number = f"{MOST_AHEAD} or more" if generation.ahead >= MOST_AHEAD else str(generation.ahead)
-    return f", {number} of your jobs ahead"
+    return f", {number} before it"

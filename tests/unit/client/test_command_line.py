@@ -302,3 +302,17 @@ def test_doctor_exits_with_1_if_something_is_broken(ask: Run, monkeypatch: pytes
     code, out, _ = ask("doctor", "--json", answers=[http(503), error(401)])
     assert code == 1
     assert [finding["verdict"] for finding in json.loads(out)] == ["problem", "problem", "warning"]
+
+
+@pytest.mark.parametrize("command", [("get", ID), ("get", ID, "--wait")])
+def test_a_long_link_is_a_short_command_on_a_terminal(
+    ask: Run, terminal: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    url = f"{LINK}?Signature={'s' * 200}"
+    answers = [completed(url, 4)]
+    assert url in ask(*command, answers=answers)[1], "a pipe gets the link"
+    terminal(80)
+    out = ask(*command, answers=answers)[1]
+    assert f"\x1b]8;;{url}\x1b\\promptreel open {ID[:8]}\x1b]8;;\x1b\\\n" in out
+    monkeypatch.setenv("TERM", "dumb")
+    assert f"{url}\n" in ask(*command, answers=answers)[1]
