@@ -84,14 +84,15 @@ class Batches:
         return self._uploaded(path, params)
 
     @contextmanager
-    def _local_inputs(self, path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+    def _local_inputs(self, path: Path, encoding: str | None = None) -> Iterator[tuple[Path, Callable[[], None]]]:
         """Yield a temporary copy of the file with references for the local files it names, and a function that uploads
         them.
 
-        Paths are relative to the file's folder. Raise FileNotFoundError if one does not exist.
+        Paths are relative to the file's folder. Raise FileNotFoundError if one does not exist. With an encoding, the
+        copy is in UTF-8.
         """
         uploads = Uploads(self._http)
-        content = with_references(path, uploads)
+        content = with_references(path, uploads, encoding)
         if content is None:
             yield path, uploads.send
             return

@@ -144,6 +144,47 @@ def test_a_file_of_bytes_is_accepted_unchanged(house: House) -> None:
     assert [row["prompt"] for row in house.rows(answer["id"])] == ["ein Schiffchen aus Papier, grün"]
 
 
+def test_a_file_in_another_encoding_is_read_if_its_sender_names_it(house: House) -> None:
+    sent = "prompt;seed\nein Café für Ägypten … 5 €;1\n"
+    query = "name=a.csv&encoding=cp1252"
+    status, answer = house.call("POST", query=query, body=sent.encode("cp1252"))
+    assert status == 200
+    house.take("a.csv")
+    assert [row["prompt"] for row in house.rows(answer["id"])] == ["ein Café für Ägypten … 5 €"]
+    for wrong, body, said in (
+        ("", sent.encode("cp1252"), "name its encoding"),
+        ("&encoding=cp1252", sent, "application/octet-stream"),
+        ("&encoding=rot13", sent.encode("cp1252"), "must be one of cp1252"),
+        ("&encoding=cp932", b"prompt\n\x81\n", "not text in the encoding cp932"),
+    ):
+        status, error = house.call("POST", query=f"name=b.csv{wrong}", body=body)
+        assert (status, said in error["message"]) == (400, True), error
+
+
+def test_a_workbook_is_answered_with_how_to_save_it(house: House) -> None:
+    status, error = house.call("POST", query="name=week.xlsx", body=b"PK\x03\x04")
+    assert (status, "Save its sheet as CSV UTF-8" in error["message"]) == (400, True)
+
+
+def test_the_form_of_a_larger_file_carries_its_encoding(house: House) -> None:
+    fields = house.send("", query="&upload=true&encoding=cp1252")["upload"]["fields"]
+    assert fields["x-amz-meta-encoding"] == "cp1252"
+
+
+@pytest.mark.parametrize(("encoding", "prompt"), [("cp1252", "grün … 5 €"), ("cp932", "雪の船")])
+def test_a_dropped_file_is_read_in_the_encoding_of_its_metadata(doors: Doors, encoding: str, prompt: str) -> None:
+    request = json.dumps({"prompt": prompt}, ensure_ascii=False).encode(encoding)
+    assert doors.take(doors.drop("a.json", request, encoding=encoding)) == []
+    assert [one.request["prompt"] for one in doors.of("files")] == [prompt]
+
+
+def test_a_dropped_file_in_an_unknown_encoding_is_a_failed_generation(doors: Doors) -> None:
+    assert doors.take(doors.drop("a.json", b"{}", encoding="zip")) == []
+    (rejected,) = doors.of("files")
+    assert rejected.error
+    assert "The encoding must be one of cp1252" in rejected.error.message
+
+
 def test_a_dry_run_keeps_nothing_and_names_every_problem(house: House) -> None:
     body = "prompt,duration\na,5\nb,99\n,5\n"
     status, answer = house.call("POST", query="name=a.csv&dry_run=true", body=body)
@@ -383,7 +424,8 @@ def test_a_report_comes_in_pages_as_json_and_as_csv(house: House) -> None:
     assert pages == [[1, 2, 3], [4, 5, 6], [7]]
     answer = house.cloud.invoke("api", {**_event(path, "format=csv&limit=3")})
     assert answer["headers"]["Link"] == '<?format=csv&limit=3&cursor=3>; rel="next"'
-    rows = list(csv.DictReader(io.StringIO(answer["body"])))
+    assert answer["body"].startswith("\ufeff"), "for Excel"
+    rows = list(csv.DictReader(io.StringIO(answer["body"].removeprefix("\ufeff"))))
     first = rows[0]
     assert (first["row"], first["prompt"], first["name"], first["tags"]) == ("1", "'=boat 1", "n1", "x, y")
     rest = house.cloud.invoke("api", {**_event(path, "format=csv&limit=500&cursor=3")})

@@ -6,18 +6,20 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from math import fsum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 from promptreel._batches import DAY, MAX_SENT_BYTES
+from promptreel._inputs import as_utf8
 from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import Client
 from promptreel.commands import output
@@ -28,6 +30,7 @@ from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, Prompt
 from promptreel.results import DEFAULT_TEMPLATE, Results, checked_template, prepare, video_name
 
 MAX_SAME_NAMES = 100
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 
 
 class _FileOrCommand(TyperGroup):
@@ -139,6 +142,10 @@ def run(
     videos: Videos = False,
     name_template: Template = DEFAULT_TEMPLATE,
     force: Annotated[bool, typer.Option("--force", help="Run the valid rows even if others are invalid.")] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="The file's encoding if it is not UTF-8, such as cp1252 (Excel).", show_default=False),
+    ] = None,
     unchecked: Unchecked = False,
     timeout: Timeout = DAY,
     as_json: Json = False,
@@ -154,15 +161,16 @@ def run(
         raise typer.BadParameter(
             "pass only one: --reuse adds only new rows, --again generates every row.", param_hint="--reuse, --again"
         )
-    _reject_text_file(file)
+    _reject_other_file(file)
     checked_template(name_template)
     if save_to:
         prepare(save_to)  # before anything is paid
     if dry_run and not _has_api(context):
-        _check_here(file, strict=not unchecked, as_json=as_json)
+        with _recoded(file, encoding) as readable:
+            _check_here(file, readable, strict=not unchecked, as_json=as_json)
         return
     api_of = client(context, strict=not unchecked)
-    with closing(api_of) as api, telling_interrupts(), api._local_inputs(file) as (sent, upload):
+    with closing(api_of) as api, telling_interrupts(), api._local_inputs(file, encoding) as (sent, upload):
         check = _checked(api, sent, name or file.name)
         if check:
             _print_problems(file, check, quiet=as_json)
@@ -326,8 +334,12 @@ def _has_api(context: typer.Context) -> bool:
     return bool(found.url and found.api_key)
 
 
-def _reject_text_file(file: Path) -> None:
-    """Reject a .txt file: it would be a single prompt, and its author may mean one prompt per line."""
+def _reject_other_file(file: Path) -> None:
+    """Reject a workbook, and a .txt file: it would be one prompt, and its author may mean one prompt per line."""
+    if file.suffix.lower() in WORKBOOKS:
+        raise PromptreelError(
+            f"{file} is a workbook: save its sheet as CSV UTF-8 (in Excel: File, Save As) and send that file."
+        )
     if file.suffix.lower() != ".txt":
         return
     lines = sum(1 for line in file.read_text("utf-8", "replace").splitlines() if line.strip())
@@ -337,7 +349,19 @@ def _reject_text_file(file: Path) -> None:
     )
 
 
-def _check_here(file: Path, *, strict: bool, as_json: bool) -> None:
+@contextmanager
+def _recoded(file: Path, encoding: str | None) -> Iterator[Path]:
+    """Yield the file, or a temporary copy of it in UTF-8 if it has another encoding."""
+    if encoding is None:
+        yield file
+        return
+    with TemporaryDirectory(prefix="promptreel-") as folder:
+        copy = Path(folder) / file.name
+        copy.write_bytes(as_utf8(file, encoding))
+        yield copy
+
+
+def _check_here(file: Path, readable: Path, *, strict: bool, as_json: bool) -> None:
     try:
         import jsonschema  # noqa: F401, PLC0415 - slow to import
     except ImportError:
@@ -346,7 +370,7 @@ def _check_here(file: Path, *, strict: bool, as_json: bool) -> None:
         ) from None
     from promptreel.operator.check import check  # noqa: PLC0415 - slow to import
 
-    checked = check(file, strict=strict)
+    checked = check(readable, strict=strict)
     rows, problems = checked.rows, checked.problems
     _print_causes([str(problem["message"]) for problem in problems])
     for problem in problems:

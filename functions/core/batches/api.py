@@ -41,6 +41,7 @@ class Options:
     key_line: str | None
     max_concurrency: int | None = None
     strict: bool = True
+    encoding: str | None = None  # of a file that is uploaded
 
     def as_metadata(self) -> dict[str, str]:
         """Return the metadata of the file."""
@@ -48,6 +49,7 @@ class Options:
             "key_line": self.key_line,
             "max_concurrency": self.max_concurrency and str(self.max_concurrency),
             "strict": None if self.strict else "false",
+            "encoding": self.encoding,
         }
         return {name: text for name, text in options.items() if text}
 

@@ -183,6 +183,32 @@ def test_on_a_terminal_it_asks(ask: Any, monkeypatch: pytest.MonkeyPatch, typed:
     assert (f"POST /v2/batches?name={name} HTTP/1.1" == lines(wire)[-1]) is bool(name)
 
 
+def test_a_file_in_another_encoding_is_sent_as_utf8_with_its_local_inputs(ask: Any, home: Path) -> None:
+    text = "prompt;image_url\nein Café … 5 €;über.png\n"
+    (home / "sub").mkdir()
+    (home / "sub" / "week.csv").write_bytes(text.encode("cp1252"))
+    (home / "sub" / "über.png").write_bytes(b"png")
+    code, _, err, wire = ask("batch", "sub/week.csv", "--dry-run", "--encoding", "cp1252", answers=[check()])
+    assert code == 0, err
+    assert "ein Café … 5 €;upload:".encode() in wire.requests[0]
+    assert ask("batch", "sub/week.csv", "--encoding", "cp932", answers=[check()])[0] == 1
+    assert ask("batch", "sub/week.csv", "--encoding", "nonsense", answers=[check()])[0] == 1
+
+
+def test_another_encoding_is_read_without_a_deployment(run: Run, home: Path) -> None:
+    (home / "week.csv").write_bytes("prompt\nein Café … 5 €\n".encode("cp1252"))
+    assert run("batch", "week.csv", "--dry-run")[0] == 1
+    code, out, _ = run("batch", "week.csv", "--dry-run", "--encoding", "cp1252")
+    assert (code, out) == (0, "week.csv: 1 row, no problems.\n")
+
+
+@pytest.mark.parametrize("name", ["week.xlsx", "WEEK.XLS"])
+def test_a_workbook_is_answered_with_how_to_save_it(run: Run, home: Path, name: str) -> None:
+    (home / name).write_bytes(b"PK")
+    code, _, err = run("batch", name)
+    assert (code, "save its sheet as CSV UTF-8" in err) == (1, True)
+
+
 @pytest.mark.parametrize("lines_", [1, 12])
 def test_a_text_file_shows_its_number_of_prompts_before_it_is_sent(run: Run, home: Path, lines_: int) -> None:
     (home / "a.txt").write_text("a boat\n" * lines_)
