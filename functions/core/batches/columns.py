@@ -11,7 +11,7 @@ from core.models import Models
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 NOT_UTF8 = (
-    "The file is not UTF-8 text. In Excel choose CSV UTF-8 when you save it, or name its encoding, such as cp1252 for "
+    "The file is not UTF-8 text: in Excel choose CSV UTF-8 when you save it, or name its encoding, such as cp1252 for "
     "Windows in Western Europe."
 )
 FOR_US = ("id", "name", "tags", "webhook", "webhook_events")  # not sent to the provider
