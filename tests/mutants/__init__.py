@@ -13,6 +13,7 @@ from tests.mutants import (
     runs,
     slots,
     submission,
+    terminal,
     webhooks,
 )
 
@@ -29,5 +30,6 @@ MUTANTS = (
     *runs.MUTANTS,
     *slots.MUTANTS,
     *submission.MUTANTS,
+    *terminal.MUTANTS,
     *webhooks.MUTANTS,
 )

@@ -18,8 +18,8 @@ Row = Sequence[object]
 class Column:
     """How a terminal shows a column.
 
-    `least` is the width down to which its values may be cut. Without it, they are never cut. A column that does not
-    fit is shown below each row, or left out if its place is `wide`. A column `below` is always shown there.
+    Its values may be cut to `least` columns of the terminal; without `least`, they are never cut. A column that does
+    not fit is shown below each row, or left out if its place is `wide`. A column `below` is always shown there.
     """
 
     title: str
@@ -65,14 +65,14 @@ class _Table:
         return text[:DIGITS] if column.is_id and self._width < WIDE else text
 
     def _fitted(self) -> dict[int, int]:
-        """Return the widths of the columns that are shown beside each other, by their indexes."""
+        """Return the widths of the columns that share a line, by their indexes."""
         wanted, sizes = {}, {}
         for index, column in enumerate(self._columns):
             if column.place != "below":
                 title = len(column.title)
                 whole = max(title, *(output.cells(self._beside(texts, index)) for texts in self._texts))
                 wanted[index] = self._width if column.draw else whole
-                sizes[index] = whole if column.least is None else min(whole, max(title, column.least))
+                sizes[index] = whole if column.least is None else min(wanted[index], max(title, column.least))
         while len(sizes) > 1 and sum(sizes.values()) + len(GAP) * (len(sizes) - 1) > self._width:
             del sizes[max(list(sizes)[1:], key=self._dispensability)]
         left = self._width - sum(sizes.values()) - len(GAP) * (len(sizes) - 1)

@@ -214,7 +214,7 @@ class BatchApi:
         return only(meant, which, no_batch(which), "batches", "batch_id")
 
     def _meant(self, owner: str, which: str) -> dict[str, Batch]:
-        """Return the owner's batches with this name, or if there are none, those whose ids begin with it."""
+        """Return the owner's batches with this name. If no batch has it, return those whose ids begin with it."""
         named: dict[str, Batch] = {}
         begun: dict[str, Batch] = {}
         has_more, cursor = True, None

@@ -10,7 +10,7 @@ ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "cp932"
 
 
 def as_utf8(chunks: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
-    """Yield the content in UTF-8. Without an encoding it stays as it is.
+    """Yield the content in UTF-8. Without an encoding, yield it unchanged.
 
     Raise `InvalidFile` for an unknown encoding, or if the content is not text in this encoding.
     """

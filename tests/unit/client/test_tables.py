@@ -214,4 +214,4 @@ def test_a_bar_takes_only_the_space_that_is_left(ask: Run, terminal: Callable[[i
     for width in (40, 50, 160):
         terminal(width)
         bars.append([line.count("█") for line in ask("usage", answers=answers)[1].splitlines()[1:]])
-    assert bars == [[2, 5], [7, 15], [15, 30]]
+    assert bars == [[0, 0], [7, 15], [15, 30]]
