@@ -48,7 +48,7 @@ class Stack:
 
         variables = {
             "AWS_ENDPOINT_URL": self.aws_endpoint_url,
-            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": "test",  # the local AWS accepts any
             "AWS_SECRET_ACCESS_KEY": "test",
             "BUCKET": self.prompts_bucket,

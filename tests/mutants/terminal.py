@@ -15,8 +15,8 @@ MUTANTS = (
     Mutant(
         "A table cuts values that must stay whole",
         "client/promptreel/commands/tables.py",
-        "                sizes[index] = whole if column.least is None else min(wanted[index], max(title, column.least))\n",
-        "                sizes[index] = min(whole, max(title, column.least or 6))\n",
+        "whole if column.least is None else min(wanted[index], max(title, column.least))",
+        "min(whole, max(title, column.least or 6))",
         noticed_by="tests/unit/client/test_tables.py::test_a_table_fits_and_cuts_no_number_id_or_time",
     ),
     Mutant(

@@ -91,8 +91,8 @@ def link(url: str, opening: str) -> str:
 def say_line(text: str, *, bold: bool = False, dim: bool = False) -> None:
     """Print a line of a table."""
     line = text.rstrip()
-    sys.stdout.write(line if os.environ.get("NO_COLOR") else typer.style(line, bold=bold or None, dim=dim or None))
-    sys.stdout.write("\n")
+    is_styled = (bold or dim) and not os.environ.get("NO_COLOR")
+    sys.stdout.write((typer.style(line, bold=bold or None, dim=dim or None) if is_styled else line) + "\n")
 
 
 def say_rest(has_more: bool, limit: int) -> None:

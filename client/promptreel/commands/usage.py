@@ -110,7 +110,7 @@ def _say(by: str, sums: list[Sum], total: Sum | None, names: Mapping[str, str]) 
         return
     most = max(one.usd for one in sums)
     columns = [*_COLUMNS, Column("", least=6, place="wide", draw=_bar)]
-    titles = [Column("BATCH", least=12), Column("ID", is_id=True)] if by == "batch" else [Column(by.upper(), least=12)]
+    titles = [Column("BATCH", least=8), Column("ID", is_id=True)] if by == "batch" else [Column(by.upper(), least=12)]
     say_table(
         [*titles, *columns],
         [
