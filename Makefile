@@ -31,7 +31,7 @@ help: ## list the targets
 
 # --- the product ---------------------------------------------------------------------------------------------
 
-demo: .venv/.ready .venv/ministack/.ready ## one prompt, one video, on a local cloud: make demo PROMPT="..."
+demo: .venv/.ready .venv/ministack/.ready ## one prompt, one video, on a local cloud: make demo PROMPT="..."; VERBOSE=1 shows its JSON
 	@python -m local demo
 
 up: .venv/.ready .venv/ministack/.ready ## start and deploy the local cloud; .local/stack.json has its endpoints
@@ -143,17 +143,20 @@ fmt: .venv/.ready ## format the code
 	@test -n "$(PYTHON)" || { echo "Promptreel needs Python 3.11 or newer: install python3 and try again." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Promptreel needs Python 3.11 or newer, and $(PYTHON) is older: set PYTHON=/path/to/python3." >&2; exit 1; }
-	@echo "Setting up .venv with $$("$(PYTHON)" --version) ..."
+	@echo "Setting up .venv with $$("$(PYTHON)" --version), once: about a minute"
+	@echo "  the package installer: about 5 s ..."
 	@test -x .venv/bin/python || "$(PYTHON)" -m venv .venv \
 		|| { echo "Python could not make a virtual environment: install its venv package (Debian: python3-venv)." >&2; exit 1; }
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@echo "  the Python packages: about 20 s ..."
 	@VIRTUAL_ENV=.venv uv pip sync --quiet --require-hashes requirements/dev.txt
 	@VIRTUAL_ENV=.venv uv pip install --no-deps --no-build-isolation --quiet -e .
+	@echo "  the Node packages, for the CDK CLI: about 20 s ..."
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
 .venv/ministack/.ready: requirements/ministack.txt | .venv/.ready
-	@echo "Setting up the local AWS (ministack) ..."
+	@echo "Setting up the local AWS (ministack), once: about 10 s ..."
 	@uv venv --quiet --clear --python .venv/bin/python .venv/ministack
 	@VIRTUAL_ENV=.venv/ministack uv pip sync --quiet --require-hashes requirements/ministack.txt
 	@touch $@

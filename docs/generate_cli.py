@@ -32,7 +32,7 @@ Promptreel reads each setting from the first of these places that has it:
 If `XDG_CONFIG_HOME` is set, the file is in that folder.
 If the file contains a key and other users can read it, Promptreel prints a warning.
 
-With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, all settings come from the local cloud of the checkout: from `.local/stack.json` in this folder or a parent folder.
+With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, all settings come from the local cloud of a checkout: from `.local/stack.json` in this folder, in a parent folder, or in the checkout that the command was installed from.
 `PROMPTREEL_LOCAL` can also name such a file.
 
 `keys`, `secret`, `budgets`, `rescue`, `resolve`, `reconcile`, `import`, `logs`, `redrive`, `doctor` and `usage --by owner` use the AWS credentials and region of your shell, like `aws`.
@@ -44,15 +44,19 @@ If the API does not answer within two seconds, completion offers no models or id
 
 ## Ids
 
-Instead of a full generation or batch id, you can use its first digits: at least four, and enough to be unique among your ids.
+Instead of a full generation or batch id, you can use its first digits, if they are unique among your ids.
+A batch's name also works, even if the id of another batch begins with it.
 If several ids match, Promptreel lists them and does nothing else.
-`list` shows eight digits.
+Tables show eight digits, and from 120 columns the whole id.
 
 ## Output
 
 Results go to stdout; progress, hints and errors go to stderr.
 Tables are printed as tab-separated lines without titles in a pipe.
-`list` adapts to the width of the terminal: it never cuts the id, status and time, and a prompt that does not fit next to them gets a line of its own.
+Tables fit the width of the terminal.
+They never cut numbers, times and the first eight digits of an id; prompts, names and bars get the rest of the line.
+What does not fit next to them is shown below its row.
+A link to a video that is longer than a line is shown as the command that opens it, which is also a hyperlink in terminals that support them; a pipe gets the link.
 With `--json`, stdout contains only JSON, as the API returns it.
 
 ## Exit codes

@@ -43,7 +43,8 @@ def main() -> int:
                 status(checkout)
             case "demo":
                 text = arguments.prompt or os.environ.get("PROMPT") or DEFAULT_PROMPT
-                return demo(checkout, up(checkout, settings), text)
+                is_verbose = os.environ.get("VERBOSE") == "1"
+                return demo(checkout, up(checkout, settings), text, is_verbose=is_verbose)
     except LocalCloudError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -27,8 +27,11 @@ class StoppedWatching(KeyboardInterrupt):
     """The user stopped watching a generation, which continues. `str()` is a sentence for the user."""
 
 
-def demo(checkout: Checkout, stack: Stack, prompt: str) -> int:
-    """Run the demo and return the exit code 0. Raise LocalCloudError if the generation fails."""
+def demo(checkout: Checkout, stack: Stack, prompt: str, *, is_verbose: bool) -> int:
+    """Run the demo and return the exit code 0. Raise LocalCloudError if the generation fails.
+
+    If verbose, show the whole announcement.
+    """
     simulated = is_simulator(stack.provider_url)
     say(f'\nPrompt: "{prompt}" ({MODEL})')
     if not simulated:
@@ -36,7 +39,7 @@ def demo(checkout: Checkout, stack: Stack, prompt: str) -> int:
     ledger = Ledger(client("dynamodb", stack.aws_endpoint_url), stack.table_name, lambda: datetime.now(UTC))
     sent_at = datetime.now(UTC)
     generation_id = _call(stack, "POST", json={"model": MODEL, "prompt": prompt, "duration": SECONDS})["id"]
-    say(f"Generation {generation_id}")
+    say(f"Generation {generation_id}" + (", about 10 s" if simulated else ""))
     try:
         ended = Watch(
             sent_at,
@@ -52,13 +55,14 @@ def demo(checkout: Checkout, stack: Stack, prompt: str) -> int:
             f"Stopped watching. Generation {generation_id} continues, and the local cloud keeps running. Run make down "
             "to stop it."
         ) from None
-    say(f"\nVideo: {video.relative_to(checkout.root)}, {describe(video)}")
+    say(f"\nAnnounced through SNS: {announcement['Subject']}")
+    if is_verbose:
+        say(json.dumps(json.loads(announcement["Message"]), indent=2, ensure_ascii=False))
+    say("The local cloud keeps running, so the next make demo takes seconds. Run make down to stop it.")
     if simulated:
         say("The provider is simulated. No AI was involved; the video only shows the prompt.")
-    say(f"\nAnnounced through SNS: {announcement['Subject']}")
-    say(json.dumps(json.loads(announcement["Message"]), indent=2, ensure_ascii=False))
-    say(f"\nSee it in the console: {stack.console_link}")
-    say("\nThe local cloud keeps running, so the next make demo takes seconds. Run make down to stop it.")
+    say(f"\nVideo: {video.relative_to(checkout.root)}, {describe(video)}")
+    say(f"See it in the console: {stack.console_link}")
     return 0
 
 

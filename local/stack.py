@@ -1,6 +1,7 @@
 """Store the endpoints of the running local cloud in `.local/stack.json` for the demo, tests and users."""
 
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,12 +39,23 @@ class Stack:
         return f"{self.api_url}/#key={self.api_key}"
 
     def save(self, checkout: Checkout) -> None:
-        """Write stack.json, and curl.conf with the key, so that it does not have to be on a command line."""
+        """Write stack.json, curl.conf with the key, so that it does not have to be on a command line, and aws.env."""
         write_private(checkout.state / "stack.json", json.dumps(asdict(self), indent=2) + "\n")
         write_private(
             checkout.state / "curl.conf",
             f'header = "Authorization: Bearer {self.api_key}"\nheader = "Content-Type: application/json"\n',
         )
+
+        variables = {
+            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": "test",  # the local AWS accepts any
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "BUCKET": self.prompts_bucket,
+            "BUS": self.bus_name,
+        }
+        lines = (f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+        write_private(checkout.state / "aws.env", "".join(lines))
 
     @classmethod
     def load(cls, checkout: Checkout) -> "Stack | None":
@@ -56,7 +68,7 @@ class Stack:
     @staticmethod
     def forget(checkout: Checkout) -> None:
         """Remove the files of `save`, because they describe a cloud that no longer runs."""
-        for name in ("stack.json", "curl.conf"):
+        for name in ("stack.json", "curl.conf", "aws.env"):
             (checkout.state / name).unlink(missing_ok=True)
 
 

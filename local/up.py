@@ -25,6 +25,8 @@ def up(checkout: Checkout, settings: Settings) -> Stack:
             )
         if not processes.find(checkout.state, services.MINISTACK) and not deploy.is_kept(checkout):
             deploy.forget(checkout)
+        if not processes.find(checkout.state, services.MINISTACK):
+            steps.done("starting the local AWS: about 1 s ...")
         ministack = services.ensure_ministack(checkout, settings)
         steps.done(f"local AWS at {ministack.url}")
         provider_url, provider_key = _provider(checkout, settings)
@@ -34,7 +36,7 @@ def up(checkout: Checkout, settings: Settings) -> Stack:
         if deploy.is_current(checkout, provider_url):
             steps.done("stack unchanged")
         else:
-            steps.done("deploying the stack with the CDK CLI ...")
+            steps.done("deploying the stack with the CDK CLI: about 20 s ...")
             deploy.deploy(checkout, ministack, provider_url)
             ministack = services.restart_ministack(checkout, settings)  # it writes its state when it stops
             steps.done("stack deployed")

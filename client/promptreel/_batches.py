@@ -1,6 +1,7 @@
 """The methods of `Client` for batches."""
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,14 +84,15 @@ class Batches:
         return self._uploaded(path, params)
 
     @contextmanager
-    def _local_inputs(self, path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+    def _local_inputs(self, path: Path, encoding: str | None = None) -> Iterator[tuple[Path, Callable[[], None]]]:
         """Yield a temporary copy of the file with references for the local files it names, and a function that uploads
         them.
 
-        Paths are relative to the file's folder. Raise FileNotFoundError if one does not exist.
+        Paths are relative to the file's folder. Raise FileNotFoundError if one does not exist. With an encoding, the
+        copy is in UTF-8.
         """
         uploads = Uploads(self._http)
-        content = with_references(path, uploads)
+        content = with_references(path, uploads, encoding)
         if content is None:
             yield path, uploads.send
             return
@@ -102,7 +104,7 @@ class Batches:
     def batch(self, batch_id: str) -> Batch:
         """Return the batch's current state, with its rows counted by status. Raise `NotFound` if it is unknown.
 
-        The beginning of an id is enough.
+        The batch's name, or the beginning of its id, is enough.
         """
         return Batch.from_json(self._http.call("GET", BATCHES, params={"batch_id": batch_id}))
 
@@ -118,9 +120,10 @@ class Batches:
 
     def report(self, batch_id: str) -> Iterator[ReportRow]:
         """Yield the current state of each row, in order. Rows are fetched as you iterate."""
+        path = _path(self._whole(batch_id), "report")
         params: dict[str, str | int] = {}
         while True:
-            page = self._http.call("GET", _path(batch_id, "report"), params=params)
+            page = self._http.call("GET", path, params=params)
             yield from map(ReportRow.from_json, page["data"])
             if not page.get("next_cursor"):
                 return
@@ -136,7 +139,7 @@ class Batches:
         return Batch.from_json(self._http.call("POST", _path(self._whole(batch_id), "retry")))
 
     def _whole(self, batch_id: str) -> str:
-        return batch_id if len(batch_id) >= ID_DIGITS else self.batch(batch_id).id
+        return batch_id if is_whole(batch_id) else self.batch(batch_id).id
 
     def wait_for_batch(
         self, batch_id: str, timeout: float = DAY, on_change: Callable[[Batch], None] | None = None
@@ -200,6 +203,11 @@ class BatchWatch:
         if left <= 0:
             raise BatchTimeout(f"Batch {seen.id} has not ended after {self._timeout:.0f} s, and continues.")
         return min(max(POLL_SECONDS, (seen.rows or 0) / ROWS_A_SECOND), left)
+
+
+def is_whole(batch_id: str) -> bool:
+    """Return whether this is a whole id, and not a batch's name or the beginning of an id."""
+    return re.fullmatch(f"[0-9a-f]{{{ID_DIGITS}}}", batch_id, re.ASCII) is not None
 
 
 def _path(batch_id: str, what: str) -> str:

@@ -18,6 +18,7 @@ from promptreel.errors import ApiError, ConfigurationError, ConnectionFailed, No
 
 TIMEOUT_SECONDS = (10, 60)  # to connect, and between two bytes of a response
 ATTEMPTS = 4
+DOWN_ATTEMPTS = 2  # if nothing listens on this computer: the local cloud does not start within seconds
 BACK_OFF_SECONDS = 0.5  # before the second attempt; doubles
 LONGEST_RETRY_AFTER_SECONDS = 60.0
 RETRIED = {429, 500, 502, 503, 504}
@@ -47,6 +48,7 @@ class Http:
         if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
             raise ConfigurationError("The API key contains invalid characters: copy it again.")
         self._base_url = base_url
+        self._is_on_this_computer = url.hostname in LOOPBACK
         # As `auth`, because requests would replace a plain header with credentials from ~/.netrc.
         self._auth = _Bearer(api_key)
         self._attempts, self._timeout = attempts, timeout
@@ -103,9 +105,11 @@ class Http:
                     **sent,  # type: ignore[arg-type]  # requests accepts both
                 )
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-                if attempt >= self._attempts or self._is_closed:
+                is_down = self._is_on_this_computer and _is_refused(error)
+                if attempt >= (min(self._attempts, DOWN_ATTEMPTS) if is_down else self._attempts) or self._is_closed:
+                    remedy = "start the local cloud with `make up`" if is_down else "check the URL and your connection"
                     raise ConnectionFailed(
-                        f"{self._base_url} cannot be reached ({_reason(error)}): check the URL and your connection."
+                        f"{self._base_url} cannot be reached ({_reason(error)}): {remedy}."
                     ) from error
                 told = None
             except requests.RequestException as error:
@@ -163,6 +167,13 @@ def _retry_after(answer: requests.Response) -> float | None:
         return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
     except (ValueError, OverflowError, TypeError):  # TypeError: a date without a zone
         return None
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Return whether nothing listens at the address."""
+    while error and not isinstance(error, ConnectionRefusedError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _reason(error: requests.RequestException) -> str:

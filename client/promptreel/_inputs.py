@@ -11,7 +11,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +74,10 @@ class Uploads:
 
     def send(self) -> None:
         """Upload the files, even if they were uploaded before. Raise `ApiError` or `ConnectionFailed`."""
+        if not self._found:
+            return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most calls upload nothing
+
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(self._send, self._found))
 
@@ -118,7 +121,7 @@ def referenced(value: Any, uploads: Uploads, whole_id: Callable[[str], str]) -> 
             return uploads.reference(value)
         case Generation():
             return f"generation:{value.id}"
-        case str() if found := re.fullmatch("generation:([0-9a-f]{4,31})", value):
+        case str() if found := re.fullmatch("generation:([0-9a-f]{1,31})", value):
             return f"generation:{whole_id(found[1])}"
         case list() | tuple():
             return [referenced(one, uploads, whole_id) for one in value]
@@ -150,14 +153,27 @@ def _is_word(name: str) -> bool:
     return name in _WORDS or name.startswith("_")
 
 
-def with_references(path: Path, uploads: Uploads) -> bytes | None:
+def as_utf8(path: Path, encoding: str) -> bytes:
+    """Return the content of a file in UTF-8. Raise `PromptreelError` if it is not text in this encoding."""
+    try:
+        return path.read_bytes().decode(encoding).encode()
+    except (UnicodeDecodeError, LookupError):
+        raise PromptreelError(f"{path} is not text in the encoding {encoding}: name the one it was saved in.") from None
+
+
+def with_references(path: Path, uploads: Uploads, encoding: str | None = None) -> bytes | None:
     """Return the content of a file of requests with references for the local files it names, relative to its folder.
 
-    Return None if it names no files, is too large to search, or cannot be parsed; the API reports parse errors.
+    With an encoding, the content is always returned, in UTF-8. Otherwise return None if it names no files, is too large
+    to search, or cannot be parsed; the API reports parse errors.
     """
+    recoded = as_utf8(path, encoding) if encoding else None
     if path.stat().st_size > MAX_FILE_BYTES:
-        return None
-    data = path.read_bytes()
+        return recoded
+    return _with_references(path, path.read_bytes() if recoded is None else recoded, uploads) or recoded
+
+
+def _with_references(path: Path, data: bytes, uploads: Uploads) -> bytes | None:
     try:
         text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:

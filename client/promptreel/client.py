@@ -36,7 +36,7 @@ DELETE_ATTEMPTS = 5
 
 
 Status = Literal["queued", "generating", "completed", "error"]
-Which = str | Generation  # a generation, its id, or a unique beginning of the id of at least 4 digits
+Which = str | Generation  # a generation, its id, or a unique beginning of the id
 OnChange = Callable[[Generation], None]
 
 

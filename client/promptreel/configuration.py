@@ -1,16 +1,16 @@
 """Find the API's URL and key in flags, the environment, the configuration file or the local cloud.
 
 Flags take precedence over PROMPTREEL_URL, PROMPTREEL_API_KEY and PROMPTREEL_STAGE, and these over
-~/.config/promptreel/config.toml (`url`, `api_key`, `stage`). The stage `local` uses only the settings of this
+~/.config/promptreel/config.toml (`url`, `api_key`, `stage`). The stage `local` uses only the settings of a
 checkout's local cloud.
 """
 
 import json
 import os
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from promptreel.errors import ConfigurationError
 
@@ -82,10 +82,12 @@ def file(environ: Mapping[str, str]) -> Path:
 
 
 def _read(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    import tomllib  # noqa: PLC0415 - only if there is a file
+
     try:
         stored = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from error
     for name, value in stored.items():
@@ -102,10 +104,24 @@ def _warning(path: Path) -> str | None:
     return None
 
 
+def _installed_from() -> Iterator[Path]:
+    """Yield the checkout that this package was installed from, if pip recorded it (PEP 610)."""
+    from importlib import metadata  # noqa: PLC0415 - slow to import
+
+    origin = json.loads(metadata.distribution("promptreel").read_text("direct_url.json") or "{}")
+    url = urlsplit(str(origin.get("url", "")))
+    if url.scheme == "file":
+        yield Path(unquote(url.path))
+
+
 def _local_cloud(named: str) -> Configuration:
-    """Return the settings of a local cloud: from the file `named`, or the nearest stack.json upward from here."""
+    """Return the settings of a local cloud: from the file `named`, or from the nearest stack.json.
+
+    That is the one in this folder, in a parent folder, or in the checkout that the command was installed from.
+    """
     here = Path.cwd()
-    candidates = [Path(named)] if named not in ("", "1") else [folder / STACK_FILE for folder in (here, *here.parents)]
+    folders = [here, *here.parents, *_installed_from()]
+    candidates = [Path(named)] if named not in ("", "1") else [folder / STACK_FILE for folder in folders]
     for path in candidates:
         try:
             stack = json.loads(path.read_text("utf-8"))
@@ -119,4 +135,4 @@ def _local_cloud(named: str) -> Configuration:
             continue
         except (OSError, ValueError, KeyError) as error:
             raise ConfigurationError(f"{path} cannot be read ({error}): run make up to write it again.") from error
-    raise ConfigurationError("No local cloud is running here: start one with `make up` in a checkout of Promptreel.")
+    raise ConfigurationError("No local cloud is running: start one with `make up` in a checkout of Promptreel.")

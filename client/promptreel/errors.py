@@ -15,9 +15,11 @@ PromptreelError
 """
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from promptreel.batch import Batch
-from promptreel.generation import Generation
+if TYPE_CHECKING:
+    from promptreel.batch import Batch
+    from promptreel.generation import Generation
 
 
 class PromptreelError(Exception):
@@ -55,7 +57,7 @@ class NotFound(ApiError):
 
 
 class _AboutGeneration(PromptreelError):
-    def __init__(self, message: str, generation: Generation) -> None:
+    def __init__(self, message: str, generation: "Generation") -> None:
         super().__init__(message)
         self.generation = generation
 
@@ -63,7 +65,7 @@ class _AboutGeneration(PromptreelError):
 class GenerationFailed(_AboutGeneration):
     """The generation ended with the status `error`; `generation.error` says why."""
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: "Generation") -> None:
         reason = str(generation.error or "no reason was given").rstrip(".")
         super().__init__(f"Generation {generation.id} failed: {reason}.", generation)
 
@@ -83,7 +85,7 @@ class BatchTimeout(PromptreelError):
 class BatchFailed(PromptreelError):
     """The latest file of the batch cannot be read; `batch.error` says why."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: "Batch") -> None:
         super().__init__(f"Batch {batch.name} failed: {batch.error or 'no reason was given'}")
         self.batch = batch
 

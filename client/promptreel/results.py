@@ -141,6 +141,7 @@ class Results:
     def write_report(self, rows: Sequence[ReportRow]) -> Path:
         """Save report.csv and report.jsonl, under new names if different reports exist. Return the CSV file's path."""
         table, lines = io.StringIO(newline=""), []
+        table.write("\ufeff")  # Excel reads a CSV as UTF-8 only after a byte-order mark
         writer = csv.DictWriter(table, COLUMNS)
         writer.writeheader()
         for row in rows:

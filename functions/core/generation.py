@@ -15,7 +15,7 @@ from core.links.record import Links
 from core.workflow import Run
 
 GENERATION_ID = "^[0-9a-f]{32}$"
-BEGINNING = "^[0-9a-f]{4,31}$"  # of an id, if no other id of the owner begins in the same way
+BEGINNING = "^[0-9a-f]{1,31}$"  # of an id, if no other id of the owner begins in the same way
 
 IMPORT = "import"  # the kind of source of a job that was sent to the provider outside Promptreel
 

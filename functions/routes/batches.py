@@ -1,5 +1,6 @@
 """Routes of batches."""
 
+from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +11,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from core.api import listing
 from core.batches.api import MAX_REPORT, BatchApi, Options
 from core.batches.check import CheckFile, file_name
+from core.batches.encoding import as_utf8
 from core.batches.report import as_csv
 from core.errors import InvalidFile, InvalidRequest
 from core.records.lists import CURSOR, MAX_LIMIT
@@ -60,12 +62,16 @@ def send() -> dict[str, Any]:
     calls = caller(router)
     name = file_name(query(router).get("name"), router.current_event.headers.get("content-type", ""))
     max_concurrency = number(router, "max_concurrency", MAX_CONCURRENCY)
+    encoding, sent = query(router).get("encoding"), router.current_event
+    if encoding and sent.body and not sent.is_base64_encoded:  # the gateway has decoded it as UTF-8
+        raise InvalidRequest("To name an encoding, send the file as `application/octet-stream`.", "encoding")
     options = Options(calls.key_line, max_concurrency, strict=flag(router, "strict", "true"))
     try:
-        body = content(router)
+        body = b"".join(as_utf8([content(router)], encoding))
     except ValueError:  # half a surrogate pair
         raise InvalidFile("The file is not UTF-8 text.") from None
     if flag(router, "upload"):
+        options = replace(options, encoding=encoding)
         if body:
             raise InvalidRequest(
                 "With `upload=true`, send no body. The response has a form to upload the file with.", "upload"

@@ -38,7 +38,7 @@ def finished(cloud: LocalCloud, which: str, patience: float = 120, times: int = 
 
 def report(cloud: LocalCloud, which: str) -> list[dict[str, str]]:
     key = f"results/{which}/report.csv"
-    body = cloud.aws("s3").get_object(Bucket=cloud.stack.videos_bucket, Key=key)["Body"].read().decode()
+    body = cloud.aws("s3").get_object(Bucket=cloud.stack.videos_bucket, Key=key)["Body"].read().decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(body, newline="")))
 
 

@@ -90,7 +90,7 @@ def test_the_storyboard_recipe_generates_its_chain(cloud: LocalCloud, tmp_path: 
     assert ran.returncode == 0, ran.stderr
     videos = sorted(path.name for path in (tmp_path / "storyboard").glob("*.mp4"))
     assert [name.split("-")[1] for name in videos] == [row["name"] for row in rows]
-    report = list(csv.DictReader(io.StringIO((tmp_path / "storyboard" / "report.csv").read_text("utf-8"))))
+    report = list(csv.DictReader(io.StringIO((tmp_path / "storyboard" / "report.csv").read_text("utf-8-sig"))))
     generations = [cloud.ledger.get(row["generation_id"]) for row in report]
     assert generations[0].request["image_url"].startswith("upload:")
     for source, taken in pairwise(generations):

@@ -144,6 +144,47 @@ def test_a_file_of_bytes_is_accepted_unchanged(house: House) -> None:
     assert [row["prompt"] for row in house.rows(answer["id"])] == ["ein Schiffchen aus Papier, grün"]
 
 
+def test_a_file_in_another_encoding_is_read_if_its_sender_names_it(house: House) -> None:
+    sent = "prompt;seed\nein Café für Ägypten … 5 €;1\n"
+    query = "name=a.csv&encoding=cp1252"
+    status, answer = house.call("POST", query=query, body=sent.encode("cp1252"))
+    assert status == 200
+    house.take("a.csv")
+    assert [row["prompt"] for row in house.rows(answer["id"])] == ["ein Café für Ägypten … 5 €"]
+    for wrong, body, said in (
+        ("", sent.encode("cp1252"), "name its encoding"),
+        ("&encoding=cp1252", sent, "application/octet-stream"),
+        ("&encoding=rot13", sent.encode("cp1252"), "must be one of cp1252"),
+        ("&encoding=cp932", b"prompt\n\x81\n", "not text in the encoding cp932"),
+    ):
+        status, error = house.call("POST", query=f"name=b.csv{wrong}", body=body)
+        assert (status, said in error["message"]) == (400, True), error
+
+
+def test_a_workbook_is_answered_with_how_to_save_it(house: House) -> None:
+    status, error = house.call("POST", query="name=week.xlsx", body=b"PK\x03\x04")
+    assert (status, "Save its sheet as CSV UTF-8" in error["message"]) == (400, True)
+
+
+def test_the_form_of_a_larger_file_carries_its_encoding(house: House) -> None:
+    fields = house.send("", query="&upload=true&encoding=cp1252")["upload"]["fields"]
+    assert fields["x-amz-meta-encoding"] == "cp1252"
+
+
+@pytest.mark.parametrize(("encoding", "prompt"), [("cp1252", "grün … 5 €"), ("cp932", "雪の船")])
+def test_a_dropped_file_is_read_in_the_encoding_of_its_metadata(doors: Doors, encoding: str, prompt: str) -> None:
+    request = json.dumps({"prompt": prompt}, ensure_ascii=False).encode(encoding)
+    assert doors.take(doors.drop("a.json", request, encoding=encoding)) == []
+    assert [one.request["prompt"] for one in doors.of("files")] == [prompt]
+
+
+def test_a_dropped_file_in_an_unknown_encoding_is_a_failed_generation(doors: Doors) -> None:
+    assert doors.take(doors.drop("a.json", b"{}", encoding="zip")) == []
+    (rejected,) = doors.of("files")
+    assert rejected.error
+    assert "The encoding must be one of cp1252" in rejected.error.message
+
+
 def test_a_dry_run_keeps_nothing_and_names_every_problem(house: House) -> None:
     body = "prompt,duration\na,5\nb,99\n,5\n"
     status, answer = house.call("POST", query="name=a.csv&dry_run=true", body=body)
@@ -383,7 +424,8 @@ def test_a_report_comes_in_pages_as_json_and_as_csv(house: House) -> None:
     assert pages == [[1, 2, 3], [4, 5, 6], [7]]
     answer = house.cloud.invoke("api", {**_event(path, "format=csv&limit=3")})
     assert answer["headers"]["Link"] == '<?format=csv&limit=3&cursor=3>; rel="next"'
-    rows = list(csv.DictReader(io.StringIO(answer["body"])))
+    assert answer["body"].startswith("\ufeff"), "for Excel"
+    rows = list(csv.DictReader(io.StringIO(answer["body"].removeprefix("\ufeff"))))
     first = rows[0]
     assert (first["row"], first["prompt"], first["name"], first["tags"]) == ("1", "'=boat 1", "n1", "x, y")
     rest = house.cloud.invoke("api", {**_event(path, "format=csv&limit=500&cursor=3")})
@@ -440,12 +482,32 @@ def test_a_batch_id_prefix_can_read_but_not_change(house: House) -> None:
         assert (status, "give the whole id" in error["message"]) == (400, True)
 
 
+def test_a_name_is_as_good_as_an_id_and_comes_before_the_beginning_of_one(house: House) -> None:
+    sent = house.send()
+    house.take()
+    assert house.get("week.csv")["id"] == sent["id"]
+    assert house.get(sent["id"][:1])["id"] == sent["id"], "one digit is enough if no other id begins with it"
+    assert house.call("GET", query="batch_id=week.csv", owner="bob")[0] == 404
+    records().create(BatchRecord("c" * 32, "ann", sent["id"][:2], "s3://prompts/x", now(), now()))
+    assert house.get(sent["id"][:2])["id"] == "c" * 32
+    assert house.call("POST", f"{PATH}/week.csv/cancel")[1]["id"] == sent["id"]
+    assert house.call("POST", f"{PATH}/{sent['id'][:2]}/retry")[0] == 409, "the batch of that name has no rows"
+
+
+def test_batches_of_one_name_are_listed_instead_of_changed(house: House) -> None:
+    for one in ("a" * 32, "b" * 32):
+        records().create(BatchRecord(one, "ann", "job.csv", f"s3://prompts/{one}/job.csv", now(), now()))
+    for method, path, query in (("GET", PATH, "batch_id=job.csv"), ("POST", f"{PATH}/job.csv/cancel", "")):
+        status, error = house.call(method, path, query)
+        assert (status, error["message"].count("a" * 32), error["message"].count("b" * 32)) == (400, 1, 1)
+
+
 def test_an_ambiguous_batch_id_prefix_lists_the_matches(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = ["abcd" + "0" * 28, "abcd" + "1" * 28]
     for number, one in enumerate(ids):
         record = BatchRecord(one, "ann", f"{number}.csv", "s3://prompts/x", now(), now())
         records().create(record)
-    monkeypatch.setattr("core.batches.table.LOOKED_THROUGH", 1)
+    monkeypatch.setattr(api, "MAX_LIMIT", 1)
     status, error = house.call("GET", query="batch_id=abcd")
     assert status == 400
     assert all(one in error["message"] for one in ids)

@@ -118,7 +118,7 @@ def test_the_report_has_every_row_once_in_order_and_is_announced_with_totals(wee
             )
         ),
     ]
-    as_csv = list(csv.DictReader(io.StringIO(bodies["csv"], newline="")))
+    as_csv = list(csv.DictReader(io.StringIO(bodies["csv"].removeprefix("\ufeff"), newline="")))
     assert as_csv == [{name: "" if cell in (None, []) else str(cell) for name, cell in row.items()} for row in as_json]
 
 

@@ -15,6 +15,7 @@ from tests.mutants import (
     sandbox,
     slots,
     submission,
+    terminal,
     upgrades,
     webhooks,
 )
@@ -34,6 +35,7 @@ MUTANTS = (
     *sandbox.MUTANTS,
     *slots.MUTANTS,
     *submission.MUTANTS,
+    *terminal.MUTANTS,
     *upgrades.MUTANTS,
     *webhooks.MUTANTS,
 )

@@ -298,8 +298,8 @@ MUTANTS = (
     Mutant(
         "A replacement key has a budget of its own",
         "client/promptreel/operator/keys.py",
-        '        record["line"] = old.line\n',
-        "",
+        'old.settings.on(issued | {"line": old.line})',
+        "old.settings.on(issued)",
         noticed_by="tests/functions/test_holds.py::test_a_key_and_its_replacement_spend_one_budget",
     ),
     Mutant(

@@ -158,9 +158,10 @@ class Doors:
 
     cloud: Cloud
 
-    def drop(self, key: str, body: str, **metadata: str) -> dict[str, Any]:
+    def drop(self, key: str, body: str | bytes, **metadata: str) -> dict[str, Any]:
         """Put a file into the prompts bucket and return its event."""
-        put = boto3.client("s3").put_object(Bucket="prompts", Key=key, Body=body.encode(), Metadata=metadata)
+        content = body if isinstance(body, bytes) else body.encode()
+        put = boto3.client("s3").put_object(Bucket="prompts", Key=key, Body=content, Metadata=metadata)
         created = event("object_created")
         created["detail"]["object"] |= {"key": key, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"]}
         return created

@@ -357,5 +357,8 @@ def test_stack_json_is_read_back_and_only_readable_by_its_owner(checkout: Checko
     assert Stack.load(checkout) == stack
     assert stat.S_IMODE((checkout.state / "stack.json").stat().st_mode) == 0o600
     assert stat.S_IMODE((checkout.state / "curl.conf").stat().st_mode) == 0o600
+    shell = [". ./aws.env && echo $AWS_ENDPOINT_URL $BUCKET $BUS"]
+    told = subprocess.run(["/bin/sh", "-c", *shell], cwd=checkout.state, capture_output=True, text=True, check=True)
+    assert told.stdout == "aws_endpoint_url prompts_bucket bus_name\n"
     Stack.forget(checkout)
     assert Stack.load(checkout) is None

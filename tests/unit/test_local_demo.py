@@ -15,7 +15,7 @@ from moto import mock_aws
 
 from core.generation import Generation, Source, Status
 from local import demo
-from local.settings import LocalCloudError
+from local.settings import Checkout, LocalCloudError
 from local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
@@ -94,3 +94,39 @@ def test_the_announcement_of_the_demo_is_found_behind_that_of_a_batch(monkeypatc
         assert json.loads(found["Message"]) == {"generation_id": "mine"}
         left = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
         assert len(left) == 2
+
+
+@pytest.mark.parametrize("is_verbose", [False, True])
+def test_the_demo_ends_with_the_video_and_the_link_and_shows_json_only_if_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_verbose: bool
+) -> None:
+    checkout = Checkout(tmp_path)
+    named = {field.name: field.name for field in fields(Stack)}
+    stack = Stack(**named | {"provider_url": "https://provider", "aws_endpoint_url": "http://127.0.0.1:1"})
+    video = {"url": "u", "file_name": "id.mp4"}
+    ended = {"id": "id", "error": None, "video": video}
+    announcement = {"Subject": "Generation Completed: id", "Message": '{"version": "1"}'}
+    monkeypatch.setattr(demo, "is_simulator", lambda _: False)
+    monkeypatch.setattr(demo, "client", lambda *_: None)
+    monkeypatch.setattr(demo, "_call", lambda *_, **__: ended)
+    monkeypatch.setattr(demo.Watch, "until_ended", lambda _: ended)
+    monkeypatch.setattr(demo, "download", lambda *_: checkout.out / "id.mp4")
+    monkeypatch.setattr(demo, "describe", lambda _: "640x360")
+    monkeypatch.setattr(demo, "receive_announcement", lambda *_: announcement)
+    assert demo.demo(checkout, stack, "a boat", is_verbose=is_verbose) == 0
+    *before, second_last, last = capsys.readouterr().out.splitlines()
+    assert (second_last, last) == ("Video: out/id.mp4, 640x360", f"See it in the console: {stack.console_link}")
+    assert ('  "version": "1"' in before) is is_verbose
+
+
+def test_each_step_of_the_first_minute_has_a_name_and_a_usual_time() -> None:
+    printed = subprocess.run(
+        ["/usr/bin/make", "--dry-run", "--always-make", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    steps = [line for line in printed.splitlines() if line.startswith("echo ")]
+    assert len(steps) == 5
+    assert all("about" in line for line in steps), steps

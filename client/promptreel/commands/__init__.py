@@ -1,56 +1,134 @@
-"""The command line: one module for each group of commands."""
+"""The command line: one module for each group of commands. A module is imported only when its command is used."""
 
-from promptreel.commands import (
-    batch,
-    budgets,
-    console,
-    create,
-    doctor,
-    erase,
-    export,
-    generations,
-    importing,
-    keys,
-    links,
-    listing,
-    logs,
-    models,
-    reconcile,
-    rescue,
-    restore,
-    secret,
-    usage,
-    webhooks,
-)
-from promptreel.commands.options import app
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any, Literal
 
-app.command()(create.create)
-app.command()(generations.get)
-app.command("list")(listing.list_)
-app.command("open")(generations.open_)
-app.command()(generations.download)
-app.command()(links.link)
-app.command()(console.console)
-app.command()(generations.cancel)
-app.command()(generations.delete)
-app.command()(models.models)
-app.add_typer(batch.app, name="batch")
-app.command()(usage.usage)
-app.add_typer(webhooks.app, name="webhooks")
+import typer
+from typer.core import TyperGroup
 
+from promptreel import configuration
+
+# Shown by --help and in docs/cli.md.
+EXIT_CODES = """Exit codes: 0 success; 1 the generation failed, or the API or AWS returned an error; 2 wrong usage;
+3 missing or invalid URL, key or AWS credentials; 4 --wait timed out, the generation continues; 130 interrupted."""
 OPERATORS = "Commands for operators, with AWS credentials"
-app.command(rich_help_panel=OPERATORS)(doctor.doctor)
-app.command(rich_help_panel=OPERATORS)(logs.logs)
-app.command(rich_help_panel=OPERATORS)(logs.redrive)
-app.add_typer(budgets.app, name="budgets", rich_help_panel=OPERATORS)
-app.add_typer(keys.app, name="keys", rich_help_panel=OPERATORS)
-app.add_typer(secret.app, name="secret", rich_help_panel=OPERATORS)
-app.command(rich_help_panel=OPERATORS)(rescue.rescue)
-app.command(rich_help_panel=OPERATORS)(rescue.resolve)
-app.command(rich_help_panel=OPERATORS)(reconcile.reconcile)
-app.command("import", rich_help_panel=OPERATORS)(importing.import_)
-app.command(rich_help_panel=OPERATORS)(export.export)
-app.command(rich_help_panel=OPERATORS)(erase.erase)
-app.command(rich_help_panel=OPERATORS)(restore.restore)
+MARKUP: Literal["markdown"] = "markdown"
 
-__all__ = ["app"]
+# The function of each command, or the app of a group, by its module.
+FOR_ALL = {
+    "create": "create.create",
+    "get": "generations.get",
+    "list": "listing.list_",
+    "open": "generations.open_",
+    "download": "generations.download",
+    "link": "links.link",
+    "console": "console.console",
+    "cancel": "generations.cancel",
+    "delete": "generations.delete",
+    "models": "models.models",
+    "batch": "batch.app",
+    "usage": "usage.usage",
+    "webhooks": "webhooks.app",
+}
+FOR_OPERATORS = {
+    "doctor": "doctor.doctor",
+    "logs": "logs.logs",
+    "redrive": "logs.redrive",
+    "budgets": "budgets.app",
+    "keys": "keys.app",
+    "secret": "secret.app",
+    "rescue": "rescue.rescue",
+    "resolve": "rescue.resolve",
+    "reconcile": "reconcile.reconcile",
+    "import": "importing.import_",
+    "export": "export.export",
+    "erase": "erase.erase",
+    "restore": "restore.restore",
+}
+COMMANDS = FOR_ALL | FOR_OPERATORS
+
+
+@cache
+def _command(name: str) -> Any:
+    """Import a command and return it as its group needs it."""
+    module, _, attribute = COMMANDS[name].partition(".")
+    found = getattr(import_module(f"promptreel.commands.{module}"), attribute)
+    panel: dict[str, Any] = {"rich_help_panel": OPERATORS} if name in FOR_OPERATORS else {}
+    around = typer.Typer(rich_markup_mode=MARKUP)
+    if isinstance(found, typer.Typer):
+        around.add_typer(found, name=name, **panel)
+    else:
+        around.command(name, **panel)(found)
+    return typer.main.get_group(around).commands[name]
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name. Each is imported when it is read."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        return _command(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Commands()  # type: ignore[assignment]  # no command is added later
+
+
+app = typer.Typer(
+    name="promptreel",
+    cls=_Group,
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=MARKUP,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version of the installed package and exit."""
+    if wanted:
+        from importlib import metadata  # noqa: PLC0415 - slow to import
+
+        typer.echo(f"promptreel {metadata.version('promptreel')}")
+        raise typer.Exit
+
+
+@app.callback()
+def shared(
+    context: typer.Context,
+    local: Annotated[bool, typer.Option("--local", help="Use the local cloud that `make up` started.")] = False,
+    url: Annotated[
+        str | None, typer.Option(help="The API's URL (default: PROMPTREEL_URL).", show_default=False)
+    ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            help="The stage for operator commands: dev, prod or local (default: PROMPTREEL_STAGE or dev).",
+            show_default=False,
+        ),
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - ends in its callback
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Generate videos from prompts and keep them in your own AWS account.
+
+    Set your API key in PROMPTREEL_API_KEY, or as `api_key` in ~/.config/promptreel/config.toml. There is no option for
+    it, because other users of this computer could read it. Commands for operators also need AWS credentials.
+    """
+    if local and (url or stage not in (None, configuration.LOCAL)):
+        raise typer.BadParameter("it sets the URL and the stage: leave out --url and --stage.", param_hint="--local")
+    # Loaded only when a command needs it, so that --help works even if a file is broken.
+    context.obj = lambda: configuration.load(url=url, stage=stage, local=local)

@@ -1,31 +1,36 @@
 """batch: files of many prompts."""
 
 import os
+import re
 import shlex
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from math import fsum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from typer.core import TyperGroup
 
 from promptreel._batches import DAY, MAX_SENT_BYTES
+from promptreel._inputs import as_utf8
 from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import Client
 from promptreel.commands import output
 from promptreel.commands.options import Json, Unchecked, Wait, again, client, configured
+from promptreel.commands.tables import Column, say_table
 from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, PromptreelError
 from promptreel.results import DEFAULT_TEMPLATE, Results, checked_template, prepare, video_name
 
 MAX_SAME_NAMES = 100
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 
 
 class _FileOrCommand(TyperGroup):
@@ -46,7 +51,7 @@ app = typer.Typer(
 
 BatchId = Annotated[
     str,
-    typer.Argument(metavar="BATCH", help="The batch's id, or at least its first four digits.", show_default=False),
+    typer.Argument(metavar="BATCH", help="The batch's name, its id or its first digits.", show_default=False),
 ]
 Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Maximum time to wait.")]
 SaveTo = Annotated[
@@ -63,6 +68,23 @@ Template = Annotated[
     ),
 ]
 
+
+_LIST = (
+    Column("ID", is_id=True),
+    Column("STATUS"),
+    Column("ROWS", is_right=True),
+    Column("REV", is_right=True),
+    Column("CREATED (UTC)"),
+    Column("NAME", least=20),
+)
+_REPORT = (
+    Column("ROW", is_right=True),
+    Column("STATUS"),
+    Column("GENERATION", is_id=True),
+    Column("NAME", least=8),
+    Column("PROMPT", least=24),
+    Column("ERROR", place="below", mark="! "),
+)
 
 Choice = Literal["reuse", "again"]  # how to treat rows that another batch already has
 
@@ -120,6 +142,10 @@ def run(
     videos: Videos = False,
     name_template: Template = DEFAULT_TEMPLATE,
     force: Annotated[bool, typer.Option("--force", help="Run the valid rows even if others are invalid.")] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="The file's encoding if it is not UTF-8, such as cp1252 (Excel).", show_default=False),
+    ] = None,
     unchecked: Unchecked = False,
     timeout: Timeout = DAY,
     as_json: Json = False,
@@ -135,15 +161,16 @@ def run(
         raise typer.BadParameter(
             "pass only one: --reuse adds only new rows, --again generates every row.", param_hint="--reuse, --again"
         )
-    _reject_text_file(file)
+    _reject_other_file(file)
     checked_template(name_template)
     if save_to:
         prepare(save_to)  # before anything is paid
     if dry_run and not _has_api(context):
-        _check_here(file, strict=not unchecked, as_json=as_json)
+        with _recoded(file, encoding) as readable:
+            _check_here(file, readable, strict=not unchecked, as_json=as_json)
         return
     api_of = client(context, strict=not unchecked)
-    with closing(api_of) as api, telling_interrupts(), api._local_inputs(file) as (sent, upload):
+    with closing(api_of) as api, telling_interrupts(), api._local_inputs(file, encoding) as (sent, upload):
         check = _checked(api, sent, name or file.name)
         if check:
             _print_problems(file, check, quiet=as_json)
@@ -187,31 +214,24 @@ def list_(
     In a pipe, prints tab-separated lines: id, status, rows, revision, creation time, name.
     """
     with closing(client(context)) as api:
-        found = [batch for batch, _ in zip(api.batches(), range(limit), strict=False)]
+        listed = list(islice(api.batches(), limit + 1))
+    found = listed[:limit]
     if as_json:
         output.say_json([batch.raw for batch in found])
         return
-    output.say_table(
-        {
-            "ID": {"no_wrap": True, "min_width": 32},
-            "STATUS": {"no_wrap": True, "min_width": 10},
-            "ROWS": {"no_wrap": True, "justify": "right"},
-            "REV": {"no_wrap": True, "justify": "right"},
-            "CREATED": {"no_wrap": True, "min_width": 16},
-            "NAME": {"no_wrap": True, "ratio": 1},
-        },
-        [
-            (
-                batch.id,
-                batch.status,
-                "" if batch.rows is None else batch.rows,
-                batch.revision,
-                (batch.created_at or "")[:16].replace("T", " "),
-                batch.name,
-            )
-            for batch in found
-        ],
-    )
+    rows = [
+        (
+            batch.id,
+            batch.status,
+            "" if batch.rows is None else batch.rows,
+            batch.revision,
+            (batch.created_at or "")[:16].replace("T", " "),
+            batch.name,
+        )
+        for batch in found
+    ]
+    say_table(_LIST, rows, "You have no batches. Start one with: promptreel batch FILE")
+    output.say_rest(len(listed) > limit, limit)
 
 
 @app.command()
@@ -248,20 +268,11 @@ def report(context: typer.Context, batch_id: BatchId, as_json: Json = False) -> 
     if as_json:
         output.say_json([row.raw for row in rows])
         return
-    output.say_table(
-        {
-            "ROW": {"no_wrap": True, "justify": "right"},
-            "STATUS": {"no_wrap": True, "min_width": 9},
-            "GENERATION": {"no_wrap": True, "min_width": 32},
-            "NAME": {"no_wrap": True},
-            "PROMPT": {"no_wrap": True, "ratio": 1},
-            "ERROR": {"ratio": 1},
-        },
-        [
-            (row.row, row.status, row.generation_id or "", row.name or "", row.prompt or "", row.error or "")
-            for row in rows
-        ],
-    )
+    listed = [
+        (row.row, row.status, row.generation_id or "", row.name or "", row.prompt or "", row.error or "")
+        for row in rows
+    ]
+    say_table(_REPORT, listed, "The batch has no rows yet.")
 
 
 @app.command()
@@ -323,8 +334,12 @@ def _has_api(context: typer.Context) -> bool:
     return bool(found.url and found.api_key)
 
 
-def _reject_text_file(file: Path) -> None:
-    """Reject a .txt file: it would be a single prompt, and its author may mean one prompt per line."""
+def _reject_other_file(file: Path) -> None:
+    """Reject a workbook, and a .txt file: it would be one prompt, and its author may mean one prompt per line."""
+    if file.suffix.lower() in WORKBOOKS:
+        raise PromptreelError(
+            f"{file} is a workbook: save its sheet as CSV UTF-8 (in Excel: File, Save As) and send that file."
+        )
     if file.suffix.lower() != ".txt":
         return
     lines = sum(1 for line in file.read_text("utf-8", "replace").splitlines() if line.strip())
@@ -334,7 +349,19 @@ def _reject_text_file(file: Path) -> None:
     )
 
 
-def _check_here(file: Path, *, strict: bool, as_json: bool) -> None:
+@contextmanager
+def _recoded(file: Path, encoding: str | None) -> Iterator[Path]:
+    """Yield the file, or a temporary copy of it in UTF-8 if it has another encoding."""
+    if encoding is None:
+        yield file
+        return
+    with TemporaryDirectory(prefix="promptreel-") as folder:
+        copy = Path(folder) / file.name
+        copy.write_bytes(as_utf8(file, encoding))
+        yield copy
+
+
+def _check_here(file: Path, readable: Path, *, strict: bool, as_json: bool) -> None:
     try:
         import jsonschema  # noqa: F401, PLC0415 - slow to import
     except ImportError:
@@ -343,8 +370,9 @@ def _check_here(file: Path, *, strict: bool, as_json: bool) -> None:
         ) from None
     from promptreel.operator.check import check  # noqa: PLC0415 - slow to import
 
-    checked = check(file, strict=strict)
+    checked = check(readable, strict=strict)
     rows, problems = checked.rows, checked.problems
+    _print_causes([str(problem["message"]) for problem in problems])
     for problem in problems:
         output.warn(output.plain(f"{file}:{problem['line']}: {problem['message']}"))
     _print_unchecked(checked.unchecked)
@@ -377,10 +405,19 @@ def _checked(api: Client, file: Path, name: str) -> BatchCheck | None:
 
 
 def _print_problems(file: Path, check: BatchCheck, *, quiet: bool) -> None:
+    _print_causes([problem.message for problem in check.problems])
     for problem in check.problems:
         output.warn(output.plain(f"{file}:{problem.line}: row {problem.row}: {problem.message}"))
     if check.problem_rows > len(check.problems) and not quiet:
         output.warn(f"... and {check.problem_rows - len(check.problems)} more.")
+
+
+def _print_causes(reasons: Sequence[str]) -> None:
+    """Print the number of rows with each cause, the most frequent first, if rows share a cause."""
+    causes = Counter(re.sub(r", not .*", "", reason, flags=re.DOTALL).rstrip(".") for reason in reasons)
+    if len(causes) < len(reasons):
+        for cause, count in causes.most_common():
+            output.warn(output.plain(f"{output.counted(count, 'row')}: {cause}."))
 
 
 def _print_unchecked(fields: Sequence[str]) -> None:
@@ -495,9 +532,10 @@ def _finish(context: typer.Context, api: Client, batch: Batch, following: Follow
         cost = f", {usd:.2f} USD in total" if usd else ""
         output.say(f"{completed} of {output.counted(len(rows), 'row')} completed{before}{cost}.")
     if completed < len(rows):
-        for row in rows:
-            if row.status != "completed":
-                output.warn(output.plain(f"row {row.row}: {row.error or row.status}"))
+        failed = [row for row in rows if row.status != "completed"]
+        _print_causes([row.error or row.status for row in failed])
+        for row in failed:
+            output.warn(output.plain(f"row {row.row}: {row.error or row.status}"))
         refused = sum((row.error or "").startswith("InvalidRequest:") for row in rows)
         way = f"Retry with: {_again(context, 'retry', batch.id, *options)}"
         if refused == len(rows) - completed:
@@ -536,10 +574,22 @@ def _save_video(context: typer.Context, api: Client, row: ReportRow, results: Re
 
 def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
     """Wait for the batch. Show a progress bar on a terminal, and elsewhere a line for each change of the counts."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.progress import (  # noqa: PLC0415 - also
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     console, started, shown = Console(stderr=True), time.monotonic(), ""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     left = TimeRemainingColumn(elapsed_when_finished=True)
-    with Progress(*columns, left, console=console, transient=True, disable=not output.is_terminal(console)) as progress:
+    with Progress(
+        *columns, left, console=console, transient=True, disable=not output.is_terminal(sys.stderr)
+    ) as progress:
         bar = progress.add_task("", total=batch.rows)
 
         def show(found: Batch) -> None:
@@ -551,7 +601,7 @@ def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
             text = text if found.status != "reading" else "reading the file"
             progress.update(bar, completed=ended, total=found.rows, description=text)
             line = f"{ended}/{'?' if found.rows is None else found.rows}  {text}"
-            if line != shown and not output.is_terminal(console):
+            if line != shown and not output.is_terminal(sys.stderr):
                 output.warn(f"{time.monotonic() - started:6.1f} s  {line}")
                 shown = line
 

@@ -6,6 +6,7 @@ import typer
 
 from promptreel.commands import output
 from promptreel.commands.options import Json, deployment
+from promptreel.commands.tables import Column, say_table
 
 if TYPE_CHECKING:
     from core.money.budgets import Budget
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Set and list spending limits for the deployment, an owner or an API key.", no_args_is_help=True)
 
 NONE = "none"
+_COLUMNS = (
+    Column("SCOPE", least=16),
+    Column("PERIOD"),
+    Column("LIMIT", is_right=True),
+    Column("USED", is_right=True),
+    Column("LEFT", is_right=True),
+    Column("RENEWS (UTC)"),
+)
 Limit = Annotated[
     str | None, typer.Option(metavar="USD", help="Limit in US dollars, or `none` to remove it.", show_default=False)
 ]
@@ -86,20 +95,15 @@ def _say(budgets: "list[Budget]", *, as_json: bool) -> None:
         for line in as_lines(budget):
             unit, form = ("jobs", "{:d}") if line["period"] == "hour" else ("usd", "{:.2f} USD")
             limit, used, left = (form.format(line[f"{name}_{unit}"]) for name in ("limit", "used", "left"))
-            rows.append((budget.name, line["period"], limit, used, left, line["renews_at"]))
+            rows.append((budget.name, line["period"], limit, used, left, _at(line["renews_at"])))
         if not as_lines(budget):
             rows.append((budget.name, "any", NONE, "", "", ""))
-    right = {"justify": "right", "no_wrap": True}
-    plain = {"no_wrap": True}
-    columns: output.Columns = {
-        "SCOPE": {},
-        "PERIOD": plain,
-        "LIMIT": right,
-        "USED": right,
-        "LEFT": right,
-        "RENEWS": plain,
-    }
-    output.say_table(columns, rows)
+    say_table(_COLUMNS, rows, "No budgets are set.")
+
+
+def _at(time: str) -> str:
+    """Return a time as a person reads it, or in a pipe as the API writes it."""
+    return time[:16].replace("T", " ") if output.width() else time
 
 
 def _usd(text: str, option: str) -> float | None:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import typer
 
-from promptreel._inputs import with_paths
+from promptreel._inputs import TYPES, with_paths
 from promptreel._webhooks import Webhook
 from promptreel.client import DEFAULT_MODEL, Client
 from promptreel.commands import completion, output
@@ -225,9 +225,11 @@ def _finish(context: typer.Context, api: Client, takes: list[Take], waiting: Wai
             take.generation = getattr(error, "generation", take.generation)
             output.warn(" ".join([str(error), *getattr(error, "__notes__", [])]))
         else:
-            link = take.generation.video.url if take.generation.video else ""
-            if not waiting.as_json:
-                output.say(str(take.path) if take.path else link)
+            if take.path and not waiting.as_json:
+                output.say(str(take.path))
+            elif take.generation.video and not waiting.as_json:
+                opening = again(context, f"open {take.generation.id[:8]}")
+                output.say(output.link(take.generation.video.url, opening))
 
 
 def _end(takes: list[Take], key: str, *, waits: bool, notify: bool, as_json: bool) -> None:
@@ -304,6 +306,9 @@ def _prompt(given: str) -> str:
 def _inputs(api: Client, model: str, given: dict[str, list[str] | None]) -> dict[str, Any]:
     """Assign the input files to the model's fields for images, videos and audio, in the model's order."""
     wanted = {kind: values for kind, values in given.items() if values}
+    for kind, values in wanted.items():
+        for value in values:
+            _check_input(kind, value)
     fields = api.model(model).raw.get("inputs") or [] if wanted else []
     found: dict[str, Any] = {}
     for kind, values in wanted.items():
@@ -321,6 +326,18 @@ def _inputs(api: Client, model: str, given: dict[str, list[str] | None]) -> dict
             else:
                 found[name] = value
     return found
+
+
+def _check_input(kind: str, value: str) -> None:
+    """Raise a usage error if this can be neither a link, a reference nor a local file of a known type."""
+    suffix = Path(value).suffix[1:].lower()
+    if ":" in value or suffix in TYPES:
+        return
+    suffixes = [name for name, type_ in TYPES.items() if type_.startswith(f"{kind}/")]
+    article = "an" if kind[0] in "aeiou" else "a"
+    raise typer.BadParameter(
+        f"{value!r} is not {article} {kind} file: its name must end in {', '.join(suffixes)}.", param_hint=f"--{kind}"
+    )
 
 
 def _parameters(given: list[str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from promptreel.commands.options import (
     Output,
     Timeout,
     Wait,
+    again,
     client,
     remedy_of,
 )
@@ -43,7 +44,8 @@ def get(
     if as_json:
         output.say_json(generation.raw)
     else:
-        output.say_generation(generation, remedy_of(context, generation))
+        opening = again(context, f"open {generation.id[:8]}")
+        output.say_generation(generation, remedy_of(context, generation), opening)
 
 
 def open_(context: typer.Context, generation_id: GenerationId) -> None:

@@ -11,6 +11,7 @@ import typer
 from promptreel._text import UNPRINTABLE
 from promptreel.commands import output
 from promptreel.commands.options import Json, deployment, span_of
+from promptreel.commands.tables import Column, say_table
 
 if TYPE_CHECKING:
     from promptreel.operator.deployment import Deployment
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Create, list, change, rotate and revoke API keys.", no_args_is_help=True)
 
+_COLUMNS = (
+    Column("KEY ID"),
+    Column("OWNER", least=12),
+    Column("NAME", least=12),
+    Column("SCOPE"),
+    Column("CREATED"),
+    Column("USED"),
+    Column("EXPIRES"),
+    Column("LINKS"),
+)
 SCOPES = ("read", "create", "all")
 KeyId = Annotated[
     str, typer.Argument(metavar="KEY_ID", help="The key's id; see `promptreel keys list`.", show_default=False)
@@ -108,9 +119,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
             )
             for key in found
         ]
-        times: output.Columns = {"CREATED": {"no_wrap": True}, "USED": {"no_wrap": True}, "EXPIRES": {"no_wrap": True}}
-        links: output.Columns = {"LINKS": {}}
-        output.say_table({"KEY ID": {"no_wrap": True}, "OWNER": {}, "NAME": {}, "SCOPE": {}, **times, **links}, rows)
+        say_table(_COLUMNS, rows, "There are no keys. Create one with: promptreel keys create OWNER")
 
 
 @app.command("set")
@@ -204,4 +213,4 @@ def _ends(key: "ApiKey") -> str:
 
 def _minute(time: str) -> str:
     """Return a timestamp cut to the minute."""
-    return time[:16]
+    return time[:16].replace("T", " ")

@@ -9,7 +9,15 @@ import typer
 from promptreel._links import Link
 from promptreel.commands import output
 from promptreel.commands.options import GenerationId, Json, client, span_of
+from promptreel.commands.tables import Column, say_table
 
+_COLUMNS = (
+    Column("N", is_right=True),
+    Column("KIND"),
+    Column("EXPIRES (UTC)"),
+    Column("OPENS TODAY", is_right=True),
+    Column("LINK", place="below"),
+)
 HOUR, LONGEST = timedelta(hours=1), timedelta(days=3650)
 
 
@@ -79,14 +87,7 @@ def _say_links(found: tuple[Link, ...], *, as_json: bool) -> None:
         )
         for one in found
     ]
-    columns: output.Columns = {
-        "N": {"no_wrap": True},
-        "KIND": {"no_wrap": True},
-        "EXPIRES (UTC)": {"no_wrap": True},
-        "OPENS TODAY": {"no_wrap": True},
-        "LINK": {"overflow": "fold"},
-    }
-    output.say_table(columns, rows)
+    say_table(_COLUMNS, rows, "The generation has no links.")
 
 
 def _minute(time: datetime) -> str:

@@ -7,15 +7,22 @@ from typing import Annotated, get_args
 
 import typer
 
+from promptreel._batches import is_whole
 from promptreel.client import Filters, Status
 from promptreel.commands import completion, output
 from promptreel.commands.options import Json, Tags, client, span_of
+from promptreel.commands.tables import Column, say_table
 from promptreel.generation import Generation
 
-SHORT = 8  # digits of an id: usually unique among ten thousand ids
-LEAST = 38  # columns for an id, a status and a time with its year
 _TIME = r"\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?"
-ROOM = 24  # columns that a prompt needs to share a line with the rest
+_COLUMNS = (
+    Column("ID", is_id=True),
+    Column("STATUS"),
+    Column("MODEL", least=12, place="wide"),
+    Column("CREATED (UTC)"),
+    Column("PROMPT", least=24),
+    Column("ERROR", place="below", mark="! "),
+)
 
 
 def list_(
@@ -31,7 +38,12 @@ def list_(
     model: Annotated[
         str | None, typer.Option(help="Only this model.", show_default=False, autocompletion=completion.models)
     ] = None,
-    batch: Annotated[str | None, typer.Option(metavar="ID", help="Only this batch.", show_default=False)] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BATCH", help="Only this batch, by its name, its id or its first digits.", show_default=False
+        ),
+    ] = None,
     text: Annotated[str | None, typer.Option(help="Only prompts that contain this text.", show_default=False)] = None,
     tag: Tags = None,
     since: Annotated[
@@ -57,16 +69,18 @@ def list_(
     after = _time(since, "--since") if since else None
     before = _time(until, "--until", end=True) if until else None
     with closing(client(context)) as api:
+        batch_id = api.batch(batch).id if batch and not is_whole(batch) else batch
         filters = Filters(
-            model=model, batch=batch, text=text, tags=tag or [], created_after=after, created_before=before
+            model=model, batch=batch_id, text=text, tags=tag or [], created_after=after, created_before=before
         )
-        found = list(api.list(status, limit=limit, **filters))  # type: ignore[arg-type]  # checked above
+        # One more, to know whether there are more.
+        listed = list(api.list(status, limit=limit + 1, **filters))  # type: ignore[arg-type]  # checked above
+    found = listed[:limit]
     if as_json:
         output.say_json([generation.raw for generation in found])
-    elif (width := output.width()) is None:
-        output.say_rows([_row(generation) for generation in found])
-    elif found:
-        _say(found, width)
+    else:
+        say_table(_COLUMNS, [_row(generation) for generation in found], "No generations were found.")
+        output.say_rest(len(listed) > limit, limit)
 
 
 def _time(text: str, option: str, *, end: bool = False) -> datetime:
@@ -85,32 +99,6 @@ def _time(text: str, option: str, *, end: bool = False) -> datetime:
             f"{text!r} is not a time: use 30m, 12h, 2d, 1w, 2026-01-31 or 2026-01-31T12:00.", param_hint=option
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _say(found: list[Generation], width: int) -> None:
-    """Print a line for each generation: id, status and time are never cut. A prompt that does not fit and the error
-    follow on lines of their own."""
-    is_wide = width >= 120  # noqa: PLR2004 - columns
-    digits = 32 if is_wide else SHORT
-    model_width = max(len(_model(generation)) for generation in found) if width >= 100 else 0  # noqa: PLR2004 - columns
-    titles = [("ID", digits), ("STATUS", 10), ("CREATED (UTC)", 16 if width >= LEAST else 11)]
-    titles += [("MODEL", max(5, min(model_width, width // 4)))] if model_width else []
-    used = sum(size + 2 for _, size in titles)
-    is_beside = width - used >= ROOM
-    head = "".join(output.cut(title, size) + "  " for title, size in titles) + ("PROMPT" if is_beside else "")
-    output.say_line(head, "bold")
-    for generation in found:
-        created = _created(generation) if width >= LEAST else _created(generation)[5:]
-        cells = [generation.id[:digits], generation.stage, created, _model(generation)]
-        line = "".join(output.cut(cell, size) + "  " for cell, (_, size) in zip(cells, titles, strict=False))
-        prompt = str(generation.request.get("prompt", ""))
-        if is_beside:
-            line += output.cut(prompt, width - used, pad=False)
-        output.say_line(line)
-        below = [] if is_beside or not prompt else [prompt]
-        below += [f"! {_why(generation)}"] if generation.error else []
-        for text in below:
-            output.say_line("  " + output.cut(text, width - 2, pad=False), "dim")
 
 
 def _row(generation: Generation) -> list[object]:

@@ -1,6 +1,7 @@
 """models: list and describe the available models."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -10,8 +11,18 @@ import typer
 
 from promptreel.commands import completion, output
 from promptreel.commands.options import Json, client
+from promptreel.commands.tables import Column, say_table
 from promptreel.errors import PromptreelError
 from promptreel.generation import Model
+
+_MODELS = (
+    Column("MODEL"),
+    Column("TITLE", least=24, place="wide"),
+    Column("VENDOR", place="wide"),
+    Column("KIND"),
+    Column("TAKES"),
+)
+_PARAMETERS = (Column("PARAMETER"), Column("VALUES", most=32), Column("DEFAULT"), Column("MEANING", place="below"))
 
 
 def models(
@@ -50,15 +61,8 @@ def models(
     if as_json:
         output.say_json([one.raw for one in matching])
         return
-    columns = {
-        "MODEL": {"no_wrap": True},
-        "TITLE": {},
-        "VENDOR": {"no_wrap": True},
-        "KIND": {"no_wrap": True},
-        "TAKES": {},
-    }
     rows = [(one.id, one.title, one.vendor or "", one.kind or "", one.takes or "") for one in matching]
-    output.say_table(columns, rows)
+    say_table(_MODELS, rows, "No models are available.")
 
 
 def _text(model: Model) -> str:
@@ -79,7 +83,7 @@ def _show(model: Model) -> None:
         output.warn(f"The parameters of {model.id} are not known: its requests are passed through unchecked.")
         return
     rows = list(_parameters(model.schema))
-    output.say_table({"PARAMETER": {"no_wrap": True}, "VALUES": {}, "DEFAULT": {"no_wrap": True}, "MEANING": {}}, rows)
+    say_table(_PARAMETERS, rows, "The model has no parameters.")
     if "prompt" not in model.schema.get("required", []):
         output.warn("The prompt is optional.")
     for example in model.schema.get("examples", [])[:1]:
@@ -92,8 +96,21 @@ def _command(example: Mapping[str, Any]) -> str:
     words = [example["prompt"]] if "prompt" in example else []
     words += ["--model", example["model"]]
     for name, value in rest.items():
-        words += ["--param", f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"]
-    return "promptreel create " + shlex.join(words)
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace("'", r"\u0027")
+        words += ["--param", f"{name}={text}"]
+    return " ".join(["promptreel create", *map(_quoted, words)])
+
+
+def _quoted(word: str) -> str:
+    """Quote a word of an example for the shell, readably: on one line, and with one kind of quotes."""
+    line = " ".join(word.split())
+    if "'" not in line:
+        return shlex.quote(line)
+    return (
+        shlex.quote(line.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"))
+        if re.search(r'["$`\\!]', line)
+        else f'"{line}"'
+    )
 
 
 def _parameters(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str, str, str]]:

@@ -1,17 +1,15 @@
-"""The app, its global options, and the helpers that turn them into a client or a deployment."""
+"""Options that several commands share, and the helpers that turn them into a client or a deployment."""
 
 import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptreel import configuration
 from promptreel.client import DEFAULT_TIMEOUT_SECONDS, Client
 from promptreel.commands import completion
 from promptreel.commands.output import warn
@@ -22,16 +20,13 @@ from promptreel.generation import Generation
 if TYPE_CHECKING:
     from promptreel.operator.deployment import Deployment
 
-# Shown by --help and in docs/cli.md.
-EXIT_CODES = """Exit codes: 0 success; 1 the generation failed, or the API or AWS returned an error; 2 wrong usage;
-3 missing or invalid URL, key or AWS credentials; 4 --wait timed out, the generation continues; 130 interrupted."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 GenerationId = Annotated[
     str,
     typer.Argument(
         metavar="ID",
-        help="The generation's id, or at least its first four digits.",
+        help="The generation's id, or its first digits.",
         show_default=False,
         autocompletion=completion.ids,
     ),
@@ -55,51 +50,6 @@ Unchecked = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")]
 
 WAIT_SECONDS = DEFAULT_TIMEOUT_SECONDS
-
-app = typer.Typer(
-    name="promptreel",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
-
-
-def show_version(wanted: bool) -> None:
-    """Print the version of the installed package and exit."""
-    if wanted:
-        typer.echo(f"promptreel {metadata.version('promptreel')}")
-        raise typer.Exit
-
-
-@app.callback()
-def shared(
-    context: typer.Context,
-    local: Annotated[bool, typer.Option("--local", help="Use the local cloud that `make up` started.")] = False,
-    url: Annotated[
-        str | None, typer.Option(help="The API's URL (default: PROMPTREEL_URL).", show_default=False)
-    ] = None,
-    stage: Annotated[
-        str | None,
-        typer.Option(
-            help="The stage for operator commands: dev, prod or local (default: PROMPTREEL_STAGE or dev).",
-            show_default=False,
-        ),
-    ] = None,
-    version: Annotated[  # noqa: ARG001 - ends in its callback
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Generate videos from prompts and keep them in your own AWS account.
-
-    Set your API key in PROMPTREEL_API_KEY, or as `api_key` in ~/.config/promptreel/config.toml. There is no option for
-    it, because other users of this computer could read it. Commands for operators also need AWS credentials.
-    """
-    if local and (url or stage not in (None, configuration.LOCAL)):
-        raise typer.BadParameter("it sets the URL and the stage: leave out --url and --stage.", param_hint="--local")
-    # Loaded only when a command needs it, so that --help works even if a file is broken.
-    context.obj = lambda: configuration.load(url=url, stage=stage, local=local)
 
 
 def configured(context: typer.Context) -> Configuration:

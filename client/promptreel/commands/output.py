@@ -1,20 +1,16 @@
-"""Print results on stdout and everything else on stderr; tables become tab-separated lines in a pipe."""
+"""Print results on stdout and everything else on stderr."""
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TextIO
 
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import typer
 
 from promptreel._text import UNPRINTABLE
 from promptreel.generation import Generation
-
-Columns = Mapping[str, Mapping[str, Any] | None]  # by their titles
 
 
 def plain(value: object) -> str:
@@ -29,12 +25,13 @@ def counted(number: int, noun: str) -> str:
 
 def say(text: str) -> None:
     """Print a line of the result on stdout."""
-    _line(Console(), text)
+    sys.stdout.write(text + "\n")
 
 
 def warn(text: str) -> None:
     """Print a line for the person at the terminal on stderr."""
-    _line(Console(stderr=True), text)
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def say_json(value: object) -> None:
@@ -48,28 +45,60 @@ def say_rows(rows: Sequence[Sequence[object]]) -> None:
         sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
 
 
-def is_terminal(console: Console) -> bool:
-    """Return whether the output is a terminal. Rich also returns True if colours are forced in a pipe."""
-    return console.file.isatty() or os.environ.get("TTY_COMPATIBLE") == "1"
+def is_terminal(file: TextIO) -> bool:
+    """Return whether an output is a terminal, or is to be treated as one."""
+    return file.isatty() or os.environ.get("TTY_COMPATIBLE") == "1"
 
 
 def width() -> int | None:
     """Return the terminal's width in columns, or None if stdout is not a terminal."""
-    console = Console()
-    return console.width if is_terminal(console) else None
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
-def cut(text: object, size: int, *, pad: bool = True) -> str:
-    """Return the text cut to `size` columns with an ellipsis, or padded with spaces."""
-    line = plain(str(text)[: 4 * size])
-    if cell_len(line) > size:
-        return set_cell_size(line, size - 1) + "…"
-    return set_cell_size(line, size) if pad else line
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text has."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - rarely needed
+
+    return cell_len(text)
 
 
-def say_line(text: str, style: str = "") -> None:
-    """Print a line that is already as wide as the terminal, without wrapping it."""
-    Console().print(Text(text.rstrip(), style), soft_wrap=True)
+def cut(text: str, size: int) -> str:
+    """Return the text, cut to `size` columns with an ellipsis if it is longer."""
+    if cells(text) <= size:
+        return text
+    from rich.cells import set_cell_size  # noqa: PLC0415 - also
+
+    return set_cell_size(text[: 4 * size], size - 1).rstrip() + "…"
+
+
+def aligned(text: str, size: int, is_right: bool = False) -> str:
+    """Return the text as wide as its column: cut, or filled with spaces."""
+    short = cut(text, size)
+    space = " " * (size - cells(short))
+    return space + short if is_right else short + space
+
+
+def link(url: str, opening: str) -> str:
+    """Return a link, or on a terminal that is too narrow for it the command that opens it, as a hyperlink (OSC 8)."""
+    columns = width()
+    if columns is None or len(url) <= columns or os.environ.get("TERM") == "dumb":
+        return plain(url)
+    return f"\x1b]8;;{plain(url)}\x1b\\{opening}\x1b]8;;\x1b\\"
+
+
+def say_line(text: str, *, bold: bool = False, dim: bool = False) -> None:
+    """Print a line of a table."""
+    line = text.rstrip()
+    is_styled = (bold or dim) and not os.environ.get("NO_COLOR")
+    sys.stdout.write((typer.style(line, bold=bold or None, dim=dim or None) if is_styled else line) + "\n")
+
+
+def say_rest(has_more: bool, limit: int) -> None:
+    """Say on a terminal that a list stops at its limit."""
+    if has_more and width():
+        warn(f"These are the newest {limit}. List more with --limit {10 * limit}.")
 
 
 def notify(text: str) -> None:
@@ -79,39 +108,23 @@ def notify(text: str) -> None:
         sys.stderr.flush()
 
 
-def say_table(columns: Columns, rows: Sequence[Sequence[object]]) -> None:
-    """Print a table. `columns` maps titles to Rich's options, or to None for a column that a terminal does not show.
-
-    In a pipe, print all columns as tab-separated lines without titles.
-    """
-    console = Console()
-    if not is_terminal(console):
-        say_rows(rows)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title, options in columns.items():
-        if options is not None:
-            table.add_column(title, **options)
-    for row in rows:
-        shown = [cell for cell, options in zip(row, columns.values(), strict=True) if options is not None]
-        table.add_row(*map(_escaped, shown))
-    console.print(table, highlight=False)
-
-
 def _waits(generation: Generation) -> str | None:
     if generation.waits_for_credits:
         return "for credits in the provider account"
     return f"for the video of {', '.join(generation.waits_for)}" if generation.waits_for else None
 
 
-def say_generation(generation: Generation, remedy: str | None) -> None:
-    """Print the facts about a generation, one per line, and the remedy if it failed."""
+def say_generation(generation: Generation, remedy: str | None, opening: str) -> None:
+    """Print the facts about a generation, one per line, and the remedy if it failed.
+
+    `opening` is the command that opens its video.
+    """
     facts = {
         "id": generation.id,
         "status": generation.stage,
         "error": generation.error,
         "remedy": remedy,
-        "ahead": generation.ahead and f"{generation.ahead} of your jobs ahead in the queue",
+        "ahead": generation.ahead and f"{generation.ahead} of your jobs are before it in the queue",
         "waits": _waits(generation),
         "model": generation.request.get("model"),
         "prompt": generation.request.get("prompt"),
@@ -120,11 +133,12 @@ def say_generation(generation: Generation, remedy: str | None) -> None:
         "ended": generation.ended_at and f"{generation.ended_at:%Y-%m-%d %H:%M:%S} UTC",
         "cost": _cost(generation),
         "credits": generation.credits_used,
-        "video": generation.video and generation.video.url,
     }
     for name, fact in facts.items():
         if fact not in (None, ()):
             say(f"{name:8} {plain(fact)}")
+    if generation.video:
+        say(f"{'video':8} {link(generation.video.url, opening)}")
 
 
 def _cost(generation: Generation) -> str | None:
@@ -136,11 +150,3 @@ def _cost(generation: Generation) -> str | None:
     if estimated is None:
         return None
     return f"about {estimated:.2f} USD, {known}" if known else f"unknown; {estimated:.2f} USD reserved"
-
-
-def _escaped(cell: object) -> str:
-    return plain(cell).replace("[", r"\[")
-
-
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -19,9 +19,7 @@ def rescue(
     context: typer.Context,
     generation_ids: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[ID]...", help="The generations' ids, or at least their first four digits.", show_default=False
-        ),
+        typer.Argument(metavar="[ID]...", help="The generations' ids, or their first digits.", show_default=False),
     ] = None,
     error: Annotated[
         str | None,

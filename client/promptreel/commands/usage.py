@@ -1,7 +1,7 @@
 """usage: show the cost of videos."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,11 +12,13 @@ import typer
 
 from promptreel.commands import output
 from promptreel.commands.options import Json, client, deployment
+from promptreel.commands.tables import Column, say_table
 from promptreel.money import Budget, Sum, Usage
 
 BY = ("day", "model", "tag", "batch", "owner")
 DAYS = 30
 BAR = 30  # characters of the longest bar
+_COLUMNS = (Column("VIDEOS", is_right=True), Column("FAILED", is_right=True), Column("USD", is_right=True))
 
 
 def usage(
@@ -48,10 +50,12 @@ def usage(
     with closing(client(context)) as api:
         found = api.usage(by, first.date() if first else None, last.date() if last else None)
         budgets = () if as_json else api.budgets()
+        is_named = by == "batch" and not as_json and output.width()
+        names = {batch.id: batch.name for batch in api.batches()} if is_named else {}
     if as_json:
         output.say_json(found.raw)
         return
-    _say(by, _together(found, by), found.total)
+    _say(by, _together(found, by), found.total, names)
     for budget in budgets:
         output.warn(left(budget))
 
@@ -76,7 +80,7 @@ def _of_owners(context: typer.Context, first: datetime | None, last: datetime | 
         output.say_json([one.as_dict("owner") for one in found])
         return
     sums = [Sum(one.completed, one.failed, one.as_dict("owner")["usd"], one.day, one.which) for one in found]
-    _say("owner", _added(sums), _all(sums))
+    _say("owner", _added(sums), _all(sums), {})
 
 
 def _together(found: Usage, by: str) -> list[Sum]:
@@ -96,32 +100,30 @@ def _all(sums: Iterable[Sum]) -> Sum:
     return Sum(sum(one.completed for one in listed), sum(one.failed for one in listed), fsum(one.usd for one in listed))
 
 
-def _say(by: str, sums: list[Sum], total: Sum | None) -> None:
+def _say(by: str, sums: list[Sum], total: Sum | None, names: Mapping[str, str]) -> None:
     if not sums:
         output.warn("No generations ended in this period.")
         return
-    most = max(one.usd for one in sums)
-    rows = [
-        (one.day if by == "day" else one.which, one.completed, one.failed, f"{one.usd:.2f}", _bar(one.usd, most))
-        for one in sums
-    ]
+    rows = [(one.day if by == "day" else one.which, one.completed, one.failed, f"{one.usd:.2f}") for one in sums]
     if not output.width():
-        output.say_rows([row[:4] for row in rows])
+        output.say_rows(rows)
         return
-    right = {"justify": "right", "no_wrap": True}
-    columns: output.Columns = {
-        by.upper(): {"no_wrap": True},
-        "VIDEOS": right,
-        "FAILED": right,
-        "USD": right,
-        "": {"no_wrap": True},
-    }
-    output.say_table(columns, rows)
+    most = max(one.usd for one in sums)
+    columns = [*_COLUMNS, Column("", least=6, place="wide", draw=_bar)]
+    titles = [Column("BATCH", least=8), Column("ID", is_id=True)] if by == "batch" else [Column(by.upper(), least=12)]
+    say_table(
+        [*titles, *columns],
+        [
+            (*([names.get(str(row[0]), "")] if by == "batch" else []), *row, one.usd / most if most else 0)
+            for row, one in zip(rows, sums, strict=True)
+        ],
+        "",
+    )
     if total:
-        output.say(f"{output.counted(total.completed, 'video')}, {total.failed} failed: {total.usd:.2f} USD in total")
+        output.say(f"{output.counted(total.completed, 'video')}, {total.failed} failed: {total.usd:.2f} USD")
 
 
-def _bar(amount: float, most: float) -> str:
-    """Return a bar whose length is proportional to the amount, to an eighth of a character."""
-    eighths = round(8 * BAR * amount / most) if most else 0
+def _bar(share: object, width: int) -> str:
+    """Return a bar whose length is this share of the width, to an eighth of a character."""
+    eighths = round(8 * min(width, BAR) * float(str(share)))
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()

@@ -1,6 +1,7 @@
 """Wait for a generation, and show a line for each stage and a live line on a terminal, all on stderr."""
 
 import shlex
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from promptreel.client import Client
 from promptreel.commands import output
@@ -39,7 +38,7 @@ def finish(context: typer.Context, api: Client, generation: Generation, waiting:
     elif waiting.as_json:
         output.say_json(generation.raw)
     elif generation.video:
-        output.say(generation.video.url)
+        output.say(output.link(generation.video.url, again(context, f"open {generation.id[:8]}")))
     return generation
 
 
@@ -111,20 +110,23 @@ def telling_interrupts() -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         for note in getattr(interrupt, "__notes__", []):
-            Console(stderr=True).print(f"\n{note}", markup=False, highlight=False, soft_wrap=True)
+            output.warn(f"\n{note}")
         raise
 
 
 def _watched(api: Client, generation: Generation, timeout: float) -> Generation:
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - also
+
     started, console, stage = time.monotonic(), Console(stderr=True), ""
-    usual = _usual(api, generation) if output.is_terminal(console) and not generation.ended else ""
+    usual = _usual(api, generation) if output.is_terminal(sys.stderr) and not generation.ended else ""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
         console=console,
         transient=True,
-        disable=not output.is_terminal(console),
+        disable=not output.is_terminal(sys.stderr),
     ) as progress:
         live = progress.add_task("", total=None)
         if usual:
@@ -163,6 +165,6 @@ def _position(generation: Generation) -> str:
     if generation.ahead is None:
         return ""
     if generation.ahead == 0:
-        return ", your next job"
+        return ", next"
     number = f"{MOST_AHEAD} or more" if generation.ahead >= MOST_AHEAD else str(generation.ahead)
-    return f", {number} of your jobs ahead"
+    return f", {number} before it"

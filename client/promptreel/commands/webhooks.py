@@ -2,15 +2,25 @@
 
 from contextlib import closing
 from datetime import UTC
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from promptreel._webhooks import Delivery
 from promptreel.commands import output
 from promptreel.commands.options import Json, client
+from promptreel.commands.tables import Column, say_table
 
-WIDE = 140  # columns needed to show the URL as well
+_COLUMNS = (
+    Column("ID"),  # whole: redeliver needs it
+    Column("STATUS"),
+    Column("TRIES", is_right=True),
+    Column("AT (UTC)"),
+    Column("EVENT", place="wide"),
+    Column("GENERATION", place="wide", is_id=True),
+    Column("URL", least=24, place="wide"),
+    Column("PROBLEM", place="below", mark="! "),
+)
 
 app = typer.Typer(help="List and repeat webhook deliveries, and show the signing secret.", no_args_is_help=True)
 
@@ -26,23 +36,13 @@ def list_(
     In a pipe, prints tab-separated lines: id, status, attempts, creation time (UTC), event, generation, URL, problem.
     """
     with closing(client(context)) as api:
-        found = list(api.webhook_deliveries(limit))
+        listed = list(api.webhook_deliveries(limit + 1))
+    found = listed[:limit]
     if as_json:
         output.say_json([one.raw for one in found])
         return
-    whole: dict[str, Any] = {"no_wrap": True}
-    wide: dict[str, Any] | None = {"overflow": "fold"} if (output.width() or 0) >= WIDE else None
-    columns: output.Columns = {
-        "ID": {**whole, "min_width": 36},  # never cut: redeliver needs it
-        "STATUS": {**whole, "min_width": 9},
-        "TRIES": whole,
-        "AT (UTC)": wide and whole,
-        "EVENT": wide and whole,
-        "GENERATION": None,
-        "URL": wide,
-        "PROBLEM": {"overflow": "fold"},
-    }
-    output.say_table(columns, [_row(one) for one in found])
+    say_table(_COLUMNS, [_row(one) for one in found], "No webhooks were sent.")
+    output.say_rest(len(listed) > limit, limit)
 
 
 @app.command()

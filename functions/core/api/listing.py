@@ -12,7 +12,7 @@ from core.records.wanted import FIRST, LAST, Wanted
 
 DEFAULT_LIMIT = 20
 MAX_TEXT = 200  # characters
-BATCH = "^[0-9a-f]{4,32}$"
+BATCH = "^[0-9a-f]{1,32}$"
 _TIME = r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"  # Python 3.14 would accept 24:00
 
 
@@ -30,7 +30,7 @@ def read(query: Mapping[str, str]) -> tuple[Wanted, int, str | None]:
         raise InvalidRequest("`cursor` must be the `next_cursor` of an earlier page.", "cursor")
     batch = query.get("batch")
     if batch is not None and not re.fullmatch(BATCH, batch, re.ASCII):
-        raise InvalidRequest("`batch` must be the id of a batch, or at least its first 4 digits.", "batch")
+        raise InvalidRequest("`batch` must be the id of a batch, or its first digits.", "batch")
     wanted = Wanted(
         PROVIDER_STATUSES.get(status or "", set()),
         _text(query, "model"),

@@ -22,7 +22,7 @@ from core.errors import Conflict, InvalidRequest, NotFound
 from core.generation import BEGINNING, GENERATION_ID, Status, iso
 from core.publish.views import as_error
 from core.records.ledger import Ledger
-from core.records.lists import Lists
+from core.records.lists import MAX_LIMIT, Lists
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,6 +41,7 @@ class Options:
     key_line: str | None
     max_concurrency: int | None = None
     strict: bool = True
+    encoding: str | None = None  # of a file that is uploaded
 
     def as_metadata(self) -> dict[str, str]:
         """Return the metadata of the file."""
@@ -48,6 +49,7 @@ class Options:
             "key_line": self.key_line,
             "max_concurrency": self.max_concurrency and str(self.max_concurrency),
             "strict": None if self.strict else "false",
+            "encoding": self.encoding,
         }
         return {name: text for name, text in options.items() if text}
 
@@ -134,12 +136,13 @@ class BatchApi:
                 break
         return rows, last if last < run.rows else None
 
-    def cancel(self, owner: str, batch_id: str) -> dict[str, Any]:
+    def cancel(self, owner: str, which: str) -> dict[str, Any]:
         """Start no more rows of the latest run and those before it, and stop the rows that they started.
 
         The provider may still finish, and charge for, the rows that it has.
         """
-        batch = self._by_whole_id(owner, batch_id)
+        batch = self._by_whole_id(owner, which)
+        batch_id = batch.record.batch_id
         last_run = batch.run.number if batch.run else 0
         if batch.record.sent or not batch.is_cancelled:
             if self._status(batch, self._counts(batch)) is BatchStatus.COMPLETED:
@@ -179,9 +182,10 @@ class BatchApi:
                 break
         return found
 
-    def retry(self, owner: str, key_line: str | None, batch_id: str) -> dict[str, Any]:
+    def retry(self, owner: str, key_line: str | None, which: str) -> dict[str, Any]:
         """Run the rows that failed, were cancelled or were not started. Do not disturb a running batch."""
-        batch = self._by_whole_id(owner, batch_id)
+        batch = self._by_whole_id(owner, which)
+        batch_id = batch.record.batch_id
         if batch.run is None:
             raise Conflict(f"Batch {batch_id} has no rows yet.")
         counts = self._counts(batch)
@@ -202,22 +206,38 @@ class BatchApi:
         self.batches.retry(batch.run, key_line)
         return self.get(owner, batch_id)
 
-    def own(self, owner: str, batch_id: str) -> Batch:
-        """Return the owner's batch, by its id or the beginning of its id. Raise `NotFound` if the owner has none."""
-        if re.fullmatch(BEGINNING, batch_id, re.ASCII):
-            meant = islice(self.batches.records.meant(owner, batch_id), MOST_MEANT)
-            return only(
-                {one.record.batch_id: one for one in meant}, batch_id, no_batch(batch_id), "batches", "batch_id"
-            )
-        batch = self.batches.records.find(batch_id) if re.fullmatch(GENERATION_ID, batch_id, re.ASCII) else None
-        if batch is None or batch.record.owner != owner:
-            raise NotFound(no_batch(batch_id))
-        return batch
+    def own(self, owner: str, which: str) -> Batch:
+        """Return the owner's batch, by its id, its name or the beginning of its id.
 
-    def _by_whole_id(self, owner: str, batch_id: str) -> Batch:
-        if re.fullmatch(BEGINNING, batch_id, re.ASCII):
-            raise InvalidRequest("The beginning of an id is not enough to cancel or retry: give the whole id.")
-        return self.own(owner, batch_id)
+        Raise `NotFound` if the owner has none, and `InvalidRequest` if it has several.
+        """
+        if re.fullmatch(GENERATION_ID, which, re.ASCII):
+            batch = self.batches.records.find(which)
+            if batch and batch.record.owner == owner:
+                return batch
+        meant = dict(islice(self._meant(owner, which).items(), MOST_MEANT))
+        if len(meant) > 1 and all(one.record.name == which for one in meant.values()):
+            raise InvalidRequest(f"Several of your batches have this name. Send an id: {', '.join(meant)}.", "batch_id")
+        return only(meant, which, no_batch(which), "batches", "batch_id")
+
+    def _meant(self, owner: str, which: str) -> dict[str, Batch]:
+        """Return the owner's batches with this name. If no batch has it, return those whose ids begin with it."""
+        named: dict[str, Batch] = {}
+        begun: dict[str, Batch] = {}
+        has_more, cursor = True, None
+        while has_more:
+            found, cursor = self.batches.records.of_owner(owner, cursor, MAX_LIMIT)
+            has_more = cursor is not None
+            named |= {one.record.batch_id: one for one in found if one.record.name == which}
+            if re.fullmatch(BEGINNING, which, re.ASCII):
+                begun |= {one.record.batch_id: one for one in found if one.record.batch_id.startswith(which)}
+        return named or begun
+
+    def _by_whole_id(self, owner: str, which: str) -> Batch:
+        batch = self.own(owner, which)
+        if which not in (batch.record.batch_id, batch.record.name):
+            raise InvalidRequest("The beginning of an id is not enough to cancel or retry: give the whole id or name.")
+        return batch
 
     def _expect(self, owner: str, name: str, content: str, *, strict: bool) -> None:
         """Record that a file is about to be sent, unless this content was read before and would start nothing."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.batches import prompt_file
 from core.batches.identity import RowIdentity, batch_id_for
-from core.batches.prompt_file import SUFFIXES, FileRow, Rules, suffix_of
+from core.batches.prompt_file import A_WORKBOOK, SUFFIXES, WORKBOOKS, FileRow, Rules, suffix_of
 from core.batches.record import BatchRecord
 from core.batches.staging import counts_as_made, identified
 from core.batches.start import BatchStart
@@ -236,6 +236,8 @@ def file_name(name: str | None, content_type: str) -> str:
             "A .txt file is one prompt and not a batch: send it to /v2/video/generations, or write one prompt per line "
             "into a .csv, under the header `prompt`."
         )
+    if suffix_of(name) in WORKBOOKS:
+        raise InvalidFile(A_WORKBOOK)
     if suffix_of(name) not in SUFFIXES:
         raise InvalidFile(f"The file's name must end in {', '.join(SUFFIXES)}.")
     return name

@@ -10,7 +10,10 @@ from core.errors import InvalidFile
 from core.models import Models
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-NOT_UTF8 = "The file is not UTF-8 text: in Excel choose CSV UTF-8 when you save it; elsewhere, the encoding UTF-8."
+NOT_UTF8 = (
+    "The file is not UTF-8 text: in Excel choose CSV UTF-8 when you save it, or name its encoding, such as cp1252 for "
+    "Windows in Western Europe."
+)
 FOR_US = ("id", "name", "tags", "webhook", "webhook_events")  # not sent to the provider
 OWN = ("prompt", "model", *FOR_US)  # columns that every model allows
 IGNORED = "_"  # the beginning of a column's name that is ignored

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from core.batches import prompt_file
+from core.batches.encoding import as_utf8
 from core.batches.identity import batch_id_for, file_id
 from core.batches.prompt_file import FileRow, Rules
 from core.batches.record import Content
@@ -157,12 +158,19 @@ def _copied(file: DroppedFile, found: "GetObjectOutputTypeDef", copy: IO[bytes])
     """Write the file to `copy`, set that to its beginning, and return what is known of the content."""
     if found["ContentLength"] > MAX_FILE_BYTES:
         raise InvalidFile(f"The file is larger than {MAX_FILE_BYTES} bytes: split it.")
-    sha256 = hashlib.sha256()
-    for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
-        sha256.update(chunk)
-        copy.write(chunk)
-    copy.seek(0)
     metadata, arrived_at = found["Metadata"], found["LastModified"]
+    sha256 = hashlib.sha256()
+
+    def chunks() -> Iterator[bytes]:
+        for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
+            sha256.update(chunk)
+            yield chunk
+
+    for chunk in as_utf8(chunks(), metadata.get("encoding")):
+        copy.write(chunk)
+        if copy.tell() > MAX_FILE_BYTES:
+            raise InvalidFile(f"The file is larger than {MAX_FILE_BYTES} bytes in UTF-8: split it.")
+    copy.seek(0)
     return Content(
         ref=file.uri,
         sha256=sha256.hexdigest(),

@@ -24,6 +24,8 @@ from core.webhooks.asked import webhook_of
 
 SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv")
 TABLES = (".csv", ".tsv")
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
+A_WORKBOOK = "The file is a workbook. Save its sheet as CSV UTF-8 (in Excel: File, Save As) and use that file."
 MAX_WHOLE_BYTES = 5 << 20  # of a .txt or .json; a larger file must be a .jsonl
 MAX_LINE_BYTES = 256 << 10  # of a .jsonl, the same as the body of an HTTP request
 MAX_ROWS = 100_000  # of a file: the size that one batch and one report are designed for
@@ -101,6 +103,8 @@ def suffix_of(name: str) -> str:
 
 def _suffix(name: str) -> str:
     suffix = suffix_of(name)
+    if suffix in WORKBOOKS:
+        raise InvalidFile(A_WORKBOOK)
     if suffix not in SUFFIXES:
         raise InvalidFile(f"The file's name must end in {', '.join(SUFFIXES)}.")
     return suffix

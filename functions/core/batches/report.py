@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "s3_uri", "credits_used", "usd", "error")
+FOR_EXCEL = "\ufeff"  # a byte-order mark: Excel reads a CSV as UTF-8 only after it
 MAX_PROMPT = 2000  # characters of a prompt in a report; the generation has the whole request
 
 
@@ -72,6 +73,7 @@ class ReportBatch:
         rows = ReportRows(run, self.ledger, self.records, is_cancelled=is_cancelled)
         with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as lines:
             text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
+            text.write(FOR_EXCEL)
             writer = csv.DictWriter(text, COLUMNS)
             writer.writeheader()
             for row in rows.from_staged(self.s3, bucket):
@@ -229,6 +231,7 @@ def as_csv(rows: list[dict[str, Any]], *, with_header: bool) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
     if with_header:
+        text.write(FOR_EXCEL)
         writer.writeheader()
     writer.writerows(map(as_cells, rows))
     return text.getvalue()

@@ -9,7 +9,7 @@
 Every change is one conditional write, or one transaction.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -38,7 +38,6 @@ from core.stored import part
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LOOKED_THROUGH = 1000  # keys of an owner's batches in one query
 IS_NEW = Condition(f"attribute_not_exists({BATCH_KEY})")
 EXISTS = Condition(f"attribute_exists({BATCH_KEY})")
 _TIMES = ("created_at", "updated_at", "content_at", "cancelled_at", "started_at", "ended_at")
@@ -105,17 +104,6 @@ class BatchRecords:
                 self._now({"cancelled_at": iso(at), "cancelled_run": run}),
                 only_if=Condition("#cancelled_run <= :run", {":run": run}),
             )
-
-    def meant(self, owner: str, beginning: str) -> Iterator[Batch]:
-        """Yield the owner's batches whose ids begin with this text, newest first."""
-        before: Item | None = None
-        has_more = True
-        while has_more:
-            items, has_more = self._table.query_back(BATCHES_BY_OWNER, owner, Wanted().created, before, LOOKED_THROUGH)
-            for item in items:
-                if item[BATCH_KEY].startswith(beginning) and (found := self.find(item[BATCH_KEY])):
-                    yield found
-            before = {name: items[-1][name] for name in ("owner", "created_at", BATCH_KEY)} if items else None
 
     def of_owner(self, owner: str, cursor: str | None, limit: int) -> tuple[list[Batch], str | None]:
         """Return up to `limit` batches of an owner, newest first, and the cursor of the next page, None at the end."""

@@ -102,6 +102,26 @@ def test_a_bad_row_is_reported_with_row_and_line_and_nothing_is_sent(ask: Any) -
 
 
 @pytest.mark.usefixtures("file")
+def test_wrong_rows_are_counted_by_cause_before_they_are_listed(ask: Any) -> None:
+    wrong = [{"row": n, "line": n + 1, "message": f"`duration` must be 4, 6 or 8, not {n}."} for n in (1, 2, 3)]
+    bad = check(problem_rows=4, problems=[{"row": 9, "line": 10, "message": "`prompt` is missing."}, *wrong])
+    _, _, err, _ = ask("batch", "week.csv", answers=[bad])
+    assert err.splitlines()[:3] == [
+        "3 rows: `duration` must be 4, 6 or 8.",
+        "1 row: `prompt` is missing.",
+        "week.csv:10: row 9: `prompt` is missing.",
+    ]
+    _, _, err, _ = ask("batch", "week.csv", answers=[check(problem_rows=1, problems=wrong[:1])])
+    assert err.startswith("week.csv:2: row 1: `duration` must be 4, 6 or 8, not 1.")
+
+
+def test_failed_rows_are_counted_by_cause(ask: Any) -> None:
+    rows = [{**ROW, "row": n, "status": "error", "error": "GenerationFailed: no luck."} for n in (1, 2)]
+    answers = [batch(), batch("completed"), report(*rows)]
+    assert "2 rows: GenerationFailed: no luck.\nrow 1: " in ask("batch", "get", BATCH, "--wait", answers=answers)[2]
+
+
+@pytest.mark.usefixtures("file")
 def test_unchecked_fields_are_passed_on_only_if_told_and_named_before_anything_is_sent(ask: Any) -> None:
     checked = check(unchecked=["n", "response_format"])
     code, _, err, wire = ask("batch", "week.csv", "--unchecked", answers=[checked, batch()])
@@ -161,6 +181,32 @@ def test_on_a_terminal_it_asks(ask: Any, monkeypatch: pytest.MonkeyPatch, typed:
     assert f"Batch last week.csv ({OTHER}) already has 2 of 2 rows." in err
     assert code == (0 if name else 2)
     assert (f"POST /v2/batches?name={name} HTTP/1.1" == lines(wire)[-1]) is bool(name)
+
+
+def test_a_file_in_another_encoding_is_sent_as_utf8_with_its_local_inputs(ask: Any, home: Path) -> None:
+    text = "prompt;image_url\nein Café … 5 €;über.png\n"
+    (home / "sub").mkdir()
+    (home / "sub" / "week.csv").write_bytes(text.encode("cp1252"))
+    (home / "sub" / "über.png").write_bytes(b"png")
+    code, _, err, wire = ask("batch", "sub/week.csv", "--dry-run", "--encoding", "cp1252", answers=[check()])
+    assert code == 0, err
+    assert "ein Café … 5 €;upload:".encode() in wire.requests[0]
+    assert ask("batch", "sub/week.csv", "--encoding", "cp932", answers=[check()])[0] == 1
+    assert ask("batch", "sub/week.csv", "--encoding", "nonsense", answers=[check()])[0] == 1
+
+
+def test_another_encoding_is_read_without_a_deployment(run: Run, home: Path) -> None:
+    (home / "week.csv").write_bytes("prompt\nein Café … 5 €\n".encode("cp1252"))
+    assert run("batch", "week.csv", "--dry-run")[0] == 1
+    code, out, _ = run("batch", "week.csv", "--dry-run", "--encoding", "cp1252")
+    assert (code, out) == (0, "week.csv: 1 row, no problems.\n")
+
+
+@pytest.mark.parametrize("name", ["week.xlsx", "WEEK.XLS"])
+def test_a_workbook_is_answered_with_how_to_save_it(run: Run, home: Path, name: str) -> None:
+    (home / name).write_bytes(b"PK")
+    code, _, err = run("batch", name)
+    assert (code, "save its sheet as CSV UTF-8" in err) == (1, True)
 
 
 @pytest.mark.parametrize("lines_", [1, 12])
@@ -248,9 +294,12 @@ def client_of(wire: Wire) -> Client:
 
 
 def test_an_id_cannot_change_the_path() -> None:
-    with serving(batch()) as wire, client_of(wire) as api:
+    with serving(batch(), batch()) as wire, client_of(wire) as api:
         api.cancel_batch("../models?" + 22 * "x")
-    assert lines(wire) == [f"POST /v2/batches/..%2Fmodels%3F{22 * 'x'}/cancel HTTP/1.1"]
+    assert lines(wire) == [
+        f"GET /v2/batches?batch_id=..%2Fmodels%3F{22 * 'x'} HTTP/1.1",
+        f"POST /v2/batches/{BATCH}/cancel HTTP/1.1",
+    ]
 
 
 def test_an_id_prefix_is_completed_before_a_change() -> None:
@@ -259,6 +308,13 @@ def test_an_id_prefix_is_completed_before_a_change() -> None:
         api.retry_batch(BATCH[:4])
     whole = [f"GET /v2/batches?batch_id={BATCH[:4]} HTTP/1.1", f"POST /v2/batches/{BATCH}/cancel HTTP/1.1"]
     assert lines(wire) == [*whole, whole[0], whole[1].replace("cancel", "retry")]
+
+
+@pytest.mark.parametrize("name", ["week.csv", "a batch/with ?odd& name and more than 32 characters.csv", BATCH[:1]])
+def test_a_name_or_one_digit_is_completed_before_its_rows_are_read(name: str) -> None:
+    with serving(batch(), report(ROW)) as wire, client_of(wire) as api:
+        assert [row.row for row in api.report(name)] == [1]
+    assert lines(wire)[1] == f"GET /v2/batches/{BATCH}/report HTTP/1.1"
 
 
 def test_waiting_ends_with_the_batch_its_failure_or_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

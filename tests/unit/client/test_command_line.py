@@ -219,7 +219,7 @@ def test_a_models_parameters_are_shown_from_its_schema_with_an_example(ask: Run)
         },
         "camera": {"type": "object", "properties": {"zoom": {"type": "number", "default": 1}}},
     }
-    example = {"model": "m", "prompt": "It's a boat", "duration": 5, "note": "a b", "urls": ["https://x"]}
+    example = {"model": "m", "prompt": "It's a\n\n boat", "duration": 5, "note": "a b", "urls": ["it's"]}
     schema = {"required": ["model", "prompt"], "properties": properties, "examples": [example]}
     answers = [listed(("m", "M", "v", "text-to-video")), http(200, {"id": "m", "title": "M", "schema": schema})]
     _, out, err = ask("models", "m", answers=answers)
@@ -239,8 +239,9 @@ def test_a_models_parameters_are_shown_from_its_schema_with_an_example(ask: Run)
     command = err.splitlines()[-1]
     assert shlex.split(command) == [
         *("promptreel", "create", "It's a boat", "--model", "m", "--param", "duration=5", "--param", "note=a b"),
-        *("--param", 'urls=["https://x"]'),
+        *("--param", r'urls=["it\u0027s"]'),
     ]
+    assert "'\"'\"'" not in command
 
 
 def test_a_models_usual_time_is_shown_if_known(ask: Run) -> None:
@@ -301,3 +302,17 @@ def test_doctor_exits_with_1_if_something_is_broken(ask: Run, monkeypatch: pytes
     code, out, _ = ask("doctor", "--json", answers=[http(503), error(401)])
     assert code == 1
     assert [finding["verdict"] for finding in json.loads(out)] == ["problem", "problem", "warning"]
+
+
+@pytest.mark.parametrize("command", [("get", ID), ("get", ID, "--wait")])
+def test_a_long_link_is_a_short_command_on_a_terminal(
+    ask: Run, terminal: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    url = f"{LINK}?Signature={'s' * 200}"
+    answers = [completed(url, 4)]
+    assert url in ask(*command, answers=answers)[1], "a pipe gets the link"
+    terminal(80)
+    out = ask(*command, answers=answers)[1]
+    assert f"\x1b]8;;{url}\x1b\\promptreel open {ID[:8]}\x1b]8;;\x1b\\\n" in out
+    monkeypatch.setenv("TERM", "dumb")
+    assert f"{url}\n" in ask(*command, answers=answers)[1]

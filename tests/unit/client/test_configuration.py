@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,7 +99,34 @@ def test_a_flag_wins_over_the_local_cloud_of_the_environment(home: Path, monkeyp
     assert load(stage="prod").local_aws is None
 
 
-def test_without_a_running_local_cloud_the_error_says_how_to_start_one() -> None:
+def test_the_local_cloud_of_the_checkout_that_was_installed_is_found_from_everywhere(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud(home / "a checkout")
+    (home / "elsewhere").mkdir()
+    monkeypatch.chdir(home / "elsewhere")
+    origin = {"url": (home / "a checkout").as_uri(), "dir_info": {}}
+    recorded(monkeypatch, json.dumps(origin))
+    assert load(local=True).api_key == "local-key"
+    cloud(home / "elsewhere", api_key="nearer")
+    assert load(local=True).api_key == "nearer"
+
+
+@pytest.mark.parametrize("origin", [None, "{}", '{"url": "https://example.com/promptreel.whl"}'])
+def test_a_package_from_elsewhere_names_no_checkout(monkeypatch: pytest.MonkeyPatch, origin: str | None) -> None:
+    recorded(monkeypatch, origin)
+    with pytest.raises(ConfigurationError, match="make up"):
+        load(local=True)
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, origin: str | None) -> None:
+    """Make pip's record of where the package comes from contain this."""
+    found = SimpleNamespace(read_text=lambda _: origin)
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: found)
+
+
+def test_without_a_running_local_cloud_the_error_says_how_to_start_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded(monkeypatch, None)
     with pytest.raises(ConfigurationError, match="make up"):
         load(local=True)
 

@@ -208,7 +208,7 @@ def test_a_timeout_of_several_videos_is_exit_code_4(ask: Run) -> None:
 def test_waiting_shows_the_position_in_the_queue(ask: Run) -> None:
     queue = [shown(meta={"ahead": ahead, "stage": "queued"}) for ahead in (100, 3)]
     _, _, err = ask("get", ID, "--wait", answers=[queue[0], *queue, shown("generating"), completed("u", 1)])
-    assert "queued, 100 or more of your jobs ahead" in err
+    assert "queued, 100 or more before it" in err
 
 
 def test_waiting_shows_which_video_it_waits_for(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:

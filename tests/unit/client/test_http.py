@@ -137,3 +137,13 @@ def test_an_invalid_key_is_rejected_without_showing_it(key: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Client("http://127.0.0.1:1", key)
     assert key not in str(caught.value)
+
+
+def test_a_local_cloud_that_is_down_is_named_after_one_retry(slept: list[float]) -> None:
+    with serving(b"") as wire:
+        url = wire.url
+    with Client(url, KEY) as client, pytest.raises(ConnectionFailed) as caught:
+        client.get(ID)
+    assert str(caught.value) == f"{url} cannot be reached (no connection): start the local cloud with `make up`."
+    assert len(slept) == 1
+    assert sum(slept) < 0.7

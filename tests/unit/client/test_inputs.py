@@ -208,3 +208,12 @@ def test_a_batch_of_local_files_uploads_them_before_it_is_sent(cat: Path) -> Non
         with pytest.raises(ApiError):
             client.create_batch(path)
         assert b"cat.png" in api.requests[-1]
+
+
+@pytest.mark.parametrize("given", ["a.py", "cat", "notes.txt"])
+def test_a_file_of_another_type_is_wrong_usage_and_sends_nothing(ask: Any, given: str) -> None:
+    code, _, err = ask("create", "a", "--image", given, answers=[shown()])
+    message = " ".join(err.replace("│", " ").split())
+    assert (code, ask.sent) == (2, [])
+    assert f"'{given}' is not an image file: its name must end in png, jpg," in message
+    assert "mp4" not in message

@@ -1,5 +1,6 @@
 """Test that a results folder belongs to one batch, has each row's latest video, and never loses other files."""
 
+import codecs
 import csv
 import io
 import json
@@ -142,7 +143,8 @@ def test_no_report_is_overwritten(tmp_path: Path) -> None:
 
 def test_a_report_shows_formulas_as_text(tmp_path: Path) -> None:
     path = Results.open(tmp_path, A).write_report([row(prompt="=HYPERLINK(1)", name="@x", tags=["a", "b"])])
-    (line,) = csv.DictReader(io.StringIO(path.read_text("utf-8"), newline=""))
+    assert path.read_bytes().startswith(codecs.BOM_UTF8), "Excel reads only such a file as UTF-8"
+    (line,) = csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline=""))
     assert (line["prompt"], line["name"], line["tags"]) == ("'=HYPERLINK(1)", "'@x", "a, b")
 
 

@@ -3,6 +3,7 @@
 from core.api.contract.parts import COUNT, FAILURE, FORM, ID_IN_PATH, TEXT, TIME, WHOLE_ID, answers, page, query, ref
 from core.batches.api import MAX_REPORT
 from core.batches.check import MAX_NAME, MAX_SENT_BYTES, MAX_SENT_ROWS, MAX_UNCHECKED
+from core.batches.encoding import ENCODINGS
 from core.batches.record import NOT_STARTED, BatchStatus
 from core.batches.report import COLUMNS, MAX_PROMPT
 from core.generation import GENERATION_ID, Status
@@ -146,6 +147,13 @@ _SEND = {
                 "default": "true",
                 "description": "Whether rows must not have fields that are not in their model's schema. If false, such "
                 "fields are passed to the provider unchecked.",
+            },
+        ),
+        query(
+            "encoding",
+            {
+                "enum": list(ENCODINGS),
+                "description": "Encoding of the file, if it is not UTF-8. Send it as `application/octet-stream`.",
             },
         ),
         query("upload", {**_FLAG, "description": "Return a form to upload a larger file with."}),

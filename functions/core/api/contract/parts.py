@@ -10,7 +10,7 @@ TEXT = {"type": "string", "minLength": 1}
 ID = {
     "type": "string",
     "minLength": 1,
-    "description": "The id, or its first digits (at least four) if they are unique among yours.",
+    "description": "The id, or its first digits if they are unique among yours.",
 }
 WHOLE_ID = {
     "type": "string",
