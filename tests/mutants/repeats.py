@@ -8,15 +8,15 @@ MUTANTS = (
     Mutant(
         "A retry claims a job again",
         _FILE,
-        "if sending.retries > self.last and not self.fetched:",
-        "if sending.retries and not self.fetched:",
+        "if age >= WINDOW or number in self.seen:\n            return None\n        if number > self.last:",
+        "if age >= WINDOW:\n            return None\n        if number:",
         noticed_by=f"{_TESTS}::test_a_job_is_claimed_once_by_each_number_of_retries",
     ),
     Mutant(
         "A retry claims a job that its client knows",
         _FILE,
-        "if sending.retries > self.last and not self.fetched:",
-        "if sending.retries > self.last:",
+        "return None if self.fetched else self._with(number, received_at)",
+        "return self._with(number, received_at)",
         noticed_by=f"{_TESTS}::test_a_job_that_the_key_has_fetched_is_not_claimed",
     ),
     Mutant(
@@ -29,8 +29,8 @@ MUTANTS = (
     Mutant(
         "An original that its retry has overtaken is another job",
         _FILE,
-        "if sending.retries < self.first and received_at < self.received_at:",
-        "if sending.retries < self.first and received_at < 0:",
+        "return self._with(number, received_at) if received_at < self.received_at else None",
+        "return None",
         noticed_by=f"{_TESTS}::test_a_request_that_is_still_being_accepted_and_its_retry_are_one_job",
     ),
     Mutant(

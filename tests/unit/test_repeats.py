@@ -99,6 +99,19 @@ def test_a_job_is_claimed_once_by_each_number_of_retries(api: Api) -> None:
     assert api.post(2) not in {first, other}
 
 
+@pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2, 1, 0), (1, 0, 2)])
+def test_posts_that_overtake_each_other_are_one_job(api: Api, order: tuple[int, ...]) -> None:
+    """Each is received in turn, and accepted after a cold start."""
+    assert len({api.post(number, received_at=START + number * SECOND) for number in order}) == 1
+
+
+def test_a_retry_of_another_call_is_not_taken_for_one_that_was_overtaken(api: Api) -> None:
+    first = api.post()
+    assert api.post(2) == first
+    api.clock.forward(1)
+    assert api.post(1) != first
+
+
 def test_a_job_that_the_key_has_fetched_is_not_claimed(api: Api) -> None:
     first = api.post()
     api.fetch(first)
@@ -134,7 +147,7 @@ def test_a_fetch_reads_no_marker_of_an_old_job(api: Api, monkeypatch: pytest.Mon
     api.repeats.note_fetch(first, "k1")
 
 
-def test_a_job_can_be_repeated_for_ten_minutes(api: Api) -> None:
+def test_a_job_can_be_repeated_after_two_timeouts_of_ten_minutes(api: Api) -> None:
     first = api.post()
     api.clock.forward(WINDOW.total_seconds() - 1)
     assert api.post(1) == first

@@ -21,7 +21,8 @@ from core.records.ledger import Ledger
 from core.records.table import EXPIRES_AT, KEY, MOST_CONFLICTS, Condition, ConditionFailed, Item
 
 RETRY_COUNT = "x-stainless-retry-count"  # a header with the number of retries that the SDK has made of a call, from 0
-WINDOW = timedelta(minutes=10)  # after a request was accepted, it can be repeated: the timeout of the SDKs
+# So long after its acceptance a request can be repeated: the SDKs wait ten minutes for an answer, and retry twice.
+WINDOW = timedelta(minutes=22)
 KEPT = 20  # calls in a marker, which is below 1 KiB with up to five
 _CALLS = "calls"
 
@@ -42,24 +43,31 @@ class Call:
 
     generation_id: str
     accepted_at: int
-    received_at: int  # the earliest of its POSTs
-    first: int  # the lowest number of retries among its POSTs, and the highest
-    last: int
+    seen: list[int]  # the numbers of retries of its POSTs
+    received_at: int  # the POST with the highest number
     fetched: bool = False  # with the same line of keys, so that the client knows its job
+
+    @property
+    def last(self) -> int:
+        """Return the highest number of retries among its POSTs."""
+        return max(self.seen)
 
     def with_another(self, sending: Sending, now: datetime) -> "Call | None":
         """Return the call with one more POST, or None if that POST belongs to another call."""
         age = timedelta(milliseconds=_milliseconds(now) - self.accepted_at)
-        received_at = _milliseconds(sending.received_at)
+        received_at, number = _milliseconds(sending.received_at), sending.retries
         if age < sending.window:
-            return replace(self, last=max(self.last, sending.retries))
-        if age >= WINDOW:
+            return self if number in self.seen else self._with(number, received_at)
+        if age >= WINDOW or number in self.seen:
             return None
-        if sending.retries > self.last and not self.fetched:
-            return replace(self, last=sending.retries)
-        if sending.retries < self.first and received_at < self.received_at:  # overtaken by its own retry
-            return replace(self, first=sending.retries, received_at=received_at)
-        return None
+        if number > self.last:
+            return None if self.fetched else self._with(number, received_at)
+        # A later retry has overtaken it.
+        return self._with(number, received_at) if received_at < self.received_at else None
+
+    def _with(self, number: int, received_at: int) -> "Call":
+        is_last = number > self.last
+        return replace(self, seen=[*self.seen, number], received_at=received_at if is_last else self.received_at)
 
 
 class Repeated(Exception):
@@ -89,7 +97,7 @@ class Repeats:
             earlier = self._earlier(calls, sending, new.generation_id)
             if earlier is None:
                 received_at, retries = _milliseconds(sending.received_at), sending.retries
-                own = Call(new.generation_id, _milliseconds(now), received_at, retries, retries)
+                own = Call(new.generation_id, _milliseconds(now), [retries], received_at)
                 return table.putting(self._marker(key, [*calls, own], sending.window), _unchanged(marker))
             call, generation = earlier
             if call not in calls:
