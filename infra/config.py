@@ -126,6 +126,17 @@ class Stage:
     failures_alarm: int = 5
 
     def __post_init__(self) -> None:
+        for name, least in (("prompt_days", 15), ("replaced_video_days", 1), ("reserved_concurrency", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UnknownStage(f"The stage {self.name} has {name}={value}: it must be {least} or more.")
+        names = ["project", "stage", *(tag.partition("=")[0].lower() for tag in self.tags)]
+        for tag_name in names:
+            if names.count(tag_name) > 1 or tag_name.startswith("aws:"):
+                raise UnknownStage(
+                    f"The stage {self.name} has a tag {tag_name!r} that AWS would refuse: names must differ from each "
+                    "other, from project and from stage, also in more than case, and must not begin with aws:."
+                )
         if bool(self.domain) != bool(self.certificate_arn):
             raise UnknownStage(f"The stage {self.name} has only one of domain and certificate_arn: set both.")
         for tag in self.tags:
