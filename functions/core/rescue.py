@@ -3,7 +3,7 @@
 from core.errors import GenerationEnded, NotRescuable
 from core.generation import Generation, Status, Submission
 from core.records.claim import found, not_accepted
-from core.records.ledger import Ledger
+from core.records.ledger import LONGEST_FUNCTION, Ledger
 from core.records.table import ConditionFailed
 from core.workflow import Workflow
 
@@ -50,6 +50,11 @@ def resolve(generation_id: str, ledger: Ledger, workflow: Workflow, provider_id:
         )
     if generation.status.ended:
         return _continue(generation, ledger, workflow, provider_id, send_again=provider_id is None)
+    if provider_id is None and ledger.now() - (generation.sending_since or ledger.now()) < LONGEST_FUNCTION:
+        raise NotRescuable(
+            f"Generation {generation_id} may still be being sent. Look for it in the provider's log in a quarter of an "
+            "hour."
+        )
     try:
         if provider_id:
             found(ledger, generation.run, provider_id)

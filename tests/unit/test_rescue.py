@@ -7,7 +7,7 @@ import pytest
 from core.errors import GenerationEnded, NotRescuable
 from core.generation import Failure, Generation, Status, Submission
 from core.records.claim import Claim
-from core.records.ledger import Ledger
+from core.records.ledger import LONGEST_FUNCTION, Ledger
 from core.rescue import rescue, resolve
 from core.workflow import Run
 from tests.support.generations import START, Clock, archived, claimed, failed, generation
@@ -73,6 +73,10 @@ def test_an_unknown_submission_is_repeated_only_if_an_operator_rules_out_accepta
 @pytest.mark.parametrize("provider_id", ["p7", None])
 def test_a_submission_that_is_still_searched_is_resolved_in_its_run(ledger: Ledger, provider_id: str | None) -> None:
     claimed(ledger, Run("g1"))
+    if provider_id is None:
+        with pytest.raises(NotRescuable, match="may still be being sent"):
+            told(ledger, None)
+        ledger.now = lambda: START + LONGEST_FUNCTION
     record, started = told(ledger, provider_id)
     assert (record.provider_id, record.submission) == (provider_id, Submission.SUBMITTED if provider_id else None)
     assert started == []
