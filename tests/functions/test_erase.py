@@ -67,7 +67,8 @@ def test_nothing_of_an_owner_remains_but_what_the_page_lists(
     assert [name for name, value in own(after).items() if "heron" in f"{name} {value}"] == []
     for name in {owner, own_folder(owner).split("/")[1]} if other == "bob" else ():
         assert [place for place, value in after.items() if name in f"{place} {value}"] == []
-    new = own(after).keys() - own(before).keys()
+    # Markers of POSTs contain only ids and times, and expire within a day.
+    new = {one for one in own(after).keys() - own(before).keys() if not one.startswith("generations: repeats-")}
     tombstones = {f"generations: {one}" for one in ids(had)}
     assert new - tombstones == {f"money: usage/{now():%Y-%m-%d}/%28erased%29"}
     assert tombstones <= new
@@ -227,5 +228,6 @@ def test_an_operator_who_dies_after_any_write_can_go_on(doors: Doors, monkeypatc
         later.ahead += timedelta(minutes=17)
     assert len(killed) > 30
     new = own(contents()).keys() - own(before).keys()
+    new = {one for one in new if not one.startswith("generations: repeats-")}
     assert new == {f"money: usage/{now():%Y-%m-%d}/%28erased%29", *(f"generations: {one}" for one in ids(had))}
     assert int(contents()[f"money: usage/{now():%Y-%m-%d}/%28erased%29"]["completed"]["N"]) == 4

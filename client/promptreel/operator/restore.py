@@ -42,6 +42,8 @@ TABLES = {
 }
 _RECORD = re.compile("videos/([0-9a-f]{32})/generation.json", re.ASCII)
 _SENT = re.compile(r"([0-9a-f]{32})\..+", re.ASCII)  # a client_request_id of ours
+_ID = re.compile("[0-9a-f]{32}", re.ASCII)
+NAMES_LEFT_OUT = 100  # names of executions of a failed job, more than its rescues since the restore point
 _OF_THE_RUN = ("slot", "admitted_at", "task_token", "held_since", "rejected_at", "rejected_again", "upload")
 
 
@@ -72,6 +74,8 @@ class Restore:
         if copy == live:
             raise PromptreelError(f"{copy} is the live table: restore into a new table, and name that one.")
         for item in self._items(copy):
+            if table == "generations" and not _ID.fullmatch(item[KEY]):
+                continue  # a marker of a POST (core.intake.repeats), which is of no use later
             put = self._safe(item, since) if table == "generations" else item
             with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
                 is_new = f"attribute_not_exists({key})"
@@ -135,10 +139,14 @@ class Restore:
 
     def _safe(self, item: Item, since: datetime) -> Item:
         """Return an item of the copy in a form that is safe in the live table."""
-        if is_tombstone(item) or (item["status"] in (Status.COMPLETED, Status.ERROR) and "announced_at" in item):
+        has_ended = not is_tombstone(item) and "announced_at" in item
+        if is_tombstone(item) or (has_ended and item["status"] == Status.COMPLETED):
             return item
-        if archived := self._archived(item[KEY]):  # it has completed since
+        if archived := self._archived(item[KEY]):  # it has completed since, perhaps in a later run
             return {name: item[name] for name in ("webhook", "links") if name in item} | archived
+        if has_ended:
+            # Executions of rescues since the restore point have used the next names.
+            return item | {"rescues": int(item.get("rescues", 0)) + NAMES_LEFT_OUT}
         watched = dict(zip(WATCH, (WATCHED, iso(self._now() + SOON)), strict=True))
         safe = {name: value for name, value in item.items() if name not in _OF_THE_RUN} | watched
         if item.get("submission") == Submission.SUBMITTED or item["status"] in (Status.COMPLETED, Status.ERROR):

@@ -282,8 +282,9 @@ class Ledger:
     def delete(self, generation: Generation) -> None:
         """Replace an ended generation's record by a tombstone, so that its id is not used again for a year.
 
-        The tombstone keeps the submission if the provider may still work on it, and otherwise the cost, because the
-        charge may not have arrived yet. Raise `Conflict` if the generation has changed since it was read.
+        The tombstone keeps the hold, so that sums equal records. It keeps the submission if the provider may still work
+        on it, and otherwise the cost, because the charge may not have arrived yet. Raise `Conflict` if the generation
+        has changed since it was read.
         """
         now = self.now()
         item = self.table.get(generation.generation_id) or {}
@@ -291,7 +292,7 @@ class Ledger:
             # If the provider rejects it, the end is counted again, for which the record is needed.
             raise Conflict(f"Generation {generation.generation_id} is being sent. Delete it in a quarter of an hour.")
         stays = SUBMISSION if generation.at_provider else CHARGED
-        kept = {name: item[name] for name in (KEY, "owner", *stays) if name in item}
+        kept = {name: item[name] for name in (KEY, "owner", "hold", *stays) if name in item}
         try:
             self.table.put(
                 {
@@ -310,10 +311,10 @@ class Ledger:
             raise Conflict(f"Generation {generation.generation_id} has just changed. Fetch it again.") from None
 
     def disown(self, generation_id: str, owner: str, successor: str) -> None:
-        """Replace the owner in a tombstone of this owner, because the owner is erased."""
+        """Replace the owner in a tombstone of this owner, because the owner is erased. Its hold names the owner too."""
         is_tombstone_of_owner = Condition(f"#owner = :before AND attribute_exists({TOMBSTONE})", {":before": owner})
         with suppress(ConditionFailed):  # replaced before
-            self.table.update(generation_id, {"owner": successor}, only_if=is_tombstone_of_owner)
+            self.table.update(generation_id, {"owner": successor}, only_if=is_tombstone_of_owner, remove=("hold",))
 
     def keep_links(self, generation: Generation, links: Links) -> bool:
         """Replace the short links of a completed generation. Return False if they have changed since it was read."""
