@@ -87,6 +87,7 @@ class PromptreelStack(cdk.Stack):
             "ProviderKeySecretArn": storage.provider_key.attr_id,
             "ApiKeysSecretArn": storage.api_keys.attr_id,
             "DashboardUrl": dashboard.url,
+            "VideoRules": stage.retention_environment["VIDEO_RULES"],
             "AccountConcurrency": str(stage.account_concurrency),
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }

@@ -334,6 +334,7 @@ def test_the_outputs_name_what_clients_and_operators_need(name: str) -> None:
         "ApiKeysSecretArn",
         "AlarmTopicArn",
         "AccountConcurrency",
+        "VideoRules",
     }
 
 

@@ -50,6 +50,7 @@ def deployed(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, client: Callable[...
         "VideosBucketName": "videos",
         "PromptsBucketName": "prompts",
         "FileOwners": environment["FILE_OWNERS"],
+        "VideoRules": environment["VIDEO_RULES"],
         "Budgets": "none",
         "ApiKeysSecretArn": environment["API_KEYS_SECRET"],
         "ProviderKeySecretArn": environment["PROVIDER_KEY_SECRET"],

@@ -45,6 +45,6 @@ class Receiver:
 
 @contextmanager
 def hanging() -> Iterator[str]:
-    """Listen without ever answering, and return the URL."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as silent:
-        yield f"http://127.0.0.1:{silent.getsockname()[1]}/silence"
+    """Listen without ever answering, on a host of its own, and return the URL."""
+    with socket.create_server(("127.0.0.2", 0), backlog=128) as silent:
+        yield f"http://127.0.0.2:{silent.getsockname()[1]}/silence"

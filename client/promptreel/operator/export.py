@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from core.api.money import as_lines
-from core.generation import Generation
+from core.archive.retention import Retention
+from core.generation import Generation, iso
 from core.inputs.files import UPLOADS
 from core.money.usage import Usage
 from core.owners import own_folder, owner_of_file
@@ -179,6 +180,7 @@ class Export:
         self._videos, self._prompts = deployed.output("VideosBucketName"), deployed.output("PromptsBucketName")
         self._file_owners = tuple(one for one in deployed.output("FileOwners").split(",") if "=" in one)
         self._ledger = Ledger(self._dynamodb, deployed.output("TableName"), now)
+        self._retention = Retention.of(deployed.output("VideoRules").split(","))
         self.outcome = Outcome()
 
     def run(self, on_progress: Callable[[Outcome], None] = lambda _: None) -> Outcome:
@@ -252,7 +254,10 @@ class Export:
         record = as_archived_record(generation)
         record["webhook"] = hook and {"host": urlsplit(hook.url).hostname, "events": hook.events}
         line: dict[str, Any] = {"kind": "generation", "id": which, "record": record, "file": None, "inputs": []}
-        if video:
+        expires_at = self._retention.expires_at(generation)
+        if expires_at and expires_at <= self._now():
+            line["expired_at"] = iso(expires_at)
+        elif video:
             name = f"generations/{which}/video{_suffix(video.key)}"
             found = {"Key": video.key, "Size": video.size, "ETag": ""}
             line |= self._object(video.bucket, found, name, video.sha256)
