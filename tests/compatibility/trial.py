@@ -84,7 +84,7 @@ class _Failed(Exception):
 
 
 def _problems(cloud: LocalCloud, case: str, prompt: str, content: bytes) -> Iterator[str]:
-    made = [one for one in cloud.listed() if one.request["prompt"] == prompt]
+    made = [one for one in cloud.listed() if one.request.get("prompt") == prompt]
     if (calls := cloud.creates(prompt)) != 1:
         yield f"the provider received {calls} create calls"
     if len(made) != 1:

@@ -11,12 +11,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from playwright.sync_api import Browser
 
 from local.processes import find
 from local.provision import ensure_queue
 from local.services import throw_away
 from local.settings import Settings
 from local.up import up
+from tests.support.browser import chromium, is_for_this_machine
 from tests.support.local_cloud import CHECKOUT, STACK_FILE, LocalCloud, Run
 
 TIMEOUT_SECONDS = 900  # long waits for jobs and sweeps, while other tests run
@@ -79,6 +81,15 @@ def cloud_of_the_module(cloud_of_the_tests: LocalCloud) -> Iterator[LocalCloud]:
     """Yield the stack for several tests of a module. Tests marked `alone` wait until the module is done."""
     with _locked(fcntl.LOCK_SH):
         yield cloud_of_the_tests
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Yield the browser of all tests in the group `browser`, because one process can drive only one."""
+    if not is_for_this_machine():
+        pytest.skip("The browser that comes with npm is for Linux on x86-64: run these tests there.")
+    with chromium() as opened:
+        yield opened
 
 
 @contextmanager

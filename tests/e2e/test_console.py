@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, exp
 from core.generation import Status, iso
 from core.records.table import write
 from promptreel.operator.keys import ApiKeys
-from tests.support.browser import FRAME, PATIENCE, Tab, chromium, is_for_this_machine
+from tests.support.browser import FRAME, PATIENCE, Tab
 from tests.support.furnished import HOURS, Furnished
 from tests.support.local_cloud import LocalCloud, Run, eventually, unique
 
@@ -43,14 +43,6 @@ SCROLL_TO_THE_END = """async () => {
   }
   throw new Error("The list does not go on.");
 }"""
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not is_for_this_machine():
-        pytest.skip("The browser that comes with npm is for Linux on x86-64: run these tests there.")
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
             if parameter["name"] == "strict":  # otherwise fields that no schema has are accepted
                 parameter |= {"required": True, "schema": {"const": "true"}}
             if parameter["name"] == HEADER:
-                parameter["schema"] = {"enum": ["e", "take=2,f"]}
+                parameter["schema"] = {"enum": ["e", "take=2,f", ""]}
     contract["components"]["schemas"]["Request"] = {
         "oneOf": [{name: value for name, value in schema.items() if name != "$schema"} for schema in found]
     }

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 import requests
+from playwright.sync_api import Browser
 
 from promptreel import Client
 from promptreel.operator.keys import ApiKeys, KeySettings
-from tests.support.browser import chromium, is_for_this_machine
 from tests.support.local_cloud import LocalCloud, unique
 
 
@@ -49,19 +49,18 @@ def test_a_short_link_leads_to_the_video_until_its_owner_ends_it(cloud: LocalClo
 
 @pytest.mark.long
 @pytest.mark.xdist_group("browser")
-def test_the_page_of_a_short_link_plays_the_video_without_a_script(cloud: LocalCloud) -> None:
-    if not is_for_this_machine():
-        pytest.skip("The browser that comes with npm is for Linux on x86-64: run these tests there.")
+def test_the_page_of_a_short_link_plays_the_video_without_a_script(cloud: LocalCloud, browser: Browser) -> None:
     with Client(cloud.stack.api_url, cloud.stack.api_key) as client:
         link = client.create_link(made(cloud), timedelta(hours=1))
-    with chromium() as browser:
-        page = browser.new_context(ignore_https_errors=True).new_page()
-        complaints: list[str] = []
-        page.on("console", lambda said: complaints.append(said.text))
-        answer = page.goto(link.page_url)
-        assert answer
-        assert answer.status == 200
-        page.wait_for_function("document.querySelector('video').readyState >= 1", timeout=60_000)
-        assert page.evaluate("self.origin") == "null", "the page has no origin"
-        assert page.inner_text("body").strip() == ""
-        assert [one for one in complaints if "favicon" not in one] == []
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text))
+    answer = page.goto(link.page_url)
+    assert answer
+    assert answer.status == 200
+    page.wait_for_function("document.querySelector('video').readyState >= 1", timeout=60_000)
+    assert page.evaluate("self.origin") == "null", "the page has no origin"
+    assert page.inner_text("body").strip() == ""
+    assert [one for one in complaints if "favicon" not in one] == []
+    context.close()
