@@ -69,6 +69,9 @@ def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
     contract: dict[str, Any] = cloud.call("GET", "/openapi.json").json()
     found = [_with_links(cloud.call("GET", "/v2/models", params={"id": model}).json()["schema"]) for model in MODELS]
     for path in contract["paths"].values():
+        # Like `tag` below, but a header that is not in a list of examples may be right too. Other tests check it.
+        for method in path.values():
+            method["parameters"] = [one for one in method.get("parameters", ()) if one.get("name") != HEADER]
         for parameter in path.get("post", {}).get("parameters", []):
             if parameter["name"] == "webhook":  # only this machine, because accepted webhooks are called
                 # Not the host of other tests' receivers, because a host that fails is paused.
@@ -77,8 +80,6 @@ def _whole_contract(cloud: LocalCloud) -> dict[str, Any]:
                 parameter["schema"] = {"type": "array", "items": {"enum": ["a", "shot=3", " b , c=d;"]}}
             if parameter["name"] == "strict":  # otherwise fields that no schema has are accepted
                 parameter |= {"required": True, "schema": {"const": "true"}}
-            if parameter["name"] == HEADER:
-                parameter["schema"] = {"enum": ["e", "take=2,f", ""]}
     contract["components"]["schemas"]["Request"] = {
         "oneOf": [{name: value for name, value in schema.items() if name != "$schema"} for schema in found]
     }
