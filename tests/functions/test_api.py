@@ -168,7 +168,7 @@ def test_a_list_can_be_filtered_by_the_providers_status(cloud: Cloud) -> None:
             "text=",
             pytest.param(f"text={'x' * 201}", id="text of 201 characters"),
             "batch=",
-            "batch=abc",
+            "batch=xyz",
             "batch=xyzt",
         ),
         *("created_after=", "created_after=yesterday", "created_after=2026-01-31", "created_after=2026-01-31T12:00:00"),

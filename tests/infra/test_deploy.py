@@ -11,6 +11,7 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from infra import deploy
+from infra.bundle import python_for
 from infra.config import Stage, UnknownStage, stage_named
 from sandbox.renditions import BROKEN, renditions
 from tests.support.templates import new_stack
@@ -35,6 +36,7 @@ def cdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topic: str) -> Path:
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("ALARM_EMAIL", EMAIL)
+    monkeypatch.setattr(deploy, "python_for", lambda version: version)  # it may not be installed here
     return tmp_path / "called"
 
 
@@ -103,6 +105,7 @@ def test_a_sandbox_without_videos_is_not_called_deployed(sandbox: Path, capfd: p
 def test_a_missing_python_is_named_before_cdk_starts(
     cdk: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(deploy, "python_for", python_for)
     monkeypatch.setattr(deploy, "stage_named", lambda name, **_: replace(stage_named(name), python="3.99"))
     assert deploy.main("dev") == 1
     assert "run `.venv/bin/uv python install 3.99`, then deploy again." in capfd.readouterr().err

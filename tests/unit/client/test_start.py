@@ -22,7 +22,7 @@ print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 # Slow to import. Typer needs pydantic for the options of a command.
 FOR_SOME = {"asyncio", "rich", "jsonschema", "boto3", "botocore", "concurrent.futures", "tomllib", "core"}
-FOR_CALLS = {"requests", "urllib3", "pydantic", "csv", "promptreel.client"}
+FOR_CALLS = {"requests", "urllib3", "pydantic", "promptreel.client"}
 
 
 def imported(*arguments: str) -> set[str]:
