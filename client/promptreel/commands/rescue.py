@@ -25,7 +25,7 @@ def rescue(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Instead of ids: the error with which generations of all owners failed, such as ProviderKeyRejected.",
+            help="Instead of ids: an error such as ProviderKeyRejected. All failed generations with it are meant.",
             show_default=False,
         ),
     ] = None,
@@ -67,7 +67,9 @@ def _failed_with(deployed: "Deployment", error: str, since: str, *, yes: bool) -
     if span is None:
         raise typer.BadParameter(f"{since!r} is not a duration: use 30m, 2h or 7d.", param_hint="--since")
     if not isinstance(getattr(errors, error, None), type):
-        raise typer.BadParameter(f"there is no error {error!r}. `docs/errors.md` lists them.", param_hint="--error")
+        raise typer.BadParameter(
+            f"{error!r} is not the name of an error. docs/errors.md lists them.", param_hint="--error"
+        )
     found = failed_with(deployed, error, span)
     if not found:
         output.warn(f"No generation failed with {error} in the last {since}.")

@@ -287,7 +287,7 @@ class Export:
             yield {"kind": "batch", "id": which, **batch, "files": files}
 
     def _items(self) -> Iterator[Item]:
-        """Return all items of the table of batches, as they were recorded."""
+        """Return all items of the table of batches."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._deployed.output("BatchesTableName"))
         for item in (read(one) for page in pages for one in page["Items"]):
             yield {name: value for name, value in item.items() if name != "last_write"}
