@@ -134,8 +134,8 @@ class Stage:
         for tag_name in names:
             if names.count(tag_name) > 1 or tag_name.startswith("aws:"):
                 raise UnknownStage(
-                    f"The stage {self.name} has a tag {tag_name!r} that AWS would refuse: names must differ from each "
-                    "other, from project and from stage, also in more than case, and must not begin with aws:."
+                    f"The stage {self.name} has a tag {tag_name!r} that AWS would refuse: choose a name that no other "
+                    "tag has, in whatever case, that is neither project nor stage, and that does not begin with aws:."
                 )
         if bool(self.domain) != bool(self.certificate_arn):
             raise UnknownStage(f"The stage {self.name} has only one of domain and certificate_arn: set both.")

@@ -42,8 +42,8 @@ MUTANTS = (
     Mutant(
         "A retry that meets the run of new content is dropped silently",
         "functions/core/batches/start.py",
-        "        if not self.records.begin(run, None) and not self.records.run(run.id).is_retry:\n",
-        "        if not self.records.begin(run, None) and not run.is_retry:\n",
+        "            if not run.is_retry:\n",
+        "            if not run.number:\n",
         noticed_by=f"{RUNS}::test_a_retry_at_the_same_time_as_new_content_is_refused",
     ),
     Mutant(

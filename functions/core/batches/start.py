@@ -62,11 +62,13 @@ class BatchStart:
         Raise `Conflict` if the next run was created for new content, because it does not run failed rows again.
         """
         run = latest.retried(key_line, self.records.now())
-        if not self.records.begin(run, None) and not self.records.run(run.id).is_retry:
-            raise Conflict(
-                f"The file of batch {run.batch_id} was sent again and is running. Retry its failed rows afterwards."
-            )
-        self.executions.start(self.records.run(run.id))
+        if not self.records.begin(run, None):
+            run = self.records.run(run.id)
+            if not run.is_retry:
+                raise Conflict(
+                    f"The file of batch {run.batch_id} was sent again and is running. Retry its failed rows afterwards."
+                )
+        self.executions.start(run)
 
     def has_broken_off(self, run: BatchRun) -> bool:
         """Return whether the run ended before all of its rows did, even if no report says so."""
