@@ -8,7 +8,9 @@ byte, so a timer closes the connection to a host that sends its bytes slowly.
 import ipaddress
 import re
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from threading import Timer
 from urllib.parse import SplitResult, urlsplit
 
@@ -130,24 +132,17 @@ class InTime(HTTPConnection):
         return connection
 
     def connect(self) -> None:
-        """Connect. Raise TimeoutError, or another error if the timer closed the connection before."""
-        try:
+        """Connect. Raise TimeoutError if the timer closed the connection."""
+        with self._in_time():
             super().connect()
-        finally:
-            self._end()
-        if self._is_late:
-            raise TimeoutError
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
-        """Return the head of the answer. Raise TimeoutError, or another error if the timer closed the connection."""
+        """Return the head of the answer. Raise TimeoutError if the timer closed the connection."""
         self._begin()
-        try:
+        with self._in_time():
             response = super().getresponse()
-        finally:
-            self._end()
-        if self._is_late:  # the bytes received until then may look like a head
-            response.close()
-            raise TimeoutError
+            if self._is_late:  # the bytes received until then may look like a head
+                response.close()
         return response
 
     def close(self) -> None:
@@ -163,9 +158,19 @@ class InTime(HTTPConnection):
         self._limit.daemon = True
         self._limit.start()
 
-    def _end(self) -> None:
-        if self._limit:
-            self._limit.cancel()
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Stop the timer after the block. Raise TimeoutError instead of what a connection raises that it closed."""
+        try:
+            yield
+        except (OSError, HTTPException, HTTPError):
+            if not self._is_late:
+                raise
+        finally:
+            if self._limit:
+                self._limit.cancel()
+        if self._is_late:
+            raise TimeoutError
 
     def _hang_up(self) -> None:
         self._is_late = True

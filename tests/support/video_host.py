@@ -21,7 +21,7 @@ class Manner:
     headers: dict[str, str] = field(default_factory=dict)
     etag: str | None = '"1"'
     trickle: float | None = None  # seconds before each single byte, until the client hangs up
-    trickled_head: float | None = None  # the same, within a header that never ends
+    trickled_head: bytes | None = None  # the beginning of a head that goes on with one byte after the other
 
 
 @dataclass
@@ -112,12 +112,12 @@ def hosting(
             if last < end:
                 self.close_connection = True
 
-        def _trickle_head(self, seconds: float) -> None:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        def _trickle_head(self, beginning: bytes) -> None:
+            self.wfile.write(beginning)
             while True:
                 self.wfile.write(b"x")
                 self.wfile.flush()
-                time.sleep(seconds)
+                time.sleep(0.01)
 
         def _head(self, status: int, length: int, headers: dict[str, str]) -> None:
             self.send_response(status)

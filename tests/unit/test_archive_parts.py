@@ -513,15 +513,18 @@ def test_a_host_that_trickles_does_not_outlast_the_deadline(s3: StrictS3, first:
 
 
 @pytest.mark.parametrize("first", [0, 2 * PART], ids=["from the beginning", "after two parts"])
-def test_an_endless_head_is_not_a_response(s3: StrictS3, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: "], ids=["in the status", "in a header"])
+def test_an_endless_head_is_not_a_response(
+    s3: StrictS3, monkeypatch: pytest.MonkeyPatch, first: int, head: bytes
+) -> None:
     """It arrives byte after byte, each in time. The whole head must arrive within the time limit of its first byte."""
-    monkeypatch.setattr("core.archive.download.READ_SECONDS", 0.3)
+    monkeypatch.setattr("core.archive.download.READ_SECONDS", 1.0)
     slow: list[Asked] = []
 
     def manner(_number: int, asked: Asked) -> Manner:
         if asked.first == first and not slow:
             slow.append(asked)
-            return Manner(trickled_head=0.01)
+            return Manner(trickled_head=head)
         return Manner()
 
     with hosting(VIDEO, manner) as host:
