@@ -17,6 +17,7 @@ To install the command elsewhere, run one of these in a checkout:
 ```sh
 pipx install .                     # or: python3 -m venv .venv && . .venv/bin/activate && pip install .
 pipx install --force '.[operator]' # for operators: adds the packages for AWS
+pipx install --force '.[agents]'   # for agents: adds the packages for promptreel mcp
 ```
 
 ## Configuration

@@ -1,6 +1,7 @@
 """Mutants: mistakes that a developer could make, and the tests that notice them (`make mutants`)."""
 
 from tests.mutants import (
+    agents,
     archive,
     batches,
     keeping,
@@ -21,6 +22,7 @@ from tests.mutants import (
 )
 
 MUTANTS = (
+    *agents.MUTANTS,
     *archive.MUTANTS,
     *batches.MUTANTS,
     *keeping.MUTANTS,

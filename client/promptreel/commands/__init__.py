@@ -31,6 +31,7 @@ FOR_ALL = {
     "batch": "batch.app",
     "usage": "usage.usage",
     "webhooks": "webhooks.app",
+    "mcp": "mcp.mcp",
 }
 FOR_OPERATORS = {
     "doctor": "doctor.doctor",

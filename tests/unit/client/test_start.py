@@ -21,7 +21,7 @@ except SystemExit:
 print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 # Slow to import. Typer needs pydantic for the options of a command.
-FOR_SOME = {"asyncio", "rich", "jsonschema", "boto3", "botocore", "concurrent.futures", "tomllib", "core"}
+FOR_SOME = {"asyncio", "rich", "mcp", "jsonschema", "boto3", "botocore", "concurrent.futures", "tomllib", "core"}
 FOR_CALLS = {"requests", "urllib3", "pydantic", "promptreel.client"}
 
 
