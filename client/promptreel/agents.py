@@ -277,8 +277,14 @@ def _body(request: VideoRequest) -> dict[str, Any]:
 
 
 def _digest(*parts: object) -> str:
-    """Return a digest that is equal only for equal parts."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    """Return a digest that is equal only for equal parts. 5 and 5.0 are equal, since agents use both."""
+    same = json.loads(json.dumps(parts), parse_float=_number)
+    return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _token(price: Decimal, body: dict[str, Any]) -> str:

@@ -159,6 +159,12 @@ def test_no_prompt_is_the_same_request_as_a_prompt_of_null(ask: Callable[..., An
     assert first == second
 
 
+def test_5_and_5_0_are_the_same_request(ask: Callable[..., Any]) -> None:
+    given = ask("estimate", request=REQUEST)["estimate"]
+    first = ask("create", request=REQUEST, estimate=given)
+    assert ask("create", request=REQUEST | {"duration": 5.0}, estimate=given)["id"] == first["id"]
+
+
 def test_concurrent_creates_are_the_same_video(api: AgentsApi, ask: Callable[..., Any]) -> None:
     estimate = ask("estimate", request=REQUEST)["estimate"]
     calls = [("create", {"request": REQUEST, "estimate": estimate})] * 8
