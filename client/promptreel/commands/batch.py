@@ -563,12 +563,12 @@ def _save_video(context: typer.Context, api: Client, row: ReportRow, results: Re
     if is_there:
         return True
     try:
-        api.download(str(row.generation_id), path)
+        generation = api._save(str(row.generation_id), path)
     except (PromptreelError, OSError) as error:
         way = again(context, f"download {row.generation_id} -o {shlex.quote(video_name(row))}")
         output.warn(output.plain(f"row {row.row}: {error} Download it with: {way}"))
         return False
-    results.saved(row, path)
+    results.saved(path, generation)
     return True
 
 
