@@ -233,6 +233,10 @@ class AsyncClient:
         while (one := await self._call(next, found, None)) is not None:
             yield one
 
+    async def save_rows(self, batch_id: str, path: str | Path, *, failed: bool = False) -> int:
+        """Save the rows of a batch as they were sent, to fix them. See `Client.save_rows`."""
+        return await self._call(self._client.save_rows, batch_id, path, failed=failed)
+
     async def wait_for_batch(
         self, batch_id: str, timeout: float = DAY, on_change: Callable[[Batch], None] | None = None
     ) -> Batch:
