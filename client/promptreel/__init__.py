@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from promptreel._links import Link
+    from promptreel._sync import Synced
     from promptreel._webhooks import Webhook
     from promptreel.asynchronous import AsyncClient
     from promptreel.batch import Batch, BatchCheck, ReportRow
@@ -53,6 +54,7 @@ __all__ = [
     "NotFound",
     "PromptreelError",
     "ReportRow",
+    "Synced",
     "Takes",
     "Unauthorized",
     "Usage",
@@ -64,6 +66,7 @@ __all__ = [
 
 _MODULES = {
     "_links": ("Link",),
+    "_sync": ("Synced",),
     "_webhooks": ("Webhook",),
     "asynchronous": ("AsyncClient",),
     "batch": ("Batch", "BatchCheck", "ReportRow"),

@@ -3,18 +3,20 @@
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
+from promptreel import _download, _rows
 from promptreel._http import Http, bearing_faults
-from promptreel._inputs import Uploads, send_form, with_references
+from promptreel._inputs import Uploads, as_utf8, send_form, with_references
 from promptreel.batch import Batch, BatchCheck, ReportRow
-from promptreel.errors import ApiError, BatchFailed, BatchTimeout, NotFound
-from promptreel.generation import ID_DIGITS
+from promptreel.errors import ApiError, BatchFailed, BatchTimeout, NotFound, PromptreelError
+from promptreel.generation import ID_DIGITS, Video
 
 BATCHES = "/v2/batches"
 MAX_SENT_BYTES = 4 << 20  # a larger file is uploaded
@@ -24,6 +26,16 @@ ROWS_A_SECOND = 500  # poll a large batch less often, because each poll counts i
 DAY = 24 * 60 * 60.0
 # Send the file as raw bytes: text might be decoded and changed between here and the API.
 _AS_IT_IS = {"Content-Type": "application/octet-stream"}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A file to send. If it has rows of a batch, it is the batch's whole file with these rows in their places."""
+
+    path: Path
+    name: str  # of the batch
+    merged: _rows.Merged | None = None
+    lines: Mapping[int, int] = field(default_factory=dict)  # lines of the original file, by the numbers of rows
 
 
 class Batches:
@@ -41,9 +53,12 @@ class Batches:
         path = Path(file)
         if local_inputs:
             with self._local_inputs(path) as (changed, _):
-                return self.check_batch(changed, name=name or path.name)
+                return self.check_batch(changed, name=name)
+        if name is None:
+            with self._placed(path, None) as placed:
+                return self.check_batch(placed.path, name=placed.name)
         _refuse_large(path)
-        params = {"name": name or path.name, "dry_run": "true", **self._strictness_of_files}
+        params = {"name": name, "dry_run": "true", **self._strictness_of_files}
         answer = self._http.call("POST", BATCHES, params=params, body=path.read_bytes(), headers=_AS_IT_IS)
         return BatchCheck.from_json(answer)
 
@@ -58,7 +73,8 @@ class Batches:
     ) -> Batch:
         """Run a file of requests. Return once the file has arrived, possibly before all its rows have been read.
 
-        `name` identifies the batch; it defaults to the file's name. If you edit the file and send it again under the
+        `name` identifies the batch; it defaults to the file's name, or for a file of `save_rows` to the batch that its
+        rows belong to, which then keeps its other rows. If you edit the file and send it again under the
         same name, only the new rows run; sending the same file again starts only rows that were not
         started or whose input was missing. If a row is invalid, nothing runs
         unless `force` is true. Files over 4 MiB or 5,000 rows are uploaded, and their invalid rows are rejected.
@@ -70,8 +86,11 @@ class Batches:
         if local_inputs:
             with self._local_inputs(path) as (changed, upload):
                 upload()
-                return self.create_batch(changed, name=name or path.name, force=force, max_concurrency=max_concurrency)
-        params: dict[str, str | int] = {"name": name or path.name, **self._strictness_of_files}
+                return self.create_batch(changed, name=name, force=force, max_concurrency=max_concurrency)
+        if name is None:
+            with self._placed(path, None) as placed:
+                return self.create_batch(placed.path, name=placed.name, force=force, max_concurrency=max_concurrency)
+        params: dict[str, str | int] = {"name": name, **self._strictness_of_files}
         params |= {"force": "true"} if force else {}
         params |= {"max_concurrency": max_concurrency} if max_concurrency else {}
         try:
@@ -128,6 +147,96 @@ class Batches:
             if not page.get("next_cursor"):
                 return
             params["cursor"] = page["next_cursor"]
+
+    def save_rows(self, batch_id: str, path: str | Path, *, failed: bool = False) -> int:
+        """Save the rows of a batch with all their columns and the reasons of failures. Return how many there are.
+
+        Fix the rows in the file and send it without a name: it starts only rows that were changed or added, and the
+        batch keeps all others. With `failed`, only failed rows are saved. The file has the format of the batch's file:
+        a table as .csv or .tsv, JSON as .jsonl or .json. Raise FileExistsError if it exists.
+        """
+        path = Path(path)
+        _download.refuse_existing(path)
+        text, count, _ = self._rows_of(batch_id, failed=failed, suffix=path.suffix.lower())
+        self._write_rows(text, path)
+        return count
+
+    def _write_rows(self, text: str, path: Path) -> None:
+        with path.open(
+            "x", encoding="utf-8-sig" if path.suffix.lower() in _rows.TABLES else "utf-8", newline=""
+        ) as file:
+            file.write(text)
+
+    def _rows_of(self, batch_id: str, *, failed: bool, suffix: str | None = None) -> tuple[str, int, bool]:
+        """Return the content of a file of rows, how many it has, and whether it can be sent again."""
+        batch = self.batch(batch_id)
+        report = list(self.report(batch.id))
+        whole, can_resend = self._file_of(batch)  # after the report: it would notice another revision
+        fitting = _rows.TABLES if isinstance(whole, _rows.TableRows) else _rows.LISTS
+        if suffix is not None and suffix not in fitting:
+            raise PromptreelError(f"The rows of batch {batch.name} need a file that ends in {' or '.join(fitting)}.")
+        wanted = {
+            row.row: (row.error or "") if row.status == "error" else ""
+            for row in report
+            if not failed or row.status == "error"
+        }
+        if any(number > len(whole.rows) for number in wanted):
+            raise PromptreelError(f"The file of batch {batch.name} has fewer rows than its report: send it again.")
+        revision = _rows.Revision(batch.id, batch.revision)
+        return whole.marked(wanted, revision, suffix or fitting[0]), len(wanted), can_resend
+
+    def _file_of(self, batch: Batch) -> tuple[_rows.Rows, bool]:
+        """Return the rows of the file of a batch's present revision, and whether a file can be sent in its place."""
+        found = self._http.call("GET", _path(batch.id, "file"))
+        if found["size"] > _rows.MAX_BYTES:
+            raise PromptreelError(
+                f"The file of batch {batch.name} is larger than {_rows.MAX_BYTES >> 20} MiB: fix the rows in your own "
+                "copy, and send that under the same name."
+            )
+        with TemporaryDirectory(prefix="promptreel-") as folder:
+            copy = Path(folder) / "file"
+            _download.save(Video(found["url"], None, None, found["size"]), copy, overwrite=False)
+            if not _download.is_intact(copy, None, found["sha256"]) or found["revision"] != batch.revision:
+                raise PromptreelError(
+                    f"The file of batch {batch.name} was replaced by one that is not read yet, or cannot be read: "
+                    "wait, or send the whole file again."
+                )
+            data = as_utf8(copy, found["encoding"]) if found["encoding"] else copy.read_bytes()
+        return _rows.read(batch.name, data), found["can_resend"]
+
+    @contextmanager
+    def _placed(self, path: Path, name: str | None) -> Iterator[Placed]:
+        """Yield the file to send. Rows of a batch are put in their places in its file, unless a name is given."""
+        revision = _rows.revision_of(path)
+        if revision is None:
+            yield Placed(path, name or path.name)
+            return
+        part = _rows.read(path.name, path.read_bytes())
+        with TemporaryDirectory(prefix="promptreel-") as folder:
+            copy = Path(folder) / f"rows{path.suffix}"
+            if name:
+                copy.write_bytes(part.plain().encode())
+                yield Placed(copy, name)
+                return
+            batch = self.batch(revision.batch_id)
+            if batch.revision != revision.number:
+                raise PromptreelError(
+                    f"Batch {batch.name} has changed since {path.name} was written, perhaps because that was sent "
+                    "before: get its rows again with `promptreel batch rows`."
+                )
+            whole, can_resend = self._file_of(batch)
+            if not can_resend:
+                raise PromptreelError(
+                    f"Batch {batch.name} was started from S3: fix the rows in its file, and upload that there again."
+                )
+            merged = _rows.merge(whole, part, path.name)
+            if not (merged.changed or merged.added or merged.moved):
+                raise PromptreelError(
+                    f"No row of {path.name} was changed. To run failed rows again unchanged, use "
+                    f"`promptreel batch retry {batch.id}`."
+                )
+            copy.write_bytes(merged.text.encode())
+            yield Placed(copy, batch.name, merged, merged.lines)
 
     def cancel_batch(self, batch_id: str) -> Batch:
         """Cancel the batch and its running rows. The provider may still finish and charge for those rows."""

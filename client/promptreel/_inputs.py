@@ -6,17 +6,18 @@ References depend only on the content, so the same file always gives the same re
 import codecs
 import csv
 import hashlib
-import io
 import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from promptreel._http import TIMEOUT_SECONDS, Http
+from promptreel._tables import Table, fold
 from promptreel.errors import ConnectionFailed, PromptreelError
 from promptreel.generation import ID_DIGITS, Generation
 
@@ -209,24 +210,12 @@ def _line(line: str, change: Callable[[Any], Any]) -> str:
 
 
 def _table(text: str, change: Callable[[Any], Any]) -> str:
-    first, _, rest = text.partition("\n")
-    told = re.fullmatch(r'"?sep=([^"])"?', first.strip("\r"), re.IGNORECASE)
-    header = rest.partition("\n")[0] if told else first
-    for delimiter in told[1] if told else ",;\t":
-        columns = next(csv.reader([header], delimiter=delimiter))
-        names = [re.sub(r"[\s-]+", "_", name.strip()).casefold() for name in columns]
-        if {"prompt", "model"} & set(names):
-            break
-    else:
+    table = Table.of(text)
+    if table is None:
         return text
-    lines = list(csv.reader(io.StringIO(rest if told else text, newline=""), delimiter=delimiter, strict=True))
-    made = [lines[0], *(_cells(cells, names, change) for cells in lines[1:])]
-    if made == lines:
-        return text
-    out = io.StringIO(newline="")
-    out.write(f"{first}\n" if told else "")
-    csv.writer(out, delimiter=delimiter).writerows(made)
-    return out.getvalue()
+    names = list(map(fold, table.names))
+    made = [(line, _cells(cells, names, change)) for line, cells in table.rows]
+    return text if made == table.rows else replace(table, rows=made).text()
 
 
 def _cells(cells: list[str], names: list[str], change: Callable[[Any], Any]) -> list[str]:

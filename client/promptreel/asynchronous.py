@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 from uuid import uuid4
 
+from promptreel import _download
 from promptreel._batches import DAY, BatchWatch
 from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, bearing_faults
 from promptreel._links import WEEK, Link
@@ -35,6 +36,9 @@ from promptreel.client import (
 )
 from promptreel.generation import Generation, Model
 from promptreel.money import Budget, Estimate, Usage
+
+if TYPE_CHECKING:
+    from promptreel._sync import Synced
 
 CALLS_AT_ONCE = 32
 
@@ -142,9 +146,35 @@ class AsyncClient:
         """Save the video as `path`. The file appears only once it is complete. See `Client.download`."""
         is_left = Event()
         try:
-            return await self._call(
-                self._client._save, generation, Path(path), overwrite=overwrite, is_stopped=is_left.is_set
-            )
+            await self._call(self._client._save, generation, Path(path), overwrite=overwrite, is_stopped=is_left.is_set)
+        finally:
+            is_left.set()
+        return Path(path)
+
+    async def sync(
+        self,
+        folder: str | Path,
+        *,
+        tags: Iterable[str] = (),
+        batch: str | None = None,
+        verify: bool = False,
+        on_saved: Callable[[Path], None] | None = None,
+    ) -> "Synced":
+        """Save the videos that the folder does not have yet. See `Client.sync`.
+
+        `on_saved` is called in another thread. After the task is cancelled, the current video is still saved, and no
+        other.
+        """
+        is_left = Event()
+
+        def stop(path: Path) -> None:
+            if on_saved:
+                on_saved(path)
+            if is_left.is_set():
+                raise _download.Stopped
+
+        try:
+            return await self._call(self._client.sync, folder, tags=tags, batch=batch, verify=verify, on_saved=stop)
         finally:
             is_left.set()
 
@@ -202,6 +232,10 @@ class AsyncClient:
         found = self._client.report(batch_id)
         while (one := await self._call(next, found, None)) is not None:
             yield one
+
+    async def save_rows(self, batch_id: str, path: str | Path, *, failed: bool = False) -> int:
+        """Save the rows of a batch as they were sent, to fix them. See `Client.save_rows`."""
+        return await self._call(self._client.save_rows, batch_id, path, failed=failed)
 
     async def wait_for_batch(
         self, batch_id: str, timeout: float = DAY, on_change: Callable[[Batch], None] | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 from uuid import uuid4
 
 from promptreel import _download, configuration
@@ -25,6 +25,9 @@ from promptreel.errors import (
 )
 from promptreel.generation import ID_DIGITS, Generation, Model
 from promptreel.money import Budget, Estimate, Usage
+
+if TYPE_CHECKING:
+    from promptreel._sync import Synced
 
 PATH = "/v2/video/generations"
 DEFAULT_MODEL = "veo2"
@@ -195,11 +198,19 @@ class Client(Batches, Links, Webhooks):
         Raise FileExistsError if the file exists and `overwrite` is false, `NotFinished` or `GenerationFailed` if there
         is no video, `DownloadFailed` after three incomplete downloads, and OSError if the file cannot be written.
         """
-        return self._save(generation, Path(path), overwrite=overwrite)
+        self._save(generation, Path(path), overwrite=overwrite)
+        return Path(path)
 
     def _save(
-        self, generation: Which, path: Path, *, overwrite: bool, is_stopped: Callable[[], bool] = lambda: False
-    ) -> Path:
+        self,
+        generation: Which,
+        path: Path,
+        *,
+        overwrite: bool = False,
+        part: Path | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Generation:
+        """Save the video, and return the generation. `part` is the file for an interrupted download."""
         if not overwrite:
             _download.refuse_existing(path)
         attempt = 1
@@ -210,14 +221,43 @@ class Client(Batches, Links, Webhooks):
             if seen.video is None:
                 raise NotFinished(seen.no_video, seen)
             try:
-                video = seen.video
-                _download.save(video.url, video.file_size, path, overwrite=overwrite, is_stopped=is_stopped)
+                _download.save(seen.video, path, overwrite=overwrite, is_stopped=is_stopped, part=part)
             except DownloadFailed:
                 if attempt == DOWNLOAD_ATTEMPTS:
                     raise
                 attempt += 1
             else:
-                return path
+                return seen
+
+    def sync(
+        self,
+        folder: str | Path,
+        *,
+        tags: Iterable[str] = (),
+        batch: str | None = None,
+        verify: bool = False,
+        on_saved: Callable[[Path], None] | None = None,
+    ) -> "Synced":
+        """Save the videos of a batch, or of all generations with these tags, that the folder does not have yet.
+
+        Each video appears only once it is complete and its checksum was verified, with a sidecar that describes it. An
+        interrupted download is continued. Videos that the folder has are not downloaded again; with `verify`, their
+        checksums are compared. Nothing is deleted: `Synced.unselected` lists videos that are not selected any more.
+        `on_saved` is called with the path of each new video. Raise `PromptreelError` if another sync of the folder is
+        running.
+        """
+        from promptreel import _sync  # noqa: PLC0415 - most programs do not need it
+
+        if bool(batch) == bool(asked := [tags] if isinstance(tags, str) else list(tags)):
+            raise PromptreelError("Select the videos to save by their batch or by tags, and not by both.")
+        batch_id = self._whole(batch) if batch else None
+        _sync.opened(Path(folder), batch_id)
+        selected = _sync.by_batch(self.report(batch_id)) if batch_id else _sync.by_tag(self.list(tags=asked))
+
+        def save(generation_id: str, path: Path, part: Path) -> Generation:
+            return self._save(generation_id, path, part=part)
+
+        return _sync.Sync(save, self.get, Path(folder), verify, on_saved).run(selected)
 
     def cancel(self, generation: Which) -> Generation:
         """Cancel a running generation. The provider may still finish and charge for the video.

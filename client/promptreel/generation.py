@@ -19,6 +19,7 @@ class Video:
     content_type: str | None
     file_name: str | None
     file_size: int | None  # bytes
+    sha256: str | None = None  # as verified when it was archived
 
     @property
     def suffix(self) -> str:
@@ -94,7 +95,13 @@ class Generation:
             id=raw["id"],
             status=raw["status"],
             stage=meta.get("stage") or raw["status"],
-            video=Video(video["url"], video.get("content_type"), video.get("file_name"), video.get("file_size"))
+            video=Video(
+                url=video["url"],
+                content_type=video.get("content_type"),
+                file_name=video.get("file_name"),
+                file_size=video.get("file_size"),
+                sha256=meta.get("video_sha256"),
+            )
             if video
             else None,
             error=Failure.from_json(error) if error else None,

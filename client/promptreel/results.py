@@ -1,7 +1,7 @@
 """Save the results of a batch in a folder: its report, its videos, and a page that shows them.
 
-Nothing in the folder is overwritten. The file `.promptreel.json` records the batch and which file belongs to which
-generation. It prevents two batches from sharing a folder, and separates outdated videos from current ones.
+Nothing in the folder is overwritten. The file `.promptreel.json` names the batch, so that two batches do not share a
+folder. The sidecar of each video names its generation, which separates outdated videos from current ones.
 """
 
 import csv
@@ -17,10 +17,12 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from urllib.parse import quote
 
+from promptreel import _sidecar
+from promptreel._tables import is_formula
 from promptreel._text import UNPRINTABLE
 from promptreel.batch import ReportRow
 from promptreel.errors import PromptreelError
-from promptreel.generation import MP4
+from promptreel.generation import MP4, Generation
 
 MARK = ".promptreel.json"
 EARLIER = "earlier"  # the folder for videos that no longer belong to a row
@@ -53,9 +55,10 @@ def video_name(row: ReportRow, template: str = DEFAULT_TEMPLATE) -> str:
     fields = {
         "row": f"{row.row:05d}",
         "name": slug(row.name or " ".join((row.prompt or "").split()[:MAX_WORDS])) or "video",
-        "id": (row.generation_id or "")[:8],
+        "id": slug((row.generation_id or "")[:8]),
     }
-    suffix = PurePosixPath(row.s3_uri or "").suffix or MP4
+    suffix = PurePosixPath(row.s3_uri or "").suffix
+    suffix = suffix if re.fullmatch(r"\.[0-9a-z]{1,8}", suffix, re.ASCII) else MP4
     name = re.sub(r"\{(row|name|id)\}", lambda found: fields[found[1]], template).strip(" .")
     return f"{'_' if name.partition('.')[0].upper() in RESERVED else ''}{name}{suffix}"
 
@@ -98,27 +101,23 @@ class Results:
         template = checked_template(template)
         prepare(folder)
         mark = folder / MARK
-        if not mark.exists():
-            return cls(folder, batch_id, template)
-        try:
-            found = json.loads(mark.read_text("utf-8"))
-            owner, videos = str(found["batch"]), {str(key): str(name) for key, name in found["videos"].items()}
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise PromptreelError(f"{mark} cannot be read: choose another folder.") from error
-        if owner != batch_id:
-            raise PromptreelError(f"{folder} contains the results of batch {owner}: choose another folder.")
-        # Accept only names inside this folder.
-        plain = {key: name for key, name in videos.items() if Path(name).name == name and name not in ("", ".", "..")}
-        return cls(folder, batch_id, template, plain)
+        if mark.exists():
+            try:
+                owner = json.loads(mark.read_text("utf-8"))["batch"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise PromptreelError(f"{mark} cannot be read: choose another folder.") from error
+            if owner != batch_id:
+                raise PromptreelError(f"{folder} contains the results of batch {owner}: choose another folder.")
+        there = _sidecar.saved_in(folder).items()
+        videos = {key: one.path.name for key, one in there if one.batch_id == batch_id and one.path.is_file()}
+        return cls(folder, batch_id, template, videos)
 
     def put_earlier_aside(self, rows: Iterable[ReportRow]) -> list[Path]:
         """Move videos of generations that no longer belong to the batch to the folder `earlier`. Return their paths."""
         current, moved = {row.generation_id for row in rows}, []
         for generation_id in [one for one in self.videos if one not in current]:
             path = self.folder / self.videos.pop(generation_id)
-            if path.is_file():
-                (self.folder / EARLIER).mkdir(exist_ok=True)
-                moved.append(path.rename(_free(self.folder / EARLIER / path.name)))
+            moved.append(_sidecar.move(path, free_earlier(path)))
         self._mark()
         return moved
 
@@ -129,13 +128,14 @@ class Results:
         if known is None or not (self.folder / known).is_file():
             return wanted, False
         if known != wanted.name and not wanted.exists():
-            (self.folder / known).rename(wanted)
-            self.saved(row, wanted)
+            _sidecar.move(self.folder / known, wanted)
+            self.videos[str(row.generation_id)] = wanted.name
         return self.folder / self.videos[str(row.generation_id)], True
 
-    def saved(self, row: ReportRow, path: Path) -> None:
-        """Record that the row's video has been saved."""
-        self.videos[str(row.generation_id)] = path.name
+    def saved(self, path: Path, generation: Generation) -> None:
+        """Write the sidecar of a video that has been saved."""
+        _sidecar.write(path, generation)
+        self.videos[generation.id] = path.name
         self._mark()
 
     def write_report(self, rows: Sequence[ReportRow]) -> Path:
@@ -187,7 +187,7 @@ class Results:
     def _mark(self) -> None:
         path = self.folder / MARK
         part = path.with_name(f"{MARK}.part")
-        part.write_text(json.dumps({"batch": self.batch_id, "videos": self.videos}, ensure_ascii=False), "utf-8")
+        part.write_text(json.dumps({"batch": self.batch_id}), "utf-8")
         part.replace(path)
 
 
@@ -196,6 +196,13 @@ def _player(name: str) -> str:
     if name.endswith(".gif"):
         return f'<img src="{source}" alt="" loading="lazy">'
     return f'<video controls preload="metadata" src="{source}"></video>'
+
+
+def free_earlier(path: Path) -> Path:
+    """Return a free path in the folder `earlier` for a file that leaves its place."""
+    folder = path.parent / EARLIER
+    folder.mkdir(exist_ok=True)
+    return _free(folder / path.name)
 
 
 def _free(path: Path) -> Path:
@@ -208,10 +215,7 @@ def _free(path: Path) -> Path:
 
 def _cell(value: object) -> object:
     """Return the value with an apostrophe before it if a spreadsheet might run it, as the deployment's reports do."""
-    if not isinstance(value, str):
-        return value
-    first = unicodedata.normalize("NFKC", value.lstrip()[:1])
-    return f"'{value}" if value.startswith(("\t", "\r")) or first in ("=", "+", "-", "@") else value
+    return f"'{value}" if isinstance(value, str) and is_formula(value) else value
 
 
 _PAGE = """<!doctype html>

@@ -115,6 +115,12 @@ def report(id: str) -> dict[str, Any] | Response[str]:
     return Response(HTTPStatus.OK.value, "text/csv; charset=utf-8", csv, headers=headers)
 
 
+@router.get("/v2/batches/<id>/file")
+def file(id: str) -> dict[str, Any]:
+    """Return a link to a batch's file, as it was sent."""
+    return _batches().file(caller(router).owner, id)
+
+
 @router.post("/v2/batches/<id>/cancel")
 def cancel(id: str) -> dict[str, Any]:
     """Start no more rows, and cancel those that are running."""

@@ -221,6 +221,37 @@ def test_a_batch_is_checked_run_watched_and_downloaded(run: Run, cloud: LocalClo
     assert "--reuse" in refused.stderr
 
 
+def test_failed_rows_are_fixed_and_the_videos_synced(run: Run, cloud: LocalCloud, tmp_path: Path) -> None:
+    """Also with strict roles: the file of the batch, its link, and links that continue a download."""
+    tag, kite = unique("a kite"), unique("=a boat")
+    for prompt in (kite, tag):
+        cloud.simulator.script(prompt, seconds=0)
+    table = f"prompt,seed,tags\n{kite},1,project={tag[-8:]}\n{tag},x,project={tag[-8:]}\n"
+    name = f"{uuid4().hex}.csv"
+    (tmp_path / name).write_text(table)
+    run("batch", name, "--force", "--wait", code=1)
+    saved = run("batch", "rows", name, "--failed", "-o", "failed.csv")
+    assert "promptreel batch failed.csv" in " ".join(saved.stderr.split())
+    text = (tmp_path / "failed.csv").read_text("utf-8-sig")
+    (tmp_path / "failed.csv").write_text(text.replace(",x,", ",2,"))
+    fixed = run("batch", "failed.csv", "--wait")
+    assert "1 changed row (2)" in fixed.stderr
+    assert "2 of 2 rows completed (1 requested earlier)" in fixed.stdout
+    assert [cloud.creates(prompt) for prompt in (kite, tag)] == [1, 1]
+
+    synced = run("sync", "out", "--batch", name).stdout.splitlines()
+    first = tmp_path / synced[0]
+    assert [Path(path).name[:5] for path in synced] == ["00001", "00002"]
+    assert json.loads(first.with_name(f"{first.name}.json").read_text())["prompt"] == kite
+    whole = first.read_bytes()
+    first.unlink()
+    first.with_name(f"{first.name}.part").write_bytes(whole[: len(whole) // 2])
+    assert run("sync", "out", "--batch", name).stdout.splitlines() == synced[:1]
+    assert first.read_bytes() == whole
+    again = run("sync", "out", "--tag", f"project={tag[-8:]}", "--verify")
+    assert again.stderr.splitlines()[-1] == "0 videos saved, 2 already there."
+
+
 def test_a_batch_is_listed_cancelled_retried_and_reported_by_its_owner(
     run: Run, cloud: LocalCloud, tmp_path: Path
 ) -> None:

@@ -2,11 +2,12 @@
 
 import base64
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import boto3
 import pytest
@@ -18,6 +19,7 @@ from core.generation import Failure
 from core.money.budgets import Budgets, Limits, scope_of
 from core.records.lists import Lists
 from core.workflow import Run
+from promptreel import _rows
 from tests.support.events import event
 from tests.support.functions import Doors, call
 from tests.support.generations import archived, claimed
@@ -616,3 +618,60 @@ def test_a_dropped_file_is_strict_unless_its_metadata_says_otherwise(
     assert doors.take(doors.drop("a.json", request, strict=strict)) == []
     assert [one.unchecked for one in doors.of("files")] == [unchecked]
     assert [one.status.ended for one in doors.of("files")] == [unchecked is None]
+
+
+def file_of(house: House, batch_id: str, owner: str = "ann") -> tuple[int, dict[str, Any]]:
+    return house.call("GET", f"{PATH}/{batch_id}/file", owner=owner)
+
+
+def content_at(url: str) -> bytes:
+    parts = urlsplit(url)
+    bucket = parts.hostname.split(".")[0] if parts.hostname else ""
+    body: bytes = boto3.client("s3").get_object(Bucket=bucket, Key=unquote(parts.path[1:]))["Body"].read()
+    return body
+
+
+def test_the_file_of_a_batch_is_the_one_that_was_sent(house: House) -> None:
+    batch = house.send("prompt,seed,_note\n=a boat,1,mine\n=a boat,x,\n", query="&force=true")
+    assert file_of(house, batch["id"])[0] == 409, "it is not read yet"
+    house.take()
+    status, found = file_of(house, "week.csv")
+    assert (status, found["name"], found["revision"], found["can_resend"]) == (200, "week.csv", 1, True)
+    content = content_at(found["url"])
+    assert content == b"prompt,seed,_note\n=a boat,1,mine\n=a boat,x,\n"
+    assert (hashlib.sha256(content).hexdigest(), len(content)) == (found["sha256"], found["size"])
+
+
+def test_nobody_else_gets_the_file_of_a_batch(house: House) -> None:
+    batch = house.send()
+    house.take()
+    assert file_of(house, batch["id"], owner="bob")[0] == 404
+    assert file_of(house, "week.csv", owner="bob")[0] == 404
+
+
+def test_an_expired_file_is_reported(house: House) -> None:
+    batch = house.send()
+    house.take()
+    boto3.client("s3").delete_object(Bucket="prompts", Key="owners/ann/week.csv")
+    status, answer = file_of(house, batch["id"])
+    assert (status, "has expired" in answer["message"]) == (409, True)
+
+
+def test_only_fixed_rows_start_if_failed_rows_return_to_their_batch(house: House) -> None:
+    text = "prompt,seed\na boat,1\na kite,x\na car,3\na boat,1\n"
+    batch = house.send(text, query="&force=true")
+    house.take()
+    before = house.rows(batch["id"])
+    assert [row["status"] for row in before] == ["queued", "error", "queued", "queued"]
+    revision = _rows.Revision(batch["id"], 1)
+    part = _rows.read("week.csv", text.encode()).marked({2: "x", 3: "y"}, revision, ".csv")
+    fixed = part.replace("a kite,x", "a kite,2")
+    whole = _rows.read("week.csv", content_at(file_of(house, "week.csv")[1]["url"]))
+    found = _rows.merge(whole, _rows.read("failed.csv", fixed.encode()), "failed.csv")
+    answer = house.send(found.text)
+    assert (answer["check"]["made_before"], answer["check"]["rows"]) == (3, 4)
+    house.take()
+    after = house.rows(batch["id"])
+    assert [row["status"] for row in after] == ["queued"] * 4
+    kept = [one["generation_id"] == other["generation_id"] for one, other in zip(before, after, strict=True)]
+    assert kept == [True, False, True, True]

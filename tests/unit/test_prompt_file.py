@@ -96,6 +96,38 @@ def test_cells_get_the_types_of_the_models_schema_and_blank_ones_are_omitted() -
     ]
 
 
+COMMENTS = '# veo2, a table; of "prompts"\r\n"# duration: 5, 8"\r\n#\n'
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param(f"{COMMENTS}prompt,seed\n#1 boat,2\n", id="commas"),
+        pytest.param(f"\ufeff{COMMENTS}prompt;seed\n#1 boat;2\n", id="semicolons after a byte order mark"),
+        pytest.param(f"{COMMENTS}sep=|\n# more\nprompt|seed\n#1 boat|2\n", id="as Excel names the delimiter"),
+        pytest.param('# a,,\n"# b; c",,\nprompt,seed,\n#1 boat,2,\n', id="as Excel fills the cells"),
+    ],
+)
+def test_comments_above_the_header_are_ignored_and_prompts_may_begin_like_them(table: str) -> None:
+    (row,) = rows("a.csv", table)
+    assert row.request == {"model": "veo2", "prompt": "#1 boat", "seed": 2}
+    assert table.split("\n")[row.line - 1].startswith("#1 boat")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param("# prompt\n", id="one comment"),
+        pytest.param("# only\n# comments", id="comments"),
+        pytest.param("# a\n\nprompt\nx\n", id="a blank line"),
+        pytest.param("#prompt,seed\nx,1\n", id="a header that is a comment"),
+    ],
+)
+def test_a_table_of_comments_has_no_header(table: str) -> None:
+    with pytest.raises(InvalidFile, match="must name the columns"):
+        rows("a.csv", table)
+
+
 @given(st.lists(TEXT, min_size=1, max_size=5))
 def test_any_text_survives_csv(prompts: list[str]) -> None:
     text = io.StringIO(newline="")

@@ -29,6 +29,7 @@ FOR_ALL = {
     "delete": "generations.delete",
     "models": "models.models",
     "batch": "batch.app",
+    "sync": "sync.sync",
     "usage": "usage.usage",
     "webhooks": "webhooks.app",
     "mcp": "mcp.mcp",

@@ -18,11 +18,12 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from promptreel._batches import DAY, MAX_SENT_BYTES
+from promptreel._batches import DAY, MAX_SENT_BYTES, Placed
 from promptreel._inputs import as_utf8
 from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import Client
 from promptreel.commands import output
+from promptreel.commands.batch_files import BatchId, init, rows, said_of, where
 from promptreel.commands.options import Json, Unchecked, Wait, again, client, configured
 from promptreel.commands.tables import Column, say_table
 from promptreel.commands.waiting import telling_interrupts
@@ -49,10 +50,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-BatchId = Annotated[
-    str,
-    typer.Argument(metavar="BATCH", help="The batch's name, its id or its first digits.", show_default=False),
-]
 Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Maximum time to wait.")]
 SaveTo = Annotated[
     Path | None,
@@ -170,10 +167,15 @@ def run(
             _check_here(file, readable, strict=not unchecked, as_json=as_json)
         return
     api_of = client(context, strict=not unchecked)
-    with closing(api_of) as api, telling_interrupts(), api._local_inputs(file, encoding) as (sent, upload):
-        check = _checked(api, sent, name or file.name)
+    with (
+        closing(api_of) as api,
+        telling_interrupts(),
+        api._local_inputs(file, encoding) as (own, upload),
+        api._placed(own, name or (file.name if again_ else None)) as placed,
+    ):
+        check = _checked(api, placed)
         if check:
-            _print_problems(file, check, quiet=as_json)
+            _print_problems(file, placed, check, quiet=as_json)
             _print_unchecked(check.unchecked)
         if dry_run:
             _end_dry_run(file, check, as_json=as_json)
@@ -182,17 +184,17 @@ def run(
             raise PromptreelError(
                 f"{file}: {_summary(check)}. Nothing was sent: fix the file, or run the valid rows with --force."
             )
-        batch_name = name or file.name
+        batch_name = placed.name
         if check:
             choice: Choice | None = "reuse" if reuse else "again" if again_ else None
-            check = _choose_batch(api, sent, check, choice, is_named=name is not None)
+            check = _choose_batch(api, placed, check, choice, is_named=name is not None)
             batch_name = check.name
             _print_earlier_rows(check)
         following = Following(timeout, save_to, videos, name_template, as_json)
         if check and (folder := following.folder_of(check.id)):
             Results.open(folder, check.id, name_template)
         upload()
-        batch = api.create_batch(sent, name=batch_name, force=force, max_concurrency=max_concurrency)
+        batch = api.create_batch(placed.path, name=batch_name, force=force, max_concurrency=max_concurrency)
         if wait or save_to or videos:
             output.warn(f"Batch {batch.id}")
             _finish(context, api, batch, following)
@@ -391,23 +393,26 @@ def _check_here(file: Path, readable: Path, *, strict: bool, as_json: bool) -> N
         )
 
 
-def _checked(api: Client, file: Path, name: str) -> BatchCheck | None:
+def _checked(api: Client, placed: Placed) -> BatchCheck | None:
     """Return the deployment's check of the file, or None if the file is too large to check before it is uploaded."""
+    if said := said_of(placed):
+        output.warn(said)
     try:
-        return api.check_batch(file, name=name)
+        return api.check_batch(placed.path, name=placed.name)
     except ApiError as error:
         if error.status != 413:  # noqa: PLR2004 - HTTP's own
             raise
     output.warn(
-        f"{file} is large (over {MAX_SENT_BYTES >> 20} MiB or 5,000 rows): its rows are checked after the upload."
+        f"{output.plain(placed.name)} is large (over {MAX_SENT_BYTES >> 20} MiB or 5,000 rows): its rows are checked "
+        "after the upload."
     )
     return None
 
 
-def _print_problems(file: Path, check: BatchCheck, *, quiet: bool) -> None:
+def _print_problems(file: Path, placed: Placed, check: BatchCheck, *, quiet: bool) -> None:
     _print_causes([problem.message for problem in check.problems])
     for problem in check.problems:
-        output.warn(output.plain(f"{file}:{problem.line}: row {problem.row}: {problem.message}"))
+        output.warn(output.plain(f"{where(file, placed, problem)}: row {problem.row}: {problem.message}"))
     if check.problem_rows > len(check.problems) and not quiet:
         output.warn(f"... and {check.problem_rows - len(check.problems)} more.")
 
@@ -465,9 +470,16 @@ def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None
         raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: fix the file and try again.")
 
 
-def _choose_batch(api: Client, file: Path, check: BatchCheck, choice: Choice | None, *, is_named: bool) -> BatchCheck:
-    """Return the check for the batch to run. If another batch has most of the rows, `choice` or the user decides."""
-    other = check.made_elsewhere
+def _choose_batch(
+    api: Client, placed: Placed, check: BatchCheck, choice: Choice | None, *, is_named: bool
+) -> BatchCheck:
+    """Return the check for the batch to run. If another batch has most of the rows, `choice` or the user decides.
+
+    Rows of a batch return to that batch.
+    """
+    file, other = placed.path, check.made_elsewhere
+    if placed.merged:
+        return check
     if choice == "again":
         return check if is_named else _under_new_name(api, file, check)
     if other is None or 2 * other.rows <= check.rows:
@@ -539,7 +551,8 @@ def _finish(context: typer.Context, api: Client, batch: Batch, following: Follow
         refused = sum((row.error or "").startswith("InvalidRequest:") for row in rows)
         way = f"Retry with: {_again(context, 'retry', batch.id, *options)}"
         if refused == len(rows) - completed:
-            way = "Fix the invalid requests and run the file again."
+            failed_file = f"failed{os.path.splitext(batch.name)[1]}"
+            way = f"Fix the invalid rows: {_again(context, 'rows', batch.id, '--failed', '-o', failed_file)}"
         if batch.held_back:
             output.warn(batch.held_back)
         raise PromptreelError(f"{len(rows) - completed} of {output.counted(len(rows), 'row')} failed. {way}")
@@ -563,12 +576,12 @@ def _save_video(context: typer.Context, api: Client, row: ReportRow, results: Re
     if is_there:
         return True
     try:
-        api.download(str(row.generation_id), path)
+        generation = api._save(str(row.generation_id), path)
     except (PromptreelError, OSError) as error:
         way = again(context, f"download {row.generation_id} -o {shlex.quote(video_name(row))}")
         output.warn(output.plain(f"row {row.row}: {error} Download it with: {way}"))
         return False
-    results.saved(row, path)
+    results.saved(path, generation)
     return True
 
 
@@ -630,3 +643,7 @@ def _show(batch: Batch) -> None:
 
 def _again(context: typer.Context, *words: str) -> str:
     return again(context, shlex.join(["batch", *words]))
+
+
+app.command()(init)
+app.command()(rows)

@@ -119,14 +119,15 @@ def _parameters(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str
     for name, value in schema["properties"].items():
         if path + name == "model":
             continue
-        default = "required" if name in required else _default(value)
-        yield path + name, _allowed(value), default, value.get("description", "")
+        default = "required" if name in required else default_of(value)
+        yield path + name, allowed(value), default, value.get("description", "")
         for inner, mark in ((value, ""), (value.get("items", {}), "[]")):
             if "properties" in inner:
                 yield from _parameters(inner, f"{path}{name}{mark}.")
 
 
-def _allowed(schema: Mapping[str, Any]) -> str:
+def allowed(schema: Mapping[str, Any]) -> str:
+    """Return the values that a parameter accepts."""
     if "enum" in schema:
         return _listed(schema["enum"])
     if "const" in schema:
@@ -136,7 +137,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     if "https?://" in str(schema.get("pattern", "")) and kind == "string":
         kind = "URL or file"
     if kind == "array":
-        kind = f"list of {_allowed(schema['items'])}"
+        kind = f"list of {allowed(schema['items'])}"
     limits = {"minimum": "from", "maximum": "to", "minItems": "from", "maxItems": "to", "maxLength": "of at most"}
     return " ".join([kind, *(f"{word} {schema[limit]}" for limit, word in limits.items() if limit in schema)])
 
@@ -146,6 +147,7 @@ def _listed(values: Sequence[object]) -> str:
     return ", ".join(dict.fromkeys(map(str, values)))
 
 
-def _default(schema: Mapping[str, Any]) -> str:
+def default_of(schema: Mapping[str, Any]) -> str:
+    """Return the default of a parameter, or an empty text."""
     default = schema.get("default", "")
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -21,6 +21,7 @@ ROUTES = {
         "GET /v2/models",
         "GET /v2/batches",
         "GET /v2/batches/{id}/report",
+        "GET /v2/batches/{id}/file",
         "GET /v2/usage",
         "GET /v2/budgets",
         "GET /v2/slots",

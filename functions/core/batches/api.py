@@ -11,6 +11,8 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from core.batches.check import batch_id_of, sent_key
 from core.batches.dropped_file import MAX_FILE_BYTES
 from core.batches.record import NOT_STARTED, Batch, BatchStatus, no_batch
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 MAX_REPORT = 500  # rows of a report in one answer
 MAX_REPORT_BYTES = 3 << 20  # of a report in one answer: Lambda's limit is 6 MiB
 MOST_MEANT = 10  # batches that an error names if an id is cut too short
-UPLOAD_SECONDS = 3600  # until the link of an upload expires
+UPLOAD_SECONDS = 3600  # until the link of an upload or of a file expires
 CANCEL_SECONDS, LAG_SECONDS = 20.0, 1.0  # of one cancellation, and until the index has a write
 
 
@@ -135,6 +137,34 @@ class BatchApi:
                 last = row["row"]
                 break
         return rows, last if last < run.rows else None
+
+    def file(self, owner: str, which: str) -> dict[str, Any]:
+        """Return a link to the batch's file. Raise `Conflict` if the file was not read yet or has expired.
+
+        The link leads to the object in the bucket. Content that has arrived since may have replaced it, so a caller
+        compares its SHA-256.
+        """
+        batch = self.own(owner, which)
+        record = batch.record
+        if batch.run is None:
+            raise Conflict(f"The file of batch {record.batch_id} was not read yet.")
+        where = {"Bucket": self.prompts_bucket, "Key": record.source_ref.removeprefix(f"s3://{self.prompts_bucket}/")}
+        try:
+            found = self.s3.head_object(Bucket=where["Bucket"], Key=where["Key"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+                raise
+            raise Conflict(f"The file of batch {record.batch_id} has expired.") from None
+        return {
+            "name": record.name,
+            "revision": record.revision,
+            "sha256": record.content,
+            "encoding": found["Metadata"].get("encoding"),
+            "can_resend": record.batch_id == batch_id_of(self.prompts_bucket, owner, record.name),
+            "size": found["ContentLength"],
+            "url": self.s3.generate_presigned_url("get_object", Params=where, ExpiresIn=UPLOAD_SECONDS),
+            "expires_in": UPLOAD_SECONDS,
+        }
 
     def cancel(self, owner: str, which: str) -> dict[str, Any]:
         """Start no more rows of the latest run and those before it, and stop the rows that they started.

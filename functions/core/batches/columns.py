@@ -17,6 +17,8 @@ NOT_UTF8 = (
 FOR_US = ("id", "name", "tags", "webhook", "webhook_events")  # not sent to the provider
 OWN = ("prompt", "model", *FOR_US)  # columns that every model allows
 IGNORED = "_"  # the beginning of a column's name that is ignored
+COMMENT = ("#", '"#')  # the beginning of a line before the header that is ignored; a spreadsheet may quote it
+_SEPARATOR = re.compile(r'"?sep=([^"])"?', re.IGNORECASE)  # as Excel writes it
 
 
 def fold(name: str) -> str:
@@ -33,14 +35,18 @@ class Columns:
 
     @classmethod
     def of(cls, text: IO[str], most: int, models: Models | None) -> tuple["Columns", int]:
-        """Read the header. Return the columns, and how many lines they took.
+        """Read the comments and the header. Return the columns, and how many lines they took.
 
-        Raise `InvalidFile` if the first line names no known columns, or one that none of the `models` has. Without
-        `models`, any name is allowed.
+        Raise `InvalidFile` if the first other line names no known columns, or one that none of the `models` has.
+        Without `models`, any name is allowed.
         """
-        lines, delimiters, first = 1, tuple(DELIMITERS), text.readline(most)
-        if named := re.fullmatch(r'"?sep=([^"])"?', first.rstrip("\r\n"), re.IGNORECASE):  # as Excel writes it
-            lines, delimiters, first = 2, (named[1],), text.readline(most)
+        lines, delimiters = 0, tuple(DELIMITERS)
+        while True:
+            lines, first = lines + 1, text.readline(most)
+            if named := _SEPARATOR.fullmatch(first.rstrip("\r\n")):
+                delimiters = (named[1],)
+            elif not first.startswith(COMMENT):
+                break
         for delimiter in delimiters:
             columns = cls(_split(first, delimiter), delimiter)
             if {"prompt", "model"} & set(columns.names):
@@ -50,7 +56,7 @@ class Columns:
             raise InvalidFile(NOT_UTF8)
         raise InvalidFile(
             "The file's first line must name the columns, including `prompt` or `model`, separated by commas, "
-            "semicolons or tabs."
+            "semicolons or tabs. Only comments, which begin with `#`, may be above it."
         )
 
     def problem(self, cells: list[str]) -> str | None:

@@ -43,6 +43,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "waits_for": None,  # set there as well
             "waits_for_credits": None,  # set there as well
             "video_expires_at": None,  # set there as well
+            "video_sha256": (video and video.sha256) or None,
             "created_at": iso(generation.created_at),
             "submitted_at": generation.submitted_at and iso(generation.submitted_at),
             "generated_at": generation.generated_at and iso(generation.generated_at),

@@ -242,7 +242,7 @@ def test_an_unusable_folder_is_reported_before_anything_is_sent(ask: Any, home: 
     assert (code, len(wire.requests), "is a file" in err) == (1, 0, True)
     (home / "out").unlink()
     (home / "out").mkdir()
-    (home / "out" / ".promptreel.json").write_text(json.dumps({"batch": OTHER, "videos": {}}))
+    (home / "out" / ".promptreel.json").write_text(json.dumps({"batch": OTHER}))
     code, _, err, wire = ask("batch", "week.csv", "-o", "out", answers=[check()])
     assert (code, len(wire.requests), f"contains the results of batch {OTHER}" in err) == (1, 1, True)
 
@@ -258,6 +258,7 @@ def test_videos_are_saved_and_a_failed_download_says_how_to_get_it(ask: Any, hom
     saved = home / "out" / "00001-a-boat-01234567.mp4"
     assert saved.read_bytes() == b"video"
     assert f"Download it with: promptreel download {OTHER} -o 00002-a-kite-cccccccc.mp4" in err
+    assert json.loads(saved.with_name(f"{saved.name}.json").read_text())["id"] == ID
     assert saved.name in (home / "out" / "index.html").read_text()
     assert saved.name in (home / "out" / "report.csv").read_text()
 

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from promptreel.batch import ReportRow
 from promptreel.errors import PromptreelError
+from promptreel.generation import Generation
 from promptreel.results import MARK, RESERVED, Results, checked_template, slug, video_name
+from tests.support.api_answers import generation
 
 A, B = "a" * 32, "b" * 32
 
@@ -28,7 +30,9 @@ def row(number: int = 1, generation_id: str = A, **fields: Any) -> ReportRow:
 def save(results: Results, one: ReportRow, data: bytes = b"video") -> Path:
     path, _ = results.video_path(one)
     path.write_bytes(data)
-    results.saved(one, path)
+    shown = generation("completed", id=one.generation_id)
+    shown["meta"]["batch"] = {"id": results.batch_id, "row": one.row}
+    results.saved(path, Generation.from_json(shown))
     return path
 
 
@@ -96,20 +100,21 @@ def test_an_unwritable_folder_is_reported(tmp_path: Path) -> None:
         Results.open(tmp_path / "file" / "out", A)
 
 
-@pytest.mark.parametrize("mark", ["{", "[]", '{"batch": "x"}', '{"batch": "x", "videos": 1}'])
+@pytest.mark.parametrize("mark", ["{", "[]", '{"batch": "x"}', '{"batch": 1}'])
 def test_an_unreadable_marker_does_not_allow_mixing_batches(tmp_path: Path, mark: str) -> None:
     (tmp_path / MARK).write_text(mark)
     with pytest.raises(PromptreelError, match="choose another folder"):
         Results.open(tmp_path, A)
 
 
-def test_a_marker_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "other.mp4").write_bytes(b"mine")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / MARK).write_text(json.dumps({"batch": A, "videos": {B: "../other.mp4"}}))
-    results = Results.open(tmp_path / "out", A)
-    assert results.put_earlier_aside([]) == []
-    assert (tmp_path / "other.mp4").read_bytes() == b"mine"
+def test_videos_of_other_batches_and_other_files_stay_where_they_are(tmp_path: Path) -> None:
+    save(Results.open(tmp_path / "b", B), row(1, B))
+    mine = tmp_path / "b" / "mine.json"
+    mine.write_text("[1]")
+    (tmp_path / "b" / MARK).unlink()
+    results = Results.open(tmp_path / "b", A)
+    assert (results.videos, results.put_earlier_aside([])) == ({}, [])
+    assert mine.exists()
 
 
 def test_an_older_video_is_moved_aside_and_kept(tmp_path: Path) -> None:
@@ -121,6 +126,8 @@ def test_an_older_video_is_moved_aside_and_kept(tmp_path: Path) -> None:
     save(results, row(1, A), b"again")
     (second,) = results.put_earlier_aside([])
     assert (second.read_bytes(), moved.read_bytes()) == (b"again", b"old")
+    sidecars = [json.loads(path.with_name(f"{path.name}.json").read_text()) for path in (moved, second)]
+    assert [one["size"] for one in sidecars] == [3, 5], "each sidecar is next to its video"
 
 
 def test_a_video_whose_row_has_moved_is_renamed_and_not_fetched_again(tmp_path: Path) -> None:

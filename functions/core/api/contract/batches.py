@@ -192,6 +192,32 @@ _REPORT = {
     ],
     "responses": _REPORT_ANSWERS,
 }
+_FILE = {
+    "operationId": "fetchBatchFile",
+    "summary": "Get a link to the file of a batch",
+    "description": "Compare its SHA-256: other content that has arrived since, and is not read yet or cannot be read, "
+    "may have replaced the file.",
+    "parameters": [ID_IN_PATH],
+    "responses": answers("400", "401", "404", "409", ok=ref("BatchFile")),
+}
+_FILE_LINK = {
+    "type": "object",
+    "required": ["name", "revision", "sha256", "encoding", "can_resend", "size", "url", "expires_in"],
+    "properties": {
+        "name": TEXT,
+        "revision": COUNT,
+        "sha256": {"type": "string", "description": "SHA-256 of the content of this revision."},
+        "encoding": {"type": ["string", "null"], "description": "The encoding that its sender named. Null for UTF-8."},
+        "can_resend": {
+            "type": "boolean",
+            "description": "Whether a file that you send under this name is a new revision of this batch. It is not if "
+            "the batch's file was put into another folder in S3.",
+        },
+        "size": {"type": "integer", "description": "In bytes."},
+        "url": {"type": "string"},
+        "expires_in": {"type": "integer", "description": "In seconds."},
+    },
+}
 _CANCEL, _RETRY = (
     {
         "operationId": operation,
@@ -207,7 +233,14 @@ _CANCEL, _RETRY = (
 PATHS = {
     "/v2/batches": {"post": _SEND, "get": _FETCH_OR_LIST},
     "/v2/batches/{id}/report": {"get": _REPORT},
+    "/v2/batches/{id}/file": {"get": _FILE},
     "/v2/batches/{id}/cancel": {"post": _CANCEL},
     "/v2/batches/{id}/retry": {"post": _RETRY},
 }
-SCHEMAS = {"Batch": _BATCH, "BatchCheck": _CHECK, "BatchUpload": _UPLOAD, "ReportRow": _REPORT_ROW}
+SCHEMAS = {
+    "Batch": _BATCH,
+    "BatchCheck": _CHECK,
+    "BatchUpload": _UPLOAD,
+    "BatchFile": _FILE_LINK,
+    "ReportRow": _REPORT_ROW,
+}

@@ -101,6 +101,7 @@ _GENERATION = {
                     "description": "When the video is deleted, or null if it is kept. Afterwards the status remains "
                     "`completed`, `video` is null, and `error` is VideoExpired.",
                 },
+                "video_sha256": {"type": ["string", "null"], "description": "SHA-256 of the archived video."},
                 "request": {"type": "object"},
                 "unchecked": UNCHECKED,
                 "created_at": {"type": "string", "format": "date-time"},
