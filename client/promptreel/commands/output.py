@@ -5,12 +5,14 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from promptreel._text import UNPRINTABLE
-from promptreel.generation import Generation
+
+if TYPE_CHECKING:
+    from promptreel.generation import Generation
 
 
 def plain(value: object) -> str:
@@ -108,13 +110,13 @@ def notify(text: str) -> None:
         sys.stderr.flush()
 
 
-def _waits(generation: Generation) -> str | None:
+def _waits(generation: "Generation") -> str | None:
     if generation.waits_for_credits:
         return "for credits in the provider account"
     return f"for the video of {', '.join(generation.waits_for)}" if generation.waits_for else None
 
 
-def say_generation(generation: Generation, remedy: str | None, opening: str) -> None:
+def say_generation(generation: "Generation", remedy: str | None, opening: str) -> None:
     """Print the facts about a generation, one per line, and the remedy if it failed.
 
     `opening` is the command that opens its video.
@@ -141,7 +143,7 @@ def say_generation(generation: Generation, remedy: str | None, opening: str) -> 
         say(f"{'video':8} {link(generation.video.url, opening)}")
 
 
-def _cost(generation: Generation) -> str | None:
+def _cost(generation: "Generation") -> str | None:
     cost = (generation.raw.get("meta") or {}).get("cost") or {}
     if cost.get("actual_usd") is not None:
         return f"{cost['actual_usd']:.2f} USD"
