@@ -126,9 +126,9 @@ def shared(
     Set your API key in PROMPTREEL_API_KEY, or as `api_key` in ~/.config/promptreel/config.toml. There is no option for
     it, because other users of this computer could read it. Commands for operators also need AWS credentials.
     """
-    from promptreel import configuration  # noqa: PLC0415 - not needed for the version
+    from promptreel import configuration, project  # noqa: PLC0415 - not needed for the version
 
-    if local and (url or stage not in (None, configuration.LOCAL)):
+    if local and (url or stage not in (None, project.LOCAL)):
         raise typer.BadParameter("it sets the URL and the stage: leave out --url and --stage.", param_hint="--local")
     # Loaded only when a command needs it, so that --help works even if a file is broken.
-    context.obj = lambda: configuration.load(url=url, stage=stage, local=local)
+    context.obj = lambda: configuration.load(url=url, stage=stage, local=local, project=project.find())

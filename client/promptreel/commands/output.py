@@ -41,6 +41,11 @@ def say_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def say_json_line(value: object) -> None:
+    """Print one of several results as a line of JSON on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
 def say_rows(rows: Sequence[Sequence[object]]) -> None:
     """Print tab-separated lines on stdout."""
     for row in rows:
@@ -101,13 +106,6 @@ def say_rest(has_more: bool, limit: int) -> None:
     """Say on a terminal that a list stops at its limit."""
     if has_more and width():
         warn(f"These are the newest {limit}. List more with --limit {10 * limit}.")
-
-
-def notify(text: str) -> None:
-    """Ring the terminal's bell, and show a notification if the terminal supports it (OSC 9)."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\x1b]9;{plain(text)}\x07\x07")
-        sys.stderr.flush()
 
 
 def _waits(generation: "Generation") -> str | None:

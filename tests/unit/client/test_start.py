@@ -23,7 +23,7 @@ print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 # Slow to import. Typer needs pydantic for the options of a command: docs/decisions/0012-client.md.
 FOR_SOME = {"asyncio", "rich", "jsonschema", "boto3", "botocore", "concurrent.futures", "tomllib", "core"}
 FOR_CALLS = {"requests", "urllib3", "pydantic", "promptreel.client"}
-FOR_COMMANDS = {"promptreel.configuration", "promptreel.generation"}
+FOR_COMMANDS = {"promptreel.configuration", "promptreel.project", "promptreel.generation"}
 
 
 def imported(*arguments: str) -> set[str]:
