@@ -19,6 +19,8 @@ FOR_ALL = {
     "create": "create.create",
     "get": "generations.get",
     "list": "listing.list_",
+    "status": "status.status",
+    "watch": "watch.watch",
     "open": "generations.open_",
     "download": "generations.download",
     "link": "links.link",
