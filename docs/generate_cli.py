@@ -22,7 +22,8 @@ pipx install --force '.[agents]'   # for agents: adds the packages for promptree
 
 ## Configuration
 
-Promptreel reads each setting from the first of these places that has it:
+Promptreel reads each setting from the first of these places that has it.
+For the stage, a [project](#projects) comes between the environment and your own file.
 
 | setting | option | environment | in `~/.config/promptreel/config.toml` |
 |---|---|---|---|
@@ -43,6 +44,34 @@ A URL may end in `/` or, like the provider's, in `/v2`.
 `promptreel --install-completion` adds completion to your shell for commands, options, models, statuses and the ids of your newest generations.
 If the API does not answer within two seconds, completion offers no models or ids.
 
+## Projects
+
+A file `promptreel.toml` in a folder sets defaults for the commands that you run in this folder and in folders below it:
+
+```toml
+tags = ["project=boats"]           # added to every `create`
+model = "google/veo-3.1-t2v-fast"  # of `create` without --model
+output = "videos"                  # where `download` and `batch --videos` save without -o
+stage = "prod"                     # of commands for operators
+```
+
+Promptreel uses the nearest such file, from the working directory upwards.
+It searches neither the home folder nor the root of a file system, and continues to no other file system.
+A `--tag` replaces the project's tag with the same key; the other tags are added.
+`create` and the commands for operators print which settings they use. `promptreel status` shows the file and all its settings.
+
+Rows of a file that you send with `batch` have only the model and the tags of that file, so a file means the same in every folder.
+`list` shows everything; `list --project` shows only generations with the project's tags, and `sync --project` saves their videos.
+
+The file is safe to use even if you cloned it with a stranger's repository:
+
+- It cannot contain a URL or an API key. Promptreel reads these only from the places in the [table above](#configuration).
+- The stage cannot be `local`, because a local cloud's URL is in another file of the same folder.
+- The output folder is relative to the file. It cannot be outside the file's folder, not even through a symbolic link.
+- Nothing in the file is run. A file that belongs to another user is rejected.
+
+The Python client ignores the file.
+
 ## Ids
 
 Instead of a full generation or batch id, you can use its first digits, if they are unique among your ids.
@@ -60,6 +89,23 @@ What does not fit next to them is shown below its row.
 A link to a video that is longer than a line is shown as the command that opens it, which is also a hyperlink in terminals that support them; a pipe gets the link.
 With `--json`, stdout contains only JSON, as the API returns it.
 
+## Following and notifications
+
+`promptreel status` shows the deployment, running and queued generations, and your budgets on one screen.
+It also lists everything that needs you: failures of the last day (`--since`), requests that may have been charged without a video, batches that stopped, and budgets with a tenth or less left.
+If your key may not see one of these, its line says so.
+
+`promptreel watch` follows all your running generations until Ctrl-C.
+It polls every five seconds with three calls, and a few more when generations end, however many run.
+It continues through faults of the network.
+On a terminal, generations that ended stay on the screen. Below them is a table of those that run.
+With `--until-idle` it ends once neither a generation nor a batch runs.
+
+With `--notify`, a command that waits rings the terminal's bell and shows a notification when the wait ends.
+It uses the first of these that the computer has: `osascript` on macOS, `notify-send` on a desktop, or the terminal's own notification (OSC 777 or OSC 9), which also works over SSH.
+Without any of them nothing happens.
+Notifications contain ids, numbers and the names of batches, without control characters.
+
 ## Exit codes
 
 | code | means |
@@ -69,7 +115,7 @@ With `--json`, stdout contains only JSON, as the API returns it.
 | 2 | wrong usage; nothing was sent |
 | 3 | missing or invalid URL, key or AWS credentials |
 | 4 | `--wait` timed out; the generation continues |
-| 130 | interrupted (Ctrl-C); a generation that you were waiting for continues, and the command to continue waiting is printed |
+| 130 | interrupted (Ctrl-C), also the usual end of `watch`; a generation that you were waiting for continues, and the command to continue waiting is printed |
 
 """
 

@@ -1,22 +1,22 @@
 """Find the API's URL and key in flags, the environment, the configuration file or the local cloud.
 
 Flags take precedence over PROMPTREEL_URL, PROMPTREEL_API_KEY and PROMPTREEL_STAGE, and these over
-~/.config/promptreel/config.toml (`url`, `api_key`, `stage`). The stage `local` uses only the settings of a
-checkout's local cloud.
+~/.config/promptreel/config.toml (`url`, `api_key`, `stage`). The stage of a project comes between the two. The stage
+`local` uses only the settings of a checkout's local cloud.
 """
 
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from promptreel.errors import ConfigurationError
+from promptreel.project import LOCAL, Project
 
 STACK_FILE = Path(".local/stack.json")
 DEFAULT_STAGE = "dev"
-LOCAL = "local"
 SETTINGS = {"url", "api_key", "stage"}
 
 
@@ -37,6 +37,8 @@ class Configuration:
     stage: str = DEFAULT_STAGE
     local_aws: LocalAws | None = None
     warning: str | None = None
+    project: Project | None = None
+    is_stage_of_project: bool = False
 
     def required_url(self) -> str:
         """Return the URL. Raise `ConfigurationError` if it is not configured."""
@@ -58,20 +60,31 @@ class Configuration:
 
 
 def load(
-    *, url: str | None = None, stage: str | None = None, local: bool = False, environ: Mapping[str, str] = os.environ
+    *,
+    url: str | None = None,
+    stage: str | None = None,
+    local: bool = False,
+    project: Project | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Configuration:
-    """Return the configuration. The arguments are the flags. Raise `ConfigurationError` if a file is invalid."""
+    """Return the configuration. The arguments are the flags, and the project of the command line's folder.
+
+    Raise `ConfigurationError` if a file is invalid.
+    """
     path = file(environ)
     stored = _read(path)
     local = local or bool(environ.get("PROMPTREEL_LOCAL") and not (url or stage))
-    stage = stage or environ.get("PROMPTREEL_STAGE") or stored.get("stage") or DEFAULT_STAGE
+    of_project, named = project.stage if project else None, stage or environ.get("PROMPTREEL_STAGE")
+    stage = named or of_project or stored.get("stage") or DEFAULT_STAGE
     if local or stage == LOCAL:
-        return _local_cloud(environ.get("PROMPTREEL_LOCAL", ""))
+        return replace(_local_cloud(environ.get("PROMPTREEL_LOCAL", "")), project=project)
     return Configuration(
         url=url or environ.get("PROMPTREEL_URL") or stored.get("url"),
         api_key=environ.get("PROMPTREEL_API_KEY") or stored.get("api_key"),
         stage=stage,
         warning=_warning(path) if "api_key" in stored else None,
+        project=project,
+        is_stage_of_project=bool(of_project and not named),
     )
 
 

@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from promptreel import configuration
-
 # Shown by --help and in docs/cli.md.
 EXIT_CODES = """Exit codes: 0 success; 1 the generation failed, or the API or AWS returned an error; 2 wrong usage;
 3 missing or invalid URL, key or AWS credentials; 4 --wait timed out, the generation continues; 130 interrupted."""
@@ -21,6 +19,8 @@ FOR_ALL = {
     "create": "create.create",
     "get": "generations.get",
     "list": "listing.list_",
+    "status": "status.status",
+    "watch": "watch.watch",
     "open": "generations.open_",
     "download": "generations.download",
     "link": "links.link",
@@ -130,7 +130,9 @@ def shared(
     Set your API key in PROMPTREEL_API_KEY, or as `api_key` in ~/.config/promptreel/config.toml. There is no option for
     it, because other users of this computer could read it. Commands for operators also need AWS credentials.
     """
-    if local and (url or stage not in (None, configuration.LOCAL)):
+    from promptreel import configuration, project  # noqa: PLC0415 - not needed for the version
+
+    if local and (url or stage not in (None, project.LOCAL)):
         raise typer.BadParameter("it sets the URL and the stage: leave out --url and --stage.", param_hint="--local")
     # Loaded only when a command needs it, so that --help works even if a file is broken.
-    context.obj = lambda: configuration.load(url=url, stage=stage, local=local)
+    context.obj = lambda: configuration.load(url=url, stage=stage, local=local, project=project.find())

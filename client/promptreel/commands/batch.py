@@ -24,7 +24,18 @@ from promptreel.batch import Batch, BatchCheck, ReportRow
 from promptreel.client import Client
 from promptreel.commands import output
 from promptreel.commands.batch_files import BatchId, init, rows, said_of, where
-from promptreel.commands.options import Json, Unchecked, Wait, again, client, configured
+from promptreel.commands.notification import notify
+from promptreel.commands.options import (
+    Json,
+    Notify,
+    Unchecked,
+    Wait,
+    again,
+    client,
+    configured,
+    in_output_folder,
+    project,
+)
 from promptreel.commands.tables import Column, say_table
 from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, PromptreelError
@@ -95,16 +106,23 @@ class Following:
     videos: bool
     template: str  # of the videos' names
     as_json: bool
+    notify: bool
 
-    def folder_of(self, batch_id: str) -> Path | None:
+    @property
+    def waits(self) -> bool:
+        """Return whether one of the options implies waiting."""
+        return self.save_to is not None or self.videos or self.notify
+
+    def folder_of(self, context: typer.Context, batch_id: str) -> Path | None:
         """Return the folder for the results, or None if nothing is to be saved."""
-        return self.save_to or (Path(f"batch-{batch_id}") if self.videos else None)
+        return self.save_to or (in_output_folder(context, f"batch-{batch_id}") if self.videos else None)
 
     @property
     def options(self) -> list[str]:
         """Return the command-line options that save the same results."""
         options = ["-o", str(self.save_to)] if self.save_to else []
         options += ["--videos"] if self.videos else []
+        options += ["--notify"] if self.notify else []
         return options + (["--name-template", self.template] if self.template != DEFAULT_TEMPLATE else [])
 
 
@@ -145,6 +163,7 @@ def run(
     ] = None,
     unchecked: Unchecked = False,
     timeout: Timeout = DAY,
+    notify: Notify = False,
     as_json: Json = False,
 ) -> None:
     """Run a file of requests. If you edit the file and run it again, only the new rows are generated.
@@ -162,6 +181,7 @@ def run(
     checked_template(name_template)
     if save_to:
         prepare(save_to)  # before anything is paid
+    _warn_of_defaults(context)
     if dry_run and not _has_api(context):
         with _recoded(file, encoding) as readable:
             _check_here(file, readable, strict=not unchecked, as_json=as_json)
@@ -190,12 +210,12 @@ def run(
             check = _choose_batch(api, placed, check, choice, is_named=name is not None)
             batch_name = check.name
             _print_earlier_rows(check)
-        following = Following(timeout, save_to, videos, name_template, as_json)
-        if check and (folder := following.folder_of(check.id)):
+        following = Following(timeout, save_to, videos, name_template, as_json, notify)
+        if check and (folder := following.folder_of(context, check.id)):
             Results.open(folder, check.id, name_template)
         upload()
         batch = api.create_batch(placed.path, name=batch_name, force=force, max_concurrency=max_concurrency)
-        if wait or save_to or videos:
+        if wait or following.waits:
             output.warn(f"Batch {batch.id}")
             _finish(context, api, batch, following)
         elif as_json:
@@ -245,14 +265,16 @@ def get(
     videos: Videos = False,
     name_template: Template = DEFAULT_TEMPLATE,
     timeout: Timeout = DAY,
+    notify: Notify = False,
     as_json: Json = False,
 ) -> None:
     """Show a batch and its progress; with -o or --videos, wait and save its results."""
     checked_template(name_template)
     with closing(client(context)) as api, telling_interrupts():
         batch = api.batch(batch_id)
-        if wait or save_to or videos:
-            _finish(context, api, batch, Following(timeout, save_to, videos, name_template, as_json))
+        following = Following(timeout, save_to, videos, name_template, as_json, notify)
+        if wait or following.waits:
+            _finish(context, api, batch, following)
         elif as_json:
             output.say_json(batch.raw)
         else:
@@ -309,6 +331,7 @@ def retry(
     videos: Videos = False,
     name_template: Template = DEFAULT_TEMPLATE,
     timeout: Timeout = DAY,
+    notify: Notify = False,
     as_json: Json = False,
 ) -> None:
     """Run rows again that failed, were cancelled or never started.
@@ -321,14 +344,21 @@ def retry(
         if save_to:
             Results.open(save_to, api.batch(batch_id).id, name_template)
         batch = api.retry_batch(batch_id)
-        following = Following(timeout, save_to, videos, name_template, as_json)
-        if wait or save_to or videos:
+        following = Following(timeout, save_to, videos, name_template, as_json, notify)
+        if wait or following.waits:
             _finish(context, api, batch, following)
         elif as_json:
             output.say_json(batch.raw)
         else:
             output.say(batch.id)
             output.warn(f"Started. Follow it with: {_again(context, 'get', batch.id, '--wait', *following.options)}")
+
+
+def _warn_of_defaults(context: typer.Context) -> None:
+    """Say that a project's model and tags do not apply to rows: a file means the same in every folder."""
+    found = project(context)
+    if found and (found.tags or found.model):
+        output.warn(output.plain(f"Rows have the model and the tags of their file, not those of {found.file}."))
 
 
 def _has_api(context: typer.Context) -> bool:
@@ -518,7 +548,7 @@ def _under_new_name(api: Client, file: Path, check: BatchCheck) -> BatchCheck:
 
 def _finish(context: typer.Context, api: Client, batch: Batch, following: Following) -> None:
     """Wait for the batch, save its results if requested, and report how it ended."""
-    folder = following.folder_of(batch.id)
+    folder = following.folder_of(context, batch.id)
     results = Results.open(folder, batch.id, following.template) if folder else None
     options = ["--wait", *following.options]
     back = _again(context, "get", batch.id, *options)
@@ -534,8 +564,13 @@ def _finish(context: typer.Context, api: Client, batch: Batch, following: Follow
         raise
     except BatchTimeout as late:
         late.add_note(f"Continue waiting with: {back}")
+        _notify(following, batch, "continues")
+        raise
+    except PromptreelError:
+        _notify(following, batch, "failed")
         raise
     completed = sum(row.status == "completed" for row in rows)
+    _notify(following, batch, f"{completed} of {output.counted(len(rows), 'row')} completed")
     if following.as_json:
         output.say_json([row.raw for row in rows])
     else:
@@ -558,6 +593,11 @@ def _finish(context: typer.Context, api: Client, batch: Batch, following: Follow
         raise PromptreelError(f"{len(rows) - completed} of {output.counted(len(rows), 'row')} failed. {way}")
     if unsaved:
         raise PromptreelError(f"{output.counted(unsaved, 'video')} could not be saved. Try again with: {back}")
+
+
+def _notify(following: Following, batch: Batch, ending: str) -> None:
+    if following.notify:
+        notify(f"{batch.name}: {ending}")
 
 
 def _save_videos(context: typer.Context, api: Client, batch: Batch, rows: Sequence[ReportRow], results: Results) -> int:

@@ -16,7 +16,7 @@ import typer
 from promptreel._inputs import TYPES, with_paths
 from promptreel._webhooks import Webhook
 from promptreel.client import DEFAULT_MODEL, Client
-from promptreel.commands import completion, output
+from promptreel.commands import completion, notification, output
 from promptreel.commands.options import (
     WAIT_SECONDS,
     Force,
@@ -29,6 +29,7 @@ from promptreel.commands.options import (
     Wait,
     again,
     client,
+    project,
 )
 from promptreel.commands.waiting import Waiting, finish, refuse_unwritable, telling_interrupts, wait_for, warn_of_suffix
 from promptreel.errors import ApiError, ConfigurationError, PromptreelError, WaitTimeout
@@ -76,8 +77,13 @@ def create(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="The model; see `promptreel models`.", autocompletion=completion.models)
-    ] = DEFAULT_MODEL,
+        str | None,
+        typer.Option(
+            help=f"The model; see `promptreel models`. By default the project's, or {DEFAULT_MODEL}.",
+            show_default=False,
+            autocompletion=completion.models,
+        ),
+    ] = None,
     duration: Annotated[int | None, typer.Option(help="Length in seconds.", show_default=False)] = None,
     aspect_ratio: Annotated[
         str | None, typer.Option(help="The aspect ratio, such as 16:9 or 9:16.", show_default=False)
@@ -138,6 +144,7 @@ def create(
     for path in [take.path for take in takes] or [save_as]:
         if path:
             refuse_unwritable(path, force)  # before anything is paid
+    model, tags = _with_defaults(context, model, tag or [])
     if prompt is None and model == DEFAULT_MODEL:
         raise typer.BadParameter("it is missing: this model needs a prompt.", param_hint="PROMPT")
     text = None if prompt is None else _prompt(prompt)
@@ -148,7 +155,7 @@ def create(
         if dry_run:
             _print_cost(api.estimate(text, model, **parameters), len(takes) or 1, as_json=as_json)
             return
-        parameters |= {"tags": tag or [], "webhook": Webhook(webhook or "", webhook_events or "")}
+        parameters |= {"tags": tags, "webhook": Webhook(webhook or "", webhook_events or "")}
         waiting = Waiting(timeout, save_as, force, notify, as_json)
         if takes:
             key = idempotency_key or uuid4().hex
@@ -175,6 +182,19 @@ def create(
         else:
             output.say(generation.id)
             output.warn(f"Started. Follow it with: {again(context, f'get {generation.id} --wait')}")
+
+
+def _with_defaults(context: typer.Context, model: str | None, tags: list[str]) -> tuple[str, list[str]]:
+    """Return the model and the tags, completed from the project. Print on stderr what the project adds."""
+    found = project(context)
+    if found is None:
+        return model or DEFAULT_MODEL, tags
+    tagged = found.tagged(tags)
+    added = [f"the model {found.model}"] if found.model and model is None else []
+    added += [f"the tag {tag}" for tag in tagged[len(tags) :]]
+    if added:
+        output.warn(output.plain(f"Using {', '.join(added)} of {found.file}."))
+    return model or found.model or DEFAULT_MODEL, tagged
 
 
 def _print_cost(estimate: Estimate, count: int, *, as_json: bool) -> None:
@@ -243,7 +263,7 @@ def _end(takes: list[Take], key: str, *, waits: bool, notify: bool, as_json: boo
         output.say_json([take.as_json() for take in takes])
     output.warn(f"{total}. {_again(key)}" if errors or not waits else f"{total}.")
     if notify:
-        output.notify(f"Promptreel: {total}")
+        notification.notify(total)
     if errors:
         raise typer.Exit(4 if all(isinstance(error, WaitTimeout) for error in errors) else 1)
 

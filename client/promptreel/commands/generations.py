@@ -4,7 +4,6 @@ import os
 import sys
 import webbrowser
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +20,7 @@ from promptreel.commands.options import (
     Wait,
     again,
     client,
+    in_output_folder,
     remedy_of,
 )
 from promptreel.commands.waiting import Waiting, refuse_unwritable, save, telling_interrupts, wait_for
@@ -77,23 +77,27 @@ def download(
     notify: Notify = False,
     as_json: Json = False,
 ) -> None:
-    """Save a generation's video, by default as ID.mp4 (or .webm, .mov or .gif, depending on the model)."""
+    """Save a generation's video, by default as ID.mp4 (or .webm, .mov or .gif, depending on the model).
+
+    Without -o, the video is saved in the project's output folder, or in the working directory.
+    """
     if save_as:
         refuse_unwritable(save_as, force)
     with closing(client(context)) as api, telling_interrupts():
         generation = api.get(generation_id)
-        path = save_as or _named(generation)
+        path = save_as or in_output_folder(context, _named(generation))
         refuse_unwritable(path, force)
         if wait or notify:
             waiting = Waiting(timeout, path, notify=notify, as_json=as_json)
             generation = wait_for(context, api, generation, waiting)
-        save(api, generation, save_as or _named(generation), force, as_json)
+            path = save_as or path.with_name(_named(generation))
+        save(api, generation, path, force, as_json)
 
 
-def _named(generation: Generation) -> Path:
+def _named(generation: Generation) -> str:
     """Return a file name from the generation's id. Until there is a video, assume .mp4."""
     suffix = generation.video.suffix if generation.video else MP4
-    return Path(f"{output.plain(generation.id).replace('/', '_')}{suffix}")
+    return f"{output.plain(generation.id).replace('/', '_')}{suffix}"
 
 
 def cancel(context: typer.Context, generation_id: GenerationId, as_json: Json = False) -> None:

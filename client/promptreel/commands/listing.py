@@ -10,7 +10,7 @@ import typer
 from promptreel._batches import is_whole
 from promptreel.client import Filters, Status
 from promptreel.commands import completion, output
-from promptreel.commands.options import Json, Tags, client, span_of
+from promptreel.commands.options import Json, OfProject, Tags, client, span_of, tags_of
 from promptreel.commands.tables import Column, say_table
 from promptreel.generation import Generation
 
@@ -46,6 +46,7 @@ def list_(
     ] = None,
     text: Annotated[str | None, typer.Option(help="Only prompts that contain this text.", show_default=False)] = None,
     tag: Tags = None,
+    of_project: OfProject = False,
     since: Annotated[
         str | None,
         typer.Option(
@@ -68,11 +69,10 @@ def list_(
         raise typer.BadParameter(f"it must be one of {', '.join(get_args(Status))}.", param_hint="--status")
     after = _time(since, "--since") if since else None
     before = _time(until, "--until", end=True) if until else None
+    tags = tags_of(context, tag, of_project=of_project)
     with closing(client(context)) as api:
         batch_id = api.batch(batch).id if batch and not is_whole(batch) else batch
-        filters = Filters(
-            model=model, batch=batch_id, text=text, tags=tag or [], created_after=after, created_before=before
-        )
+        filters = Filters(model=model, batch=batch_id, text=text, tags=tags, created_after=after, created_before=before)
         # One more, to know whether there are more.
         listed = list(api.list(status, limit=limit + 1, **filters))  # type: ignore[arg-type]  # checked above
     found = listed[:limit]

@@ -12,10 +12,11 @@ import typer
 
 from promptreel.client import DEFAULT_TIMEOUT_SECONDS, Client
 from promptreel.commands import completion
-from promptreel.commands.output import warn
+from promptreel.commands.output import plain, warn
 from promptreel.configuration import Configuration
 from promptreel.errors import ConfigurationError
 from promptreel.generation import Generation
+from promptreel.project import Project
 
 if TYPE_CHECKING:
     from promptreel.operator.deployment import Deployment
@@ -35,11 +36,11 @@ Tags = Annotated[
     list[str] | None,
     typer.Option("--tag", metavar="KEY=VALUE", help="A tag: KEY=VALUE or a word. May be repeated.", show_default=False),
 ]
+OfProject = Annotated[bool, typer.Option("--project", help="Only with the tags of the project's promptreel.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until it ends, and show progress.")]
 Notify = Annotated[
-    bool,
-    typer.Option("--notify", help="Wait, then ring the terminal's bell and show a notification if it can (OSC 9)."),
+    bool, typer.Option("--notify", help="Wait, then ring the terminal's bell and show a notification on the desktop.")
 ]
 Timeout = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Maximum time to wait.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the video here.")]
@@ -60,6 +61,31 @@ def configured(context: typer.Context) -> Configuration:
     return found
 
 
+def project(context: typer.Context) -> Project | None:
+    """Return the project of the working directory, or None."""
+    found: Configuration = context.obj()
+    return found.project
+
+
+def tags_of(context: typer.Context, tags: list[str] | None, *, of_project: bool) -> list[str]:
+    """Return these tags, and with `of_project` those of the project. Raise BadParameter if it has none."""
+    if not of_project:
+        return tags or []
+    found = project(context)
+    if found is None or not found.tags:
+        raise typer.BadParameter("no promptreel.toml with `tags` applies to this folder.", param_hint="--project")
+    return found.tagged(tags or [])
+
+
+def in_output_folder(context: typer.Context, name: str) -> Path:
+    """Return the path for a file or folder whose place the user did not choose. Create the project's output folder."""
+    found = project(context)
+    if found is None or found.output is None:
+        return Path(name)
+    found.output.mkdir(parents=True, exist_ok=True)
+    return found.output / name
+
+
 def client(context: typer.Context, *, strict: bool = True) -> Client:
     """Return a client of the configured API."""
     found = configured(context)
@@ -78,8 +104,11 @@ def deployment(context: typer.Context) -> Iterator["Deployment"]:
     require_operator_extra()
     from promptreel.operator.deployment import aws_errors, find  # noqa: PLC0415 - an extra, and slow to import
 
+    found = configured(context)
+    if found.is_stage_of_project and found.project:
+        warn(plain(f"Using the stage {found.stage} of {found.project.file}."))
     with aws_errors():
-        yield find(configured(context))
+        yield find(found)
 
 
 def require_operator_extra() -> None:

@@ -5,12 +5,14 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from promptreel._text import UNPRINTABLE
-from promptreel.generation import Generation
+
+if TYPE_CHECKING:
+    from promptreel.generation import Generation
 
 
 def plain(value: object) -> str:
@@ -37,6 +39,11 @@ def warn(text: str) -> None:
 def say_json(value: object) -> None:
     """Print the result as JSON on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def say_json_line(value: object) -> None:
+    """Print one of several results as a line of JSON on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
 def say_rows(rows: Sequence[Sequence[object]]) -> None:
@@ -101,20 +108,13 @@ def say_rest(has_more: bool, limit: int) -> None:
         warn(f"These are the newest {limit}. List more with --limit {10 * limit}.")
 
 
-def notify(text: str) -> None:
-    """Ring the terminal's bell, and show a notification if the terminal supports it (OSC 9)."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\x1b]9;{plain(text)}\x07\x07")
-        sys.stderr.flush()
-
-
-def _waits(generation: Generation) -> str | None:
+def _waits(generation: "Generation") -> str | None:
     if generation.waits_for_credits:
         return "for credits in the provider account"
     return f"for the video of {', '.join(generation.waits_for)}" if generation.waits_for else None
 
 
-def say_generation(generation: Generation, remedy: str | None, opening: str) -> None:
+def say_generation(generation: "Generation", remedy: str | None, opening: str) -> None:
     """Print the facts about a generation, one per line, and the remedy if it failed.
 
     `opening` is the command that opens its video.
@@ -141,7 +141,7 @@ def say_generation(generation: Generation, remedy: str | None, opening: str) -> 
         say(f"{'video':8} {link(generation.video.url, opening)}")
 
 
-def _cost(generation: Generation) -> str | None:
+def _cost(generation: "Generation") -> str | None:
     cost = (generation.raw.get("meta") or {}).get("cost") or {}
     if cost.get("actual_usd") is not None:
         return f"{cost['actual_usd']:.2f} USD"

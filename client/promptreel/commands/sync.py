@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptreel.commands import output
-from promptreel.commands.options import Json, client
+from promptreel.commands.options import Json, OfProject, client, tags_of
 from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import PromptreelError
 
@@ -33,17 +33,21 @@ def sync(
     batch: Annotated[
         str | None, typer.Option(metavar="BATCH", help="Videos of this batch, by its name or id.", show_default=False)
     ] = None,
+    of_project: OfProject = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare the checksums of videos that are there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Save the videos of a tag or a batch that a folder does not have yet.
+    """Save the videos of a tag, a project or a batch that a folder does not have yet.
 
     Run it again at any time: only missing videos are downloaded, interrupted downloads continue, and each video is
     verified before it appears. VIDEO.json has its prompt, model, seed, id, cost and checksum. Nothing is
     deleted. Prints the path of each new video.
     """
-    if bool(tags) == bool(batch):
-        raise typer.BadParameter("select the videos with --tag or with --batch.", param_hint="--tag, --batch")
+    if bool(tags or of_project) == bool(batch):
+        raise typer.BadParameter(
+            "select the videos with --tag, with --project or with --batch.", param_hint="--tag, --project, --batch"
+        )
+    selected = tags_of(context, tags, of_project=of_project)
 
     def said(path: Path) -> None:
         if not as_json:
@@ -51,7 +55,7 @@ def sync(
 
     with closing(client(context)) as api, telling_interrupts():
         try:
-            done = api.sync(folder, tags=tags or (), batch=batch, verify=verify, on_saved=said)
+            done = api.sync(folder, tags=selected, batch=batch, verify=verify, on_saved=said)
         except KeyboardInterrupt as stopped:
             stopped.add_note("Run the same command again to continue.")
             raise

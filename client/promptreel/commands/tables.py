@@ -40,7 +40,13 @@ def say_table(columns: Sequence[Column], rows: Sequence[Row], nothing: str) -> N
     elif not rows:
         output.warn(nothing)
     else:
-        _Table(columns, rows, width).print()
+        for line, style in _Table(columns, rows, width).lines():
+            output.say_line(line, **style)
+
+
+def lines_of(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[str]:
+    """Return the lines of a table as plain text, for a display that is drawn again and again. The first has titles."""
+    return [line.rstrip() for line, _ in _Table(columns, rows, width).lines()]
 
 
 class _Table:
@@ -49,16 +55,15 @@ class _Table:
         self._texts = [[self._text(*cell) for cell in zip(columns, row, strict=True)] for row in rows]
         self._sizes = self._fitted()
 
-    def print(self) -> None:
-        """Print the titles, and each row with the lines below it."""
+    def lines(self) -> Iterator[tuple[str, dict[str, bool]]]:
+        """Yield the titles, and each row with the lines below it, with their styles."""
         titles = [
             output.aligned(self._columns[i].title, size, self._columns[i].is_right) for i, size in self._sizes.items()
         ]
-        output.say_line(GAP.join(titles), bold=True)
+        yield GAP.join(titles), {"bold": True}
         for number, texts in enumerate(self._texts):
-            output.say_line(GAP.join(self._cell(number, index) for index in self._sizes))
-            for line in self._lines_below(texts):
-                output.say_line(GAP + line, dim=True)
+            yield GAP.join(self._cell(number, index) for index in self._sizes), {}
+            yield from ((GAP + line, {"dim": True}) for line in self._lines_below(texts))
 
     def _text(self, column: Column, value: object) -> str:
         text = output.plain(value)

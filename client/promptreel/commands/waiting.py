@@ -12,6 +12,7 @@ import typer
 
 from promptreel.client import Client
 from promptreel.commands import output
+from promptreel.commands.notification import notify
 from promptreel.commands.options import again, remedy_of
 from promptreel.errors import GenerationFailed, PromptreelError, WaitTimeout
 from promptreel.generation import MP4, Generation
@@ -71,7 +72,7 @@ def wait_for(context: typer.Context, api: Client, generation: Generation, waitin
         raise
     finally:
         if waiting.notify and ended != "interrupted":
-            output.notify(f"Promptreel: {generation.id[:8]} {ended}")
+            notify(f"{generation.id[:8]} {ended}")
     return seen
 
 

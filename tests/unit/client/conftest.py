@@ -18,6 +18,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Provide an empty home and working directory, and an environment without settings."""
     for name in ("PROMPTREEL_URL", "PROMPTREEL_API_KEY", "PROMPTREEL_STAGE", "PROMPTREEL_LOCAL", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("VTE_VERSION", raising=False)
+    monkeypatch.setenv("SSH_CONNECTION", "x")  # so that no notification appears on this computer's screen
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
