@@ -60,13 +60,15 @@ export function Batch({ part: id }) {
     setBatch(await post(`v2/batches/${id}/cancel`));
     say(t.cancelled);
   });
-  const csv = reporting(async () => {
-    const name = batch?.name.replace(/\.\w+$/, "");
-    saveAs(new Blob([await wholeReport(id)], { type: "text/csv" }), `report-${name}.csv`);
-  });
+  const csv = (/** @type {number} */ revision = 0) =>
+    reporting(async () => {
+      const name = `${batch?.name.replace(/\.\w+$/, "")}${revision ? `-${revision}` : ""}`;
+      saveAs(new Blob([await wholeReport(id, revision || undefined)], { type: "text/csv" }), `report-${name}.csv`);
+    })();
   if (!batch) return html`<div class="nothing"><p role="status">${problem || texts.loading}</p></div>`;
   const failed = (batch.counts?.error ?? 0) + (isRunning(batch) ? 0 : (batch.counts?.not_started ?? 0));
   const hasRows = (batch.rows ?? 0) > 0;
+  const earlier = batch.revisions.filter(({ revision }) => revision < batch.revision);
   return html`<section class="batch">
     <p><a href=${to("batches")}>${t.back}</a></p>
     <h1>${batch.name} <span class="state ${batch.status}">${t.statuses[batch.status]}</span></h1>
@@ -77,11 +79,15 @@ export function Batch({ part: id }) {
     ${batch.counts && html`<${Progress} counts=${batch.counts} rows=${batch.rows ?? 0} />`}
     <div class="actions">
       <a class="button" href=${to("", { batch: id })}>${t.showVideos}</a>
-      ${hasRows && html`<button type="button" onClick=${csv}>${t.reportCsv}</button>`}
+      ${hasRows && html`<button type="button" onClick=${() => csv()}>${t.reportCsv}</button>`}
       ${hasRows && html`<${DownloadAll} batch=${batch} />`}
       ${failed > 0 && hasRows && html`<button type="button" onClick=${retry}>${t.retry}</button>`}
       ${isRunning(batch) && html`<button type="button" class="danger" onClick=${cancel}>${t.cancel}</button>`}
     </div>
+    ${earlier.length > 0 &&
+    html`<h2>${t.revisions}</h2>
+      <ul>${earlier.map((one) => html`<li key=${one.revision}>${t.revision(one.revision, t.rows(one.rows))}, <time dateTime=${one.started_at}>${dateTime(one.started_at)}</time>${" "}
+        <button type="button" onClick=${() => csv(one.revision)}>${t.reportCsv}</button></li>`)}</ul>`}
     ${rows.length > 0 && html`<${Rows} rows=${rows} />`}
     ${rows.length < (batch.rows ?? 0) && html`<p><button type="button" onClick=${() => setWanted(wanted + ROWS)}>${t.moreRows}</button></p>`}
   </section>`;
@@ -200,16 +206,17 @@ async function report(id, most) {
 }
 
 /**
- * Return the whole report as CSV.
+ * Return the whole report as CSV, by default that of the latest revision.
  * @param {string} id
+ * @param {number} [revision]
  */
-async function wholeReport(id) {
+async function wholeReport(id, revision) {
   let text = "";
   /** @type {string | undefined} */
   let cursor;
   let more = true;
   while (more) {
-    const part = await callForAnswer("GET", `v2/batches/${id}/report`, { query: { format: "csv", cursor } });
+    const part = await callForAnswer("GET", `v2/batches/${id}/report`, { query: { format: "csv", cursor, revision } });
     text += await part.text();
     cursor = /cursor=([0-9]+)/.exec(part.headers.get("Link") ?? "")?.[1];
     more = cursor !== undefined;

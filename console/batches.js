@@ -8,7 +8,7 @@ import { go, to } from "./route.js";
 import { texts } from "./texts.js";
 import { say, sayError } from "./toasts.js";
 
-/** @import { Batch, BatchCheck, Page, Query, RowProblem } from "./types.js" */
+/** @import { Batch, BatchCheck, Choice, Page, Query, RowProblem } from "./types.js" */
 
 /**
  * The batches that are loaded, and where the next ones are.
@@ -128,12 +128,12 @@ function Sending({ onSent }) {
       setWork("");
     }
   };
-  const start = async () => {
+  const start = async (/** @type {Choice | undefined} */ existing) => {
     if (!file) return;
     setWork(t.checking);
     try {
       if (check) {
-        const batch = /** @type {Batch} */ (await sent(file, check.problem_rows ? { force: "true" } : {}));
+        const batch = /** @type {Batch} */ (await sent(file, { force: check.problem_rows ? "true" : undefined, existing }));
         say(t.started);
         go("batch", batch.id);
       } else {
@@ -173,27 +173,29 @@ const sent = (file, query) =>
 
 /**
  * What the API said about the file, with wrong rows by row and column. Nothing has started yet.
- * @param {{ file: File, check: BatchCheck | null, onStart: () => void, onClear: () => void }} props
+ * @param {{ file: File, check: BatchCheck | null, onStart: (existing?: Choice) => void, onClear: () => void }} props
  */
 function Checked({ file, check, onStart, onClear }) {
   if (!check) {
     return html`<div class="checked"><h2>${file.name}</h2><p>${t.tooLarge}</p>
-      <p class="actions"><button type="button" class="primary" onClick=${onStart}>${t.startUnchecked}</button>
+      <p class="actions"><button type="button" class="primary" onClick=${() => onStart()}>${t.startUnchecked}</button>
       <button type="button" onClick=${onClear}>${t.another}</button></p></div>`;
   }
   const wrong = check.problem_rows;
   const fine = check.rows - wrong;
-  const news = Math.max(0, fine - check.made_before - check.failed_before);
+  const news = check.new;
   return html`<div class="checked">
     <h2>${file.name}: ${t.rows(check.rows)}</h2>
     <p role="status">${wrong ? t.problems(wrong) : t.fine} ${wrong > 0 && fine > 0 && t.problemsHint}</p>
     ${news > 0 && html`<p>${t.cost(usd(check.estimated_usd), usd(check.at_most_usd))}</p>`}
     ${check.made_before > 0 && html`<p>${t.madeBefore(count(check.made_before))}</p>`}
     ${check.failed_before > 0 && html`<p>${t.failedBefore(count(check.failed_before))}</p>`}
+    ${check.dropped > 0 && html`<p class=${check.choices.length ? "problem" : ""}>${t.drops(count(check.dropped), count(check.rows_before))}</p>`}
     ${check.made_elsewhere && html`<p class="problem">${t.elsewhere(count(check.made_elsewhere.rows), check.made_elsewhere.name)}</p>`}
     ${wrong > 0 && html`<${Problems} problems=${check.problems} all=${wrong} />`}
     <p class="actions">
-      ${fine > 0 && html`<button type="button" class="primary" onClick=${onStart}>${wrong ? t.startOthers(news) : t.start(news)}</button>`}
+      ${fine > 0 && !check.choices.length && html`<button type="button" class="primary" onClick=${() => onStart()}>${wrong ? t.startOthers(news) : t.start(news)}</button>`}
+      ${fine > 0 && check.choices.map((choice) => html`<button key=${choice} type="button" onClick=${() => onStart(choice)}>${choice === "reuse" ? t.choices.reuse(check.made_elsewhere?.name ?? "") : t.choices[choice]}</button>`)}
       <button type="button" onClick=${onClear}>${t.another}</button>
     </p>
   </div>`;

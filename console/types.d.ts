@@ -159,7 +159,18 @@ export interface Batch {
   error: Failure | null;
   held_back?: string | null;
   created_at: string;
+  revision: number;
+  revisions: Revision[];
 }
+
+export interface Revision {
+  revision: number;
+  rows: number;
+  started_at: string;
+  ended_at: string | null;
+}
+
+export type Choice = "reuse" | "again" | "replace";
 
 export interface BatchCounts {
   not_started: number;
@@ -176,6 +187,10 @@ export interface BatchCheck {
   unchecked: string[];
   made_before: number;
   failed_before: number;
+  new: number;
+  rows_before: number;
+  dropped: number;
+  choices: Choice[];
   made_elsewhere: { name: string; rows: number } | null;
   estimated_usd: number;
   at_most_usd: number;

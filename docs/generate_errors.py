@@ -68,7 +68,7 @@ Error responses have the provider's body, `{"message", "path", "requestId", "sta
 | 403 | A budget has no room for the request. |
 | 404 | You have no job with this id. |
 | 405 | The path does not support this method. |
-| 409 | The idempotency key belongs to another request, or the job's state does not allow the call, for example because it has no video yet. |
+| 409 | The idempotency key belongs to another request, or the job's state does not allow the call, for example because it has no video yet. Or the file of a batch drops or repeats most rows of a batch, and does not say [what to do](files.md#a-file-that-drops-or-repeats-most-rows). |
 | 410 | The video has [expired](keeping.md#how-long-videos-are-kept). |
 | 413 | The body or the file is too large for a call. Upload the file. |
 | 429 | You sent more requests than the stage's throttle allows. |

@@ -86,6 +86,7 @@ class Api(Construct):
                 # Batch files sent over HTTP are stored in their owner's folder, from where ingest reads them.
                 allow("s3:PutObject", on=storage.prompts.arn_for_objects(f"{OWN_FOLDERS}*")),
                 *storage.inputs_permissions(),  # and whether a batch's rows exist
+                allow("s3:GetObject", on=storage.ids_of_rows),
                 storage.stores_uploads,
                 allow("states:StartExecution", on=batches.state_machine.state_machine_arn),
                 allow("states:DescribeExecution", on=batches.executions_arn),

@@ -85,6 +85,7 @@ class Storage(Construct):
             f"{videos}/videos/*",
             f"{videos}/batches/*",
             f"{videos}/results/*",
+            f"{videos}/results/*/rows/*",
             f"{videos}/uploads/*",
             f"{videos}/{FOLDER}*",
             f"{videos}/{WORK}*",
@@ -138,6 +139,11 @@ class Storage(Construct):
             # Without it S3 answers 403 for an object that does not exist.
             allow("s3:ListBucket", on=[self.videos.bucket_arn, self.prompts.bucket_arn]),
         ]
+
+    @property
+    def ids_of_rows(self) -> str:
+        """Return the ARN pattern of the files with the ids of the rows of each revision."""
+        return self.videos.arn_for_objects("results/*/rows/*")
 
     @property
     def stores_uploads(self) -> iam.PolicyStatement:

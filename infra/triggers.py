@@ -57,11 +57,12 @@ class Triggers(Construct):
             },
             permissions=[
                 *storage.ledger.permissions(adds=True, finds=True),
-                *storage.batches.permissions("PutItem", "UpdateItem", "BatchWriteItem"),
+                *storage.batches.permissions("PutItem", "UpdateItem", "BatchWriteItem", lists=True),
                 allow("s3:GetObjectVersion", on=storage.prompts.arn_for_objects("*")),
                 *storage.inputs_permissions(),
                 storage.stores_uploads,
                 allow("s3:PutObject", on=storage.videos.arn_for_objects("batches/*")),
+                allow("s3:PutObject", "s3:GetObject", on=storage.ids_of_rows),
                 *(allow("states:StartExecution", on=machine) for machine in machines),
                 allow("states:DescribeExecution", on=batches.executions_arn),
                 *storage.money.holds,

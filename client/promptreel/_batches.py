@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypedDict, Unpack
 from urllib.parse import quote
 
 from promptreel import _download, _rows
 from promptreel._http import Http, bearing_faults
 from promptreel._inputs import Uploads, as_utf8, send_form, with_references
-from promptreel.batch import Batch, BatchCheck, ReportRow
+from promptreel.batch import Batch, BatchCheck, Existing, ReportRow
 from promptreel.errors import ApiError, BatchFailed, BatchTimeout, NotFound, PromptreelError
 from promptreel.generation import ID_DIGITS, Video
 
@@ -34,8 +35,24 @@ class Placed:
 
     path: Path
     name: str  # of the batch
+    existing: Existing | None
     merged: _rows.Merged | None = None
     lines: Mapping[int, int] = field(default_factory=dict)  # lines of the original file, by the numbers of rows
+
+
+class Sending(TypedDict, total=False):
+    """How to send a batch file.
+
+    `existing` is needed only if the file drops most rows of the batch of its name, or repeats most rows of another
+    batch: `reuse` adds only the new rows to the batch that has most of them, `again` runs every row in a batch with a
+    new name, and `replace` makes the file the next revision of the batch of its name.
+    """
+
+    name: str | None  # of the batch; by default the file's name
+    force: bool  # run the valid rows even if others are invalid
+    max_concurrency: int | None  # rows that run at once
+    local_inputs: bool  # upload the files that rows name
+    existing: Existing | None
 
 
 class Batches:
@@ -44,8 +61,18 @@ class Batches:
     _http: Http
     _strictness_of_files: dict[str, str]  # a parameter of the query; files are strict by default
 
-    def check_batch(self, file: str | Path, *, name: str | None = None, local_inputs: bool = False) -> BatchCheck:
+    def check_batch(
+        self,
+        file: str | Path,
+        *,
+        name: str | None = None,
+        local_inputs: bool = False,
+        existing: Existing | None = None,
+    ) -> BatchCheck:
         """Check a file of requests: its rows, their problems, and how many were requested earlier. Nothing is started.
+
+        If `choices` of the check is not empty, `create_batch` needs one of them as `existing`. Passed here, the check
+        has the name and the id of the batch that the file would become.
 
         With `local_inputs`, rows may name local files, as in `create_batch`. Raise `ApiError` with the status 413 if
         the file is too large to check before the upload.
@@ -53,24 +80,17 @@ class Batches:
         path = Path(file)
         if local_inputs:
             with self._local_inputs(path) as (changed, _):
-                return self.check_batch(changed, name=name)
+                return self.check_batch(changed, name=name, existing=existing)
         if name is None:
-            with self._placed(path, None) as placed:
-                return self.check_batch(placed.path, name=placed.name)
+            with self._placed(path, None, existing) as placed:
+                return self.check_batch(placed.path, name=placed.name, existing=placed.existing)
         _refuse_large(path)
-        params = {"name": name, "dry_run": "true", **self._strictness_of_files}
+        params: dict[str, str | int] = {"name": name, "dry_run": "true", **self._strictness_of_files}
+        params |= {"existing": existing} if existing else {}
         answer = self._http.call("POST", BATCHES, params=params, body=path.read_bytes(), headers=_AS_IT_IS)
         return BatchCheck.from_json(answer)
 
-    def create_batch(
-        self,
-        file: str | Path,
-        *,
-        name: str | None = None,
-        force: bool = False,
-        max_concurrency: int | None = None,
-        local_inputs: bool = False,
-    ) -> Batch:
+    def create_batch(self, file: str | Path, **sending: Unpack[Sending]) -> Batch:
         """Run a file of requests. Return once the file has arrived, possibly before all its rows have been read.
 
         `name` identifies the batch; it defaults to the file's name, or for a file of `save_rows` to the batch that its
@@ -79,20 +99,29 @@ class Batches:
         started or whose input was missing. If a row is invalid, nothing runs
         unless `force` is true. Files over 4 MiB or 5,000 rows are uploaded, and their invalid rows are rejected.
 
+        If the file drops most rows of its batch, or repeats most rows of another one, pass `existing`; see `Sending`.
+        Without it, nothing starts: raise `ApiError` with the status 409, or `BatchFailed` for a file that was uploaded.
+
         With `local_inputs`, images, audio and videos that rows name by path are uploaded. Paths are relative to the
         file's folder. Do not use it for files from people you do not trust.
         """
         path = Path(file)
-        if local_inputs:
+        if sending.get("local_inputs"):
             with self._local_inputs(path) as (changed, upload):
                 upload()
-                return self.create_batch(changed, name=name, force=force, max_concurrency=max_concurrency)
+                local: Sending = {**sending, "local_inputs": False}
+                return self.create_batch(changed, **local)
+        name = sending.get("name")
         if name is None:
-            with self._placed(path, None) as placed:
-                return self.create_batch(placed.path, name=placed.name, force=force, max_concurrency=max_concurrency)
+            with self._placed(path, None, sending.get("existing")) as placed:
+                whole: Sending = {**sending, "name": placed.name, "existing": placed.existing}
+                return self.create_batch(placed.path, **whole)
         params: dict[str, str | int] = {"name": name, **self._strictness_of_files}
-        params |= {"force": "true"} if force else {}
-        params |= {"max_concurrency": max_concurrency} if max_concurrency else {}
+        params |= {"force": "true"} if sending.get("force") else {}
+        if at_once := sending.get("max_concurrency"):
+            params["max_concurrency"] = at_once
+        if existing := sending.get("existing"):
+            params["existing"] = existing
         try:
             _refuse_large(path)
             answer = self._http.call("POST", BATCHES, params=params, body=path.read_bytes(), headers=_AS_IT_IS)
@@ -137,10 +166,13 @@ class Batches:
                 return
             params["cursor"] = page["next_cursor"]
 
-    def report(self, batch_id: str) -> Iterator[ReportRow]:
-        """Yield the current state of each row, in order. Rows are fetched as you iterate."""
+    def report(self, batch_id: str, revision: int | None = None) -> Iterator[ReportRow]:
+        """Yield the current state of each row, in order. Rows are fetched as you iterate.
+
+        `revision` is that of the file, by default the latest.
+        """
         path = _path(self._whole(batch_id), "report")
-        params: dict[str, str | int] = {}
+        params: dict[str, str | int] = {"revision": revision} if revision else {}
         while True:
             page = self._http.call("GET", path, params=params)
             yield from map(ReportRow.from_json, page["data"])
@@ -205,18 +237,21 @@ class Batches:
         return _rows.read(batch.name, data), found["can_resend"]
 
     @contextmanager
-    def _placed(self, path: Path, name: str | None) -> Iterator[Placed]:
-        """Yield the file to send. Rows of a batch are put in their places in its file, unless a name is given."""
+    def _placed(self, path: Path, name: str | None, existing: Existing | None) -> Iterator[Placed]:
+        """Yield the file to send. Rows of a batch are put in their places in its file.
+
+        If a name is given, or every row is wanted `again`, they are a file like any other.
+        """
         revision = _rows.revision_of(path)
         if revision is None:
-            yield Placed(path, name or path.name)
+            yield Placed(path, name or path.name, existing)
             return
         part = _rows.read(path.name, path.read_bytes())
         with TemporaryDirectory(prefix="promptreel-") as folder:
             copy = Path(folder) / f"rows{path.suffix}"
-            if name:
+            if name or existing == "again":
                 copy.write_bytes(part.plain().encode())
-                yield Placed(copy, name)
+                yield Placed(copy, name or path.name, existing)
                 return
             batch = self.batch(revision.batch_id)
             if batch.revision != revision.number:
@@ -236,7 +271,8 @@ class Batches:
                     f"`promptreel batch retry {batch.id}`."
                 )
             copy.write_bytes(merged.text.encode())
-            yield Placed(copy, batch.name, merged, merged.lines)
+            # The file has every row of the batch, so it drops only those that were changed.
+            yield Placed(copy, batch.name, "replace", merged, merged.lines)
 
     def cancel_batch(self, batch_id: str) -> Batch:
         """Cancel the batch and its running rows. The provider may still finish and charge for those rows."""

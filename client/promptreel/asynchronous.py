@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 from uuid import uuid4
 
 from promptreel import _download
-from promptreel._batches import DAY, BatchWatch
+from promptreel._batches import DAY, BatchWatch, Sending
 from promptreel._http import ATTEMPTS, TIMEOUT_SECONDS, bearing_faults
 from promptreel._links import WEEK, Link
 from promptreel._webhooks import Delivery, Webhook
-from promptreel.batch import Batch, BatchCheck, ReportRow
+from promptreel.batch import Batch, BatchCheck, Existing, ReportRow
 from promptreel.client import (
     DEFAULT_MODEL,
     DEFAULT_TIMEOUT_SECONDS,
@@ -194,28 +194,21 @@ class AsyncClient:
         """Return a model with the JSON Schema of its requests. See `Client.model`."""
         return await self._call(self._client.model, model_id)
 
-    async def check_batch(self, file: str | Path, *, name: str | None = None, local_inputs: bool = False) -> BatchCheck:
-        """Check a file of requests without starting it. See `Client.check_batch`."""
-        return await self._call(self._client.check_batch, file, name=name, local_inputs=local_inputs)
-
-    async def create_batch(
+    async def check_batch(
         self,
         file: str | Path,
         *,
         name: str | None = None,
-        force: bool = False,
-        max_concurrency: int | None = None,
         local_inputs: bool = False,
-    ) -> Batch:
+        existing: Existing | None = None,
+    ) -> BatchCheck:
+        """Check a file of requests without starting it. See `Client.check_batch`."""
+        check = partial(self._client.check_batch, local_inputs=local_inputs, existing=existing)
+        return await self._call(check, file, name=name)
+
+    async def create_batch(self, file: str | Path, **sending: Unpack[Sending]) -> Batch:
         """Run a file of requests. Rows that its batch already has are not run again. See `Client.create_batch`."""
-        return await self._call(
-            self._client.create_batch,
-            file,
-            name=name,
-            force=force,
-            max_concurrency=max_concurrency,
-            local_inputs=local_inputs,
-        )
+        return await self._call(self._client.create_batch, file, **sending)
 
     async def batch(self, batch_id: str) -> Batch:
         """Return the batch's current state, with its rows counted by status. See `Client.batch`."""
@@ -227,9 +220,9 @@ class AsyncClient:
         while (one := await self._call(next, found, None)) is not None:
             yield one
 
-    async def report(self, batch_id: str) -> AsyncIterator[ReportRow]:
-        """Yield the current state of each row, in order. Rows are fetched as you iterate."""
-        found = self._client.report(batch_id)
+    async def report(self, batch_id: str, revision: int | None = None) -> AsyncIterator[ReportRow]:
+        """Yield the current state of each row, in order. Rows are fetched as you iterate. See `Client.report`."""
+        found = self._client.report(batch_id, revision)
         while (one := await self._call(next, found, None)) is not None:
             yield one
 

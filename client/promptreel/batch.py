@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from promptreel.generation import Failure
 
+Existing = Literal["reuse", "again", "replace"]  # what to do with rows that exist: see `Sending`
 ENDED = ("completed", "cancelled", "stopped", "error")
 
 
@@ -42,6 +43,10 @@ class BatchCheck:
     estimated_usd: float | None  # for the rows that would run
     at_most_usd: float | None  # the amount that budgets reserve for them
     unchecked: tuple[str, ...]  # fields that the models do not have, of valid rows; the first hundred
+    new: int  # rows that would run
+    rows_before: int  # rows of the latest revision of the batch
+    dropped: int  # rows of that revision that the file does not have
+    choices: tuple[Existing, ...]  # one of these must be passed as `existing`; empty if none is needed
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
@@ -60,8 +65,27 @@ class BatchCheck:
             estimated_usd=raw.get("estimated_usd"),
             at_most_usd=raw.get("at_most_usd"),
             unchecked=tuple(raw.get("unchecked") or ()),
+            new=raw.get("new") or 0,
+            rows_before=raw.get("rows_before") or 0,
+            dropped=raw.get("dropped") or 0,
+            choices=tuple(raw.get("choices") or ()),
             raw=raw,
         )
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A version of a batch's file."""
+
+    number: int  # from 1
+    rows: int
+    started_at: str
+    ended_at: str | None
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Revision":
+        """Read the revision from the API's response."""
+        return cls(raw["revision"], raw["rows"], raw["started_at"], raw.get("ended_at"))
 
 
 @dataclass(frozen=True)
@@ -80,7 +104,13 @@ class Batch:
     created_at: str | None
     held_back: str | None  # why rows were not started: a budget had no room, or too many rows were rejected
     rejected: int  # rows that were rejected, at no cost; their reasons are in the report
+    revisions: tuple[Revision, ...]  # the latest ones, newest first
     raw: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def earlier(self) -> tuple[Revision, ...]:
+        """Return the revisions before the latest one, newest first."""
+        return tuple(one for one in self.revisions if 0 < one.number < self.revision)
 
     @property
     def ended(self) -> bool:
@@ -104,6 +134,7 @@ class Batch:
             created_at=raw.get("created_at"),
             held_back=raw.get("held_back"),
             rejected=raw.get("rejected") or 0,
+            revisions=tuple(map(Revision.from_json, raw.get("revisions") or ())),
             raw=raw,
         )
 

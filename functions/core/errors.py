@@ -11,6 +11,7 @@ the API and the announcement show that name as `error.name`. A message is one se
     ├── IdempotencyConflict     the key belongs to another request; the API answers 409, an event is recorded as failed
     ├── Unauthorized            no valid key; the API answers 401
     ├── Conflict                not possible in the generation's present state; the API answers 409
+    │   └── ChoiceRequired          a file drops or repeats most rows of a batch; a form's file is recorded as failed
     ├── NotRescuable            a rescue cannot help; the command line suggests an alternative
     ├── NotImportable           a job at the provider cannot be imported; the command line says why
     ├── NotFound                this owner has no such generation; the API answers 404
@@ -110,6 +111,15 @@ class Conflict(PromptreelError):
     """The generation's present state does not allow this."""
 
     remedy = "Fetch the job or the batch again. It has changed, or its present state does not allow this."
+
+
+class ChoiceRequired(Conflict):
+    """The file drops most rows of the batch of its name, or repeats most rows of another batch. Nothing was started."""
+
+    remedy = (
+        "Send the file again with one of the choices that the message names: as `existing=` over HTTP, with `--reuse`, "
+        "`--again` or `--replace` on the command line, or as `existing` in the client."
+    )
 
 
 class NotRescuable(PromptreelError):
@@ -337,6 +347,7 @@ def names() -> dict[str, type[PromptreelError]]:
         IdempotencyConflict,
         BudgetExceeded,
         TooManyRejectedRows,
+        ChoiceRequired,
     ]
     return {leaf.__name__: leaf for leaf in [*rejected, *GenerationError.__subclasses__()]}
 

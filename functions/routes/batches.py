@@ -10,18 +10,21 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from core.api import listing
 from core.batches.api import MAX_REPORT, BatchApi, Options
-from core.batches.check import CheckFile, file_name
+from core.batches.check import CheckFile, SentFile, file_name
 from core.batches.encoding import as_utf8
+from core.batches.record import Existing
 from core.batches.report import as_csv
 from core.errors import InvalidFile, InvalidRequest
 from core.records.lists import CURSOR, MAX_LIMIT
 from routes.access import caller
-from routes.parameters import content, cursor, flag, number, query
+from routes.parameters import choice, content, cursor, flag, number, query
 from wiring import logger
 from wiring.api import accounts, api_settings, deletion, models
 from wiring.batch_start import make_batch_start
 
 MAX_CONCURRENCY = 10_000  # the highest value that a request may name; a lower setting of the stage applies
+MAX_REVISION = 99_999
+CHOICES = (Existing.REUSE, Existing.AGAIN, Existing.REPLACE)
 ROW = "[0-9]{1,6}"  # the cursor of a report
 
 router = APIGatewayHttpRouter()
@@ -44,7 +47,6 @@ def _batches() -> BatchApi:
 def _check_file() -> CheckFile:
     s = api_settings()
     return CheckFile(
-        lists=_batches().lists,
         models=models(),
         default_model=s.default_model,
         accounts=accounts(),
@@ -55,7 +57,7 @@ def _check_file() -> CheckFile:
 
 @router.post("/v2/batches")
 def send() -> dict[str, Any]:
-    """Check a file and start its batch.
+    """Check a file, compare it with batches, and start its batch.
 
     With `dry_run` the file is only checked. With `upload` the answer is a form to send a larger file with.
     """
@@ -65,7 +67,13 @@ def send() -> dict[str, Any]:
     encoding, sent = query(router).get("encoding"), router.current_event
     if encoding and sent.body and not sent.is_base64_encoded:  # the gateway has decoded it as UTF-8
         raise InvalidRequest("To name an encoding, send the file as `application/octet-stream`.", "encoding")
-    options = Options(calls.key_line, max_concurrency, strict=flag(router, "strict", "true"))
+    existing = choice(router, "existing", CHOICES)
+    options = Options(
+        calls.key_line,
+        max_concurrency,
+        strict=flag(router, "strict", "true"),
+        existing=Existing(existing) if existing else None,
+    )
     try:
         body = b"".join(as_utf8([content(router)], encoding))
     except ValueError:  # half a surrogate pair
@@ -76,14 +84,18 @@ def send() -> dict[str, Any]:
             raise InvalidRequest(
                 "With `upload=true`, send no body. The response has a form to upload the file with.", "upload"
             )
+        if options.existing is Existing.AGAIN:
+            name = _check_file().free_name(SentFile(calls.owner, name, b""))
         return _batches().upload(calls.owner, name, options)
     is_dry = flag(router, "dry_run")
-    checked = _check_file().check(calls.owner, name, body, with_uploads=not is_dry, strict=options.strict)
+    file = SentFile(calls.owner, name, body, options.strict, options.existing)
+    checked = _check_file().check(file, with_uploads=not is_dry)
     if is_dry:
         return checked.as_json()
     if not flag(router, "force"):
         checked.reject_problems()
-    batch = _batches().create(calls.owner, name, body, options)
+    checked.compared.require_choice(options.existing)
+    batch = _batches().create(calls.owner, checked.name, body, options)
     logger.info("batch sent", batch_id=batch["id"], owner=calls.owner, rows=checked.rows)
     return {**batch, "check": checked.as_json()}
 
@@ -101,16 +113,16 @@ def fetch_or_list() -> dict[str, Any]:
 @router.get("/v2/batches/<id>/report")
 def report(id: str) -> dict[str, Any] | Response[str]:
     """Return a page of a batch's report, as JSON or as CSV."""
-    form = query(router).get("format", "json")
-    if form not in ("json", "csv"):
-        raise InvalidRequest("`format` must be one of json, csv.", "format")
+    form = choice(router, "format", ("json", "csv")) or "json"
     after, limit = int(cursor(router, ROW) or 0), number(router, "limit", MAX_REPORT) or MAX_REPORT
-    rows, last = _batches().report(caller(router).owner, id, after, limit)
+    revision = number(router, "revision", MAX_REVISION)
+    rows, last = _batches().report(caller(router).owner, id, after, limit, revision)
     if form == "json":
         return {"data": rows, "next_cursor": last and str(last)}
     headers: dict[str, str | list[str]] = {"Content-Disposition": 'attachment; filename="report.csv"'}
     if last:
-        headers["Link"] = f'<?format=csv&limit={limit}&cursor={last}>; rel="next"'
+        which = f"&revision={revision}" if revision else ""
+        headers["Link"] = f'<?format=csv&limit={limit}{which}&cursor={last}>; rel="next"'
     csv = as_csv(rows, with_header=not after)
     return Response(HTTPStatus.OK.value, "text/csv; charset=utf-8", csv, headers=headers)
 

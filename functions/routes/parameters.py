@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
@@ -38,6 +38,14 @@ def flag(router: APIGatewayHttpRouter, name: str, default: str = "false") -> boo
     if text not in ("true", "false"):
         raise InvalidRequest(f"`{name}` must be true or false.", name)
     return text == "true"
+
+
+def choice(router: APIGatewayHttpRouter, name: str, allowed: Sequence[str]) -> str | None:
+    """Return a query parameter that is one of several values, or None without it."""
+    text = query(router).get(name)
+    if text is not None and text not in allowed:
+        raise InvalidRequest(f"`{name}` must be one of {', '.join(allowed)}.", name)
+    return text
 
 
 def number(router: APIGatewayHttpRouter, name: str, most: int) -> int | None:

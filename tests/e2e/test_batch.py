@@ -92,6 +92,46 @@ def test_an_edited_file_generates_only_new_rows(cloud: LocalCloud) -> None:
     assert [line["name"] for line in report(cloud, which)] == ["", "x", ""]
 
 
+def test_a_dropped_file_that_drops_most_rows_is_a_batch_of_its_own(cloud: LocalCloud) -> None:
+    old, new = unique("a kite"), unique("a kite")
+    for prompt in (old, new):
+        cloud.simulator.script(prompt, seconds=0)
+    stem = uuid4().hex
+    ref = cloud.drop(f"{stem}.csv", f"prompt,seed\n{old},1\n{old},2\n")
+    finished(cloud, batch_id(ref))
+    cloud.drop(f"{stem}.csv", f"prompt,seed\n{new},1\n")
+    own = batch_id(ref.replace(f"{stem}.csv", f"{stem}-2.csv"))
+    assert finished(cloud, own)["name"] == f"{stem}-2.csv"
+    assert [line["prompt"] for line in report(cloud, batch_id(ref))] == [old, old]
+    assert [line["prompt"] for line in report(cloud, own)] == [new]
+    assert (cloud.creates(old), cloud.creates(new)) == (2, 1)
+
+
+def test_a_sent_file_that_drops_most_rows_needs_a_choice(cloud: LocalCloud) -> None:
+    old, new = unique("a kite"), unique("a kite")
+    for prompt in (old, new):
+        cloud.simulator.script(prompt, seconds=0)
+    name = {"name": f"{uuid4().hex}.csv"}
+
+    def send(prompt: str, **choice: str) -> Any:
+        return cloud.call("POST", "/v2/batches", params={**name, **choice}, data=f"prompt,seed\n{prompt},1\n")
+
+    which = send(old).json()["id"]
+    finished(cloud, which)
+    rejected = send(new)
+    assert (rejected.status_code, "drops 1 of the 1 rows" in rejected.json()["message"]) == (409, True)
+    again = send(new, existing="again").json()
+    finished(cloud, again["id"])
+    assert send(new, existing="again").json()["id"] == again["id"], "the answer was lost"
+    assert send(new, existing="replace").json()["id"] == which
+    finished(cloud, which, times=2)
+    path = f"/v2/batches/{which}/report"
+    for revision, prompt in ((1, old), (2, new)):
+        rows = cloud.call("GET", path, params={"revision": revision}).json()["data"]
+        assert [(row["prompt"], row["status"]) for row in rows] == [(prompt, "completed")]
+    assert (cloud.creates(old), cloud.creates(new)) == (1, 2)
+
+
 def test_a_stopped_batch_resumes_without_paying_twice(cloud: LocalCloud) -> None:
     prompt = unique("a kite")
     cloud.simulator.script(prompt, outcome="never")

@@ -316,7 +316,7 @@ def test_a_fixed_file_does_not_start_cancelled_rows(house: House) -> None:
     house.read()
     old = house.doors.executions("BATCH_STATE_MACHINE_ARN")[-1]["input"]
     house.call("POST", f"{PATH}/{sent['id']}/cancel")
-    house.send("prompt\ngood\n")
+    house.send("prompt\ngood\n", query="&existing=replace")
     house.take()
     assert [answer["ended"] for answer in house.accept(old)] == [True, True]
     assert [one.request["prompt"] for one in house.doors.of("ann")] == ["good"]

@@ -238,8 +238,8 @@ def test_a_batch_that_is_cancelled_while_its_file_is_read_runs_nothing(
 ) -> None:
     first = ann.send("a")
     before(monkeypatch, BatchRecords, "begin", lambda: ann.post(first, "cancel"))
-    given = ann.send("b", "c")
-    assert [answer["ended"] for answer in ann.accept(given)] == [True, True]
+    given = ann.send("a", "b", "c")
+    assert [answer["ended"] for answer in ann.accept(given)] == [True, True, True]
     assert (ann.shown(given)["status"], ann.found) == ("cancelled", {})
 
 
@@ -281,7 +281,7 @@ def test_a_file_that_is_read_before_its_sender_has_the_answer_does_not_stay_unre
         created = event("object_created")
         created["detail"]["object"] |= {"key": KEY, "etag": found["ETag"].strip('"'), "version-id": found["VersionId"]}
         assert ann.doors.take(created) == []
-        ann.send("b", "c")
+        ann.send("a", "b")
 
     before(monkeypatch, BatchApi, "get", read_both)
     status, sent = call(ann.cloud, "POST", PATH, query=f"name={NAME}", body=file("a"))
@@ -388,9 +388,9 @@ def test_a_row_that_cannot_be_waited_for_is_polled_less_and_less_often(ann: Ann)
     assert pause_of(replace(made, reopened_at=made.created_at + age), made.created_at + age) == 10
 
 
-def sent(ann: Ann, *prompts: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def sent(ann: Ann, *prompts: str, choice: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
     """Send a file over HTTP. Return the batch, and the event of its arrival, which is still on its way."""
-    status, batch = call(ann.cloud, "POST", PATH, query=f"name={NAME}", body=file(*prompts))
+    status, batch = call(ann.cloud, "POST", PATH, query=f"name={NAME}{choice}", body=file(*prompts))
     assert status == 200, batch
     found = boto3.client("s3").get_object(Bucket="prompts", Key=KEY)
     arrived = event("object_created")
@@ -413,7 +413,7 @@ def test_sending_the_right_file_does_not_bring_a_cancelled_one_back(ann: Ann, or
     """The wrong file is cancelled before it is read, and read after the right one was sent."""
     batch, wrong = sent(ann, "wrong 1", "wrong 2")
     ann.post(batch, "cancel")
-    _, right = sent(ann, "right")
+    _, right = sent(ann, "right", choice="&existing=replace")
     for one in order:
         assert ann.doors.take({"w": wrong, "r": right}[one]) == []
     assert started(ann) == runs
@@ -422,7 +422,7 @@ def test_sending_the_right_file_does_not_bring_a_cancelled_one_back(ann: Ann, or
 def test_a_second_cancel_cancels_the_file_that_was_sent_after_the_first(ann: Ann) -> None:
     given = ann.send("a")
     ann.post(given, "cancel")
-    batch, arrived = sent(ann, "b", "c")
+    batch, arrived = sent(ann, "b", "c", choice="&existing=replace")
     assert ann.post(batch, "cancel")["cancelled_at"]
     assert ann.doors.take(arrived) == []
     assert started(ann) == set()

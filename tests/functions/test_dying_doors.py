@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from core.api.api_keys import issue
+from core.batches.identity import batch_id_for
 from core.generation import Failure, Status, Webhook
 from core.publish.views import as_announcement
 from core.records.lists import Lists
@@ -82,6 +83,26 @@ def test_a_file_is_ingested_once(
         assert len(doors.executions(one)) == (count if one == machine else 0)
     failed = [one for one in doors.of("files") if one.status is Status.ERROR and one.announced_at]
     assert len(failed) == (0 if machine else count)
+
+
+def test_a_file_that_drops_most_rows_becomes_one_batch_of_its_own(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: dict[int, dict[str, Any]] = {}
+
+    def begin(at: int) -> None:
+        assert doors.take(doors.drop(f"{at}.jsonl", file("a", "b"))) == []
+        dropped[at] = doors.drop(f"{at}.jsonl", file("c"))
+
+    def take(at: int) -> None:
+        assert doors.take(dropped[at]) == []
+
+    count = dying_everywhere(monkeypatch, take, before=begin) + 1
+    assert count > 4
+    runs = [one["input"]["run"] for one in doors.executions("BATCH_STATE_MACHINE_ARN")]
+    first = [f"{batch_id_for('prompts', f'{at}.jsonl')}-1" for at in range(count)]
+    own = [f"{batch_id_for('prompts', f'{at}-2.jsonl')}-1" for at in range(count)]
+    assert sorted(runs) == sorted([*first, *own])
 
 
 def test_a_row_is_accepted_once_and_a_report_written_and_announced(

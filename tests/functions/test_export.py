@@ -73,7 +73,9 @@ def test_an_export_contains_everything_of_its_owner_and_nothing_else(
     assert "heron" in records[had.completed]["record"]["request"]["prompt"]
     assert len(records[had.waiting]["inputs"]) == 1
     (batch,) = [line for line in manifest if line["kind"] == "batch"]
-    assert sorted(Path(one["file"]).name for one in batch["files"]) == ["report.csv", "report.jsonl"]
+    names = sorted(Path(one["file"]).name for one in batch["files"])
+    assert names[1:] == ["report.csv", "report.csv", "report.jsonl", "report.jsonl"], "the latest, and of its revision"
+    assert names[0].endswith(".txt"), "the ids of its rows"
     assert (len(batch["runs"]), len(batch["rejected"])) == (1, 2)
     keys = [line["key"] for line in manifest if line["kind"] == "file"]
     assert sorted(keys) == sorted(one for one in keys if one.startswith("owners/mila/"))

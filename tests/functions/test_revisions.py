@@ -62,7 +62,7 @@ def test_a_run_of_old_content_does_not_replace_a_newer_report(week: Week) -> Non
     assert len(week.report(new)) == 1
     week.cloud.invoke("report_batch", old)
     assert len(reported(new)) == 1
-    assert [row["row"] for row in reported(old, apart="/1")] == [1, 2]
+    assert [row["row"] for row in reported(old, apart="/revision-1")] == [1, 2]
     assert latest_run().ended_at is not None
 
 

@@ -184,12 +184,12 @@ def test_the_last_row_of_the_longest_chain_may_be_reached_first(story: Story, re
 
 def test_editing_a_row_also_changes_the_rows_that_use_its_video(story: Story) -> None:
     chain = [FIRST, extending("row:boat", id="far"), extending("row:far", "home")]
-    other = {"model": "veo2", "prompt": "a kite"}
-    first = [line["generation_id"] for line in story.lines(story.tell(*chain, other))]
-    moved = [line["generation_id"] for line in story.lines(story.tell(other, *chain))]
-    assert moved == [first[3], *first[:3]], "by their content, not by their numbers"
-    edited = [line["generation_id"] for line in story.lines(story.tell({**FIRST, "seed": 1}, *chain[1:], other))]
-    assert edited[3] == first[3]
+    others = [{"model": "veo2", "prompt": f"a kite {number}"} for number in range(3)]
+    first = [line["generation_id"] for line in story.lines(story.tell(*chain, *others))]
+    moved = [line["generation_id"] for line in story.lines(story.tell(*others, *chain))]
+    assert moved == [*first[3:], *first[:3]], "by their content, not by their numbers"
+    edited = [line["generation_id"] for line in story.lines(story.tell({**FIRST, "seed": 1}, *chain[1:], *others))]
+    assert edited[3:] == first[3:]
     assert not set(edited[:3]) & set(first)
 
 
@@ -286,7 +286,8 @@ def test_an_upload_kept_for_a_batch_still_exists_a_day_later(story: Story) -> No
     story.tell(picture)
     boto3.client("s3").delete_object(Bucket="videos", Key=keys("uploads/")[0])  # a day later
     body = json.dumps({**picture, "prompt": "it rests"})
-    status, answer = call(story.cloud, "POST", "/v2/batches", body=body, query="name=story.jsonl")
+    query = "name=story.jsonl&existing=replace"
+    status, answer = call(story.cloud, "POST", "/v2/batches", body=body, query=query)
     assert (status, answer["check"]["problem_rows"]) == (200, 0)
 
 

@@ -35,6 +35,7 @@ NO_ALARM_OF_ITS_OWN = {
     "InvalidFile",
     "IdempotencyConflict",
     "BudgetExceeded",  # covered by alarms on budgets
+    "ChoiceRequired",
     "TooManyRejectedRows",  # covered by an alarm on the metric of the limit
     "ProviderOutOfCredits",  # makes jobs wait, which has an alarm
 }

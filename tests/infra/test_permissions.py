@@ -100,6 +100,7 @@ MAY = {
         *((f"dynamodb:{action}", BATCHES) for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem")),
         ("dynamodb:Query", f"{BATCHES}/index/by_owner"),
         ("s3:PutObject", "StoragePrompts.Arn/owners/*"),
+        ("s3:GetObject", "StorageVideos.Arn/results/*/rows/*"),  # the ids of the rows of each revision
         ("states:StartExecution", "BatchesPromptBatch"),
         ("dynamodb:Query", f"{TABLE}/index/by_id"),
         ("dynamodb:Query", MONEY),  # sums
@@ -119,9 +120,12 @@ MAY = {
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:BatchGetItem", TABLE),
         *((f"dynamodb:{action}", BATCHES) for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem")),
+        ("dynamodb:Query", f"{BATCHES}/index/by_owner"),  # the batches that a file may repeat
         ("dynamodb:BatchWriteItem", BATCHES),  # the rows that were rejected while a file was read
         ("s3:GetObjectVersion", "StoragePrompts.Arn/*"),
         ("s3:PutObject", "StorageVideos.Arn/batches/*"),
+        ("s3:PutObject", "StorageVideos.Arn/results/*/rows/*"),
+        ("s3:GetObject", "StorageVideos.Arn/results/*/rows/*"),
         ("states:StartExecution", "WorkflowVideoGeneration"),
         ("states:StartExecution", "BatchesPromptBatch"),
         ("sqs:ReceiveMessage", "TriggersQueue.Arn"),

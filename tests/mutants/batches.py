@@ -6,6 +6,7 @@ ACCEPT_ROW = "functions/core/batches/accept_row.py"
 TABLE = "functions/core/batches/table.py"
 RUNS = "tests/functions/test_batch_runs.py"
 REJECTED = "tests/functions/test_rejected_rows.py"
+EXISTING = "tests/functions/test_existing_rows.py"
 CHAINS = "tests/functions/test_row_chains.py"
 
 MUTANTS = (
@@ -140,5 +141,54 @@ MUTANTS = (
         "if self.strict and not strict and self.rejected:",
         "if self.strict and not strict and not self.rejected:",
         noticed_by="tests/unit/test_batch_record.py",
+    ),
+    Mutant(
+        "A dropped file replaces the batch of which it drops most rows",
+        "functions/core/batches/placement.py",
+        "        if is_late or self._keeps_most(batch):\n",
+        "        if is_late or batch:\n",
+        noticed_by=f"{EXISTING}::test_a_dropped_file_that_drops_most_rows_is_a_batch_of_its_own",
+    ),
+    Mutant(
+        "An event that arrives again pays again for the rows of a batch of its own",
+        "functions/core/batches/placement.py",
+        "has_run(one.record, content.sha256, MOST_RUNS)",
+        "has_run(one.record, content.ref, MOST_RUNS)",
+        noticed_by=f"{EXISTING}::test_an_event_that_arrives_again_after_the_batches_have_changed_pays_for_nothing",
+    ),
+    Mutant(
+        "A repeated call runs every row a second time",
+        "functions/core/batches/check.py",
+        "(file.body and found.is_repeated_by(file.sha256, now))",
+        "(not file.body and found.is_repeated_by(file.sha256, now))",
+        noticed_by=f"{EXISTING}::test_a_repeated_call_does_not_pay_again",
+    ),
+    Mutant(
+        "A file that was compared too early replaces a batch",
+        "functions/core/batches/api.py",
+        "Existing.ASK if self.existing in (None, Existing.REUSE)",
+        "Existing.REPLACE if self.existing in (None, Existing.REUSE)",
+        noticed_by=f"{EXISTING}::test_a_file_that_was_compared_too_early_replaces_nothing",
+    ),
+    Mutant(
+        "A file is not compared with one that is not read yet",
+        TABLE,
+        "attribute_not_exists(#sent) OR #sent = :ours",
+        "attribute_not_exists(#sent) OR #sent <> :ours",
+        noticed_by=f"{EXISTING}::test_a_second_file_waits_until_the_first_is_read",
+    ),
+    Mutant(
+        "Rows that never started are dropped silently",
+        "functions/core/batches/comparison.py",
+        "        if ids is not None:\n",
+        "        if ids == 0:\n",
+        noticed_by=f"{EXISTING}::test_rows_that_never_started_are_dropped_too",
+    ),
+    Mutant(
+        "A later revision overwrites the report of an earlier one",
+        "functions/core/batches/run.py",
+        '        return f"{self.results}/revision-{self.revision}"\n',
+        "        return self.results\n",
+        noticed_by=f"{EXISTING}::test_every_revision_keeps_its_report",
     ),
 )

@@ -150,4 +150,4 @@ def test_a_batch_with_overwritten_staged_rows_is_still_reported(monkeypatch: pyt
     reported = report(run, dynamodb, bucket)
     assert not reported.is_complete, "the alarm is raised, and the same file may be sent again"
     assert reported.totals == {"rows": rows, "completed": 0, "failed": rows, "made_before": 0}
-    assert len(bucket.sizes) == 2
+    assert len(bucket.sizes) == 4, "two formats, each of the revision and of the batch"

@@ -29,6 +29,7 @@ NAMED = {
     "Sums": "Usage.total",
     "UsageSums": "Usage.data",
     "BatchCounts": "Batch.counts",
+    "Revision": "Batch.revisions",
     "RowProblem": "BatchCheck.problems",
     "SlotsHour": "Slots.hours",
 }

@@ -26,6 +26,7 @@ RAISED = names().keys() - {
     "InvalidFile",
     "IdempotencyConflict",
     "TooManyRejectedRows",
+    "ChoiceRequired",
 }
 
 

@@ -1,6 +1,6 @@
 """batch: files of many prompts."""
 
-import os
+import dataclasses
 import re
 import shlex
 import sys
@@ -13,14 +13,14 @@ from itertools import islice
 from math import fsum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
 from promptreel._batches import DAY, MAX_SENT_BYTES, Placed
 from promptreel._inputs import as_utf8
-from promptreel.batch import Batch, BatchCheck, ReportRow
+from promptreel.batch import Batch, BatchCheck, Existing, ReportRow, Revision
 from promptreel.client import Client
 from promptreel.commands import output
 from promptreel.commands.batch_files import BatchId, init, rows, said_of, where
@@ -36,12 +36,12 @@ from promptreel.commands.options import (
     in_output_folder,
     project,
 )
-from promptreel.commands.tables import Column, say_table
+from promptreel.commands.tables import DIGITS, Column, say_table
 from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, PromptreelError
 from promptreel.results import DEFAULT_TEMPLATE, Results, checked_template, prepare, video_name
 
-MAX_SAME_NAMES = 100
+MOST_EARLIER = 5  # earlier revisions that are shown
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 
 
@@ -84,6 +84,7 @@ _LIST = (
     Column("REV", is_right=True),
     Column("CREATED (UTC)"),
     Column("NAME", least=20),
+    Column("EARLIER", place="below"),
 )
 _REPORT = (
     Column("ROW", is_right=True),
@@ -94,7 +95,11 @@ _REPORT = (
     Column("ERROR", place="below", mark="! "),
 )
 
-Choice = Literal["reuse", "again"]  # how to treat rows that another batch already has
+_MEANINGS: dict[Existing, str] = {  # what each choice does, in at most 40 columns with its name
+    "reuse": "add only the new rows there",
+    "again": "run all rows in a new batch",
+    "replace": "make it the next revision",
+}
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,13 @@ def run(
         typer.Option("--reuse", help="If another batch has most of the rows, add only the new rows to that batch."),
     ] = False,
     again_: Annotated[
-        bool, typer.Option("--again", help="Generate every row again, in a batch with a new name or --name.")
+        bool, typer.Option("--again", help="Generate every row in a new batch: week-2.csv if week.csv exists.")
+    ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Make the file the next revision of its batch, even if it drops most of the batch's rows."
+        ),
     ] = False,
     max_concurrency: Annotated[
         int | None, typer.Option(min=1, help="Rows to run at once; by default the stage's setting.", show_default=False)
@@ -173,10 +184,7 @@ def run(
     --dry-run checks the rows against the models that this version knows. Local images, audio and videos that rows name,
     relative to the file's folder, are uploaded.
     """
-    if reuse and again_:
-        raise typer.BadParameter(
-            "pass only one: --reuse adds only new rows, --again generates every row.", param_hint="--reuse, --again"
-        )
+    choice = _chosen(reuse=reuse, again=again_, replace=replace)
     _reject_other_file(file)
     checked_template(name_template)
     if save_to:
@@ -191,8 +199,9 @@ def run(
         closing(api_of) as api,
         telling_interrupts(),
         api._local_inputs(file, encoding) as (own, upload),
-        api._placed(own, name or (file.name if again_ else None)) as placed,
+        api._placed(own, name, choice) as placed,
     ):
+        choice = placed.existing
         check = _checked(api, placed)
         if check:
             _print_problems(file, placed, check, quiet=as_json)
@@ -204,17 +213,19 @@ def run(
             raise PromptreelError(
                 f"{file}: {_summary(check)}. Nothing was sent: fix the file, or run the valid rows with --force."
             )
-        batch_name = placed.name
         if check:
-            choice: Choice | None = "reuse" if reuse else "again" if again_ else None
-            check = _choose_batch(api, placed, check, choice, is_named=name is not None)
-            batch_name = check.name
-            _print_earlier_rows(check)
+            if check.choices:
+                choice = _asked(check)
+                check = api.check_batch(placed.path, name=placed.name, existing=choice)
+            # Rows that were fixed are no longer in the file, and are not dropped.
+            _print_comparison(dataclasses.replace(check, dropped=0) if placed.merged else check, placed.name)
         following = Following(timeout, save_to, videos, name_template, as_json, notify)
         if check and (folder := following.folder_of(context, check.id)):
             Results.open(folder, check.id, name_template)
         upload()
-        batch = api.create_batch(placed.path, name=batch_name, force=force, max_concurrency=max_concurrency)
+        batch = api.create_batch(
+            placed.path, name=placed.name, force=force, max_concurrency=max_concurrency, existing=choice
+        )
         if wait or following.waits:
             output.warn(f"Batch {batch.id}")
             _finish(context, api, batch, following)
@@ -233,7 +244,7 @@ def list_(
 ) -> None:
     """List your batches, newest first.
 
-    In a pipe, prints tab-separated lines: id, status, rows, revision, creation time, name.
+    In a pipe, prints tab-separated lines: id, status, rows, revision, creation time, name, earlier revisions.
     """
     with closing(client(context)) as api:
         listed = list(islice(api.batches(), limit + 1))
@@ -249,6 +260,7 @@ def list_(
             batch.revision,
             (batch.created_at or "")[:16].replace("T", " "),
             batch.name,
+            _earlier(batch.earlier),
         )
         for batch in found
     ]
@@ -282,13 +294,20 @@ def get(
 
 
 @app.command()
-def report(context: typer.Context, batch_id: BatchId, as_json: Json = False) -> None:
+def report(
+    context: typer.Context,
+    batch_id: BatchId,
+    revision: Annotated[
+        int | None, typer.Option(min=1, help="An earlier revision; by default the latest.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Print the current state of every row.
 
     In a pipe, prints tab-separated lines: row, status, generation, name, prompt, error.
     """
     with closing(client(context)) as api:
-        rows = list(api.report(batch_id))
+        rows = list(api.report(batch_id, revision))
     if as_json:
         output.say_json([row.raw for row in rows])
         return
@@ -423,12 +442,23 @@ def _check_here(file: Path, readable: Path, *, strict: bool, as_json: bool) -> N
         )
 
 
+def _chosen(**options: bool) -> Existing | None:
+    chosen = [choice for choice in _MEANINGS if options[choice]]
+    if len(chosen) > 1:
+        raise typer.BadParameter("pass only one of these.", param_hint=_as_options(chosen))
+    return chosen[0] if chosen else None
+
+
+def _as_options(choices: Sequence[Existing]) -> str:
+    return ", ".join(f"--{choice}" for choice in choices)
+
+
 def _checked(api: Client, placed: Placed) -> BatchCheck | None:
     """Return the deployment's check of the file, or None if the file is too large to check before it is uploaded."""
     if said := said_of(placed):
         output.warn(said)
     try:
-        return api.check_batch(placed.path, name=placed.name)
+        return api.check_batch(placed.path, name=placed.name, existing=placed.existing)
     except ApiError as error:
         if error.status != 413:  # noqa: PLR2004 - HTTP's own
             raise
@@ -460,15 +490,31 @@ def _print_unchecked(fields: Sequence[str]) -> None:
         output.warn(output.plain(f"Passed to the provider unchecked: {', '.join(fields)}."))
 
 
-def _print_earlier_rows(check: BatchCheck) -> None:
+def _print_comparison(check: BatchCheck, name: str) -> None:
+    """Print which rows exist already, which are dropped and which run, unless the file is simply new."""
+    lines = list(_compared(check))
+    if check.name != name:
+        lines.insert(0, f"Sent as {_named(check.name)}.")
+    for line in lines if len(lines) > 1 else ():
+        output.warn(line)
+
+
+def _compared(check: BatchCheck) -> Iterator[str]:
+    """Yield what the file has in common with batches, and how many rows are new."""
+    rows = output.counted(check.rows, "row")
+    if check.dropped:
+        yield f"The file drops {check.dropped} of {output.counted(check.rows_before, 'row')} of {_named(check.name)}."
+    if other := check.made_elsewhere:
+        yield f"{_named(other.name, capital=True)} ({other.id[:DIGITS]}) already has {other.rows} of {rows}."
     if check.made_before:
-        output.warn(
-            f"Requested earlier, not paid for again: {check.made_before} of {output.counted(check.rows, 'row')}."
-        )
+        yield f"Requested earlier, not paid for again: {check.made_before} of {rows}."
     if check.failed_before:
-        output.warn(
-            f"Failed earlier, not run again without `batch retry`: {output.counted(check.failed_before, 'row')}."
-        )
+        yield f"Failed earlier, not run again without `batch retry`: {output.counted(check.failed_before, 'row')}."
+    yield f"New: {output.counted(check.new, 'row')}."
+
+
+def _named(name: str, *, capital: bool = False) -> str:
+    return f"{'Batch' if capital else 'batch'} {output.plain(name)}"
 
 
 def _summary(check: BatchCheck) -> str:
@@ -489,10 +535,11 @@ def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None
     if as_json:
         output.say_json(check.raw)
     else:
-        output.say(f"{file}: {_summary(check)}.")
-        if other := check.made_elsewhere:
-            rows = output.counted(check.rows, "row")
-            output.say(f"Batch {output.plain(other.name)} already has {other.rows} of {rows}.")
+        output.say(f"{file}: {_rows_with_problems(check.rows, check.problem_rows)}.")
+        for line in _compared(check):
+            output.say(line)
+        if check.choices:
+            output.say(f"To run it, pass one of {_as_options(check.choices)}.")
         if check.estimated_usd is not None:
             most = f", at most {check.at_most_usd:.2f}" if check.at_most_usd != check.estimated_usd else ""
             output.say(f"Estimated cost: {check.estimated_usd:.2f} USD{most}, plus AWS charges.")
@@ -500,50 +547,18 @@ def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None
         raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: fix the file and try again.")
 
 
-def _choose_batch(
-    api: Client, placed: Placed, check: BatchCheck, choice: Choice | None, *, is_named: bool
-) -> BatchCheck:
-    """Return the check for the batch to run. If another batch has most of the rows, `choice` or the user decides.
-
-    Rows of a batch return to that batch.
-    """
-    file, other = placed.path, check.made_elsewhere
-    if placed.merged:
-        return check
-    if choice == "again":
-        return check if is_named else _under_new_name(api, file, check)
-    if other is None or 2 * other.rows <= check.rows:
-        return check
-    rows = output.counted(check.rows, "row")
-    said = f"Batch {output.plain(other.name)} ({other.id}) already has {other.rows} of {rows}."
-    if choice is None:
-        if not sys.stdin.isatty():
-            raise typer.BadParameter(
-                f"{said} Pass --reuse to add only the new rows to that batch, or --again to generate and pay for every "
-                "row.",
-                param_hint="--reuse, --again",
-            )
-        output.warn(said)
-        asked = "Add only the new rows to that batch (reuse), or generate and pay for every row (again)?"
-        chosen = typer.prompt(asked, err=True).strip().lower()
-        if chosen == "again":
-            return check
-        if chosen != "reuse":
-            raise typer.BadParameter("answer reuse or again.", param_hint="--reuse, --again")
-    there = api.check_batch(file, name=other.name)
-    if there.id != other.id:
-        raise PromptreelError(f"{said} That batch was started from S3: to continue it, upload the file there again.")
-    return there
-
-
-def _under_new_name(api: Client, file: Path, check: BatchCheck) -> BatchCheck:
-    """Return the check under a name whose batch has none of the rows: the given name, or the first free one."""
-    stem, suffix = os.path.splitext(check.name)
-    for number in range(2, MAX_SAME_NAMES):
-        if not (check.made_before or check.failed_before):
-            return check
-        check = api.check_batch(file, name=f"{stem}-{number}{suffix}")
-    raise PromptreelError(f"There are already {MAX_SAME_NAMES} batches with this name: choose another with --name.")
+def _asked(check: BatchCheck) -> Existing:
+    """Return what the user chooses to do with the rows that exist. Raise `BadParameter` without a terminal."""
+    said = list(_compared(check))
+    if not sys.stdin.isatty():
+        options = "; ".join(f"--{choice}: {_MEANINGS[choice]}" for choice in check.choices)
+        raise typer.BadParameter(f"{' '.join(said)} Pass {options}.", param_hint=_as_options(check.choices))
+    for line in (*said, *(f"  {choice:8} {_MEANINGS[choice]}" for choice in check.choices)):
+        output.warn(line)
+    chosen = typer.prompt(f"{' or '.join(check.choices)}?", prompt_suffix=" ", err=True).strip().lower()
+    if chosen not in check.choices:
+        raise typer.BadParameter(f"answer {' or '.join(check.choices)}.", param_hint=_as_options(check.choices))
+    return cast("Existing", chosen)
 
 
 def _finish(context: typer.Context, api: Client, batch: Batch, following: Following) -> None:
@@ -555,6 +570,8 @@ def _finish(context: typer.Context, api: Client, batch: Batch, following: Follow
     unsaved = 0
     try:
         batch = _followed(api, batch, following.timeout)
+        if batch.error:
+            output.warn(output.plain(f"The latest file was not read, so these are the rows before it: {batch.error}"))
         rows = list(api.report(batch.id))
         if results:
             unsaved = _save_videos(context, api, batch, rows, results) if following.videos else 0
@@ -586,7 +603,7 @@ def _finish(context: typer.Context, api: Client, batch: Batch, following: Follow
         refused = sum((row.error or "").startswith("InvalidRequest:") for row in rows)
         way = f"Retry with: {_again(context, 'retry', batch.id, *options)}"
         if refused == len(rows) - completed:
-            failed_file = f"failed{os.path.splitext(batch.name)[1]}"
+            failed_file = f"failed{Path(batch.name).suffix}"
             way = f"Fix the invalid rows: {_again(context, 'rows', batch.id, '--failed', '-o', failed_file)}"
         if batch.held_back:
             output.warn(batch.held_back)
@@ -675,10 +692,21 @@ def _show(batch: Batch) -> None:
         "rejected": output.counted(batch.rejected, "row") if batch.rejected else None,
         "held": batch.held_back,
         "created": batch.created_at,
+        "earlier": _earlier(batch.earlier) or None,
     }
     for name, fact in facts.items():
         if fact is not None:
             output.say(f"{name:8} {output.plain(fact)}")
+
+
+def _earlier(revisions: Sequence[Revision]) -> str:
+    """Return the earlier revisions of a batch, newest first, or an empty text."""
+    shown = [
+        f"revision {one.number}: {output.counted(one.rows, 'row')}, {one.started_at[:16].replace('T', ' ')}"
+        for one in revisions[:MOST_EARLIER]
+    ]
+    more = [f"{len(revisions) - MOST_EARLIER} more"] if len(revisions) > MOST_EARLIER else []
+    return "; ".join([*shown, *more])
 
 
 def _again(context: typer.Context, *words: str) -> str:

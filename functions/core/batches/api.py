@@ -3,9 +3,9 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from itertools import islice
@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 
 from core.batches.check import batch_id_of, sent_key
 from core.batches.dropped_file import MAX_FILE_BYTES
-from core.batches.record import NOT_STARTED, Batch, BatchStatus, no_batch
+from core.batches.record import NOT_STARTED, Batch, BatchStatus, Existing, no_batch
 from core.batches.report import ReportRows
+from core.batches.run import BatchRun
 from core.batches.start import BatchStart
 from core.beginning import only
 from core.delete import Deletion
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MAX_REPORT = 500  # rows of a report in one answer
 MAX_REPORT_BYTES = 3 << 20  # of a report in one answer: Lambda's limit is 6 MiB
 MOST_MEANT = 10  # batches that an error names if an id is cut too short
+LISTED_RUNS, SHOWN_RUNS = 10, 100  # latest runs whose revisions are shown, in a list and of one batch
 UPLOAD_SECONDS = 3600  # until the link of an upload or of a file expires
 CANCEL_SECONDS, LAG_SECONDS = 20.0, 1.0  # of one cancellation, and until the index has a write
 
@@ -44,6 +46,7 @@ class Options:
     max_concurrency: int | None = None
     strict: bool = True
     encoding: str | None = None  # of a file that is uploaded
+    existing: Existing | None = None
 
     def as_metadata(self) -> dict[str, str]:
         """Return the metadata of the file."""
@@ -52,6 +55,8 @@ class Options:
             "max_concurrency": self.max_concurrency and str(self.max_concurrency),
             "strict": None if self.strict else "false",
             "encoding": self.encoding,
+            # The file is compared again when it is read, because the batch may have changed since it was checked.
+            "existing": str(Existing.ASK if self.existing in (None, Existing.REUSE) else self.existing),
         }
         return {name: text for name, text in options.items() if text}
 
@@ -78,7 +83,7 @@ class BatchApi:
         self.batches.limit.check(owner, options.key_line)
         key, content = sent_key(owner, name), sha256(body).hexdigest()
         # First, because ingest removes it after it has read the file.
-        self._expect(owner, name, content, strict=options.strict)
+        self._expect(owner, name, content, options)
         self._outlast_cancel(batch_id_of(self.prompts_bucket, owner, name))
         self.s3.put_object(Bucket=self.prompts_bucket, Key=key, Body=body, Metadata=options.as_metadata())
         return self.get(owner, batch_id_of(self.prompts_bucket, owner, name))
@@ -108,15 +113,23 @@ class BatchApi:
     def page(self, owner: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """Return a page of the owner's batches, newest first. Their rows are not counted."""
         found, next_cursor = self.batches.records.of_owner(owner, cursor, limit)
-        return {"data": [self._shown(batch, counted=False) for batch in found], "next_cursor": next_cursor}
+        runs = self.batches.records.runs((batch.record for batch in found), LISTED_RUNS)
+        shown = [{**self._shown(one, counted=False), **_revisions(runs.get(one.record.batch_id))} for one in found]
+        return {"data": shown, "next_cursor": next_cursor}
 
     def get(self, owner: str, batch_id: str) -> dict[str, Any]:
         """Return a batch with its progress."""
-        return self._shown(self.own(owner, batch_id), counted=True)
-
-    def report(self, owner: str, batch_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
-        """Return the report's present rows after a row, and the number of the last one, or None at the end."""
         batch = self.own(owner, batch_id)
+        runs = self.batches.records.runs([batch.record], SHOWN_RUNS)
+        return {**self._shown(batch, counted=True), **_revisions(runs.get(batch.record.batch_id))}
+
+    def report(
+        self, owner: str, batch_id: str, after: int, limit: int, revision: int | None = None
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """Return the present rows of a revision after a row, and the number of the last one, or None at the end."""
+        batch = self.own(owner, batch_id)
+        if revision is not None and (batch.run is None or revision != batch.run.revision):
+            batch = replace(batch, run=self._run_of(batch, revision))
         if batch.run is None:
             return [], None
         run, records = batch.run, self.batches.records
@@ -130,7 +143,8 @@ class BatchApi:
         )
         rows: list[dict[str, Any]] = []
         size, last = 0, min(after + limit, run.rows)
-        for row in report.from_index(after, last):
+        is_latest = run.revision == batch.record.revision
+        for row in report.from_index(after, last) if is_latest else self._earlier(report, after, last):
             rows.append(row)
             size += len(str(row).encode("utf-8", "replace"))
             if size > MAX_REPORT_BYTES:
@@ -165,6 +179,21 @@ class BatchApi:
             "url": self.s3.generate_presigned_url("get_object", Params=where, ExpiresIn=UPLOAD_SECONDS),
             "expires_in": UPLOAD_SECONDS,
         }
+
+    def _run_of(self, batch: Batch, revision: int) -> BatchRun:
+        """Return the latest run of an earlier revision."""
+        runs = self.batches.records.runs([batch.record], batch.record.run).get(batch.record.batch_id, [])
+        for run in runs:
+            if run.revision == revision:
+                return run
+        raise NotFound(f"Batch {batch.record.name} has no revision {revision}.")
+
+    def _earlier(self, report: ReportRows, after: int, last: int) -> Iterator[dict[str, Any]]:
+        """Yield rows of an earlier revision. The index names only the latest revision of a row."""
+        ids = self.batches.staging.ids(report.run, after, last) if after < last else {}
+        if ids is None:
+            raise NotFound(f"The rows of revision {report.run.revision} are not known: an earlier release read it.")
+        return report.from_ids(ids, after, last)
 
     def cancel(self, owner: str, which: str) -> dict[str, Any]:
         """Start no more rows of the latest run and those before it, and stop the rows that they started.
@@ -269,14 +298,22 @@ class BatchApi:
             raise InvalidRequest("The beginning of an id is not enough to cancel or retry: give the whole id or name.")
         return batch
 
-    def _expect(self, owner: str, name: str, content: str, *, strict: bool) -> None:
-        """Record that a file is about to be sent, unless this content was read before and would start nothing."""
+    def _expect(self, owner: str, name: str, content: str, options: Options) -> None:
+        """Record that a file is about to be sent, unless this content was read before and would start nothing.
+
+        Raise `Conflict` if other content has just been sent under this name: the file was not compared with that.
+        """
         records = self.batches.records
         batch_id = batch_id_of(self.prompts_bucket, owner, name)
         uri = f"s3://{self.prompts_bucket}/{sent_key(owner, name)}"
         fresh = records.new(batch_id, owner, name, uri, self.default_model)
-        if not (records.find(batch_id) or records.create(fresh)).has_read(content, strict=strict):
-            records.expect(batch_id, content)
+        if (records.find(batch_id) or records.create(fresh)).has_read(content, strict=options.strict):
+            return
+        if not records.expect(batch_id, content, options.existing):
+            raise Conflict(
+                f"Another file named {name} has just been sent, and the two are not compared yet. Send this one again "
+                "in a few seconds, or now with the choice `replace`."
+            )
 
     def _counts(self, batch: Batch) -> Counter[str]:
         """Count the rows of the latest run by status. A rejected row counts as failed."""
@@ -325,3 +362,18 @@ class BatchApi:
             "source": {"kind": "s3", "ref": record.source_ref},
             **{name: at and iso(at) for name, at in times.items()},
         }
+
+
+def _revisions(runs: Sequence[BatchRun] | None) -> dict[str, Any]:
+    """Return the revisions of a batch, newest first. `runs` are its latest runs, newest first."""
+    revisions: dict[int, dict[str, Any]] = {}
+    for run in runs or ():
+        shown = {
+            "revision": run.revision,
+            "rows": run.rows,
+            "made_before": run.made_before,
+            "rejected": run.rejected,
+            "ended_at": run.ended_at and iso(run.ended_at),
+        }
+        revisions.setdefault(run.revision, shown)["started_at"] = iso(run.started_at)
+    return {"revisions": list(revisions.values())}

@@ -1,36 +1,36 @@
-"""Check a file that is sent over HTTP: its rows and their problems, their cost, and which were made before."""
+"""Check a file that is sent over HTTP: its rows and their problems, their cost, and how it compares with batches."""
 
 import io
 import json
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from hashlib import sha256
+from itertools import chain
+from typing import Any, cast
 
 from core.batches import prompt_file
+from core.batches.comparison import Comparison, Rows
 from core.batches.identity import RowIdentity, batch_id_for
+from core.batches.numbered import MAX_NAME, numbered
 from core.batches.prompt_file import A_WORKBOOK, SUFFIXES, WORKBOOKS, FileRow, Rules, suffix_of
-from core.batches.record import BatchRecord
-from core.batches.staging import counts_as_made, identified
+from core.batches.record import Batch, BatchRecord, Existing
+from core.batches.staging import identified
 from core.batches.start import BatchStart
-from core.errors import FileTooLarge, InvalidFile, InvalidRequest
+from core.errors import ChoiceRequired, FileTooLarge, InvalidFile, InvalidRequest
 from core.models import Models
 from core.money import usd
 from core.money.accounts import Accounts
 from core.owners import own_folder
-from core.records.lists import Lists
 from core.text import is_printable
 
 MAX_SENT_BYTES = 4 << 20  # of a file in a request: Lambda accepts 6 MiB, and base64 adds a third
 MAX_SENT_ROWS = 5000  # that are validated while the client waits
-MAX_NAME = 200  # characters of a file's name
 MAX_SHOWN = 10  # problems in the message of an error
 MAX_PROBLEMS = 1000  # in the list of a check
 MAX_UNCHECKED = 100  # names of fields in a check
 WORDS = ("prompt", "negative_prompt", "seed", "image_url", "video_url")  # fields that do not change the price
-EARLIER_BATCHES, SAMPLE = 20, 25  # batches that are searched for the same rows, by a sample of the rows
 UPLOADS_AT_ONCE = 10  # that are looked up: the connections of the SDK
 SUFFIX_OF = {
     "text/csv": ".csv",
@@ -45,21 +45,20 @@ Identified = tuple[RowIdentity | None, FileRow]
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """The contents of a file, and how many of its rows were made before."""
+    """The contents of a file, and how they compare with batches."""
 
-    name: str
+    name: str  # of the batch that the file is sent to
     batch_id: str
     rows: int
     problems: list[FileRow]
     unchecked: list[str]  # fields of valid rows that their models' schemas do not have, in the order of the file
-    made_before: int  # rows that this batch has made, or is making
-    failed_before: int  # rows of this batch that failed, and stay so until they are retried
+    new: int  # rows that would start
     cost: tuple[int, int]  # of the new rows, in credits: the estimate, and the most that budgets hold for them
-    elsewhere: tuple[BatchRecord, int] | None  # the earlier batch that has most of the rows, and how many
+    compared: Comparison
+    existing: Existing | None  # what its sender has chosen
 
     def as_json(self) -> dict[str, Any]:
         """Return the check as the API shows it."""
-        other = self.elsewhere
         return {
             "id": self.batch_id,
             "name": self.name,
@@ -70,11 +69,10 @@ class CheckedFile:
             ],
             "problem_rows": len(self.problems),
             "unchecked": self.unchecked[:MAX_UNCHECKED],
-            "made_before": self.made_before,
-            "failed_before": self.failed_before,
+            "new": self.new,
+            **self.compared.as_json(self.existing),
             "estimated_usd": usd(self.cost[0]),
             "at_most_usd": usd(self.cost[1]),
-            "made_elsewhere": other and {"id": other[0].batch_id, "name": other[0].name, "rows": other[1]},
         }
 
     def reject_problems(self) -> None:
@@ -90,37 +88,92 @@ class CheckedFile:
 
 
 @dataclass(frozen=True)
+class SentFile:
+    """A file that its owner sends, and how it is to be read and compared."""
+
+    owner: str
+    name: str
+    body: bytes
+    strict: bool = True
+    existing: Existing | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Return the SHA-256 of the file, which identifies its content."""
+        return sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True)
 class CheckFile:
     """Checks a file. Nothing is stored or started."""
 
-    lists: Lists
     models: Models
     default_model: str
     accounts: Accounts
     batches: BatchStart
     prompts_bucket: str
 
-    def check(self, owner: str, name: str, body: bytes, *, with_uploads: bool, strict: bool) -> CheckedFile:
-        """Validate a file, and find its rows that were made before. Raise `InvalidFile` if it cannot be read.
+    def check(self, file: SentFile, *, with_uploads: bool) -> CheckedFile:
+        """Validate a file, and compare it with batches. Raise `InvalidFile` if it cannot be read.
 
-        With `with_uploads` the uploads that it names must exist. A client may send them only after a first check.
+        Its choice decides the name under which it is checked. With `with_uploads` the uploads that it names must exist.
+        A client may send them only after a first check.
         """
-        if len(body) > MAX_SENT_BYTES:
+        if len(file.body) > MAX_SENT_BYTES:
             raise FileTooLarge(
                 f"The file is larger than {MAX_SENT_BYTES} bytes: request an upload form with upload=true."
             )
-        batch_id = batch_id_of(self.prompts_bucket, owner, name)
-        found = self.batches.records.find(batch_id)
-        if not prompt_file.is_batch(name, io.BytesIO(body)):
+        if file.existing is Existing.AGAIN:
+            file = replace(file, name=self.free_name(file))
+        checked = self._checked(file, with_uploads=with_uploads)
+        if file.existing is Existing.REUSE and checked.compared.repeats_most:
+            return self._added(file, checked.compared, with_uploads=with_uploads)
+        return checked
+
+    def free_name(self, file: SentFile) -> str:
+        """Return the name of the batch that runs all rows of a file again: the first name that no batch has.
+
+        If the same file was sent in this way before and has not ended for long, return the name of that batch. So a
+        client that repeats a call, because its answer was lost, does not pay twice. A file without a body will be
+        uploaded, and repeats nothing.
+        """
+        now = self.batches.records.now()
+        for name in chain((file.name,), numbered(file.name)):
+            found = self.batches.records.find(batch_id_of(self.prompts_bucket, file.owner, name))
+            if found is None or found.is_free or (file.body and found.is_repeated_by(file.sha256, now)):
+                break
+        return name
+
+    def _added(self, file: SentFile, compared: Comparison, *, with_uploads: bool) -> CheckedFile:
+        """Check a file as the next revision of the batch that has most of its rows."""
+        other, _ = cast("tuple[BatchRecord, int]", compared.elsewhere)
+        is_sent = batch_id_of(self.prompts_bucket, file.owner, other.name) == other.batch_id
+        if not is_sent or suffix_of(other.name) != suffix_of(file.name):
+            why = "has another format" if is_sent else f"was started from S3: put the file at {other.source_ref}"
+            raise ChoiceRequired(
+                f"{compared.said} The new rows cannot be added to it from here, because it {why}. To generate every "
+                "row in a new batch, choose `again`."
+            )
+        checked = self._checked(replace(file, name=other.name), with_uploads=with_uploads)
+        if checked.compared.drops_most:
+            raise ChoiceRequired(
+                f"{checked.compared.said} So its new rows cannot be added there. Send it as {other.name} with "
+                "`replace` to make it the next revision, or with `again` to generate every row in a new batch."
+            )
+        return checked
+
+    def _checked(self, file: SentFile, *, with_uploads: bool) -> CheckedFile:
+        batch = self._batch(file)
+        batch_id = batch.record.batch_id
+        if not prompt_file.is_batch(file.name, io.BytesIO(file.body)):
             raise InvalidFile(
                 "The file contains one request and is not a batch: send it to POST /v2/video/generations."
             )
-        default_model = (found and found.record.default_model) or self.default_model
         rows, identities, problems = 0, [], []
         requests: dict[RowIdentity, dict[str, Any]] = {}
         naming: list[Identified] = []  # rows that name uploads
         unchecked: dict[str, None] = {}
-        for identity, row in identified(self._read(name, body, default_model, strict=strict)):
+        for identity, row in identified(self._read(file, batch.record.default_model or self.default_model)):
             rows += 1
             if rows > MAX_SENT_ROWS:
                 raise FileTooLarge(
@@ -136,27 +189,39 @@ class CheckFile:
                 requests[identity] = row.request
                 if with_uploads and row.uploads:
                     naming.append((identity, row))
-        if missing := self._without_uploads(owner, batch_id, naming):
+        if missing := self._without_uploads(file.owner, batch_id, naming):
             problems = sorted([*problems, *missing], key=lambda found: found[1].number)
-        statuses = self._made(batch_id, identities)
+        compared = self.batches.comparing.compare(batch, file.sha256, Rows(rows, identities))
+        if batch.record.sent == file.sha256:  # a repeat of a call that was accepted; the file is not read yet
+            compared = replace(compared, dropped=0, elsewhere=None)
+        started = compared.statuses
         # A row that was made before is valid, even if its model is not offered any more.
-        problems = [(identity, row) for identity, row in problems if not identity or identity not in statuses]
-        made = sum(counts_as_made(status) for status in statuses.values())
+        problems = [(identity, row) for identity, row in problems if not identity or identity not in started]
+        unmade = {identity for identity, _ in problems if identity}
+        new = [request for one, request in requests.items() if one not in started and one not in unmade]
         return CheckedFile(
-            name=name,
+            name=file.name,
             batch_id=batch_id,
             rows=rows,
             problems=[row for _, row in problems],
             unchecked=list(unchecked),
-            made_before=made,
-            failed_before=len(statuses) - made,
-            cost=self._cost(owner, (request for identity, request in requests.items() if identity not in statuses)),
-            elsewhere=None if 2 * made > rows else self._elsewhere(owner, batch_id, identities),
+            new=len(new),
+            cost=self._cost(file.owner, new),
+            compared=compared,
+            existing=file.existing,
         )
 
-    def _read(self, name: str, body: bytes, default_model: str, *, strict: bool) -> Iterator[FileRow]:
-        rules = Rules(self.batches.allow_local_webhooks, strict)
-        return prompt_file.read(name, io.BytesIO(body), self.models, default_model, rules)
+    def _batch(self, file: SentFile) -> Batch:
+        """Return the batch of the file's name, or a new one that is not recorded."""
+        records = self.batches.records
+        batch_id = batch_id_of(self.prompts_bucket, file.owner, file.name)
+        uri = f"s3://{self.prompts_bucket}/{sent_key(file.owner, file.name)}"
+        new = records.new(batch_id, file.owner, file.name, uri, self.default_model)
+        return records.find(batch_id) or Batch(new, None)
+
+    def _read(self, file: SentFile, default_model: str) -> Iterator[FileRow]:
+        rules = Rules(self.batches.allow_local_webhooks, file.strict)
+        return prompt_file.read(file.name, io.BytesIO(file.body), self.models, default_model, rules)
 
     def _cost(self, owner: str, requests: Iterable[dict[str, Any]]) -> tuple[int, int]:
         """Return the estimate for all requests together, in credits, and the most that such requests cost."""
@@ -184,26 +249,6 @@ class CheckFile:
             for identity, row in rows
             if (gone := missing.intersection(row.uploads))
         ]
-
-    def _made(self, batch_id: str, identities: list[RowIdentity]) -> dict[RowIdentity, str]:
-        """Return the rows that the batch has, each with its status."""
-        ids = {identity.id_in(batch_id): identity for identity in identities}
-        return {ids[generation_id]: status for generation_id, status in self.lists.statuses(ids)}
-
-    def _elsewhere(self, owner: str, batch_id: str, identities: list[RowIdentity]) -> tuple[BatchRecord, int] | None:
-        """Return the recent batch that has most of a sample of the rows, and how many rows it has.
-
-        Return None if no batch has more than half of the sample.
-        """
-        sample = identities[:: max(1, len(identities) // SAMPLE)]
-        recent, _ = self.batches.records.of_owner(owner, None, EARLIER_BATCHES)
-        others = [batch.record for batch in recent if batch.record.batch_id != batch_id]
-        ids = {one.id_in(record.batch_id): record.batch_id for record in others for one in sample}
-        hits = Counter(ids[found] for found, status in self.lists.statuses(ids) if counts_as_made(status))
-        best = max(others, key=lambda record: hits[record.batch_id], default=None)
-        if best is None or 2 * hits[best.batch_id] <= len(sample):
-            return None
-        return best, sum(map(counts_as_made, self._made(best.batch_id, identities).values()))
 
 
 def missing_upload(reference: str) -> str:

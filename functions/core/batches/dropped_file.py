@@ -11,11 +11,13 @@ from botocore.exceptions import ClientError
 from core.batches import prompt_file
 from core.batches.encoding import as_utf8
 from core.batches.identity import batch_id_for, file_id
+from core.batches.placement import Placement
 from core.batches.prompt_file import FileRow, Rules
-from core.batches.record import Content
+from core.batches.record import Content, Existing
 from core.batches.start import BatchChanged, BatchStart
 from core.errors import (
     BudgetExceeded,
+    ChoiceRequired,
     IdempotencyConflict,
     InvalidFile,
     InvalidRequest,
@@ -83,7 +85,7 @@ class FileIntake:
         except (InvalidRequest, InvalidFile) as error:
             self.batches.limit.count(owner, key_line, 1)
             self._reject(file.rejected_id, file, owner, error)
-        except BudgetExceeded as error:
+        except (BudgetExceeded, ChoiceRequired) as error:
             self._reject(file.rejected_id, file, owner, error)
         except IdempotencyConflict:
             deleted = InvalidFile("The generation of this file was deleted: change the file to run it again.")
@@ -128,15 +130,19 @@ class FileIntake:
         """Start the batch. Read the file again if another run of it was created first."""
         batch_id, records = batch_id_for(file.bucket, file.key), self.batches.records
         fresh = records.new(batch_id, owner, file.name, file.uri, self.default_model)
-        for _ in range(MOST_CONTENTS):
+
+        def read(default_model: str) -> Iterator[FileRow]:
             copy.seek(0)
+            return self._read(file, copy, default_model or self.default_model, strict=content.strict)
+
+        for _ in range(MOST_CONTENTS):
             batch = records.find(batch_id) or records.create(fresh)
-            rows = self._read(file, copy, batch.record.default_model or self.default_model, strict=content.strict)
             try:
-                self.batches.start(batch, content, rows)
+                batch = Placement(self.batches, batch, file.bucket, file.key, content, read).place()
+                self.batches.start(batch, content, read(batch.record.default_model or ""))
             except BatchChanged:
                 continue
-            except InvalidFile as error:
+            except (InvalidFile, ChoiceRequired) as error:
                 self.batches.reject(batch, content, error)
                 records.was_read(batch_id, content.sha256)
                 raise
@@ -159,6 +165,7 @@ def _copied(file: DroppedFile, found: "GetObjectOutputTypeDef", copy: IO[bytes])
     if found["ContentLength"] > MAX_FILE_BYTES:
         raise InvalidFile(f"The file is larger than {MAX_FILE_BYTES} bytes: split it.")
     metadata, arrived_at = found["Metadata"], found["LastModified"]
+    existing = metadata.get("existing")
     sha256 = hashlib.sha256()
 
     def chunks() -> Iterator[bytes]:
@@ -179,4 +186,5 @@ def _copied(file: DroppedFile, found: "GetObjectOutputTypeDef", copy: IO[bytes])
         requested_concurrency=metadata.get("max_concurrency", ""),
         key_line=metadata.get("key_line"),
         strict=metadata.get("strict") != "false",
+        existing=existing if existing in set(Existing) else None,
     )

@@ -6,13 +6,15 @@ The record has only the attributes of the batch. Those of a run are in `run`, an
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from core.batches.run import BatchRun
 from core.generation import Failure, Status
 
 NOT_STARTED = "not started"  # the status of a row that has no generation and was not rejected
+
+REPEATED_FOR = timedelta(hours=1)
 
 
 def no_batch(batch_id: str) -> str:
@@ -32,6 +34,15 @@ class BatchStatus(StrEnum):
     ERROR = "error"  # the file cannot be read
 
 
+class Existing(StrEnum):
+    """What to do with rows that exist, if a file drops or repeats most rows of a batch: see core.batches.comparison."""
+
+    REUSE = "reuse"  # add only the new rows to the batch that has most of them
+    AGAIN = "again"  # run all rows, in a batch with a new name
+    REPLACE = "replace"  # make the file the next revision of the batch of its name
+    ASK = "ask"  # reject the file; only in the metadata of a file, for senders who can choose then
+
+
 @dataclass(frozen=True)
 class Content:
     """The content of a batch's file at one time."""
@@ -43,6 +54,7 @@ class Content:
     requested_concurrency: str = ""  # from the file's metadata; applied if it is a number below the limit
     key_line: str | None = None  # the line of the API key that sent it
     strict: bool = True  # reject rows with fields and models that are not in the catalogue
+    existing: str | None = None  # from the file's metadata: one of `Existing`, or nothing if its sender does not say
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,7 @@ class BatchRecord:
 
     # Each of these changes on its own.
     sent: str | None = None  # SHA-256 of a file that was sent over HTTP and is not read yet
+    again: bool = False  # its file was sent to run all rows again, so a repeat of that call belongs here
     error: Failure | None = None  # why the file that was sent last cannot be read
     cancelled_at: datetime | None = None  # files that arrived before this are cancelled, even if they are read later
     cancelled_run: int = 0  # this run and all before it are cancelled
@@ -88,6 +101,21 @@ class Batch:
 
     record: BatchRecord
     run: BatchRun | None
+
+    @property
+    def is_free(self) -> bool:
+        """Return whether the batch has no rows and expects none: at most, a file of it could not be read."""
+        return self.run is None and self.record.sent is None
+
+    def is_repeated_by(self, content: str, now: datetime) -> bool:
+        """Return whether this content, sent to run all rows again, is a repeat of the call that made this batch.
+
+        It is for an hour after the batch has ended. Later, it is a new call.
+        """
+        if not self.record.again or content not in (self.record.sent, self.record.content):
+            return False
+        ended_at = self.run.ended_at if self.run else None
+        return ended_at is None or now - ended_at < REPEATED_FOR
 
     @property
     def is_cancelled(self) -> bool:

@@ -67,9 +67,7 @@ class ReportBatch:
         statuses: Counter[str] = Counter()
         credits_used = 0
         is_cancelled = run.number <= batch.record.cancelled_run
-        # A run that ends after a later run has begun does not overwrite the results of that run.
-        is_latest = batch.run is not None and batch.run.id == run.id
-        results = run.results if is_latest else run.results_apart
+        folders = self._folders(run, batch)
         rows = ReportRows(run, self.ledger, self.records, is_cancelled=is_cancelled)
         with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as lines:
             text = io.TextIOWrapper(table, encoding="utf-8", newline="", write_through=True)
@@ -84,9 +82,9 @@ class ReportBatch:
             text.detach()
             uris = {}
             for suffix, file, kind in (("csv", table, "text/csv"), ("jsonl", lines, "application/jsonl")):
-                key = f"{results}/report.{suffix}"
-                upload(self.s3, file, bucket, key, kind)
-                uris[suffix] = f"s3://{bucket}/{key}"
+                for folder in folders:
+                    upload(self.s3, file, bucket, f"{folder}/report.{suffix}", kind)
+                uris[suffix] = f"s3://{bucket}/{folders[0]}/report.{suffix}"
         announced = {
             "version": "1",
             "batch_id": run.batch_id,
@@ -107,6 +105,18 @@ class ReportBatch:
         }
         ended = statuses[Status.COMPLETED] + statuses[Status.ERROR]
         return announced, ended + (statuses[NOT_STARTED] if is_cancelled else 0) == run.rows
+
+    def _folders(self, run: BatchRun, batch: Batch) -> list[str]:
+        """Return the folders of the report, first the one that is announced.
+
+        Each revision has a folder, and the latest report is also in the folder of the batch. A run that ends after a
+        later run of its revision has begun does not overwrite the results of that run.
+        """
+        if batch.run is not None and batch.run.id == run.id:
+            return [run.results_of_revision, run.results]
+        runs = self.records.runs([batch.record], batch.record.run).get(run.batch_id, [])
+        last = next((one for one in runs if one.revision == run.revision), None)
+        return [run.results_of_revision if last and last.id == run.id else run.results_apart]
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,12 @@ class ReportRows:
         for first in range(after + 1, last + 1, AT_ONCE):
             numbers = range(first, min(first + AT_ONCE, last + 1))
             yield from self._rows({number: recorded.at(number) for number in numbers})
+
+    def from_ids(self, ids: Mapping[int, str], after: int, last: int) -> Iterator[dict[str, Any]]:
+        """Yield the rows between two numbers as `from_index` does, by the ids of their first attempts."""
+        for first in range(after + 1, last + 1, AT_ONCE):
+            numbers = range(first, min(first + AT_ONCE, last + 1))
+            yield from self._rows({number: ids.get(number) for number in numbers})
 
     def _rows(self, ids: Mapping[int, str | None]) -> Iterator[dict[str, Any]]:
         """Yield rows by their numbers. `ids` has an attempt of each, or None if none is known."""

@@ -57,6 +57,10 @@ class BatchRun:
         """The part of the id that distinguishes the runs of a batch."""
         return str(self.number) if self.revision else self.staged
 
+    def has_content(self, sha256: str) -> bool:
+        """Return whether the run is of the content with this SHA-256."""
+        return self.staged == staged_name(int(self.staged.partition("-")[0]), sha256)
+
     @property
     def has_ended(self) -> bool:
         """Return whether the run has ended, with or without all of its rows."""
@@ -94,9 +98,19 @@ class BatchRun:
         return f"batches/{self.batch_id}/{self.staged}/rows.jsonl"
 
     @property
+    def ids_key(self) -> str:
+        """Return the key of the ids of all rows, one line each. It does not expire as the staged rows do."""
+        return f"{self.results}/rows/{self.staged}.txt"
+
+    @property
     def results(self) -> str:
         """Return the folder of the results of the latest run. A later run overwrites them."""
         return f"results/{self.batch_id}"
+
+    @property
+    def results_of_revision(self) -> str:
+        """Return the folder of the results of the revision's latest run. A later revision has another folder."""
+        return f"{self.results}/revision-{self.revision}"
 
     @property
     def results_apart(self) -> str:
@@ -150,6 +164,14 @@ class RowState:
     def may_start(self) -> bool:
         """Return whether the run may start the row, if the row is due."""
         return not (self.is_cancelled or self.is_rejected or self.has_stopped)
+
+
+def staged_name(number: int, sha256: str) -> str:
+    """Return the name of the folder of staged rows: the number of their first run, and the content.
+
+    Two contents that are read at the same time get the same number, so the content is part of it.
+    """
+    return f"{number}-{sha256[:16]}"
 
 
 def run_of(execution_input: Mapping[str, Any]) -> str:

@@ -1,8 +1,12 @@
 """Staging: the rows of a batch's file are written to S3, one line each, for the batch's execution.
 
 A row that cannot be valid is rejected here. It is not staged, so it costs no invocation.
+
+The ids of the rows are written to a separate file, which does not expire. It is small and its lines have equal lengths,
+so a later file is compared with all rows in one short read, and a page of a revision's report in an even shorter one.
 """
 
+import io
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_UPLOADS = 2000  # different ones that the rows of a file name
+NO_ID = "-" * 32  # of a row that was rejected
+LINE = len(NO_ID) + 1  # bytes of a line with an id
 
 
 class TooManyRejected(Exception):
@@ -49,6 +55,7 @@ class Staging:
         spans: list[Span] = []  # of the staged rows; a rejected row has none, and no other row uses its video
         rejections: list[Rejection] = []
         identities = Identities()
+        ids = io.BytesIO()
         made_before = end = 0
         all_rows = identified(rows, identities)
         with tempfile.TemporaryFile() as file:
@@ -60,9 +67,11 @@ class Staging:
                     if identity is None or (row.problem and identity not in known):
                         rejections.append(_rejected(row, rejections))
                         spans.append(Span(end, 0))
+                        ids.write(_line(NO_ID))
                         continue
                     self._keep_uploads(row, run, kept)
                     staged = _staged(row, run, identity)
+                    ids.write(_line(staged.generation_id))
                     if row.rows:
                         sources = {name: identities.of(number).id_in(run.batch_id) for name, number in row.rows.items()}
                         staged = replace(
@@ -75,6 +84,7 @@ class Staging:
                         )
                     spans.append(Span(end, file.write(staged.to_line())))
                     end += spans[-1].length
+            upload(self.s3, ids, self.bucket, run.ids_key, "text/plain")
             upload(self.s3, file, self.bucket, run.rows_key, "application/jsonl")
         problems = len(rejections)
         counted = replace(run, rows=len(spans), made_before=made_before, problems=problems, rejected=problems)
@@ -83,6 +93,20 @@ class Staging:
     def has_rows(self, run: BatchRun) -> bool:
         """Return whether the rows of the run are still in S3, where they expire as prompt files do."""
         return bool(self.s3.list_objects_v2(Bucket=self.bucket, Prefix=run.rows_key).get("KeyCount"))
+
+    def ids(self, run: BatchRun, after: int = 0, last: int | None = None) -> dict[int, str] | None:
+        """Return the ids of the first attempts of rows by number, from `after` (exclusive) to `last`.
+
+        A row that was rejected when the file was read is left out. Return None for a run of a release that did not
+        store the ids.
+        """
+        end = (run.rows if last is None else last) * LINE
+        try:
+            found = self.s3.get_object(Bucket=self.bucket, Key=run.ids_key, Range=f"bytes={after * LINE}-{end - 1}")
+        except self.s3.exceptions.NoSuchKey:
+            return None
+        lines = enumerate(found["Body"].read().decode().splitlines(), start=after + 1)
+        return {number: generation_id for number, generation_id in lines if generation_id != NO_ID}
 
     def _known(self, run: BatchRun, rows: list[tuple[RowIdentity | None, FileRow]]) -> dict[RowIdentity, str]:
         """Return those of the rows that have a generation, each with its status."""
@@ -132,6 +156,10 @@ def _rejected(row: FileRow, before: list[Rejection]) -> Rejection:
             f"one is row {first.number}. {first.problem}"
         )
     return rejection
+
+
+def _line(generation_id: str) -> bytes:
+    return f"{generation_id}\n".encode()
 
 
 def _staged(row: FileRow, run: BatchRun, identity: RowIdentity) -> StagedRow:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.batches.comparison import Comparing
 from core.batches.executions import BatchExecutions
 from core.batches.prompt_file import FileRow
 from core.batches.record import Batch, Content
 from core.batches.rejection import Rejection
 from core.batches.rejection_limit import RejectionLimit
-from core.batches.run import MAX_REJECTED, BatchRun
+from core.batches.run import MAX_REJECTED, BatchRun, staged_name
 from core.batches.staging import Staging, TooManyRejected
 from core.batches.table import BatchRecords
 from core.errors import Conflict, InvalidFile, PromptreelError
@@ -25,6 +26,11 @@ class BatchStart:
     limit: RejectionLimit
     max_concurrency: int  # rows of one batch that run at once
     allow_local_webhooks: bool = False
+
+    @property
+    def comparing(self) -> Comparing:
+        """Return the comparison of files with these batches."""
+        return Comparing(self.records, self.staging)
 
     def start(self, batch: Batch, content: Content, rows: Iterable[FileRow]) -> None:
         """Stage all rows, then start one execution. A file that breaks off while it is read starts nothing.
@@ -107,8 +113,7 @@ class BatchStart:
             owner=record.owner,
             name=record.name,
             source_ref=content.ref,
-            # Two contents that are read at the same time get the same number, so the folder is named after both.
-            staged=f"{0 if is_late else number}-{content.sha256[:16]}",
+            staged=staged_name(0 if is_late else number, content.sha256),
             max_concurrency=min(self.max_concurrency, requested or self.max_concurrency),
             started_at=self.records.now(),
             key_line=content.key_line,

@@ -15,9 +15,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from core.batches.record import Batch, BatchRecord, Content, no_batch
+from core.batches.record import Batch, BatchRecord, Content, Existing, no_batch
 from core.batches.rejection import Rejection
-from core.batches.run import BatchRun, RowState
+from core.batches.run import BatchRun, RowState, staged_name
 from core.errors import NotFound
 from core.generation import Clock, Failure, iso
 from core.records.table import (
@@ -77,9 +77,25 @@ class BatchRecords:
         now = self.now()
         return BatchRecord(batch_id, owner, name, source_ref, now, now, default_model)
 
-    def expect(self, batch_id: str, content: str) -> None:
-        """Record that a file is about to be sent, before it can be read. A cancel of earlier files stays."""
-        self._table.update(batch_id, self._now({"sent": content}), remove=("error",))
+    def expect(self, batch_id: str, content: str, existing: str | None = None) -> bool:
+        """Record that a file is about to be sent, before it can be read. A cancel of earlier files stays.
+
+        `existing` says what to do with rows that exist. Return False if other content is not read yet, with which the
+        file could not be compared, or if it is to be a new batch and other content has become this batch.
+        """
+        only_if = Condition(f"{EXISTS.text} AND (attribute_not_exists(#sent) OR #sent = :ours)", {":ours": content})
+        changes: Item = {"sent": content}
+        if existing == Existing.REPLACE:
+            only_if = EXISTS
+        elif existing == Existing.AGAIN:
+            is_ours = "#run = :none OR #content = :ours"
+            only_if = Condition(f"{only_if.text} AND ({is_ours})", {**only_if.values, ":none": 0})
+            changes["again"] = True
+        try:
+            self._table.update(batch_id, self._now(changes), only_if=only_if, remove=("error",))
+        except ConditionFailed:
+            return False
+        return True
 
     def was_read(self, batch_id: str, content: str) -> None:
         """Record that the sent file was read, unless other content was sent after it."""
@@ -114,6 +130,26 @@ class BatchRecords:
         return found, next_cursor
 
     # --- runs
+
+    def runs(self, records: Iterable[BatchRecord], most: int) -> dict[str, list[BatchRun]]:
+        """Return the latest runs of batches, up to `most` of each, newest first, by the ids of the batches."""
+        ids = {
+            f"{record.batch_id}-{number}": record.batch_id
+            for record in records
+            for number in range(record.run, max(0, record.run - most), -1)
+        }
+        items = self._table.find(list(ids))
+        found: dict[str, list[BatchRun]] = {batch_id: [] for batch_id in ids.values()}
+        for run_id, batch_id in ids.items():
+            if run_id in items:
+                found[batch_id].append(_run(items[run_id]))
+        return found
+
+    def has_run(self, record: BatchRecord, content: str, most: int) -> bool:
+        """Return whether one of the latest runs of a batch, or one of content that arrived late, has this content."""
+        if self._table.get(f"{record.batch_id}-{staged_name(0, content)}"):
+            return True
+        return any(run.has_content(content) for run in self.runs([record], most).get(record.batch_id, []))
 
     def begin(self, run: BatchRun, content: Content | None) -> bool:
         """Create a run and make it the latest of its batch. Return False if another run has its number.

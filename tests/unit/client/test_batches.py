@@ -137,50 +137,99 @@ def test_unchecked_fields_are_passed_on_only_if_told_and_named_before_anything_i
 ELSEWHERE = {"id": OTHER, "name": "last week.csv", "rows": 2}
 
 
-@pytest.mark.usefixtures("file")
-def test_rows_of_another_batch_are_not_paid_again_without_an_option(ask: Any) -> None:
-    code, _, err, wire = ask("batch", "week.csv", answers=[check(made_elsewhere=ELSEWHERE)])
-    assert (code, len(wire.requests)) == (2, 1)
-    assert "--reuse" in err
-    there = check(id=OTHER, name="last week.csv", made_before=2)
-    code, _, err, wire = ask("batch", "week.csv", "--reuse", answers=[check(made_elsewhere=ELSEWHERE), there, batch()])
-    assert (code, lines(wire)[2]) == (0, "POST /v2/batches?name=last+week.csv HTTP/1.1")
-    assert "Requested earlier, not paid for again: 2 of 2 rows." in err
-    code, _, err, wire = ask("batch", "week.csv", "--reuse", answers=[check(made_elsewhere=ELSEWHERE), check()])
-    assert (code, len(wire.requests), "started from S3" in err) == (1, 2, True), "no batch of that name is that one"
-    code, _, _, wire = ask("batch", "week.csv", "--again", answers=[check(made_elsewhere=ELSEWHERE), batch()])
-    assert (code, lines(wire)[1]) == (0, "POST /v2/batches?name=week.csv HTTP/1.1")
-
-
-@pytest.mark.usefixtures("file")
-def test_running_all_rows_again_needs_a_new_name(ask: Any) -> None:
-    answers = [check(made_before=2), check(made_before=1, name="week-2.csv"), check(name="week-3.csv"), batch()]
-    code, _, _, wire = ask("batch", "week.csv", "--again", answers=answers)
-    assert (code, lines(wire)[-1]) == (0, "POST /v2/batches?name=week-3.csv HTTP/1.1")
-    assert ask("batch", "week.csv", "--again", "--reuse", answers=[check()])[0] == 2
-    named = ["--again", "--name", "week.csv"]
-    code, _, _, wire = ask("batch", "week.csv", *named, answers=[check(made_before=2), batch()])
-    assert (code, lines(wire)[-1]) == (0, "POST /v2/batches?name=week.csv HTTP/1.1"), "a name that is given stays"
+REPEATS = {"made_elsewhere": ELSEWHERE, "choices": ["reuse", "again"]}
+DROPS = {"rows_before": 200, "dropped": 199, "new": 2, "choices": ["again", "replace"]}
+CHECK = "POST /v2/batches?name=week.csv&dry_run=true HTTP/1.1"
 
 
 @pytest.mark.usefixtures("file")
 @pytest.mark.parametrize(
-    ("typed", "name"),
-    [("reuse\n", "last+week.csv"), ("again\n", "week.csv"), ("?\n", None)],
-    ids=["reuse", "again", "anything else"],
+    ("found", "said", "options"),
+    [
+        (REPEATS, "Batch last week.csv (cccccccc) already has 2 of 2 rows.", "--reuse, --again"),
+        (DROPS, "The file drops 199 of 200 rows of batch week.csv.", "--again, --replace"),
+    ],
+    ids=["repeats", "drops"],
 )
-def test_on_a_terminal_it_asks(ask: Any, monkeypatch: pytest.MonkeyPatch, typed: str, name: str | None) -> None:
+def test_a_file_that_repeats_or_drops_most_rows_is_not_sent_without_an_option(
+    ask: Any, found: dict[str, Any], said: str, options: str
+) -> None:
+    code, _, err, wire = ask("batch", "week.csv", answers=[check(**found)])
+    assert (code, lines(wire)) == (2, [CHECK])
+    shown = " ".join(err.replace("│", " ").split())
+    assert said in shown
+    assert all(f"{option}: " in shown for option in options.split(", "))
+    code, out, _, wire = ask("batch", "week.csv", "--dry-run", answers=[check(**found)])
+    assert (code, lines(wire)) == (0, [CHECK])
+    assert said in out
+    assert f"To run it, pass one of {options}." in out
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("choice", ["reuse", "again", "replace"])
+def test_an_option_is_passed_to_the_deployment_which_names_the_batch(ask: Any, choice: str) -> None:
+    there = check(id=OTHER, name="week-2.csv", made_before=2)
+    code, _, err, wire = ask("batch", "week.csv", f"--{choice}", answers=[there, batch()])
+    assert (code, lines(wire)) == (
+        0,
+        [
+            f"POST /v2/batches?name=week.csv&dry_run=true&existing={choice} HTTP/1.1",
+            f"POST /v2/batches?name=week.csv&existing={choice} HTTP/1.1",
+        ],
+    )
+    assert "Sent as batch week-2.csv." in err
+    assert "Requested earlier, not paid for again: 2 of 2 rows." in err
+    assert ask("batch", "week.csv", "--again", "--replace", answers=[check()])[0] == 2
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("typed", ["reuse", "again", "replace", "?", ""])
+def test_on_a_terminal_it_asks(ask: Any, monkeypatch: pytest.MonkeyPatch, typed: str, columns: int) -> None:
+    asked: list[str] = []
+
+    def answer(text: str, **_: Any) -> str:
+        asked.append(text)
+        return f" {typed.upper()} "
+
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("promptreel.commands.batch.typer.prompt", lambda *_, **__: typed.strip())
-    answers = [
-        check(made_elsewhere=ELSEWHERE),
-        *([check(id=OTHER, name="last week.csv")] if name != "week.csv" else []),
-        batch(),
-    ]
-    code, _, err, wire = ask("batch", "week.csv", answers=answers)
-    assert f"Batch last week.csv ({OTHER}) already has 2 of 2 rows." in err
-    assert code == (0 if name else 2)
-    assert (f"POST /v2/batches?name={name} HTTP/1.1" == lines(wire)[-1]) is bool(name)
+    monkeypatch.setattr("promptreel.commands.batch.typer.prompt", answer)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    choices = ["reuse", "again", "replace"]
+    first = check(**DROPS | {"made_elsewhere": ELSEWHERE, "choices": choices})
+    code, _, err, wire = ask("batch", "week.csv", answers=[first, check(), batch()])
+    assert asked == ["reuse or again or replace?"]
+    assert "The file drops 199 of 200 rows of batch week.csv.\nBatch last week.csv (cccccccc) already has" in err
+    assert all(len(line) <= 40 for line in err.splitlines() if line.startswith("  "))
+    if typed in choices:
+        assert (code, lines(wire)[-1]) == (0, f"POST /v2/batches?name=week.csv&existing={typed} HTTP/1.1")
+    else:
+        assert (code, lines(wire)) == (2, [CHECK]), "nothing is sent"
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("columns", [40, 80])
+def test_earlier_revisions_are_listed_and_shown(ask: Any, terminal: Callable[[int], None], columns: int) -> None:
+    terminal(columns)
+    times = {"started_at": "2026-11-23T09:12:00.000Z", "ended_at": None}
+    revisions = [{"revision": number, "rows": 200, **times} for number in range(8, 0, -1)]
+    listed = json.dumps(
+        {"data": [{**json.loads(batch().split(b"\r\n\r\n")[1]), "revision": 8, "revisions": revisions}]}
+    )
+    _, out, _, _ = ask("batch", "list", answers=[http(200, json.loads(listed))])
+    shown = " ".join(out.split())
+    assert "revision 7: 200 rows, 2026-11-23 09:12; revision 6: 200 rows" in shown
+    assert "revision 8" not in shown
+    assert "2 more" in shown
+    assert all(len(line) <= columns for line in out.splitlines())
+    _, out, _, _ = ask("batch", "get", BATCH, answers=[batch(revision=8, revisions=revisions)])
+    assert "earlier  revision 7: 200 rows, 2026-11-23 09:12; " in out
+
+
+def test_the_report_of_an_earlier_revision_is_asked_for(ask: Any) -> None:
+    code, out, _, wire = ask("batch", "report", BATCH, "--revision", "1", answers=[report(ROW)])
+    assert (code, lines(wire)) == (0, [f"GET /v2/batches/{BATCH}/report?revision=1 HTTP/1.1"])
+    assert "a boat" in out
 
 
 def test_a_file_in_another_encoding_is_sent_as_utf8_with_its_local_inputs(ask: Any, home: Path) -> None:
@@ -220,7 +269,11 @@ def test_a_text_file_shows_its_number_of_prompts_before_it_is_sent(run: Run, hom
 def test_a_dry_run_sends_nothing_and_names_the_batch_of_existing_rows(ask: Any) -> None:
     code, out, _, wire = ask("batch", "week.csv", "--dry-run", answers=[check(made_elsewhere=ELSEWHERE)])
     assert (code, len(wire.requests)) == (0, 1)
-    assert out == "week.csv: 2 rows, no problems.\nBatch last week.csv already has 2 of 2 rows.\n"
+    assert out.splitlines() == [
+        "week.csv: 2 rows, no problems.",
+        "Batch last week.csv (cccccccc) already has 2 of 2 rows.",
+        "New: 0 rows.",
+    ]
 
 
 def test_a_dry_run_without_a_deployment_needs_no_aws_and_names_its_models(file: Path) -> None:

@@ -255,7 +255,7 @@ def test_failed_rows_are_saved_fixed_and_sent_back(
     assert (code, out) == (0, f"{BATCH}\n"), err
     assert err.startswith("Batch week.csv: 1 changed row (2). Its other rows stay.\nRequested earlier, not paid for")
     query = [parse_qs(urlsplit(request.split(b" ")[1].decode()).query) for request in wire.requests[2:]]
-    assert [one["name"] for one in query] == [["week.csv"]] * 2
+    assert [(one["name"], one["existing"]) for one in query] == [(["week.csv"], ["replace"])] * 2
     body = wire.requests[3].partition(b"\r\n\r\n")[2].decode()
     assert sent("week.csv", body)[0::2] == sent("week.csv", WEEK)[0::2]
     assert sent("week.csv", body)[1][1]["prompt"] == "=a, better kite"
@@ -327,5 +327,5 @@ def test_the_client_sends_fixed_rows_into_their_batch(home: Path) -> None:
         (home / "failed.csv").write_text(text.replace("car", "bus"))
         with serving(api.batch(), api.file(files.url), api.batch()) as wire, Client(wire.url, KEY) as client:
             assert client.create_batch(home / "failed.csv").name == "week.csv"
-    assert b"POST /v2/batches?name=week.csv " in wire.requests[-1]
+    assert b"POST /v2/batches?name=week.csv&existing=replace " in wire.requests[-1]
     assert b"a boat" in wire.requests[-1]

@@ -2,16 +2,30 @@
 
 from core.api.contract.parts import COUNT, FAILURE, FORM, ID_IN_PATH, TEXT, TIME, WHOLE_ID, answers, page, query, ref
 from core.batches.api import MAX_REPORT
-from core.batches.check import MAX_NAME, MAX_SENT_BYTES, MAX_SENT_ROWS, MAX_UNCHECKED
+from core.batches.check import MAX_SENT_BYTES, MAX_SENT_ROWS, MAX_UNCHECKED
 from core.batches.encoding import ENCODINGS
-from core.batches.record import NOT_STARTED, BatchStatus
+from core.batches.numbered import MAX_NAME
+from core.batches.record import NOT_STARTED, BatchStatus, Existing
 from core.batches.report import COLUMNS, MAX_PROMPT
 from core.generation import GENERATION_ID, Status
 from core.records.lists import CURSOR, MAX_LIMIT
 
+_CHOICES = [str(one) for one in Existing if one is not Existing.ASK]
 _BATCH = {
     "type": "object",
-    "required": ["id", "name", "status", "revision", "rows", "made_before", "counts", "error", "source", "created_at"],
+    "required": [
+        "id",
+        "name",
+        "status",
+        "revision",
+        "rows",
+        "made_before",
+        "counts",
+        "revisions",
+        "error",
+        "source",
+        "created_at",
+    ],
     "properties": {
         "id": {"type": "string", "pattern": GENERATION_ID},
         "name": {"type": "string"},
@@ -38,6 +52,19 @@ _BATCH = {
             "required": ["not_started", "queued", "generating", "completed", "error"],
             "properties": dict.fromkeys(("not_started", "queued", "generating", "completed", "error"), COUNT),
         },
+        "revisions": {
+            "type": "array",
+            "description": "The latest revisions of the file, newest first. Each keeps its report.",
+            "items": {
+                "type": "object",
+                "required": ["revision", "rows", "made_before", "rejected", "started_at", "ended_at"],
+                "properties": {
+                    **dict.fromkeys(("revision", "rows", "made_before", "rejected"), COUNT),
+                    "started_at": {"type": "string", "format": "date-time"},
+                    "ended_at": TIME,
+                },
+            },
+        },
         "error": FAILURE,
         "held_back": {
             "type": ["string", "null"],
@@ -61,6 +88,10 @@ _CHECK = {
         "unchecked",
         "made_before",
         "failed_before",
+        "new",
+        "rows_before",
+        "dropped",
+        "choices",
         "made_elsewhere",
         "estimated_usd",
         "at_most_usd",
@@ -92,13 +123,22 @@ _CHECK = {
             "Empty unless `strict` is false, or a model has no schema.",
         },
         "made_before": {**COUNT, "description": "Rows that the batch of this name has completed or started."},
+        "new": {**COUNT, "description": "Valid rows that would be run."},
+        "rows_before": {**COUNT, "description": "Rows of the latest revision of the batch of this name."},
+        "dropped": {**COUNT, "description": "Rows of that revision that the file does not have."},
+        "choices": {
+            "type": "array",
+            "items": {"enum": _CHOICES},
+            "description": "Values of `existing` to choose from, because the file drops most rows of the batch of its "
+            "name or repeats most rows of another batch. Empty if the file can be sent as it is.",
+        },
         "estimated_usd": {"type": "number", "description": "Estimated cost of the rows that would be run."},
         "at_most_usd": {"type": "number", "description": "The amount that budgets reserve until each row has ended."},
         "failed_before": {**COUNT, "description": "Rows that failed before. Retry runs them again."},
         "made_elsewhere": {
             "type": ["object", "null"],
-            "description": "Another batch of yours that has completed most of these rows. Send the file under that "
-            "name to avoid running them again.",
+            "description": "Another batch of yours that has completed or started most of these rows. "
+            "`existing=reuse` adds only the new rows to that batch.",
             "required": ["id", "name", "rows"],
             "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "rows": {"type": "integer"}},
         },
@@ -156,6 +196,16 @@ _SEND = {
                 "description": "Encoding of the file, if it is not UTF-8. Send it as `application/octet-stream`.",
             },
         ),
+        query(
+            "existing",
+            {
+                "enum": _CHOICES,
+                "description": "What to do with rows that exist, if the file drops or repeats most rows of a batch. "
+                "`reuse`: add only the new rows to the batch that has most of them. `again`: run every row, in a batch "
+                "with a new name, which the response says. `replace`: make the file the next revision of the batch of "
+                "its name. Without it, such a file is rejected with 409.",
+            },
+        ),
         query("upload", {**_FLAG, "description": "Return a form to upload a larger file with."}),
         query("max_concurrency", {"type": "integer", "minimum": 1, "maximum": 10000}),
     ],
@@ -167,7 +217,7 @@ _SEND = {
             for kind in ("text/csv", "application/jsonl", "application/octet-stream")
         },
     },
-    "responses": answers("400", "401", "403", "413", ok={"anyOf": [ref("Batch"), ref("BatchCheck"), _UPLOAD]}),
+    "responses": answers("400", "401", "403", "409", "413", ok={"anyOf": [ref("Batch"), ref("BatchCheck"), _UPLOAD]}),
 }
 _FETCH_OR_LIST = {
     "operationId": "fetchOrListBatches",
@@ -187,6 +237,10 @@ _REPORT = {
     "parameters": [
         ID_IN_PATH,
         query("format", {"enum": ["json", "csv"], "default": "json"}),
+        query(
+            "revision",
+            {"type": "integer", "minimum": 1, "maximum": 99999, "description": "By default, the latest."},
+        ),
         query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_REPORT, "default": MAX_REPORT}),
         query("cursor", {"type": "string", "pattern": "^[0-9]{1,6}$"}),
     ],

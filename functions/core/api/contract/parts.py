@@ -75,7 +75,8 @@ _MEANINGS = {
     "403": "The request may cost more than a budget has left, or too many rows were rejected. The message says when to "
     "try again.",
     "404": "You have no generation or batch with this id.",
-    "409": "The current status does not allow this, or the idempotency key belongs to another request.",
+    "409": "The current status does not allow this, the idempotency key belongs to another request, or a file drops or "
+    "repeats most rows of a batch.",
     "410": "The video has expired and was deleted.",
     "405": "This method is not allowed. The header Allow lists the methods that are.",
     "413": "The body is too large. The remedy says how to upload a large file instead.",
