@@ -40,6 +40,8 @@ def test_a_finished_generation_has_a_link_to_its_video(cloud: Cloud) -> None:
     assert "X-Amz-Expires=3600" in video["url"]
     assert (video["content_type"], video["file_name"]) == ("video/mp4", f"{created['id']}.mp4")
     assert video["file_size"] > 1000
+    facts = (video["width"], video["height"], video["duration"], video["frame_rate"], video["has_sound"])
+    assert facts == (640, 360, 5.0, 12.0, False)
     assert fetched["meta"]["usage"]["credits_used"] > 0
 
 
