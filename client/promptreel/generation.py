@@ -1,7 +1,7 @@
 """Responses of the API, as frozen dataclasses. `raw` has all fields, including unknown ones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,11 +19,22 @@ class Video:
     content_type: str | None
     file_name: str | None
     file_size: int | None  # bytes
+    # What its file says. These are None if it does not, and for older videos.
+    width: int | None = None  # pixels
+    height: int | None = None
+    duration: float | None = None  # seconds
+    has_sound: bool | None = None
+    poster_url: str | None = field(default=None, repr=False)  # a picture, made some seconds after the video: 404 before
 
     @property
     def suffix(self) -> str:
         """Return the suffix for the file name: `.mp4`, or for some models `.webm`, `.mov` or `.gif`."""
         return PurePosixPath(self.file_name or "").suffix or MP4
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Video":
+        """Read the video from the API's response. Only `url` is required."""
+        return cls(raw["url"], *(raw.get(one.name) for one in fields(cls)[1:]))
 
 
 @dataclass(frozen=True)
@@ -94,9 +105,7 @@ class Generation:
             id=raw["id"],
             status=raw["status"],
             stage=meta.get("stage") or raw["status"],
-            video=Video(video["url"], video.get("content_type"), video.get("file_name"), video.get("file_size"))
-            if video
-            else None,
+            video=Video.from_json(video) if video else None,
             error=Failure.from_json(error) if error else None,
             request=meta.get("request") or {},
             credits_used=(meta.get("usage") or {}).get("credits_used"),

@@ -1,14 +1,8 @@
 """Test that the facts of real files are read from their headers, and that no header can do harm."""
 
-import io
 from fractions import Fraction
-from functools import cache
-from typing import cast
 
-import av
 import pytest
-from av.audio.stream import AudioStream
-from av.video.stream import VideoStream
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -18,42 +12,11 @@ from core.archive.containers import CONTENT_TYPES
 from core.archive.download import Allowed
 from core.archive.facts import mp4_facts, webm_facts
 from core.generation import NO_FACTS, Facts
+from tests.support.films import film
 from tests.support.mp4 import box
 from tests.support.webm import element
 
 ALLOWED = Allowed(("127.0.0.1",), max_bytes=1 << 30)
-SOUND = {"mp4": "aac", "mov": "aac", "webm": "libopus"}
-CODECS = {"mp4": "libx264", "mov": "libx264", "webm": "libvpx", "gif": "gif"}
-
-
-@cache
-def film(container: str, rate: Fraction = Fraction(24), *, has_sound: bool = False) -> bytes:
-    """Return a file of 48 frames of 320x568 pixels."""
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream = cast("VideoStream", output.add_stream(CODECS[container], rate=rate))
-        stream.width, stream.height = 320, 568
-        stream.pix_fmt = "rgb8" if container == "gif" else "yuv420p"
-        if container == "webm":
-            stream.options = {"deadline": "realtime", "cpu-used": "8"}
-        sound: AudioStream | None = None
-        if has_sound:
-            sound = cast("AudioStream", output.add_stream(SOUND[container], rate=48_000, layout="mono"))
-        for number in range(48):
-            frame = av.VideoFrame(320, 568, stream.pix_fmt)
-            for plane in frame.planes:
-                plane.update(bytes(plane.buffer_size))
-            frame.pts = number
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
-        if sound:
-            for number in range(2):
-                samples = av.AudioFrame("flt" if container == "webm" else "fltp", "mono", 960)
-                samples.sample_rate, samples.pts = 48_000, 960 * number
-                samples.planes[0].update(bytes(samples.planes[0].buffer_size))
-                output.mux(sound.encode(samples))
-            output.mux(sound.encode(None))
-    return file.getvalue()
 
 
 def facts_of(data: bytes, step: int = 1 << 20) -> Facts:
@@ -68,7 +31,7 @@ def facts_of(data: bytes, step: int = 1 << 20) -> Facts:
 @pytest.mark.parametrize("has_sound", [False, True], ids=["silent", "with sound"])
 def test_a_films_facts_are_in_its_headers(container: str, *, has_sound: bool) -> None:
     rate = Fraction(24) if container == "webm" else Fraction(24_000, 1_001)
-    facts = facts_of(film(container, rate, has_sound=has_sound))
+    facts = facts_of(film(container, rate, sound=has_sound))
     assert (facts.width, facts.height, facts.has_sound) == (320, 568, has_sound)
     assert facts.duration_ms is not None
     assert abs(facts.duration_ms - 48_000 / rate) < 50
@@ -157,6 +120,15 @@ def test_a_hostile_box_has_no_facts(moov: bytes) -> None:
     assert (facts.width, facts.height, facts.duration_ms, facts.frames_per_1000_s) == (None,) * 4
 
 
+def test_only_the_first_thousand_boxes_and_elements_are_read() -> None:
+    trak = box(b"trak", tkhd(1920, 1080, (ONE, 0, 0, ONE)) + HANDLER)
+    assert mp4_facts(box(b"free") * 999 + trak).width == 1920
+    assert mp4_facts(box(b"free") * 1000 + trak).width is None
+    void, duration = element(0xEC, size_bytes=1), element(0x4489, b"\x45\x1c\x40\x00", size_bytes=1)
+    assert webm_facts(void * 999 + duration, b"").duration_ms == 2500
+    assert webm_facts(void * 1000 + duration, b"").duration_ms is None
+
+
 @pytest.mark.parametrize(
     "duration",
     [b"\x7f\xf0" + bytes(6), b"\x7f\xf8" + bytes(6), b"\xff" * 8, bytes(8), b"\1\2\3"],
@@ -176,7 +148,7 @@ def test_any_bytes_give_facts_and_no_error(first: bytes, second: bytes) -> None:
 @pytest.mark.parametrize("container", ["mp4", "mov"])
 @given(st.data())
 def test_damage_in_a_moov_never_fails_a_check(container: str, data: st.DataObject) -> None:
-    whole = film(container, has_sound=True)
+    whole = film(container, sound=True)
     inside = whole.index(b"moov") + 4
     at = data.draw(st.integers(inside, len(whole) - 8))
     put = data.draw(st.binary(min_size=1, max_size=8))

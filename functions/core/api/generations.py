@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.archive.objects import presigned_url
+from core.archive.objects import poster_url, presigned_url
 from core.archive.retention import KEEP_ALL, Retention
 from core.beginning import only
 from core.delete import Deletion
@@ -189,6 +189,8 @@ class GenerationApi:
                 else presigned_url(self.s3, video, self.url_lifetime_seconds)
             )
         shown = as_provider_object(generation, url)
+        if video:
+            shown["video"]["poster_url"] = poster_url(self.s3, video, self.url_lifetime_seconds)
         expires_at = self.retention.expires_at(generation)
         shown["meta"]["video_expires_at"] = expires_at and iso(expires_at)
         return shown

@@ -62,7 +62,7 @@ def webm_facts(info: bytes | bytearray, tracks: bytes | bytearray) -> Facts:
 
 
 def _plausible(size: tuple[int, int], seconds: float, rate: float, *, has_sound: bool | None) -> Facts:
-    """Return the facts without the impossible ones, of which NaN is one."""
+    """Return the facts without the impossible ones, such as NaN."""
     width, height = size if all(0 < side <= _MOST_PIXELS for side in size) else (None, None)
     return Facts(
         width=width,

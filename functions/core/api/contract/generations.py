@@ -48,6 +48,12 @@ _GENERATION = {
                     "description": "The id with the extension `.mp4`, `.webm`, `.mov` or `.gif`.",
                 },
                 "file_size": {"type": "integer", "description": "In bytes."},
+                "poster_url": {
+                    "type": ["string", "null"],
+                    "description": "A link to a picture of the video, a JPEG of about 20 KB, that works without "
+                    "credentials for an hour. The picture is made some seconds after the video. Until then, and if the "
+                    "video cannot be decoded, the link answers 404. Null for older videos.",
+                },
                 "width": {"type": ["integer", "null"], "description": "In pixels, as it is shown. " + _UNKNOWN},
                 "height": {"type": ["integer", "null"], "description": "In pixels, as it is shown. " + _UNKNOWN},
                 "duration": {"type": ["number", "null"], "description": "In seconds. " + _UNKNOWN},
