@@ -25,7 +25,7 @@ def film(
         stream = cast("VideoStream", output.add_stream(CODECS[container], rate=rate))
         stream.width, stream.height = size
         stream.pix_fmt = "rgb8" if container == "gif" else "yuv420p"
-        stream.options = {"deadline": "realtime", "cpu-used": "8"} if container == "webm" else {"preset": "ultrafast"}
+        stream.options = {"deadline": "realtime", "cpu-used": "-8"} if container == "webm" else {"preset": "ultrafast"}
         heard: AudioStream | None = None
         if sound:
             heard = cast("AudioStream", output.add_stream(SOUND[container], rate=48_000, layout="mono"))
