@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -61,6 +61,35 @@ def test_a_poster_is_made_after_the_announcement_and_deleted_with_the_video(clou
     assert call(cloud, "DELETE", PATHS[0], query=f"generation_id={created['id']}")[1]["deleted"]
     cloud.invoke("make_poster", {"detail": json.loads(message["Message"])})  # late
     assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="videos", Prefix=f"videos/{created['id']}/")
+
+
+@pytest.mark.parametrize(
+    ("fields", "header"),
+    [
+        (
+            {"request": {"prompt": "A paper boat, drifting down a rainy street"}},
+            'filename="A-paper-boat-drifting-down-a-{id}"',
+        ),
+        ({"name": "shot 7", "row_number": 42, "batch_id": "b" * 32}, 'filename="00042-shot-7-{id}"'),
+        ({"request": {"prompt": ""}}, 'filename="video-{id}"'),
+        ({"request": {"prompt": '../"; x=1\r\n\u202e'}}, 'filename="x-1-{id}"'),
+        ({"request": {"prompt": ["no text"]}}, 'filename="video-{id}"'),
+        (
+            {"request": {"prompt": "你好 лодка"}},
+            "filename=\"{whole}\"; filename*=UTF-8''%E4%BD%A0%E5%A5%BD-%D0%BB%D0%BE%D0%B4%D0%BA%D0%B0-{id}",
+        ),
+        ({"request": {"prompt": "boat " + "W" * 1000}}, 'filename="boat-' + "W" * 75 + '-{id}"'),
+    ],
+    ids=["prompt", "row", "empty", "hostile", "no text", "scripts", "long"],
+)
+def test_an_owners_file_is_named_after_its_prompt(cloud: Cloud, fields: dict[str, Any], header: str) -> None:
+    which = "c" * 32
+    done = {"status": "completed", "video": archived(which), "ended_at": START}
+    cloud.ledger.add(generation(which, **{**fields, **done}))
+    _, fetched = call(cloud, "GET", PATHS[0], query=f"generation_id={which}")
+    named = parse_qs(urlsplit(fetched["video"]["url"]).query)["response-content-disposition"]
+    assert named == ["inline; " + header.format(id=f"{which[:8]}.mp4", whole=f"{which}.mp4")]
+    assert fetched["video"]["file_name"] == f"{which}.mp4"
 
 
 def test_an_older_video_has_no_facts_and_no_poster(cloud: Cloud) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -101,7 +101,8 @@ def test_a_link_redirects_to_the_video_whatever_name_follows(cloud: Cloud, video
         assert answer["statusCode"] == 302, path
         location = urlsplit(answer["headers"]["Location"])
         assert location.path.endswith(f"videos/{video}/video.mp4")
-        assert "response-content-disposition=inline" in location.query
+        named = parse_qs(location.query)["response-content-disposition"]
+        assert named == [f'inline; filename="{video}.mp4"'], "it has no word of the prompt"
         assert "X-Amz-Expires=3600" in location.query
         headers = {name: answer["headers"][name] for name in ("Cache-Control", "Referrer-Policy", "X-Robots-Tag")}
         assert headers == {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}

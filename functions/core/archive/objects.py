@@ -62,16 +62,23 @@ def poster_url(s3: "S3Client", video: ArchivedVideo, seconds: int) -> str | None
 
 
 def presigned_url(
-    s3: "S3Client", video: ArchivedVideo, seconds: int, method: Literal["get_object", "head_object"] = "get_object"
+    s3: "S3Client",
+    video: ArchivedVideo,
+    seconds: int,
+    method: Literal["get_object", "head_object"] = "get_object",
+    disposition: str | None = None,
 ) -> str:
-    """Return a link to an archived video that works without credentials for `seconds`, for GET or for HEAD."""
+    """Return a link to an archived video that works without credentials for `seconds`, for GET or for HEAD.
+
+    `disposition` is the header that names the file; by default it has the generation's id.
+    """
     return s3.generate_presigned_url(
         method,
         Params={
             "Bucket": video.bucket,
             "Key": video.key,
             "ResponseContentType": video.content_type,
-            "ResponseContentDisposition": f'inline; filename="{video.file_name}"',
+            "ResponseContentDisposition": disposition or f'inline; filename="{video.file_name}"',
         },
         ExpiresIn=seconds,
     )
