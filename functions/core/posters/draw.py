@@ -113,7 +113,7 @@ def _jpeg(frame: "VideoFrame") -> bytes:
 
 
 def _upright(picture: "VideoFrame", degrees: int) -> "VideoFrame":
-    """Turn the picture by the degrees (counterclockwise) by which players turn the film."""
+    """Turn the picture as players turn the film: counterclockwise, by this many degrees."""
     from av.filter import Graph  # noqa: PLC0415 - as above
 
     turns = {90: ["cclock"], -90: ["clock"], 180: ["clock", "clock"], -180: ["clock", "clock"]}.get(degrees, [])

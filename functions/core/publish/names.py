@@ -1,4 +1,4 @@
-"""Name the file in which a browser saves a video."""
+"""Name the files that browsers save."""
 
 import re
 import unicodedata
