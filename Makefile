@@ -175,7 +175,7 @@ fmt: .venv/.ready ## format the code
 	@touch $@
 
 lock: .venv/.ready ## write the lock files anew from requirements/*.in and package.json
-	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; for f in uv layer ministack bench compatibility dev; do \
+	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; for f in uv layer poster ministack bench compatibility dev; do \
 		constraints=""; [ $$f = dev ] && constraints="-c requirements/layer.txt -c requirements/uv.txt"; \
 		uv pip compile --quiet --generate-hashes --universal --python-version 3.11 $$constraints \
 			requirements/$$f.in -o requirements/$$f.txt; done

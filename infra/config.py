@@ -1,6 +1,7 @@
 """Define the stages `local`, `dev`, `prod` and `sandbox`, and every setting that can differ between them."""
 
 import platform
+import sysconfig
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -88,7 +89,9 @@ class Stage:
     ingest_seconds: int = 15 * MINUTE  # Lambda's limit, for files of 1 GiB; a message is received again afterwards
     python: str = "3.13"
     architecture: Literal["arm64", "x86_64"] = "arm64"  # costs a fifth less than x86_64
-    package_platform: str | None = "aarch64-manylinux2014"  # uv's name for the architecture; None for this machine
+    package_platform: str | None = "aarch64-manylinux_2_28"  # uv's name for the architecture; None for this machine
+    # Where the function that makes posters finds PyAV. By default it has a layer of its own.
+    poster_packages: tuple[str, ...] = ()
 
     # default budgets, in the provider's USD; `promptreel budgets set` overrides them; None means no limit
     budget_day_usd: float | None = 25  # an amount that a newcomer can afford to lose
@@ -223,6 +226,8 @@ _EMULATED = {
     "python": ".".join(platform.python_version_tuple()[:2]),
     "architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
     "package_platform": None,
+    # Those of the checkout, because a second layer of 100 MB would delay the first deployment.
+    "poster_packages": (sysconfig.get_path("platlib"),),
     "recover_table": False,
     "log_days": 7,
 }

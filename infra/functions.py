@@ -14,7 +14,7 @@ from infra.code import FUNCTIONS, FunctionsCode
 from infra.config import Stage
 from infra.console import SOURCES as CONSOLE
 from infra.console import ConsoleCode
-from infra.layer import LOCK_FILE, Layer
+from infra.layer import LOCK_FILE, POSTER_LOCK_FILE, Layer
 from infra.nag import acknowledge
 from infra.sandbox_code import SIMULATOR, SandboxCode
 from infra.sandbox_code import SOURCES as SANDBOX
@@ -73,8 +73,8 @@ class Functions(Construct):
                 self,
                 finding,
                 "Of the asynchronous functions, sweep and reconcile are repeated by their schedules, and "
-                "record_failure has a destination. The others are invoked synchronously, or by a queue that has dead "
-                "letters.",
+                "record_failure has a destination, and a video without a poster is complete. The others are invoked "
+                "synchronously, or by a queue that has dead letters.",
             )
         self._architecture = (
             lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64
@@ -85,14 +85,11 @@ class Functions(Construct):
         if stage.simulates_provider:
             self._own_code[SIMULATOR] = self._bundle(SandboxCode(stage.python), stand_in=SANDBOX)
         self.made: dict[str, lambda_.Function] = {}  # by their names, in title case
-        self._layer = lambda_.LayerVersion(
-            self,
-            "Packages",
-            code=self._bundle(Layer(stage.python, stage.package_platform), stand_in=LOCK_FILE.parent),
-            compatible_runtimes=[self._runtime],
-            compatible_architectures=[self._architecture],
-            description="Third-party packages of requirements/layer.txt",
-        )
+        packages = self._packages("Packages", LOCK_FILE)
+        self._layers: dict[str, list[lambda_.ILayerVersion]] = {"console": []}  # which needs no packages
+        if not stage.poster_packages:
+            self._layers["make_poster"] = [packages, self._packages("PosterPackages", POSTER_LOCK_FILE)]
+        self._usual_layers: list[lambda_.ILayerVersion] = [packages]
 
     def add(
         self,
@@ -123,7 +120,7 @@ class Functions(Construct):
             description=f"Promptreel {self._stage.name}: {name}",
             handler=f"{name}.handler",
             code=self._own_code.get(name, self._code),
-            layers=[] if name == "console" else [self._layer],  # which needs no packages
+            layers=self._layers.get(name, self._usual_layers),
             runtime=self._runtime,
             architecture=self._architecture,
             memory_size=size.memory_mb,
@@ -143,6 +140,17 @@ class Functions(Construct):
         if name != SIMULATOR:  # whose errors are the tests'
             self.made[title] = function
         return function
+
+    def _packages(self, name: str, lock_file: Path) -> lambda_.LayerVersion:
+        layer = Layer(self._stage.python, self._stage.package_platform, lock_file)
+        return lambda_.LayerVersion(
+            self,
+            name,
+            code=self._bundle(layer, stand_in=lock_file.parent),
+            compatible_runtimes=[self._runtime],
+            compatible_architectures=[self._architecture],
+            description=f"Third-party packages of requirements/{lock_file.name}",
+        )
 
     def _bundle(self, bundle: FunctionsCode | ConsoleCode | SandboxCode | Layer, stand_in: Path) -> lambda_.Code:
         """Return the bundle for Lambda, or the stand-in when CDK needs no bundles (`cdk ls`, `cdk destroy`, tests)."""

@@ -1,4 +1,4 @@
-"""Build the layer with the functions' third-party packages from the lock file, without Docker."""
+"""Build the layers with the functions' third-party packages from their lock files, without Docker."""
 
 import hashlib
 import shutil
@@ -11,6 +11,7 @@ from pathlib import Path
 from infra.bundle import ROOT, BundlingFailed, add_bytecode, bundled, uv
 
 LOCK_FILE = ROOT / "requirements" / "layer.txt"
+POSTER_LOCK_FILE = ROOT / "requirements" / "poster.txt"  # PyAV, for the function that makes posters
 
 # Tests are never used. Scripts and the list with their hashes differ between machines.
 _UNUSED = (".lock", "bin", "**/tests", "*.dist-info/RECORD")
@@ -24,11 +25,12 @@ class Layer:
 
     python: str
     platform: str | None
+    lock_file: Path = LOCK_FILE
 
     @property
     def key(self) -> str:
         """Return a hash that changes with the lock file, the target and the excluded files."""
-        parts = (LOCK_FILE.read_text(), self.python, self.platform or sysconfig.get_platform())
+        parts = (self.lock_file.read_text(), self.python, self.platform or sysconfig.get_platform())
         return hashlib.sha256("\n".join(parts + _UNUSED + _AWS_SERVICES).encode()).hexdigest()[:32]
 
     def build(self) -> Path:
@@ -47,10 +49,12 @@ class Layer:
 
     def _install(self, target: Path) -> None:
         command = [uv(), "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"]
-        command += ["--requirements", str(LOCK_FILE), "--target", str(target)]
+        command += ["--requirements", str(self.lock_file), "--target", str(target)]
         command += ["--python", sys.executable, "--python-version", self.python]
         if self.platform:
             command += ["--python-platform", self.platform]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - all from this file
         if done.returncode:
-            raise BundlingFailed(f"Bundling {LOCK_FILE.name} for Python {self.python} failed:\n{done.stderr.strip()}")
+            raise BundlingFailed(
+                f"Bundling {self.lock_file.name} for Python {self.python} failed:\n{done.stderr.strip()}"
+            )

@@ -74,6 +74,7 @@ _FUNCTIONS = {
     "ConsoleErrors": ("console", "the console does not load"),
     "IngestErrors": ("ingest", "files and events wait in their queue"),
     "DeliverWebhookErrors": ("deliver_webhook", "webhooks wait in their queue"),
+    "MakePosterErrors": ("make_poster", "new videos have no poster, and pages show the videos themselves"),
     "ReconcileErrors": ("reconcile", "the provider's charges of the previous day are not checked"),
 }
 

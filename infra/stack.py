@@ -13,6 +13,7 @@ from infra.config import Stage
 from infra.dashboard import Dashboard
 from infra.functions import Functions
 from infra.monitoring import Monitoring
+from infra.posters import Posters
 from infra.reconciliation import Reconciliation
 from infra.sandbox import Sandbox
 from infra.storage import Storage
@@ -52,6 +53,7 @@ class PromptreelStack(cdk.Stack):
         workflow = Workflow(self, base)
         batches = Batches(self, base, workflow)
         webhooks = Webhooks(self, base)
+        Posters(self, base)
         api = Api(self, base, workflow, batches, webhooks)
         triggers = Triggers(self, base, workflow, batches)
         reconciliation = Reconciliation(self, base)

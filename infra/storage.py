@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from core.archive.objects import POSTERS, VIDEOS
 from core.archive.retention import LATER_DAYS, OBJECT_TAG
 from core.inputs.files import UPLOADS
 from core.reconciliation.shelf import BOOKS, DUE, FOLDER, WORK
@@ -93,6 +94,8 @@ class Storage(Construct):
             f"{videos}/batches/*/rows.jsonl",
             f"{videos}/batches/*/inputs/*",
             f"{videos}/videos/*/inputs/*",
+            f"{videos}/{VIDEOS}",
+            f"{videos}/{POSTERS}",
         ):
             acknowledge(
                 stack,

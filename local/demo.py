@@ -60,7 +60,7 @@ def demo(checkout: Checkout, stack: Stack, prompt: str, *, is_verbose: bool) -> 
         say(json.dumps(json.loads(announcement["Message"]), indent=2, ensure_ascii=False))
     say("The local cloud keeps running, so the next make demo takes seconds. Run make down to stop it.")
     if simulated:
-        say("The provider is simulated. No AI was involved; the video only shows the prompt.")
+        say("The provider is simulated. No AI was involved; the video shows shapes and the prompt.")
     say(f"\nVideo: {video.relative_to(checkout.root)}, {describe(video)}")
     say(f"See it in the console: {stack.console_link}")
     return 0

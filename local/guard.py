@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-# A presigned link to a video, and nothing that another service could take for a call.
-_VIDEO = re.compile(r"/[a-z0-9.-]+/videos/[0-9a-f]{32}/video\.[a-z0-9]+", re.ASCII)
+# A presigned link to a video or its poster, and nothing that another service could take for a call.
+_VIDEO = re.compile(r"/[a-z0-9.-]+/videos/[0-9a-f]{32}/(video\.[a-z0-9]+|poster\.jpg)", re.ASCII)
 _SIGNED = ("x-amz-", "response-content-")
 OWN_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
 

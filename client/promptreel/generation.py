@@ -1,7 +1,7 @@
 """Responses of the API, as frozen dataclasses. `raw` has all fields, including unknown ones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -20,11 +20,23 @@ class Video:
     file_name: str | None
     file_size: int | None  # bytes
     sha256: str | None = None  # as verified when it was archived
+    # What its file says. These are None if it does not, and for older videos.
+    width: int | None = None  # pixels
+    height: int | None = None
+    duration: float | None = None  # seconds
+    has_sound: bool | None = None
+    poster_url: str | None = field(default=None, repr=False)  # a picture, made some seconds after the video: 404 before
 
     @property
     def suffix(self) -> str:
         """Return the suffix for the file name: `.mp4`, or for some models `.webm`, `.mov` or `.gif`."""
         return PurePosixPath(self.file_name or "").suffix or MP4
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any], sha256: str | None) -> "Video":
+        """Read the video from the API's response, which has the checksum in another place. Only `url` is required."""
+        found = {one.name: raw.get(one.name) for one in fields(cls)}
+        return cls(**found | {"url": raw["url"], "sha256": sha256})
 
 
 @dataclass(frozen=True)
@@ -95,15 +107,7 @@ class Generation:
             id=raw["id"],
             status=raw["status"],
             stage=meta.get("stage") or raw["status"],
-            video=Video(
-                url=video["url"],
-                content_type=video.get("content_type"),
-                file_name=video.get("file_name"),
-                file_size=video.get("file_size"),
-                sha256=meta.get("video_sha256"),
-            )
-            if video
-            else None,
+            video=Video.from_json(video, meta.get("video_sha256")) if video else None,
             error=Failure.from_json(error) if error else None,
             request=meta.get("request") or {},
             credits_used=(meta.get("usage") or {}).get("credits_used"),

@@ -66,6 +66,30 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """The properties of a video that its headers name. Those that cannot be read are None."""
+
+    width: int | None = None  # in pixels, as it is shown: after a rotation
+    height: int | None = None
+    duration_ms: int | None = None
+    frames_per_1000_s: int | None = None  # a whole number, as all numbers of the ledger are
+    has_sound: bool | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that is shown and announced, with the duration in seconds and the frames per second."""
+        return {
+            "width": self.width,
+            "height": self.height,
+            "duration": self.duration_ms and self.duration_ms / 1000,
+            "frame_rate": self.frames_per_1000_s and self.frames_per_1000_s / 1000,
+            "has_sound": self.has_sound,
+        }
+
+
+NO_FACTS = Facts()
+
+
+@dataclass(frozen=True)
 class ArchivedVideo:
     """The location and the verified properties of an archived video."""
 
@@ -76,10 +100,13 @@ class ArchivedVideo:
     file_name: str
     size: int  # bytes
     sha256: str  # hex
+    facts: Facts = NO_FACTS
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the form that is recorded and announced."""
-        return asdict(self)
+        """Return the form that is announced."""
+        fields = asdict(self)
+        del fields["facts"]
+        return {**fields, **self.facts.as_dict()}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from core.api import LINK_PATH
 from core.api.opening import Opening, Refusal
-from core.archive.objects import presigned_url
+from core.archive.objects import poster_url, presigned_url
 from core.generation import ArchivedVideo
 from wiring import now
 from wiring.api import api_settings, deletion, tokens
@@ -73,11 +73,16 @@ def _page(video: ArchivedVideo) -> Response[str]:
     """Return a page that only plays the video, and has neither scripts nor an origin."""
     url = _url(video, is_head=False)
     parts, source = urlsplit(url), html.escape(url)
-    element, directive = f'<video controls playsinline src="{source}"></video>', "media-src"
+    # No `og:image`: a chat would keep the picture after the link has ended.
+    poster = poster_url(deletion().objects.s3, video, api_settings().url_lifetime_seconds)
+    picture = f' poster="{html.escape(poster)}"' if poster else ""
+    host = f"{parts.scheme}://{parts.netloc}"
+    element = f'<video controls playsinline{picture} src="{source}"></video>'
+    directive = f"media-src {host}; img-src {host}" if poster else f"media-src {host}"
     if video.content_type.startswith("image/"):
-        element, directive = f'<img alt="" src="{source}">', "img-src"
+        element, directive = f'<img alt="" src="{source}">', f"img-src {host}"
     policy = (
-        f"sandbox; default-src 'none'; {directive} {parts.scheme}://{parts.netloc}; style-src 'sha256-{_STYLE_HASH}'; "
+        f"sandbox; default-src 'none'; {directive}; style-src 'sha256-{_STYLE_HASH}'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     page = _PAGE.format(style=_STYLE, element=element)

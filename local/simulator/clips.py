@@ -14,3 +14,5 @@ class Clip:
     seconds: int
     aspect_ratio: str = "16:9"
     container: str = "mp4"  # one of CONTENT_TYPES
+    seed: int | None = None
+    has_sound: bool = False

@@ -37,6 +37,7 @@ class Asked:
     required: tuple[str, ...] = ()
     aspect_ratios: tuple[str, ...] = ("16:9", "9:16", "auto")
     default_aspect_ratio: str = "16:9"
+    has_sound: bool | None = None  # whether its videos do without `generate_audio`; None if it makes no sound
 
 
 _VEO2, _VEO3 = (5, 6, 7, 8), (4, 6, 8)
@@ -49,12 +50,12 @@ _EXTEND = ("veo3-1-extend-video", "veo3-1-fast-extend-video")
 VEO = {
     "veo2": Asked(_VEO2, 5, _WORDS),
     "veo2/image-to-video": Asked(_VEO2, 5, _PICTURE),
-    "veo-3.1-lite-generate-001": Asked(_VEO3, 8, _WORDS),
-    "google/veo-3.1-reference-to-video": Asked((8,), 8, ("prompt", "image_urls")),
-    **{f"google/{name}": Asked(_VEO3, 8, _WORDS) for name in _T2V},
-    **{f"google/{name}": Asked(_VEO3, 8, _PICTURE) for name in _I2V},
-    **{f"google/{name}": Asked(_VEO3, 8, (*_PICTURE, "last_image_url")) for name in _FIRST_LAST},
-    **{f"google/{name}": Asked((7,), 7, _VIDEO) for name in _EXTEND},
+    "veo-3.1-lite-generate-001": Asked(_VEO3, 8, _WORDS, has_sound=True),
+    "google/veo-3.1-reference-to-video": Asked((8,), 8, ("prompt", "image_urls"), has_sound=True),
+    **{f"google/{name}": Asked(_VEO3, 8, _WORDS, has_sound=True) for name in _T2V},
+    **{f"google/{name}": Asked(_VEO3, 8, _PICTURE, has_sound=True) for name in _I2V},
+    **{f"google/{name}": Asked(_VEO3, 8, (*_PICTURE, "last_image_url"), has_sound=True) for name in _FIRST_LAST},
+    **{f"google/{name}": Asked((7,), 7, _VIDEO, has_sound=True) for name in _EXTEND},
 }
 
 
@@ -79,7 +80,15 @@ def clip_of(request: Any) -> Clip:
     aspect_ratio = request.get("aspect_ratio", model.default_aspect_ratio)
     if not isinstance(aspect_ratio, str) or (model.aspect_ratios and aspect_ratio not in model.aspect_ratios):
         raise Refused(400, f"aspect_ratio must be one of {', '.join(model.aspect_ratios)}.")
-    return Clip(request.get("prompt") or _words_of(request), name, duration, aspect_ratio, _container_of(request))
+    return Clip(
+        request.get("prompt") or _words_of(request),
+        name,
+        duration,
+        aspect_ratio,
+        _container_of(request),
+        seed=_whole(request.get("seed")),
+        has_sound=model.has_sound is not None and request.get("generate_audio", model.has_sound) is True,
+    )
 
 
 def asked_by(name: str) -> Asked | None:
@@ -110,6 +119,7 @@ def _asked(schema: Mapping[str, Any]) -> Asked:
         required=tuple(name for name in schema["required"] if name != "model"),
         aspect_ratios=tuple(ratio.get("enum", ())),
         default_aspect_ratio=ratio.get("default", "16:9"),
+        has_sound=properties["generate_audio"].get("default", True) if "generate_audio" in properties else None,
     )
 
 

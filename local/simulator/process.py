@@ -1,4 +1,4 @@
-"""The provider of one process: its jobs are in memory, and its videos show their prompt."""
+"""The provider of one process: its jobs are in memory, and its videos show shapes and their prompt."""
 
 import hashlib
 import hmac

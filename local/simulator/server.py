@@ -20,7 +20,7 @@ from local.simulator.process import Behaviour, ProcessProvider
 API_PATHS = ("/v1/", "/v2/")
 PAGE = (
     b"<!doctype html><html lang=en><title>Provider simulator</title><h1>Provider simulator</h1>"
-    b"<p>This is a simulator of a video provider: no AI is involved. Its videos only show their prompt."
+    b"<p>This is a simulator of a video provider: no AI is involved. Its videos show shapes and their prompt."
 )
 
 

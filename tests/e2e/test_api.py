@@ -1,5 +1,6 @@
 """Test the deployed HTTP API as its users see it."""
 
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 import requests
+from PIL import Image
 
 from tests.support.local_cloud import LocalCloud, eventually, unique
 
@@ -26,7 +28,32 @@ def test_a_prompt_becomes_a_video_with_a_link_that_needs_no_credentials(cloud: L
         assert video.content[4:8] == b"ftyp"
         assert len(video.content) == fetched["video"]["file_size"]
         assert video.headers["Content-Type"] == "video/mp4"
-        assert f'filename="{created["id"]}.mp4"' in video.headers["Content-Disposition"]
+        assert (
+            f'filename="a-lighthouse-{prompt.split()[-1]}-{created["id"][:8]}.mp4"'
+            in video.headers["Content-Disposition"]
+        )
+
+
+def test_a_poster_follows_a_video(cloud: LocalCloud) -> None:
+    """The function that makes it may do only what its role allows."""
+    prompt = unique("a lighthouse at night")
+    cloud.simulator.script(prompt, seconds=0)
+    asked = {"model": "google/veo3", "prompt": prompt, "aspect_ratio": "9:16", "duration": 4}
+    generation_id = cloud.call("POST", PATHS[0], json=asked).json()["id"]
+    cloud.ended(generation_id)
+    video = cloud.call("GET", PATHS[0], params={"generation_id": generation_id}).json()["video"]
+    facts = {name: video[name] for name in ("width", "height", "duration", "frame_rate", "has_sound")}
+    assert facts == {"width": 360, "height": 640, "duration": 4.0, "frame_rate": 12.0, "has_sound": True}
+    poster = eventually(lambda: found(video["poster_url"]))
+    assert poster.headers["Content-Type"] == "image/jpeg"
+    with Image.open(io.BytesIO(poster.content)) as picture:
+        assert picture.size == (360, 640)
+
+
+def found(url: str) -> requests.Response | None:
+    answer = requests.get(url, timeout=30)
+    assert answer.status_code in (200, 404)
+    return answer if answer.ok else None
 
 
 def content_link(cloud: LocalCloud, generation_id: str) -> str:

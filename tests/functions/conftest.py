@@ -84,6 +84,7 @@ def _stack() -> tuple[dict[str, str], Snapshot]:
         "API_KEYS_SECRET": api_keys,
         "VIDEOS_BUCKET": "videos",
         "PROMPTS_BUCKET": "prompts",
+        "POSTER_PACKAGES": "",
         "VIDEO_HOSTS": "127.0.0.1",
         "ALLOW_LOCAL_VIDEO_HOSTS": "true",
         "MAX_VIDEO_BYTES": "10000000",

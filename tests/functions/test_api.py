@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -15,7 +16,7 @@ from core.models import known
 from core.slots.table import SlotsTable, Waiting
 from tests.support.events import event
 from tests.support.functions import PATHS, Cloud, call
-from tests.support.generations import START, generation
+from tests.support.generations import START, archived, generation
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -40,7 +41,63 @@ def test_a_finished_generation_has_a_link_to_its_video(cloud: Cloud) -> None:
     assert "X-Amz-Expires=3600" in video["url"]
     assert (video["content_type"], video["file_name"]) == ("video/mp4", f"{created['id']}.mp4")
     assert video["file_size"] > 1000
+    facts = (video["width"], video["height"], video["duration"], video["frame_rate"], video["has_sound"])
+    assert facts == (640, 360, 5.0, 12.0, False)
     assert fetched["meta"]["usage"]["credits_used"] > 0
+    poster = urlsplit(video["poster_url"])
+    assert poster.path.endswith(f"videos/{created['id']}/poster.jpg")
+    assert "X-Amz-Expires=3600" in poster.query
+
+
+def test_a_poster_is_made_after_the_announcement_and_deleted_with_the_video(cloud: Cloud) -> None:
+    _, created = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    cloud.run({"generation_id": created["id"]}, "admit", "submit", "check_status", "finalize")
+    [message] = cloud.messages()
+    cloud.invoke("make_poster", {"detail": json.loads(message["Message"])})
+    _, fetched = call(cloud, "GET", PATHS[0], query=f"generation_id={created['id']}")
+    found = boto3.client("s3").get_object(Bucket="videos", Key=f"videos/{created['id']}/poster.jpg")
+    assert urlsplit(fetched["video"]["poster_url"]).path.endswith(f"/{created['id']}/poster.jpg")
+    assert 1000 < found["ContentLength"] < 30_000
+    assert call(cloud, "DELETE", PATHS[0], query=f"generation_id={created['id']}")[1]["deleted"]
+    cloud.invoke("make_poster", {"detail": json.loads(message["Message"])})  # late
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="videos", Prefix=f"videos/{created['id']}/")
+
+
+@pytest.mark.parametrize(
+    ("fields", "header"),
+    [
+        (
+            {"request": {"prompt": "A paper boat, drifting down a rainy street"}},
+            'filename="A-paper-boat-drifting-down-a-{id}"',
+        ),
+        ({"name": "shot 7", "row_number": 42, "batch_id": "b" * 32}, 'filename="00042-shot-7-{id}"'),
+        ({"request": {"prompt": ""}}, 'filename="video-{id}"'),
+        ({"request": {"prompt": '../"; x=1\r\n\u202e'}}, 'filename="x-1-{id}"'),
+        ({"request": {"prompt": ["no text"]}}, 'filename="video-{id}"'),
+        (
+            {"request": {"prompt": "你好 лодка"}},
+            "filename=\"{whole}\"; filename*=UTF-8''%E4%BD%A0%E5%A5%BD-%D0%BB%D0%BE%D0%B4%D0%BA%D0%B0-{id}",
+        ),
+        ({"request": {"prompt": "boat " + "W" * 1000}}, 'filename="boat-' + "W" * 75 + '-{id}"'),
+    ],
+    ids=["prompt", "row", "empty", "hostile", "no text", "scripts", "long"],
+)
+def test_an_owners_file_is_named_after_its_prompt(cloud: Cloud, fields: dict[str, Any], header: str) -> None:
+    which = "c" * 32
+    done = {"status": "completed", "video": archived(which), "ended_at": START}
+    cloud.ledger.add(generation(which, **{**fields, **done}))
+    _, fetched = call(cloud, "GET", PATHS[0], query=f"generation_id={which}")
+    named = parse_qs(urlsplit(fetched["video"]["url"]).query)["response-content-disposition"]
+    assert named == ["inline; " + header.format(id=f"{which[:8]}.mp4", whole=f"{which}.mp4")]
+    assert fetched["video"]["file_name"] == f"{which}.mp4"
+
+
+def test_an_older_video_has_no_facts_and_no_poster(cloud: Cloud) -> None:
+    done = {"status": "completed", "video": archived("c" * 32), "ended_at": START}
+    cloud.ledger.add(generation("c" * 32, **done))
+    _, fetched = call(cloud, "GET", PATHS[0], query=f"generation_id={'c' * 32}")
+    names = ("width", "height", "duration", "frame_rate", "has_sound", "poster_url")
+    assert [fetched["video"][name] for name in names] == [None] * 6
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,7 @@ def test_names_from_outside_cannot_leave_the_folder(cloud: Cloud, found: Deploym
     video = ArchivedVideo("videos", "x/../../evil", "s3://x", "video/mp4", "../../evil.mp4", 4, "0" * 64)
     digest = hashlib.sha256(b"evil").hexdigest()
     boto3.client("s3").put_object(Bucket="videos", Key=video.key, Body=b"evil")
-    record = ArchivedVideo(**{**video.as_dict(), "sha256": digest})
+    record = replace(video, sha256=digest)
     made = generation("../../evil", owner="mila", status="completed", video=record)
     cloud.ledger.add(made)
     exported(found, Folder(tmp_path / "a" / "b" / "c"))

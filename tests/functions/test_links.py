@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
 import wiring
-from core.generation import Generation, generation_id_for, iso
+from core.generation import NO_FACTS, Facts, Generation, generation_id_for, iso
 from core.links.record import MAX_LINKS, Link, Links
 from core.publish.views import as_announcement, as_archived_record
 from core.records.ledger import Ledger
@@ -50,9 +50,9 @@ def video(cloud: Cloud, time: Time) -> str:
     return complete(cloud, time, "a boat")
 
 
-def complete(cloud: Cloud, time: Time, key: str, content_type: str = "video/mp4") -> str:
+def complete(cloud: Cloud, time: Time, key: str, content_type: str = "video/mp4", facts: Facts = NO_FACTS) -> str:
     generation_id = generation_id_for("ann", "api", key)
-    video = archived(generation_id, content_type=content_type)
+    video = archived(generation_id, content_type=content_type, facts=facts)
     done = {"status": "completed", "video": video, "ended_at": time.now, "announced_at": time.now}
     cloud.ledger.add(generation(generation_id, created_at=time.now, updated_at=time.now, **done))
     return generation_id
@@ -101,7 +101,8 @@ def test_a_link_redirects_to_the_video_whatever_name_follows(cloud: Cloud, video
         assert answer["statusCode"] == 302, path
         location = urlsplit(answer["headers"]["Location"])
         assert location.path.endswith(f"videos/{video}/video.mp4")
-        assert "response-content-disposition=inline" in location.query
+        named = parse_qs(location.query)["response-content-disposition"]
+        assert named == [f'inline; filename="{video}.mp4"'], "it has no word of the prompt"
         assert "X-Amz-Expires=3600" in location.query
         headers = {name: answer["headers"][name] for name in ("Cache-Control", "Referrer-Policy", "X-Robots-Tag")}
         assert headers == {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
@@ -133,6 +134,16 @@ def test_a_browser_gets_a_page_that_only_plays_the_video(cloud: Cloud, video: st
     assert "script" not in page
     assert "a boat" not in page, "the prompt"
     assert re.sub("<[^>]*>", "", page.replace(style, "")).strip() == "Video", "its title"
+
+
+def test_a_page_shows_the_poster_until_the_video_plays(cloud: Cloud, time: Time) -> None:
+    known = complete(cloud, time, "known", facts=Facts(width=640, height=360))
+    answer = visit(cloud, make(cloud, known)["page_url"], **BROWSER)
+    [poster, source] = re.findall(r'<video controls playsinline poster="([^"]+)" src="([^"]+)">', answer["body"])[0]
+    assert urlsplit(poster).path.endswith(f"videos/{known}/poster.jpg")
+    policy = dict(part.strip().partition(" ")[::2] for part in answer["headers"]["Content-Security-Policy"].split(";"))
+    assert policy["img-src"] == policy["media-src"] == "https://" + urlsplit(source).netloc
+    assert (policy["sandbox"], policy["default-src"]) == ("", "'none'")
 
 
 def test_a_picture_that_moves_is_shown_as_one(cloud: Cloud, time: Time) -> None:

@@ -24,13 +24,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "bundles"
 
 
-def test_a_layer_is_named_after_the_lock_file_and_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_is_named_after_the_lock_file_and_the_target(tmp_path: Path) -> None:
     names = {LAYER.key, Layer("3.12", None).key, Layer("3.13", "aarch64-manylinux2014").key}
     assert Layer("3.13", None).key in names
     changed = tmp_path / "layer.txt"
     changed.write_text(layer.LOCK_FILE.read_text() + "# changed\n")
-    monkeypatch.setattr(layer, "LOCK_FILE", changed)
-    assert len(names | {LAYER.key}) == 4
+    assert len(names | {Layer("3.13", None, changed).key, Layer("3.13", None, layer.POSTER_LOCK_FILE).key}) == 5
 
 
 def test_an_existing_layer_is_not_built_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,15 +45,12 @@ def test_a_missing_uv_is_reported_in_one_sentence(monkeypatch: pytest.MonkeyPatc
         LAYER.build()
 
 
-def test_a_failed_build_leaves_nothing_that_looks_like_a_layer(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_build_leaves_nothing_that_looks_like_a_layer(cache: Path, tmp_path: Path) -> None:
     """uv's message is passed on. Here the requirement has no hash."""
     unlocked = tmp_path / "layer.txt"
     unlocked.write_text("certifi==2026.10.18\n")
-    monkeypatch.setattr(layer, "LOCK_FILE", unlocked)
     with pytest.raises(BundlingFailed, match="hash"):
-        LAYER.build()
+        Layer("3.13", None, unlocked).build()
     assert list(cache.iterdir()) == []
 
 

@@ -151,6 +151,12 @@ MAY = {
         ("s3:ListBucket", "StorageVideos.Arn"),
         ("s3:PutObject", "StorageVideos.Arn/results/*"),
     },
+    "make_poster": {
+        ("s3:GetObject", "StorageVideos.Arn/videos/*/video.*"),
+        ("s3:GetObjectTagging", "StorageVideos.Arn/videos/*/video.*"),
+        ("s3:PutObject", "StorageVideos.Arn/videos/*/poster.jpg"),
+        ("s3:PutObjectTagging", "StorageVideos.Arn/videos/*/poster.jpg"),
+    },
     "reconcile": PROVIDER_KEY
     | {
         ("dynamodb:BatchGetItem", TABLE),
@@ -305,10 +311,14 @@ def test_only_the_api_and_the_rule_of_this_stack_call_functions(stage: str) -> N
         ("events.amazonaws.com", "FunctionsRecordFailureFunction.Arn"),
         ("events.amazonaws.com", "FunctionsSweepFunction.Arn"),
         ("events.amazonaws.com", "FunctionsReconcileFunction.Arn"),
+        ("events.amazonaws.com", "FunctionsMakePosterFunction.Arn"),
     }
     assert len(permissions) < 15, "the policy of a function has no room for one for each route"
     assert all(
-        any(name in readable(p["SourceArn"]) for name in ("ApiHttpApi", "ExecutionEnded", "EveryMinute", "EveryNight"))
+        any(
+            name in readable(p["SourceArn"])
+            for name in ("ApiHttpApi", "ExecutionEnded", "Completed", "EveryMinute", "EveryNight")
+        )
         for p in permissions
     )
 

@@ -3,12 +3,14 @@
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
+from core.records.ledger import LONGEST_FUNCTION
 from core.webhooks.courier import LONGEST_DELAY
 from core.webhooks.records import LEASE
 from core.webhooks.senders import SENDERS
@@ -138,10 +140,21 @@ def test_in_aws_functions_run_on_arm64_and_python_3_13_with_the_layer_and_traces
         assert function["Architectures"] == ["arm64"]
         assert function["Runtime"] == "python3.13"
         assert function["TracingConfig"] == {"Mode": "Active"}
-        layers = [] if function["Handler"] == "console.handler" else ["FunctionsPackages"]
-        assert list(map(readable, function.get("Layers", []))) == layers
-    (layer,) = resources(name, "AWS::Lambda::LayerVersion").values()
-    assert layer["Properties"]["CompatibleArchitectures"] == ["arm64"]
+        layers = {"console.handler": [], "make_poster.handler": ["FunctionsPackages", "FunctionsPosterPackages"]}
+        expected = layers.get(function["Handler"], ["FunctionsPackages"])
+        assert list(map(readable, function.get("Layers", []))) == expected
+    found = resources(name, "AWS::Lambda::LayerVersion")
+    assert found.keys() == {"FunctionsPackages", "FunctionsPosterPackages"}
+    for layer in found.values():
+        assert layer["Properties"]["CompatibleArchitectures"] == ["arm64"]
+
+
+def test_the_local_cloud_makes_posters_with_the_checkouts_own_packages() -> None:
+    """A second layer of 100 MB would delay `make demo`."""
+    assert resources("local", "AWS::Lambda::LayerVersion").keys() == {"FunctionsPackages"}
+    places = functions("local")["make_poster"]["Environment"]["Variables"]["POSTER_PACKAGES"].split(",")
+    assert any((Path(place) / "av").is_dir() for place in places)
+    assert functions("prod")["make_poster"]["Environment"]["Variables"]["POSTER_PACKAGES"] == ""
 
 
 def test_all_functions_except_the_console_share_one_code_asset() -> None:
@@ -197,11 +210,30 @@ def test_what_a_schedule_repeats_is_not_retried_as_well(name: str) -> None:
         for target in rule["Targets"]
         if "Function" in readable(target["Arn"])
     }
-    assert invoked == {"Sweep": (0, True), "Reconcile": (0, True), "RecordFailure": (10, False)}
+    assert invoked == {
+        "Sweep": (0, True),
+        "Reconcile": (0, True),
+        "RecordFailure": (10, False),
+        "MakePoster": (1, False),
+    }
     assert retries(name).keys() == invoked.keys()
     for scheduled in ("Sweep", "Reconcile"):
         invoke = retries(name)[scheduled]
         assert (invoke["MaximumRetryAttempts"], invoke["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_no_poster_is_stored_after_the_files_of_a_deleted_generation_were_removed_again(name: str) -> None:
+    """The sweep removes them again, and `promptreel erase` waits, until no function can be running any more."""
+    invoke = retries(name)["MakePoster"]
+    assert invoke["MaximumRetryAttempts"] == 1
+    rule = resources(name, "AWS::Events::Rule")["PostersCompleted"]["Properties"]
+    (target,) = rule["Targets"]
+    delivered = target["RetryPolicy"]["MaximumEventAgeInSeconds"]
+    latest = delivered + invoke["MaximumEventAgeInSeconds"] + functions(name)["make_poster"]["Timeout"]
+    assert latest < LONGEST_FUNCTION.total_seconds()
+    assert rule["EventPattern"] == {"source": ["promptreel"], "detail-type": ["Generation Completed"]}
+    assert readable(rule["EventBusName"]) == "AnnouncementsBus"
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -108,6 +108,7 @@ def everything(doors: Doors, owner: str, word: str) -> Everything:
         complete(linked)
         announced = json.loads(cloud.messages()[-1]["Message"])
         deliver(cloud, as_event(announced), warm=False)
+        cloud.invoke("make_poster", {"detail": announced})
     status, link = call(caller, "POST", f"{PATHS[0]}/{linked}/links")
     assert status == 200, link
     assert call(caller, "POST", "/v2/webhooks/secret/rotate")[0] == 200

@@ -13,6 +13,7 @@ from core.archive.download import Allowed
 from core.archive.objects import PRESIGNING, presigned_url
 from core.archive.store import Archive, Order
 from core.errors import VideoForbidden, VideoInvalid, VideoUnavailable
+from core.generation import NO_FACTS
 from tests.support.generations import archived
 from tests.support.gif import WHOLE as GIF
 from tests.support.mp4 import WHOLE, box
@@ -69,6 +70,7 @@ def test_a_whole_video_is_archived_with_its_verified_properties(s3: "S3Client") 
         "file_name": "g1.mp4",
         "size": len(WHOLE),
         "sha256": hashlib.sha256(WHOLE).hexdigest(),
+        **NO_FACTS.as_dict(),
     }
     stored = s3.get_object(Bucket="videos", Key=KEY)
     assert (stored["Body"].read(), stored["ContentType"]) == (WHOLE, "video/mp4")

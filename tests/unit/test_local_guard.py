@@ -59,7 +59,8 @@ SHOWING["sec-fetch-dest"] = "video"
 def test_the_page_of_a_short_link_shows_its_video_although_it_has_no_origin() -> None:
     assert refusal(SHOWING)
     assert shows_video(SHOWING, "GET", VIDEO, SIGNED)
-    assert shows_video({**SHOWING, "sec-fetch-dest": "image"}, "GET", VIDEO.replace("mp4", "gif"), SIGNED)
+    for name in ("video.gif", "poster.jpg"):
+        assert shows_video({**SHOWING, "sec-fetch-dest": "image"}, "GET", VIDEO.replace("video.mp4", name), SIGNED)
 
 
 @pytest.mark.parametrize(

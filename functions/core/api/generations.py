@@ -5,12 +5,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.archive.objects import presigned_url
+from core.archive.objects import poster_url, presigned_url
 from core.archive.retention import KEEP_ALL, Retention
 from core.beginning import only
 from core.delete import Deletion
 from core.errors import Conflict, Deleted, InvalidRequest, NotFound, VideoExpired
-from core.generation import BEGINNING, GENERATION_ID, Generation, Label, Source, Webhook, generation_id_for, iso
+from core.generation import (
+    BEGINNING,
+    GENERATION_ID,
+    ArchivedVideo,
+    Generation,
+    Label,
+    Source,
+    Webhook,
+    generation_id_for,
+    iso,
+)
 from core.inputs.files import Inputs
 from core.inputs.links import latest
 from core.intake.accept import Envelope, Intake, idempotency_key
@@ -18,6 +28,7 @@ from core.intake.labels import tags_of
 from core.intake.repeats import Repeats, Sending
 from core.models import Models
 from core.money.accounts import Accounts
+from core.publish.names import disposition, download_name
 from core.publish.views import as_provider_object
 from core.records.lists import Lists
 from core.records.wanted import Wanted
@@ -140,7 +151,12 @@ class GenerationApi:
         if not generation.video:
             status = self._shown(generation)["status"]
             raise Conflict(f"Generation {generation.generation_id} has no video; its status is {status}.")
-        return presigned_url(self.s3, generation.video, self.url_lifetime_seconds)
+        return self._link(generation, generation.video)
+
+    def _link(self, generation: Generation, video: ArchivedVideo) -> str:
+        """Return a link for the owner, whose file has words of the prompt in its name."""
+        named = disposition(download_name(generation), video.file_name)
+        return presigned_url(self.s3, video, self.url_lifetime_seconds, disposition=named)
 
     def _waits_for(self, generation: Generation) -> list[str] | None:
         """Return the ids of the unfinished generations whose videos this one needs, or None if it needs none."""
@@ -183,12 +199,10 @@ class GenerationApi:
         generation = self._seen(recorded)
         video, url = generation.video, None
         if video:
-            url = (
-                self.short_url(generation)
-                if self.short_url
-                else presigned_url(self.s3, video, self.url_lifetime_seconds)
-            )
+            url = self.short_url(generation) if self.short_url else self._link(generation, video)
         shown = as_provider_object(generation, url)
+        if video:
+            shown["video"]["poster_url"] = poster_url(self.s3, video, self.url_lifetime_seconds)
         expires_at = self.retention.expires_at(generation)
         shown["meta"]["video_expires_at"] = expires_at and iso(expires_at)
         return shown

@@ -10,6 +10,7 @@ from core.archive.mp4 import Mp4Check
 from core.archive.structure import Structure
 from core.archive.webm import WebmCheck
 from core.errors import VideoInvalid
+from core.generation import NO_FACTS, Facts
 
 _STRUCTURES: dict[str, type[Structure]] = {"mp4": Mp4Check, "mov": Mp4Check, "webm": WebmCheck, "gif": GifCheck}
 
@@ -43,6 +44,11 @@ class Check:
     def sha256(self) -> str | None:
         """Return the SHA-256 of the bytes so far, in hex, or None if this check continues an earlier one."""
         return self._sha256.hexdigest() if self._sha256 else None
+
+    @property
+    def facts(self) -> Facts:
+        """Return what the video's headers say, after `finish`. A check that continues an earlier one knows less."""
+        return self._structure.facts if self._structure else NO_FACTS
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Check the next bytes."""

@@ -6,6 +6,7 @@ trailer. A block's data is split into sub-blocks of up to 255 bytes. Each begins
 
 from core.archive.structure import Structure
 from core.errors import VideoInvalid
+from core.generation import Facts
 
 _EXTENSION, _PICTURE, _TRAILER = 0x21, 0x2C, 0x3B
 _BYTES = {"screen": 13, "block": 1, "extension": 1, "picture": 9, "code size": 1, "pixels": 1, "data": 1, "end": 1}
@@ -21,6 +22,13 @@ class GifCheck(Structure):
         super().__init__()
         self._next = "screen"  # the kind of the next bytes, a key of `_BYTES`
         self._pictures = self._pieces = 0
+        self._size = (0, 0)
+
+    @property
+    def facts(self) -> Facts:
+        """Return the size of the screen. A GIF has no sound, and its duration is not in a header."""
+        width, height = self._size
+        return Facts(width=width or None, height=height or None, has_sound=False)
 
     def finish(self) -> None:
         """Raise `VideoInvalid` unless the bytes were a complete GIF with several pictures."""
@@ -33,6 +41,8 @@ class GifCheck(Structure):
         return _BYTES[self._next]
 
     def _begin(self, header: bytes, first: int) -> None:
+        if self._next == "screen":
+            self._size = (int.from_bytes(header[6:8], "little"), int.from_bytes(header[8:10], "little"))
         self._next, self._left = self._read(header, first)
 
     def _read(self, header: bytes, first: int) -> tuple[str, int]:

@@ -5,8 +5,10 @@ with its `size` (32 bits, big endian, including the header) and `type` (four cha
 follows; size 0 means "to the end of the file". The sizes do not add up in a truncated file or in another format.
 """
 
+from core.archive.facts import mp4_facts
 from core.archive.structure import Structure
 from core.errors import VideoInvalid
+from core.generation import Facts
 
 _HEADER, _LARGE_HEADER = 8, 16
 _ENDLESS = 1 << 62  # bytes of a box that extends to the end: more than any file has
@@ -24,6 +26,12 @@ class Mp4Check(Structure):
         self._open_ended = False  # whether the current box extends to the end of the file
         self._boxes = 0
         self._bodies: dict[str, int] = {}  # body bytes of each required box seen so far
+        self._moov = bytearray()
+
+    @property
+    def facts(self) -> Facts:
+        """Return what the file's `moov` box says, which describes the film."""
+        return mp4_facts(self._moov)
 
     def finish(self) -> None:
         """Raise `VideoInvalid` unless the bytes were a complete MP4."""
@@ -52,5 +60,7 @@ class Mp4Check(Structure):
         if body < 0:
             raise VideoInvalid(f"The video is damaged: a box at byte {first} is smaller than its header.")
         self._left = _ENDLESS if self._open_ended else body
+        if name == "moov" and name not in self._bodies:
+            self._moov = self._collect()
         if name in _REQUIRED:
             self._bodies[name] = self._bodies.get(name, 0) + body

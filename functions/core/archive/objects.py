@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 PRESIGNING: dict[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
 
 
+# Patterns of keys, for permissions.
+VIDEOS, POSTERS = "videos/*/video.*", "videos/*/poster.jpg"
+
+
 def video_key(generation_id: str, container: str) -> str:
     """Return the key of a generation's video in the videos bucket."""
     return f"videos/{generation_id}/video.{container}"
@@ -20,6 +24,11 @@ def video_key(generation_id: str, container: str) -> str:
 def record_key(generation_id: str) -> str:
     """Return the key of a generation's record, which is next to its video."""
     return f"videos/{generation_id}/generation.json"
+
+
+def poster_key(key: str) -> str:
+    """Return the key of the poster of the video with this key, which is next to the video."""
+    return f"{key.rpartition('/')[0]}/poster.jpg"
 
 
 def input_key(generation_id: str, number: int, suffix: str) -> str:
@@ -41,17 +50,35 @@ class Objects:
             self.s3.delete_object(Bucket=self.bucket, Key=one["Key"])
 
 
+def poster_url(s3: "S3Client", video: ArchivedVideo, seconds: int) -> str | None:
+    """Return a link to the poster of a video, or None if no poster was ever made.
+
+    A poster is made of every video whose size is known. Whether it exists already is not recorded.
+    """
+    if video.facts.width is None:
+        return None
+    named = {"Bucket": video.bucket, "Key": poster_key(video.key)}
+    return s3.generate_presigned_url("get_object", Params=named, ExpiresIn=seconds)
+
+
 def presigned_url(
-    s3: "S3Client", video: ArchivedVideo, seconds: int, method: Literal["get_object", "head_object"] = "get_object"
+    s3: "S3Client",
+    video: ArchivedVideo,
+    seconds: int,
+    method: Literal["get_object", "head_object"] = "get_object",
+    disposition: str | None = None,
 ) -> str:
-    """Return a link to an archived video that works without credentials for `seconds`, for GET or for HEAD."""
+    """Return a link to an archived video that works without credentials for `seconds`, for GET or for HEAD.
+
+    `disposition` is the header that names the file; by default it has the generation's id.
+    """
     return s3.generate_presigned_url(
         method,
         Params={
             "Bucket": video.bucket,
             "Key": video.key,
             "ResponseContentType": video.content_type,
-            "ResponseContentDisposition": f'inline; filename="{video.file_name}"',
+            "ResponseContentDisposition": disposition or f'inline; filename="{video.file_name}"',
         },
         ExpiresIn=seconds,
     )

@@ -240,6 +240,7 @@ class Archive:
             file_name=f"{generation_id}.{container}",
             size=check.size,
             sha256=check.sha256 or "",
+            facts=check.facts,
         )
 
 

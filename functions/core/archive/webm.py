@@ -6,16 +6,18 @@ the tracks and clusters of blocks with pictures and sound. A segment or cluster 
 where the next one begins, or with the file. In a truncated file the sizes do not add up.
 """
 
+from core.archive.facts import webm_facts
 from core.archive.structure import Structure
 from core.errors import VideoInvalid
+from core.generation import Facts
 
 _EBML, _DOC_TYPE = 0x1A45DFA3, 0x4282
-_SEGMENT, _TRACKS, _CLUSTER = 0x18538067, 0x1654AE6B, 0x1F43B675
+_SEGMENT, _INFO, _TRACKS, _CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 _BLOCKS = {0xA3, 0xA0}  # SimpleBlock, BlockGroup
 _FILLING = {0xEC, 0xBF}  # Void, CRC-32: allowed anywhere
 # The direct children of a segment, which end a cluster of open size: seek head, info, tracks, cluster, cues,
 # attachments, chapters, tags.
-_IN_SEGMENT = {0x114D9B74, 0x1549A966, _TRACKS, _CLUSTER, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367}
+_IN_SEGMENT = {0x114D9B74, _INFO, _TRACKS, _CLUSTER, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367}
 _MOST_ID, _MOST_SIZE = 4, 8  # bytes
 _MOST_HEADER = 1 << 10  # bytes of the EBML header, which is held in memory
 _MOST_ELEMENTS = 1 << 20  # enough for hours; the limit bounds the CPU time for a hostile file
@@ -31,6 +33,12 @@ class WebmCheck(Structure):
         self._ends: list[int | None] = []  # of the current segment and cluster; None for an open size
         self._elements = 0
         self._bodies: dict[str, int] = {}  # body bytes of each required element seen so far
+        self._info, self._tracks = bytearray(), bytearray()
+
+    @property
+    def facts(self) -> Facts:
+        """Return what the segment's information and tracks say."""
+        return webm_facts(self._info, self._tracks)
 
     def finish(self) -> None:
         """Raise `VideoInvalid` unless the bytes were a complete WebM."""
@@ -107,6 +115,10 @@ class WebmCheck(Structure):
         if end is None:
             raise VideoInvalid(f"The video is damaged: the element at byte {first} has no size.")
         self._left = body
+        if name == _TRACKS and not self._tracks:
+            self._tracks = self._collect()
+        elif name == _INFO and not self._info:
+            self._info = self._collect()
 
 
 def _number(data: bytes | bytearray) -> int | None:

@@ -32,6 +32,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "content_type": video.content_type,
             "file_name": video.file_name,
             "file_size": video.size,
+            **video.facts.as_dict(),
         },
         "error": as_error(generation.error, generation.generation_id),
         "meta": {

@@ -1,12 +1,14 @@
 """Convert a generation to an item of the table, and an item to a generation or a tombstone."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from core.generation import (
     ArchivedVideo,
     Cost,
+    Facts,
     Failure,
     Generation,
     Given,
@@ -64,9 +66,12 @@ def as_generation(item: Item) -> Generation:
     fields["status"] = Status(fields["status"])
     if "submission" in fields:
         fields["submission"] = Submission(fields["submission"])
-    for name, form in (("source", Source), ("error", Failure), ("video", ArchivedVideo), ("webhook", Webhook)):
+    for name, form in (("source", Source), ("error", Failure), ("webhook", Webhook)):
         if name in fields:
             fields[name] = part(form, fields[name])
+    if "video" in fields:
+        facts = part(Facts, fields["video"].get("facts", {}))
+        fields["video"] = replace(part(ArchivedVideo, fields["video"]), facts=facts)
     if "cost" in fields:
         fields["cost"] = part(Cost, fields["cost"])
     if "hold" in fields:

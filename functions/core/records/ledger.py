@@ -200,7 +200,7 @@ class Ledger:
 
     def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime, rule: str | None = None) -> None:
         """End a generation as completed. Its video is verified, and in S3 under this rule."""
-        known = {"video": video.as_dict(), "video_rule": rule}
+        known = {"video": asdict(video), "video_rule": rule}
         ended = {"status": Status.COMPLETED, **known, "ended_at": ended_at, **self._watched(SOON)}
         self.advance(run, ended, before=(Status.ARCHIVING,), remove=("upload",))
 

@@ -129,6 +129,20 @@ def test_cancel_stops_a_running_generation() -> None:
     assert wire.requests[1].startswith(b"DELETE ")
 
 
+def test_a_video_has_the_facts_of_its_file_if_the_deployment_knows_them() -> None:
+    older = {"url": "https://s3/v?secret", "content_type": "video/mp4", "file_name": "v.mp4", "file_size": 7}
+    facts = {"width": 1280, "height": 720, "duration": 4.0, "has_sound": True, "poster_url": "https://s3/p?secret"}
+    with serving(shown("completed", video={**older, **facts, "new": 1}), shown("completed", video=older)) as api:
+        client = Client(api.url, KEY)
+        now, before = client.get(ID).video, client.get(ID).video
+    assert now is not None
+    assert (now.width, now.height, now.duration, now.has_sound) == (1280, 720, 4.0, True)
+    assert now.poster_url == "https://s3/p?secret"
+    assert "secret" not in repr(now)
+    assert before is not None
+    assert (before.width, before.duration, before.has_sound, before.poster_url) == (None,) * 4
+
+
 def test_cancel_never_deletes_an_existing_video() -> None:
     with serving(completed("u", 1)) as wire, Client(wire.url, KEY) as client, pytest.raises(NotFinished):
         client.cancel(ID)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import av
 import pytest
 import requests
+from PIL import ImageChops
 
 from local.simulator.clips import CONTENT_TYPES, Clip
+from local.simulator.models import clip_of
 from local.simulator.videos import render
 from tests.support.simulator_client import PROMPT, Client, boxes, download, raw_get
 
@@ -40,12 +42,50 @@ def test_a_clip_has_the_requested_size_and_duration_and_shows_movement(
         frame.to_image().convert("L")  # type: ignore[no-untyped-call]  # PyAV left it out
         for frame in (frames[0], frames[48], frames[95])
     ]
-    bar = (24, size[1] - 33, size[0] - 24, size[1] - 25)
+    bar = (24, size[1] - 29, size[0] - 24, size[1] - 25)
     lit = [sum(picture.crop(bar).histogram()[128:]) for picture in pictures]
     assert lit == sorted(set(lit)), "the bar grows"
-    darkest, brightest = pictures[0].crop((24, 24, size[0] - 24, 60)).getextrema()
-    assert darkest < 60, "the background"
+    darkest, brightest = pictures[0].crop((24, size[1] - 100, size[0] - 24, size[1] - 40)).getextrema()
+    assert darkest < 60, "the background of the caption"
     assert brightest > 200, "the prompt"
+    above = (0, 0, size[0], size[1] - 140)
+    changes = [ImageChops.difference(one.crop(above), pictures[0].crop(above)) for one in pictures[1:]]
+    assert all(sum(change.histogram()[40:]) > 0.02 * size[0] * (size[1] - 140) for change in changes), "shapes move"
+    colours = frames[0].to_image().crop(above).convert("HSV")  # type: ignore[no-untyped-call]  # as above
+    assert colours.getchannel("S").getextrema()[1] > 150, "they are colourful"
+
+
+@pytest.mark.parametrize("container", CONTENT_TYPES)
+def test_a_clip_has_sound_if_its_model_makes_sound_and_its_container_can_have_it(container: str) -> None:
+    for has_sound in (False, True):
+        clip = Clip(PROMPT, "google/veo3", 4, container=container, has_sound=has_sound)
+        with av.open(io.BytesIO(render(clip)), "r") as opened:
+            assert bool(opened.streams.audio) is (has_sound and container != "gif")
+            if opened.streams.audio:
+                assert any(any(bytes(frame.planes[0])) for frame in opened.decode(audio=0)), "it can be heard"
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "has_sound"),
+    [
+        ("veo2", {}, False),
+        ("veo2", {"generate_audio": True}, False),
+        ("google/veo3", {}, True),
+        ("google/veo3", {"generate_audio": False}, False),
+        ("alibaba/wan-2-6-t2v", {}, True),
+        ("longcat/distilled/480p", {}, False),
+    ],
+)
+def test_the_request_and_its_model_decide_whether_there_is_sound(
+    model: str, fields: dict[str, object], *, has_sound: bool
+) -> None:
+    assert clip_of({"model": model, "prompt": "a boat", **fields}).has_sound is has_sound
+
+
+def test_a_seed_changes_the_video(client: Client) -> None:
+    client.control.script(PROMPT, seconds=0)
+    urls = [client.finished(prompt=PROMPT, **fields)["video"]["url"] for fields in ({}, {"seed": 1}, {"seed": 2})]
+    assert len({download(url).content for url in urls}) == 3
 
 
 def test_the_index_comes_before_the_frames() -> None:

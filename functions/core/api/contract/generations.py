@@ -23,6 +23,7 @@ _OF_TAGS = (
     f"value at most {MAX_VALUE}. Each key may be used once."
 )
 _TAGS = {"type": "string", "pattern": TAGS}
+_UNKNOWN = "Null if the file does not say so, and for older videos."
 _GENERATION = {
     "type": "object",
     "required": ["id", "status", "video", "error", "meta"],
@@ -47,6 +48,17 @@ _GENERATION = {
                     "description": "The id with the extension `.mp4`, `.webm`, `.mov` or `.gif`.",
                 },
                 "file_size": {"type": "integer", "description": "In bytes."},
+                "poster_url": {
+                    "type": ["string", "null"],
+                    "description": "A link to a picture of the video, a JPEG of about 20 KB, that works without "
+                    "credentials for an hour. The picture is made some seconds after the video. Until then, and if the "
+                    "video cannot be decoded, the link answers 404. Null for older videos.",
+                },
+                "width": {"type": ["integer", "null"], "description": "In pixels, as it is shown. " + _UNKNOWN},
+                "height": {"type": ["integer", "null"], "description": "In pixels, as it is shown. " + _UNKNOWN},
+                "duration": {"type": ["number", "null"], "description": "In seconds. " + _UNKNOWN},
+                "frame_rate": {"type": ["number", "null"], "description": "Frames per second. " + _UNKNOWN},
+                "has_sound": {"type": ["boolean", "null"], "description": "Whether it has a sound track. " + _UNKNOWN},
             },
         },
         "error": FAILURE,
