@@ -35,7 +35,7 @@ class Video:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any], sha256: str | None) -> "Video":
         """Read the video from the API's response, which has the checksum in another place. Only `url` is required."""
-        found = {one.name: raw.get(one.name) for one in fields(cls)}
+        found: dict[str, Any] = {one.name: raw.get(one.name) for one in fields(cls)}
         return cls(**found | {"url": raw["url"], "sha256": sha256})
 
 

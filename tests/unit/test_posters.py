@@ -24,6 +24,7 @@ from tests.support.mp4 import WHOLE
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+FUNCTIONS = Path(__file__).parents[2] / "functions"
 FOLDER = f"videos/{'a' * 32}"
 KEY, POSTER = f"{FOLDER}/video.mp4", f"{FOLDER}/poster.jpg"
 
@@ -154,7 +155,7 @@ def test_a_damaged_file_has_a_poster_or_none(tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("damaged")
     (folder / "video").write_bytes(whole)
     command = [sys.executable, "-m", "core.posters.draw", str(folder / "video"), "mp4"]
-    assert subprocess.run(command, capture_output=True, check=False).returncode in (0, draw.UNREADABLE)
+    assert subprocess.run(command, cwd=FUNCTIONS, capture_output=True, check=False).returncode in (0, draw.UNREADABLE)
 
 
 def test_the_process_that_draws_has_limits() -> None:
@@ -165,7 +166,7 @@ sys.argv[:] = ["draw"]
 assert draw.main("/nowhere", "mp4") == draw.UNREADABLE
 print(*(resource.getrlimit(what)[1] for what in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS)))
 """
-    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", shown], cwd=FUNCTIONS, capture_output=True, text=True, check=True)
     cpu, written, memory = map(int, done.stdout.split())
     assert (cpu, written) == (draw.CPU_SECONDS, draw.MOST_BYTES)
     assert memory == (draw.MEMORY_BYTES if sys.platform == "linux" else memory)
