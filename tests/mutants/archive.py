@@ -134,4 +134,11 @@ MUTANTS = (
         '                    if part["PartNumber"] <= parts:\n',
         noticed_by="tests/unit/test_archive_parts.py::test_an_upload_of_which_s3_lacks_a_part_starts_again",
     ),
+    Mutant(
+        "A host that sends one byte after the other outlasts the time limit",
+        "functions/core/archive/flow.py",
+        "            if self._seconds_left() <= 0:\n                self.stop()\n",
+        "            pass\n",
+        noticed_by="tests/unit/test_archive_parts.py::test_a_host_that_trickles_does_not_outlast_the_deadline",
+    ),
 )

@@ -149,7 +149,8 @@ class Reader:
                 if self._response is None or self._at != first + got:
                     self._open(first + got, first + len(into), found)
                 while got < len(into):
-                    size = self._receive(into[got:])
+                    # After a failure, each byte that has arrived counts: the host may always break off early.
+                    size = self._receive(into[got:], waits=not tries)
                     if not size:
                         raise VideoUnavailable("The download of the video ended too early.")
                     got += size
@@ -187,12 +188,14 @@ class Reader:
     def _ask(self, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         self._drop()
         self._response = self._connection.get(self._link.url, headers)
+        self._flow.opened(self._response)
         if not self._is_connected:
             self._is_connected = True
             self._flow.began()
         return self._response
 
-    def _receive(self, into: memoryview) -> int:
+    def _receive(self, into: memoryview, *, waits: bool = True) -> int:
+        """Receive the next bytes. With `waits`, wait until `into` or a chunk is full, or the response ends."""
         if self._response is None:
             return 0
         if self._ahead:
@@ -201,8 +204,10 @@ class Reader:
             self._at += size
             return size
         try:
-            data = self._response.read1(min(len(into), CHUNK_BYTES))  # does not wait for more: the time may run out
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            read = self._response.read if waits else self._response.read1
+            data = read(min(len(into), CHUNK_BYTES))
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # ValueError: stopped while reading
+            self._flow.check()
             raise VideoUnavailable(f"The download of the video was interrupted: {type(error).__name__}.") from error
         size = len(data)
         into[:size] = data
@@ -215,6 +220,7 @@ class Reader:
     def _drop(self) -> None:
         """Close the response. Its connection can be used again only if the response was read to its end."""
         if self._response is not None:
+            self._flow.closed(self._response)
             self._response.close()
             self._response = None
             self._ahead = b""

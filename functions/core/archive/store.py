@@ -145,9 +145,8 @@ class Archive:
     def _store(self, order: Order, *, in_parts: bool = True) -> ArchivedVideo:
         link = Link(order.url, order.renew)
         allowed = self._allowed.for_model(order.hosts)
-        flow = Flow(order.seconds_left, self._most_connections)
         before = Interrupted.of(order.upload, allowed)
-        with Reader(link, allowed, flow) as reader:
+        with Flow(order.seconds_left, self._most_connections) as flow, Reader(link, allowed, flow) as reader:
             found = reader.look(before.size if before else 0, self._part_bytes if in_parts else None)
             if before and (before.length, before.validator) != (found.length, found.validator):
                 self._multipart(order, before).abort()
