@@ -1,7 +1,7 @@
 /** The page to request videos: a model, the form of its schema, and the results. */
 
 import { ApiError, get, messageOf, post, showProblem, statusOf } from "./api.js";
-import { Card, chosen } from "./card.js";
+import { Card } from "./card.js";
 import { wait } from "./clock.js";
 import { change, clear, draft, isEmpty, made, setValue } from "./draft.js";
 import { length, readable, usd } from "./format.js";
@@ -355,6 +355,6 @@ function Results() {
     <h2>${t.results}</h2>
     ${ids.length === 0 && html`<p class="hint">${t.resultsEmpty}</p>`}
     <ul class="grid still">${ids.map((id, index) => html`<${Card} key=${id} id=${id} position=${index + 1} total=${ids.length} />`)}</ul>
-    ${done.length > 1 && html`<p><a class="button" href=${to("compare", (chosen.value.length > 1 ? chosen.value : done).join(","))}>${texts.gallery.compare}</a></p>`}
+    ${done.length > 1 && html`<p><a class="button" href=${to("compare", done.join(","))}>${texts.gallery.compare}</a></p>`}
   </section>`;
 }
