@@ -215,6 +215,7 @@ export interface ReportRow {
   prompt: string | null;
   generation_id: string | null;
   status: Stage | "not started";
+  usd: number | null;
   error: string | null;
 }
 

@@ -15,7 +15,7 @@ import { create, newKey } from "./videos.js";
 
 const t = texts.welcome;
 // Models that make a good first video for little money and in little time. The first one that is offered is used.
-const GOOD = ["google/veo-3.1-t2v-fast", "bytedance/seedance-1-0-lite-t2v", "minimax/hailuo-02"];
+const GOOD = ["google/veo-3.1-t2v-fast", "google/veo-3.0-fast", "bytedance/seedance-1-0-pro-fast"];
 /** The idempotency key of each request, so that a second press makes nothing twice. */
 const keys = /** @type {Map<string, string>} */ (new Map());
 

@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 
 import console
 from core.api import models as catalogue
+from core.errors import NotFound
 from core.learned.times import Times
 from core.models import offered
 
@@ -173,7 +174,10 @@ class Api:
         """Return the status and the JSON of a call's answer."""
         for verb, pattern, run in self._routes():
             if verb == method and (found := re.fullmatch(pattern, path)):
-                return run(query, body, *found.groups())
+                try:
+                    return run(query, body, *found.groups())
+                except NotFound:
+                    break
         return 404, {"message": "not found"}
 
     def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:

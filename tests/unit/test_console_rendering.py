@@ -263,7 +263,6 @@ def test_the_page_of_a_finished_video_has_its_player_its_links_and_its_times(tab
 def test_every_control_has_a_label_its_hint_and_the_problem_of_the_api(tab: Tab, kind: dict[str, Any]) -> None:
     page = tab.field(kind, problem="`size0` is too large.")
     assert page.text.count("Size") == 1 or kind is IMAGE
-    assert ("optional" in page.text) == (kind["kind"] != "switch")
     ids = {one["id"]: one for one in page.every() if "id" in one.attributes}
     (described,) = (one for one in page.every() if one.attributes.get("aria-describedby"))
     about = " ".join(ids[one].text for one in str(described["aria-describedby"]).split())
@@ -271,7 +270,7 @@ def test_every_control_has_a_label_its_hint_and_the_problem_of_the_api(tab: Tab,
     for control in (one for tag in ("input", "textarea", "select") for one in page.every(tag)):
         is_hidden = control.attributes.get("aria-hidden") == "true"
         assert is_hidden or page.name_of(control), "a name for screen readers"
-    assert "optional" not in tab.field({**kind, "required": True}).text
+    assert ("required" in tab.field({**kind, "required": True}).text) == (kind["kind"] != "switch")
 
 
 def test_a_text_field_has_its_value_its_length_and_its_default(tab: Tab) -> None:
@@ -346,7 +345,7 @@ def test_a_list_has_a_field_for_each_item_and_a_group_one_for_each_attribute(tab
         "hint": "",
     }
     group = tab.field({"kind": "group", "fields": [one]}, {"seconds": 5})
-    assert group.name_of(group.one("input", type="number")) == "Seconds optional"
+    assert group.name_of(group.one("input", type="number")) == "Seconds"
     assert group.one("input")["value"] == "5"
 
 
