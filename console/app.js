@@ -3,7 +3,7 @@
 import { offline } from "./api.js";
 import { startClock } from "./clock.js";
 import { forgetFeed, Gallery } from "./gallery.js";
-import { effect, html, render, signal, useEffect, useRef } from "./html.js";
+import { effect, html, render, signal, useEffect, useLayoutEffect, useRef } from "./html.js";
 import { Icon, IconButton } from "./icons.js";
 import { route, to } from "./route.js";
 import { chooseNone } from "./selection.js";
@@ -74,8 +74,10 @@ function App() {
   const [Page, name] = PAGES.get(page) ?? HOME;
   const main = useRef(/** @type {HTMLElement | null} */ (null));
   const isFirst = useRef(true);
+  useLayoutEffect(() => {
+    title.value = name(); // before the page says more
+  }, [page, part]);
   useEffect(() => {
-    title.value = name();
     if (!isFirst.current) {
       if (page !== "") scrollTo(0, 0);
       main.current?.focus({ preventScroll: true }); // so that a screen reader reads the new page

@@ -199,5 +199,5 @@ function Settings({ request }) {
   const { model, prompt, ...others } = request;
   return Object.entries(others)
     .filter(([, value]) => typeof value !== "object")
-    .map(([name, value]) => html`<span key=${name}>${name} <bdi>${String(value).slice(0, 40)}</bdi></span> `);
+    .map(([name, value]) => html`<bdi key=${name}>${name} ${String(value).slice(0, 40)}</bdi> `);
 }

@@ -38,7 +38,7 @@ export function Field({ field, value, onChange, problem, id = `field-${field.pat
   const isGroup = ["group", "list", "media"].includes(field.kind) || (field.kind === "choice" && field.isShort);
   const described = [field.hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ") || undefined;
   const more = { "aria-describedby": described, "aria-invalid": problem ? "true" : undefined };
-  const required = field.required && field.name !== "prompt" && html` <small>${t.required}</small>`;
+  const required = field.required && !/^prompt$|\[/.test(field.name) && html` <small>${t.required}</small>`;
   const control = html`<${Kind} field=${field} id=${id} value=${value} onChange=${onChange} more=${more} />`;
   const rest = html`${problem && html`<p id="${id}-problem" class="problem">${problem}</p>`}
     ${field.hint && html`<${Hint} id="${id}-hint" text=${field.hint} />`}`;

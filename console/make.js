@@ -133,7 +133,7 @@ function ModelChoice({ model, takesVideo }) {
     const found = models.value?.get(model);
     const facts = [found?.kind && t.kinds[found.kind], takes && t.takes(length(takes.median_seconds))].filter(Boolean).join(" · ");
     return html`<div ref=${box} class="given">
-      <span class="preview"><span><span class="unseen">${t.model}: </span><strong>${titleOf(model)}</strong>${facts && html`<br /><small>${facts}</small>`}</span></span>
+      <span class="preview"><span><span class="unseen">${t.model}: </span><strong class="model">${titleOf(model)}</strong>${facts && html`<br /><small>${facts}</small>`}</span></span>
       <button type="button" onClick=${() => (setOpen(true), focusOn("input"))}>${t.change}</button>
     </div>`;
   }
@@ -462,7 +462,7 @@ function Repeats() {
         (one) => html`<li key=${one.id}>
           <a class="button quiet" href=${to("make", { from: one.id })}>
             <span class="prompt" dir="auto">${promptOf(one).slice(0, 160)}</span>
-            <small>${titleOf(one.meta.request.model)} · ${ago(one.meta.created_at)}</small>
+            <small><span class="model">${titleOf(one.meta.request.model)}</span> · <time>${ago(one.meta.created_at)}</time></small>
           </a>
         </li>`,
       )}

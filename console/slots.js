@@ -57,7 +57,7 @@ function History({ limit, hours }) {
           <${Bars} bars=${bars} most=${of === "held" ? Math.max(limit, most(of)) : most(of)} label=${t.plot(t[of], mean(most(of)))} />
         </figure>`;
       })}
-      <span class="row apart hint"><span>${shortTime(earliest)}</span><span>${shortTime(latest)}</span></span>
+      <span class="row apart hint"><time>${shortTime(earliest)}</time><time>${shortTime(latest)}</time></span>
     </div>
     <details><summary>${t.numbers}</summary>
       <div class="scroll" tabindex="0" role="region" aria-label=${t.numbers}><table>

@@ -155,7 +155,7 @@ function Spend({ sums }) {
   return html`<ul class="stack close">
     ${spent.map(
       (one) => html`<li key=${one.name}>
-        <span class="row apart"><a href=${to("", { model: one.name })}>${titleOf(one.name)}</a><span>${usd(one.usd)}</span></span>
+        <span class="row apart"><a class="model" href=${to("", { model: one.name })}>${titleOf(one.name)}</a><span>${usd(one.usd)}</span></span>
         <span class="progress"><span class="part spent" style=${{ flexBasis: `${(one.usd / most) * 100}%` }}></span></span>
       </li>`,
     )}

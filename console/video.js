@@ -25,6 +25,7 @@ import { again, cancel, estimateOf, fetchVideo, gone, hasEnded, isCancelled, pro
 /** @import { Cost, Failure as FailureAnswer, Generation, Value as JsonValue, VideoRequest } from "./types.js" */
 
 const t = texts.video;
+const LONG = 240; // characters
 const HIGHEST = "(100vh - 13rem)"; // so that the buttons below the player are on the screen
 
 /**
@@ -60,7 +61,7 @@ export function Video({ part: id }) {
     </div>
     <div class="about">
       <${Neighbours} id=${id} />
-      <h1 class="prompt-whole" dir="auto">${prompt}</h1>
+      <h1 class="prompt-whole" dir="auto" tabindex=${focusable(prompt ?? "")}>${prompt}</h1>
       ${generation.error && !isCancelled(generation) && html`<${Failure} error=${generation.error} />`}
       <${Chain} key=${id} generation=${generation} />
       <h2>${t.timeline}</h2>
@@ -72,6 +73,12 @@ export function Video({ part: id }) {
     </div>
   </article>`;
 }
+
+/**
+ * Return the `tabindex` of an element that scrolls if its text is long, so that the keyboard can scroll it.
+ * @param {string} text
+ */
+const focusable = (text) => (text.length > LONG ? 0 : undefined);
 
 /**
  * The way back to the list, and to the videos next to this one in it.
@@ -192,7 +199,7 @@ function Failure({ error }) {
   return html`<div class="failure" role="note">
     <h2>${t.why}</h2>
     <p dir="auto">${readable(error.message)} <code>${error.name}</code></p>
-    ${error.remedy && html`<h2>${t.whatToDo}</h2><p>${withCode(error.remedy)}</p>`}
+    ${error.remedy && html`<h2>${t.whatToDo}</h2><p dir="auto">${withCode(error.remedy)}</p>`}
   </div>`;
 }
 
@@ -249,7 +256,7 @@ function Request({ request }) {
   return html`<dl>
     <dt>${t.model}</dt>
     <dd>${titleOf(model)} <code>${model}</code></dd>
-    ${Object.entries(others).map(([name, value]) => html`<dt key=${`${name}:`}>${name}</dt><dd key=${name}><${Value} value=${value} /></dd>`)}
+    ${Object.entries(others).map(([name, value]) => html`<dt key=${`${name}:`}><bdi>${name}</bdi></dt><dd key=${name} tabindex=${focusable(JSON.stringify(value))}><${Value} value=${value} /></dd>`)}
   </dl>`;
 }
 
@@ -276,7 +283,7 @@ function Facts({ generation }) {
   return html`<dl>
     <dt>${t.id}</dt>
     <dd><code>${id}</code></dd>
-    ${meta.name && html`<dt>${t.name}</dt><dd dir="auto">${meta.name}</dd>`}
+    ${meta.name && html`<dt>${t.name}</dt><dd dir="auto" tabindex=${focusable(meta.name)}>${meta.name}</dd>`}
     ${meta.tags && meta.tags.length > 0 && html`<dt>${t.tags}</dt><dd>${meta.tags.map((tag) => html`<a key=${tag} class="chip" href=${to("", { tag })}>${tag}</a> `)}</dd>`}
     ${meta.webhook && html`<dt>${t.webhook}</dt><dd>${meta.webhook.url}</dd>`}
     ${meta.batch && html`<dt>${t.batch}</dt><dd><a href=${to("batch", meta.batch.id)}>${meta.batch.id.slice(0, 8)}</a>, ${t.row(count(meta.batch.row))}</dd>`}

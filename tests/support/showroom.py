@@ -5,6 +5,7 @@ import functools
 import io
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ class Api:
     bodies: list[Any] = field(default_factory=list)
     usd: float = 0.4
     report: list[dict[str, Any]] = field(default_factory=list)
+    shapes: dict[str, str] = field(default_factory=dict)  # of files, by id; those of the requests if there is none
     facts: bool = True  # whether answers have a poster and the facts of the video
 
     def add(
@@ -160,7 +162,7 @@ class Api:
                 "name": None,
                 "tags": [],
                 "prompt": PROMPTS[row % len(PROMPTS)],
-                "generation_id": list(self.generations)[row],
+                "generation_id": list(self.generations)[row % count],
                 "status": "error" if row % 3 == 0 else "completed",
                 "s3_uri": None,
                 "credits_used": None,
@@ -473,7 +475,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _media(self, kind: str, name: str) -> None:
-        ratio = self.api.generations.get(name, {"meta": {"request": {}}})["meta"]["request"].get("aspect_ratio", "16:9")
+        ratio = self.api.shapes.get(name) or self.api.generations.get(name, {"meta": {"request": {}}})["meta"][
+            "request"
+        ].get("aspect_ratio", "16:9")
         size = RATIOS.get(ratio, RATIOS["16:9"])
         if kind == "posters":
             file = io.BytesIO()
@@ -503,13 +507,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that has left, which is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def showroom(site: Path) -> Iterator[Api]:
     """Serve the console of a built site. The API's `base` is the address."""
     console.SITE = site
     api = Api()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": api}))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": api}))
     api.base = f"http://localhost:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
