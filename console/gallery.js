@@ -92,8 +92,10 @@ function Filters({ filters, found }) {
   const search = (/** @type {keyof Asked} */ name, /** @type {string} */ value) => (filters[name] ? replace : go)("", changed(name, value));
   const known = [...(models.value?.values() ?? [])];
   const isFiltered = Object.keys(filters).length > 0;
-  return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
+  const [isOpen, setOpen] = useState(isFiltered); // on a small screen
+  return html`<form class="filters ${isOpen ? "is-open" : ""}" role="search" onSubmit=${(event) => event.preventDefault()}>
     <span class="search"><${Icon} name="search" /><${Words} name="text" asked=${filters.text} label=${t.text} hint=${t.textHint} onAsk=${search} /></span>
+    <button type="button" class="only-icon toggle" aria-label=${t.filters} title=${t.filters} aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}><${Icon} name="filters" /></button>
     <select aria-label=${t.status} value=${filters.status ?? ""} onChange=${(event) => set("status", event.target.value)}>
       <option value="">${t.anyStatus}</option>
       ${STATUSES.map((status) => html`<option key=${status} value=${status}>${texts.stage[status]}</option>`)}
@@ -110,7 +112,7 @@ function Filters({ filters, found }) {
       ${t.inBatch(filters.batch)} <${Icon} name="close" /><span class="unseen">${t.clear}</span>
     </button>`}
     ${isFiltered && found && html`<span class="found" role="status">${t.found(found)}</span>`}
-    <a class="button primary" href=${to("make")}><${Icon} name="plus" />${t.new}</a>
+    <a class="button primary" aria-label=${t.new} href=${to("make")}><${Icon} name="plus" /><span>${t.new}</span></a>
   </form>`;
 }
 

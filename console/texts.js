@@ -84,6 +84,7 @@ export const texts = /** @satisfies {Texts} */ ({
     since: (day) => `Since ${day}`,
     found: (count) => (count === "1" ? "1 video" : `${count} videos`),
     new: "New video",
+    filters: "Filters",
     failures: (count) => `${count} failed`,
     ofBatch: (id) => `in batch ${String(id).slice(0, 8)}`,
     showFailures: "Show failed videos",

@@ -67,7 +67,7 @@ def test_optional_media_are_behind_one_button_and_a_rich_form_fits_a_screen(tab:
     expect(tab.page.get_by_role("group", name="Image", exact=True)).to_be_visible()
 
 
-def test_models_are_filtered_by_input_and_favourites_come_first(api: Api, tab: Tab) -> None:
+def test_models_are_filtered_by_input_and_favourites_come_first(tab: Tab) -> None:
     tab.go("make")
     tab.page.get_by_role("button", name="Change").click()
     listed = tab.page.locator(".models li")
@@ -121,8 +121,8 @@ def test_batches_show_their_progress_and_group_equal_errors(api: Api, tab: Tab) 
     tab.go("batches")
     expect(tab.page.get_by_role("progressbar", name="14 of 30 rows finished")).to_be_visible()
     tab.page.get_by_role("link", name="spring-campaign.csv").click()
-    expect(tab.page.get_by_role("listitem").filter(has_text="10 × The provider rejected the prompt.")).to_contain_text(
-        "rows 3, 6, 9"
-    )
+    expect(
+        tab.page.get_by_role("listitem").filter(has_text="10 \u00d7 The provider rejected the prompt.")
+    ).to_contain_text("rows 3, 6, 9")
     tab.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(tab.page.get_by_role("button", name="Retry failed rows · about $4.00")).to_be_in_viewport()

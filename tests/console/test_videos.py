@@ -149,7 +149,7 @@ def test_keys_do_what_visible_controls_do(api: Api, tab: Tab) -> None:
     expect(tab.page).to_have_url(re.compile(ids[1]))
     tab.page.get_by_role("button", name="Older video").click()
     expect(tab.page).to_have_url(re.compile(ids[0]))
-    expect(tab.page).to_have_title("kite 0 – Promptreel")
+    expect(tab.page).to_have_title("kite 0 \u2013 Promptreel")
     wait_for(tab.page, "() => document.querySelector('.player video').readyState > 2")
     press(" ")
     wait_for(tab.page, "() => !document.querySelector('.player video').paused")
@@ -250,12 +250,12 @@ def test_the_title_counts_what_ended_while_the_page_was_hidden(api: Api, tab: Ta
     running["status"] = running["meta"]["stage"] = "error"
     running["error"] = {"name": "RequestRefused", "message": "No.", "remedy": None}
     tab.page.clock.fast_forward(70_000)
-    expect(tab.page).to_have_title("(1) Videos – Promptreel")
+    expect(tab.page).to_have_title("(1) Videos \u2013 Promptreel")
     tab.page.evaluate(TURN_AWAY, False)
-    expect(tab.page).to_have_title("Videos – Promptreel")
+    expect(tab.page).to_have_title("Videos \u2013 Promptreel")
 
 
-def test_a_theme_is_kept_and_there_before_the_page(api: Api, tab_of: NewTab) -> None:
+def test_a_theme_is_kept_and_there_before_the_page(tab_of: NewTab) -> None:
     tab = tab_of(color_scheme="light")
     tab.page.context.add_init_script("""
       new MutationObserver(() => { if (document.body) window.first ??= document.documentElement.dataset.theme; })

@@ -172,6 +172,24 @@ class Api:
             for row in range(1, 31)
         ]
 
+    def pages(self) -> dict[str, str]:
+        """Return the address of each page of a furnished owner, with an element that appears when it is ready."""
+        done = [one["id"] for one in self.generations.values() if one["status"] == "completed"]
+        failed = next(one["id"] for one in self.generations.values() if one["status"] == "error")
+        running = next(one["id"] for one in self.generations.values() if one["status"] == "generating")
+        return {
+            "": ".card .is-there",
+            f"video/{done[-1]}": ".timeline",
+            f"video/{failed}": ".failure",
+            f"video/{running}": ".player .stage",
+            "make": "[data-field=prompt]",
+            f"compare/{done[0]},{done[1]}": ".controls",
+            "batches": ".progress",
+            f"batch/{'b' * 32}": "tbody tr",
+            "usage": ".budgets li",
+            "account": "tbody tr",
+        }
+
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Answer:
         """Return the status and the JSON of a call's answer."""
         for verb, pattern, run in self._routes():
