@@ -27,6 +27,7 @@ export function Links({ id, onClose }) {
   const nextKey = useRef(newKey());
   const load = async () => setLinks((await get(`${PATH}/${id}/links`)).data.filter(({ automatic }) => !automatic));
   const reporting = (/** @type {() => Promise<void>} */ run) => async () => {
+    if (isBusy) return;
     setBusy(true);
     setProblem("");
     await run().catch((error) => showProblem(error, setProblem));
@@ -55,7 +56,7 @@ export function Links({ id, onClose }) {
           ${LIFETIMES.map((one) => html`<option key=${one} value=${one}>${t.lifetimes[one]}</option>`)}
         </select>
       </label>
-      <button type="button" class="primary" disabled=${isBusy} onClick=${() => make().catch(sayError)}>${t.make}</button>
+      <button type="button" class="primary" aria-busy=${isBusy} onClick=${() => make().catch(sayError)}>${t.make}</button>
     </div>
     ${links?.length === 0 && html`<p class="hint">${t.none}</p>`}
     ${links && links.length > 0 && html`<ul class="past" aria-label=${t.title}>
@@ -65,7 +66,7 @@ export function Links({ id, onClose }) {
             <small>${link.expires_at ? t.expires(relative(link.expires_at)) : t.never} · ${t.opens(link.opens_today, count(link.opens_today))}</small></span>
           <span class="row">
             <${IconButton} name="copy" label=${texts.video.copyLink} onClick=${() => copied(link.page_url)} />
-            <${IconButton} name="remove" class="danger" label=${t.revoke} disabled=${isBusy} onClick=${revoke(link.number)} />
+            <${IconButton} name="remove" class="danger" label=${t.revoke} onClick=${revoke(link.number)} />
           </span>
         </li>`,
       )}

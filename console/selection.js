@@ -47,6 +47,7 @@ export function Chosen() {
   const ended = known.filter(hasEnded);
   const price = failed.reduce((sum, one) => sum + (estimateOf(one) ?? 0), 0);
   const busy = (/** @type {() => Promise<void>} */ run) => async () => {
+    if (isBusy) return;
     setBusy(true);
     await run().catch(sayError);
     setBusy(false);
@@ -66,13 +67,13 @@ export function Chosen() {
   const canCompare = there.length > 1 && there.length <= MOST_COMPARED;
   return html`<div class="chosen" role="region" aria-label=${t.label}>
     <span role="status">${t.chosen(ids.length, count(ids.length))}</span>
-    ${there.length > 0 && html`<button type="button" disabled=${isBusy} onClick=${save}><${Icon} name="download" />${t.download(there.length)}</button>`}
+    ${there.length > 0 && html`<button type="button" aria-busy=${isBusy} onClick=${save}><${Icon} name="download" />${t.download(there.length)}</button>`}
     ${there.length > 1 &&
     (canCompare
       ? html`<a class="button" href=${to("compare", there.map(({ id }) => id).join(","))}><${Icon} name="compare" />${texts.gallery.compare}</a>`
       : html`<button type="button" disabled title=${t.tooMany}><${Icon} name="compare" />${t.compareFew}</button>`)}
-    ${failed.length > 0 && html`<button type="button" disabled=${isBusy} onClick=${retry}><${Icon} name="retry" />${t.retry(failed.length, price > 0 ? usd(price) : "")}</button>`}
-    ${ended.length > 0 && html`<button type="button" class="danger" disabled=${isBusy} onClick=${remove}><${Icon} name="remove" />${t.remove(ended.length)}</button>`}
+    ${failed.length > 0 && html`<button type="button" aria-busy=${isBusy} onClick=${retry}><${Icon} name="retry" />${t.retry(failed.length, price > 0 ? usd(price) : "")}</button>`}
+    ${ended.length > 0 && html`<button type="button" class="danger" aria-busy=${isBusy} onClick=${remove}><${Icon} name="remove" />${t.remove(ended.length)}</button>`}
     <${IconButton} name="close" label=${texts.gallery.clearChoice} onClick=${chooseNone} />
   </div>`;
 }

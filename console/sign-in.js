@@ -40,6 +40,7 @@ function Form() {
   const [isTrying, setTrying] = useState(false);
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
+    if (isTrying) return undefined;
     const given = typed.trim();
     if (!isKey(given)) return setProblem(t.form);
     setTrying(true);
@@ -66,6 +67,6 @@ function Form() {
       <input type="checkbox" checked=${keep} onChange=${(event) => setKeep(event.target.checked)} />
       <span>${t.keep}<small>${t.keepHint}</small></span>
     </label>
-    <button class="primary" disabled=${isTrying}>${t.button}</button>
+    <button class="primary" aria-busy=${isTrying}>${t.button}</button>
   </form>`;
 }

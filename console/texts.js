@@ -76,7 +76,7 @@ export const texts = /** @satisfies {Texts} */ ({
     anyStatus: "Any status",
     model: "Model",
     anyModel: "Any model",
-    text: "Prompt",
+    text: "Search",
     textHint: "Search videos",
     when: "Date",
     anyTime: "Any time",

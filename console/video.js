@@ -116,7 +116,7 @@ const isOnPlayer = ({ target }) => target instanceof HTMLVideoElement;
 function Screen({ generation }) {
   const { video: file, status } = generation;
   if (!file) {
-    return html`<div class="player waiting" style=${fitted(hasEnded(generation) ? 3 : ratioOf(generation), HIGHEST)}>
+    return html`<div class="player waiting" style=${fitted(hasEnded(generation) ? 6 : ratioOf(generation), HIGHEST)}>
       ${hasEnded(generation)
         ? html`<span class="stage ${isCancelled(generation) ? "cancelled" : status}"><strong>${stageName(generation)}</strong></span>`
         : html`<${Stage} generation=${generation} />`}
@@ -156,6 +156,7 @@ function Actions({ generation }) {
     say(t.cancelled);
   });
   const save = reporting(async () => {
+    if (isSaving) return;
     setSaving(true);
     await saveVideo(id).finally(() => setSaving(false));
   });
@@ -166,7 +167,7 @@ function Actions({ generation }) {
   };
   const price = estimateOf(generation);
   return html`<div class="actions">
-    ${done && html`<button type="button" class="primary" disabled=${isSaving} onClick=${save}><${Icon} name="download" />${isSaving ? t.downloading : t.download}</button>`}
+    ${done && html`<button type="button" class="primary" aria-busy=${isSaving} onClick=${save}><${Icon} name="download" />${isSaving ? t.downloading : t.download}</button>`}
     ${done && html`<button type="button" onClick=${() => setSharing(true)}><${Icon} name="share" />${t.share}</button>`}
     <button type="button" class=${hasFailed ? "primary" : ""} onClick=${repeat}><${Icon} name="retry" />${hasFailed ? t.retry(price === null ? "" : usd(price)) : t.again(price === null ? "" : usd(price))}</button>
     <a class="button" title=${t.varyHint} href=${to("make", { from: id, vary: "4" })}><${Icon} name="vary" />${t.vary}</a>

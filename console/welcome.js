@@ -53,7 +53,7 @@ export function Welcome() {
     };
   }, [model, prompt]);
   const make = async () => {
-    if (!request) return;
+    if (!request || isSending) return;
     setSending(true);
     try {
       const of = JSON.stringify(request);
@@ -80,7 +80,7 @@ export function Welcome() {
       )}
     </div>
     <p class="row">
-      <button type="button" class="primary" disabled=${!request || isSending || estimate?.refused} onClick=${make}><${Icon} name="film" />${isPriced ? t.makeFor(usd(estimate.usd)) : t.make}</button>
+      <button type="button" class="primary" aria-busy=${isSending} disabled=${!request || estimate?.refused} onClick=${make}><${Icon} name="film" />${isPriced ? t.makeFor(usd(estimate.usd)) : t.make}</button>
       <button type="button" class="quiet" onClick=${open}>${t.other}</button>
     </p>
     <p class="hint">${estimate?.refused ?? (model && t.model(titleOf(model), isPriced ? usd(estimate.usd) : ""))}</p>

@@ -1,6 +1,6 @@
 """A browser and the showroom: the console with an API in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,8 @@ from playwright.sync_api import Browser, ViewportSize, expect
 
 import console
 from infra.console import build_site
-from tests.support.browser import Tab, chromium, is_for_this_machine
+from tests.support.browser import NewTab, Tab, chromium, is_for_this_machine
 from tests.support.showroom import KEY, Api, showroom
-
-NewTab = Callable[..., Tab]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

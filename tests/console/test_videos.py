@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.console.conftest import NewTab
-from tests.support.browser import Tab
+from tests.support.browser import NewTab, Tab
 from tests.support.showroom import KEY, RATIOS, Api
 
 BOXES = """() => [...document.querySelectorAll(".window .card")].map((card) => {
@@ -77,7 +76,8 @@ def test_a_shape_that_nobody_recorded_is_that_of_the_request_or_of_the_file(api:
         )
     tab.go(f"video/{unknown['id']}")
     wait_for(tab.page, "() => document.querySelector('.player video')?.videoWidth > 0")
-    box = tab.page.locator(".player").bounding_box() or {}
+    box = tab.page.locator(".player").bounding_box()
+    assert box
     assert box["width"] / box["height"] == pytest.approx(9 / 16, rel=0.02)
     tab.go(f"video/{asked['id']}")
     tab.page.set_viewport_size({"width": 360, "height": 740})
@@ -108,14 +108,14 @@ def test_filters_are_in_the_address_and_in_the_history(api: Api, tab: Tab) -> No
     expect(cards).to_have_count(4)
     tab.page.get_by_label("Status").select_option("completed")
     expect(cards).to_have_count(3)
-    tab.page.get_by_role("searchbox", name="Prompt").press_sequentially("red fox")
+    tab.page.get_by_role("searchbox", name="Search").press_sequentially("red fox")
     expect(cards).to_have_count(2)
     expect(tab.page.get_by_text("2 videos")).to_be_visible()
     assert "status=completed" in tab.page.url
     assert "text=red+fox" in tab.page.url
     tab.page.go_back()
     expect(cards).to_have_count(3)
-    expect(tab.page.get_by_role("searchbox", name="Prompt")).to_have_value("")
+    expect(tab.page.get_by_role("searchbox", name="Search")).to_have_value("")
     tab.page.go_back()
     expect(cards).to_have_count(4)
     tab.page.get_by_label("Date").select_option(label="Today")

@@ -535,6 +535,16 @@ def test_a_list_can_be_filtered_by_model_batch_or_text(cloud: Cloud) -> None:
     assert ids(cloud, "text=boat", owner="bob") == []
 
 
+def test_a_text_matches_words_in_any_order_in_the_prompt_the_name_and_the_tags(cloud: Cloud) -> None:
+    request = {"model": "veo2", "prompt": "a small red fox"}
+    fox = recorded(cloud, 1, request=request, name="Take 7", tags=["client=acme"])
+    recorded(cloud, 2, request={"model": "veo2", "prompt": "a red tram"})
+    for text in ("fox red", "RED  fo", "take fox", "acme red", "client=acme"):
+        assert ids(cloud, f"text={text}") == [fox], text
+    assert ids(cloud, "text=fox blue") == []
+    assert ids(cloud, "text=foxtake") == []
+
+
 def test_a_list_can_be_filtered_by_time_with_an_exclusive_end(cloud: Cloud) -> None:
     made = [recorded(cloud, n) for n in range(4)]
     assert ids(cloud, "created_after=2026-01-01T12:01:00Z&created_before=2026-01-01T12:03:00Z") == [made[2], made[1]]

@@ -4,7 +4,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,3 +122,6 @@ class Tab:
             + one["nodes"][0]["failureSummary"]
             for one in found["violations"]
         ]
+
+
+NewTab = Callable[..., Tab]  # a fixture that opens tabs

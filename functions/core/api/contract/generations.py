@@ -182,7 +182,12 @@ _FETCH_OR_LIST = {
         query("batch", {"type": "string", "pattern": BATCH, "description": "The batch's id, or its first digits."}),
         query(
             "text",
-            {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "Text that the prompt contains."},
+            {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_TEXT,
+                "description": "Words in any order. Each is a part of the prompt, the name or a tag.",
+            },
         ),
         {
             **query("tag", {"type": "array", "items": _TAGS}),
