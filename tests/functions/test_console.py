@@ -146,3 +146,15 @@ def test_a_console_that_cannot_be_bundled_is_reported_in_one_sentence(
     monkeypatch.setattr("infra.console.ESBUILD", tmp_path / "esbuild")
     with pytest.raises(BundlingFailed, match=r"^The tool esbuild, .*\. Run `npm ci` to install it\.$"):
         build_site(tmp_path / "site")
+
+
+def test_the_documentation_has_the_tokens_of_the_stylesheet() -> None:
+    styles = (SOURCES / "console.css").read_text("utf-8")
+    light, dark = styles.partition("\n}\n")[0], styles.partition('[data-theme="dark"] {')[2].partition("}")[0]
+    table = (SOURCES.parent / "docs" / "console.md").read_text("utf-8").partition("### Tokens")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"`(--[\w-]+)` ([^,| ]+)", table))
+    scale = dict(re.findall(r"(--(?:text|space|round)-\d): ([^;]+);", light))
+    assert {name: told.get(name) for name in scale} == scale
+    assert re.findall(r"--accent: ([^;]+);", light + dark) == re.findall(r"#[0-9a-f]{6}", table)
+    outside = set(re.findall(r"(?:font-size|border-radius): ([^;]+);", styles.replace(light, "")))
+    assert {one for one in outside if re.match(r"[\d.]+(px|rem)", one)} <= {"20px", "99px", "2px"}, "only tokens"

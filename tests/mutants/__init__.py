@@ -3,6 +3,7 @@
 from tests.mutants import (
     archive,
     batches,
+    console,
     keeping,
     links,
     local,
@@ -23,6 +24,7 @@ from tests.mutants import (
 MUTANTS = (
     *archive.MUTANTS,
     *batches.MUTANTS,
+    *console.MUTANTS,
     *keeping.MUTANTS,
     *links.MUTANTS,
     *local.MUTANTS,
