@@ -2,6 +2,7 @@
 
 import { offline } from "./api.js";
 import { startClock } from "./clock.js";
+import { keepFocus } from "./focus.js";
 import { forgetFeed, Gallery } from "./gallery.js";
 import { effect, html, render, signal, useEffect, useLayoutEffect, useRef } from "./html.js";
 import { Icon, IconButton } from "./icons.js";
@@ -126,6 +127,7 @@ effect(() => {
   chooseNone();
 });
 startClock();
+keepFocus();
 startSharing();
 startTitle();
 // The browser would otherwise open a file that is dropped next to a field, and leave the page.

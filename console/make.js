@@ -188,7 +188,7 @@ function ModelChoice({ model, takesVideo }) {
         </li>`,
       )}
     </ul>
-    <p class="hint" role="status">${models.value ? (found.length ? t.modelHint(found.length) : t.noModels) : texts.loading}${found.length > LISTED && ` ${t.moreModels(found.length - LISTED)}`}</p>
+    <p class="hint" role="status">${models.value ? (found.length ? t.modelHint(Math.min(LISTED, found.length), found.length) : t.noModels) : texts.loading}</p>
   </div>`;
 }
 

@@ -233,7 +233,7 @@ export const texts = /** @satisfies {Texts} */ ({
     title: "Make",
     model: "Model",
     searchModels: "Search models",
-    modelHint: (count) => `${count} models`,
+    modelHint: (shown, count) => (shown === count ? `${count} models` : `${shown} of ${count} models. Search to find more.`),
     kinds: {
       "text-to-video": "text to video",
       "image-to-video": "image to video",
@@ -249,7 +249,6 @@ export const texts = /** @satisfies {Texts} */ ({
     presets: "Presets",
     repeats: "Recent prompts",
     noModels: "No models match.",
-    moreModels: (count) => `${count} more. Search to find them.`,
     change: "Change",
     settings: "More settings",
     required: "required",

@@ -107,16 +107,11 @@ export function Dialog({ title, onClose, isWide = false, canClose = true, childr
   useEffect(() => {
     const element = dialog.current;
     if (!element) return undefined;
-    const before = document.activeElement;
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
     if (!element.open) element.showModal();
     return () => {
       element.close();
-      // The focus returns to where it was: without an element it would be lost.
-      requestAnimationFrame(() => {
-        if (document.activeElement !== document.body) return;
-        const next = before?.isConnected && before !== document.body ? before : document.getElementById("main");
-        /** @type {HTMLElement | null} */ (next)?.focus({ preventScroll: true });
-      });
+      before?.focus({ preventScroll: true });
     };
   }, []);
   const onCancel = (/** @type {Event} */ event) => {

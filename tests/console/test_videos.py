@@ -199,6 +199,7 @@ def test_a_selection_is_made_as_everywhere_and_drops_nothing(api: Api, tab: Tab)
     expect(boxes).to_have_count(5)
     tab.page.get_by_role("button", name="Undo").click()
     expect(boxes).to_have_count(7)
+    wait_for(tab.page, "() => document.activeElement !== document.body")
     assert not [call for call in api.calls if call[0] == "DELETE"]
     boxes.nth(0).check(force=True)
     bar.get_by_role("button", name="Retry 1").click()
@@ -301,6 +302,8 @@ def test_a_chain_shows_what_a_video_was_made_from_and_what_uses_it(api: Api, tab
     second = api.add("the middle", request={"video_url": f"generation:{first['id']}"})
     third = api.add("the end", request={"video_url": f"generation:{second['id']}"})
     tab.go(f"video/{second['id']}")
+    extend = tab.page.get_by_role("link", name="Extend")
+    expect(extend).to_have_attribute("href", re.compile("google%2Fveo3-1-fast-extend-video"))
     parts = tab.page.locator(".parts li")
     expect(parts).to_have_text(
         [
@@ -323,7 +326,7 @@ def test_two_videos_are_compared_frame_by_frame_with_a_wipe_and_sound(api: Api, 
     tab.page.keyboard.press("ArrowRight")
     wait_for(tab.page, f"() => {films}.every((one) => Math.abs(one.currentTime - 2 / 24 - 0.05) < 0.06)")
     tab.page.get_by_label("Sound").select_option(label="Video 1")
-    assert tab.page.evaluate(f"{films}.map((one) => one.muted)") == [False, True]
+    wait_for(tab.page, f"() => {films}.map((one) => one.muted).join() === 'false,true'")
     tab.page.get_by_role("button", name="Wipe between").click()
     tab.page.get_by_role("slider", name="Position of the wipe").fill("25")
     assert "25%" in tab.page.locator(".player").last.evaluate("(one) => getComputedStyle(one).clipPath")

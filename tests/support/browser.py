@@ -100,7 +100,7 @@ class Tab:
         expect(change.or_(search)).to_be_visible()
         if change.is_visible():
             change.click()
-        expect(self.page.get_by_text("155 models")).to_be_visible()
+        expect(self.page.get_by_text("of 155 models")).to_be_visible()
         search.fill(name)
         self.page.locator(".models").get_by_role("button").first.click()
         expect(self.page.get_by_role("textbox", name="Prompt").first).to_be_visible()
