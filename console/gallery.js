@@ -47,6 +47,9 @@ export function forgetFeed() {
   lastFeed = null;
 }
 
+/** Return the filters of the list that was shown last. */
+export const lastFilters = () => lastFeed?.feed.filters ?? {};
+
 /**
  * Return the ids of the newer and the older neighbour of a video in the list that was shown last.
  * @param {string} id

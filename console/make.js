@@ -44,7 +44,8 @@ export function Make() {
   const [details, setDetails] = useState(/** @type {ModelWithSchema | null} */ (null));
   const [problem, setProblem] = useState("");
   const { model } = draft.value;
-  useEffect(() => void loadModels().catch(sayError), []);
+  const [isLoading, setLoading] = useState(true);
+  useEffect(() => void loadModels().catch(sayError).finally(() => setLoading(false)), []);
   // A newcomer begins with a model that suits most; others with the one that they used last.
   const first = recent.value.find((id) => models.value?.has(id)) ?? modelToBeginWith();
   const isFree = !model && !from && !input && !asked && !draft.value.input;
@@ -75,7 +76,7 @@ export function Make() {
     <section class="ask" aria-label=${t.title}>
       <h1 class="unseen">${t.title}</h1>
       ${pending && html`<p class="hint" role="status">${t.using}</p>`}
-      <${ModelChoice} model=${model} takesVideo=${pending !== null} />
+      ${isFree && (isLoading || first) ? html`<p class="hint">${texts.loading}</p>` : html`<${ModelChoice} model=${model} takesVideo=${pending !== null} />`}
       ${problem && html`<p class="problem" role="alert">${problem}</p>`}
       ${details && html`<${Form} key=${details.id} details=${details} />`}
     </section>

@@ -67,13 +67,13 @@ export function Chosen() {
   const canCompare = there.length > 1 && there.length <= MOST_COMPARED;
   return html`<div class="chosen" role="region" aria-label=${t.label}>
     <span role="status">${t.chosen(ids.length, count(ids.length))}</span>
-    ${there.length > 0 && html`<button type="button" aria-busy=${isBusy} onClick=${save}><${Icon} name="download" />${t.download(there.length)}</button>`}
+    ${there.length > 0 && html`<button type="button" aria-busy=${isBusy} onClick=${save}><${Icon} name="download" /><span>${t.download(there.length)}</span></button>`}
     ${there.length > 1 &&
     (canCompare
-      ? html`<a class="button" href=${to("compare", there.map(({ id }) => id).join(","))}><${Icon} name="compare" />${texts.gallery.compare}</a>`
-      : html`<button type="button" disabled title=${t.tooMany}><${Icon} name="compare" />${t.compareFew}</button>`)}
-    ${failed.length > 0 && html`<button type="button" aria-busy=${isBusy} onClick=${retry}><${Icon} name="retry" />${t.retry(failed.length, price > 0 ? usd(price) : "")}</button>`}
-    ${ended.length > 0 && html`<button type="button" class="danger" aria-busy=${isBusy} onClick=${remove}><${Icon} name="remove" />${t.remove(ended.length)}</button>`}
+      ? html`<a class="button" href=${to("compare", there.map(({ id }) => id).join(","))}><${Icon} name="compare" /><span>${texts.gallery.compare}</span></a>`
+      : html`<button type="button" disabled title=${t.tooMany}><${Icon} name="compare" /><span>${t.compareFew}</span></button>`)}
+    ${failed.length > 0 && html`<button type="button" aria-busy=${isBusy} onClick=${retry}><${Icon} name="retry" /><span>${t.retry(failed.length)}</span>${price > 0 && html`<span class="price">${usd(price)}</span>`}</button>`}
+    ${ended.length > 0 && html`<button type="button" class="danger" aria-busy=${isBusy} onClick=${remove}><${Icon} name="remove" /><span>${t.remove(ended.length)}</span></button>`}
     <${IconButton} name="close" label=${texts.gallery.clearChoice} onClick=${chooseNone} />
   </div>`;
 }

@@ -5,7 +5,7 @@ import { FIRST, wantsCalm } from "./card.js";
 import { Chain } from "./chain.js";
 import { saveVideo } from "./download.js";
 import { between, bytes, clock, count, dateTime, length, readable, usd } from "./format.js";
-import { neighbours } from "./gallery.js";
+import { lastFilters, neighbours } from "./gallery.js";
 import { html, useEffect, useState } from "./html.js";
 import { Icon, IconButton } from "./icons.js";
 import { useLink } from "./link.js";
@@ -90,7 +90,7 @@ function Neighbours({ id }) {
   useShortcuts({
     ArrowLeft: (event) => !isOnPlayer(event) && open(newer),
     ArrowRight: (event) => !isOnPlayer(event) && open(older),
-    Escape: () => history.length > 1 && history.back(),
+    Escape: () => go("", { ...lastFilters() }),
     " ": (event) => {
       const film = /** @type {HTMLVideoElement | null} */ (document.querySelector(".player video"));
       if (!film || (event.target instanceof Element && event.target.closest("button, a, summary, video"))) return;
@@ -99,8 +99,8 @@ function Neighbours({ id }) {
       else film.pause();
     },
   });
-  if (!newer && !older) return null;
   return html`<div class="row">
+    <a class="button quiet" href=${to("", { ...lastFilters() })}>${texts.back}</a>
     <${IconButton} name="back" label=${t.newer} disabled=${!newer} onClick=${() => open(newer)} />
     <${IconButton} name="forth" label=${t.older} disabled=${!older} onClick=${() => open(older)} />
   </div>`;
@@ -163,7 +163,7 @@ function Actions({ generation }) {
   const extend = extending(meta.request.model);
   const drop = () => {
     removeSoon([id]);
-    go();
+    go("", { ...lastFilters() });
   };
   const price = estimateOf(generation);
   return html`<div class="actions">

@@ -252,7 +252,8 @@ def test_rows_are_full_and_keep_every_shape(width: int) -> None:
         const shapes = [0.4, 0.5625, 1, 1.33, 1.78, 2.33, 3];
         const found = [];
         for (let seed = 1; seed < 40; seed += 3) {
-          const ratios = Array.from({ length: Math.min(seed, 18) }, (_, index) => shapes[(index * seed * 7 + seed) % shapes.length]);
+          const shape = (_, index) => shapes[(index * seed * 7 + seed) % shapes.length];
+          const ratios = Array.from({ length: Math.min(seed, 18) }, shape);
           found.push([ratios, justified(ratios, { width: GIVEN.width, wanted: 200, gap: 16, below: 44 })]);
         }
         return found;
