@@ -72,7 +72,7 @@ export function Chosen() {
     (canCompare
       ? html`<a class="button" href=${to("compare", there.map(({ id }) => id).join(","))}><${Icon} name="compare" /><span>${texts.gallery.compare}</span></a>`
       : html`<button type="button" disabled title=${t.tooMany}><${Icon} name="compare" /><span>${t.compareFew}</span></button>`)}
-    ${failed.length > 0 && html`<button type="button" aria-busy=${isBusy} onClick=${retry}><${Icon} name="retry" /><span>${t.retry(failed.length)}</span>${price > 0 && html`<span class="price">${usd(price)}</span>`}</button>`}
+    ${failed.length > 0 && html`<button type="button" aria-busy=${isBusy} onClick=${retry}><${Icon} name="retry" /><span>${t.retry(failed.length)}</span>${price > 0 && html`<span class="price">· ${usd(price)}</span>`}</button>`}
     ${ended.length > 0 && html`<button type="button" class="danger" aria-busy=${isBusy} onClick=${remove}><${Icon} name="remove" /><span>${t.remove(ended.length)}</span></button>`}
     <${IconButton} name="close" label=${texts.gallery.clearChoice} onClick=${chooseNone} />
   </div>`;

@@ -121,7 +121,7 @@ export const texts = /** @satisfies {Texts} */ ({
     download: (count) => (count === 1 ? "Download" : `Download ${count}`),
     compareFew: "Compare (2 to 4)",
     tooMany: "Select two to four finished videos to compare them.",
-    retry: (count) => `Retry ${count} · `,
+    retry: (count) => `Retry ${count}`,
     retried: (count) => (count === 1 ? "New job started." : `${count} new jobs started.`),
     remove: (count) => (count === 1 ? "Delete" : `Delete ${count}`),
   },

@@ -408,7 +408,11 @@ def _usage(by: str) -> dict[str, Any]:
 def _slots() -> dict[str, Any]:
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     hours = [
-        {"hour": _iso(now - timedelta(hours=number)), "held": number * 7 % 20, "waiting": max(0, number % 37 - 20)}
+        {
+            "hour": f"{now - timedelta(hours=number):%Y-%m-%dT%H:00Z}",
+            "held": number * 7 % 20,
+            "waiting": max(0, number % 37 - 20),
+        }
         for number in range(150)
     ]
     return {"limit": 20, "held": 3, "waiting": 1, "hours": hours}
