@@ -437,7 +437,7 @@ def test_prompts_of_any_content_and_length_are_shown_as_text(cloud: LocalCloud, 
         expect(tab.page.locator(f".card a[href='#/video/{generation_id}']")).to_be_visible()
         width = tab.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert width <= 0, "nothing sticks out"
-    words = tab.page.get_by_role("searchbox", name="Prompt")
+    words = tab.page.get_by_role("searchbox", name="Search", exact=True)
     words.press_sequentially("onerror ")
     expect(tab.page.locator(".card")).to_have_count(1)
     expect(words).to_have_value("onerror ")  # including the space before the next word
