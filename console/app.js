@@ -22,31 +22,30 @@ import { forget } from "./videos.js";
 /** @import { IconName } from "./icons.js" */
 
 /** @typedef {(props: { part: string }) => VNode | null} Page */
+/** @typedef {typeof import("./more.js")} More */
+
+const more = signal(/** @type {More | null} */ (null));
+const isMissing = signal(false);
+
+function loadMore() {
+  isMissing.value = false;
+  import("./more.js").then((loaded) => (more.value = loaded), () => (isMissing.value = true));
+}
 
 /**
  * Return a page that is loaded when it is opened, or before that, once nothing else is to do.
- * @param {() => Promise<Page>} load
+ * @param {keyof More} name
  * @returns {Page}
  */
-function later(load) {
-  const found = signal(/** @type {Page | null} */ (null));
-  const problem = signal(false);
-  const start = () => {
-    problem.value = false;
-    load().then((loaded) => (found.value = loaded), () => (problem.value = true));
-  };
-  waiting.push(start);
+function later(name) {
   return (props) => {
-    useEffect(() => (found.peek() ? undefined : start()), []);
-    const Found = found.value;
-    if (Found) return html`<${Found} ...${props} />`;
-    if (!problem.value) return null;
+    useEffect(() => (more.peek() ? undefined : loadMore()), []);
+    if (more.value) return html`<${more.value[name]} ...${props} />`;
+    if (!isMissing.value) return null;
     return html`<div class="nothing"><p role="alert">${texts.updated}</p><button type="button" class="primary" onClick=${() => location.reload()}>${texts.reload}</button></div>`;
   };
 }
 
-/** @type {(() => void)[]} */
-const waiting = [];
 /** @type {[Page, name: () => string]} */
 const HOME = [Gallery, () => texts.gallery.title];
 
@@ -54,12 +53,12 @@ const HOME = [Gallery, () => texts.gallery.title];
 /** @type {Map<string, [Page, name: () => string]>} */
 const PAGES = new Map([
   ["video", [Video, () => texts.video.title]],
-  ["make", [later(() => import("./make.js").then(({ Make }) => Make)), () => texts.make.title]],
-  ["compare", [later(() => import("./compare.js").then(({ Compare }) => Compare)), () => texts.compare.title]],
-  ["batches", [later(() => import("./batches.js").then(({ Batches }) => Batches)), () => texts.batches.title]],
-  ["batch", [later(() => import("./batch.js").then(({ Batch }) => Batch)), () => texts.batches.title]],
-  ["usage", [later(() => import("./usage.js").then(({ Usage }) => Usage)), () => texts.usage.title]],
-  ["account", [later(() => import("./account.js").then(({ Account }) => Account)), () => texts.account.title]],
+  ["make", [later("Make"), () => texts.make.title]],
+  ["compare", [later("Compare"), () => texts.compare.title]],
+  ["batches", [later("Batches"), () => texts.batches.title]],
+  ["batch", [later("Batch"), () => texts.batches.title]],
+  ["usage", [later("Usage"), () => texts.usage.title]],
+  ["account", [later("Account"), () => texts.account.title]],
 ]);
 /** @type {[page: string, name: string, icon: IconName, pages: string[]][]} */
 const NAV = [
@@ -134,4 +133,4 @@ startTitle();
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
 // The other pages, before their user asks for them or the connection is lost.
-setTimeout(() => waiting.forEach((load) => load()), 3000);
+setTimeout(() => more.peek() ?? loadMore(), 3000);

@@ -1,8 +1,8 @@
 """Build the bundle of the console's function: its code and the page, whose sources in console/ become a few files.
 
 Unbundled, the page would load more than forty modules, each with an invocation of the function. esbuild therefore
-makes one script of what the first page needs, and one for each page that is loaded later. It names them after their
-content.
+makes one script of what only the first page needs, one of what only later pages need (more.js), and one of the rest.
+It names them after their content.
 """
 
 import gzip

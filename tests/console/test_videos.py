@@ -338,3 +338,15 @@ def test_two_videos_are_compared_frame_by_frame_with_a_wipe_and_sound(api: Api, 
             size[1] * 0.9,
         )
         expect(tab.page.get_by_role("button", name="Play")).to_be_in_viewport()
+
+
+def test_a_page_that_cannot_be_loaded_says_so_and_is_loaded_again(api: Api, tab_of: NewTab) -> None:
+    tab = tab_of()
+    tab.page.route(re.compile("/console/more-"), lambda route: route.abort())
+    tab.sign_in(KEY)
+    tab.go("usage")
+    expect(tab.page.get_by_role("alert")).to_contain_text("could not be loaded")
+    tab.page.unroute_all()
+    tab.page.get_by_role("button", name="Reload").click()
+    expect(tab.page.get_by_role("heading", name="Usage")).to_be_visible()
+    assert api.calls

@@ -64,6 +64,7 @@ def named() -> list[str]:
 def test_the_page_and_what_it_loads_are_small_and_all_there() -> None:
     answers = [ask(), *(ask(f"/console/{name}") for name in named())]
     assert {answer["statusCode"] for answer in answers} == {200}
+    assert len(answers) == 6, "each may be a cold start"
     assert sum(len(base64.b64decode(answer["body"])) for answer in answers) <= MOST_BYTES
     types = {answer["headers"]["Content-Type"].partition(";")[0] for answer in answers}
     assert types == {"text/html", "image/svg+xml", "text/css", "text/javascript"}

@@ -220,7 +220,7 @@ def test_every_failure_says_why_and_what_to_do(tab: Tab) -> None:
         shown = list(failure.every("p"))[1]
         assert [code.text for code in shown.every("code")] == remedy[1::2], "commands are shown as code"
         assert all(words.strip() in shown.text for words in remedy)
-        assert page.one("button", **{"aria-label": "Delete"})
+        assert page.one("button", **{"aria-label": "Delete"}).tag == "button"
         assert page.one("button", **{"class": "primary"}).text == "Retry"
 
 
@@ -234,7 +234,7 @@ def test_the_page_of_a_finished_video_has_its_player_its_links_and_its_times(tab
     assert links["a=b"] == "#/?tag=a%3Db"
     assert links["bbbbbbbb"] == f"#/batch/{'b' * 32}"
     assert links["Vary"] == f"#/make?from={1:032x}&vary=4"
-    assert page.one("button", **{"aria-label": "More actions"})
+    assert page.one("button", **{"aria-label": "More actions"}).tag == "button"
     stages = [item.text for item in page.one("ol").every("li")]
     assert stages[0] == "Accepted Jan 1, 2026, 12:00:00 PM"
     assert stages[1] == "Sent to the provider Jan 1, 2026, 12:04:30 PM after 4:30 min"
