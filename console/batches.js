@@ -177,7 +177,7 @@ function Sending({ onSent }) {
   return html`<div class="sending">
     <div class="drop large ${isOver ? "is-over" : ""}" onDragEnter=${(event) => (stop(event), setOver(true))} onDragOver=${stop}
         onDragLeave=${() => setOver(false)} onDrop=${(event) => (stop(event), setOver(false), take(event.dataTransfer.files[0]))}>
-      <span>${t.drop} <button type="button" onClick=${() => input.current?.click()}>${t.choose}</button></span>
+      <span>${t.drop} <button type="button" class=${file ? "" : "primary"} onClick=${() => input.current?.click()}>${t.choose}</button></span>
       <span class="hint">${t.hint}</span>
       <input ref=${input} type="file" class="unseen" tabindex="-1" aria-hidden="true" accept=".csv,.tsv,.jsonl,.json"
         onChange=${(event) => (take(event.target.files?.[0]), (event.target.value = ""))} />

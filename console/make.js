@@ -294,7 +294,7 @@ function Form({ details }) {
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();
   };
-  return html`<form ref=${form} class="stack" onSubmit=${submit} onKeyDown=${onKeyDown} noValidate>
+  return html`<form ref=${form} class="stack" onSubmit=${submit} onKeyDown=${onKeyDown} onDragEnter=${() => setMedia(true)} noValidate>
     ${problems[""] && html`<div class="failure" role="alert" tabindex="-1"><strong>${t.general}</strong><p class="problem">${problems[""]}</p></div>`}
     ${inRows(firsts.filter((one) => !isSpare(one) && mediaOf(one)?.length !== 0 && !isShort(one)))}
     ${spare.length > 0 &&

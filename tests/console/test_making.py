@@ -63,8 +63,13 @@ def test_optional_media_are_behind_one_button_and_a_rich_form_fits_a_screen(tab:
     expect(tab.page.locator(".drop:visible")).to_have_count(0)
     assert tab.page.evaluate("document.querySelector('form').getBoundingClientRect().height") < 1000
     assert "optional" not in tab.page.locator("form").inner_text()
+    image = tab.page.get_by_role("group", name="Image", exact=True)
     tab.page.get_by_role("button", name="Add media").click()
-    expect(tab.page.get_by_role("group", name="Image", exact=True)).to_be_visible()
+    expect(image).to_be_visible()
+    tab.page.reload()
+    expect(image).to_be_hidden()
+    tab.page.locator("form").dispatch_event("dragenter")
+    expect(image).to_be_visible()
 
 
 def test_models_are_filtered_by_input_and_favourites_come_first(tab: Tab) -> None:

@@ -241,6 +241,17 @@ def test_new_tabs_get_the_key_from_the_other_tabs_and_nothing_stores_it(api: Api
 
 def test_the_title_counts_what_ended_while_the_page_was_hidden(api: Api, tab: Tab) -> None:
     running = api.add("a snail", stage="generating")
+    tab.page.context.grant_permissions(["notifications"])
+    tab.go("account")
+    tab.page.get_by_label("Notify me when a video finishes").check()
+    tab.page.add_init_script("""
+      window.said = [];
+      window.Notification = class {
+        static permission = "granted";
+        constructor(title, {body}) { said.push([title, body]); }
+      };
+    """)
+    tab.go("")
     tab.page.clock.install()
     tab.page.reload()
     expect(tab.page.locator(".card .stage.generating")).to_be_visible()
@@ -252,6 +263,7 @@ def test_the_title_counts_what_ended_while_the_page_was_hidden(api: Api, tab: Ta
     running["error"] = {"name": "RequestRefused", "message": "No.", "remedy": None}
     tab.page.clock.fast_forward(70_000)
     expect(tab.page).to_have_title("(1) Videos \u2013 Promptreel")
+    assert tab.page.evaluate("said") == [["Video failed", "a snail"]]
     tab.page.evaluate(TURN_AWAY, False)
     expect(tab.page).to_have_title("Videos \u2013 Promptreel")
 
