@@ -5,7 +5,7 @@ import { startClock } from "./clock.js";
 import { keepFocus } from "./focus.js";
 import { forgetFeed, Gallery } from "./gallery.js";
 import { effect, html, render, signal, useEffect, useLayoutEffect, useRef } from "./html.js";
-import { Icon, IconButton } from "./icons.js";
+import { Icon, IconButton, Mark } from "./icons.js";
 import { route, to } from "./route.js";
 import { chooseNone } from "./selection.js";
 import { isAsking, key, keyId, refused, startSharing } from "./session.js";
@@ -111,10 +111,6 @@ function Header({ page }) {
       <${IconButton} name="help" label=${texts.shortcuts.title} onClick=${() => (isHelpOpen.value = true)} />
     </span>
   </header>`;
-}
-
-function Mark() {
-  return html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path d="M12 9.5v13l11-6.5z" /></svg>`;
 }
 
 let last = keyId.peek();

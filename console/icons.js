@@ -75,3 +75,8 @@ export function Icon({ name }) {
 export function IconButton({ name, label, onClick, isOn, disabled = false, ...others }) {
   return html`<button type="button" class="only-icon ${others.class ?? ""}" aria-label=${label} title=${label} aria-pressed=${isOn} disabled=${disabled} onClick=${onClick}><${Icon} name=${name} /></button>`;
 }
+
+/** Render the mark of Promptreel. */
+export function Mark() {
+  return html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path d="M12 9.5v13l11-6.5z" /></svg>`;
+}

@@ -56,7 +56,10 @@ export function Chosen() {
     for (const one of there) await saveVideo(one.id);
   });
   const retry = busy(async () => {
-    for (const one of failed) await again(one);
+    for (const one of failed) {
+      await again(one);
+      choose(one.id, false); // if a later one fails, the next press must not pay for this one again
+    }
     say(t.retried(failed.length));
     chooseNone();
   });

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.browser import NewTab, Tab
 from tests.support.showroom import KEY, RATIOS, Api
@@ -210,6 +210,31 @@ def test_a_selection_is_made_as_everywhere_and_drops_nothing(api: Api, tab: Tab)
     expect(tab.page.locator(".player video")).to_have_count(3)
 
 
+def test_a_retry_that_is_interrupted_pays_for_nothing_twice(api: Api, tab: Tab) -> None:
+    for number in range(2):
+        api.add(f"banquet {number}", stage="error")
+    tab.page.reload()
+    boxes, bar = tab.page.get_by_role("checkbox"), tab.page.get_by_role("region", name="Selection")
+    for number in range(2):
+        boxes.nth(number).check(force=True)
+    sent: list[str] = []
+
+    def lose_the_second_answer(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.continue_()
+        sent.append(route.request.headers["idempotency-key"])
+        return route.abort() if len(sent) == 2 else route.continue_()
+
+    tab.page.route(re.compile("/v2/video/generations"), lose_the_second_answer)
+    bar.get_by_role("button", name="Retry 2").click()
+    expect(bar).to_contain_text("1 selected")
+    bar.get_by_role("button", name="Retry 1").click()
+    expect(bar).to_have_count(0)
+    assert len(sent) == 3
+    assert sent[1] == sent[2] != sent[0], "the lost one is sent again with its key"
+    assert len(api.generations) == 4
+
+
 def test_downloads_are_named_by_row_words_and_a_short_id(api: Api, tab: Tab) -> None:
     one = api.add("A red fox, crossing/fresh snow… while the whole village is asleep", batch={"id": "b" * 32, "row": 7})
     tab.go(f"video/{one['id']}")
@@ -228,6 +253,10 @@ def test_new_tabs_get_the_key_from_the_other_tabs_and_nothing_stores_it(api: Api
     expect(second.locator(".card")).to_have_count(1)
     assert KEY not in str(second.evaluate("Object.values(localStorage)"))
     assert KEY not in second.url
+    with tab.page.context.expect_page() as opened:
+        second.locator(".card a").click(modifiers=["ControlOrMeta"])
+    expect(opened.value.get_by_role("heading", level=1)).to_contain_text("a kite")
+    opened.value.close()
     stranger = tab_of()
     stranger.page.goto(f"{api.base}/")
     expect(stranger.page.get_by_label("API key")).to_be_visible()

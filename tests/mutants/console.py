@@ -34,4 +34,11 @@ MUTANTS = (
         noticed_by="tests/functions/test_api.py::"
         "test_a_text_matches_words_in_any_order_in_the_prompt_the_name_and_the_tags",
     ),
+    Mutant(
+        "A retry that was interrupted pays again for the videos that were accepted",
+        "console/selection.js",
+        "      choose(one.id, false); // if a later one fails, the next press must not pay for this one again\n",
+        "",
+        noticed_by="tests/console/test_videos.py::test_a_retry_that_is_interrupted_pays_for_nothing_twice",
+    ),
 )
