@@ -217,7 +217,7 @@ function Checked({ file, check, onStart, onClear }) {
     ${check.made_elsewhere && html`<p class="problem">${t.elsewhere(count(check.made_elsewhere.rows), check.made_elsewhere.name)}</p>`}
     ${wrong > 0 && html`<${Problems} problems=${check.problems} all=${wrong} />`}
     <p class="actions">
-      ${fine > 0 && html`<button type="button" class="primary" onClick=${onStart}>${wrong ? t.startOthers(news) : t.start(news)}</button>`}
+      ${fine > 0 && html`<button type="button" class="primary" onClick=${onStart}>${wrong ? t.startOthers(news) : t.start(news)}${news > 0 && ` · ${usd(check.estimated_usd)}`}</button>`}
       <button type="button" onClick=${onClear}>${t.another}</button>
     </p>
   </div>`;

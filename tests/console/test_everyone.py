@@ -27,6 +27,32 @@ def test_every_page_is_accessible_and_fits_in_both_themes(api: Api, tab_of: NewT
     assert found == []
 
 
+def test_every_dialog_is_accessible_and_returns_the_focus(api: Api, tab_of: NewTab) -> None:
+    api.furnish(12)
+    done = next(one["id"] for one in api.generations.values() if one["status"] == "completed")
+    running = next(one["id"] for one in api.generations.values() if one["status"] == "generating")
+    tab = tab_of(viewport={"width": 360, "height": 740}, reduced_motion="reduce").sign_in(KEY)
+    found: list[str] = []
+    dialogs = {
+        "Keyboard shortcuts": ("", "Keyboard shortcuts"),
+        "Share": (f"video/{done}", "Share"),
+        "Cancel this job?": (f"video/{running}", "Cancel job"),
+        "Presets": ("make", "Presets"),
+        "Your videos": ("make?model=google/veo-3.1-i2v-fast", "use a frame from your videos"),
+    }
+    for name, (page, button) in dialogs.items():
+        tab.go(page)
+        opener = tab.page.get_by_role("button", name=button).first
+        opener.click()
+        dialog = tab.page.get_by_role("dialog", name=name)
+        expect(dialog).to_be_visible()
+        found += [f"{name}: {problem}" for problem in tab.axe()]
+        tab.page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        expect(opener).to_be_focused()
+    assert found == []
+
+
 def test_texts_of_users_have_their_own_direction(api: Api, tab_of: NewTab) -> None:
     hebrew = api.add("סירת נייר שטה ברחוב גשום")
     tab = tab_of().sign_in(KEY)

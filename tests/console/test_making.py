@@ -112,7 +112,7 @@ def test_an_expensive_batch_asks_again(api: Api, tab: Tab, each: float, asks: bo
     tab.go("batches")
     file = {"name": "boats.csv", "mimeType": "text/csv", "buffer": b"prompt\na boat\n"}
     tab.page.locator(".sending input[type=file]").set_input_files(file)  # type: ignore[arg-type]
-    tab.page.get_by_role("button", name="Start 200 rows").click()
+    tab.page.get_by_role("button", name=f"Start 200 rows · ${200 * each:.2f}").click()
     if asks:
         question = tab.page.get_by_role("dialog", name="Start rows for about $100.00?")
         expect(question).to_be_visible()

@@ -84,6 +84,23 @@ def test_a_shape_that_nobody_recorded_is_that_of_the_request_or_of_the_file(api:
     wait_for(tab.page, "() => document.querySelector('.player').getBoundingClientRect().width > 280")
 
 
+def test_a_card_loads_its_video_only_under_the_pointer_or_without_a_poster(api: Api, tab: Tab) -> None:
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    tab.page.emulate_media(reduced_motion="no-preference")
+    late, soon = api.add("late"), api.add("soon")
+    api.hidden_posters.add(late["id"])
+    tab.page.reload()
+    film = (
+        "[...document.querySelectorAll('.card')].find((one) => one.textContent.includes(name)).querySelector('video')"
+    )
+    wait_for(tab.page, f"(name) => {film}?.readyState > 1 && {film}.classList.contains('is-there')", "late")
+    expect(tab.page.locator(".card", has_text="soon").locator("img.is-there")).to_be_visible()
+    assert not [url for url in asked if f"/videos/{soon['id']}" in url]
+    tab.page.locator(".card a", has_text="soon").hover()
+    wait_for(tab.page, f"(name) => {film}?.currentTime > 0.3", "soon")
+
+
 def test_failures_of_a_batch_fold_into_one_card(api: Api, tab: Tab) -> None:
     batch = "b" * 32
     for row in range(1, 6):

@@ -59,6 +59,7 @@ class Api:
     bodies: list[Any] = field(default_factory=list)
     usd: float = 0.4
     report: list[dict[str, Any]] = field(default_factory=list)
+    hidden_posters: set[str] = field(default_factory=set)  # the ids of videos whose poster is not made yet
     shapes: dict[str, str] = field(default_factory=dict)  # of files, by id; those of the requests if there is none
     facts: bool = True  # whether answers have a poster and the facts of the video
 
@@ -501,6 +502,8 @@ class _Handler(BaseHTTPRequestHandler):
             "request"
         ].get("aspect_ratio", "16:9")
         size = RATIOS.get(ratio, RATIOS["16:9"])
+        if kind == "posters" and name in self.api.hidden_posters:
+            return self._send(404, {"Content-Type": "text/plain"}, b"There is none yet.")
         if kind == "posters":
             file = io.BytesIO()
             picture(name, *size).save(file, "JPEG")
