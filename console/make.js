@@ -10,6 +10,7 @@ import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { Icon, IconButton } from "./icons.js";
 import { loadModels, models, modelWithSchema, search, takesOf, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
+import { Poster } from "./poster.js";
 import { Presets } from "./presets.js";
 import { replace, route, to } from "./route.js";
 import { favourites, recent } from "./settings.js";
@@ -25,7 +26,8 @@ const t = texts.make;
 const MOST = 8; // variations
 const LISTED = 40; // models that are shown without a search
 const REMEMBERED = 8; // models that were used last
-const REPEATED = 40; // generations whose prompts are offered again
+const REPEATED = 40; // generations whose prompts may be offered again
+const OFFERED = 12; // prompts
 const TRIES = 4; // attempts of a call that the API throttles
 /** @type {FieldShape} */
 const PROMPT = { name: "prompt", path: "prompt", label: texts.video.prompt, hint: "", kind: "long", required: true, isFirst: true };
@@ -452,7 +454,7 @@ function Repeats() {
     get(PATH, { limit: REPEATED }).then(({ data }) => {
       const kept = new Map([...data].reverse().map((one) => [String(one.meta.request.prompt ?? ""), note(one, { isOfList: true })]));
       kept.delete("");
-      setFound([...kept.values()].reverse());
+      setFound([...kept.values()].reverse().slice(0, OFFERED));
     }, () => {}); // the list is an addition: the form works without it
   }, []);
   if (!found.length) return null;
@@ -461,7 +463,8 @@ function Repeats() {
     <ul class="past">
       ${found.map(
         (one) => html`<li key=${one.id}>
-          <a class="button quiet" href=${to("make", { from: one.id })}>
+          <a class="button quiet with-picture" href=${to("make", { from: one.id })}>
+            ${one.video?.poster_url ? html`<${Poster} generation=${one} />` : html`<span></span>`}
             <span class="prompt" dir="auto">${promptOf(one).slice(0, 160)}</span>
             <small><span class="model">${titleOf(one.meta.request.model)}</span> · <time>${ago(one.meta.created_at)}</time></small>
           </a>
