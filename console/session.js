@@ -10,9 +10,12 @@ import { ofDevice, ofTab } from "./storage.js";
  */
 export const place = (name) => `promptreel ${location.pathname} ${name}`;
 const KEY = place("key");
-const PATIENCE = 150; // milliseconds for the answers of other tabs
+const PATIENCE = 300; // milliseconds until the form to sign in appears, if no other tab has answered
+const TOGETHER = 50; // milliseconds in which the answers of several tabs arrive
 /** @type {BroadcastChannel | undefined} */
 let tabs;
+/** The name of this tab's request for the key of the other tabs, "" once it is answered or nobody waits for it. */
+let request = "";
 
 export const key = signal(read());
 /** Whether the API rejected the key of this tab. The page stays until the user signs in with another key. */
@@ -80,6 +83,7 @@ export function signOut() {
 }
 
 function leave() {
+  request = "";
   ofTab.removeItem(KEY);
   ofDevice.removeItem(KEY);
   isKept.value = false;
@@ -108,7 +112,6 @@ export function refuse(value) {
 export function startSharing() {
   if (!globalThis.BroadcastChannel) return;
   tabs = new BroadcastChannel(place("tabs"));
-  const name = crypto.randomUUID();
   let usedAt = Date.now();
   /** @type {{ key: string, usedAt: number }[]} */
   const answers = [];
@@ -117,17 +120,23 @@ export function startSharing() {
   });
   tabs.onmessage = ({ data }) => {
     if (data.asks && key.value !== null && !refused.value) tabs?.postMessage({ to: data.asks, key: key.value, usedAt });
-    else if (data.to === name && isKey(data.key)) answers.push(data);
-    else if (data.left && data.left === keyId.value) leave();
+    else if (data.to && data.to === request && isKey(data.key)) {
+      answers.push(data);
+      setTimeout(settle, TOGETHER);
+    } else if (data.left && data.left === keyId.value) leave();
+  };
+  // A late answer also counts, unless somebody has signed in here, or out, since then.
+  const settle = () => {
+    const [latest] = answers.sort((a, b) => b.usedAt - a.usedAt);
+    if (latest && request && key.value === null) signIn(latest.key, isKept.value);
+    request = "";
+    isAsking.value = false;
   };
   if (key.value !== null) return;
   isAsking.value = true;
-  tabs.postMessage({ asks: name });
-  setTimeout(() => {
-    const [latest] = answers.sort((a, b) => b.usedAt - a.usedAt);
-    if (latest && key.value === null) signIn(latest.key, isKept.value);
-    isAsking.value = false;
-  }, PATIENCE);
+  request = crypto.randomUUID();
+  tabs.postMessage({ asks: request });
+  setTimeout(() => (isAsking.value = false), PATIENCE);
 }
 
 function read() {

@@ -6,8 +6,8 @@ MUTANTS = (
     Mutant(
         "A tab takes the key that another tab asked for",
         "console/session.js",
-        "    else if (data.to === name && isKey(data.key)) answers.push(data);\n",
-        '    else if (isKey(data.key ?? "")) answers.push(data);\n',
+        "data.to && data.to === request && isKey(data.key)",
+        'isKey(data.key ?? "")',
         noticed_by="tests/unit/test_console_state.py::"
         "test_a_new_tab_takes_the_key_of_the_tab_that_was_used_last_and_stores_it_for_itself_only",
     ),
