@@ -24,6 +24,7 @@ const STATUSES = /** @type {const} */ (["queued", "generating", "completed", "er
 const PERIODS = /** @type {const} */ ([1, 7, 30, 90]);
 /** @type {(keyof Asked)[]} */
 const FILTERS = ["status", "model", "batch", "text", "tag", "created_after", "created_before"];
+const RANGE = "range";
 const PAUSE = 400; // milliseconds after the last letter
 const MOST_WORDS = 200; // characters
 const TEXT = 2.75; // rem: the height of the text below a video
@@ -108,7 +109,7 @@ function Filters({ filters, found }) {
       ${filters.model && !models.value?.has(filters.model) && html`<option value=${filters.model}>${filters.model}</option>`}
       ${known.map(({ id, title }) => html`<option key=${id} value=${id}>${title}</option>`)}
     </select>
-    <${Dates} filters=${filters} onAsk=${set} />
+    <${Dates} filters=${filters} onAsk=${(/** @type {Asked} */ changes) => go("", { ...filters, ...changes })} />
     <${Words} name="tag" asked=${filters.tag} label=${t.tag} hint=${t.tag} onAsk=${search} options=${tagsInUse()} />
     ${filters.batch &&
     html`<button type="button" class="chip" onClick=${() => set("batch", "")}>
@@ -126,19 +127,36 @@ function tagsInUse() {
 }
 
 /**
- * The period in which videos were made: the last days, or what the address says.
- * @param {{ filters: Asked, onAsk: (name: keyof Asked, value: string) => void }} props
+ * The period in which videos were made: the last days, or a range of days.
+ * @param {{ filters: Asked, onAsk: (changes: Asked) => void }} props
  */
 function Dates({ filters, onAsk }) {
-  const { created_after: after } = filters;
+  const { created_after: after, created_before: before } = filters;
+  const [isRange, setRange] = useState(false);
   const today = new Date();
-  const since = (/** @type {number} */ days) => new Date(today.getFullYear(), today.getMonth(), today.getDate() - days + 1).toISOString();
-  const isOther = after && !PERIODS.some((days) => since(days) === after);
-  return html`<select aria-label=${t.when} value=${after ?? ""} onChange=${(event) => onAsk("created_after", event.target.value)}>
-    <option value="">${t.anyTime}</option>
-    ${PERIODS.map((days) => html`<option key=${days} value=${since(days)}>${t.lastDays(days)}</option>`)}
-    ${isOther && html`<option value=${after}>${t.since(new Date(after).toLocaleDateString(texts.locale))}</option>`}
-  </select>`;
+  const midnight = (/** @type {number} */ days, day = today) => new Date(day.getFullYear(), day.getMonth(), day.getDate() + days);
+  const since = (/** @type {number} */ days) => midnight(1 - days).toISOString();
+  const isPeriod = !before && PERIODS.some((days) => since(days) === after);
+  const isOther = isRange || Boolean((after && !isPeriod) || before);
+  const choose_ = (/** @type {string} */ value) => {
+    setRange(value === RANGE);
+    if (value !== RANGE) onAsk({ created_after: value, created_before: "" });
+  };
+  // A date field has a day of the reader's calendar; the API has times, and its range ends before the second one.
+  const shown = (/** @type {string | undefined} */ time, days = 0) => {
+    if (!time || Number.isNaN(Date.parse(time))) return "";
+    const day = midnight(days, new Date(time));
+    return [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+  };
+  const timeOf = (/** @type {string} */ day, days = 0) => (day ? midnight(days, new Date(`${day}T00:00`)).toISOString() : "");
+  return html`<select aria-label=${t.when} value=${isOther ? RANGE : (after ?? "")} onChange=${(event) => choose_(event.target.value)}>
+      <option value="">${t.anyTime}</option>
+      ${PERIODS.map((days) => html`<option key=${days} value=${since(days)}>${t.lastDays(days)}</option>`)}
+      <option value=${RANGE}>${t.range}</option>
+    </select>
+    ${isOther &&
+    html`<input type="date" aria-label=${t.from} title=${t.from} value=${shown(after)} onChange=${(event) => onAsk({ created_after: timeOf(event.target.value) })} />
+      <input type="date" aria-label=${t.until} title=${t.until} value=${shown(before, -1)} onChange=${(event) => onAsk({ created_before: timeOf(event.target.value, 1) })} />`}`;
 }
 
 /**

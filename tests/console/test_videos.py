@@ -1,6 +1,7 @@
 """Test the list of videos and the page of one video in a real browser."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -136,6 +137,14 @@ def test_filters_are_in_the_address_and_in_the_history(api: Api, tab: Tab) -> No
     tab.page.go_back()
     expect(cards).to_have_count(4)
     tab.page.get_by_label("Date").select_option(label="Today")
+    expect(cards).to_have_count(0)
+    tab.page.get_by_label("Date").select_option(label="From … to …")
+    days = [datetime.now() - timedelta(days=ago) for ago in (4, 2)]  # noqa: DTZ005 - the reader's calendar
+    for name, day in zip(("From", "To"), days, strict=True):
+        tab.page.get_by_label(name, exact=True).fill(f"{day:%Y-%m-%d}")
+    expect(cards).to_have_count(4)
+    expect(tab.page.get_by_label("To", exact=True)).to_have_value(f"{days[1]:%Y-%m-%d}")
+    tab.page.get_by_label("To", exact=True).fill(f"{days[0]:%Y-%m-%d}")
     expect(cards).to_have_count(0)
     assert tab.page.locator("datalist option").evaluate_all("(all) => all.map((one) => one.value)") in ([], ["shop"])
 
