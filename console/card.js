@@ -10,7 +10,7 @@ import { to } from "./route.js";
 import { choose, chosen } from "./selection.js";
 import { hasShortcuts } from "./settings.js";
 import { learn, ratioOf } from "./shape.js";
-import { Stage, stageName } from "./stage.js";
+import { isExpired, Stage, stageName } from "./stage.js";
 import { texts } from "./texts.js";
 import { hasEnded, isCancelled, promptOf, video } from "./videos.js";
 
@@ -30,7 +30,7 @@ export const COMPACT = 1;
  * Return the shape of a card.
  * @param {Generation | null} generation
  */
-export const shapeOf = (generation) => (!generation ? 16 / 9 : generation.status === "error" ? COMPACT : ratioOf(generation));
+export const shapeOf = (generation) => (!generation ? 16 / 9 : generation.status === "error" || isExpired(generation) ? COMPACT : ratioOf(generation));
 
 /**
  * Return where a card is in a list, as styles.
@@ -92,10 +92,10 @@ export function Card({ id, position, total, box, range }) {
 function Thumb({ generation, film, isOver }) {
   if (!hasEnded(generation)) return html`<${Stage} generation=${generation} />`;
   if (generation.video) return html`<${Film} generation=${generation} film=${film} isOver=${isOver} />`;
-  const isCalled = isCancelled(generation);
-  return html`<span class="stage ${isCalled ? "cancelled" : "error"}">
-    <strong><${Icon} name=${isCalled ? "cancelled" : "failed"} />${stageName(generation)}</strong>
-    ${!isCalled && html`<span class="why" dir="auto">${readable(generation.error?.message ?? "")}</span>`}
+  const isCalm = isCancelled(generation) || isExpired(generation);
+  return html`<span class="stage ${isCalm ? "cancelled" : "error"}">
+    <strong><${Icon} name=${isCalm ? "cancelled" : "failed"} />${stageName(generation)}</strong>
+    ${!isCancelled(generation) && html`<span class="why" dir="auto">${readable(generation.error?.message ?? "")}</span>`}
   </span>`;
 }
 

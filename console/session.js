@@ -118,7 +118,8 @@ export function startSharing() {
   document.addEventListener("visibilitychange", () => {
     usedAt = Date.now();
   });
-  tabs.onmessage = ({ data }) => {
+  tabs.onmessage = (event) => {
+    const data = Object(event.data); // anything may arrive
     if (data.asks && key.value !== null && !refused.value) tabs?.postMessage({ to: data.asks, key: key.value, usedAt });
     else if (data.to && data.to === request && isKey(data.key)) {
       answers.push(data);

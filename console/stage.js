@@ -14,10 +14,17 @@ const t = texts.stage;
 const USUAL_PART = 0.8; // of the bar, after the usual time
 
 /**
+ * Return whether the video of a generation was deleted because its time had come.
+ * @param {Generation} generation
+ */
+export const isExpired = ({ status, video }) => status === "completed" && video === null;
+
+/**
  * Return the name of the stage that a job is in.
  * @param {Generation} generation
  */
 export function stageName(generation) {
+  if (isExpired(generation)) return t.expired;
   return isCancelled(generation) ? t.cancelled : t[generation.meta.stage];
 }
 

@@ -60,6 +60,7 @@ export const texts = /** @satisfies {Texts} */ ({
     completed: "Completed",
     error: "Failed",
     cancelled: "Cancelled",
+    expired: "Expired",
     ahead: (count) => (count === 0 ? "next in queue" : `${count} ahead`),
     waitsForSlot: "waiting for a slot at the provider",
     waitsForCredits: "waiting for provider credits",

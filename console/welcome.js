@@ -1,7 +1,7 @@
 /** The page of an owner without videos: one click makes the first one, and the button says what it costs. */
 
 import { post } from "./api.js";
-import { usd } from "./format.js";
+import { readable, usd } from "./format.js";
 import { html, useEffect, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { change } from "./draft.js";
@@ -83,6 +83,6 @@ export function Welcome() {
       <button type="button" class="primary" aria-busy=${isSending} disabled=${!request || estimate?.refused} onClick=${make}><${Icon} name="film" />${isPriced ? t.makeFor(usd(estimate.usd)) : t.make}</button>
       <button type="button" class="quiet" onClick=${open}>${t.other}</button>
     </p>
-    <p class="hint">${estimate?.refused ?? (model && t.model(titleOf(model), isPriced ? usd(estimate.usd) : ""))}</p>
+    <p class="hint">${(estimate?.refused && readable(estimate.refused)) || (model && t.model(titleOf(model), isPriced ? usd(estimate.usd) : ""))}</p>
   </div>`;
 }

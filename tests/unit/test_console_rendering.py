@@ -176,6 +176,13 @@ def test_a_failed_card_says_why_and_a_cancelled_one_needs_no_reason(tab: Tab) ->
     assert cancelled.text == "Cancelled a paper boat Boats 2 5 min. ago"
 
 
+def test_a_card_whose_video_has_expired_says_so_calmly(tab: Tab) -> None:
+    expired = {"name": "VideoExpired", "message": "The video was deleted after 30 days."}
+    (card,) = tab.cards(generation(1, video=None, error=expired))
+    assert card.text == "Expired The video was deleted after 30 days. a paper boat Boats 2 5 min. ago"
+    assert card.one("span", **{"class": "stage cancelled"}).tag == "span"
+
+
 def test_deleted_generations_have_no_card_and_unloaded_ones_an_empty_card(tab: Tab) -> None:
     program = """const { Make } = await load("make");
         (await load("draft")).made.value = GIVEN.generations.map(({ id }) => id).concat("f".repeat(32));
