@@ -32,7 +32,8 @@ export class Feed {
    */
   async poll(shown) {
     try {
-      const newest = await this.newest();
+      // A list that begins with the oldest does not change at its beginning.
+      const newest = this.filters.order && this.ids.peek() !== null ? [] : await this.newest();
       const fresh = new Set(newest);
       const runs = (/** @type {string[]} */ ids) => ids.map((id) => video(id).peek()).filter((one) => one !== null).filter((one) => !hasEnded(one));
       const running = runs(shown);

@@ -23,7 +23,7 @@ const t = texts.gallery;
 const STATUSES = /** @type {const} */ (["queued", "generating", "completed", "error"]);
 const PERIODS = /** @type {const} */ ([1, 7, 30, 90]);
 /** @type {(keyof Asked)[]} */
-const FILTERS = ["status", "model", "batch", "text", "tag", "created_after", "created_before"];
+const FILTERS = ["status", "model", "batch", "text", "tag", "created_after", "created_before", "order"];
 const RANGE = "range";
 const PAUSE = 400; // milliseconds after the last letter
 const MOST_WORDS = 200; // characters
@@ -110,6 +110,10 @@ function Filters({ filters, found }) {
       ${known.map(({ id, title }) => html`<option key=${id} value=${id}>${title}</option>`)}
     </select>
     <${Dates} filters=${filters} onAsk=${(/** @type {Asked} */ changes) => go("", { ...filters, ...changes })} />
+    <select aria-label=${t.order} value=${filters.order ?? ""} onChange=${(event) => set("order", event.target.value)}>
+      <option value="">${t.newest}</option>
+      <option value="oldest">${t.oldest}</option>
+    </select>
     <${Words} name="tag" asked=${filters.tag} label=${t.tag} hint=${t.tag} onAsk=${search} options=${tagsInUse()} />
     ${filters.batch &&
     html`<button type="button" class="chip" onClick=${() => set("batch", "")}>

@@ -286,6 +286,7 @@ export interface Filters {
   tag?: string;
   created_after?: string;
   created_before?: string;
+  order?: string;
 }
 
 /** The answer to a GET depends on the path, and on whether the query names one object. */

@@ -255,7 +255,9 @@ class Api:
             found = self.generations.get(query["generation_id"])
             return (200, found) if found else (404, {"message": "There is none."})
         words = query.get("text", "").casefold()
-        all_ = sorted(self.generations.values(), key=lambda one: one["meta"]["created_at"], reverse=True)
+        all_ = sorted(
+            self.generations.values(), key=lambda one: one["meta"]["created_at"], reverse=query.get("order") != "oldest"
+        )
         kept = [
             one
             for one in all_

@@ -20,6 +20,7 @@ class Wanted:
     tags: Collection[str] = ()  # all of these; a key without a value matches any value
     created_after: datetime = FIRST  # inclusive
     created_before: datetime = LAST  # exclusive
+    is_oldest_first: bool = False
 
     def includes(self, generation: Generation) -> bool:
         """Return whether the filter includes a generation, without regard to its time."""
