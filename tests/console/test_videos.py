@@ -93,7 +93,7 @@ def test_a_card_loads_its_video_only_under_the_pointer_or_without_a_poster(api: 
     api.hidden_posters.add(late["id"])
     tab.page.reload()
     film = (
-        "[...document.querySelectorAll('.card')].find((one) => one.textContent.includes(name)).querySelector('video')"
+        "[...document.querySelectorAll('.card')].find((one) => one.textContent.includes(name))?.querySelector('video')"
     )
     wait_for(tab.page, f"(name) => {film}?.readyState > 1 && {film}.classList.contains('is-there')", "late")
     expect(tab.page.locator(".card", has_text="soon").locator("img.is-there")).to_be_visible()
