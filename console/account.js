@@ -3,11 +3,27 @@
 import { address } from "./api.js";
 import { html } from "./html.js";
 import { Keys } from "./keys.js";
+import { notifies } from "./settings.js";
 import { isKept, keepKey, signOut } from "./session.js";
 import { texts } from "./texts.js";
+import { say } from "./toasts.js";
 import { Webhooks } from "./webhooks.js";
 
+/** @import { ElementEvent } from "./types.js" */
+
 const t = texts.account;
+
+/**
+ * Turn notifications on or off. The browser asks its user once.
+ * @param {ElementEvent} event
+ */
+async function notify({ target }) {
+  const isWanted = target.checked;
+  const isAllowed = isWanted && (await globalThis.Notification?.requestPermission()) === "granted";
+  if (isWanted && !isAllowed) say(t.notNotified);
+  notifies.value = isAllowed;
+  target.checked = isAllowed;
+}
 
 /** Render the page of the user's keys, session and webhooks. */
 export function Account() {
@@ -18,6 +34,10 @@ export function Account() {
     <label class="check">
       <input type="checkbox" checked=${isKept.value} onChange=${(event) => keepKey(event.target.checked)} />
       <span>${t.kept}<small>${t.keptHint}</small></span>
+    </label>
+    <label class="check">
+      <input type="checkbox" checked=${notifies.value} onChange=${notify} />
+      <span>${t.notify}<small>${t.notifyHint}</small></span>
     </label>
     <p><button type="button" onClick=${signOut}>${t.signOut}</button><br /><small>${t.signOutHint}</small></p>
     <${Webhooks} />

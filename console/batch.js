@@ -1,21 +1,20 @@
 /** The page of one batch: its progress, the result of each row, and the buttons. */
 
 import { ApiError, callForAnswer, get, post, showProblem, statusOf } from "./api.js";
-import { isRunning } from "./batches.js";
+import { isRunning, Progress } from "./batches.js";
 import { wait } from "./clock.js";
 import { saveAs, saveVideo } from "./download.js";
-import { count, dateTime, readable } from "./format.js";
+import { count, dateTime, readable, usd } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
+import { Icon } from "./icons.js";
 import { usePoll } from "./poll.js";
 import { to } from "./route.js";
 import { texts } from "./texts.js";
 import { ask, say, sayError } from "./toasts.js";
 
-/** @import { Batch as BatchAnswer, BatchCounts, ReportRow } from "./types.js" */
+/** @import { Batch as BatchAnswer, ReportRow } from "./types.js" */
 
 const t = texts.batches;
-/** @type {(keyof BatchCounts)[]} */
-const ORDER = ["completed", "generating", "queued", "not_started", "error"];
 const ROWS = 100; // rows of the report that "More rows" adds
 const BETWEEN = 400; // milliseconds between two downloads
 const PAUSE = 5000; // milliseconds until the next poll for finished videos
@@ -70,48 +69,70 @@ export function Batch({ part: id }) {
   const hasRows = (batch.rows ?? 0) > 0;
   const earlier = batch.revisions.filter(({ revision }) => revision < batch.revision);
   return html`<section class="batch">
-    <p><a href=${to("batches")}>${t.back}</a></p>
-    <h1>${batch.name} <span class="state ${batch.status}">${t.statuses[batch.status]}</span></h1>
+    <p><a class="row" href=${to("batches")}><${Icon} name="back" />${t.back}</a></p>
+    <h1><bdi>${batch.name}</bdi> <span class="state ${batch.status}">${t.statuses[batch.status]}</span></h1>
     <p class="hint"><time dateTime=${batch.created_at}>${dateTime(batch.created_at)}</time></p>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${batch.error && html`<p class="failure">${readable(batch.error.message)}</p>`}
     ${batch.held_back && html`<p class="failure">${readable(batch.held_back)}</p>`}
-    ${batch.counts && html`<${Progress} counts=${batch.counts} rows=${batch.rows ?? 0} />`}
-    <div class="actions">
-      <a class="button" href=${to("", { batch: id })}>${t.showVideos}</a>
-      ${hasRows && html`<button type="button" onClick=${() => csv()}>${t.reportCsv}</button>`}
+    ${batch.counts && html`<${Progress} counts=${batch.counts} rows=${batch.rows ?? 0} isWhole=${true} />`}
+    <div class="actions bar-of-actions">
+      <a class="button primary" href=${to("", { batch: id })}><${Icon} name="film" />${t.showVideos}</a>
+      ${failed > 0 && hasRows && html`<button type="button" onClick=${retry}><${Icon} name="retry" />${t.retry}${priceOf(batch, rows, failed)}</button>`}
       ${hasRows && html`<${DownloadAll} batch=${batch} />`}
-      ${failed > 0 && hasRows && html`<button type="button" onClick=${retry}>${t.retry}</button>`}
+      ${hasRows && html`<button type="button" onClick=${() => csv()}><${Icon} name="download" />${t.reportCsv}</button>`}
       ${isRunning(batch) && html`<button type="button" class="danger" onClick=${cancel}>${t.cancel}</button>`}
     </div>
+    <${Errors} rows=${rows} isAll=${rows.length >= (batch.rows ?? 0)} />
     ${earlier.length > 0 &&
     html`<h2>${t.revisions}</h2>
-      <ul>${earlier.map((one) => html`<li key=${one.revision}>${t.revision(one.revision, t.rows(one.rows))}, <time dateTime=${one.started_at}>${dateTime(one.started_at)}</time>${" "}
-        <button type="button" onClick=${() => csv(one.revision)}>${t.reportCsv}</button></li>`)}</ul>`}
+      <ul class="past">${earlier.map((one) => html`<li key=${one.revision}><span>${t.revision(one.revision, t.rows(one.rows))}, <time dateTime=${one.started_at}>${dateTime(one.started_at)}</time></span>
+        <button type="button" onClick=${() => csv(one.revision)}><${Icon} name="download" />${t.reportCsv}</button></li>`)}</ul>`}
     ${rows.length > 0 && html`<${Rows} rows=${rows} />`}
     ${rows.length < (batch.rows ?? 0) && html`<p><button type="button" onClick=${() => setWanted(wanted + ROWS)}>${t.moreRows}</button></p>`}
   </section>`;
 }
 
-/** @param {{ counts: BatchCounts, rows: number }} props */
-function Progress({ counts, rows }) {
-  const done = counts.completed + counts.error;
-  return html`<div class="progress" role="progressbar" aria-valuemin="0" aria-valuemax=${rows} aria-valuenow=${done} aria-label=${t.progressLabel(count(done), count(rows))}>
-      ${ORDER.map((name) => counts[name] > 0 && html`<span key=${name} class="part ${name}" style=${{ flexGrow: counts[name] }}></span>`)}
-    </div>
-    <p class="counts">${ORDER.filter((name) => counts[name] > 0).map((name) => html`<span key=${name} class="count ${name}">${count(counts[name])} ${t.counts[name]}</span> `)}</p>`;
+/**
+ * Return about what a retry of failed rows costs, by the mean price of the rows that were made, as the end of a button's text.
+ * @param {BatchAnswer} batch
+ * @param {ReportRow[]} rows
+ * @param {number} failed
+ */
+function priceOf(batch, rows, failed) {
+  const paid = rows.flatMap(({ usd: price }) => (price ? [price] : []));
+  if (!paid.length || isRunning(batch)) return "";
+  return ` · ${t.about(usd((paid.reduce((sum, one) => sum + one, 0) / paid.length) * failed))}`;
+}
+
+/**
+ * The reasons of failed rows, each once with its count.
+ * @param {{ rows: ReportRow[], isAll: boolean }} props `isAll` says whether these are all rows of the batch
+ */
+function Errors({ rows, isAll }) {
+  /** @type {Map<string, number[]>} */
+  const found = new Map();
+  for (const { error, row } of rows) if (error) found.set(readable(error), [...(found.get(readable(error)) ?? []), row]);
+  if (!found.size) return null;
+  const often = [...found].sort(([, a], [, b]) => b.length - a.length);
+  return html`<h2>${t.errors}</h2>
+    <ul class="stack close">
+      ${often.map(
+        ([error, failed]) => html`<li key=${error} class="failure"><strong>${count(failed.length)}${!isAll && "+"} ×</strong> <bdi>${error}</bdi> <small>${t.rowsOf(failed.slice(0, 8).map(count).join(", "), failed.length > 8 ? 1 : 0)}</small></li>`,
+      )}
+    </ul>`;
 }
 
 /** @param {{ rows: ReportRow[] }} props */
 function Rows({ rows }) {
   return html`<h2>${t.report}</h2>
     <div class="scroll" tabindex="0" role="region" aria-label=${t.report}><table>
-      <thead><tr><th scope="col" class="number">${t.row}</th><th scope="col">${t.prompt}</th><th scope="col">${t.status}</th><th scope="col">${t.result}</th></tr></thead>
+      <thead><tr><th scope="col" class="number">${t.row}</th><th scope="col" class="widest">${t.prompt}</th><th scope="col">${t.status}</th><th scope="col">${t.result}</th></tr></thead>
       <tbody>
         ${rows.map(
           (row) => html`<tr key=${row.row}>
             <td class="number">${count(row.row)}</td>
-            <td>${row.name && html`<strong>${row.name}</strong> `}${(row.prompt ?? "").slice(0, 160)}</td>
+            <td class="widest" dir="auto">${row.name && html`<strong>${row.name}</strong> `}${(row.prompt ?? "").slice(0, 160)}</td>
             <td><span class="state ${row.status.replace(" ", "-")}">${row.status === "not started" ? t.notStarted : texts.stage[row.status]}</span></td>
             <td>${row.generation_id && row.status === "completed" ? html`<a href=${to("video", row.generation_id)}>${t.open}</a>` : row.generation_id && row.status !== "error" ? html`<a href=${to("video", row.generation_id)}>${row.generation_id.slice(0, 8)}</a>` : readable(row.error ?? "")}</td>
           </tr>`,
@@ -166,7 +187,7 @@ function DownloadAll({ batch }) {
     };
   }, [isOn]);
   const label = isOn ? `${t.downloadMore(count(saved))} – ${t.stopDownload}` : t.downloadAll;
-  return html`<button type="button" aria-pressed=${isOn} onClick=${() => setOn(!isOn)}>${label}</button>`;
+  return html`<button type="button" aria-pressed=${isOn} onClick=${() => setOn(!isOn)}><${Icon} name="download" />${label}</button>`;
 }
 
 /** @param {unknown} error */

@@ -6,9 +6,9 @@ import { html, useRef, useState } from "./html.js";
 import { usePoll } from "./poll.js";
 import { go, to } from "./route.js";
 import { texts } from "./texts.js";
-import { say, sayError } from "./toasts.js";
+import { ask, say, sayError } from "./toasts.js";
 
-/** @import { Batch, BatchCheck, Choice, Page, Query, RowProblem } from "./types.js" */
+/** @import { Batch, BatchCheck, BatchCounts, Choice, Page, Query, RowProblem } from "./types.js" */
 
 /**
  * The batches that are loaded, and where the next ones are.
@@ -20,6 +20,8 @@ const MOST_SENT = 4 << 20; // bytes that the API accepts in a request; a larger 
 const SHOWN = 100; // wrong rows
 const NEWEST = 20; // batches that are loaded again and again
 const PAGE = 50;
+const WATCHED = 5; // running batches whose progress is loaded
+const ASKS = 25; // US dollars: a file that costs more starts only after a question
 
 /**
  * Return whether rows of a batch may still start or end.
@@ -49,6 +51,10 @@ export function Batches() {
   const wake = usePoll(async () => {
     try {
       const page = await get("v2/batches", { limit: NEWEST });
+      // A list does not count rows.
+      const running = page.data.filter(isRunning).slice(0, WATCHED);
+      const counted = new Map(await Promise.all(running.map(async ({ id }) => /** @type {[string, Batch]} */ ([id, await get("v2/batches", { batch_id: id })]))));
+      page.data = page.data.map((one) => counted.get(one.id) ?? one);
       setBatches((before) => renewed(before, page));
       setProblem("");
       return page.data.some(isRunning);
@@ -79,8 +85,8 @@ export function Batches() {
       <tbody>
         ${found.map(
           (batch) => html`<tr key=${batch.id}>
-            <td><a href=${to("batch", batch.id)}>${batch.name}</a></td>
-            <td><span class="state ${batch.status}">${t.statuses[batch.status]}</span></td>
+            <td class="wide"><a href=${to("batch", batch.id)} dir="auto">${batch.name}</a></td>
+            <td class="wide"><span class="state ${batch.status}">${t.statuses[batch.status]}</span>${batch.counts && html`<${Progress} counts=${batch.counts} rows=${batch.rows ?? 0} />`}</td>
             <td class="number">${batch.rows === null ? "–" : count(batch.rows)}</td>
             <td><time dateTime=${batch.created_at}>${shortTime(batch.created_at)}</time></td>
           </tr>`,
@@ -89,6 +95,23 @@ export function Batches() {
     </table></div>`}
     ${cursor && html`<p><button type="button" onClick=${more}>${texts.more}</button></p>`}
   </section>`;
+}
+
+/** @type {(keyof BatchCounts)[]} */
+const ORDER = ["completed", "generating", "queued", "not_started", "error"];
+
+/**
+ * Render how many rows have which status.
+ * @param {{ counts: BatchCounts, rows: number, isWhole?: boolean }} props
+ */
+export function Progress({ counts, rows, isWhole = false }) {
+  const done = counts.completed + counts.error;
+  return html`<div class="progress" role="progressbar" aria-valuemin="0" aria-valuemax=${rows} aria-valuenow=${done} aria-label=${t.progressLabel(count(done), count(rows))}>
+      ${ORDER.map((name) => counts[name] > 0 && html`<span key=${name} class="part ${name}" style=${{ flexGrow: counts[name] }}></span>`)}
+    </div>
+    ${isWhole
+      ? html`<p class="counts">${ORDER.filter((name) => counts[name] > 0).map((name) => html`<span key=${name} class="count ${name}">${count(counts[name])} ${t.counts[name]}</span> `)}</p>`
+      : html`<small>${t.progressLabel(count(done), count(rows))}</small>`}`;
 }
 
 /**
@@ -130,6 +153,7 @@ function Sending({ onSent }) {
   };
   const start = async (/** @type {Choice | undefined} */ existing) => {
     if (!file) return;
+    if (check && check.estimated_usd > ASKS && !(await ask(t.costAsk(usd(check.estimated_usd)), t.cost(usd(check.estimated_usd), usd(check.at_most_usd)), t.costYes))) return;
     setWork(t.checking);
     try {
       if (check) {
@@ -153,7 +177,7 @@ function Sending({ onSent }) {
   return html`<div class="sending">
     <div class="drop large ${isOver ? "is-over" : ""}" onDragEnter=${(event) => (stop(event), setOver(true))} onDragOver=${stop}
         onDragLeave=${() => setOver(false)} onDrop=${(event) => (stop(event), setOver(false), take(event.dataTransfer.files[0]))}>
-      <span>${t.drop} <button type="button" onClick=${() => input.current?.click()}>${t.choose}</button></span>
+      <span>${t.drop} <button type="button" class=${file ? "" : "primary"} onClick=${() => input.current?.click()}>${t.choose}</button></span>
       <span class="hint">${t.hint}</span>
       <input ref=${input} type="file" class="unseen" tabindex="-1" aria-hidden="true" accept=".csv,.tsv,.jsonl,.json"
         onChange=${(event) => (take(event.target.files?.[0]), (event.target.value = ""))} />
@@ -194,7 +218,7 @@ function Checked({ file, check, onStart, onClear }) {
     ${check.made_elsewhere && html`<p class="problem">${t.elsewhere(count(check.made_elsewhere.rows), check.made_elsewhere.name)}</p>`}
     ${wrong > 0 && html`<${Problems} problems=${check.problems} all=${wrong} />`}
     <p class="actions">
-      ${fine > 0 && !check.choices.length && html`<button type="button" class="primary" onClick=${() => onStart()}>${wrong ? t.startOthers(news) : t.start(news)}</button>`}
+      ${fine > 0 && !check.choices.length && html`<button type="button" class="primary" onClick=${() => onStart()}>${wrong ? t.startOthers(news) : t.start(news)}${news > 0 && ` · ${usd(check.estimated_usd)}`}</button>`}
       ${fine > 0 && check.choices.map((choice) => html`<button key=${choice} type="button" onClick=${() => onStart(choice)}>${choice === "reuse" ? t.choices.reuse(check.made_elsewhere?.name ?? "") : t.choices[choice]}</button>`)}
       <button type="button" onClick=${onClear}>${t.another}</button>
     </p>

@@ -1,91 +1,154 @@
-/** A video in a list: its first frame, which plays under the pointer, or the stage of its job. */
+/** A video in a list: its poster or first frame, which plays under the pointer, or the stage of its job. */
 
 import { lately } from "./clock.js";
-import { ago, dateTime, readable } from "./format.js";
-import { html, signal, useEffect, useRef, useState } from "./html.js";
+import { ago, clock, dateTime, readable } from "./format.js";
+import { html, useEffect, useRef, useState } from "./html.js";
+import { Icon } from "./icons.js";
 import { useLink } from "./link.js";
 import { titleOf } from "./models.js";
 import { to } from "./route.js";
-import { Stage, stageName } from "./stage.js";
+import { choose, chosen } from "./selection.js";
+import { hasShortcuts } from "./settings.js";
+import { learn, ratioOf } from "./shape.js";
+import { isExpired, Stage, stageName } from "./stage.js";
 import { texts } from "./texts.js";
 import { hasEnded, isCancelled, promptOf, video } from "./videos.js";
 
 /** @import { RefObject } from "preact" */
-/** @import { Generation } from "./types.js" */
-
-const MOST_COMPARED = 4;
-
-/** The ids of the videos that are chosen for comparison, in order. */
-export const chosen = signal(/** @type {string[]} */ ([]));
-
-/**
- * @param {string} id
- * @param {boolean} isChosen
- */
-function choose(id, isChosen) {
-  const others = chosen.value.filter((one) => one !== id);
-  chosen.value = isChosen ? [...others, id].slice(-MOST_COMPARED) : others;
-}
+/** @import { ElementEvent, Generation } from "./types.js" */
+/** @import { Box } from "./shape.js" */
 
 /** Return whether the reader's system asks for less motion. */
 export const wantsCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+export const FIRST = 0.05; // seconds: some browsers draw no frame at 0
+
+/** The shape of a card without a video, which is smaller than most videos. */
+export const COMPACT = 1;
+
 /**
- * Render one video of a list, as its first frame or as the stage of its job.
- * @param {{ id: string, position: number, total?: number }} props
+ * Return the shape of a card.
+ * @param {Generation | null} generation
  */
-export function Card({ id, position, total }) {
+export const shapeOf = (generation) => (!generation ? 16 / 9 : generation.status === "error" || isExpired(generation) ? COMPACT : ratioOf(generation));
+
+/**
+ * Return where a card is in a list, as styles.
+ * @param {Box | undefined} box
+ */
+export const placed = (box) => box && { left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px` };
+
+/**
+ * Return the shape of the part of a card above its text, as styles.
+ * @param {Box | undefined} box
+ * @param {number} ratio
+ */
+export const shaped = (box, ratio) => (box ? { height: `${box.height}px` } : { aspectRatio: String(ratio) });
+
+/**
+ * Render one video of a list. `range` returns the ids of the list in order, for a selection with Shift.
+ * @param {{ id: string, position: number, total?: number, box?: Box, range?: () => string[] }} props
+ */
+export function Card({ id, position, total, box, range }) {
   const generation = video(id).value;
   const film = useRef(/** @type {HTMLVideoElement | null} */ (null));
-  if (!generation) return html`<li class="card"><span class="thumb"></span></li>`;
-  const play = () => wantsCalm() || film.current?.play().catch(() => {});
-  const stop = () => {
-    if (!film.current) return;
-    film.current.pause();
-    film.current.currentTime = FIRST;
+  const [isOver, setOver] = useState(false);
+  if (!generation) return html`<li class="card skeleton" style=${placed(box)}><span class="thumb" style=${shaped(box, 16 / 9)}></span></li>`;
+  const isChosen = chosen.value.includes(id);
+  const isChoosing = range !== undefined && chosen.value.length > 0;
+  const pick = (/** @type {MouseEvent} */ event) => choose(id, !isChosen, event.shiftKey && range ? range() : null);
+  // A click with Ctrl opens a new tab, as everywhere, unless a selection has begun.
+  const onClick = (/** @type {MouseEvent} */ event) => {
+    if (!isChoosing || event.altKey) return;
+    event.preventDefault();
+    pick(event);
+  };
+  const onKeyDown = (/** @type {ElementEvent} */ event) => {
+    if (event.key !== "x" || !range || !hasShortcuts.value) return;
+    event.preventDefault();
+    choose(id, !isChosen);
   };
   const prompt = promptOf(generation);
   const { request, created_at: createdAt, name } = generation.meta;
-  const isChosen = chosen.value.includes(id);
-  return html`<li class="card" aria-posinset=${position} aria-setsize=${total ?? -1}>
-    <a href=${to("video", id)} onMouseEnter=${play} onMouseLeave=${stop} onFocus=${play} onBlur=${stop}>
-      <span class="thumb"><${Thumb} generation=${generation} film=${film} /></span>
-      <span class="prompt">${name && html`<strong>${name}</strong> `}${prompt.slice(0, 300)}</span>
+  const isFailed = generation.status === "error";
+  return html`<li class=${["card", isChosen && "is-chosen", isChoosing && "is-choosing"].filter(Boolean).join(" ")} aria-posinset=${position} aria-setsize=${total ?? -1} style=${placed(box)}>
+    <a href=${to("video", id)} onClick=${onClick} onKeyDown=${onKeyDown} onMouseEnter=${() => setOver(true)} onMouseLeave=${() => setOver(false)}
+        onFocus=${() => setOver(true)} onBlur=${() => setOver(false)}>
+      <span class="thumb ${isFailed ? (isCancelled(generation) ? "" : "failed") : ""}" style=${shaped(box, shapeOf(generation))}><${Thumb} generation=${generation} film=${film} isOver=${isOver} /></span>
+      <span class="prompt" dir="auto">${name && html`<strong>${name}</strong> `}${prompt.slice(0, 300)}</span>
     </a>
     <span class="facts">
       <span class="model">${titleOf(request.model)}</span>
       <time dateTime=${createdAt} title=${dateTime(createdAt)}>${ago(createdAt, lately.value)}</time>
     </span>
-    ${generation.status === "completed" &&
-    html`<label class="choose ${isChosen ? "is-chosen" : ""}">
-      <input type="checkbox" checked=${isChosen} aria-label=${texts.gallery.choose(prompt.slice(0, 80))}
-        onChange=${(event) => choose(id, event.target.checked)} />
+    ${range &&
+    html`<label class="choose">
+      <input type="checkbox" checked=${isChosen} aria-label=${texts.gallery.choose(prompt.slice(0, 80))} onClick=${pick} />
     </label>`}
   </li>`;
 }
 
-export const FIRST = 0.05; // seconds: some browsers draw no frame at 0
-
-/** @param {{ generation: Generation, film: RefObject<HTMLVideoElement> }} props */
-function Thumb({ generation, film }) {
+/** @param {{ generation: Generation, film: RefObject<HTMLVideoElement>, isOver: boolean }} props */
+function Thumb({ generation, film, isOver }) {
   if (!hasEnded(generation)) return html`<${Stage} generation=${generation} />`;
-  if (generation.video) return html`<${Film} generation=${generation} film=${film} />`;
-  return html`<span class="stage ${isCancelled(generation) ? "cancelled" : "error"}">
-    <strong>${stageName(generation)}</strong>
-    ${!isCancelled(generation) && html`<span class="why">${readable(generation.error?.message ?? "")}</span>`}
+  if (generation.video) return html`<${Film} generation=${generation} film=${film} isOver=${isOver} />`;
+  const isCalm = isCancelled(generation) || isExpired(generation);
+  return html`<span class="stage ${isCalm ? "cancelled" : "error"}">
+    <strong><${Icon} name=${isCalm ? "cancelled" : "failed"} />${stageName(generation)}</strong>
+    ${!isCancelled(generation) && html`<span class="why" dir="auto">${readable(generation.error?.message ?? "")}</span>`}
   </span>`;
 }
 
 /**
- * The video without sound and controls. It is loaded once it has been on the screen for a moment.
- * @param {{ generation: Generation, film: RefObject<HTMLVideoElement> }} props
+ * The video without sound and controls, or its poster until the pointer is over it. Without a poster, the video is loaded once
+ * it has been on the screen for a moment.
+ * @param {{ generation: Generation, film: RefObject<HTMLVideoElement>, isOver: boolean }} props
  */
-function Film({ generation, film }) {
-  const [isSeen, setSeen] = useState(false);
+function Film({ generation, film, isOver }) {
+  const { video: file } = generation;
+  const [hasPoster, setPoster] = useState(Boolean(file?.poster_url));
   const [isWhole, setWhole] = useState(false);
-  const holder = useRef(/** @type {Element | null} */ (null));
+  const [wasOver, setWasOver] = useState(false);
+  const [holder, isSeen] = useSeen();
+  const { src, onError, onLoadedData } = useLink(generation);
+  const isGif = file?.content_type === "image/gif";
+  const plays = isOver && !wantsCalm();
   useEffect(() => {
-    if (!holder.current) return undefined;
+    if (plays) {
+      setWasOver(true);
+      film.current?.play().catch(() => {});
+    } else if (film.current) {
+      film.current.pause();
+      film.current.currentTime = FIRST;
+    }
+  }, [plays, wasOver]);
+  const onLoad = (/** @type {Event} */ event) => {
+    setWhole(true);
+    learn(generation, event);
+    onLoadedData();
+  };
+  const shown = { class: isWhole && (!hasPoster || plays) ? "film is-there" : "film", onError };
+  const isLoaded = hasPoster ? wasOver : isSeen;
+  return html`<span class="holder" ref=${holder}>
+      ${hasPoster && html`<img class="film is-there" src=${file?.poster_url} alt="" loading="lazy" decoding="async" onLoad=${(event) => learn(generation, event)} onError=${() => setPoster(false)} />`}
+      ${isLoaded &&
+      (isGif
+        ? html`<img ...${shown} src=${src} alt="" onLoad=${onLoad} />`
+        : html`<video ...${shown} ref=${film} src="${src}#t=${FIRST}" muted loop playsinline preload="metadata" tabindex="-1"
+            aria-hidden="true" disablepictureinpicture onLoadedData=${onLoad}></video>`)}
+    </span>
+    ${file?.duration && html`<span class="length">${file.has_sound && html`<${Icon} name="loud" />`}${clock(file.duration)}</span>`}`;
+}
+
+/**
+ * Return a reference, and whether its element has been on the screen for a moment.
+ * @returns {[RefObject<HTMLElement | null>, boolean]}
+ */
+function useSeen() {
+  const [isSeen, setSeen] = useState(false);
+  const element = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    if (!element.current) return undefined;
     let timer = 0;
     const watch = new IntersectionObserver(
       ([entry]) => {
@@ -94,23 +157,11 @@ function Film({ generation, film }) {
       },
       { rootMargin: "200px" },
     );
-    watch.observe(holder.current);
+    watch.observe(element.current);
     return () => {
       watch.disconnect();
       clearTimeout(timer);
     };
   }, []);
-  const { src, onError, onLoadedData } = useLink(generation);
-  const onLoad = () => {
-    setWhole(true);
-    onLoadedData();
-  };
-  const shown = { class: isWhole ? "film is-there" : "film", onError };
-  return html`<span class="holder" ref=${holder}>
-    ${isSeen &&
-    (generation.video?.content_type === "image/gif"
-      ? html`<img ...${shown} src=${src} alt="" onLoad=${onLoad} />`
-      : html`<video ...${shown} ref=${film} src="${src}#t=${FIRST}" muted loop playsinline preload="metadata" tabindex="-1"
-          aria-hidden="true" disablepictureinpicture onLoadedData=${onLoad}></video>`)}
-  </span>`;
+  return [element, isSeen];
 }

@@ -56,8 +56,8 @@ export function clear() {
   draft.value = NOTHING;
 }
 
-/** Return whether nothing is chosen or typed. */
-export const isEmpty = () => !draft.value.model && !Object.values(draft.value.values).some((value) => value !== undefined && value !== "");
+/** Return whether nothing is typed. */
+export const isEmpty = () => !Object.values(draft.value.values).some((value) => value !== undefined && value !== "");
 
 /** @returns {Draft} */
 function read() {

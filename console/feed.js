@@ -27,21 +27,23 @@ export class Feed {
   }
 
   /**
-   * Load the newest videos and all that are shown and running. Return whether any of those runs.
+   * Load the newest videos and all that are shown and running. Return whether any of them runs.
    * @param {string[]} shown
    */
   async poll(shown) {
     try {
-      const newest = await this.newest();
+      // A list that begins with the oldest does not change at its beginning.
+      const newest = this.filters.order && this.ids.peek() !== null ? [] : await this.newest();
       const fresh = new Set(newest);
-      const running = shown.map((id) => video(id).peek()).filter((one) => one !== null).filter((one) => !hasEnded(one));
+      const runs = (/** @type {string[]} */ ids) => ids.map((id) => video(id).peek()).filter((one) => one !== null).filter((one) => !hasEnded(one));
+      const running = runs(shown);
       // A list does not say how many are before a queued one.
       const asked = running.filter((one) => !fresh.has(one.id) || one.meta.stage === "queued");
       const first = this.turn % Math.max(1, asked.length);
       this.turn += AT_ONCE;
       await Promise.all([...asked, ...asked].slice(first, first + Math.min(AT_ONCE, asked.length)).map(poll));
       this.problem.value = null;
-      return running.length > 0;
+      return running.length > 0 || runs(newest).length > 0;
     } catch (error) {
       this.problem.value = error;
       throw error;

@@ -2,6 +2,7 @@
 
 import { count } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
+import { IconButton } from "./icons.js";
 import { Media } from "./media.js";
 import { texts } from "./texts.js";
 
@@ -37,15 +38,15 @@ export function Field({ field, value, onChange, problem, id = `field-${field.pat
   const isGroup = ["group", "list", "media"].includes(field.kind) || (field.kind === "choice" && field.isShort);
   const described = [field.hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ") || undefined;
   const more = { "aria-describedby": described, "aria-invalid": problem ? "true" : undefined };
-  const optional = !field.required && html` <small>${t.optional}</small>`;
+  const required = field.required && !/^prompt$|\[/.test(field.name) && html` <small>${t.required}</small>`;
   const control = html`<${Kind} field=${field} id=${id} value=${value} onChange=${onChange} more=${more} />`;
   const rest = html`${problem && html`<p id="${id}-problem" class="problem">${problem}</p>`}
     ${field.hint && html`<${Hint} id="${id}-hint" text=${field.hint} />`}`;
   if (field.kind === "switch") return html`<div class="field" data-field=${field.name}>${control}${rest}</div>`;
   if (isGroup) {
-    return html`<fieldset class="field" data-field=${field.name} aria-describedby=${described}><legend class="label">${field.label}${optional}</legend>${control}${rest}</fieldset>`;
+    return html`<fieldset class="field" data-field=${field.name} aria-describedby=${described}><legend class="label">${field.label}${required}</legend>${control}${rest}</fieldset>`;
   }
-  return html`<div class="field" data-field=${field.name}><label class="label" for=${id}>${field.label}${optional}</label>${control}${rest}</div>`;
+  return html`<div class="field" data-field=${field.name}><label class="label" for=${id}>${field.label}${required}</label>${control}${rest}</div>`;
 }
 
 /**
@@ -61,7 +62,7 @@ function Hint({ id, text }) {
 
 /** @param {Control<TextShape, string>} props */
 function Text({ field, id, value, onChange, more }) {
-  return html`<input id=${id} type="text" value=${value ?? ""} maxlength=${field.maxLength} ...${more}
+  return html`<input id=${id} type="text" dir="auto" value=${value ?? ""} maxlength=${field.maxLength} ...${more}
     placeholder=${field.default ?? ""} onInput=${(event) => onChange(event.target.value)} />`;
 }
 
@@ -77,7 +78,7 @@ function Long({ field, id, value, onChange, more }) {
     style.height = "auto";
     style.height = `${Math.min(area.current.scrollHeight || scrollHeight, innerHeight * 0.5) + 2}px`;
   }, [value]);
-  return html`<textarea ref=${area} id=${id} rows=${field.name === "prompt" ? 4 : 2} value=${value ?? ""} ...${more}
+  return html`<textarea ref=${area} dir="auto" id=${id} rows=${field.name === "prompt" ? 4 : 2} value=${value ?? ""} ...${more}
     onInput=${(event) => onChange(event.target.value)}></textarea>`;
 }
 
@@ -134,8 +135,8 @@ function List({ field, id, value, onChange }) {
     ${shown.map((one, index) => {
       /** @type {FieldShape} */
       const inner = { ...field.item, name: `${field.name}[${index}]`, hint: "", required: true, label: `${field.item.label} ${index + 1}` };
-      const remove = html`<button type="button" class="quiet" aria-label=${t.removeItem(field.label, index + 1)}
-        onClick=${() => onChange(items.filter((_, at) => at !== index))}>×</button>`;
+      const remove = html`<${IconButton} name="close" label=${t.removeItem(field.label, index + 1)}
+        onClick=${() => onChange(items.filter((_, at) => at !== index))} />`;
       const put = (/** @type {Value} */ next) => {
         if (index >= items.length) onChange([...items, next]);
         else if (isMedia && !next) onChange(items.filter((_, at) => at !== index));

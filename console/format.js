@@ -11,7 +11,7 @@ const STEPS = [
   ["hour", 3600],
   ["minute", 60],
 ];
-const span = new Intl.RelativeTimeFormat(texts.locale, { style: "short" });
+const span = new Intl.RelativeTimeFormat(texts.locale, { style: "short", numeric: "auto" });
 const whole = new Intl.DateTimeFormat(texts.locale, { dateStyle: "medium", timeStyle: "medium" });
 const short = new Intl.DateTimeFormat(texts.locale, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(texts.locale, { dateStyle: "medium" });
@@ -103,6 +103,17 @@ export function length(seconds) {
   if (rounded < 60) return `${seconds < 9.95 && seconds % 1 ? seconds.toFixed(1) : rounded} s`;
   if (rounded < 3600) return `${Math.floor(rounded / 60)}:${String(rounded % 60).padStart(2, "0")} min`;
   return `${Math.floor(rounded / 3600)} h ${Math.floor((rounded % 3600) / 60)} min`;
+}
+
+/**
+ * Return a position or a length in a video: "0:04", "1:02:03".
+ * @param {number} seconds
+ */
+export function clock(seconds) {
+  const whole_ = Math.round(seconds);
+  const parts = [Math.floor(whole_ / 3600), Math.floor((whole_ % 3600) / 60), whole_ % 60];
+  const [first = 0, ...others] = parts[0] ? parts : parts.slice(1);
+  return [first, ...others.map((part) => String(part).padStart(2, "0"))].join(":");
 }
 
 /**

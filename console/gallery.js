@@ -1,25 +1,34 @@
 /** The page of all videos, newest first. It loads more when the reader scrolls, and draws only what is on the screen. */
 
 import { messageOf, statusOf } from "./api.js";
-import { Card, chosen } from "./card.js";
+import { Card, COMPACT, placed, shaped, shapeOf } from "./card.js";
 import { Feed } from "./feed.js";
+import { count } from "./format.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
+import { Icon } from "./icons.js";
 import { loadModels, models } from "./models.js";
 import { usePoll } from "./poll.js";
-import { replace, route, to } from "./route.js";
+import { go, replace, route, to } from "./route.js";
+import { Chosen, choose, chosen } from "./selection.js";
+import { justified } from "./shape.js";
 import { texts } from "./texts.js";
-import { gone } from "./videos.js";
+import { gone, isCancelled, video } from "./videos.js";
+import { Welcome } from "./welcome.js";
 
 /** @import { RefObject } from "preact" */
+/** @import { Box } from "./shape.js" */
 /** @import { Filters as Asked } from "./types.js" */
 
 const t = texts.gallery;
 const STATUSES = /** @type {const} */ (["queued", "generating", "completed", "error"]);
+const PERIODS = /** @type {const} */ ([1, 7, 30, 90]);
 /** @type {(keyof Asked)[]} */
-const FILTERS = ["status", "model", "batch", "text", "tag"];
+const FILTERS = ["status", "model", "batch", "text", "tag", "created_after", "created_before", "order"];
+const RANGE = "range";
 const PAUSE = 400; // milliseconds after the last letter
 const MOST_WORDS = 200; // characters
-const TEXT = 4.7; // rem: the height of the text below a video
+const TEXT = 2.75; // rem: the height of the text below a video
+const AHEAD = 0.5; // screens that are drawn above and below the one that is seen
 
 /** @type {{ name: string, feed: Feed, scroll: number } | null} */
 let lastFeed = null;
@@ -39,6 +48,19 @@ export function forgetFeed() {
   lastFeed = null;
 }
 
+/** Return the filters of the list that was shown last. */
+export const lastFilters = () => lastFeed?.feed.filters ?? {};
+
+/**
+ * Return the ids of the newer and the older neighbour of a video in the list that was shown last.
+ * @param {string} id
+ */
+export function neighbours(id) {
+  const ids = (lastFeed?.feed.ids.value ?? []).filter((one) => one === id || !gone.value.has(one));
+  const at = ids.indexOf(id);
+  return at < 0 ? {} : { newer: ids[at - 1], older: ids[at + 1] };
+}
+
 /** Render the page of all videos. */
 export function Gallery() {
   const query = route.value.query;
@@ -54,23 +76,30 @@ export function Gallery() {
   const ids = feed.ids.value?.filter((id) => !gone.value.has(id));
   const problem = feed.problem.value;
   const isShown = problem !== null && statusOf(problem) !== 401 && statusOf(problem) !== 0;
+  const isEmpty = ids?.length === 0 && feed.isWhole.value;
   return html`<section class="gallery" aria-label=${t.title}>
     <h1 class="unseen">${t.title}</h1>
-    <${Filters} filters=${filters} />
+    ${!(isEmpty && name === "{}") && html`<${Filters} filters=${filters} found=${ids && (feed.isWhole.value ? count(ids.length) : `${count(ids.length)}+`)} />`}
     ${isShown && html`<p class="problem" role="alert">${t.failedToLoad}${messageOf(problem)}</p>`}
     ${!ids && !problem && html`<${Skeleton} />`}
-    ${ids && !ids.length && feed.isWhole.value && html`<${Nothing} isFiltered=${name !== "{}"} />`}
-    ${ids && html`<${Grid} key=${name} ids=${ids} feed=${feed} shown=${shown} />`}
+    ${isEmpty && html`<${Nothing} isFiltered=${name !== "{}"} />`}
+    ${ids && html`<${Grid} key=${name} ids=${ids} feed=${feed} shown=${shown} folds=${filters.status !== "error"} />`}
     <${Chosen} />
   </section>`;
 }
 
-/** @param {{ filters: Asked }} props */
-function Filters({ filters }) {
-  const set = (/** @type {keyof Asked} */ name, /** @type {string} */ value) => replace("", { ...filters, [name]: value });
+/** @param {{ filters: Asked, found?: string }} props */
+function Filters({ filters, found }) {
+  const changed = (/** @type {keyof Asked} */ name, /** @type {string} */ value) => ({ ...filters, [name]: value });
+  const set = (/** @type {keyof Asked} */ name, /** @type {string} */ value) => go("", changed(name, value));
+  // Each letter of a longer search replaces the search before it in the history.
+  const search = (/** @type {keyof Asked} */ name, /** @type {string} */ value) => (filters[name] ? replace : go)("", changed(name, value));
   const known = [...(models.value?.values() ?? [])];
-  return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
-    <${Words} name="text" asked=${filters.text} label=${t.text} hint=${t.textHint} onAsk=${set} />
+  const isFiltered = Object.keys(filters).length > 0;
+  const [isOpen, setOpen] = useState(isFiltered); // on a small screen
+  return html`<form class="filters ${isOpen ? "is-open" : ""}" role="search" onSubmit=${(event) => event.preventDefault()}>
+    <span class="search"><${Icon} name="search" /><${Words} name="text" asked=${filters.text} label=${t.text} hint=${t.textHint} onAsk=${search} /></span>
+    <button type="button" class="only-icon toggle" aria-label=${t.filters} title=${t.filters} aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}><${Icon} name="filters" /></button>
     <select aria-label=${t.status} value=${filters.status ?? ""} onChange=${(event) => set("status", event.target.value)}>
       <option value="">${t.anyStatus}</option>
       ${STATUSES.map((status) => html`<option key=${status} value=${status}>${texts.stage[status]}</option>`)}
@@ -80,20 +109,65 @@ function Filters({ filters }) {
       ${filters.model && !models.value?.has(filters.model) && html`<option value=${filters.model}>${filters.model}</option>`}
       ${known.map(({ id, title }) => html`<option key=${id} value=${id}>${title}</option>`)}
     </select>
-    <${Words} name="tag" asked=${filters.tag} label=${t.tag} hint=${t.tag} onAsk=${set} />
+    <${Dates} filters=${filters} onAsk=${(/** @type {Asked} */ changes) => go("", { ...filters, ...changes })} />
+    <select aria-label=${t.order} value=${filters.order ?? ""} onChange=${(event) => set("order", event.target.value)}>
+      <option value="">${t.newest}</option>
+      <option value="oldest">${t.oldest}</option>
+    </select>
+    <${Words} name="tag" asked=${filters.tag} label=${t.tag} hint=${t.tag} onAsk=${search} options=${tagsInUse()} />
     ${filters.batch &&
     html`<button type="button" class="chip" onClick=${() => set("batch", "")}>
-      ${t.inBatch(filters.batch)} <span aria-hidden="true">×</span>
-      <span class="unseen">${t.clear}</span>
+      ${t.inBatch(filters.batch)} <${Icon} name="close" /><span class="unseen">${t.clear}</span>
     </button>`}
+    ${isFiltered && found && html`<span class="found" role="status">${t.found(found)}</span>`}
+    <a class="button primary" aria-label=${t.new} href=${to("make")}><${Icon} name="plus" /><span>${t.new}</span></a>
   </form>`;
+}
+
+/** Return the tags of the videos that are loaded, in the order of the alphabet. */
+function tagsInUse() {
+  const found = (lastFeed?.feed.ids.value ?? []).flatMap((id) => video(id).peek()?.meta.tags ?? []);
+  return [...new Set(found)].sort();
+}
+
+/**
+ * The period in which videos were made: the last days, or a range of days.
+ * @param {{ filters: Asked, onAsk: (changes: Asked) => void }} props
+ */
+function Dates({ filters, onAsk }) {
+  const { created_after: after, created_before: before } = filters;
+  const [isRange, setRange] = useState(false);
+  const today = new Date();
+  const midnight = (/** @type {number} */ days, day = today) => new Date(day.getFullYear(), day.getMonth(), day.getDate() + days);
+  const since = (/** @type {number} */ days) => midnight(1 - days).toISOString();
+  const isPeriod = !before && PERIODS.some((days) => since(days) === after);
+  const isOther = isRange || Boolean((after && !isPeriod) || before);
+  const choose_ = (/** @type {string} */ value) => {
+    setRange(value === RANGE);
+    if (value !== RANGE) onAsk({ created_after: value, created_before: "" });
+  };
+  // A date field has a day of the reader's calendar; the API has times, and its range ends before the second one.
+  const shown = (/** @type {string | undefined} */ time, days = 0) => {
+    if (!time || Number.isNaN(Date.parse(time))) return "";
+    const day = midnight(days, new Date(time));
+    return [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+  };
+  const timeOf = (/** @type {string} */ day, days = 0) => (day ? midnight(days, new Date(`${day}T00:00`)).toISOString() : "");
+  return html`<select aria-label=${t.when} value=${isOther ? RANGE : (after ?? "")} onChange=${(event) => choose_(event.target.value)}>
+      <option value="">${t.anyTime}</option>
+      ${PERIODS.map((days) => html`<option key=${days} value=${since(days)}>${t.lastDays(days)}</option>`)}
+      <option value=${RANGE}>${t.range}</option>
+    </select>
+    ${isOther &&
+    html`<input type="date" aria-label=${t.from} title=${t.from} value=${shown(after)} onChange=${(event) => onAsk({ created_after: timeOf(event.target.value) })} />
+      <input type="date" aria-label=${t.until} title=${t.until} value=${shown(before, -1)} onChange=${(event) => onAsk({ created_before: timeOf(event.target.value, 1) })} />`}`;
 }
 
 /**
  * A field for words, which are searched for once the reader stops typing for a moment.
- * @param {{ name: keyof Asked, asked?: string, label: string, hint: string, onAsk: (name: keyof Asked, words: string) => void }} props
+ * @param {{ name: keyof Asked, asked?: string, label: string, hint: string, onAsk: (name: keyof Asked, words: string) => void, options?: string[] }} props
  */
-function Words({ name, asked = "", label, hint, onAsk }) {
+function Words({ name, asked = "", label, hint, onAsk, options = [] }) {
   const [typed, setTyped] = useState(asked);
   const latest = useRef(onAsk); // the other filters may change before it is called
   latest.current = onAsk;
@@ -112,35 +186,64 @@ function Words({ name, asked = "", label, hint, onAsk }) {
     }, PAUSE);
     return () => clearTimeout(timer);
   }, [wanted]);
-  return html`<input type="search" class="words-${name}" value=${typed} maxlength=${MOST_WORDS} placeholder=${hint} aria-label=${label}
-    onInput=${(event) => setTyped(event.target.value)} />`;
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape" && typed) {
+      event.preventDefault();
+      setTyped("");
+    }
+  };
+  const list = options.length > 0 ? `known-${name}` : undefined;
+  return html`<input type="search" class="words-${name}" dir="auto" value=${typed} maxlength=${MOST_WORDS} placeholder=${hint} aria-label=${label} list=${list}
+      onInput=${(event) => setTyped(event.target.value)} onKeyDown=${onKeyDown} />
+    ${list && html`<datalist id=${list}>${options.map((one) => html`<option key=${one} value=${one} />`)}</datalist>`}`;
+}
+
+/** @typedef {{ id: string, failed?: string[] }} Item a video, or failures of one batch with the first of them */
+
+/**
+ * Return what the list shows: each video, but a batch's failures together, where the newest of them is.
+ * @param {string[]} ids
+ */
+function folded(ids) {
+  /** @type {Map<string, string[]>} */
+  const failures = new Map();
+  for (const id of ids) {
+    const known = video(id).peek();
+    if (known?.status !== "error" || isCancelled(known) || !known.meta.batch) continue;
+    const batch = known.meta.batch.id;
+    failures.set(batch, [...(failures.get(batch) ?? []), id]);
+  }
+  const several = [...failures.values()].filter((failed) => failed.length > 1);
+  const first = new Map(several.map((failed) => [failed[0], failed]));
+  const others = new Set(several.flatMap((failed) => failed.slice(1)));
+  return ids.filter((id) => !others.has(id)).map((id) => /** @type {Item} */ ({ id, failed: first.get(id) }));
 }
 
 /**
- * Return how many columns fit into a width, the gap between them and the height of a row.
+ * Return the gap between cards, the height that rows should have, and that of the text below them.
  * @param {number} width
  */
 function measure(width) {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const gap = width < 560 ? 12 : 20;
-  const wanted = width < 560 ? 150 : width < 1000 ? 230 : width < 2200 ? 290 : 400;
-  const columns = Math.max(1, Math.floor((width + gap) / (wanted + gap)));
-  const size = (width - gap * (columns - 1)) / columns;
-  return { columns, gap, height: Math.round((size * 9) / 16 + TEXT * rem + gap) };
+  const wanted = width < 560 ? 150 : width < 1000 ? 190 : width < 2200 ? 215 : 320;
+  return { width, wanted, gap: width < 560 ? 12 : 16, below: Math.round(TEXT * rem) };
 }
 
-/** @param {{ ids: string[], feed: Feed, shown: RefObject<string[]> }} props */
-function Grid({ ids, feed, shown }) {
+/** @param {{ ids: string[], feed: Feed, shown: RefObject<string[]>, folds: boolean }} props */
+function Grid({ ids, feed, shown, folds }) {
   const grid = useRef(/** @type {HTMLElement | null} */ (null));
   const [room, setRoom] = useState({ width: 0, from: 0, to: 0 });
-  const { columns, gap, height } = measure(room.width || 1000);
+  const items = folds ? folded(ids) : ids.map((id) => /** @type {Item} */ ({ id }));
+  const ratios = items.map(({ id, failed }) => (failed ? COMPACT : shapeOf(video(id).peek())));
+  const { boxes, height } = useMemo(() => justified(ratios, measure(room.width || 1000)), [ratios.join(), room.width]);
   useLayoutEffect(() => {
     const see = () => {
       const box = grid.current?.getBoundingClientRect();
       if (!box) return;
-      const now = measure(box.width).height;
-      const from = Math.max(0, Math.floor(-box.top / now) - 1);
-      const end = Math.max(1, Math.ceil((innerHeight - box.top) / now) + 1);
+      // Whole steps, so that not every pixel of scrolling draws the page again.
+      const step = innerHeight * AHEAD;
+      const from = Math.floor((-box.top - step) / step) * step;
+      const end = Math.ceil((innerHeight - box.top + step) / step) * step;
       if (lastFeed) lastFeed.scroll = scrollY;
       setRoom((before) =>
         before.width === box.width && before.from === from && before.to === end ? before : { width: box.width, from, to: end },
@@ -159,33 +262,63 @@ function Grid({ ids, feed, shown }) {
       removeEventListener("resize", see);
     };
   }, []);
-  const seen = ids.slice(room.from * columns, room.to * columns);
-  shown.current = seen;
-  const isNearEnd = room.width > 0 && (room.to + 2) * columns >= ids.length;
+  const seen = items
+    .map((item, index) => ({ ...item, index, box: /** @type {Box} */ (boxes[index]) }))
+    .filter(({ box }) => box.top < room.to && box.top + box.height > room.from);
+  shown.current = seen.map(({ id }) => id);
+  for (const { id } of seen) void video(id).value; // a job on the screen that ends changes its shape
+  const isNearEnd = room.width > 0 && room.to + innerHeight >= height;
   useEffect(() => {
     if (isNearEnd) feed.more();
   }, [isNearEnd, ids.length, feed]);
-  const rows = Math.ceil(ids.length / columns);
-  return html`<div class="window" ref=${grid} style=${{ height: `${rows * height}px` }}>
-      <ul class="grid" style=${{ transform: `translateY(${room.from * height}px)`, gap: `${gap}px`,
-        gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`, gridAutoRows: `${height - gap}px` }}>
-        ${seen.map(
-          (id, index) =>
-            html`<${Card} key=${id} id=${id} position=${room.from * columns + index + 1}
-              total=${feed.isWhole.value ? ids.length : undefined} />`,
+  const order = useRef(ids);
+  order.current = items.filter(({ failed }) => !failed).map(({ id }) => id);
+  const range = () => order.current;
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "a" || !(event.ctrlKey || event.metaKey) || !chosen.value.length) return;
+    event.preventDefault();
+    for (const id of range()) if (!chosen.value.includes(id)) choose(id, true);
+  };
+  const total = feed.isWhole.value ? items.length : undefined;
+  return html`<div class="window" ref=${grid} style=${{ height: `${height}px` }} onKeyDown=${onKeyDown}>
+      <ul>
+        ${seen.map(({ id, failed, index, box }) =>
+          failed
+            ? html`<${Failures} key=${id} ids=${failed} box=${box} position=${index + 1} total=${total} />`
+            : html`<${Card} key=${id} id=${id} position=${index + 1} total=${total} box=${box} range=${range} />`,
         )}
       </ul>
     </div>
     <p class="end">
-      ${feed.isLoading.value ? texts.loading : feed.isWhole.value ? (ids.length > columns * 3 ? t.end : "") : html`<button
+      ${feed.isLoading.value ? texts.loading : feed.isWhole.value ? (height > innerHeight ? t.end : "") : html`<button
               type="button" onClick=${() => feed.more()}>${texts.more}</button>`}
     </p>`;
 }
 
+/**
+ * The failures of one batch, as one card.
+ * @param {{ ids: string[], box: Box, position: number, total?: number }} props
+ */
+function Failures({ ids, box, position, total }) {
+  const batch = video(ids[0] ?? "").value?.meta.batch?.id ?? "";
+  return html`<li class="card" aria-posinset=${position} aria-setsize=${total ?? -1} style=${placed(box)}>
+    <a href=${to("", { batch, status: "error" })}>
+      <span class="thumb failed" style=${shaped(box, COMPACT)}><span class="stage error">
+        <strong><${Icon} name="failed" />${t.failures(count(ids.length))}</strong>
+        <span>${t.ofBatch(batch)}</span>
+      </span></span>
+      <span class="prompt">${t.showFailures}</span>
+    </a>
+  </li>`;
+}
+
+const SKELETON = [1.78, 0.56, 1, 1.78, 1.33, 1.78, 0.56, 1.78, 1, 1.78, 1.33, 1.78];
+
 function Skeleton() {
-  return html`<ul class="grid still" aria-hidden="true">
-    ${Array.from({ length: 8 }, (_, index) => html`<li key=${index} class="card"><span class="thumb"></span></li>`)}
-  </ul>`;
+  const { boxes } = justified(SKELETON, measure(Math.max(280, innerWidth * 0.94)));
+  return html`<div class="window skeleton" aria-hidden="true">
+    <ul>${boxes.map((box, index) => html`<li key=${index} class="card" style=${placed(box)}><span class="thumb" style=${shaped(box, 1)}></span></li>`)}</ul>
+  </div>`;
 }
 
 /** @param {{ isFiltered: boolean }} props */
@@ -193,20 +326,5 @@ function Nothing({ isFiltered }) {
   if (isFiltered) {
     return html`<div class="nothing"><h2>${t.none}</h2><p><a class="button" href=${to()}>${t.clear}</a></p></div>`;
   }
-  return html`<div class="nothing">
-    <h2>${t.empty}</h2>
-    <p>${t.emptyLead}</p>
-    <p><a class="button primary" href=${to("make")}>${t.make}</a></p>
-  </div>`;
-}
-
-/** The number of videos that are chosen for comparison, and the link to compare them. */
-function Chosen() {
-  const ids = chosen.value;
-  if (!ids.length) return null;
-  return html`<div class="chosen" role="region" aria-label=${t.compare}>
-    <span>${t.chosen(ids.length)}</span>
-    <button type="button" class="quiet" onClick=${() => (chosen.value = [])}>${t.clearChoice}</button>
-    ${ids.length > 1 && html`<a class="button primary" href=${to("compare", ids.join(","))}>${t.compare}</a>`}
-  </div>`;
+  return html`<${Welcome} />`;
 }

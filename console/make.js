@@ -1,25 +1,33 @@
 /** The page to request videos: a model, the form of its schema, and the results. */
 
 import { ApiError, get, messageOf, post, showProblem, statusOf } from "./api.js";
-import { Card, chosen } from "./card.js";
+import { Card } from "./card.js";
 import { wait } from "./clock.js";
 import { change, clear, draft, isEmpty, made, setValue } from "./draft.js";
-import { length, readable, usd } from "./format.js";
+import { ago, length, readable, usd } from "./format.js";
 import { Field, isJson } from "./form.js";
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
+import { Icon, IconButton } from "./icons.js";
 import { loadModels, models, modelWithSchema, search, takesOf, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
+import { Poster } from "./poster.js";
+import { Presets } from "./presets.js";
 import { replace, route, to } from "./route.js";
+import { favourites, recent } from "./settings.js";
 import { fieldsOf, mediaOf, problemsOf, requestOf, seedsFor, typedOf } from "./schema.js";
 import { texts } from "./texts.js";
 import { say, sayError } from "./toasts.js";
-import { create, fetchVideo, gone, hasEnded, newKey, video } from "./videos.js";
+import { create, fetchVideo, gone, hasEnded, newKey, note, PATH, promptOf, video } from "./videos.js";
+import { modelToBeginWith } from "./welcome.js";
 
-/** @import { Budget, ElementEvent, Estimate as EstimateAnswer, Field as FieldShape, Label, ModelWithSchema, Value, Values, VideoRequest } from "./types.js" */
+/** @import { Budget, ElementEvent, Estimate as EstimateAnswer, Field as FieldShape, Generation, Label, ModelKind, ModelWithSchema, Value, Values, VideoRequest } from "./types.js" */
 
 const t = texts.make;
 const MOST = 8; // variations
 const LISTED = 40; // models that are shown without a search
+const REMEMBERED = 8; // models that were used last
+const REPEATED = 40; // generations whose prompts may be offered again
+const OFFERED = 12; // prompts
 const TRIES = 4; // attempts of a call that the API throttles
 /** @type {FieldShape} */
 const PROMPT = { name: "prompt", path: "prompt", label: texts.video.prompt, hint: "", kind: "long", required: true, isFirst: true };
@@ -37,8 +45,15 @@ export function Make() {
   const { from, vary, input, model: asked } = route.value.query;
   const [details, setDetails] = useState(/** @type {ModelWithSchema | null} */ (null));
   const [problem, setProblem] = useState("");
-  const model = draft.value.model;
-  useEffect(() => void loadModels().catch(sayError), []);
+  const { model } = draft.value;
+  const [isLoading, setLoading] = useState(true);
+  useEffect(() => void loadModels().catch(sayError).finally(() => setLoading(false)), []);
+  // A newcomer begins with a model that suits most; others with the one that they used last.
+  const first = recent.value.find((id) => models.value?.has(id)) ?? modelToBeginWith();
+  const isFree = !model && !from && !input && !asked && !draft.value.input;
+  useEffect(() => {
+    if (isFree && first) change({ model: first });
+  }, [isFree, first]);
   useEffect(() => void prefill({ from, vary, input, asked }).catch(sayError), [from, input, asked]);
   useEffect(() => {
     let isCurrent = true;
@@ -61,13 +76,13 @@ export function Make() {
   const pending = useInput(details);
   return html`<div class="make">
     <section class="ask" aria-label=${t.title}>
-      <h1>${t.title}</h1>
+      <h1 class="unseen">${t.title}</h1>
       ${pending && html`<p class="hint" role="status">${t.using}</p>`}
-      <${ModelChoice} model=${model} takesVideo=${pending !== null} />
+      ${isFree && (isLoading || first) ? html`<p class="hint">${texts.loading}</p>` : html`<${ModelChoice} model=${model} takesVideo=${pending !== null} />`}
       ${problem && html`<p class="problem" role="alert">${problem}</p>`}
       ${details && html`<${Form} key=${details.id} details=${details} />`}
     </section>
-    <${Results} />
+    <div class="stack"><${Results} /><${Repeats} /></div>
   </div>`;
 }
 
@@ -105,24 +120,28 @@ function useInput(details) {
   return input ?? null;
 }
 
+const KINDS = /** @type {ModelKind[]} */ (["text-to-video", "image-to-video", "video-to-video", "audio-to-video"]);
+
 /** @param {{ model: string | null, takesVideo: boolean }} props */
 function ModelChoice({ model, takesVideo }) {
   const [words, setWords] = useState("");
   const [isOpen, setOpen] = useState(false);
+  const [kind, setKind] = useState(/** @type {ModelKind | ""} */ (""));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const focus = (/** @type {string} */ what) => /** @type {HTMLElement | null} */ (box.current?.querySelector(what))?.focus();
   // The element that had the focus is removed: users of the keyboard continue from here.
   const focusOn = (/** @type {string} */ what) => requestAnimationFrame(() => focus(what));
   if (model && !isOpen) {
     const takes = takesOf(model);
-    return html`<div ref=${box}>
-      <span class="label">${t.model}</span>
-      <span class="given"><span class="preview"><strong>${titleOf(model)}</strong> <code>${model}</code>
-        ${takes && html` <small>${t.takes(length(takes.median_seconds))}</small>`}</span>
-        <button type="button" onClick=${() => (setOpen(true), focusOn("input"))}>${t.change}</button></span>
+    const found = models.value?.get(model);
+    const facts = [found?.kind && t.kinds[found.kind], takes && t.takes(length(takes.median_seconds))].filter(Boolean).join(" · ");
+    return html`<div ref=${box} class="given">
+      <span class="preview"><span><span class="unseen">${t.model}: </span><strong class="model">${titleOf(model)}</strong>${facts && html`<br /><small>${facts}</small>`}</span></span>
+      <button type="button" onClick=${() => (setOpen(true), focusOn("input"))}>${t.change}</button>
     </div>`;
   }
-  const found = models.value ? search(models.value.values(), words, takesVideo && !words ? ["video-to-video"] : null) : [];
+  const wanted = kind || (takesVideo && !words ? "video-to-video" : "");
+  const found = models.value ? byUse(search(models.value.values(), words, wanted ? [wanted] : null), words) : [];
   const take = (/** @type {string} */ id) => {
     change({ model: id, pending: null });
     setOpen(false);
@@ -135,6 +154,7 @@ function ModelChoice({ model, takesVideo }) {
       const [best] = found;
       if (best) take(best.id);
     } else if (event.key === "Escape" && model) {
+      event.preventDefault();
       setOpen(false);
       focusOn("button");
     } else if (event.key === "ArrowDown") {
@@ -151,24 +171,54 @@ function ModelChoice({ model, takesVideo }) {
     if (button) button.focus();
     else focus("input");
   };
-  return html`<div ref=${box}>
-    <label class="label" for="model-search">${t.model}</label>
-    <input id="model-search" type="search" autocomplete="off" placeholder=${t.searchModels} value=${words}
-      onInput=${(event) => setWords(event.target.value)} onKeyDown=${onKeyDown} />
-    <p class="hint" role="status">${models.value ? (found.length ? t.modelHint(found.length) : t.noModels) : texts.loading}</p>
+  return html`<div ref=${box} class="stack close">
+    <label class="unseen" for="model-search">${t.model}</label>
+    <span class="search"><${Icon} name="search" /><input id="model-search" type="search" autocomplete="off" placeholder=${t.searchModels} value=${words}
+      onInput=${(event) => setWords(event.target.value)} onKeyDown=${onKeyDown} /></span>
+    <div class="segments small" role="group" aria-label=${t.inputs}>
+      ${["", ...KINDS].map(
+        (one) => html`<label key=${one}><input type="radio" name="model-kind" checked=${one === kind} onChange=${() => setKind(/** @type {ModelKind | ""} */ (one))} /><span>${t.inputKinds[one]}</span></label>`,
+      )}
+    </div>
     <ul class="models" onKeyDown=${move}>
       ${found.slice(0, LISTED).map(
         (one) => html`<li key=${one.id}>
           <button type="button" aria-current=${one.id === model ? "true" : undefined} onClick=${() => take(one.id)}>
             <strong>${one.title}</strong>
-            <small>${[one.vendor, one.kind && t.kinds[one.kind], one.takes && t.takes(length(one.takes.median_seconds))].filter(Boolean).join(" · ")}</small>
+            <small>${[recent.value.includes(one.id) && t.recent, one.vendor, one.kind && t.kinds[one.kind], one.takes && t.takes(length(one.takes.median_seconds))].filter(Boolean).join(" · ")}</small>
           </button>
+          <${IconButton} name="star" class="star" label=${t.favourite(one.title)} isOn=${favourites.value.includes(one.id)} onClick=${() => star(one.id)} />
         </li>`,
       )}
     </ul>
-    ${found.length > LISTED && html`<p class="hint">${t.moreModels(found.length - LISTED)}</p>`}
+    <p class="hint" role="status">${models.value ? (found.length ? t.modelHint(Math.min(LISTED, found.length), found.length) : t.noModels) : texts.loading}</p>
   </div>`;
 }
+
+/** @param {string} id */
+function star(id) {
+  const others = favourites.value.filter((one) => one !== id);
+  favourites.value = others.length < favourites.value.length ? others : [...others, id];
+}
+
+/**
+ * Return models with the favourites first, then those that were used last. With words, their order is kept.
+ * @template {{ id: string }} M
+ * @param {M[]} found
+ * @param {string} words
+ */
+function byUse(found, words) {
+  if (words) return found;
+  const rank = (/** @type {M} */ { id }) => {
+    if (favourites.value.includes(id)) return 0;
+    const used = recent.value.indexOf(id);
+    return used < 0 ? 2 : 1 + used / 100;
+  };
+  return [...found].sort((a, b) => rank(a) - rank(b));
+}
+
+/** The kinds of fields that fit next to each other. */
+const SHORT = ["text", "number", "choice", "switch"];
 
 /** @param {{ details: ModelWithSchema }} props */
 function Form({ details }) {
@@ -176,6 +226,8 @@ function Form({ details }) {
   const fields = useMemo(() => (details.schema ? fieldsOf(details.schema, details.inputs) : [PROMPT, OTHERS]), [details]);
   const [problems, setProblems] = useState(/** @type {Record<string, string | undefined>} */ ({}));
   const [sending, setSending] = useState(/** @type {number | null} */ (null)); // how many were accepted
+  const [hasMedia, setMedia] = useState(false);
+  const [arePresets, setPresets] = useState(false);
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   const set = (/** @type {string} */ name) => (/** @type {Value} */ value) => {
     setValue(name, value);
@@ -183,18 +235,36 @@ function Form({ details }) {
   };
   const seed = fields.find(({ name }) => name === "seed");
   const shown = (/** @type {FieldShape} */ one) => html`<${Field} key=${one.name} field=${one} value=${values[one.name]} onChange=${set(one.name)} problem=${problems[one.name]} />`;
+  const isShort = (/** @type {FieldShape} */ { kind }) => SHORT.includes(kind);
+  const inRows = (/** @type {FieldShape[]} */ some) => html`${some.filter((one) => !isShort(one)).map(shown)}
+    ${some.some(isShort) && html`<div class="pair">${some.filter(isShort).map(shown)}</div>`}`;
   const others = fields.filter(({ isFirst }) => !isFirst);
+  const isSpare = (/** @type {FieldShape} */ one) => !one.required && mediaOf(one) !== undefined && !filled(values[one.name]) && !problems[one.name];
+  const firsts = fields.filter(({ isFirst }) => isFirst);
+  const spare = firsts.filter(isSpare);
 
   const asRequest = () => {
     const request = requestOf(details.id, fields.filter(({ kind, name }) => kind !== "json" || isJson(values[name] ?? "")), values);
     return details.schema ? request : { .../** @type {Values} */ (request.others), model: details.id, prompt: request.prompt };
   };
+  const isWhole = fields.every(({ name, required }) => !required || filled(values[name]));
+  const { estimate, left: limit } = useEstimate(isWhole ? asRequest() : null);
+  // The focus moves to the first wrong field, and otherwise stays where it was.
+  const showFirst = () =>
+    requestAnimationFrame(() => {
+      const first = form.current?.querySelector(".problem:not(:empty)");
+      const field = first?.closest("[data-field]");
+      const control = field?.querySelector("[aria-invalid=true], input:not([type=file]), textarea, select, button") ?? first?.closest("[tabindex]");
+      /** @type {HTMLElement | null | undefined} */ (control)?.focus({ preventScroll: true });
+      first?.scrollIntoView({ block: "center" });
+    });
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     if (sending !== null) return;
     const bad = fields.find(({ kind, name }) => kind === "json" && values[name] && !isJson(values[name]));
     if (bad) {
       setProblems({ [bad.name]: t.notJson });
+      showFirst();
       return;
     }
     const request = asRequest();
@@ -202,36 +272,45 @@ function Form({ details }) {
     setSending(0);
     try {
       await send(request, seedsFor(seed, request, count), label, count, setSending);
+      recent.value = [details.id, ...recent.value.filter((id) => id !== details.id)].slice(0, REMEMBERED);
       say(t.accepted(count));
     } catch (error) {
       if (error instanceof ApiError && error.problems.length) setProblems(problemsOf(error.problems, [...fields, ...LABEL]));
       else showProblem(error, (message) => setProblems({ "": message }));
-      requestAnimationFrame(() => form.current?.querySelector(".problem:not(:empty)")?.scrollIntoView({ block: "center" }));
+      showFirst();
     } finally {
       setSending(null);
     }
   };
   const isOpen =
     others.some(({ name }) => problems[name] || filled(values[name])) || LABEL.some(({ name }) => problems[name] || filled(label[name]));
-  const isWhole = fields.every(({ name, required }) => !required || filled(values[name]));
   const left = pending?.requests.length ?? 0;
   const sent = pending && left ? pending.count - left : 0;
-  const button = sending !== null ? t.sending(sending, count) : sent > 0 ? t.rest(left) : t.button(count);
+  const many = sent > 0 ? left : count;
+  const price = estimate && estimate.basis !== "reserve" ? ` · ${usd(estimate.usd * many)}` : "";
+  const button = sending !== null ? t.sending(sending, count) : (sent > 0 ? t.rest(left) : t.button(count)) + price;
   const empty = () => {
     clear();
     say(t.cleared);
   };
-  return html`<form ref=${form} class="stack" onSubmit=${submit} noValidate>
-    ${problems[""] && html`<div class="failure" role="alert"><strong>${t.general}</strong><p class="problem">${problems[""]}</p></div>`}
-    ${fields.filter(({ isFirst }) => isFirst).map(shown)}
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();
+  };
+  return html`<form ref=${form} class="stack" onSubmit=${submit} onKeyDown=${onKeyDown} onDragEnter=${() => setMedia(true)} noValidate>
+    ${problems[""] && html`<div class="failure" role="alert" tabindex="-1"><strong>${t.general}</strong><p class="problem">${problems[""]}</p></div>`}
+    ${inRows(firsts.filter((one) => !isSpare(one) && mediaOf(one)?.length !== 0 && !isShort(one)))}
+    ${spare.length > 0 &&
+    html`${!hasMedia && html`<p><button type="button" onClick=${() => setMedia(true)}><${Icon} name="image" />${t.addMedia} <small>${spare.map((one) => one.label).join(", ")}</small></button></p>`}
+      <div class="stack" hidden=${!hasMedia}>${spare.map(shown)}</div>`}
+    ${inRows(firsts.filter(isShort))}
     <details open=${isOpen}>
       <summary>${t.settings} <small>${others.length + LABEL.length}</small></summary>
       <div class="stack">
-        ${others.map(shown)}
-        ${LABEL.map(
+        ${inRows(others)}
+        <div class="pair">${LABEL.map(
           (one) => html`<${Field} key=${one.name} field=${one} value=${label[one.name]} problem=${problems[one.name]}
             onChange=${(/** @type {string} */ value) => change({ label: { ...label, [one.name]: value } })} />`,
-        )}
+        )}</div>
       </div>
     </details>
     <div class="send">
@@ -240,22 +319,26 @@ function Form({ details }) {
           ${Array.from({ length: MOST }, (_, index) => html`<option key=${index} value=${index + 1}>${index + 1}</option>`)}
         </select>
       </label>
-      <${Estimate} request=${isWhole ? asRequest() : null} count=${count} />
-      <button class="primary" disabled=${sending !== null} aria-busy=${sending !== null}>${button}</button>
-      ${!isEmpty() && html`<button type="button" class="quiet" onClick=${empty}>${t.clear}</button>`}
+      <${Estimate} estimate=${estimate} left=${limit} count=${count} />
+      <span class="row">
+        <${IconButton} name="history" label=${t.presets} onClick=${() => setPresets(true)} />
+        ${!isEmpty() && html`<${IconButton} name="remove" label=${t.clear} onClick=${empty} />`}
+      </span>
+      <button class="primary" aria-busy=${sending !== null}>${button}</button>
     </div>
     ${sent > 0 && sending === null && html`<p class="hint" role="status">${t.partly(sent, sent + left)}</p>`}
+    ${arePresets && html`<${Presets} fields=${fields} onClose=${() => setPresets(false)} />`}
   </form>`;
 }
 
 /** @param {Value} value */
-const filled = (value) => value !== undefined && value !== "";
+const filled = (value) => value !== undefined && value !== "" && !(Array.isArray(value) && value.length === 0);
 
 /**
- * What a request will cost and what the tightest budget has left. Without a request, only the budget.
- * @param {{ request: VideoRequest | null, count: number }} props
+ * Return what a request will cost, null if that is not known, and what the tightest budget has left.
+ * @param {VideoRequest | null} request
  */
-function Estimate({ request, count }) {
+function useEstimate(request) {
   const [estimate, setEstimate] = useState(/** @type {EstimateAnswer | null} */ (null));
   const [left, setLeft] = useState(/** @type {Limit | null} */ (null));
   const asked = JSON.stringify(request);
@@ -274,7 +357,12 @@ function Estimate({ request, count }) {
       clearTimeout(timer);
     };
   }, [asked]);
-  if (!estimate && !left) return null;
+  return { estimate, left };
+}
+
+/** @param {{ estimate: EstimateAnswer | null, left: Limit | null, count: number }} props */
+function Estimate({ estimate, left, count }) {
+  if (!estimate && !left) return html`<span class="estimate"></span>`;
   const about = estimate && (estimate.basis === "reserve" ? t.unknownCost : t.cost(t.about(usd(estimate.usd)), count, usd(estimate.usd * count)));
   return html`<p class="estimate ${estimate?.refused ? "problem" : "hint"}" role="status" title=${estimate ? t.costHint[estimate.basis] : undefined}>
     ${(estimate?.refused && readable(estimate.refused)) || [about, left && t.left(usd(left.left_usd), left.period)].filter(Boolean).join(" · ")}
@@ -354,7 +442,34 @@ function Results() {
   return html`<section class="results" aria-label=${t.results}>
     <h2>${t.results}</h2>
     ${ids.length === 0 && html`<p class="hint">${t.resultsEmpty}</p>`}
-    <ul class="grid still">${ids.map((id, index) => html`<${Card} key=${id} id=${id} position=${index + 1} total=${ids.length} />`)}</ul>
-    ${done.length > 1 && html`<p><a class="button" href=${to("compare", (chosen.value.length > 1 ? chosen.value : done).join(","))}>${texts.gallery.compare}</a></p>`}
+    <ul class="grid">${ids.map((id, index) => html`<${Card} key=${id} id=${id} position=${index + 1} total=${ids.length} />`)}</ul>
+    ${done.length > 1 && html`<p><a class="button" href=${to("compare", done.join(","))}>${texts.gallery.compare}</a></p>`}
+  </section>`;
+}
+
+/** The prompts of the user's latest videos, each once, to fill the form with one of them. */
+function Repeats() {
+  const [found, setFound] = useState(/** @type {Generation[]} */ ([]));
+  useEffect(() => {
+    get(PATH, { limit: REPEATED }).then(({ data }) => {
+      const kept = new Map([...data].reverse().map((one) => [String(one.meta.request.prompt ?? ""), note(one, { isOfList: true })]));
+      kept.delete("");
+      setFound([...kept.values()].reverse().slice(0, OFFERED));
+    }, () => {}); // the list is an addition: the form works without it
+  }, []);
+  if (!found.length) return null;
+  return html`<section class="stack close" aria-label=${t.repeats}>
+    <h2>${t.repeats}</h2>
+    <ul class="past">
+      ${found.map(
+        (one) => html`<li key=${one.id}>
+          <a class="button quiet with-picture" href=${to("make", { from: one.id })}>
+            ${one.video?.poster_url ? html`<${Poster} generation=${one} />` : html`<span></span>`}
+            <span class="prompt" dir="auto">${promptOf(one).slice(0, 160)}</span>
+            <small><span class="model">${titleOf(one.meta.request.model)}</span> · <time>${ago(one.meta.created_at)}</time></small>
+          </a>
+        </li>`,
+      )}
+    </ul>
   </section>`;
 }

@@ -7,7 +7,7 @@ import { bytes } from "./format.js";
 import { html, signal, useEffect, useRef, useState } from "./html.js";
 import { texts } from "./texts.js";
 import { Dialog, sayError } from "./toasts.js";
-import { note, ownLink, PATH, promptOf, video } from "./videos.js";
+import { note, PATH, promptOf, video, withOwnLink } from "./videos.js";
 
 /** @import { MediaKind, MediaShape, Named, Value } from "./types.js" */
 
@@ -168,7 +168,7 @@ function Picker({ takesVideo, onClose, onVideo, onFrame }) {
 function Frame({ id, onFrame, onBack }) {
   const film = useRef(/** @type {HTMLVideoElement | null} */ (null));
   const [url, setUrl] = useState("");
-  useEffect(() => void ownLink(id).then((file) => setUrl(file?.url ?? ""), sayError), [id]);
+  useEffect(() => void withOwnLink(id).then(({ video: file }) => setUrl(file?.url ?? ""), sayError), [id]);
   const take = () => {
     if (!film.current) return;
     const { videoWidth: width, videoHeight: height } = film.current;

@@ -5,6 +5,18 @@ import { html } from "./html.js";
 const LEAST = 2; // percent: a bar that is not 0 stays visible
 
 /**
+ * Render bars with their axis: the highest value, its half, and 0.
+ * @param {{ bars: { name: string | number, value: number, title: string }[], label: string, shown: (value: number) => string, most?: number }} props
+ */
+export function Plot({ bars, label, shown, most }) {
+  const highest = most ?? Math.max(...bars.map(({ value }) => value));
+  return html`<div class="axis">
+    <span aria-hidden="true">${highest > 0 && [highest, highest / 2, 0].map((value) => html`<span key=${value}>${shown(value)}</span>`)}</span>
+    <${Bars} bars=${bars} most=${most} label=${label} />
+  </div>`;
+}
+
+/**
  * Render bars in order. A bar of `most`, by default the largest value, has the full height.
  * @param {{ bars: { name: string | number, value: number, title: string }[], most?: number, label: string }} props
  */

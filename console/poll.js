@@ -1,4 +1,4 @@
-/** Loading again and again: often while something runs, rarely while nothing does, never in a hidden tab. */
+/** Loading again and again: often while something runs, rarely while nothing does. A hidden tab only waits for what runs. */
 
 import { useEffect, useRef } from "./html.js";
 import { key, refused } from "./session.js";
@@ -9,6 +9,7 @@ const GROWTH = 1.5;
 // While something runs, wait a twentieth of the time that it has run: soon enough to see a video finish, without asking
 // 1,800 times an hour about a job that waits for hours.
 const MOST_UNDER_WAY = 10_000;
+const HIDDEN = 60_000;
 const GROWTH_UNDER_WAY = 1.05;
 
 /**
@@ -39,9 +40,11 @@ export function usePoll(poll, dependencies = []) {
     let isPolling = false;
     let isOver = false;
     let isWanted = false;
+    let isUnderWay = false;
     const plan = (/** @type {number} */ wait) => {
       clearTimeout(timer);
-      if (!isOver && !document.hidden) timer = setTimeout(run, wait);
+      if (isOver || (document.hidden && !isUnderWay)) return;
+      timer = setTimeout(run, document.hidden ? HIDDEN : wait);
     };
     const run = async () => {
       if (isPolling) {
@@ -51,7 +54,8 @@ export function usePoll(poll, dependencies = []) {
       isPolling = true;
       isWanted = false;
       try {
-        delay = next(delay, await latest.current());
+        isUnderWay = await latest.current();
+        delay = next(delay, isUnderWay);
       } catch {
         delay = Math.min(MOST, Math.max(2 * LEAST, delay * GROWTH)); // `poll` shows why
       }
@@ -62,7 +66,7 @@ export function usePoll(poll, dependencies = []) {
       delay = LEAST;
       plan(0);
     };
-    const onChange = () => (document.hidden ? clearTimeout(timer) : wake.current());
+    const onChange = () => (document.hidden ? plan(HIDDEN) : wake.current());
     document.addEventListener("visibilitychange", onChange);
     window.addEventListener("online", onChange);
     run();

@@ -10,6 +10,12 @@ import { ofDevice, ofTab } from "./storage.js";
  */
 export const place = (name) => `promptreel ${location.pathname} ${name}`;
 const KEY = place("key");
+const PATIENCE = 300; // milliseconds until the form to sign in appears, if no other tab has answered
+const TOGETHER = 50; // milliseconds in which the answers of several tabs arrive
+/** @type {BroadcastChannel | undefined} */
+let tabs;
+/** The name of this tab's request for the key of the other tabs, "" once it is answered or nobody waits for it. */
+let request = "";
 
 export const key = signal(read());
 /** Whether the API rejected the key of this tab. The page stays until the user signs in with another key. */
@@ -22,6 +28,9 @@ export const isKept = signal(ofDevice.getItem(KEY) !== null);
  */
 export const idOf = (value) => value.split("_").slice(0, 2).join("_");
 export const keyId = computed(() => idOf(key.value ?? ""));
+
+/** Whether this tab is asking the other tabs of the console for their key: until then there is no form to sign in. */
+export const isAsking = signal(false);
 
 /** The key of a link that was opened while another key is in use: the user decides whether to use it. */
 export const offered = signal(/** @type {string | null} */ (null));
@@ -67,8 +76,14 @@ export function keepKey(keep, value = key.value) {
   isKept.value = keep;
 }
 
-/** Sign out, and remove the key from this tab and this device. */
+/** Sign out, and remove the key from this tab, from the other tabs that use it, and from this device. */
 export function signOut() {
+  tabs?.postMessage({ left: keyId.value });
+  leave();
+}
+
+function leave() {
+  request = "";
   ofTab.removeItem(KEY);
   ofDevice.removeItem(KEY);
   isKept.value = false;
@@ -85,6 +100,44 @@ export function refuse(value) {
   if (value !== key.value) return;
   if (offered.value) signIn(offered.value, isKept.value);
   else refused.value = true;
+}
+
+/**
+ * Share the key with new tabs, so that they need not sign in and nothing has to be stored. A tab without a key asks, and the
+ * answer of the tab that was used last counts.
+ *
+ * Only scripts of this origin can listen here. The console's are the only ones: the API answers with JSON, and the pages of
+ * short links have neither scripts nor an origin (`functions/routes/opening.py`).
+ */
+export function startSharing() {
+  if (!globalThis.BroadcastChannel) return;
+  tabs = new BroadcastChannel(place("tabs"));
+  let usedAt = Date.now();
+  /** @type {{ key: string, usedAt: number }[]} */
+  const answers = [];
+  document.addEventListener("visibilitychange", () => {
+    usedAt = Date.now();
+  });
+  tabs.onmessage = (event) => {
+    const data = Object(event.data); // anything may arrive
+    if (data.asks && key.value !== null && !refused.value) tabs?.postMessage({ to: data.asks, key: key.value, usedAt });
+    else if (data.to && data.to === request && isKey(data.key)) {
+      answers.push(data);
+      setTimeout(settle, TOGETHER);
+    } else if (data.left && data.left === keyId.value) leave();
+  };
+  // A late answer also counts, unless somebody has signed in here, or out, since then.
+  const settle = () => {
+    const [latest] = answers.sort((a, b) => b.usedAt - a.usedAt);
+    if (latest && request && key.value === null) signIn(latest.key, isKept.value);
+    request = "";
+    isAsking.value = false;
+  };
+  if (key.value !== null) return;
+  isAsking.value = true;
+  request = crypto.randomUUID();
+  tabs.postMessage({ asks: request });
+  setTimeout(() => (isAsking.value = false), PATIENCE);
 }
 
 function read() {

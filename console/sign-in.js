@@ -2,6 +2,7 @@
 
 import { call, messageOf, statusOf } from "./api.js";
 import { html, useState } from "./html.js";
+import { Mark } from "./icons.js";
 import { idOf, isKept, isKey, keyId, offered, signIn, signOut } from "./session.js";
 import { texts } from "./texts.js";
 import { Dialog } from "./toasts.js";
@@ -13,7 +14,7 @@ const t = texts.signIn;
  * @param {{ isAgain?: boolean }} props
  */
 export function SignIn({ isAgain = false }) {
-  if (!isAgain) return html`<main class="sign-in"><h1>${texts.app}</h1><${Form} /></main>`;
+  if (!isAgain) return html`<main class="sign-in"><h1 class="row"><${Mark} />${texts.app}</h1><${Form} /></main>`;
   return html`<${Dialog} title=${t.title} canClose=${false} onClose=${signOut}><p>${t.rejected}</p><${Form} /><//>`;
 }
 
@@ -40,6 +41,7 @@ function Form() {
   const [isTrying, setTrying] = useState(false);
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
+    if (isTrying) return undefined;
     const given = typed.trim();
     if (!isKey(given)) return setProblem(t.form);
     setTrying(true);
@@ -66,6 +68,6 @@ function Form() {
       <input type="checkbox" checked=${keep} onChange=${(event) => setKeep(event.target.checked)} />
       <span>${t.keep}<small>${t.keepHint}</small></span>
     </label>
-    <button class="primary" disabled=${isTrying}>${t.button}</button>
+    <button class="primary" aria-busy=${isTrying}>${t.button}</button>
   </form>`;
 }

@@ -53,11 +53,11 @@ function History({ limit, hours }) {
           return { name: time, value: value ?? 0, title: `${shortTime(time)}: ${value === undefined ? t.notSeen : mean(value)}` };
         });
         return html`<figure class="plot" key=${of}>
-          <figcaption class="row"><span>${t[of]}</span><span class="hint">${t.most(mean(most(of)))}</span></figcaption>
+          <figcaption class="row apart"><span>${t[of]}</span><span class="hint">${t.most(mean(most(of)))}</span></figcaption>
           <${Bars} bars=${bars} most=${of === "held" ? Math.max(limit, most(of)) : most(of)} label=${t.plot(t[of], mean(most(of)))} />
         </figure>`;
       })}
-      <span class="row hint"><span>${shortTime(earliest)}</span><span>${shortTime(latest)}</span></span>
+      <span class="row apart hint"><time>${shortTime(earliest)}</time><time>${shortTime(latest)}</time></span>
     </div>
     <details><summary>${t.numbers}</summary>
       <div class="scroll" tabindex="0" role="region" aria-label=${t.numbers}><table>

@@ -3,6 +3,7 @@
 import { now } from "./clock.js";
 import { between, length } from "./format.js";
 import { html, useEffect, useState } from "./html.js";
+import { Icon } from "./icons.js";
 import { takesOf } from "./models.js";
 import { texts } from "./texts.js";
 import { isCancelled } from "./videos.js";
@@ -10,12 +11,20 @@ import { isCancelled } from "./videos.js";
 /** @import { Generation } from "./types.js" */
 
 const t = texts.stage;
+const USUAL_PART = 0.8; // of the bar, after the usual time
+
+/**
+ * Return whether the video of a generation was deleted because its time had come.
+ * @param {Generation} generation
+ */
+export const isExpired = ({ status, video }) => status === "completed" && video === null;
 
 /**
  * Return the name of the stage that a job is in.
  * @param {Generation} generation
  */
 export function stageName(generation) {
+  if (isExpired(generation)) return t.expired;
   return isCancelled(generation) ? t.cancelled : t[generation.meta.stage];
 }
 
@@ -50,8 +59,11 @@ function progress(generation, time) {
   const elapsed = Math.floor(between(sentAt ?? createdAt, time));
   const takes = takesOf(generation.meta.request.model);
   if (!takes) return [length(elapsed), null];
-  if (elapsed > takes.slowest_tenth_seconds) return [t.longer(length(elapsed)), 0.97];
-  return [t.ofAbout(length(elapsed), length(takes.median_seconds)), Math.min(0.97, elapsed / Math.max(1, takes.median_seconds))];
+  const usual = Math.max(1, Math.round(takes.median_seconds));
+  if (elapsed <= usual) return [t.ofAbout(length(elapsed), length(usual)), (USUAL_PART * elapsed) / usual];
+  const late = 1 - Math.exp((usual - elapsed) / usual); // the bar goes on, ever more slowly, and is never full
+  const part = USUAL_PART + (0.97 - USUAL_PART) * late;
+  return [elapsed > takes.slowest_tenth_seconds ? t.muchLonger(length(elapsed)) : t.longer(length(elapsed)), part];
 }
 
 /**
@@ -62,7 +74,7 @@ export function Stage({ generation }) {
   const time = useClock(generation.meta.stage === "generating");
   const [line, part] = progress(generation, time);
   return html`<span class="stage ${generation.meta.stage}">
-    <strong>${stageName(generation)}</strong>
+    <strong>${generation.meta.stage === "queued" && html`<${Icon} name="queued" />`}${stageName(generation)}</strong>
     <span>${line}</span>
     <span class="bar ${part === null ? "unknown" : ""}"><span style=${{ width: `${(part ?? 0.3) * 100}%` }}></span></span>
   </span>`;

@@ -2,6 +2,7 @@
 
 import { showProblem } from "./api.js";
 import { html, signal, useEffect, useRef } from "./html.js";
+import { IconButton } from "./icons.js";
 import { texts } from "./texts.js";
 
 /** @import { VNode } from "preact" */
@@ -58,7 +59,7 @@ export function Toasts() {
       ({ id, text, action, isError, close }) => html`<p key=${id} class=${isError ? "toast wrong" : "toast"}>
         <span>${text}</span>
         ${action && html`<button type="button" onClick=${() => (close(), action.run())}>${action.label}</button>`}
-        <button type="button" class="quiet" aria-label=${texts.close} onClick=${close}>×</button>
+        <${IconButton} name="close" label=${texts.close} onClick=${close} />
       </p>`,
     )}
   </div>`;
@@ -106,8 +107,12 @@ export function Dialog({ title, onClose, isWide = false, canClose = true, childr
   useEffect(() => {
     const element = dialog.current;
     if (!element) return undefined;
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
     if (!element.open) element.showModal();
-    return () => element.close();
+    return () => {
+      element.close();
+      before?.focus({ preventScroll: true });
+    };
   }, []);
   const onCancel = (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -124,7 +129,7 @@ export function Dialog({ title, onClose, isWide = false, canClose = true, childr
     <div class="dialog">
       <header>
         <h2>${title}</h2>
-        ${canClose && html`<button type="button" class="quiet" aria-label=${texts.close} onClick=${onClose}>×</button>`}
+        ${canClose && html`<${IconButton} name="close" label=${texts.close} onClick=${onClose} />`}
       </header>
       ${children}
     </div>

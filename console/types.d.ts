@@ -33,6 +33,22 @@ export interface VideoFile {
   content_type: "video/mp4" | "video/webm" | "video/quicktime" | "image/gif";
   file_name: string;
   file_size: number;
+  poster_url?: string | null;
+  width?: number | null;
+  height?: number | null;
+  duration?: number | null;
+  frame_rate?: number | null;
+  has_sound?: boolean | null;
+}
+
+export interface Link {
+  number: number;
+  url: string;
+  page_url: string;
+  automatic: boolean;
+  created_at: string;
+  expires_at: string | null;
+  opens_today: number;
 }
 
 export interface Problem {
@@ -214,6 +230,7 @@ export interface ReportRow {
   prompt: string | null;
   generation_id: string | null;
   status: Stage | "not started";
+  usd: number | null;
   error: string | null;
 }
 
@@ -282,6 +299,9 @@ export interface Filters {
   batch?: string;
   text?: string;
   tag?: string;
+  created_after?: string;
+  created_before?: string;
+  order?: string;
 }
 
 /** The answer to a GET depends on the path, and on whether the query names one object. */
@@ -299,10 +319,12 @@ export interface Get {
   (path: "v2/budgets"): Promise<Page<Budget>>;
   (path: "v2/slots"): Promise<Slots>;
   (path: "v2/keys"): Promise<Page<Key>>;
+  (path: `v2/video/generations/${string}/links`): Promise<Page<Link>>;
 }
 
 export interface Post {
   (path: `v2/batches/${string}/retry` | `v2/batches/${string}/cancel`): Promise<Batch>;
+  (path: `v2/video/generations/${string}/links`, json: { expires_in: number | null }, more: CallOptions): Promise<Link>;
   (path: "v2/batches", json: undefined, more: { query: { name: string; upload: "true" } }): Promise<BatchUpload>;
   (path: "v2/uploads", json: { content_type: string; sha256: string }): Promise<Upload>;
   (path: "v2/estimates", json: VideoRequest, more: { query: { strict: "true" } }): Promise<Estimate>;
@@ -436,5 +458,5 @@ export type Html = (strings: TemplateStringsArray, ...values: (Handler | object 
 
 /** The texts by page. A text with gaps is a function of the values that fill them. */
 export interface Texts {
-  [name: string]: string | ((...values: (string | number)[]) => string) | Texts | undefined;
+  [name: string]: string | string[] | string[][] | ((...values: (string | number)[]) => string) | Texts | undefined;
 }

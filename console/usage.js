@@ -2,10 +2,10 @@
 
 import { get, showProblem } from "./api.js";
 import { now } from "./clock.js";
-import { count, length, usd } from "./format.js";
+import { count, date, length, usd } from "./format.js";
 import { html, useState } from "./html.js";
 import { Slots } from "./slots.js";
-import { Bars } from "./plot.js";
+import { Plot as Axis } from "./plot.js";
 import { loadModels, models, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
 import { replace, route, to } from "./route.js";
@@ -17,6 +17,7 @@ import { texts } from "./texts.js";
 
 const t = texts.usage;
 const DAYS = [7, 30, 90];
+const SPENT = 8; // models in the chart
 /** @type {Grouping[]} */
 const BY = ["day", "model", "tag", "batch"];
 
@@ -69,6 +70,7 @@ export function Usage() {
     ${daily?.total && html`<${Plot} days=${days} sums=${daily.data} total=${daily.total} />`}
     ${usage && usage.by === by && html`<${Sums} by=${by} sums=${summed(usage.data, by)} />`}
     <h2>${t.models}</h2>
+    <${Spend} sums=${perModel} />
     <${ModelTimes} sums=${perModel} />
     <${Slots} />
   </section>`;
@@ -101,7 +103,7 @@ function Budget({ budget }) {
   const part = Math.min(1, limit > 0 ? used / limit : 1);
   const label = t.budget(budget.scope, t.periods[budget.period]);
   return html`<li>
-    <span class="row"><span>${label}</span><span>${t.of(shown(used), shown(limit))}</span></span>
+    <span class="row apart"><span>${label}</span><span>${t.of(shown(used), shown(limit))}</span></span>
     <span class="progress" role="meter" aria-label=${label} aria-valuemin="0" aria-valuemax=${limit} aria-valuenow=${Math.min(used, limit)}>
       <span class="part ${part > 0.9 ? "error" : part > 0.7 ? "generating" : "completed"}" style=${{ flexBasis: `${part * 100}%` }}></span>
     </span>
@@ -119,8 +121,8 @@ function Plot({ days, sums, total }) {
   const most = Math.max(...bars.map(({ value }) => value));
   return html`<figure class="plot">
     <figcaption><strong>${usd(total.usd)}</strong> <span class="hint">${t.total(total.completed, count(total.completed), count(total.failed))}${most > 0 && ` · ${t.most(usd(most))}`}</span></figcaption>
-    <${Bars} bars=${bars} label=${t.plot(usd(total.usd), days)} />
-    <span class="row hint"><span>${all[0]}</span><span>${all.at(-1)}</span></span>
+    <${Axis} bars=${bars} label=${t.plot(usd(total.usd), days)} shown=${usd} />
+    <span class="row apart hint"><time dateTime=${all[0]}>${date(`${all[0]}T12:00`)}</time><time dateTime=${all.at(-1)}>${date(`${all.at(-1)}T12:00`)}</time></span>
   </figure>`;
 }
 
@@ -141,6 +143,23 @@ function Sums({ by, sums }) {
       <td>${NAMES[by](one.name)}</td><td class="number">${count(one.completed)}</td><td class="number">${count(one.failed)}</td><td class="number">${usd(one.usd)}</td>
     </tr>`)}</tbody>
   </table></div>`;
+}
+
+/**
+ * What each model cost, the most expensive first, as bars.
+ * @param {{ sums: NamedSums[] }} props
+ */
+function Spend({ sums }) {
+  const spent = sums.filter(({ usd: price }) => price > 0).slice(0, SPENT);
+  const most = Math.max(...spent.map(({ usd: price }) => price));
+  return html`<ul class="stack close">
+    ${spent.map(
+      (one) => html`<li key=${one.name}>
+        <span class="row apart"><a class="model" href=${to("", { model: one.name })}>${titleOf(one.name)}</a><span>${usd(one.usd)}</span></span>
+        <span class="progress"><span class="part spent" style=${{ flexBasis: `${(one.usd / most) * 100}%` }}></span></span>
+      </li>`,
+    )}
+  </ul>`;
 }
 
 /**

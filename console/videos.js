@@ -20,6 +20,9 @@ const UNDO = 7000;
 /** @type {Map<string, Signal<Known | null>>} */
 const known = new Map();
 
+/** The generation that was last seen to end. */
+export const latestEnd = signal(/** @type {Known | null} */ (null));
+
 /** The ids of those that were deleted here, or will be in a few seconds. */
 export const gone = signal(/** @type {Set<string>} */ (new Set()));
 
@@ -71,9 +74,11 @@ export function note(generation, { isOfList = false } = {}) {
   if (generation.video) generation.linkedAt = Date.now();
   if (before?.video && generation.video && Date.now() - (before.linkedAt ?? 0) < LINK_LASTS) {
     generation.video.url = before.video.url;
+    if (before.video.poster_url) generation.video.poster_url = before.video.poster_url;
     generation.linkedAt = before.linkedAt;
   }
   if (JSON.stringify(before) !== JSON.stringify(generation)) kept.value = generation;
+  if (before && !hasEnded(before) && hasEnded(generation)) latestEnd.value = generation;
   return kept.peek() ?? generation;
 }
 
@@ -97,12 +102,12 @@ export async function freshLink(id) {
 }
 
 /**
- * Return the file of a generation with its own link. The video that plays keeps its link: the browser's copy of that one
+ * Return a generation whose video has a link of its own. The video that plays keeps its link: the browser's copy of that one
  * lacks the headers that allow a page to read it.
  * @param {string} id
  */
-export async function ownLink(id) {
-  return (await get(PATH, { generation_id: id })).video;
+export function withOwnLink(id) {
+  return get(PATH, { generation_id: id });
 }
 
 /**
@@ -128,16 +133,35 @@ export async function cancel(id) {
   note(/** @type {Generation} */ (await call("DELETE", PATH, { query })));
 }
 
+/** @type {Map<string, string>} */
+const keysOfRepeats = new Map();
+
 /**
- * Delete a video in a few seconds, unless the user undoes it.
- * @param {string} id
+ * Request a video like an earlier one and return the new generation. Until that is accepted, the same idempotency key is used.
+ * @param {Generation} generation
  */
-export function removeSoon(id) {
-  const mark = (/** @type {boolean} */ isGone) => {
-    const ids = new Set(gone.peek());
-    if (isGone) ids.add(id);
-    else ids.delete(id);
-    gone.value = ids;
+export async function again({ id, meta }) {
+  const idempotencyKey = keysOfRepeats.get(id) ?? newKey();
+  keysOfRepeats.set(id, idempotencyKey);
+  const made = await create(meta.request, idempotencyKey, { tag: (meta.tags ?? []).join(","), webhook: meta.webhook?.url });
+  keysOfRepeats.delete(id);
+  return made;
+}
+
+/**
+ * Return what the request of a generation was expected to cost in US dollars, null if that is not known.
+ * @param {Generation} generation
+ */
+export const estimateOf = ({ meta }) => meta.cost?.estimated_usd ?? null;
+
+/**
+ * Delete videos in a few seconds, unless the user undoes it.
+ * @param {string[]} some
+ */
+export function removeSoon(some) {
+  const mark = (/** @type {string[]} */ marked, /** @type {boolean} */ isGone) => {
+    const others = [...gone.peek()].filter((id) => !marked.includes(id));
+    gone.value = new Set(isGone ? [...others, ...marked] : others);
   };
   let isDone = false;
   const now = async () => {
@@ -146,12 +170,15 @@ export function removeSoon(id) {
     window.removeEventListener("pagehide", now);
     stop();
     close();
+    await Promise.all(some.map(removeOne));
+  };
+  const removeOne = async (/** @type {string} */ id) => {
     try {
       await call("DELETE", PATH, { query: { generation_id: id }, keepalive: true });
       known.delete(id);
     } catch (error) {
       if (statusOf(error) === 404) return;
-      mark(false);
+      mark([id], false);
       sayError(error);
     }
   };
@@ -159,10 +186,10 @@ export function removeSoon(id) {
     isDone = true;
     window.removeEventListener("pagehide", now);
     stop();
-    mark(false);
+    mark(some, false);
   };
-  mark(true);
-  const close = say(texts.video.removing, { action: { label: texts.undo, run: undo }, lasts: 0 });
+  mark(some, true);
+  const close = say(texts.video.removing(some.length), { action: { label: texts.undo, run: undo }, lasts: 0 });
   const stop = inTime(now, UNDO);
   window.addEventListener("pagehide", now);
 }
@@ -170,5 +197,6 @@ export function removeSoon(id) {
 /** Forget everything, because another user has signed in. */
 export function forget() {
   known.clear();
+  keysOfRepeats.clear();
   gone.value = new Set();
 }

@@ -1,7 +1,8 @@
-"""Build the bundle of the console's function: its code and the page, whose sources in console/ become three files.
+"""Build the bundle of the console's function: its code and the page, whose sources in console/ become a few files.
 
-Unbundled, the page would load more than thirty modules, each with an invocation of the function. esbuild therefore
-makes one script of the modules and libraries, and names it after its content.
+Unbundled, the page would load more than forty modules, each with an invocation of the function. esbuild therefore
+makes one script of what only the first page needs, one of what only later pages need (more.js), and one of the rest.
+It names them after their content.
 """
 
 import gzip
@@ -18,7 +19,7 @@ SOURCES = ROOT / "console"
 LOCK_FILE = ROOT / "package-lock.json"
 ESBUILD = ROOT / "node_modules" / ".bin" / "esbuild"
 CODE = ("console.py", "core/__init__.py", "core/settings.py")  # all modules that the function loads
-ENTRIES = ("app.js", "console.css", "icon.svg")
+ENTRIES = ("app.js", "theme.js", "console.css", "icon.svg")
 BROWSERS = "es2022,chrome111,edge111,firefox114,safari16.4"
 
 
@@ -53,6 +54,7 @@ def build_site(target: Path) -> None:
     made = target / "made"
     command = [str(ESBUILD), *(str(SOURCES / name) for name in ENTRIES), "--bundle", "--minify", "--format=esm"]
     command += [f"--target={BROWSERS}", "--loader:.svg=copy", "--entry-names=[name]-[hash]", "--legal-comments=none"]
+    command += ["--splitting", "--chunk-names=[name]-[hash]"]
     command += [f"--outdir={made}", f"--metafile={made}.json", "--log-level=warning", "--charset=utf8"]
     try:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - all ours
@@ -66,8 +68,13 @@ def build_site(target: Path) -> None:
     page = (SOURCES / "index.html").read_text("utf-8")
     for path, output in outputs.items():
         file = ROOT / path
-        source = output.get("entryPoint") or next(iter(output["inputs"]))
-        page = page.replace(f'"{Path(source).name}"', f'"console/{file.name}"')
+        source = output.get("entryPoint") or next(iter(output["inputs"]), "")
+        if Path(source).name in ENTRIES:
+            page = page.replace(f'"{Path(source).name}"', f'"console/{file.name}"')
+        if Path(source).name == ENTRIES[0]:  # its parts are loaded with it, and not only once it is read
+            parts = [Path(one["path"]).name for one in output["imports"] if one["kind"] == "import-statement"]
+            links = "".join(f'<link rel="modulepreload" href="console/{name}">\n    ' for name in parts)
+            page = page.replace('<script type="module"', f'{links}<script type="module"')
         _write(target / file.name, file.read_bytes())
     _write(target / "index.html", page.encode())
     shutil.rmtree(made)

@@ -212,8 +212,8 @@ def test_a_video_is_generated_and_played(cloud: LocalCloud, tab: Tab, owner: str
     tab.go("?tag=day=1")
     # The page is updated without a reload.
     expect(tab.page.locator(".card .stage")).to_have_count(0)
-    expect(tab.page.get_by_role("searchbox", name="Tag")).to_have_value("day=1")
-    tab.page.get_by_role("searchbox", name="Tag").fill("shop")
+    expect(tab.page.get_by_label("Tag", exact=True)).to_have_value("day=1")
+    tab.page.get_by_label("Tag", exact=True).fill("shop")
     film = tab.page.locator(".card video")
     expect(film).to_have_class(re.compile("is-there"))
     tab.page.locator(".card a").hover()
@@ -240,7 +240,8 @@ def test_a_video_is_generated_and_played(cloud: LocalCloud, tab: Tab, owner: str
     assert cloud.creates(prompt) == 1
     with tab.page.expect_download() as saved:
         tab.page.get_by_role("button", name="Download").click()
-    assert saved.value.suggested_filename == f"{generation.generation_id}.mp4"
+    assert saved.value.suggested_filename.startswith("a-lighthouse-in-a-storm-")
+    assert saved.value.suggested_filename.endswith(f"-{generation.generation_id[:8]}.mp4")
     assert saved.value.path().read_bytes()[4:8] == b"ftyp"
     tab.go("account")
     told = tab.page.get_by_role("region", name="Deliveries").get_by_role("row", name="https://receiver.invalid/told")
@@ -436,7 +437,7 @@ def test_prompts_of_any_content_and_length_are_shown_as_text(cloud: LocalCloud, 
         expect(tab.page.locator(f".card a[href='#/video/{generation_id}']")).to_be_visible()
         width = tab.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert width <= 0, "nothing sticks out"
-    words = tab.page.get_by_role("searchbox", name="Prompt")
+    words = tab.page.get_by_role("searchbox", name="Search", exact=True)
     words.press_sequentially("onerror ")
     expect(tab.page.locator(".card")).to_have_count(1)
     expect(words).to_have_value("onerror ")  # including the space before the next word
@@ -549,7 +550,7 @@ def test_pages_are_accessible_and_their_layout_is_stable(
         f"video/{has.failed}": [".failure"],
         f"video/{has.waiting}": [".stage.queued"],
         f"compare/{has.completed},{has.completed}": [".controls"],
-        "make": [".models li"],
+        "make": ["[data-field=prompt]"],
         f"make?from={has.completed}": ["[data-field=prompt]"],
         "batches": [".drop", "tbody tr"],
         f"batch/{has.batch}": [".progress", "tbody tr"],

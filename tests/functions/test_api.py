@@ -223,6 +223,7 @@ def test_a_list_can_be_filtered_by_the_providers_status(cloud: Cloud) -> None:
         *(
             "model=",
             "text=",
+            "order=random",
             pytest.param(f"text={'x' * 201}", id="text of 201 characters"),
             "batch=",
             "batch=xyz",
@@ -592,6 +593,16 @@ def test_a_list_can_be_filtered_by_model_batch_or_text(cloud: Cloud) -> None:
     assert ids(cloud, "text=boat", owner="bob") == []
 
 
+def test_a_text_matches_words_in_any_order_in_the_prompt_the_name_and_the_tags(cloud: Cloud) -> None:
+    request = {"model": "veo2", "prompt": "a small red fox"}
+    fox = recorded(cloud, 1, request=request, name="Take 7", tags=["client=acme"])
+    recorded(cloud, 2, request={"model": "veo2", "prompt": "a red tram"})
+    for text in ("fox red", "RED  fo", "take fox", "acme red", "client=acme"):
+        assert ids(cloud, f"text={text}") == [fox], text
+    assert ids(cloud, "text=fox blue") == []
+    assert ids(cloud, "text=foxtake") == []
+
+
 def test_a_list_can_be_filtered_by_time_with_an_exclusive_end(cloud: Cloud) -> None:
     made = [recorded(cloud, n) for n in range(4)]
     assert ids(cloud, "created_after=2026-01-01T12:01:00Z&created_before=2026-01-01T12:03:00Z") == [made[2], made[1]]
@@ -600,6 +611,17 @@ def test_a_list_can_be_filtered_by_time_with_an_exclusive_end(cloud: Cloud) -> N
     assert ids(cloud, "created_after=2026-01-01T14:03:00%2B02:00".replace("%2B", "+")) == [made[3]]
     assert ids(cloud, "created_after=2026-01-02T00:00:00Z&created_before=2026-01-01T00:00:00Z") == []
     assert len(ids(cloud, "created_after=0001-01-01T00:00:00Z&created_before=9999-12-31T23:59:59Z")) == 4
+
+
+def test_a_list_can_begin_with_the_oldest_and_continues_from_there(cloud: Cloud) -> None:
+    made = [recorded(cloud, n, request={"model": "veo2", "prompt": f"{n % 2}"}) for n in range(6)]
+    query = "order=oldest&limit=2&text=1&created_after=2026-01-01T12:01:00Z"
+    _, first = call(cloud, "GET", PATHS[0], query=query)
+    assert [one["id"] for one in first["data"]] == [made[1], made[3]]
+    assert ids(cloud, f"{query}&cursor={first['next_cursor']}") == [made[5]]
+    assert ids(cloud, f"order=oldest&cursor={first['next_cursor']}&created_after=2026-01-01T12:05:00Z") == [made[5]]
+    assert ids(cloud, f"order=oldest&cursor={first['next_cursor']}&created_before=2026-01-01T12:01:00Z") == []
+    assert ids(cloud, "order=newest")[0] == made[5]
 
 
 def test_a_filtered_list_continues_where_its_page_stopped(cloud: Cloud) -> None:

@@ -4,7 +4,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +100,7 @@ class Tab:
         expect(change.or_(search)).to_be_visible()
         if change.is_visible():
             change.click()
-        expect(self.page.get_by_text("155 models")).to_be_visible()
+        expect(self.page.get_by_text("of 155 models")).to_be_visible()
         search.fill(name)
         self.page.locator(".models").get_by_role("button").first.click()
         expect(self.page.get_by_role("textbox", name="Prompt").first).to_be_visible()
@@ -122,3 +122,6 @@ class Tab:
             + one["nodes"][0]["failureSummary"]
             for one in found["violations"]
         ]
+
+
+NewTab = Callable[..., Tab]  # a fixture that opens tabs

@@ -68,7 +68,8 @@ class Tab:
         """Return the card of each generation."""
         template = """
             const { Card } = await load("card");
-            const card = ({ id }) => html`<${Card} key=${id} id=${id} position=${1} total=${2} />`;
+            const range = () => [];
+            const card = ({ id }) => html`<${Card} key=${id} id=${id} position=${1} total=${2} range=${range} />`;
             return html`<ul>${GIVEN.generations.map(card)}</ul>`;
         """
         return list(self.rendered(template, *generations, takes=takes).every("li"))
@@ -130,16 +131,18 @@ def test_a_queued_card_says_what_its_job_waits_for(tab: Tab, changes: dict[str, 
     (card,) = tab.cards(generation(1, "queued", **changes))
     assert card.text == f"Queued {line} a paper boat Boats 2 5 min. ago"
     assert "unknown" in (card.one("span", **{"class": "bar unknown"})["class"] or "")
-    assert not list(card.every("input")), "nothing to compare"
 
 
 def test_a_running_card_says_how_long_it_takes_against_the_usual_time(tab: Tab) -> None:
     known = {"median_seconds": 120, "slowest_tenth_seconds": 240}
     (card,) = tab.cards(generation(1, "generating"), takes=known)
     assert card.text == "Generating 1:00 min of about 2:00 min a paper boat Boats 2 5 min. ago"
-    assert card.one("span", style="width:50%;").tag == "span"
-    (late,) = tab.cards(generation(1, "generating"), takes={"median_seconds": 10, "slowest_tenth_seconds": 20})
-    assert "1:00 min, longer than usual" in late.text
+    assert card.one("span", style="width:40%;").tag == "span"
+    for slowest, words in ((20, "1:00 min, much longer than usual"), (90, "1:00 min, longer than usual")):
+        (late,) = tab.cards(generation(1, "generating"), takes={"median_seconds": 10, "slowest_tenth_seconds": slowest})
+        assert words in late.text
+        (part,) = re.findall(r"width:([\d.]+)%", str(late.one("span", **{"class": "bar "}).one("span")["style"]))
+        assert 80 < float(part) < 97, "the bar is never full"
     (unknown,) = tab.cards(generation(1, "generating"))
     assert unknown.text.startswith("Generating 1:00 min a paper boat")
     (archiving,) = tab.cards(generation(1, "archiving"))
@@ -151,7 +154,7 @@ def test_a_finished_card_leads_to_its_video_and_can_be_chosen(tab: Tab) -> None:
     (card,) = tab.cards(one)
     assert card.text == "First take a paper boat Boats 2 5 min. ago"
     assert card.one("a")["href"] == f"#/video/{one['id']}"
-    assert card.name_of(card.one("input", type="checkbox")) == "Select for comparison: a paper boat"
+    assert card.name_of(card.one("input", type="checkbox")) == "Select: a paper boat"
     assert card.one("time")["title"] == "Jan 1, 2026, 12:00:00 PM"
     assert one["id"] not in card.text
     assert (card["aria-posinset"], card["aria-setsize"]) == ("1", "2")
@@ -171,7 +174,13 @@ def test_a_failed_card_says_why_and_a_cancelled_one_needs_no_reason(tab: Tab) ->
     )
     assert failed.text == "Failed No boats, please. a paper boat Boats 2 5 min. ago"
     assert cancelled.text == "Cancelled a paper boat Boats 2 5 min. ago"
-    assert not [*failed.every("input"), *cancelled.every("input")]
+
+
+def test_a_card_whose_video_has_expired_says_so_calmly(tab: Tab) -> None:
+    expired = {"name": "VideoExpired", "message": "The video was deleted after 30 days."}
+    (card,) = tab.cards(generation(1, video=None, error=expired))
+    assert card.text == "Expired The video was deleted after 30 days. a paper boat Boats 2 5 min. ago"
+    assert card.one("span", **{"class": "stage cancelled"}).tag == "span"
 
 
 def test_deleted_generations_have_no_card_and_unloaded_ones_an_empty_card(tab: Tab) -> None:
@@ -218,7 +227,8 @@ def test_every_failure_says_why_and_what_to_do(tab: Tab) -> None:
         shown = list(failure.every("p"))[1]
         assert [code.text for code in shown.every("code")] == remedy[1::2], "commands are shown as code"
         assert all(words.strip() in shown.text for words in remedy)
-        assert page.one("button", **{"class": "danger"}).text == "Delete"
+        assert page.one("button", **{"aria-label": "Delete"}).tag == "button"
+        assert page.one("button", **{"class": "primary"}).text == "Retry"
 
 
 def test_the_page_of_a_finished_video_has_its_player_its_links_and_its_times(tab: Tab) -> None:
@@ -230,7 +240,8 @@ def test_the_page_of_a_finished_video_has_its_player_its_links_and_its_times(tab
     assert links["boats"] == "#/?tag=boats"
     assert links["a=b"] == "#/?tag=a%3Db"
     assert links["bbbbbbbb"] == f"#/batch/{'b' * 32}"
-    assert links["Use as input"] == f"#/make?input={1:032x}"
+    assert links["Vary"] == f"#/make?from={1:032x}&vary=4"
+    assert page.one("button", **{"aria-label": "More actions"}).tag == "button"
     stages = [item.text for item in page.one("ol").every("li")]
     assert stages[0] == "Accepted Jan 1, 2026, 12:00:00 PM"
     assert stages[1] == "Sent to the provider Jan 1, 2026, 12:04:30 PM after 4:30 min"
@@ -259,7 +270,6 @@ def test_the_page_of_a_finished_video_has_its_player_its_links_and_its_times(tab
 def test_every_control_has_a_label_its_hint_and_the_problem_of_the_api(tab: Tab, kind: dict[str, Any]) -> None:
     page = tab.field(kind, problem="`size0` is too large.")
     assert page.text.count("Size") == 1 or kind is IMAGE
-    assert ("optional" in page.text) == (kind["kind"] != "switch")
     ids = {one["id"]: one for one in page.every() if "id" in one.attributes}
     (described,) = (one for one in page.every() if one.attributes.get("aria-describedby"))
     about = " ".join(ids[one].text for one in str(described["aria-describedby"]).split())
@@ -267,7 +277,7 @@ def test_every_control_has_a_label_its_hint_and_the_problem_of_the_api(tab: Tab,
     for control in (one for tag in ("input", "textarea", "select") for one in page.every(tag)):
         is_hidden = control.attributes.get("aria-hidden") == "true"
         assert is_hidden or page.name_of(control), "a name for screen readers"
-    assert "optional" not in tab.field({**kind, "required": True}).text
+    assert ("required" in tab.field({**kind, "required": True}).text) == (kind["kind"] != "switch")
 
 
 def test_a_text_field_has_its_value_its_length_and_its_default(tab: Tab) -> None:
@@ -342,7 +352,7 @@ def test_a_list_has_a_field_for_each_item_and_a_group_one_for_each_attribute(tab
         "hint": "",
     }
     group = tab.field({"kind": "group", "fields": [one]}, {"seconds": 5})
-    assert group.name_of(group.one("input", type="number")) == "Seconds optional"
+    assert group.name_of(group.one("input", type="number")) == "Seconds"
     assert group.one("input")["value"] == "5"
 
 

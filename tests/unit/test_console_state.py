@@ -192,6 +192,109 @@ def test_a_links_key_replaces_a_rejected_key() -> None:
     assert run(program, **given) == {"key": OTHER, "offered": None, "refused": False}
 
 
+# Another tab: what it posts, and what it receives.
+TABS = """
+    const posted = [];
+    let onMessage;
+    globalThis.BroadcastChannel = class {
+      constructor(name) { posted.push(name); }
+      postMessage(data) { posted.push(data); }
+      set onmessage(run) { onMessage = run; }
+    };
+    const receive = (data) => onMessage({ data });
+    const session = await load("session");
+    session.startSharing();
+    const wait = () => new Promise((resolve) => setTimeout(resolve, 300));
+"""
+
+
+def test_a_new_tab_takes_the_key_of_the_tab_that_was_used_last_and_stores_it_for_itself_only() -> None:
+    program = f"""{TABS}
+        const asking = session.isAsking.value;
+        const [name, {{ asks }}] = posted;
+        receive({{ to: "another tab", key: GIVEN.other, usedAt: 9 }});
+        receive({{ to: asks, key: GIVEN.key, usedAt: 2 }});
+        receive({{ to: asks, key: GIVEN.other, usedAt: 1 }});
+        receive({{ to: asks, key: "no key", usedAt: 3 }});
+        await wait();
+        const kept = localStorage.getItem("promptreel / key");
+        return {{ name, asking, then: session.isAsking.value, key: session.key.value, kept }};
+    """
+    found = run(program, key=KEY, other=OTHER)
+    assert found == {"name": "promptreel / tabs", "asking": True, "then": False, "key": KEY, "kept": None}
+
+
+def test_a_tab_answers_with_its_key_unless_it_is_rejected_and_leaves_with_the_others() -> None:
+    program = f"""{TABS}
+        receive({{ asks: "new" }});
+        const first = posted.at(-1);
+        receive({{ left: "pr_99999999" }});
+        const stays = session.key.value;
+        session.refuse(GIVEN.key);
+        receive({{ asks: "newer" }});
+        const second = posted.at(-1);
+        receive({{ left: session.keyId.value }});
+        const kept = sessionStorage.getItem("promptreel / key");
+        return {{ first, stays, isAnswered: second !== first, key: session.key.value, kept }};
+    """
+    found = run(program, key=KEY, session=SIGNED_IN)
+    assert (found["first"]["to"], found["first"]["key"], found["stays"]) == ("new", KEY, KEY)
+    assert (found["isAnswered"], found["key"], found["kept"]) == (False, None, None)
+
+
+# --- shapes and names ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [280, 330, 700, 1240, 3700])
+def test_rows_are_full_and_keep_every_shape(width: int) -> None:
+    program = """
+        const { justified } = await load("shape");
+        const shapes = [0.4, 0.5625, 1, 1.33, 1.78, 2.33, 3];
+        const found = [];
+        for (let seed = 1; seed < 40; seed += 3) {
+          const shape = (_, index) => shapes[(index * seed * 7 + seed) % shapes.length];
+          const ratios = Array.from({ length: Math.min(seed, 18) }, shape);
+          found.push([ratios, justified(ratios, { width: GIVEN.width, wanted: 200, gap: 16, below: 44 })]);
+        }
+        return found;
+    """
+    for ratios, layout in run(program, width=width):
+        boxes = layout["boxes"]
+        assert len(boxes) == len(ratios)
+        rows: dict[float, list[dict[str, float]]] = {}
+        for box, ratio in zip(boxes, ratios, strict=True):
+            assert box["width"] == pytest.approx(min(width, ratio * box["height"]))
+            rows.setdefault(box["top"], []).append(box)
+        for row in rows.values():
+            assert len({box["height"] for box in row}) == 1
+            right = row[-1]["left"] + row[-1]["width"]
+            assert right == pytest.approx(width) or row[-1] is boxes[-1], "only the last row has room"
+            assert row[0]["height"] <= 200 * 2.6
+        assert layout["height"] == pytest.approx(boxes[-1]["top"] + boxes[-1]["height"] + 44)
+    assert run("return (await load('shape')).justified([], { width: 9, wanted: 9, gap: 1, below: 1 });")["height"] == 0
+
+
+@pytest.mark.parametrize(
+    ("meta", "name"),
+    [
+        ({"request": {"prompt": "A red fox, in/the\\snow: 🦊"}}, "a-red-fox-in-the-snow-0123abcd.mp4"),
+        (
+            {"request": {"prompt": "雨の通りを漂う紙の船"}, "batch": {"row": 12}},
+            "012-雨の通りを漂う紙の船-0123abcd.mp4",
+        ),
+        ({"request": {"prompt": "../../etc/passwd"}, "name": "Take 1"}, "take-1-0123abcd.mp4"),
+        ({"request": {"prompt": "🦊"}}, "0123abcd.mp4"),
+        ({"request": {"prompt": "word " * 90}}, f"{'word-' * 9}0123abcd.mp4"),
+    ],
+)
+def test_a_download_is_named_by_row_words_and_a_short_id(meta: dict[str, object], name: str) -> None:
+    program = """
+        const one = { id: "0123abcd" + "0".repeat(24), meta: GIVEN.meta, video: { file_name: "x.mp4" } };
+        return (await load("download")).fileName(one);
+    """
+    assert run(program, meta=meta) == name
+
+
 # --- what is typed ---------------------------------------------------------------------------------------------
 
 
@@ -289,4 +392,4 @@ def test_a_wrong_local_clock_is_corrected_by_the_apis(off: int | None, expected:
     found = run(program, off=off, session=SIGNED_IN)
     assert found["ahead"] == pytest.approx(expected, abs=2)
     assert found["lately"] == pytest.approx(expected, abs=3)
-    assert found["just"] in ("0 sec. ago", "in 0 sec.", "1 sec. ago", "2 sec. ago", "3 sec. ago")
+    assert found["just"] in ("now", "1 sec. ago", "2 sec. ago", "3 sec. ago")

@@ -44,7 +44,9 @@ def list_(
             metavar="BATCH", help="Only this batch, by its name, its id or its first digits.", show_default=False
         ),
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Only prompts that contain this text.", show_default=False)] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only videos whose prompt, name or tags contain these words.", show_default=False)
+    ] = None,
     tag: Tags = None,
     of_project: OfProject = False,
     since: Annotated[

@@ -112,7 +112,7 @@ class GenerationApi:
         return webhook_of(order.webhook, order.webhook_events, local=self.allow_local_webhooks)
 
     def page(self, owner: str, wanted: Wanted, limit: int, cursor: str | None) -> dict[str, Any]:
-        """Return a page of the owner's generations, newest first."""
+        """Return a page of the owner's generations."""
         found, next_cursor = Lists(self.deletion.ledger).page(owner, wanted, limit, cursor)
         return {"data": [self._shown(one) for one in found], "next_cursor": next_cursor}
 

@@ -12,6 +12,7 @@ from core.records.wanted import FIRST, LAST, Wanted
 
 DEFAULT_LIMIT = 20
 MAX_TEXT = 200  # characters
+ORDERS = NEWEST, OLDEST = ("newest", "oldest")
 BATCH = "^[0-9a-f]{1,32}$"
 _TIME = r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"  # Python 3.14 would accept 24:00
 
@@ -28,6 +29,9 @@ def read(query: Mapping[str, str]) -> tuple[Wanted, int, str | None]:
         raise InvalidRequest(f"`limit` must be a number from 1 to {MAX_LIMIT}.", "limit")
     if cursor is not None and not re.fullmatch(CURSOR, cursor, re.ASCII):
         raise InvalidRequest("`cursor` must be the `next_cursor` of an earlier page.", "cursor")
+    order = query.get("order", NEWEST)
+    if order not in ORDERS:
+        raise InvalidRequest(f"`order` must be one of {', '.join(ORDERS)}.", "order")
     batch = query.get("batch")
     if batch is not None and not re.fullmatch(BATCH, batch, re.ASCII):
         raise InvalidRequest("`batch` must be the id of a batch, or its first digits.", "batch")
@@ -39,6 +43,7 @@ def read(query: Mapping[str, str]) -> tuple[Wanted, int, str | None]:
         tags_of(query.get("tag"), "tag"),
         _time(query, "created_after", FIRST),
         _time(query, "created_before", LAST),
+        is_oldest_first=order == OLDEST,
     )
     return wanted, int(limit), cursor
 

@@ -10,7 +10,7 @@ from itertools import islice
 from core.errors import NotFound
 from core.generation import Generation, Status
 from core.records.ledger import Ledger
-from core.records.table import AT_ONCE, BY_BATCH, BY_ID, BY_OWNER, KEY, MOST_AT_ONCE, Item
+from core.records.table import AT_ONCE, BY_BATCH, BY_ID, BY_OWNER, KEY, MOST_AT_ONCE, Item, Range
 from core.records.wanted import Wanted
 
 MAX_LIMIT = 100
@@ -27,21 +27,21 @@ class Lists:
     ledger: Ledger
 
     def page(self, owner: str, wanted: Wanted, limit: int, cursor: str | None) -> tuple[list[Generation], str | None]:
-        """Return up to `limit` generations of an owner, newest first, and the cursor of the next page, None at the end.
+        """Return up to `limit` generations of an owner in order, and the cursor of the next page, None at the end.
 
         A cursor is a point in time (`<created_at>_<id>`), so new arrivals do not shift it. A page may hold fewer than
         `limit`, even none, before the end, because the number of records that it reads is bounded.
         """
         found: list[Generation] = []
         size = 0
-        first, last = wanted.created
+        within = Range(*wanted.created, wanted.is_oldest_first)
         start = _start_key(owner, cursor)
-        if start and start["created_at"] > last:  # a cursor of another list
+        if start and within.is_before(start["created_at"]):  # a cursor of another list
             start = None
-        if first > last or (start and start["created_at"] < first):
+        if within.first > within.last or (start and within.is_after(start["created_at"])):
             return [], None
         for _ in range(MAX_PAGES):
-            keys, has_more = self.ledger.table.query_back(BY_OWNER, owner, (first, last), start, PAGE_ITEMS)
+            keys, has_more = self.ledger.table.query_page(BY_OWNER, owner, within, start, PAGE_ITEMS)
             for key, generation in self._each(keys):
                 if generation and wanted.includes(generation):
                     found.append(generation)

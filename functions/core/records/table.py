@@ -78,6 +78,23 @@ DELIVERIES_BY_OWNER = Index("by_owner", "owner", "created_at")
 
 
 @dataclass(frozen=True)
+class Range:
+    """A range of sort keys (inclusive), and the order in which to read it."""
+
+    first: str
+    last: str
+    is_ascending: bool = False
+
+    def is_before(self, key: str) -> bool:
+        """Return whether a key comes before the whole range, in the order of reading."""
+        return key < self.first if self.is_ascending else key > self.last
+
+    def is_after(self, key: str) -> bool:
+        """Return whether a key comes after the whole range, in the order of reading."""
+        return key > self.last if self.is_ascending else key < self.first
+
+
+@dataclass(frozen=True)
 class Condition:
     """A condition for a write. Its text refers to attributes as `#name` and to values by their names in `values`."""
 
@@ -308,28 +325,27 @@ class Table:
             if not between[0] <= created_at <= between[1]:  # a cursor of another list
                 return [], None
             before = {"owner": owner, "created_at": created_at, self._key: key}
-        keys, has_more = self.query_back(index, owner, between, before, limit)
+        keys, has_more = self.query_page(index, owner, Range(*between), before, limit)
         items = self.find([key[self._key] for key in keys])
         found = [items[key[self._key]] for key in keys if key[self._key] in items]
         return found, f"{keys[-1]['created_at']}_{keys[-1][self._key]}" if keys and has_more else None
 
-    def query_back(
-        self, index: Index, partition: str, between: tuple[str, str], before: Item | None, limit: int
+    def query_page(
+        self, index: Index, partition: str, within: Range, after: Item | None, limit: int
     ) -> tuple[list[Item], bool]:
-        """Return up to `limit` items of an index in descending order, and whether there are more.
+        """Return up to `limit` items of an index whose sort keys are in a range, and whether there are more.
 
-        Their sort keys are between two values (inclusive). `before` has the keys of an item in that range, after which
-        the page begins.
+        `after` has the keys of an item in that range, after which the page begins.
         """
         answer = self._dynamodb.query(
             TableName=self._name,
             IndexName=index.name,
             KeyConditionExpression="#partition = :partition AND #sort BETWEEN :first AND :last",
             ExpressionAttributeNames={"#partition": index.partition, "#sort": str(index.sort)},
-            ExpressionAttributeValues=write({":partition": partition, ":first": between[0], ":last": between[1]}),
-            ScanIndexForward=False,
+            ExpressionAttributeValues=write({":partition": partition, ":first": within.first, ":last": within.last}),
+            ScanIndexForward=within.is_ascending,
             Limit=limit,
-            **cast("Any", {"ExclusiveStartKey": write(before)} if before else {}),
+            **cast("Any", {"ExclusiveStartKey": write(after)} if after else {}),
         )
         return [read(item) for item in answer["Items"]], "LastEvaluatedKey" in answer
 

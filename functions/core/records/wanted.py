@@ -16,10 +16,11 @@ class Wanted:
     status: Collection[Status] = ()
     model: str | None = None
     batch: str | None = None  # the id of the batch, or its beginning
-    text: str | None = None  # part of the prompt, in upper or lower case
+    text: str | None = None  # words in any order, each in the prompt, the name or a tag, in upper or lower case
     tags: Collection[str] = ()  # all of these; a key without a value matches any value
     created_after: datetime = FIRST  # inclusive
     created_before: datetime = LAST  # exclusive
+    is_oldest_first: bool = False
 
     def includes(self, generation: Generation) -> bool:
         """Return whether the filter includes a generation, without regard to its time."""
@@ -27,7 +28,7 @@ class Wanted:
             (not self.status or generation.status in self.status)
             and self.model in (None, generation.model)
             and (self.batch is None or (generation.batch_id or "").startswith(self.batch))
-            and (self.text is None or self.text.casefold() in str(generation.request.get("prompt", "")).casefold())
+            and (self.text is None or _contains(generation, self.text))
             and all(_has(tag, generation.tags or ()) for tag in self.tags)
         )
 
@@ -39,6 +40,13 @@ class Wanted:
         """
         almost = timedelta(milliseconds=1) - timedelta(microseconds=1)
         return iso(self.created_after + almost), iso(self.created_before - timedelta(microseconds=1))
+
+
+def _contains(generation: Generation, text: str) -> bool:
+    """Return whether each word of the text is in the prompt, the name or a tag."""
+    parts = (str(generation.request.get("prompt", "")), generation.name or "", *(generation.tags or ()))
+    searched = "\n".join(parts).casefold()
+    return all(word in searched for word in text.casefold().split())
 
 
 def _has(wanted: str, tags: Collection[str]) -> bool:

@@ -7,7 +7,7 @@ from core.api import UNCHECKED as UNCHECKED_HEADER
 from core.api.contract.money import COST
 from core.api.contract.parts import FAILURE, ID, STRICT, TIME, UNCHECKED, WHOLE_ID, answers, page, query, ref
 from core.api.contract.webhooks import PARAMETERS, WEBHOOK
-from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
+from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT, NEWEST, ORDERS
 from core.archive.containers import CONTENT_TYPES
 from core.generation import GENERATION_ID, Status
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
@@ -187,7 +187,7 @@ _CREATE_OLDER = {
 }
 _FETCH_OR_LIST = {
     "operationId": "fetchOrList",
-    "summary": "Fetch one generation, or list your own, newest first",
+    "summary": "Fetch one generation, or list your own, by default newest first",
     "parameters": [
         query("generation_id", ID),
         query("status", {"enum": list(PROVIDER_STATUSES)}),
@@ -195,7 +195,12 @@ _FETCH_OR_LIST = {
         query("batch", {"type": "string", "pattern": BATCH, "description": "The batch's id, or its first digits."}),
         query(
             "text",
-            {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "Text that the prompt contains."},
+            {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_TEXT,
+                "description": "Words in any order. Each is a part of the prompt, the name or a tag.",
+            },
         ),
         {
             **query("tag", {"type": "array", "items": _TAGS}),
@@ -203,6 +208,7 @@ _FETCH_OR_LIST = {
         },
         query("created_after", {"type": "string", "format": "date-time", "description": "At this time or later."}),
         query("created_before", {"type": "string", "format": "date-time"}),
+        query("order", {"enum": list(ORDERS), "default": NEWEST, "description": "Which generations come first."}),
         query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
         query("cursor", {"type": "string", "pattern": CURSOR}),
     ],

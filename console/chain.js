@@ -1,0 +1,68 @@
+/** What a video was made from, and which videos were made from it. */
+
+import { get } from "./api.js";
+import { Poster } from "./poster.js";
+import { html, useEffect, useState } from "./html.js";
+import { to } from "./route.js";
+import { texts } from "./texts.js";
+import { fetchVideo, note, PATH, promptOf, video } from "./videos.js";
+
+/** @import { Generation } from "./types.js" */
+
+const t = texts.chain;
+const MOST = 8; // steps back
+const NEWER = 100; // generations among which the users of a video are looked for
+
+/**
+ * Return the ids of the videos that a request uses.
+ * @param {Generation} generation
+ */
+export const inputsOf = ({ meta }) => [...new Set([...JSON.stringify(meta.request).matchAll(/"generation:([0-9a-f]{32})"/g)].map(([, id = ""]) => id))];
+
+/**
+ * Render the strip of a video: its inputs and their inputs, itself, and the newer videos that use it.
+ * @param {{ generation: Generation }} props
+ */
+export function Chain({ generation }) {
+  const { id } = generation;
+  const [before, setBefore] = useState(/** @type {string[]} */ ([]));
+  const [after, setAfter] = useState(/** @type {string[]} */ ([]));
+  useEffect(() => {
+    let isCurrent = true;
+    const load = async () => {
+      /** @type {string[]} */
+      const found = [];
+      let next = inputsOf(generation);
+      while (next.length && found.length < MOST) {
+        const some = await Promise.all(next.map((one) => fetchVideo(one).catch(() => null)));
+        found.unshift(...next);
+        next = some.flatMap((one) => (one ? inputsOf(one) : [])).filter((one) => !found.includes(one) && one !== id);
+      }
+      if (isCurrent) setBefore(found);
+      const page = await get(PATH, { created_after: generation.meta.created_at, limit: NEWER });
+      const users = page.data.filter((one) => inputsOf(one).includes(id));
+      users.forEach((one) => note(one, { isOfList: true }));
+      if (isCurrent) setAfter(users.map((one) => one.id).reverse());
+    };
+    load().catch(() => {}); // the strip is an addition: the page works without it
+    return () => {
+      isCurrent = false;
+    };
+  }, [id]);
+  if (!before.length && !after.length) return null;
+  return html`<h2>${t.title}</h2>
+    <ol class="parts" tabindex="0" aria-label=${t.title}>
+      ${before.map((one) => html`<${Part} key=${one} id=${one} role_=${t.from} />`)}
+      <${Part} key=${id} id=${id} role_=${t.this} isCurrent=${true} />
+      ${after.map((one) => html`<${Part} key=${one} id=${one} role_=${t.by} />`)}
+    </ol>`;
+}
+
+/** @param {{ id: string, role_: string, isCurrent?: boolean }} props */
+function Part({ id, role_, isCurrent = false }) {
+  const known = video(id).value;
+  return html`<li><a href=${to("video", id)} aria-current=${isCurrent ? "true" : undefined}>
+    <${Poster} generation=${known} />
+    <small>${role_}</small><span class="prompt" dir="auto">${known ? promptOf(known).slice(0, 80) : t.gone}</span>
+  </a></li>`;
+}

@@ -1,0 +1,44 @@
+"""Mistakes in the console that share a key with the wrong tab or lose a video from a list."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS = (
+    Mutant(
+        "A tab takes the key that another tab asked for",
+        "console/session.js",
+        "data.to && data.to === request && isKey(data.key)",
+        'isKey(data.key ?? "")',
+        noticed_by="tests/unit/test_console_state.py::"
+        "test_a_new_tab_takes_the_key_of_the_tab_that_was_used_last_and_stores_it_for_itself_only",
+    ),
+    Mutant(
+        "A tab shares a key that the API rejected",
+        "console/session.js",
+        "data.asks && key.value !== null && !refused.value",
+        "data.asks && key.value !== null",
+        noticed_by="tests/unit/test_console_state.py::"
+        "test_a_tab_answers_with_its_key_unless_it_is_rejected_and_leaves_with_the_others",
+    ),
+    Mutant(
+        "A row of the gallery drops the video that does not fit",
+        "console/shape.js",
+        "    sum = isBetterWithout ? ratio : 0;\n",
+        "    sum = 0;\n",
+        noticed_by="tests/unit/test_console_state.py::test_rows_are_full_and_keep_every_shape",
+    ),
+    Mutant(
+        "One word of a search is enough",
+        "functions/core/records/wanted.py",
+        "    return all(word in searched for word in text.casefold().split())\n",
+        "    return any(word in searched for word in text.casefold().split())\n",
+        noticed_by="tests/functions/test_api.py::"
+        "test_a_text_matches_words_in_any_order_in_the_prompt_the_name_and_the_tags",
+    ),
+    Mutant(
+        "A retry that was interrupted pays again for the videos that were accepted",
+        "console/selection.js",
+        "      choose(one.id, false); // if a later one fails, the next press must not pay for this one again\n",
+        "",
+        noticed_by="tests/console/test_videos.py::test_a_retry_that_is_interrupted_pays_for_nothing_twice",
+    ),
+)
