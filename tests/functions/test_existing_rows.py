@@ -187,6 +187,22 @@ def test_a_retried_row_is_not_dropped_by_the_same_file(ann: Ann) -> None:
     assert ann.check(*OLD, "x")["dropped"] == 0
 
 
+def test_retried_rows_of_a_file_that_an_earlier_release_has_read_are_not_dropped(ann: Ann) -> None:
+    """Dropped in S3, the file would become another batch, where every row is paid for again."""
+    ann.drops(*OLD)
+    ann.run()
+    for one in ann.doors.of("ann"):
+        ann.cloud.ledger.fail(one.run, Failure("GenerationFailed", "no"))
+    call(ann.cloud, "POST", f"{PATH}/{NAME}/retry")
+    ann.run()
+    run = records().get(id_of(NAME)).run
+    assert run
+    boto3.client("s3").delete_object(Bucket="videos", Key=run.ids_key)
+    assert ann.check(*OLD, "x")["dropped"] == 0
+    ann.drops(*OLD, "x")
+    assert ann.batches == {NAME: 5}
+
+
 # --- the choices
 
 

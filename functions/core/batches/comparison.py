@@ -143,7 +143,7 @@ class Comparing:
         if ids is not None:
             return set(ids.values())
         # An earlier release has read the file: only rows that have started are known.
-        return {one for _, one in self.lists.batch_rows(batch.record.batch_id, batch.run.revision)}
+        return self.lists.first_attempts(batch.record.batch_id, batch.run.revision)
 
     def _started(self, batch_id: str, identities: Iterable[RowIdentity]) -> dict[RowIdentity, str]:
         """Return the rows that the batch has started, each with its status."""
