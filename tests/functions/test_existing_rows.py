@@ -444,6 +444,14 @@ def test_concurrent_events_lose_and_repeat_nothing(ann: Ann, monkeypatch: pytest
     assert ann.prompts == sorted([*OLD, *NEW, *([] if same else ["x", "y"])])
 
 
+def test_a_new_name_that_another_file_gets_first_is_not_replaced(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann.drops(*OLD)
+    first, second = (ann.doors.drop(key(NAME), file(*prompts)) for prompts in (NEW, ["x", "y"]))
+    before(monkeypatch, BatchRecords, "create", lambda: ann.doors.take(second))
+    assert ann.doors.take(first) == []
+    assert ann.batches == {NAME: 4, "week-2.jsonl": 2, "week-3.jsonl": 3}
+
+
 def test_a_first_file_that_loses_a_race_becomes_a_batch_of_its_own(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = (ann.doors.drop(key(NAME), file(*prompts)) for prompts in (OLD, NEW))
     before(monkeypatch, BatchStart, "start", lambda: ann.doors.take(first))

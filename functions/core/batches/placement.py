@@ -18,7 +18,7 @@ from core.batches.numbered import numbered
 from core.batches.prompt_file import FileRow
 from core.batches.record import Batch, BatchRecord, Content, Existing
 from core.batches.staging import identified
-from core.batches.start import BatchStart
+from core.batches.start import BatchChanged, BatchStart
 
 MOST_RUNS = 100  # latest runs of a batch that are searched for a content
 
@@ -66,8 +66,14 @@ class Placement:
         return found
 
     def _new(self, number: int) -> Batch:
-        """Record the batch of the first name that no batch has, after so many others."""
-        return self.batches.records.create(next(islice(self._records(), number, None)))
+        """Record the batch of the first name that no batch has, after so many others.
+
+        Raise `BatchChanged` if another file has become this batch since.
+        """
+        new = self.batches.records.create(next(islice(self._records(), number, None)))
+        if not new.is_free:
+            raise BatchChanged
+        return new
 
     def _records(self) -> Iterator[BatchRecord]:
         """Yield a new record for each of the next names."""
