@@ -417,6 +417,18 @@ def test_an_event_that_arrives_again_after_the_batches_have_changed_pays_for_not
     assert ann.batches == {NAME: 5, "week-2.jsonl": 3}
 
 
+def test_a_rejected_file_starts_nothing_when_its_event_arrives_again(ann: Ann) -> None:
+    """Its owner was told so, and has sent a corrected file since."""
+    ann.drops(*OLD)
+    rejected = ann.drops("mistake", *NEW, existing="ask")
+    ann.drops(*NEW, existing="replace")
+    later = iso((records().get(id_of(NAME)).record.content_at or now()) + timedelta(seconds=60))
+    change({"batch_id": id_of(NAME)}, content_at=later)
+    assert ann.doors.take(rejected) == []
+    assert ann.prompts == sorted([*OLD, *NEW])
+    assert ann.shown(NAME)["error"] is None
+
+
 def test_going_back_to_an_earlier_file_pays_for_nothing(ann: Ann) -> None:
     ann.drops(*OLD)
     ann.drops(*NEW, existing="replace")
