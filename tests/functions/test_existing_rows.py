@@ -518,6 +518,16 @@ def test_another_owners_batches_are_not_compared(ann: Ann) -> None:
 # --- revisions
 
 
+def test_the_file_of_a_batch_of_its_own_is_the_one_that_was_sent_last(ann: Ann) -> None:
+    ann.drops(*OLD)
+    ann.drops(*NEW)
+    _, found = call(ann.cloud, "GET", f"{PATH}/week-2.jsonl/file")
+    assert f"/{key(NAME)}?" in found["url"]
+    ann.sends(*NEW, "x", name="week-2.jsonl")
+    _, found = call(ann.cloud, "GET", f"{PATH}/week-2.jsonl/file")
+    assert f"/{key('week-2.jsonl')}?" in found["url"]
+
+
 def test_every_revision_keeps_its_report(ann: Ann) -> None:
     ann.sends(*OLD)
     complete(ann.cloud, *(one.generation_id for one in ann.doors.of("ann")))

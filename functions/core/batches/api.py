@@ -162,7 +162,10 @@ class BatchApi:
         record = batch.record
         if batch.run is None:
             raise Conflict(f"The file of batch {record.batch_id} was not read yet.")
-        where = {"Bucket": self.prompts_bucket, "Key": record.source_ref.removeprefix(f"s3://{self.prompts_bucket}/")}
+        where = {
+            "Bucket": self.prompts_bucket,
+            "Key": batch.run.source_ref.removeprefix(f"s3://{self.prompts_bucket}/"),
+        }
         try:
             found = self.s3.head_object(Bucket=where["Bucket"], Key=where["Key"])
         except ClientError as error:
