@@ -368,6 +368,17 @@ def test_a_large_file_is_compared_when_it_is_read(ann: Ann) -> None:
     assert ann.prompts == sorted([*OLD, *NEW])
 
 
+def test_a_large_file_is_added_to_another_batch_under_its_name(ann: Ann) -> None:
+    """Its rows are compared when it is read, so the server cannot choose its name."""
+    ann.sends(*OLD)
+    status, answer = call(ann.cloud, "POST", PATH, query="name=copy.jsonl&upload=true&existing=reuse")
+    assert (status, "under the name of that batch" in answer["message"]) == (400, True)
+    ann.drops(*OLD, name="copy.jsonl", existing="ask")
+    message = ann.shown("copy.jsonl")["error"]["message"]
+    assert "under the name of that batch" in message
+    assert "`reuse`" not in message
+
+
 def test_the_form_of_a_large_file_that_runs_again_has_the_new_name(ann: Ann) -> None:
     ann.sends(*OLD)
     _, form = call(ann.cloud, "POST", PATH, query=f"name={NAME}&upload=true&existing=again")

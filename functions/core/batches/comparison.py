@@ -20,6 +20,7 @@ from core.batches.table import BatchRecords
 from core.errors import ChoiceRequired
 from core.records.lists import Lists
 
+BY_NAME = "To add only its new rows to another batch, send it under the name of that batch."
 EARLIER_BATCHES, SAMPLE = 20, 25  # batches that are searched for the same rows, by a sample of the rows
 
 
@@ -67,7 +68,7 @@ class Comparison:
         repeats = self.repeats_most and existing in (None, Existing.ASK)
         if existing == Existing.REPLACE or not (repeats or self.drops_most):
             return []
-        first = [Existing.REUSE] if repeats else []
+        first = [Existing.REUSE] if repeats and existing is None else []  # a file in S3 has its name already
         return [*first, Existing.AGAIN, *([] if self.batch.is_free else [Existing.REPLACE])]
 
     def require_choice(self, existing: str | None) -> None:
@@ -81,7 +82,8 @@ class Comparison:
             Existing.REPLACE: f"to make it the next revision of {self.batch.record.name}",
         }
         options = ", ".join(f"`{choice}` {meanings[choice]}" for choice in choices)
-        raise ChoiceRequired(f"{self.said} Nothing was started. Send it again with {options}.")
+        way = f" {BY_NAME}" if self.repeats_most and existing == Existing.ASK else ""
+        raise ChoiceRequired(f"{self.said} Nothing was started. Send it again with {options}.{way}")
 
     @property
     def said(self) -> str:
