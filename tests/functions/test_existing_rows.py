@@ -258,6 +258,13 @@ def test_a_batch_that_was_sent_under_the_next_name_is_not_a_repeat(ann: Ann) -> 
     assert ann.check(*OLD, existing="again")["name"] == "week-3.jsonl"
 
 
+def test_another_file_of_a_batch_that_ran_again_is_not_a_repeat(ann: Ann) -> None:
+    ann.sends(*OLD)
+    ann.sends(*OLD, existing="again")
+    ann.sends(*NEW, name="week-2.jsonl", existing="replace")
+    assert ann.check(*NEW, name="week-2.jsonl", existing="again")["name"] == "week-2-2.jsonl"
+
+
 def test_two_files_at_once_never_get_the_same_new_name(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
     ann.sends(*OLD)
 

@@ -90,7 +90,7 @@ class BatchRecords:
         elif existing == Existing.AGAIN:
             is_ours = "#run = :none OR #content = :ours"
             only_if = Condition(f"{only_if.text} AND ({is_ours})", {**only_if.values, ":none": 0})
-            changes["again"] = True
+            changes["again"] = content
         try:
             self._table.update(batch_id, self._now(changes), only_if=only_if, remove=("error",))
         except ConditionFailed:
