@@ -1,7 +1,7 @@
 """Test files that drop or repeat most rows of a batch: nothing is replaced silently, and nothing is paid twice."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from core.batches.identity import batch_id_for
 from core.batches.start import BatchStart
 from core.batches.table import BatchRecords
 from core.generation import Failure, iso
+from core.records.lists import Lists
 from tests.support.events import event
 from tests.support.functions import Doors, call
 from tests.support.revisions import Week, change, complete, file, records, reported, staged
@@ -408,6 +409,22 @@ def test_a_dropped_file_that_drops_most_rows_is_a_batch_of_its_own(ann: Ann) -> 
     shown = ann.shown("week-2.jsonl")
     assert (shown["id"], shown["revision"], shown["error"]) == (id_of("week-2.jsonl"), 2, None)
     assert shown["source"]["ref"] == f"s3://prompts/{key(NAME)}"
+
+
+def test_only_staging_reads_the_rows_of_a_dropped_file(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be 100,000 rows, and many batches to compare them with."""
+    ann.drops(*OLD)
+    ann.drops(*NEW)
+    read: list[str] = []
+    statuses = Lists.statuses
+
+    def counted(self: Lists, ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+        read.extend(found := list(ids))
+        return statuses(self, found)
+
+    monkeypatch.setattr(Lists, "statuses", counted)
+    ann.drops("x", "y")
+    assert len(read) == 2
 
 
 def test_the_metadata_of_a_dropped_file_can_say_otherwise(ann: Ann) -> None:

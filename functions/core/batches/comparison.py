@@ -126,16 +126,20 @@ class Comparing:
 
         Content that the batch has repeats nothing, even if all of its rows have failed.
         """
-        compared = self.compare_with(batch, rows)
+        started = self._started(batch.record.batch_id, rows.identities)
+        compared = Comparison(batch, rows.count, started, *self._dropped(batch, rows))
         if content == batch.record.content or 2 * compared.made_before > rows.count:
             return compared
         return replace(compared, elsewhere=self._elsewhere(batch.record, rows.identities))
 
-    def compare_with(self, batch: Batch, rows: Rows) -> Comparison:
-        """Compare a file with one batch only."""
-        batch_id, latest = batch.record.batch_id, self._latest_ids(batch)
-        dropped = latest - {identity.id_in(batch_id) for identity in rows.identities}
-        return Comparison(batch, rows.count, self._started(batch_id, rows.identities), len(latest), len(dropped))
+    def drops_most(self, batch: Batch, rows: Rows) -> bool:
+        """Return whether a file drops most rows of a batch. The ledger is not read for each row."""
+        return Comparison(batch, rows.count, {}, *self._dropped(batch, rows)).drops_most
+
+    def _dropped(self, batch: Batch, rows: Rows) -> tuple[int, int]:
+        """Return how many rows the latest revision of the batch has, and how many of them the file does not have."""
+        latest = self._latest_ids(batch)
+        return len(latest), len(latest - {identity.id_in(batch.record.batch_id) for identity in rows.identities})
 
     def _latest_ids(self, batch: Batch) -> set[str]:
         """Return the ids of the rows of the latest revision, whether they have started or not."""

@@ -87,7 +87,7 @@ class Placement:
         """Return whether the file can be the next revision of a batch, which may not expect its first file."""
         if batch.run is None:
             return batch.is_free
-        return not self.batches.comparing.compare_with(batch, self._rows(batch)).drops_most
+        return not self.batches.comparing.drops_most(batch, self._rows(batch))
 
     def _rows(self, batch: Batch) -> Rows:
         """Return the rows of the file. Those that name no model are those of a batch only with its default model."""
