@@ -616,6 +616,16 @@ def test_a_batch_lists_its_revisions(ann: Ann) -> None:
     assert latest["started_at"] < listed["retried_at"], "a retry does not begin a revision"
 
 
+def test_the_revisions_of_a_batch_with_one_run_are_known_without_another_read(
+    ann: Ann, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann.sends(*OLD)
+    (listed,) = call(ann.cloud, "GET", PATH)[1]["data"]
+    monkeypatch.setattr(BatchRecords, "runs", lambda _, records, __: {one.batch_id: [] for one in records})
+    assert call(ann.cloud, "GET", PATH)[1]["data"] == [listed]
+    assert ann.shown(NAME)["revisions"] == listed["revisions"] != []
+
+
 def test_the_report_of_a_revision_that_an_earlier_release_has_read_is_not_known(ann: Ann) -> None:
     ann.sends(*OLD)
     run = records().get(id_of(NAME)).run
