@@ -72,7 +72,9 @@ class Synced:
 
 @dataclass
 class Sync:
-    """One pass over a folder. `save` downloads a generation's video into a file, and continues the `part` of another.
+    """One pass over a folder.
+
+    `save` downloads a generation's video into a file, and continues an interrupted download, which left its part.
 
     A video is complete if its sidecar says so. So the sidecar is written last, and a pass can be interrupted anywhere.
     """

@@ -2,7 +2,7 @@
 
 One rule serves HTTP, the console, upload forms and files dropped in S3. A file
 
-    drops most of a batch    if the batch's latest revision has more rows that the file does not have than others
+    drops most of a batch    if it has less than half of the rows of the batch's latest revision
     repeats most of a batch  if another recent batch has made more than half of the file's rows
 
 Then its sender must choose what to do (`Existing`). A file dropped in S3 has nobody to ask: see `placement`.

@@ -66,7 +66,7 @@ class Placement:
         return found
 
     def _new(self, number: int) -> Batch:
-        """Record the batch of the first name that no batch has, after so many others.
+        """Record the batch of the first name that no batch has. So many names before it are taken.
 
         Raise `BatchChanged` if another file has become this batch since.
         """
@@ -84,7 +84,10 @@ class Placement:
             yield self.batches.records.new(batch_id, self.named.record.owner, name, self.named.record.source_ref, model)
 
     def _keeps_most(self, batch: Batch) -> bool:
-        """Return whether the file can be the next revision of a batch, which may not expect its first file."""
+        """Return whether the file can be the next revision of a batch.
+
+        A batch that still expects its first file is left to that file.
+        """
         if batch.run is None:
             return batch.is_free
         return not self.batches.comparing.drops_most(batch, self._rows(batch))

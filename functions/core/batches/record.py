@@ -104,7 +104,7 @@ class Batch:
 
     @property
     def is_free(self) -> bool:
-        """Return whether the batch has no rows and expects none: at most, a file of it could not be read."""
+        """Return whether the batch has no rows and expects no file. If it had files, none could be read."""
         return self.run is None and self.record.sent is None
 
     def is_repeated_by(self, content: str, now: datetime) -> bool:
