@@ -295,6 +295,32 @@ def test_reuse_adds_the_new_rows_to_the_batch_that_has_most(ann: Ann) -> None:
     assert ann.batches == {NAME: 5}
 
 
+@pytest.mark.parametrize("state", ["failed", "not started"])
+def test_reuse_finds_the_batch_also_if_most_of_its_rows_were_not_made(ann: Ann, state: str) -> None:
+    """It was cancelled, perhaps since the file was checked. The row that was made must not be paid for again."""
+    assert ann.post(*OLD)[0] == 200
+    assert ann.doors.take(ann.event(NAME)) == []
+    ann.accept(ann.runs[0], rows=4 if state == "failed" else 1)
+    first = next(one for one in ann.doors.of("ann") if one.request["prompt"] == OLD[0])
+    complete(ann.cloud, first.generation_id)
+    for one in ann.doors.of("ann"):
+        if one.generation_id != first.generation_id:
+            ann.cloud.ledger.fail(one.run, Failure("Cancelled", "no"))
+    found = ann.check(*OLD, "x", name="copy.jsonl", existing="reuse")
+    assert (found["id"], found["made_before"], found["dropped"]) == (id_of(NAME), 1, 0)
+    assert ann.check("x", "y", OLD[0], name="copy.jsonl", existing="reuse")["name"] == "copy.jsonl"
+
+
+def test_reuse_prefers_the_batch_that_has_made_most_rows(ann: Ann) -> None:
+    """It is the one that a check without `reuse` names."""
+    ann.sends(*OLD)
+    ann.sends(*OLD, existing="again")
+    for row in staged_rows(ann, "week-2.jsonl"):
+        ann.cloud.ledger.fail(ann.cloud.ledger.get(row["generation_id"]).run, Failure("Cancelled", "no"))
+    assert ann.check(*OLD, name="copy.jsonl")["made_elsewhere"]["name"] == NAME
+    assert ann.check(*OLD, name="copy.jsonl", existing="reuse")["name"] == NAME
+
+
 def test_reuse_does_not_drop_rows_of_the_other_batch(ann: Ann) -> None:
     ann.sends(*OLD, *NEW)
     status, answer = ann.post(*NEW, name="copy.jsonl", existing="reuse")

@@ -191,7 +191,8 @@ class CheckFile:
                     naming.append((identity, row))
         if missing := self._without_uploads(file.owner, batch_id, naming):
             problems = sorted([*problems, *missing], key=lambda found: found[1].number)
-        compared = self.batches.comparing.compare(batch, file.sha256, Rows(rows, identities))
+        reuse = file.existing is Existing.REUSE
+        compared = self.batches.comparing.compare(batch, file.sha256, Rows(rows, identities), reuse=reuse)
         if batch.record.sent == file.sha256:  # a repeat of a call that was accepted; the file is not read yet
             compared = replace(compared, dropped=0, elsewhere=None)
         started = compared.statuses

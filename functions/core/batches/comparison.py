@@ -121,16 +121,17 @@ class Comparing:
         """Return the lists of the ledger."""
         return Lists(self.staging.ledger)
 
-    def compare(self, batch: Batch, content: str, rows: Rows) -> Comparison:
+    def compare(self, batch: Batch, content: str, rows: Rows, *, reuse: bool = False) -> Comparison:
         """Compare a file with the batch of its name, which may be new, and with other batches of its owner.
 
-        Content that the batch has repeats nothing, even if all of its rows have failed.
+        Content that the batch has repeats nothing, even if all of its rows have failed. With `reuse`, rows of another
+        batch that were not made count as well, because the batch may have been cancelled since its owner chose it.
         """
         started = self._started(batch.record.batch_id, rows.identities)
         compared = Comparison(batch, rows.count, started, *self._dropped(batch, rows))
         if content == batch.record.content or 2 * compared.made_before > rows.count:
             return compared
-        return replace(compared, elsewhere=self._elsewhere(batch.record, rows.identities))
+        return replace(compared, elsewhere=self._elsewhere(batch.record, rows.identities, reuse=reuse))
 
     def drops_most(self, batch: Batch, rows: Rows) -> bool:
         """Return whether a file drops most rows of a batch. The ledger is not read for each row."""
@@ -156,17 +157,26 @@ class Comparing:
         ids = {identity.id_in(batch_id): identity for identity in identities}
         return {ids[generation_id]: status for generation_id, status in self.lists.statuses(ids)}
 
-    def _elsewhere(self, record: BatchRecord, identities: list[RowIdentity]) -> tuple[BatchRecord, int] | None:
-        """Return the recent batch that has most of a sample of the rows, and how many rows it has.
+    def _elsewhere(
+        self, record: BatchRecord, identities: list[RowIdentity], *, reuse: bool
+    ) -> tuple[BatchRecord, int] | None:
+        """Return the recent batch that has made most of a sample of the rows, and how many rows it has made.
 
-        Return None if no batch has more than half of the sample.
+        Return None if no batch has made more than half of the sample. With `reuse`, one row is enough, and all rows
+        that the batch has count, even those that failed or were not started.
         """
         sample = identities[:: max(1, len(identities) // SAMPLE)]
         recent, _ = self.records.of_owner(record.owner, None, EARLIER_BATCHES)
-        others = [one.record for one in recent if one.record.batch_id != record.batch_id]
-        ids = {one.id_in(other.batch_id): other.batch_id for other in others for one in sample}
-        hits = Counter(ids[found] for found, status in self.lists.statuses(ids) if counts_as_made(status))
-        best = max(others, key=lambda other: hits[other.batch_id], default=None)
-        if best is None or 2 * hits[best.batch_id] <= len(sample):
+        others = {one.record.batch_id: one for one in recent if one.record.batch_id != record.batch_id}
+        ids = {one.id_in(batch_id): batch_id for batch_id in others for one in sample}
+        found = [(ids[generation_id], status) for generation_id, status in self.lists.statuses(ids)]
+        made = Counter(batch_id for batch_id, status in found if counts_as_made(status))
+        any_status = Counter(batch_id for batch_id, _ in found)
+        best = max(others, key=lambda batch_id: (made[batch_id], any_status[batch_id]), default="")
+        if not any_status[best] or not (reuse or 2 * made[best] > len(sample)):
             return None
-        return best, sum(map(counts_as_made, self._started(best.batch_id, identities).values()))
+        started = self._started(best, identities)
+        if not reuse:
+            return others[best].record, sum(map(counts_as_made, started.values()))
+        latest = self._latest_ids(others[best])
+        return others[best].record, sum(one in started or one.id_in(best) in latest for one in identities)
