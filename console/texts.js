@@ -523,7 +523,7 @@ export const texts = /** @satisfies {Texts} */ ({
     InvalidRequest: "Invalid request",
     InvalidFile: "Invalid file",
     TooManyRejectedRows: "Too many rejected rows",
-    ChoiceRequired: "File not compared with its batch",
+    ChoiceRequired: "File drops or repeats most rows",
     IdempotencyConflict: "Idempotency key already used",
     ProviderUnavailable: "Provider unavailable",
     SubmissionUnknown: "Unknown whether the provider accepted it",

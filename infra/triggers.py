@@ -7,6 +7,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from core.records.table import BY_BATCH
 from infra.base import Base
 from infra.batches import Batches
 from infra.dead_letters import dead_letters
@@ -56,7 +57,8 @@ class Triggers(Construct):
                 **storage.money.environment,
             },
             permissions=[
-                *storage.ledger.permissions(adds=True, finds=True),
+                # The index has the rows of batches whose files an earlier release has read.
+                *storage.ledger.permissions(adds=True, finds=True, reads=[BY_BATCH]),
                 *storage.batches.permissions("PutItem", "UpdateItem", "BatchWriteItem", lists=True),
                 allow("s3:GetObjectVersion", on=storage.prompts.arn_for_objects("*")),
                 *storage.inputs_permissions(),

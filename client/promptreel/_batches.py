@@ -93,11 +93,12 @@ class Batches:
     def create_batch(self, file: str | Path, **sending: Unpack[Sending]) -> Batch:
         """Run a file of requests. Return once the file has arrived, possibly before all its rows have been read.
 
-        `name` identifies the batch; it defaults to the file's name, or for a file of `save_rows` to the batch that its
-        rows belong to, which then keeps its other rows. If you edit the file and send it again under the
-        same name, only the new rows run; sending the same file again starts only rows that were not
-        started or whose input was missing. If a row is invalid, nothing runs
-        unless `force` is true. Files over 4 MiB or 5,000 rows are uploaded, and their invalid rows are rejected.
+        `name` identifies the batch, and defaults to the file's name. Without a name, the rows of a file of `save_rows`
+        return to the batch that they belong to, which keeps its other rows.
+
+        If you edit the file and send it again under the same name, only the new rows run. Sending the same file again
+        starts only rows that were not started or whose input was missing. If a row is invalid, nothing runs unless
+        `force` is true. Files over 4 MiB or 5,000 rows are uploaded, and their invalid rows are rejected.
 
         If the file drops most rows of its batch, or repeats most rows of another one, pass `existing`; see `Sending`.
         Without it, nothing starts: raise `ApiError` with the status 409, or `BatchFailed` for a file that was uploaded.

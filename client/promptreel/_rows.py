@@ -154,7 +154,7 @@ def merge(whole: Rows, part: Rows, name: str) -> Merged:
 
 
 def _followed_by_equals(whole: Rows, changed: Mapping[int, Row]) -> list[int]:
-    """Return the changed rows whose old or new request a later row has, which was not changed.
+    """Return the changed rows whose old or new request is also that of a later, unchanged row.
 
     The API distinguishes equal requests by their order. In its place, such a row would make the later ones other rows.
     """

@@ -52,6 +52,13 @@ def write(path: Path, generation: Generation) -> None:
     part.replace(sidecar)
 
 
+def compare(path: Path, generation: Generation) -> None:
+    """Raise `PromptreelError` if a file that has no sidecar is not the video of this generation."""
+    video = generation.video
+    if video is None or not is_intact(path, video.file_size, video.sha256):
+        raise PromptreelError(f"{path} is another file: move it away, and try again.")
+
+
 def _described(path: Path, generation: Generation) -> dict[str, Any]:
     request = dict(generation.request)
     meta = generation.raw.get("meta") or {}

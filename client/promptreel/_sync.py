@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from promptreel import _sidecar
-from promptreel._download import is_intact
 from promptreel.batch import ReportRow
 from promptreel.errors import ConnectionFailed, GenerationFailed, PromptreelError, Unauthorized
 from promptreel.generation import Generation
@@ -73,7 +72,9 @@ class Synced:
 
 @dataclass
 class Sync:
-    """One pass over a folder. `save` downloads a generation's video into a file, and continues the `part` of another.
+    """One pass over a folder.
+
+    `save` downloads a generation's video into a file, and continues an interrupted download, which left its part.
 
     A video is complete if its sidecar says so. So the sidecar is written last, and a pass can be interrupted anywhere.
     """
@@ -119,7 +120,9 @@ class Sync:
     def _save(self, one: Selected, path: Path, was_known: bool, done: Synced) -> None:
         try:
             if path.exists() and not was_known:
-                self._adopt(one, path)
+                generation = one.generation or self.get(one.id)
+                _sidecar.compare(path, generation)
+                _sidecar.write(path, generation)
                 done.already += 1
                 return
             if path.exists():
@@ -141,14 +144,6 @@ class Sync:
             done.saved.append(path)
             if self.on_saved:
                 self.on_saved(path)
-
-    def _adopt(self, one: Selected, path: Path) -> None:
-        """Write the sidecar of a video that was saved without one. Raise `PromptreelError` if it is another file."""
-        generation = one.generation or self.get(one.id)
-        video = generation.video
-        if video is None or not is_intact(path, video.file_size, video.sha256):
-            raise PromptreelError(f"{path} is another file: move it away, and sync again.")
-        _sidecar.write(path, generation)
 
 
 def opened(folder: Path, batch_id: str | None) -> None:

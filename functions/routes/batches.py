@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from core.api import listing
 from core.batches.api import MAX_REPORT, BatchApi, Options
 from core.batches.check import CheckFile, SentFile, file_name
+from core.batches.comparison import BY_NAME
 from core.batches.encoding import as_utf8
 from core.batches.record import Existing
 from core.batches.report import as_csv
@@ -84,6 +85,8 @@ def send() -> dict[str, Any]:
             raise InvalidRequest(
                 "With `upload=true`, send no body. The response has a form to upload the file with.", "upload"
             )
+        if options.existing is Existing.REUSE:
+            raise InvalidRequest(f"With `upload=true`, the file cannot be compared yet. {BY_NAME}", "existing")
         if options.existing is Existing.AGAIN:
             name = _check_file().free_name(SentFile(calls.owner, name, b""))
         return _batches().upload(calls.owner, name, options)

@@ -1,7 +1,7 @@
 """Test files that drop or repeat most rows of a batch: nothing is replaced silently, and nothing is paid twice."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from core.batches.identity import batch_id_for
 from core.batches.start import BatchStart
 from core.batches.table import BatchRecords
 from core.generation import Failure, iso
+from core.records.lists import Lists
 from tests.support.events import event
 from tests.support.functions import Doors, call
 from tests.support.revisions import Week, change, complete, file, records, reported, staged
@@ -187,6 +188,22 @@ def test_a_retried_row_is_not_dropped_by_the_same_file(ann: Ann) -> None:
     assert ann.check(*OLD, "x")["dropped"] == 0
 
 
+def test_retried_rows_of_a_file_that_an_earlier_release_has_read_are_not_dropped(ann: Ann) -> None:
+    """Dropped in S3, the file would become another batch, where every row is paid for again."""
+    ann.drops(*OLD)
+    ann.run()
+    for one in ann.doors.of("ann"):
+        ann.cloud.ledger.fail(one.run, Failure("GenerationFailed", "no"))
+    call(ann.cloud, "POST", f"{PATH}/{NAME}/retry")
+    ann.run()
+    run = records().get(id_of(NAME)).run
+    assert run
+    boto3.client("s3").delete_object(Bucket="videos", Key=run.ids_key)
+    assert ann.check(*OLD, "x")["dropped"] == 0
+    ann.drops(*OLD, "x")
+    assert ann.batches == {NAME: 5}
+
+
 # --- the choices
 
 
@@ -242,6 +259,13 @@ def test_a_batch_that_was_sent_under_the_next_name_is_not_a_repeat(ann: Ann) -> 
     assert ann.check(*OLD, existing="again")["name"] == "week-3.jsonl"
 
 
+def test_another_file_of_a_batch_that_ran_again_is_not_a_repeat(ann: Ann) -> None:
+    ann.sends(*OLD)
+    ann.sends(*OLD, existing="again")
+    ann.sends(*NEW, name="week-2.jsonl", existing="replace")
+    assert ann.check(*NEW, name="week-2.jsonl", existing="again")["name"] == "week-2-2.jsonl"
+
+
 def test_two_files_at_once_never_get_the_same_new_name(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
     ann.sends(*OLD)
 
@@ -269,6 +293,32 @@ def test_reuse_adds_the_new_rows_to_the_batch_that_has_most(ann: Ann) -> None:
         assert (reused["id"], reused["revision"], reused["made_before"]) == (id_of(NAME), 2, 4)
     assert ann.prompts == [*OLD, "x"]
     assert ann.batches == {NAME: 5}
+
+
+@pytest.mark.parametrize("state", ["failed", "not started"])
+def test_reuse_finds_the_batch_also_if_most_of_its_rows_were_not_made(ann: Ann, state: str) -> None:
+    """It was cancelled, perhaps since the file was checked. The row that was made must not be paid for again."""
+    assert ann.post(*OLD)[0] == 200
+    assert ann.doors.take(ann.event(NAME)) == []
+    ann.accept(ann.runs[0], rows=4 if state == "failed" else 1)
+    first = next(one for one in ann.doors.of("ann") if one.request["prompt"] == OLD[0])
+    complete(ann.cloud, first.generation_id)
+    for one in ann.doors.of("ann"):
+        if one.generation_id != first.generation_id:
+            ann.cloud.ledger.fail(one.run, Failure("Cancelled", "no"))
+    found = ann.check(*OLD, "x", name="copy.jsonl", existing="reuse")
+    assert (found["id"], found["made_before"], found["dropped"]) == (id_of(NAME), 1, 0)
+    assert ann.check("x", "y", OLD[0], name="copy.jsonl", existing="reuse")["name"] == "copy.jsonl"
+
+
+def test_reuse_prefers_the_batch_that_has_made_most_rows(ann: Ann) -> None:
+    """It is the one that a check without `reuse` names."""
+    ann.sends(*OLD)
+    ann.sends(*OLD, existing="again")
+    for row in staged_rows(ann, "week-2.jsonl"):
+        ann.cloud.ledger.fail(ann.cloud.ledger.get(row["generation_id"]).run, Failure("Cancelled", "no"))
+    assert ann.check(*OLD, name="copy.jsonl")["made_elsewhere"]["name"] == NAME
+    assert ann.check(*OLD, name="copy.jsonl", existing="reuse")["name"] == NAME
 
 
 def test_reuse_does_not_drop_rows_of_the_other_batch(ann: Ann) -> None:
@@ -352,6 +402,17 @@ def test_a_large_file_is_compared_when_it_is_read(ann: Ann) -> None:
     assert ann.prompts == sorted([*OLD, *NEW])
 
 
+def test_a_large_file_is_added_to_another_batch_under_its_name(ann: Ann) -> None:
+    """Its rows are compared when it is read, so the server cannot choose its name."""
+    ann.sends(*OLD)
+    status, answer = call(ann.cloud, "POST", PATH, query="name=copy.jsonl&upload=true&existing=reuse")
+    assert (status, "under the name of that batch" in answer["message"]) == (400, True)
+    ann.drops(*OLD, name="copy.jsonl", existing="ask")
+    message = ann.shown("copy.jsonl")["error"]["message"]
+    assert "under the name of that batch" in message
+    assert "`reuse`" not in message
+
+
 def test_the_form_of_a_large_file_that_runs_again_has_the_new_name(ann: Ann) -> None:
     ann.sends(*OLD)
     _, form = call(ann.cloud, "POST", PATH, query=f"name={NAME}&upload=true&existing=again")
@@ -374,6 +435,22 @@ def test_a_dropped_file_that_drops_most_rows_is_a_batch_of_its_own(ann: Ann) -> 
     shown = ann.shown("week-2.jsonl")
     assert (shown["id"], shown["revision"], shown["error"]) == (id_of("week-2.jsonl"), 2, None)
     assert shown["source"]["ref"] == f"s3://prompts/{key(NAME)}"
+
+
+def test_only_staging_reads_the_rows_of_a_dropped_file(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be 100,000 rows, and many batches to compare them with."""
+    ann.drops(*OLD)
+    ann.drops(*NEW)
+    read: list[str] = []
+    statuses = Lists.statuses
+
+    def counted(self: Lists, ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+        read.extend(found := list(ids))
+        return statuses(self, found)
+
+    monkeypatch.setattr(Lists, "statuses", counted)
+    ann.drops("x", "y")
+    assert len(read) == 2
 
 
 def test_the_metadata_of_a_dropped_file_can_say_otherwise(ann: Ann) -> None:
@@ -401,6 +478,18 @@ def test_an_event_that_arrives_again_after_the_batches_have_changed_pays_for_not
     assert ann.batches == {NAME: 5, "week-2.jsonl": 3}
 
 
+def test_a_rejected_file_starts_nothing_when_its_event_arrives_again(ann: Ann) -> None:
+    """Its owner was told so, and has sent a corrected file since."""
+    ann.drops(*OLD)
+    rejected = ann.drops("mistake", *NEW, existing="ask")
+    ann.drops(*NEW, existing="replace")
+    later = iso((records().get(id_of(NAME)).record.content_at or now()) + timedelta(seconds=60))
+    change({"batch_id": id_of(NAME)}, content_at=later)
+    assert ann.doors.take(rejected) == []
+    assert ann.prompts == sorted([*OLD, *NEW])
+    assert ann.shown(NAME)["error"] is None
+
+
 def test_going_back_to_an_earlier_file_pays_for_nothing(ann: Ann) -> None:
     ann.drops(*OLD)
     ann.drops(*NEW, existing="replace")
@@ -426,6 +515,14 @@ def test_concurrent_events_lose_and_repeat_nothing(ann: Ann, monkeypatch: pytest
     names = {NAME: 4, "week-2.jsonl": 3} if same else {NAME: 4, "week-2.jsonl": 2, "week-3.jsonl": 3}
     assert ann.batches == names
     assert ann.prompts == sorted([*OLD, *NEW, *([] if same else ["x", "y"])])
+
+
+def test_a_new_name_that_another_file_gets_first_is_not_replaced(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann.drops(*OLD)
+    first, second = (ann.doors.drop(key(NAME), file(*prompts)) for prompts in (NEW, ["x", "y"]))
+    before(monkeypatch, BatchRecords, "create", lambda: ann.doors.take(second))
+    assert ann.doors.take(first) == []
+    assert ann.batches == {NAME: 4, "week-2.jsonl": 2, "week-3.jsonl": 3}
 
 
 def test_a_first_file_that_loses_a_race_becomes_a_batch_of_its_own(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -482,6 +579,16 @@ def test_another_owners_batches_are_not_compared(ann: Ann) -> None:
 # --- revisions
 
 
+def test_the_file_of_a_batch_of_its_own_is_the_one_that_was_sent_last(ann: Ann) -> None:
+    ann.drops(*OLD)
+    ann.drops(*NEW)
+    _, found = call(ann.cloud, "GET", f"{PATH}/week-2.jsonl/file")
+    assert f"/{key(NAME)}?" in found["url"]
+    ann.sends(*NEW, "x", name="week-2.jsonl")
+    _, found = call(ann.cloud, "GET", f"{PATH}/week-2.jsonl/file")
+    assert f"/{key('week-2.jsonl')}?" in found["url"]
+
+
 def test_every_revision_keeps_its_report(ann: Ann) -> None:
     ann.sends(*OLD)
     complete(ann.cloud, *(one.generation_id for one in ann.doors.of("ann")))
@@ -533,6 +640,16 @@ def test_a_batch_lists_its_revisions(ann: Ann) -> None:
     assert listed["revisions"] == ann.shown(NAME)["revisions"]
     latest = listed["revisions"][0]
     assert latest["started_at"] < listed["retried_at"], "a retry does not begin a revision"
+
+
+def test_the_revisions_of_a_batch_with_one_run_are_known_without_another_read(
+    ann: Ann, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann.sends(*OLD)
+    (listed,) = call(ann.cloud, "GET", PATH)[1]["data"]
+    monkeypatch.setattr(BatchRecords, "runs", lambda _, records, __: {one.batch_id: [] for one in records})
+    assert call(ann.cloud, "GET", PATH)[1]["data"] == [listed]
+    assert ann.shown(NAME)["revisions"] == listed["revisions"] != []
 
 
 def test_the_report_of_a_revision_that_an_earlier_release_has_read_is_not_known(ann: Ann) -> None:

@@ -119,6 +119,7 @@ MAY = {
     | {
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:BatchGetItem", TABLE),
+        ("dynamodb:Query", f"{TABLE}/index/by_batch"),  # the rows of a file that an earlier release has read
         *((f"dynamodb:{action}", BATCHES) for action in ("GetItem", "BatchGetItem", "PutItem", "UpdateItem")),
         ("dynamodb:Query", f"{BATCHES}/index/by_owner"),  # the batches that a file may repeat
         ("dynamodb:BatchWriteItem", BATCHES),  # the rows that were rejected while a file was read

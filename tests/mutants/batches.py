@@ -121,6 +121,27 @@ MUTANTS = (
         noticed_by="tests/functions/test_revisions.py::test_a_retry_generates_a_row_again_that_the_provider_failed",
     ),
     Mutant(
+        "Replaced attempts of a file that an earlier release has read count as dropped rows",
+        "functions/core/records/lists.py",
+        "        while later := ids & before.keys():\n",
+        "        while later := ids & before.keys() & set(before.values()):\n",
+        noticed_by=f"{EXISTING}::test_retried_rows_of_a_file_that_an_earlier_release_has_read_are_not_dropped",
+    ),
+    Mutant(
+        "Of two files that become batches of their own at once, one replaces the other",
+        "functions/core/batches/placement.py",
+        "        if not new.is_free:\n            raise BatchChanged\n",
+        "",
+        noticed_by=f"{EXISTING}::test_a_new_name_that_another_file_gets_first_is_not_replaced",
+    ),
+    Mutant(
+        "A rejected file starts when its event arrives again",
+        "functions/core/batches/dropped_file.py",
+        "        if content.existing == Existing.ASK and self.rejections.knows(file.rejected_id):\n",
+        "        if content.existing is None and self.rejections.knows(file.rejected_id):\n",
+        noticed_by=f"{EXISTING}::test_a_rejected_file_starts_nothing_when_its_event_arrives_again",
+    ),
+    Mutant(
         "Rows of a strict file pass unknown fields on",
         "functions/core/batches/dropped_file.py",
         'strict=metadata.get("strict") != "false"',

@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 
 from promptreel._batches import DAY, MAX_SENT_BYTES, Placed
 from promptreel._inputs import as_utf8
+from promptreel._sidecar import compare
 from promptreel.batch import Batch, BatchCheck, Existing, ReportRow, Revision
 from promptreel.client import Client
 from promptreel.commands import output
@@ -633,7 +634,11 @@ def _save_video(context: typer.Context, api: Client, row: ReportRow, results: Re
     if is_there:
         return True
     try:
-        generation = api._save(str(row.generation_id), path)
+        if path.exists():  # an earlier release saved it, or the command was stopped before it wrote the sidecar
+            generation = api.get(str(row.generation_id))
+            compare(path, generation)
+        else:
+            generation = api._save(str(row.generation_id), path)
     except (PromptreelError, OSError) as error:
         way = again(context, f"download {row.generation_id} -o {shlex.quote(video_name(row))}")
         output.warn(output.plain(f"row {row.row}: {error} Download it with: {way}"))

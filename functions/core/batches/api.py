@@ -113,15 +113,12 @@ class BatchApi:
     def page(self, owner: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """Return a page of the owner's batches, newest first. Their rows are not counted."""
         found, next_cursor = self.batches.records.of_owner(owner, cursor, limit)
-        runs = self.batches.records.runs((batch.record for batch in found), LISTED_RUNS)
-        shown = [{**self._shown(one, counted=False), **_revisions(runs.get(one.record.batch_id))} for one in found]
-        return {"data": shown, "next_cursor": next_cursor}
+        return {"data": self._with_revisions(found, LISTED_RUNS, counted=False), "next_cursor": next_cursor}
 
     def get(self, owner: str, batch_id: str) -> dict[str, Any]:
         """Return a batch with its progress."""
-        batch = self.own(owner, batch_id)
-        runs = self.batches.records.runs([batch.record], SHOWN_RUNS)
-        return {**self._shown(batch, counted=True), **_revisions(runs.get(batch.record.batch_id))}
+        (shown,) = self._with_revisions([self.own(owner, batch_id)], SHOWN_RUNS, counted=True)
+        return shown
 
     def report(
         self, owner: str, batch_id: str, after: int, limit: int, revision: int | None = None
@@ -162,7 +159,10 @@ class BatchApi:
         record = batch.record
         if batch.run is None:
             raise Conflict(f"The file of batch {record.batch_id} was not read yet.")
-        where = {"Bucket": self.prompts_bucket, "Key": record.source_ref.removeprefix(f"s3://{self.prompts_bucket}/")}
+        where = {
+            "Bucket": self.prompts_bucket,
+            "Key": batch.run.source_ref.removeprefix(f"s3://{self.prompts_bucket}/"),
+        }
         try:
             found = self.s3.head_object(Bucket=where["Bucket"], Key=where["Key"])
         except ClientError as error:
@@ -330,6 +330,14 @@ class BatchApi:
         run = batch.run
         return batch.status(counts, lambda: run is not None and self.batches.executions.is_broken(run.id))
 
+    def _with_revisions(self, found: Sequence[Batch], most: int, *, counted: bool) -> list[dict[str, Any]]:
+        """Return batches as the API shows them, with the revisions of up to `most` of their latest runs."""
+        runs = self.batches.records.runs((one.record for one in found if one.record.run > 1), most)
+        return [
+            {**self._shown(one, counted=counted), **_revisions(runs.get(one.record.batch_id, [one.run]))}
+            for one in found
+        ]
+
     def _shown(self, batch: Batch, *, counted: bool) -> dict[str, Any]:
         counts = self._counts(batch) if counted else None
         record, run = batch.record, batch.run
@@ -364,10 +372,10 @@ class BatchApi:
         }
 
 
-def _revisions(runs: Sequence[BatchRun] | None) -> dict[str, Any]:
+def _revisions(runs: Sequence[BatchRun | None]) -> dict[str, Any]:
     """Return the revisions of a batch, newest first. `runs` are its latest runs, newest first."""
     revisions: dict[int, dict[str, Any]] = {}
-    for run in runs or ():
+    for run in filter(None, runs):
         shown = {
             "revision": run.revision,
             "rows": run.rows,

@@ -133,9 +133,9 @@ class CheckFile:
     def free_name(self, file: SentFile) -> str:
         """Return the name of the batch that runs all rows of a file again: the first name that no batch has.
 
-        If the same file was sent in this way before and has not ended for long, return the name of that batch. So a
-        client that repeats a call, because its answer was lost, does not pay twice. A file without a body will be
-        uploaded, and repeats nothing.
+        If the same file was sent in this way before, return the name of its batch until an hour after its end. So a
+        client that repeats a call, because its answer was lost, does not pay twice. A file without a body is uploaded
+        later, and is never taken for a repeat.
         """
         now = self.batches.records.now()
         for name in chain((file.name,), numbered(file.name)):
@@ -191,7 +191,8 @@ class CheckFile:
                     naming.append((identity, row))
         if missing := self._without_uploads(file.owner, batch_id, naming):
             problems = sorted([*problems, *missing], key=lambda found: found[1].number)
-        compared = self.batches.comparing.compare(batch, file.sha256, Rows(rows, identities))
+        reuse = file.existing is Existing.REUSE
+        compared = self.batches.comparing.compare(batch, file.sha256, Rows(rows, identities), reuse=reuse)
         if batch.record.sent == file.sha256:  # a repeat of a call that was accepted; the file is not read yet
             compared = replace(compared, dropped=0, elsewhere=None)
         started = compared.statuses

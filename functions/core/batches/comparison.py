@@ -2,7 +2,7 @@
 
 One rule serves HTTP, the console, upload forms and files dropped in S3. A file
 
-    drops most of a batch    if the batch's latest revision has more rows that the file does not have than others
+    drops most of a batch    if it has less than half of the rows of the batch's latest revision
     repeats most of a batch  if another recent batch has made more than half of the file's rows
 
 Then its sender must choose what to do (`Existing`). A file dropped in S3 has nobody to ask: see `placement`.
@@ -20,6 +20,7 @@ from core.batches.table import BatchRecords
 from core.errors import ChoiceRequired
 from core.records.lists import Lists
 
+BY_NAME = "To add only its new rows to another batch, send it under the name of that batch."
 EARLIER_BATCHES, SAMPLE = 20, 25  # batches that are searched for the same rows, by a sample of the rows
 
 
@@ -67,7 +68,7 @@ class Comparison:
         repeats = self.repeats_most and existing in (None, Existing.ASK)
         if existing == Existing.REPLACE or not (repeats or self.drops_most):
             return []
-        first = [Existing.REUSE] if repeats else []
+        first = [Existing.REUSE] if repeats and existing is None else []  # a file in S3 has its name already
         return [*first, Existing.AGAIN, *([] if self.batch.is_free else [Existing.REPLACE])]
 
     def require_choice(self, existing: str | None) -> None:
@@ -81,7 +82,8 @@ class Comparison:
             Existing.REPLACE: f"to make it the next revision of {self.batch.record.name}",
         }
         options = ", ".join(f"`{choice}` {meanings[choice]}" for choice in choices)
-        raise ChoiceRequired(f"{self.said} Nothing was started. Send it again with {options}.")
+        way = f" {BY_NAME}" if self.repeats_most and existing == Existing.ASK else ""
+        raise ChoiceRequired(f"{self.said} Nothing was started. Send it again with {options}.{way}")
 
     @property
     def said(self) -> str:
@@ -119,21 +121,26 @@ class Comparing:
         """Return the lists of the ledger."""
         return Lists(self.staging.ledger)
 
-    def compare(self, batch: Batch, content: str, rows: Rows) -> Comparison:
+    def compare(self, batch: Batch, content: str, rows: Rows, *, reuse: bool = False) -> Comparison:
         """Compare a file with the batch of its name, which may be new, and with other batches of its owner.
 
-        Content that the batch has repeats nothing, even if all of its rows have failed.
+        Content that the batch has repeats nothing, even if all of its rows have failed. With `reuse`, rows of another
+        batch that were not made count as well, because the batch may have been cancelled since its owner chose it.
         """
-        compared = self.compare_with(batch, rows)
+        started = self._started(batch.record.batch_id, rows.identities)
+        compared = Comparison(batch, rows.count, started, *self._dropped(batch, rows))
         if content == batch.record.content or 2 * compared.made_before > rows.count:
             return compared
-        return replace(compared, elsewhere=self._elsewhere(batch.record, rows.identities))
+        return replace(compared, elsewhere=self._elsewhere(batch.record, rows.identities, reuse=reuse))
 
-    def compare_with(self, batch: Batch, rows: Rows) -> Comparison:
-        """Compare a file with one batch only."""
-        batch_id, latest = batch.record.batch_id, self._latest_ids(batch)
-        dropped = latest - {identity.id_in(batch_id) for identity in rows.identities}
-        return Comparison(batch, rows.count, self._started(batch_id, rows.identities), len(latest), len(dropped))
+    def drops_most(self, batch: Batch, rows: Rows) -> bool:
+        """Return whether a file drops most rows of a batch. The ledger is not read for each row."""
+        return Comparison(batch, rows.count, {}, *self._dropped(batch, rows)).drops_most
+
+    def _dropped(self, batch: Batch, rows: Rows) -> tuple[int, int]:
+        """Return how many rows the latest revision of the batch has, and how many of them the file does not have."""
+        latest = self._latest_ids(batch)
+        return len(latest), len(latest - {identity.id_in(batch.record.batch_id) for identity in rows.identities})
 
     def _latest_ids(self, batch: Batch) -> set[str]:
         """Return the ids of the rows of the latest revision, whether they have started or not."""
@@ -143,24 +150,33 @@ class Comparing:
         if ids is not None:
             return set(ids.values())
         # An earlier release has read the file: only rows that have started are known.
-        return {one for _, one in self.lists.batch_rows(batch.record.batch_id, batch.run.revision)}
+        return self.lists.first_attempts(batch.record.batch_id, batch.run.revision)
 
     def _started(self, batch_id: str, identities: Iterable[RowIdentity]) -> dict[RowIdentity, str]:
         """Return the rows that the batch has started, each with its status."""
         ids = {identity.id_in(batch_id): identity for identity in identities}
         return {ids[generation_id]: status for generation_id, status in self.lists.statuses(ids)}
 
-    def _elsewhere(self, record: BatchRecord, identities: list[RowIdentity]) -> tuple[BatchRecord, int] | None:
-        """Return the recent batch that has most of a sample of the rows, and how many rows it has.
+    def _elsewhere(
+        self, record: BatchRecord, identities: list[RowIdentity], *, reuse: bool
+    ) -> tuple[BatchRecord, int] | None:
+        """Return the recent batch that has made most of a sample of the rows, and how many rows it has made.
 
-        Return None if no batch has more than half of the sample.
+        Return None if no batch has made more than half of the sample. With `reuse`, one row is enough, and all rows
+        that the batch has count, even those that failed or were not started.
         """
         sample = identities[:: max(1, len(identities) // SAMPLE)]
         recent, _ = self.records.of_owner(record.owner, None, EARLIER_BATCHES)
-        others = [one.record for one in recent if one.record.batch_id != record.batch_id]
-        ids = {one.id_in(other.batch_id): other.batch_id for other in others for one in sample}
-        hits = Counter(ids[found] for found, status in self.lists.statuses(ids) if counts_as_made(status))
-        best = max(others, key=lambda other: hits[other.batch_id], default=None)
-        if best is None or 2 * hits[best.batch_id] <= len(sample):
+        others = {one.record.batch_id: one for one in recent if one.record.batch_id != record.batch_id}
+        ids = {one.id_in(batch_id): batch_id for batch_id in others for one in sample}
+        found = [(ids[generation_id], status) for generation_id, status in self.lists.statuses(ids)]
+        made = Counter(batch_id for batch_id, status in found if counts_as_made(status))
+        any_status = Counter(batch_id for batch_id, _ in found)
+        best = max(others, key=lambda batch_id: (made[batch_id], any_status[batch_id]), default="")
+        if not any_status[best] or not (reuse or 2 * made[best] > len(sample)):
             return None
-        return best, sum(map(counts_as_made, self._started(best.batch_id, identities).values()))
+        started = self._started(best, identities)
+        if not reuse:
+            return others[best].record, sum(map(counts_as_made, started.values()))
+        latest = self._latest_ids(others[best])
+        return others[best].record, sum(one in started or one.id_in(best) in latest for one in identities)

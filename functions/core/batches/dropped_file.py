@@ -128,6 +128,8 @@ class FileIntake:
 
     def _start_batch(self, file: DroppedFile, copy: IO[bytes], content: Content, owner: str) -> None:
         """Start the batch. Read the file again if another run of it was created first."""
+        if content.existing == Existing.ASK and self.rejections.knows(file.rejected_id):
+            raise ChoiceRequired("This file was rejected before, and its owner was told that nothing starts.")
         batch_id, records = batch_id_for(file.bucket, file.key), self.batches.records
         fresh = records.new(batch_id, owner, file.name, file.uri, self.default_model)
 

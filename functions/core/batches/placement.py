@@ -18,7 +18,7 @@ from core.batches.numbered import numbered
 from core.batches.prompt_file import FileRow
 from core.batches.record import Batch, BatchRecord, Content, Existing
 from core.batches.staging import identified
-from core.batches.start import BatchStart
+from core.batches.start import BatchChanged, BatchStart
 
 MOST_RUNS = 100  # latest runs of a batch that are searched for a content
 
@@ -66,8 +66,14 @@ class Placement:
         return found
 
     def _new(self, number: int) -> Batch:
-        """Record the batch of the first name that no batch has, after so many others."""
-        return self.batches.records.create(next(islice(self._records(), number, None)))
+        """Record the batch of the first name that no batch has. So many names before it are taken.
+
+        Raise `BatchChanged` if another file has become this batch since.
+        """
+        new = self.batches.records.create(next(islice(self._records(), number, None)))
+        if not new.is_free:
+            raise BatchChanged
+        return new
 
     def _records(self) -> Iterator[BatchRecord]:
         """Yield a new record for each of the next names."""
@@ -78,10 +84,13 @@ class Placement:
             yield self.batches.records.new(batch_id, self.named.record.owner, name, self.named.record.source_ref, model)
 
     def _keeps_most(self, batch: Batch) -> bool:
-        """Return whether the file can be the next revision of a batch, which may not expect its first file."""
+        """Return whether the file can be the next revision of a batch.
+
+        A batch that still expects its first file is left to that file.
+        """
         if batch.run is None:
             return batch.is_free
-        return not self.batches.comparing.compare_with(batch, self._rows(batch)).drops_most
+        return not self.batches.comparing.drops_most(batch, self._rows(batch))
 
     def _rows(self, batch: Batch) -> Rows:
         """Return the rows of the file. Those that name no model are those of a batch only with its default model."""

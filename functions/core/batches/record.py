@@ -79,7 +79,7 @@ class BatchRecord:
 
     # Each of these changes on its own.
     sent: str | None = None  # SHA-256 of a file that was sent over HTTP and is not read yet
-    again: bool = False  # its file was sent to run all rows again, so a repeat of that call belongs here
+    again: str | None = None  # SHA-256 of a file that was sent to run all rows again: a repeat of it belongs here
     error: Failure | None = None  # why the file that was sent last cannot be read
     cancelled_at: datetime | None = None  # files that arrived before this are cancelled, even if they are read later
     cancelled_run: int = 0  # this run and all before it are cancelled
@@ -104,7 +104,7 @@ class Batch:
 
     @property
     def is_free(self) -> bool:
-        """Return whether the batch has no rows and expects none: at most, a file of it could not be read."""
+        """Return whether the batch has no rows and expects no file. If it had files, none could be read."""
         return self.run is None and self.record.sent is None
 
     def is_repeated_by(self, content: str, now: datetime) -> bool:
@@ -112,7 +112,7 @@ class Batch:
 
         It is for an hour after the batch has ended. Later, it is a new call.
         """
-        if not self.record.again or content not in (self.record.sent, self.record.content):
+        if content != self.record.again or content not in (self.record.sent, self.record.content):
             return False
         ended_at = self.run.ended_at if self.run else None
         return ended_at is None or now - ended_at < REPEATED_FOR

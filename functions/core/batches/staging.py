@@ -3,7 +3,7 @@
 A row that cannot be valid is rejected here. It is not staged, so it costs no invocation.
 
 The ids of the rows are written to a separate file, which does not expire. It is small and its lines have equal lengths,
-so a later file is compared with all rows in one short read, and a page of a revision's report in an even shorter one.
+so one short read is enough to compare a later file with all rows, or to show a page of a revision's report.
 """
 
 import io

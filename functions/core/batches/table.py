@@ -80,8 +80,9 @@ class BatchRecords:
     def expect(self, batch_id: str, content: str, existing: str | None = None) -> bool:
         """Record that a file is about to be sent, before it can be read. A cancel of earlier files stays.
 
-        `existing` says what to do with rows that exist. Return False if other content is not read yet, with which the
-        file could not be compared, or if it is to be a new batch and other content has become this batch.
+        `existing` says what to do with rows that exist. Return False if other content is still unread, because the
+        file cannot be compared with it. Also return False if the file needs a new batch and another file has got this
+        one.
         """
         only_if = Condition(f"{EXISTS.text} AND (attribute_not_exists(#sent) OR #sent = :ours)", {":ours": content})
         changes: Item = {"sent": content}
@@ -90,7 +91,7 @@ class BatchRecords:
         elif existing == Existing.AGAIN:
             is_ours = "#run = :none OR #content = :ours"
             only_if = Condition(f"{only_if.text} AND ({is_ours})", {**only_if.values, ":none": 0})
-            changes["again"] = True
+            changes["again"] = content
         try:
             self._table.update(batch_id, self._now(changes), only_if=only_if, remove=("error",))
         except ConditionFailed:

@@ -148,6 +148,10 @@ class Rejections:
         self.announcer.announce(rejected.generation_id, self.ledger)
         return rejected
 
+    def knows(self, generation_id: str) -> bool:
+        """Return whether a request was rejected with this id before, even if its owner has deleted that since."""
+        return generation_id in self.ledger.find([generation_id])
+
 
 def _generation(request: dict[str, Any], envelope: Envelope, now: datetime) -> Generation:
     row, label = envelope.row, envelope.label

@@ -68,6 +68,15 @@ class Lists:
             if item["revision"] == revision and "retried_as" not in item:
                 yield item["row_number"], item[KEY]
 
+    def first_attempts(self, batch_id: str, revision: int) -> set[str]:
+        """Return the ids of the first attempts of the rows of a batch's revision."""
+        found = list(self.ledger.table.query(BY_BATCH, batch_id))
+        before = {item["retried_as"]: item[KEY] for item in found if "retried_as" in item}
+        ids = {item[KEY] for item in found if item["revision"] == revision and "retried_as" not in item}
+        while later := ids & before.keys():
+            ids = (ids - later) | {before[one] for one in later}
+        return ids
+
     def batch_counts(self, batch_id: str, revision: int) -> Counter[str]:
         """Count the rows of a batch by status."""
         found = self.ledger.table.query(BY_BATCH, batch_id)

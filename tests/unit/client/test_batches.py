@@ -316,6 +316,24 @@ def test_videos_are_saved_and_a_failed_download_says_how_to_get_it(ask: Any, hom
     assert saved.name in (home / "out" / "report.csv").read_text()
 
 
+@pytest.mark.parametrize(("content", "code"), [(b"video", 0), (b"other", 1)], ids=["the video", "another file"])
+def test_a_video_without_a_sidecar_is_compared_and_not_downloaded_again(
+    ask: Any, home: Path, content: bytes, code: int
+) -> None:
+    """An earlier release saved it, or the command was stopped just after the download."""
+    saved = home / "out" / "00001-a-boat-01234567.mp4"
+    saved.parent.mkdir()
+    saved.write_bytes(content)
+    (saved.parent / ".promptreel.json").write_text(json.dumps({"batch": BATCH, "videos": {ID: saved.name}}))
+    shown = json.loads(completed("http://127.0.0.1:1/unused", 5).partition(b"\r\n\r\n")[2])
+    shown["meta"]["video_sha256"] = hashlib.sha256(b"video").hexdigest()
+    answers = [batch("completed"), batch("completed"), report(ROW), http(200, shown)]
+    got = ask("batch", "get", BATCH, "--videos", "-o", "out", answers=answers)
+    assert (got[0], saved.read_bytes()) == (code, content)
+    assert saved.with_name(f"{saved.name}.json").exists() == (code == 0)
+    assert ("is another file" in got[2]) == (code == 1)
+
+
 def test_failed_rows_are_shown_with_the_command_to_retry_them(ask: Any) -> None:
     failed = {**ROW, "status": "error", "error": "GenerationFailed: no"}
     code, out, err, _ = ask(

@@ -203,7 +203,7 @@ _SEND = {
                 "description": "What to do with rows that exist, if the file drops or repeats most rows of a batch. "
                 "`reuse`: add only the new rows to the batch that has most of them. `again`: run every row, in a batch "
                 "with a new name, which the response says. `replace`: make the file the next revision of the batch of "
-                "its name. Without it, such a file is rejected with 409.",
+                "its name. Without it, such a file is rejected with 409. `reuse` cannot be used with `upload`.",
             },
         ),
         query("upload", {**_FLAG, "description": "Return a form to upload a larger file with."}),
