@@ -40,4 +40,25 @@ MUTANTS = (
         "None",
         noticed_by=f"{_BATCHES}::test_a_dropped_file_is_read_in_the_encoding_of_its_metadata",
     ),
+    Mutant(
+        "--force starts a batch of which no row can run",
+        "client/promptreel/commands/batch.py",
+        "(not force or check.problem_rows == check.rows)",
+        "not force",
+        noticed_by="tests/unit/client/test_batches.py::test_a_file_without_a_valid_row_is_not_sent_with_force",
+    ),
+    Mutant(
+        "A choice shows the new rows of another one",
+        "client/promptreel/commands/batch.py",
+        "            return max(0, valid - (check.made_elsewhere.rows if check.made_elsewhere else 0))\n",
+        "            return valid\n",
+        noticed_by="tests/unit/client/test_batches.py::test_a_file_that_repeats_or_drops_most_rows_is_not_sent_without_an_option",
+    ),
+    Mutant(
+        "A key without a scope is called invalid",
+        "client/promptreel/_http.py",
+        '    if "has the scope" in message:\n',
+        '    if "has the scopes" in message:\n',
+        noticed_by="tests/unit/client/test_http.py::test_a_key_without_the_scope_of_a_call_is_not_called_invalid",
+    ),
 )

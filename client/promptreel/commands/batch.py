@@ -209,10 +209,9 @@ def run(
         if dry_run:
             _end_dry_run(file, check, as_json=as_json)
             return
-        if check and check.problem_rows and not force:
-            raise PromptreelError(
-                f"{file}: {_summary(check)}. Nothing was sent: fix the file, or run the valid rows with --force."
-            )
+        if check and check.problem_rows and (not force or check.problem_rows == check.rows):
+            way = ", or run the valid rows with --force" if check.problem_rows < check.rows else ""
+            raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: fix the file{way}.")
         if check:
             if check.choices:
                 choice = _asked(check)
@@ -510,7 +509,25 @@ def _compared(check: BatchCheck) -> Iterator[str]:
         yield f"Requested earlier, not paid for again: {check.made_before} of {rows}."
     if check.failed_before:
         yield f"Failed earlier, not run again without `batch retry`: {output.counted(check.failed_before, 'row')}."
-    yield f"New: {output.counted(check.new, 'row')}."
+    if check.choices:
+        yield f"New rows: {', '.join(f'{_new(check, choice)} with --{choice}' for choice in check.choices)}."
+    else:
+        yield f"New: {output.counted(check.new, 'row')}."
+
+
+def _new(check: BatchCheck, choice: Existing) -> int:
+    """Return how many rows a choice generates. Another batch may have made some of them, as may the batch of its name.
+
+    The same file sent `again` belongs to the batch that it made the first time, and then generates none of these.
+    """
+    valid = check.rows - check.problem_rows
+    match choice:
+        case "reuse":
+            return max(0, valid - (check.made_elsewhere.rows if check.made_elsewhere else 0))
+        case "again":
+            return valid
+        case "replace":
+            return check.new
 
 
 def _named(name: str, *, capital: bool = False) -> str:
@@ -542,7 +559,8 @@ def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None
             output.say(f"To run it, pass one of {_as_options(check.choices)}.")
         if check.estimated_usd is not None:
             most = f", at most {check.at_most_usd:.2f}" if check.at_most_usd != check.estimated_usd else ""
-            output.say(f"Estimated cost: {check.estimated_usd:.2f} USD{most}, plus AWS charges.")
+            what = f" of {output.counted(check.new, 'new row')}" if check.choices else ""
+            output.say(f"Estimated cost{what}: {check.estimated_usd:.2f} USD{most}, plus AWS charges.")
     if check.problem_rows:
         raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: fix the file and try again.")
 

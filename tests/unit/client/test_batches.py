@@ -146,10 +146,23 @@ CHECK = "POST /v2/batches?name=week.csv&dry_run=true HTTP/1.1"
 @pytest.mark.parametrize(
     ("found", "said", "options"),
     [
-        (REPEATS, "Batch last week.csv (cccccccc) already has 2 of 2 rows.", "--reuse, --again"),
-        (DROPS, "The file drops 199 of 200 rows of batch week.csv.", "--again, --replace"),
+        (
+            REPEATS,
+            "Batch last week.csv (cccccccc) already has 2 of 2 rows. New rows: 0 with --reuse, 2 with --again.",
+            "--reuse, --again",
+        ),
+        (
+            DROPS,
+            "The file drops 199 of 200 rows of batch week.csv. New rows: 2 with --again, 2 with --replace.",
+            "--again, --replace",
+        ),
+        (
+            {**DROPS, "made_before": 1, "new": 1},
+            "Requested earlier, not paid for again: 1 of 2 rows. New rows: 2 with --again, 1 with --replace.",
+            "--again, --replace",
+        ),
     ],
-    ids=["repeats", "drops"],
+    ids=["repeats", "drops", "returns"],
 )
 def test_a_file_that_repeats_or_drops_most_rows_is_not_sent_without_an_option(
     ask: Any, found: dict[str, Any], said: str, options: str
@@ -161,7 +174,7 @@ def test_a_file_that_repeats_or_drops_most_rows_is_not_sent_without_an_option(
     assert all(f"{option}: " in shown for option in options.split(", "))
     code, out, _, wire = ask("batch", "week.csv", "--dry-run", answers=[check(**found)])
     assert (code, lines(wire)) == (0, [CHECK])
-    assert said in out
+    assert said in " ".join(out.split())
     assert f"To run it, pass one of {options}." in out
 
 
@@ -274,6 +287,15 @@ def test_a_dry_run_sends_nothing_and_names_the_batch_of_existing_rows(ask: Any) 
         "Batch last week.csv (cccccccc) already has 2 of 2 rows.",
         "New: 0 rows.",
     ]
+
+
+@pytest.mark.usefixtures("file")
+def test_a_file_without_a_valid_row_is_not_sent_with_force(ask: Any) -> None:
+    wrong = [{"row": row, "line": row + 1, "message": "`duration` must be 4."} for row in (1, 2)]
+    for options in ([], ["--force"]):
+        code, _, err, wire = ask("batch", "week.csv", *options, answers=[check(problem_rows=2, problems=wrong)])
+        assert (code, lines(wire)) == (1, [CHECK])
+        assert err.endswith("week.csv: 2 rows, 2 with problems. Nothing was sent: fix the file.\n")
 
 
 def test_a_dry_run_without_a_deployment_needs_no_aws_and_names_its_models(file: Path) -> None:
