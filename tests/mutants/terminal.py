@@ -61,4 +61,11 @@ MUTANTS = (
         '    if "has the scopes" in message:\n',
         noticed_by="tests/unit/client/test_http.py::test_a_key_without_the_scope_of_a_call_is_not_called_invalid",
     ),
+    Mutant(
+        "A narrow terminal cuts the numbers of the progress",
+        "client/promptreel/commands/batch.py",
+        "if console.width >= WIDE else",
+        "if console.width else",
+        noticed_by="tests/unit/client/test_batches.py::test_no_number_of_the_progress_is_cut",
+    ),
 )

@@ -123,7 +123,9 @@ def least(schema: dict[str, Any]) -> Any:
     return {name: least(value) for name, value in schema["properties"].items() if name in needed}
 
 
-OUR_WORDS = r"must be|must have|must not be|(is|are) required by model|is not a parameter of model|cannot be used together"
+OUR_WORDS = (
+    r"must be|must have|must not be|(is|are) required by model|is not a parameter of model|cannot be used together"
+)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from itertools import islice
 from math import fsum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -41,7 +41,12 @@ from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, PromptreelError
 from promptreel.results import DEFAULT_TEMPLATE, Results, checked_template, prepare, video_name
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
 MOST_EARLIER = 5  # earlier revisions that are shown
+WIDE = 70  # columns of a terminal that has space for a bar
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 
 
@@ -663,21 +668,9 @@ def _save_video(context: typer.Context, api: Client, row: ReportRow, results: Re
 def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
     """Wait for the batch. Show a progress bar on a terminal, and elsewhere a line for each change of the counts."""
     from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.progress import (  # noqa: PLC0415 - also
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    console, started, shown = Console(stderr=True), time.monotonic(), ""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    left = TimeRemainingColumn(elapsed_when_finished=True)
-    with Progress(
-        *columns, left, console=console, transient=True, disable=not output.is_terminal(sys.stderr)
-    ) as progress:
+    started, shown = time.monotonic(), ""
+    with _progress(Console(stderr=True), is_shown=output.is_terminal(sys.stderr)) as progress:
         bar = progress.add_task("", total=batch.rows)
 
         def show(found: Batch) -> None:
@@ -694,6 +687,28 @@ def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
                 shown = line
 
         return api.wait_for_batch(batch.id, timeout, show)
+
+
+def _progress(console: "Console", *, is_shown: bool) -> "Progress":
+    """Return a progress bar. The counts are wrapped if the terminal is narrow, and numbers are never cut."""
+    from rich.progress import (  # noqa: PLC0415 - slow to import
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column as Wrapped  # noqa: PLC0415 - also
+
+    counts = TextColumn("{task.description}", table_column=Wrapped())
+    ended = MofNCompleteColumn(table_column=Wrapped(no_wrap=True))
+    elapsed = TimeElapsedColumn(table_column=Wrapped(no_wrap=True))
+    left = TimeRemainingColumn(elapsed_when_finished=True, table_column=Wrapped(no_wrap=True))
+    columns = (
+        [counts, BarColumn(bar_width=20), ended, elapsed, left] if console.width >= WIDE else [counts, ended, elapsed]
+    )
+    return Progress(*columns, console=console, transient=True, disable=not is_shown)
 
 
 def _show(batch: Batch) -> None:

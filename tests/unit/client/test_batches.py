@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from promptreel import AsyncClient, Client
 from promptreel._batches import Batches
+from promptreel.commands.batch import _progress
 from promptreel.errors import ApiError, BatchFailed, BatchTimeout
 from tests.support.api_answers import KEY, completed, error
 from tests.support.wire import Answer, Wire, http, serving
@@ -453,3 +456,15 @@ def test_the_asynchronous_client_has_the_same_calls(monkeypatch: pytest.MonkeyPa
         assert asyncio.run(use(wire.url)) == [2, BATCH, "completed", [1, 2], [BATCH], "cancelled", "running"]
     calls = {name for name in vars(Batches) if not name.startswith("_")}
     assert calls <= set(vars(AsyncClient))
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_no_number_of_the_progress_is_cut(columns: int) -> None:
+    out = io.StringIO()
+    progress = _progress(Console(file=out, width=columns, force_terminal=True, color_system=None), is_shown=True)
+    counts = "1200 not started, 10 queued, 8 generating, 1770 completed, 12 error"
+    progress.add_task(counts, total=3000, completed=1782)
+    progress.console.print(progress.get_renderable())
+    shown = out.getvalue()
+    assert set(counts.replace(",", "").split()) <= set(shown.replace(",", "").split())
+    assert ("1782/3000" in shown, "0:00:00" in shown, "…" in shown) == (True, True, False)
