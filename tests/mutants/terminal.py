@@ -68,4 +68,11 @@ MUTANTS = (
         "if console.width else",
         noticed_by="tests/unit/client/test_batches.py::test_no_number_of_the_progress_is_cut",
     ),
+    Mutant(
+        "Rejected rows need nobody",
+        "client/promptreel/commands/status.py",
+        "        elif batch.rejected and",
+        "        elif not batch.rejected and",
+        noticed_by="tests/unit/client/test_status.py::test_rejected_rows_need_someone_although_no_generation_failed",
+    ),
 )
