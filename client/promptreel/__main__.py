@@ -13,9 +13,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(arguments)
     except (PromptreelError, OSError) as error:
-        warn(" ".join([str(error), *getattr(error, "__notes__", [])]))
+        warn(" ".join([_said(error), *getattr(error, "__notes__", [])]))
         return exit_code(error)
     return 0
+
+
+def _said(error: Exception) -> str:
+    """Return the error as a sentence. Errors of the system have a number, which nobody needs."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}."
+    return str(error)
 
 
 def exit_code(error: Exception) -> int:

@@ -152,10 +152,17 @@ def _read(answer: requests.Response, told: Callable[[str], str]) -> dict[str, An
         return body
     message = body.get("message") if isinstance(body, dict) else None
     if answer.status_code == HTTPStatus.UNAUTHORIZED:
-        raise Unauthorized(answer.status_code, "The API key is not valid: set PROMPTREEL_API_KEY to a valid one")
+        raise Unauthorized(answer.status_code, _unauthorized(str(message)))
     if not message:
         raise ApiError(answer.status_code, f"{answer.url} did not send a Promptreel response: check the URL")
     raise (NotFound if answer.status_code == HTTPStatus.NOT_FOUND else ApiError)(answer.status_code, told(str(message)))
+
+
+def _unauthorized(message: str) -> str:
+    """Return why a key is rejected: it lacks a scope, or it is not valid."""
+    if "has the scope" in message:
+        return f"{message.rstrip('.')}: ask an operator for a key with that scope (`promptreel keys create`)"
+    return "The API key is not valid: set PROMPTREEL_API_KEY to a valid one"
 
 
 def _retry_after(answer: requests.Response) -> float | None:

@@ -127,8 +127,8 @@ def locked(folder: Path) -> Iterator[None]:
                 import fcntl  # noqa: PLC0415 - not on Windows
 
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:  # Windows raises the second
+            raise PromptreelError(f"Another sync of {folder} is running: wait until it has ended.") from error
         except OSError as error:
-            raise PromptreelError(
-                f"{folder} cannot be locked ({error.strerror}): wait until the other sync of it has ended."
-            ) from error
+            raise PromptreelError(f"{folder} cannot be locked ({error.strerror}): choose another folder.") from error
         yield

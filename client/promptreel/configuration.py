@@ -148,4 +148,7 @@ def _local_cloud(named: str) -> Configuration:
             continue
         except (OSError, ValueError, KeyError) as error:
             raise ConfigurationError(f"{path} cannot be read ({error}): run make up to write it again.") from error
-    raise ConfigurationError("No local cloud is running: start one with `make up` in a checkout of Promptreel.")
+    raise ConfigurationError(
+        "No local cloud is running: start one with `make up` in a checkout of Promptreel, or set PROMPTREEL_LOCAL to "
+        "the path of its .local/stack.json."
+    )

@@ -56,6 +56,13 @@ MUTANTS = (
         noticed_by="tests/functions/test_api_batches.py::test_nobody_else_gets_the_file_of_a_batch",
     ),
     Mutant(
+        "A ratio that a spreadsheet saved as a time of day is rejected",
+        "functions/core/batches/prompt_file.py",
+        "    if text not in allowed and (ratio := _ratio(text)) in allowed:\n",
+        "    if text not in allowed and (ratio := text) in allowed:\n",
+        noticed_by="tests/unit/test_prompt_file.py::test_a_ratio_that_a_spreadsheet_saved_as_a_time_is_read",
+    ),
+    Mutant(
         "A comment shifts the lines that problems name",
         "functions/core/batches/columns.py",
         "            lines, first = lines + 1, text.readline(most)\n",

@@ -123,13 +123,16 @@ def least(schema: dict[str, Any]) -> Any:
     return {name: least(value) for name, value in schema["properties"].items() if name in needed}
 
 
-OUR_WORDS = r"must be|must have|must not be|is required by model|is not a parameter of model|cannot be used together"
+OUR_WORDS = (
+    r"must be|must have|must not be|(is|are) required by model|is not a parameter of model|cannot be used together"
+)
 
 
 @pytest.mark.parametrize(
     ("request_", "field", "sentence"),
     [
         ({"model": "veo2"}, "prompt", "`prompt` is required by model veo2."),
+        ({"model": "google/veo-3.1-i2v"}, "prompt", "`prompt`, `image_url` are required by model google/veo-3.1-i2v."),
         ({"model": "veo2", "prompt": "  "}, "prompt", "`prompt` must not be blank."),
         ({"model": "veo2", "prompt": 7}, "prompt", "`prompt` must be of type string, not 7."),
         ({**VEO2, "duration": 9}, "duration", "`duration` must be one of 5, 6, 7, 8, not 9."),

@@ -273,6 +273,29 @@ def test_utf16_is_read_with_a_byte_order_mark_and_rejected_in_lines() -> None:
         rows("a.jsonl", '{"prompt": "ü"}\n'.encode("utf-16"))
 
 
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("16:9", "16:9"),
+        ("16:09", "16:9"),
+        ("16:09:00", "16:9"),
+        ("04:09:00 PM", "16:9"),
+        ("9:16 am", "9:16"),
+        ("09:16:00", "9:16"),
+    ],
+)
+def test_a_ratio_that_a_spreadsheet_saved_as_a_time_is_read(cell: str, expected: str) -> None:
+    table = f"prompt;model;aspect_ratio\na boat;google/veo-3.1-t2v-fast;{cell}\n"
+    assert [request and request["aspect_ratio"] for request in requests("a.csv", table)] == [expected]
+
+
+def test_other_times_are_not_changed() -> None:
+    table = "prompt,model,aspect_ratio\n16:09,google/veo-3.1-t2v-fast,\na,google/veo-3.1-t2v-fast,17:09\n"
+    prompt, other = rows("a.csv", table)
+    assert prompt.request == {"model": "google/veo-3.1-t2v-fast", "prompt": "16:09"}
+    assert 'not "17:09"' in str(other.problem)
+
+
 def test_user_columns_are_ignored_or_kept_but_not_sent() -> None:
     found = rows("a.csv", "prompt,_note,Name,TAGS,_\na,mine,A  boat,red; small ; red,x\nb,,,,\n")
     assert [row.request for row in found] == [{"model": "veo2", "prompt": "a"}, {"model": "veo2", "prompt": "b"}]

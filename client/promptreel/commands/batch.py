@@ -13,7 +13,7 @@ from itertools import islice
 from math import fsum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -42,7 +42,12 @@ from promptreel.commands.waiting import telling_interrupts
 from promptreel.errors import ApiError, BatchTimeout, ConfigurationError, PromptreelError
 from promptreel.results import DEFAULT_TEMPLATE, Results, checked_template, prepare, video_name
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
 MOST_EARLIER = 5  # earlier revisions that are shown
+WIDE = 70  # columns of a terminal that has space for a bar
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 
 
@@ -210,10 +215,9 @@ def run(
         if dry_run:
             _end_dry_run(file, check, as_json=as_json)
             return
-        if check and check.problem_rows and not force:
-            raise PromptreelError(
-                f"{file}: {_summary(check)}. Nothing was sent: fix the file, or run the valid rows with --force."
-            )
+        if check and check.problem_rows and (not force or check.problem_rows == check.rows):
+            way = ", or run the valid rows with --force" if check.problem_rows < check.rows else ""
+            raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: fix the file{way}.")
         if check:
             if check.choices:
                 choice = _asked(check)
@@ -511,7 +515,25 @@ def _compared(check: BatchCheck) -> Iterator[str]:
         yield f"Requested earlier, not paid for again: {check.made_before} of {rows}."
     if check.failed_before:
         yield f"Failed earlier, not run again without `batch retry`: {output.counted(check.failed_before, 'row')}."
-    yield f"New: {output.counted(check.new, 'row')}."
+    if check.choices:
+        yield f"New rows: {', '.join(f'{_new(check, choice)} with --{choice}' for choice in check.choices)}."
+    else:
+        yield f"New: {output.counted(check.new, 'row')}."
+
+
+def _new(check: BatchCheck, choice: Existing) -> int:
+    """Return how many rows a choice generates. Another batch may have made some of them, as may the batch of its name.
+
+    The same file sent `again` belongs to the batch that it made the first time, and then generates none of these.
+    """
+    valid = check.rows - check.problem_rows
+    match choice:
+        case "reuse":
+            return max(0, valid - (check.made_elsewhere.rows if check.made_elsewhere else 0))
+        case "again":
+            return valid
+        case "replace":
+            return check.new
 
 
 def _named(name: str, *, capital: bool = False) -> str:
@@ -543,7 +565,8 @@ def _end_dry_run(file: Path, check: BatchCheck | None, *, as_json: bool) -> None
             output.say(f"To run it, pass one of {_as_options(check.choices)}.")
         if check.estimated_usd is not None:
             most = f", at most {check.at_most_usd:.2f}" if check.at_most_usd != check.estimated_usd else ""
-            output.say(f"Estimated cost: {check.estimated_usd:.2f} USD{most}, plus AWS charges.")
+            what = f" of {output.counted(check.new, 'new row')}" if check.choices else ""
+            output.say(f"Estimated cost{what}: {check.estimated_usd:.2f} USD{most}, plus AWS charges.")
     if check.problem_rows:
         raise PromptreelError(f"{file}: {_summary(check)}. Nothing was sent: fix the file and try again.")
 
@@ -650,21 +673,9 @@ def _save_video(context: typer.Context, api: Client, row: ReportRow, results: Re
 def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
     """Wait for the batch. Show a progress bar on a terminal, and elsewhere a line for each change of the counts."""
     from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.progress import (  # noqa: PLC0415 - also
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    console, started, shown = Console(stderr=True), time.monotonic(), ""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    left = TimeRemainingColumn(elapsed_when_finished=True)
-    with Progress(
-        *columns, left, console=console, transient=True, disable=not output.is_terminal(sys.stderr)
-    ) as progress:
+    started, shown = time.monotonic(), ""
+    with _progress(Console(stderr=True), is_shown=output.is_terminal(sys.stderr)) as progress:
         bar = progress.add_task("", total=batch.rows)
 
         def show(found: Batch) -> None:
@@ -681,6 +692,28 @@ def _followed(api: Client, batch: Batch, timeout: float) -> Batch:
                 shown = line
 
         return api.wait_for_batch(batch.id, timeout, show)
+
+
+def _progress(console: "Console", *, is_shown: bool) -> "Progress":
+    """Return a progress bar. The counts are wrapped if the terminal is narrow, and numbers are never cut."""
+    from rich.progress import (  # noqa: PLC0415 - slow to import
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column as Wrapped  # noqa: PLC0415 - also
+
+    counts = TextColumn("{task.description}", table_column=Wrapped())
+    ended = MofNCompleteColumn(table_column=Wrapped(no_wrap=True))
+    elapsed = TimeElapsedColumn(table_column=Wrapped(no_wrap=True))
+    left = TimeRemainingColumn(elapsed_when_finished=True, table_column=Wrapped(no_wrap=True))
+    columns = (
+        [counts, BarColumn(bar_width=20), ended, elapsed, left] if console.width >= WIDE else [counts, ended, elapsed]
+    )
+    return Progress(*columns, console=console, transient=True, disable=not is_shown)
 
 
 def _show(batch: Batch) -> None:

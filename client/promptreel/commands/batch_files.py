@@ -150,7 +150,8 @@ def rows(
         output.warn("This batch was started from S3. Fix the rows in its file, and upload that there again.")
     elif save_to and suffix:
         command = shlex.join(["batch", str(save_to)])
-        output.warn(f"{output.counted(count, what)}. Fix them, then send only this file: {again(context, command)}")
+        them = "it" if count == 1 else "them"
+        output.warn(f"{output.counted(count, what)}. Fix {them}, then send only this file: {again(context, command)}")
 
 
 def said_of(placed: Placed) -> str | None:

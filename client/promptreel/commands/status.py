@@ -170,6 +170,9 @@ def _needs(context: typer.Context, seen: Overview, start: datetime) -> Iterator[
             state = "stopped" if batch.status == "stopped" else "cannot be read"
             what = f"Batch {batch.name} {state}{f': {why}' if why else ''}".rstrip(".")
             yield Need(what, again(context, again_))
+        elif batch.rejected and _touched(batch) >= start:
+            what = f"Batch {batch.name}: {output.counted(batch.rejected, 'row')} rejected as invalid"
+            yield Need(what, again(context, f"batch rows {batch.id[:8]} --failed"))
     if total := names.total():
         least = " or more" if seen.failed and seen.failed.is_cut else ""
         causes = ", ".join(f"{count} {name}" for name, count in names.most_common())

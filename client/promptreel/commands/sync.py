@@ -1,5 +1,6 @@
 """sync: keep a folder of videos up to date."""
 
+import errno
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -59,6 +60,10 @@ def sync(
         except KeyboardInterrupt as stopped:
             stopped.add_note("Run the same command again to continue.")
             raise
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                error.add_note(output.plain(f"Free some space in {folder}, then run the same command again."))
+            raise
     if as_json:
         output.say_json({**asdict(done), **_texts(done)})
     _report(done)
@@ -83,6 +88,8 @@ def _report(done: "Synced") -> None:
     counts = {"still running": done.running, "failed": done.failed}
     rest = "".join(f", {count} {name}" for name, count in counts.items() if count)
     output.warn(f"{output.counted(len(done.saved), 'video')} saved, {done.already} already there{rest}.")
+    if not (done.saved or done.already or done.expired or done.problems or rest):
+        output.warn("Nothing has these tags, or the batch has no rows yet: check the spelling.")
     if done.problems:
         videos = output.counted(len(done.problems), "video")
         raise PromptreelError(f"{videos} could not be saved. Run the same command again.")

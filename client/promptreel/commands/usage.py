@@ -84,11 +84,11 @@ def _of_owners(context: typer.Context, first: datetime | None, last: datetime | 
 
 
 def _together(found: Usage, by: str) -> list[Sum]:
-    return list(found.sums) if by in ("day", "batch") else _added(found.sums)
+    return list(found.sums) if by == "day" else _added(found.sums)
 
 
 def _added(sums: Iterable[Sum]) -> list[Sum]:
-    """Add up the days of each model, tag or owner, the most expensive first."""
+    """Add up the days of each model, tag, batch or owner, the most expensive first."""
     named: dict[str, list[Sum]] = defaultdict(list)
     for one in sums:
         named[one.which or ""].append(one)

@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, cast
@@ -29,6 +30,7 @@ A_WORKBOOK = "The file is a workbook. Save its sheet as CSV UTF-8 (in Excel: Fil
 MAX_WHOLE_BYTES = 5 << 20  # of a .txt or .json; a larger file must be a .jsonl
 MAX_LINE_BYTES = 256 << 10  # of a .jsonl, the same as the body of an HTTP request
 MAX_ROWS = 100_000  # of a file: the size that one batch and one report are designed for
+_TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d{1,2})(?::00)?(?:\s?([AP])M)?", re.ASCII | re.IGNORECASE)
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -239,14 +241,26 @@ class _Cells(dict[str, str]):
 
 def _typed(text: str, schema: dict[str, Any]) -> object:
     """Return the cell with the type in its schema, or as text if it does not match, so that validation fails."""
+    allowed = schema.get("enum", [])
+    if text not in allowed and (ratio := _ratio(text)) in allowed:
+        return ratio
     if schema.get("type") == "string":
         return text
     try:
         value = parse_json(text.strip().lower() if text.strip().lower() in ("true", "false") else text)
     except ValueError:
         return text.strip()
-    allowed = schema.get("enum", [])
     return text.strip() if text.strip() in allowed and value not in allowed else value
+
+
+def _ratio(text: str) -> str | None:
+    """Return the ratio in a cell that a spreadsheet saved as a time of day: `16:9` as `16:09` or `04:09:00 PM`."""
+    found = _TIME_OF_DAY.fullmatch(text.strip())
+    if not found:
+        return None
+    hour, half = int(found[1]), (found[3] or "").upper()
+    hour = hour % 12 + 12 * (half == "P") if half else hour
+    return f"{hour}:{int(found[2])}"
 
 
 def _whole(stream: IO[bytes]) -> str:

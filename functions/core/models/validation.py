@@ -211,7 +211,8 @@ def _sentence_of_fields(error: "ValidationError", model: str) -> str:
     allowed = cast("Any", error.validator_value)
     match error.validator:
         case "required":
-            return f"{_named(_missing(error))} is required by model {model}"
+            missing = _missing(error)
+            return f"{_named(missing)} {'is' if len(missing) == 1 else 'are'} required by model {model}"
         case "additionalProperties":
             taken = [_at(error, name) for name in cast("Any", error.schema)["properties"]]
             return f"{_named(_unknown(error))} is not a parameter of model {model}, which takes {_named(taken)}"

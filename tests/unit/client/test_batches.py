@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from promptreel import AsyncClient, Client
 from promptreel._batches import Batches
+from promptreel.commands.batch import _progress
 from promptreel.errors import ApiError, BatchFailed, BatchTimeout
 from tests.support.api_answers import KEY, completed, error
 from tests.support.wire import Answer, Wire, http, serving
@@ -146,10 +149,23 @@ CHECK = "POST /v2/batches?name=week.csv&dry_run=true HTTP/1.1"
 @pytest.mark.parametrize(
     ("found", "said", "options"),
     [
-        (REPEATS, "Batch last week.csv (cccccccc) already has 2 of 2 rows.", "--reuse, --again"),
-        (DROPS, "The file drops 199 of 200 rows of batch week.csv.", "--again, --replace"),
+        (
+            REPEATS,
+            "Batch last week.csv (cccccccc) already has 2 of 2 rows. New rows: 0 with --reuse, 2 with --again.",
+            "--reuse, --again",
+        ),
+        (
+            DROPS,
+            "The file drops 199 of 200 rows of batch week.csv. New rows: 2 with --again, 2 with --replace.",
+            "--again, --replace",
+        ),
+        (
+            {**DROPS, "made_before": 1, "new": 1},
+            "Requested earlier, not paid for again: 1 of 2 rows. New rows: 2 with --again, 1 with --replace.",
+            "--again, --replace",
+        ),
     ],
-    ids=["repeats", "drops"],
+    ids=["repeats", "drops", "returns"],
 )
 def test_a_file_that_repeats_or_drops_most_rows_is_not_sent_without_an_option(
     ask: Any, found: dict[str, Any], said: str, options: str
@@ -161,7 +177,7 @@ def test_a_file_that_repeats_or_drops_most_rows_is_not_sent_without_an_option(
     assert all(f"{option}: " in shown for option in options.split(", "))
     code, out, _, wire = ask("batch", "week.csv", "--dry-run", answers=[check(**found)])
     assert (code, lines(wire)) == (0, [CHECK])
-    assert said in out
+    assert said in " ".join(out.split())
     assert f"To run it, pass one of {options}." in out
 
 
@@ -274,6 +290,15 @@ def test_a_dry_run_sends_nothing_and_names_the_batch_of_existing_rows(ask: Any) 
         "Batch last week.csv (cccccccc) already has 2 of 2 rows.",
         "New: 0 rows.",
     ]
+
+
+@pytest.mark.usefixtures("file")
+def test_a_file_without_a_valid_row_is_not_sent_with_force(ask: Any) -> None:
+    wrong = [{"row": row, "line": row + 1, "message": "`duration` must be 4."} for row in (1, 2)]
+    for options in ([], ["--force"]):
+        code, _, err, wire = ask("batch", "week.csv", *options, answers=[check(problem_rows=2, problems=wrong)])
+        assert (code, lines(wire)) == (1, [CHECK])
+        assert err.endswith("week.csv: 2 rows, 2 with problems. Nothing was sent: fix the file.\n")
 
 
 def test_a_dry_run_without_a_deployment_needs_no_aws_and_names_its_models(file: Path) -> None:
@@ -449,3 +474,15 @@ def test_the_asynchronous_client_has_the_same_calls(monkeypatch: pytest.MonkeyPa
         assert asyncio.run(use(wire.url)) == [2, BATCH, "completed", [1, 2], [BATCH], "cancelled", "running"]
     calls = {name for name in vars(Batches) if not name.startswith("_")}
     assert calls <= set(vars(AsyncClient))
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_no_number_of_the_progress_is_cut(columns: int) -> None:
+    out = io.StringIO()
+    progress = _progress(Console(file=out, width=columns, force_terminal=True, color_system=None), is_shown=True)
+    counts = "1200 not started, 10 queued, 8 generating, 1770 completed, 12 error"
+    progress.add_task(counts, total=3000, completed=1782)
+    progress.console.print(progress.get_renderable())
+    shown = out.getvalue()
+    assert set(counts.replace(",", "").split()) <= set(shown.replace(",", "").split())
+    assert ("1782/3000" in shown, "0:00:00" in shown, "…" in shown) == (True, True, False)

@@ -107,6 +107,16 @@ def test_the_errors_of_the_api_have_different_classes() -> None:
         client.close()
 
 
+def test_a_key_without_the_scope_of_a_call_is_not_called_invalid() -> None:
+    denied = error(401, "This API key has the scope `read`, but this call needs `create`.")
+    with serving(denied) as wire, Client(wire.url, KEY) as client, pytest.raises(Unauthorized) as caught:
+        client.create("a boat")
+    assert str(caught.value) == (
+        "This API key has the scope `read`, but this call needs `create`: ask an operator for a key with that scope "
+        "(`promptreel keys create`) (HTTP 401)."
+    )
+
+
 @pytest.mark.parametrize(
     "answer",
     [http(200, b"<html>Log in</html>"), http(200, b"[]"), http(404, b"nginx")],

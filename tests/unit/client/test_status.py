@@ -116,6 +116,16 @@ def test_one_screen_shows_everything_at_every_width(
     assert len(lines) <= (50 if width == 40 else 24), out
 
 
+def test_rejected_rows_need_someone_although_no_generation_failed(ask: Run) -> None:
+    fixed = batch("completed", rejected=0)
+    answers = [page(), page(), page(), page(batch("completed", rejected=41), fixed), page(), SLOTS]
+    _, out, _ = ask("status", answers=answers)
+    needs = [line.split("\t")[1] for line in out.splitlines() if line.startswith("needs you")]
+    assert len(needs) == 2
+    assert needs[0].endswith(": 41 rows rejected as invalid.")
+    assert needs[1] == f"promptreel batch rows {BATCH[:8]} --failed"
+
+
 def test_when_nothing_runs_it_says_so_in_few_calls(ask: Run) -> None:
     code, out, _ = ask("status", answers=list(QUIET))
     lines = dict(line.split("\t") for line in out.splitlines())
@@ -153,9 +163,12 @@ def test_a_line_that_the_key_may_not_see_says_so(ask: Run) -> None:
     assert lines["needs you"] == "Failures are not available: your API key does not have permission."
 
 
-def test_a_key_that_is_not_valid_is_an_error(ask: Run) -> None:
-    code, out, err = ask("status", answers=[DENIED])
-    assert (code, out, "not valid" in err) == (3, "", True)
+@pytest.mark.parametrize(
+    ("answer", "said"), [(error(401), "not valid"), (DENIED, "has the scope `create`")], ids=["invalid", "denied"]
+)
+def test_a_key_that_is_not_valid_or_may_see_nothing_is_an_error(ask: Run, answer: bytes, said: str) -> None:
+    code, out, err = ask("status", answers=[answer])
+    assert (code, out, said in err) == (3, "", True)
 
 
 def test_json_has_the_numbers_and_what_needs_a_person(ask: Run) -> None:

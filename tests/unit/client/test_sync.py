@@ -1,5 +1,6 @@
 """Test `promptreel sync`: only missing videos are downloaded, each is verified, and a folder loses nothing."""
 
+import errno
 import hashlib
 import json
 import multiprocessing
@@ -253,7 +254,7 @@ def test_two_syncs_of_a_folder_do_not_run_at_once(home: Path) -> None:
     there = Deployment(made(A))
     try:
         assert ready.wait(30)
-        with pytest.raises(PromptreelError, match="wait until the other sync"):
+        with pytest.raises(PromptreelError, match="is running: wait until"):
             there.sync(home)
         assert there.attempts == []
     finally:
@@ -345,6 +346,21 @@ def test_sync_by_tag_prints_new_videos_and_a_summary(ask: Run, terminal: Callabl
         assert b"tag=project%3Dsea" in ask.sent[0]  # type: ignore[attr-defined]
         code, out, err = ask("sync", "out", "--tag", "project=sea", "--json", answers=answers[:1])
     assert (code, json.loads(out)["already"], len(videos.requests)) == (0, 1, 1)
+
+
+def test_a_tag_that_nothing_has_is_said(ask: Run) -> None:
+    code, _, err = ask("sync", "out", "--tag", "projct=sea", answers=[http(200, {"data": [], "next_cursor": None})])
+    assert (code, "check the spelling" in err) == (0, True)
+
+
+def test_a_full_disk_is_said_without_an_error_number(ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("promptreel.client.Client.sync", full)
+    code, _, err = ask("sync", "out", "--tag", "project=sea", answers=[])
+    advice = "Free some space in out, then run the same command again."
+    assert (code, err) == (1, f"No space left on device. {advice}\n")
 
 
 def test_sync_by_batch_fails_if_a_video_could_not_be_saved(ask: Run, home: Path) -> None:

@@ -215,3 +215,10 @@ def test_a_bar_takes_only_the_space_that_is_left(ask: Run, terminal: Callable[[i
         terminal(width)
         bars.append([line.count("█") for line in ask("usage", answers=answers)[1].splitlines()[1:]])
     assert bars == [[0, 0], [7, 15], [15, 30]]
+
+
+def test_the_most_expensive_batch_is_first(ask: Run) -> None:
+    sums = [summed(batch="a" * 32, usd=5.0), summed(batch="b" * 32, usd=10.0)]
+    answers = [http(200, {"by": "batch", "data": sums, "total": None}), http(200, NO_BUDGETS)]
+    _, out, _ = ask("usage", "--by", "batch", answers=answers)
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["b" * 32, "a" * 32]
