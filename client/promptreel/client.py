@@ -292,6 +292,20 @@ class Client(Batches, Links, Webhooks):
             time.sleep(POLL_SECONDS if attempt else 0)  # the API announces its end before it can be deleted
         raise NotFinished(f"Generation {seen.id} has only just ended: delete it in a minute.", seen)
 
+    def tag(
+        self, generation: Which, add: Iterable[str] = (), *, remove: Iterable[str] = (), name: str | None = None
+    ) -> Generation:
+        """Change the tags of a generation, running or finished, and its name if one is given. Return the generation.
+
+        An added tag replaces the tag with the same key; a key without a value removes its tag whatever the value. An
+        empty name removes the name. Changes by several programs at the same time are all made.
+        """
+        changes = {"add": joined(add), "remove": joined(remove)}
+        body = {**changes, **({} if name is None else {"name": name})}
+        return Generation.from_json(
+            self._http.call("PATCH", PATH, params={"generation_id": id_of(generation)}, body=body)
+        )
+
     def models(self, vendor: str | None = None, kind: str | None = None) -> tuple[Model, ...]:
         """Return the available models and how long they take, optionally only of one vendor or kind."""
         params: dict[str, str | int] = {"limit": PAGE}

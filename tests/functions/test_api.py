@@ -323,6 +323,7 @@ ANSWERS = {
     ("POST", "/v2/batches"): "create",
     ("POST", f"/v2/batches/{'0' * 32}/retry"): "create",
     ("POST", f"/v2/batches/{'0' * 32}/cancel"): "all",
+    ("PATCH", PATHS[0]): "create",
     ("DELETE", PATHS[0]): "all",
 }
 

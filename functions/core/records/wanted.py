@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core.generation import Generation, Status, iso
+from core.generation import Generation, Status, has_tag, iso
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ class Wanted:
             and self.model in (None, generation.model)
             and (self.batch is None or (generation.batch_id or "").startswith(self.batch))
             and (self.text is None or self.text.casefold() in str(generation.request.get("prompt", "")).casefold())
-            and all(_has(tag, generation.tags or ()) for tag in self.tags)
+            and all(has_tag(generation.tags or (), tag) for tag in self.tags)
         )
 
     @property
@@ -39,7 +39,3 @@ class Wanted:
         """
         almost = timedelta(milliseconds=1) - timedelta(microseconds=1)
         return iso(self.created_after + almost), iso(self.created_before - timedelta(microseconds=1))
-
-
-def _has(wanted: str, tags: Collection[str]) -> bool:
-    return wanted in tags or any(tag.partition("=")[0] == wanted for tag in tags)

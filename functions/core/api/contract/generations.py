@@ -11,7 +11,7 @@ from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.archive.containers import CONTENT_TYPES
 from core.generation import GENERATION_ID, Status
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
-from core.intake.labels import HEADER, MAX_KEY, MAX_TAGS, MAX_VALUE, TAGS
+from core.intake.labels import HEADER, MAX_KEY, MAX_NAME, MAX_TAGS, MAX_VALUE, TAGS
 from core.intake.repeats import RETRY_COUNT
 from core.models import Models
 from core.publish.views import PROVIDER_STATUSES
@@ -228,6 +228,43 @@ _DELETE = {
     ],
     "responses": answers("400", "401", "404", "409", ok={"anyOf": [ref("Generation"), _DELETED]}),
 }
+_EDITED_TAGS = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}, {"type": "null"}]}
+_EDIT = {
+    "operationId": "edit",
+    "summary": "Change the name and tags of a generation, running or finished",
+    "description": "Changes at the same time are all made, and the same change again changes nothing. Usage keeps the "
+    "tags with which the generation was counted.",
+    "parameters": [query("generation_id", ID, required=True)],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": False,
+                    "properties": {
+                        "add": {
+                            **_EDITED_TAGS,
+                            "description": "Tags to add. An added tag replaces the tag with the same key.",
+                        },
+                        "remove": {
+                            **_EDITED_TAGS,
+                            "description": "Tags to remove, before others are added. A key without a value matches "
+                            "every value. Tags that the generation does not have are ignored.",
+                        },
+                        "name": {
+                            "type": ["string", "null"],
+                            "maxLength": MAX_NAME,
+                            "description": "The new name. An empty one, or null, removes the name.",
+                        },
+                    },
+                }
+            }
+        },
+    },
+    "responses": answers("400", "401", "404", "413", ok=ref("Generation")),
+}
 _CONTENT_ANSWERS = answers("400", "401", "404", "409", "410")
 _LOCATION = {"Location": {"required": True, "schema": {"type": "string"}}}
 _CONTENT_ANSWERS["302"] = {"description": "A redirect to the video.", "headers": _LOCATION}
@@ -238,7 +275,7 @@ _CONTENT = {
     "responses": _CONTENT_ANSWERS,
 }
 PATHS = {
-    PATH: {"post": _CREATE, "get": _FETCH_OR_LIST, "delete": _DELETE},
+    PATH: {"post": _CREATE, "get": _FETCH_OR_LIST, "patch": _EDIT, "delete": _DELETE},
     PATH + "/{id}/content": {"get": _CONTENT},
     OLDER_PATH: {"post": _CREATE_OLDER, "get": _FETCH_OLDER},
 }
