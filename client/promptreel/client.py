@@ -48,7 +48,7 @@ class Filters(TypedDict, total=False):
 
     model: str | None
     batch: str | None  # a batch's id
-    text: str | None  # part of the prompt
+    text: str | None  # words of the prompt, the name or the tags, in any order; "words in quotes" are a phrase
     created_after: datetime | None  # inclusive; a time without a zone is local
     created_before: datetime | None  # exclusive
     tags: Iterable[str]  # the generation must have all these tags; a key without a value matches any value

@@ -56,4 +56,11 @@ MUTANTS = (
         "for tag in generation.tags or ())",
         noticed_by="tests/unit/test_holds.py::test_a_tag_that_was_edited_between_failure_and_rescue_moves_in_the_sums",
     ),
+    Mutant(
+        "A search finds what has only one of its words",
+        "functions/core/records/wanted.py",
+        "return all(word in whole for word in self._words)",
+        "return any(word in whole for word in self._words)",
+        noticed_by="tests/unit/test_wanted.py",
+    ),
 )

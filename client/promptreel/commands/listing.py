@@ -44,7 +44,10 @@ def list_(
             metavar="BATCH", help="Only this batch, by its name, its id or its first digits.", show_default=False
         ),
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Only prompts that contain this text.", show_default=False)] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help="Only with these words in the prompt, the name or the tags.", show_default=False),
+    ] = None,
     tag: Tags = None,
     of_project: OfProject = False,
     since: Annotated[

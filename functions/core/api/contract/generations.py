@@ -195,7 +195,13 @@ _FETCH_OR_LIST = {
         query("batch", {"type": "string", "pattern": BATCH, "description": "The batch's id, or its first digits."}),
         query(
             "text",
-            {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "Text that the prompt contains."},
+            {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_TEXT,
+                "description": "Words that are in the prompt, the name or the tags, in any order and in upper or lower "
+                'case. A part of a word is enough. Words in quotes (`"paper boat"`) must follow each other.',
+            },
         ),
         {
             **query("tag", {"type": "array", "items": _TAGS}),
