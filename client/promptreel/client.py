@@ -141,7 +141,7 @@ class Client(Batches, Links, Webhooks):
     def usage(self, by: str = "day", first: date | None = None, last: date | None = None) -> Usage:
         """Return the cost of your generations that ended from `first` to `last` (UTC; by default the last 30 days).
 
-        `by` is the grouping: day, model, tag or batch. Grouped by batch, all batches count, whatever the days.
+        `by` is the grouping: day, model, tag, key or batch. Grouped by batch, all batches count, whatever the days.
         """
         days = {"from": first, "to": last}
         params = {"by": by, **{name: str(day) for name, day in days.items() if day}}

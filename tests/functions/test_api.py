@@ -585,6 +585,34 @@ def ids(cloud: Cloud, query: str, owner: str = "ann") -> list[str]:
     return [one["id"] for one in call(cloud.caller(owner), "GET", PATHS[0], query=query)[1]["data"]]
 
 
+def timeline(cloud: Cloud, generation_id: str) -> list[tuple[str, str]]:
+    shown = call(cloud, "GET", PATHS[0], query=f"generation_id={generation_id}")[1]["meta"]["timeline"]
+    return [(one["step"], one["at"]) for one in shown]
+
+
+def test_a_fetch_shows_what_happened_so_far(cloud: Cloud) -> None:
+    _, made = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    assert timeline(cloud, made["id"]) == [("accepted", made["meta"]["created_at"])]
+    assert made["meta"]["timeline"] == [{"step": "accepted", "at": made["meta"]["created_at"]}]
+    state = cloud.run({"generation_id": made["id"]}, "admit", "submit")
+    assert [step for step, _ in timeline(cloud, made["id"])] == ["accepted", "admitted", "sent", "submitted"]
+    cloud.run(state, "check_status", "finalize")
+    found = timeline(cloud, made["id"])
+    assert [step for step, _ in found][3:] == ["submitted", "generated", "ended", "announced"]
+    assert [at for _, at in found] == sorted(at for _, at in found)
+    (listed,) = call(cloud, "GET", PATHS[0])[1]["data"]
+    assert listed["meta"]["timeline"] is None
+
+
+def test_a_timeline_is_in_the_order_of_its_times(cloud: Cloud) -> None:
+    times = {
+        name: START + timedelta(minutes=n) for n, name in enumerate(("held_since", "rejected_at", "admitted_at"), 1)
+    }
+    one = recorded(cloud, 0, **times, reopened_at=START + timedelta(seconds=90))
+    assert [step for step, _ in timeline(cloud, one)] == ["accepted", "held_back", "reopened", "rejected", "admitted"]
+    assert call(cloud.caller("bob"), "GET", PATHS[0], query=f"generation_id={one}")[0] == 404
+
+
 def test_a_list_can_be_filtered_by_model_batch_or_text(cloud: Cloud) -> None:
     boat = recorded(cloud, 1, request={"model": "google/veo3", "prompt": "A Paper BOAT"})
     kite = recorded(cloud, 2, request={"model": "veo2", "prompt": "a straße kite"}, batch_id="b" * 32, row_number=1)

@@ -140,6 +140,24 @@ def test_a_key_has_a_separate_budget(cloud: Cloud) -> None:
     assert call(cloud.caller(key_id="other"), "POST", PATHS[0], body=BODY)[0] == 200
 
 
+def test_an_owner_sees_what_each_key_has_cost(doors: Doors) -> None:
+    cloud = doors.cloud
+    for key_id in ("k1", "k1", "k2", None):
+        status, made = call(cloud.caller(key_id=key_id), "POST", PATHS[0], body=BODY)
+        assert status == 200
+        cloud.run({"generation_id": made["id"]}, "admit", "submit", "check_status", "finalize")
+    assert call(cloud.caller("bob", key_id="k3"), "POST", PATHS[0], body=BODY)[0] == 200
+    _, usage = call(cloud, "GET", "/v2/usage", query="by=key")
+    assert [(one["key"], one["completed"], one["usd"]) for one in usage["data"]] == [
+        (None, 1, 2.5),
+        ("k1", 2, 5),
+        ("k2", 1, 2.5),
+    ]
+    assert usage["total"] == call(cloud, "GET", "/v2/usage")[1]["total"]
+    _, own = call(cloud.caller(key_id="k2", scope="read"), "GET", "/v2/usage", query="by=key")
+    assert [(one["key"], own["total"]["usd"]) for one in own["data"]] == [("k2", 2.5)]
+
+
 @pytest.mark.parametrize(
     ("query", "named"),
     [
@@ -153,7 +171,7 @@ def test_an_invalid_usage_query_is_rejected_with_a_reason(cloud: Cloud, query: s
 
 
 @pytest.mark.parametrize("query", ["from=0242-11-11&to=0049-02-11", "from=9999-12-31", "from=0001-01-01&to=0001-01-01"])
-@pytest.mark.parametrize("by", ["day", "model", "tag", "batch"])
+@pytest.mark.parametrize("by", ["day", "model", "tag", "key", "batch"])
 def test_days_without_jobs_have_no_totals(cloud: Cloud, query: str, by: str) -> None:
     status, usage = call(cloud, "GET", "/v2/usage", query=f"{query}&by={by}")
     assert (status, usage["data"]) == (200, [])

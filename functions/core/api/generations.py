@@ -117,7 +117,10 @@ class GenerationApi:
     def page(self, owner: str, wanted: Wanted, limit: int, cursor: str | None) -> dict[str, Any]:
         """Return a page of the owner's generations, newest first."""
         found, next_cursor = Lists(self.deletion.ledger).page(owner, wanted, limit, cursor)
-        return {"data": [self._shown(one) for one in found], "next_cursor": next_cursor}
+        data = [self._shown(one) for one in found]
+        for shown in data:
+            shown["meta"]["timeline"] = None  # pages stay small
+        return {"data": data, "next_cursor": next_cursor}
 
     def fetch(self, owner: str, key_line: str | None, generation_id: str) -> dict[str, Any]:
         """Return one of the owner's generations, with a fresh link to its video."""

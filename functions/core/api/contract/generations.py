@@ -14,7 +14,7 @@ from core.intake.accept import MAX_IDEMPOTENCY_KEY
 from core.intake.labels import HEADER, MAX_KEY, MAX_NAME, MAX_TAGS, MAX_VALUE, TAGS
 from core.intake.repeats import RETRY_COUNT
 from core.models import Models
-from core.publish.views import PROVIDER_STATUSES
+from core.publish.views import PROVIDER_STATUSES, STEPS
 from core.records.lists import CURSOR, MAX_LIMIT
 from core.slots.table import MOST_AHEAD
 
@@ -70,6 +70,7 @@ _GENERATION = {
                 "ahead",
                 "waits_for",
                 "waits_for_credits",
+                "timeline",
                 "video_expires_at",
                 "request",
                 "unchecked",
@@ -107,6 +108,29 @@ _GENERATION = {
                     "type": ["boolean", "null"],
                     "description": "True while it waits because the provider account has no credits for it. It ends as "
                     "ProviderOutOfCredits if that takes too long. Otherwise null; always null in lists.",
+                },
+                "timeline": {
+                    "type": ["array", "null"],
+                    "description": "What happened so far, earliest first. Null in lists.",
+                    "items": {
+                        "type": "object",
+                        "required": ["step", "at"],
+                        "properties": {
+                            "step": {
+                                "enum": list(STEPS),
+                                "description": "`accepted` by Promptreel; `held_back` and `rejected` by the provider "
+                                "for lack of credits; `admitted` to a slot at the provider; `sent`, when the create "
+                                "call began, and `submitted`, when the provider had accepted it; `generated`, when "
+                                "Promptreel saw that the provider had finished; `ended`, stored or failed; "
+                                "`announced`; `reopened` by a rescue or a retry.",
+                            },
+                            "at": {
+                                "type": "string",
+                                "format": "date-time",
+                                "description": "If a step was repeated, its latest time.",
+                            },
+                        },
+                    },
                 },
                 "video_expires_at": {
                     **TIME,
