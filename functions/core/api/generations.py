@@ -154,8 +154,8 @@ class GenerationApi:
 
         Raise `Contention` if others change them all the time.
         """
-        edit = Edit.of(body)
         generation = self._known(owner, key_line, generation_id)
+        edit = Edit.of(body)
         for _ in range(EDITS):
             before = generation.tags or []
             name, tags = edit.name_after(generation), edit.tags_after(before)

@@ -11,7 +11,7 @@ from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT
 from core.archive.containers import CONTENT_TYPES
 from core.generation import GENERATION_ID, Status
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
-from core.intake.labels import HEADER, MAX_KEY, MAX_NAME, MAX_TAGS, MAX_VALUE, TAGS
+from core.intake.labels import HEADER, MAX_KEY, MAX_NAME, MAX_TAGS, MAX_VALUE, TAG, TAGS
 from core.intake.repeats import RETRY_COUNT
 from core.models import Models
 from core.publish.views import PROVIDER_STATUSES, STEPS
@@ -258,7 +258,13 @@ _DELETE = {
     ],
     "responses": answers("400", "401", "404", "409", ok={"anyOf": [ref("Generation"), _DELETED]}),
 }
-_EDITED_TAGS = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}, {"type": "null"}]}
+_EDITED_TAGS = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "string", "pattern": rf"^\s*(?:{TAG})?\s*$"}, "maxItems": MAX_TAGS},
+        {**_TAGS, "description": "Separated by commas."},
+        {"type": "null"},
+    ]
+}
 _EDIT = {
     "operationId": "edit",
     "summary": "Change the name and tags of a generation, running or finished",
