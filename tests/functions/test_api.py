@@ -158,7 +158,7 @@ def test_a_call_without_an_owner_is_rejected(cloud: Cloud) -> None:
 def test_health_is_found_and_unknown_paths_are_404(cloud: Cloud) -> None:
     assert call(cloud, "GET", "/elsewhere")[0] == 404
     assert call(cloud, "GET", PATHS[1])[0] == 400
-    assert call(cloud, "PATCH", PATHS[0])[0] == 405
+    assert call(cloud, "PUT", PATHS[0])[0] == 405
     assert call(cloud.caller(""), "GET", "/health") == (200, {"status": "ok"})
 
 
