@@ -151,7 +151,7 @@ export interface UsageSums extends Sums {
 }
 
 export interface Usage {
-  by: Grouping;
+  by: Grouping | "key";
   data: UsageSums[];
   total: Sums | null;
 }

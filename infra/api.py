@@ -148,6 +148,7 @@ class Api(Construct):
                 allow_methods=[
                     apigateway.CorsHttpMethod.GET,
                     apigateway.CorsHttpMethod.POST,
+                    apigateway.CorsHttpMethod.PATCH,
                     apigateway.CorsHttpMethod.DELETE,
                 ],
                 allow_headers=["authorization", "content-type", "idempotency-key", HEADER],

@@ -160,7 +160,7 @@ class Tools:
         self,
         status: Status | None = None,
         model: str | None = None,
-        text: Annotated[str | None, Field(description="A part of the prompt.")] = None,
+        text: Annotated[str | None, Field(description="Words of the prompt, the name or the tags.")] = None,
         batch: Annotated[str | None, Field(description="The name or id of a batch.")] = None,
         limit: Annotated[int, Field(ge=1, le=MOST_LISTED)] = 10,
     ) -> Videos:

@@ -186,6 +186,12 @@ class AsyncClient:
         """Delete a finished generation and its video. See `Client.delete`."""
         await self._call(self._client.delete, generation)
 
+    async def tag(
+        self, generation: Which, add: Iterable[str] = (), *, remove: Iterable[str] = (), name: str | None = None
+    ) -> Generation:
+        """Change the tags and the name of a generation. See `Client.tag`."""
+        return await self._call(self._client.tag, generation, add, remove=remove, name=name)
+
     async def models(self, vendor: str | None = None, kind: str | None = None) -> tuple[Model, ...]:
         """Return the available models. See `Client.models`."""
         return await self._call(self._client.models, vendor, kind)

@@ -48,7 +48,7 @@ class Filters(TypedDict, total=False):
 
     model: str | None
     batch: str | None  # a batch's id
-    text: str | None  # words of the prompt, the name or the tags
+    text: str | None  # words of the prompt, the name or the tags, in any order; "words in quotes" are a phrase
     created_after: datetime | None  # inclusive; a time without a zone is local
     created_before: datetime | None  # exclusive
     tags: Iterable[str]  # the generation must have all these tags; a key without a value matches any value
@@ -141,7 +141,7 @@ class Client(Batches, Links, Webhooks):
     def usage(self, by: str = "day", first: date | None = None, last: date | None = None) -> Usage:
         """Return the cost of your generations that ended from `first` to `last` (UTC; by default the last 30 days).
 
-        `by` is the grouping: day, model, tag or batch. Grouped by batch, all batches count, whatever the days.
+        `by` is the grouping: day, model, tag, key or batch. Grouped by batch, all batches count, whatever the days.
         """
         days = {"from": first, "to": last}
         params = {"by": by, **{name: str(day) for name, day in days.items() if day}}
@@ -291,6 +291,20 @@ class Client(Batches, Links, Webhooks):
                 return
             time.sleep(POLL_SECONDS if attempt else 0)  # the API announces its end before it can be deleted
         raise NotFinished(f"Generation {seen.id} has only just ended: delete it in a minute.", seen)
+
+    def tag(
+        self, generation: Which, add: Iterable[str] = (), *, remove: Iterable[str] = (), name: str | None = None
+    ) -> Generation:
+        """Change the tags of a generation, running or finished, and its name if one is given. Return the generation.
+
+        An added tag replaces the tag with the same key; a key without a value removes its tag whatever the value. An
+        empty name removes the name. Changes by several programs at the same time are all made.
+        """
+        changes = {"add": joined(add), "remove": joined(remove)}
+        body = {**changes, **({} if name is None else {"name": name})}
+        return Generation.from_json(
+            self._http.call("PATCH", PATH, params={"generation_id": id_of(generation)}, body=body)
+        )
 
     def models(self, vendor: str | None = None, kind: str | None = None) -> tuple[Model, ...]:
         """Return the available models and how long they take, optionally only of one vendor or kind."""

@@ -150,6 +150,8 @@ class Model:
     schema: Mapping[str, Any] | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
     takes: Takes | None = None  # None until generations have been measured
+    media: tuple[str, ...] = ()  # of image, video and audio: what a request may refer to
+    default_usd: float | None = None  # the provider's price with the default settings, if it is known
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Model":
@@ -163,6 +165,8 @@ class Model:
             schema=raw.get("schema"),
             raw=raw,
             takes=Takes(takes["median_seconds"], takes["slowest_tenth_seconds"], takes["jobs"]) if takes else None,
+            media=tuple(raw.get("media") or ()),
+            default_usd=raw.get("default_usd"),
         )
 
 

@@ -38,18 +38,18 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Sum:
-    """The number and cost of generations that ended: of a day, of a model, tag or batch, or in total."""
+    """The number and cost of generations that ended: of a day, of a model, tag, key or batch, or in total."""
 
     completed: int
     failed: int
     usd: float
     day: str | None = None  # 2026-11-25, UTC
-    which: str | None = None  # the model, tag or batch
+    which: str | None = None  # the model, tag, line of API keys or batch
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Costs grouped by day, model, tag or batch. Tags have no total, because a generation may have several tags."""
+    """Costs grouped by day, model, tag, key or batch. Tags have no total: a generation may have several of them."""
 
     by: str
     sums: tuple[Sum, ...]

@@ -80,7 +80,8 @@ class Finalize:
 
         rule = self.retention.rule_of(generation)
         if self.retention.is_by_tag and generation.video_rule is None:
-            self.ledger.keep_rule(generation.run, rule.name)
+            kept = self.ledger.keep_rule(generation.run, rule.name)
+            rule = self.retention.rule_of(replace(generation, video_rule=kept))
         video = generation.provider_video or {}
         size = video.get("file_size")
         return self.archive.store(

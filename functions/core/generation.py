@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -201,6 +201,7 @@ class Generation:
     retried_as: str | None = None  # the id of the generation that replaced it in the batch
     name: str | None = None  # chosen by its owner
     tags: list[str] | None = None  # chosen by its owner
+    sent_tags: list[str] | None = None  # those of its request, once its owner has edited its name or tags
     webhook: Webhook | None = None
     unchecked: list[str] | None = None  # paths of the fields that the model's schema does not have
     given: list[Given] | None = None  # the inputs that its request refers to: see core.inputs
@@ -278,6 +279,11 @@ def digest(*parts: str) -> str:
 def fingerprint(request: dict[str, Any]) -> str:
     """Return the SHA-256 of the request, whatever the order of its fields, to recognize a repeated request."""
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+
+
+def has_tag(tags: Collection[str], wanted: str) -> bool:
+    """Return whether a tag is among these. A key without a value matches every value."""
+    return wanted in tags or any(tag.partition("=")[0] == wanted for tag in tags)
 
 
 def replaced(value: Any, texts: Mapping[str, str]) -> Any:

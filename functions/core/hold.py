@@ -21,6 +21,7 @@ from typing import Any
 
 from core.stored import part
 
+OF_KEY = "key/"  # the beginning of the scope of a line of API keys
 Counts = Mapping[str, Mapping[str, int]]  # credits by the scope of a budget and by period: 2026-11-25, 2026-11
 
 
@@ -34,6 +35,7 @@ class Counted:
     credits: int
     error: str | None
     tags: list[str]
+    key: str | None = None  # the line of API keys; empty without a key, and None if it was not counted by key
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Hold:
         """Return the hold that these fields of a record describe."""
         counted = fields.get("counted")
         return part(cls, {**fields, "counted": part(Counted, counted) if counted else None})
+
+    @property
+    def key_line(self) -> str:
+        """Return the line of API keys whose budget counts the generation, or nothing if no key asked for it."""
+        return next((scope.removeprefix(OF_KEY) for scope in self.scopes if scope.startswith(OF_KEY)), "")
 
     def taking(self, credits_: int, periods: Mapping[str, tuple[str, str]]) -> "Hold":
         """Return the hold after it takes credits from each of its scopes, which are in these days and months."""

@@ -112,6 +112,13 @@ def delete() -> dict[str, Any]:
     return _shown().delete(calls.owner, calls.key_line, which, only_running=only_running)
 
 
+@router.patch(PATH)
+def edit() -> dict[str, Any]:
+    """Change the name and tags of a generation."""
+    calls, which = caller(router), required(router, "generation_id")
+    return _shown().edit(calls.owner, calls.key_line, which, json_body(router))
+
+
 @router.get(f"{PATH}/<id>/content")
 def content(id: str) -> Response[str]:
     """Redirect to the video."""

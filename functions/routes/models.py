@@ -20,16 +20,21 @@ router = APIGatewayHttpRouter()
 @router.get("/v2/models")
 def list_models() -> dict[str, Any]:
     """Return a page of models, or the model with an id."""
-    return catalogue.answer(models(), make_learned(api_settings()).of_models(), query(router))
+    figures = catalogue.Figures(make_learned(api_settings()).of_models(), _prices(_this_minute()))
+    return catalogue.answer(models(), figures, query(router))
 
 
 def list_in_their_shape() -> dict[str, Any]:
     """Return all models as the provider lists them. This needs no key."""
-    return model_list.answer(models(), _prices(f"{now():%Y-%m-%dT%H:%M}"), query(router))
+    return model_list.answer(models(), _prices(_this_minute()), query(router))
 
 
 for path in MODEL_LISTS:
     router.get(path)(list_in_their_shape)
+
+
+def _this_minute() -> str:
+    return f"{now():%Y-%m-%dT%H:%M}"
 
 
 @lru_cache(maxsize=1)

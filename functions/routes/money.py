@@ -5,6 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
+from core.api.api_keys import ALL
 from core.api.body import MAX_FILES_BYTES
 from core.api.money import MoneyApi
 from routes.access import caller
@@ -31,8 +32,8 @@ def estimate() -> dict[str, Any]:
 @router.get("/v2/usage")
 def usage() -> dict[str, Any]:
     """Return the total cost of the owner's generations."""
-    asked = query(router)
-    return _money().usage(caller(router).owner, asked.get("by", "day"), asked.get("from"), asked.get("to"))
+    calls = caller(router)
+    return _money().usage(calls.owner, query(router), None if calls.scope == ALL else calls.key_line or "")
 
 
 @router.get("/v2/budgets")

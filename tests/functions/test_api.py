@@ -158,7 +158,7 @@ def test_a_call_without_an_owner_is_rejected(cloud: Cloud) -> None:
 def test_health_is_found_and_unknown_paths_are_404(cloud: Cloud) -> None:
     assert call(cloud, "GET", "/elsewhere")[0] == 404
     assert call(cloud, "GET", PATHS[1])[0] == 400
-    assert call(cloud, "PATCH", PATHS[0])[0] == 405
+    assert call(cloud, "PUT", PATHS[0])[0] == 405
     assert call(cloud.caller(""), "GET", "/health") == (200, {"status": "ok"})
 
 
@@ -305,7 +305,10 @@ def test_models_and_contract_show_what_the_deployment_offers(cloud: Cloud, monke
         "title": "Veo 3, text to video",
         "vendor": "google",
         "kind": "text-to-video",
+        "media": [],
         "takes": None,
+        "seconds": 120,
+        "default_usd": None,
     }
     assert call(cloud, "GET", "/v2/models", query="id=kling/v3")[1]["schema"] is None
     _, contract = call(cloud.caller(""), "GET", "/openapi.json")
@@ -324,6 +327,7 @@ ANSWERS = {
     ("POST", "/v2/batches"): "create",
     ("POST", f"/v2/batches/{'0' * 32}/retry"): "create",
     ("POST", f"/v2/batches/{'0' * 32}/cancel"): "all",
+    ("PATCH", PATHS[0]): "create",
     ("DELETE", PATHS[0]): "all",
 }
 
@@ -377,7 +381,7 @@ def test_the_models_are_listed_by_page_vendor_and_kind(cloud: Cloud) -> None:
             break
         query = f"limit=40&cursor={page['next_cursor']}"
     assert [one["id"] for one in found] == sorted(known())
-    assert max(len(json.dumps(one)) for one in found) < 250
+    assert max(len(json.dumps(one)) for one in found) < 350
     _, chosen = call(cloud, "GET", "/v2/models", query="vendor=google&kind=video-to-video")
     assert [one["id"] for one in chosen["data"]] == ["google/veo3-1-extend-video", "google/veo3-1-fast-extend-video"]
     assert chosen["next_cursor"] is None
@@ -580,6 +584,34 @@ def recorded(cloud: Cloud, n: int, **fields: Any) -> str:
 
 def ids(cloud: Cloud, query: str, owner: str = "ann") -> list[str]:
     return [one["id"] for one in call(cloud.caller(owner), "GET", PATHS[0], query=query)[1]["data"]]
+
+
+def timeline(cloud: Cloud, generation_id: str) -> list[tuple[str, str]]:
+    shown = call(cloud, "GET", PATHS[0], query=f"generation_id={generation_id}")[1]["meta"]["timeline"]
+    return [(one["step"], one["at"]) for one in shown]
+
+
+def test_a_fetch_shows_what_happened_so_far(cloud: Cloud) -> None:
+    _, made = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"})
+    assert timeline(cloud, made["id"]) == [("accepted", made["meta"]["created_at"])]
+    assert made["meta"]["timeline"] == [{"step": "accepted", "at": made["meta"]["created_at"]}]
+    state = cloud.run({"generation_id": made["id"]}, "admit", "submit")
+    assert [step for step, _ in timeline(cloud, made["id"])] == ["accepted", "admitted", "sent", "submitted"]
+    cloud.run(state, "check_status", "finalize")
+    found = timeline(cloud, made["id"])
+    assert [step for step, _ in found][3:] == ["submitted", "generated", "ended", "announced"]
+    assert [at for _, at in found] == sorted(at for _, at in found)
+    (listed,) = call(cloud, "GET", PATHS[0])[1]["data"]
+    assert listed["meta"]["timeline"] is None
+
+
+def test_a_timeline_is_in_the_order_of_its_times(cloud: Cloud) -> None:
+    times = {
+        name: START + timedelta(minutes=n) for n, name in enumerate(("held_since", "rejected_at", "admitted_at"), 1)
+    }
+    one = recorded(cloud, 0, **times, reopened_at=START + timedelta(seconds=90))
+    assert [step for step, _ in timeline(cloud, one)] == ["accepted", "held_back", "reopened", "rejected", "admitted"]
+    assert call(cloud.caller("bob"), "GET", PATHS[0], query=f"generation_id={one}")[0] == 404
 
 
 def test_a_list_can_be_filtered_by_model_batch_or_text(cloud: Cloud) -> None:

@@ -48,14 +48,14 @@ CALLS = {
         "s3 PutObject": 2,  # the video, which is smaller than a part, and its record
         "dynamodb UpdateItem": 1,
         "dynamodb Query": 1,  # whether other jobs wait for its video
-        "dynamodb TransactWriteItems": 1,  # the announced mark, and the totals of its owner and the deployment
+        "dynamodb TransactWriteItems": 1,  # the announced mark, and the totals of its owner, its key and the deployment
         "sns Publish": 1,
         "events PutEvents": 1,
     },
 }
 # The record has more than 1 KiB from CheckStatus on, with the provider's answer and its hold. Two units of Finalize
-# watch the end.
-WRITE_UNITS = {"api": 11, "admit": 13, "submit": 4, "check_status": 6, "finalize": 13}
+# watch the end, and two count the job for its API key.
+WRITE_UNITS = {"api": 11, "admit": 13, "submit": 4, "check_status": 6, "finalize": 15}
 READ_UNITS = {"api": 2, "admit": 10, "submit": 3.5, "check_status": 4, "finalize": 4}
 SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 1,

@@ -17,7 +17,7 @@ from promptreel.errors import PromptreelError
 from promptreel.operator import export
 from promptreel.operator.deployment import Deployment
 from promptreel.operator.export import JOURNAL, MANIFEST, MARK, Bucket, Export, Folder, Outcome, Target, target_of
-from tests.support.functions import Cloud, Doors
+from tests.support.functions import PATHS, Cloud, Doors, call
 from tests.support.generations import generation
 from tests.support.owners import Everything, deployed, everything
 from wiring import now
@@ -102,6 +102,18 @@ def test_secrets_are_not_exported(doors: Doors, found: Deployment, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("had")
+def test_tags_that_were_changed_since_are_in_the_next_export(
+    cloud: Cloud, found: Deployment, had: Everything, tmp_path: Path
+) -> None:
+    exported(found, Folder(tmp_path))
+    query = f"generation_id={had.completed}"
+    status, _ = call(cloud.caller("mila"), "PATCH", PATHS[0], body={"add": ["best"], "name": "Heron"}, query=query)
+    assert status == 200
+    assert exported(found, Folder(tmp_path)).new == 0, "no file has changed"
+    (record,) = [line["record"] for line in lines(tmp_path) if line.get("id") == had.completed]
+    assert ("best" in record["tags"], record["name"]) == (True, "Heron")
+
+
 def test_a_repeated_export_reads_only_what_is_missing(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -45,7 +45,18 @@ def test_an_owner_sees_only_its_keys_and_no_hash(cloud: Cloud, ids: list[str]) -
     assert (newest["is_yours"], oldest["is_yours"]) == (True, False)
     assert oldest["used_at"][:13] == f"{now():%Y-%m-%dT%H}"
     assert newest["used_at"] is None, "this call is its first"
-    names = {"id", "name", "scope", "short_links", "created_at", "expires_at", "repeat_window", "used_at", "is_yours"}
+    names = {
+        "id",
+        "line",
+        "name",
+        "scope",
+        "short_links",
+        "created_at",
+        "expires_at",
+        "repeat_window",
+        "used_at",
+        "is_yours",
+    }
     assert set(newest) == names
     assert [one["name"] for one in keys(cloud, owner="bob")] == ["bob's own"]
     assert keys(cloud, owner="cyd") == []

@@ -7,8 +7,10 @@ import boto3
 import pytest
 
 from core.api.key_uses import KeyUses
+from core.api.models import Figures, answer
 from core.errors import BudgetExceeded
 from core.generation import Status, iso
+from core.models import Model, known, offered
 from core.money.budgets import ALL, Budgets, Limits, scope_of
 from core.records.table import write
 from tests.support.events import event
@@ -74,6 +76,40 @@ def test_a_request_shows_its_estimated_and_then_its_actual_cost(cloud: Cloud) ->
     assert (others["data"], others["total"]["usd"]) == ([], 0)
 
 
+def test_models_are_listed_with_the_price_of_their_default_settings(cloud: Cloud) -> None:
+    listed = {one["id"]: one for one in call(cloud, "GET", "/v2/models", query="limit=100&vendor=google")[1]["data"]}
+    listed |= {"veo2": call(cloud, "GET", "/v2/models", query="id=veo2")[1]}
+    assert listed["veo2"]["default_usd"] == call(cloud, "POST", "/v2/estimates", body=BODY)[1]["usd"] == 2.5
+    assert (listed["veo2"]["media"], listed["google/veo-3.1-i2v"]["media"]) == ([], ["image"])
+    assert listed["google/veo3-1-extend-video"]["media"] == ["video"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "price"),
+    [("second", 0.4), ("video", 0.08), ("frame", None), ("token", None)],
+)
+def test_a_default_price_is_shown_only_if_it_is_exact(unit: str, price: float | None) -> None:
+    """The model's default duration is five seconds."""
+    pricing = {"kind": "fixed", "currency": "USD", "units": [{"name": unit, "price": 0.08}]}
+    assert default_usd("veo2", pricing) == price
+
+
+def test_a_price_that_depends_on_a_setting_without_a_default_is_not_shown() -> None:
+    pricing = {"kind": "fixed", "units": [{"name": "second", "price": 0.08}]}
+    without = next(one for one in known().values() if "default" not in of_duration(one))
+    assert default_usd(without.name, pricing) is None
+    assert default_usd("veo2", {"kind": "unknown"}) is None
+
+
+def of_duration(model: Model) -> Any:
+    return ((model.schema or {}).get("properties") or {}).get("duration", {"default": 1})
+
+
+def default_usd(name: str, pricing: dict[str, Any]) -> float | None:
+    found: float | None = answer(offered(), Figures({}, {name: pricing}), {"id": name})["default_usd"]
+    return found
+
+
 def test_a_request_over_budget_gets_the_providers_error_for_missing_credits(cloud: Cloud) -> None:
     budgets().set(scope_of("ann"), {"day": 3 * USD})
     assert create(cloud)[0] == 200
@@ -104,6 +140,24 @@ def test_a_key_has_a_separate_budget(cloud: Cloud) -> None:
     assert call(cloud.caller(key_id="other"), "POST", PATHS[0], body=BODY)[0] == 200
 
 
+def test_an_owner_sees_what_each_key_has_cost(doors: Doors) -> None:
+    cloud = doors.cloud
+    for key_id in ("k1", "k1", "k2", None):
+        status, made = call(cloud.caller(key_id=key_id), "POST", PATHS[0], body=BODY)
+        assert status == 200
+        cloud.run({"generation_id": made["id"]}, "admit", "submit", "check_status", "finalize")
+    assert call(cloud.caller("bob", key_id="k3"), "POST", PATHS[0], body=BODY)[0] == 200
+    _, usage = call(cloud, "GET", "/v2/usage", query="by=key")
+    assert [(one["key"], one["completed"], one["usd"]) for one in usage["data"]] == [
+        (None, 1, 2.5),
+        ("k1", 2, 5),
+        ("k2", 1, 2.5),
+    ]
+    assert usage["total"] == call(cloud, "GET", "/v2/usage")[1]["total"]
+    _, own = call(cloud.caller(key_id="k2", scope="read"), "GET", "/v2/usage", query="by=key")
+    assert [(one["key"], own["total"]["usd"]) for one in own["data"]] == [("k2", 2.5)]
+
+
 @pytest.mark.parametrize(
     ("query", "named"),
     [
@@ -117,7 +171,7 @@ def test_an_invalid_usage_query_is_rejected_with_a_reason(cloud: Cloud, query: s
 
 
 @pytest.mark.parametrize("query", ["from=0242-11-11&to=0049-02-11", "from=9999-12-31", "from=0001-01-01&to=0001-01-01"])
-@pytest.mark.parametrize("by", ["day", "model", "tag", "batch"])
+@pytest.mark.parametrize("by", ["day", "model", "tag", "key", "batch"])
 def test_days_without_jobs_have_no_totals(cloud: Cloud, query: str, by: str) -> None:
     status, usage = call(cloud, "GET", "/v2/usage", query=f"{query}&by={by}")
     assert (status, usage["data"]) == (200, [])

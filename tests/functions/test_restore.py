@@ -117,11 +117,18 @@ def test_a_job_that_was_never_sent_waits_and_then_needs_an_operator(cloud: Cloud
     assert sent(cloud) == 0
 
 
+def tag(cloud: Cloud, generation_id: str, tag: str) -> None:
+    query = f"generation_id={generation_id}"
+    assert call(cloud, "PATCH", PATHS[0], body={"add": [tag]}, query=query)[1]["meta"]["tags"] == [tag]
+
+
 def test_a_video_that_was_completed_since_brings_its_record_back(cloud: Cloud, found: Deployment) -> None:
     known, later = create(cloud), None
+    tag(cloud, known, "kept")
     since = copied()
     go_on(cloud, known)
     later = create(cloud, "another")
+    tag(cloud, later, "kept")
     go_on(cloud, later)
     before = {one: call(cloud, "GET", PATHS[0], query=f"generation_id={one}")[1] for one in (known, later)}
     lose()
@@ -131,6 +138,7 @@ def test_a_video_that_was_completed_since_brings_its_record_back(cloud: Cloud, f
         after = call(cloud, "GET", PATHS[0], query=f"generation_id={one}")[1]
         for shown in (after, before[one]):
             shown["video"].pop("url")
+            assert shown["meta"]["timeline"].pop()["step"] == "announced"  # its time is not in the record
         assert after == before[one]
     cloud.invoke("sweep", {})
     assert len(cloud.messages()) == 2, "they are not announced again"

@@ -10,9 +10,11 @@ import pytest
 
 import wiring
 from core.archive.retention import OBJECT_TAG
-from core.errors import InputUnavailable
-from core.generation import iso
+from core.errors import GenerationEnded, InputUnavailable
+from core.generation import Failure, iso
+from core.records.ledger import Ledger
 from core.records.table import write
+from core.workflow import Run
 from tests.support.functions import PATHS, Cloud, Doors, ask, call
 from tests.support.generations import generation
 from tests.support.inputs import EXTEND
@@ -65,7 +67,7 @@ def test_a_video_is_stored_with_the_rule_of_its_tags(cloud: Cloud, make: Make) -
 
 
 def test_the_rule_is_recorded_before_the_video_is_stored(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sending a batch again changes the tags of its rows, perhaps while the archiving is interrupted."""
+    """The tags may change while the archiving is interrupted."""
     one = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"}, query="tag=project=drafts")[1]["id"]
     cloud.run({"generation_id": one}, "admit", "submit", "check_status")
     with monkeypatch.context() as dying:
@@ -75,6 +77,49 @@ def test_the_rule_is_recorded_before_the_video_is_stored(cloud: Cloud, monkeypat
     cloud.ledger.table.update(one, {"tags": ["final"]})
     cloud.run({"generation_id": one}, "finalize")
     assert tag_of(one) == cloud.ledger.get(one).video_rule == "project=drafts"
+
+
+def test_two_invocations_that_read_other_tags_store_the_video_with_the_recorded_rule(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other invocation reads the tags after a change, and records its rule first."""
+    one = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"}, query="tag=project=drafts")[1]["id"]
+    cloud.run({"generation_id": one}, "admit", "submit", "check_status")
+    keep_rule = Ledger.keep_rule
+
+    def overtaken(ledger: Ledger, run: Run, rule: str) -> str:
+        keep_rule(ledger, run, "default")
+        return keep_rule(ledger, run, rule)
+
+    monkeypatch.setattr(Ledger, "keep_rule", overtaken)
+    cloud.run({"generation_id": one}, "finalize")
+    assert tag_of(one) == cloud.ledger.get(one).video_rule == "default"
+
+
+def test_a_rule_is_not_recorded_for_a_generation_that_has_ended(cloud: Cloud) -> None:
+    run = cloud.ledger.add(generation("1" * 32, status="archiving"))[0].run
+    cloud.ledger.fail(run, Failure("Cancelled", "no"))
+    with pytest.raises(GenerationEnded):
+        cloud.ledger.keep_rule(run, "default")
+    assert cloud.ledger.get("1" * 32).video_rule is None
+
+
+def test_changed_tags_do_not_change_when_a_video_expires(cloud: Cloud, make: Make) -> None:
+    draft, other = make("project=drafts"), make("project=films")
+    expires_at = get(cloud, draft)["meta"]["video_expires_at"]
+    for one, change in ((draft, {"remove": ["project"]}), (other, {"add": ["project=drafts"]})):
+        status, shown = call(cloud, "PATCH", PATHS[0], body=change, query=f"generation_id={one}")
+        assert (status, shown["meta"]["video_expires_at"]) == (200, get(cloud, one)["meta"]["video_expires_at"])
+    assert get(cloud, draft)["meta"]["video_expires_at"] == expires_at
+    assert get(cloud, other)["meta"]["video_expires_at"] is None
+    assert (tag_of(draft), tag_of(other)) == ("project=drafts", "default")
+
+
+def test_until_a_video_is_archived_changed_tags_decide_how_long_it_is_kept(cloud: Cloud) -> None:
+    one = call(cloud, "POST", PATHS[0], body={"model": "veo2", "prompt": "a boat"}, query="tag=project=drafts")[1]["id"]
+    assert call(cloud, "PATCH", PATHS[0], body={"remove": ["project"]}, query=f"generation_id={one}")[0] == 200
+    cloud.run({"generation_id": one}, "admit", "submit", "check_status", "finalize")
+    assert tag_of(one) == cloud.ledger.get(one).video_rule == "default"
 
 
 def test_a_large_video_is_stored_with_its_rule_and_class(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -385,6 +385,9 @@ def test_web_pages_can_call_the_api_only_if_their_origin_is_configured() -> None
     opened.has_resource_properties(
         "AWS::ApiGatewayV2::Api", {"CorsConfiguration": {"AllowOrigins": ["https://example.com"]}}
     )
+    (api,) = opened.find_resources("AWS::ApiGatewayV2::Api").values()
+    called = {route.partition(" ")[0] for routes in ROUTES.values() for route in routes} - {"HEAD"}
+    assert set(api["Properties"]["CorsConfiguration"]["AllowMethods"]) == called
     opened.has_resource_properties(
         "AWS::ApiGatewayV2::Route", {"RouteKey": "OPTIONS /{proxy+}", "AuthorizationType": "NONE"}
     )

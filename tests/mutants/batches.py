@@ -67,8 +67,8 @@ MUTANTS = (
     Mutant(
         "A generation keeps a tag that was removed from its row",
         "functions/core/records/ledger.py",
-        "                remove=tuple(name for name, value in label_now.items() if value is None),\n",
-        "",
+        "update(generation.generation_id, values, only_if=only_if, remove=none)",
+        "update(generation.generation_id, values, only_if=only_if)",
         noticed_by=f"{RUNS}::test_what_is_removed_from_a_row_is_removed_from_its_generation",
     ),
     Mutant(

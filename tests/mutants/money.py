@@ -373,4 +373,18 @@ MUTANTS = (
         "        if generation.status.ended:\n",
         noticed_by="tests/functions/test_importing.py::test_a_job_that_is_imported_again_is_continued",
     ),
+    Mutant(
+        "A key that may only read sees the cost of other keys",
+        "functions/core/api/money.py",
+        "if by == KEY and key_line is not None:",
+        "if by == KEY and key_line == KEY:",
+        noticed_by="tests/functions/test_money.py::test_an_owner_sees_what_each_key_has_cost",
+    ),
+    Mutant(
+        "A cost that was not counted by key is subtracted from a key",
+        "functions/core/hold.py",
+        "    key: str | None = None  # the line",
+        '    key: str | None = ""  # the line',
+        noticed_by="tests/unit/test_holds.py::test_a_generation_that_was_not_counted_by_key_is_not_subtracted_from_one",
+    ),
 )

@@ -247,6 +247,30 @@ def test_a_tag_that_was_edited_between_failure_and_rescue_moves_in_the_sums(bank
     assert bank.sums() == [("2026-01-01", "veo2", 1, 0, 3)]
 
 
+def test_a_retry_with_another_key_moves_the_cost_to_that_key(bank: Bank) -> None:
+    bank.accept("g1", 5, key_line="k1")
+    bank.fail("g1", "SubmissionTimedOut")
+    assert bank.sums("key") == [("2026-01-01", "k1", 0, 1, 0)]
+    assert bank.retry("g1", "k2")
+    bank.make("g1", 3)
+    assert bank.sums("key") == [("2026-01-01", "k2", 1, 0, 3)]
+
+
+def test_a_generation_that_was_not_counted_by_key_is_not_subtracted_from_one(bank: Bank) -> None:
+    """It ended before costs were counted by key."""
+    bank.accept("g1", 5, key_line="k1")
+    bank.fail("g1", "SubmissionTimedOut")
+    item = bank.ledger.table.get("g1")
+    assert item
+    del item["hold"]["counted"]["key"]
+    bank.ledger.table.update("g1", {"hold": item["hold"]})
+    bank.accept("g2", 5, key_line="k1")
+    bank.make("g2", 2)
+    assert bank.retry("g1", "k1")
+    bank.make("g1", 3)
+    assert bank.sums("key") == [("2026-01-01", "k1", 2, 1, 5)]
+
+
 def test_long_tags_that_share_a_sum_count_there_once(bank: Bank) -> None:
     bank.accept("g1", 5, tags=["x" * 200 + "a", "x" * 200 + "b"])
     bank.make("g1", 2)
@@ -271,7 +295,7 @@ class Life:
     def step(self) -> None:
         bank, chance = self.bank, self.random
         bank.clock.forward(chance.choice([1, 600, 3600, 30_000, 86_400]))
-        todo = [self.accept, self.end, self.end, self.reopen, self.edit, self.announce]
+        todo = [self.accept, self.end, self.end, self.reopen, self.edit, self.relabel, self.announce]
         if chance.random() < 0.3:
             with bank.interrupted(chance.choice(todo)):
                 chance.choice(todo)()
@@ -303,6 +327,12 @@ class Life:
             bank.ledger.complete(run, archived(name), bank.clock.time)
         else:
             bank.ledger.fail(run, Failure("VideoUnavailable", "no"))
+
+    def relabel(self) -> None:
+        """Change the tags as the owner."""
+        if name := self.any(ended=self.random.random() < 0.5):
+            found = self.bank.ledger.get(name)
+            self.bank.ledger.relabel(found, None, self.random.sample(["a", "b", "c", "d"], self.random.randint(0, 3)))
 
     def announce(self) -> None:
         if name := self.any(ended=True):
@@ -337,17 +367,22 @@ def test_budgets_and_sums_always_equal_the_records(dynamodb: "DynamoDBClient", s
             bank.announce(record.generation_id)
     assert bank.adds_up(*life.names)
     by_tag: Counter[str] = Counter()
+    by_key: Counter[str] = Counter()
     for name in life.names:
         record = bank.ledger.get(name)
         assert record.hold
         assert record.hold.counted
         assert record.hold.credits == record.hold.counted.credits == record.charged, "nothing is held any more"
         by_tag.update(dict.fromkeys(record.hold.counted.tags, record.charged))
+        by_key[record.hold.key_line] += record.charged
     usage = bank.accounts.usage
     found: Counter[str] = Counter()
     for one in usage.of("ann", "tag", TODAY, TOMORROW.replace(year=2027)):
         assert min(one.completed, one.failed, one.credits, *one.errors.values(), 0) == 0
         found[one.which] += one.credits
     assert found == by_tag
+    keys = list(usage.of("ann", "key", TODAY, TOMORROW.replace(year=2027)))
+    assert sum(one.completed + one.failed for one in keys) == len(life.names)
+    assert {one.which: sum(each.credits for each in keys if each.which == one.which) for one in keys} == dict(by_key)
     models = list(usage.of("ann", "model", TODAY, TOMORROW.replace(year=2027)))
     assert sum(one.completed + one.failed for one in models) == len(life.names)

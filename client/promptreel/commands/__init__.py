@@ -27,6 +27,7 @@ FOR_ALL = {
     "console": "console.console",
     "cancel": "generations.cancel",
     "delete": "generations.delete",
+    "tag": "generations.tag",
     "models": "models.models",
     "batch": "batch.app",
     "sync": "sync.sync",

@@ -1,4 +1,4 @@
-"""get, open, download, cancel and delete: commands for one generation."""
+"""get, open, download, cancel, delete and tag: commands for single generations."""
 
 import os
 import sys
@@ -13,6 +13,7 @@ from promptreel.commands.options import (
     WAIT_SECONDS,
     Force,
     GenerationId,
+    GenerationIds,
     Json,
     Notify,
     Output,
@@ -129,3 +130,35 @@ def delete(
         output.say_json({"id": generation_id, "deleted": True})
     else:
         output.say(f"Deleted generation {output.plain(generation_id)}.")
+
+
+def tag(
+    context: typer.Context,
+    generation_ids: GenerationIds,
+    add: Annotated[
+        list[str] | None,
+        typer.Option("--add", metavar="KEY=VALUE", help="Add a tag. May be repeated.", show_default=False),
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--remove", metavar="KEY=VALUE", help="Remove a tag. May be repeated.", show_default=False),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Set the name; an empty one removes it.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Change the tags and the name of generations, running or finished.
+
+    An added tag replaces the tag with the same key. `--remove KEY` removes the tag whatever its value. The cost stays
+    counted under the earlier tags, and a stored video is kept as long as before.
+    """
+    if not add and not remove and name is None:
+        raise typer.BadParameter("say what to change with --add, --remove or --name.", param_hint="--add")
+    with closing(client(context)) as api:
+        for generation_id in generation_ids:
+            generation = api.tag(generation_id, add or (), remove=remove or (), name=name)
+            if as_json:
+                output.say_json_line(generation.raw)
+            else:
+                output.say(f"{generation.id}: {output.plain(', '.join(generation.tags)) or 'no tags'}")

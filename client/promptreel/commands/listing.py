@@ -45,7 +45,8 @@ def list_(
         ),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="Only videos whose prompt, name or tags contain these words.", show_default=False)
+        str | None,
+        typer.Option(help="Only with these words in the prompt, the name or the tags.", show_default=False),
     ] = None,
     tag: Tags = None,
     of_project: OfProject = False,

@@ -32,6 +32,15 @@ GenerationId = Annotated[
         autocompletion=completion.ids,
     ),
 ]
+GenerationIds = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID",
+        help="The generations' ids, or their first digits.",
+        show_default=False,
+        autocompletion=completion.ids,
+    ),
+]
 Tags = Annotated[
     list[str] | None,
     typer.Option("--tag", metavar="KEY=VALUE", help="A tag: KEY=VALUE or a word. May be repeated.", show_default=False),

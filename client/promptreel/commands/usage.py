@@ -15,7 +15,7 @@ from promptreel.commands.options import Json, client, deployment
 from promptreel.commands.tables import Column, say_table
 from promptreel.money import Budget, Sum, Usage
 
-BY = ("day", "model", "tag", "batch", "owner")
+BY = ("day", "model", "tag", "key", "batch", "owner")
 DAYS = 30
 BAR = 30  # characters of the longest bar
 _COLUMNS = (Column("VIDEOS", is_right=True), Column("FAILED", is_right=True), Column("USD", is_right=True))

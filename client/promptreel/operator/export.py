@@ -230,7 +230,8 @@ class Export:
             "keys": [asdict(key) for key in keys.list() if key.owner == self._owner],
             "budgets": [line for budget in budgets for line in as_lines(budget)],
             "usage": {
-                by: [one.as_dict(by) for one in usage.of(self._owner, by, FIRST_DAY, today)] for by in ("model", "tag")
+                by: [one.as_dict(by) for one in usage.of(self._owner, by, FIRST_DAY, today)]
+                for by in ("model", "tag", "key")
             }
             | {"batch": [one.as_dict("batch") for one in usage.of_batches(self._owner)]},
             "webhooks": list(self._deliveries()),

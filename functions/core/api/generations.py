@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.archive.objects import poster_url, presigned_url
 from core.archive.retention import KEEP_ALL, Retention
 from core.beginning import only
 from core.delete import Deletion
-from core.errors import Conflict, Deleted, InvalidRequest, NotFound, VideoExpired
+from core.errors import Conflict, Contention, Deleted, InvalidRequest, NotFound, VideoExpired
 from core.generation import (
     BEGINNING,
     GENERATION_ID,
@@ -24,6 +24,7 @@ from core.generation import (
 from core.inputs.files import Inputs
 from core.inputs.links import latest
 from core.intake.accept import Envelope, Intake, idempotency_key
+from core.intake.edit import Edit
 from core.intake.labels import tags_of
 from core.intake.repeats import Repeats, Sending
 from core.models import Models
@@ -37,6 +38,8 @@ from core.webhooks.asked import webhook_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+EDITS = 20  # attempts of a change, while others change the name and tags of the same generation
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,10 @@ class GenerationApi:
     def page(self, owner: str, wanted: Wanted, limit: int, cursor: str | None) -> dict[str, Any]:
         """Return a page of the owner's generations."""
         found, next_cursor = Lists(self.deletion.ledger).page(owner, wanted, limit, cursor)
-        return {"data": [self._shown(one) for one in found], "next_cursor": next_cursor}
+        data = [self._shown(one) for one in found]
+        for shown in data:
+            shown["meta"]["timeline"] = None  # pages stay small
+        return {"data": data, "next_cursor": next_cursor}
 
     def fetch(self, owner: str, key_line: str | None, generation_id: str) -> dict[str, Any]:
         """Return one of the owner's generations, with a fresh link to its video."""
@@ -142,6 +148,23 @@ class GenerationApi:
             return self._shown(cancelled)
         self.log("deleted", generation_id=generation_id, owner=owner)
         return {"id": generation_id, "deleted": True}
+
+    def edit(self, owner: str, key_line: str | None, generation_id: str, body: object) -> dict[str, Any]:
+        """Change the name and tags of one of the owner's generations, and return it.
+
+        Raise `Contention` if others change them all the time.
+        """
+        generation = self._known(owner, key_line, generation_id)
+        edit = Edit.of(body)
+        for _ in range(EDITS):
+            before = generation.tags or []
+            name, tags = edit.name_after(generation), edit.tags_after(before)
+            is_same = name == generation.name and tags == before
+            if is_same or self.deletion.ledger.relabel(generation, name, tags):
+                self.log("edited", generation_id=generation.generation_id, owner=owner, tags=len(tags))
+                return self._shown(replace(generation, name=name, tags=tags or None))
+            generation = self.own(owner, generation.generation_id)
+        raise Contention
 
     def content(self, owner: str, key_line: str | None, generation_id: str) -> str:
         """Return a link to the video."""

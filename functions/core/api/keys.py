@@ -35,6 +35,7 @@ class KeyApi:
 def _shown(key_id: str, record: KeyRecord, used_at: str | None, own: str | None) -> dict[str, Any]:
     return {
         "id": key_id,
+        "line": record.get("line", key_id),
         "name": record.get("name"),
         "scope": record.get("scope", ALL),
         "short_links": has_short_links(record),

@@ -2,19 +2,29 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.errors import InvalidRequest, NotFound
 from core.learned.times import Times
 from core.models import KINDS, Model, Models
+from core.money import usd
+from core.money.prices import price_of
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 CURSOR = r"^[!-~]{1,200}$"  # the name of the page's last model, so that new models do not move a page
 
 
-def answer(models: Models, times: Mapping[str, Times], query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the response body for this query. `times` are the recent durations of each model's generations.
+@dataclass(frozen=True)
+class Figures:
+    """What changes while the catalogue stays the same, by the names of models."""
+
+    times: Mapping[str, Times]  # the recent durations of each model's generations
+    prices: Mapping[str, Mapping[str, Any]]  # the provider's
+
+
+def answer(models: Models, figures: Figures, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return the response body for this query.
 
     Raise `NotFound` for an unknown model, and `InvalidRequest` for any other invalid parameter.
     """
@@ -23,9 +33,8 @@ def answer(models: Models, times: Mapping[str, Times], query: Mapping[str, str])
         if model is None:
             raise NotFound(f"There is no model {query['id'][:64]}: GET /v2/models lists the available models.")
         return {
-            **_shown(model, times),
+            **_shown(model, figures),
             "inputs": [asdict(one) for one in model.inputs],
-            "seconds": model.seconds,
             "schema": model.schema,
         }
     vendor, kind = query.get("vendor"), query.get("kind")
@@ -45,11 +54,26 @@ def answer(models: Models, times: Mapping[str, Times], query: Mapping[str, str])
     ]
     page = found[: int(limit)]
     return {
-        "data": [_shown(model, times) for model in page],
+        "data": [_shown(model, figures) for model in page],
         "next_cursor": page[-1].name if len(page) < len(found) else None,
     }
 
 
-def _shown(model: Model, times: Mapping[str, Times]) -> dict[str, Any]:
-    takes = times.get(model.name, Times()).shown()
-    return {"id": model.name, "title": model.title, "vendor": model.vendor, "kind": model.kind, "takes": takes}
+def _shown(model: Model, figures: Figures) -> dict[str, Any]:
+    return {
+        "id": model.name,
+        "title": model.title,
+        "vendor": model.vendor,
+        "kind": model.kind,
+        "media": model.media,
+        "takes": figures.times.get(model.name, Times()).shown(),
+        "seconds": model.seconds,
+        "default_usd": _default_usd(model, figures),
+    }
+
+
+def _default_usd(model: Model, figures: Figures) -> float | None:
+    """Return the provider's price of a request that names no settings, or None if it has none that is exact."""
+    pricing = figures.prices.get(model.name)
+    credits_ = price_of({"model": model.name}, model.schema, pricing) if pricing else None
+    return None if credits_ is None else usd(credits_)

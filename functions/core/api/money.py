@@ -1,6 +1,6 @@
 """Money over HTTP: estimates, usage and budgets."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,9 +12,9 @@ from core.models.validation import check
 from core.money import usd
 from core.money.accounts import Accounts
 from core.money.budgets import Budget, renewal
-from core.money.usage import MOST_DAYS, Sum
+from core.money.usage import KEY, MOST_DAYS, Sum
 
-BY = ("day", "model", "tag", "batch")
+BY = ("day", "model", "tag", KEY, "batch")
 DAYS = 30  # of usage by default
 MOST_SUMS = 5000  # in one answer
 
@@ -42,20 +42,26 @@ class MoneyApi:
         found = self.accounts.budgets.of(owner, key_line)
         return {"data": [line for budget in found for line in as_lines(budget)]}
 
-    def usage(self, owner: str, by: str, from_: str | None, to: str | None) -> dict[str, Any]:
-        """Return the cost of the owner's generations that ended in a date range, grouped by `by`."""
+    def usage(self, owner: str, asked: Mapping[str, str], key_line: str | None) -> dict[str, Any]:
+        """Return the cost of the owner's generations that ended in a date range, grouped as `asked`.
+
+        With a `key_line`, the sums by key are only those of this line of keys.
+        """
+        by = asked.get("by", BY[0])
         if by not in BY:
             raise InvalidRequest(f"`by` must be one of {', '.join(BY)}.", "by")
         today = self.accounts.budgets.now().date()
-        last = _day("to", to, today)
-        first = _day("from", from_, _before(last, DAYS - 1))
+        last = _day("to", asked.get("to"), today)
+        first = _day("from", asked.get("from"), _before(last, DAYS - 1))
         first = max(first, _before(last, MOST_DAYS - 1))  # the answer contains the dates that it covers
         usage = self.accounts.usage
         found = (
             usage.of_batches(owner)
             if by == "batch"
-            else usage.of(owner, "tag" if by == "tag" else "model", first, last)
+            else usage.of(owner, by if by in ("tag", KEY) else "model", first, last)
         )
+        if by == KEY and key_line is not None:
+            found = (one for one in found if one.which == key_line)
         rows = list(summed(found, by))
         if len(rows) > MOST_SUMS:
             instead = "Use `by=day`, or fetch each batch" if by == "batch" else "Choose fewer days"

@@ -31,6 +31,7 @@ ROUTES = {
     CREATE: (
         f"POST {PATH}",
         f"POST {OLDER_PATH}",
+        f"PATCH {PATH}",
         # Also the list, because it returns links that work for longer than the key may be valid.
         f"GET {PATH}/{{id}}/links",
         f"POST {PATH}/{{id}}/links",

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from core.errors import VideoExpired
-from core.generation import Failure, Generation, iso
+from core.generation import Failure, Generation, has_tag, iso
 
 OBJECT_TAG = "promptreel-retention"
 DEFAULT = "default"  # the name of the rule without a tag
@@ -61,7 +61,7 @@ class Rule:
 
     def fits(self, tags: Collection[str]) -> bool:
         """Return whether the rule is for a generation with these tags. A key without a value fits every value."""
-        return not self.tag or self.tag in tags or any(tag.partition("=")[0] == self.tag for tag in tags)
+        return not self.tag or has_tag(tags, self.tag)
 
 
 @dataclass(frozen=True)

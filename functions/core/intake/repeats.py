@@ -149,8 +149,9 @@ class Repeats:
 
 def marker_of(generation: Generation, key_line: str | None) -> str:
     """Return the key of the marker for POSTs with the same request and label by the same line of keys."""
-    webhook = generation.webhook
-    label = json.dumps([generation.tags or [], [webhook.url, webhook.events] if webhook else None])
+    webhook, sent = generation.webhook, generation.sent_tags
+    tags = generation.tags or [] if sent is None else sent  # its owner may have edited them since
+    label = json.dumps([tags, [webhook.url, webhook.events] if webhook else None])
     return f"repeats-{digest(generation.owner, key_line or '', fingerprint(generation.request), label)}"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 KINDS = ("text-to-video", "image-to-video", "video-to-video", "audio-to-video")
+MEDIA = ("image", "video", "audio")
 CDN = "cdn.aimlapi.com"  # the provider's
 ANY = "*"  # as a passed-through model
 
@@ -75,6 +76,12 @@ class Model:
     def inputs(self) -> tuple[Input, ...]:
         """Return the fields for files and videos."""
         return _inputs(self.facts)
+
+    @property
+    def media(self) -> list[str]:
+        """Return the media that a request may refer to, of image, video and audio."""
+        found = {medium for one in self.inputs for medium in one.media}
+        return [medium for medium in MEDIA if medium in found]
 
     @property
     def seconds(self) -> int | None:

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import BudgetExceeded, Contention
 from core.generation import Clock, iso
-from core.hold import Hold
+from core.hold import OF_KEY, Hold
 from core.money import dollars
 from core.money.table import PK, SK, items_of
 from core.records.table import read_together, retried, write
@@ -313,7 +313,7 @@ class Budgets:
 
 def scope_of(owner: str | None = None, key_line: str | None = None) -> str:
     """Return the scope of an owner or a line of keys, or the deployment's without either."""
-    return f"key/{key_line}" if key_line else f"owner/{owner}" if owner else ALL
+    return f"{OF_KEY}{key_line}" if key_line else f"owner/{owner}" if owner else ALL
 
 
 def scopes_of(owner: str, key_line: str | None) -> list[str]:

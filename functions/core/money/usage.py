@@ -1,4 +1,4 @@
-"""Sum the cost of generations as they end: by day, model, tag and batch for each owner, and by owner for all.
+"""Sum the cost of generations as they end: by day, model, tag, API key and batch for each owner, and by owner for all.
 
 A generation is counted in the transaction that closes its hold, and therefore exactly once. If it is rescued and ends
 again, the new numbers replace the first ones: its hold remembers the sums that contain these. Failed generations are
@@ -21,7 +21,7 @@ from core.records.table import write
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-USAGE = "usage"
+USAGE, KEY = "usage", "key"
 MOST_DAYS = 366  # in one answer
 MOST_TAGS = 20  # of a generation that count
 SUMS = ("completed", "failed", "credits")
@@ -30,7 +30,7 @@ ERROR = "error "  # followed by the name of the error: number of failures
 
 @dataclass(frozen=True)
 class Sum:
-    """The sums of a day for one model, tag, batch or owner, which `which` names."""
+    """The sums of a day for one model, tag, line of API keys, batch or owner, which `which` names."""
 
     day: str  # 2026-11-25; empty for a batch
     which: str
@@ -51,7 +51,7 @@ class Sum:
         """Return the sum in the form of the API."""
         return {
             **({"day": self.day} if self.day else {}),
-            **({} if by == "day" else {by: self.which}),
+            **({} if by == "day" else {by: self.which or (None if by == KEY else "")}),
             "completed": self.completed,
             "failed": self.failed,
             "usd": usd(self.credits),
@@ -70,6 +70,7 @@ def counted(generation: Generation) -> Counted:
         credits=generation.charged,
         error=generation.error.name if generation.error and not is_completed else None,
         tags=list(dict.fromkeys(generation.tags or ()))[:MOST_TAGS],
+        key=generation.hold.key_line if generation.hold else "",
     )
 
 
@@ -92,7 +93,7 @@ class Usage:
         return [self._update(pk, sk, by) for (pk, sk), by in changed.items() if by]
 
     def of(self, owner: str, by: str, first: date, last: date) -> Iterator[Sum]:
-        """Yield an owner's sums from the first day to the last, by `model` or `tag`."""
+        """Yield an owner's sums from the first day to the last, by `model`, `tag` or `key`."""
         for item in self._between(f"{USAGE}/{_text(owner)}", f"{first}/", f"{last}/~"):
             day, kind, which = item[SK].split("/", 2)
             found = _sum(item, day, which)
@@ -166,6 +167,7 @@ def _items(generation: Generation, counted: Counted) -> set[tuple[str, str]]:
         (USAGE, f"{day}/{_text(generation.owner)}"),
         (own, f"{day}/model/{_text(generation.model)}"),
         *((own, f"{day}/tag/{_text(tag)}") for tag in counted.tags),
+        *([] if counted.key is None else [(own, f"{day}/{KEY}/{_text(counted.key)}")]),
         *([(own, f"batch/{generation.batch_id}")] if generation.batch_id else []),
     }
 

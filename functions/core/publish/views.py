@@ -42,6 +42,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "unchecked": generation.unchecked or [],
             "ahead": None,  # set when this generation is requested: core.api.generations
             "waits_for": None,  # set there as well
+            "timeline": as_timeline(generation),
             "waits_for_credits": None,  # set there as well
             "video_expires_at": None,  # set there as well
             "video_sha256": (video and video.sha256) or None,
@@ -57,6 +58,28 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "webhook": generation.webhook and asdict(generation.webhook),
         },
     }
+
+
+# The steps of a generation, in their usual order, and the time of each in the record.
+STEPS = {
+    "accepted": "created_at",
+    "held_back": "held_since",
+    "rejected": "rejected_at",
+    "admitted": "admitted_at",
+    "sent": "sending_since",
+    "submitted": "submitted_at",
+    "generated": "generated_at",
+    "ended": "ended_at",
+    "announced": "announced_at",
+    "reopened": "reopened_at",
+}
+
+
+def as_timeline(generation: Generation) -> list[dict[str, str]]:
+    """Return the steps that the record has times of, earliest first. A repeated step has the time of its latest."""
+    times = ((step, getattr(generation, name)) for step, name in STEPS.items())
+    happened = sorted(((step, at) for step, at in times if at), key=lambda one: one[1])
+    return [{"step": step, "at": iso(at)} for step, at in happened]
 
 
 def as_announcement(generation: Generation) -> dict[str, Any]:

@@ -51,6 +51,8 @@ SOON = timedelta(minutes=1)  # a generation that is not being processed by then 
 LONGEST_FUNCTION = timedelta(minutes=16)  # longer than any invocation runs
 
 IS_NEW = Condition(f"attribute_not_exists({KEY})")
+NOT_EDITED = "attribute_not_exists(#sent_tags)"
+NO_RULE = "attribute_not_exists(#video_rule)"
 NO_LINKS = Condition("attribute_not_exists(#links)")
 HAS_FAILED = Condition("#status = :error", {":error": Status.ERROR})
 MAY_CONTINUE = Condition(f"{HAS_FAILED.text} AND attribute_not_exists(#retried_as)", HAS_FAILED.values)
@@ -103,19 +105,46 @@ class Ledger:
         return self.add(ended)[0]
 
     def found_in(self, generation: Generation, row: BatchRow, label: Label) -> None:
-        """Record that the generation is in a later revision of its batch, as this row, with exactly this label."""
-        label_now = {
-            "name": label.name,
-            "tags": list(label.tags) or None,
-            "webhook": label.webhook and asdict(label.webhook),
-        }
-        with suppress(ConditionFailed):
-            self.table.update(
-                generation.generation_id,
-                {"revision": row.revision, "row_number": row.number, **label_now},
-                only_if=Condition("#revision < :revision"),
-                remove=tuple(name for name, value in label_now.items() if value is None),
-            )
+        """Record that the generation is in a later revision of its batch, as this row, with exactly this label.
+
+        The name and the tags stay if the owner has edited them.
+        """
+        place = {"revision": row.revision, "row_number": row.number}
+        webhook = {"webhook": label.webhook and asdict(label.webhook)}
+        named = {"name": label.name, "tags": list(label.tags) or None}
+        is_later = "#revision < :revision"
+        try:
+            self._set(generation, {**place, **webhook, **named}, Condition(f"{is_later} AND {NOT_EDITED}"))
+        except ConditionFailed:
+            with suppress(ConditionFailed):
+                self._set(generation, {**place, **webhook}, Condition(is_later))
+
+    def relabel(self, generation: Generation, name: str | None, tags: list[str]) -> bool:
+        """Change the name and the tags of a generation for its owner.
+
+        Return False if they have changed since it was read, or if it was deleted. The first change keeps the tags of
+        the request, by which its marker is found.
+        """
+        sent = generation.sent_tags
+        seen = {"owner": generation.owner, "name": generation.name, "tags": generation.tags}
+        unchanged = [
+            f"#{one} = :seen_{one}" if seen[one] is not None else f"attribute_not_exists(#{one})" for one in seen
+        ]
+        only_if = Condition(
+            " AND ".join([f"attribute_not_exists({TOMBSTONE})", *unchanged]),
+            {f":seen_{one}": value for one, value in seen.items() if value is not None},
+        )
+        label = {"name": name, "tags": tags or None, "sent_tags": generation.tags or [] if sent is None else sent}
+        try:
+            self._set(generation, label, only_if)
+        except ConditionFailed:
+            return False
+        return True
+
+    def _set(self, generation: Generation, values: Item, only_if: Condition) -> None:
+        """Set these attributes, and remove those that are None."""
+        none = tuple(name for name, value in values.items() if value is None)
+        self.table.update(generation.generation_id, values, only_if=only_if, remove=none)
 
     def retried_as(self, generation: Generation, other_id: str) -> bool:
         """Record that another generation replaces this one in the batch, unless it has been rescued."""
@@ -194,9 +223,19 @@ class Ledger:
         """Record the state of a partly archived video for the next invocation."""
         self.advance(run, {"upload": upload}, before=(Status.ARCHIVING,))
 
-    def keep_rule(self, run: Run, rule: str) -> None:
-        """Record the rule for the video before it is stored with this rule, because the tags may change."""
-        self.advance(run, {"video_rule": rule}, before=(Status.ARCHIVING,))
+    def keep_rule(self, run: Run, rule: str) -> str:
+        """Record the rule for the video before it is stored with this rule, because the tags may change.
+
+        Return the rule that is recorded, which is another one if another invocation read other tags.
+        """
+        try:
+            self.advance(run, {"video_rule": rule}, before=(Status.ARCHIVING,), and_only_if=NO_RULE)
+        except GenerationEnded:
+            kept = self.get_for(run).video_rule
+            if kept is None:
+                raise
+            return kept
+        return rule
 
     def complete(self, run: Run, video: ArchivedVideo, ended_at: datetime, rule: str | None = None) -> None:
         """End a generation as completed. Its video is verified, and in S3 under this rule."""

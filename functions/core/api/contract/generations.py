@@ -11,10 +11,10 @@ from core.api.listing import BATCH, DEFAULT_LIMIT, MAX_TEXT, NEWEST, ORDERS
 from core.archive.containers import CONTENT_TYPES
 from core.generation import GENERATION_ID, Status
 from core.intake.accept import MAX_IDEMPOTENCY_KEY
-from core.intake.labels import HEADER, MAX_KEY, MAX_TAGS, MAX_VALUE, TAGS
+from core.intake.labels import HEADER, MAX_KEY, MAX_NAME, MAX_TAGS, MAX_VALUE, TAG, TAGS
 from core.intake.repeats import RETRY_COUNT
 from core.models import Models
-from core.publish.views import PROVIDER_STATUSES
+from core.publish.views import PROVIDER_STATUSES, STEPS
 from core.records.lists import CURSOR, MAX_LIMIT
 from core.slots.table import MOST_AHEAD
 
@@ -70,6 +70,7 @@ _GENERATION = {
                 "ahead",
                 "waits_for",
                 "waits_for_credits",
+                "timeline",
                 "video_expires_at",
                 "request",
                 "unchecked",
@@ -107,6 +108,29 @@ _GENERATION = {
                     "type": ["boolean", "null"],
                     "description": "True while it waits because the provider account has no credits for it. It ends as "
                     "ProviderOutOfCredits if that takes too long. Otherwise null; always null in lists.",
+                },
+                "timeline": {
+                    "type": ["array", "null"],
+                    "description": "What happened so far, earliest first. Null in lists.",
+                    "items": {
+                        "type": "object",
+                        "required": ["step", "at"],
+                        "properties": {
+                            "step": {
+                                "enum": list(STEPS),
+                                "description": "`accepted` by Promptreel; `held_back` and `rejected` by the provider "
+                                "for lack of credits; `admitted` to a slot at the provider; `sent`, when the create "
+                                "call began, and `submitted`, when the provider had accepted it; `generated`, when "
+                                "Promptreel saw that the provider had finished; `ended`, stored or failed; "
+                                "`announced`; `reopened` by a rescue or a retry.",
+                            },
+                            "at": {
+                                "type": "string",
+                                "format": "date-time",
+                                "description": "If a step was repeated, its latest time.",
+                            },
+                        },
+                    },
                 },
                 "video_expires_at": {
                     **TIME,
@@ -199,7 +223,8 @@ _FETCH_OR_LIST = {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": MAX_TEXT,
-                "description": "Words in any order. Each is a part of the prompt, the name or a tag.",
+                "description": "Words that are in the prompt, the name or the tags, in any order and in upper or lower "
+                'case. A part of a word is enough. Words in quotes (`"paper boat"`) must follow each other.',
             },
         ),
         {
@@ -234,6 +259,49 @@ _DELETE = {
     ],
     "responses": answers("400", "401", "404", "409", ok={"anyOf": [ref("Generation"), _DELETED]}),
 }
+_EDITED_TAGS = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "string", "pattern": rf"^\s*(?:{TAG})?\s*$"}, "maxItems": MAX_TAGS},
+        {**_TAGS, "description": "Separated by commas."},
+        {"type": "null"},
+    ]
+}
+_EDIT = {
+    "operationId": "edit",
+    "summary": "Change the name and tags of a generation, running or finished",
+    "description": "Changes at the same time are all made, and the same change again changes nothing. Usage keeps the "
+    "tags with which the generation was counted.",
+    "parameters": [query("generation_id", ID, required=True)],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": False,
+                    "properties": {
+                        "add": {
+                            **_EDITED_TAGS,
+                            "description": "Tags to add. An added tag replaces the tag with the same key.",
+                        },
+                        "remove": {
+                            **_EDITED_TAGS,
+                            "description": "Tags to remove, before others are added. A key without a value matches "
+                            "every value. Tags that the generation does not have are ignored.",
+                        },
+                        "name": {
+                            "type": ["string", "null"],
+                            "maxLength": MAX_NAME,
+                            "description": "The new name. An empty one, or null, removes the name.",
+                        },
+                    },
+                }
+            }
+        },
+    },
+    "responses": answers("400", "401", "404", "413", ok=ref("Generation")),
+}
 _CONTENT_ANSWERS = answers("400", "401", "404", "409", "410")
 _LOCATION = {"Location": {"required": True, "schema": {"type": "string"}}}
 _CONTENT_ANSWERS["302"] = {"description": "A redirect to the video.", "headers": _LOCATION}
@@ -244,7 +312,7 @@ _CONTENT = {
     "responses": _CONTENT_ANSWERS,
 }
 PATHS = {
-    PATH: {"post": _CREATE, "get": _FETCH_OR_LIST, "delete": _DELETE},
+    PATH: {"post": _CREATE, "get": _FETCH_OR_LIST, "patch": _EDIT, "delete": _DELETE},
     PATH + "/{id}/content": {"get": _CONTENT},
     OLDER_PATH: {"post": _CREATE_OLDER, "get": _FETCH_OLDER},
 }

@@ -9,6 +9,7 @@ _KEY: dict[str, Any] = {
     "type": "object",
     "required": [
         "id",
+        "line",
         "name",
         "scope",
         "short_links",
@@ -20,6 +21,11 @@ _KEY: dict[str, Any] = {
     ],
     "properties": {
         "id": {"type": "string", "description": "The digits after `pr_` at the start of the key. They are not secret."},
+        "line": {
+            "type": "string",
+            "description": "The id of the first key that this one replaces, directly or indirectly, or its own id. "
+            "Usage and budgets name keys by it.",
+        },
         "name": {"type": ["string", "null"], "description": "A name that says what the key is for."},
         "scope": {"enum": list(SCOPES)},
         "short_links": {"type": "boolean", "description": "Whether `video.url` is a short link for this key."},

@@ -6,7 +6,7 @@ from core.api import MODEL_LISTS, PATH
 from core.api.contract.parts import TEXT, answers, page, query, ref
 from core.api.model_list import TYPE
 from core.api.models import CURSOR, DEFAULT_LIMIT, MAX_LIMIT
-from core.models import KINDS, Models
+from core.models import KINDS, MEDIA, Models
 
 _TAKES = {
     "type": ["object", "null"],
@@ -20,7 +20,7 @@ _TAKES = {
 }
 _MODEL: dict[str, Any] = {
     "type": "object",
-    "required": ["id", "title", "vendor", "kind", "takes"],
+    "required": ["id", "title", "vendor", "kind", "media", "takes", "seconds", "default_usd"],
     "properties": {
         "id": {"type": "string"},
         "title": {"type": "string"},
@@ -29,12 +29,28 @@ _MODEL: dict[str, Any] = {
             "enum": [*KINDS, None],
             "description": "The type of its main input. Null for a passed-through model.",
         },
+        "media": {
+            "type": "array",
+            "description": "The media that a request may refer to. `kind` names the one that it must refer to.",
+            "items": {"enum": list(MEDIA)},
+        },
         "takes": _TAKES,
+        "seconds": {
+            "type": ["integer", "null"],
+            "description": "How long a video takes according to the provider's reference.",
+        },
+        "default_usd": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "description": "The provider's price of a video with the model's default settings, in US dollars. Null if "
+            "there is no price, or if it depends on a setting without a default. `POST /v2/estimates` returns the "
+            "price for other settings.",
+        },
     },
 }
 _MODEL_WITH_SCHEMA = {
     "type": "object",
-    "required": [*_MODEL["required"], "inputs", "seconds", "schema"],
+    "required": [*_MODEL["required"], "inputs", "schema"],
     "properties": {
         **_MODEL["properties"],
         "inputs": {
@@ -58,10 +74,6 @@ _MODEL_WITH_SCHEMA = {
                     "max_bytes": {"type": ["integer", "null"]},
                 },
             },
-        },
-        "seconds": {
-            "type": ["integer", "null"],
-            "description": "How long a video takes according to the provider's reference.",
         },
         "schema": {
             "type": ["object", "null"],

@@ -64,6 +64,12 @@ _USAGE = {
                     "day": {"type": "string", "format": "date", "description": "The day on which they ended (UTC)."},
                     "model": {"type": "string"},
                     "tag": {"type": "string"},
+                    "key": {
+                        "type": ["string", "null"],
+                        "description": "The `line` of an API key, which it shares with the keys that replaced it. "
+                        "Null for generations of dropped files and events. A key whose scope is not `all` sees only "
+                        "its own line.",
+                    },
                     "batch": {"type": "string"},
                     **_SUMS,
                 },
