@@ -100,7 +100,8 @@ async function prefill({ from, vary, input, asked }) {
   } else if (asked || input) {
     change({ model: asked ?? null, input, pending: null });
   }
-  if (from || asked || input) replace("make");
+  // The reader may have opened another page in the meantime.
+  if ((from || asked || input) && route.value.page === "make") replace("make");
 }
 
 /**

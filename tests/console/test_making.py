@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.support.browser import Tab
 from tests.support.showroom import MODEL, Api
@@ -131,3 +131,24 @@ def test_batches_show_their_progress_and_group_equal_errors(api: Api, tab: Tab) 
     ).to_contain_text("rows 3, 6, 9")
     tab.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(tab.page.get_by_role("button", name="Retry failed rows · about $4.00")).to_be_in_viewport()
+
+
+def test_a_late_answer_does_not_bring_the_reader_back_to_the_form(api: Api, tab: Tab) -> None:
+    """The form waits for the request of the earlier video, and the reader opens another page in the meantime."""
+    earlier = api.add("a paper boat")
+    tab.go("batches")
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    tab.page.route(re.compile(f"generation_id={earlier['id']}"), hold)
+    tab.go(f"make?from={earlier['id']}")
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("Make")
+    tab.page.wait_for_timeout(200)
+    tab.go("usage")
+    for route in waiting:
+        route.continue_()
+    tab.page.wait_for_timeout(500)
+    expect(tab.page).to_have_url(re.compile("#/usage"))
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("Usage")

@@ -142,7 +142,8 @@ def test_deleting_a_generation_removes_its_video(cloud: LocalCloud) -> None:
     generation_id = cloud.create(prompt)
     cloud.ended(generation_id)
     assert cloud.call("DELETE", params={"generation_id": generation_id}).json()["deleted"] is True
-    assert cloud.archived(generation_id) == []
+    # A poster that was being drawn may follow. The sweep deletes it, 16 minutes later.
+    assert set(cloud.archived(generation_id)) <= {"poster.jpg"}
 
 
 def test_a_web_page_cannot_use_the_local_aws(cloud: LocalCloud) -> None:

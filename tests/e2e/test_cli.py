@@ -195,7 +195,7 @@ def test_a_batch_is_checked_run_watched_and_downloaded(run: Run, cloud: LocalClo
     file = tmp_path / "prompts.csv"
     file.write_text(f'prompt,duration\n"{prompts[0]}",5\n{prompts[1]},\nx,99\n')
     checked = run("batch", str(file), "--dry-run", code=1)
-    assert checked.stdout.startswith(f"{file}: 3 rows, 1 with a problem.\nEstimated cost: ")
+    assert checked.stdout.startswith(f"{file}: 3 rows, 1 with a problem.\nNew: 2 rows.\nEstimated cost: ")
     assert f"{file}:4: row 3: `duration` must be one of 5, 6, 7, 8, not 99." in checked.stderr
     name = ["--name", f"{uuid4().hex}.csv"]
     ran = run("batch", str(file), *name, "--force", "--wait", "--videos", "-o", "out", code=1)

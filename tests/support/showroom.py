@@ -44,6 +44,7 @@ PROMPTS = (
     "🦊❄️ a fox, but make it tiny 🏔️",
 )
 START = datetime(2026, 1, 1, tzinfo=UTC)
+FIGURES = catalogue.Figures(times={MODEL: Times((30.0, 40.0, 55.0))}, prices={})
 Answer = tuple[int, Any]
 
 
@@ -108,6 +109,7 @@ class Api:
                 "ahead": 2 if stage == "queued" else None,
                 "waits_for": None,
                 "waits_for_credits": None,
+                "timeline": None,
                 "video_expires_at": None,
                 "request": request,
                 "unchecked": [],
@@ -213,7 +215,7 @@ class Api:
             (
                 "GET",
                 "/v2/models",
-                lambda query, _: (200, catalogue.answer(_offered(), {MODEL: Times((30.0, 40.0, 55.0))}, query)),
+                lambda query, _: (200, catalogue.answer(_offered(), FIGURES, query)),
             ),
             (
                 "POST",
@@ -431,6 +433,7 @@ def _key(key_id: str, name: str | None, days: int | None, *, yours: bool = False
     return {
         "id": key_id,
         "name": name,
+        "line": "1" * 8,
         "scope": "all",
         "short_links": False,
         "created_at": _iso(START),
