@@ -1,4 +1,4 @@
-/** The videos that are selected in the gallery, in order, and what can be done with them. */
+/** The videos that are selected in the gallery, in order, and the actions for them. */
 
 import { Icon, IconButton } from "./icons.js";
 import { saveVideo } from "./download.js";
@@ -14,7 +14,7 @@ export const MOST_COMPARED = 4;
 
 /** The ids of the selected videos. */
 export const chosen = signal(/** @type {string[]} */ ([]));
-/** The video from which Shift selects. */
+/** The video where a selection with Shift begins. */
 let anchor = "";
 
 /** Select nothing. */

@@ -49,7 +49,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Usage:
-    """Costs grouped by day, model, tag, key or batch. Tags have no total: a generation may have several of them."""
+    """Costs grouped by day, model, tag, key or batch. Tags have no total, because a generation may have several."""
 
     by: str
     sums: tuple[Sum, ...]

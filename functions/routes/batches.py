@@ -132,7 +132,7 @@ def report(id: str) -> dict[str, Any] | Response[str]:
 
 @router.get("/v2/batches/<id>/file")
 def file(id: str) -> dict[str, Any]:
-    """Return a link to a batch's file, as it was sent."""
+    """Return a link to the file that a batch was sent as."""
     return _batches().file(caller(router).owner, id)
 
 

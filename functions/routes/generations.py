@@ -76,7 +76,7 @@ def create(vendor: str = "") -> Response[dict[str, Any]]:  # noqa: ARG001 - the 
 
 
 def _sending(calls: Caller) -> Sending:
-    """Return the current POST, with the SDK's number of retries. A header without a number is no sign of a retry."""
+    """Return the current POST, with the SDK's number of retries. Ignore a header without a number."""
     event = router.current_event
     retries = event.headers.get(RETRY_COUNT, "")
     received_at = event.request_context.get("timeEpoch")  # when the gateway received it, in milliseconds

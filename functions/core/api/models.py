@@ -17,7 +17,7 @@ CURSOR = r"^[!-~]{1,200}$"  # the name of the page's last model, so that new mod
 
 @dataclass(frozen=True)
 class Figures:
-    """What changes while the catalogue stays the same, by the names of models."""
+    """Figures that change although the catalogue stays the same, by the names of models."""
 
     times: Mapping[str, Times]  # the recent durations of each model's generations
     prices: Mapping[str, Mapping[str, Any]]  # the provider's

@@ -40,7 +40,7 @@ CANCEL_SECONDS, LAG_SECONDS = 20.0, 1.0  # of one cancellation, and until the in
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a file that is sent over HTTP. They are the file's metadata, from which ingest reads them."""
+    """The options of a file that is sent over HTTP. Ingest reads them from the file's metadata."""
 
     key_line: str | None
     max_concurrency: int | None = None
@@ -280,7 +280,7 @@ class BatchApi:
         return only(meant, which, no_batch(which), "batches", "batch_id")
 
     def _meant(self, owner: str, which: str) -> dict[str, Batch]:
-        """Return the owner's batches with this name. If no batch has it, return those whose ids begin with it."""
+        """Return the owner's batches with this name. If there is none, return those whose ids begin with this text."""
         named: dict[str, Batch] = {}
         begun: dict[str, Batch] = {}
         has_more, cursor = True, None

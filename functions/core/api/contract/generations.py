@@ -54,8 +54,8 @@ _GENERATION = {
                     "credentials for an hour. The picture is made some seconds after the video. Until then, and if the "
                     "video cannot be decoded, the link answers 404. Null for older videos.",
                 },
-                "width": {"type": ["integer", "null"], "description": "In pixels, as it is shown. " + _UNKNOWN},
-                "height": {"type": ["integer", "null"], "description": "In pixels, as it is shown. " + _UNKNOWN},
+                "width": {"type": ["integer", "null"], "description": "In pixels, after rotation. " + _UNKNOWN},
+                "height": {"type": ["integer", "null"], "description": "In pixels, after rotation. " + _UNKNOWN},
                 "duration": {"type": ["number", "null"], "description": "In seconds. " + _UNKNOWN},
                 "frame_rate": {"type": ["number", "null"], "description": "Frames per second. " + _UNKNOWN},
                 "has_sound": {"type": ["boolean", "null"], "description": "Whether it has a sound track. " + _UNKNOWN},

@@ -24,7 +24,7 @@ _KEY: dict[str, Any] = {
         "line": {
             "type": "string",
             "description": "The id of the first key that this one replaces, directly or indirectly, or its own id. "
-            "Usage and budgets name keys by it.",
+            "Usage and budgets use this id.",
         },
         "name": {"type": ["string", "null"], "description": "A name that says what the key is for."},
         "scope": {"enum": list(SCOPES)},
