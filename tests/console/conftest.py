@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("console"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop would stop all later tests that need one
 def browser() -> Iterator[Browser]:
     if not is_for_this_machine():
         pytest.skip("The browser that comes with npm is for Linux on x86-64: run these tests there.")

@@ -24,7 +24,7 @@ from wiring import now
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(600)]  # a busy machine may need them
 PROMPT = "a boat"
-READERS = {"console", "reconcile"}  # they change no job: a page and a report
+READERS = {"console", "make_poster", "reconcile"}  # they change no job: a page, a picture and a report
 PARTS = 8  # of the points, to run them in parallel
 
 

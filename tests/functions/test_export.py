@@ -101,7 +101,6 @@ def test_secrets_are_not_exported(doors: Doors, found: Deployment, tmp_path: Pat
     assert "pr_" not in everything_in_it
 
 
-@pytest.mark.usefixtures("had")
 def test_tags_that_were_changed_since_are_in_the_next_export(
     cloud: Cloud, found: Deployment, had: Everything, tmp_path: Path
 ) -> None:
@@ -114,6 +113,7 @@ def test_tags_that_were_changed_since_are_in_the_next_export(
     assert ("best" in record["tags"], record["name"]) == (True, "Heron")
 
 
+@pytest.mark.usefixtures("had")
 def test_a_repeated_export_reads_only_what_is_missing(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -27,14 +27,6 @@ MUTANTS = (
         noticed_by="tests/unit/test_console_state.py::test_rows_are_full_and_keep_every_shape",
     ),
     Mutant(
-        "One word of a search is enough",
-        "functions/core/records/wanted.py",
-        "    return all(word in searched for word in text.casefold().split())\n",
-        "    return any(word in searched for word in text.casefold().split())\n",
-        noticed_by="tests/functions/test_api.py::"
-        "test_a_text_matches_words_in_any_order_in_the_prompt_the_name_and_the_tags",
-    ),
-    Mutant(
         "A retry that was interrupted pays again for the videos that were accepted",
         "console/selection.js",
         "      choose(one.id, false); // if a later one fails, the next press must not pay for this one again\n",
