@@ -71,8 +71,8 @@ offline: .venv/.ready ## the tests that need no local cloud
 coverage: .venv/.ready ## show the branches that tests without the local cloud do not cover
 	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup --cov
 
-unit: .venv/.ready ## tests without the local cloud and without the exhaustive ones: fast, for every change
-	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not exhaustive and not nightly"
+unit: .venv/.ready ## tests without the local cloud, a browser and the exhaustive ones: fast, for every change
+	@pytest --ignore tests/e2e --ignore tests/console --numprocesses 2 --dist loadgroup -m "not exhaustive and not nightly"
 
 e2e: .venv/.ready .venv/ministack/.ready .venv/compatibility/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e -m "not nightly" --numprocesses 4 --dist loadgroup --no-loadscope-reorder
