@@ -12,7 +12,7 @@ import { loadModels, models, modelWithSchema, search, takesOf, titleOf } from ".
 import { usePoll } from "./poll.js";
 import { Poster } from "./poster.js";
 import { Presets } from "./presets.js";
-import { replace, route, to } from "./route.js";
+import { pageOfAddress, replace, route, to } from "./route.js";
 import { favourites, recent } from "./settings.js";
 import { fieldsOf, mediaOf, problemsOf, requestOf, seedsFor, typedOf } from "./schema.js";
 import { texts } from "./texts.js";
@@ -101,7 +101,7 @@ async function prefill({ from, vary, input, asked }) {
     change({ model: asked ?? null, input, pending: null });
   }
   // The reader may have opened another page in the meantime.
-  if ((from || asked || input) && route.value.page === "make") replace("make");
+  if ((from || asked || input) && pageOfAddress() === "make") replace("make");
 }
 
 /**

@@ -41,6 +41,9 @@ export function replace(...where) {
   route.value = read();
 }
 
+/** Return the page of the address. After a click, `route` follows a moment later. */
+export const pageOfAddress = () => read().page;
+
 /** @returns {{ page: string, part: string, query: PageQuery }} */
 function read() {
   takeKeyOfLink(); // so that nothing else reads the key

@@ -139,6 +139,11 @@ def latest(cloud: LocalCloud, owner: str) -> list[Any]:
     return list(cloud.listed(owner))
 
 
+def shown(place: Locator) -> Locator:
+    """Return the cards with a picture or a film. Under the pointer, a card has both."""
+    return place.locator(".card").filter(has=place.page.locator(".is-there"))
+
+
 def now_at(film: Locator) -> float:
     return float(film.evaluate("(film) => film.currentTime"))
 
@@ -294,7 +299,7 @@ def test_a_picture_and_a_frame_of_a_video_become_inputs(cloud: LocalCloud, tab: 
 def test_variations_have_different_seeds_and_play_in_sync(cloud: LocalCloud, tab: Tab, owner: str) -> None:
     form(cloud, tab, unique("a paper boat"))
     tab.page.get_by_label("Variations").select_option("3")
-    expect(send(tab, "Make 3 videos").locator(".is-there")).to_have_count(3)
+    expect(shown(send(tab, "Make 3 videos"))).to_have_count(3)
     assert len({one.request["seed"] for one in latest(cloud, owner)}) == 3
     tab.go("")
     expect(tab.page.get_by_role("checkbox")).to_have_count(3)
@@ -335,7 +340,7 @@ def test_nothing_is_lost_or_generated_twice_without_a_connection(cloud: LocalClo
     expect(tab.page.get_by_text("No connection.")).to_be_visible()
     expect(tab.page.locator("form [role=alert]")).to_contain_text("Cannot reach Promptreel")
     tab.page.context.set_offline(False)
-    expect(send(tab).locator(".is-there")).to_have_count(1)
+    expect(shown(send(tab))).to_have_count(1)
     expect(tab.page.get_by_text("No connection.")).to_have_count(0)
     assert len(latest(cloud, owner)) == 1
     assert cloud.creates(prompt) == 1
@@ -362,7 +367,7 @@ def test_the_page_waits_after_too_many_requests(cloud: LocalCloud, tab: Tab) -> 
         return route.continue_()
 
     tab.page.route(re.compile(r"/v2/video/generations"), refuse_once)
-    expect(send(tab).locator(".is-there")).to_have_count(1)
+    expect(shown(send(tab))).to_have_count(1)
     assert refused
     assert cloud.creates(prompt) == 1
 
@@ -477,7 +482,7 @@ def test_a_revoked_key_is_requested_again_without_losing_typed_text(
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog).to_have_count(0)
     expect(tab.page.get_by_role("textbox", name="Prompt").first).to_have_value(prompt)
-    expect(send(tab).locator(".is-there")).to_have_count(1)
+    expect(shown(send(tab))).to_have_count(1)
 
 
 # --- batches ---------------------------------------------------------------------------------------------------
@@ -517,7 +522,7 @@ def test_a_batch_is_checked_started_watched_and_retried(cloud: LocalCloud, tab: 
     assert video.value.path().read_bytes()[4:8] == b"ftyp"
     assert cloud.creates(good) == 1
     tab.page.get_by_role("link", name="Show videos").click()
-    expect(tab.page.locator(".card .is-there")).to_have_count(2)
+    expect(shown(tab.page.locator("main"))).to_have_count(2)
 
 
 # --- everyone --------------------------------------------------------------------------------------------------
