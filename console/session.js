@@ -11,10 +11,10 @@ import { ofDevice, ofTab } from "./storage.js";
 export const place = (name) => `promptreel ${location.pathname} ${name}`;
 const KEY = place("key");
 const PATIENCE = 300; // milliseconds until the form to sign in appears, if no other tab has answered
-const TOGETHER = 50; // milliseconds in which the answers of several tabs arrive
+const TOGETHER = 50; // milliseconds to wait for further answers after the first one
 /** @type {BroadcastChannel | undefined} */
 let tabs;
-/** The name of this tab's request for the key of the other tabs, "" once it is answered or nobody waits for it. */
+/** The name of this tab's request for the key of the other tabs, or "" once it is answered or has timed out. */
 let request = "";
 
 export const key = signal(read());
@@ -29,7 +29,7 @@ export const isKept = signal(ofDevice.getItem(KEY) !== null);
 export const idOf = (value) => value.split("_").slice(0, 2).join("_");
 export const keyId = computed(() => idOf(key.value ?? ""));
 
-/** Whether this tab is asking the other tabs of the console for their key: until then there is no form to sign in. */
+/** Whether this tab is asking the console's other tabs for their key. Meanwhile, the form to sign in is hidden. */
 export const isAsking = signal(false);
 
 /** The key of a link that was opened while another key is in use: the user decides whether to use it. */

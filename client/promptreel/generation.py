@@ -20,7 +20,7 @@ class Video:
     file_name: str | None
     file_size: int | None  # bytes
     sha256: str | None = None  # as verified when it was archived
-    # What its file says. These are None if it does not, and for older videos.
+    # From the headers of its file. None if they are missing there, and for older videos.
     width: int | None = None  # pixels
     height: int | None = None
     duration: float | None = None  # seconds

@@ -69,7 +69,7 @@ class Failure:
 class Facts:
     """The properties of a video that its headers name. Those that cannot be read are None."""
 
-    width: int | None = None  # in pixels, as it is shown: after a rotation
+    width: int | None = None  # in pixels, after rotation
     height: int | None = None
     duration_ms: int | None = None
     frames_per_1000_s: int | None = None  # a whole number, as all numbers of the ledger are

@@ -160,7 +160,7 @@ class InTime(HTTPConnection):
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:
-        """Stop the timer after the block. Raise TimeoutError instead of what a connection raises that it closed."""
+        """Stop the timer after the block. If it closed the connection, raise TimeoutError and no other error."""
         try:
             yield
         except (OSError, HTTPException, HTTPError):

@@ -1,7 +1,6 @@
 """Test that each run of a batch keeps to itself: retries, cancels and late writes at the same time."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,7 +21,7 @@ from core.records.lists import Lists
 from core.rescue import rescue
 from core.workflow import Run
 from tests.support.events import event
-from tests.support.functions import Doors, call
+from tests.support.functions import Doors, before, call
 from tests.support.generations import claimed, generation
 from tests.support.revisions import Week, complete, file, records, staged
 from tests.support.states import batch_definition, batch_states
@@ -71,18 +70,6 @@ class Ann(Week):
 def ann(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> Ann:
     monkeypatch.setattr(api, "LAG_SECONDS", 0)
     return Ann(doors)
-
-
-def before(monkeypatch: pytest.MonkeyPatch, of: type, name: str, act: Callable[[], object]) -> None:
-    """Do something once, just before a method is called."""
-    method = getattr(of, name)
-
-    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
-        monkeypatch.setattr(of, name, method)
-        act()
-        return method(self, *args, **kwargs)
-
-    monkeypatch.setattr(of, name, called)
 
 
 def test_two_retries_at_once_are_one_run(ann: Ann, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Test files that drop or repeat most rows of a batch: nothing is replaced silently, and nothing is paid twice."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.batches.table import BatchRecords
 from core.generation import Failure, iso
 from core.records.lists import Lists
 from tests.support.events import event
-from tests.support.functions import Doors, call
+from tests.support.functions import Doors, before, call
 from tests.support.revisions import Week, change, complete, file, records, reported, staged
 from wiring import now
 
@@ -98,18 +98,6 @@ class Ann(Week):
 @pytest.fixture
 def ann(doors: Doors) -> Ann:
     return Ann(doors)
-
-
-def before(monkeypatch: pytest.MonkeyPatch, of: type, name: str, act: Callable[[], object]) -> None:
-    """Do something once, just before a method is called."""
-    method = getattr(of, name)
-
-    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
-        monkeypatch.setattr(of, name, method)
-        act()
-        return method(self, *args, **kwargs)
-
-    monkeypatch.setattr(of, name, called)
 
 
 # --- the rule

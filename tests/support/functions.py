@@ -4,11 +4,13 @@ import base64
 import importlib
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 import boto3
+import pytest
 
 from core.generation import Failure, Generation
 from core.records.ledger import Ledger
@@ -198,3 +200,15 @@ class Doors:
         described = [stepfunctions.describe_execution(executionArn=one["executionArn"]) for one in found]
         described.sort(key=lambda one: one["startDate"])
         return [{**one, "input": json.loads(one["input"])} for one in described]
+
+
+def before(monkeypatch: pytest.MonkeyPatch, of: type, name: str, act: Callable[[], object]) -> None:
+    """Do something once, just before a method is called."""
+    method = getattr(of, name)
+
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(of, name, method)
+        act()
+        return method(self, *args, **kwargs)
+
+    monkeypatch.setattr(of, name, called)

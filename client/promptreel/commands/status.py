@@ -75,8 +75,8 @@ def status(
 ) -> None:
     """Show your deployment, running and queued work, your budgets, and everything that needs you, on one screen.
 
-    This takes about ten calls, however many generations run. If your key has no permission for one of them, its line
-    says so. In a pipe, prints tab-separated lines: label, text.
+    This takes about ten calls, however many generations run. If your key may not make one, its line says so.
+    In a pipe, prints tab-separated lines: label, text.
     """
     span = span_of(since)
     if span is None:
@@ -93,7 +93,7 @@ def status(
 
 
 def _overview(api: Client, start: datetime) -> Overview:
-    """Ask the API each question. If it answers none of them, raise the first error."""
+    """Ask the API each question. Raise the first error if all questions fail."""
     seen, first = Overview(), None
     oldest = datetime.now(UTC) - LONGEST
     questions: dict[str, Callable[[], Any]] = {

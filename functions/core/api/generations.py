@@ -30,7 +30,7 @@ from core.intake.repeats import Repeats, Sending
 from core.models import Models
 from core.money.accounts import Accounts
 from core.publish.names import disposition, download_name
-from core.publish.views import as_provider_object
+from core.publish.views import as_provider_object, as_timeline
 from core.records.lists import Lists
 from core.records.wanted import Wanted
 from core.slots.table import SlotsTable
@@ -117,10 +117,7 @@ class GenerationApi:
     def page(self, owner: str, wanted: Wanted, limit: int, cursor: str | None) -> dict[str, Any]:
         """Return a page of the owner's generations."""
         found, next_cursor = Lists(self.deletion.ledger).page(owner, wanted, limit, cursor)
-        data = [self._shown(one) for one in found]
-        for shown in data:
-            shown["meta"]["timeline"] = None  # pages stay small
-        return {"data": data, "next_cursor": next_cursor}
+        return {"data": [self._listed(one) for one in found], "next_cursor": next_cursor}
 
     def fetch(self, owner: str, key_line: str | None, generation_id: str) -> dict[str, Any]:
         """Return one of the owner's generations, with a fresh link to its video."""
@@ -218,7 +215,13 @@ class GenerationApi:
         """Return the generation without a video that has expired."""
         return self.retention.seen(generation, self.deletion.ledger.now())
 
-    def _shown(self, recorded: Generation) -> dict[str, Any]:
+    def _shown(self, generation: Generation) -> dict[str, Any]:
+        shown = self._listed(generation)
+        shown["meta"]["timeline"] = as_timeline(generation)
+        return shown
+
+    def _listed(self, recorded: Generation) -> dict[str, Any]:
+        """Return a generation as it is in a list, where it has to be small."""
         generation = self._seen(recorded)
         video, url = generation.video, None
         if video:

@@ -110,8 +110,8 @@ class Flow:
             if self._fruitless >= PATIENCE * self.connections:
                 raise error
         wait = min(max(wait, FIRST_WAIT_SECONDS * 2 ** (tries - 1)), LONGEST_WAIT_SECONDS)
-        if self._stopped.wait(min(wait, max(self._seconds_left(), 0))) or self._seconds_left() <= 0:
-            raise Stopped
+        self._stopped.wait(min(wait, max(self._seconds_left(), 0)))
+        self.check()
 
     def check(self) -> None:
         """Raise `Stopped` if no more data is wanted."""

@@ -47,7 +47,7 @@ class Edit:
         tags = {tag.partition("=")[0]: tag for tag in (*kept, *self.add)}
         if self.add and len(tags) > MAX_TAGS:
             raise InvalidRequest(
-                f"A generation has at most {MAX_TAGS} tags, and this one would have {len(tags)}. Remove some of them.",
+                f"A generation has at most {MAX_TAGS} tags, and this one would have {len(tags)}. Remove some first.",
                 "add",
             )
         return list(tags.values())

@@ -42,7 +42,7 @@ def as_provider_object(generation: Generation, video_url: str | None) -> dict[st
             "unchecked": generation.unchecked or [],
             "ahead": None,  # set when this generation is requested: core.api.generations
             "waits_for": None,  # set there as well
-            "timeline": as_timeline(generation),
+            "timeline": None,  # set there as well
             "waits_for_credits": None,  # set there as well
             "video_expires_at": None,  # set there as well
             "video_sha256": (video and video.sha256) or None,

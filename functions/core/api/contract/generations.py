@@ -269,8 +269,8 @@ _EDITED_TAGS = {
 _EDIT = {
     "operationId": "edit",
     "summary": "Change the name and tags of a generation, running or finished",
-    "description": "Changes at the same time are all made, and the same change again changes nothing. Usage keeps the "
-    "tags with which the generation was counted.",
+    "description": "Concurrent changes are all made, and repeating a change has no effect. Usage keeps the tags of the "
+    "time when the generation was counted.",
     "parameters": [query("generation_id", ID, required=True)],
     "requestBody": {
         "required": True,
