@@ -271,7 +271,7 @@ def test_downloads_are_named_by_row_words_and_a_short_id(api: Api, tab: Tab) -> 
     tab.go(f"video/{one['id']}")
     with tab.page.expect_download() as saved:
         tab.page.get_by_role("button", name="Download").click()
-    assert saved.value.suggested_filename == f"00007-A-red-fox-crossing-fresh-snow-{one['id'][:8]}.mp4"
+    assert saved.value.suggested_filename == f"00007-A-red-fox-crossing-fresh-snow-while-{one['id'][:8]}.mp4"
 
 
 # --- tabs ----------------------------------------------------------------------------------------------------
