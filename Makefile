@@ -128,7 +128,7 @@ models: .venv/.ready ## write the models again: make models SOURCE=<a checkout o
 	@python -m catalogue "$(SOURCE)"
 	@python docs/generate_models.py
 
-pictures: .venv/.ready .venv/ministack/.ready ## take the console's pictures anew, on the local cloud that make up started
+pictures: .venv/.ready .venv/ministack/.ready ## take the console's pictures for a release, on the local cloud that make up started
 	@python -m tests.pictures
 
 bench: .venv/.ready .venv/ministack/.ready .venv/bench/.ready ## compare with the peers: docs/performance.md; QUICK=1 takes three minutes and writes nothing

@@ -2,11 +2,12 @@
 
 import { ApiError } from "./api.js";
 import { texts } from "./texts.js";
-import { promptOf, withOwnLink } from "./videos.js";
+import { withOwnLink } from "./videos.js";
 
 /** @import { Generation } from "./types.js" */
 
-const WORDS = 48; // characters of the prompt in the name of a file
+const WORDS = 6; // of the prompt in the name of a file
+const BYTES = 80;
 
 /**
  * Save a file to the reader's disk under a name.
@@ -40,17 +41,24 @@ export async function saveVideo(id) {
 }
 
 /**
- * Return the name of a video on the reader's disk: its row, words of its name or prompt, and the start of its id.
+ * Return the name of a video on the reader's disk: its row, its name or words of its prompt, and the start of its id. The
+ * API (`core/publish/names.py`) and the client name files by the same rule.
  * @param {Generation} generation
  */
 export function fileName(generation) {
   const { id, meta, video: file } = generation;
-  const row = meta.batch ? String(meta.batch.row).padStart(3, "0") : "";
-  const whole = (meta.name || promptOf(generation)).normalize("NFC").toLowerCase().replace(/[^\p{L}\p{M}\p{N}]+/gu, "-");
-  const cut = [...whole].slice(0, WORDS).join("");
-  const words = (cut.length < whole.length ? cut.replace(/-[^-]*$/, "") : cut).replace(/^-+|-+$/g, "");
+  const row = meta.batch && String(meta.batch.row).padStart(5, "0");
+  const prompt = meta.request.prompt;
+  const words = typeof prompt === "string" ? prompt.trim().split(/\s+/).slice(0, WORDS).join(" ") : "";
   const type = /\.\w+$/.exec(file?.file_name ?? "")?.[0] ?? "";
-  return [row, words, id.slice(0, 8)].filter(Boolean).join("-") + type;
+  return [row, slug(meta.name || words) || "video", id.slice(0, 8)].filter(Boolean).join("-") + type;
+}
+
+/** @param {string} text */
+function slug(text) {
+  const whole = text.normalize("NFC").replace(/[^\p{L}\p{N}\p{M}_][^\p{L}\p{N}_]*|^\p{M}+/gu, "-").replace(/^[-_]+/, "");
+  const cut = new TextDecoder().decode(new TextEncoder().encode(whole).slice(0, BYTES), { stream: true }); // no half letter
+  return cut.replace(/[-_]+$/, "");
 }
 
 /**

@@ -22,6 +22,7 @@ const LIFETIMES = /** @type {const} */ ([HOUR, 24 * HOUR, 7 * 24 * HOUR, 30 * 24
 export function Links({ id, onClose }) {
   const [links, setLinks] = useState(/** @type {Link[] | null} */ (null));
   const [seconds, setSeconds] = useState(/** @type {number} */ (LIFETIMES[2]));
+  const [showsPrompt, setShowsPrompt] = useState(false);
   const [problem, setProblem] = useState("");
   const [isBusy, setBusy] = useState(false);
   const nextKey = useRef(newKey());
@@ -36,7 +37,8 @@ export function Links({ id, onClose }) {
   useEffect(() => void reporting(load)(), [id]);
   const copied = async (/** @type {string} */ url) => say((await copy(url)) ? t.copied : texts.notCopied);
   const make = reporting(async () => {
-    const link = await post(`${PATH}/${id}/links`, { expires_in: seconds || null }, { headers: { "Idempotency-Key": nextKey.current } });
+    const terms = { expires_in: seconds || null, show_prompt: showsPrompt };
+    const link = await post(`${PATH}/${id}/links`, terms, { headers: { "Idempotency-Key": nextKey.current } });
     nextKey.current = newKey();
     await copied(link.page_url);
     await load();
@@ -56,6 +58,8 @@ export function Links({ id, onClose }) {
           ${LIFETIMES.map((one) => html`<option key=${one} value=${one}>${t.lifetimes[one]}</option>`)}
         </select>
       </label>
+      <label class="check"><input type="checkbox" checked=${showsPrompt} onChange=${(event) => setShowsPrompt(event.target.checked)} />
+        ${t.showPrompt}</label>
       <button type="button" class="primary" aria-busy=${isBusy} onClick=${() => make().catch(sayError)}>${t.make}</button>
     </div>
     ${links?.length === 0 && html`<p class="hint">${t.none}</p>`}
@@ -63,7 +67,7 @@ export function Links({ id, onClose }) {
       ${links.map(
         (link) => html`<li key=${link.number}>
           <span class="stack close"><code>${link.page_url}</code>
-            <small>${link.expires_at ? t.expires(relative(link.expires_at)) : t.never} · ${t.opens(link.opens_today, count(link.opens_today))}</small></span>
+            <small>${link.expires_at ? t.expires(relative(link.expires_at)) : t.never} · ${link.shows_prompt ? `${t.withPrompt} · ` : ""}${t.opens(link.opens_today, count(link.opens_today))}</small></span>
           <span class="row">
             <${IconButton} name="copy" label=${texts.video.copyLink} onClick=${() => copied(link.page_url)} />
             <${IconButton} name="remove" class="danger" label=${t.revoke} onClick=${revoke(link.number)} />

@@ -137,6 +137,8 @@ export const texts = /** @satisfies {Texts} */ ({
     lead: "Anyone with a link can watch the video until the link expires or you revoke it.",
     lifetime: "Expires",
     lifetimes: /** @type {Record<number, string>} */ ({ 3600: "in 1 hour", 86400: "in 1 day", 604800: "in 7 days", 2592000: "in 30 days", 0: "never" }),
+    showPrompt: "Show the prompt",
+    withPrompt: "with the prompt",
     make: "Create link",
     copied: "Link copied.",
     none: "No links yet.",

@@ -48,6 +48,7 @@ export interface Link {
   automatic: boolean;
   created_at: string;
   expires_at: string | null;
+  shows_prompt: boolean;
   opens_today: number;
 }
 
@@ -324,7 +325,7 @@ export interface Get {
 
 export interface Post {
   (path: `v2/batches/${string}/retry` | `v2/batches/${string}/cancel`): Promise<Batch>;
-  (path: `v2/video/generations/${string}/links`, json: { expires_in: number | null }, more: CallOptions): Promise<Link>;
+  (path: `v2/video/generations/${string}/links`, json: { expires_in: number | null; show_prompt: boolean }, more: CallOptions): Promise<Link>;
   (path: "v2/batches", json: undefined, more: { query: { name: string; upload: "true" } }): Promise<BatchUpload>;
   (path: "v2/uploads", json: { content_type: string; sha256: string }): Promise<Upload>;
   (path: "v2/estimates", json: VideoRequest, more: { query: { strict: "true" } }): Promise<Estimate>;

@@ -5,8 +5,8 @@ visits could run functions and read the provider's key. The headers identify pag
 request that can change something, `Sec-Fetch-Site` with all requests, and the page's host name as `Host` after DNS
 rebinding. The deployment's own console is allowed, because it is served from the same port.
 
-The page of a short link has no origin, so its requests look like those of a foreign page. It may show videos. A foreign
-page that knew the id of a video could show it as well, but could not read it.
+The page of a short link has no origin, so its requests look like those of a foreign page. It may show and save videos.
+A foreign page that knew such a link could do this as well, but could not read the video.
 """
 
 import re
@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 # A presigned link to a video or its poster, and nothing that another service could take for a call.
 _VIDEO = re.compile(r"/[a-z0-9.-]+/videos/[0-9a-f]{32}/(video\.[a-z0-9]+|poster\.jpg)", re.ASCII)
+_SHOWING = (("no-cors", "video"), ("no-cors", "image"), ("navigate", "document"))  # modes and destinations
 _SIGNED = ("x-amz-", "response-content-")
 OWN_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
 
@@ -32,13 +33,12 @@ def refusal(headers: Mapping[str, str]) -> str | None:
 
 
 def shows_video(headers: Mapping[str, str], method: str, path: str, query: str) -> bool:
-    """Return whether a page only shows a video by its presigned link: the page cannot read it or change anything."""
+    """Return whether a page only shows or saves a video by its presigned link: it cannot read or change anything."""
     fetch = {name: headers.get(f"sec-fetch-{name}") for name in ("mode", "dest")}
     names = {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
     return (
         method == "GET"
-        and fetch["mode"] == "no-cors"
-        and fetch["dest"] in ("video", "image")
+        and (fetch["mode"], fetch["dest"]) in _SHOWING
         and refusal({"host": headers.get("host", "")}) is None
         and "origin" not in headers
         and bool(_VIDEO.fullmatch(path))

@@ -20,10 +20,11 @@ class Link:
 
     number: int  # names the link within its generation
     url: str = field(repr=False)  # hidden, because it works without a key
-    page_url: str = field(repr=False)  # in a browser, a page that plays the video
+    page_url: str = field(repr=False)  # a page that plays the video
     automatic: bool  # whether it is `video.url` for keys with short links
     created_at: datetime
     expires_at: datetime | None  # None if it does not expire
+    shows_prompt: bool  # on its page
     opens_today: int  # on this day (UTC); those within a minute count as one
     raw: Mapping[str, Any] = field(repr=False, compare=False)  # the API's own object
 
@@ -37,6 +38,7 @@ class Link:
             automatic=raw["automatic"],
             created_at=datetime.fromisoformat(raw["created_at"]),
             expires_at=datetime.fromisoformat(raw["expires_at"]) if raw.get("expires_at") else None,
+            shows_prompt=raw.get("shows_prompt", False),
             opens_today=raw["opens_today"],
             raw=raw,
         )
@@ -47,9 +49,15 @@ class Links:
 
     _http: Http
 
-    def create_link(self, generation: str | Generation, lifetime: timedelta | None = WEEK) -> Link:
-        """Make a short link to a video. It works for `lifetime`, at least an hour, or for ever if that is None."""
-        body = {"expires_in": None if lifetime is None else int(lifetime.total_seconds())}
+    def create_link(
+        self, generation: str | Generation, lifetime: timedelta | None = WEEK, *, show_prompt: bool = False
+    ) -> Link:
+        """Make a short link to a video. It works for `lifetime`, at least an hour, or for ever if that is None.
+
+        With `show_prompt`, its page shows the prompt to everyone with the link.
+        """
+        body: dict[str, Any] = {"expires_in": None if lifetime is None else int(lifetime.total_seconds())}
+        body |= {"show_prompt": True} if show_prompt else {}
         headers = {"Idempotency-Key": uuid4().hex}  # a retry makes no second link
         return Link.from_json(self._http.call("POST", _path(generation), body=body, headers=headers))
 

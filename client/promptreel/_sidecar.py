@@ -1,21 +1,23 @@
 """Sidecars: a file next to each saved video, `<video>.json`, that says which request made it and what it is.
 
-A folder is known by its sidecars only. They may be moved and renamed together with their videos.
+A folder is known by its sidecars only. They may be moved and renamed together with their videos. The poster of a video,
+if there is one, is `<video>.jpg`.
 """
 
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from promptreel import _download
 from promptreel._download import is_intact, sha256_of
-from promptreel.errors import PromptreelError
-from promptreel.generation import Generation
+from promptreel.errors import DownloadFailed, PromptreelError
+from promptreel.generation import Generation, Video
 
-SUFFIX = ".json"
+SUFFIX, POSTER = ".json", ".jpg"
 MAX_BYTES = 1 << 20  # of a sidecar: a request has at most 192 KiB
 LOCK = ".promptreel.lock"
 
@@ -38,6 +40,19 @@ class Saved:
 def of_video(path: Path) -> Path:
     """Return the path of a video's sidecar."""
     return path.with_name(path.name + SUFFIX)
+
+
+def poster_of(path: Path) -> Path:
+    """Return the path of a video's poster, which may not exist."""
+    return path.with_name(path.name + POSTER)
+
+
+def save_poster(path: Path, generation: Generation) -> None:
+    """Save the poster of a saved video, if it has one by now. It is only for pages, so a failure is ignored."""
+    url = generation.video and generation.video.poster_url
+    if url and not poster_of(path).exists():
+        with suppress(DownloadFailed, OSError):
+            _download.save(Video(url, None, None, None), poster_of(path), overwrite=False)
 
 
 def write(path: Path, generation: Generation) -> None:
@@ -106,11 +121,11 @@ def _read(path: Path) -> Saved | None:
 
 
 def move(path: Path, to: Path) -> Path:
-    """Move a video and its sidecar. Return the new path of the video."""
-    sidecar = of_video(path)
+    """Move a video, its sidecar and its poster. Return the new path of the video."""
     moved = path.rename(to)
-    if sidecar.is_file() and not of_video(to).exists():
-        sidecar.rename(of_video(to))
+    for next_to in (of_video, poster_of):
+        if next_to(path).is_file() and not next_to(to).exists():
+            next_to(path).rename(next_to(to))
     return moved
 
 

@@ -4,15 +4,13 @@ import errno
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from promptreel import _sidecar
 from promptreel.batch import ReportRow
 from promptreel.errors import ConnectionFailed, GenerationFailed, PromptreelError, Unauthorized
 from promptreel.generation import Generation
-from promptreel.results import DEFAULT_TEMPLATE, Results, free_earlier, prepare, slug, video_name
+from promptreel.results import Results, free_earlier, prepare, row_of, slug, video_name
 
-BY_TAG = "{name}-{id}"  # the names of videos that are not selected by their batch
 EXPIRED = "VideoExpired"
 
 
@@ -21,7 +19,6 @@ class Selected:
     """A generation or a row whose video the folder should have."""
 
     row: ReportRow
-    template: str
     generation: Generation | None = None  # known if it was selected by a tag
 
     @property
@@ -32,7 +29,7 @@ class Selected:
     @property
     def name(self) -> str:
         """Return the name for the video."""
-        return video_name(self.row, self.template)
+        return video_name(self.row)
 
     @property
     def has_expired(self) -> bool:
@@ -42,17 +39,7 @@ class Selected:
     @classmethod
     def of(cls, generation: Generation) -> "Selected":
         """Return a generation that was selected by a tag."""
-        meta = generation.raw.get("meta") or {}
-        facts: dict[str, Any] = {
-            "row": (meta.get("batch") or {}).get("row") or 0,
-            "name": meta.get("name"),
-            "prompt": generation.request.get("prompt"),
-            "generation_id": generation.id,
-            "status": generation.status,
-            "s3_uri": generation.video and generation.video.file_name,
-            "error": generation.error and f"{generation.error.name}: {generation.error.message}",
-        }
-        return cls(ReportRow.from_json(facts), BY_TAG, generation)
+        return cls(row_of(generation), generation)
 
 
 @dataclass
@@ -122,12 +109,14 @@ class Sync:
             if path.exists() and not was_known:
                 generation = one.generation or self.get(one.id)
                 _sidecar.compare(path, generation)
+                _sidecar.save_poster(path, generation)
                 _sidecar.write(path, generation)
                 done.already += 1
                 return
             if path.exists():
                 done.replaced.append(_sidecar.move(path, free_earlier(path)))
             generation = self.save(one.id, path, path.with_name(f"{path.name}.part"))
+            _sidecar.save_poster(path, generation)
             _sidecar.write(path, generation)
         except (ConnectionFailed, Unauthorized):
             raise
@@ -161,4 +150,4 @@ def by_tag(generations: Iterable[Generation]) -> Iterator[Selected]:
 
 def by_batch(rows: Iterable[ReportRow]) -> Iterator[Selected]:
     """Yield the rows of a batch as selected."""
-    return (Selected(row, DEFAULT_TEMPLATE) for row in rows)
+    return map(Selected, rows)

@@ -196,7 +196,8 @@ class Tools:
         """Return a short link that plays a finished video for anyone."""
         lifetime, now = timedelta(days=days), datetime.now(UTC)
         for one in self.api.links(video):
-            if one.expires_at and not one.automatic and lifetime / 2 <= one.expires_at - now <= lifetime:
+            is_plain = not (one.automatic or one.shows_prompt)
+            if one.expires_at and is_plain and lifetime / 2 <= one.expires_at - now <= lifetime:
                 return shown_link(one)
         return shown_link(self.api.create_link(video, lifetime))
 

@@ -256,9 +256,11 @@ class AsyncClient:
         """Run rows again that failed, were cancelled or never started. See `Client.retry_batch`."""
         return await self._call(self._client.retry_batch, batch_id)
 
-    async def create_link(self, generation: Which, lifetime: timedelta | None = WEEK) -> Link:
+    async def create_link(
+        self, generation: Which, lifetime: timedelta | None = WEEK, *, show_prompt: bool = False
+    ) -> Link:
         """Make a short link to a video. See `Client.create_link`."""
-        return await self._call(self._client.create_link, generation, lifetime)
+        return await self._call(partial(self._client.create_link, generation, lifetime, show_prompt=show_prompt))
 
     async def links(self, generation: Which) -> tuple[Link, ...]:
         """Return the short links of a generation that work, oldest first."""

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
+from typing import Any
 from urllib.parse import quote
 
 from promptreel import _sidecar
@@ -29,7 +30,7 @@ EARLIER = "earlier"  # the folder for videos that no longer belong to a row
 DEFAULT_TEMPLATE = "{row}-{name}-{id}"
 FIELDS = ("row", "name", "id")
 COLUMNS = ("row", "name", "tags", "prompt", "generation_id", "status", "file", "s3_uri", "credits_used", "error")
-MAX_WORDS, MAX_BYTES = 6, 120  # of a prompt in a file name
+MAX_WORDS, MAX_BYTES = 6, 80  # of a prompt in a file name
 # Device names on Windows, with any suffix.
 RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(1, 10))}
 
@@ -52,6 +53,8 @@ def checked_template(template: str) -> str:
 
 def video_name(row: ReportRow, template: str = DEFAULT_TEMPLATE) -> str:
     """Return the file name for a row's video, valid on every system, with the suffix of the archived object."""
+    if not row.row and template == DEFAULT_TEMPLATE:
+        template = "{name}-{id}"  # it is in no batch
     fields = {
         "row": f"{row.row:05d}",
         "name": slug(row.name or " ".join((row.prompt or "").split()[:MAX_WORDS])) or "video",
@@ -63,12 +66,33 @@ def video_name(row: ReportRow, template: str = DEFAULT_TEMPLATE) -> str:
     return f"{'_' if name.partition('.')[0].upper() in RESERVED else ''}{name}{suffix}"
 
 
+def row_of(generation: Generation) -> ReportRow:
+    """Return a generation as the row of a report. Its number is 0 if it is in no batch."""
+    meta = generation.raw.get("meta") or {}
+    facts: dict[str, Any] = {
+        "row": (meta.get("batch") or {}).get("row") or 0,
+        "name": meta.get("name"),
+        "prompt": generation.request.get("prompt"),
+        "generation_id": generation.id,
+        "status": generation.status,
+        "s3_uri": generation.video and generation.video.file_name,
+        "error": generation.error and f"{generation.error.name}: {generation.error.message}",
+    }
+    return ReportRow.from_json(facts)
+
+
 def slug(text: str) -> str:
-    """Return a text as part of a file name: letters and digits of any script, joined by dashes."""
-    text = unicodedata.normalize("NFC", text)
-    text = "".join(character if character.isalnum() or character == "_" else "-" for character in text)
-    text = re.sub("-+", "-", text).strip("-_")
-    return text.encode()[:MAX_BYTES].decode(errors="ignore").strip("-")
+    """Return a text as part of a file name: letters and digits of any script, with their marks, joined by dashes.
+
+    The API (`core.publish.names`) and the console (`download.js`) name files by the same rule.
+    """
+    kept: list[str] = []
+    for one in unicodedata.normalize("NFC", text):
+        kind = unicodedata.category(one)[0]
+        belongs = kind in "LN" or one == "_" or (kind == "M" and bool(kept) and kept[-1] != "-")
+        kept.append(one if belongs else "-")
+    words = re.sub("-+", "-", "".join(kept)).strip("-_")
+    return words.encode()[:MAX_BYTES].decode(errors="ignore").strip("-_")
 
 
 def prepare(folder: Path) -> None:
@@ -133,7 +157,8 @@ class Results:
         return self.folder / self.videos[str(row.generation_id)], True
 
     def saved(self, path: Path, generation: Generation) -> None:
-        """Write the sidecar of a video that has been saved."""
+        """Save the poster of a video that has been saved, and write its sidecar."""
+        _sidecar.save_poster(path, generation)
         _sidecar.write(path, generation)
         self.videos[generation.id] = path.name
         self._mark()
@@ -160,13 +185,22 @@ class Results:
 
     def _figure(self, row: ReportRow) -> str:
         name = self.videos.get(str(row.generation_id))
-        shown = _player(name) if name else ""
+        shown = self._player(name) if name else ""
         said = html.escape(row.error or row.status) if not name else ""
         return (
             f'<figure id="row-{row.row}">{shown}<figcaption><b>{row.row}</b> {html.escape(row.name or "")} '
             f"<i>{html.escape(', '.join(row.tags))}</i><p>{html.escape(row.prompt or '')}</p>"
             f"<p class=error>{said}</p><small>{html.escape(row.generation_id or '')}</small></figcaption></figure>"
         )
+
+    def _player(self, name: str) -> str:
+        source, poster = html.escape(quote(name)), _sidecar.poster_of(self.folder / name)
+        if name.endswith(".gif"):
+            return f'<img src="{source}" alt="" loading="lazy">'
+        if poster.is_file():
+            picture = html.escape(quote(poster.name))
+            return f'<video controls preload="none" poster="{picture}" src="{source}"></video>'
+        return f'<video controls preload="metadata" src="{source}"></video>'
 
     def _shown(self, row: ReportRow, name: str | None) -> dict[str, object]:
         shown = {column: getattr(row, column, None) for column in COLUMNS}
@@ -189,13 +223,6 @@ class Results:
         part = path.with_name(f"{MARK}.part")
         part.write_text(json.dumps({"batch": self.batch_id}), "utf-8")
         part.replace(path)
-
-
-def _player(name: str) -> str:
-    source = html.escape(quote(name))
-    if name.endswith(".gif"):
-        return f'<img src="{source}" alt="" loading="lazy">'
-    return f'<video controls preload="metadata" src="{source}"></video>'
 
 
 def free_earlier(path: Path) -> Path:

@@ -1,39 +1,33 @@
 """Short links, which need no key.
 
-A response never shows whether a generation exists: every link that does not work gets the same 404. A browser that
-opens a link without a file name gets a page that plays the video. Any other request is redirected to S3.
+A response never shows whether a generation exists: every link that does not work gets the same 404. The address
+without a file name is a page that plays the video, and with one it redirects to S3.
 """
 
-import base64
-import hashlib
-import html
+from collections.abc import Callable
 from datetime import UTC, timedelta
 from functools import cache
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from typing import Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from core.api import LINK_PATH
-from core.api.opening import Opening, Refusal
-from core.archive.objects import poster_url, presigned_url
+from core.api.link_page import Page, Sources, refusal_page, video_page
+from core.api.opening import Opened, Opening, Refusal
+from core.archive.objects import POSTER_NAME, poster_url, presigned_url
 from core.generation import ArchivedVideo
+from routes.parameters import base_url
 from wiring import now
 from wiring.api import api_settings, deletion, tokens
 from wiring.retention import make_retention
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
-UNKNOWN = "This link does not work. It may have expired, or its owner has ended it.\n"
-TOO_OFTEN = "This link was opened too often today. Try again tomorrow (UTC).\n"
+UNKNOWN = "This link does not work", "It may have expired, or its owner has ended it."
+TOO_OFTEN = "This link was opened too often today", "Try again tomorrow (UTC)."
 # Browsers and search engines must neither pass the link on nor keep it.
 HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
-_STYLE = "html,body{height:100%;margin:0;background:#000}video,img{width:100%;height:100%;object-fit:contain}"
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    "<title>Video</title><style>{style}</style></head><body>{element}</body></html>\n"
-)
 
 router = APIGatewayHttpRouter()
 
@@ -47,52 +41,53 @@ def _opening() -> Opening:
 @router.get(f"{LINK_PATH}/<token>")
 @router.head(f"{LINK_PATH}/<token>")
 def open_(token: str) -> Response[str]:
-    """Play the video in a browser. Redirect other clients to the video."""
-    return _answer(token, as_page="text/html" in router.current_event.headers.get("accept", ""))
+    """Return a page that plays the video. Chats that make a preview do not say that they accept HTML."""
+    return _answer(token, lambda opened: _shown(HTTPStatus.OK, video_page(opened, _sources(token, opened.video))))
 
 
 @router.get(f"{LINK_PATH}/<token>/<name>")
 @router.head(f"{LINK_PATH}/<token>/<name>")
-def redirect(token: str, name: str) -> Response[str]:  # noqa: ARG001 - any name, for clients that save the file by it
-    """Redirect to the video."""
-    return _answer(token, as_page=False)
+def redirect(token: str, name: str) -> Response[str]:
+    """Redirect to the poster if that is the name, and otherwise to the video: clients save the file by any name."""
+    return _answer(token, lambda opened: _redirected(opened.video, is_poster=name == POSTER_NAME))
 
 
-def _answer(token: str, *, as_page: bool) -> Response[str]:
+def _answer(token: str, answer: Callable[[Opened], Response[str]]) -> Response[str]:
     found = _opening().open(token)
     if found is Refusal.UNKNOWN:
-        return _response(HTTPStatus.NOT_FOUND, TEXT, UNKNOWN)
+        return _refused(HTTPStatus.NOT_FOUND, *UNKNOWN)
     if found is Refusal.TOO_OFTEN:
-        return _response(HTTPStatus.TOO_MANY_REQUESTS, TEXT, TOO_OFTEN, {"Retry-After": str(_seconds_left_today())})
-    if as_page:
-        return _page(found)
-    return _response(HTTPStatus.FOUND, TEXT, "", {"Location": _url(found, is_head=_is_head())})
+        return _refused(HTTPStatus.TOO_MANY_REQUESTS, *TOO_OFTEN, {"Retry-After": str(_seconds_left_today())})
+    return answer(found)
 
 
-def _page(video: ArchivedVideo) -> Response[str]:
-    """Return a page that only plays the video, and has neither scripts nor an origin."""
-    url = _url(video, is_head=False)
-    parts, source = urlsplit(url), html.escape(url)
-    # No `og:image`: a chat would keep the picture after the link has ended.
-    poster = poster_url(deletion().objects.s3, video, api_settings().url_lifetime_seconds)
-    picture = f' poster="{html.escape(poster)}"' if poster else ""
-    host = f"{parts.scheme}://{parts.netloc}"
-    element = f'<video controls playsinline{picture} src="{source}"></video>'
-    directive = f"media-src {host}; img-src {host}" if poster else f"media-src {host}"
-    if video.content_type.startswith("image/"):
-        element, directive = f'<img alt="" src="{source}">', f"img-src {host}"
-    policy = (
-        f"sandbox; default-src 'none'; {directive}; style-src 'sha256-{_STYLE_HASH}'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+def _sources(token: str, video: ArchivedVideo) -> Sources:
+    s3, seconds = deletion().objects.s3, api_settings().url_lifetime_seconds
+    poster = poster_url(s3, video, seconds)
+    return Sources(
+        video=presigned_url(s3, video, seconds),
+        download=presigned_url(s3, video, seconds, disposition=f'attachment; filename="{video.file_name}"'),
+        poster=poster,
+        card=poster and f"{base_url(router)}{LINK_PATH}/{token}/{POSTER_NAME}",
     )
-    page = _PAGE.format(style=_STYLE, element=element)
-    return _response(HTTPStatus.OK, HTML, page, {"Content-Security-Policy": policy})
 
 
-def _url(video: ArchivedVideo, *, is_head: bool) -> str:
+def _redirected(video: ArchivedVideo, *, is_poster: bool) -> Response[str]:
     # A presigned link is valid for one method.
     s3, seconds = deletion().objects.s3, api_settings().url_lifetime_seconds
-    return presigned_url(s3, video, seconds, "head_object" if is_head else "get_object")
+    method: Literal["get_object", "head_object"] = "head_object" if _is_head() else "get_object"
+    poster = poster_url(s3, video, seconds, method) if is_poster else None
+    return _response(HTTPStatus.FOUND, TEXT, "", {"Location": poster or presigned_url(s3, video, seconds, method)})
+
+
+def _shown(status: HTTPStatus, page: Page, headers: dict[str, str] | None = None) -> Response[str]:
+    return _response(status, HTML, page.html, {"Content-Security-Policy": page.policy, **(headers or {})})
+
+
+def _refused(status: HTTPStatus, heading: str, advice: str, headers: dict[str, str] | None = None) -> Response[str]:
+    if "text/html" in router.current_event.headers.get("accept", ""):
+        return _shown(status, refusal_page(heading, advice), headers)
+    return _response(status, TEXT, f"{heading}. {advice}\n", headers)
 
 
 def _response(status: HTTPStatus, kind: str, body: str, headers: dict[str, str] | None = None) -> Response[str]:

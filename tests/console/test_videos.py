@@ -271,7 +271,7 @@ def test_downloads_are_named_by_row_words_and_a_short_id(api: Api, tab: Tab) -> 
     tab.go(f"video/{one['id']}")
     with tab.page.expect_download() as saved:
         tab.page.get_by_role("button", name="Download").click()
-    assert saved.value.suggested_filename == f"007-a-red-fox-crossing-fresh-snow-while-the-whole-{one['id'][:8]}.mp4"
+    assert saved.value.suggested_filename == f"00007-A-red-fox-crossing-fresh-snow-while-{one['id'][:8]}.mp4"
 
 
 # --- tabs ----------------------------------------------------------------------------------------------------
@@ -357,11 +357,12 @@ def test_a_video_is_shared_by_a_link_that_can_be_revoked(api: Api, tab: Tab) -> 
     tab.page.get_by_role("button", name="Share").click()
     dialog = tab.page.get_by_role("dialog", name="Share")
     dialog.get_by_label("Expires").select_option("in 1 day")
+    dialog.get_by_label("Show the prompt").check()
     dialog.get_by_role("button", name="Create link").click()
-    expect(dialog.get_by_text("opened 0 times today")).to_be_visible()
+    expect(dialog.get_by_text("with the prompt · opened 0 times today")).to_be_visible()
     [link] = api.links[one["id"]]
     assert tab.page.evaluate("navigator.clipboard.readText()") == link["page_url"]
-    assert {"expires_in": 86400} in api.bodies
+    assert {"expires_in": 86400, "show_prompt": True} in api.bodies
     assert tab.axe() == []
     dialog.get_by_role("button", name="Revoke link").click()
     expect(dialog.get_by_text("No links yet.")).to_be_visible()

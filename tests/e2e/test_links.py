@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from promptreel import Client
 from promptreel.operator.keys import ApiKeys, KeySettings
-from tests.support.local_cloud import LocalCloud, unique
+from tests.support.local_cloud import LocalCloud, eventually, unique
 
 
 def made(cloud: LocalCloud) -> str:
@@ -49,7 +49,9 @@ def test_a_short_link_leads_to_the_video_until_its_owner_ends_it(cloud: LocalClo
 
 @pytest.mark.long
 @pytest.mark.xdist_group("browser")
-def test_the_page_of_a_short_link_plays_the_video_without_a_script(cloud: LocalCloud, browser: Browser) -> None:
+def test_the_page_of_a_short_link_plays_and_saves_the_video_without_a_script(
+    cloud: LocalCloud, browser: Browser
+) -> None:
     with Client(cloud.stack.api_url, cloud.stack.api_key) as client:
         link = client.create_link(made(cloud), timedelta(hours=1))
     context = browser.new_context(ignore_https_errors=True)
@@ -61,6 +63,11 @@ def test_the_page_of_a_short_link_plays_the_video_without_a_script(cloud: LocalC
     assert answer.status == 200
     page.wait_for_function("document.querySelector('video').readyState >= 1", timeout=60_000)
     assert page.evaluate("self.origin") == "null", "the page has no origin"
-    assert page.inner_text("body").strip() == ""
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Download").click()
+    assert saved.value.path().read_bytes()[4:8] == b"ftyp"
+    card = page.locator("meta[property='og:image']").get_attribute("content")
+    assert card
+    assert eventually(lambda: requests.get(card, timeout=60).content[:2] == b"\xff\xd8" or None)
     assert [one for one in complaints if "favicon" not in one] == []
     context.close()

@@ -149,13 +149,35 @@ def test_a_console_that_cannot_be_bundled_is_reported_in_one_sentence(
         build_site(tmp_path / "site")
 
 
-def test_the_documentation_has_the_tokens_of_the_stylesheet() -> None:
+def test_the_stylesheet_has_a_small_scale_and_uses_only_that() -> None:
+    """`docs/generate_design.py` writes the page that shows it, and `make check` compares them."""
     styles = (SOURCES / "console.css").read_text("utf-8")
-    light, dark = styles.partition("\n}\n")[0], styles.partition('[data-theme="dark"] {')[2].partition("}")[0]
-    table = (SOURCES.parent / "docs" / "console.md").read_text("utf-8").partition("### Tokens")[2].partition("\n## ")[0]
-    told = dict(re.findall(r"`(--[\w-]+)` ([^,| ]+)", table))
-    scale = dict(re.findall(r"(--(?:text|space|round)-\d): ([^;]+);", light))
-    assert {name: told.get(name) for name in scale} == scale
-    assert re.findall(r"--accent: ([^;]+);", light + dark) == re.findall(r"#[0-9a-f]{6}", table)
+    light = styles.partition("\n}\n")[0]
+    scale = re.findall(r"--(text|space|round)-\d:", light)
+    assert {name: scale.count(name) for name in scale} == {"text": 5, "space": 6, "round": 2}
     outside = set(re.findall(r"(?:font-size|border-radius): ([^;]+);", styles.replace(light, "")))
     assert {one for one in outside if re.match(r"[\d.]+(px|rem)", one)} <= {"20px", "99px", "2px"}, "only tokens"
+
+
+def test_texts_and_edges_can_be_seen_in_both_themes() -> None:
+    styles = (SOURCES / "console.css").read_text("utf-8")
+    light, dark = styles.partition("\n}\n")[0], styles.partition('[data-theme="dark"] {')[2].partition("}")[0]
+    found = []
+    for theme in (light, dark):
+        colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", theme))
+        texts = [(text, on) for text in ("ink", "quiet", "accent", "bad", "good", "busy") for on in ("ground", "panel")]
+        pairs = {**dict.fromkeys([*texts, ("on-accent", "accent"), ("bad", "bad-tint")], 4.5), ("edge", "ground"): 3}
+        found += [(one, on) for (one, on), least in pairs.items() if contrast(colours[one], colours[on]) < least]
+    assert found == []
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, as WCAG 2 defines it."""
+    brighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import json
 import re
 from collections.abc import Callable
@@ -14,16 +15,20 @@ import pytest
 from botocore.exceptions import ClientError
 
 import wiring
+from core.archive.retention import Retention
 from core.generation import NO_FACTS, Facts, Generation, generation_id_for, iso
 from core.links.record import MAX_LINKS, Link, Links
 from core.publish.views import as_announcement, as_archived_record
 from core.records.ledger import Ledger
+from routes import opening
 from tests.support.functions import PATHS, Caller, Cloud, ask, call
 from tests.support.generations import archived, generation
 
 BASE = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+HARMLESS = ("sandbox", "default-src", "base-uri", "form-action", "frame-ancestors")  # of every page
+NEITHER: list[object] = [None, 1, "true", []]  # neither true nor false
 WRONG_LIFETIMES: list[object] = [3599, 0, -1, 10**30, "3600", 3600.5, True, [], {}]
 
 
@@ -96,7 +101,8 @@ def test_a_link_redirects_to_the_video_whatever_name_follows(cloud: Cloud, video
     assert link["page_url"] == link["url"].rpartition("/")[0]
     assert len(link["url"]) < 160
     names = (f"{video}.mp4", "boat.mp4", "%", "a b.webm", "é", '"', "\U0001f980", "x" * 500)
-    for path in (link["page_url"], *(f"{link['page_url']}/{name}" for name in names)):
+    for name in names:
+        path = f"{link['page_url']}/{name}"
         answer = ask(cloud, "GET", path.removeprefix(BASE), owner=None, headers={"accept": "*/*"})
         assert answer["statusCode"] == 302, path
         location = urlsplit(answer["headers"]["Location"])
@@ -117,38 +123,111 @@ def test_head_redirects_to_a_link_that_is_signed_for_head(cloud: Cloud, video: s
     assert (page["statusCode"], page["body"]) == (200, "")
 
 
-def test_a_browser_gets_a_page_that_only_plays_the_video(cloud: Cloud, video: str) -> None:
-    answer = visit(cloud, make(cloud, video)["page_url"], **BROWSER)
+def policy_of(answer: dict[str, Any]) -> dict[str, str]:
+    policy = answer["headers"]["Content-Security-Policy"]
+    return dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
+
+
+def words_of(answer: dict[str, Any]) -> list[str]:
+    """Return the lines that a reader sees."""
+    body = answer["body"].partition("<body>")[2]
+    lines = (html.unescape(re.sub("<[^>]*>", "", line)).strip() for line in body.splitlines())
+    return [line for line in lines if line]
+
+
+@pytest.mark.parametrize("headers", [BROWSER, {"accept": "*/*"}, {}], ids=["browser", "chat", "none"])
+def test_the_page_only_plays_the_video(cloud: Cloud, video: str, headers: dict[str, str]) -> None:
+    answer = visit(cloud, make(cloud, video)["page_url"], **headers)
     assert answer["statusCode"] == 200
-    headers, page = answer["headers"], answer["body"]
-    assert headers["Content-Type"] == "text/html; charset=utf-8"
-    assert (headers["Referrer-Policy"], headers["X-Robots-Tag"]) == ("no-referrer", "noindex")
+    page = answer["body"]
+    sent = {name: answer["headers"][name] for name in ("Content-Type", "Referrer-Policy", "X-Robots-Tag")}
+    assert list(sent.values()) == ["text/html; charset=utf-8", "no-referrer", "noindex"]
     [source] = re.findall(r'<video controls playsinline src="([^"]+)"></video>', page)
-    policy = dict(part.strip().partition(" ")[::2] for part in headers["Content-Security-Policy"].split(";"))
-    assert policy["sandbox"] == "", "nothing is allowed"
+    policy = policy_of(answer)
+    assert policy["sandbox"] == "allow-downloads", "neither scripts nor an origin"
     assert policy["default-src"] == "'none'"
     assert policy["media-src"] == "https://" + urlsplit(source).netloc
-    [style] = re.findall("<style>(.*)</style>", page)
+    [style] = re.findall("<style>(.*)</style>", page, re.DOTALL)
     assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in policy["style-src"]
     assert policy.keys() >= {"base-uri", "form-action", "frame-ancestors"}
-    assert "script" not in page
+    assert not re.search("script|style=| on[a-z]+=", page)
     assert "a boat" not in page, "the prompt"
-    assert re.sub("<[^>]*>", "", page.replace(style, "")).strip() == "Video", "its title"
+    assert words_of(answer) == [
+        *("Promptreel", "Shared video", "7 B", "Download"),
+        "Anyone with this link can watch the video until 8 March 2026, 12:00 UTC.",
+    ]
 
 
-def test_a_page_shows_the_poster_until_the_video_plays(cloud: Cloud, time: Time) -> None:
+def test_the_page_shows_the_shape_and_the_facts_of_the_video_and_offers_it_as_a_file(cloud: Cloud, time: Time) -> None:
+    facts = Facts(width=360, height=640, duration_ms=4000, frames_per_1000_s=23976, has_sound=True)
+    known = complete(cloud, time, "known", facts=facts)
+    answer = visit(cloud, make(cloud, known, {"expires_in": None})["page_url"], **BROWSER)
+    assert words_of(answer)[2:] == [
+        *("360 \u00d7 640 · 4 s · 23.98 fps · with sound · 7 B", "Download"),
+        "Anyone with this link can watch the video until its owner ends it.",
+    ]
+    assert "--ratio:360/640" in answer["body"]
+    [file] = re.findall(r'<a class="button" href="([^"]+)" download>', answer["body"])
+    named = parse_qs(urlsplit(html.unescape(file)).query)["response-content-disposition"]
+    assert named == [f'attachment; filename="{known}.mp4"'], "it has no word of the prompt"
+
+
+def test_a_page_shows_the_poster_until_the_video_plays_and_offers_it_to_chats(cloud: Cloud, time: Time) -> None:
     known = complete(cloud, time, "known", facts=Facts(width=640, height=360))
-    answer = visit(cloud, make(cloud, known)["page_url"], **BROWSER)
+    link = make(cloud, known)
+    answer = visit(cloud, link["page_url"])
     [poster, source] = re.findall(r'<video controls playsinline poster="([^"]+)" src="([^"]+)">', answer["body"])[0]
     assert urlsplit(poster).path.endswith(f"videos/{known}/poster.jpg")
-    policy = dict(part.strip().partition(" ")[::2] for part in answer["headers"]["Content-Security-Policy"].split(";"))
+    policy = policy_of(answer)
     assert policy["img-src"] == policy["media-src"] == "https://" + urlsplit(source).netloc
-    assert (policy["sandbox"], policy["default-src"]) == ("", "'none'")
+    card = dict(re.findall(r'<meta property="og:([a-z_]+)" content="([^"]*)">', answer["body"]))
+    assert card == {
+        "site_name": "Promptreel",
+        "type": "video.other",
+        "title": "Shared video",
+        "image": f"{link['page_url']}/poster.jpg",
+    }
+    for method in ("GET", "HEAD"):
+        location = urlsplit(visit(cloud, card["image"], method)["headers"]["Location"])
+        assert location.path.endswith(f"videos/{known}/poster.jpg")
+    call(cloud, "DELETE", f"{links_of(known)}/{link['number']}")
+    assert not works(cloud, card["image"]), "a chat that asks again gets nothing"
+
+
+def test_a_page_shows_the_prompt_only_if_its_link_does(cloud: Cloud, time: Time) -> None:
+    prompt, said = 'A <b>"fox"</b> & a 🦊\n' + "שלום " * 30, generation_id_for("ann", "api", "said")
+    done = {"status": "completed", "video": archived(said), "ended_at": time.now, "announced_at": time.now}
+    request = {"model": "google/veo3", "prompt": prompt}
+    cloud.ledger.add(generation(said, request=request, created_at=time.now, updated_at=time.now, **done))
+    silent, telling = make(cloud, said), make(cloud, said, {"show_prompt": True})
+    assert [one["shows_prompt"] for one in listed(cloud, said)] == [False, False, True]
+    for link, shows in ((silent, False), (telling, True)):
+        page = visit(cloud, link["page_url"])["body"]
+        assert ("fox" in page) is shows
+        assert ("שלום" in page) is shows
+    assert f'<h1 dir="auto">{html.escape(prompt)}</h1>' in page
+    assert "<b>" not in page
+    [title] = re.findall("<title>(.*)</title>", page)
+    assert (len(html.unescape(title)), title[-1]) == (90, "…")
+    assert f'<meta property="og:title" content="{title}">' in page
+
+
+def test_the_page_names_the_end_of_the_video_if_that_is_before_the_end_of_the_link(
+    cloud: Cloud, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = generation_id_for("ann", "api", "kept")
+    done = {"status": "completed", "video": archived(kept), "ended_at": time.now, "announced_at": time.now}
+    cloud.ledger.add(generation(kept, created_at=time.now, updated_at=time.now, video_rule="default", **done))
+    link = make(cloud, kept)
+    monkeypatch.setattr("routes.opening.make_retention", lambda _: Retention.of([": 3 days"]))
+    opening._opening.cache_clear()
+    assert "until 4 March 2026, 12:00 UTC" in words_of(visit(cloud, link["page_url"]))[-1]
+    opening._opening.cache_clear()
 
 
 def test_a_picture_that_moves_is_shown_as_one(cloud: Cloud, time: Time) -> None:
     answer = visit(cloud, make(cloud, complete(cloud, time, "gif", "image/gif"))["page_url"], **BROWSER)
-    assert '<img alt="" src="https://' in answer["body"]
+    assert '<img alt="The video" src="https://' in answer["body"]
     assert "img-src https://" in answer["headers"]["Content-Security-Policy"]
 
 
@@ -163,16 +242,16 @@ def test_nothing_shows_why_a_link_does_not_work(cloud: Cloud, time: Time, video:
     time.forward(hours=1)
     token = expiring["page_url"].rpartition("/")[2]
     forged = [f"{BASE}/v/{text}" for text in ("x", "A" * 52, token[:-1], "B" + token[1:], "%00", "..", '"', "é" * 52)]
-    answers = []
-    for url in (*(link["page_url"] for link in (expiring, revoked, deleted)), *forged):
-        for path in (url, f"{url}/x.mp4"):
-            for headers in ({}, BROWSER):
+    for headers, kind in (({}, "text/plain; charset=utf-8"), (BROWSER, "text/html; charset=utf-8")):
+        answers = []
+        for url in (*(link["page_url"] for link in (expiring, revoked, deleted)), *forged):
+            for path in (url, f"{url}/x.mp4", f"{url}/poster.jpg"):
                 answer = ask(cloud, "GET", path.removeprefix(BASE), owner=None, headers=headers)
                 answers.append((answer["statusCode"], answer["body"], answer["headers"]))
-    assert all(answer == answers[0] for answer in answers)
-    assert answers[0][0] == 404
-    assert answers[0][2]["Content-Type"] == "text/plain; charset=utf-8"
-    assert answers[0][2]["X-Robots-Tag"] == "noindex"
+        assert all(answer == answers[0] for answer in answers)
+        assert (answers[0][0], answers[0][2]["Content-Type"], answers[0][2]["X-Robots-Tag"]) == (404, kind, "noindex")
+        assert "It may have expired, or its owner has ended it." in answers[0][1]
+    assert policy_of(answer).keys() == {*HARMLESS, "style-src"}
 
 
 def test_an_unknown_token_reads_nothing(cloud: Cloud, video: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,13 +296,14 @@ def test_a_link_lives_from_an_hour_to_for_ever(
     [
         *[{"expires_in": seconds} for seconds in WRONG_LIFETIMES],
         *([], "x", 5, False, {"expires_at": 1}),
+        *({"expires_in": None, "show_prompt": value} for value in NEITHER),
     ],
     ids=str,
 )
-def test_another_lifetime_is_rejected(cloud: Cloud, video: str, body: object) -> None:
+def test_any_other_order_is_rejected(cloud: Cloud, video: str, body: object) -> None:
     status, error = call(cloud, "POST", links_of(video), body=body if isinstance(body, dict) else json.dumps(body))
     assert status == 400
-    assert "expires_in" in error["message"]
+    assert re.search("expires_in|show_prompt", error["message"])
     assert len(listed(cloud, video)) == 1
 
 
@@ -307,11 +387,11 @@ def test_opens_are_limited_in_a_day_and_those_within_a_minute_count_once(cloud: 
             assert works(cloud, link["url"]), minute
         assert listed(cloud, video)[1]["opens_today"] == minute + 1
         time.forward(minutes=1)
-    for accepted in ({}, BROWSER):
+    for accepted, kind in (({}, "text/plain"), (BROWSER, "text/html")):
         refused = visit(cloud, link["page_url"], **accepted)
         assert refused["statusCode"] == 429
         assert "too often today" in refused["body"]
-        assert refused["headers"]["Content-Type"] == "text/plain; charset=utf-8"
+        assert refused["headers"]["Content-Type"] == f"{kind}; charset=utf-8"
         assert refused["headers"]["Retry-After"] == str(12 * 3600 - 3 * 60 - 30 + 1)
     assert works(cloud, other["url"]), "each link has its own limit"
     time.forward(hours=12)

@@ -69,4 +69,12 @@ MUTANTS = (
         "            lines, first = 1, text.readline(most)\n",
         noticed_by="tests/unit/test_prompt_file.py::test_comments_above_the_header_are_ignored_and_prompts_may_begin_like_them",
     ),
+    Mutant(
+        "A missing poster makes the download of its video fail",
+        "client/promptreel/_sidecar.py",
+        "with suppress(DownloadFailed, OSError):",
+        "with suppress(OSError):",
+        noticed_by="tests/unit/client/test_results.py"
+        "::test_the_poster_is_saved_with_the_video_and_shown_until_that_plays",
+    ),
 )

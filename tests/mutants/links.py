@@ -45,4 +45,26 @@ MUTANTS = (
         "    return path\n",
         noticed_by="tests/functions/test_links.py::test_neither_errors_nor_the_log_contain_the_token",
     ),
+    Mutant(
+        "The page of every link shows the prompt",
+        "functions/core/api/opening.py",
+        "prompt if link.shows_prompt and isinstance(prompt, str)",
+        "prompt if isinstance(prompt, str)",
+        noticed_by="tests/functions/test_links.py::test_a_page_shows_the_prompt_only_if_its_link_does",
+    ),
+    Mutant(
+        "A prompt can put elements into the page of its link",
+        "functions/core/api/link_page.py",
+        """<h1 dir="auto">{html.escape(heading)}</h1>""",
+        """<h1 dir="auto">{heading}</h1>""",
+        noticed_by="tests/functions/test_links.py::test_a_page_shows_the_prompt_only_if_its_link_does",
+    ),
+    Mutant(
+        "A chat gets an address of the poster that outlives its link",
+        "functions/routes/opening.py",
+        'card=poster and f"{base_url(router)}{LINK_PATH}/{token}/{POSTER_NAME}",',
+        "card=poster,",
+        noticed_by="tests/functions/test_links.py"
+        "::test_a_page_shows_the_poster_until_the_video_plays_and_offers_it_to_chats",
+    ),
 )

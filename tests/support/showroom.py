@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 
 import console
 from core.api import models as catalogue
+from core.api.link_page import Page
 from core.errors import NotFound
 from core.learned.times import Times
 from core.models import offered
@@ -62,6 +63,7 @@ class Api:
     report: list[dict[str, Any]] = field(default_factory=list)
     hidden_posters: set[str] = field(default_factory=set)  # the ids of videos whose poster is not made yet
     shapes: dict[str, str] = field(default_factory=dict)  # of files, by id; those of the requests if there is none
+    shared: dict[str, Page] = field(default_factory=dict)  # pages of short links, by path
     facts: bool = True  # whether answers have a poster and the facts of the video
 
     def add(
@@ -299,6 +301,7 @@ class Api:
                 "automatic": False,
                 "created_at": _iso(datetime.now(UTC)),
                 "expires_at": ends,
+                "shows_prompt": (body or {}).get("show_prompt", False),
                 "opens_today": 0,
             }
         )
@@ -482,6 +485,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if path == "/" or path.startswith("/console"):
             return self._page(path)
+        if page := self.api.shared.get(path):
+            headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": page.policy}
+            return self._send(200, headers, page.html.encode())
         if found := re.fullmatch(r"/(videos|posters)/(\w+)\.\w+", path):
             return self._media(*found.groups())
         self.api.calls.append((self.command, self.path))

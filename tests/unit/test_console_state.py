@@ -274,27 +274,6 @@ def test_rows_are_full_and_keep_every_shape(width: int) -> None:
     assert run("return (await load('shape')).justified([], { width: 9, wanted: 9, gap: 1, below: 1 });")["height"] == 0
 
 
-@pytest.mark.parametrize(
-    ("meta", "name"),
-    [
-        ({"request": {"prompt": "A red fox, in/the\\snow: 🦊"}}, "a-red-fox-in-the-snow-0123abcd.mp4"),
-        (
-            {"request": {"prompt": "雨の通りを漂う紙の船"}, "batch": {"row": 12}},
-            "012-雨の通りを漂う紙の船-0123abcd.mp4",
-        ),
-        ({"request": {"prompt": "../../etc/passwd"}, "name": "Take 1"}, "take-1-0123abcd.mp4"),
-        ({"request": {"prompt": "🦊"}}, "0123abcd.mp4"),
-        ({"request": {"prompt": "word " * 90}}, f"{'word-' * 9}0123abcd.mp4"),
-    ],
-)
-def test_a_download_is_named_by_row_words_and_a_short_id(meta: dict[str, object], name: str) -> None:
-    program = """
-        const one = { id: "0123abcd" + "0".repeat(24), meta: GIVEN.meta, video: { file_name: "x.mp4" } };
-        return (await load("download")).fileName(one);
-    """
-    assert run(program, meta=meta) == name
-
-
 # --- what is typed ---------------------------------------------------------------------------------------------
 
 

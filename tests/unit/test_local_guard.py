@@ -54,19 +54,24 @@ VIDEO = f"/videos-1/videos/{'0a' * 16}/video.mp4"
 SIGNED = "response-content-type=video%2Fmp4&X-Amz-Expires=3600&X-Amz-Signature=0a"
 SHOWING = {"host": "127.0.0.1:4566", "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
 SHOWING["sec-fetch-dest"] = "video"
+SAVING = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 
 
-def test_the_page_of_a_short_link_shows_its_video_although_it_has_no_origin() -> None:
+def test_the_page_of_a_short_link_shows_and_saves_its_video_although_it_has_no_origin() -> None:
     assert refusal(SHOWING)
     assert shows_video(SHOWING, "GET", VIDEO, SIGNED)
     for name in ("video.gif", "poster.jpg"):
         assert shows_video({**SHOWING, "sec-fetch-dest": "image"}, "GET", VIDEO.replace("video.mp4", name), SIGNED)
+    assert shows_video({**SHOWING, **SAVING}, "GET", VIDEO, f"{SIGNED}&response-content-disposition=attachment")
 
 
 @pytest.mark.parametrize(
     ("headers", "method", "path", "query"),
     [
         ({}, "POST", VIDEO, SIGNED),
+        (SAVING, "POST", VIDEO, SIGNED),
+        (SAVING, "GET", "/", SIGNED),
+        ({**SAVING, "sec-fetch-dest": "iframe"}, "GET", VIDEO, SIGNED),
         ({"origin": "null"}, "GET", VIDEO, SIGNED),
         ({"host": "evil.example.com"}, "GET", VIDEO, SIGNED),
         ({"sec-fetch-mode": "cors"}, "GET", VIDEO, SIGNED),
@@ -79,7 +84,7 @@ def test_the_page_of_a_short_link_shows_its_video_although_it_has_no_origin() ->
         ({}, "GET", VIDEO, f"{SIGNED}&Action=DeleteQueue"),
         ({}, "GET", VIDEO, f"{SIGNED}&acl"),
     ],
-    ids=range(12),
+    ids=range(15),
 )
 def test_a_web_page_can_do_nothing_else(headers: dict[str, str], method: str, path: str, query: str) -> None:
     assert not shows_video({**SHOWING, **headers}, method, path, query)

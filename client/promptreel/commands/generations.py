@@ -26,7 +26,8 @@ from promptreel.commands.options import (
 )
 from promptreel.commands.waiting import Waiting, refuse_unwritable, save, telling_interrupts, wait_for
 from promptreel.errors import GenerationFailed, NotFinished
-from promptreel.generation import ID_DIGITS, MP4, Generation
+from promptreel.generation import ID_DIGITS
+from promptreel.results import row_of, video_name
 
 
 def get(
@@ -78,7 +79,7 @@ def download(
     notify: Notify = False,
     as_json: Json = False,
 ) -> None:
-    """Save a generation's video, by default as ID.mp4 (or .webm, .mov or .gif, depending on the model).
+    """Save a generation's video, by default under its row, its name or first words, and the start of its id.
 
     Without -o, the video is saved in the project's output folder, or in the working directory.
     """
@@ -86,19 +87,13 @@ def download(
         refuse_unwritable(save_as, force)
     with closing(client(context)) as api, telling_interrupts():
         generation = api.get(generation_id)
-        path = save_as or in_output_folder(context, _named(generation))
+        path = save_as or in_output_folder(context, video_name(row_of(generation)))
         refuse_unwritable(path, force)
         if wait or notify:
             waiting = Waiting(timeout, path, notify=notify, as_json=as_json)
             generation = wait_for(context, api, generation, waiting)
-            path = save_as or path.with_name(_named(generation))
+            path = save_as or path.with_name(video_name(row_of(generation)))
         save(api, generation, path, force, as_json)
-
-
-def _named(generation: Generation) -> str:
-    """Return a file name from the generation's id. Until there is a video, assume .mp4."""
-    suffix = generation.video.suffix if generation.video else MP4
-    return f"{output.plain(generation.id).replace('/', '_')}{suffix}"
 
 
 def cancel(context: typer.Context, generation_id: GenerationId, as_json: Json = False) -> None:

@@ -28,6 +28,9 @@ def link(
         str, typer.Option("--for", metavar="TIME", help="How long the link works, such as 1h, 7d or 8w.")
     ] = "7d",
     forever: Annotated[bool, typer.Option("--forever", help="Make a link that works until it is revoked.")] = False,
+    show_prompt: Annotated[
+        bool, typer.Option("--show-prompt", help="Show the prompt on the page, to everyone with the link.")
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the generation's links instead.")] = False,
     revoke: Annotated[
         int | None,
@@ -37,7 +40,7 @@ def link(
 ) -> None:
     """Make a short link to a video and print it. Everyone with the link can watch the video.
 
-    In a browser, the link without the file name at its end plays the video. Delete the generation to end all links.
+    The link without the file name at its end is a page that plays the video. Delete the generation to end all links.
     """
     if list_ and revoke is not None:
         raise typer.BadParameter("choose one of --list and --revoke.", param_hint="--list")
@@ -52,7 +55,7 @@ def link(
             else:
                 output.say(f"Revoked link {revoke}.")
         else:
-            _say_new(api.create_link(generation_id, span), as_json=as_json)
+            _say_new(api.create_link(generation_id, span, show_prompt=show_prompt), as_json=as_json)
 
 
 def _span(text: str) -> timedelta:
@@ -70,7 +73,7 @@ def _say_new(made: Link, *, as_json: bool) -> None:
         return
     output.say(made.url)
     ends = f"It expires at {_minute(made.expires_at)} UTC." if made.expires_at else "It does not expire."
-    output.warn(f"Everyone with this link can watch the video. {ends} To play it in a browser: {made.page_url}")
+    output.warn(f"Everyone with this link can watch the video. {ends} A page that plays it: {made.page_url}")
 
 
 def _say_links(found: tuple[Link, ...], *, as_json: bool) -> None:

@@ -58,8 +58,8 @@ class LinkApi:
 
     def create(self, owner: str, generation_id: str, order: LinkOrder) -> dict[str, Any]:
         """Make a link and return it, or return the earlier one with the same idempotency key."""
-        lifetime, key = _lifetime(order.body), order.idempotency_key
-        request = None if key is None else digest("link", key, str(lifetime))
+        (lifetime, shows_prompt), key = _terms(order.body), order.idempotency_key
+        request = None if key is None else digest("link", key, str(lifetime), str(shows_prompt))
 
         def is_same(link: Link) -> bool:
             return request is not None and link.request == request
@@ -77,6 +77,7 @@ class LinkApi:
                 created_at=iso(now),
                 expires_at=iso(now + lifetime) if lifetime else None,
                 request=request,
+                shows_prompt=shows_prompt,
             )
             return links.adding(link, iso(now))
 
@@ -135,17 +136,24 @@ class LinkApi:
             "automatic": link.number == automatic,
             "created_at": link.created_at or (generation.ended_at and iso(generation.ended_at)),
             "expires_at": link.expires_at,
+            "shows_prompt": link.shows_prompt,
             "opens_today": link.opens_on(iso(self._ledger.now())),
         }
 
 
-def _lifetime(body: object) -> timedelta | None:
-    """Return the lifetime that a request names, or None for a link that does not expire."""
+def _terms(body: object) -> tuple[timedelta | None, bool]:
+    """Return the lifetime that a request names, None for ever, and whether the page shows the prompt."""
     if body is None:
-        return DEFAULT
-    if not isinstance(body, Mapping) or body.keys() - {"expires_in"}:
-        raise InvalidRequest("The body must be a JSON object with no other field than `expires_in`.")
-    seconds = body.get("expires_in", int(DEFAULT.total_seconds()))
+        return DEFAULT, False
+    if not isinstance(body, Mapping) or body.keys() - {"expires_in", "show_prompt"}:
+        raise InvalidRequest("The body must be a JSON object with no other fields than `expires_in` and `show_prompt`.")
+    shows_prompt = body.get("show_prompt", False)
+    if not isinstance(shows_prompt, bool):
+        raise InvalidRequest("`show_prompt` must be true or false.", "show_prompt")
+    return _lifetime(body.get("expires_in", int(DEFAULT.total_seconds()))), shows_prompt
+
+
+def _lifetime(seconds: object) -> timedelta | None:
     if seconds is None:
         return None
     least, most = int(SHORTEST.total_seconds()), int(LONGEST.total_seconds())

@@ -21,6 +21,15 @@ class Refusal(Enum):
 
 
 @dataclass(frozen=True)
+class Opened:
+    """The video of a link, and what the link shows with it."""
+
+    video: ArchivedVideo
+    expires_at: str | None  # when the link or the video ends, whichever is first; None if its owner ends it
+    prompt: str | None  # None if the link does not show it
+
+
+@dataclass(frozen=True)
 class Opening:
     """Finds the video of a link and counts the open, at most once a minute and up to `most` times a day (UTC)."""
 
@@ -29,12 +38,12 @@ class Opening:
     most: int
     retention: Retention = KEEP_ALL
 
-    def open(self, token: str) -> ArchivedVideo | Refusal:
+    def open(self, token: str) -> Opened | Refusal:
         """Return the video of the link, or why it is refused. Nothing is read for a token that was never made."""
         named = self.tokens.read(token)
         if named is None:
             return Refusal.UNKNOWN
-        video: ArchivedVideo | Refusal = Refusal.UNKNOWN
+        opened: Opened | Refusal = Refusal.UNKNOWN
         for _ in range(ATTEMPTS):
             try:
                 generation = self.retention.seen(self.ledger.get(named.generation_id), self.ledger.now())
@@ -44,15 +53,21 @@ class Opening:
             link = _link(generation, named, now)
             if link is None or generation.video is None:
                 return Refusal.UNKNOWN
-            video = generation.video
+            opened = self._opened(generation, generation.video, link)
             counted = link.opened(now)
             if counted is None:
-                return video
+                return opened
             if counted.opens > self.most:
                 return Refusal.TOO_OFTEN
             if self.ledger.keep_links(generation, (generation.links or Links()).changing(counted)):
-                return video
-        return video  # it was just read and works; another open of this minute was counted, or the next one will be
+                return opened
+        return opened  # it was just read and works; another open of this minute was counted, or the next one will be
+
+    def _opened(self, generation: Generation, video: ArchivedVideo, link: Link) -> Opened:
+        deleted_at, prompt = self.retention.expires_at(generation), generation.request.get("prompt")
+        ends = [at for at in (link.expires_at, deleted_at and iso(deleted_at)) if at]
+        shown = prompt if link.shows_prompt and isinstance(prompt, str) and prompt.strip() else None
+        return Opened(video, min(ends, default=None), shown)
 
 
 def _link(generation: Generation, named: Named, now: str) -> Link | None:

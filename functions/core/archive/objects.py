@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 PRESIGNING: dict[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
 
 
+POSTER_NAME = "poster.jpg"
 # Patterns of keys, for permissions.
-VIDEOS, POSTERS = "videos/*/video.*", "videos/*/poster.jpg"
+VIDEOS, POSTERS = "videos/*/video.*", f"videos/*/{POSTER_NAME}"
 
 
 def video_key(generation_id: str, container: str) -> str:
@@ -28,7 +29,7 @@ def record_key(generation_id: str) -> str:
 
 def poster_key(key: str) -> str:
     """Return the key of the poster of the video with this key, which is next to the video."""
-    return f"{key.rpartition('/')[0]}/poster.jpg"
+    return f"{key.rpartition('/')[0]}/{POSTER_NAME}"
 
 
 def input_key(generation_id: str, number: int, suffix: str) -> str:
@@ -50,15 +51,17 @@ class Objects:
             self.s3.delete_object(Bucket=self.bucket, Key=one["Key"])
 
 
-def poster_url(s3: "S3Client", video: ArchivedVideo, seconds: int) -> str | None:
-    """Return a link to the poster of a video, or None if no poster was ever made.
+def poster_url(
+    s3: "S3Client", video: ArchivedVideo, seconds: int, method: Literal["get_object", "head_object"] = "get_object"
+) -> str | None:
+    """Return a link to the poster of a video, for GET or for HEAD, or None if no poster was ever made.
 
     A poster is made of every video whose size is known. Whether it exists already is not recorded.
     """
     if video.facts.width is None:
         return None
     named = {"Bucket": video.bucket, "Key": poster_key(video.key)}
-    return s3.generate_presigned_url("get_object", Params=named, ExpiresIn=seconds)
+    return s3.generate_presigned_url(method, Params=named, ExpiresIn=seconds)
 
 
 def presigned_url(

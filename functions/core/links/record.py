@@ -29,6 +29,7 @@ class Link:
     request: str | None = None  # identifies the request that made it
     opened_at: str | None = None  # the minute of the latest counted open
     opens: int = 0  # counted on the day of `opened_at`
+    shows_prompt: bool = False  # on its page
 
     def works(self, now: str) -> bool:
         """Return whether the link has not expired."""

@@ -1,4 +1,8 @@
-"""Name the files that browsers save."""
+"""Name the files that browsers save.
+
+The client (`promptreel.results`) and the console (`download.js`) name files by the same rule, each in its own package.
+A test compares the three.
+"""
 
 import re
 import unicodedata
@@ -17,7 +21,7 @@ def download_name(generation: Generation) -> str:
     words = " ".join(prompt.split()[:MAX_WORDS]) if isinstance(prompt, str) else ""
     row = f"{generation.row_number:05d}-" if generation.row_number else ""
     suffix = PurePosixPath(generation.video.key).suffix if generation.video else ""
-    return f"{row}{_slug(generation.name or words) or 'video'}-{generation.generation_id[:ID_DIGITS]}{suffix}"
+    return f"{row}{slug(generation.name or words) or 'video'}-{generation.generation_id[:ID_DIGITS]}{suffix}"
 
 
 def disposition(name: str, plain: str) -> str:
@@ -27,8 +31,12 @@ def disposition(name: str, plain: str) -> str:
     return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"  # RFC 6266
 
 
-def _slug(text: str) -> str:
-    """Return letters and digits of any script, joined by dashes. The client names files in the same way."""
-    text = unicodedata.normalize("NFC", text)
-    text = re.sub("-+", "-", "".join(one if one.isalnum() or one == "_" else "-" for one in text)).strip("-_")
-    return text.encode()[:MAX_BYTES].decode(errors="ignore").strip("-")
+def slug(text: str) -> str:
+    """Return letters and digits of any script, with their marks, joined by dashes."""
+    kept: list[str] = []
+    for one in unicodedata.normalize("NFC", text):
+        kind = unicodedata.category(one)[0]
+        belongs = kind in "LN" or one == "_" or (kind == "M" and bool(kept) and kept[-1] != "-")
+        kept.append(one if belongs else "-")
+    words = re.sub("-+", "-", "".join(kept)).strip("-_")
+    return words.encode()[:MAX_BYTES].decode(errors="ignore").strip("-_")

@@ -132,11 +132,11 @@ def test_several_videos_are_saved_in_separate_files(ask: Run, home: Path) -> Non
 def test_a_video_in_another_container_gets_its_suffix(ask: Run, home: Path) -> None:
     with serving(*[http(200, b"film")] * 3) as cdn:
         done = completed(cdn.url, 4, "webm")
-        assert ask("download", ID, answers=[done])[:2] == (0, f"{ID}.webm\n")
+        assert ask("download", ID, answers=[done])[:2] == (0, f"a-boat-{ID[:8]}.webm\n")
         assert ask("download", ID, "--wait", answers=[shown(), done])[:2] == (1, "")
-        (home / f"{ID}.webm").unlink()
-        assert ask("download", ID, "--wait", answers=[shown(), done])[:2] == (0, f"{ID}.webm\n")
-    assert [file.name for file in home.glob(f"{ID}*")] == [f"{ID}.webm"]
+        (home / f"a-boat-{ID[:8]}.webm").unlink()
+        assert ask("download", ID, "--wait", answers=[shown(), done])[:2] == (0, f"a-boat-{ID[:8]}.webm\n")
+    assert [file.name for file in home.glob("a-boat*")] == [f"a-boat-{ID[:8]}.webm"]
 
 
 @pytest.mark.parametrize("several", [[], ["--count", "1"]], ids=["one", "several"])
@@ -271,7 +271,7 @@ def test_a_response_without_a_remedy_is_accepted(ask: Run) -> None:
 def test_an_id_prefix_becomes_the_whole_id(ask: Run, home: Path) -> None:
     with serving(http(200, b"film")) as cdn:
         ask("download", ID[:5], answers=[completed(cdn.url, 4)])
-    assert (home / f"{ID}.mp4").exists()
+    assert (home / f"a-boat-{ID[:8]}.mp4").exists()
     code, out, _ = ask("delete", ID[:5], "--yes", answers=[failed(), failed(), http(200, {"id": ID, "deleted": True})])
     assert (code, out) == (0, f"Deleted generation {ID}.\n")
 

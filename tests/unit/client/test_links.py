@@ -29,6 +29,7 @@ def link(**fields: Any) -> dict[str, Any]:
         "automatic": False,
         "created_at": "2026-01-01T12:00:00.000Z",
         "expires_at": "2026-01-08T12:00:00.000Z",
+        "shows_prompt": False,
         "opens_today": 3,
         **fields,
     }
@@ -57,8 +58,14 @@ def test_a_link_is_made_and_only_it_is_printed_on_stdout(ask: Run, options: tupl
     code, out, err = ask("link", ID, *options, answers=[made()])
     assert (code, out) == (0, f"{URL}\n")
     assert "It expires at 2026-01-08 12:00 UTC." in err
-    assert f"To play it in a browser: {PAGE}" in err
+    assert f"A page that plays it: {PAGE}" in err
     assert sent(ask) == [(f"POST {PATH}", {"expires_in": seconds})]
+
+
+def test_a_link_shows_the_prompt_only_if_told(ask: Run) -> None:
+    assert ask("link", ID, "--show-prompt", answers=[made(shows_prompt=True)])[0] == 0
+    assert sent(ask) == [(f"POST {PATH}", {"expires_in": 7 * 86_400, "show_prompt": True})]
+    assert Link.from_json(link(shows_prompt=True)).shows_prompt
 
 
 def test_a_link_that_does_not_expire_is_called_so(ask: Run) -> None:

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptreel import _sidecar
 from promptreel.batch import ReportRow
 from promptreel.errors import PromptreelError
 from promptreel.generation import Generation
 from promptreel.results import MARK, RESERVED, Results, checked_template, slug, video_name
-from tests.support.api_answers import generation
+from tests.support.api_answers import error, generation
+from tests.support.wire import http, serving
 
 A, B = "a" * 32, "b" * 32
 
@@ -177,6 +179,37 @@ def test_the_page_plays_the_videos_next_to_it_and_runs_no_scripts(tmp_path: Path
     assert not {"script", "img", "iframe", "link"} & set(page.tags)
     assert "&lt;i&gt;no" in text
     assert not re.search("https?://", text)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_poster_is_saved_with_the_video_and_shown_until_that_plays(tmp_path: Path, is_there: bool) -> None:
+    results, one = Results.open(tmp_path, A), row(1, A)
+    path, _ = results.video_path(one)
+    path.write_bytes(b"video")
+    with serving(http(200, b"poster") if is_there else error(404)) as cdn:
+        shown = generation("completed", id=A)
+        shown["meta"]["batch"] = {"id": A, "row": 1}
+        shown["video"] = {"url": cdn.url, "poster_url": f"{cdn.url}/poster"}
+        results.saved(path, Generation.from_json(shown))
+    assert b"authorization" not in cdn.requests[0].lower()
+    poster = tmp_path / f"{path.name}.jpg"
+    assert poster.exists() is is_there
+    page = results.write_page("x", [one]).read_text("utf-8")
+    assert (f'preload="none" poster="{poster.name}"' in page) is is_there
+    assert ('preload="metadata"' in page) is not is_there
+    moved, is_saved = results.video_path(row(2, A))
+    assert (moved.name, is_saved) == ("00002-a-boat-at-sea-aaaaaaaa.mp4", True)
+    assert (tmp_path / f"{moved.name}.jpg").exists() is is_there
+    assert not poster.exists()
+
+
+def test_another_file_with_the_name_of_a_poster_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    _sidecar.poster_of(path).write_bytes(b"mine")
+    shown = generation("completed", id=A)
+    shown["video"] = {"url": "http://127.0.0.1:1/", "poster_url": "http://127.0.0.1:1/"}
+    _sidecar.save_poster(path, Generation.from_json(shown))
+    assert _sidecar.poster_of(path).read_bytes() == b"mine"
 
 
 def test_the_page_also_shows_other_containers(tmp_path: Path) -> None:

@@ -11,14 +11,15 @@ from core.links.record import MAX_LINKS
 _NUMBER = {"type": "integer", "minimum": 0}
 _LINK: dict[str, Any] = {
     "type": "object",
-    "required": ["number", "url", "page_url", "automatic", "created_at", "expires_at", "opens_today"],
+    "required": ["number", "url", "page_url", "automatic", "created_at", "expires_at", "shows_prompt", "opens_today"],
     "properties": {
         "number": {**_NUMBER, "description": "Names the link within its generation."},
         "url": {"type": "string", "description": "Redirects to the video. The name at its end can be any name."},
-        "page_url": {"type": "string", "description": "In a browser, a page that plays the video."},
+        "page_url": {"type": "string", "description": "A page that plays the video."},
         "automatic": {"type": "boolean", "description": "Whether it is `video.url` for keys with short links."},
         "created_at": {"type": "string", "format": "date-time"},
         "expires_at": {**TIME, "description": "Null if the link does not expire."},
+        "shows_prompt": {"type": "boolean", "description": "Whether its page shows the prompt."},
         "opens_today": {**COUNT, "description": "Opens on this day (UTC). Those within a minute count as one."},
     },
 }
@@ -36,7 +37,12 @@ _ORDER = {
             "maximum": int(LONGEST.total_seconds()),
             "default": int(DEFAULT.total_seconds()),
             "description": "Lifetime in seconds. Null for a link that does not expire.",
-        }
+        },
+        "show_prompt": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether the page shows the prompt to everyone with the link.",
+        },
     },
     "additionalProperties": False,
 }
@@ -73,18 +79,28 @@ _REVOKE = {
     "responses": answers("401", "404", "409", ok=_REVOKED),
 }
 _TOKEN = {"name": "token", "in": "path", "required": True, "schema": TEXT}
-_NAME = {"name": "name", "in": "path", "required": True, "schema": TEXT, "description": "Any name. It is ignored."}
+_NAME = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "schema": TEXT,
+    "description": "Any name. `poster.jpg` leads to the poster.",
+}
+
+_PLAYS = {"200": {"description": "A page that plays the video", "content": {"text/html": {}}}}
+_LEADS = {
+    "302": {
+        "description": "A redirect to the video or its poster",
+        "headers": {"Location": {"required": True, "schema": {"type": "string"}}},
+    }
+}
 
 
 def _opening(operation: str, *parameters: dict[str, Any], page: bool = False) -> dict[str, Any]:
-    plain = {"text/plain": {"schema": {"type": "string"}}}
+    plain: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}, "text/html": {}}
     own = answers()
     responses = {
-        **({"200": {"description": "A page that plays the video", "content": {"text/html": {}}}} if page else {}),
-        "302": {
-            "description": "A redirect to the video",
-            "headers": {"Location": {"required": True, "schema": {"type": "string"}}},
-        },
+        **(_PLAYS if page else _LEADS),
         "404": {"description": "The link does not work.", "content": plain},
         "405": own["405"],
         "429": {
@@ -95,9 +111,7 @@ def _opening(operation: str, *parameters: dict[str, Any], page: bool = False) ->
     }
     return {
         "operationId": operation,
-        "summary": "Open a short link. With `Accept: text/html`, a page plays the video"
-        if page
-        else "Open a short link",
+        "summary": "Show the page of a short link, which plays the video" if page else "Open a short link",
         "security": [],
         "parameters": list(parameters),
         "responses": responses,
