@@ -11,7 +11,7 @@ from core.record_failure import close
 from core.rescue import resolve
 from core.slots.admission import Admission
 from core.slots.credits import Credits
-from core.slots.table import Refused, SlotsTable, Waiting
+from core.slots.table import Done, Refused, SlotsTable, Waiting
 from core.sweep import SweepIncomplete
 from core.workflow import Ended, Run
 from tests.support.generations import claimed, generation
@@ -102,8 +102,8 @@ def test_the_last_served_owner_is_known_despite_constant_arrivals(house: House) 
     until = now + timedelta(seconds=10)
     assert table.take_lease("one", now, until) == ""
     assert table.take_lease("other", now, until) is None
-    assert not table.end_lease("one", "ann")
-    assert table.take_lease("one", now, until, "ann") == "ann"
+    assert not table.end_lease("one", Done("ann", 2))
+    assert table.take_lease("one", now, until, Done("ann", 2)) == "ann"
     assert table.take_lease("other", until + timedelta(seconds=1), until + timedelta(seconds=9)) == "ann"
 
 
