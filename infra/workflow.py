@@ -84,6 +84,7 @@ class Workflow(Construct):
                 "POLL_DEADLINE_SECONDS": str(stage.poll_deadline_seconds),
                 "POLL_SLOW_SECONDS": str(stage.poll_slow_seconds),
                 "POLL_GIVE_UP_SECONDS": str(stage.poll_give_up_seconds),
+                "POLLS_PER_SECOND": str(stage.polls_per_second),
             },
             permissions=[*slots.permissions, slots.reads_learned, *provider.permissions],
         )

@@ -24,6 +24,9 @@ SET = re.compile(r"([\w#]+) = (?:if_not_exists\(([\w#]+), )?(:\w+)")
 WORD = re.compile(r"\s*(<>|<=|>=|[=<>(),]|[\w.#:]+)")
 
 
+ITEMS_OF_A_SHORT_TRANSACTION = 5
+
+
 class ConditionalCheckFailed(ClientError):
     """The exception of the same name in boto3."""
 
@@ -42,6 +45,7 @@ class DynamoDB:
     def __init__(self, keys: dict[str, tuple[str, ...]], seconds: dict[str, float]) -> None:
         self._keys = keys
         self._seconds = seconds
+        self._times = 1.0
         self._items: dict[str, dict[tuple[str, ...], Item]] = {name: {} for name in keys}
         self._sorted: dict[tuple[str, str], list[str]] = {}
         self._held: Counter[Any] = Counter()
@@ -53,6 +57,10 @@ class DynamoDB:
             TransactionConflictException=TransactionConflict,
             TransactionCanceledException=TransactionCanceled,
         )
+
+    def slow_down(self, times: float) -> None:
+        """Let calls take so many times as long. With 0 they take no time."""
+        self._times = times
 
     def reset_counts(self) -> None:
         """Set all counts to zero."""
@@ -86,6 +94,8 @@ class DynamoDB:
                 raise _cancelled(["TransactionConflict" if self._held[one] else "None" for one in where])
             self._held.update(where)
         self._wait("transact_write_items")
+        for _ in where[ITEMS_OF_A_SHORT_TRANSACTION:]:
+            self._wait("another item of a transaction")
         with self._lock:
             self._held.subtract(where)
             codes = ["None" if self._holds(action) else "ConditionalCheckFailed" for action in TransactItems]
@@ -176,7 +186,7 @@ class DynamoDB:
         self.read_bytes += max(4096, size)
 
     def _wait(self, name: str) -> None:
-        if seconds := self._seconds.get(name, 0.0):
+        if seconds := self._times * self._seconds.get(name, 0.0):
             time.sleep(seconds)
 
 

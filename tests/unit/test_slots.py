@@ -107,6 +107,50 @@ def test_the_last_served_owner_is_known_despite_constant_arrivals(house: House) 
     assert table.take_lease("other", until + timedelta(seconds=1), until + timedelta(seconds=9)) == "ann"
 
 
+def test_the_number_of_slots_in_use_is_known_after_each_grant(house: House) -> None:
+    assert house.table.in_use() == 0
+    house.arrive("ann1")
+    assert house.table.in_use() == 1
+    house.arrive("bob1", "bob2")
+    assert house.table.in_use() == 2, "of two slots"
+
+
+@pytest.mark.parametrize("cancelled", [None, "ann1", "bob2"])
+def test_slots_granted_together_are_shared_as_if_granted_one_by_one(house: House, cancelled: str | None) -> None:
+    """A job that was just cancelled refuses the transaction, and the others are granted their slots nevertheless."""
+    house.arrive("zed1", "zed2")
+    for name in ("ann1", "ann2", "ann3", "ann4", "bob1", "bob2", "cyd1"):
+        house.arrive(name)
+    if cancelled:
+        house.ledger.fail(Run(cancelled), Failure("Cancelled", "by its owner"))
+    house.limit_to(7)
+    house.admission.grant_slots()
+    expected = {"zed1", "zed2", "ann1", "ann2", "bob1", "bob2", "cyd1"} - {cancelled}
+    assert set(house.holders) == expected | {"ann3" if cancelled else "cyd1"}
+    assert set(house.admitted) == {*house.holders, *([cancelled] if cancelled else [])}
+    assert len(house.holders) == 7
+
+
+def test_many_jobs_of_one_owner_are_granted_in_order(house: House) -> None:
+    names = [f"ann{n:02}" for n in range(40)]
+    house.limit_to(0)
+    house.arrive(*names)
+    house.limit_to(30)
+    house.admission.grant_slots()
+    assert house.holders == names[:30]
+    assert sorted(house.admitted) == names[:30]
+
+
+def test_a_slot_whose_job_was_moved_is_freed(house: House) -> None:
+    house.arrive("ann1", "ann2")
+    house.end("ann1")
+    house.limit_to(1)
+    house.sweep()
+    assert house.holders == ["ann2"]
+    house.admission.release("ann2", number=house.record("ann2").slot)
+    assert house.holders == []
+
+
 @pytest.mark.exhaustive
 def test_many_owners_are_all_served(house: House) -> None:
     names = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}x1" for n in range(60)]
