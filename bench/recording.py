@@ -118,6 +118,7 @@ class _Recorded:
         since = time.time()
         generation_id = self.cloud.create(prompt)
         self.cloud.ended(generation_id, patience=180)
+        eventually(lambda: self._has("make_poster", since))
         return Job(self._invocations(since), self._states(generation_id))
 
     def _others(self) -> dict[str, dict[str, Any]]:
@@ -172,6 +173,7 @@ class _Recorded:
             table.release(slot)
         self.cloud.invoke("sweep", {})
         self.cloud.ended(generation_id, patience=180)
+        eventually(lambda: self._has("make_poster", since))
         return Job(self._all(since), self._states(generation_id))
 
     def _age(self, generation_id: str, minutes: int) -> None:

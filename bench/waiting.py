@@ -35,7 +35,7 @@ from infra.config import Stage, stage_named  # noqa: E402
 
 TRANSITION_USD = 0.000025  # of a Standard workflow, us-east-1
 GIB_SECOND_USD = 0.0000133334  # of a function on arm64, us-east-1
-CHECK_GIB = 0.25
+CHECK_GIB = 0.1875
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AT_ONCE = 20  # jobs that start together, so none knows the times of the others
 TABLE = "slots"
@@ -419,10 +419,12 @@ def page(results: dict[str, Any]) -> str:
             cells = [_cell(figures[figure], digits) for figure, digits in FIGURES.items()]
             lines.append(f"| {way} | {' | '.join(cells)} |")
         lines += ["", *_verdict(name, ways), ""]
-    return "\n".join([*lines, *_crowds(results["crowds"])])
+    return "\n".join([*lines, *_crowds(results.get("crowds", []))])
 
 
 def _crowds(found: list[dict[str, Any]]) -> Iterator[str]:
+    if not found:
+        return
     limit = stage_named("prod").polls_per_second
     yield "### Many jobs at once\n"
     yield (

@@ -75,6 +75,16 @@ class DynamoDB:
             self._count("get_item", [found] if found else [])
             return {"Item": copy.copy(found)} if found else {}
 
+    def batch_get_item(self, *, RequestItems: Item) -> Item:  # noqa: N803
+        """Return the items of one table."""
+        ((table, requested),) = RequestItems.items()
+        self._wait("get_item")
+        with self._lock:
+            found = [self._items[table].get(self._key(table, key)) for key in requested["Keys"]]
+            items = [copy.copy(item) for item in found if item]
+            self._count("batch_get_item", items)
+            return {"Responses": {table: items}}
+
     def put_item(self, *, TableName: str, Item: Item, **how: Any) -> Item:  # noqa: N803
         return self._write_one("put_item", {"Put": {"TableName": TableName, "Item": Item, **how}})
 
@@ -191,9 +201,17 @@ class DynamoDB:
 
 
 def updated(item: Item, how: Item) -> Item:
-    """Return the item after `SET name = :value, … REMOVE name, …`. A value may be `if_not_exists(name, :value)`."""
+    """Return the item after `SET name = :value, … REMOVE name, …` or `ADD name :value, …`.
+
+    A value of SET may be `if_not_exists(name, :value)`.
+    """
     sets, _, removes = how["UpdateExpression"].partition("REMOVE")
     new = dict(item)
+    if sets.startswith("ADD "):
+        for name, value in (one.split() for one in sets.removeprefix("ADD ").split(",")):
+            before = int(new.get(_name(name, how), {"N": "0"})["N"])
+            new[_name(name, how)] = {"N": str(before + int(how["ExpressionAttributeValues"][value]["N"]))}
+        return new
     for name, unless, value in SET.findall(sets.strip().removeprefix("SET")):
         if not unless or _name(unless, how) not in item:
             new[_name(name, how)] = how["ExpressionAttributeValues"][value]

@@ -13,8 +13,8 @@ from core.errors import GenerationTimedOut, SubmissionTimedOut
 from core.learned.times import Times
 
 # A turn of the workflow's loop costs as much as these seconds of a waiting function: three state transitions at
-# 0.000025 USD, and 256 MiB on arm64 at 0.0000133334 USD per GiB and second (us-east-1).
-TURN_SECONDS = 22.5
+# 0.000025 USD, and 192 MiB on arm64 at 0.0000133334 USD per GiB and second (us-east-1).
+TURN_SECONDS = 30
 LATE_SECONDS = 10  # the possible delay of a poll, for a function's start and the provider's answer
 SOONER = 0.8
 LONGEST_LEARNED = 60  # seconds of a learned wait, so that other owners' slow jobs do not delay a job for longer
