@@ -2,7 +2,8 @@
 
 The rules follow DynamoDB's developer guide. A write costs one unit per started KiB of the larger of the item before
 and after. It costs twice that in a transaction, and the same again for each index whose entry it changes (twice if the
-entry moves). A read costs one unit per started 4 KiB, or half a unit if it is not consistent. A BatchGetItem costs as much as reads of its items one by one.
+entry moves). A read costs one unit per started 4 KiB, or half a unit if it is not consistent. A BatchGetItem costs as
+much as reads of its items one by one.
 """
 
 import json

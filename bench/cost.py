@@ -11,7 +11,12 @@ from bench.recording import Job, Recording, record
 
 TARGET = 0.00033  # USD per video with its poster, not counting storage and egress
 BEFORE = {"DynamoDB write units": 40, "DynamoDB read units": 30.5}  # of a job of 45 s, in November 2026
-DOORS = {"api", "authorize", "ingest", "make_poster"}  # each invocation has its own trace; the invocations of a workflow share one
+DOORS = {
+    "api",
+    "authorize",
+    "ingest",
+    "make_poster",
+}  # each invocation has its own trace; the invocations of a workflow share one
 PLATFORM_LOG_BYTES = 400  # what Lambda itself logs for an invocation: START, END, REPORT
 FULL_CORE_MB = 1769  # a function with this much memory has one core
 HOURS = 730  # of a month
@@ -46,8 +51,8 @@ def page(results: dict[str, Any]) -> str:
         "## Cost",
         "",
         "USD per video with its poster, without storage and egress: calls counted on the local cloud, at production's",
-        "polling intervals, times list prices. The functions record their calls there, and the items before and after each",
-        "write. Prices:",
+        "polling intervals, times list prices. The functions record their calls there, and the items before and after",
+        "each write. Prices:",
         f"{PRICES['source']} ({PRICES['date']}).",
         "",
         "| part | " + " | ".join(who.values()) + " |",

@@ -104,8 +104,7 @@ class DynamoDB:
                 raise _cancelled(["TransactionConflict" if self._held[one] else "None" for one in where])
             self._held.update(where)
         self._wait("transact_write_items")
-        for _ in where[ITEMS_OF_A_SHORT_TRANSACTION:]:
-            self._wait("another item of a transaction")
+        self._wait("another item of a transaction", len(where[ITEMS_OF_A_SHORT_TRANSACTION:]))
         with self._lock:
             self._held.subtract(where)
             codes = ["None" if self._holds(action) else "ConditionalCheckFailed" for action in TransactItems]
@@ -195,8 +194,8 @@ class DynamoDB:
         size = sum(len(field) + len(str(next(iter(value.values())))) for item in found for field, value in item.items())
         self.read_bytes += max(4096, size)
 
-    def _wait(self, name: str) -> None:
-        if seconds := self._times * self._seconds.get(name, 0.0):
+    def _wait(self, name: str, times: int = 1) -> None:
+        if seconds := times * self._times * self._seconds.get(name, 0.0):
             time.sleep(seconds)
 
 

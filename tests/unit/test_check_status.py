@@ -191,7 +191,7 @@ def test_with_many_slots_in_use_each_job_polls_in_its_turn(house: House) -> None
 def test_turns_follow_the_number_of_slots_in_use(house: House) -> None:
     house.limit, house.slots_in_use = 500, 500
 
-    def few_are_left(age: float) -> None:
+    def few_are_left(_: float) -> None:
         house.slots_in_use = 3
 
     house.before_poll = few_are_left

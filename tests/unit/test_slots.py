@@ -145,10 +145,11 @@ def test_a_slot_whose_job_was_moved_is_freed(house: House) -> None:
     house.arrive("ann1", "ann2")
     house.end("ann1")
     house.limit_to(1)
-    house.sweep()
-    assert house.holders == ["ann2"]
-    house.admission.release("ann2", number=house.record("ann2").slot)
-    assert house.holders == []
+    house.arrive("ann3")
+    [moved] = house.table.held()
+    assert (moved.holder, moved.number, house.record("ann2").slot) == ("ann2", 0, 1)
+    house.admission.release("ann2", number=1)
+    assert house.holders == ["ann3"]
 
 
 @pytest.mark.exhaustive

@@ -71,7 +71,7 @@ def test_a_check_stays_for_short_pauses_and_for_a_bounded_time() -> None:
     assert SCHEDULE.stays(2.5, 0)
     assert SCHEDULE.stays(2.5, 97.5)
     assert not SCHEDULE.stays(2.5, 98)
-    assert not SCHEDULE.stays(23, 0)
+    assert not SCHEDULE.stays(31, 0)
     assert not replace(SCHEDULE, stay=0).stays(2.5, 0)
 
 

@@ -240,7 +240,7 @@ class Table:
         self._together(update, token, others)
 
     def _together(self, own: Callable[[Item], Any], token: str, others: Others) -> None:
-        """Make a transaction, and retry it after a conflict. Call `others` again only if one of their conditions failed.
+        """Make a transaction, and retry it after a conflict. Call `others` again if one of their conditions failed.
 
         A conflict says nothing about the items, and their conditions still protect them. Raise `ConditionFailed` if the
         condition of our own item does not hold, and `Contention` after too many conflicts.

@@ -2,8 +2,8 @@
 
 The owner with the fewest slots is next. Ties go round-robin, starting after the owner who was served last. An owner's
 jobs are served in order (view.py). The choice is made when slots are granted, from the slots and queued jobs that each
-owner has at that moment. So a thousand queued jobs do not delay other owners, and past use of many slots does not count. If many
-owners wait for few slots, a new one waits for one round.
+owner has at that moment. So a thousand queued jobs do not delay other owners, and past use of many slots does not
+count. If many owners wait for few slots, a new one waits for one round.
 
 Jobs that are held back for lack of credits (shortages.py) leave this queue when the search finds them. Every minute,
 one held-back job of each model is granted a slot as a try, before all other jobs.
@@ -153,15 +153,16 @@ class Admission:
         Only one caller runs this loop at a time, under a lease; others set a flag that makes it run once more. The
         lease only avoids contention: concurrent or crashed callers are safe.
         """
-        seen, who, done = self._look(), uuid4().hex, None
+        seen, who = self._look(), uuid4().hex
+        done: Done | None = None
         if seen is None:
             return
         while (served := self._take_lease(who, done)) is not None:
             try:
-                if seen:
+                if seen is not None:
                     served = self._grant(who, served, seen)
             finally:
-                done = Done(served, len(seen.held) if seen else len(self._held()))
+                done = Done(served, len(self._held() if seen is None else seen.held))
                 has_ended = self.table.end_lease(who, done)
             if has_ended:
                 return
@@ -236,9 +237,7 @@ class Admission:
         # A job that continues after an operator resolved its submission may still have its slot.
         kept = {slot.holder: number for number, slot in seen.held.items()}
         numbers = iter(free)
-        pairs = [
-            (job, kept[job.generation_id] if job.generation_id in kept else next(numbers)) for job in choice.jobs
-        ]
+        pairs = [(job, kept[job.generation_id] if job.generation_id in kept else next(numbers)) for job in choice.jobs]
         if len(pairs) > 1:
             with suppress(Refused):
                 self.table.grant_all(pairs, self.ledger.now())
