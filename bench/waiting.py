@@ -311,10 +311,16 @@ class Release010(Client):
         return jobs
 
 
+def usual_stage() -> Stage:
+    """Return the stage prod in an account with the usual concurrency, in which checks stay in their function."""
+    return replace(stage_named("prod"), account_concurrency=1000)
+
+
 def _ways() -> dict[str, Any]:
-    prod = stage_named("prod")
+    prod = usual_stage()
     return {
         OURS: Shipped.of(prod),
+        "Promptreel, new account": Shipped.of(stage_named("prod")),
         "Promptreel, nothing learned": Shipped.of(prod, learns=False),
         BEFORE: Release010(lambda _: 5, first=30),
         "the provider's sample, every 15 s": Client(lambda _: 15),
@@ -340,7 +346,8 @@ times of the others in its group. Lag is the time from the end of a job until it
 as mean and 95th percentile. Polls are calls to the provider per job, and transitions are all
 transitions of the job. USD is the cost of the transitions and of the time that checks stay in their
 function. Numbers are medians of the runs, with [lowest..highest]. A program that waits by itself has no
-transitions, but has to run the whole time.
+transitions, but has to run the whole time. In a new account, which can run 10 functions at once, a check
+does not stay in its function, and each poll costs three transitions.
 """
 BEYOND = "This has no target. It shows what happens when the provider changes suddenly in the middle of the run."
 
@@ -353,13 +360,12 @@ def measure(quick: bool) -> dict[str, Any]:
 
 def crowds(rounds: int) -> list[dict[str, Any]]:
     """Return the polls per second and the lag with so many slots in use, with and without the limit of polls."""
-    prod, found = stage_named("prod"), []
+    prod, found = usual_stage(), []
     for slots in CROWDS:
         of = random.Random(slots)
         takes = [lognormal(45, 0.3)(of, 0) for _ in range(max(slots * rounds, 100))]
         for way, stage in ((OURS, prod), (UNLIMITED, replace(prod, polls_per_second=math.inf))):
-            # Their polls stay in the function, as they do in an account whose concurrency has room for all slots.
-            jobs = Shipped.of(replace(stage, account_concurrency=1000)).crowd(slots, takes)
+            jobs = Shipped.of(stage).crowd(slots, takes)
             at = [moment for job in jobs for moment in job.polled_at]
             a_second, last = Counter(int(moment) for moment in at), max(job.begins for job in jobs)
             busy = [a_second[second] for second in range(int(min(at)), int(last))]

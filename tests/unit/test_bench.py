@@ -9,9 +9,8 @@ import pytest
 
 from bench import waiting
 from bench.scale import slots
-from infra.config import stage_named
 
-PROD = stage_named("prod")
+PROD = waiting.usual_stage()
 
 
 def test_a_replayed_job_is_noticed_after_its_end_and_polled_less_once_times_are_learned() -> None:
@@ -28,7 +27,7 @@ def test_the_section_shows_a_row_for_each_client(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(waiting, "DISTRIBUTIONS", {"veo2": waiting.lognormal(45, 0.3)})
     page = waiting.page(waiting.measured(runs=2, jobs=waiting.AT_ONCE))
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| Promptreel")]
-    assert [len(row) for row in rows] == [1 + len(waiting.FIGURES)] * 3
+    assert [len(row) for row in rows] == [1 + len(waiting.FIGURES)] * 4
 
 
 def test_many_jobs_do_not_exceed_the_allowed_polls_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
