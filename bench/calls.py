@@ -125,9 +125,9 @@ def _projected(index: Index, key: str, item: Typed | None) -> Typed | None:
 def _read_units(call: Mapping[str, Any]) -> float:
     if call["service"] != "dynamodb" or call["operation"] in WRITES:
         return 0
-    items = call.get("items", [])
+    items: list[Typed] = call.get("items", [])
     if "keys" in call:  # of a BatchGetItem, which rounds up each item, and charges for missing ones
-        units = sum(math.ceil(size(item) / 4096) for item in items) + call["keys"] - len(items)
+        units = sum(math.ceil(size(item) / 4096) for item in items) + int(call["keys"]) - len(items)
     else:
         units = max(1, math.ceil(sum(map(size, items)) / 4096))
     return units if call.get("is_consistent") else units / 2

@@ -93,10 +93,7 @@ class Schedule:
     polls_per_second: float = math.inf  # of all jobs together
 
     def cycle(self, in_use: int) -> float:
-        """Return the seconds in which each job may be polled once, if so many slots are in use.
-
-        It is 0 if so many jobs poll rarely enough by themselves.
-        """
+        """Return the seconds between two polls of a job while so many slots are in use, or 0 for the usual ones."""
         cycle = in_use / self.polls_per_second
         return cycle if cycle > self.every else 0
 

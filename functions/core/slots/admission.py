@@ -38,7 +38,8 @@ WOKEN_AT_ONCE = 8  # workflows
 
 @dataclass
 class _Seen:
-    """What was read before slots are granted. One job of each shortage in `due` may be tried now."""
+    """The slots, the shortages and the queue, as read before slots are granted. Of each shortage in `due`, one job may
+    be tried now."""
 
     held: dict[int, Slot]
     shortages: Mapping[str, Shortage]

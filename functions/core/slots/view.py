@@ -37,7 +37,7 @@ class View:
         return self.is_whole and not self._has_more and not any(self._queued.values())
 
     def take(self, most: int) -> list[Waiting]:
-        """Remove and return up to `most` jobs, in the order in which they are granted slots.
+        """Remove and return up to `most` jobs, the next one first.
 
         Each is chosen as if the ones before it already had their slots: it is the first job of the owner with the
         fewest slots. Ties go round-robin.
