@@ -19,7 +19,7 @@ from local.settings import isolate
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance.md"
 PLOTS = ROOT / "docs" / "performance"
-SECTIONS = ("archive", "waiting", "cold_start", "cost", "scale")
+SECTIONS = ("archive", "waiting", "creates", "cold_start", "cost", "scale")
 
 HEAD = """# Performance
 

@@ -2,7 +2,8 @@
 
 The rules follow DynamoDB's developer guide. A write costs one unit per started KiB of the larger of the item before
 and after. It costs twice that in a transaction, and the same again for each index whose entry it changes (twice if the
-entry moves). A read costs one unit per started 4 KiB, or half a unit if it is not consistent.
+entry moves). A read costs one unit per started 4 KiB, or half a unit if it is not consistent. A BatchGetItem costs as
+much as reads of its items one by one.
 """
 
 import json
@@ -18,7 +19,7 @@ from core.records.table import BATCH_KEY, BATCHES_BY_OWNER, INDEXES, KEY, Index
 PRICES: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text())
 USD: dict[str, float] = PRICES["usd"]
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
-S3_READS = {"GetObject", "HeadObject"}
+S3_READS = {"GetObject", "HeadObject", "GetObjectTagging"}
 S3_FREE = {"DeleteObject", "AbortMultipartUpload"}
 
 Typed = Mapping[str, Any]
@@ -124,7 +125,11 @@ def _projected(index: Index, key: str, item: Typed | None) -> Typed | None:
 def _read_units(call: Mapping[str, Any]) -> float:
     if call["service"] != "dynamodb" or call["operation"] in WRITES:
         return 0
-    units = max(1, math.ceil(sum(map(size, call.get("items", []))) / 4096))
+    items: list[Typed] = call.get("items", [])
+    if "keys" in call:  # of a BatchGetItem, which rounds up each item, and charges for missing ones
+        units = sum(math.ceil(size(item) / 4096) for item in items) + int(call["keys"]) - len(items)
+    else:
+        units = max(1, math.ceil(sum(map(size, items)) / 4096))
     return units if call.get("is_consistent") else units / 2
 
 

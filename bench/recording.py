@@ -16,9 +16,9 @@ from typing import Any
 from uuid import uuid4
 
 from bench.calls import Invocation, invocation_of
+from bench.waiting import usual_stage
 from core.generation import Generation, Source, Status, Submission, iso
 from core.slots.table import Slot, SlotsTable
-from infra.config import stage_named
 from local.services import throw_away
 from local.settings import Checkout, Settings
 from local.up import up
@@ -99,8 +99,12 @@ class _Recorded:
         return found
 
     def _be_as_patient_as_in_production(self) -> None:
-        """Poll as rarely as in production. The local stage polls sooner and more often."""
-        prod = vars(stage_named("prod"))
+        """Poll as rarely as in production, in an account with the usual concurrency.
+
+        The local stage polls sooner and more often.
+        """
+        stage = usual_stage()
+        prod = {**vars(stage), "poll_stay_seconds": stage.stay_seconds}
         lambdas = self.cloud.aws("lambda")
         for function in self._functions():
             variables = function["Environment"]["Variables"]
@@ -118,6 +122,7 @@ class _Recorded:
         since = time.time()
         generation_id = self.cloud.create(prompt)
         self.cloud.ended(generation_id, patience=180)
+        eventually(lambda: self._has("make_poster", since))
         return Job(self._invocations(since), self._states(generation_id))
 
     def _others(self) -> dict[str, dict[str, Any]]:
@@ -172,6 +177,7 @@ class _Recorded:
             table.release(slot)
         self.cloud.invoke("sweep", {})
         self.cloud.ended(generation_id, patience=180)
+        eventually(lambda: self._has("make_poster", since))
         return Job(self._all(since), self._states(generation_id))
 
     def _age(self, generation_id: str, minutes: int) -> None:

@@ -24,6 +24,7 @@ class Settings(UsesSlots, UsesProvider, UsesLearned):
     poll_deadline_seconds: int
     poll_slow_seconds: int
     poll_give_up_seconds: int
+    polls_per_second: float
 
 
 @cache
@@ -36,6 +37,7 @@ def _wired() -> CheckStatus:
         deadline=s.poll_deadline_seconds,
         slow=s.poll_slow_seconds,
         give_up=s.poll_give_up_seconds,
+        polls_per_second=s.polls_per_second,
     )
     return CheckStatus(
         ledger=make_ledger(s),

@@ -50,6 +50,9 @@ class Stage:
     # The interval between polls once a generation may finish at any moment. A shorter interval means less delay (half
     # the interval on average) but more calls of the provider.
     poll_every_seconds: float = 2.5
+    # Polls of all jobs together. With more than 125 slots in use, each job is polled less often. The provider's own
+    # sample polls a job every 15 seconds, so it would poll 500 jobs 33 times a second.
+    polls_per_second: float = 50
     poll_deadline_seconds: int = 30 * MINUTE  # generations of several minutes have been seen; afterwards polls are slow
     poll_slow_seconds: int = 15 * MINUTE
     poll_give_up_seconds: int = 24 * HOUR  # long, because the video is paid for

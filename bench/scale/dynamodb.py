@@ -24,6 +24,9 @@ SET = re.compile(r"([\w#]+) = (?:if_not_exists\(([\w#]+), )?(:\w+)")
 WORD = re.compile(r"\s*(<>|<=|>=|[=<>(),]|[\w.#:]+)")
 
 
+ITEMS_OF_A_SHORT_TRANSACTION = 5
+
+
 class ConditionalCheckFailed(ClientError):
     """The exception of the same name in boto3."""
 
@@ -42,6 +45,7 @@ class DynamoDB:
     def __init__(self, keys: dict[str, tuple[str, ...]], seconds: dict[str, float]) -> None:
         self._keys = keys
         self._seconds = seconds
+        self._times = 1.0
         self._items: dict[str, dict[tuple[str, ...], Item]] = {name: {} for name in keys}
         self._sorted: dict[tuple[str, str], list[str]] = {}
         self._held: Counter[Any] = Counter()
@@ -53,6 +57,10 @@ class DynamoDB:
             TransactionConflictException=TransactionConflict,
             TransactionCanceledException=TransactionCanceled,
         )
+
+    def slow_down(self, times: float) -> None:
+        """Let calls take so many times as long. With 0 they take no time."""
+        self._times = times
 
     def reset_counts(self) -> None:
         """Set all counts to zero."""
@@ -66,6 +74,16 @@ class DynamoDB:
             found = self._items[TableName].get(self._key(TableName, Key))
             self._count("get_item", [found] if found else [])
             return {"Item": copy.copy(found)} if found else {}
+
+    def batch_get_item(self, *, RequestItems: Item) -> Item:  # noqa: N803
+        """Return the items of one table."""
+        ((table, requested),) = RequestItems.items()
+        self._wait("get_item")
+        with self._lock:
+            found = [self._items[table].get(self._key(table, key)) for key in requested["Keys"]]
+            items = [copy.copy(item) for item in found if item]
+            self._count("batch_get_item", items)
+            return {"Responses": {table: items}}
 
     def put_item(self, *, TableName: str, Item: Item, **how: Any) -> Item:  # noqa: N803
         return self._write_one("put_item", {"Put": {"TableName": TableName, "Item": Item, **how}})
@@ -86,6 +104,7 @@ class DynamoDB:
                 raise _cancelled(["TransactionConflict" if self._held[one] else "None" for one in where])
             self._held.update(where)
         self._wait("transact_write_items")
+        self._wait("another item of a transaction", len(where[ITEMS_OF_A_SHORT_TRANSACTION:]))
         with self._lock:
             self._held.subtract(where)
             codes = ["None" if self._holds(action) else "ConditionalCheckFailed" for action in TransactItems]
@@ -175,15 +194,23 @@ class DynamoDB:
         size = sum(len(field) + len(str(next(iter(value.values())))) for item in found for field, value in item.items())
         self.read_bytes += max(4096, size)
 
-    def _wait(self, name: str) -> None:
-        if seconds := self._seconds.get(name, 0.0):
+    def _wait(self, name: str, times: int = 1) -> None:
+        if seconds := times * self._times * self._seconds.get(name, 0.0):
             time.sleep(seconds)
 
 
 def updated(item: Item, how: Item) -> Item:
-    """Return the item after `SET name = :value, … REMOVE name, …`. A value may be `if_not_exists(name, :value)`."""
+    """Return the item after `SET name = :value, … REMOVE name, …` or `ADD name :value, …`.
+
+    A value of SET may be `if_not_exists(name, :value)`.
+    """
     sets, _, removes = how["UpdateExpression"].partition("REMOVE")
     new = dict(item)
+    if sets.startswith("ADD "):
+        for name, value in (one.split() for one in sets.removeprefix("ADD ").split(",")):
+            before = int(new.get(_name(name, how), {"N": "0"})["N"])
+            new[_name(name, how)] = {"N": str(before + int(how["ExpressionAttributeValues"][value]["N"]))}
+        return new
     for name, unless, value in SET.findall(sets.strip().removeprefix("SET")):
         if not unless or _name(unless, how) not in item:
             new[_name(name, how)] = how["ExpressionAttributeValues"][value]

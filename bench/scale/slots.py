@@ -23,6 +23,8 @@ from core.slots.table import Slot, SlotsTable, Waiting
 KEYS = {"slots": (slots.PK, slots.SK), "generations": (KEY,)}
 SECONDS = {"get_item": 0.004, "query": 0.005, "put_item": 0.006, "update_item": 0.006, "delete_item": 0.006}
 SECONDS["transact_write_items"] = 0.015
+SECONDS["another item of a transaction"] = 0.001
+ANSWER_SECONDS = 0.02  # of Step Functions
 HELD_SECONDS = 1.0  # by one job
 GRANTS = 5  # measured; the result is their median
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,17 +33,20 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 class _StepFunctions:
     """A Step Functions that resumes the job that waits with a token."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
         self.tokens: dict[str, threading.Event] = {}
         self.exceptions = SimpleNamespace(TaskDoesNotExist=KeyError, TaskTimedOut=KeyError, InvalidToken=KeyError)
 
     def send_task_success(self, *, taskToken: str, output: str) -> None:  # noqa: N803, ARG002 - boto3's names
+        if self.seconds:
+            time.sleep(self.seconds)
         self.tokens[taskToken].set()
 
 
 def rush(limit: int, jobs: int) -> dict[str, Any]:
     """Start jobs of ten owners within the time that one holds its slot. Return the calls and collisions per job."""
-    dynamodb, stepfunctions = DynamoDB(KEYS, SECONDS), _StepFunctions()
+    dynamodb, stepfunctions = DynamoDB(KEYS, SECONDS), _StepFunctions(ANSWER_SECONDS)
     admission = _admission(dynamodb, stepfunctions, limit)
     generations = [_generation(f"owner{number % 10}", number) for number in range(jobs)]
     for one in generations:
@@ -61,7 +66,7 @@ def rush(limit: int, jobs: int) -> dict[str, Any]:
         time.sleep(HELD_SECONDS)
         with lock:
             at_once -= 1
-        admission.release(one.generation_id)
+        admission.release(one.generation_id, number=admission.ledger.get(one.generation_id).slot)
 
     threads = [threading.Thread(target=go, args=each) for each in enumerate(generations)]
     started = time.monotonic()
@@ -88,6 +93,28 @@ def rush(limit: int, jobs: int) -> dict[str, Any]:
     }
 
 
+def burst(slots: int, owners: int) -> dict[str, Any]:
+    """Measure how fast one caller grants so many free slots to as many queued jobs."""
+    dynamodb, stepfunctions = DynamoDB(KEYS, SECONDS), _StepFunctions(ANSWER_SECONDS)
+    admission = _admission(dynamodb, stepfunctions, slots)
+    dynamodb.slow_down(0)
+    for number in range(slots):
+        one = _generation(f"owner{number % owners}", number)
+        stepfunctions.tokens[one.generation_id] = threading.Event()
+        admission.ledger.add(one)
+        admission.ledger.wait_with(one.run, one.generation_id)
+        admission.table.wait(Waiting.of(one))
+    dynamodb.slow_down(1)
+    dynamodb.reset_counts()
+    started = time.monotonic()
+    admission.grant_slots()
+    seconds = time.monotonic() - started
+    if not all(token.is_set() for token in stepfunctions.tokens.values()):
+        raise AssertionError("A queued job was not granted its slot.")
+    calls = sum(count for name, count in dynamodb.calls.items() if " " not in name)
+    return {"slots": slots, "owners": owners, "granted_a_second": slots / seconds, "calls": calls / slots}
+
+
 def queue(waiting: int, owners: int) -> dict[str, Any]:
     """Measure the calls and reads from freeing a slot to granting it while so many jobs of so many owners wait."""
     dynamodb, stepfunctions = DynamoDB(KEYS, {}), _StepFunctions()
@@ -105,7 +132,7 @@ def queue(waiting: int, owners: int) -> dict[str, Any]:
     for _ in range(GRANTS):
         dynamodb.reset_counts()
         started = time.perf_counter()
-        admission.release(holder.holder)
+        admission.release(holder.holder, number=holder.number)
         seconds.append(time.perf_counter() - started)
         calls.append(sum(count for name, count in dynamodb.calls.items() if " " not in name))
         reads.append(dynamodb.read_bytes / 4096)

@@ -10,7 +10,7 @@ from core.generation import IMPORT, Generation, Status
 from core.learned.records import Learned
 from core.learned.times import Times
 from core.provider.client import Provider, ProviderGeneration, is_known
-from core.provider.waiting import Poll, Schedule
+from core.provider.waiting import TURN_SECONDS, Poll, Schedule, Turn
 from core.records.ledger import Ledger
 from core.slots.admission import Admission
 from core.workflow import Run
@@ -23,6 +23,7 @@ class Checked:
     status: Status  # queued: the generation has to be submitted first
     wait_seconds: int = 0  # until the next check, or 0 if no check is needed
     pending_seconds: int = 0  # from the submission to the last poll that found it pending
+    slot: int | None = None  # of a generation that the provider has finished
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class CheckStatus:
         """
         checked = self._check(run, before)
         if checked.status is Status.ARCHIVING:
-            self.admission.release(run.generation_id)
+            self.admission.release(run.generation_id, number=checked.slot)
         return checked
 
     def _check(self, run: Run, before: Poll) -> Checked:
@@ -54,22 +55,36 @@ class CheckStatus:
         while True:
             generation = self.ledger.get_for(run)
             if generation.status in (Status.ARCHIVING, Status.COMPLETED):
-                return Checked(Status.ARCHIVING)  # Finalize finds out what is already done
+                return Checked(Status.ARCHIVING, slot=generation.slot)  # Finalize finds out what is already done
             if generation.provider_id is None:
                 return Checked(Status.QUEUED)
+            if times is None:
+                self._wait_for_turn(generation)
             answer = self._poll(generation, generation.provider_id)
             age = self._age(generation)
             if answer.outcome == "completed" and answer.video is not None:
                 self.ledger.provider_finished(run, answer.video, answer.credits_used)
                 self._learn(generation, before, age, answer.credits_used)
-                return Checked(Status.ARCHIVING)
+                return Checked(Status.ARCHIVING, slot=generation.slot)
             if times is None:
                 times = self.learned.times_of(generation.request, generation.owner)
-            pause = self.schedule.pause(age, times)
+            pause = self._until_turn(generation, self.schedule.pause(age, times))
             if not self.schedule.stays(pause, (self.ledger.now() - invoked_at).total_seconds()):
                 return Checked(Status.GENERATING, max(1, round(pause)), int(age))
             self.sleep(pause)
             before = Poll(age, pause)
+
+    def _wait_for_turn(self, generation: Generation) -> None:
+        """Wait for the job's moment before the first poll of this invocation, which begins at any time."""
+        if (wait := self._until_turn(generation, 0)) <= TURN_SECONDS:
+            self.sleep(wait)
+
+    def _until_turn(self, generation: Generation, pause: float) -> float:
+        """Return the seconds, about `pause`, until the job may be polled. Few slots need no turns, and no read."""
+        if not self.schedule.cycle(self.admission.limit):
+            return pause
+        turn = Turn(generation.slot or 0, self.admission.table.in_use(), self.ledger.now().timestamp())
+        return self.schedule.until_turn(turn, pause)
 
     def _poll(self, generation: Generation, provider_id: str) -> ProviderGeneration:
         try:

@@ -118,6 +118,7 @@ def _stack() -> tuple[dict[str, str], Snapshot]:
         "POLL_DEADLINE_SECONDS": "1800",
         "POLL_SLOW_SECONDS": "900",
         "POLL_GIVE_UP_SECONDS": "86400",
+        "POLLS_PER_SECOND": "50",
     }
     return settings, Snapshot()
 

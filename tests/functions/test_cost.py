@@ -25,7 +25,7 @@ CALLS = {
     "admit": {
         "dynamodb GetItem": 3,  # one of them at the start, because files that it names are copied first
         "dynamodb PutItem": 1,
-        "dynamodb Query": 7,  # one of them reads for which models credits are missing
+        "dynamodb Query": 3,  # the queue, the slots, and for which models credits are missing
         "dynamodb UpdateItem": 3,
         "dynamodb TransactWriteItems": 1,
         "stepfunctions SendTaskSuccess": 1,
@@ -40,7 +40,7 @@ CALLS = {
         "dynamodb GetItem": 1,
         "secretsmanager GetSecretValue": 1,
         "dynamodb UpdateItem": 3,  # two of them store what was learned of its kind and model
-        "dynamodb Query": 3,  # one of them because a job that waits for credits may be due
+        "dynamodb Query": 2,  # the queue, and whether a job that waits for credits may be due
         "dynamodb DeleteItem": 1,
     },
     "finalize": {
@@ -56,7 +56,7 @@ CALLS = {
 # The record has more than 1 KiB from CheckStatus on, with the provider's answer and its hold. Two units of Finalize
 # watch the end, and two count the job for its API key.
 WRITE_UNITS = {"api": 11, "admit": 13, "submit": 4, "check_status": 6, "finalize": 15}
-READ_UNITS = {"api": 2, "admit": 10, "submit": 3.5, "check_status": 4, "finalize": 4}
+READ_UNITS = {"api": 3.5, "admit": 6, "submit": 5, "check_status": 3, "finalize": 4}
 SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb GetItem": 1,
     "dynamodb BatchGetItem": 1,
@@ -113,4 +113,4 @@ def test_a_sweep_with_nothing_to_do_makes_these_calls_and_no_others(cloud: Cloud
     recorder.end()
     [invocation] = map(invocation_of, recorder.lines)
     assert dict(invocation.operations) == SWEEP
-    assert (invocation.write_units, invocation.read_units) == (1, 10.5)
+    assert (invocation.write_units, invocation.read_units) == (1, 11)

@@ -4,6 +4,20 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        "Five hundred jobs poll as often as one",
+        "functions/core/check_status.py",
+        "if not self.schedule.cycle(self.admission.limit):",
+        "if self.admission.limit:",
+        noticed_by="tests/unit/test_check_status.py",
+    ),
+    Mutant(
+        "All jobs that take turns poll at the same moment",
+        "functions/core/provider/waiting.py",
+        "(turn.slot / self.polls_per_second - earliest) % cycle",
+        "-earliest % cycle",
+        noticed_by="tests/unit/test_waiting.py",
+    ),
+    Mutant(
         "A check that keeps polling reads the record only once",
         "functions/core/check_status.py",
         """        while True:

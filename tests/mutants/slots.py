@@ -14,10 +14,10 @@ MUTANTS = (
         "Only the sweep frees slots",
         "functions/core/slots/admission.py",
         """(until is None or slot.since <= until):
-                self.table.release(slot)
+                    self.table.release(slot)
 """,
         """(until is None or slot.since <= until):
-                pass
+                    pass
 """,
         noticed_by="tests/unit/test_slots.py::test_the_limit_is_kept_and_the_next_job_is_admitted_when_one_ends",
     ),
@@ -34,6 +34,27 @@ MUTANTS = (
         "        if not generation.at_provider:\n            self.release",
         "        if generation:\n            self.release",
         noticed_by="tests/unit/test_slots.py::test_a_slot_is_free_only_when_the_provider_is_done",
+    ),
+    Mutant(
+        "A slot is not freed if a lower limit moved its job",
+        "functions/core/slots/admission.py",
+        "number is None or not self.table.release_number(number, generation_id)",
+        "number is None or self.table.release_number(number, generation_id)",
+        noticed_by="tests/unit/test_slots.py::test_a_slot_whose_job_was_moved_is_freed",
+    ),
+    Mutant(
+        "An owner gets another slot before all owners without one were read",
+        "functions/core/slots/view.py",
+        "is_certain = self.is_whole or not self._slots[owner]",
+        "is_certain = True",
+        noticed_by="tests/unit/test_slots_view.py",
+    ),
+    Mutant(
+        "Jobs that are granted slots together are not woken",
+        "functions/core/slots/admission.py",
+        "                self._wake_all(choice.jobs)\n",
+        "",
+        noticed_by="tests/unit/test_slots.py::test_slots_granted_together_are_shared_as_if_granted_one_by_one",
     ),
     Mutant(
         "An hour's samples of held slots are added up instead of averaged",

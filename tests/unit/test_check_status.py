@@ -28,10 +28,11 @@ class House:
     def __init__(self, dynamodb: "DynamoDBClient", takes: float = 45, stay: int = 100) -> None:
         self.clock, self.takes, self.polled_at = Clock(), takes, list[float]()
         self.released = 0
+        self.limit, self.slots_in_use = 20, cast("int | None", None)
         self.ledger = Ledger(dynamodb, "generations", self.clock)
         self.learned = Learned(dynamodb, "slots")
         self.before_poll: Callable[[float], None] = lambda _: None
-        schedule = Schedule(first=30, every=2.5, stay=stay, deadline=1800, slow=900, give_up=86400)
+        schedule = Schedule(first=30, every=2.5, stay=stay, deadline=1800, slow=900, give_up=86400, polls_per_second=50)
         self.step = CheckStatus(
             self.ledger, cast("Any", self), schedule, self.learned, cast("Any", self), self.clock.forward
         )
@@ -51,10 +52,20 @@ class House:
             return ProviderGeneration("pending", "generating", None, "", None)
         return ProviderGeneration("completed", "completed", {"url": "https://cdn.example/v"}, "", 1)
 
-    def release(self, generation_id: str) -> None:
+    def release(self, generation_id: str, *, number: int | None) -> None:
         """Replace the admission's method that frees a slot."""
-        assert generation_id == "g1"
+        assert (generation_id, number) == ("g1", None)
         self.released += 1
+
+    @property
+    def table(self) -> "House":
+        """Replace the table of slots."""
+        return self
+
+    def in_use(self) -> int:
+        """Replace the number of slots in use."""
+        assert self.slots_in_use is not None, "it costs a read"
+        return self.slots_in_use
 
     def check(self, after: float, before: Poll = SUBMITTED) -> Checked:
         self.clock.forward(after)
@@ -167,3 +178,31 @@ def test_an_unsubmitted_job_returns_to_submit(dynamodb: "DynamoDBClient") -> Non
 def test_a_job_completes_although_its_time_cannot_be_noted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(house.learned, "_name", "no-such-table")
     assert house.check(30) == Checked(Status.ARCHIVING)
+
+
+def test_with_many_slots_in_use_each_job_polls_in_its_turn(house: House) -> None:
+    house.limit, house.slots_in_use = 500, 500
+    house.check(30)
+    moments = [house.start.timestamp() + age for age in house.polled_at]
+    assert [moment % 10 for moment in moments] == pytest.approx([0] * len(moments), abs=1e-3)
+    assert house.polled_at[-1] - house.takes < 10
+
+
+def test_turns_follow_the_number_of_slots_in_use(house: House) -> None:
+    house.limit, house.slots_in_use = 500, 500
+
+    def few_are_left(_: float) -> None:
+        house.slots_in_use = 3
+
+    house.before_poll = few_are_left
+    house.takes = 60
+    house.check(30)
+    pauses = [later - earlier for earlier, later in zip(house.polled_at, house.polled_at[1:], strict=False)]
+    assert set(pauses) == {2.5}
+
+
+def test_a_job_does_not_wait_long_for_its_turn_before_its_first_poll(house: House) -> None:
+    """Its function would time out."""
+    house.limit = house.slots_in_use = 50_000
+    assert house.check(30).status is Status.GENERATING
+    assert house.polled_at == [30]

@@ -11,7 +11,7 @@ from core.record_failure import close
 from core.rescue import resolve
 from core.slots.admission import Admission
 from core.slots.credits import Credits
-from core.slots.table import Refused, SlotsTable, Waiting
+from core.slots.table import Done, Refused, SlotsTable, Waiting
 from core.sweep import SweepIncomplete
 from core.workflow import Ended, Run
 from tests.support.generations import claimed, generation
@@ -102,9 +102,54 @@ def test_the_last_served_owner_is_known_despite_constant_arrivals(house: House) 
     until = now + timedelta(seconds=10)
     assert table.take_lease("one", now, until) == ""
     assert table.take_lease("other", now, until) is None
-    assert not table.end_lease("one", "ann")
-    assert table.take_lease("one", now, until, "ann") == "ann"
+    assert not table.end_lease("one", Done("ann", 2))
+    assert table.take_lease("one", now, until, Done("ann", 2)) == "ann"
     assert table.take_lease("other", until + timedelta(seconds=1), until + timedelta(seconds=9)) == "ann"
+
+
+def test_the_number_of_slots_in_use_is_known_after_each_grant(house: House) -> None:
+    assert house.table.in_use() == 0
+    house.arrive("ann1")
+    assert house.table.in_use() == 1
+    house.arrive("bob1", "bob2")
+    assert house.table.in_use() == 2, "of two slots"
+
+
+@pytest.mark.parametrize("cancelled", [None, "ann1", "bob2"])
+def test_slots_granted_together_are_shared_as_if_granted_one_by_one(house: House, cancelled: str | None) -> None:
+    """A job that was just cancelled refuses the transaction, and the others are granted their slots nevertheless."""
+    house.arrive("zed1", "zed2")
+    for name in ("ann1", "ann2", "ann3", "ann4", "bob1", "bob2", "cyd1"):
+        house.arrive(name)
+    if cancelled:
+        house.ledger.fail(Run(cancelled), Failure("Cancelled", "by its owner"))
+    house.limit_to(7)
+    house.admission.grant_slots()
+    expected = {"zed1", "zed2", "ann1", "ann2", "bob1", "bob2", "cyd1"} - {cancelled}
+    assert set(house.holders) == expected | {"ann3" if cancelled else "cyd1"}
+    assert set(house.admitted) == {*house.holders, *([cancelled] if cancelled else [])}
+    assert len(house.holders) == 7
+
+
+def test_many_jobs_of_one_owner_are_granted_in_order(house: House) -> None:
+    names = [f"ann{n:02}" for n in range(40)]
+    house.limit_to(0)
+    house.arrive(*names)
+    house.limit_to(30)
+    house.admission.grant_slots()
+    assert house.holders == names[:30]
+    assert sorted(house.admitted) == names[:30]
+
+
+def test_a_slot_whose_job_was_moved_is_freed(house: House) -> None:
+    house.arrive("ann1", "ann2")
+    house.end("ann1")
+    house.limit_to(1)
+    house.arrive("ann3")
+    [moved] = house.table.held()
+    assert (moved.holder, moved.number, house.record("ann2").slot) == ("ann2", 0, 1)
+    house.admission.release("ann2", number=1)
+    assert house.holders == ["ann3"]
 
 
 @pytest.mark.exhaustive

@@ -1,13 +1,15 @@
-"""Test that plain values survive the conversion to DynamoDB items."""
+"""Test that plain values survive the conversion to DynamoDB items, and how transactions are retried."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.generation import Status
-from core.records.table import read, write
+from core.records.table import Condition, Table, Together, read, write
 
 PLAIN: Any = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),
@@ -28,3 +30,39 @@ def test_an_enum_is_written_as_its_text() -> None:
 def test_an_unsupported_value_is_rejected() -> None:
     with pytest.raises(TypeError, match="Float types are not supported"):
         write({"seconds": 1.5})
+
+
+class Busy:
+    """A DynamoDB that cancels as many transactions as there are reasons, each for the reason of the second item."""
+
+    exceptions = SimpleNamespace(TransactionCanceledException=ClientError)
+
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = list(reasons)
+        self.written: list[Any] = []
+
+    def transact_write_items(self, *, TransactItems: list[Any]) -> None:  # noqa: N803 - boto3's name
+        self.written.append(TransactItems[1])
+        if self.reasons:
+            codes: Any = [{"Code": "None"}, {"Code": self.reasons.pop(0)}]
+            raise ClientError({"Error": {}, "CancellationReasons": codes}, "TransactWriteItems")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "written"),
+    [
+        pytest.param([], [1], id="no conflict"),
+        pytest.param(["TransactionConflict"] * 3, [1, 1, 1, 1], id="conflicts"),
+        pytest.param(["TransactionConflict", "ConditionalCheckFailed"], [1, 1, 2], id="another write was faster"),
+    ],
+)
+def test_a_transaction_reads_again_only_if_a_condition_failed(
+    monkeypatch: pytest.MonkeyPatch, reasons: list[str], written: list[int]
+) -> None:
+    """After a conflict, the conditions still protect what was read."""
+    monkeypatch.setattr("core.records.table.time.sleep", lambda _: None)
+    dynamodb: Any = Busy(*reasons)
+    readings = iter([1, 2, 3])
+    table = Table(dynamodb, "generations")
+    table.put_with({"generation_id": "g1"}, Condition("#a = :b"), lambda: Together({}, [next(readings)]))
+    assert dynamodb.written == written

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from core.errors import GenerationTimedOut
 from core.learned.times import FEW, Times
-from core.provider.waiting import LONGEST_LEARNED, TURN_SECONDS, Poll, Schedule, backoff, first_wait
+from core.provider.waiting import LONGEST_LEARNED, TURN_SECONDS, Poll, Schedule, Turn, backoff, first_wait
 
 SCHEDULE = Schedule(first=30, every=2.5, stay=100, deadline=1800, slow=900, give_up=86400)
+TAKING_TURNS = replace(SCHEDULE, polls_per_second=50)
 NOTHING = Times()
 SAME = Times.of([40.0] * 20)
 TWO_KINDS = Times.of([28.0, 30.0, 32.0] * 10 + [115.0, 120.0, 125.0] * 10)
@@ -70,7 +71,7 @@ def test_a_check_stays_for_short_pauses_and_for_a_bounded_time() -> None:
     assert SCHEDULE.stays(2.5, 0)
     assert SCHEDULE.stays(2.5, 97.5)
     assert not SCHEDULE.stays(2.5, 98)
-    assert not SCHEDULE.stays(23, 0)
+    assert not SCHEDULE.stays(31, 0)
     assert not replace(SCHEDULE, stay=0).stays(2.5, 0)
 
 
@@ -116,3 +117,33 @@ def test_a_model_that_gets_faster_is_followed_although_each_poll_finds_it_done()
 
 def test_pauses_after_rejections_without_a_time_grow_up_to_a_minute() -> None:
     assert [backoff(age) for age in (0, 5, 30, 1000)] == [2, 5, 30, 60]
+
+
+@pytest.mark.parametrize("in_use", [0, 1, 125])
+def test_few_jobs_need_no_turns(in_use: int) -> None:
+    assert TAKING_TURNS.until_turn(Turn(7, in_use, 1e9), 2.5) == 2.5
+
+
+@pytest.mark.parametrize("in_use", [150, 500, 2000])
+def test_jobs_in_all_slots_poll_no_more_often_than_allowed(in_use: int) -> None:
+    polls: list[float] = []
+    for slot in range(in_use):
+        now = random.Random(slot).uniform(1e9, 1e9 + 60)  # when its check begins
+        now += TAKING_TURNS.until_turn(Turn(slot, in_use, now), 0)
+        while now < 1e9 + 300:
+            polls.append(now)
+            now += 0.2  # the provider's answer
+            now += TAKING_TURNS.until_turn(Turn(slot, in_use, now), TAKING_TURNS.every)
+    polls = sorted(at for at in polls if at > 1e9 + 100)
+    in_a_second = [later - earlier for earlier, later in zip(polls, polls[51:], strict=False)]
+    assert min(in_a_second) >= 0.99, "of 52 polls, the first and the last are a second apart"
+    assert 0.9 < len(polls) / (200 * 50) <= 1.01
+
+
+@given(st.integers(0, 9999), st.integers(0, 9999), st.floats(1.7e9, 2e9), st.sampled_from([0.0, 2.5, 40.0, 900.0]))
+@example(slot=499, in_use=0, now=1.8e9, pause=0.0)
+def test_a_turn_is_about_when_the_schedule_says_and_never_later_than_a_cycle(
+    slot: int, in_use: int, now: float, pause: float
+) -> None:
+    wait = TAKING_TURNS.until_turn(Turn(slot, in_use, now), pause)
+    assert max(0.0, pause - TAKING_TURNS.every / 2) <= wait <= pause + TAKING_TURNS.cycle(in_use)

@@ -147,7 +147,7 @@ class Budgets:
     def open(self, hold: Hold, most: int) -> tuple[Hold, list[Any]]:
         """Return a hold with this many credits, and the updates that count them and a job.
 
-        Call it again for each attempt of the transaction. Raise `BudgetExceeded` if a budget has no room.
+        Call it again if one of the conditions failed. Raise `BudgetExceeded` if a budget has no room.
         """
         more, found = max(0, most - hold.credits), self._read(hold.scopes)
         return hold.taking(more, _periods(found)), [self._hold(item, budget, more) for item, budget in found]
@@ -166,7 +166,7 @@ class Budgets:
     def close(self, hold: Hold, charged: int) -> tuple[Hold, list[Any]]:
         """Return a hold with its charge in place of the held credits, and the updates that count the difference.
 
-        Call it again for each attempt of the transaction. A higher charge counts in the current periods. A lower one is
+        Call it again if one of the conditions failed. A higher charge counts in the current periods. A lower one is
         given back to the periods that the hold names, if a budget still counts them.
         """
         if (more := charged - hold.credits) > 0:

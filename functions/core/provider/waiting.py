@@ -5,6 +5,7 @@ the rules for jobs that wait for credits. An execution's history holds
 25,000 events and each turn of its loop takes fourteen, so no rule may let a job turn too often.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,8 +13,8 @@ from core.errors import GenerationTimedOut, SubmissionTimedOut
 from core.learned.times import Times
 
 # A turn of the workflow's loop costs as much as these seconds of a waiting function: three state transitions at
-# 0.000025 USD, and 256 MiB on arm64 at 0.0000133334 USD per GiB and second (us-east-1).
-TURN_SECONDS = 22.5
+# 0.000025 USD, and 192 MiB on arm64 at 0.0000133334 USD per GiB and second (us-east-1).
+TURN_SECONDS = 30
 LATE_SECONDS = 10  # the possible delay of a poll, for a function's start and the provider's answer
 SOONER = 0.8
 LONGEST_LEARNED = 60  # seconds of a learned wait, so that other owners' slow jobs do not delay a job for longer
@@ -71,6 +72,15 @@ class LookUpSchedule:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Which job is about to be polled, and when: its slot, how many slots are in use, and the time in seconds."""
+
+    slot: int
+    in_use: int
+    now: float
+
+
+@dataclass(frozen=True)
 class Schedule:
     """When CheckStatus polls, in seconds. docs/decisions/0005-waiting.md explains the defaults of a stage."""
 
@@ -80,6 +90,23 @@ class Schedule:
     deadline: int  # from the submission; after it something is wrong, but the video is paid for ...
     slow: int  # ... so polls continue at this interval ...
     give_up: int  # ... until this long after the deadline
+    polls_per_second: float = math.inf  # of all jobs together
+
+    def cycle(self, in_use: int) -> float:
+        """Return the seconds between two polls of a job while so many slots are in use, or 0 for the usual ones."""
+        cycle = in_use / self.polls_per_second
+        return cycle if cycle > self.every else 0
+
+    def until_turn(self, turn: Turn, pause: float) -> float:
+        """Return the seconds, about `pause`, until the job may be polled.
+
+        If many slots are in use, each has its own moment in every cycle, so that the polls are evenly spaced.
+        """
+        cycle = self.cycle(turn.in_use)
+        if not cycle:
+            return pause
+        earliest = turn.now + max(0.0, pause - self.every / 2)
+        return earliest - turn.now + (turn.slot / self.polls_per_second - earliest) % cycle
 
     def pause(self, age: float, times: Times) -> float:
         """Return the seconds until the next poll of a job that was submitted `age` seconds ago and is not done.

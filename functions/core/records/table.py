@@ -121,7 +121,7 @@ class Together:
     updates: Sequence[Any] = ()
 
 
-Others = Callable[[], Together]  # called for each attempt of a transaction
+Others = Callable[[], Together]  # called again if one of its conditions failed
 
 
 class ConditionFailed(Exception):
@@ -240,13 +240,13 @@ class Table:
         self._together(update, token, others)
 
     def _together(self, own: Callable[[Item], Any], token: str, others: Others) -> None:
-        """Make a transaction. Call `others` again and retry after a conflict, or if one of their conditions failed.
+        """Make a transaction, and retry it after a conflict. Call `others` again if one of their conditions failed.
 
-        Raise `ConditionFailed` if the condition of our own item does not hold, and `Contention` after too many
-        conflicts.
+        A conflict says nothing about the items, and their conditions still protect them. Raise `ConditionFailed` if the
+        condition of our own item does not hold, and `Contention` after too many conflicts.
         """
+        together = others()
         for attempt in range(MOST_CONFLICTS):
-            together = others()
             try:
                 self._dynamodb.transact_write_items(TransactItems=[own(together.fields), *together.updates])
             except self._dynamodb.exceptions.TransactionCanceledException as cancelled:
@@ -259,6 +259,8 @@ class Table:
                 if any(reason.get("Code") not in _PASSING for reason in reasons):
                     raise
                 time.sleep(random.uniform(0, min(1, 0.02 * 1.5**attempt)))  # noqa: S311 - nothing secret
+                if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+                    together = others()
             else:
                 return
         raise Contention

@@ -6,6 +6,7 @@ keeps the slot until the provider says that the job has ended, or until the job 
     table.py        the items: slots, which name their holders, and the queue
     shortages.py    which jobs wait because the provider has no credits for them
     credits.py      how such jobs give their slots back, return to the queue, and end
-    admission.py    whose job is next, and how slots are granted and freed (core.sweep frees what was left)
+    view.py         which of the queued jobs are next
+    admission.py    how slots are granted and freed (core.sweep frees what was left)
     history.py      the numbers of held slots and queued jobs, hour by hour
 """

@@ -1,17 +1,17 @@
 """Choose the job that gets the next free slot, and wake its workflow.
 
 The owner with the fewest slots is next. Ties go round-robin, starting after the owner who was served last. An owner's
-jobs are served in order. The choice is made when a slot is granted, from the slots and queued jobs that each owner has
-at that moment. So a thousand queued jobs do not delay other owners, and past use of many slots does not count. If many
-owners wait for few slots, a new one waits for one round.
+jobs are served in order (view.py). The choice is made when slots are granted, from the slots and queued jobs that each
+owner has at that moment. So a thousand queued jobs do not delay other owners, and past use of many slots does not
+count. If many owners wait for few slots, a new one waits for one round.
 
 Jobs that are held back for lack of credits (shortages.py) leave this queue when the search finds them. Every minute,
 one held-back job of each model is granted a slot as a try, before all other jobs.
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +23,8 @@ from core.generation import Failure, Generation, Given, Status, iso
 from core.inputs.links import source_of
 from core.records.ledger import Ledger
 from core.slots.shortages import Shortage, Shortages
-from core.slots.table import Refused, Slot, SlotsTable, Waiting, after_owner
+from core.slots.table import Done, Refused, Slot, SlotsTable, Waiting, after_owner
+from core.slots.view import View
 from core.workflow import Run
 
 if TYPE_CHECKING:
@@ -31,22 +32,26 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=10)  # after this time, a caller that grants slots is assumed dead
 MOST_PAGES = 40  # of the queue, read to find the next job; an owner needs one at most
+AT_ONCE = 16  # slots that one transaction grants; it may read 4 MB of records, and the largest have 200 KB
+WOKEN_AT_ONCE = 8  # workflows
 
 
 @dataclass
 class _Seen:
-    """The slots and shortages that the loop has read. One job of each shortage in `due` may be tried now."""
+    """The slots, the shortages and the queue, as read before slots are granted. Of each shortage in `due`, one job may
+    be tried now."""
 
     held: dict[int, Slot]
     shortages: Mapping[str, Shortage]
     due: list[Shortage]
+    queue: list[Waiting] | None = None  # the whole queue, if it is short and no slot was granted since it was read
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """The next job, and its shortage if it is a try. Without a job, `is_final` means that the search found no other."""
+    """The next jobs, or the shortage of the one job that is a try. After a final choice no job is left in the queue."""
 
-    job: Waiting | None
+    jobs: list[Waiting]
     trying: Shortage | None
     is_final: bool
 
@@ -125,14 +130,16 @@ class Admission:
         if not generation.at_provider:
             self.release(generation.generation_id, until=generation.ended_at)
 
-    def release(self, generation_id: str, until: datetime | None = None) -> None:
+    def release(self, generation_id: str, *, until: datetime | None = None, number: int | None = None) -> None:
         """Free the slot of a job that the provider has ended, and grant it to the next job.
 
-        A slot that was granted after the time `until` stays, because it belongs to a later run.
+        A slot that was granted after the time `until` stays, because it belongs to a later run. The slots are read only
+        if the job does not have the slot with this `number`: a lower limit may have moved the job.
         """
-        for slot in self.table.held():
-            if slot.holder == generation_id and (until is None or slot.since <= until):
-                self.table.release(slot)
+        if number is None or not self.table.release_number(number, generation_id):
+            for slot in self.table.held():
+                if slot.holder == generation_id and (until is None or slot.since <= until):
+                    self.table.release(slot)
         self.grant_slots()
 
     def wake(self, generation_id: str) -> None:
@@ -147,45 +154,54 @@ class Admission:
         Only one caller runs this loop at a time, under a lease; others set a flag that makes it run once more. The
         lease only avoids contention: concurrent or crashed callers are safe.
         """
-        if not self._may_grant():
+        seen, who = self._look(), uuid4().hex
+        done: Done | None = None
+        if seen is None:
             return
-        who = uuid4().hex
-        served: str | None = None
-        while (served := self._take_lease(who, served)) is not None:
+        while (served := self._take_lease(who, done)) is not None:
             try:
-                served = self._grant(who, served)
+                if seen is not None:
+                    served = self._grant(who, served, seen)
             finally:
-                has_ended = self.table.end_lease(who, served)
+                done = Done(served, len(self._held() if seen is None else seen.held))
+                has_ended = self.table.end_lease(who, done)
             if has_ended:
                 return
+            seen = self._look()
 
-    def _may_grant(self) -> bool:
-        """Return whether a job is queued and a slot is free: these reads cost a tenth of a lease.
+    def _look(self) -> "_Seen | None":
+        """Return what is needed to grant slots, or None if no job is queued or no slot is free.
 
         A job that arrives or ends is written before this, and the reads are consistent. So of two callers at once, the
-        later one sees both changes.
+        later one sees both changes, and grants slots or makes the other one run once more.
         """
-        waiting, _ = self.table.waiting()
-        if not waiting and not self._due(self.shortages.every()):
-            return False
-        return len({slot.number for slot in self.table.held()} & {*range(self.limit)}) < self.limit
+        queue, has_more = self.table.waiting()
+        if not queue and not self._due(self.shortages.every()):
+            return None
+        held = self._held()
+        if len(held.keys() & {*range(self.limit)}) >= self.limit:
+            return None
+        shortages = self.shortages.every()
+        return _Seen(held, shortages, self._due(shortages), None if has_more else queue)
 
     def _due(self, shortages: Mapping[str, Shortage]) -> list[Shortage]:
         """Return the shortages whose next try is due."""
         now = iso(self.ledger.now())
         return [shortage for shortage in shortages.values() if shortage.try_at <= now]
 
-    def _take_lease(self, who: str, served: str | None) -> str | None:
-        return self.table.take_lease(who, self.ledger.now(), self.ledger.now() + LEASE, served)
+    def _take_lease(self, who: str, done: Done | None) -> str | None:
+        return self.table.take_lease(who, self.ledger.now(), self.ledger.now() + LEASE, done)
 
-    def _grant(self, who: str, served: str) -> str:
+    def _grant(self, who: str, served: str, seen: _Seen) -> str:
         """Grant slots under the lease of `who`, after the owner that was `served` last; return the last one now."""
-        seen, renew_at = self._look(), self.ledger.now() + LEASE / 2
+        renew_at = self.ledger.now() + LEASE / 2
         while True:
             if self.ledger.now() > renew_at:
-                if self._take_lease(who, served) is None:
+                if self._take_lease(who, Done(served, len(seen.held))) is None:
                     return served
-                seen, renew_at = self._look(), self.ledger.now() + LEASE / 2
+                seen.held, renew_at = self._held(), self.ledger.now() + LEASE / 2
+                seen.shortages = self.shortages.every()
+                seen.due = self._due(seen.shortages)
             free = [number for number in range(self.limit) if number not in seen.held]
             over = [slot for number, slot in seen.held.items() if number >= self.limit]
             if not free:
@@ -194,34 +210,50 @@ class Admission:
                 self._move(over[0], free[0])
                 seen.held = self._held()
                 continue
-            choice = self._choose(seen, served)
-            if choice.job is None:
-                if choice.is_final:
-                    return served
-                continue
-            if self._grant_to(choice.job, choice.trying, free[0], seen) and not choice.trying:
-                served = choice.job.owner
-
-    def _look(self) -> "_Seen":
-        shortages = self.shortages.every()
-        return _Seen(self._held(), shortages, self._due(shortages))
+            choice = self._choose(seen, served, len(free))
+            granted = self._grant_all(choice, free, seen)
+            if granted and not choice.trying:
+                served = granted[-1].owner
+            if choice.is_final and len(granted) == len(choice.jobs):
+                return served
 
     def _held(self) -> dict[int, Slot]:
         return {slot.number: slot for slot in self.table.held()}
 
-    def _choose(self, seen: "_Seen", served: str) -> "_Choice":
-        """Return the next job: a held-back one if a try is due, or else the next one in the queue."""
+    def _choose(self, seen: _Seen, served: str, most: int) -> _Choice:
+        """Return a held-back job if a try is due, or else up to `most` jobs that are next in the queue."""
         if seen.due:
             trying = seen.due.pop()
-            return _Choice(self.table.next_held_back(trying.model, trying.served), trying, is_final=False)
-        job, kept = self._next(seen, served)
+            job = self.table.next_held_back(trying.model, trying.served)
+            return _Choice([job] if job else [], trying, is_final=False)
+        view, kept = self._view(seen, served)
         self.table.hold_back(kept, self.ledger.now())
-        return _Choice(job, None, is_final=not kept)
+        taken = view.take(min(most, AT_ONCE))
+        jobs = list({job.generation_id: job for job in taken}.values())  # a job may be in the queue twice
+        is_all = not taken or (view.is_empty and len(jobs) == len(taken))
+        return _Choice(jobs, None, is_final=is_all and not kept)
 
-    def _grant_to(self, job: Waiting, trying: Shortage | None, free: int, seen: "_Seen") -> bool:
-        """Grant a slot to a job and wake its workflow. Return whether it was granted now."""
+    def _grant_all(self, choice: _Choice, free: list[int], seen: _Seen) -> list[Waiting]:
+        """Grant slots to the chosen jobs and wake their workflows. Return the jobs that were granted one now."""
         # A job that continues after an operator resolved its submission may still have its slot.
-        number = next((slot.number for slot in seen.held.values() if slot.holder == job.generation_id), free)
+        kept = {slot.holder: number for number, slot in seen.held.items()}
+        numbers = iter(free)
+        pairs = [(job, kept[job.generation_id] if job.generation_id in kept else next(numbers)) for job in choice.jobs]
+        if len(pairs) > 1:
+            with suppress(Refused):
+                self.table.grant_all(pairs, self.ledger.now())
+                for job, number in pairs:
+                    seen.held[number] = Slot(number, job.generation_id, job.owner, self.ledger.now())
+                self._wake_all(choice.jobs)
+                return choice.jobs
+        return [job for job, number in pairs if self._grant_to(job, choice.trying, number, seen)]
+
+    def _wake_all(self, jobs: Sequence[Waiting]) -> None:
+        with ThreadPoolExecutor(WOKEN_AT_ONCE) as pool:
+            list(pool.map(self.wake, [job.generation_id for job in jobs]))
+
+    def _grant_to(self, job: Waiting, trying: Shortage | None, number: int, seen: _Seen) -> bool:
+        """Grant a slot to a job and wake its workflow. Return whether it was granted now."""
         try:
             as_try = self.shortages.trying(trying, job) if trying else None
             self.table.grant(job, number, self.ledger.now(), as_try)
@@ -241,34 +273,48 @@ class Admission:
         except Refused:
             return  # freed or granted in the meantime
 
-    def _next(self, seen: "_Seen", served: str) -> tuple[Waiting | None, list[Waiting]]:
-        """Return the first job of the owner with the fewest slots, starting after the owner who was served last.
+    def _view(self, seen: _Seen, served: str) -> tuple[View, list[Waiting]]:
+        """Read the queue from the owner after the one who was `served` last, as far as the next choice needs it.
 
-        Usually the first page contains an owner without a slot, and no owner can have fewer. Also return the jobs that
-        were skipped because they are held back. If there are any, their owners may have more jobs behind them.
+        Usually the first page contains an owner without a slot. Also return the jobs that were skipped because they are
+        held back. If there are any, their owners may have more jobs behind them.
         """
-        slots, kept = Counter(slot.owner for slot in seen.held.values()), list[Waiting]()
-        start = after = after_owner(served) if served else ""
-        has_wrapped = not start
-        heads: dict[str, Waiting] = {}
+        view, kept = View(slot.owner for slot in seen.held.values()), list[Waiting]()
+        start = after_owner(served) if served else ""
+        for page, has_more in self._pages(seen, start):
+            for job in page:
+                if (shortage := seen.shortages.get(job.model)) and shortage.holds_back(job):
+                    kept.append(job)
+                else:
+                    view.add(job)
+            if has_more:
+                view.has_more_of(page[-1].owner)
+            if view.is_enough and seen.queue is None:
+                return view, kept
+        view.is_whole = True
+        seen.queue = None
+        return view, kept
+
+    def _pages(self, seen: _Seen, start: str) -> Iterator[tuple[list[Waiting], bool]]:
+        """Yield the queue from the sort key `start` on and then what is before it, and whether a page's last owner may
+        have more jobs."""
+        if seen.queue is not None:
+            yield sorted(seen.queue, key=lambda job: (job.sort_key <= start, job.sort_key)), False
+            return
+        after, has_wrapped = start, not start
         for _ in range(MOST_PAGES):
             page, has_more = self.table.waiting(after)
-            for waiting in page:
-                if (shortage := seen.shortages.get(waiting.model)) and shortage.holds_back(waiting):
-                    kept.append(waiting)
-                elif not slots[waiting.owner]:
-                    return waiting, kept
-                else:
-                    heads.setdefault(waiting.owner, waiting)
+            if has_wrapped and start and page and page[-1].sort_key > start:
+                page, has_more = [job for job in page if job.sort_key <= start], False
+            yield page, has_more
             if has_more:
                 after = after_owner(page[-1].owner)
             elif not has_wrapped:
                 after, has_wrapped = "", True
             else:
-                break
+                return
             if has_wrapped and start and after >= start:
-                break
-        return min(heads.values(), key=lambda head: slots[head.owner], default=None), kept
+                return
 
     def end(self, task_token: str) -> None:
         """Let the workflow of a generation that has ended continue. Submit then finds that it has ended."""

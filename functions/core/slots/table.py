@@ -5,7 +5,8 @@
     pk "held back"  sk model/0 or 1/owner/…   a queued generation that waits for credits (1 if it was itself rejected)
     pk "shortage" sk model                    the rejections for lack of credits of a model (shortages.py)
     pk "ends/<generation>"  sk generation     a generation that waits for a run of another one, whose video is its input
-    pk "lease"    sk "lease"                  the caller that grants slots, and the owner served last (admission.py)
+    pk "lease"    sk "lease"                  the caller that grants slots, the owner served last, and how many slots
+                                              were in use then (admission.py)
     pk "times"    sk model                    how long its generations took (core.learned)
     pk "kinds"    sk model and kind           how long generations with equal parameters took, and what they cost
     pk "hour"     sk when it began            numbers of held slots and queued jobs (history.py)
@@ -96,6 +97,19 @@ class Slot:
     holder: str  # a generation's id
     owner: str
     since: datetime
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the caller that holds the lease has done: the owner served last, and how many slots are in use now."""
+
+    served: str
+    in_use: int
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return the values of an update."""
+        return {":served": self.served, ":in_use": self.in_use}
 
 
 class Refused(Exception):
@@ -262,18 +276,26 @@ class SlotsTable:
 
         `trying` is the additional update if the slot is for a try.
         """
+        granted = self._granting(waiting, number, now, HELD_BACK if trying else WAITING)
+        self._transact(*granted, *([{"Update": trying}] if trying else ()))
+
+    def grant_all(self, granted: Sequence[tuple[Waiting, int]], now: datetime) -> None:
+        """Give slots to queued jobs as `grant` does, to all of them or to none. Raise `Refused`."""
+        self._transact(*(item for job, number in granted for item in self._granting(job, number, now, WAITING)))
+
+    def _granting(self, waiting: Waiting, number: int, now: datetime, part: str) -> list[dict[str, Any]]:
+        """Return the writes that grant the slot to a job in this part of the queue."""
         admitted = self._update_of(
             waiting.generation_id,
             {"slot": number, "admitted_at": iso(now), "held_since": waiting.held_since or None},
             only_if=records.Condition("#status = :queued AND attribute_not_exists(#slot)", {":queued": Status.QUEUED}),
             remove=() if waiting.held_since else ("held_since",),
         )
-        self._transact(
+        return [
             admitted,
             {"Put": self._new(Slot(number, waiting.generation_id, waiting.owner, now))},
-            {"Delete": self._of(waiting.in_part(HELD_BACK if trying else WAITING), waiting.generation_id)},
-            *([{"Update": trying}] if trying else ()),
-        )
+            {"Delete": self._of(waiting.in_part(part), waiting.generation_id)},
+        ]
 
     def give_back(
         self, generation: Generation, now: datetime, attempt: str | None = None, rejected_again: int = 0
@@ -317,17 +339,28 @@ class SlotsTable:
 
     def release(self, slot: Slot) -> None:
         """Free the slot if its holder still has it."""
-        self._delete(_key(SLOT, _number(slot.number)), slot.holder)
+        self.release_number(slot.number, slot.holder)
 
-    def take_lease(self, who: str, now: datetime, until: datetime, served: str | None = None) -> str | None:
+    def release_number(self, number: int, holder: str) -> bool:
+        """Free the slot with this number if this generation has it. Return whether it had it."""
+        return self._delete(_key(SLOT, _number(number)), holder)
+
+    def in_use(self) -> int:
+        """Return how many slots were in use when some were granted last. Slots that were freed since then count."""
+        answer = self._dynamodb.get_item(
+            TableName=self._name, Key=_key(LEASE, LEASE), ProjectionExpression="in_use", ConsistentRead=False
+        )
+        return int(read(answer.get("Item", {})).get("in_use", 0))
+
+    def take_lease(self, who: str, now: datetime, until: datetime, done: "Done | None" = None) -> str | None:
         """Take or renew the lease to grant slots, and return the owner who was served last, or "" if there is none.
 
         Return None if another caller holds the lease, and make that one run once more. When a caller renews its lease,
-        it passes the owner that was `served` last, because with a constant stream of jobs a lease may never end.
+        it passes what it has `done`, because with a constant stream of jobs a lease may never end.
         """
         taken: dict[str, Any] = {}
-        and_served = ", served = :served" if served else ""
-        known = {":who": who, ":until": iso(until), ":now": iso(now), ":served": served}
+        and_served = ", served = :served, in_use = :in_use" if done else ""
+        known = {":who": who, ":until": iso(until), ":now": iso(now), **(done.values if done else {})}
 
         def take() -> None:
             answer = self._dynamodb.update_item(
@@ -336,7 +369,7 @@ class SlotsTable:
                 UpdateExpression=f"SET who = :who, #until = :until {and_served} REMOVE again",
                 ConditionExpression="attribute_not_exists(who) OR who = :who OR #until < :now",
                 ExpressionAttributeNames={"#until": "until"},
-                ExpressionAttributeValues=write({name: value for name, value in known.items() if value}),
+                ExpressionAttributeValues=write(known),
                 ReturnValues="ALL_NEW",
             )
             taken.update(read(answer["Attributes"]))
@@ -353,12 +386,12 @@ class SlotsTable:
                     ExpressionAttributeValues=write({":yes": who}),
                 )
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
-                return self.take_lease(who, now, until, served)  # the other lease has just ended
+                return self.take_lease(who, now, until, done)  # the other lease has just ended
             return None
         return str(taken.get("served", ""))
 
-    def end_lease(self, who: str, served: str) -> bool:
-        """End the lease of `who`, with the owner who was `served` last, and return whether that was possible.
+    def end_lease(self, who: str, done: "Done") -> bool:
+        """End the lease of `who`, record what it has `done`, and return whether that was possible.
 
         It is not possible if another caller has asked for the lease. Then `who` must run once more.
         """
@@ -367,10 +400,10 @@ class SlotsTable:
                 lambda: self._dynamodb.update_item(
                     TableName=self._name,
                     Key=_key(LEASE, LEASE),
-                    UpdateExpression="SET served = :served REMOVE who, #until",
+                    UpdateExpression="SET served = :served, in_use = :in_use REMOVE who, #until",
                     ConditionExpression="who = :who AND attribute_not_exists(again)",
                     ExpressionAttributeNames={"#until": "until"},
-                    ExpressionAttributeValues=write({":who": who, ":served": served}),
+                    ExpressionAttributeValues=write({":who": who, **done.values}),
                 )
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
@@ -418,9 +451,13 @@ class SlotsTable:
         updated.pop("ReturnValuesOnConditionCheckFailure")
         return {"Update": {"TableName": self._generations, **updated}}
 
-    def _delete(self, key: dict[str, Any], holder: str) -> None:
-        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # deleted, or held by another one
+    def _delete(self, key: dict[str, Any], holder: str) -> bool:
+        """Delete an item if this generation holds it. Return whether it did."""
+        try:
             self._retried(lambda: self._dynamodb.delete_item(**self._of(key, holder)))
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:  # deleted, or held by another one
+            return False
+        return True
 
     def _transact(self, *items: dict[str, Any]) -> None:
         try:
