@@ -102,7 +102,7 @@ def test_two_presses_in_a_row_are_sent_in_order(api: Api, tab: Tab) -> None:
     one = api.add("a kite")
     tab.page.reload()
     held: list[Route] = []
-    tab.page.route(re.compile("generation_id="), lambda route: held.append(route), times=1)  # noqa: PLW0108 - it needs a name
+    tab.page.route(re.compile("generation_id="), lambda route: held.append(route), times=1)
     star(tab, "a kite").click()
     expect(star(tab, "a kite")).to_have_attribute("aria-pressed", "true")
     star(tab, "a kite").click()
@@ -306,7 +306,7 @@ def test_two_landscapes_fill_the_window(api: Api, tab: Tab, width: int, height: 
     assert bar["y"] + bar["height"] == pytest.approx(height - foot, abs=2), "the controls are at the bottom"
     wasted_width = width - (first["width"] if is_stacked else first["width"] + second["width"])
     wasted_height = bar["y"] - (second["y"] + second["height"])
-    assert min(wasted_width / width, wasted_height / height) < 0.11, "they cannot be much larger"
+    assert min(wasted_width / width, wasted_height / height) < 0.12, "they cannot be much larger"
     assert not tab.page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 
