@@ -140,14 +140,14 @@ function Filters({ filters, found }) {
  * @param {{ filters: Asked }} props
  */
 function Collections({ filters }) {
-  /** @type {Record<string, [icon: IconName, name: string] | undefined>} */
-  const special = { [FAVOURITE]: ["star", texts.tags.favourites], [KEEP]: ["check", texts.tags.kept] };
+  /** @type {Map<string, [icon: IconName, name: string]>} */
+  const special = new Map([[FAVOURITE, ["star", texts.tags.favourites]], [KEEP, ["check", texts.tags.kept]]]);
   const known = collections.value;
   const other = filters.tag && !known.some(({ tag }) => tag === filters.tag) ? [{ tag: filters.tag, count: null }] : [];
   return html`<div class="collections" role="group" aria-label=${texts.tags.collections}>
     ${[...known, ...other].map(({ tag, count: videos }) => {
       const isOn = tag === filters.tag;
-      const [icon, label] = special[tag] ?? [null, tag];
+      const [icon, label] = special.get(tag) ?? [null, tag];
       return html`<a key=${tag} class="chip" href=${to("", { ...filters, tag: isOn ? "" : tag })} aria-current=${isOn ? "true" : undefined}>
         ${icon && html`<${Icon} name=${icon} />`}<bdi>${label}</bdi>${videos !== null && html` <small>${count(videos)}</small>`}${isOn && html`<${Icon} name="close" />`}
       </a>`;

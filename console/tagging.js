@@ -27,9 +27,10 @@ export function Star({ id, label, shortcut }) {
 export function Tags({ ids, onClose }) {
   const [left, setLeft] = useState(ids);
   const [typed, setTyped] = useState("");
-  const [wanted, setWanted] = useState(/** @type {Record<string, boolean>} */ ({}));
+  const [wanted, setWanted] = useState(/** @type {Map<string, boolean>} */ (new Map()));
   const [problem, setProblem] = useState("");
   const [isBusy, setBusy] = useState(false);
+  const [saved, setSaved] = useState(0);
   const done = useRef(/** @type {Outcome["done"]} */ (new Map()));
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   useEffect(() => field.current?.focus(), []);
@@ -43,24 +44,25 @@ export function Tags({ ids, onClose }) {
   const save = async (/** @type {Event} */ event) => {
     event.preventDefault();
     if (isBusy) return;
-    const chosen = Object.entries(wanted);
-    const change = { add: [...chosen.flatMap(([tag, isOn]) => (isOn ? tag : [])), ...tagsIn(typed)], remove: chosen.flatMap(([tag, isOn]) => (isOn ? [] : tag)) };
+    const chosen = (/** @type {boolean} */ is) => [...wanted].flatMap(([tag, isOn]) => (isOn === is ? tag : []));
+    const change = { add: [...chosen(true), ...tagsIn(typed)], remove: chosen(false) };
     if (!change.add.length && !change.remove.length) {
       close(ids);
       return;
     }
     setBusy(true);
+    setSaved(0);
     setProblem("");
-    const outcome = await changeAll(left, () => change);
+    const outcome = await changeAll(left, () => change, setSaved);
     for (const [id, { before, after }] of outcome.done) done.current.set(id, { before: done.current.get(id)?.before ?? before, after });
     setBusy(false);
     if (outcome.failed.length) {
       setLeft(outcome.failed);
-      setProblem(outcome.problem);
+      setProblem(outcome.done.size ? `${outcome.problem} ${t.again}` : outcome.problem);
       field.current?.focus();
     } else close([]);
   };
-  return html`<${Dialog} title=${t.title(left.length)} onClose=${() => close(done.current.size ? left : ids)}>
+  return html`<${Dialog} title=${t.title(left.length)} canClose=${!isBusy} onClose=${() => close(done.current.size ? left : ids)}>
     <form class="stack" onSubmit=${save}>
       <div class="field">
         <label class="label" for="tags-add">${t.add}</label>
@@ -74,13 +76,13 @@ export function Tags({ ids, onClose }) {
         <legend class="label">${t.known}</legend>
         ${shown.map((tag) => {
           const has = count(tag);
-          const isOn = wanted[tag] ?? has === left.length;
-          const isMixed = wanted[tag] === undefined && has > 0 && has < left.length;
-          return html`<label key=${tag} class="check"><input type="checkbox" checked=${isOn} indeterminate=${isMixed} onChange=${() => setWanted({ ...wanted, [tag]: isMixed || !isOn })} />
+          const isOn = wanted.get(tag) ?? has === left.length;
+          const isMixed = !wanted.has(tag) && has > 0 && has < left.length;
+          return html`<label key=${tag} class="check"><input type="checkbox" checked=${isOn} indeterminate=${isMixed} onChange=${() => setWanted(new Map([...wanted, [tag, isMixed || !isOn]]))} />
             <bdi>${tag}</bdi>${isMixed && html`<small>${t.ofAll(has, left.length)}</small>`}</label>`;
         })}
       </fieldset>
-      <p class="actions"><button type="submit" class="primary" aria-busy=${isBusy}>${t.save}</button></p>
+      <p class="actions"><button type="submit" class="primary" aria-busy=${isBusy}>${isBusy && left.length > 1 ? t.saving(saved, left.length) : t.save}</button></p>
     </form>
   <//>`;
 }

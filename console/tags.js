@@ -25,6 +25,8 @@ const ofUsage = signal(/** @type {string[]} */ ([]));
 /** Whether this tab knows all videos, so that their number by tag is known. */
 export const knowsAll = signal(false);
 
+/** @type {Map<string, Promise<unknown>>} */
+const last = new Map(); // the last change of a video: the next one waits for it
 let loadedFor = "";
 
 /** Load what the key may do, and the tags of the last days, once. */
@@ -32,6 +34,7 @@ export async function loadTags() {
   const mine = keyId.peek();
   if (loadedFor === mine) return;
   loadedFor = mine;
+  last.clear();
   mayChange.value = true;
   ofUsage.value = [];
   knowsAll.value = false;
@@ -83,9 +86,6 @@ function changed(tags, { add, remove }) {
   return [...new Map([...left, ...add].map((tag) => [tag.split("=")[0], tag])).values()];
 }
 
-/** @type {Map<string, Promise<unknown>>} */
-const last = new Map(); // the last change of a video: the next one waits for it
-
 /**
  * Change the tags of a video. The page shows the change at once, and takes it back if it fails.
  * @param {string} id
@@ -117,9 +117,10 @@ async function change(id, json) {
  * Change the tags of several videos. Return what was changed, and which videos were not, with a sentence for the user.
  * @param {string[]} ids
  * @param {(id: string) => TagChange} changeOf
+ * @param {(changed: number) => void} [onChange]
  * @returns {Promise<Outcome>}
  */
-export async function changeAll(ids, changeOf) {
+export async function changeAll(ids, changeOf, onChange = () => {}) {
   const todo = [...ids];
   const failed = /** @type {string[]} */ ([]);
   const done = /** @type {Outcome["done"]} */ (new Map());
@@ -129,6 +130,7 @@ export async function changeAll(ids, changeOf) {
     try {
       await change(id, changeOf(id));
       done.set(id, { before, after: tagsOf(id) });
+      onChange(done.size);
     } catch (error) {
       failed.push(id);
       const status = statusOf(error) ?? 0;

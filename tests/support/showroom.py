@@ -246,7 +246,15 @@ class Api:
             (
                 "GET",
                 "/v2/keys",
-                lambda _q, _b: (200, {"data": [{**_key("1" * 8, "shop", 4), "is_yours": True, "scope": self.scope}, _key("2" * 8, None, None)]}),
+                lambda _q, _b: (
+                    200,
+                    {
+                        "data": [
+                            {**_key("1" * 8, "shop", 4), "is_yours": True, "scope": self.scope},
+                            _key("2" * 8, None, None),
+                        ]
+                    },
+                ),
             ),
             ("GET", "/v2/webhooks/deliveries", lambda _q, _b: (200, {"data": []})),
             ("GET", batches, self._batches),
