@@ -1,4 +1,4 @@
-/** The star of a video, and the dialog in which the tags of one or several videos are changed. */
+/** The star of a video, and the dialog for the tags of one or several videos. */
 
 import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon, IconButton } from "./icons.js";

@@ -20,9 +20,9 @@ const MOST_NAMED = 3; // videos in a message
 
 /** Whether the key in use may change tags. Until that is known, it may. */
 export const mayChange = signal(true);
-/** The tags that usage knows, some of which no video may have any more. */
+/** The tags in recent usage. Their videos may have been deleted since. */
 const ofUsage = signal(/** @type {string[]} */ ([]));
-/** Whether this tab knows all videos, so that their number by tag is known. */
+/** Whether this tab has loaded all videos, so that it can count them by tag. */
 export const knowsAll = signal(false);
 
 /** @type {Map<string, Promise<unknown>>} */
@@ -52,7 +52,7 @@ export async function loadTags() {
 export const tagsIn = (text) => text.split(/[,;]/).map((one) => one.trim()).filter(Boolean);
 
 /**
- * Return whether a tag is among others. A key without a value stands for all of its values.
+ * Return whether a video with these tags has the wanted one. A key without a value matches any value.
  * @param {string[]} tags
  * @param {string} wanted
  */
@@ -139,7 +139,7 @@ export async function changeAll(ids, changeOf, onChange = () => {}) {
       problem.isOfAll ||= isWrong || [0, 401, 403].includes(status);
     }
   };
-  const [first = ""] = todo.splice(0, 1); // alone: if it fails for a reason that all have, nothing is changed
+  const [first = ""] = todo.splice(0, 1); // before the others: if all would fail for the same reason, nothing is changed
   await next(first);
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
