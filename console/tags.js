@@ -27,21 +27,26 @@ export const knowsAll = signal(false);
 
 /** @type {Map<string, Promise<unknown>>} */
 const last = new Map(); // the last change of a video: the next one waits for it
-let loadedFor = "";
+let keyOfThese = "";
+let isLoaded = false;
 
 /** Load what the key may do, and the tags of the last days, once. */
 export async function loadTags() {
   const mine = keyId.peek();
-  if (loadedFor === mine) return;
-  loadedFor = mine;
-  last.clear();
-  mayChange.value = true;
-  ofUsage.value = [];
-  knowsAll.value = false;
+  if (keyOfThese !== mine) {
+    keyOfThese = mine;
+    isLoaded = false;
+    last.clear();
+    mayChange.value = true;
+    ofUsage.value = [];
+    knowsAll.value = false;
+  }
+  if (isLoaded) return;
+  isLoaded = true;
   const [keys, usage] = await Promise.allSettled([get("v2/keys"), get("v2/usage", { by: "tag" })]);
-  if (loadedFor !== mine) return;
+  if (keyOfThese !== mine) return;
   if (keys.status === "fulfilled") mayChange.value = keys.value.data.find((one) => one.is_yours)?.scope !== "read";
-  else loadedFor = ""; // try again with the next poll
+  else isLoaded = false; // try again with the next poll
   if (usage.status === "fulfilled") ofUsage.value = usage.value.data.flatMap(({ tag }) => tag ?? []);
 }
 

@@ -194,7 +194,7 @@ function Actions({ generation }) {
 function Tagged({ generation: { id, meta } }) {
   const [isOpen, setOpen] = useState(false);
   const may = mayChange.value;
-  return html`<div class="row tags">
+  return html`<div class="row">
     ${meta.tags?.map((tag) => html`<a key=${tag} class="chip" href=${to("", { tag })}><bdi>${tag}</bdi></a>`)}
     <button type="button" class="chip quiet" aria-keyshortcuts="t" disabled=${!may} title=${may ? undefined : texts.tags.readOnly} onClick=${() => setOpen(true)}><${Icon} name="tag" />${texts.tags.edit}</button>
     ${isOpen && html`<${Tags} ids=${[id]} onClose=${() => setOpen(false)} />`}
