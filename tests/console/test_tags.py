@@ -377,6 +377,7 @@ def test_the_search_for_uses_says_how_far_it_went_and_goes_on(api: Api, tab: Tab
     tab.go(f"video/{first['id']}")
     hint = tab.page.get_by_text("Searched the next 100 videos for uses of this one.")
     expect(hint).to_be_visible()
+    expect(tab.page.locator(".parts")).to_have_count(0)
     tab.page.get_by_role("button", name="Search more").click()
     expect(tab.page.locator(".parts li")).to_have_text([re.compile("This video"), re.compile("Used by\\s*the end")])
     expect(hint).to_have_count(0)
