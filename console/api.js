@@ -1,6 +1,6 @@
 /** Call the HTTP API that served this page. */
 
-import { noteTime } from "./clock.js";
+import { noteTime, wait } from "./clock.js";
 import { readable } from "./format.js";
 import { signal } from "./html.js";
 import { key, refuse, refused } from "./session.js";
@@ -10,6 +10,7 @@ import { texts } from "./texts.js";
 
 const PATIENCE = 35_000; // milliseconds; the API gives up after 29 seconds
 const SLOWEST = 10; // bytes per millisecond of an upload: at this speed a file of 4 MiB takes seven minutes
+const TRIES = 4; // attempts of a call that the API throttles
 
 /** Whether the last call failed to reach the API. */
 export const offline = signal(false);
@@ -97,6 +98,22 @@ export async function callForAnswer(method, path, { query = {}, json, body, head
   });
   if (!answer.ok) throw await problemOf(answer, used);
   return answer;
+}
+
+/**
+ * Return what a call returns. Try it again after a while if there are too many requests.
+ * @template T
+ * @param {() => Promise<T>} run
+ */
+export async function patiently(run) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt === TRIES || statusOf(error) !== 429) throw error;
+      await wait(1000 * 2 ** attempt);
+    }
+  }
 }
 
 /** Get what is at a path and return it. */

@@ -11,11 +11,13 @@ import { choose, chosen } from "./selection.js";
 import { hasShortcuts } from "./settings.js";
 import { learn, ratioOf } from "./shape.js";
 import { isExpired, Stage, stageName } from "./stage.js";
+import { Star } from "./tagging.js";
+import { FAVOURITE, toggle } from "./tags.js";
 import { texts } from "./texts.js";
 import { hasEnded, isCancelled, promptOf, video } from "./videos.js";
 
 /** @import { RefObject } from "preact" */
-/** @import { ElementEvent, Generation } from "./types.js" */
+/** @import { Generation } from "./types.js" */
 /** @import { Box } from "./shape.js" */
 
 /** Return whether the reader's system asks for less motion. */
@@ -63,10 +65,12 @@ export function Card({ id, position, total, box, range }) {
     event.preventDefault();
     pick(event);
   };
-  const onKeyDown = (/** @type {ElementEvent} */ event) => {
-    if (event.key !== "x" || !range || !hasShortcuts.value) return;
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (!range || !hasShortcuts.value || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "x") choose(id, !isChosen);
+    else if (event.key === "f") toggle(id, FAVOURITE);
+    else return;
     event.preventDefault();
-    choose(id, !isChosen);
   };
   const prompt = promptOf(generation);
   const { request, created_at: createdAt, name } = generation.meta;
@@ -84,7 +88,8 @@ export function Card({ id, position, total, box, range }) {
     ${range &&
     html`<label class="choose">
       <input type="checkbox" checked=${isChosen} aria-label=${texts.gallery.choose(prompt.slice(0, 80))} onClick=${pick} />
-    </label>`}
+    </label>
+    ${!isFailed && html`<${Star} id=${id} label=${texts.tags.favourite(prompt.slice(0, 80))} />`}`}
   </li>`;
 }
 

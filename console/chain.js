@@ -1,17 +1,19 @@
 /** What a video was made from, and which videos were made from it. */
 
 import { get } from "./api.js";
+import { count } from "./format.js";
 import { Poster } from "./poster.js";
 import { html, useEffect, useState } from "./html.js";
 import { to } from "./route.js";
 import { texts } from "./texts.js";
+import { sayError } from "./toasts.js";
 import { fetchVideo, note, PATH, promptOf, video } from "./videos.js";
 
 /** @import { Generation } from "./types.js" */
 
 const t = texts.chain;
 const MOST = 8; // steps back
-const NEWER = 100; // generations among which the users of a video are looked for
+const NEWER = 100; // generations that are searched at once for those that use a video
 
 /**
  * Return the ids of the videos that a request uses.
@@ -27,6 +29,17 @@ export function Chain({ generation }) {
   const { id } = generation;
   const [before, setBefore] = useState(/** @type {string[]} */ ([]));
   const [after, setAfter] = useState(/** @type {string[]} */ ([]));
+  const [searched, setSearched] = useState({ count: 0, next: /** @type {string | null | undefined} */ (null) });
+  const search = async (/** @type {string | undefined} */ cursor = undefined) => {
+    const page = await get(PATH, { created_after: generation.meta.created_at, order: "oldest", limit: NEWER, cursor });
+    const users = page.data.filter((one) => inputsOf(one).includes(id));
+    users.forEach((one) => note(one, { isOfList: true }));
+    return { users: users.map((one) => one.id), count: page.data.length, next: page.next_cursor };
+  };
+  const show = (/** @type {Awaited<ReturnType<typeof search>>} */ { users, count: more, next }) => {
+    setAfter((some) => [...some, ...users]);
+    setSearched((sum) => ({ count: sum.count + more, next }));
+  };
   useEffect(() => {
     let isCurrent = true;
     const load = async () => {
@@ -39,23 +52,23 @@ export function Chain({ generation }) {
         next = some.flatMap((one) => (one ? inputsOf(one) : [])).filter((one) => !found.includes(one) && one !== id);
       }
       if (isCurrent) setBefore(found);
-      const page = await get(PATH, { created_after: generation.meta.created_at, limit: NEWER });
-      const users = page.data.filter((one) => inputsOf(one).includes(id));
-      users.forEach((one) => note(one, { isOfList: true }));
-      if (isCurrent) setAfter(users.map((one) => one.id).reverse());
+      const found_ = await search();
+      if (isCurrent) show(found_);
     };
     load().catch(() => {}); // the strip is an addition: the page works without it
     return () => {
       isCurrent = false;
     };
   }, [id]);
-  if (!before.length && !after.length) return null;
+  const isAlone = !before.length && !after.length;
+  if (isAlone && !searched.next) return null;
   return html`<h2>${t.title}</h2>
-    <ol class="parts" tabindex="0" aria-label=${t.title}>
+    ${!isAlone && html`<ol class="parts" tabindex="0" aria-label=${t.title}>
       ${before.map((one) => html`<${Part} key=${one} id=${one} role_=${t.from} />`)}
       <${Part} key=${id} id=${id} role_=${t.this} isCurrent=${true} />
       ${after.map((one) => html`<${Part} key=${one} id=${one} role_=${t.by} />`)}
-    </ol>`;
+    </ol>`}
+    ${searched.next && html`<p class="hint">${t.searched(count(searched.count))} <button type="button" class="link" onClick=${() => search(searched.next ?? undefined).then(show, sayError)}>${t.further}</button></p>`}`;
 }
 
 /** @param {{ id: string, role_: string, isCurrent?: boolean }} props */

@@ -11,6 +11,7 @@ import { to } from "./route.js";
 import { chooseNone, MOST_COMPARED } from "./selection.js";
 import { learn, ratioOf } from "./shape.js";
 import { useShortcuts } from "./shortcuts.js";
+import { hasTag, KEEP, loadTags, mayChange, toggle } from "./tags.js";
 import { texts } from "./texts.js";
 import { sayError } from "./toasts.js";
 import { fetchVideo, promptOf, video } from "./videos.js";
@@ -22,8 +23,7 @@ const MOST_APART = 0.08; // seconds between two videos that play in step
 const SPEEDS = [0.25, 0.5, 1, 2];
 const USUAL_RATE = 24; // frames a second
 const GAP = 16; // pixels, as `.side-by-side` has
-const TEXT = 72; // pixels below each player
-const AROUND = 190; // pixels of the screen above and below all of them
+const TEXT = 68; // pixels below each player
 
 /**
  * Return the height of the players for each number of rows from one, and choose the one that shows most: the sizes in order.
@@ -54,11 +54,13 @@ export function Compare({ part }) {
   const [problem, setProblem] = useState("");
   useEffect(() => {
     loadModels().catch(() => {});
+    loadTags();
     Promise.all(ids.map(fetchVideo)).catch((error) => showProblem(error, setProblem));
     return chooseNone;
   }, [part]);
   const films = useRef(/** @type {Map<string, HTMLVideoElement>} */ (new Map()));
   const section = useRef(/** @type {HTMLElement | null} */ (null));
+  const controls = useRef(/** @type {HTMLElement | null} */ (null));
   const [isPlaying, setPlaying] = useState(false);
   const [at, setAt] = useState(0);
   const [whole, setWhole] = useState(0);
@@ -70,13 +72,19 @@ export function Compare({ part }) {
   const longest = () => Math.max(0, ...all().map((film) => film.duration));
   useLayoutEffect(() => {
     const see = () => {
-      const width = section.current?.clientWidth ?? 0;
-      if (width) setRoom({ width, height: Math.max(300, innerHeight - (document.fullscreenElement ? AROUND / 2 : AROUND)) });
+      if (!section.current || !controls.current) return;
+      const { minHeight, paddingInline, paddingTop } = getComputedStyle(section.current);
+      const width = section.current.clientWidth - 2 * parseFloat(paddingInline);
+      const height = Math.max(300, parseFloat(minHeight) - parseFloat(paddingTop) - controls.current.offsetHeight - GAP);
+      setRoom((before) => (before.width === width && before.height === height ? before : { width, height }));
     };
     see();
+    const watch = new ResizeObserver(see);
+    for (const one of [section.current, controls.current]) if (one) watch.observe(one);
     addEventListener("resize", see);
     document.addEventListener("fullscreenchange", see);
     return () => {
+      watch.disconnect();
       removeEventListener("resize", see);
       document.removeEventListener("fullscreenchange", see);
     };
@@ -144,20 +152,23 @@ export function Compare({ part }) {
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     <ul class="side-by-side of-${ids.length} ${isWiped ? "is-wiped" : ""}">
       ${generations.map(
-        (generation, index) => html`<li key=${generation.id} style=${{ width: `${sizes[index]?.width}px` }}>
+        (generation, index) => html`<li key=${generation.id} class=${hasTag(generation.meta.tags ?? [], KEEP) ? "is-kept" : ""} style=${{ width: `${sizes[index]?.width}px` }}>
           <div class="player" style=${{ width: `${sizes[index]?.width}px`, height: `${sizes[index]?.height}px`, "--wipe": `${wipe ?? 0}%` }}>
             ${generation.video
               ? html`<${Film} generation=${generation} films=${films.current} onLength=${() => setWhole(longest())} />`
               : html`<span class="stage">${t.notReady}</span>`}
           </div>
-          <p class="prompt" dir="auto"><a href=${to("video", generation.id)}>${promptOf(generation)}</a></p>
-          <p class="facts">
-            <span class="model">${titleOf(generation.meta.request.model)}</span> <${Settings} request=${generation.meta.request} />
-          </p>
+          <div class="named">
+            <p class="prompt" dir="auto"><a href=${to("video", generation.id)}>${promptOf(generation)}</a></p>
+            <${Keep} generation=${generation} />
+            <p class="facts">
+              <span class="model">${titleOf(generation.meta.request.model)}</span> <${Settings} request=${generation.meta.request} />
+            </p>
+          </div>
         </li>`,
       )}
     </ul>
-    <div class="controls">
+    <div class="controls" ref=${controls}>
       <button type="button" class="primary" onClick=${play}><${Icon} name=${isPlaying ? "pause" : "play"} />${isPlaying ? t.pause : t.play}</button>
       <${IconButton} name="first" label=${t.restart} onClick=${() => seek(0)} />
       <${IconButton} name="previous" label=${t.previousFrame} onClick=${() => step(-1)} />
@@ -192,6 +203,18 @@ function Film({ generation, films, onLength }) {
   if (generation.video?.content_type === "image/gif") return html`<img src=${src} alt=${label} onError=${onError} onLoad=${onLoad} />`;
   return html`<video ref=${(/** @type {HTMLVideoElement | null} */ film) => (film ? films.set(generation.id, film) : films.delete(generation.id))} src="${src}#t=${FIRST}"
     muted playsinline preload="auto" aria-label=${label} onLoadedMetadata=${onLength} onError=${onError} onLoadedData=${onLoad}></video>`;
+}
+
+/**
+ * The button that gives a video the tag of the kept ones, or takes it away.
+ * @param {{ generation: Generation }} props
+ */
+function Keep({ generation: { id, meta } }) {
+  const isKept = hasTag(meta.tags ?? [], KEEP);
+  const may = mayChange.value;
+  return html`<button type="button" class="keep" aria-pressed=${isKept} disabled=${!may} title=${may ? undefined : texts.tags.readOnly} onClick=${() => toggle(id, KEEP)}>
+    <${Icon} name="check" /><span>${texts.tags.keep}</span>
+  </button>`;
 }
 
 /** @param {{ request: VideoRequest }} props */

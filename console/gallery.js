@@ -11,11 +11,13 @@ import { usePoll } from "./poll.js";
 import { go, replace, route, to } from "./route.js";
 import { Chosen, choose, chosen } from "./selection.js";
 import { justified } from "./shape.js";
+import { collections, FAVOURITE, hasTag, KEEP, knowsAll, loadTags, tagsIn } from "./tags.js";
 import { texts } from "./texts.js";
-import { gone, isCancelled, video } from "./videos.js";
+import { gone, isCancelled, tagChanges, video } from "./videos.js";
 import { Welcome } from "./welcome.js";
 
 /** @import { RefObject } from "preact" */
+/** @import { IconName } from "./icons.js" */
 /** @import { Box } from "./shape.js" */
 /** @import { Filters as Asked } from "./types.js" */
 
@@ -71,15 +73,24 @@ export function Gallery() {
   const shown = useRef(/** @type {string[]} */ ([]));
   usePoll(() => {
     loadModels().catch(() => {});
+    loadTags();
     return feed.poll(shown.current);
   }, [feed]);
-  const ids = feed.ids.value?.filter((id) => !gone.value.has(id));
+  void tagChanges.value; // a video whose tags were changed here may not belong to the list any more
+  const wanted = tagsIn(filters.tag ?? "");
+  const fits = (/** @type {string} */ id) => wanted.every((tag) => hasTag(video(id).peek()?.meta.tags ?? wanted, tag));
+  const ids = feed.ids.value?.filter((id) => !gone.value.has(id) && fits(id));
+  const isWhole = name === "{}" && feed.isWhole.value;
+  useEffect(() => {
+    if (isWhole) knowsAll.value = true;
+  }, [isWhole]);
   const problem = feed.problem.value;
   const isShown = problem !== null && statusOf(problem) !== 401 && statusOf(problem) !== 0;
   const isEmpty = ids?.length === 0 && feed.isWhole.value;
   return html`<section class="gallery" aria-label=${t.title}>
     <h1 class="unseen">${t.title}</h1>
-    ${!(isEmpty && name === "{}") && html`<${Filters} filters=${filters} found=${ids && (feed.isWhole.value ? count(ids.length) : `${count(ids.length)}+`)} />`}
+    ${!(isEmpty && name === "{}") && html`<${Filters} filters=${filters} found=${ids && (feed.isWhole.value ? count(ids.length) : `${count(ids.length)}+`)} />
+    <${Collections} filters=${filters} />`}
     ${isShown && html`<p class="problem" role="alert">${t.failedToLoad}${messageOf(problem)}</p>`}
     ${!ids && !problem && html`<${Skeleton} />`}
     ${isEmpty && html`<${Nothing} isFiltered=${name !== "{}"} />`}
@@ -114,7 +125,7 @@ function Filters({ filters, found }) {
       <option value="">${t.newest}</option>
       <option value="oldest">${t.oldest}</option>
     </select>
-    <${Words} name="tag" asked=${filters.tag} label=${t.tag} hint=${t.tag} onAsk=${search} options=${tagsInUse()} />
+    <${Words} name="tag" asked=${filters.tag} label=${t.tag} hint=${t.tag} onAsk=${search} options=${collections.value.map(({ tag }) => tag)} />
     ${filters.batch &&
     html`<button type="button" class="chip" onClick=${() => set("batch", "")}>
       ${t.inBatch(filters.batch)} <${Icon} name="close" /><span class="unseen">${t.clear}</span>
@@ -124,10 +135,24 @@ function Filters({ filters, found }) {
   </form>`;
 }
 
-/** Return the tags of the videos that are loaded, in the order of the alphabet. */
-function tagsInUse() {
-  const found = (lastFeed?.feed.ids.value ?? []).flatMap((id) => video(id).peek()?.meta.tags ?? []);
-  return [...new Set(found)].sort();
+/**
+ * The collections: favourites and tags in use, each of which filters the list.
+ * @param {{ filters: Asked }} props
+ */
+function Collections({ filters }) {
+  /** @type {Map<string, [icon: IconName, name: string]>} */
+  const special = new Map([[FAVOURITE, ["star", texts.tags.favourites]], [KEEP, ["check", texts.tags.kept]]]);
+  const known = collections.value;
+  const other = filters.tag && !known.some(({ tag }) => tag === filters.tag) ? [{ tag: filters.tag, count: null }] : [];
+  return html`<div class="collections" role="group" aria-label=${texts.tags.collections}>
+    ${[...known, ...other].map(({ tag, count: videos }) => {
+      const isOn = tag === filters.tag;
+      const [icon, label] = special.get(tag) ?? [null, tag];
+      return html`<a key=${tag} class="chip" href=${to("", { ...filters, tag: isOn ? "" : tag })} aria-current=${isOn ? "true" : undefined}>
+        ${icon && html`<${Icon} name=${icon} />`}<bdi>${label}</bdi>${videos !== null && html` <small>${count(videos)}</small>`}${isOn && html`<${Icon} name="close" />`}
+      </a>`;
+    })}
+  </div>`;
 }
 
 /**

@@ -32,6 +32,7 @@ const PATHS = {
   retry: "M3 12a9 9 0 0 1 9-9 9.75 9.75 0 0 1 6.74 2.74L21 8M21 3v5h-5M21 12a9 9 0 0 1-9 9 9.75 9.75 0 0 1-6.74-2.74L3 16M8 16H3v5",
   copy: "M10 8h10a2 2 0 0 1 2 2v10a2 2 0 0 1 -2 2h-10a2 2 0 0 1 -2 -2v-10a2 2 0 0 1 2 -2zM4 16c-1.1 0-2-.9-2-2V4c0-1.1.9-2 2-2h10c1.1 0 2 .9 2 2",
   star: "M11.525 2.295a.53.53 0 0 1 .95 0l2.31 4.679a2.123 2.123 0 0 0 1.595 1.16l5.166.756a.53.53 0 0 1 .294.904l-3.736 3.638a2.123 2.123 0 0 0-.611 1.878l.882 5.14a.53.53 0 0 1-.771.56l-4.618-2.428a2.122 2.122 0 0 0-1.973 0L6.396 21.01a.53.53 0 0 1-.77-.56l.881-5.139a2.122 2.122 0 0 0-.611-1.879L2.16 9.795a.53.53 0 0 1 .294-.906l5.165-.755a2.122 2.122 0 0 0 1.597-1.16z",
+  tag: "M12.586 2.586A2 2 0 0 0 11.172 2H4a2 2 0 0 0-2 2v7.172a2 2 0 0 0 .586 1.414l8.704 8.704a2.426 2.426 0 0 0 3.42 0l6.58-6.58a2.426 2.426 0 0 0 0-3.42zM7 7.5a.5 .5 0 1 0 1 0a.5 .5 0 1 0 -1 0",
   history: "M3 12a9 9 0 1 0 9-9 9.75 9.75 0 0 0-6.74 2.74L3 8M3 3v5h5M12 7v5l4 2",
   light: "M8 12a4 4 0 1 0 8 0a4 4 0 1 0 -8 0M12 2v2M12 20v2M4.93 4.93l1.41 1.41M17.66 17.66l1.41 1.41M2 12h2M20 12h2M6.34 17.66l-1.41 1.41M19.07 4.93l-1.41 1.41",
   dark: "M20.985 12.486a9 9 0 1 1-9.473-9.472c.405-.022.617.46.402.803a6 6 0 0 0 8.268 8.268c.344-.215.825-.004.803.401",
@@ -70,10 +71,10 @@ export function Icon({ name }) {
 
 /**
  * Render a button that only has an icon. Its label is also its tooltip.
- * @param {{ name: IconName, label: string, onClick: () => unknown, class?: string, isOn?: boolean, disabled?: boolean }} props
+ * @param {{ name: IconName, label: string, onClick: () => unknown, class?: string, isOn?: boolean, disabled?: boolean, shortcut?: string }} props
  */
-export function IconButton({ name, label, onClick, isOn, disabled = false, ...others }) {
-  return html`<button type="button" class="only-icon ${others.class ?? ""}" aria-label=${label} title=${label} aria-pressed=${isOn} disabled=${disabled} onClick=${onClick}><${Icon} name=${name} /></button>`;
+export function IconButton({ name, label, onClick, isOn, disabled = false, shortcut, ...others }) {
+  return html`<button type="button" class="only-icon ${others.class ?? ""}" aria-label=${label} title=${label} aria-pressed=${isOn} aria-keyshortcuts=${shortcut} disabled=${disabled} onClick=${onClick}><${Icon} name=${name} /></button>`;
 }
 
 /** Render the mark of Promptreel. */

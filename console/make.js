@@ -1,8 +1,7 @@
 /** The page to request videos: a model, the form of its schema, and the results. */
 
-import { ApiError, get, messageOf, post, showProblem, statusOf } from "./api.js";
+import { ApiError, get, messageOf, patiently, post, showProblem, statusOf } from "./api.js";
 import { Card } from "./card.js";
-import { wait } from "./clock.js";
 import { change, clear, draft, isEmpty, made, setValue } from "./draft.js";
 import { ago, length, readable, usd } from "./format.js";
 import { Field, isJson } from "./form.js";
@@ -28,7 +27,6 @@ const LISTED = 40; // models that are shown without a search
 const REMEMBERED = 8; // models that were used last
 const REPEATED = 40; // generations whose prompts may be offered again
 const OFFERED = 12; // prompts
-const TRIES = 4; // attempts of a call that the API throttles
 /** @type {FieldShape} */
 const PROMPT = { name: "prompt", path: "prompt", label: texts.video.prompt, hint: "", kind: "long", required: true, isFirst: true };
 // What the provider does not see: these are in the query of the call.
@@ -402,22 +400,6 @@ async function send(request, seeds, label, count, onSent) {
     change({ pending: { of, count, requests: others } });
   }
   change({ pending: null });
-}
-
-/**
- * Return what a call returns. Try it again after a while if there are too many requests.
- * @template T
- * @param {() => Promise<T>} run
- */
-async function patiently(run) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await run();
-    } catch (error) {
-      if (attempt === TRIES || statusOf(error) !== 429) throw error;
-      await wait(1000 * 2 ** attempt);
-    }
-  }
 }
 
 /** The videos that were requested here. */

@@ -5,6 +5,8 @@ import { saveVideo } from "./download.js";
 import { count, usd } from "./format.js";
 import { html, signal, useState } from "./html.js";
 import { to } from "./route.js";
+import { Tags } from "./tagging.js";
+import { mayChange } from "./tags.js";
 import { texts } from "./texts.js";
 import { say, sayError } from "./toasts.js";
 import { again, estimateOf, hasEnded, removeSoon, video } from "./videos.js";
@@ -40,6 +42,7 @@ export function choose(id, isChosen, range = null) {
 export function Chosen() {
   const ids = chosen.value;
   const [isBusy, setBusy] = useState(false);
+  const [isTagging, setTagging] = useState(false);
   if (!ids.length) return null;
   const known = ids.map((id) => video(id).value).filter((one) => one !== null);
   const there = known.filter((one) => one.video);
@@ -67,6 +70,10 @@ export function Chosen() {
     removeSoon(ended.map(({ id }) => id));
     chooseNone();
   };
+  const onTagged = (/** @type {string[]} */ left) => {
+    setTagging(false);
+    chosen.value = left;
+  };
   const canCompare = there.length > 1 && there.length <= MOST_COMPARED;
   return html`<div class="chosen" role="region" aria-label=${t.label}>
     <span role="status">${t.chosen(ids.length, count(ids.length))}</span>
@@ -75,8 +82,10 @@ export function Chosen() {
     (canCompare
       ? html`<a class="button" href=${to("compare", there.map(({ id }) => id).join(","))}><${Icon} name="compare" /><span>${texts.gallery.compare}</span></a>`
       : html`<button type="button" disabled title=${t.tooMany}><${Icon} name="compare" /><span>${t.compareFew}</span></button>`)}
+    <button type="button" aria-keyshortcuts="t" disabled=${!mayChange.value} title=${mayChange.value ? undefined : texts.tags.readOnly} onClick=${() => setTagging(true)}><${Icon} name="tag" /><span>${texts.tags.button}</span></button>
     ${failed.length > 0 && html`<button type="button" aria-busy=${isBusy} onClick=${retry}><${Icon} name="retry" /><span>${t.retry(failed.length)}</span>${price > 0 && html`<span class="price">· ${usd(price)}</span>`}</button>`}
     ${ended.length > 0 && html`<button type="button" class="danger" aria-busy=${isBusy} onClick=${remove}><${Icon} name="remove" /><span>${t.remove(ended.length)}</span></button>`}
     <${IconButton} name="close" label=${texts.gallery.clearChoice} onClick=${chooseNone} />
+    ${isTagging && html`<${Tags} ids=${ids} onClose=${onTagged} />`}
   </div>`;
 }

@@ -39,6 +39,18 @@ export function useShortcuts(actions) {
   });
 }
 
+/**
+ * Press the button that has the shortcut, if there is one on the page.
+ * @param {KeyboardEvent} event
+ */
+function press(event) {
+  const button = /** @type {HTMLElement | null} */ (document.querySelector(`[aria-keyshortcuts="${event.key}"]`));
+  if (!button) return;
+  event.preventDefault(); // the letter must not arrive in the dialog that opens
+  button.focus(); // a dialog that it opens returns the focus to it
+  button.click();
+}
+
 /** Handle the keys of all pages, and render their list if it is open. */
 export function Shortcuts() {
   const search = () => /** @type {HTMLElement | null} */ (document.querySelector("input[type=search]"));
@@ -52,6 +64,8 @@ export function Shortcuts() {
       }
     },
     n: () => go("make"),
+    f: press,
+    t: press,
     "?": () => (isHelpOpen.value = true),
     Escape: () => chosen.value.length > 0 && chooseNone(),
   });

@@ -132,6 +132,29 @@ export const texts = /** @satisfies {Texts} */ ({
     remove: (count) => (count === 1 ? "Delete" : `Delete ${count}`),
   },
 
+  tags: {
+    title: (count) => (count === 1 ? "Tags" : `Tags of ${count} videos`),
+    edit: "Edit tags",
+    button: "Tags",
+    add: "Add tags",
+    hint: "Separate tags with commas. A tag is a word, or key=value.",
+    known: "Tags in use",
+    ofAll: (count, all) => `${count} of ${all}`,
+    save: "Save",
+    saving: (count, all) => `Saved ${count} of ${all} …`,
+    again: "Save again to retry only these.",
+    saved: (count) => (count === 1 ? "Tags saved." : `Tags of ${count} videos saved.`),
+    removed: (tag) => `Tag ${tag} removed.`,
+    partly: (names, more, reason) => `Not saved: ${names}${more ? ` and ${more} more` : ""}. ${reason}`,
+    collections: "Collections",
+    favourites: "Favourites",
+    kept: "Kept",
+    favourite: (prompt) => `Favourite: ${prompt}`,
+    star: "Favourite",
+    keep: "Keep this one",
+    readOnly: "Your API key can only read. Ask an administrator for a key that can create videos.",
+  },
+
   links: {
     title: "Share",
     lead: "Anyone with a link can watch the video until the link expires or you revoke it.",
@@ -155,6 +178,8 @@ export const texts = /** @satisfies {Texts} */ ({
     this: "This video",
     by: "Used by",
     gone: "Deleted",
+    searched: (count) => `Searched the next ${count} videos for uses of this one.`,
+    further: "Search more",
   },
 
   notify: {
@@ -171,6 +196,8 @@ export const texts = /** @satisfies {Texts} */ ({
       ["← →", "Newer and older video, or single frames on the Compare page"],
       ["Space", "Play or pause"],
       ["x", "Select the focused video"],
+      ["f", "Add to favourites, or remove"],
+      ["t", "Edit tags of the selection, or of the video"],
       ["Shift click", "Select a range"],
       ["Ctrl a", "Select all loaded videos, once one is selected"],
       ["Ctrl Enter", "Send the form"],

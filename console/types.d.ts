@@ -434,6 +434,12 @@ export interface Named {
 
 export type Field = Shape & Named;
 
+/** The tags to remove from a video, and those that are added then. */
+export interface TagChange {
+  add: string[];
+  remove: string[];
+}
+
 /** Tags, separated by commas, and the address of a webhook. */
 export interface Label {
   tag?: string;

@@ -17,6 +17,8 @@ import { go, replace, to } from "./route.js";
 import { fitted, learn, ratioOf } from "./shape.js";
 import { useShortcuts } from "./shortcuts.js";
 import { Stage, stageName } from "./stage.js";
+import { Star, Tags } from "./tagging.js";
+import { loadTags, mayChange } from "./tags.js";
 import { texts } from "./texts.js";
 import { title } from "./title.js";
 import { ask, say, sayError } from "./toasts.js";
@@ -37,6 +39,7 @@ export function Video({ part: id }) {
   const [problem, setProblem] = useState("");
   usePoll(async () => {
     loadModels().catch(() => {});
+    loadTags();
     try {
       const fetched = await fetchVideo(id);
       setProblem("");
@@ -62,6 +65,7 @@ export function Video({ part: id }) {
     <div class="about">
       <${Neighbours} id=${id} />
       <h1 class="prompt-whole" dir="auto" tabindex=${focusable(prompt ?? "")}>${prompt}</h1>
+      <${Tagged} generation=${generation} />
       ${generation.error && !isCancelled(generation) && html`<${Failure} error=${generation.error} />`}
       <${Chain} key=${id} generation=${generation} />
       <h2>${t.timeline}</h2>
@@ -103,6 +107,7 @@ function Neighbours({ id }) {
     <a class="button quiet" href=${to("", { ...lastFilters() })}>${texts.back}</a>
     <${IconButton} name="back" label=${t.newer} disabled=${!newer} onClick=${() => open(newer)} />
     <${IconButton} name="forth" label=${t.older} disabled=${!older} onClick=${() => open(older)} />
+    <${Star} id=${id} label=${texts.tags.star} shortcut="f" />
   </div>`;
 }
 
@@ -179,6 +184,20 @@ function Actions({ generation }) {
     <//>`}
     ${hasEnded(generation) && !gone.value.has(id) && html`<${IconButton} name="remove" class="danger" label=${t.remove} onClick=${drop} />`}
     ${isSharing && html`<${Links} id=${id} onClose=${() => setSharing(false)} />`}
+  </div>`;
+}
+
+/**
+ * The tags of a video, each of which opens its collection.
+ * @param {{ generation: Generation }} props
+ */
+function Tagged({ generation: { id, meta } }) {
+  const [isOpen, setOpen] = useState(false);
+  const may = mayChange.value;
+  return html`<div class="row">
+    ${meta.tags?.map((tag) => html`<a key=${tag} class="chip" href=${to("", { tag })}><bdi>${tag}</bdi></a>`)}
+    <button type="button" class="chip quiet" aria-keyshortcuts="t" disabled=${!may} title=${may ? undefined : texts.tags.readOnly} onClick=${() => setOpen(true)}><${Icon} name="tag" />${texts.tags.edit}</button>
+    ${isOpen && html`<${Tags} ids=${[id]} onClose=${() => setOpen(false)} />`}
   </div>`;
 }
 
@@ -285,7 +304,6 @@ function Facts({ generation }) {
     <dt>${t.id}</dt>
     <dd><code>${id}</code></dd>
     ${meta.name && html`<dt>${t.name}</dt><dd dir="auto" tabindex=${focusable(meta.name)}>${meta.name}</dd>`}
-    ${meta.tags && meta.tags.length > 0 && html`<dt>${t.tags}</dt><dd>${meta.tags.map((tag) => html`<a key=${tag} class="chip" href=${to("", { tag })}>${tag}</a> `)}</dd>`}
     ${meta.webhook && html`<dt>${t.webhook}</dt><dd>${meta.webhook.url}</dd>`}
     ${meta.batch && html`<dt>${t.batch}</dt><dd><a href=${to("batch", meta.batch.id)}>${meta.batch.id.slice(0, 8)}</a>, ${t.row(count(meta.batch.row))}</dd>`}
     ${file && html`<dt>${t.size}</dt><dd>${[file.width && file.height && `${file.width} × ${file.height}`, file.duration && clock(file.duration), file.frame_rate && t.frames(count(Math.round(file.frame_rate))), typeof file.has_sound === "boolean" && (file.has_sound ? t.sound : t.noSound), bytes(file.file_size), file.content_type].filter(Boolean).join(", ")}</dd>`}

@@ -16,6 +16,7 @@ import { texts } from "./texts.js";
 export const PATH = "v2/video/generations";
 const LINK_LASTS = 45 * 60_000; // milliseconds; a link works for an hour
 const UNDO = 7000;
+const LATE = 5000; // milliseconds in which an answer to an earlier call may still arrive
 
 /** @type {Map<string, Signal<Known | null>>} */
 const known = new Map();
@@ -25,6 +26,12 @@ export const latestEnd = signal(/** @type {Known | null} */ (null));
 
 /** The ids of those that were deleted here, or will be in a few seconds. */
 export const gone = signal(/** @type {Set<string>} */ (new Set()));
+
+/** The tags of videos that were changed here, until all answers to earlier calls have arrived. @type {Map<string, { tags: string[], until: number }>} */
+const tagged = new Map();
+
+/** A number that changes when tags of any video change. */
+export const tagChanges = signal(0);
 
 /**
  * Return whether the job of a generation has ended, well or badly.
@@ -64,6 +71,8 @@ export function note(generation, { isOfList = false } = {}) {
   const kept = video(generation.id);
   const before = kept.peek();
   const { meta } = generation;
+  const changed = tagged.get(generation.id);
+  if (changed && Date.now() < changed.until) meta.tags = changed.tags;
   // A list does not say how many are before it, or what it waits for.
   if (isOfList && meta.stage === "queued" && before?.meta.stage === "queued") {
     meta.ahead = before.meta.ahead;
@@ -78,9 +87,27 @@ export function note(generation, { isOfList = false } = {}) {
     generation.linkedAt = before.linkedAt;
   }
   if (JSON.stringify(before) !== JSON.stringify(generation)) kept.value = generation;
+  if (String(before?.meta.tags ?? "") !== String(meta.tags ?? "")) tagChanges.value++;
   if (before && !hasEnded(before) && hasEnded(generation)) latestEnd.value = generation;
   return kept.peek() ?? generation;
 }
+
+/**
+ * Note the tags of a video that were changed here. While the change is under way, no answer can be newer.
+ * @param {string} id
+ * @param {string[]} tags
+ * @param {boolean} [isUnderWay]
+ */
+export function setTags(id, tags, isUnderWay = false) {
+  tagged.set(id, { tags, until: isUnderWay ? Infinity : Date.now() + LATE });
+  const kept = video(id);
+  const before = kept.peek();
+  if (before) kept.value = { ...before, meta: { ...before.meta, tags } };
+  tagChanges.value++;
+}
+
+/** Return all videos that this tab knows, without the deleted ones. */
+export const everyVideo = () => [...known.values()].map((one) => one.peek()).filter((one) => one !== null).filter(({ id }) => !gone.peek().has(id));
 
 /**
  * Load a generation and return it.
@@ -198,5 +225,6 @@ export function removeSoon(some) {
 export function forget() {
   known.clear();
   keysOfRepeats.clear();
+  tagged.clear();
   gone.value = new Set();
 }

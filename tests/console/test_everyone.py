@@ -12,7 +12,7 @@ LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtenges
 @pytest.mark.parametrize("width", [360, 768, 1280, 1920, 3840])
 def test_every_page_is_accessible_and_fits_in_both_themes(api: Api, tab_of: NewTab, width: int) -> None:
     api.furnish(12)
-    api.add(LONG, name=LONG, tags=["x" * 60])
+    api.add(LONG, name=LONG, tags=["x" * 60, "favourite", "keep"])
     tab = tab_of(viewport={"width": width, "height": 740 if width < 400 else 900}, reduced_motion="reduce")
     tab.sign_in(KEY)
     found: list[str] = []
@@ -36,6 +36,7 @@ def test_every_dialog_is_accessible_and_returns_the_focus(api: Api, tab_of: NewT
     dialogs = {
         "Keyboard shortcuts": ("", "Keyboard shortcuts"),
         "Share": (f"video/{done}", "Share"),
+        "Tags": (f"video/{done}", "Edit tags"),
         "Cancel this job?": (f"video/{running}", "Cancel job"),
         "Presets": ("make", "Presets"),
         "Your videos": ("make?model=google/veo-3.1-i2v-fast", "use a frame from your videos"),

@@ -1,4 +1,4 @@
-"""Mistakes in the console that share a key with the wrong tab or lose a video from a list."""
+"""Mistakes in the console that share a key with the wrong tab, or lose a video from a list or a change of its tags."""
 
 from tests.mutants.mutant import Mutant
 
@@ -32,5 +32,33 @@ MUTANTS = (
         "      choose(one.id, false); // if a later one fails, the next press must not pay for this one again\n",
         "",
         noticed_by="tests/console/test_videos.py::test_a_retry_that_is_interrupted_pays_for_nothing_twice",
+    ),
+    Mutant(
+        "An answer to an earlier call takes back a change of tags",
+        "console/videos.js",
+        "  if (changed && Date.now() < changed.until) meta.tags = changed.tags;\n",
+        "",
+        noticed_by="tests/console/test_tags.py::test_a_late_answer_does_not_undo_a_change",
+    ),
+    Mutant(
+        "Two changes of a video's tags can arrive in the wrong order",
+        "console/tags.js",
+        "(last.get(id) ?? Promise.resolve()).then(send, send)",
+        "send()",
+        noticed_by="tests/console/test_tags.py::test_two_presses_in_a_row_are_sent_in_order",
+    ),
+    Mutant(
+        "Undo loses a tag that another one with its key has replaced",
+        "console/tags.js",
+        "add: lacks(before, after)",
+        "add: []",
+        noticed_by="tests/console/test_tags.py::test_tags_of_a_selection_are_added_and_removed_and_undone",
+    ),
+    Mutant(
+        "A tag that is not valid is sent for every video of a selection",
+        "console/tags.js",
+        "problem.isOfAll ||= isWrong || ",
+        "problem.isOfAll ||= ",
+        noticed_by="tests/console/test_tags.py::test_a_bad_tag_is_said_next_to_the_field_and_changes_nothing",
     ),
 )

@@ -24,7 +24,8 @@ from PIL import Image, ImageOps
 import console
 from core.api import models as catalogue
 from core.api.link_page import Page
-from core.errors import NotFound
+from core.errors import InvalidRequest, NotFound
+from core.intake.edit import Edit
 from core.learned.times import Times
 from core.models import offered
 
@@ -65,6 +66,8 @@ class Api:
     shapes: dict[str, str] = field(default_factory=dict)  # of files, by id; those of the requests if there is none
     shared: dict[str, Page] = field(default_factory=dict)  # pages of short links, by path
     facts: bool = True  # whether answers have a poster and the facts of the video
+    scope: str = "all"  # of the key in use
+    locked: set[str] = field(default_factory=set)  # the ids of videos whose tags cannot be changed
 
     def add(
         self, prompt: str = "A kite", *, stage: str = "completed", ratio: str = "16:9", **meta: Any
@@ -210,6 +213,7 @@ class Api:
         return [
             ("GET", generations, self._list),
             ("POST", generations, self._create),
+            ("PATCH", generations, self._edit),
             ("DELETE", generations, self._delete),
             ("GET", generations + "/(.*)/links", lambda _q, _b, one: (200, {"data": self.links.get(one, [])})),
             ("POST", generations + "/(.*)/links", self._link),
@@ -244,7 +248,15 @@ class Api:
             (
                 "GET",
                 "/v2/keys",
-                lambda _q, _b: (200, {"data": [_key("1" * 8, "shop", 4, yours=True), _key("2" * 8, None, None)]}),
+                lambda _q, _b: (
+                    200,
+                    {
+                        "data": [
+                            {**_key("1" * 8, "shop", 4), "is_yours": True, "scope": self.scope},
+                            _key("2" * 8, None, None),
+                        ]
+                    },
+                ),
             ),
             ("GET", "/v2/webhooks/deliveries", lambda _q, _b: (200, {"data": []})),
             ("GET", batches, self._batches),
@@ -283,6 +295,20 @@ class Api:
         now = _iso(datetime.now(UTC))
         tags = [one.strip() for one in query.get("tag", "").split(",") if one.strip()]
         return 200, self.add(str(body["prompt"]), stage="queued", request=body, created_at=now, tags=tags)
+
+    def _edit(self, query: dict[str, str], body: Any) -> Answer:
+        if self.scope == "read":
+            return 401, {"name": "Unauthorized", "message": "The scope of this key does not allow this."}
+        found = self.generations.get(query["generation_id"])
+        if not found:
+            return 404, {"message": "There is none."}
+        if found["id"] in self.locked:
+            return 503, {"message": "Too many changes at once."}
+        try:
+            found["meta"]["tags"] = Edit.of(body).tags_after(found["meta"]["tags"])
+        except InvalidRequest as error:
+            return 400, {"name": "InvalidRequest", "message": str(error), "problems": []}
+        return 200, found
 
     def _delete(self, query: dict[str, str], _body: Any) -> Answer:
         found = self.generations.pop(query["generation_id"], None)
@@ -431,7 +457,7 @@ def _slots() -> dict[str, Any]:
     return {"limit": 20, "held": 3, "waiting": 1, "hours": hours}
 
 
-def _key(key_id: str, name: str | None, days: int | None, *, yours: bool = False) -> dict[str, Any]:
+def _key(key_id: str, name: str | None, days: int | None) -> dict[str, Any]:
     ends = None if days is None else _iso(datetime.now(UTC) + timedelta(days=days, hours=2))
     return {
         "id": key_id,
@@ -443,7 +469,7 @@ def _key(key_id: str, name: str | None, days: int | None, *, yours: bool = False
         "expires_at": ends,
         "repeat_window": None,
         "used_at": _iso(datetime.now(UTC)),
-        "is_yours": yours,
+        "is_yours": False,
     }
 
 
@@ -501,7 +527,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, answer = self.api.answer(self.command, path, query, given)
         return self._send(status, {"Content-Type": "application/json"}, json.dumps(answer).encode())
 
-    do_GET = do_POST = do_DELETE = _any  # noqa: N815 - the names that the library asks for
+    do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815 - the names that the library asks for
 
     def _page(self, path: str) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
