@@ -85,6 +85,32 @@ def test_models_are_listed_with_the_price_of_their_default_settings(cloud: Cloud
 
 
 @pytest.mark.parametrize(
+    ("settings", "price"),
+    [
+        ({"duration": 8}, 4.0),
+        ({"duration": "8"}, 4.0),
+        ({"duration": 60}, 2.5),
+        ({"duration": [8]}, None),
+        ({"resolution": "8K", "speed": True}, 2.5),
+        ({"model": "sora-2"}, 2.5),
+        ({str(number): 1 for number in range(21)}, None),
+        ("{", None),
+        ("[8]", None),
+        ('{"duration": NaN}', None),
+    ],
+)
+def test_models_are_priced_for_the_settings_that_they_have_and_allow(
+    cloud: Cloud, settings: dict[str, Any] | str, price: float | None
+) -> None:
+    text = settings if isinstance(settings, str) else json.dumps(settings)
+    status, answer_ = call(cloud, "GET", "/v2/models", query=f"id=veo2&settings={text}")
+    if price is None:
+        assert (status, answer_["message"][:32]) == (400, "`settings` must be a JSON object")
+    else:
+        assert answer_["default_usd"] == price
+
+
+@pytest.mark.parametrize(
     ("unit", "price"),
     [("second", 0.4), ("video", 0.08), ("frame", None), ("token", None)],
 )

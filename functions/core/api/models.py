@@ -8,10 +8,12 @@ from typing import Any
 from core.errors import InvalidRequest, NotFound
 from core.learned.times import Times
 from core.models import KINDS, Model, Models
+from core.models.validation import parse_json, with_numbers
 from core.money import usd
 from core.money.prices import price_of
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+MAX_SETTINGS = 20
 CURSOR = r"^[!-~]{1,200}$"  # the name of the page's last model, so that new models do not move a page
 
 
@@ -28,12 +30,13 @@ def answer(models: Models, figures: Figures, query: Mapping[str, str]) -> dict[s
 
     Raise `NotFound` for an unknown model, and `InvalidRequest` for any other invalid parameter.
     """
+    settings = _settings(query.get("settings", "{}"))
     if "id" in query:
         model = models.get(query["id"])
         if model is None:
             raise NotFound(f"There is no model {query['id'][:64]}: GET /v2/models lists the available models.")
         return {
-            **_shown(model, figures),
+            **_shown(model, figures, settings),
             "inputs": [asdict(one) for one in model.inputs],
             "schema": model.schema,
         }
@@ -54,12 +57,29 @@ def answer(models: Models, figures: Figures, query: Mapping[str, str]) -> dict[s
     ]
     page = found[: int(limit)]
     return {
-        "data": [_shown(model, figures) for model in page],
+        "data": [_shown(model, figures, settings) for model in page],
         "next_cursor": page[-1].name if len(page) < len(found) else None,
     }
 
 
-def _shown(model: Model, figures: Figures) -> dict[str, Any]:
+def _settings(text: str) -> dict[str, Any]:
+    """Return the settings to price the models for."""
+    try:
+        found = parse_json(text)
+    except ValueError:
+        found = None
+    if (
+        isinstance(found, dict)
+        and len(found) <= MAX_SETTINGS
+        and all(isinstance(one, str | int | float) for one in found.values())
+    ):
+        return found
+    raise InvalidRequest(
+        f"`settings` must be a JSON object with at most {MAX_SETTINGS} texts, numbers and booleans.", "settings"
+    )
+
+
+def _shown(model: Model, figures: Figures, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": model.name,
         "title": model.title,
@@ -68,12 +88,28 @@ def _shown(model: Model, figures: Figures) -> dict[str, Any]:
         "media": model.media,
         "takes": figures.times.get(model.name, Times()).shown(),
         "seconds": model.seconds,
-        "default_usd": _default_usd(model, figures),
+        "default_usd": _usd(model, figures, settings),
     }
 
 
-def _default_usd(model: Model, figures: Figures) -> float | None:
-    """Return the provider's price of a request that names no settings, or None if it has none that is exact."""
+def _usd(model: Model, figures: Figures, settings: Mapping[str, Any]) -> float | None:
+    """Return the provider's price with the model's defaults and the settings, or None if it has none that is exact."""
     pricing = figures.prices.get(model.name)
-    credits_ = price_of({"model": model.name}, model.schema, pricing) if pricing else None
+    if not pricing:
+        return None
+    credits_ = price_of({**_allowed(settings, model.schema), "model": model.name}, model.schema, pricing)
     return None if credits_ is None else usd(credits_)
+
+
+def _allowed(settings: Mapping[str, Any], schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the settings that a model has and allows. The others have no effect on its price."""
+    if not settings or not schema:
+        return {}
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - as in core.models.validation
+
+    properties = schema["properties"]
+    return {
+        name: value
+        for name, value in with_numbers(dict(settings), schema).items()
+        if name in properties and Draft202012Validator(properties[name]).is_valid(value)
+    }

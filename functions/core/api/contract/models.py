@@ -43,8 +43,8 @@ _MODEL: dict[str, Any] = {
             "type": ["number", "null"],
             "minimum": 0,
             "description": "The provider's price of a video with the model's default settings, in US dollars. Null if "
-            "there is no price, or if it depends on a setting without a default. `POST /v2/estimates` returns the "
-            "price for other settings.",
+            "there is no price, or if it depends on a setting without a default. With the parameter `settings`, those "
+            "settings replace the defaults. `POST /v2/estimates` returns the price of a whole request.",
         },
     },
 }
@@ -135,6 +135,14 @@ def paths(models: Models) -> dict[str, Any]:
             query("id", TEXT),
             query("vendor", {"enum": models.vendors}),
             query("kind", {"enum": list(KINDS)}),
+            query(
+                "settings",
+                {
+                    **TEXT,
+                    "description": 'Settings to price the models for, as a JSON object such as `{"duration": 8}`. A '
+                    "model ignores those that it does not have or allow.",
+                },
+            ),
             query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
             query("cursor", {"type": "string", "pattern": CURSOR}),
         ],
