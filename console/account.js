@@ -1,7 +1,9 @@
 /** The page of the user's account. */
 
 import { address } from "./api.js";
+import { copy } from "./download.js";
 import { html } from "./html.js";
+import { IconButton } from "./icons.js";
 import { Keys } from "./keys.js";
 import { notifies } from "./settings.js";
 import { isKept, keepKey, signOut } from "./session.js";
@@ -25,30 +27,48 @@ async function notify({ target }) {
   target.checked = isAllowed;
 }
 
+/**
+ * Render a button that copies a text.
+ * @param {{ text: string }} props
+ */
+function Copy({ text }) {
+  const onClick = async () => say((await copy(text)) ? texts.copied : texts.notCopied);
+  return html`<${IconButton} name="copy" label=${t.copy} onClick=${onClick} />`;
+}
+
 /** Render the page of the user's keys, session and webhooks. */
 export function Account() {
   const url = address("").href.replace(/\/$/, "");
-  return html`<section class="narrow">
+  const example = `export PROMPTREEL_URL='${url}'\nexport PROMPTREEL_API_KEY=…\npromptreel create "A paper boat" --wait -o boat.mp4`;
+  return html`<section class="narrow usage">
     <h1>${t.title}</h1>
     <${Keys} />
-    <label class="check">
-      <input type="checkbox" checked=${isKept.value} onChange=${(event) => keepKey(event.target.checked)} />
-      <span>${t.kept}<small>${t.keptHint}</small></span>
-    </label>
-    <label class="check">
-      <input type="checkbox" checked=${notifies.value} onChange=${notify} />
-      <span>${t.notify}<small>${t.notifyHint}</small></span>
-    </label>
-    <p><button type="button" onClick=${signOut}>${t.signOut}</button><br /><small>${t.signOutHint}</small></p>
+    <div class="columns">
+      <section class="panel stack">
+        <h2>${t.device}</h2>
+        <label class="check">
+          <input type="checkbox" checked=${isKept.value} onChange=${(event) => keepKey(event.target.checked)} />
+          <span>${t.kept}<small>${t.keptHint}</small></span>
+        </label>
+        <label class="check">
+          <input type="checkbox" checked=${notifies.value} onChange=${notify} />
+          <span>${t.notify}<small>${t.notifyHint}</small></span>
+        </label>
+        <p><button type="button" onClick=${signOut}>${t.signOut}</button></p>
+        <p class="hint">${t.signOutHint}</p>
+      </section>
+      <section class="panel stack">
+        <h2>${t.deployment}</h2>
+        <dl>
+          <dt>${t.url}</dt>
+          <dd class="row"><code>${url}</code><${Copy} text=${url} /></dd>
+          <dt>${t.contract}</dt>
+          <dd><a href=${address("openapi.json").href} target="_blank" rel="noopener">openapi.json</a></dd>
+        </dl>
+        <div class="row apart"><h2>${t.shell}</h2><${Copy} text=${example} /></div>
+        <pre tabindex="0" role="region" aria-label=${t.shell}><code>${example}</code></pre>
+      </section>
+    </div>
     <${Webhooks} />
-    <h2>${t.deployment}</h2>
-    <dl>
-      <dt>${t.url}</dt>
-      <dd><code>${url}</code></dd>
-      <dt>${t.contract}</dt>
-      <dd><a href=${address("openapi.json").href} target="_blank" rel="noopener">openapi.json</a></dd>
-    </dl>
-    <h2>${t.shell}</h2>
-    <pre tabindex="0" role="region" aria-label=${t.shell}><code>${`export PROMPTREEL_URL='${url}'\nexport PROMPTREEL_API_KEY=…\npromptreel create "A paper boat" --wait -o boat.mp4`}</code></pre>
   </section>`;
 }

@@ -14,7 +14,9 @@ const STEPS = [
 const span = new Intl.RelativeTimeFormat(texts.locale, { style: "short", numeric: "auto" });
 const whole = new Intl.DateTimeFormat(texts.locale, { dateStyle: "medium", timeStyle: "medium" });
 const short = new Intl.DateTimeFormat(texts.locale, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+const time_ = new Intl.DateTimeFormat(texts.locale, { timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(texts.locale, { dateStyle: "medium" });
+const dayOfYear = new Intl.DateTimeFormat(texts.locale, { month: "short", day: "numeric" });
 const number = new Intl.NumberFormat(texts.locale);
 const tenths = new Intl.NumberFormat(texts.locale, { maximumFractionDigits: 1 });
 
@@ -23,6 +25,12 @@ const tenths = new Intl.NumberFormat(texts.locale, { maximumFractionDigits: 1 })
  * @param {string} iso
  */
 export const dateTime = (iso) => whole.format(new Date(iso));
+
+/**
+ * Return a time of the day, to the second.
+ * @param {string | number} at an ISO time, or milliseconds since 1970
+ */
+export const timeOfDay = (at) => time_.format(new Date(at));
 
 /**
  * Return a message of the API as users read it: without backquotes and calls of the API, with times in the reader's time zone
@@ -47,6 +55,12 @@ export const shortTime = (at) => short.format(new Date(at));
  * @param {string} iso
  */
 export const date = (iso) => day.format(new Date(iso));
+
+/**
+ * Return a day without its year.
+ * @param {string} iso
+ */
+export const monthDay = (iso) => dayOfYear.format(new Date(iso));
 
 /**
  * Return a number as the reader's language writes it.

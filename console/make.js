@@ -4,27 +4,27 @@ import { ApiError, get, messageOf, post, showProblem, statusOf } from "./api.js"
 import { Card } from "./card.js";
 import { wait } from "./clock.js";
 import { change, clear, draft, isEmpty, made, setValue } from "./draft.js";
-import { ago, length, readable, usd } from "./format.js";
+import { ago, readable, usd } from "./format.js";
 import { Field, isJson } from "./form.js";
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { Icon, IconButton } from "./icons.js";
-import { loadModels, models, modelWithSchema, search, takesOf, titleOf } from "./models.js";
+import { loadModels, models, modelWithSchema, titleOf } from "./models.js";
+import { ModelChoice } from "./picker.js";
 import { usePoll } from "./poll.js";
 import { Poster } from "./poster.js";
 import { Presets } from "./presets.js";
 import { pageOfAddress, replace, route, to } from "./route.js";
-import { favourites, recent } from "./settings.js";
+import { recent } from "./settings.js";
 import { fieldsOf, mediaOf, problemsOf, requestOf, seedsFor, typedOf } from "./schema.js";
 import { texts } from "./texts.js";
 import { say, sayError } from "./toasts.js";
 import { create, fetchVideo, gone, hasEnded, newKey, note, PATH, promptOf, video } from "./videos.js";
 import { modelToBeginWith } from "./welcome.js";
 
-/** @import { Budget, ElementEvent, Estimate as EstimateAnswer, Field as FieldShape, Generation, Label, ModelKind, ModelWithSchema, Value, Values, VideoRequest } from "./types.js" */
+/** @import { Budget, Estimate as EstimateAnswer, Field as FieldShape, Generation, Label, ModelWithSchema, Value, Values, VideoRequest } from "./types.js" */
 
 const t = texts.make;
 const MOST = 8; // variations
-const LISTED = 40; // models that are shown without a search
 const REMEMBERED = 8; // models that were used last
 const REPEATED = 40; // generations whose prompts may be offered again
 const OFFERED = 12; // prompts
@@ -119,103 +119,6 @@ function useInput(details) {
     change({ input: undefined });
   }, [input, details]);
   return input ?? null;
-}
-
-const KINDS = /** @type {ModelKind[]} */ (["text-to-video", "image-to-video", "video-to-video", "audio-to-video"]);
-
-/** @param {{ model: string | null, takesVideo: boolean }} props */
-function ModelChoice({ model, takesVideo }) {
-  const [words, setWords] = useState("");
-  const [isOpen, setOpen] = useState(false);
-  const [kind, setKind] = useState(/** @type {ModelKind | ""} */ (""));
-  const box = useRef(/** @type {HTMLElement | null} */ (null));
-  const focus = (/** @type {string} */ what) => /** @type {HTMLElement | null} */ (box.current?.querySelector(what))?.focus();
-  // The element that had the focus is removed: users of the keyboard continue from here.
-  const focusOn = (/** @type {string} */ what) => requestAnimationFrame(() => focus(what));
-  if (model && !isOpen) {
-    const takes = takesOf(model);
-    const found = models.value?.get(model);
-    const facts = [found?.kind && t.kinds[found.kind], takes && t.takes(length(takes.median_seconds))].filter(Boolean).join(" · ");
-    return html`<div ref=${box} class="given">
-      <span class="preview"><span><span class="unseen">${t.model}: </span><strong class="model">${titleOf(model)}</strong>${facts && html`<br /><small>${facts}</small>`}</span></span>
-      <button type="button" onClick=${() => (setOpen(true), focusOn("input"))}>${t.change}</button>
-    </div>`;
-  }
-  const wanted = kind || (takesVideo && !words ? "video-to-video" : "");
-  const found = models.value ? byUse(search(models.value.values(), words, wanted ? [wanted] : null), words) : [];
-  const take = (/** @type {string} */ id) => {
-    change({ model: id, pending: null });
-    setOpen(false);
-    setWords("");
-    focusOn("button");
-  };
-  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Enter") {
-      event.preventDefault();
-      const [best] = found;
-      if (best) take(best.id);
-    } else if (event.key === "Escape" && model) {
-      event.preventDefault();
-      setOpen(false);
-      focusOn("button");
-    } else if (event.key === "ArrowDown") {
-      event.preventDefault();
-      focus("li button");
-    }
-  };
-  const move = (/** @type {ElementEvent} */ event) => {
-    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-    event.preventDefault();
-    const item = event.target.closest("li");
-    const next = event.key === "ArrowDown" ? item?.nextElementSibling : item?.previousElementSibling;
-    const button = next?.querySelector("button");
-    if (button) button.focus();
-    else focus("input");
-  };
-  return html`<div ref=${box} class="stack close">
-    <label class="unseen" for="model-search">${t.model}</label>
-    <span class="search"><${Icon} name="search" /><input id="model-search" type="search" autocomplete="off" placeholder=${t.searchModels} value=${words}
-      onInput=${(event) => setWords(event.target.value)} onKeyDown=${onKeyDown} /></span>
-    <div class="segments small" role="group" aria-label=${t.inputs}>
-      ${["", ...KINDS].map(
-        (one) => html`<label key=${one}><input type="radio" name="model-kind" checked=${one === kind} onChange=${() => setKind(/** @type {ModelKind | ""} */ (one))} /><span>${t.inputKinds[one]}</span></label>`,
-      )}
-    </div>
-    <ul class="models" onKeyDown=${move}>
-      ${found.slice(0, LISTED).map(
-        (one) => html`<li key=${one.id}>
-          <button type="button" aria-current=${one.id === model ? "true" : undefined} onClick=${() => take(one.id)}>
-            <strong>${one.title}</strong>
-            <small>${[recent.value.includes(one.id) && t.recent, one.vendor, one.kind && t.kinds[one.kind], one.takes && t.takes(length(one.takes.median_seconds))].filter(Boolean).join(" · ")}</small>
-          </button>
-          <${IconButton} name="star" class="star" label=${t.favourite(one.title)} isOn=${favourites.value.includes(one.id)} onClick=${() => star(one.id)} />
-        </li>`,
-      )}
-    </ul>
-    <p class="hint" role="status">${models.value ? (found.length ? t.modelHint(Math.min(LISTED, found.length), found.length) : t.noModels) : texts.loading}</p>
-  </div>`;
-}
-
-/** @param {string} id */
-function star(id) {
-  const others = favourites.value.filter((one) => one !== id);
-  favourites.value = others.length < favourites.value.length ? others : [...others, id];
-}
-
-/**
- * Return models with the favourites first, then those that were used last. With words, their order is kept.
- * @template {{ id: string }} M
- * @param {M[]} found
- * @param {string} words
- */
-function byUse(found, words) {
-  if (words) return found;
-  const rank = (/** @type {M} */ { id }) => {
-    if (favourites.value.includes(id)) return 0;
-    const used = recent.value.indexOf(id);
-    return used < 0 ? 2 : 1 + used / 100;
-  };
-  return [...found].sort((a, b) => rank(a) - rank(b));
 }
 
 /** The kinds of fields that fit next to each other. */

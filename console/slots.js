@@ -4,7 +4,7 @@ import { get, showProblem } from "./api.js";
 import { now } from "./clock.js";
 import { count, mean, shortTime } from "./format.js";
 import { html, useState } from "./html.js";
-import { Bars } from "./plot.js";
+import { Plot } from "./plot.js";
 import { usePoll } from "./poll.js";
 import { texts } from "./texts.js";
 
@@ -29,11 +29,11 @@ export function Slots() {
     }
     return false;
   });
-  return html`<h2>${t.title}</h2>
+  return html`<section class="panel stack"><h2>${t.title}</h2>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${!slots && !problem && html`<p class="hint">${texts.loading}</p>`}
     ${slots && html`<p>${t.now(count(slots.held), count(slots.limit), slots.waiting, count(slots.waiting))}</p>`}
-    ${slots && slots.hours.length > 0 && html`<${History} limit=${slots.limit} hours=${slots.hours} />`}`;
+    ${slots && slots.hours.length > 0 && html`<${History} limit=${slots.limit} hours=${slots.hours} />`}</section>`;
 }
 
 /**
@@ -53,11 +53,11 @@ function History({ limit, hours }) {
           return { name: time, value: value ?? 0, title: `${shortTime(time)}: ${value === undefined ? t.notSeen : mean(value)}` };
         });
         return html`<figure class="plot" key=${of}>
-          <figcaption class="row apart"><span>${t[of]}</span><span class="hint">${t.most(mean(most(of)))}</span></figcaption>
-          <${Bars} bars=${bars} most=${of === "held" ? Math.max(limit, most(of)) : most(of)} label=${t.plot(t[of], mean(most(of)))} />
+          <figcaption class="row apart"><h3>${t[of]}</h3><span class="hint">${t.most(mean(most(of)))}</span></figcaption>
+          <${Plot} bars=${bars} shown=${mean} most=${of === "held" ? limit : 0} label=${t.plot(t[of], mean(most(of)))} />
+          <span class="row apart hint ticks"><time>${shortTime(earliest)}</time><time>${shortTime(latest)}</time></span>
         </figure>`;
       })}
-      <span class="row apart hint"><time>${shortTime(earliest)}</time><time>${shortTime(latest)}</time></span>
     </div>
     <details><summary>${t.numbers}</summary>
       <div class="scroll" tabindex="0" role="region" aria-label=${t.numbers}><table>

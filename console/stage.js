@@ -32,7 +32,7 @@ export function stageName(generation) {
  * Return the time in milliseconds since 1970, which advances every second while the job runs and the page is visible.
  * @param {boolean} isRunning
  */
-function useClock(isRunning) {
+export function useClock(isRunning) {
   const [time, setTime] = useState(now());
   useEffect(() => {
     if (!isRunning) return undefined;

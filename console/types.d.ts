@@ -16,7 +16,8 @@ export interface Page<T> {
 
 export type Status = "queued" | "generating" | "completed" | "error";
 export type Stage = Status | "archiving";
-export type Grouping = "day" | "model" | "tag" | "batch";
+export type Grouping = "day" | "model" | "tag" | "key" | "batch";
+export type Step = "accepted" | "held_back" | "rejected" | "admitted" | "sent" | "submitted" | "generated" | "ended" | "announced" | "reopened";
 export type MediaKind = "image" | "video" | "audio";
 export type ModelKind = "text-to-video" | "image-to-video" | "video-to-video" | "audio-to-video";
 
@@ -69,6 +70,7 @@ export interface GenerationMeta {
   ahead: number | null;
   waits_for: string[] | null;
   waits_for_credits: boolean | null;
+  timeline: TimelineEntry[] | null;
   video_expires_at: string | null;
   request: VideoRequest;
   created_at: string;
@@ -81,6 +83,11 @@ export interface GenerationMeta {
   tags?: string[];
   cost?: Cost;
   webhook?: { url: string } | null;
+}
+
+export interface TimelineEntry {
+  step: Step;
+  at: string;
 }
 
 /** A request: the model's own schema says which attributes it has. */
@@ -99,7 +106,10 @@ export interface Model {
   title: string;
   vendor: string | null;
   kind: ModelKind | null;
+  media: MediaKind[];
   takes: ModelTimes | null;
+  seconds: number | null;
+  default_usd: number | null;
 }
 
 export interface ModelTimes {
@@ -147,11 +157,12 @@ export interface UsageSums extends Sums {
   day?: string;
   model?: string;
   tag?: string;
+  key?: string | null;
   batch?: string;
 }
 
 export interface Usage {
-  by: Grouping | "key";
+  by: Grouping;
   data: UsageSums[];
   total: Sums | null;
 }
@@ -164,6 +175,7 @@ export interface Budget {
   left_usd?: number;
   limit_jobs?: number;
   used_jobs?: number;
+  renews_at: string;
 }
 
 export interface Batch {
@@ -265,6 +277,7 @@ export interface SlotsHour {
 export interface Key {
   id: string;
   name: string | null;
+  line: string;
   scope: "read" | "create" | "all";
   created_at: string;
   expires_at: string | null;
@@ -309,7 +322,7 @@ export interface Get {
   (path: "v2/video/generations", query: { generation_id: string }): Promise<Generation>;
   (path: "v2/video/generations", query: Filters & Paging): Promise<Page<Generation>>;
   (path: "v2/models", query: { id: string }): Promise<ModelWithSchema>;
-  (path: "v2/models", query: Paging): Promise<Page<Model>>;
+  (path: "v2/models", query: { limit: number; cursor?: string; settings?: string }): Promise<Page<Model>>;
   (path: "v2/batches", query: { batch_id: string }): Promise<Batch>;
   (path: "v2/batches", query: Paging): Promise<Page<Batch>>;
   (path: `v2/batches/${string}/report`, query: Paging): Promise<Page<ReportRow>>;

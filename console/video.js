@@ -4,20 +4,21 @@ import { showProblem, statusOf } from "./api.js";
 import { FIRST, wantsCalm } from "./card.js";
 import { Chain } from "./chain.js";
 import { saveVideo } from "./download.js";
-import { between, bytes, clock, count, dateTime, length, readable, usd } from "./format.js";
+import { bytes, clock, count, readable, usd } from "./format.js";
 import { lastFilters, neighbours } from "./gallery.js";
 import { html, useEffect, useState } from "./html.js";
 import { Icon, IconButton } from "./icons.js";
 import { useLink } from "./link.js";
 import { Links } from "./links.js";
 import { Menu } from "./menu.js";
-import { loadModels, models, takesOf, titleOf } from "./models.js";
+import { loadModels, models, titleOf } from "./models.js";
 import { usePoll } from "./poll.js";
 import { go, replace, to } from "./route.js";
 import { fitted, learn, ratioOf } from "./shape.js";
 import { useShortcuts } from "./shortcuts.js";
 import { Stage, stageName } from "./stage.js";
 import { texts } from "./texts.js";
+import { Timeline } from "./timeline.js";
 import { title } from "./title.js";
 import { ask, say, sayError } from "./toasts.js";
 import { again, cancel, estimateOf, fetchVideo, gone, hasEnded, isCancelled, promptOf, removeSoon, video } from "./videos.js";
@@ -64,8 +65,8 @@ export function Video({ part: id }) {
       <h1 class="prompt-whole" dir="auto" tabindex=${focusable(prompt ?? "")}>${prompt}</h1>
       ${generation.error && !isCancelled(generation) && html`<${Failure} error=${generation.error} />`}
       <${Chain} key=${id} generation=${generation} />
-      <h2>${t.timeline}</h2>
       <${Timeline} generation=${generation} />
+      ${!hasEnded(generation) && meta.waits_for && html`<${Awaited} ids=${meta.waits_for} />`}
       <h2>${t.request}</h2>
       <${Request} request=${meta.request} />
       <h2>${t.facts}</h2>
@@ -209,36 +210,6 @@ function Failure({ error }) {
  * @param {string} text
  */
 const withCode = (text) => text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
-
-/**
- * When the job reached each stage, and how long that took.
- * @param {{ generation: Generation }} props
- */
-function Timeline({ generation }) {
-  const { meta, status } = generation;
-  const end = status === "error" ? stageName(generation) : t.done;
-  const reached = [
-    { name: t.accepted, at: meta.created_at },
-    { name: t.sent, at: meta.submitted_at },
-    { name: t.generated, at: meta.generated_at },
-    { name: end, at: meta.ended_at },
-  ].flatMap(({ name, at }) => (at ? { name, at } : []));
-  const takes = takesOf(meta.request.model);
-  return html`<ol class="timeline">
-      ${reached.map(
-        ({ name, at }, index) => {
-          const before = reached[index - 1]?.at;
-          return html`<li key=${name}>
-            <span>${name}</span> <time dateTime=${at}>${dateTime(at)}</time>
-            ${before && html`<span class="after">${t.after(length(between(before, at)))}</span>`}
-          </li>`;
-        },
-      )}
-      ${!hasEnded(generation) && html`<li><${Stage} generation=${generation} /></li>`}
-    </ol>
-    ${!hasEnded(generation) && meta.waits_for && html`<${Awaited} ids=${meta.waits_for} />`}
-    ${takes && html`<p class="hint">${t.usually(length(takes.median_seconds), length(takes.slowest_tenth_seconds))}</p>`}`;
-}
 
 /**
  * The running jobs whose videos are the inputs of this one.

@@ -70,6 +70,7 @@ export function note(generation, { isOfList = false } = {}) {
     meta.waits_for = before.meta.waits_for;
     meta.waits_for_credits = before.meta.waits_for_credits;
   }
+  if (isOfList && meta.stage === before?.meta.stage) meta.timeline = before.meta.timeline;
   // Each answer has a new link to the same video: keep the one that plays.
   if (generation.video) generation.linkedAt = Date.now();
   if (before?.video && generation.video && Date.now() - (before.linkedAt ?? 0) < LINK_LASTS) {

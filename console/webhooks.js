@@ -45,7 +45,7 @@ export function Webhooks() {
     const isCopied = secret !== null && (await copy(secret.secret));
     say(isCopied ? texts.copied : texts.notCopied);
   });
-  return html`<h2>${t.title}</h2>
+  return html`<section class="panel stack"><h2>${t.title}</h2>
     <p class="hint">${t.lead}</p>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     <div class="actions">
@@ -66,5 +66,5 @@ export function Webhooks() {
           <td>${one.status !== "pending" && html`<button type="button" onClick=${again(one.id)}>${t.again}</button>`}</td>
         </tr>`,
       )}</tbody>
-    </table></div>`}`;
+    </table></div>`}</section>`;
 }

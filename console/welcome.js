@@ -14,8 +14,8 @@ import { create, newKey } from "./videos.js";
 /** @import { Estimate, VideoRequest } from "./types.js" */
 
 const t = texts.welcome;
-// Models that make a good first video for little money and in little time. The first one that is offered is used.
-const GOOD = ["google/veo-3.1-t2v-fast", "google/veo-3.0-fast", "bytedance/seedance-1-0-pro-fast"];
+/** Models that make a good first video for little money and in little time. The first one that is offered is used. */
+export const GOOD = ["google/veo-3.1-t2v-fast", "google/veo-3.0-fast", "bytedance/seedance-1-0-pro-fast"];
 /** The idempotency key of each request, so that a second press makes nothing twice. */
 const keys = /** @type {Map<string, string>} */ (new Map());
 

@@ -24,6 +24,12 @@ def test_every_page_is_accessible_and_fits_in_both_themes(api: Api, tab_of: NewT
             found += [f"{page}, {theme}: {problem}" for problem in tab.axe()]
         if tab.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append(f"{page} sticks out")
+        if page == "make":
+            tab.page.get_by_role("button", name="Change").click()
+            expect(tab.page.locator(".models li").first).to_be_visible()
+            found += [f"models: {problem}" for problem in (tab.axe() if width in (360, 1280) else [])]
+            if tab.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append("models stick out")
     assert found == []
 
 

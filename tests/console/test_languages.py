@@ -75,4 +75,9 @@ def test_every_text_can_be_translated_and_long_words_fit(api: Api, tab_of: NewTa
         found += [f"{page}: {text}" for text in tab.page.evaluate(UNTRANSLATED, OWN)]
         if tab.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append(f"{page} sticks out")
+    tab.go("make")
+    tab.page.locator(".given button").click()
+    expect(tab.page.locator(".models li").first).to_be_visible()
+    found += [f"models: {text}" for text in tab.page.evaluate(UNTRANSLATED, OWN)]
+    assert not tab.page.evaluate("document.documentElement.scrollWidth > innerWidth")
     assert found == []

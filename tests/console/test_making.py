@@ -88,6 +88,71 @@ def test_models_are_filtered_by_input_and_favourites_come_first(tab: Tab) -> Non
     expect(listed.first).to_contain_text(name)
 
 
+def test_models_show_their_price_for_the_chosen_settings(api: Api, tab: Tab) -> None:
+    tab.go("make")
+    change = tab.page.get_by_role("button", name="Change")
+    change.click()
+    offer = tab.page.locator(".models li").filter(has_text="Veo 3.1 Fast, text to video")
+    expect(offer).to_contain_text("$0.80")
+    expect(offer).to_contain_text("40 s")
+    expect(tab.page.get_by_text("Prices are for one video with default settings.")).to_be_visible()
+    offer.get_by_role("button").first.click()
+    tab.page.get_by_role("radio", name="4", exact=True).check(force=True)
+    change.click()
+    expect(offer).to_contain_text("$0.40")
+    expect(tab.page.get_by_text("Prices are for one video with your settings.")).to_be_visible()
+    assert any("settings=" in path for _, path in api.calls)
+
+
+def test_models_keep_their_default_prices_if_others_are_not_loaded(tab: Tab) -> None:
+    tab.page.route(re.compile("settings="), lambda route: route.fulfill(status=500, json={"message": "no"}))
+    tab.go("make")
+    tab.page.get_by_role("radio", name="4", exact=True).check(force=True)
+    tab.page.get_by_role("button", name="Change").click()
+    offer = tab.page.locator(".models li").filter(has_text="Veo 3.1 Fast, text to video")
+    expect(offer).to_contain_text("$0.80")
+    expect(tab.page.get_by_text("Prices are for one video with default settings.")).to_be_visible()
+
+
+def test_models_are_filtered_by_price_time_and_media(tab: Tab) -> None:
+    tab.go("make")
+    tab.page.get_by_role("button", name="Change").click()
+    listed = tab.page.locator(".models li")
+    expect(listed).to_have_count(40)
+    tab.page.get_by_label("Price", exact=True).select_option("0.5")
+    expect(listed.first).to_contain_text("$0.")
+    costs = [float(one.removeprefix("$")) for one in tab.page.locator(".offer > :nth-child(2)").all_inner_texts()]
+    assert costs == sorted(costs)
+    assert costs[-1] <= 0.5
+    tab.page.get_by_label("Time", exact=True).select_option("60")
+    expect(tab.page.get_by_label("Price", exact=True)).to_have_value("0")
+    times = [
+        int(one.removesuffix(" s").replace("1:00 min", "60"))
+        for one in tab.page.locator(".offer > :nth-child(4)").all_inner_texts()
+    ]
+    assert times == sorted(times)
+    assert times[-1] <= 60
+    tab.page.get_by_label("Time", exact=True).select_option("0")
+    tab.page.get_by_label("Accepts", exact=True).select_option("audio")
+    expect(listed.first).to_contain_text("audio")
+    assert all("audio" in one for one in listed.all_inner_texts())
+
+
+def test_a_newcomer_sees_good_models_first_and_later_what_was_used(tab: Tab) -> None:
+    tab.go("make")
+    tab.page.get_by_role("button", name="Change").click()
+    groups = tab.page.locator(".models h2")
+    expect(groups).to_have_text(["Good to start with", "All models"])
+    first = tab.page.locator(".models li").first
+    expect(first).to_contain_text("Veo 3.1 Fast, text to video")
+    first.get_by_role("button").first.click()
+    tab.page.get_by_role("textbox", name="Prompt").fill("a kite")
+    tab.page.get_by_role("button", name="Make video").click()
+    expect(tab.page.get_by_role("region", name="Results").locator(".card")).to_have_count(1)
+    tab.page.get_by_role("button", name="Change").click()
+    expect(groups).to_have_text(["Recent", "All models"])
+
+
 def test_presets_and_recent_prompts_fill_the_form(api: Api, tab: Tab) -> None:
     api.add("an earlier kite")
     tab.go("make")

@@ -236,8 +236,8 @@ def test_a_video_is_generated_and_played(cloud: LocalCloud, tab: Tab, owner: str
         wait_for(tab.page, "() => document.querySelector('.player video').readyState > 1")
         assert now_at(player) == pytest.approx(1, abs=0.1), "playback continues at the same position"
         tab.page.wait_for_timeout(1000)  # links made in the same second are equal
-    for stage in ("Accepted", "Sent to the provider", "Generated", "Saved and checked"):
-        expect(tab.page.get_by_text(stage, exact=True)).to_be_visible()
+    for span in ("Call to the provider", "Generating at the provider", "Saving and checking"):
+        expect(tab.page.get_by_text(span, exact=True)).to_be_visible()
     [generation] = latest(cloud, owner)
     assert generation.request == {"model": MODEL, "prompt": prompt, "duration": 4}
     assert generation.tags == ["shop", "day=1"]

@@ -4,6 +4,27 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        "A call to the provider is missing from a timeline because it was short",
+        "console/timeline.js",
+        ' || (seconds > 0 && what === "call")',
+        "",
+        noticed_by="tests/unit/test_console_timeline.py::test_a_call_is_listed_however_short_it_was",
+    ),
+    Mutant(
+        "What was spent before this month counts as spent this month",
+        "console/usage.js",
+        "const { completed, failed, usd: spent } = totalOf(sums, first);",
+        'const { completed, failed, usd: spent } = totalOf(sums, "");',
+        noticed_by="tests/console/test_usage.py::test_usage_begins_with_what_was_spent_this_month_and_what_is_left",
+    ),
+    Mutant(
+        "A model shows the price of its defaults as that of the chosen settings",
+        "console/models.js",
+        'get("v2/models", { limit: 100, cursor, settings })',
+        'get("v2/models", { limit: 100, cursor })',
+        noticed_by="tests/console/test_making.py::test_models_show_their_price_for_the_chosen_settings",
+    ),
+    Mutant(
         "A tab takes the key that another tab asked for",
         "console/session.js",
         "data.to && data.to === request && isKey(data.key)",

@@ -8,8 +8,7 @@ MUTANTS = (
         "functions/core/api/models.py",
         "if name in properties and Draft202012Validator(properties[name]).is_valid(value)",
         "if name in properties",
-        noticed_by="tests/functions/test_money.py::"
-        "test_models_are_priced_for_the_settings_that_they_have_and_allow",
+        noticed_by="tests/functions/test_money.py::test_models_are_priced_for_the_settings_that_they_have_and_allow",
     ),
     Mutant(
         "A request for several videos is accepted",

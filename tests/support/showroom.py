@@ -44,8 +44,23 @@ PROMPTS = (
     "🦊❄️ a fox, but make it tiny 🏔️",
 )
 START = datetime(2026, 1, 1, tzinfo=UTC)
-FIGURES = catalogue.Figures(times={MODEL: Times((30.0, 40.0, 55.0))}, prices={})
 Answer = tuple[int, Any]
+
+
+def _price(number: int, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an invented price: by second if the duration has a default, else by video."""
+    unit = "second" if "default" in schema["properties"].get("duration", {}) else "video"
+    price = 0.05 if unit == "second" else 0.1 + number % 12 / 10
+    return {"kind": "fixed", "currency": "USD", "units": [{"name": unit, "price": price}]}
+
+
+@functools.cache
+def _figures() -> catalogue.Figures:
+    prices = {
+        one.name: _price(number, one.schema) for number, one in enumerate(_offered()) if number % 9 and one.schema
+    }
+    prices[MODEL] = {"kind": "fixed", "currency": "USD", "units": [{"name": "second", "price": 0.1}]}
+    return catalogue.Figures(times={MODEL: Times((30.0, 40.0, 55.0))}, prices=prices)
 
 
 @dataclass
@@ -62,6 +77,7 @@ class Api:
     report: list[dict[str, Any]] = field(default_factory=list)
     hidden_posters: set[str] = field(default_factory=set)  # the ids of videos whose poster is not made yet
     shapes: dict[str, str] = field(default_factory=dict)  # of files, by id; those of the requests if there is none
+    scope: str = "all"  # of the key in use
     facts: bool = True  # whether answers have a poster and the facts of the video
 
     def add(
@@ -130,6 +146,8 @@ class Api:
                 **meta,
             },
         }
+        kept = self.generations[generation_id]["meta"]
+        kept["timeline"] = kept["timeline"] or _timeline(kept)
         return self.generations[generation_id]
 
     def furnish(self, count: int = 40) -> None:
@@ -215,7 +233,7 @@ class Api:
             (
                 "GET",
                 "/v2/models",
-                lambda query, _: (200, catalogue.answer(_offered(), FIGURES, query)),
+                lambda query, _: (200, catalogue.answer(_offered(), _figures(), query)),
             ),
             (
                 "POST",
@@ -242,7 +260,7 @@ class Api:
             (
                 "GET",
                 "/v2/keys",
-                lambda _q, _b: (200, {"data": [_key("1" * 8, "shop", 4, yours=True), _key("2" * 8, None, None)]}),
+                lambda _q, _b: (200, {"data": [_key("1" * 8, "shop", 4, yours=self.scope), _key("2" * 8, None, None)]}),
             ),
             ("GET", "/v2/webhooks/deliveries", lambda _q, _b: (200, {"data": []})),
             ("GET", batches, self._batches),
@@ -272,7 +290,8 @@ class Api:
         ]
         first, limit = int(query.get("cursor", 0)), int(query.get("limit", 20))
         more = first + limit < len(kept)
-        return 200, {"data": kept[first : first + limit], "next_cursor": str(first + limit) if more else None}
+        listed = [{**one, "meta": {**one["meta"], "timeline": None}} for one in kept[first : first + limit]]
+        return 200, {"data": listed, "next_cursor": str(first + limit) if more else None}
 
     def _create(self, query: dict[str, str], body: Any) -> Answer:
         if not str(body.get("prompt", "")).strip():
@@ -347,6 +366,22 @@ def _searched(one: dict[str, Any]) -> str:
     return " ".join([str(meta["request"].get("prompt", "")), meta["name"] or "", *meta["tags"]]).casefold()
 
 
+def _timeline(meta: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the steps of a job that nothing delayed."""
+    sent = meta["submitted_at"] and datetime.fromisoformat(meta["submitted_at"])
+    ended = meta["ended_at"] and datetime.fromisoformat(meta["ended_at"])
+    steps = {
+        "accepted": meta["created_at"],
+        "admitted": sent and _iso(sent - timedelta(seconds=0.9)),
+        "sent": sent and _iso(sent - timedelta(seconds=0.6)),
+        "submitted": meta["submitted_at"],
+        "generated": meta["generated_at"],
+        "ended": meta["ended_at"],
+        "announced": ended and _iso(ended + timedelta(seconds=0.4)),
+    }
+    return [{"step": step, "at": at} for step, at in steps.items() if at]
+
+
 def _iso(time: datetime) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03}Z"
 
@@ -385,18 +420,22 @@ def _budget(period: str, limit: float, used: float) -> dict[str, Any]:
         "limit_usd": limit,
         "used_usd": used,
         "left_usd": limit - used,
-        "renews_at": _iso(START),
+        "renews_at": _iso(datetime.now(UTC) + timedelta(days=1 if period == "day" else 12)),
     }
 
 
 def _usage(by: str) -> dict[str, Any]:
-    names = {
-        "day": [f"{datetime.now(UTC) - timedelta(days=number):%Y-%m-%d}" for number in range(25)],
+    now = datetime.now(UTC)
+    last_month = (now.replace(day=1) - timedelta(days=1)).replace(day=15)
+    days = [*(now - timedelta(days=number) for number in range(25)), last_month]
+    groups: dict[str, list[str | None]] = {
+        "day": list(dict.fromkeys(f"{day:%Y-%m-%d}" for day in days)),
         "model": [MODEL, PORTRAIT],
+        "key": ["1" * 8, None],
         "tag": ["shop", "client=acme"],
         "batch": ["b" * 32],
-    }[by]
-    data = [
+    }
+    data: list[dict[str, Any]] = [
         {
             by: name,
             "completed": 3 + index % 5,
@@ -404,7 +443,7 @@ def _usage(by: str) -> dict[str, Any]:
             "usd": 1.2 + (index * 7 % 11),
             "errors": {"RequestRefused": index % 3} if index % 3 else {},
         }
-        for index, name in enumerate(names)
+        for index, name in enumerate(groups[by])
     ]
     total: dict[str, Any] = {
         "completed": 120,
@@ -428,19 +467,19 @@ def _slots() -> dict[str, Any]:
     return {"limit": 20, "held": 3, "waiting": 1, "hours": hours}
 
 
-def _key(key_id: str, name: str | None, days: int | None, *, yours: bool = False) -> dict[str, Any]:
+def _key(key_id: str, name: str | None, days: int | None, *, yours: str = "") -> dict[str, Any]:
     ends = None if days is None else _iso(datetime.now(UTC) + timedelta(days=days, hours=2))
     return {
         "id": key_id,
         "name": name,
-        "line": "1" * 8,
-        "scope": "all",
+        "line": key_id,
+        "scope": yours or "all",
         "short_links": False,
         "created_at": _iso(START),
         "expires_at": ends,
         "repeat_window": None,
         "used_at": _iso(datetime.now(UTC)),
-        "is_yours": yours,
+        "is_yours": bool(yours),
     }
 
 

@@ -243,9 +243,8 @@ def test_the_page_of_a_finished_video_has_its_player_its_links_and_its_times(tab
     assert links["Vary"] == f"#/make?from={1:032x}&vary=4"
     assert page.one("button", **{"aria-label": "More actions"}).tag == "button"
     stages = [item.text for item in page.one("ol").every("li")]
-    assert stages[0] == "Accepted Jan 1, 2026, 12:00:00 PM"
-    assert stages[1] == "Sent to the provider Jan 1, 2026, 12:04:30 PM after 4:30 min"
-    assert stages[2] == "Saved and checked Jan 1, 2026, 12:05:30 PM after 1:00 min"
+    assert stages == ["Waiting for a slot 12:00:00 PM 4:30 min", "Generating at the provider 12:04:30 PM 1:00 min"]
+    assert "Finished after 5:30 min. Waiting for a slot: 4:30 min." in page.text
     assert "2.4 MB" in page.text
     assert not re.search(r"\d{4}-\d\d-\d\dT", page.text)
 

@@ -22,6 +22,7 @@ NAMED = {
     "Failure": "Generation.error",
     "Problem": "Error.problems",
     "GenerationMeta": "Generation.meta",
+    "TimelineEntry": "Generation.meta.timeline",
     "Cost": "Generation.meta.cost",
     "ModelTimes": "Model.takes",
     "ModelInput": "ModelWithSchema.inputs",
