@@ -448,14 +448,14 @@ def _usage(by: str) -> dict[str, Any]:
     now = datetime.now(UTC)
     last_month = (now.replace(day=1) - timedelta(days=1)).replace(day=15)
     days = [*(now - timedelta(days=number) for number in range(25)), last_month]
-    names = {
+    groups: dict[str, list[str | None]] = {
         "day": list(dict.fromkeys(f"{day:%Y-%m-%d}" for day in days)),
         "model": [MODEL, PORTRAIT],
         "key": ["1" * 8, None],
         "tag": ["shop", "client=acme"],
         "batch": ["b" * 32],
-    }[by]
-    data = [
+    }
+    data: list[dict[str, Any]] = [
         {
             by: name,
             "completed": 3 + index % 5,
@@ -463,7 +463,7 @@ def _usage(by: str) -> dict[str, Any]:
             "usd": 1.2 + (index * 7 % 11),
             "errors": {"RequestRefused": index % 3} if index % 3 else {},
         }
-        for index, name in enumerate(names)
+        for index, name in enumerate(groups[by])
     ]
     total: dict[str, Any] = {
         "completed": 120,

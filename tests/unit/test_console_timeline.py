@@ -1,5 +1,6 @@
 """Test how the console reads a job's history: console/timeline.js and console/plot.js, run by Node."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tests.support.console import run
 START = "2026-01-01T12:00:"
 
 
-def rows(steps: list[tuple[str, float]], *, status: str = "completed", **more: Any) -> list[str]:
+def rows(steps: Sequence[tuple[str, float]], *, status: str = "completed", **more: Any) -> list[str]:
     """Return the lines of a job with these steps, at seconds after its start, and with the seconds of each span."""
     meta = {
         "stage": status,
