@@ -77,9 +77,7 @@ def test_the_wheel_runs_with_only_what_it_requires(wheel: Path, tmp_path: Path) 
     listed = {path.name for path in environment.packages.iterdir() if path.name.startswith("promptreel")}
     assert listed == {"promptreel", f"promptreel-{VERSION}.dist-info"}
     assert (environment.packages / "promptreel" / "py.typed").exists()
-    environment.run(
-        "python", "-c", "from promptreel import AsyncClient, Client; Client('https://x.example', 'pr_1')"
-    )
+    environment.run("python", "-c", "from promptreel import AsyncClient, Client; Client('https://x.example', 'pr_1')")
 
 
 def test_operators_get_the_code_of_the_functions_with_the_wheel(wheel: Path, tmp_path: Path) -> None:
