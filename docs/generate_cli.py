@@ -36,7 +36,7 @@ For the stage, a [project](#projects) comes between the environment and your own
 If `XDG_CONFIG_HOME` is set, the file is in that folder.
 If the file contains a key and other users can read it, Promptreel prints a warning.
 
-With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, all settings come from the local cloud of a checkout: from `.local/stack.json` in this folder, in a parent folder, or in the checkout that the command was installed from.
+With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, Promptreel uses the settings of the local cloud of a checkout: `.local/stack.json` in this folder, in a parent folder, or in the checkout that the command was installed from.
 `PROMPTREEL_LOCAL` can also name such a file.
 
 `keys`, `secret`, `budgets`, `rescue`, `resolve`, `reconcile`, `import`, `logs`, `redrive`, `doctor` and `usage --by owner` use the AWS credentials and region of your shell, like `aws`.
@@ -77,7 +77,7 @@ The Python client ignores the file.
 ## Ids
 
 Instead of a full generation or batch id, you can use its first digits, if they are unique among your ids.
-A batch's name also works, even if the id of another batch begins with it.
+A batch's name also works, even if the id of another batch begins in the same way.
 If several ids match, Promptreel lists them and does nothing else.
 Tables show eight digits, and from 120 columns the whole id.
 
