@@ -1,6 +1,7 @@
 """Write docs/cli.md from the help of the command line: `python docs/generate_cli.py [--check]`."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ HEAD = """<!-- Written by docs/generate_cli.py from the help of client/promptree
 In a checkout, start a local cloud with `make up` and generate a video with `promptreel --local create "A paper boat" -o boat.mp4`.
 To install the command elsewhere, run one of these in a checkout:
 
+<!-- not run: installs for the whole machine; tests/unit/client/test_wheel.py installs the wheel -->
 ```sh
 pipx install .                     # or: python3 -m venv .venv && . .venv/bin/activate && pip install .
 pipx install --force '.[operator]' # for operators: adds the packages for AWS
@@ -34,7 +36,7 @@ For the stage, a [project](#projects) comes between the environment and your own
 If `XDG_CONFIG_HOME` is set, the file is in that folder.
 If the file contains a key and other users can read it, Promptreel prints a warning.
 
-With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, all settings come from the local cloud of a checkout: from `.local/stack.json` in this folder, in a parent folder, or in the checkout that the command was installed from.
+With `--local`, `--stage local` or `PROMPTREEL_LOCAL=1`, Promptreel uses the settings of the local cloud of a checkout: `.local/stack.json` in this folder, in a parent folder, or in the checkout that the command was installed from.
 `PROMPTREEL_LOCAL` can also name such a file.
 
 `keys`, `secret`, `budgets`, `rescue`, `resolve`, `reconcile`, `import`, `logs`, `redrive`, `doctor` and `usage --by owner` use the AWS credentials and region of your shell, like `aws`.
@@ -75,7 +77,7 @@ The Python client ignores the file.
 ## Ids
 
 Instead of a full generation or batch id, you can use its first digits, if they are unique among your ids.
-A batch's name also works, even if the id of another batch begins with it.
+A batch's name also works, even if the id of another batch begins in the same way.
 If several ids match, Promptreel lists them and does nothing else.
 Tables show eight digits, and from 120 columns the whole id.
 
@@ -130,7 +132,37 @@ def document() -> str:
         # Plain text in every terminal.
         env={**os.environ, "TERM": "dumb", "NO_COLOR": "1", "TYPER_USE_RICH": "0"},
     )
-    return HEAD + made.stdout.replace("\n#", "\n##").replace("# `promptreel`", "## `promptreel`", 1)
+    usage = made.stdout.replace("```console\n$ ", "```text\n")  # not a command that can be run
+    limits = re.sub(r"  \[(\d+)<=x<=(\d+)\]", r" From \1 to \2.", usage)
+    sections = _with_sentences(re.sub(r"  \[x>=(\d+)\]", r" At least \1.", limits))
+    return HEAD + sections.replace("\n#", "\n##").replace("# `promptreel`", "## `promptreel`", 1)
+
+
+def _with_sentences(sections: str) -> str:
+    """Put each sentence of the help on a line, and give each list of commands its sentences, which typer cuts."""
+    parts = re.split(r"^(#+ `.+`)$", sections, flags=re.MULTILINE)
+    helps = {}
+    for heading, text in zip(parts[1::2], parts[2::2], strict=True):
+        explained = text.partition("**Usage**")[0].strip()
+        helps[heading.strip("# `")] = _lines(explained)
+    for number, heading in enumerate(parts[1::2]):
+        name = heading.strip("# `")
+        explained, usage, rest = parts[2 * number + 2].partition("**Usage**")
+        explained = f"\n\n{helps[name]}\n\n" if explained.strip() else explained
+        listed = re.sub(
+            r"^\* `([\w-]+)`: .*\.\.\.$",
+            lambda found, name=name: f"* `{found[1]}`: {helps[f'{name} {found[1]}'].partition(chr(10))[0]}",
+            rest,
+            flags=re.MULTILINE,
+        )
+        parts[2 * number + 2] = explained + usage + listed
+    return "".join(parts)
+
+
+def _lines(text: str) -> str:
+    """Return paragraphs with a line for each sentence."""
+    paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    return "\n\n".join(re.sub(r"(?<=\.) (?=[A-Z`-]\w)", "\n", paragraph) for paragraph in paragraphs)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from infra.runbook import NOT_WALKED, RUNBOOK, Section, Step  # noqa: E402 - fou
 DOCUMENT = ROOT / "docs" / "runbook.md"
 
 HEAD = """<!-- Written by docs/generate_runbook.py from infra/runbook.py. Do not edit. -->
+<!-- no block is run: tests/e2e/test_runbook.py follows the page when something is broken -->
 
 # Runbook
 

@@ -14,6 +14,8 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 UNRESERVED = 100  # concurrent invocations that AWS keeps for the functions without a reserve
 
+LEAST = {"prompt_days": 15, "replaced_video_days": 1, "reserved_concurrency": 1}  # the least values of settings
+
 
 class UnknownStage(Exception):
     """The stage does not exist or does not support an option. `str()` is one sentence for the user."""
@@ -26,57 +28,54 @@ class Stage:
     name: str
 
     # the provider
-    provider_url: str = AIMLAPI_URL
-    video_hosts: tuple[str, ...] = ("cdn.aimlapi.com",)  # for all models; the catalogue adds the hosts of each model
-    allow_local_video_hosts: bool = False  # plain HTTP and loopback, for the simulator only
-    max_video_bytes: int = 2 * GIB  # about twenty times the largest Veo video; a safeguard
+    provider_url: str = AIMLAPI_URL  # the provider's API; only the local stage accepts another one
+    video_hosts: tuple[str, ...] = ("cdn.aimlapi.com",)  # the hosts of videos; the catalogue adds those of each model
+    allow_local_video_hosts: bool = False  # accept plain HTTP and loopback, for the simulator only
+    max_video_bytes: int = 2 * GIB  # the largest accepted video: about twenty times the largest of Veo
 
-    # A sandbox deploys a simulator of the provider, which replaces the two addresses above. `emulator` is the URL of
-    # the local AWS if the sandbox is not on AWS.
+    # Whether to deploy a simulator of the provider, which replaces the two addresses above: for a sandbox only.
     simulates_provider: bool = False
-    emulator: str | None = None
-
+    emulator: str | None = None  # the URL of the local AWS, if the sandbox is not on AWS
     # Whether others use the provider account with their own keys. If not, every charge must match a job.
     account_is_shared: bool = False
 
-    # models: the allowed models of the catalogue (docs/models.md), empty for all; and names that are passed through, or
-    # "*" for every model that is not in the catalogue
-    allowed_models: tuple[str, ...] = ()
-    passed_through_models: tuple[str, ...] = ()
+    # models
+    allowed_models: tuple[str, ...] = ()  # the allowed models of the catalogue (docs/models.md); empty for all
+    passed_through_models: tuple[str, ...] = ()  # models to pass through although the catalogue lacks them, or "*"
 
     # deadlines and intervals, in seconds
-    submit_deadline_seconds: int = 6 * HOUR  # while the provider is down or throttles; nothing is charged yet
-    poll_first_seconds: int = 20  # until a model's duration is known; the fastest is said to take 40
+    submit_deadline_seconds: int = 6 * HOUR  # how long to try while the provider is down or throttles, at no cost
+    poll_first_seconds: int = 20  # the first poll, until a model's duration is known; the fastest takes about 40 s
     # The interval between polls once a generation may finish at any moment. A shorter interval means less delay (half
     # the interval on average) but more calls of the provider.
     poll_every_seconds: float = 2.5
     # Polls of all jobs together. With more than 125 slots in use, each job is polled less often. The provider's own
     # sample polls a job every 15 seconds, so it would poll 500 jobs 33 times a second.
     polls_per_second: float = 50
-    poll_deadline_seconds: int = 30 * MINUTE  # generations of several minutes have been seen; afterwards polls are slow
-    poll_slow_seconds: int = 15 * MINUTE
-    poll_give_up_seconds: int = 24 * HOUR  # long, because the video is paid for
-    look_up_seconds: int = 24 * HOUR  # to search the provider's log for a submission without a response
-    charge_late_seconds: int = (
-        24 * HOUR
-    )  # how long a finished video's charge may take; the provider does not document it
-    url_lifetime_seconds: int = HOUR  # lifetime of presigned links to videos: long enough to play, too short to share
+    poll_deadline_seconds: int = 30 * MINUTE  # polls are slow afterwards; generations of several minutes have been seen
+    poll_slow_seconds: int = 15 * MINUTE  # the interval of slow polls
+    poll_give_up_seconds: int = 24 * HOUR  # when to stop polling: late, because the video is paid for
+    look_up_seconds: int = 24 * HOUR  # how long to search the provider's log for a submission without a response
+    charge_late_seconds: int = 24 * HOUR  # how long a finished video's charge may take; the provider names no limit
+    url_lifetime_seconds: int = HOUR  # lifetime of presigned links to videos: enough to play, but not to share
     link_opens_a_day: int = 1000  # opens of a short link in a day (UTC); those within a minute count as one
 
     # requests
-    # Jobs that the provider rejects for lack of credits. An execution's history has room for a day of tries.
-    try_seconds: int = MINUTE - 5  # between two tries of a model; less than the minute between two sweeps
-    credits_deadline_seconds: int = 24 * 60 * MINUTE  # after this, such a job ends
-    batch_concurrency: int = 50  # rows of one batch that are started concurrently; the limit above still applies
+    # Between two tries of a model whose job the provider rejected for lack of credits. Less than the minute between two
+    # sweeps.
+    try_seconds: int = MINUTE - 5
+    # After this, a job that waits for credits ends. An execution's history has room for a day of tries.
+    credits_deadline_seconds: int = 24 * 60 * MINUTE
+    batch_concurrency: int = 50  # rows of one batch that are started at once; in_flight_limit still applies
     # Rejected rows are free. If so many rows of an API key are rejected in an hour, its files are not read until the
     # next hour. For files without a key, the rows of their owner count. A run also stops after 1,000 rejected rows.
     rejected_rows_an_hour: int = 2000
-    default_model: str = "veo2"  # for text files and requests without a model; the cheapest to try
+    default_model: str = "veo2"  # the model of text files and of requests without one; the cheapest to try
     file_owners: tuple[str, ...] = ("=files",)  # "prefix=owner" for dropped files; the longest prefix wins
     event_owners: tuple[str, ...] = ("=events",)  # "event source=owner" for events; an empty source matches any
+    allow_local_webhooks: bool = False  # accept plain HTTP and loopback, for the local cloud only
 
-    allow_local_webhooks: bool = False  # plain HTTP and loopback, for the local cloud only
-
+    # concurrency
     # How many functions the account can run at once in this region. It decides the settings that are None below, and
     # `promptreel doctor` compares it with AWS. A new account can run 10.
     account_concurrency: int = 10
@@ -89,50 +88,50 @@ class Stage:
     reserved_concurrency: int | None = None
 
     # functions
-    ingest_seconds: int = 15 * MINUTE  # Lambda's limit, for files of 1 GiB; a message is received again afterwards
-    python: str = "3.13"
-    architecture: Literal["arm64", "x86_64"] = "arm64"  # costs a fifth less than x86_64
-    package_platform: str | None = "aarch64-manylinux_2_28"  # uv's name for the architecture; None for this machine
+    ingest_seconds: int = 15 * MINUTE  # the time to read a file, at most what Lambda allows; it is then read again
+    python: str = "3.13"  # the version of Lambda's Python
+    architecture: Literal["arm64", "x86_64"] = "arm64"  # arm64 costs a fifth less than x86_64
+    package_platform: str | None = "aarch64-manylinux_2_28"  # the platform as uv names it; None for this machine
     # Where the function that makes posters finds PyAV. By default it has a layer of its own.
     poster_packages: tuple[str, ...] = ()
 
-    # default budgets, in the provider's USD; `promptreel budgets set` overrides them; None means no limit
-    budget_day_usd: float | None = 25  # an amount that a newcomer can afford to lose
-    budget_month_usd: float | None = None
-    jobs_an_hour: int | None = None
+    # default budgets, in the provider's USD; `promptreel budgets set` overrides them
+    budget_day_usd: float | None = 25  # an amount that a newcomer can afford to lose; None means no limit
+    budget_month_usd: float | None = None  # None means no limit
+    jobs_an_hour: int | None = None  # requests that are accepted in an hour; None means no limit
     reserve_usd: float = 5  # reserved for a request with no known price or cost
 
-    # the API's throttle: far above the use of one owner, but it limits the cost of a leaked key
-    requests_per_second: int = 50
-    request_burst: int = 100
-    # A domain of yours, such as video.example.com, with the ARN of its certificate in the stack's region.
-    domain: str | None = None
-    certificate_arn: str | None = None
-    cors_origins: tuple[str, ...] = ()  # none: a key does not belong in a web page unless its owner decides so
+    # the API
+    requests_per_second: int = 50  # the throttle: far above the use of one owner, but it limits a leaked key's cost
+    request_burst: int = 100  # requests that may exceed it for a moment
+    domain: str | None = None  # a domain of yours, such as video.example.com; needs the next setting
+    certificate_arn: str | None = None  # the ARN of the domain's certificate, in the stack's region
+    cors_origins: tuple[str, ...] = ()  # web pages that may call the API; none, because a page should not have a key
 
     # rules of your organization
     tags: tuple[str, ...] = ()  # "name=value", for everything in the stack that can have tags
     permissions_boundary: str | None = None  # the ARN of a policy that limits every role of the stack
 
     # retention
-    keep_data: bool = False  # buckets, tables and secrets remain when the stack is deleted
-    recover_table: bool = True  # point-in-time recovery of the tables, for 35 days
-    log_days: Literal[7, 30, 90] = 30
-    prompt_days: int = 90  # prompt files; the ledger keeps the request
-    replaced_video_days: int = 30  # overwritten or deleted versions of videos
+    keep_data: bool = False  # whether buckets, tables and secrets remain when the stack is deleted
+    recover_table: bool = True  # whether the tables have point-in-time recovery, for 35 days
+    log_days: Literal[7, 30, 90] = 30  # how long logs are kept
+    prompt_days: int = 90  # how long prompt files are kept; the ledger keeps the request
+    replaced_video_days: int = 30  # how long overwritten or deleted versions of videos are kept
     video_days: int | None = None  # how long videos are kept; None for ever
     # The storage class of videos. S3 returns a video of any of these at once.
     video_storage: Literal["STANDARD", "INTELLIGENT_TIERING", "STANDARD_IA", "GLACIER_IR"] = "STANDARD"
-    # Other rules for generations with a tag, of which the first that fits applies: "project=drafts: 30 days",
-    # "final: keep GLACIER_IR". A key without a value fits every value.
+    # Other rules for generations with a tag: "project=drafts: 30 days", "final: keep GLACIER_IR". The first rule that
+    # fits applies. A key without a value fits every value.
     video_rules: tuple[str, ...] = ()
 
+    # alarms
     # Failed jobs, or errors of one function, in five minutes that raise an alarm. Failures that cost money raise one
     # immediately.
     failures_alarm: int = 5
 
     def __post_init__(self) -> None:
-        for name, least in (("prompt_days", 15), ("replaced_video_days", 1), ("reserved_concurrency", 1)):
+        for name, least in LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UnknownStage(f"The stage {self.name} has {name}={value}: it must be {least} or more.")

@@ -1,4 +1,4 @@
-"""Use the command line and the Python client, including the examples of docs/client.md, with the deployed stack."""
+"""Use the command line and the Python client with the deployed stack."""
 
 import json
 import re
@@ -11,11 +11,9 @@ from uuid import uuid4
 import pytest
 import requests
 
-from promptreel import Client
 from tests.support.local_cloud import LocalCloud, Run, eventually, unique
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text("utf-8"), re.DOTALL)
 
 
 def test_a_prompt_becomes_a_file_and_stays_in_the_list(cloud: LocalCloud, run: Run, tmp_path: Path) -> None:
@@ -172,20 +170,6 @@ def test_a_stage_that_is_not_deployed_is_reported(cloud: LocalCloud) -> None:
     assert ended.stderr.startswith(
         "Stack promptreel-prod does not exist in us-east-1: deploy it (make deploy STAGE=prod)"
     )
-
-
-@pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_the_examples_of_the_client_run(
-    cloud: LocalCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PROMPTREEL_URL", cloud.stack.api_url)
-    monkeypatch.setenv("PROMPTREEL_API_KEY", cloud.stack.api_key)
-    for prompt in ["A paper boat", *re.findall(r'create\("(.+?)"', EXAMPLES[number])]:
-        cloud.simulator.script(prompt, seconds=0)
-    with Client() as client:  # the second example shows the newest completed generation
-        client.wait(client.create("A paper boat", idempotency_key="examples").id, timeout=60)
-    exec(EXAMPLES[number], {})  # noqa: S102 - our own text
 
 
 def test_a_batch_is_checked_run_watched_and_downloaded(run: Run, cloud: LocalCloud, tmp_path: Path) -> None:

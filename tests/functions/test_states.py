@@ -24,8 +24,11 @@ from core.records.ledger import Ledger
 from core.rescue import rescue
 from core.workflow import Run
 from tests.support.events import event
+from tests.support.films import film
 from tests.support.functions import KEY, Cloud, call
+from tests.support.mp4 import content_credentials
 from tests.support.states import caught
+from tests.support.wire import http, serving
 from wiring import now
 
 Accepted = Callable[..., str]
@@ -99,6 +102,22 @@ def test_a_models_usual_time_is_learned_shown_and_waited_for(cloud: Cloud, accep
     assert call(cloud, "GET", "/v2/models", query="id=veo2")[1]["takes"]["jobs"] == 5
     accepted(generation_id="g5")
     assert 35 < cloud.run({"generation_id": "g5"}, "submit")["wait_seconds"] < 50
+
+
+@pytest.mark.parametrize("place", ["after the first box", "at the end"])
+def test_a_video_keeps_its_provenance_marks(cloud: Cloud, accepted: Accepted, place: str) -> None:
+    """Tools that show how a video was made, such as those of C2PA, read a box that nothing else needs."""
+    plain, marks = film("mp4", sound=True), content_credentials()
+    first = int.from_bytes(plain[:4])
+    received = plain[:first] + marks + plain[first:] if place == "after the first box" else plain + marks
+    with serving(http(200, received, "Content-Type: video/mp4")) as wire:
+        offered = {"url": f"{wire.url}/v.mp4", "file_size": len(received)}
+        cloud.simulator.script("a boat", video_fields=offered)
+        video = cloud.run({"generation_id": accepted()}, "submit", "check_status", "finalize")["video"]
+    stored = boto3.client("s3").get_object(Bucket="videos", Key="videos/g1/video.mp4")["Body"].read()
+    assert stored == received
+    assert (video["size"], video["sha256"]) == (len(received), hashlib.sha256(received).hexdigest())
+    assert (video["width"], video["height"], video["duration"], video["has_sound"]) == (320, 568, 2.0, True)
 
 
 def test_a_video_on_a_host_of_its_model_is_archived(

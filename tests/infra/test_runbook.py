@@ -2,20 +2,15 @@
 
 import re
 import shlex
-from itertools import pairwise
 
-import botocore.session
 import pytest
-from botocore import xform_name
-from typer.testing import CliRunner
 
 from infra.bundle import ROOT
 from infra.runbook import NOT_WALKED, RUNBOOK, SECTIONS, Section
-from promptreel.commands import app
+from tests.support.programs import check
 from tests.support.templates import STAGES, resources
 
 PAGE = (ROOT / "docs" / "runbook.md").read_text("utf-8")
-TARGETS = re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 COMMANDS = [
     pytest.param(command, id=f"{section.anchor} {number}")
     for section in RUNBOOK
@@ -57,29 +52,5 @@ def test_the_page_has_the_section_with_all_its_commands(section: Section) -> Non
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_of_the_page_exists_with_its_options(command: str) -> None:
     program, *arguments = shlex.split(command)
-    match program:
-        case "promptreel":
-            _is_parsed(arguments)
-        case "make":
-            assert arguments[0] in TARGETS
-        case "aws":
-            _is_an_operation(*arguments)
-        case _:
-            pytest.fail(f"{program} is no program that an operator has")
-
-
-def _is_parsed(arguments: list[str]) -> None:
-    """Return whether the command line knows the command and its options.
-
-    If not, it prints an error instead of the help.
-    """
-    told = CliRunner().invoke(app, [*arguments, "--help"])
-    assert told.exit_code == 0, told.output
-
-
-def _is_an_operation(service: str, operation: str, *options: str) -> None:
-    model = botocore.session.get_session().get_service_model(service)
-    operations = {xform_name(name, "-"): name for name in model.operation_names}
-    takes = model.operation_model(operations[operation]).input_shape
-    given = {option for option, _ in pairwise((*options, "")) if option.startswith("--")}
-    assert given <= {f"--{xform_name(name, '-')}" for name in (takes.members if takes else ())}
+    assert program in ("promptreel", "make", "aws"), "an operator has no other program"
+    check(program, *arguments)

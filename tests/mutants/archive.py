@@ -4,6 +4,18 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS = (
     Mutant(
+        "The provenance marks of a video are removed",
+        "functions/core/archive/store.py",
+        """                Body=cast("bytes", body),  # boto3 takes both
+                ContentType=CONTENT_TYPES[check.container],
+                ChecksumCRC32=crc32(body),
+""",
+        """                Body=bytes(body).replace(b"c2pa", b"free"),
+                ContentType=CONTENT_TYPES[check.container],
+""",
+        noticed_by="tests/functions/test_states.py::test_a_video_keeps_its_provenance_marks",
+    ),
+    Mutant(
         "A generation is recorded as completed before its video is archived",
         "functions/core/finalize.py",
         "            video = self._store(generation, seconds_left)\n",

@@ -128,8 +128,8 @@ def shared(
 ) -> None:
     """Generate videos from prompts and keep them in your own AWS account.
 
-    Set your API key in PROMPTREEL_API_KEY, or as `api_key` in ~/.config/promptreel/config.toml. There is no option for
-    it, because other users of this computer could read it. Commands for operators also need AWS credentials.
+    Set your API key in PROMPTREEL_API_KEY, or as `api_key` in ~/.config/promptreel/config.toml. No option accepts the
+    key, because other users of this computer could read it. Commands for operators also need AWS credentials.
     """
     from promptreel import configuration, project  # noqa: PLC0415 - not needed for the version
 

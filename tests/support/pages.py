@@ -1,0 +1,122 @@
+"""Read the code blocks of README.md and docs/.
+
+Each block of a language in RUN is run by tests/e2e/test_pages.py, in the order of its page. A comment above a block
+changes that, and is not shown to readers:
+
+- `<!-- not run: needs an AWS account -->`: the block is only checked, for this reason
+- `<!-- first: touch a.png -->`: run this before it, in the block's language
+- `<!-- saved as boats.csv -->`: the reader saves this block, of any language, as a file
+
+A generated page may have `<!-- no block is run: ... -->` at its top instead.
+"""
+
+import re
+import shlex
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+}
+RUN = ("sh", "console", "python")
+DATA = ("text", "json", "jsonl", "toml", "csv", "yaml", "ini", "html", "xml", "http", "mermaid")
+
+_NOTE = re.compile(r"<!-- (not run:|first:|saved as)\s+(.*?)\s*-->", re.DOTALL)
+_BLOCK = re.compile(
+    r"(?P<notes>(?:^[ ]*<!-- (?:not run:|first:|saved as)(?:(?!-->).)*-->\s*\n)*)"
+    r"^(?P<indent>[ ]*)```(?P<language>[^\s`]*)[^\n`]*\n(?P<text>.*?)^(?P=indent)```[ ]*$",
+    re.MULTILINE | re.DOTALL,
+)
+_PAGE_REASON = re.compile(r"^<!-- no block is run: (.+?) -->$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block of a page."""
+
+    place: str  # page and line
+    language: str
+    text: str
+    notes: dict[str, str]
+
+    @property
+    def reason(self) -> str:
+        """Return why the block is not run, or nothing if it is."""
+        return self.notes.get("not run:", "")
+
+    @property
+    def script(self) -> str:
+        """Return the commands of a shell: without prompts and output, if the block shows a console."""
+        if self.language != "console":
+            return self.text
+        lines = re.findall(r"^\$ ((?:.*\\\n)*.*)$", self.text, re.MULTILINE)
+        return "".join(f"{line}\n" for line in lines)
+
+    @property
+    def shell(self) -> str:
+        """Return what a shell runs for this block, with what comes first."""
+        first = self.notes.get("first:", "")
+        saved = self.notes.get("saved as")
+        if saved:
+            return f"cat > {shlex.quote(saved)} <<'SAVED'\n{self.text}SAVED\n"
+        if self.language not in RUN or self.reason:
+            return ""
+        if self.language == "python":
+            return f"python - <<'PYTHON'\n{first}\n{self.text}PYTHON\n"
+        return f"{first}\n{self.script}"
+
+
+def blocks(page: str, text: str) -> list[Block]:
+    """Return the blocks of a page in their order."""
+    everywhere = _PAGE_REASON.search(text)
+    found = []
+    for match in _BLOCK.finditer(text):
+        notes = {kind: textwrap.dedent(value) for kind, value in _NOTE.findall(match["notes"])}
+        if everywhere and match["language"] in RUN:
+            notes.setdefault("not run:", everywhere[1])
+        line = text.count("\n", 0, match.start("indent")) + 1
+        found.append(Block(f"{page}:{line}", match["language"], textwrap.dedent(match["text"]), notes))
+    return found
+
+
+def problems(page: str, text: str) -> Iterator[str]:
+    """Yield what is wrong with the blocks of a page and the comments above them."""
+    found = blocks(page, text)
+    if len(re.findall(r"^ *```", text, re.MULTILINE)) != 2 * len(found):
+        yield f"{page}: a block does not end, or ends with another indentation."
+    if len(_NOTE.findall(text)) != sum(len(_NOTE.findall(match["notes"])) for match in _BLOCK.finditer(text)):
+        yield f"{page}: a comment about a block is not directly above one."
+    for block in found:
+        if block.language not in (*RUN, *DATA):
+            yield f"{block.place}: its language is {block.language!r}, and must be one of {', '.join((*RUN, *DATA))}."
+        if block.language == "console" and not block.script:
+            yield f"{block.place}: a console shows at least one command, after `$ `."
+        if "" in block.notes.values():
+            yield f"{block.place}: the comment above it is empty."
+        if block.reason and block.notes.keys() & {"first:", "saved as"}:
+            yield f"{block.place}: it is not run, so nothing comes first."
+
+
+def commands(script: str) -> list[list[str]]:
+    """Return the words of each simple command of a script, as far as they are known before it runs."""
+    joined = script.replace("\\\n", " ")
+    quoted = r"'[^']*'|\"(?:\\.|[^\"\\])*\""
+    # A new line ends a command, but not within quotes. A comment begins after a space.
+    plain = re.sub(
+        rf"({quoted})|((?:^|(?<=\s))#[^\n]*)|(\n)",
+        lambda seen: seen[1] or (" ; " if seen[3] else ""),
+        joined,
+    )
+    words = shlex.shlex(plain, posix=True, punctuation_chars="();<>|&")
+    words.whitespace_split, words.commenters = True, ""
+    found: list[list[str]] = [[]]
+    for word in words:
+        if set(word) <= set("();<>|&"):
+            found.append([])
+        elif found[-1] or "=" not in word.partition("-")[0]:  # not an assignment
+            found[-1].append(word)
+    return [command for command in found if command]

@@ -1,0 +1,124 @@
+"""Test that every shell and Python block of README.md and docs/ is run by a test or says why not, and could run."""
+
+import ast
+import importlib
+import subprocess
+
+import pytest
+
+from infra.config import Stage
+from tests.support.pages import PAGES, RUN, Block, blocks, commands, problems
+from tests.support.programs import check
+
+BLOCKS = [block for page, text in PAGES.items() for block in blocks(page, text) if block.language in RUN]
+SHELL = [pytest.param(block, id=block.place) for block in BLOCKS if block.language != "python"]
+STAGES = [pytest.param(block, id=block.place) for block in BLOCKS if block.text.startswith("Stage(")]
+PYTHON = [pytest.param(block, id=block.place) for block in BLOCKS if block.language == "python"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_blocks_of_a_page_and_the_comments_above_them_are_valid(page: str) -> None:
+    assert list(problems(page, PAGES[page])) == []
+
+
+def test_pages_have_blocks_that_are_run() -> None:
+    assert len([block for block in BLOCKS if not block.reason]) > 20
+
+
+@pytest.mark.parametrize("block", SHELL)
+def test_a_shell_block_parses_and_its_commands_exist(block: Block) -> None:
+    script = block.shell or block.script
+    parsed = subprocess.run(["/bin/bash", "-n"], input=script, capture_output=True, text=True, check=False)
+    assert parsed.returncode == 0, parsed.stderr
+    for command in commands(block.script):
+        check(*command)
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_a_python_block_compiles_and_what_it_imports_exists(block: Block) -> None:
+    for node in ast.walk(ast.parse(block.text)):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            found = importlib.import_module(module)
+            for one in node.names:
+                if not hasattr(found, one.name):
+                    importlib.import_module(f"{module}.{one.name}")
+        elif isinstance(node, ast.Import):
+            for one in node.names:
+                importlib.import_module(one.name)
+
+
+def test_a_block_is_run_unless_a_comment_directly_above_it_gives_a_reason() -> None:
+    page = """
+1. Do this:
+
+   <!-- first: A=1 -->
+   ```console
+   $ echo $A \\
+       again
+   1 again
+   ```
+
+<!-- not run: needs AWS -->
+```sh
+make deploy
+```
+
+<!-- saved as a.csv -->
+```csv
+prompt
+```
+
+```python
+print(1)
+```
+"""
+    first, second, third, last = blocks("page.md", page)
+    assert list(problems("page.md", page)) == []
+    assert (first.place, first.shell) == ("page.md:5", "A=1\necho $A \\\n    again\n")
+    assert (second.reason, second.shell) == ("needs AWS", "")
+    assert third.shell == "cat > a.csv <<'SAVED'\nprompt\nSAVED\n"
+    assert (last.reason, last.shell) == ("", "python - <<'PYTHON'\n\nprint(1)\nPYTHON\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("```\nmake up\n```\n", "its language is ''"),
+        ("```bash\nmake up\n```\n", "its language is 'bash'"),
+        ("```sh\nmake up\n", "does not end"),
+        ("<!-- not run: later -->\n\ntext\n\n```sh\nmake up\n```\n", "not directly above"),
+        ("<!-- first: A=1 -->\n<!-- not run: why -->\n```sh\nmake up\n```\n", "nothing comes first"),
+        ("```console\nmake up\n```\n", "at least one command"),
+        ("<!-- not run: -->\n```sh\nmake up\n```\n", "is empty"),
+    ],
+    ids=range(7),
+)
+def test_a_block_that_would_not_be_noticed_is_a_problem(text: str, problem: str) -> None:
+    assert [one for one in problems("page.md", text) if problem in one]
+
+
+def test_the_commands_of_a_script_are_found_within_it() -> None:
+    script = "A=1 promptreel list --text 'a;\nb' | cat   # make none\nID=$(promptreel get x) && make up\n"
+    script += "aws s3 cp \\\n a b\n"
+    assert commands(script) == [
+        ["promptreel", "list", "--text", "a;\nb"],
+        ["cat"],
+        ["promptreel", "get", "x"],
+        ["make", "up"],
+        ["aws", "s3", "cp", "a", "b"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["promptreel draw", "promptreel list --colour red", "make coffee", "aws s3api fetch", "aws sns subscribe --what x"],
+)
+def test_a_command_or_an_option_that_does_not_exist_is_noticed(command: str) -> None:
+    with pytest.raises(AssertionError):
+        check(*command.split())
+
+
+@pytest.mark.parametrize("block", STAGES)
+def test_a_stage_that_a_page_shows_is_valid(block: Block) -> None:
+    assert eval(block.text, {"Stage": Stage}).name == "prod"  # noqa: S307 - our own text
