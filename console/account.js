@@ -28,6 +28,7 @@ async function notify({ target }) {
 /** Render the page of the user's keys, session and webhooks. */
 export function Account() {
   const url = address("").href.replace(/\/$/, "");
+  const documentation = /** @type {HTMLMetaElement | null} */ (document.querySelector("meta[name=documentation]"))?.content;
   return html`<section class="narrow">
     <h1>${t.title}</h1>
     <${Keys} />
@@ -45,6 +46,8 @@ export function Account() {
     <dl>
       <dt>${t.url}</dt>
       <dd><code>${url}</code></dd>
+      <dt>${t.documentation}</dt>
+      <dd>${documentation ? html`<a href=${documentation} target="_blank" rel="noopener">${documentation}</a>` : t.noDocumentation}</dd>
       <dt>${t.contract}</dt>
       <dd><a href=${address("openapi.json").href} target="_blank" rel="noopener">openapi.json</a></dd>
     </dl>

@@ -475,6 +475,8 @@ export const texts = /** @satisfies {Texts} */ ({
       "Removes the key from this browser and signs out your other tabs. The key stays valid until an administrator revokes it. The Make form keeps its content until you clear it.",
     deployment: "This deployment",
     url: "API URL",
+    documentation: "Documentation",
+    noDocumentation: "In the folder docs of the repository",
     contract: "API reference (OpenAPI)",
     shell: "Use the command line",
   },

@@ -16,7 +16,7 @@ import console
 from core import errors
 from core.archive.objects import PRESIGNING
 from infra.bundle import BundlingFailed
-from infra.console import SOURCES, build_site
+from infra.console import SOURCES, build_site, with_documentation
 
 MOST_BYTES = 60_000  # compressed, for everything loaded before the first video
 VIDEOS = "videos.s3.eu-central-1.amazonaws.com"
@@ -159,3 +159,10 @@ def test_the_documentation_has_the_tokens_of_the_stylesheet() -> None:
     assert re.findall(r"--accent: ([^;]+);", light + dark) == re.findall(r"#[0-9a-f]{6}", table)
     outside = set(re.findall(r"(?:font-size|border-radius): ([^;]+);", styles.replace(light, "")))
     assert {one for one in outside if re.match(r"[\d.]+(px|rem)", one)} <= {"20px", "99px", "2px"}, "only tokens"
+
+
+def test_the_page_names_the_documentation_of_the_project() -> None:
+    page = (SOURCES / "index.html").read_text("utf-8")
+    project = '[project]\nname = "promptreel"\n[project.urls]\nDocumentation = "https://docs.example/?a&b"\n'
+    assert '<meta name="documentation" content="https://docs.example/?a&amp;b">' in with_documentation(page, project)
+    assert with_documentation(page, '[project]\nname = "promptreel"\n') == page
