@@ -43,7 +43,7 @@ def test_every_command_of_the_tutorial_works(cloud: LocalCloud, tmp_path: Path) 
     for name in ("lighthouse.mp4", "kite.mp4", "from-aws.mp4"):
         assert (tmp_path / name).read_bytes()[4:8] == b"ftyp"
     assert len([*(tmp_path / "out").rglob("*.mp4")]) == 3
-    assert "2 rows had already finished" in ran.stdout + ran.stderr
+    assert "2 requested earlier" in ran.stdout + ran.stderr, "only the new row is paid for"
     made = [shlex.split(line) for line in (tmp_path / "made").read_text().splitlines()]
     targets = [one[0] for one in made]
     assert targets == ["demo", "up", "bootstrap", "sandbox", "sandbox-down", "down"]
