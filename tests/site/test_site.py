@@ -111,6 +111,12 @@ def test_lists_tables_and_code_are_as_on_github(site: Path) -> None:
             assert read(site / page.replace(".md", ".html")).shapes == expected.shapes, name
 
 
+def test_every_page_begins_with_its_readers() -> None:
+    pages = {page.name: page.read_text("utf-8").partition("\n## ")[0] for page in (ROOT / "docs").glob("*.md")}
+    del pages["performance.md"]  # make bench writes it
+    assert [name for name, opening in pages.items() if "This page is for" not in opening] == []
+
+
 def test_links_out_of_the_documentation_lead_to_the_repository(site: Path) -> None:
     pages = {page.name: page.read_text("utf-8") for page in site.glob("*.html")}
     assert 'href="https://github.com/example/promptreel/blob/main/functions/core/hold.py"' in pages["money.html"]
