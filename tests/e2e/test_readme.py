@@ -29,7 +29,7 @@ def test_the_readmes_commands_work_after_those_of_make_up(cloud: LocalCloud, tmp
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -11,6 +11,13 @@ from local.up import summary
 from tests.support.local_cloud import CHECKOUT, STACK_FILE, LocalCloud
 
 TUTORIAL = (CHECKOUT.root / "docs" / "tutorial.md").read_text("utf-8")
+PROMPTS = (
+    "A lighthouse in a storm",
+    "A paper boat, at dusk",
+    "A red kite above a beach",
+    "A night train in the snow",
+    "A kite",
+)
 # `make up` and `make sandbox` print lines to paste. Each call of make is noted.
 MAKE = r"""
 make() {
@@ -27,6 +34,8 @@ def test_every_command_of_the_tutorial_works(cloud: LocalCloud, tmp_path: Path) 
     # The paths in it are relative to the checkout.
     (tmp_path / "up.sh").write_text("\n".join([f"cd '{CHECKOUT.root}'", *printed, f"cd '{tmp_path}'"]))
     (tmp_path / "sandbox.sh").write_text(f"unset PROMPTREEL_API_KEY\nexport PROMPTREEL_LOCAL='{STACK_FILE}'")
+    for prompt in PROMPTS:
+        cloud.simulator.script(prompt, seconds=0)
     script = [f"SCRATCH='{tmp_path}'", MAKE, f"cd '{tmp_path}'"]
     script += [block if language == "sh" else f"python - <<'PYTHON'\n{block}PYTHON" for language, block in blocks]
     ran = subprocess.run(
@@ -36,7 +45,7 @@ def test_every_command_of_the_tutorial_works(cloud: LocalCloud, tmp_path: Path) 
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
