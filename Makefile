@@ -23,8 +23,8 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help demo up down reset bootstrap deploy destroy sandbox sandbox-test sandbox-down test offline coverage unit e2e nightly fuzz torture mutants compatibility pr check check-code check-docs check-definitions \
-	check-console check-local check-dev check-prod check-sandbox docs contract models pictures bench fmt lock
+.PHONY: help demo up down reset bootstrap deploy destroy sandbox sandbox-test sandbox-down test offline coverage unit e2e nightly fuzz torture mutants compatibility pr check check-code check-docs check-site check-definitions \
+	check-console check-local check-dev check-prod check-sandbox docs site contract models pictures bench fmt lock
 
 help: ## list the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -66,13 +66,13 @@ sandbox-down: .venv/.ready ## delete the sandbox; asks first, unless FORCE=1
 test: offline e2e ## all tests but those that run nightly
 
 offline: .venv/.ready ## the tests that need no local cloud
-	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup -m "not nightly"
+	@pytest --ignore tests/e2e --ignore tests/site --numprocesses 2 --dist loadgroup -m "not nightly"
 
 coverage: .venv/.ready ## show the branches that tests without the local cloud do not cover
-	@pytest --ignore tests/e2e --numprocesses 2 --dist loadgroup --cov
+	@pytest --ignore tests/e2e --ignore tests/site --numprocesses 2 --dist loadgroup --cov
 
 unit: .venv/.ready ## tests without the local cloud, a browser and the exhaustive ones: fast, for every change
-	@pytest --ignore tests/e2e --ignore tests/console --numprocesses 2 --dist loadgroup -m "not exhaustive and not nightly"
+	@pytest --ignore tests/e2e --ignore tests/site --ignore tests/console --numprocesses 2 --dist loadgroup -m "not exhaustive and not nightly"
 
 e2e: .venv/.ready .venv/ministack/.ready .venv/compatibility/.ready ## tests of the deployed stack, on a local cloud of their own
 	@pytest tests/e2e -m "not nightly" --numprocesses 4 --dist loadgroup --no-loadscope-reorder
@@ -98,8 +98,8 @@ mutants: .venv/.ready ## break the code on purpose and check that a test fails: 
 pr: ## everything that a pull request must pass, as CI runs it, in 20 minutes
 	@.ci/run
 
-check: .venv/.ready ## lint, types, generated docs, definitions and templates
-	@$(MAKE) --jobs 4 --output-sync check-code check-console check-docs check-definitions check-local check-dev check-prod check-sandbox
+check: .venv/.ready .venv/docs/.ready ## lint, types, documentation, definitions and templates
+	@$(MAKE) --jobs 4 --output-sync check-code check-console check-docs check-site check-definitions check-local check-dev check-prod check-sandbox
 
 check-code:
 	@ruff check --quiet && ruff format --quiet --check && mypy .
@@ -109,6 +109,9 @@ check-console:
 
 check-docs:
 	@for document in docs/generate_*.py; do python $$document --check; done
+
+check-site:
+	@pytest tests/site --quiet
 
 check-definitions:
 	@for definition in statemachine/*.asl.json; do asl-validator --json-path $$definition; done
@@ -120,6 +123,11 @@ check-local check-dev check-prod check-sandbox: check-%:
 
 docs: .venv/.ready ## write the generated documents again
 	@for document in docs/generate_*.py; do python $$document; done
+
+site: .venv/.ready .venv/docs/.ready ## build the site of the documentation; SERVE=1 also shows it, with its search
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict
+	@echo "The documentation is in $(CURDIR)/out/site/index.html"
+	@$(if $(SERVE),python -m http.server --bind 127.0.0.1 --directory out/site 8000)
 
 contract: .venv/.ready ## store the contract of a release, which later versions must keep: tests/released_contract.json
 	@python -m tests.support.contract
@@ -161,6 +169,12 @@ fmt: .venv/.ready ## format the code
 	@VIRTUAL_ENV=.venv/ministack uv pip sync --quiet --require-hashes requirements/ministack.txt
 	@touch $@
 
+.venv/docs/.ready: requirements/docs.txt | .venv/.ready
+	@echo "Setting up the builder of the documentation, once: about 10 s ..."
+	@uv venv --quiet --clear --python .venv/bin/python .venv/docs
+	@VIRTUAL_ENV=.venv/docs uv pip sync --quiet --require-hashes requirements/docs.txt
+	@touch $@
+
 .venv/bench/.ready: requirements/bench.txt | .venv/.ready
 	@echo "Setting up the peers of the benchmark ..."
 	@uv venv --quiet --clear --python .venv/bin/python .venv/bench
@@ -175,7 +189,7 @@ fmt: .venv/.ready ## format the code
 	@touch $@
 
 lock: .venv/.ready ## write the lock files anew from requirements/*.in and package.json
-	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; for f in uv layer poster ministack bench compatibility dev; do \
+	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; for f in uv layer poster ministack docs bench compatibility dev; do \
 		constraints=""; [ $$f = dev ] && constraints="-c requirements/layer.txt -c requirements/uv.txt"; \
 		uv pip compile --quiet --generate-hashes --universal --python-version 3.11 $$constraints \
 			requirements/$$f.in -o requirements/$$f.txt; done

@@ -40,6 +40,7 @@ function Copy({ text }) {
 export function Account() {
   const url = address("").href.replace(/\/$/, "");
   const example = `export PROMPTREEL_URL='${url}'\nexport PROMPTREEL_API_KEY=…\npromptreel create "A paper boat" --wait -o boat.mp4`;
+  const documentation = /** @type {HTMLMetaElement | null} */ (document.querySelector("meta[name=documentation]"))?.content;
   return html`<section class="narrow usage">
     <h1>${t.title}</h1>
     <${Keys} />
@@ -62,6 +63,8 @@ export function Account() {
         <dl>
           <dt>${t.url}</dt>
           <dd class="row"><code>${url}</code><${Copy} text=${url} /></dd>
+          <dt>${t.documentation}</dt>
+          <dd>${documentation ? html`<a href=${documentation} target="_blank" rel="noopener">${documentation}</a>` : t.noDocumentation}</dd>
           <dt>${t.contract}</dt>
           <dd><a href=${address("openapi.json").href} target="_blank" rel="noopener">openapi.json</a></dd>
         </dl>

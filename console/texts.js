@@ -560,6 +560,8 @@ export const texts = /** @satisfies {Texts} */ ({
     copy: "Copy",
     deployment: "This deployment",
     url: "API URL",
+    documentation: "Documentation",
+    noDocumentation: "In the folder docs of the repository",
     contract: "API reference (OpenAPI)",
     shell: "Use the command line",
   },

@@ -12,6 +12,7 @@ HEAD = """<!-- Written by docs/generate_cli.py from the help of client/promptree
 
 # The command line
 
+This page is for people who use Promptreel in a shell.
 In a checkout, start a local cloud with `make up` and generate a video with `promptreel --local create "A paper boat" -o boat.mp4`.
 To install the command elsewhere, run one of these in a checkout:
 

@@ -16,6 +16,7 @@ HEAD = """<!-- Written by docs/generate_errors.py from functions/core/errors.py 
 
 # Errors
 
+This page is for everyone whose job or request failed.
 When a job fails, one of these names is in `error.name` of its record, of the API's response and of the announcement, and is the error of its failed execution.
 `error.message` says what happened to this job, and `error.remedy` says what to do.
 `promptreel get` and the console show both.

@@ -13,6 +13,7 @@ HEAD = """<!-- Written by docs/generate_events.py from functions/core/publish/ev
 
 # Events
 
+This page is for authors of programs that receive announcements.
 When a generation or a batch ends, Promptreel publishes an announcement at least once: as an SNS message, and as the detail of an event on the event bus.
 The event's source is `promptreel`, and its detail type is the title below.
 Announcements contain no prompt and no working link.

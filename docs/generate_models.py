@@ -14,6 +14,7 @@ HEAD = """<!-- Written by docs/generate_models.py from functions/core/models/. D
 
 # The models
 
+This page is for people who choose a model.
 These are the provider's video models, as its public reference describes them.
 A deployment may offer fewer models, or more: `promptreel models` and `GET /v2/models` list what yours offers.
 `promptreel models MODEL`, `GET /v2/models?id=MODEL` and the console show the parameters of one model, with an example.

@@ -9,7 +9,9 @@ import gzip
 import json
 import shutil
 import subprocess
+import tomllib
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from infra.bundle import ROOT, BundlingFailed, add_bytecode, bundled, files_in, hash_of
@@ -17,6 +19,7 @@ from infra.code import FUNCTIONS
 
 SOURCES = ROOT / "console"
 LOCK_FILE = ROOT / "package-lock.json"
+PROJECT = ROOT / "pyproject.toml"
 ESBUILD = ROOT / "node_modules" / ".bin" / "esbuild"
 CODE = ("console.py", "core/__init__.py", "core/settings.py")  # all modules that the function loads
 ENTRIES = ("app.js", "theme.js", "console.css", "icon.svg")
@@ -33,7 +36,7 @@ class ConsoleCode:
     def key(self) -> str:
         """Return a hash of the contents."""
         code = [FUNCTIONS / name for name in CODE]
-        return hash_of([*files_in(SOURCES), *code, LOCK_FILE, Path(__file__)], ROOT, self.python)
+        return hash_of([*files_in(SOURCES), *code, LOCK_FILE, PROJECT, Path(__file__)], ROOT, self.python)
 
     def build(self) -> Path:
         """Return a directory with the layout that Lambda expects, with the page's files in `site/`."""
@@ -65,7 +68,7 @@ def build_site(target: Path) -> None:
     if ended.returncode:
         raise BundlingFailed(f"esbuild could not bundle the console:\n{ended.stderr}")
     outputs = json.loads(Path(f"{made}.json").read_text())["outputs"]
-    page = (SOURCES / "index.html").read_text("utf-8")
+    page = with_documentation((SOURCES / "index.html").read_text("utf-8"), PROJECT.read_text("utf-8"))
     for path, output in outputs.items():
         file = ROOT / path
         source = output.get("entryPoint") or next(iter(output["inputs"]), "")
@@ -79,6 +82,12 @@ def build_site(target: Path) -> None:
     _write(target / "index.html", page.encode())
     shutil.rmtree(made)
     Path(f"{made}.json").unlink()
+
+
+def with_documentation(page: str, project: str) -> str:
+    """Return the page with the address of the documentation that pyproject.toml names, if any."""
+    address = tomllib.loads(project)["project"].get("urls", {}).get("Documentation", "")
+    return page.replace('name="documentation" content=""', f'name="documentation" content="{escape(address)}"')
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -31,7 +31,7 @@ class Dashboard(Construct):
         self._functions = base.functions.made
         storage, workflow, api, triggers = base.storage, capabilities.workflow, capabilities.api, capabilities.triggers
         stack = cdk.Stack.of(self)
-        name = stack.stack_name
+        name = f"{stack.stack_name}-{stack.region}"  # dashboards of all regions of an account share their names
         dashboard = cloudwatch.Dashboard(self, "Page", dashboard_name=name, default_interval=cdk.Duration.hours(3))
         self.url = f"https://console.aws.amazon.com/cloudwatch/home?region={stack.region}#dashboards/dashboard/{name}"
         machine = workflow.state_machine

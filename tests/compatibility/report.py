@@ -9,6 +9,7 @@ from tests.compatibility.trial import Trial
 
 HEAD = """# Compatibility
 
+This page is for people who use another program with Promptreel.
 `make compatibility` writes this page.
 It installs programs of other people that use the provider's API, and points each of them at a local cloud, by configuration only.
 Nothing in them is changed, and nothing of them is in this repository.

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import NewTab
+from tests.support.browser import NewTab, Tab
 from tests.support.showroom import KEY, Api
 
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft " * 6
@@ -72,3 +72,14 @@ def test_texts_of_users_have_their_own_direction(api: Api, tab_of: NewTab) -> No
     prompt = tab.page.get_by_role("textbox", name="Prompt")
     expect(prompt).to_be_visible()
     assert prompt.evaluate(direction) == "rtl"
+
+
+def test_the_account_page_says_where_the_documentation_is(tab: Tab) -> None:
+    tab.go("account")
+    expect(tab.page.get_by_text("In the folder docs of the repository")).to_be_visible()
+    tab.page.evaluate("document.querySelector('meta[name=documentation]').content = 'https://docs.example/'")
+    tab.go("usage")
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("Usage")
+    tab.go("account")
+    link = tab.page.get_by_role("link", name="https://docs.example/")
+    expect(link).to_have_attribute("href", "https://docs.example/")

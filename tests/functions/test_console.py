@@ -16,7 +16,7 @@ import console
 from core import errors
 from core.archive.objects import PRESIGNING
 from infra.bundle import BundlingFailed
-from infra.console import SOURCES, build_site
+from infra.console import SOURCES, build_site, with_documentation
 
 MOST_BYTES = 60_000  # compressed, for everything loaded before the first video
 VIDEOS = "videos.s3.eu-central-1.amazonaws.com"
@@ -181,3 +181,10 @@ def luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_the_page_names_the_documentation_of_the_project() -> None:
+    page = (SOURCES / "index.html").read_text("utf-8")
+    project = '[project]\nname = "promptreel"\n[project.urls]\nDocumentation = "https://docs.example/?a&b"\n'
+    assert '<meta name="documentation" content="https://docs.example/?a&amp;b">' in with_documentation(page, project)
+    assert with_documentation(page, '[project]\nname = "promptreel"\n') == page

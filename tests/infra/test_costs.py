@@ -1,4 +1,4 @@
-"""Test that README names what a deployment without jobs costs, as the template and the list prices say."""
+"""Test that docs/deploy.md names what a deployment without jobs costs, as the template and the list prices say."""
 
 import json
 import re
@@ -9,19 +9,20 @@ import pytest
 from tests.support.templates import STAGES, resources
 
 ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 USD = json.loads((ROOT / "bench" / "prices.json").read_text("utf-8"))["usd"]
 POLLERS, RECEIVE_SECONDS, MONTH_SECONDS = 5, 20, 730 * 3600  # Lambda's for each queue, and a month
 SWEEP = 0.33  # measured by make bench: docs/performance.md
 
 
-def readme() -> dict[str, float]:
-    """Return the parts of README's table, in USD a month."""
-    text = (ROOT / "README.md").read_text("utf-8").partition("| part | USD a month |")[2].partition("\n\n")[0]
+def page() -> dict[str, float]:
+    """Return the parts of its table, in USD a month."""
+    text = PAGE.partition("| part | USD a month |")[2].partition("\n\n")[0]
     return {part: float(usd) for part, usd in re.findall(r"^\| (.+?) \| ([\d.]+) \|$", text, re.M)}
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_readme_names_what_costs_money_without_jobs(name: str) -> None:
+def test_the_page_names_what_costs_money_without_jobs(name: str) -> None:
     def count(kind: str) -> int:
         return len(resources(name, kind))
 
@@ -35,7 +36,8 @@ def test_readme_names_what_costs_money_without_jobs(name: str) -> None:
         "empty receives from two queues": receives * USD["SQS request"],
         "the sweep, every minute, with its traces": SWEEP,
     }
-    assert readme() == pytest.approx(expected, abs=0.005)
-    total = re.search(r"without jobs costs ([\d.]+) USD a month", (ROOT / "README.md").read_text("utf-8"))
+    assert page() == pytest.approx(expected, abs=0.005)
+    total = re.search(r"without jobs costs ([\d.]+) USD a month", PAGE)
     assert total
     assert float(total[1]) == pytest.approx(sum(expected.values()), abs=0.01)
+    assert f"charges {total[1]} USD a month without jobs" in (ROOT / "README.md").read_text("utf-8")

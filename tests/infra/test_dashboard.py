@@ -42,7 +42,8 @@ def test_widgets_do_not_overlap() -> None:
 
 def test_its_link_includes_the_region() -> None:
     (dashboard,) = (child for child in stack("prod").node.children if isinstance(child, Dashboard))
-    assert dashboard.url.endswith("#dashboards/dashboard/promptreel-prod")
+    region = stack("prod").region
+    assert dashboard.url.endswith(f"region={region}#dashboards/dashboard/promptreel-prod-{region}")
 
 
 def test_queries_read_logs_that_the_stack_has() -> None:

@@ -12,6 +12,7 @@ from tests.torture.runner import Running
 
 HEAD = """# Reliability
 
+This page is for people who trust Promptreel with money: it shows what was broken on purpose, and what followed.
 `make torture` writes this page. It deploys the stack to a local cloud and creates generations. Each of them suffers one
 fault: of the provider, or at a point between two calls that a function makes to AWS or to the provider. Then a checker
 that shares no code with the functions compares the table, the buckets, the topic and the provider's list of calls.

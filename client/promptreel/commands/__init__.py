@@ -87,6 +87,20 @@ class _Group(TyperGroup):
         super().__init__(**options)
         self.commands = _Commands()  # type: ignore[assignment]  # no command is added later
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, which ends with where the documentation is."""
+        self.epilog = f"{EXIT_CODES}\n\n{_documentation()}"
+        super().format_help(ctx, formatter)
+
+
+def _documentation() -> str:
+    """Return the address that the package names, or else the place in the repository."""
+    from importlib import metadata  # noqa: PLC0415 - slow to import
+
+    urls = metadata.metadata("promptreel").get_all("Project-URL") or []
+    named = dict(url.split(", ", 1) for url in urls)
+    return f"Documentation: {named.get('Documentation') or 'docs/ in the repository, beginning with docs/tutorial.md'}."
+
 
 app = typer.Typer(
     name="promptreel",

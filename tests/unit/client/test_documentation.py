@@ -2,11 +2,13 @@
 
 import importlib.util
 from collections.abc import Iterator
+from email.parser import Parser
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from promptreel.commands import app
 
@@ -42,3 +44,13 @@ def test_the_document_matches_the_current_help() -> None:
     generate_cli = importlib.util.module_from_spec(found)
     found.loader.exec_module(generate_cli)
     assert generate_cli.document() == CLI, "run make docs"
+
+
+@pytest.mark.parametrize(
+    ("urls", "place"),
+    [("", "docs/ in the repository"), ("Project-URL: Documentation, https://docs.example\n", "https://docs.example.")],
+    ids=["none", "published"],
+)
+def test_the_help_says_where_the_documentation_is(monkeypatch: pytest.MonkeyPatch, urls: str, place: str) -> None:
+    monkeypatch.setattr("importlib.metadata.metadata", lambda _: Parser().parsestr(f"Name: promptreel\n{urls}"))
+    assert f"Documentation: {place}" in CliRunner().invoke(app, ["--help"]).output
