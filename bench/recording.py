@@ -16,9 +16,9 @@ from typing import Any
 from uuid import uuid4
 
 from bench.calls import Invocation, invocation_of
+from bench.production import production
 from core.generation import Generation, Source, Status, Submission, iso
 from core.slots.table import Slot, SlotsTable
-from infra.config import stage_named
 from local.services import throw_away
 from local.settings import Checkout, Settings
 from local.up import up
@@ -100,7 +100,8 @@ class _Recorded:
 
     def _be_as_patient_as_in_production(self) -> None:
         """Poll as rarely as in production. The local stage polls sooner and more often."""
-        prod = vars(stage_named("prod"))
+        stage = production()
+        prod = vars(stage) | {"poll_stay_seconds": stage.stay_seconds}
         lambdas = self.cloud.aws("lambda")
         for function in self._functions():
             variables = function["Environment"]["Variables"]
