@@ -4,7 +4,7 @@ Each part is a module with these functions:
 
     measure(quick)          returns results that JSON can hold
     section(results)        returns its part of the page, a `Section`
-    page(results)           returns all of its tables in Markdown, which are stored beside the page
+    page(results)           returns all of its tables in Markdown, stored next to the page
     plots(results, folder)  draws SVG files and returns their paths
 """
 
@@ -56,7 +56,7 @@ class Row:
         return found
 
     def _is_worse_than(self, other: float) -> bool:
-        """Compare the numbers as they are shown."""
+        """Compare the rounded numbers, so that a verdict fits the digits next to it."""
         ours, other = round(self.ours, self.digits), round(other, self.digits)
         return ours < other if self.is_more_better else ours > other
 
@@ -73,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """What one part contributes to the page. A sentence of `text` is a line."""
+    """The contribution of one part to the page. Each sentence of `text` is a line."""
 
     title: str
     text: tuple[str, ...]
@@ -101,7 +101,7 @@ def store(folder: Path, part: str, stored: dict[str, Any]) -> None:
 
 
 def assemble(page: Path) -> list[str]:
-    """Write the page from the results in the folder beside it. Return the parts without results."""
+    """Write the page from the results in the folder next to it. Return the parts without results."""
     folder = page.with_suffix("")
     kept = {part: json.loads(path.read_text("utf-8")) for part in PARTS if (path := folder / f"{part}.json").exists()}
     sections = {part: module(part).section(one["results"]) for part, one in kept.items()}
@@ -118,7 +118,7 @@ def assemble(page: Path) -> list[str]:
 
 
 def _origin(kept: dict[str, Any], lost: list[str]) -> Iterable[str]:
-    """Yield sentences that say from which runs the results are."""
+    """Yield sentences that name the runs of the results."""
     runs: dict[str, list[str]] = {}
     for part, one in kept.items():
         runs.setdefault(one["run"], []).append(part)
@@ -127,7 +127,7 @@ def _origin(kept: dict[str, Any], lost: list[str]) -> Iterable[str]:
         which = "All numbers are" if len(runs) == 1 and not lost else f"The numbers of {', '.join(parts)} are"
         yield f"{which} from one run: {run}, {minutes:.0f} minutes."
     if lost:
-        yield f"There are no numbers of {', '.join(lost)}, because their measurement failed."
+        yield f"The measurement of {', '.join(lost)} failed, so its numbers are missing."
 
 
 def _plots(part: str, results: dict[str, Any], folder: Path) -> list[Path]:

@@ -30,7 +30,7 @@ python -m bench.scale --rates 1 10 100 1000
 ```
 
 A job here is one request of the HTTP API for a video that takes 45 seconds at the provider, whose caller polls every 15 seconds.
-What a job uses is counted with the shipped code: its calls and writes with the shipped functions, its transitions and polls with the shipped state machine, and the grant of its slot with a DynamoDB in the same process.
+The shipped functions count the calls and writes of a job, the shipped state machine its transitions and polls, and the shipped code of slots the calls of a grant.
 The durations of functions other than polls are assumptions (`HANDLER_SECONDS` in [bench/scale/ceilings.py](../bench/scale/ceilings.py)).
 AWS's quotas are the published ones, without an increase.
 
@@ -126,7 +126,7 @@ def _table(found: list[Ceiling]) -> str:
     return (
         "\n## The ceiling of each part\n\n"
         "Numbers in parentheses are for the regions with the lowest quotas, if these differ from us-east-1.\n"
-        "What a job uses *at once* is the number of seconds for which it does.\n\n"
+        "For a limit *at once*, the third column is the number of seconds for which a job counts.\n\n"
         "| part | limit | one job uses | met at jobs a second | then | source |\n|---|---|---|---|---|---|\n" + rows
     )
 
@@ -141,10 +141,10 @@ def _simulation(found: list[Ceiling], simulated: dict[int, dict[str, float]]) ->
     rates = " | ".join(f"{rate:,}" for rate in RATES)
     return (
         "\n## The simulation\n\n"
-        "Jobs arrive at random, and each uses its parts at the times at which a replayed job does.\n"
+        "Jobs arrive at random, and each makes its calls at the times of a replayed job.\n"
         "The table shows how much of a limit is used in the busiest second of a minute, or, where a bucket of tokens "
         "absorbs peaks, over the minute.\n"
-        "Limits of which less than a tenth is used at 1,000 jobs a second are left out.\n\n"
+        "It leaves out limits whose use stays below a tenth at 1,000 jobs a second.\n\n"
         f"| part | {rates} |\n|---|---|---|---|---|\n" + rows
     )
 
@@ -172,7 +172,7 @@ def _use() -> str:
     }
     rows = "".join(f"| {names[name]} | {ceilings.uses()[name]:.2f} |\n" for name in names)
     return (
-        "\n## What a job uses\n\n| | a job |\n|---|---|\n" + rows + "\n"
+        "\n## The use of a job\n\n| | a job |\n|---|---|\n" + rows + "\n"
         "[Performance](performance.md) has the measured cost and latency, and [decision 8](decisions/0008-capacity.md) how "
         "slots are granted.\n"
     )

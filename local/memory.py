@@ -1,7 +1,7 @@
 """Bound what ministack remembers of executions and functions, so that a batch of any size needs the same memory.
 
 ministack 1.5.33 keeps the history of every execution and every line that a function logged in memory. A batch of 10,000
-rows needed 1.8 GiB for them. Here only the newest are kept. Executions themselves, records and files are kept, as they
+rows needed 1.8 GiB for these. Here only the newest are kept. Executions themselves, records and files are kept, as they
 are on AWS. This module runs in ministack's own environment.
 """
 

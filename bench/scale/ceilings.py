@@ -1,7 +1,7 @@
 """Simulate 1 to 1,000 jobs a second against the quotas: `python -m bench.scale --rates 1 10 100 1000`.
 
-What a job uses is counted with the shipped code. Its calls and its writes are those of tests/functions/test_cost.py
-and test_shared_writes.py, which invoke the shipped handlers and fail if they change. Its transitions, its polls and how
+The shipped code counts the use of a job. Its calls and writes are those of tests/functions/test_cost.py and
+test_shared_writes.py, which invoke the shipped handlers and fail if they change. Its transitions, its polls and how
 long they stay are replayed through the shipped state machine (bench/waiting.py). What a grant of a slot takes is
 counted with the shipped code on a DynamoDB in this process (bench/scale/slots.py).
 
@@ -28,7 +28,7 @@ from tests.functions.test_shared_writes import SHARED
 
 RATES = (1, 10, 100, 1000)  # jobs a second
 REPLAYED = 400  # jobs, whose times the simulation draws from
-SIMULATED_SECONDS, WARM_UP_SECONDS = 210, 150  # of which the first are not counted
+SIMULATED_SECONDS, WARM_UP_SECONDS = 210, 150  # the first are not counted
 FREE, QUEUED, OWNERS = 20, 200, 40  # slots that become free while one is granted, queued jobs and their owners
 CLIENT_POLL_SECONDS = 15  # as in the provider's sample
 HANDLER_SECONDS = {"api": 0.1, "authorize": 0.05, "admit": 0.3, "submit": 1.5, "check_status": 0.5, "finalize": 3.0}
@@ -41,7 +41,7 @@ SECONDS_A_MONTH = 730 * 3600
 
 @dataclass(frozen=True)
 class Ceiling:
-    """A quota with what one job uses of it: per job, or at the same time for each job a second."""
+    """A quota and its use by one job: a number, or seconds if the quota limits what is used at once."""
 
     quota: Quota
     used: float
@@ -175,7 +175,7 @@ def simulate(rate: float) -> dict[str, float]:
     return {f"{quota.part}, {quota.name}": _peak(quota, bins[quota.use]) for quota in (*own(), *QUOTAS)}
 
 
-Event = tuple[str, float, float]  # what is used, seconds after the job's arrival, and how much or for how many seconds
+Event = tuple[str, float, float]  # the use, seconds after the job's arrival, and an amount or a number of seconds
 
 
 def _events(job: waiting.Job) -> tuple[list[Event], list[Event]]:

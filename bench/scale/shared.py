@@ -1,8 +1,8 @@
 """Find what all jobs write to: the items and index partitions of DynamoDB that limit them all together.
 
 DynamoDB spreads a table over as many partitions as it needs, but a single item, or the part of an index with the newest
-sort keys, is in one partition, which accepts 1,000 write units a second. An item in a transaction also rejects other
-transactions meanwhile.
+sort keys, is in one partition, which accepts 1,000 write units a second. While an item is in a transaction, it
+rejects other transactions.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ class Shared:
 
 
 def shared(*jobs: list[Invocation]) -> dict[str, Shared]:
-    """Return what several jobs of different owners all write to, with the writes of the first of them."""
+    """Return the items and partitions that several jobs of different owners write to, as the first job does."""
     counted = [_writes(job) for job in jobs]
     common = set.intersection(*(set(one) for one in counted))
     return {name: counted[0][name] for name in sorted(common)}

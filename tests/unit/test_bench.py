@@ -90,7 +90,7 @@ def test_a_part_that_fails_loses_no_results_of_the_others(
     }
     assert bench_main.main() == 1
     page = (tmp_path / "performance.md").read_text("utf-8")
-    assert "There are no numbers of first, because their measurement failed." in page
+    assert "The measurement of first failed, so its numbers are missing." in page
     assert "| speed | 2.00 | - | 1.00 | **missed** |" in page
     assert page.endswith("- A title, speed (missed): It is far.\n")
     assert (tmp_path / "performance" / "second.md").read_text("utf-8").endswith("# All tables\n\n{'is_quick': False}\n")
