@@ -14,7 +14,7 @@ from bench.report import Row, Section
 
 ROOT = Path(__file__).parents[1]
 RUNS = {"first": 45.0, "second": 6.0}  # `make demo` in a fresh clone, and the next one; targets in seconds
-AGAIN_BECAUSE = "The simulated generation takes 2 s of it, and the functions start as processes."
+AGAIN_BECAUSE = "The simulated generation takes 2 s, and each function starts as a process."
 MOST_SECONDS = 600
 
 

@@ -56,7 +56,7 @@ class Row:
         return found
 
     def _is_worse_than(self, other: float) -> bool:
-        """Compare the rounded numbers, so that a verdict fits the digits next to it."""
+        """Compare the rounded numbers, because a reader sees only these."""
         ours, other = round(self.ours, self.digits), round(other, self.digits)
         return ours < other if self.is_more_better else ours > other
 
@@ -101,7 +101,7 @@ def store(folder: Path, part: str, stored: dict[str, Any]) -> None:
 
 
 def assemble(page: Path) -> list[str]:
-    """Write the page from the results in the folder next to it. Return the parts without results."""
+    """Write the page from the results in its folder. Return the parts without results."""
     folder = page.with_suffix("")
     kept = {part: json.loads(path.read_text("utf-8")) for part in PARTS if (path := folder / f"{part}.json").exists()}
     sections = {part: module(part).section(one["results"]) for part, one in kept.items()}

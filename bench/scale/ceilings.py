@@ -1,7 +1,7 @@
 """Simulate 1 to 1,000 jobs a second against the quotas: `python -m bench.scale --rates 1 10 100 1000`.
 
-The shipped code counts the use of a job. Its calls and writes are those of tests/functions/test_cost.py and
-test_shared_writes.py, which invoke the shipped handlers and fail if they change. Its transitions, its polls and how
+The shipped code counts the use of a job. Its calls and writes are those of
+tests/functions/test_cost.py, which invokes the shipped handlers and fails if they change. Its transitions, its polls and how
 long they stay are replayed through the shipped state machine (bench/waiting.py). What a grant of a slot takes is
 counted with the shipped code on a DynamoDB in this process (bench/scale/slots.py).
 
@@ -23,8 +23,7 @@ from bench.production import production
 from bench.scale import slots
 from bench.scale.quotas import OURS, QUOTAS, Quota
 from core.records.table import BY_DONE, BY_WATCH
-from tests.functions.test_cost import CALLS, READ_UNITS, WRITE_UNITS
-from tests.functions.test_shared_writes import SHARED
+from tests.functions.test_cost import CALLS, READ_UNITS, SHARED, WRITE_UNITS
 
 RATES = (1, 10, 100, 1000)  # jobs a second
 REPLAYED = 400  # jobs, whose times the simulation draws from

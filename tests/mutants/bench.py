@@ -43,6 +43,6 @@ MUTANTS = (
         "bench/scale/shared.py",
         "set.intersection(",
         "set.union(",
-        noticed_by="tests/functions/test_shared_writes.py",
+        noticed_by="tests/functions/test_cost.py::test_jobs_of_different_owners_write_to_these_items_and_partitions_and_no_others",
     ),
 )
