@@ -40,6 +40,7 @@ ROOMS = (  # modules that need neither an AWS client nor a connection
 )
 BARE = ("submit", "api")  # also started without bytecode
 RUNS, QUICK_RUNS = 5, 1
+PATIENCE_SECONDS = 24 * 3600
 CREATE = "/v2/video/generations"
 DONE: dict[str, Any] = {"status": 200, "headers": {}, "body": "{}"}
 CREATED: dict[str, Any] = {"status": 200, "headers": {}, "body": json.dumps({"id": "x", "status": "queued"})}
@@ -243,6 +244,8 @@ def _run(program: str, played: dict[str, Any], packages: list[Path], file: Path 
     recorded = played.get("environment", {})
     environment = {name: value for name, value in recorded.items() if not name.startswith(("PYTHON", "RECORD"))}
     environment |= {"PYTHONPATH": os.pathsep.join(map(str, packages)), "PYTHONDONTWRITEBYTECODE": "1"}
+    if "POLL_GIVE_UP_SECONDS" in environment:  # the recorded job may be minutes old by now
+        environment["POLL_GIVE_UP_SECONDS"] = str(PATIENCE_SECONDS)
     environment.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     done = subprocess.run(
         [sys.executable, "-S", "-c", program, *([str(file)] if file else [])],

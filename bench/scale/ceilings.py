@@ -1,9 +1,9 @@
 """Simulate 1 to 1,000 jobs a second against the quotas: `python -m bench.scale --rates 1 10 100 1000`.
 
-The shipped code counts the use of a job. Its calls and writes are those of
-tests/functions/test_cost.py, which invokes the shipped handlers and fails if they change. Its transitions, its polls and how
-long they stay are replayed through the shipped state machine (bench/waiting.py). What a grant of a slot takes is
-counted with the shipped code on a DynamoDB in this process (bench/scale/slots.py).
+The shipped code counts the use of a job. Its calls and writes are those of tests/functions/test_cost.py, which invokes
+the shipped handlers and fails if they change. Its transitions, its polls and how long they stay are replayed through
+the shipped state machine (bench/waiting.py). The calls of a grant of a slot are counted with the shipped code on a
+DynamoDB in this process (bench/scale/slots.py).
 
 Jobs arrive at random (Poisson), and each uses its parts at the times of a replayed job. A part with a token bucket is
 throttled once its bucket is empty. No random number or clock differs between two runs.

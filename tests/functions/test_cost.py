@@ -64,8 +64,7 @@ SWEEP = {  # each minute without work, once the prices of the day are read
     "dynamodb Query": 11,
     "dynamodb UpdateItem": 1,  # how many slots are held, and how many jobs wait
 }
-# The items, or partitions of an index, that a job of any owner writes to, which limits all jobs together (docs/scale.md).
-# The model is veo2.
+# The items, or partitions of an index, that a job of any owner writes to. They limit all jobs together (docs/scale.md).
 SHARED = {
     "index by_done": Shared(writes=1, transactions=0, units=1),
     "index by_watch": Shared(writes=3, transactions=2, units=4),
