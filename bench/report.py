@@ -80,11 +80,14 @@ class Section:
     rows: tuple[Row, ...]
 
     def missed(self) -> Iterable[str]:
-        """Yield a line of Markdown for each row that is behind a peer or misses its target."""
+        """Yield a line of Markdown for each reason why rows are behind a peer or miss their target."""
+        reasons: dict[str, list[str]] = {}
         for row in self.rows:
             if row.misses:
                 because = row.because or "No reason is known."
-                yield f"- {self.title}, {row.what} ({' and '.join(row.misses)}): {because}\n"
+                reasons.setdefault(because, []).append(f"{row.what} ({' and '.join(row.misses)})")
+        for because, rows in reasons.items():
+            yield f"- **{self.title}.** {because} This concerns: {'; '.join(rows)}.\n"
 
 
 def module(part: str) -> Any:

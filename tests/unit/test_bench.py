@@ -92,7 +92,7 @@ def test_a_part_that_fails_loses_no_results_of_the_others(
     page = (tmp_path / "performance.md").read_text("utf-8")
     assert "The measurement of first failed, so its numbers are missing." in page
     assert "| speed | 2.00 | - | 1.00 | **missed** |" in page
-    assert page.endswith("- A title, speed (missed): It is far.\n")
+    assert page.endswith("- **A title.** It is far. This concerns: speed (missed).\n")
     assert (tmp_path / "performance" / "second.md").read_text("utf-8").endswith("# All tables\n\n{'is_quick': False}\n")
 
     parts["first"] = part()
