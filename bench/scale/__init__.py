@@ -75,7 +75,8 @@ def section(results: dict[str, Any]) -> Section:
             f"`{largest['function']}`: memory for {largest['rows']:,} rows above that for 10, MiB",
             largest["mib"],
             None,
-            1.0,
+            16.0,
+            "The rows of a page are read at once, and no more than these are kept.",
             digits=1,
         ),
         Row(
