@@ -91,8 +91,6 @@ def section(results: dict[str, Any]) -> Section:
         Row(
             f"DynamoDB calls to grant a slot with {longest['waiting']:,} jobs in the queue",
             longest["calls"],
-            None,
-            11,
             digits=0,
         ),
     )
